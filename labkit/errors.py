@@ -1,0 +1,26 @@
+"""The one error that a learner meets when something outside their code is missing or wrong.
+
+Bad arguments raise ``ValueError`` with the argument, its bound and the value given. All else that
+can go wrong (no network, no space, a file damaged, a package missing) raises a `LabError`.
+"""
+
+
+class LabError(Exception):
+    """What went wrong, in one sentence, and what to do about it.
+
+    Args:
+        problem: one sentence that says what is wrong.
+        mend: what the person can do next.
+
+    >>> print(LabError("There is no model called 'smol'.", "See: python3 -m labkit models list"))
+    There is no model called 'smol'.
+      → See: python3 -m labkit models list
+    """
+
+    def __init__(self, problem: str, mend: str = ""):
+        super().__init__(problem, mend)
+        self.problem = problem
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n  → {self.mend}" if self.mend else self.problem
