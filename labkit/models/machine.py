@@ -1,0 +1,128 @@
+"""This machine, as far as it decides which models run on it. Needs no torch."""
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU.
+
+    Attributes:
+        name: as its driver gives it.
+        memory_bytes: all of its memory.
+        free_bytes: what is free of it now.
+        driver: the driver's version, or None.
+    """
+
+    name: str
+    memory_bytes: int
+    free_bytes: int
+    driver: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a model has to live with here.
+
+    Attributes:
+        system: operating system and processor family.
+        cpu: the processor's name.
+        cores: logical cores this process may use.
+        features: those of the processor's abilities that matter here, such as ``"avx2"``; empty
+            where the system does not tell.
+        memory_bytes: memory of the machine, or the container's limit where that is less.
+        available_bytes: what is free of it now.
+        disk_free_bytes: free where the lab keeps its models.
+        gpus: NVIDIA GPUs with their drivers.
+        apple_gpu: whether this is an Apple chip, whose GPU shares the memory.
+    """
+
+    system: str
+    cpu: str
+    cores: int
+    features: tuple[str, ...]
+    memory_bytes: int
+    available_bytes: int
+    disk_free_bytes: int
+    gpus: tuple[Gpu, ...]
+    apple_gpu: bool
+
+
+FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "f16c", "asimd", "bf16")
+
+
+def inspect_machine() -> Machine:
+    """Looks at the machine: memory, cores, GPU, disk, as they are at this moment."""
+    import psutil
+
+    from . import store
+
+    memory = psutil.virtual_memory()
+    limit, used = _container_memory()
+    total = min(memory.total, limit) if limit else memory.total
+    available = min(memory.available, limit - used) if limit else memory.available
+    name, flags = _cpu()
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        cpu=name,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        features=tuple(feature for feature in FEATURES if feature in flags),
+        memory_bytes=total,
+        available_bytes=max(0, available),
+        disk_free_bytes=shutil.disk_usage(store.models_folder()).free,
+        gpus=_gpus(),
+        apple_gpu=platform.system() == "Darwin" and platform.machine() == "arm64",
+    )
+
+
+def _container_memory(root: Path = Path("/sys/fs/cgroup")) -> tuple[int | None, int]:
+    """Limit and use in bytes of the container that this process runs in; no limit: None."""
+    try:
+        limit = (root / "memory.max").read_text().strip()
+        used = int((root / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None, 0
+    return (None, 0) if limit == "max" else (int(limit), used)
+
+
+def _cpu() -> tuple[str, frozenset[str]]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine(), frozenset()
+    told = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        told.setdefault(key.strip().lower(), value.strip())
+    flags = told.get("flags") or told.get("features") or ""
+    return told.get("model name") or platform.machine(), frozenset(flags.split())
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception:  # no package, no driver, no GPU: for a learner the same
+        return ()
+    try:
+        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        return tuple(_gpu(pynvml, i, driver) for i in range(pynvml.nvmlDeviceGetCount()))
+    except pynvml.NVMLError:
+        return ()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(pynvml, index: int, driver: str) -> Gpu:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    return Gpu(_text(pynvml.nvmlDeviceGetName(handle)), memory.total, memory.free, driver)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
