@@ -111,7 +111,7 @@ class Step:
     elapsed_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reply:
     """What a model wrote, with all that was measured on the way.
 
@@ -158,6 +158,15 @@ class Reply:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        told = [f"{self.model}, {len(self.steps)} tokens ({self.finish})"]
+        if self.steps:
+            told.append(f"the first after {self.ttft_s:.2f} s")
+        if self.decode_tokens_per_s:
+            told.append(f"then {self.decode_tokens_per_s:.1f} tokens/s")
+        chosen = f"temperature {self.settings.temperature:g}, seed {self.settings.seed}"
+        return f"{self.text}\n— {', '.join(told)}; {chosen}; {self.origin}"
 
 
 @dataclass(slots=True)

@@ -32,19 +32,21 @@ def convert_gguf(name: str, gguf_file: Path) -> Path:
     store.require_disk(8 * gguf_file.stat().st_size, f"Converting {name}")
     from tqdm.auto import tqdm
 
-    with store.placing(name, "safetensors", gguf_file.name) as aside, quiet_transformers():
-        with tqdm(total=3, desc=f"{name}: converting, once", unit="step") as bar:
-            bar.set_postfix_str("tokenizer")
-            tokenizer = _read_tokenizer(gguf_file)
-            bar.update()
-            bar.set_postfix_str("weights")
-            model = _read_weights(gguf_file)
-            bar.update()
-            bar.set_postfix_str("writing")
-            model.save_pretrained(aside)
-            tokenizer.save_pretrained(aside)
-            _forget_machine(aside / "tokenizer_config.json")
-            bar.update()
+    with (
+        store.placing(name, "safetensors", gguf_file.name) as aside,
+        quiet_transformers(),
+        tqdm(total=3, desc=f"{name}: converting, once", unit="step") as bar,
+    ):
+        bar.set_postfix_str("tokenizer")
+        _read_tokenizer(gguf_file).save_pretrained(aside)
+        _forget_machine(aside / "tokenizer_config.json")
+        bar.update()
+        bar.set_postfix_str("weights")
+        model = _read_weights(gguf_file)
+        bar.update()
+        bar.set_postfix_str("writing")
+        model.save_pretrained(aside)
+        bar.update()
     return target
 
 

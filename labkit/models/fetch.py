@@ -186,7 +186,16 @@ def hub_cached(source: HubSource) -> Path | None:
         )
     except LocalEntryNotFoundError:
         return None
-    return folder if list(folder.glob("*.safetensors")) else None
+    return folder if _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all the weights came: an interrupted fetch leaves a folder too."""
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        shards = set(json.loads(index.read_text())["weight_map"].values())
+        return all((folder / shard).exists() for shard in shards)
+    return any(folder.glob("*.safetensors"))
 
 
 def _check_hub_files(source: HubSource, files: list) -> None:

@@ -1,0 +1,1 @@
+"""The lab's first steps: this machine, a first prompt. Notebook 00."""

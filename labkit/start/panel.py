@@ -1,0 +1,143 @@
+"""A prompt box: ask a model, watch the answer come with its speed, change a setting, ask again."""
+
+from collections.abc import Iterator
+
+import ipywidgets as widgets
+
+from ..backends.base import Backend, Reply, Settings
+from ..backends.base import stream as stream_from
+from ..ui import html, theme
+from ..ui.frame import Progress, Runner, static
+from . import figures
+
+
+def ask(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "PromptPanel":
+    """A panel in which a model answers, live.
+
+    Args:
+        model: from ``labkit.load``.
+        prompt: what stands in the box at first.
+        settings: where the controls stand at first: temperature, top_p, max_tokens, seed.
+    Raises:
+        ValueError: for a setting out of bounds.
+    """
+    return PromptPanel(model, prompt, Settings(**settings))
+
+
+class PromptPanel:
+    """Controls, the answer and its timing figure. `reply` is the last answer.
+
+    Attributes:
+        reply: the last answer, stopped ones included; None before the first.
+        runner: Run, Stop and progress.
+        prompt, temperature, top_p, max_tokens, seed: the controls.
+        figure: the live figure.
+    """
+
+    def __init__(self, model: Backend, prompt: str, settings: Settings):
+        self._model = model
+        self._settings = settings
+        self._steps: list = []
+        self._stream = None
+        self.reply: Reply | None = None
+        self._make_controls(prompt, settings)
+        self.answer = widgets.HTML(html.card(html.paragraph(" ")))
+        self.figure = theme.widget(self._timing())
+        self.runner = Runner(self._work, self._draw, "Ask the model")
+
+    def _make_controls(self, prompt: str, settings: Settings) -> None:
+        wide, label = {"width": "100%"}, {"description_width": "90px"}
+        self.prompt = widgets.Textarea(
+            prompt, description="Prompt", rows=3, layout=wide, style=label
+        )
+        self.temperature = widgets.FloatSlider(
+            settings.temperature, min=0, max=3, step=0.05, description="temperature", style=label
+        )
+        self.top_p = widgets.FloatSlider(
+            settings.top_p, min=0.05, max=1, step=0.05, description="top_p", style=label
+        )
+        self.max_tokens = widgets.BoundedIntText(
+            settings.max_tokens, min=1, max=2048, description="max_tokens", style=label,
+            layout={"width": "190px"},
+        )  # fmt: skip
+        self.seed = widgets.Text(
+            "" if settings.seed is None else str(settings.seed), description="seed",
+            placeholder="a fresh one", style=label, layout={"width": "220px"},
+        )  # fmt: skip
+
+    @property
+    def widget(self) -> widgets.Widget:
+        """The panel as one widget."""
+        settings = widgets.HBox(
+            [self.temperature, self.top_p, self.max_tokens, self.seed],
+            layout={"flex_flow": "row wrap"},
+        )
+        return widgets.VBox(
+            [self.prompt, settings, self.runner.widget, self.answer, self.figure],
+            layout={"max_width": "960px"},
+        )
+
+    def start(self) -> "PromptPanel":
+        """Presses Run."""
+        self.runner.start()
+        return self
+
+    def wait(self, timeout_s: float | None = None) -> Reply | None:
+        """Waits for the answer, and returns it."""
+        self.runner.wait(timeout_s)
+        return self.reply
+
+    def _chosen(self) -> dict:
+        seed = self.seed.value.strip()
+        if seed and not seed.isdecimal():
+            raise ValueError(f"seed must be a whole number, 0 or more, or empty; got {seed!r}")
+        return {
+            "temperature": self.temperature.value,
+            "top_p": self.top_p.value,
+            "max_tokens": self.max_tokens.value,
+            "seed": int(seed) if seed else None,
+        }
+
+    def _work(self) -> Iterator[Progress]:
+        self._steps = []
+        prompt = self.prompt.value
+        running = stream_from(self._model, prompt, **self._chosen())
+        total = running.settings.max_tokens
+        yield Progress(0, total, f"reading {running.prompt_tokens} tokens of prompt …")
+        try:
+            for step in running:
+                self._steps.append(step)
+                yield Progress(len(self._steps), total, figures.timing_title(self._steps))
+        finally:
+            running.close()
+            self.reply = Reply(
+                self._model.name, prompt, running.settings, tuple(self._steps),
+                running.prompt_tokens, running.finish or "interrupted",
+            )  # fmt: skip
+
+    def _timing(self):
+        title = figures.timing_title(self._steps)
+        tokens = self.max_tokens.value
+        return figures.timing_figure(self._steps, title=title, tokens=tokens)
+
+    def _draw(self) -> None:
+        steps = tuple(self._steps)
+        text = "".join(step.text for step in steps)
+        self.answer.value = html.card(html.paragraph(text or " "))
+        data = figures.timing_data(steps)
+        with self.figure.batch_update():
+            for trace, key in zip(self.figure.data, ("first", "later"), strict=True):
+                trace.x, trace.y = data[key]["x"], data[key]["y"]
+                trace.customdata = data[key]["text"]
+            self.figure.layout.title.text = figures.timing_title(steps)
+            self.figure.layout.xaxis.range = [0.4, max(self.max_tokens.value, 8) + 0.6]
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import HTML, display
+
+        if not static():
+            display(self.widget)
+            return
+        reply = self.start().wait()
+        asked = html.paragraph(f"Prompt: {self.prompt.value}")
+        display(HTML(asked + html.card(html.paragraph(reply.text))), figures.reply_figure(reply))

@@ -1,0 +1,47 @@
+"""Safe HTML: whatever a model or a learner wrote is escaped before it becomes part of it."""
+
+from collections.abc import Iterable
+from html import escape
+
+from . import theme
+
+_TONES = {"good": theme.GREEN, "warning": theme.ORANGE, "bad": theme.RED, "plain": theme.GREY}
+
+
+def paragraph(text: str) -> str:
+    """A text as it was written, line breaks and spaces kept.
+
+    >>> paragraph("<b> & co").endswith(">&lt;b&gt; &amp; co</div>")
+    True
+    """
+    style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5"
+    return f'<div style="{style}">{escape(text)}</div>'
+
+
+def note(text: str, tone: str = "plain") -> str:
+    """A line set off by a coloured edge; a screen reader reads it out when it appears.
+
+    Args:
+        text: what it says, escaped here.
+        tone: ``"good"``, ``"warning"``, ``"bad"`` or ``"plain"``.
+    """
+    role = "alert" if tone == "bad" else "status"
+    style = f"border-left:4px solid {_TONES[tone]};padding:2px 10px;white-space:pre-wrap"
+    return f'<div role="{role}" style="{style}">{escape(text)}</div>'
+
+
+def card(inner: str) -> str:
+    """A quiet frame around HTML that is already safe."""
+    style = f"border:1px solid {theme.LINE};border-radius:6px;padding:10px 14px;min-height:1.5em"
+    return f'<div style="{style}">{inner}</div>'
+
+
+def table(caption: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Names and values in two columns, both escaped here."""
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left;font-weight:600;padding:2px 16px 2px 0">'
+        f'{escape(name)}</th><td style="text-align:left">{escape(value)}</td></tr>'
+        for name, value in rows
+    )
+    head = f'<caption style="text-align:left;font-weight:600">{escape(caption)}</caption>'
+    return f"<table>{head}{body}</table>"
