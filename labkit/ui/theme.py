@@ -4,6 +4,7 @@ The colours are Okabe and Ito's, which people with colour-blindness tell apart (
 Design, 2008); figures add patterns, symbols or words, never colour alone.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,8 +40,9 @@ def figure(*traces, title: str, x: str, y: str, height: int = 320, **layout):
     import plotly.graph_objects as go
     import plotly.io as pio
 
-    # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
-    pio.renderers.default = "plotly_mimetype"
+    if "PLOTLY_RENDERER" not in os.environ:
+        # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
+        pio.renderers.default = "plotly_mimetype"
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
     axis = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
     fresh = go.Figure(traces)

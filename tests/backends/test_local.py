@@ -1,0 +1,191 @@
+"""The stream on the real model, against transformers' own `generate`."""
+
+import math
+import signal
+import threading
+import time
+
+import pytest
+import torch
+
+import labkit
+from labkit.backends.base import Settings
+from labkit.backends.chain import Chooser, build_chain
+
+QUESTION = "Why is the sky blue?"
+
+
+def oracle(model, ids, **settings):
+    """What transformers' own generate writes for these ids, with scores and logits."""
+    return model.model.generate(
+        torch.tensor([ids]), return_dict_in_generate=True, output_scores=True, output_logits=True,
+        **settings,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def greedy(smollm2):
+    return labkit.generate(smollm2, QUESTION, temperature=0, max_tokens=64)
+
+
+def test_greedy_is_that_of_generate(smollm2, greedy):
+    ids = smollm2.encode(QUESTION)
+    told = oracle(smollm2, ids, do_sample=False, max_new_tokens=64)
+    expected = told.sequences[0, len(ids) :].tolist()
+    assert len(expected) == 64
+    assert [step.token_id for step in greedy.steps] == expected
+    assert greedy.text == smollm2.tokenizer.decode(expected, skip_special_tokens=True)
+
+
+def test_plain_weights_give_the_same_text(smollm2, greedy):
+    """Packing changes the order of sums only: the model as transformers loads it agrees."""
+    from transformers import AutoModelForCausalLM
+
+    plain = AutoModelForCausalLM.from_pretrained(smollm2.folder).eval()
+    ids = smollm2.encode(QUESTION)
+    told = plain.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=64)
+    assert [step.token_id for step in greedy.steps] == told[0, len(ids) :].tolist()
+
+
+SAMPLED = [
+    {"temperature": 1.0},
+    {"temperature": 1.3, "top_k": 40, "top_p": 0.9},
+    {"temperature": 0.7, "min_p": 0.05, "repetition_penalty": 1.2},
+    {"temperature": 1.1, "typical_p": 0.8, "top_k": 200},
+]
+
+
+@pytest.mark.parametrize("settings", SAMPLED, ids=str)
+def test_sampling_is_that_of_generate(smollm2, settings):
+    """Same seed: the tokens that `generate` draws, and the log-probabilities of its scores."""
+    ids = smollm2.encode(QUESTION)
+    torch.manual_seed(11)
+    told = oracle(
+        smollm2, ids, do_sample=True, max_new_tokens=24,
+        **{"top_k": 0, **settings},
+    )  # fmt: skip
+    reply = labkit.generate(smollm2, QUESTION, seed=11, max_tokens=24, **settings)
+    drawn = told.sequences[0, len(ids) :].tolist()
+    assert [step.token_id for step in reply.steps] == drawn
+    for step, logits, scores in zip(reply.steps, told.logits, told.scores, strict=True):
+        own, chained = logits[0].log_softmax(-1), scores[0].log_softmax(-1)
+        assert step.logprob == pytest.approx(own[step.token_id].item(), abs=1e-4)
+        assert step.drawn_logprob == pytest.approx(chained[step.token_id].item(), abs=1e-4)
+        best = own.topk(10)
+        assert [a.token_id for a in step.alternatives] == best.indices.tolist()
+        entropy = -(own.exp() * own).sum().item() / math.log(2)
+        assert step.entropy_bits == pytest.approx(entropy, abs=1e-3)
+
+
+def test_same_seed_same_text_other_seed_another(smollm2):
+    one, two, three = (
+        labkit.generate(smollm2, QUESTION, temperature=1.2, seed=seed, max_tokens=20)
+        for seed in (7, 7, 8)
+    )
+    assert one.text == two.text != three.text
+
+
+def test_a_reply_without_seed_can_be_repeated(smollm2):
+    reply = labkit.generate(smollm2, QUESTION, temperature=1.2, max_tokens=12)
+    again = labkit.generate(
+        smollm2, QUESTION, temperature=1.2, max_tokens=12, seed=reply.settings.seed
+    )
+    assert again.text == reply.text
+
+
+def test_times_grow_and_are_counted_right(greedy):
+    times = [step.elapsed_s for step in greedy.steps]
+    assert times == sorted(times)
+    assert greedy.ttft_s == times[0]
+    assert greedy.decode_tokens_per_s == pytest.approx(63 / (times[-1] - times[0]))
+    assert greedy.finish == "length"
+    assert "64 tokens (length)" in repr(greedy)
+
+
+def test_a_stop_string_over_token_borders(smollm2):
+    whole = labkit.generate(smollm2, "1, 2, 3, 4,", raw=True, temperature=0, max_tokens=30)
+    at = whole.text.index("7, 8")
+    reply = labkit.generate(
+        smollm2, "1, 2, 3, 4,", raw=True, temperature=0, max_tokens=30, stop="7, 8"
+    )
+    assert reply.finish == "stop"
+    assert reply.text == whole.text[:at]
+    assert "".join(step.text for step in reply.steps) == reply.text
+
+
+def test_a_chat_ends_by_itself(smollm2):
+    reply = labkit.generate(smollm2, "Say yes.", temperature=0, max_tokens=100)
+    assert reply.finish == "stop"
+    assert reply.steps[-1].token_id == smollm2.tokenizer.eos_token_id
+    assert "<|im_end|>" not in reply.text
+
+
+def test_chat_messages_are_given_through_the_template(smollm2):
+    messages = [{"role": "user", "content": QUESTION}]
+    assert smollm2.encode(messages) == smollm2.encode(QUESTION)
+    assert smollm2.tokenizer.decode(smollm2.encode(messages)).endswith("<|im_start|>assistant\n")
+    assert smollm2.encode(QUESTION, raw=True) == smollm2.tokenizer(QUESTION)["input_ids"]
+
+
+def test_leaving_the_loop_stops_the_model(smollm2):
+    calls = []
+    hook = smollm2.model.register_forward_pre_hook(lambda *_: calls.append(1))
+    try:
+        running = labkit.stream(smollm2, QUESTION, max_tokens=50)
+        for _ in zip(range(3), running, strict=False):
+            pass
+        running.close()
+        assert len(calls) <= 4
+        assert running.finish is None
+        assert list(running) == []
+    finally:
+        hook.remove()
+
+
+def test_interrupting_keeps_what_came(smollm2):
+    def interrupt():
+        time.sleep(1.5)
+        signal.raise_signal(signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    reply = labkit.generate(smollm2, "Tell me a very long story.", max_tokens=2000, seed=1)
+    assert reply.finish == "interrupted"
+    assert 0 < len(reply.steps) < 2000
+    assert reply.text
+
+
+def test_gradients_are_as_they_were_between_steps(smollm2):
+    for _ in labkit.stream(smollm2, QUESTION, max_tokens=2):
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_the_context_is_the_bound(smollm2):
+    with pytest.raises(ValueError, match=r"context of 8,192 tokens; got 9,0\d\d tokens"):
+        labkit.stream(smollm2, "water " * 9000)
+
+
+@pytest.mark.parametrize("prompt", ["", [], [{"role": "user"}], 7, None])
+def test_a_prompt_that_is_none(smollm2, prompt):
+    with pytest.raises(ValueError, match=r"prompt must .*got"):
+        labkit.stream(smollm2, prompt)
+
+
+@pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0}, {"max_tokens": 0}], ids=str)
+def test_bad_settings_are_told_at_once(smollm2, bad):
+    with pytest.raises(ValueError, match="got"):
+        labkit.stream(smollm2, QUESTION, **bad)
+
+
+def test_temperature_0_leaves_no_choice():
+    chooser = Chooser(Settings(temperature=0, seed=1), "cpu", 3)
+    token, choice = chooser.choose(torch.tensor([[0]]), torch.tensor([[0.0, 2.0, 1.0]]))
+    assert (token.item(), choice.drawn_logprob) == (1, 0.0)
+    assert choice.logprob == pytest.approx(math.log(math.exp(2) / (1 + math.e + math.exp(2))))
+    assert [token_id for token_id, _ in choice.leading] == [1, 2, 0]
+
+
+def test_a_chain_of_nothing_leaves_the_scores():
+    scores = torch.randn(1, 50)
+    chain = build_chain(Settings(temperature=1))
+    assert chain(torch.tensor([[0]]), scores.clone()).equal(scores)

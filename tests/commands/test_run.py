@@ -1,0 +1,352 @@
+"""`labkit run`, with real kernels: what is said, what is written, and that pages fetch nothing."""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from labkit.commands import execute, maths, pages, render, run
+from labkit.errors import LabError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+DOT = (  # one green pixel, as PNG
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+LESSON = [
+    new_markdown_cell(
+        "# What *is* a token?\n\nTen minutes & no key.\n\n"
+        "Entropy is $H = -\\sum_i p_i \\log_2 p_i$ bits; $x_$ is no formula; it costs \\$5.\n\n"
+        "$$\\begin{aligned} a &= b \\\\ &= c \\end{aligned}$$\n\n"
+        "[Next](02_more.ipynb#Two), [later](09_none.ipynb), [paper](https://example.org/p), "
+        "[below](#Pictures)."
+    ),
+    new_code_cell(
+        "import os, sys, labkit, plotly.graph_objects as go\n"
+        "print(sys.executable, os.environ['LABKIT_STATIC'], os.getcwd(), labkit.__name__)"
+    ),
+    new_code_cell(
+        "go.Figure(go.Bar(y=[3, 1]), dict(title='</script><b>Two</b> bars', width=900, height=300))"
+    ),
+    new_markdown_cell("## Pictures\n\n![a dot](dot.png) ![gone](http://example.org/far.png)"),
+    new_code_cell(
+        "from IPython.display import HTML, Image, Javascript, display\n"
+        "import base64, ipywidgets\n"
+        f"display(Image(base64.b64decode('{DOT}')))\n"
+        "HTML('<p id=kept>kept</p><script src=\"https://example.org/x.js\"></script>'\n"
+        "     '<link rel=stylesheet href=//example.org/x.css><iframe src=https://example.org>'\n"
+        "     '</iframe><img srcset=\"https://example.org/2x.png 2x\" src=dot.png>')"
+    ),
+    new_code_cell("ipywidgets.IntSlider()"),
+    new_code_cell("print('<b>model text</b> & more')\nprint('careful', file=sys.stderr)"),
+    new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}),
+]
+
+
+def write(folder: Path, name: str, *cells) -> Path:
+    path = folder / name
+    nbformat.write(new_notebook(cells=list(cells)), path)
+    return path
+
+
+def args(*notebooks, to=None, output=None) -> Namespace:
+    return Namespace(notebooks=[str(path) for path in notebooks], to=to, output=output)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Two notebooks as pages, made once: (folder of the pages, the lesson's own file)."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "dot.png").write_bytes(base64.b64decode(DOT))
+    lesson = write(folder, "01_token.ipynb", *LESSON)
+    more = write(folder, "02_more.ipynb", new_markdown_cell("# More\n\n[Back](01_token.ipynb)"))
+    before = lesson.read_bytes()
+    assert run.main(args(lesson, more, to="html", output=folder / "out")) == 0
+    assert lesson.read_bytes() == before
+    return folder / "out", lesson
+
+
+@pytest.fixture(scope="module")
+def page(site) -> BeautifulSoup:
+    return BeautifulSoup((site[0] / "01_token.html").read_text(encoding="utf-8"), "html.parser")
+
+
+# -- running ---------------------------------------------------------------------------------------
+
+
+def test_a_failing_cell_stops_its_notebook_and_no_other(tmp_path, capsys):
+    bad = write(
+        tmp_path,
+        "bad.ipynb",
+        new_markdown_cell("# Bad"),
+        new_code_cell("x = 1\nraise KeyError('broken on purpose')"),
+        new_code_cell("open('later', 'w')"),
+    )
+    good = write(tmp_path, "good.ipynb", new_code_cell("open('ran', 'w').close()"))
+    assert run.main(args(bad, good)) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"FAILED +\S*bad\.ipynb  cell 2 of 3: x = 1\n", said)
+    assert "----> 2 raise KeyError('broken on purpose')" in said
+    assert "KeyError: 'broken on purpose'" in said
+    assert "\x1b" not in said
+    assert re.search(r"done +\S*good\.ipynb", said)
+    assert "2 notebooks: 1 done, 1 failed\n" in said
+    assert (tmp_path / "ran").exists()  # and the kernel's folder is the notebook's
+    assert not (tmp_path / "later").exists()
+
+
+def test_the_kernel_is_this_python_whatever_is_installed(tmp_path, monkeypatch):
+    spec = tmp_path / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    broken = {"argv": ["no-such-python"], "display_name": "Python 3", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(broken))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    cell = new_code_cell(f"import sys\nassert sys.executable == {sys.executable!r}")
+    path = write(tmp_path, "which.ipynb", cell)
+    assert run.main(args(path)) == 0
+
+
+def test_a_kernel_that_dies_is_one_sentence(tmp_path, capsys):
+    path = write(tmp_path, "dies.ipynb", new_code_cell("import os; os._exit(1)"))
+    assert run.main(args(path)) == 1
+    assert "cell 1 of 1: import os; os._exit(1)\n    The kernel died" in capsys.readouterr().out
+
+
+def test_a_cell_that_never_ends_is_stopped(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(execute, "CELL_TIMEOUT_S", 1)
+    path = write(tmp_path, "slow.ipynb", new_code_cell("import time\ntime.sleep(60)"))
+    assert run.main(args(path)) == 1
+    assert "It ran longer than 1 s, and was stopped." in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_stops_the_kernel_and_says_what_was_done(tmp_path):
+    write(tmp_path, "a.ipynb", new_code_cell("1"))
+    wait = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
+    write(tmp_path, "b.ipynb", new_code_cell("1"), new_code_cell(wait))
+    write(tmp_path, "c.ipynb", new_code_cell("1"))
+    code = (
+        "import sys; from argparse import Namespace; from labkit.commands.run import main;"
+        "sys.exit(main(Namespace(notebooks=['a', 'b', 'c'], to='html', output='out')))"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pid = _wait_for(tmp_path / "pid")
+    command.send_signal(signal.SIGINT)
+    said, errors = command.communicate(timeout=20)
+    assert command.returncode == 130
+    assert not psutil.pid_exists(pid)
+    assert re.search(r"stopped +b\.ipynb  cell 2 of 2: import os, time", said)
+    assert "3 notebooks: 1 done, 2 not finished" in said
+    assert (tmp_path / "out" / "a.html").exists()  # what was done is not lost
+    assert "Traceback" not in said + errors
+
+
+def _wait_for(file: Path) -> int:
+    for _ in range(300):
+        if file.exists() and file.read_text():
+            return int(file.read_text())
+        time.sleep(0.1)
+    raise AssertionError(f"{file.name} was not written")
+
+
+def test_the_bar_names_the_section(tmp_path, capsys, monkeypatch):
+    path = write(tmp_path, "n.ipynb", new_markdown_cell("## Softmax"), new_code_cell("1"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    list(execute._with_progress(path, run.read_notebook(path)))
+    assert re.search(r"n .* cell 2 of 2, Softmax", capsys.readouterr().err)
+
+
+# -- finding and reading ---------------------------------------------------------------------------
+
+
+def test_all_notebooks_by_default_and_short_names(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    second, first = (write(tmp_path / "notebooks", f"0{n}_x.ipynb") for n in (1, 0))
+    monkeypatch.setattr(run, "CHECKOUT", tmp_path)
+    assert run.find_notebooks([]) == [first, second]
+    assert run.find_notebooks(["01_x", "notebooks/01_x.ipynb"]) == [second]
+    with pytest.raises(LabError, match="no notebook called '01_xx'") as error:
+        run.find_notebooks(["01_xx"])
+    assert error.value.mend == "Did you mean notebooks/01_x.ipynb?"
+
+
+@pytest.mark.parametrize(
+    "text", [b"{", b"[]", b"{}", b"\xff\xfe", b"", b'{"nbformat": 4, "metadata": {}}']
+)
+def test_what_is_no_notebook_is_refused_before_anything_runs(tmp_path, text):
+    good = write(tmp_path, "good.ipynb", new_code_cell("open('ran', 'w')"))
+    (tmp_path / "bad.ipynb").write_bytes(text)
+    with pytest.raises(LabError, match=r"bad\.ipynb is not a notebook: \S"):
+        run.main(args(good, tmp_path / "bad.ipynb"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_folder_for_pages_needs_pages():
+    with pytest.raises(LabError, match="--output"):
+        run.main(args(output="out"))
+
+
+# -- pages -----------------------------------------------------------------------------------------
+
+
+def test_a_page_says_what_it_is(page):
+    assert page.html["lang"] == "en"
+    assert page.title.string == "What is a token?"
+    assert page.select_one("meta[name=description]")["content"] == "Ten minutes & no key."
+    assert page.select_one("meta[name=viewport]")
+
+
+def test_outputs_read_without_a_kernel(page, site):
+    text = page.get_text()
+    assert f"1 {site[1].parent} labkit" in text  # LABKIT_STATIC, the folder, the import
+    assert "<b>model text</b> & more" in text
+    assert page.select_one("pre.stderr").get_text() == "careful\n"
+    assert page.select_one("#kept")
+    assert page.select_one(".output > .note").get_text() == "Interactive: open the notebook."
+    assert page.select_one("details.error summary").get_text().startswith("ZeroDivisionError: ")
+    assert "In [" not in text
+
+
+def test_pictures_are_in_the_page(page):
+    pictures = page.find_all("img")
+    assert len(pictures) == 3
+    assert all(picture["src"] == f"data:image/png;base64,{DOT}" for picture in pictures)
+    assert page.find("a", string="[gone]")["href"] == "http://example.org/far.png"
+
+
+def test_nothing_is_fetched_from_outside(site):
+    for file in site[0].glob("*.html"):
+        soup = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
+        assert not soup.find_all(["link", "iframe", "base", "object", "embed"])
+        assert not soup.find_all("script", src=True)
+        for tag in soup.find_all(src=True):
+            assert tag["src"].startswith("data:")
+        assert not soup.find_all(srcset=True)
+        assert "default-src 'none'" in str(soup.head)
+
+
+def test_links_between_pages_lead_somewhere(page, site):
+    links = {a.get_text(): a["href"] for a in page.select("main a, nav a")}
+    assert links["Next"] == "02_more.html#Two"
+    assert links["paper"] == "https://example.org/p"
+    assert links["below"] == "#Pictures"
+    assert "later" not in links
+    assert "later" in page.get_text()
+    local = [href.split("#")[0] for href in links.values() if not href.startswith(("http", "#"))]
+    assert all((site[0] / href).is_file() for href in local)
+
+
+def test_the_index_lists_pages_of_earlier_runs_too(site, tmp_path):
+    index = BeautifulSoup((site[0] / "index.html").read_text(encoding="utf-8"), "html.parser")
+    listed = {a["href"]: a.get_text() for a in index.select(".pages a")}
+    assert listed == {"01_token.html": "What is a token?", "02_more.html": "More"}
+    one, two = (
+        (tmp_path / f"{n}.ipynb", new_notebook(cells=[new_markdown_cell(f"# {n}")])) for n in "ab"
+    )
+    (tmp_path / "other.html").write_text("somebody else's")
+    assert [p.name for p in pages.write_pages([one], tmp_path)] == ["a.html"]
+    assert [p.name for p in pages.write_pages([two], tmp_path)] == ["index.html", "b.html"]
+    assert "other" not in (tmp_path / "index.html").read_text()
+
+
+def test_two_notebooks_of_one_name_are_refused(tmp_path):
+    nb = new_notebook()
+    with pytest.raises(LabError, match=r"called a\.html"):
+        pages.write_pages([(tmp_path / "x/a.ipynb", nb), (tmp_path / "y/a.ipynb", nb)], tmp_path)
+
+
+def test_a_write_that_fails_leaves_the_old_page(tmp_path):
+    page = tmp_path / "a.html"
+    page.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        pages._move_into_place(page, "new \ud800")
+    assert page.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_plotly_comes_once_and_only_where_a_figure_is(site):
+    with_figure = (site[0] / "01_token.html").read_text(encoding="utf-8")
+    assert with_figure.count("* plotly.js v") == 1
+    assert "plotly.js v" not in (site[0] / "02_more.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({render.WIDGET: {}, "text/html": "<i>static</i>"}, "<i>static</i>"),
+        ({render.WIDGET: {}, "text/plain": " 40%|####  | 4/10 [00:00<?]"}, ""),
+        ({"text/plain": "a < b"}, "<pre>a &lt; b</pre>"),
+        ({"application/javascript": "alert(1)"}, ""),
+        ({"text/markdown": "*so*"}, '<div class="prose"><p><em>so</em></p>\n</div>'),
+    ],
+)
+def test_the_richest_static_form_is_shown(data, expected):
+    output = new_output("display_data", data)
+    shown = f'<div class="output">{expected}</div>' if expected else ""
+    assert render._output(output) == shown
+
+
+def test_a_persons_folders_are_not_published(monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
+    cell = new_code_cell("1", outputs=[new_output("stream", text="/home/ada/x.py: a warning")])
+    assert "~/x.py: a warning" in render.render_cells(new_notebook(cells=[cell]))
+
+
+def test_formulas_are_drawn_or_stay_tex(page, monkeypatch):
+    assert page.find("code", class_="tex", string="x_")
+    assert "it costs $5" in page.get_text()
+    monkeypatch.setattr(maths, "convert", None)
+    assert maths.tex_to_mathml("a<b", block=True) == '<code class="tex block">a&lt;b</code>'
+
+
+def test_formulas_as_mathml(page):
+    pytest.importorskip("latex2mathml", reason="formulas stay TeX without latex2mathml")
+    assert [len(page.find_all("math")), len(page.select("math[display=block] mtr"))] == [2, 2]
+    assert maths.tex_to_mathml(r"\weird{x}") == r'<code class="tex">\weird{x}</code>'
+
+
+def test_a_browser_draws_the_page_and_asks_for_nothing(site):
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip("no Chromium: install the system's package 'chromium' to look at pages")
+    with playwright.sync_playwright() as p:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=options)
+        view = browser.new_page(viewport={"width": 390, "height": 800})
+        requests, problems = [], []
+        view.on("request", lambda request: requests.append(request.url))
+        view.on("console", lambda message: problems.append(message.text))
+        view.on("pageerror", lambda error: problems.append(str(error)))
+        address = (site[0] / "01_token.html").as_uri()
+        view.goto(address)
+        view.wait_for_selector(".js-plotly-plot .main-svg", timeout=20_000)
+        assert view.locator(".bars .point").count() == 2
+        assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")  # on a phone
+        assert view.locator(".modebar-btn[data-title*=hare]").count() == 0
+        view.click("text=Next")
+        assert view.title() == "More"
+        browser.close()
+    files = [(site[0] / name).as_uri() for name in ("01_token.html", "02_more.html")]
+    assert [url.split("#")[0] for url in requests] == files
+    assert problems == []

@@ -1,0 +1,118 @@
+"""Loading: every architecture, what is refused, what is mended."""
+
+import json
+
+import pytest
+import torch
+
+import labkit
+from labkit.errors import LabError
+from labkit.models import loading, packing
+
+from .conftest import ARCHITECTURES
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_architectures_load_and_write(make_tiny, tmp_path, home, architecture):
+    model = labkit.load(make_tiny(tmp_path / architecture, architecture))
+    assert model.model.config.model_type == architecture
+    reply = labkit.generate(model, "the cat", temperature=0, max_tokens=5)
+    assert 1 <= len(reply.steps) <= 5
+    assert reply.prompt_tokens > 0
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_packed_layers_compute_what_plain_ones_do(make_tiny, tmp_path, architecture):
+    from transformers import AutoModelForCausalLM
+
+    folder = make_tiny(tmp_path / architecture, architecture)
+    plain = AutoModelForCausalLM.from_pretrained(folder).eval()
+    packed = AutoModelForCausalLM.from_pretrained(folder).eval()
+    assert packing.pack_linears(packed) > 0
+    ids = torch.arange(2, 40)[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(packed(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(make_tiny(tmp_path / "m")).eval()
+    packing.pack_linears(model)
+    head = model.lm_head
+    with torch.no_grad():
+        head.weight.mul_(0)
+        assert head(torch.ones(1, 32)).abs().max() == 0
+
+
+def test_a_packed_layer_learns(make_tiny, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(make_tiny(tmp_path / "m"))
+    packing.pack_linears(model)
+    model(torch.arange(2, 9)[None]).logits.sum().backward()
+    assert all(layer.weight.grad is not None for layer in model.modules() if hasattr(layer, "pack"))
+
+
+def test_pickled_weights_are_refused(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(LabError, match="pickled weights"):
+        labkit.load(folder)
+
+
+def test_code_that_comes_with_a_model_never_runs(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.EvilConfig"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text("raise SystemExit('the code ran')")
+    with pytest.raises(LabError, match="architecture"):
+        labkit.load(folder)
+
+
+def test_damaged_weights_are_reported(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(LabError, match="damaged"):
+        labkit.load(folder)
+
+
+def test_a_model_that_cannot_fit_is_refused_before_it_is_fetched(home, monkeypatch):
+    from dataclasses import replace
+
+    from labkit.models.machine import inspect_machine
+
+    small = replace(inspect_machine(), available_bytes=2**30, gpus=(), apple_gpu=False)
+    monkeypatch.setattr(loading, "inspect_machine", lambda: small)
+    with pytest.raises(LabError, match="mistral-7b needs 14.3 GiB"):
+        labkit.load("mistral-7b")
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"name": "no-such-model"}, "knows no model"),
+        ({"name": "/no/such/file.gguf"}, "no file"),
+        ({"device": "tpu"}, "device must be one of"),
+        ({"dtype": "int3"}, "dtype must be one of"),
+    ],
+)
+def test_bad_input_gets_a_sentence(home, bad, sentence):
+    with pytest.raises((LabError, ValueError), match=sentence):
+        labkit.load(**bad)
+
+
+def test_a_file_that_only_pretends_to_be_gguf(tmp_path, home):
+    fake = tmp_path / "fake.gguf"
+    fake.write_bytes(b"hello there")
+    with pytest.raises(LabError, match="not a GGUF file"):
+        labkit.load(fake)
+
+
+def test_terms_come_first(home):
+    with pytest.raises(LabError, match="Gemma terms of use") as refused:
+        labkit.load("gemma-3-270m")
+    assert "--accept-terms" in refused.value.mend
