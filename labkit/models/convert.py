@@ -4,10 +4,12 @@ transformers reads GGUF itself, but every time anew, and it takes long. The fold
 here loads in about a second and is read by every other tool too.
 """
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 from . import store
 
@@ -35,6 +37,7 @@ def convert_gguf(name: str, gguf_file: Path) -> Path:
     with (
         store.placing(name, "safetensors", gguf_file.name) as aside,
         quiet_transformers(),
+        _one_reading(),
         tqdm(total=3, desc=f"{name}: converting, once", unit="step") as bar,
     ):
         bar.set_postfix_str("tokenizer")
@@ -50,6 +53,20 @@ def convert_gguf(name: str, gguf_file: Path) -> Path:
     return target
 
 
+@contextmanager
+def _one_reading() -> Iterator[None]:
+    """Lets all that read the GGUF's header share one reading of it.
+
+    transformers parses the header, with its hundred thousand strings, once each for tokenizer,
+    configuration and weights, which would be most of the time that a conversion takes.
+    """
+    import gguf
+
+    once = functools.cache(gguf.GGUFReader)
+    with mock.patch.object(gguf, "GGUFReader", lambda path: once(str(path))):
+        yield
+
+
 def _read_weights(gguf_file: Path):
     import torch
     from transformers import AutoModelForCausalLM
@@ -63,13 +80,13 @@ def _read_weights(gguf_file: Path):
 
 
 def _read_tokenizer(gguf_file: Path):
-    from gguf import GGUFReader
+    import gguf
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(
         gguf_file.parent, gguf_file=gguf_file.name, local_files_only=True
     )
-    told = GGUFReader(gguf_file).get_field("tokenizer.ggml.pre")
+    told = gguf.GGUFReader(gguf_file).get_field("tokenizer.ggml.pre")
     _mend_splitting(tokenizer, told.contents() if told else None)
     return tokenizer
 
