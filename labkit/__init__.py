@@ -19,6 +19,7 @@ _VERBS = {
     "load": ".backends.local",
     "plot": ".show",
     "stream": ".backends.base",
+    "summarize": ".start.analysis",
 }
 __all__ = sorted(_VERBS)
 

@@ -26,7 +26,7 @@ def machine_figure(check: MachineCheck):
             y=names,
             x=[value / GIB for value in values],
             orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern, "fgcolor": theme.GREY}},
+            marker={"color": colour, "pattern": _pattern(pattern)},
             hovertemplate="%{y}: %{x:.2f} GiB " + name + "<extra></extra>",
         )
         for name, values, colour, pattern in parts
@@ -37,11 +37,12 @@ def machine_figure(check: MachineCheck):
         title=f"Memory that each model needs, and the {free:.1f} GiB that are free here",
         x="GiB (computed from each model's configuration)",
         y="",
-        height=140 + 30 * len(rows),
+        height=170 + 30 * len(rows),
         barmode="stack",
     )
-    picture.update_yaxes(autorange="reversed", showgrid=False)
-    picture.update_layout(legend={"y": -0.14, "yanchor": "top", "x": 0, "xanchor": "left"})
+    picture.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
+    below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"}
+    picture.update_layout(legend=below)
     picture.add_vline(x=free, line={"color": theme.RED, "width": 2, "dash": "dash"})
     picture.add_annotation(
         x=free, y=1, yref="paper", yanchor="bottom", xanchor="right", showarrow=False,
@@ -54,6 +55,17 @@ def machine_figure(check: MachineCheck):
         )  # fmt: skip
     widest = max(*(row.plan.needs.memory_bytes / GIB for row in rows), free)
     return picture.update_xaxes(range=[0, widest * 1.25])
+
+
+def _pattern(shape: str) -> dict:
+    """Strokes over the bar's colour, so that neither has to be told apart alone."""
+    return {
+        "shape": shape,
+        "fillmode": "overlay",
+        "fgcolor": theme.INK,
+        "fgopacity": 0.6,
+        "size": 6,
+    }
 
 
 def _row_name(row: Candidate) -> str:
@@ -91,7 +103,7 @@ def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = Non
             x=data[key]["x"],
             y=data[key]["y"],
             customdata=data[key]["text"],
-            marker={"color": colour, "pattern": {"shape": pattern}},
+            marker={"color": colour, "pattern": _pattern(pattern)},
             hovertemplate="token %{x} %{customdata}: %{y:.0f} ms<extra></extra>",
         )
         for key, name, colour, pattern in (

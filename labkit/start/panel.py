@@ -46,15 +46,27 @@ class PromptPanel:
         self.runner = Runner(self._work, self._draw, "Ask the model")
 
     def _make_controls(self, prompt: str, settings: Settings) -> None:
-        wide, label = {"width": "100%"}, {"description_width": "90px"}
+        wide, label = {"width": "auto"}, {"description_width": "85px"}
         self.prompt = widgets.Textarea(
             prompt, description="Prompt", rows=3, layout=wide, style=label
         )
         self.temperature = widgets.FloatSlider(
-            settings.temperature, min=0, max=3, step=0.05, description="temperature", style=label
+            settings.temperature,
+            min=0,
+            max=3,
+            step=0.05,
+            description="temperature",
+            style=label,
+            layout={"width": "270px"},
         )
         self.top_p = widgets.FloatSlider(
-            settings.top_p, min=0.05, max=1, step=0.05, description="top_p", style=label
+            settings.top_p,
+            min=0.05,
+            max=1,
+            step=0.05,
+            description="top_p",
+            style=label,
+            layout={"width": "270px"},
         )
         self.max_tokens = widgets.BoundedIntText(
             settings.max_tokens, min=1, max=2048, description="max_tokens", style=label,

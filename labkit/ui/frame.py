@@ -71,6 +71,7 @@ class Runner:
         self._stopping.clear()
         self._error = None
         self._set_running(True)
+        self.bar.bar_style = ""
         self._thread = threading.Thread(target=self._go, daemon=True)
         self._thread.start()
 
@@ -97,9 +98,9 @@ class Runner:
     def _go(self) -> None:
         try:
             message = self._advance()
-            if self._stopping.is_set():
-                message = f"Stopped. {message}"
-            self.status.value = html.note(message)
+            stopped = self._stopping.is_set()
+            self.bar.bar_style = "warning" if stopped else "success"
+            self.status.value = html.note(f"Stopped. {message}" if stopped else message)
         except (ValueError, LabError) as error:  # the learner's own: the sentence says it all
             self._fail(error, str(error))
         except Exception as error:
@@ -109,6 +110,7 @@ class Runner:
 
     def _fail(self, error: Exception, sentence: str) -> None:
         self._error = error
+        self.bar.bar_style = "danger"
         self.status.value = html.note(sentence, "bad")
 
     def _advance(self) -> str:

@@ -17,7 +17,6 @@ FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
 CONFIG: Mapping[str, Any] = {
     "displaylogo": False,
     "showSendToCloud": False,
-    "showLink": False,
     "plotlyServerURL": "",
     "responsive": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -45,18 +44,27 @@ def figure(*traces, title: str, x: str, y: str, height: int = 320, **layout):
         pio.renderers.default = "plotly_mimetype"
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
     axis = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
+    above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces)
     fresh.update_layout(
         template="none",
-        title={"text": title, "font": {"size": 15}, "x": 0, "xref": "container", "pad": {"l": 12}},
+        title={
+            "text": title,
+            "font": {"size": 15},
+            "x": 0,
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"l": 12, "t": 14},
+        },
         font={"family": FONT, "size": 13, "color": INK},
         paper_bgcolor=PAPER,
         plot_bgcolor=PAPER,
         height=height,
-        margin={"l": 12, "r": 12, "t": 52, "b": 12},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        xaxis={"title": {"text": x}, **axis},
-        yaxis={"title": {"text": y}, **axis},
+        autosize=True,
+        margin={"l": 12, "r": 12, "t": 64, "b": 12},
+        legend={**above, "bgcolor": "rgba(0,0,0,0)"},
+        xaxis={"title": {"text": x, "font": {"size": 13}}, **axis},
+        yaxis={"title": {"text": y, "font": {"size": 13}}, **axis},
         hoverlabel={"font": {"family": FONT}},
     )
     return fresh.update_layout(**layout)

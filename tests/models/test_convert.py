@@ -27,12 +27,13 @@ def llamacpp(smollm2):
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(smollm2.gguf_file)
     parameters.n_ctx, parameters.n_parallel, parameters.verbosity = 1024, 1, 0
-    server = xllamacpp.Server(parameters)
+    server = xllamacpp.Server(parameters)  # stops when nothing refers to it any more
+    address = server.listening_address
 
     def post(path, body):
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(server.listening_address + path, data, headers)
+        request = urllib.request.Request(address + path, data, headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 

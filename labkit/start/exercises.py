@@ -1,0 +1,79 @@
+"""Checks of notebook 00's exercises: any right answer passes, a wrong one is told why."""
+
+import math
+from dataclasses import dataclass
+
+from ..backends.base import Backend, Reply, generate
+from .analysis import MachineCheck
+
+TOLERANCE = 0.25  # how far an estimate may be off: machines are not steadier than that
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Verdict:
+    """Whether an exercise is solved, and why.
+
+    Attributes:
+        right: whether it is.
+        why: the reason, for the learner.
+    """
+
+    right: bool
+    why: str
+
+    def __repr__(self) -> str:
+        return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.why}"
+
+
+def check_other_word(model: Backend, prompt: str, *, temperature: float, seed: int) -> Verdict:
+    """Exercise 1: do these settings make the answer begin otherwise than at temperature 0?"""
+    surest = generate(model, prompt, temperature=0, max_tokens=1).steps[0]
+    taken = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
+    word, other = surest.alternatives[0].text, _text_of(taken)
+    if taken.token_id != surest.token_id:
+        share = math.exp(taken.logprob)
+        return Verdict(True, f"It begins with {other!r}, which the model gave {share:.1%}.")
+    share = math.exp(surest.logprob)
+    return Verdict(
+        False,
+        f"It still begins with {word!r}: the model gives that {share:.1%}. "
+        "Try other seeds, or a higher temperature.",
+    )
+
+
+def _text_of(step) -> str:
+    told = {each.token_id: each.text for each in step.alternatives}
+    return told.get(step.token_id, step.text)
+
+
+def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Verdict:
+    """Exercise 2: how long will an answer of so many tokens take, going by this reply?"""
+    if seconds is None:
+        return Verdict(False, "Put your estimate in place of None.")
+    if reply.decode_tokens_per_s is None:
+        return Verdict(False, "That reply is too short to go by: take one of two tokens or more.")
+    expected = reply.ttft_s + (tokens - 1) / reply.decode_tokens_per_s
+    way = f"{reply.ttft_s:.2f} s + {tokens - 1} / {reply.decode_tokens_per_s:.1f} tokens/s"
+    if abs(seconds - expected) <= TOLERANCE * expected:
+        return Verdict(True, f"Going by this reply: {way} = {expected:.1f} s.")
+    size = "too long" if seconds > expected else "too short"
+    return Verdict(
+        False,
+        f"{seconds:g} s is {size}. The first token took {reply.ttft_s:.2f} s, and each of the "
+        f"{tokens - 1} others takes 1 / {reply.decode_tokens_per_s:.1f} s.",
+    )
+
+
+def check_largest(check: MachineCheck, name: str | None) -> Verdict:
+    """Exercise 3: which is the largest model of the catalogue that fits here?"""
+    rows = {each.entry.name: each for each in check.candidates}
+    if name is None:
+        return Verdict(False, "Put a model's name in place of None.")
+    if name not in rows:
+        return Verdict(False, f"{name!r} is no name of the catalogue: {', '.join(rows)}.")
+    if not rows[name].plan.fits:
+        return Verdict(False, f"{name} needs more memory than is free: its bar crosses the line.")
+    largest = check.fitting[-1]
+    if name == largest:
+        return Verdict(True, f"{name} fits, and nothing larger does.")
+    return Verdict(False, f"{name} fits, but a larger one does too.")

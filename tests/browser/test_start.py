@@ -1,0 +1,112 @@
+"""Notebook 00 in JupyterLab: run whole, then used by hand."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.slow
+LONG_MS = 300_000
+
+FIGURE_TITLE = "document.querySelector('.widget-box .js-plotly-plot .gtitle')?.textContent ?? ''"
+
+
+@pytest.fixture(scope="module")
+def ran(page):
+    """Notebook 00 after Run All."""
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    page.wait_for_function(
+        """() => {
+          const cells = window.jupyterapp.shell.currentWidget.content.widgets;
+          const code = cells.filter(cell => cell.model.type === 'code');
+          return code.every(cell => cell.model.executionState === 'idle'
+                                    && cell.model.executionCount !== null);
+        }""",
+        timeout=LONG_MS,
+    )
+    return page
+
+
+@pytest.fixture
+def panel(ran):
+    """The prompt panel, in view."""
+    box = ran.locator(".jp-OutputArea-output .widget-box", has=ran.locator("textarea")).first
+    box.scroll_into_view_if_needed()
+    return box
+
+
+def test_the_whole_notebook_runs_without_an_error(ran, shot):
+    shot("00_end")
+    assert ran.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    assert ran.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert ran.locator(".js-plotly-plot .main-svg").count() >= 3
+
+
+def test_figures_are_drawn_and_offer_no_way_to_a_cloud(ran, shot):
+    figure = ran.locator(".jp-RenderedPlotly, .js-plotly-plot").first
+    figure.scroll_into_view_if_needed()
+    figure.hover()
+    ran.wait_for_timeout(500)
+    shot("00_machine")
+    titles = ran.eval_on_selector_all(
+        ".modebar-btn", "buttons => buttons.map(b => b.getAttribute('data-title') ?? '')"
+    )
+    assert titles
+    assert not [title for title in titles if "cloud" in title.lower() or "share" in title.lower()]
+
+
+def test_another_prompt_is_answered_live(ran, panel, shot):
+    before = panel.locator(".widget-html").last.inner_text()
+    title = ran.evaluate(FIGURE_TITLE)
+    panel.locator("textarea").fill("Write one sentence about the sea.")
+    panel.get_by_role("button", name="Run").click()
+    ran.wait_for_function(f"title => {FIGURE_TITLE} !== title", arg=title, timeout=60_000)
+    shot("00_panel_running")
+    panel.locator("button:has-text('Run'):not([disabled])").wait_for(timeout=LONG_MS)
+    shot("00_panel_done")
+    assert "tokens/s" in ran.evaluate(FIGURE_TITLE)
+    assert panel.locator(".widget-html").last.inner_text() != before
+
+
+def test_stop_ends_an_answer_and_keeps_it(ran, panel, shot):
+    panel.locator("textarea").fill("Tell me a very long story about a lighthouse.")
+    panel.locator("input[type=number]").fill("1500")
+    panel.get_by_role("button", name="Run").click()
+    panel.get_by_text(re.compile(r"^[2-9]\d tokens: ")).first.wait_for(timeout=120_000)
+    panel.get_by_role("button", name="Stop").click()
+    panel.get_by_text("Stopped.").wait_for(timeout=20_000)
+    shot("00_panel_stopped")
+    assert panel.get_by_role("button", name="Run").is_enabled()
+    assert len(panel.locator(".widget-html").last.inner_text()) > 20
+
+
+@pytest.mark.parametrize(
+    ("box", "value", "sentence"),
+    [("textarea", "", "prompt must have"), ("input[placeholder='a fresh one']", "x", "seed must")],
+)
+def test_bad_input_gets_a_sentence_in_place(panel, shot, box, value, sentence):
+    before = panel.locator(box).input_value()
+    panel.locator(box).fill(value)
+    panel.get_by_role("button", name="Run").click()
+    alert = panel.get_by_role("alert")
+    alert.wait_for(timeout=20_000)
+    shot("00_panel_alert")
+    assert sentence in alert.inner_text()
+    assert "Traceback" not in alert.inner_text()
+    panel.locator(box).fill(before)
+
+
+def test_a_slider_answers_to_the_keyboard(ran, panel):
+    handle = panel.locator(".noUi-handle").first
+    handle.focus()
+    before = handle.get_attribute("aria-valuenow")
+    ran.keyboard.press("ArrowRight")
+    ran.wait_for_function(
+        "([handle, before]) => handle.getAttribute('aria-valuenow') !== before",
+        arg=[handle.element_handle(), before],
+        timeout=10_000,
+    )
+
+
+def test_nothing_called_out_and_nothing_broke(ran):
+    assert ran.outside == []
+    assert ran.errors == []
