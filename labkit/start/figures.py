@@ -112,8 +112,18 @@ def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = Non
         )
     ]
     picture = theme.figure(*bars, title=title, x="token", y="milliseconds", bargap=0.15)
-    picture.update_xaxes(range=[0.4, max(tokens or len(steps), 8) + 0.6])
+    picture.update_xaxes(range=token_range(len(steps), tokens or len(steps)))
     return picture.update_yaxes(rangemode="tozero")
+
+
+def token_range(written: int, most: int) -> list[float]:
+    """The axis for so many tokens of so many to come: it grows by hundreds, so that it is calm.
+
+    >>> token_range(3, 60), token_range(130, 1500)
+    ([0.4, 60.6], [0.4, 200.6])
+    """
+    room = min(most, 100 * (written // 100 + 1))
+    return [0.4, max(room, written, 8) + 0.6]
 
 
 def timing_data(steps: Sequence[Step]) -> dict[str, dict[str, list]]:

@@ -57,7 +57,7 @@ class PromptPanel:
             step=0.05,
             description="temperature",
             style=label,
-            layout={"width": "270px"},
+            layout={"width": "380px"},
         )
         self.top_p = widgets.FloatSlider(
             settings.top_p,
@@ -66,7 +66,7 @@ class PromptPanel:
             step=0.05,
             description="top_p",
             style=label,
-            layout={"width": "270px"},
+            layout={"width": "380px"},
         )
         self.max_tokens = widgets.BoundedIntText(
             settings.max_tokens, min=1, max=2048, description="max_tokens", style=label,
@@ -80,12 +80,10 @@ class PromptPanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        settings = widgets.HBox(
-            [self.temperature, self.top_p, self.max_tokens, self.seed],
-            layout={"flex_flow": "row wrap"},
-        )
+        choice = widgets.HBox([self.temperature, self.top_p], layout={"flex_flow": "row wrap"})
+        extent = widgets.HBox([self.max_tokens, self.seed], layout={"flex_flow": "row wrap"})
         return widgets.VBox(
-            [self.prompt, settings, self.runner.widget, self.answer, self.figure],
+            [self.prompt, choice, extent, self.runner.widget, self.answer, self.figure],
             layout={"max_width": "960px"},
         )
 
@@ -111,9 +109,9 @@ class PromptPanel:
         }
 
     def _work(self) -> Iterator[Progress]:
-        self._steps = []
         prompt = self.prompt.value
         running = stream_from(self._model, prompt, **self._chosen())
+        self._steps = []  # only now: a setting out of bounds leaves the last answer standing
         total = running.settings.max_tokens
         yield Progress(0, total, f"reading {running.prompt_tokens} tokens of prompt …")
         try:
@@ -129,8 +127,7 @@ class PromptPanel:
 
     def _timing(self):
         title = figures.timing_title(self._steps)
-        tokens = self.max_tokens.value
-        return figures.timing_figure(self._steps, title=title, tokens=tokens)
+        return figures.timing_figure(self._steps, title=title, tokens=self.max_tokens.value)
 
     def _draw(self) -> None:
         steps = tuple(self._steps)
@@ -142,7 +139,7 @@ class PromptPanel:
                 trace.x, trace.y = data[key]["x"], data[key]["y"]
                 trace.customdata = data[key]["text"]
             self.figure.layout.title.text = figures.timing_title(steps)
-            self.figure.layout.xaxis.range = [0.4, max(self.max_tokens.value, 8) + 0.6]
+            self.figure.layout.xaxis.range = figures.token_range(len(steps), self.max_tokens.value)
 
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display

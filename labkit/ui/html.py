@@ -25,7 +25,7 @@ def note(text: str, tone: str = "plain") -> str:
         text: what it says, escaped here.
         tone: ``"good"``, ``"warning"``, ``"bad"`` or ``"plain"``.
     """
-    role = "alert" if tone == "bad" else "status"
+    role, text = ("alert", f"✗ {text}") if tone == "bad" else ("status", text)
     style = f"border-left:4px solid {_TONES[tone]};padding:2px 10px;white-space:pre-wrap"
     return f'<div role="{role}" style="{style}">{escape(text)}</div>'
 

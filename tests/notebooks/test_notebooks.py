@@ -1,0 +1,85 @@
+"""Notebooks: their form, and each executed whole as a learner's kernel would."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+EXERCISE = re.compile(r"^my_", re.M)
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def test_it_is_valid_and_saved_without_outputs(notebook):
+    nbformat.validate(notebook)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    assert not any(cell.get("execution_count") for cell in notebook.cells)
+    assert "widgets" not in notebook.metadata
+
+
+def test_its_length_is_that_of_a_lesson(notebook):
+    assert 20 <= len(notebook.cells) <= 35
+
+
+def test_it_opens_with_a_question_and_what_it_takes(notebook):
+    title, line = re.match(r"# (.+)\n\n\*\*(.+)\*\*", prose(notebook)[0]).groups()
+    assert title.endswith("?")
+    assert re.search(r"\d+ minutes", line)
+    assert "MB" in line or "no download" in line
+    assert "key" in line
+    assert len(re.findall(r"^- ", prose(notebook)[0], re.M)) == 3
+    assert len(code(notebook)[0].splitlines()) <= 4
+
+
+def test_cells_are_verbs_of_a_few_lines(notebook):
+    for source in code(notebook):
+        assert len(source.splitlines()) <= 5, source
+        assert not re.search(r"^\s*(def|class) |^[!%]|plotly|pip install", source, re.M), source
+
+
+def test_each_section_has_its_five_beats(notebook):
+    text = "\n".join(prose(notebook))
+    sections = re.split(r"^## ", text, flags=re.M)[1:]
+    lessons = [section for section in sections if re.match(r"\d", section)]
+    assert lessons
+    for section in lessons:
+        for beat in ("**Idea.**", "**Predict.**", "**Notice**", "**Try.**"):
+            assert beat in section, (section[:40], beat)
+        notices = section.split("**Notice**")[1].split("**Try.**")[0]
+        assert 2 <= len(re.findall(r"^- ", notices, re.M)) <= 3, section[:40]
+    assert "## Exercises" in text
+    assert "## What you measured" in text
+    assert 2 <= sum(bool(EXERCISE.search(source)) for source in code(notebook)) <= 3
+
+
+def test_it_links_to_nothing_that_is_not_there(notebook):
+    for target in re.findall(r"\]\(([^)#]+)", "\n".join(prose(notebook))):
+        assert target.startswith("https://") or (FOLDER / target).exists(), target
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_whole(smollm2, path):
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(FOLDER)}}
+    NotebookClient(notebook, timeout=300, resources=resources).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    said = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
+    assert not said, said
+    assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
+    assert any("application/vnd.plotly.v1+json" in o.get("data", {}) for o in outputs)
