@@ -34,15 +34,35 @@ def test_packed_layers_compute_what_plain_ones_do(make_tiny, tmp_path, architect
         torch.testing.assert_close(packed(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-5)
 
 
-def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path):
+@pytest.mark.parametrize("name", ["q_proj", "k_proj", "o_proj"])
+def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
+    """Layers that lead, that follow and that stand alone."""
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(make_tiny(tmp_path / "m")).eval()
-    packing.pack_linears(model)
-    head = model.lm_head
+    folder = make_tiny(tmp_path / "m")
+    packed = AutoModelForCausalLM.from_pretrained(folder).eval()
+    plain = AutoModelForCausalLM.from_pretrained(folder).eval()
+    packing.pack_linears(packed)
+    ids = torch.arange(2, 40)[None]
     with torch.no_grad():
-        head.weight.mul_(0)
-        assert head(torch.ones(1, 32)).abs().max() == 0
+        before = packed(ids).logits
+        for model in (packed, plain):
+            getattr(model.model.layers[0].self_attn, name).weight.mul_(3)
+        after = packed(ids).logits
+        torch.testing.assert_close(after, plain(ids).logits, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(before, after, rtol=1e-4, atol=1e-5)
+
+
+def test_two_streams_at_once_do_not_mix(make_tiny, tmp_path, home):
+    from concurrent.futures import ThreadPoolExecutor
+
+    model = labkit.load(make_tiny(tmp_path / "m"))
+    prompts = ["the cat", "on the mat", "a hat", "sat and sat"]
+    asked = {"temperature": 0, "max_tokens": 30}
+    alone = [labkit.generate(model, prompt, **asked).text for prompt in prompts]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda prompt: labkit.generate(model, prompt, **asked), prompts))
+    assert [reply.text for reply in together] == alone
 
 
 def test_a_packed_layer_learns(make_tiny, tmp_path):
