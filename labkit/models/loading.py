@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LabError
-from . import convert, fetch, packing, store
+from . import convert, fetch, quicken, store
 from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
 from .needs import Plan, count_parameters, plan, plan_entry, require_fit
@@ -197,5 +197,5 @@ def _read(folder: Path, chosen: Plan):
     if not chosen.spread:
         model.to(chosen.device)
     if chosen.packed:
-        packing.pack_linears(model)
+        quicken.quicken(model)
     return model.eval(), tokenizer

@@ -1,6 +1,6 @@
 """One stream: the lab's, with everything recorded, against transformers' own streaming.
 
-    python tests/benchmarks/streaming.py [--rounds 7] [--tokens 64]
+    python tests/benchmarks/streaming.py [--rounds 15] [--tokens 64]
 
 Both write the same greedy answer to the same prompt, in turn, after a round that is thrown away.
 Tokens per second are output tokens over the whole time, the reading of the prompt included. The
@@ -26,7 +26,7 @@ PROMPT = "Why is the sky blue?"
 def main():
     """Runs the rounds and prints a table for the README."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--tokens", type=int, default=64)
     args = parser.parse_args()
     contenders = make_contenders(args.tokens)

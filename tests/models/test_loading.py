@@ -7,7 +7,8 @@ import torch
 
 import labkit
 from labkit.errors import LabError
-from labkit.models import loading, packing
+from labkit.models import loading
+from labkit.models.quicken import FusedRMSNorm, PackedLinear, quicken
 
 from .conftest import ARCHITECTURES
 
@@ -28,7 +29,10 @@ def test_packed_layers_compute_what_plain_ones_do(make_tiny, tmp_path, architect
     folder = make_tiny(tmp_path / architecture, architecture)
     plain = AutoModelForCausalLM.from_pretrained(folder).eval()
     packed = AutoModelForCausalLM.from_pretrained(folder).eval()
-    assert packing.pack_linears(packed) > 0
+    quicken(packed)
+    assert any(isinstance(module, PackedLinear) for module in packed.modules())
+    fused = any(isinstance(module, FusedRMSNorm) for module in packed.modules())
+    assert fused == (architecture != "gemma3_text")
     ids = torch.arange(2, 40)[None]
     with torch.inference_mode():
         torch.testing.assert_close(packed(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-5)
@@ -42,7 +46,7 @@ def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
     folder = make_tiny(tmp_path / "m")
     packed = AutoModelForCausalLM.from_pretrained(folder).eval()
     plain = AutoModelForCausalLM.from_pretrained(folder).eval()
-    packing.pack_linears(packed)
+    quicken(packed)
     ids = torch.arange(2, 40)[None]
     with torch.no_grad():
         before = packed(ids).logits
@@ -69,7 +73,7 @@ def test_a_packed_layer_learns(make_tiny, tmp_path):
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(make_tiny(tmp_path / "m"))
-    packing.pack_linears(model)
+    quicken(model)
     model(torch.arange(2, 9)[None]).logits.sum().backward()
     assert all(layer.weight.grad is not None for layer in model.modules() if hasattr(layer, "pack"))
 
