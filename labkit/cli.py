@@ -1,0 +1,174 @@
+"""The commands: what they are called, what they take, and which interpreter runs them.
+
+Standard library alone, for `--help` must answer before anything is installed. Each command is a
+module in ``labkit/commands`` with ``main(args) -> exit status``.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+
+from labkit import __version__, bootstrap
+from labkit.errors import LabError
+
+PYTHON = "python" if os.name == "nt" else "python3"
+EXAMPLES = f"""
+examples:
+  {PYTHON} -m labkit lab                        set up on the first run, then open the notebooks
+  {PYTHON} -m labkit models get smollm2-360m    fetch another model
+"""
+
+
+def main(argv=None):
+    """Runs one command and returns its exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = _parse(argv)
+    if args.show_help:
+        args.show_help()
+        return 0
+    try:
+        return _run(args, argv)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def _run(args, argv):
+    python = _interpreter(args)
+    command = [python, "-m", "labkit", *argv]
+    if python == sys.executable:
+        _let_children_import_labkit()
+        return importlib.import_module(f"labkit.commands.{args.command}").main(args)
+    if os.name == "nt":  # where execv would return to the prompt while the command runs
+        return subprocess.call(command)
+    sys.stdout.flush()
+    os.execv(python, command)
+
+
+def _interpreter(args):
+    """The interpreter for a command; `doctor` looks at a machine and installs nothing on it."""
+    if args.command == "doctor":
+        return bootstrap.find() or sys.executable
+    extras = ["test"] if args.command == "test" else []
+    python = bootstrap.find(extras)
+    if python:
+        return python
+    archive = args.file if getattr(args, "action", None) == "unpack" else None
+    packages = archive if archive and bootstrap.wheels_in(archive) else None
+    return bootstrap.ensure(extras, packages)
+
+
+def _let_children_import_labkit():
+    """A kernel starts in notebooks/: where labkit is not installed, it must find this checkout."""
+    paths = [str(bootstrap.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+
+
+def _parse(argv):
+    parser = _parser()
+    # argparse would take pytest's own options for ours; only a lone --help is.
+    if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
+        args = parser.parse_args(["test"])
+        args.pytest_arguments = argv[1:]
+        return args
+    return parser.parse_args(argv)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog=f"{PYTHON} -m labkit",
+        description="An interactive lab that shows what running AI models locally really means.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"labkit {__version__}")
+    parser.set_defaults(show_help=parser.print_help)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_lab(commands)
+    _add_test(commands)
+    _add_run(commands)
+    _add_doctor(commands)
+    _add_models(commands)
+    return parser
+
+
+def _add(commands, name, text, **more):
+    command = commands.add_parser(name, help=text, description=text, **more)
+    command.set_defaults(show_help=None)
+    return command
+
+
+def _add_lab(commands):
+    lab = _add(commands, "lab", "Open the notebooks in JupyterLab, in your browser.")
+    lab.add_argument(
+        "notebook",
+        nargs="?",
+        metavar="NOTEBOOK",
+        default="notebooks/00_start.ipynb",
+        help="what to open first (default: %(default)s)",
+    )
+    lab.add_argument("--port", type=_port, metavar="N", help="use this port (default: a free one)")
+    lab.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="listen on this address of your machine (default: %(default)s, which only this "
+        "machine reaches). On any other address, anyone who can reach this machine and has the "
+        "token can run code as you; 0.0.0.0 means every address.",
+    )
+    lab.add_argument("--no-browser", action="store_true", help="only print the address")
+
+
+def _add_test(commands):
+    test = _add(
+        commands, "test", "Run the test suite.", usage=f"{PYTHON} -m labkit test [PYTEST OPTIONS]"
+    )
+    test.add_argument(
+        "pytest_arguments", nargs="*", metavar="PYTEST OPTIONS", help="all of them go to pytest"
+    )
+
+
+def _add_run(commands):
+    run = _add(commands, "run", "Execute notebooks without a browser.")
+    run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="default: all of them")
+    run.add_argument("--to", choices=["html"], help="also write each as a page that works offline")
+    run.add_argument("--output", metavar="FOLDER", help="where what is written goes")
+
+
+def _add_doctor(commands):
+    doctor = _add(commands, "doctor", "Check this machine: fine, warning or failing, line by line.")
+    doctor.add_argument("--json", action="store_true", help="the same for programs")
+
+
+def _add_models(commands):
+    models = _add(commands, "models", "List, fetch, check, remove and carry models.")
+    models.set_defaults(show_help=models.print_help)
+    actions = models.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    listing = _add(actions, "list", "Each model: size, licence, what it needs, whether it fits.")
+    listing.add_argument("--json", action="store_true", help="the same for programs")
+    get = _add(actions, "get", "Fetch a model.")
+    get.add_argument("name", metavar="NAME", help="a name of the list, or a Hugging Face id")
+    get.add_argument("--accept-terms", action="store_true", help="you have read its terms of use")
+    remove = _add(actions, "remove", "Delete a model's files.")
+    remove.add_argument("name", metavar="NAME", help="as `models list` names it")
+    remove.add_argument("--yes", action="store_true", help="do not ask first")
+    verify = _add(actions, "verify", "Check models' files against their checksums.")
+    verify.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
+    pack = _add(actions, "pack", "One archive that sets up a machine which was never online.")
+    pack.add_argument("file", metavar="FILE", help="the archive to write")
+    pack.add_argument("names", nargs="+", metavar="NAME", help="the models that go into it")
+    pack.add_argument("--without-packages", action="store_true", help="models only")
+    unpack = _add(actions, "unpack", "Set up from such an archive, without a network.")
+    unpack.add_argument("file", metavar="FILE", help="the archive that `models pack` wrote")
+
+
+def _port(text):
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)

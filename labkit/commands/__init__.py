@@ -1,0 +1,1 @@
+"""The commands of ``python3 -m labkit``: one module each, with ``main(args) -> exit status``."""

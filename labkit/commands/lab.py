@@ -1,0 +1,154 @@
+"""``python3 -m labkit lab``: JupyterLab on the loopback, with a token, on the first notebook."""
+
+import contextlib
+import difflib
+import errno
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from pathlib import Path
+from urllib.parse import quote
+
+from labkit.bootstrap import ROOT
+from labkit.errors import LabError
+
+CONFIG = Path(__file__).parent / "jupyter"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+QUIET = [  # nothing calls out, and nothing asks
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+    "--Application.log_level=ERROR",
+    "--ServerApp.port_retries=0",
+    "--ServerApp.answer_yes=True",
+    "--KernelManager.transport_encryption=auto",  # or kernels warn of others on this machine
+    "--ServerApp.allow_root=True",  # in a container everyone is; on the loopback, with a token
+]
+
+
+def main(args):
+    """Starts JupyterLab, says where it is, and waits until it or the person ends it."""
+    path = "/lab/tree/" + quote(_notebook(args.notebook))
+    port = _checked(args.host, args.port) if args.port else _free(args.host)
+    token = secrets.token_hex(24)
+    browser = not args.no_browser and _has_browser()
+    with _jupyter(args.host, port, path, token, browser) as server:
+        _wait_until_up(server, args.host, port)
+        _announce(args, f"{_address(args.host, port)}{path}?token={token}", browser)
+        return server.wait()
+
+
+def _notebook(name):
+    """The notebook's path below the checkout, however it was named."""
+    known = {file.relative_to(ROOT).as_posix() for file in ROOT.glob("notebooks/*.ipynb")}
+    for path in (Path(name), ROOT / name, ROOT / "notebooks" / name):
+        path = path.with_name(path.name.removesuffix(".ipynb") + ".ipynb").resolve()
+        if path.is_file() and path.is_relative_to(ROOT):
+            return path.relative_to(ROOT).as_posix()
+    near = difflib.get_close_matches(f"notebooks/{Path(name).stem}.ipynb", known, 1, cutoff=0.5)
+    others = f"There are: {', '.join(sorted(known)) or 'none'}."
+    raise LabError(
+        f"There is no notebook {name!r} in this checkout.",
+        f"Did you mean {near[0]}?" if near else others,
+    )
+
+
+def _checked(host, port):
+    """The port, if it is free."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            problem, mend = f"Port {port} is in use.", "Leave --port away: a free one is taken."
+        elif error.errno == errno.EACCES:
+            problem, mend = f"Port {port} is not yours to open.", "Take one from 1024 upwards."
+        else:
+            problem, mend = f"This machine has no address {host!r}.", "Leave --host away."
+        raise LabError(problem, mend) from error
+    return port
+
+
+def _free(host, first=8888, count=100):
+    for port in range(first, first + count):
+        with contextlib.suppress(LabError):
+            return _checked(host, port)
+    return _checked(host, first)  # says what is wrong
+
+
+def _has_browser():
+    """Whether a browser with windows can be opened from here."""
+    shows = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    if sys.platform.startswith("linux") and not shows:
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _jupyter(host, port, path, token, browser):
+    """JupyterLab as a child, which is gone afterwards, kernels included."""
+    command = [sys.executable, "-m", "jupyterlab", *QUIET]
+    command += [f"--ServerApp.ip={host}", f"--ServerApp.port={port}"]
+    command += [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={path}"]
+    command += [f"--ServerApp.open_browser={browser}"]
+    # The token goes by the environment: other users can read a command line.
+    settings = {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1"}
+    settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+    # Beside the person's own: it answers JupyterLab's question about news with no.
+    paths = [str(CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    settings["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | settings,
+        start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order
+    )
+    try:
+        yield server
+    finally:
+        _stop(server)
+
+
+def _stop(server):
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(10)
+        finally:
+            server.kill()
+
+
+def _wait_until_up(server, host, port):
+    """Returns when the server answers; a LabError if it ends before."""
+    there = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    while server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection((there, port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise LabError("JupyterLab did not start.", "The lines above say why.")
+
+
+def _address(host, port):
+    everywhere = host in ("0.0.0.0", "::")
+    name = socket.gethostname() if everywhere else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"
+
+
+def _announce(args, address, browser):
+    if args.host not in LOOPBACK:
+        print("Anyone who can reach this machine and has this address can run code as you.")
+    if browser or args.no_browser:
+        print(f"The lab is open at: {address}")
+    else:
+        print(f"No browser was found here: open this address: {address}")
+    print("Stop with Ctrl-C.", flush=True)

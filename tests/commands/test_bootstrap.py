@@ -1,0 +1,246 @@
+"""Setting up: on a first run, after a cut, and when something is missing."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from labkit import bootstrap
+from labkit.errors import LabError
+from labkit.installing import StatusLine
+
+posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+
+
+def said(result):
+    """What the command in the environment printed."""
+    status, out, err = result
+    assert status == 7, err
+    return json.loads(out)
+
+
+def kill(process, number):
+    """Sends a signal to a start and its pip, as a closed terminal or a lost machine would."""
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+def test_two_first_runs_at_once_on_a_broken_environment(bare_checkout, index):
+    # Its Python went away, as with an upgraded system.
+    (bare_checkout.venv / "bin").mkdir(parents=True)
+    (bare_checkout.venv / "bin/python").symlink_to("/nowhere/python3")
+    (bare_checkout.venv / "pyvenv.cfg").write_text("home = /nowhere\n")
+    starts = [bare_checkout.start("run") for _ in range(2)]
+    results = [(*start.communicate(timeout=120), start.returncode) for start in starts]
+    for out, err, status in results:
+        assert status == 7, err
+        assert json.loads(out)["prefix"] == str(bare_checkout.venv)
+        assert json.loads(out)["packages"].items() >= {"tiny-one": "1.0", "tiny-two": "1.0"}.items()
+    both = "".join(err for _, err, _ in results)
+    assert both.count("Setting up the lab") == both.count("The lab is set up") == 1
+    assert "Waiting another start is setting up the lab" in both
+    assert re.search(r"Fetching \d of 4: ", both)
+    assert not (bare_checkout.venv / "labkit-scratch").exists()
+
+
+def test_a_second_start_only_starts(checkout, index):
+    said(checkout.run("run"))
+    requests, log = len(index.requests), checkout.log.stat().st_mtime_ns
+    status, _, err = checkout.run("run")
+    assert (status, err) == (7, "")
+    assert len(index.requests) == requests
+    assert checkout.log.stat().st_mtime_ns == log
+
+
+def test_the_lock_and_the_extras_are_followed(checkout, index):
+    assert "tiny-extra" not in said(checkout.run("run"))["packages"]
+    lock = checkout.root / "requirements.lock"
+    lock.write_text(lock.read_text().replace("tiny-one==1.0", "tiny-one==2.0"))
+    packages = said(checkout.run("test", "-x"))["packages"]
+    assert (packages["tiny-one"], packages["tiny-extra"]) == ("2.0", "1.0")
+    requests = len(index.requests)
+    assert "tiny-extra" in said(checkout.run("run"))["packages"]  # less is wanted: nothing to do
+    assert len(index.requests) == requests
+
+
+@posix
+def test_a_start_killed_while_it_installs_is_taken_up_again(checkout):
+    process = checkout.start("run")
+    wait_for(lambda: [*checkout.venv.glob("lib/*/site-packages/many/m2*")])
+    kill(process, signal.SIGKILL)
+    assert len([*checkout.venv.glob("lib/*/site-packages/many/*.py")]) < 1500
+    said(checkout.run("run"))
+    assert len([*checkout.venv.glob("lib/*/site-packages/many/*.py")]) == 1500
+
+
+@posix
+def test_a_start_waits_for_the_pip_of_one_that_was_killed(checkout, index):
+    index.hold("many_files")
+    process = checkout.start("run")
+    assert index.reached.wait(60)
+    os.kill(process.pid, signal.SIGKILL)  # pip is left behind, and still holds the lock
+    again = checkout.start("run")
+    assert "Waiting another start" in again.stderr.readline()
+    index.release()
+    _, err = again.communicate(timeout=60)
+    assert again.returncode == 7, err
+
+
+@posix
+def test_ctrl_c_stops_pip_too(checkout, index):
+    index.hold("many_files")
+    process = checkout.start("run")
+    assert index.reached.wait(60)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)  # returns once pip has closed its end, too
+    assert process.returncode == 130
+    assert err.endswith("Stopped.\n")
+    assert "Traceback" not in err
+    with bootstrap.locked(checkout.venv, line=None):  # free: nobody is waited for
+        pass
+
+
+def test_no_network(checkout, index):
+    index.server.shutdown()
+    index.server.server_close()
+    status, _, err = checkout.run("run")
+    assert status == 1
+    assert "The package index cannot be reached" in err
+    assert "Traceback" not in err
+
+
+def test_a_package_that_would_not_install(checkout):
+    project = checkout.root / "pyproject.toml"
+    project.write_text(project.read_text().replace('"many-files"', '"never-there"'))
+    status, _, err = checkout.run("run")
+    assert status == 1
+    assert "never-there would not install. pip's last words:\n    " in err
+    assert "ERROR: ResolutionImpossible" in err
+    assert str(checkout.log) in err
+    assert "no matching distributions available" in checkout.log.read_text()
+
+
+def test_a_machine_that_was_never_online(checkout, index, wheels, tmp_path):
+    index.server.shutdown()
+    index.server.server_close()
+    archive = tmp_path / "lab.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("models/tiny/config.json", "{}")
+        for wheel in wheels.glob("*/*.whl"):
+            packed.write(wheel, f"packages/{wheel.name}")
+    assert said(checkout.run("models", "unpack", str(archive)))["prefix"] == str(checkout.venv)
+    status, _, err = checkout.run(
+        "models", "unpack", "nowhere.zip", LABKIT_VENV=str(tmp_path / "v")
+    )
+    assert status == 1
+    assert "nowhere.zip is not there, or is no zip file." in err
+
+
+def test_an_environment_that_fits_is_used(bare_checkout, index):
+    project = bare_checkout.root / "pyproject.toml"
+    fits = project.read_text().replace('"tiny-one>=1", "many-files"', '"pytest>=7", "jupyterlab"')
+    project.write_text(fits)
+    assert said(bare_checkout.run("run", python=sys.executable))["executable"] == sys.executable
+    assert not bare_checkout.venv.exists()
+    assert not index.requests
+
+
+@pytest.fixture
+def here(bare_checkout, monkeypatch):
+    """The bootstrap in this process, for a fresh checkout."""
+    monkeypatch.setattr(bootstrap, "ROOT", bare_checkout.root)
+    monkeypatch.setenv("LABKIT_VENV", str(bare_checkout.venv))
+    return bare_checkout
+
+
+@pytest.mark.parametrize(
+    ("requirement", "fits"),
+    [
+        ("pytest>=7", True),
+        ("pytest<7", False),
+        ("no-such-package-as-this", False),
+        ("no-such-package-as-this; python_version < '3'", True),
+    ],
+)
+def test_what_fits(requirement, fits):
+    assert bootstrap._fits([requirement]) is fits
+
+
+def test_an_unknown_extra(here):
+    with pytest.raises(LabError, match=r"no optional part called 'tset'.\n.*more, test"):
+        bootstrap.find(["tset"])
+
+
+def test_too_little_disk(here, monkeypatch):
+    usage = shutil.disk_usage(here.root)._replace(free=2_500_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(LabError, match=r"takes 3 GB of disk, and .* has 2.5 GB free") as error:
+        bootstrap.ensure()
+    assert "LABKIT_VENV" in error.value.mend
+    assert bootstrap._gigabytes([("torch", "2"), ("nvidia-cublas", "13")]) == 8
+
+
+def test_no_venv_module(here, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LabError, match="no venv module") as error:
+        bootstrap.ensure()
+    assert "sudo apt install python3-venv" in error.value.mend
+
+
+def test_a_folder_that_is_something_else_is_left_alone(here, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_VENV", str(tmp_path / "thesis"))
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis/chapter1.txt").write_text("It was a dark and stormy night.")
+    with pytest.raises(LabError, match="is no Python environment"):
+        bootstrap.ensure()
+    assert (tmp_path / "thesis/chapter1.txt").exists()
+
+
+def test_a_folder_that_cannot_be_written(here, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LABKIT_VENV", str(tmp_path / "file/venv"))
+    with pytest.raises(LabError, match="cannot be written"):
+        bootstrap.ensure()
+
+
+def test_a_terminal_gets_one_line(capsys):
+    class Terminal:
+        def isatty(self):
+            return True
+
+        def write(self, text):
+            sys.stdout.write(text)
+
+        def flush(self):
+            pass
+
+    line = StatusLine(Terminal())
+    for count in range(3):
+        line.show("Fetching", f"{count} of 3")
+    line.end()
+    assert "\n" not in capsys.readouterr().out
+
+
+def test_only_the_standard_library():
+    """In a bare interpreter, with site-packages out of reach."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(bootstrap.ROOT)!r}); import labkit.bootstrap;"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    bare = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-c", code]
+    names = subprocess.run(bare, capture_output=True, text=True, check=True).stdout.split()
+    assert {*names} - sys.stdlib_module_names <= {"labkit", "__main__"}
