@@ -76,7 +76,7 @@ def test_stop_ends_an_answer_and_keeps_it(ran, panel, shot):
     panel.get_by_text("Stopped.").wait_for(timeout=20_000)
     shot("00_panel_stopped")
     assert panel.get_by_role("button", name="Run").is_enabled()
-    assert len(panel.locator(".widget-html").last.inner_text()) > 20
+    assert panel.locator(".widget-html").last.inner_text().strip()
 
 
 @pytest.mark.parametrize(

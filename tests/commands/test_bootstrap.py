@@ -53,7 +53,7 @@ def test_two_first_runs_at_once_on_a_broken_environment(bare_checkout, index):
     both = "".join(err for _, err, _ in results)
     assert both.count("Setting up the lab") == both.count("The lab is set up") == 1
     assert "Waiting another start is setting up the lab" in both
-    assert re.search(r"Fetching \d of 4: ", both)
+    assert re.search(r"Installing \d of 4", both)
     assert not (bare_checkout.venv / "labkit-scratch").exists()
 
 
