@@ -1,106 +1,124 @@
-"""``python3 -m labkit models``: list, fetch, check and remove models."""
+"""``python3 -m labkit models``: list, fetch, check, remove and carry models."""
 
 import json
+import shutil
 import sys
+from pathlib import Path
 
+from labkit.commands import model_table
 from labkit.errors import LabError
-from labkit.models import store
-from labkit.models.catalogue import CATALOGUE, find
-from labkit.models.machine import inspect_machine
-from labkit.models.needs import plan_entry
-
-GIB = 1024**3
+from labkit.models import fetch, inventory, store
+from labkit.models.catalogue import CATALOGUE
 
 
 def main(args) -> int:
     """Runs one action and returns its exit status."""
-    actions = {"list": _list, "get": _get, "remove": _remove, "verify": _verify}
-    if args.action not in actions:
-        raise LabError(f"`models {args.action}` is not part of the lab yet.", "It is to come.")
+    actions = {
+        "list": _list,
+        "get": _get,
+        "remove": _remove,
+        "verify": _verify,
+        "pack": _pack,
+        "unpack": _unpack,
+    }
     return actions[args.action](args)
 
 
 def _list(args) -> int:
-    machine, kept = inspect_machine(), store.kept()
-    rows = [_row(entry, plan_entry(entry, machine), kept) for entry in CATALOGUE.values()]
-    rows += [
-        {"name": name, "here": True, "on_disk_bytes": _on_disk(name)}
-        for name in kept
-        if name not in CATALOGUE
-    ]
-    print(json.dumps(rows, indent=1) if args.json else _table(rows))
+    rows = model_table.rows()
+    print(json.dumps(rows, indent=1) if args.json else model_table.table(rows))
     return 0
-
-
-def _row(entry, plan, kept) -> dict:
-    return {
-        "name": entry.name,
-        "here": entry.name in kept,
-        "on_disk_bytes": _on_disk(entry.name) if entry.name in kept else 0,
-        "parameters": entry.parameters,
-        "download_bytes": entry.download_bytes,
-        "license": entry.license,
-        "source": entry.source.place,
-        "needs_bytes": plan.needs.memory_bytes,
-        "dtype": plan.needs.dtype,
-        "device": plan.device,
-        "fits": plan.fits,
-    }
-
-
-def _on_disk(name: str) -> int:
-    return store.bytes_of(store.models_folder() / name)
-
-
-def _table(rows) -> str:
-    lines = [f"{'name':<16}{'here':<9}{'download':>10}  {'needs here':<30}licence, source"]
-    for row in rows:
-        here = f"{row['on_disk_bytes'] / 1e6:,.0f} MB" if row["here"] else "-"
-        if "parameters" not in row:
-            lines.append(f"{row['name']:<16}{here:<9}")
-            continue
-        verdict = "fits" if row["fits"] else "too large"
-        needs = f"{row['needs_bytes'] / GIB:.1f} GiB, {verdict} ({row['device']} {row['dtype']})"
-        download = f"{row['download_bytes'] / 1e6:,.0f} MB"
-        told = f"{row['license']}, {row['source']}"
-        lines.append(f"{row['name']:<16}{here:<9}{download:>10}  {needs:<30}{told}")
-    return "\n".join([*lines, f"They lie in {store.models_folder()}"])
 
 
 def _get(args) -> int:
     from labkit.models.loading import get_model
 
-    folder, gguf_file = get_model(args.name, accept_terms=args.accept_terms)
-    print(f"{args.name} is here: {folder}")
-    if gguf_file:
-        print(f"made from {gguf_file}")
+    entry, accepted = CATALOGUE.get(args.name), args.accept_terms
+    if entry and not accepted and not fetch.accepted_before(entry) and sys.stdin.isatty():
+        print(f"{entry.title} comes under the {entry.license}: {entry.terms}")
+        accepted = _agrees("Do you accept them?")
+        if not accepted:
+            print("Nothing was fetched.")
+            return 1
+    folder, gguf_file = get_model(args.name, accept_terms=accepted)
+    print(f"{args.name} is here:")
+    for path, size in [(folder, store.bytes_of(folder)), *_sized(gguf_file)]:
+        print(f"  {path}  ({_mb(size)})")
     return 0
 
 
+def _sized(file: Path | None) -> list[tuple[Path, int]]:
+    return [(file, file.stat().st_size)] if file else []
+
+
 def _remove(args) -> int:
-    if args.name not in store.kept():
-        find(args.name)  # an unknown name: the nearest is named
-        raise LabError(f"{args.name} is not on this machine.", "There is nothing to remove.")
-    size = _on_disk(args.name) / 1e6
-    if not args.yes and sys.stdin.isatty():
-        answer = input(f"Remove {args.name} ({size:,.0f} MB)? [y/N] ")
-        if answer.strip().lower() not in ("y", "yes"):
+    kept = inventory.require_here(args.name)
+    print(f"{kept.name} takes {_mb(kept.disk_bytes)}: {', '.join(kept.folders) or 'unfinished'}.")
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise LabError("Nobody is here to be asked.", "Add --yes to remove it all the same.")
+        if not _agrees("Remove it?"):
             return 1
-    print(f"Removed {args.name}: {store.remove(args.name) / 1e6:,.0f} MB are free again.")
+    print(f"Removed: {_mb(inventory.remove(kept))} are free again.")
     return 0
 
 
 def _verify(args) -> int:
-    kept = store.kept()
-    for name in args.names:
-        if name not in kept:
-            raise LabError(f"{name} is not on this machine.", "See: python3 -m labkit models list")
+    found = [inventory.require_here(name) for name in dict.fromkeys(args.names)]
     status = 0
-    for name in args.names or kept:
-        for part in kept[name]:
-            bad = store.damaged(store.part_folder(name, part), thorough=True)
-            print(f"{name} {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
-            status = 1 if bad else status
-    if status:
-        print("  → Load a damaged model again, or: python3 -m labkit models remove NAME")
+    for kept in found or inventory.inventory().values():
+        for part, bad in inventory.damaged(kept):
+            print(f"{kept.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
+            if bad:
+                status = 1
+                print(f"  → python3 -m labkit models remove {kept.name} --yes, then get or unpack")
+        if not kept.here:
+            print(f"{kept.name}: its fetch was cut off\n  → {_get_command(kept.name)}")
     return status
+
+
+def _get_command(name: str) -> str:
+    return f"python3 -m labkit models get {name}"
+
+
+def _pack(args) -> int:
+    from labkit.commands.wheels import fetch_wheels
+    from labkit.models.pack import check_target, gather, pack
+
+    file = Path(args.file).expanduser()
+    check_target(file)
+    parts = [part for name in dict.fromkeys(args.names) for part in gather(name)]
+    fetched = file.with_name(f"{file.name}.packages")  # beside it: /tmp is often small
+    wheels = [] if args.without_packages else fetch_wheels(fetched)
+    size = pack(file, parts, wheels)
+    shutil.rmtree(fetched, ignore_errors=True)
+    names = ", ".join(dict.fromkeys(part.name for part in parts))
+    what = f"{names} and {len(wheels)} packages" if wheels else names
+    print(f"{file} ({_mb(size)}): {what}.")
+    if wheels:
+        print("On the other machine, in a checkout of the lab, with the same Python and system:")
+    print(f"  python3 -m labkit models unpack {file.name}")
+    return 0
+
+
+def _unpack(args) -> int:
+    from labkit.models.unpack import unpack
+
+    done = unpack(Path(args.file).expanduser())
+    for name in done.placed:
+        print(f"{name} is here: {store.model_folder(name)}")
+    for name in done.already:
+        print(f"{name} was here already.")
+    for name, (license, terms) in done.terms.items():
+        print(f"{name} comes under the {license}: {terms}")
+        if name in CATALOGUE and not fetch.accepted_before(CATALOGUE[name]):
+            print(f"  → If you accept them: {_get_command(name)} --accept-terms")
+    return 0
+
+
+def _agrees(question: str) -> bool:
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"

