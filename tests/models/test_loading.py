@@ -57,6 +57,18 @@ def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
     assert not torch.allclose(before, after, rtol=1e-4, atol=1e-5)
 
 
+def test_two_streams_at_once_do_not_mix(make_tiny, tmp_path, home):
+    from concurrent.futures import ThreadPoolExecutor
+
+    model = labkit.load(make_tiny(tmp_path / "m"))
+    prompts = ["the cat", "on the mat", "a hat", "sat and sat"]
+    asked = {"temperature": 0, "max_tokens": 30}
+    alone = [labkit.generate(model, prompt, **asked).text for prompt in prompts]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda prompt: labkit.generate(model, prompt, **asked), prompts))
+    assert [reply.text for reply in together] == alone
+
+
 def test_a_packed_layer_learns(make_tiny, tmp_path):
     from transformers import AutoModelForCausalLM
 
