@@ -41,7 +41,7 @@ def find(extras=()):
     Raises:
         LabError: an extra is unknown.
     """
-    requirements, venv = _requirements(extras), _venv()
+    requirements, venv = required(extras), venv_folder()
     inside = Path(sys.prefix).resolve() == venv.resolve()
     if inside and (venv / STATE).exists():  # ours: judged by its record, not by what is in it
         return sys.executable if _is_complete(venv, extras) else None
@@ -67,7 +67,7 @@ def ensure(extras=(), packages=None):
     python = find(extras)
     if python:
         return python
-    venv = _venv()
+    venv = venv_folder()
     _check_place(venv)
     line = StatusLine()
     try:
@@ -93,13 +93,14 @@ def wheels_in(archive):
 # What is asked for, and what is there
 
 
-def _project():
+def read_project():
+    """What pyproject.toml says."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def _requirements(extras):
+def required(extras):
     """The requirements of pyproject.toml, the extras' own and those they refer to included."""
-    project = _project()["project"]
+    project = read_project()["project"]
     known = project.get("optional-dependencies", {})
     wanted, pending = list(project.get("dependencies", [])), list(extras)
     for extra in pending:  # grows while it is read: an extra may name others
@@ -135,7 +136,8 @@ def _fits(requirements):
     return True
 
 
-def _venv():
+def venv_folder():
+    """Where the lab's own environment is, or will be: ``LABKIT_VENV``, or ``.venv``."""
     return Path(os.environ.get("LABKIT_VENV") or ROOT / ".venv").expanduser().absolute()
 
 
@@ -206,7 +208,7 @@ def _install(venv, extras, source, pip):
     if pinned and not (site / f"pip-{pinned[1]}.dist-info").exists():
         pip.line.show("Getting pip", pinned[1])
         pip.run("install", *source, pinned[0])
-    asked = _requirements(extras) + _project()["build-system"]["requires"]
+    asked = required(extras) + read_project()["build-system"]["requires"]
     missing = pip.resolve(asked, lock, source)
     _check_disk(venv, _gigabytes(missing))
     pip.install(missing, source, site)

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from labkit import __version__, bootstrap
 from labkit.errors import LabError
@@ -59,9 +60,20 @@ def _interpreter(args):
     python = bootstrap.find(extras)
     if python:
         return python
-    archive = args.file if getattr(args, "action", None) == "unpack" else None
-    packages = archive if archive and bootstrap.wheels_in(archive) else None
-    return bootstrap.ensure(extras, packages)
+    if getattr(args, "action", None) == "unpack" and bootstrap.wheels_in(args.file):
+        return _set_up_from(args.file)
+    return bootstrap.ensure(extras)
+
+
+def _set_up_from(archive):
+    """The environment out of an archive that `models pack` wrote: all of it, for good.
+
+    A machine that was never online cannot fetch the rest later.
+    """
+    from labkit.models.unpack import require_same_python
+
+    require_same_python(Path(archive))
+    return bootstrap.ensure(["test"], archive)
 
 
 def _let_children_import_labkit():

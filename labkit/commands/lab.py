@@ -34,9 +34,9 @@ QUIET = [  # nothing calls out, and nothing asks
 def main(args):
     """Starts JupyterLab, says where it is, and waits until it or the person ends it."""
     path = "/lab/tree/" + quote(_notebook(args.notebook))
-    port = _checked(args.host, args.port) if args.port else _free(args.host)
+    port = checked_port(args.host, args.port) if args.port else _free(args.host)
     token = secrets.token_hex(24)
-    browser = not args.no_browser and _has_browser()
+    browser = not args.no_browser and has_browser()
     with _jupyter(args.host, port, path, token, browser) as server:
         _wait_until_up(server, args.host, port)
         _announce(args, f"{_address(args.host, port)}{path}?token={token}", browser)
@@ -58,8 +58,8 @@ def _notebook(name):
     )
 
 
-def _checked(host, port):
-    """The port, if it is free."""
+def checked_port(host, port):
+    """The port, if it is free; else a LabError that says why not."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=family).close()
@@ -77,11 +77,11 @@ def _checked(host, port):
 def _free(host, first=8888, count=100):
     for port in range(first, first + count):
         with contextlib.suppress(LabError):
-            return _checked(host, port)
-    return _checked(host, first)  # says what is wrong
+            return checked_port(host, port)
+    return checked_port(host, first)  # says what is wrong
 
 
-def _has_browser():
+def has_browser():
     """Whether a browser with windows can be opened from here."""
     shows = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     if sys.platform.startswith("linux") and not shows:

@@ -35,12 +35,12 @@ def fetch_wheels(folder: Path) -> list[Path]:
 
 def _asked(lock: Path) -> list[str]:
     """The requirements of the lab and all its parts, and what an install begins with."""
-    project = bootstrap._project()
+    project = bootstrap.read_project()
     extras = project["project"].get("optional-dependencies", {})
     pinned = [
         pin for pin in lock.read_text(encoding="utf-8").splitlines() if pin.startswith("pip=")
     ]
-    return [*bootstrap._requirements(extras), *project["build-system"]["requires"], *pinned]
+    return [*bootstrap.required(extras), *project["build-system"]["requires"], *pinned]
 
 
 class _Watch:

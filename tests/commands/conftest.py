@@ -160,6 +160,7 @@ class Checkout:
         for file in (ROOT / "labkit").glob("*.py"):
             shutil.copy(file, root / "labkit")
         (root / "labkit/commands/__init__.py").write_text("")
+        shutil.copytree(ROOT / "labkit/models", root / "labkit/models")
         for name in ("run", "doctor", "models", "test"):
             (root / f"labkit/commands/{name}.py").write_text(SAY)
         (root / "pyproject.toml").write_text(PYPROJECT)

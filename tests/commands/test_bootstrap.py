@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 
 import pytest
 
 from labkit import bootstrap
 from labkit.errors import LabError
 from labkit.installing import StatusLine
+from labkit.models.pack import pack
 
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
@@ -138,11 +138,10 @@ def test_a_machine_that_was_never_online(checkout, index, wheels, tmp_path):
     index.server.shutdown()
     index.server.server_close()
     archive = tmp_path / "lab.zip"
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.writestr("models/tiny/config.json", "{}")
-        for wheel in wheels.glob("*/*.whl"):
-            packed.write(wheel, f"packages/{wheel.name}")
-    assert said(checkout.run("models", "unpack", str(archive)))["prefix"] == str(checkout.venv)
+    pack(archive, [], wheels.glob("*/*.whl"))
+    told = said(checkout.run("models", "unpack", str(archive)))
+    assert told["prefix"] == str(checkout.venv)
+    assert "tiny-extra" in told["packages"]  # the tests' packages too: nothing can come later
     status, _, err = checkout.run(
         "models", "unpack", "nowhere.zip", LABKIT_VENV=str(tmp_path / "v")
     )

@@ -517,10 +517,10 @@ def test_the_browser(tmp_path, monkeypatch):
     chromium = tmp_path / "chromium"
     chromium.write_text("")
     chromium.chmod(0o755)
-    monkeypatch.setattr(surroundings.lab, "_has_browser", lambda: True)
+    monkeypatch.setattr(surroundings.lab, "has_browser", lambda: True)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert str(chromium) in only(surroundings.browser()).detail
     chromium.unlink()
-    monkeypatch.setattr(surroundings.lab, "_has_browser", lambda: False)
+    monkeypatch.setattr(surroundings.lab, "has_browser", lambda: False)
     detail = only(surroundings.browser()).detail
     assert detail == "none: `lab` prints an address; no Chromium for browser tests"

@@ -88,7 +88,7 @@ def test_a_free_port_is_found():
 
 def test_an_address_that_is_not_ours():
     with pytest.raises(LabError, match=r"no address '192\.0\.2\.1'"):
-        lab._checked("192.0.2.1", 8888)
+        lab.checked_port("192.0.2.1", 8888)
 
 
 @pytest.mark.parametrize("name", ["00_start", "00_start.ipynb", "notebooks/00_start.ipynb"])

@@ -3,7 +3,6 @@
 import importlib.util
 import shutil
 import sys
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def set_up():
         return
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         yield Check("Set-up", FAILING, "this Python has no venv module, which it takes", VENV)
-    venv, need = bootstrap._venv(), bootstrap.CPU_GB
+    venv, need = bootstrap.venv_folder(), bootstrap.CPU_GB
     place = next(folder for folder in (venv, *venv.parents) if folder.exists())
     free = shutil.disk_usage(place).free / 1e9
     if free < need:
@@ -120,13 +119,8 @@ def _found(count, missing, wrong, differing):
 # What is asked for, and what is there
 
 
-def _project():
-    text = (bootstrap.ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["project"]
-
-
 def _project_extras():
-    return list(_project().get("optional-dependencies", {}))
+    return list(bootstrap.read_project()["project"].get("optional-dependencies", {}))
 
 
 def _requires(name, extras):
@@ -134,7 +128,7 @@ def _requires(name, extras):
     from packaging.requirements import InvalidRequirement, Requirement
 
     if name == "labkit":
-        project = _project()
+        project = bootstrap.read_project()["project"]
         parts = [project.get("optional-dependencies", {}).get(extra, []) for extra in extras]
         texts = sum(parts, [] if extras else project["dependencies"])
     else:

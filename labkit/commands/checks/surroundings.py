@@ -92,7 +92,7 @@ def _without_hub():
 def port():
     """Whether JupyterLab's usual port is free."""
     try:
-        lab._checked("127.0.0.1", JUPYTER)
+        lab.checked_port("127.0.0.1", JUPYTER)
         detail = f"{JUPYTER} is free for JupyterLab"
     except LabError:
         detail = f"{JUPYTER} is in use: the lab takes the next one that is free"
@@ -101,7 +101,7 @@ def port():
 
 def browser():
     """Whether `lab` can open a browser here, and whether the browser tests have theirs."""
-    opens = "the lab opens in it" if lab._has_browser() else "none: `lab` prints an address"
+    opens = "the lab opens in it" if lab.has_browser() else "none: `lab` prints an address"
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     tests = f"browser tests use {chromium}" if chromium else "no Chromium for browser tests"
     yield Check("Browser", FINE, f"{opens}; {tests}")
