@@ -15,11 +15,12 @@ _VERBS = {
     "LabError": ".errors",
     "ask": ".start.panel",
     "check_machine": ".start.analysis",
+    "explore": ".show",
     "generate": ".backends.base",
     "load": ".backends.local",
     "plot": ".show",
     "stream": ".backends.base",
-    "summarize": ".start.analysis",
+    "summarize": ".show",
 }
 __all__ = sorted(_VERBS)
 

@@ -1,25 +1,71 @@
-"""`plot`: every result has its picture."""
+"""`plot`, `explore`, `summarize`: every result has its picture, some have sliders, all their line."""
 
 import importlib
+from dataclasses import dataclass
 
-# Name of the result's class: where the function is that draws it.
+# Name of the result's class: where the function is that draws it, or that makes its panel.
 _FIGURES = {
     "MachineCheck": "labkit.start.figures:machine_figure",
     "Reply": "labkit.start.figures:reply_figure",
 }
+_PANELS: dict[str, str] = {}
 
 
 def plot(result):
-    """The picture of a result, as a plotly figure; a notebook shows it as a cell's last line.
+    """The picture of a result; a notebook shows it as a cell's last line.
 
     Args:
         result: what a verb of the lab returned.
     Raises:
         TypeError: for what is no result of the lab.
     """
-    place = _FIGURES.get(type(result).__name__)
+    return _find("plot draws", _FIGURES, result)(result)
+
+
+def explore(result, **start):
+    """A panel that puts sliders on a result; no slider runs the model.
+
+    Args:
+        result: what a verb of the lab returned.
+        start: where the panel's controls stand at first.
+    Raises:
+        TypeError: for a result that has no panel.
+    """
+    return _find("explore puts sliders on", _PANELS, result)(result, **start)
+
+
+def _find(what: str, places: dict[str, str], result):
+    place = places.get(type(result).__name__)
     if place is None:
-        known = ", ".join(sorted(_FIGURES))
-        raise TypeError(f"plot draws results of the lab ({known}); got {type(result).__name__}")
+        known = ", ".join(sorted(places))
+        raise TypeError(f"{what} results of the lab ({known}); got {type(result).__name__}")
     module, _, function = place.partition(":")
-    return getattr(importlib.import_module(module), function)(result)
+    return getattr(importlib.import_module(module), function)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary:
+    """What a learner measured in a notebook.
+
+    Attributes:
+        lines: one for each result.
+    """
+
+    lines: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def summarize(*results) -> Summary:
+    """The learner's own numbers, together.
+
+    Args:
+        results: of the lab's verbs or panels; None, where a panel was not run, is left out.
+    Raises:
+        TypeError: for what has no summary.
+    """
+    for result in results:
+        if result is not None and not hasattr(result, "summary"):
+            raise TypeError(f"summarize tells results of the lab; got {type(result).__name__}")
+    return Summary(tuple(result.summary for result in results if result is not None))

@@ -17,7 +17,7 @@ BELOW = {
     "backends": {"models", "errors"},
     "ui": {"errors"},
 }
-TOPIC_BELOW = {"backends", "models", "ui", "errors"}
+TOPIC_BELOW = {"backends", "models", "ui", "errors", "verdict"}
 ROOMS = {
     "analysis": {"backends", "models", "errors"},
     "figures": {"analysis", "backends", "models", "ui", "errors"},

@@ -156,6 +156,18 @@ class Reply:
             return None
         return (len(self.steps) - 1) / (self.elapsed_s - self.ttft_s)
 
+    @property
+    def summary(self) -> str:
+        """The numbers of this one run, in a line."""
+        speed = self.decode_tokens_per_s
+        speed = f"{speed:.1f} tokens/s" if speed else "too short to time"
+        first = f"{self.ttft_s:.2f} s" if self.steps else "none"
+        return (
+            f"{self.model}, temperature {self.settings.temperature:g}: "
+            f"{self.prompt_tokens} tokens read, {len(self.steps)} written, "
+            f"first after {first}, then {speed} ({self.origin}, one run)"
+        )
+
     def __str__(self) -> str:
         return self.text
 

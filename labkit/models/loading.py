@@ -83,6 +83,8 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         return _checked_folder(path), None
     if path.suffix == ".gguf" or path.is_file():
         return _get_local_gguf(path)
+    if name.startswith(("/", ".", "~")):  # a path, and never a hub id
+        raise LabError(f"There is no folder {path}.", "Check the path.")
     entry = CATALOGUE.get(name)
     kept = name in store.kept()
     if entry is None and name.count("/") != 1 and not kept:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ..backends.base import Reply
 from ..models import store
 from ..models.catalogue import CATALOGUE, Entry, HubSource
 from ..models.fetch import hub_cached
@@ -44,6 +43,11 @@ class MachineCheck:
         """Names of the models that fit."""
         return tuple(each.entry.name for each in self.candidates if each.plan.fits)
 
+    @property
+    def summary(self) -> str:
+        """The machine, in a few lines."""
+        return repr(self)
+
     def __repr__(self) -> str:
         m = self.machine
         gpus = ", ".join(
@@ -75,40 +79,3 @@ def _present(entry: Entry, kept: dict) -> bool:
     if "safetensors" in kept.get(entry.name, ()):
         return True
     return isinstance(entry.source, HubSource) and hub_cached(entry.source) is not None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Summary:
-    """What a learner measured in notebook 00.
-
-    Attributes:
-        check: the machine.
-        replies: the answers, in the order in which they were made.
-    """
-
-    check: MachineCheck
-    replies: tuple[Reply, ...]
-
-    def __repr__(self) -> str:
-        lines = [repr(self.check), ""]
-        for reply in self.replies:
-            speed = reply.decode_tokens_per_s
-            speed = f"{speed:.1f} tokens/s" if speed else "too short to time"
-            first = f"{reply.ttft_s:.2f} s" if reply.steps else "none"
-            lines.append(
-                f"{reply.model}, temperature {reply.settings.temperature:g}: "
-                f"{reply.prompt_tokens} tokens read, {len(reply.steps)} written, "
-                f"first after {first}, then {speed} ({reply.origin})"
-            )
-        lines.append("Each line is one run; notebook 03 repeats runs and gives their spread.")
-        return "\n".join(lines)
-
-
-def summarize(check: MachineCheck, *replies: Reply) -> Summary:
-    """The learner's own numbers, together.
-
-    Args:
-        check: from `check_machine`.
-        replies: from `generate` or a panel; None, where a panel was not run, is left out.
-    """
-    return Summary(check, tuple(reply for reply in replies if reply is not None))

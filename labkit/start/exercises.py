@@ -1,28 +1,12 @@
 """Checks of notebook 00's exercises: any right answer passes, a wrong one is told why."""
 
 import math
-from dataclasses import dataclass
 
 from ..backends.base import Backend, Reply, generate
+from ..verdict import Verdict
 from .analysis import MachineCheck
 
 TOLERANCE = 0.25  # how far an estimate may be off: machines are not steadier than that
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Verdict:
-    """Whether an exercise is solved, and why.
-
-    Attributes:
-        right: whether it is.
-        why: the reason, for the learner.
-    """
-
-    right: bool
-    why: str
-
-    def __repr__(self) -> str:
-        return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.why}"
 
 
 def check_other_word(model: Backend, prompt: str, *, temperature: float, seed: int) -> Verdict:

@@ -125,7 +125,7 @@ def test_other_word(smollm2):
 def test_the_summary_has_the_learners_own_numbers(reply):
     told = repr(labkit.summarize(labkit.check_machine(), reply, None))
     assert "scripted, temperature 0.7: 4 tokens read, 3 written" in told
-    assert "first after 0.50 s, then 6.7 tokens/s (measured)" in told
+    assert "first after 0.50 s, then 6.7 tokens/s (measured, one run)" in told
 
 
 # -- the panel -----------------------------------------------------------------------------------
