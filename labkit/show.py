@@ -1,4 +1,4 @@
-"""`plot`, `explore`, `summarize`: every result has its picture, some have sliders, all their line."""
+"""`plot`, `explore`, `summarize`: each result has its picture, its line, and perhaps sliders."""
 
 import importlib
 from dataclasses import dataclass

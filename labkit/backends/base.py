@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 Messages = Sequence[Mapping[str, str]]
+# The stages from scores to a choice, in transformers' own order.
+STAGES = (
+    "repetition_penalty", "presence_penalty", "temperature", "top_k", "top_p", "min_p", "typical_p",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,11 @@ class Settings:
         min_p: drop tokens less likely than this share of the likeliest's probability; in [0, 1).
         typical_p: keep the tokens whose surprise is nearest the expected; in (0, 1].
         repetition_penalty: divides the scores of tokens that occurred; 1: none; above 0.
+        presence_penalty: taken off the scores of tokens that occurred; 0: none; -2 to 2.
         max_tokens: at most so many tokens are written.
         seed: start of the random numbers; None: a fresh one, recorded in the reply.
         stop: strings before which the text ends.
+        order: `STAGES` in the order in which they are applied.
 
     Raises:
         ValueError: names the argument, its bound and the value given.
@@ -35,9 +41,11 @@ class Settings:
     min_p: float = 0.0
     typical_p: float = 1.0
     repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
     max_tokens: int = 128
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    order: tuple[str, ...] = STAGES
 
     def __post_init__(self):
         _number("temperature", self.temperature, "0 or more", lambda x: x >= 0)
@@ -45,6 +53,7 @@ class Settings:
         _number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
         _number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
         _number("repetition_penalty", self.repetition_penalty, "above 0", lambda x: x > 0)
+        _number("presence_penalty", self.presence_penalty, "-2 to 2", lambda x: -2 <= x <= 2)
         _whole("max_tokens", self.max_tokens, "1 or more", lambda x: x >= 1)
         if self.top_k is not None:
             _whole("top_k", self.top_k, "1 or more, or None", lambda x: x >= 1)
@@ -54,6 +63,9 @@ class Settings:
         if not all(isinstance(text, str) and text for text in stop):
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
         object.__setattr__(self, "stop", stop)
+        if sorted(self.order) != sorted(STAGES):
+            raise ValueError(f"order must name each of {STAGES} once; got {self.order!r}")
+        object.__setattr__(self, "order", tuple(self.order))
 
     def seeded(self) -> "Settings":
         """The same, with a seed in any case."""
@@ -197,6 +209,25 @@ class Stream(Iterator[Step]):
     _steps: Iterator[Step] = field(default=iter(()), repr=False)
 
     def __next__(self) -> Step:
+        return next(self._steps)
+
+    def close(self) -> None:
+        """Stops the model."""
+        self._steps.close()
+
+
+@dataclass(slots=True)
+class RowsStream(Iterator[tuple[int, Step]]):
+    """The steps of many answers as they come, each with its row's number.
+
+    Attributes:
+        streams: of each row: its settings, its prompt's length, and why it ended.
+    """
+
+    streams: tuple[Stream, ...]
+    _steps: Iterator[tuple[int, Step]] = field(repr=False)
+
+    def __next__(self) -> tuple[int, Step]:
         return next(self._steps)
 
     def close(self) -> None:

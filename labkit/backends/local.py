@@ -1,12 +1,18 @@
 """A model on this machine, through transformers: every score is there to be seen."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 
+import torch
+
 from ..models.loading import Loaded, open_model
-from .base import Alternative, Messages, Settings, Step, Stream
-from .chain import Choice, Chooser
+from ..models.machine import inspect_machine
+from .base import Alternative, Messages, RowsStream, Settings, Step, Stream
+from .batch import Batch, read, rows_that_fit
+from .chain import Choice
 from .text import Detokenizer, StopScanner
 
 ALTERNATIVES = 10
@@ -110,72 +116,119 @@ class LocalModel:
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
-        began = time.perf_counter()
-        chosen = Settings(**settings).seeded()
-        ids = self.encode(prompt, raw=raw)
-        running = Stream(chosen, prompt_tokens=len(ids))
-        running._steps = self._steps(running, ids, began)
+        rows = self.stream_rows(prompt, [Settings(**settings)], raw=raw)
+        running = rows.streams[0]
+        running._steps = _only_steps(rows)
         return running
 
-    def _steps(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
-        import torch
+    def stream_rows(
+        self,
+        prompt: str | Messages,
+        rows: Sequence[Settings],
+        *,
+        raw: bool = False,
+        batch_size: int | None = None,
+    ) -> RowsStream:
+        """Many answers to one prompt at once; it is read once.
 
-        yield from torch.inference_mode()(self._run)(running, ids, began)
+        Args:
+            prompt: as for `labkit.stream`.
+            rows: the settings of each answer.
+            raw: as for `labkit.stream`.
+            batch_size: how many run together; None: as many as there is memory for.
+        Raises:
+            ValueError: for a prompt out of bounds, or no rows.
+        """
+        began = time.perf_counter()
+        if not rows:
+            raise ValueError("rows must hold the settings of at least one answer; got none")
+        ids = self.encode(prompt, raw=raw)
+        streams = tuple(Stream(row.seeded(), prompt_tokens=len(ids)) for row in rows)
+        return RowsStream(streams, self._run(streams, ids, began, batch_size))
 
-    def _run(self, running: Stream, prompt_ids: list[int], began: float) -> Iterator[Step]:
-        """The loop: scores, choice, text; it ends by setting ``running.finish``."""
-        import torch
-        from transformers import DynamicCache
+    @torch.inference_mode()
+    def _run(
+        self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
+    ) -> Iterator[tuple[int, Step]]:
+        """Batch after batch of rows; ends each row by setting its stream's ``finish``."""
+        size = min(batch_size or self._rows_that_fit(streams, ids), len(streams))
+        prompt = read(self.model, ids)
+        for first in range(0, len(streams), size):
+            chunk = streams[first : first + size]
+            settings = [stream.settings for stream in chunk]
+            shared = first + size < len(streams)
+            batch = Batch(self.model, ids, prompt, settings, ALTERNATIVES, shared=shared)
+            writers = [_Writer(self, stream, ids, began) for stream in chunk]
+            while batch.running:
+                for row, choice in batch.advance():
+                    yield first + row, writers[row].write(choice)
+                batch.drop({row for row in batch.running if chunk[row].finish})
 
-        settings = running.settings
-        chooser = Chooser(settings, self.model.device, ALTERNATIVES)
-        text, scan = Detokenizer(self.tokenizer, prompt_ids), StopScanner(settings.stop)
-        cache = DynamicCache(config=self.model.config)
-        room = min(settings.max_tokens, self.context - len(prompt_ids))
-        ends = self._end_ids()
-        ids = torch.tensor([prompt_ids], device=self.model.device)
-        unread = ids
-        for count in range(1, room + 1):
-            out = self.model(
-                input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1
-            )
-            unread, choice = chooser.choose(ids, out.logits[:, -1].float())
-            ids = torch.cat((ids, unread), dim=1)
-            ended = choice.token_id in ends
-            last = ended or count == room
-            shown = scan.push(text.push(choice.token_id, last=last), last=last)
-            if ended or scan.stopped:
-                running.finish = "stop"
-            elif last:
-                running.finish = "length"
-            yield self._step(choice, shown, time.perf_counter() - began)
-            if running.finish:
-                return
+    def _rows_that_fit(self, streams: Sequence[Stream], ids: list[int]) -> int:
+        if len(streams) == 1:
+            return 1
+        machine = inspect_machine()
+        on_gpu = self.plan.device.startswith("cuda")
+        free = max(gpu.free_bytes for gpu in machine.gpus) if on_gpu else machine.available_bytes
+        longest = len(ids) + max(stream.settings.max_tokens for stream in streams)
+        longest = min(longest, self.context)
+        return rows_that_fit(self.model.config, longest, self.plan.needs.dtype, free)
 
-    def _step(self, choice: Choice, shown: str, elapsed_s: float) -> Step:
+    def step(self, choice: Choice, shown: str, elapsed_s: float) -> Step:
+        """A `Step` out of a choice, its alternatives spelt out."""
         return Step(
             token_id=choice.token_id,
             text=shown,
             logprob=choice.logprob,
             drawn_logprob=choice.drawn_logprob,
             alternatives=tuple(
-                Alternative(token_id, self._text_of(token_id), logprob)
+                Alternative(token_id, self.text_of(token_id), logprob)
                 for token_id, logprob in choice.leading
             ),
             entropy_bits=choice.entropy_bits,
             elapsed_s=elapsed_s,
         )
 
-    def _text_of(self, token_id: int) -> str:
+    def text_of(self, token_id: int) -> str:
+        """What a token stands for by itself; bytes that are no whole character as U+FFFD."""
         if token_id not in self._texts:
             self._texts[token_id] = self.tokenizer.decode([token_id])
         return self._texts[token_id]
 
-    def _end_ids(self) -> frozenset[int]:
+    @cached_property
+    def end_ids(self) -> frozenset[int]:
         """The tokens by which the model says that it is done."""
         told = self.model.generation_config.eos_token_id
         told = [told] if isinstance(told, int) else list(told or ())
         return frozenset([*told, self.tokenizer.eos_token_id]) - {None}
+
+
+def _only_steps(rows: RowsStream) -> Iterator[Step]:
+    with closing(rows):
+        for _, step in rows:
+            yield step
+
+
+class _Writer:
+    """One row's text: whole characters, up to a stop string, the end token or the last place."""
+
+    def __init__(self, model: LocalModel, stream: Stream, ids: list[int], began: float):
+        self._model, self._stream, self._began = model, stream, began
+        self._text = Detokenizer(model.tokenizer, ids)
+        self._scan = StopScanner(stream.settings.stop)
+        self._room = min(stream.settings.max_tokens, model.context - len(ids))
+
+    def write(self, choice: Choice) -> Step:
+        """The step of a choice; sets the stream's ``finish`` if it is the last."""
+        self._room -= 1
+        ended = choice.token_id in self._model.end_ids
+        last = ended or self._room == 0
+        shown = self._scan.push(self._text.push(choice.token_id, last=last), last=last)
+        if ended or self._scan.stopped:
+            self._stream.finish = "stop"
+        elif last:
+            self._stream.finish = "length"
+        return self._model.step(choice, shown, time.perf_counter() - self._began)
 
 
 def _checked_messages(messages: Messages) -> list[dict[str, str]]:

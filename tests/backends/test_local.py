@@ -9,8 +9,6 @@ import pytest
 import torch
 
 import labkit
-from labkit.backends.base import Settings
-from labkit.backends.chain import Chooser, build_chain
 
 QUESTION = "Why is the sky blue?"
 
@@ -175,17 +173,3 @@ def test_a_prompt_that_is_none(smollm2, prompt):
 def test_bad_settings_are_told_at_once(smollm2, bad):
     with pytest.raises(ValueError, match="got"):
         labkit.stream(smollm2, QUESTION, **bad)
-
-
-def test_temperature_0_leaves_no_choice():
-    chooser = Chooser(Settings(temperature=0, seed=1), "cpu", 3)
-    token, choice = chooser.choose(torch.tensor([[0]]), torch.tensor([[0.0, 2.0, 1.0]]))
-    assert (token.item(), choice.drawn_logprob) == (1, 0.0)
-    assert choice.logprob == pytest.approx(math.log(math.exp(2) / (1 + math.e + math.exp(2))))
-    assert [token_id for token_id, _ in choice.leading] == [1, 2, 0]
-
-
-def test_a_chain_of_nothing_leaves_the_scores():
-    scores = torch.randn(1, 50)
-    chain = build_chain(Settings(temperature=1))
-    assert chain(torch.tensor([[0]]), scores.clone()).equal(scores)

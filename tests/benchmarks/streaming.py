@@ -8,17 +8,13 @@ ratio is taken within a round, so that a machine that slows down slows both.
 """
 
 import argparse
-import platform
-import statistics
 import threading
-import time
 
 import torch
-import transformers
 from transformers import AutoModelForCausalLM, TextIteratorStreamer
+from turns import report, take_turns
 
 import labkit
-from labkit.models.machine import inspect_machine
 
 PROMPT = "Why is the sky blue?"
 
@@ -29,16 +25,24 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--tokens", type=int, default=64)
     args = parser.parse_args()
-    contenders = make_contenders(args.tokens)
-    times = {name: [] for name in contenders}
     texts = {}
-    for _ in range(args.rounds + 1):
-        for name, run in contenders.items():
-            began = time.perf_counter()
-            texts[name] = run()
-            times[name].append(time.perf_counter() - began)
+    contenders = {
+        name: counted(name, run, texts, args.tokens)
+        for name, run in make_contenders(args.tokens).items()
+    }
+    speeds = take_turns(contenders, args.rounds)
     assert len(set(texts.values())) == 1, "the contenders did not write the same"
-    report({name: seconds[1:] for name, seconds in times.items()}, args.tokens)
+    report(speeds, f"SmolLM2-135M in float32, {args.tokens} tokens")
+
+
+def counted(name, run, texts, tokens):
+    """The contender, with its text kept and its tokens returned."""
+
+    def and_count():
+        texts[name] = run()
+        return tokens
+
+    return and_count
 
 
 def make_contenders(tokens):
@@ -65,27 +69,6 @@ def make_contenders(tokens):
         "labkit: `stream`, all recorded": with_labkit,
         "transformers: `generate` on labkit's packed model": lambda: with_transformers(lab.model),
     }
-
-
-def report(times, tokens):
-    """Prints the machine and a table: median tokens/s with its range, median paired ratio."""
-    here = inspect_machine()
-    print(f"{here.cpu}, {here.cores} cores, {here.system}; Python {platform.python_version()},")
-    print(f"torch {torch.__version__} on {torch.get_num_threads()} threads, ", end="")
-    print(f"transformers {transformers.__version__}; SmolLM2-135M in float32, {tokens} tokens.\n")
-    print("| | tokens/s, median (range) | against the first, paired median (range) |")
-    print("|---|---|---|")
-    base = next(iter(times.values()))
-    for name, seconds in times.items():
-        speeds = sorted(tokens / s for s in seconds)
-        ratios = sorted(b / s for b, s in zip(base, seconds, strict=True))
-        print(f"| {name} | {spread(speeds, 1)} | {spread(ratios, 2)} |")
-
-
-def spread(values, digits):
-    """Median and range of sorted values."""
-    low, middle, high = values[0], statistics.median(values), values[-1]
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 if __name__ == "__main__":

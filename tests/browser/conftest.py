@@ -15,13 +15,14 @@ SHOTS = ROOT / ".screenshots"  # git ignores it; look at them
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+LONG_MS = 300_000
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(smollm2, tmp_path_factory):
     """The address of a lab that was started by its own command; its checkout is this one."""
     if not CHROMIUM:
@@ -30,6 +31,9 @@ def lab(smollm2, tmp_path_factory):
     (config / "jupyter_lab_config.json").write_text(
         json.dumps({"LabApp": {"expose_app_in_browser": True}})
     )
+    saving = config / "settings" / "@jupyterlab" / "docmanager-extension"
+    saving.mkdir(parents=True)  # the checkout's notebooks stay as they are
+    (saving / "plugin.jupyterlab-settings").write_text('{"autosave": false}')
     env = os.environ | {
         "JUPYTER_CONFIG_DIR": str(config),
         "JUPYTERLAB_SETTINGS_DIR": str(config / "settings"),
@@ -51,8 +55,8 @@ def lab(smollm2, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(lab):
-    """The first notebook, its kernel ready. ``page.outside`` lists requests off the machine."""
+def page(lab, request):
+    """The module's ``NOTEBOOK``, kernel ready. ``page.outside``: requests off the machine."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -62,7 +66,7 @@ def page(lab):
         page.on("request", lambda r: _note_outside(page, r.url))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
-        page.goto(lab)
+        page.goto(lab.replace("00_start", request.module.NOTEBOOK))
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
         page.evaluate(
             """async () => {
@@ -73,7 +77,24 @@ def page(lab):
             }"""
         )
         yield page
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def ran(page):
+    """The notebook after Run All."""
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    page.wait_for_function(
+        """() => {
+          const cells = window.jupyterapp.shell.currentWidget.content.widgets;
+          const code = cells.filter(cell => cell.model.type === 'code');
+          return code.every(cell => cell.model.executionState === 'idle'
+                                    && cell.model.executionCount !== null);
+        }""",
+        timeout=LONG_MS,
+    )
+    return page
 
 
 def _note_outside(page, url):
