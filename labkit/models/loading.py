@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LabError
-from . import convert, fetch, quicken, store
+from . import convert, fetch, quicken, store, tokenizer_files
 from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
 from .needs import Plan, count_parameters, plan, plan_entry, require_fit
@@ -85,6 +85,8 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         return _get_local_gguf(path)
     if name.startswith(("/", ".", "~")):  # a path, and never a hub id
         raise LabError(f"There is no folder {path}.", "Check the path.")
+    if name == tokenizer_files.NAME:
+        return tokenizer_files.get_tokenizers(), None
     entry = CATALOGUE.get(name)
     kept = name in store.kept()
     if entry is None and name.count("/") != 1 and not kept:

@@ -2,6 +2,7 @@
 
     <home>/models/<name>/gguf/          the file as it was fetched, with labkit.json
     <home>/models/<name>/safetensors/   what transformers loads, with labkit.json
+    <home>/models/tokenizers/tokenizers/  the files of all known tokenizers, with labkit.json
     <home>/models/.<name>.<part>/       work in progress; safe to delete
     <home>/models/.<name>.lock          one fetch at a time, also between machines on one home
 
@@ -22,7 +23,7 @@ from pathlib import Path
 from ..errors import LabError
 
 MANIFEST = "labkit.json"
-PARTS = ("gguf", "safetensors")
+PARTS = ("gguf", "safetensors", "tokenizers")
 
 
 def home() -> Path:

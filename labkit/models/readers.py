@@ -1,0 +1,264 @@
+"""Every tokenizer behind one face, each read by its own library: tiktoken, sentencepiece, tokenizers.
+
+A `Reader` says what its library says; nothing here cuts text by itself.
+"""
+
+import functools
+import itertools
+import json
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+ESCAPED_SPACE = "▁"  # how SentencePiece writes a space
+
+
+class Reader:
+    """A tokenizer.
+
+    Attributes:
+        name: what it was asked for by.
+        title: its own name.
+        kind: how it was made.
+        size: the ids run from 0 to below this; some may be unused.
+        library: the object of its own library, nothing between.
+    """
+
+    def __init__(self, name: str, title: str, kind: str, size: int, library: Any):
+        self.name, self.title, self.kind = name, title, kind
+        self.size, self.library = size, library
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {self.kind}, {self.size:,} tokens"
+
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """The text's token ids, nothing added before or after.
+
+        Args:
+            text: any text.
+            special: read the names of special tokens as these tokens, as a chat template needs.
+        """
+        raise NotImplementedError
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of these ids; bytes that are no character become U+FFFD."""
+        raise NotImplementedError
+
+    def bytes_of(self, token_id: int) -> bytes:
+        """What the token stands for; empty for an id that is not used."""
+        raise NotImplementedError
+
+    def is_special(self, token_id: int) -> bool:
+        """Whether it marks something, and is not a piece of text."""
+        raise NotImplementedError
+
+    def rank_of(self, token_id: int) -> int | None:
+        """Which merge made it, 0 the first that was learnt; None for bytes and special tokens."""
+        raise NotImplementedError
+
+    def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]] | None:
+        """Characters of each token, where the library tells; None where the bytes tell."""
+        return None
+
+    def reads(self, text: str) -> str:
+        """The text as it is before it is cut: Qwen composes accents first."""
+        return text
+
+    def returns(self, ids: Sequence[int]) -> list[bool]:
+        """For each id: does its own text, tokenized alone, give this one id again?"""
+        texts = [self.bytes_of(token_id).decode(errors="replace") for token_id in ids]
+        encoded = (self.encode(text) for text in texts)
+        return [found == [token_id] for found, token_id in zip(encoded, ids, strict=True)]
+
+
+class TiktokenReader(Reader):
+    """Byte-level BPE in tiktoken.
+
+    Args:
+        name, title, kind: see `Reader`.
+        library: a ``tiktoken.Encoding``.
+        special: special tokens by id that the encoding itself does not know.
+        first: id of the encoding's first token; Mistral puts its special tokens before it.
+        form: Unicode form that the text is brought into first, or None.
+    """
+
+    def __init__(self, name, title, kind, library, *, special=(), first=0, form=None):
+        super().__init__(name, title, kind, library.n_vocab + first, library)
+        self._named, self._first, self._form = dict(special), first, form
+        self._marks = library.special_tokens_set
+
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """See `Reader`."""
+        text = self.reads(text)
+        if special and self._marks:
+            ids = self.library.encode(text, allowed_special="all")
+        else:
+            ids = self.library.encode_ordinary(text)
+        return [token_id + self._first for token_id in ids] if self._first else ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Reader`."""
+        return b"".join(map(self.bytes_of, ids)).decode(errors="replace")
+
+    def bytes_of(self, token_id: int) -> bytes:
+        """See `Reader`."""
+        if token_id in self._named:
+            return self._named[token_id].encode()
+        try:
+            return self.library.decode_single_token_bytes(token_id - self._first)
+        except (KeyError, OverflowError):
+            return b""
+
+    def is_special(self, token_id: int) -> bool:
+        """See `Reader`."""
+        return token_id < self._first or self.library.is_special_token(token_id - self._first)
+
+    def rank_of(self, token_id: int) -> int | None:
+        """See `Reader`. The ids are in the order of the merges, the 256 bytes before them."""
+        rank = token_id - self._first - 256
+        return rank if rank >= 0 and not self.is_special(token_id) else None
+
+    def reads(self, text: str) -> str:
+        """See `Reader`."""
+        return unicodedata.normalize(self._form, text) if self._form else text
+
+
+class SentencePieceReader(Reader):
+    """A SentencePiece model in sentencepiece. It puts a space before every text.
+
+    Args:
+        name, title, kind: see `Reader`.
+        library: a ``SentencePieceProcessor``.
+    """
+
+    def __init__(self, name, title, kind, library):
+        super().__init__(name, title, kind, library.vocab_size(), library)
+
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """See `Reader`. Names of special tokens are text to it, always."""
+        return self.library.encode(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Reader`."""
+        return self.library.decode(list(ids))
+
+    def bytes_of(self, token_id: int) -> bytes:
+        """See `Reader`."""
+        piece = self.library.id_to_piece(token_id)
+        if self.library.is_byte(token_id):  # <0x0A>
+            return bytes([int(piece[3:5], 16)])
+        return piece.replace(ESCAPED_SPACE, " ").encode()
+
+    def is_special(self, token_id: int) -> bool:
+        """See `Reader`."""
+        return self.library.is_control(token_id) or self.library.is_unknown(token_id)
+
+    def rank_of(self, token_id: int) -> int | None:
+        """See `Reader`. The score of a merged piece is minus its place; characters come last."""
+        joined = len(self.library.id_to_piece(token_id)) > 1
+        if not joined or self.is_special(token_id) or self.library.is_byte(token_id):
+            return None
+        return -round(self.library.get_score(token_id))
+
+    def returns(self, ids: Sequence[int]) -> list[bool]:
+        """See `Reader`. After a line break, or the space that is put first would count."""
+        start = self.encode("\n")
+        texts = ["\n" + self.bytes_of(i).decode(errors="replace") for i in ids]
+        found = self.library.encode(texts)
+        return [each == [*start, i] for each, i in zip(found, ids, strict=True)]
+
+
+class TokenizersReader(Reader):
+    """Whatever tokenizers reads: a ``tokenizer.json``.
+
+    Args:
+        name, title, kind: see `Reader`.
+        library: a ``tokenizers.Tokenizer`` that nobody else uses: it is switched to and fro.
+    """
+
+    def __init__(self, name, title, kind, library):
+        super().__init__(name, title, kind, library.get_vocab_size(), library)
+        self._added = library.get_added_tokens_decoder()
+
+    def _setting(self, special: bool) -> Any:
+        self.library.encode_special_tokens = not special  # True: their names are text like any
+        return self.library
+
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """See `Reader`."""
+        batch = self._setting(special).encode_batch_fast([text], add_special_tokens=False)
+        return batch[0].ids  # without offsets, which take as long again
+
+    def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
+        """See `Reader`."""
+        return self._setting(special).encode(text, add_special_tokens=False).offsets
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `Reader`."""
+        return self.library.decode(list(ids), skip_special_tokens=False)
+
+    def bytes_of(self, token_id: int) -> bytes:
+        """See `Reader`."""
+        piece = self.library.id_to_token(token_id)
+        if piece is None:
+            return b""
+        if token_id in self._added:
+            return piece.encode()
+        if self._is_byte_level:
+            table = byte_table()
+            if all(character in table for character in piece):
+                return bytes(table[character] for character in piece)
+        if self._falls_back and len(piece) == 6 and piece.startswith("<0x"):
+            return bytes([int(piece[3:5], 16)])
+        return piece.replace(ESCAPED_SPACE, " ").encode()
+
+    def is_special(self, token_id: int) -> bool:
+        """See `Reader`."""
+        return token_id in self._added and self._added[token_id].special
+
+    def rank_of(self, token_id: int) -> int | None:
+        """See `Reader`."""
+        return self._ranks.get(self.library.id_to_token(token_id))
+
+    def returns(self, ids: Sequence[int]) -> list[bool]:
+        """See `Reader`."""
+        texts = [self.bytes_of(token_id).decode(errors="replace") for token_id in ids]
+        found = self._setting(False).encode_batch_fast(texts, add_special_tokens=False)
+        return [each.ids == [token_id] for each, token_id in zip(found, ids, strict=True)]
+
+    @functools.cached_property
+    def _is_byte_level(self) -> bool:
+        return "ByteLevel" in repr(self.library.decoder)
+
+    @functools.cached_property
+    def _falls_back(self) -> bool:
+        return bool(getattr(self.library.model, "byte_fallback", False))
+
+    @functools.cached_property
+    def _ranks(self) -> dict[str, int]:
+        """The merged piece to the place of the first merge that makes it."""
+        merges = json.loads(self.library.to_str())["model"].get("merges", ())
+        pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in merges)
+        ranks: dict[str, int] = {}
+        for rank, (left, right) in enumerate(pairs):
+            ranks.setdefault(left + right, rank)
+        return ranks
+
+
+@functools.cache
+def byte_table() -> dict[str, int]:
+    """The characters by which byte-level vocabularies write the 256 bytes.
+
+    A byte that is a visible character of Latin-1 is written as itself; the others, in their order,
+    as the characters from U+0100 on (GPT-2's encoder.py; the alphabet is tokenizers' own).
+
+    >>> byte_table()["A"], byte_table()["Ġ"]
+    (65, 32)
+    """
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    alphabet = sorted(ByteLevel.alphabet())
+    visible = list(itertools.takewhile(lambda c: ord(c) < 256, alphabet))
+    hidden = [byte for byte in range(256) if chr(byte) not in visible]
+    table = {character: ord(character) for character in visible}
+    return table | dict(zip(alphabet[len(visible) :], hidden, strict=True))
