@@ -1,0 +1,1 @@
+"""From scores to a choice: temperature, filters, chance. Notebook 02."""
