@@ -1,6 +1,5 @@
 """The stream on the real model, against transformers' own `generate`."""
 
-import math
 import signal
 import threading
 import time
@@ -43,36 +42,6 @@ def test_plain_weights_give_the_same_text(smollm2, greedy):
     ids = smollm2.encode(QUESTION)
     told = plain.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=64)
     assert [step.token_id for step in greedy.steps] == told[0, len(ids) :].tolist()
-
-
-SAMPLED = [
-    {"temperature": 1.0},
-    {"temperature": 1.3, "top_k": 40, "top_p": 0.9},
-    {"temperature": 0.7, "min_p": 0.05, "repetition_penalty": 1.2},
-    {"temperature": 1.1, "typical_p": 0.8, "top_k": 200},
-]
-
-
-@pytest.mark.parametrize("settings", SAMPLED, ids=str)
-def test_sampling_is_that_of_generate(smollm2, settings):
-    """Same seed: the tokens that `generate` draws, and the log-probabilities of its scores."""
-    ids = smollm2.encode(QUESTION)
-    torch.manual_seed(11)
-    told = oracle(
-        smollm2, ids, do_sample=True, max_new_tokens=24,
-        **{"top_k": 0, **settings},
-    )  # fmt: skip
-    reply = labkit.generate(smollm2, QUESTION, seed=11, max_tokens=24, **settings)
-    drawn = told.sequences[0, len(ids) :].tolist()
-    assert [step.token_id for step in reply.steps] == drawn
-    for step, logits, scores in zip(reply.steps, told.logits, told.scores, strict=True):
-        own, chained = logits[0].log_softmax(-1), scores[0].log_softmax(-1)
-        assert step.logprob == pytest.approx(own[step.token_id].item(), abs=1e-4)
-        assert step.drawn_logprob == pytest.approx(chained[step.token_id].item(), abs=1e-4)
-        best = own.topk(10)
-        assert [a.token_id for a in step.alternatives] == best.indices.tolist()
-        entropy = -(own.exp() * own).sum().item() / math.log(2)
-        assert step.entropy_bits == pytest.approx(entropy, abs=1e-3)
 
 
 def test_same_seed_same_text_other_seed_another(smollm2):
