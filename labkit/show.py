@@ -5,10 +5,27 @@ from dataclasses import dataclass
 
 # Name of the result's class: where the function is that draws it, or that makes its panel.
 _FIGURES = {
+    "BpeTraining": "labkit.tokens.figures:bpe_figure",
+    "ChainRun": "labkit.sampling.figures:chain_figure",
+    "ChatTokens": "labkit.tokens.strip:chat_strip",
+    "Comparison": "labkit.tokens.strip:comparison_strip",
+    "Digits": "labkit.tokens.tables:digits_table",
+    "Draws": "labkit.sampling.figures:draws_figure",
+    "Gallery": "labkit.tokens.tables:gallery_table",
+    "LanguageCosts": "labkit.tokens.figures:cost_figure",
+    "LanguageTable": "labkit.tokens.figures:language_figure",
     "MachineCheck": "labkit.start.figures:machine_figure",
+    "Prediction": "labkit.sampling.figures:prediction_figure",
     "Reply": "labkit.start.figures:reply_figure",
+    "Sweep": "labkit.sampling.sweep_figures:sweep_figure",
+    "Tokenization": "labkit.tokens.strip:text_strip",
+    "TurnCosts": "labkit.tokens.figures:turns_figure",
+    "VocabularyMap": "labkit.tokens.figures:vocabulary_figure",
 }
-_PANELS: dict[str, str] = {}
+_PANELS: dict[str, str] = {
+    "BpeTraining": "labkit.tokens.panel:explore_bpe",
+    "Prediction": "labkit.sampling.panel:explore_prediction",
+}
 
 
 def plot(result):

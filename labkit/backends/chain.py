@@ -69,7 +69,7 @@ def scores_by_stage(scores: np.ndarray, ids: Sequence[int], settings: Settings):
     Returns:
         Dict of stage to (vocab,) float32, in order; ``"scores"`` is first: what the model gave.
     """
-    row, ids = torch.from_numpy(scores)[None], torch.tensor([ids])
+    row, ids = torch.tensor(scores)[None], torch.tensor([ids])
     stages = {"scores": scores}
     for stage, processor in build_chain(settings).items():
         row = processor(ids, row)
@@ -77,24 +77,39 @@ def scores_by_stage(scores: np.ndarray, ids: Sequence[int], settings: Settings):
     return stages
 
 
-def draw(probabilities: torch.Tensor, uniform: Sequence[float]) -> torch.Tensor:
-    """Draws a token a row: the one under which the uniform number falls when all are lined up.
+def draw(probabilities: torch.Tensor, uniform: Sequence[Sequence[float]]) -> torch.Tensor:
+    """Draws tokens: those under which the uniform numbers fall when all tokens are lined up.
 
     One number decides, so a row's token depends on its own seed and on nothing else that is
     drawn, on whichever device.
 
     Args:
         probabilities: (rows, vocab), each row with any positive sum.
-        uniform: (rows,) numbers in [0, 1).
+        uniform: (rows, times) numbers in [0, 1).
     Returns:
-        (rows, 1) int64; never a token of probability 0.
+        (rows, times) int64; never a token of probability 0.
     """
     device = probabilities.device
     if device.type == "mps":  # it has no float64, in which alone 50,000 sums stay exact enough
         probabilities = probabilities.cpu()
     sums = probabilities.cumsum(-1, dtype=torch.float64)
-    marks = torch.tensor(uniform, dtype=torch.float64, device=sums.device)[:, None] * sums[:, -1:]
+    marks = torch.tensor(uniform, dtype=torch.float64, device=sums.device) * sums[:, -1:]
     return torch.searchsorted(sums, marks, right=True).to(device)
+
+
+def draw_from_scores(scores: np.ndarray, times: int, seed: int) -> np.ndarray:
+    """So many draws of one token; the first is what a stream with that seed begins with.
+
+    Args:
+        scores: (vocab,) float32, as the last stage left them.
+        times: how often.
+        seed: of the random numbers.
+    Returns:
+        (times,) int64, token ids.
+    """
+    generator = random.Random(seed)
+    uniform = [[generator.random() for _ in range(times)]]
+    return draw(torch.tensor(scores)[None].softmax(-1), uniform)[0].numpy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +170,7 @@ class Chooser:
         """
         logprobs = scores.log_softmax(-1)
         chained = self._through_chains(ids, scores)
-        tokens = draw(chained.softmax(-1), [generator.random() for _, generator in self._rows])
+        tokens = draw(chained.softmax(-1), [[generator.random()] for _, generator in self._rows])
         drawn = chained.gather(-1, tokens) - chained.logsumexp(-1, keepdim=True)
         top = logprobs.topk(min(self._leading, logprobs.shape[-1]))
         entropy = torch.special.entr(logprobs.exp()).sum(-1, keepdim=True) / math.log(2)

@@ -114,6 +114,17 @@ class LocalModel:
             )
         return ids
 
+    @torch.inference_mode()
+    def scores(self, prompt: str | Messages, *, raw: bool = False):
+        """One forward pass over a prompt.
+
+        Returns:
+            The prompt's token ids, and (vocab,) float32: the score of every token as the next.
+        """
+        ids = self.encode(prompt, raw=raw)
+        _, scores = read(self.model, ids)
+        return ids, scores[0].cpu().numpy()
+
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
         rows = self.stream_rows(prompt, [Settings(**settings)], raw=raw)

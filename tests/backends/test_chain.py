@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.backends.base import STAGES, Settings
-from labkit.backends.chain import Chooser, build_chain, draw, scores_by_stage
+from labkit.backends.chain import Chooser, build_chain, draw, draw_from_scores, scores_by_stage
 
 SAMPLED = [
     {"temperature": 1.0},
@@ -107,7 +107,7 @@ SHARES = st.lists(st.floats(0, 1, width=32), min_size=2, max_size=30).filter(any
 @given(SHARES, st.floats(0, 1, exclude_max=True))
 @settings(deadline=None)
 def test_a_token_of_no_probability_is_never_drawn(probabilities, uniform):
-    token = draw(torch.tensor([probabilities]), [uniform]).item()
+    token = draw(torch.tensor([probabilities]), [[uniform]]).item()
     assert torch.tensor(probabilities)[token] > 0
 
 
@@ -136,3 +136,10 @@ def test_rows_that_go_on_keep_their_random_numbers():
     every, _ = whole.choose(ids, scores)
     some, _ = fewer.choose(ids[[0, 2]], scores[[0, 2]])
     assert some.tolist() == every[[0, 2]].tolist()
+
+
+def test_many_draws_begin_as_a_stream_does():
+    scores = torch.randn(1, 300, generator=torch.Generator().manual_seed(3))
+    token, _ = Chooser([Settings(temperature=1, seed=21)], 1).choose(torch.tensor([[0]]), scores)
+    drawn = draw_from_scores(scores[0].numpy(), 5, 21)
+    assert drawn.shape == (5,) and drawn[0] == token.item()
