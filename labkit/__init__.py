@@ -17,7 +17,7 @@ _VERBS = {
     "check_machine": ".start.analysis",
     "compare_languages": ".tokens.languages",
     "compare_numbers": ".tokens.gallery",
-    "compare_tokenizers": ".tokens.analysis",
+    "compare_tokenizers": ".tokens.comparison",
     "cost_languages": ".tokens.languages",
     "cost_turns": ".tokens.templates",
     "draw": ".sampling.analysis",

@@ -1,6 +1,7 @@
-"""Every tokenizer behind one face, each read by its own library: tiktoken, sentencepiece, tokenizers.
+"""Every tokenizer behind one face, each read by its own library.
 
-A `Reader` says what its library says; nothing here cuts text by itself.
+The libraries are tiktoken, sentencepiece and tokenizers. A `Reader` says what its library says;
+nothing here cuts text by itself.
 """
 
 import functools
@@ -56,12 +57,12 @@ class Reader:
         """Which merge made it, 0 the first that was learnt; None for bytes and special tokens."""
         raise NotImplementedError
 
-    def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]] | None:
-        """Characters of each token, where the library tells; None where the bytes tell."""
-        return None
+    def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
+        """Characters of each token by the library, where a token's bytes need not be the text's."""
+        raise NotImplementedError
 
     def reads(self, text: str) -> str:
-        """The text as it is before it is cut: Qwen composes accents first."""
+        """The text as it is before it is cut: Qwen composes accents, Mistral v1 begins a word."""
         return text
 
     def returns(self, ids: Sequence[int]) -> list[bool]:
@@ -159,6 +160,10 @@ class SentencePieceReader(Reader):
         if not joined or self.is_special(token_id) or self.library.is_byte(token_id):
             return None
         return -round(self.library.get_score(token_id))
+
+    def reads(self, text: str) -> str:
+        """See `Reader`."""
+        return f" {text}" if text else text
 
     def returns(self, ids: Sequence[int]) -> list[bool]:
         """See `Reader`. After a line break, or the space that is put first would count."""

@@ -91,7 +91,7 @@ def _open_known(known: KnownTokenizer) -> Reader:
 
 
 def _openai_encoding(title: str, folder: Path):
-    """tiktoken's own definition, its files found in our folder: it checks their sha256 itself."""
+    """Tiktoken's own definition, its files found in our folder: it checks their sha256 itself."""
     import tiktoken
 
     with mock.patch.dict(os.environ, TIKTOKEN_CACHE_DIR=str(folder)):

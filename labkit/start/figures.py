@@ -26,7 +26,7 @@ def machine_figure(check: MachineCheck):
             y=names,
             x=[value / GIB for value in values],
             orientation="h",
-            marker={"color": colour, "pattern": _pattern(pattern)},
+            marker={"color": colour, "pattern": theme.pattern(pattern)},
             hovertemplate="%{y}: %{x:.2f} GiB " + name + "<extra></extra>",
         )
         for name, values, colour, pattern in parts
@@ -55,17 +55,6 @@ def machine_figure(check: MachineCheck):
         )  # fmt: skip
     widest = max(*(row.plan.needs.memory_bytes / GIB for row in rows), free)
     return picture.update_xaxes(range=[0, widest * 1.25])
-
-
-def _pattern(shape: str) -> dict:
-    """Strokes over the bar's colour, so that neither has to be told apart alone."""
-    return {
-        "shape": shape,
-        "fillmode": "overlay",
-        "fgcolor": theme.INK,
-        "fgopacity": 0.6,
-        "size": 6,
-    }
 
 
 def _row_name(row: Candidate) -> str:
@@ -103,7 +92,7 @@ def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = Non
             x=data[key]["x"],
             y=data[key]["y"],
             customdata=data[key]["text"],
-            marker={"color": colour, "pattern": _pattern(pattern)},
+            marker={"color": colour, "pattern": theme.pattern(pattern)},
             hovertemplate="token %{x} %{customdata}: %{y:.0f} ms<extra></extra>",
         )
         for key, name, colour, pattern in (

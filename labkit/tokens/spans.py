@@ -1,33 +1,36 @@
 """Which characters of a text each token covers."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Span = tuple[int, int]
 
 
-def locate(text: str, read: str, pieces: Sequence[bytes], offsets: Sequence[Span] | None):
-    """The range of characters of each token.
+def locate(
+    text: str, read: str, pieces: Sequence[bytes], offsets: Callable[[], Sequence[Span]]
+) -> Iterator[Span]:
+    """The range of characters of each of the first tokens.
 
     Args:
         text: as it was given.
-        read: as the tokenizer reads it, accents composed for instance.
+        read: as the tokenizer reads it: accents composed, or a space put before it.
         pieces: bytes of each token.
-        offsets: what the library says, for a vocabulary that does not keep every byte.
+        offsets: asks the library, for a vocabulary that does not keep every byte.
     Returns:
         (start, end) of each token in `text`. A character that several tokens share belongs to the
-        range of each. Nothing for a space that the tokenizer put before the text.
+        range of each.
 
-    >>> list(locate("aé!", "aé!", [b"a", b"\\xc3", b"\\xa9!"], None))
+    >>> list(locate("aé!", "aé!", [b"a", b"\xc3", b"\xa9!"], list))
     [(0, 1), (1, 2), (1, 3)]
     """
-    whole, data = b"".join(pieces), read.encode()
-    if whole == b" " + data and pieces:
-        pieces = [pieces[0][1:], *pieces[1:]]
-    elif whole != data:
-        return iter(offsets or ())
+    if not read.encode().startswith(b"".join(pieces)):
+        return iter(offsets()[: len(pieces)])
     spans = _count(pieces)
-    return spans if read == text else _back(spans, text, read)
+    if read == text:
+        return spans
+    if read == f" {text}":
+        return ((max(0, start - 1), end - 1) for start, end in spans)
+    return _back(spans, text, read)
 
 
 def _count(pieces: Iterable[bytes]) -> Iterator[Span]:

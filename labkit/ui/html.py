@@ -1,11 +1,29 @@
 """Safe HTML: whatever a model or a learner wrote is escaped before it becomes part of it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 
 from . import theme
 
 _TONES = {"good": theme.GREEN, "warning": theme.ORANGE, "bad": theme.RED, "plain": theme.GREY}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Picture:
+    """A figure that is HTML and no plot; a notebook shows it as a cell's last line.
+
+    Attributes:
+        html: without script, whatever was written by others escaped.
+    """
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return "A picture: it shows as a notebook cell's last line."
 
 
 def paragraph(text: str) -> str:

@@ -70,6 +70,21 @@ def figure(*traces, title: str, x: str, y: str, height: int = 320, **layout):
     return fresh.update_layout(**layout)
 
 
+def pattern(shape: str) -> dict:
+    """Strokes over a bar's colour, so that neither has to be told apart alone.
+
+    Args:
+        shape: plotly's name: ``"/"``, ``"."``, ``"x"``; empty: none.
+    """
+    return {
+        "shape": shape,
+        "fillmode": "overlay",
+        "fgcolor": INK,
+        "fgopacity": 0.6,
+        "size": 6,
+    }
+
+
 def widget(fresh):
     """A figure that a panel changes in place: a ``FigureWidget`` with the lab's settings."""
     import plotly.graph_objects as go

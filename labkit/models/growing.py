@@ -1,0 +1,37 @@
+"""A byte-level BPE trained by the tokenizers library, and the same with its first merges alone."""
+
+import json
+from collections.abc import Sequence
+
+from .readers import TokenizersReader, byte_table
+
+
+def train_merges(corpus: str, vocab_size: int) -> tuple[tuple[str, str], ...]:
+    """The merges of a byte-level BPE that tokenizers' own trainer learns, in their order.
+
+    Args:
+        corpus: the text.
+        vocab_size: tokens to end with, the 256 bytes included.
+    """
+    from tokenizers import trainers
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    library = with_merges("", ()).library
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size, initial_alphabet=ByteLevel.alphabet(), show_progress=False
+    )
+    library.train_from_iterator([corpus], trainer)
+    return tuple(map(tuple, json.loads(library.to_str())["model"]["merges"]))
+
+
+def with_merges(name: str, merges: Sequence[tuple[str, str]]) -> TokenizersReader:
+    """A byte-level BPE of these merges and no others; ids in the order in which tokens arose."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    alphabet = sorted(byte_table(), key=byte_table().get)
+    tokens = dict.fromkeys([*alphabet, *(left + right for left, right in merges)])
+    vocab = {token: number for number, token in enumerate(tokens)}
+    library = Tokenizer(models.BPE(vocab=vocab, merges=list(merges)))
+    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    library.decoder = decoders.ByteLevel()
+    return TokenizersReader(name, name, "byte-level BPE", library)

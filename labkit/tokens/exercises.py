@@ -1,0 +1,50 @@
+"""Checks of notebook 01's exercises: any right answer passes, a wrong one is told why."""
+
+from ..verdict import Verdict
+from .analysis import tokenize
+from .templates import TurnCosts
+
+FEW, MANY = "o200k", "gpt2"
+
+
+def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10) -> Verdict:
+    """Exercise 1: a short text that takes more tokens than it has characters."""
+    if not text:
+        return Verdict(False, "Put a text in place of None.")
+    if len(text) > most:
+        return Verdict(False, f"That has {len(text)} characters; {most} is the most.")
+    count = tokenize(text, name).count
+    told = f"{len(text)} characters ({len(text.encode())} bytes), {count} tokens"
+    if count > len(text):
+        return Verdict(True, f"{told}: a character is several bytes, and rare ones stay apart.")
+    return Verdict(False, f"{told}. Try letters that were rare in what {name} learnt from.")
+
+
+def check_word(word: str | None) -> Verdict:
+    """Exercise 2: one word that is one token to a newer tokenizer, three or more to an older."""
+    if not word:
+        return Verdict(False, "Put a word in place of None.")
+    if len(word.split()) != 1:
+        return Verdict(False, f"{word!r} is not one word.")
+    few, many = tokenize(word, FEW), tokenize(word, MANY)
+    told = f"{FEW}: {'|'.join(few.pieces)}, {MANY}: {'|'.join(many.pieces)}."
+    if few.count == 1 and many.count >= 3:
+        return Verdict(True, told)
+    wrong = f"{FEW} needs {few.count}" if few.count > 1 else f"{MANY} needs only {many.count}"
+    return Verdict(False, f"{told} {wrong}. Try a word of another language, or of code.")
+
+
+def check_saved(turns: TurnCosts, tokens: int | None) -> Verdict:
+    """Exercise 3: how many tokens fewer are read if the system prompt is half as long?"""
+    if tokens is None:
+        return Verdict(False, "Put a number in place of None.")
+    count = len(turns.prompt_tokens)
+    right = turns.system_tokens / 2 * count
+    told = f"{turns.system_tokens} tokens / 2 × {count} turns = {right:g}"
+    if abs(tokens - right) <= count / 2:  # half a token a turn: nobody can halve an odd number
+        return Verdict(True, f"{told}.")
+    if abs(tokens - turns.system_tokens / 2) <= 0.5:
+        return Verdict(False, "That is what one turn saves; the prompt is read on every turn.")
+    return Verdict(
+        False, "Half of the system prompt's tokens, once for every turn: `turns` has both numbers."
+    )

@@ -1,0 +1,68 @@
+"""The gallery and the digits, as tables of HTML."""
+
+from collections.abc import Iterable
+from html import escape
+
+from ..ui import theme
+from ..ui.html import Picture
+from .analysis import Tokenization
+from .gallery import Digits, Gallery
+from .strip import visible
+
+_CELL = (
+    f"text-align:left;vertical-align:top;padding:4px 12px 4px 0;border-top:1px solid {theme.LINE}"
+)
+_MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;white-space:pre"
+_PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 2px;margin-right:2px"
+
+
+def gallery_table(gallery: Gallery) -> Picture:
+    """Each text with its tokens by tokenizer, and why."""
+    comparison = gallery.comparison
+    rows = (
+        [
+            f"<b>{escape(label)}</b>",
+            f'<div style="{_MONO}">{_lines(cells[0].text)}</div>',
+            *(str(cell.count) for cell in cells),
+            escape(reason),
+        ]
+        for label, cells, reason in zip(
+            comparison.labels, comparison.rows, gallery.reasons, strict=True
+        )
+    )
+    return _table(["", "text", *map(escape, comparison.names), "why"], rows)
+
+
+def _lines(text: str) -> str:
+    """A text's lines under one another, spaces shown."""
+    return "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
+
+
+def digits_table(digits: Digits) -> Picture:
+    """Each number as each tokenizer cuts it."""
+    comparison = digits.comparison
+    rows = (
+        [f"<b>{escape(label)}</b>", *map(_pieces, cells)]
+        for label, cells in zip(comparison.labels, comparison.rows, strict=True)
+    )
+    return _table(["", *map(escape, comparison.names)], rows)
+
+
+def _pieces(cell: Tokenization) -> str:
+    pieces = (f'<span style="{_PIECE}">{escape(visible(data))}</span>' for data in cell.bytes)
+    return f'<span style="{_MONO}">{"".join(pieces)}</span>'
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Picture:
+    """Cells that are safe already."""
+    head = "".join(f'<th scope="col" style="{_CELL};border:0">{cell}</th>' for cell in heads)
+    body = "".join(map(_row, rows))
+    style = f"border-collapse:collapse;color:{theme.INK};background:{theme.PAPER};font-size:13px"
+    return Picture(
+        f'<div style="overflow-x:auto"><table style="{style}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"

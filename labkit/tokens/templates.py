@@ -1,0 +1,142 @@
+"""A conversation as the model reads it: one text with special tokens, sent whole on every turn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from ..errors import LabError
+from .analysis import Tokenization, tokenize
+
+Messages = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChatTokens:
+    """A conversation after the chat template.
+
+    Attributes:
+        messages: (role, content), as they were given.
+        tokenization: of the text that the template made of them, special tokens read as such.
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    tokenization: Tokenization
+
+    @property
+    def text(self) -> str:
+        """The conversation as one text."""
+        return self.tokenization.text
+
+    @property
+    def count(self) -> int:
+        """Tokens of all of it."""
+        return self.tokenization.count
+
+    @property
+    def content_count(self) -> int:
+        """Tokens of the messages' contents alone."""
+        cut = (self.tokenization.reader.encode(content) for _, content in self.messages)
+        return sum(map(len, cut))
+
+    @property
+    def summary(self) -> str:
+        """Contents against what the template adds."""
+        return (
+            f"a conversation of {len(self.messages)} messages: {self.count} tokens, "
+            f"{self.content_count} of them the messages' own"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def read_chat(model: Any, messages: str | Messages) -> ChatTokens:
+    """A conversation as its model reads it.
+
+    Args:
+        model: a chat model from ``labkit.load``.
+        messages: a prompt, or messages with ``role`` and ``content``.
+    Raises:
+        ValueError: for messages that are none.
+        LabError: if the model has no chat template.
+    """
+    messages = _checked(messages)
+    return ChatTokens(
+        tuple((each["role"], each["content"]) for each in messages),
+        tokenize(_rendered(model, messages), model, special=True),
+    )
+
+
+def _checked(messages: str | Messages) -> list[dict[str, str]]:
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    fit = [isinstance(each, Mapping) and {"role", "content"} <= set(each) for each in messages]
+    if not fit or not all(fit):
+        raise ValueError(f"messages must have a role and a content each; got {messages!r}")
+    return [{"role": str(each["role"]), "content": str(each["content"])} for each in messages]
+
+
+def _rendered(model: Any, messages: Messages) -> str:
+    tokenizer = model.tokenizer
+    if not tokenizer.chat_template:
+        raise LabError(
+            f"{model.name} has no chat template: it only continues text.", "Load a chat model."
+        )
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TurnCosts:
+    """What is read on every turn of a conversation, with the system prompt and without its text.
+
+    Attributes:
+        system_tokens: what the system prompt's own text adds to each turn.
+        prompt_tokens: all that is read, by turn.
+        new_tokens: what of it came since the turn before: an answer and a question.
+    """
+
+    system_tokens: int
+    prompt_tokens: tuple[int, ...]
+    new_tokens: tuple[int, ...]
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens read in the whole conversation."""
+        return sum(self.prompt_tokens)
+
+    @property
+    def summary(self) -> str:
+        """What the system prompt's repetition adds up to."""
+        turns = len(self.prompt_tokens)
+        return (
+            f"a system prompt of {self.system_tokens} tokens, read on each of {turns} turns: "
+            f"{self.system_tokens * turns} of {self.total_tokens} tokens read"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def cost_turns(model: Any, system: str, turns: Sequence[tuple[str, str]]) -> TurnCosts:
+    """What a system prompt costs: a model remembers nothing, so every turn sends all of it again.
+
+    Args:
+        model: a chat model from ``labkit.load``.
+        system: the system prompt.
+        turns: (question, answer) pairs.
+    Raises:
+        ValueError: for no turn.
+    """
+    if not turns or any(len(turn) != 2 for turn in turns):
+        raise ValueError(f"turns must be one pair of question and answer or more; got {turns!r}")
+    messages = [{"role": "system", "content": system}]
+    prompts = []
+    for question, answer in turns:
+        messages.append({"role": "user", "content": question})
+        prompts.append(read_chat(model, messages).count)
+        messages.append({"role": "assistant", "content": answer})
+    bare = read_chat(model, [{"role": "system", "content": ""}, messages[1]]).count
+    own = prompts[0] - bare
+    added = (after - before for before, after in pairwise([own, *prompts]))
+    return TurnCosts(own, tuple(prompts), tuple(added))
