@@ -24,6 +24,7 @@ _VERBS = {
     "explore": ".show",
     "gallery": ".sampling.sweep_figures",
     "generate": ".backends.base",
+    "known_tokenizers": ".models.tokenizer_opening",
     "load": ".backends.local",
     "map_vocabulary": ".tokens.vocabulary",
     "open_gallery": ".tokens.gallery",

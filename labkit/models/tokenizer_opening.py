@@ -36,7 +36,7 @@ def open_tokenizer(source: Any) -> Reader:
     return _open(name)
 
 
-def usable() -> tuple[str, ...]:
+def known_tokenizers() -> tuple[str, ...]:
     """Short names of the tokenizers that need no more than the lab's own download."""
     return tuple(name for name, known in TOKENIZERS.items() if not _is_missing(known))
 

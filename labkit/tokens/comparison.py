@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends.anthropic_count import count_tokens
-from ..models.tokenizer_opening import usable
+from ..models.tokenizer_opening import known_tokenizers
 from .analysis import Tokenization, check_text, tokenize
 
 
@@ -90,7 +90,7 @@ def compare_tokenizers(
         texts = {_label(texts): texts}
     elif not isinstance(texts, Mapping):
         texts = {f"{number}: {_label(text)}": text for number, text in enumerate(texts, start=1)}
-    names = usable() if names is None else (names,) if isinstance(names, str) else tuple(names)
+    names = known_tokenizers() if names is None else (names,) if isinstance(names, str) else tuple(names)
     if not texts or not names:
         raise ValueError(f"texts and names must have at least one each; got {texts!r}, {names!r}")
     rows = tuple(tuple(_cut(text, name) for name in names) for text in texts.values())

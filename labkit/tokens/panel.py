@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 
 from ..errors import LabError
-from ..models.tokenizer_opening import usable
+from ..models.tokenizer_opening import known_tokenizers
 from ..ui import html, theme
 from ..ui.frame import static
 from . import figures
@@ -29,7 +29,7 @@ def tokenize_live(
     Raises:
         ValueError: for a name that is not in the list.
     """
-    offered = usable()
+    offered = known_tokenizers()
     unknown = [name for name in names if name not in offered]
     if unknown:
         raise ValueError(f"names must be of {', '.join(offered)}; got {unknown[0]!r}")
