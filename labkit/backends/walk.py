@@ -6,27 +6,11 @@ from itertools import takewhile
 import torch
 from transformers import DynamicCache
 
-from ..errors import LabError
-from .base import Backend, Messages, Settings
+from .base import Messages, Settings
 from .batch import read
 from .chain import Chooser
 from .local import LocalModel
 from .text import Detokenizer
-
-
-def require_local(model: Backend) -> LocalModel:
-    """The model, if it runs here, where every token's score is to be seen.
-
-    Raises:
-        LabError: for any other backend.
-    """
-    if isinstance(model, LocalModel):
-        return model
-    name = getattr(model, "name", repr(model))
-    raise LabError(
-        f"This needs the scores of the whole vocabulary, which {name} does not tell.",
-        'Take a model that runs here: labkit.load("smollm2-135m")',
-    )
 
 
 class Walk:
@@ -44,12 +28,11 @@ class Walk:
         tokens_read: how many tokens the model has read in all: what walking has cost.
 
     Raises:
-        LabError: if the model does not run here.
         ValueError: for a prompt out of bounds.
     """
 
-    def __init__(self, model: Backend, prompt: str | Messages, *, raw: bool = False):
-        self._model = require_local(model)
+    def __init__(self, model: LocalModel, prompt: str | Messages, *, raw: bool = False):
+        self._model = model
         self._cache: DynamicCache | None = None
         self.ids: tuple[int, ...] = ()
         self.tokens_read = 0

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backends.base import Alternative, Backend, Messages, Settings
 from ..backends.walk import Walk
+from .analysis import require_scores
 
 CANDIDATES = 10
 MOST_TYPED = 24  # tokens at once; each is a pass through the model
@@ -76,7 +77,8 @@ class Branches:
         prompt: where all began.
         branches: in the order in which they were begun.
         tokens_read: how many tokens the model has read for it (measured).
-        tokens_without_cache: how many it had read, had every move begun at the prompt (computed).
+        tokens_without_cache: the same, if every move had begun at the prompt
+            (computed).
     """
 
     model: str
@@ -94,7 +96,7 @@ class Branches:
             told += f", the least surprising {best.name}: {best.bits_per_token:.2f} bits per token"
         return (
             f"{self.model}: {told}; {self.tokens_read} tokens read, "
-            f"{self.tokens_without_cache} had the cache not been kept"
+            f"{self.tokens_without_cache} without the cache"
         )
 
 
@@ -110,6 +112,7 @@ class Walker:
     """
 
     def __init__(self, model: Backend, prompt: str | Messages, *, raw: bool = False):
+        require_scores(model, "walk")
         self._walk = Walk(model, prompt, raw=raw)
         self._model, self._prompt = model.name, prompt
         self._without_cache = self._walk.tokens_read

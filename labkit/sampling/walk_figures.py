@@ -6,7 +6,7 @@ from ..ui import html, pieces, theme
 from .walk import Branch, Branches
 
 _CELL = "padding:4px 12px 4px 0;text-align:left;vertical-align:top"
-_HEADS = ("branch", "tokens", "chance of the whole", "bits per token", "text")
+_HEADS = ("branch", "tokens", "probability of the whole", "bits per token", "text")
 
 
 def branches_table(result: Branches, *, current: str | None = None) -> html.Picture:
@@ -34,7 +34,7 @@ def _row(branch: Branch, first: Branch, here: bool) -> str:
     style = f"border-top:1px solid {theme.LINE}"
     return (
         f'<tr style="{style}"><th scope="row" style="{_CELL}">{name}</th>{cells}'
-        f'<td style="{_CELL}">{_text(branch, first)}</td></tr>'
+        f'<td style="{_CELL};width:65%">{_text(branch, first)}</td></tr>'
     )
 
 

@@ -10,6 +10,7 @@ from ..backends.base import Backend, Messages
 from ..errors import LabError
 from ..ui import html, pieces, theme
 from ..ui.frame import static
+from ..ui.spelling import spell
 from .walk import CANDIDATES, Branches, Taken, Walker
 from .walk_figures import branches_table, chance
 
@@ -141,14 +142,14 @@ class WalkPanel:
         self._text.value = html.card(_so_far(self._prompt, [each.text for each in branch.tokens]))
         for place, (each, button) in enumerate(zip(self._shown, self.candidates, strict=True), 1):
             share = chance(exp(each.logprob))
-            button.description = f"{pieces.visible(each.text)}   {share}"
+            button.description = f"{spell(each.text)}  ({share})"
             button.tooltip = f"Take {each.text!r}: {share}, the model's choice number {place}"
             self._bars[place - 1].value = _bar(exp(each.logprob))
         self.back.disabled = not branch.tokens
         self.chosen.options = [each.name for each in result.branches]
         self.chosen.value = branch.name
         cost = f"The model has read {result.tokens_read} tokens, prompt included"
-        cost += f"; without the cache it had been {result.tokens_without_cache}."
+        cost += f"; without the cache it would have been {result.tokens_without_cache}."
         self._status.value = html.note(f"{self._said}\n{cost}", self._tone)
         self._table.value = branches_table(result, current=branch.name).html
 

@@ -4,21 +4,11 @@ from collections.abc import Iterable
 from html import escape
 
 from . import theme
+from .spelling import spell
 
-_VISIBLE = str.maketrans({" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 # The border tells tokens apart, the two grounds only help the eye along.
 _GROUNDS = ("#DCEEFA", "#FFF4D6")
 MONOSPACED = "ui-monospace,'DejaVu Sans Mono','Noto Sans Mono',Menlo,Consolas,monospace"
-
-
-def visible(text: str) -> str:
-    """A token's text with its white space and control characters shown; not escaped for HTML.
-
-    >>> visible(" a\\n"), visible(""), visible("\\x00")
-    ('·a⏎', '∅', '␀')
-    """
-    shown = (chr(0x2400 + ord(c)) if c < " " else c for c in text.translate(_VISIBLE))
-    return "".join(shown) or "∅"
 
 
 def chips(texts: Iterable[str], *, bar_at: int | None = None, bar_label: str = "") -> str:
@@ -48,4 +38,4 @@ def _chip(text: str, ground: str) -> str:
         f"margin-right:2px;color:{theme.INK};white-space:pre-wrap"
     )
     end = "<br>" if text.endswith("\n") else ""
-    return f'<span style="{style}">{escape(visible(text))}</span><wbr>{end}'
+    return f'<span style="{style}">{escape(spell(text))}</span><wbr>{end}'

@@ -155,8 +155,8 @@ def test_other_backends_are_refused_in_a_sentence():
     class Cloud:
         name = "cloud"
 
-    with pytest.raises(LabError, match="which cloud does not tell"):
-        Walk(Cloud(), PROMPT)
+    with pytest.raises(LabError, match=r"walk needs every score .* 'cloud'"):
+        Walker(Cloud(), PROMPT)
 
 
 # -- the walker ----------------------------------------------------------------------------------
