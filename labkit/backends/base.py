@@ -24,7 +24,7 @@ class Settings:
         top_p: draw from the likeliest that together reach this probability; in (0, 1].
         min_p: drop tokens less likely than this share of the likeliest's probability; in [0, 1).
         typical_p: keep the tokens whose surprise is nearest the expected; in (0, 1].
-        repetition_penalty: divides the scores of tokens that occurred; 1: none; above 0.
+        repetition_penalty: divides the scores of tokens that occurred; 1: none; 0.01 to 100.
         presence_penalty: taken off the scores of tokens that occurred; 0: none; -2 to 2.
         max_tokens: at most so many tokens are written.
         seed: start of the random numbers; None: a fresh one, recorded in the reply.
@@ -48,11 +48,16 @@ class Settings:
     order: tuple[str, ...] = STAGES
 
     def __post_init__(self):
-        _number("temperature", self.temperature, "0 or more", lambda x: x >= 0)
+        # Scores are divided by it: nearer to 0 they would be infinite.
+        _number(
+            "temperature", self.temperature, "0, or 1e-6 or more", lambda x: x == 0 or x >= 1e-6
+        )
         _number("top_p", self.top_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
         _number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
         _number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
-        _number("repetition_penalty", self.repetition_penalty, "above 0", lambda x: x > 0)
+        _number(
+            "repetition_penalty", self.repetition_penalty, "0.01 to 100", lambda x: 0.01 <= x <= 100
+        )
         _number("presence_penalty", self.presence_penalty, "-2 to 2", lambda x: -2 <= x <= 2)
         _whole("max_tokens", self.max_tokens, "1 or more", lambda x: x >= 1)
         if self.top_k is not None:

@@ -36,7 +36,7 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
     bars = [
         go.Bar(
             name=name, x=data[key], y=data["tokens"], orientation="h",
-            marker={"color": colour, "pattern": {"shape": shape, "fgcolor": theme.INK, "size": 6}},
+            marker={"color": colour, "pattern": theme.pattern(shape)},
             hovertemplate="%{y}: %{x:.3%}<extra>" + name + "</extra>",
         )
         for key, name, colour, shape in (
@@ -163,7 +163,7 @@ def stages_table(run: ChainRun, rows: int = 10) -> html.Picture:
     return html.Picture(
         f'<table style="border-collapse:collapse;font-size:13px;color:{theme.INK}">'
         f'<caption style="text-align:left;font-weight:600;padding:4px 0">{caption}</caption>'
-        f'<thead><tr><td></td>{heads}</tr></thead>'
+        f"<thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table>"
     )
 

@@ -11,7 +11,7 @@ from . import figures
 from .analysis import Draws, Prediction, draw, run_chain
 
 OFF = {
-    "temperature": 1.0, "top_k": None, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0,
+    "temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0,
     "repetition_penalty": 1.0, "presence_penalty": 0.0,
 }  # fmt: skip
 TOP_KS = (1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 100, 200, 500, 1000, 5000, 10_000)
@@ -100,7 +100,7 @@ class ChainPanel:
 
     def _chosen(self) -> dict:
         values = {stage: control.value for stage, control in self.controls.items()}
-        return {**values, "order": tuple(self.order)}
+        return {**values, "top_k": values["top_k"] or None, "order": tuple(self.order)}
 
     def reset(self) -> None:
         """Sets every control to where it changes nothing, in transformers' order."""
@@ -145,7 +145,9 @@ class ChainPanel:
         )
         left = widgets.VBox([told, self._rows], layout={"min_width": "420px"})
         above = widgets.HBox([left, self.table], layout={"flex_flow": "row wrap"})
-        return widgets.VBox([above, buttons, self.figure], layout={"max_width": "1080px"})
+        return widgets.VBox(
+            [above, buttons, self.figure], layout={"max_width": "1080px", "width": "100%"}
+        )
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -164,8 +166,8 @@ def _control(stage: str, value) -> widgets.Widget:
     }
     if stage == "top_k":
         steps = sorted({*TOP_KS, *([value] if value else [])})
-        options = [("off", None), *((f"{k:,}", k) for k in reversed(steps))]
-        return widgets.SelectionSlider(options=options, value=value, **look)
+        options = [("off", 0), *((f"{k:,}", k) for k in reversed(steps))]  # None would be no choice
+        return widgets.SelectionSlider(options=options, value=value or 0, **look)
     low, high, step = RANGES[stage]
     return widgets.FloatSlider(
         value, min=low, max=high, step=step, readout_format=".3f" if step < 0.01 else ".2f", **look

@@ -161,7 +161,7 @@ def sweep(
     top_ps: Sequence[float] = (1.0,),
     samples: int = 8,
     max_tokens: int = 40,
-    seed: int = 0,
+    seed: int | None = 0,
     raw: bool = False,
     batch_size: int | None = None,
     **settings,
@@ -183,7 +183,7 @@ def sweep(
         top_ps: each above 0 and at most 1.
         samples: answers for each pair.
         max_tokens: for each answer.
-        seed: of the first sample.
+        seed: of the first sample; None: a fresh one.
         raw: as for ``labkit.stream``.
         batch_size: how many run together; None: as many as there is memory for.
         settings: more of ``labkit.backends.base.Settings``, the same for all.
@@ -194,7 +194,7 @@ def sweep(
     require_scores(model, "sweep")
     if not isinstance(samples, int) or samples < 1:
         raise ValueError(f"samples must be a whole number, 1 or more; got {samples!r}")
-    first = Settings(seed=seed).seed
+    first = Settings(seed=seed).seeded().seed
     rows = [
         Settings(temperature=t, top_p=p, seed=first + n, max_tokens=max_tokens, **settings)
         for t, p, n in product(temperatures, top_ps, range(samples))

@@ -17,7 +17,7 @@ GAP, ROW_GAP = 0.07, 0.22
 
 
 def sweep_figure(sweep: Sweep):
-    """Each measure against temperature: median and range over the samples, a line for each top_p."""
+    """Each measure against temperature: median and range of the samples, a line for each top_p."""
     top_ps = list(dict.fromkeys(cell.top_p for cell in sweep.cells))
     lines = [
         _line(name, place, [cell for cell in sweep.cells if cell.top_p == top_p], number)
@@ -26,7 +26,8 @@ def sweep_figure(sweep: Sweep):
     ]
     picture = theme.figure(
         *lines, title=_title(sweep), x="", y="", height=520, showlegend=len(top_ps) > 1,
-        margin={"t": 96, "b": 40}, hovermode="closest",
+        margin={"t": 74, "b": 44, "l": 34},
+        legend={"yref": "container", "y": 0.985, "yanchor": "top", "x": 1, "xanchor": "right"},
     )  # fmt: skip
     for place, (name, what) in enumerate(MEASURES.items()):
         _place(picture, place, name, what)
@@ -67,7 +68,7 @@ def _place(picture, place: int, name: str, what: str) -> None:
     is_share = name not in ("entropy_bits", "tokens")
     picture.update_layout({
         f"xaxis{number}": {**axis, "domain": [left, left + width], "anchor": f"y{number}",
-                           "title": {"text": "temperature" if row else ""}},
+                           "title": {"text": "temperature" if row else "", "font": {"size": 13}}},
         f"yaxis{number}": {**axis, "domain": [bottom, bottom + height], "anchor": f"x{number}",
                            "rangemode": "tozero", "automargin": False,
                            **({"range": [-0.04, 1.04]} if is_share else {})},
@@ -98,7 +99,7 @@ def gallery(sweep: Sweep, samples: int = 4) -> html.Picture:
                     for c in cells)  # fmt: skip
     seeds = list(dict.fromkeys(reply.settings.seed for reply in sweep.replies))[:samples]
     rows = "".join(
-        f'<tr><th scope="row" style="{_CELL};font-weight:400">seed {seed}</th>'
+        f'<tr><th scope="row" style="{_SEED}">seed {seed}</th>'
         + "".join(_answer(cell, seed) for cell in cells)
         + "</tr>"
         for seed in seeds
@@ -117,11 +118,14 @@ _CELL = (
     f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;text-align:left;"
     "min-width:150px;line-height:1.4"
 )
+_SEED = f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;font-weight:400"
 _ENDS = {"stop": "ended by itself", "length": "cut at max_tokens", "interrupted": "stopped by you"}
 
 
 def _head(cell: Cell) -> str:
-    return f"temperature {cell.temperature:g}" + (f", top_p {cell.top_p:g}" if cell.top_p < 1 else "")
+    return f"temperature {cell.temperature:g}" + (
+        f", top_p {cell.top_p:g}" if cell.top_p < 1 else ""
+    )
 
 
 def _answer(cell: Cell, seed: int) -> str:
@@ -133,5 +137,3 @@ def _answer(cell: Cell, seed: int) -> str:
         f'<td style="{_CELL}">{html.paragraph(reply.text)}'
         f'<div style="color:{theme.GREY};font-size:12px">{end}</div></td>'
     )
-
-
