@@ -69,7 +69,7 @@ class Settings:
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
         object.__setattr__(self, "stop", stop)
         if sorted(self.order) != sorted(STAGES):
-            raise ValueError(f"order must name each of {STAGES} once; got {self.order!r}")
+            raise ValueError(f"order must be {STAGES} in some order; got {self.order!r}")
         object.__setattr__(self, "order", tuple(self.order))
 
     def seeded(self) -> "Settings":

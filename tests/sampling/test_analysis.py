@@ -134,7 +134,7 @@ def test_entropy_of_no_distribution_is_refused(bad):
         ({"temperature": "hot"}, "temperature must be a number"),
         ({"temperature": -1}, "temperature must be .* got -1"),
         ({"top_p": 0}, "top_p must be"),
-        ({"order": ("top_p",)}, "order must name each"),
+        ({"order": ("top_p",)}, "order must be"),
         ({"presence_penalty": 3}, "presence_penalty must be .*-2 to 2; got 3"),
         ({"seed": "lucky"}, "seed must be"),
     ],
