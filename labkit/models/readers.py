@@ -117,7 +117,8 @@ class TiktokenReader(Reader):
     def rank_of(self, token_id: int) -> int | None:
         """See `Reader`. The ids are in the order of the merges, the 256 bytes before them."""
         rank = token_id - self._first - 256
-        return rank if rank >= 0 and not self.is_special(token_id) else None
+        is_merged = rank >= 0 and not self.is_special(token_id) and self.bytes_of(token_id)
+        return rank if is_merged else None
 
     def reads(self, text: str) -> str:
         """See `Reader`."""
@@ -155,11 +156,12 @@ class SentencePieceReader(Reader):
         return self.library.is_control(token_id) or self.library.is_unknown(token_id)
 
     def rank_of(self, token_id: int) -> int | None:
-        """See `Reader`. The score of a merged piece is minus its place; characters come last."""
+        """See `Reader`. The score of a merged piece is minus its place; others have none such."""
         joined = len(self.library.id_to_piece(token_id)) > 1
         if not joined or self.is_special(token_id) or self.library.is_byte(token_id):
             return None
-        return -round(self.library.get_score(token_id))
+        rank = -round(self.library.get_score(token_id))
+        return rank if rank < self.size else None  # runs of spaces were put in by hand
 
     def reads(self, text: str) -> str:
         """See `Reader`."""
@@ -195,8 +197,11 @@ class TokenizersReader(Reader):
         return batch[0].ids  # without offsets, which take as long again
 
     def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
-        """See `Reader`."""
-        return self._setting(special).encode(text, add_special_tokens=False).offsets
+        """See `Reader`. After a byte that the vocabulary lacks, the library's own are shifted."""
+        found = self._setting(special).encode(text, add_special_tokens=False)
+        known = self._known_bytes
+        matched = known and _match(text.encode(), list(map(self.bytes_of, found.ids)), known)
+        return matched or found.offsets
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Reader`."""
@@ -236,6 +241,14 @@ class TokenizersReader(Reader):
         return "ByteLevel" in repr(self.library.decoder)
 
     @functools.cached_property
+    def _known_bytes(self) -> frozenset[int]:
+        """The bytes that a byte-level vocabulary has: it drops others. Empty for other kinds."""
+        if not self._is_byte_level:
+            return frozenset()
+        known = (b for c, b in byte_table().items() if self.library.token_to_id(c) is not None)
+        return frozenset(known)
+
+    @functools.cached_property
     def _falls_back(self) -> bool:
         return bool(getattr(self.library.model, "byte_fallback", False))
 
@@ -248,6 +261,21 @@ class TokenizersReader(Reader):
         for rank, (left, right) in enumerate(pairs):
             ranks.setdefault(left + right, rank)
         return ranks
+
+
+def _match(
+    data: bytes, pieces: Sequence[bytes], known: frozenset[int]
+) -> list[tuple[int, int]] | None:
+    """Characters of each token, where bytes that are not known were dropped; None if otherwise."""
+    characters = list(itertools.accumulate(byte & 0xC0 != 0x80 for byte in data))
+    kept = [place for place, byte in enumerate(data) if byte in known]
+    if bytes(data[place] for place in kept) != b"".join(pieces):
+        return None
+    ends = list(itertools.accumulate(map(len, pieces)))
+    return [
+        (characters[kept[end - len(piece)]] - 1, characters[kept[end - 1]])
+        for piece, end in zip(pieces, ends, strict=True)
+    ]
 
 
 @functools.cache

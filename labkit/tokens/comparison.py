@@ -90,7 +90,9 @@ def compare_tokenizers(
         texts = {_label(texts): texts}
     elif not isinstance(texts, Mapping):
         texts = {f"{number}: {_label(text)}": text for number, text in enumerate(texts, start=1)}
-    names = known_tokenizers() if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if names is None:
+        names = known_tokenizers()
+    names = (names,) if isinstance(names, str) else tuple(names)
     if not texts or not names:
         raise ValueError(f"texts and names must have at least one each; got {texts!r}, {names!r}")
     rows = tuple(tuple(_cut(text, name) for name in names) for text in texts.values())

@@ -26,6 +26,11 @@ def check_word(word: str | None) -> Verdict:
         return Verdict(False, "Put a word in place of None.")
     if len(word.split()) != 1:
         return Verdict(False, f"{word!r} is not one word.")
+    tries = [_try_word(form) for form in (word, f" {word.strip()}")]  # as in a text, after a space
+    return next((verdict for verdict in tries if verdict.right), tries[0])
+
+
+def _try_word(word: str) -> Verdict:
     few, many = tokenize(word, FEW), tokenize(word, MANY)
     told = f"{FEW}: {'|'.join(few.pieces)}, {MANY}: {'|'.join(many.pieces)}."
     if few.count == 1 and many.count >= 3:

@@ -1,0 +1,149 @@
+"""The gallery, the digits, a conversation and its turns."""
+
+import re
+from html import unescape
+
+import pytest
+
+import labkit
+from labkit.errors import LabError
+from labkit.tokens import exercises
+from labkit.tokens.templates import read_chat
+
+TALK = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Why is <b>the</b> sky blue?"},
+]
+SYSTEM = "You are the assistant of a small bakery."
+TURNS = [("Do you have rye bread?", "Yes."), ("And on Sundays?", "No."), ("Why?", "We sleep.")]
+
+
+def test_every_exhibit_has_counts_and_a_reason():
+    gallery = labkit.open_gallery(["gpt2", "o200k"])
+    labels = gallery.comparison.labels
+    for wanted in ("code", "JSON", "number", "indentation", "emoji", "URL", "misspelling", "name"):
+        assert any(wanted in label for label in labels), wanted
+    page = unescape(labkit.plot(gallery).html)
+    for label, reason, row in zip(labels, gallery.reasons, gallery.comparison.counts, strict=True):
+        assert label in page
+        assert reason in page
+        assert re.search(rf"{row[0]}</td><td [^>]*>{row[1]}</td>", page)
+    assert "characters a token with gpt2" in gallery.summary
+
+
+def test_what_the_reasons_say_is_so():
+    counts = dict(
+        zip(
+            labkit.open_gallery(["gpt2", "o200k"]).comparison.labels,
+            labkit.open_gallery(["gpt2", "o200k"]).comparison.counts,
+            strict=True,
+        )
+    )
+    assert counts["a misspelling"][0] > counts["everyday words"][0]
+    assert counts["indentation"][0] > 2 * counts["indentation"][1]
+    assert counts["capitals"][0] > counts["everyday words"][0]
+
+
+def test_digits_are_grouped_as_each_tokenizer_groups_them():
+    digits = labkit.compare_numbers(["1234567"], ["smollm2", "cl100k"])
+    one, three = digits.comparison.rows[0]
+    assert one.pieces == tuple("1234567")
+    assert three.pieces == ("123", "456", "7")
+    page = labkit.plot(digits).html
+    assert ">123</span>" in page
+    assert digits.summary == "1234567 is read as smollm2 1|2|3|4|5|6|7; cl100k 123|456|7"
+
+
+def test_markup_in_a_number_is_escaped():
+    assert "<script" not in labkit.plot(labkit.compare_numbers(["<script>1"], ["gpt2"])).html
+
+
+# -- chat ----------------------------------------------------------------------------------------
+
+
+def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
+    chat = labkit.read_chat(smollm2, TALK)
+    asked = {"add_generation_prompt": True, "return_dict": False}
+    ids = smollm2.tokenizer.apply_chat_template(TALK, **asked)
+    assert list(chat.tokenization.ids) == ids
+    assert chat.content_count < chat.count
+    page = labkit.plot(chat).html
+    assert page.count("special token") == sum(t.special for t in chat.tokenization.tokens) >= 5
+    assert "<b>the" not in page
+    assert f"{chat.count} tokens" in chat.summary
+
+
+def test_a_prompt_alone_is_a_users_message(smollm2):
+    assert "user\nHi" in read_chat(smollm2, "Hi").text
+
+
+@pytest.mark.parametrize("wrong", [[], [{"role": "user"}], ["Hi"]])
+def test_messages_that_are_none_are_refused(smollm2, wrong):
+    with pytest.raises(ValueError, match="a role and a content"):
+        read_chat(smollm2, wrong)
+
+
+def test_a_model_without_a_template(smollm2):
+    class Base:
+        name = "base"
+        tokenizer = type("T", (), {"chat_template": None})
+
+    with pytest.raises(LabError, match="base has no chat template"):
+        read_chat(Base, "Hi")
+
+
+def test_every_turn_reads_the_system_prompt_again(smollm2):
+    turns = labkit.cost_turns(smollm2, SYSTEM, TURNS)
+    messages = [{"role": "system", "content": SYSTEM}]
+    for (question, answer), prompt in zip(TURNS, turns.prompt_tokens, strict=True):
+        messages.append({"role": "user", "content": question})
+        assert prompt == read_chat(smollm2, messages).count
+        messages.append({"role": "assistant", "content": answer})
+    assert turns.system_tokens == labkit.tokenize(SYSTEM, smollm2).count
+    assert sum(turns.new_tokens) + turns.system_tokens == turns.prompt_tokens[-1]
+    figure = labkit.plot(turns)
+    for number, total in enumerate(turns.prompt_tokens):
+        assert sum(trace.y[number] for trace in figure.data) == total
+    assert len({trace.marker.pattern.shape for trace in figure.data}) == 3
+    with pytest.raises(ValueError, match="turns must be"):
+        labkit.cost_turns(smollm2, SYSTEM, [])
+
+
+# -- exercises -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "why"),
+    [
+        ("ก", True, "2 tokens"), ("👍🏽", True, "tokens"), ("ཏཱ", True, "tokens"),
+        ("hello", False, "rare"), ("ก" * 11, False, "10 is the most"), (None, False, "None"),
+    ],
+)  # fmt: skip
+def test_more_tokens_than_characters(text, right, why):
+    verdict = exercises.check_more_tokens(text)
+    assert verdict.right == right
+    assert why in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("word", "right", "why"),
+    [
+        ("Straßenbahn", False, "o200k needs"), ("город", True, " город"), ("नमस्ते", False, "Try"),
+        ("hello", False, "gpt2 needs only 1"), ("two words", False, "not one word"),
+        (" город", True, "город"), (None, False, "None"),
+    ],
+)  # fmt: skip
+def test_one_word_one_token(word, right, why):
+    verdict = exercises.check_word(word)
+    assert verdict.right == right, verdict
+    assert why in verdict.why
+
+
+def test_half_a_system_prompt(smollm2):
+    turns = labkit.cost_turns(smollm2, SYSTEM, TURNS)
+    saved = turns.system_tokens / 2 * 3
+    for right in (saved, int(saved), turns.system_tokens // 2 * 3):
+        assert exercises.check_saved(turns, right).right
+    assert "one turn" in exercises.check_saved(turns, turns.system_tokens // 2).why
+    assert "once for every turn" in exercises.check_saved(turns, 1000).why
+    assert "None" in exercises.check_saved(turns, None).why
