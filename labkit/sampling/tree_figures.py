@@ -9,7 +9,7 @@ from .tree import Tree
 
 _COLOURS = ("#BBDDF2", "#FBE3B0", "#BFE5D8", "#EBD3E1")  # pale: the text on them is to be read
 SMALLEST = 0.004  # of all: thinner than two pixels a box cannot be seen; it joins the others
-READABLE = 0.03  # of all: a thinner box has no room for its text, which a pointer still shows
+READABLE = 0.04  # of all: a thinner box has no room for its text, which a pointer still shows
 
 
 def tree_figure(tree: Tree):
