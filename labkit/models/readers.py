@@ -79,12 +79,12 @@ class TiktokenReader(Reader):
         name, title, kind: see `Reader`.
         library: a ``tiktoken.Encoding``.
         special: special tokens by id that the encoding itself does not know.
-        first: id of the encoding's first token; Mistral puts its special tokens before it.
+        first: id of the encoding's first token; Mistral's special tokens are before it.
         form: Unicode form that the text is brought into first, or None.
     """
 
     def __init__(self, name, title, kind, library, *, special=(), first=0, form=None):
-        super().__init__(name, title, kind, library.n_vocab + first, library)
+        super().__init__(name, title, kind, library.n_vocab, library)
         self._named, self._first, self._form = dict(special), first, form
         self._marks = library.special_tokens_set
 
@@ -92,10 +92,8 @@ class TiktokenReader(Reader):
         """See `Reader`."""
         text = self.reads(text)
         if special and self._marks:
-            ids = self.library.encode(text, allowed_special="all")
-        else:
-            ids = self.library.encode_ordinary(text)
-        return [token_id + self._first for token_id in ids] if self._first else ids
+            return self.library.encode(text, allowed_special="all")
+        return self.library.encode_ordinary(text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Reader`."""
@@ -106,13 +104,13 @@ class TiktokenReader(Reader):
         if token_id in self._named:
             return self._named[token_id].encode()
         try:
-            return self.library.decode_single_token_bytes(token_id - self._first)
+            return self.library.decode_single_token_bytes(token_id)
         except (KeyError, OverflowError):
             return b""
 
     def is_special(self, token_id: int) -> bool:
         """See `Reader`."""
-        return token_id < self._first or self.library.is_special_token(token_id - self._first)
+        return token_id < self._first or self.library.is_special_token(token_id)
 
     def rank_of(self, token_id: int) -> int | None:
         """See `Reader`. The ids are in the order of the merges, the 256 bytes before them."""

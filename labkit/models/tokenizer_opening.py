@@ -111,7 +111,10 @@ def _qwen_encoding(known: KnownTokenizer, file: Path):
 
 
 def _tekken_encoding(file: Path):
-    """As Mistral's reader does it: the file's pattern, and as many of its tokens as are in use."""
+    """As Mistral's reader does it: the file's pattern, and as many of its tokens as are in use.
+
+    Its ids begin after the special tokens' places; the ranks do too here, which merges alike.
+    """
     import base64
 
     import tiktoken
@@ -122,7 +125,8 @@ def _tekken_encoding(file: Path):
         "tekken",
         pat_str=told["config"]["pattern"],
         mergeable_ranks={
-            base64.b64decode(token["token_bytes"]): token["rank"] for token in told["vocab"][:used]
+            base64.b64decode(token["token_bytes"]): token["rank"] + TEKKEN_SPECIAL
+            for token in told["vocab"][:used]
         },
         special_tokens={},
     )

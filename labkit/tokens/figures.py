@@ -11,7 +11,7 @@ from .strip import visible
 from .templates import TurnCosts
 from .vocabulary import VocabularyMap
 
-LONGEST_SHOWN = 26  # characters of a token's text on an axis
+LONGEST_SHOWN = 16  # characters of a token's text on an axis
 LENGTHS = 20  # bytes; longer tokens share a bar
 SCRIPTS = 12
 
@@ -201,11 +201,13 @@ def vocabulary_figure(vocabulary: VocabularyMap):
             )
         )  # fmt: skip
         left, top = number in (1, 3), number <= 2
-        layout[f"xaxis{end}"] = _axis([0, 0.4] if left else [0.6, 1], f"y{end}", title)
+        layout[f"xaxis{end}"] = _axis([0, 0.38] if left else [0.64, 1], f"y{end}", title)
         layout[f"yaxis{end}"] = _axis([0.6, 1] if top else [0, 0.4], f"x{end}", "")
         if way == "h":
             layout[f"yaxis{end}"] |= {"autorange": "reversed", "showgrid": False, "ticksuffix": " "}
-    layout["xaxis"]["type"], layout["xaxis4"]["type"] = "category", "log"
+            layout[f"xaxis{end}"]["range"] = [0, 1.25 * max(values)]  # room for the numbers
+    layout["xaxis"]["type"] = "category"
+    layout["xaxis4"] |= {"type": "log", "range": [0, 1.4 * math.log10(vocabulary.reader.size)]}
     title = f"{vocabulary.reader.title}: {vocabulary.reader.size:,} tokens (computed)"
     return theme.figure(*bars, title=title, x="", y="", height=720, showlegend=False).update_layout(
         layout
@@ -251,8 +253,8 @@ def _kinds(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
     beside = len(vocabulary.special) + vocabulary.unused + vocabulary.fragments
     kinds = (
         ("whole characters", vocabulary.reader.size - beside),
+        ("of these, no text gives", len(vocabulary.unreached)),
         ("part of a character", vocabulary.fragments),
-        ("given by no text found", len(vocabulary.unreached)),
         ("special", len(vocabulary.special)),
         ("ids without a token", vocabulary.unused),
     )

@@ -51,7 +51,7 @@ _EXHIBITS = (
         "To a tokenizer, capitals are other letters; words in capitals were rarer.",
     ),
 )  # fmt: skip
-NUMBERS = ("7", "42", "365", "2026", "31415", "123456", "1234567", "1,234,567", "3.14159")
+NUMBERS = ("7", "365", "2026", "31415", "1234567", "1,234,567", "3.14159")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

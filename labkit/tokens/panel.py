@@ -9,12 +9,14 @@ from ..models.tokenizer_opening import known_tokenizers
 from ..ui import html, theme
 from ..ui.frame import static
 from . import figures
-from .bpe import BpeTraining, train_bpe
+from .analysis import show_bytes
+from .bpe import BYTES, BpeTraining, train_bpe
 from .comparison import Comparison, compare_tokenizers
 from .strip import strip
 
 TEXT = "Hello! Try 12345, naïve, こんにちは or 👩‍🚀."
 LIVE_TOKENS = 2000  # of all rows together, so that it follows every key
+NEWEST = 8  # tokens of the vocabulary that are told beside the last
 WIDE = {"width": "auto"}
 
 
@@ -157,8 +159,15 @@ class BpePanel:
         if merges:
             left, right, joined = self.training.merge(merges)
             said = f"Merge {merges}: {left!r} and {right!r} become {joined!r}."
+            said += f" Before it came: {', '.join(self._newest(merges - 1)) or 'none'}."
         tokens = self.training.tokenize(self.text.value, merges)
         return html.note(said) + strip([tokens], most=LIVE_TOKENS).html
+
+    def _newest(self, merges: int) -> list[str]:
+        """The last tokens that the vocabulary had grown by then, the newest first."""
+        reader = self.training.reader(merges)
+        ids = range(reader.size - 1, max(BYTES, reader.size - NEWEST) - 1, -1)
+        return [repr(show_bytes(reader.bytes_of(token_id))) for token_id in ids]
 
     def _ipython_display_(self) -> None:
         self.merges.value = self.merges.max if static() else self.merges.value

@@ -34,9 +34,9 @@ padding:0 1px;border:1px solid #57606A;border-radius:4px;margin-right:1px;white-
 unicode-bidi:isolate;background:#DCEEFA;min-width:8px;text-align:center;vertical-align:top}
 .lk-strip i.b{background:#FFF0CC}.lk-strip i.c{background:#D9F2EA}.lk-strip i.d{background:#F7E3EE}
 .lk-strip i.x{border:1px dashed #B34700;font-size:11px;line-height:18px;color:#7A3000}
-.lk-strip i.s{background:#24292F;color:#fff;border:3px double #fff;outline:1px solid #24292F}
+.lk-strip i.s{background:#24292F;color:#fff;border-radius:0;font-weight:600}
 .lk-strip i:hover,.lk-strip i:focus{outline:3px solid #0072B2;z-index:3;position:static}
-.lk-strip i:hover::after,.lk-strip i:focus::after{content:attr(data-t);position:absolute;left:7em;
+.lk-strip i:hover::after,.lk-strip i:focus::after{content:attr(data-t);position:absolute;left:3em;
 top:100%;z-index:9;background:#24292F;color:#fff;padding:3px 9px;border-radius:5px;direction:ltr;
 font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44em;text-align:left}
 .lk-strip:has(i:hover) i:focus:not(:hover)::after{display:none}
@@ -101,14 +101,14 @@ def _first(rows: Sequence[Tokenization], most: int) -> tuple[list[list[Token]], 
 def _lines(names: Sequence[str], rows: list[list[Token]], text: str) -> Iterator[str]:
     direction = "rtl" if _runs_left(text) else "ltr"
     head = "".join(f"<div>{escape(name)}</div>" for name in names)
+    head = f'<div class="lk-names">{head}</div>' if len(names) > 1 else ""
     for segments in _packed(_segments(rows)):
         body = "".join(
             f"<div>{''.join(f'<div class=lk-cell>{cell}</div>' for cell in cells)}</div>"
             for cells in segments
         )
         yield (
-            f'<div class="lk-line"><div class="lk-names">{head}</div>'
-            f'<div class="lk-body" dir="{direction}">{body}</div></div>'
+            f'<div class="lk-line">{head}<div class="lk-body" dir="{direction}">{body}</div></div>'
         )
 
 

@@ -13,39 +13,35 @@ _CELL = (
     f"text-align:left;vertical-align:top;padding:4px 12px 4px 0;border-top:1px solid {theme.LINE}"
 )
 _MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;white-space:pre"
+_WHY = f"color:{theme.GREY};margin-top:2px"
 _PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 2px;margin-right:2px"
 
 
 def gallery_table(gallery: Gallery) -> Picture:
     """Each text with its tokens by tokenizer, and why."""
     comparison = gallery.comparison
+    texts = zip(comparison.labels, comparison.rows, gallery.reasons, strict=True)
     rows = (
-        [
-            f"<b>{escape(label)}</b>",
-            f'<div style="{_MONO}">{_lines(cells[0].text)}</div>',
-            *(str(cell.count) for cell in cells),
-            escape(reason),
-        ]
-        for label, cells, reason in zip(
-            comparison.labels, comparison.rows, gallery.reasons, strict=True
-        )
+        [f"<b>{escape(label)}</b>", _text(cells[0].text, why), *(str(cell.count) for cell in cells)]
+        for label, cells, why in texts
     )
-    return _table(["", "text", *map(escape, comparison.names), "why"], rows)
+    return _table(["", "text, and why", *map(escape, comparison.names)], rows)
 
 
-def _lines(text: str) -> str:
-    """A text's lines under one another, spaces shown."""
-    return "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
+def _text(text: str, why: str) -> str:
+    """A text's lines under one another, spaces shown, and a sentence about it."""
+    lines = "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
+    return f'<div style="{_MONO}">{lines}</div><div style="{_WHY}">{escape(why)}</div>'
 
 
 def digits_table(digits: Digits) -> Picture:
-    """Each number as each tokenizer cuts it."""
+    """Each number as each tokenizer cuts it: a tokenizer a row."""
     comparison = digits.comparison
     rows = (
-        [f"<b>{escape(label)}</b>", *map(_pieces, cells)]
-        for label, cells in zip(comparison.labels, comparison.rows, strict=True)
+        [f"<b>{escape(name)}</b>", *map(_pieces, cells)]
+        for name, cells in zip(comparison.names, zip(*comparison.rows, strict=True), strict=True)
     )
-    return _table(["", *map(escape, comparison.names)], rows)
+    return _table(["", *map(escape, comparison.labels)], rows)
 
 
 def _pieces(cell: Tokenization) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import LabError
 from .analysis import Tokenization, tokenize
 
-Messages = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, str] | tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,7 +56,7 @@ def read_chat(model: Any, messages: str | Messages) -> ChatTokens:
 
     Args:
         model: a chat model from ``labkit.load``.
-        messages: a prompt, or messages with ``role`` and ``content``.
+        messages: a prompt, or messages: (role, content) pairs, or mappings of these two names.
     Raises:
         ValueError: for messages that are none.
         LabError: if the model has no chat template.
@@ -71,10 +71,18 @@ def read_chat(model: Any, messages: str | Messages) -> ChatTokens:
 def _checked(messages: str | Messages) -> list[dict[str, str]]:
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
-    fit = [isinstance(each, Mapping) and {"role", "content"} <= set(each) for each in messages]
-    if not fit or not all(fit):
+    pairs = [
+        (each.get("role"), each.get("content")) if isinstance(each, Mapping) else each
+        for each in messages
+    ]
+    if not pairs or not all(_is_pair(pair) for pair in pairs):
         raise ValueError(f"messages must have a role and a content each; got {messages!r}")
-    return [{"role": str(each["role"]), "content": str(each["content"])} for each in messages]
+    return [{"role": role, "content": content} for role, content in pairs]
+
+
+def _is_pair(pair: Any) -> bool:
+    is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+    return is_pair and all(isinstance(part, str) for part in pair)
 
 
 def _rendered(model: Any, messages: Messages) -> str:

@@ -27,7 +27,7 @@ def test_every_exhibit_has_counts_and_a_reason():
     for label, reason, row in zip(labels, gallery.reasons, gallery.comparison.counts, strict=True):
         assert label in page
         assert reason in page
-        assert re.search(rf"{row[0]}</td><td [^>]*>{row[1]}</td>", page)
+        assert re.search(rf"<td [^>]*>{row[0]}</td><td [^>]*>{row[1]}</td>", page)
     assert "characters a token with gpt2" in gallery.summary
 
 
@@ -71,6 +71,11 @@ def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
     assert page.count("special token") == sum(t.special for t in chat.tokenization.tokens) >= 5
     assert "<b>the" not in page
     assert f"{chat.count} tokens" in chat.summary
+
+
+def test_pairs_are_messages_too(smollm2):
+    pairs = [(each["role"], each["content"]) for each in TALK]
+    assert read_chat(smollm2, pairs) == read_chat(smollm2, TALK)
 
 
 def test_a_prompt_alone_is_a_users_message(smollm2):

@@ -114,6 +114,7 @@ def test_several_tokenizers_are_aligned():
         ]
         assert len({(cell[0][0], cell[-1][1]) for cell in ends if cell}) == 1
     assert page.count('class="lk-names"') == page.count('class="lk-line"') >= 2
+    assert 'lk-names"' not in labkit.plot(table.rows[0][0]).html, "one row needs no name"
 
 
 def test_lines_are_as_wide_as_a_notebook():
