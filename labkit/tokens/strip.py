@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 
+from ..models.tokenizer_list import TOKENIZERS
 from ..ui import html
 from .analysis import Token, Tokenization, show_bytes
 from .comparison import CloudCount, Comparison
@@ -84,7 +85,14 @@ def comparison_strip(comparison: Comparison) -> html.Picture:
 def _told(row: Tokenization | CloudCount) -> str:
     if row.count is None:
         return f"{escape(row.title)}: unknown, its tokenizer is not public"
-    return f"{escape(row.name)}: <b>{row.count:,}</b> token{'s' if row.count != 1 else ''}"
+    count = f"<b>{row.count:,}</b> token{'s' if row.count != 1 else ''}"
+    return f'<span title="{escape(_about(row.name))}">{escape(row.name)}: {count}</span>'
+
+
+def _about(name: str) -> str:
+    """What a tokenizer of the list is, for a pointer that rests on its name."""
+    known = TOKENIZERS.get(name)
+    return f"{known.title}, {known.kind}: {known.used_by}" if known else name
 
 
 def _first(rows: Sequence[Tokenization], most: int) -> tuple[list[list[Token]], bool]:
@@ -100,7 +108,7 @@ def _first(rows: Sequence[Tokenization], most: int) -> tuple[list[list[Token]], 
 
 def _lines(names: Sequence[str], rows: list[list[Token]], text: str) -> Iterator[str]:
     direction = "rtl" if _runs_left(text) else "ltr"
-    head = "".join(f"<div>{escape(name)}</div>" for name in names)
+    head = "".join(f'<div title="{escape(_about(name))}">{escape(name)}</div>' for name in names)
     head = f'<div class="lk-names">{head}</div>' if len(names) > 1 else ""
     for segments in _packed(_segments(rows)):
         body = "".join(

@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.models.tokenizer_list import TOKENIZERS
+from labkit.models.tokenizer_opening import known_tokenizers
 from labkit.tokens.analysis import show_bytes, tokenize
 from labkit.tokens.comparison import compare_tokenizers
 
-NAMES = [name for name in TOKENIZERS if name != "gemma-3"]
+NAMES = known_tokenizers()
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
