@@ -84,19 +84,19 @@ class Tokenization:
         return len(self.ids)
 
     @property
-    def bytes(self) -> tuple[bytes, ...]:
-        """What each token stands for."""
+    def data(self) -> tuple[bytes, ...]:
+        """The bytes that each token stands for."""
         return tuple(map(self.reader.bytes_of, self.ids))
 
     @property
     def pieces(self) -> tuple[str, ...]:
         """The same as text; bytes that are no whole character in hex, such as ⟨F0⟩."""
-        return tuple(map(show_bytes, self.bytes))
+        return tuple(map(show_bytes, self.data))
 
     @property
     def spans(self) -> tuple[tuple[int, int], ...]:
         """The characters (start, end) that each token covers."""
-        return self._spans(self.bytes)
+        return self._spans(self.data)
 
     def _spans(self, pieces: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
         """Those of the first tokens, whose bytes these are."""

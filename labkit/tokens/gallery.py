@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .analysis import Tokenization
 from .comparison import Comparison, compare_tokenizers
 
 # Label, text, reason. Notebook 08 comes back to the numbers.
@@ -105,13 +106,17 @@ class Digits:
 
     @property
     def summary(self) -> str:
-        """The longest number, as each tokenizer reads it."""
+        """The longest number, cut into the fewest tokens and into the most."""
         row = max(self.comparison.rows, key=lambda cells: len(cells[0].text))
-        read = "; ".join(f"{cell.name} {'|'.join(cell.pieces).strip(' |')}" for cell in row)
-        return f"{row[0].text} is read as {read}"
+        few, many = (pick(row, key=lambda cell: cell.count) for pick in (min, max))
+        return f"{row[0].text} is {_cut(few)}, and {_cut(many)}"
 
     def __repr__(self) -> str:
         return self.summary
+
+
+def _cut(cell: Tokenization) -> str:
+    return f"{'|'.join(cell.pieces)} with {cell.name}"
 
 
 def compare_numbers(numbers: Sequence[str] = NUMBERS, names: Sequence[Any] | None = None) -> Digits:

@@ -45,7 +45,7 @@ def digits_table(digits: Digits) -> Picture:
 
 
 def _pieces(cell: Tokenization) -> str:
-    pieces = (f'<span style="{_PIECE}">{escape(visible(data))}</span>' for data in cell.bytes)
+    pieces = (f'<span style="{_PIECE}">{escape(visible(data))}</span>' for data in cell.data)
     return f'<span style="{_MONO}">{"".join(pieces)}</span>'
 
 

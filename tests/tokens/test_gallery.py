@@ -51,7 +51,7 @@ def test_digits_are_grouped_as_each_tokenizer_groups_them():
     assert three.pieces == ("123", "456", "7")
     page = labkit.plot(digits).html
     assert ">123</span>" in page
-    assert digits.summary == "1234567 is read as smollm2 1|2|3|4|5|6|7; cl100k 123|456|7"
+    assert digits.summary == "1234567 is 123|456|7 with cl100k, and 1|2|3|4|5|6|7 with smollm2"
 
 
 def test_markup_in_a_number_is_escaped():

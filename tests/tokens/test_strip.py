@@ -105,7 +105,7 @@ def test_several_tokenizers_are_aligned():
     table = labkit.compare_tokenizers(TEXT, names)
     page = labkit.plot(table).html
     for row, cut in zip(rows_of(page, 3), table.rows[0], strict=True):
-        assert row == [visible(data) for data in cut.bytes]
+        assert row == [visible(data) for data in cut.data]
     # A segment ends where all rows have a border: its rows cover the same characters.
     for segment in re.findall(r"<div>((?:<div class=lk-cell>.*?</div>){3})</div>", page):
         ends = [
