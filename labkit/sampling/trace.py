@@ -86,10 +86,17 @@ def trace(reply: Reply) -> Trace:
     return Trace(reply, tuple(map(_traced, reply.steps)))
 
 
+def token_text(step: Step) -> str:
+    """What a step's token stands for by itself.
+
+    A step's own text lacks what is half a character yet, or held back for a stop string.
+    """
+    texts = (each.text for each in step.alternatives if each.token_id == step.token_id)
+    return next(texts, step.text)
+
+
 def _traced(step: Step) -> TracedToken:
-    places = {each.token_id: rank for rank, each in enumerate(step.alternatives, 1)}
-    rank = places.get(step.token_id)
-    # Part of a character, or of what is held back for a stop string, is not in the step's text.
-    text = step.text if rank is None else step.alternatives[rank - 1].text
+    ids = [each.token_id for each in step.alternatives]
+    rank = ids.index(step.token_id) + 1 if step.token_id in ids else None
     surprise = -step.logprob / log(2) + 0.0  # no minus before a zero
-    return TracedToken(text, surprise, step.entropy_bits, rank, step.alternatives)
+    return TracedToken(token_text(step), surprise, step.entropy_bits, rank, step.alternatives)
