@@ -76,7 +76,7 @@ def test_model_text_in_figures_is_escaped(reply):
 
 
 def test_plot_says_what_it_draws():
-    with pytest.raises(TypeError, match="MachineCheck, Reply"):
+    with pytest.raises(TypeError, match=r"MachineCheck, .*Reply"):
         labkit.plot("a text")
 
 
