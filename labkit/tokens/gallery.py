@@ -36,7 +36,7 @@ _EXHIBITS = (
     ),
     (
         "a number", "The answer is 1234567890.",
-        "Digits are grouped by rule or by chance: one by one, by three from the left, or as seen.",
+        "Digits are grouped by rule or by chance: one by one, in threes, or as it happened.",
     ),
     (
         "emoji", "👍🏽 🧑‍🚀 🇺🇦 🎉",

@@ -26,6 +26,7 @@ STYLE = """<style>
 .lk-strip{color:#24292F;background:#fff;padding:6px 8px 3.2em;font:14px/1.35 ui-monospace,
 'DejaVu Sans Mono','Noto Sans Mono',Menlo,Consolas,monospace;overflow-x:auto}
 .lk-strip .lk-told{font-family:system-ui,'Noto Sans',sans-serif;font-size:13px;margin-bottom:6px}
+.lk-told span{display:inline-block;margin-right:1.3em}
 .lk-line{display:flex;position:relative;margin:0 0 7px}
 .lk-names{flex:none;width:7.5em;font:12px/20px system-ui,'Noto Sans',sans-serif;color:#57606A}
 .lk-names div,.lk-cell{height:20px;margin:2px 0;white-space:nowrap}
@@ -55,7 +56,7 @@ def strip(rows: Sequence[Tokenization | CloudCount], *, most: int = MOST_TOKENS)
     cut = [row for row in rows if isinstance(row, Tokenization)]
     shown, is_cut = _first(cut, most // max(1, len(cut)))
     body = [_told(row) for row in rows]
-    text = f'<div class="lk-told">{" &nbsp;·&nbsp; ".join(body)}</div>'
+    text = f'<div class="lk-told">{"".join(body)}</div>'
     if is_cut:
         characters = max((row[-1].end for row in shown if row), default=0)
         text += html.note(f"Only the first {characters:,} characters are shown; all are counted.")
@@ -84,7 +85,7 @@ def comparison_strip(comparison: Comparison) -> html.Picture:
 
 def _told(row: Tokenization | CloudCount) -> str:
     if row.count is None:
-        return f"{escape(row.title)}: unknown, its tokenizer is not public"
+        return f"<span>{escape(row.title)}: unknown, its tokenizer is not public</span>"
     count = f"<b>{row.count:,}</b> token{'s' if row.count != 1 else ''}"
     return f'<span title="{escape(_about(row.name))}">{escape(row.name)}: {count}</span>'
 
