@@ -70,17 +70,18 @@ class TokenPanel:
     @property
     def summary(self) -> str:
         """The counts of the text that is shown."""
-        return repr(self.comparison)
+        return repr(self.comparison) if self.comparison else "your text: no tokenizer is ticked"
 
     def _draw(self, change: object = None) -> None:
+        self.comparison = None
+        self.picture.value = _or_sentence(self._picture)
+
+    def _picture(self) -> str:
         names = [name for name, tick in self.ticks.items() if tick.value]
-
-        def picture() -> str:
-            self.comparison = compare_tokenizers({"your text": self.text.value}, names)
-            return strip(self.comparison.rows[0], most=LIVE_TOKENS).html
-
-        said = "Tick a tokenizer." if not names else None
-        self.picture.value = html.note(said) if said else _or_sentence(picture)
+        if not names:
+            return html.note("Tick a tokenizer.")
+        self.comparison = compare_tokenizers({"your text": self.text.value}, names)
+        return strip(self.comparison.rows[0], most=LIVE_TOKENS).html
 
     def _ipython_display_(self) -> None:
         _show(self.widget, self.picture)

@@ -32,6 +32,8 @@ def test_ticks_add_and_remove_rows(live):
     assert live.comparison.names == ("gpt2", "o200k")
     live.ticks["gpt2"].value = live.ticks["o200k"].value = False
     assert "Tick a tokenizer" in live.picture.value
+    assert live.comparison is None
+    assert "no tokenizer" in live.summary
 
 
 def test_any_text_is_taken(live):
