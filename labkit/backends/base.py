@@ -168,8 +168,11 @@ class Reply:
 
     @property
     def decode_tokens_per_s(self) -> float | None:
-        """Tokens a second after the first: n tokens have n - 1 gaps. None below two tokens."""
-        if len(self.steps) < 2:
+        """Tokens a second after the first: n tokens have n - 1 gaps.
+
+        None below two tokens, and where all came at once.
+        """
+        if len(self.steps) < 2 or self.elapsed_s == self.ttft_s:
             return None
         return (len(self.steps) - 1) / (self.elapsed_s - self.ttft_s)
 

@@ -195,7 +195,12 @@ def repeat(
     ask = partial(generate, model, prompt, raw=raw, max_tokens=max_tokens)
     plan = [*_repeated(ask, vary, times, temperature, seed)]
     plan += _varied(model, vary, prompt=prompt, raw=raw, max_tokens=max_tokens, seed=seed)
-    return Repeats(model.name, prompt, _conditions(vary, *_carry_out(plan)))
+    alone = {
+        "batch": "alone",
+        "dtype": f"in {model.plan.needs.dtype}",
+        "threads": f"with {variations.thread_count()} threads",
+    }
+    return Repeats(model.name, prompt, _conditions(vary, alone, *_carry_out(plan)))
 
 
 # A run that is to be: what it varies, its label, and what carries it out.
@@ -269,14 +274,19 @@ def _carry_out(plan: list[_Planned]) -> tuple[dict[str, list[Run]], dict[str, st
 
 
 def _conditions(
-    vary: Sequence[str], runs: dict[str, list[Run]], reasons: dict[str, str]
+    vary: Sequence[str],
+    alone: dict[str, str],
+    runs: dict[str, list[Run]],
+    reasons: dict[str, str],
 ) -> tuple[Condition, ...]:
-    alone = [Run("alone", run.reply) for run in runs.get("temperature 0", ())[:1]]
+    """The runs by what they vary; `alone` says what the reference is called in each."""
     made = []
-    for name in VARIATIONS:
+    for name in (name for name in VARIATIONS if name in vary):
         found = runs.get(name, [])
-        if name in vary and not found:
+        if not found:
             made.append(Condition(name, (), reasons.get(name, "It was stopped before its turn.")))
-        elif name in vary:
-            made.append(Condition(name, (*(alone if name in _AGAINST_ALONE else ()), *found)))
+            continue
+        if name in alone:
+            found = [Run(alone[name], runs["temperature 0"][0].reply), *found]
+        made.append(Condition(name, tuple(found)))
     return tuple(made)

@@ -2,7 +2,7 @@
 
 from html import escape
 from itertools import groupby
-from math import exp
+from math import exp, floor, log10
 
 from ..ui import html, pieces, theme
 from ..ui.spelling import spell
@@ -43,16 +43,25 @@ def _verdict(condition: Condition) -> str:
     parting, shift = condition.first_parting, condition.largest_shift
     if parting:
         return f"✗ part at token {parting.at + 1}: {_leading(parting)}"
-    told = "are the same too" if not shift else f"differ by up to {shift:.0e}"
+    told = "are the same too" if not shift else f"differ by up to {_digit(shift)}"
     return f"✓ {len(condition.runs)} answers, all the same; the log-probabilities {told}"
+
+
+def _digit(value: float) -> str:
+    """A small number by its first digit, written out.
+
+    >>> _digit(0.0000217), _digit(0.072)
+    ('0.00002', '0.07')
+    """
+    return f"{value:.{-floor(log10(value))}f}"
 
 
 def _leading(parting: Parting) -> str:
     ahead = " and ".join(
-        f"{spell(each.text)} with {exp(each.logprob):.1%}" for each in parting.leading
+        f"“{spell(each.text)}” with {exp(each.logprob):.1%}" for each in parting.leading
     )
     return (
-        f"one went on with {spell(parting.first)}, another with {spell(parting.other)}; "
+        f"one went on with “{spell(parting.first)}”, another with “{spell(parting.other)}”; "
         f"ahead were {ahead}, {parting.gap:.2f} apart in log-probability"
     )
 
@@ -63,7 +72,7 @@ def _rows(condition: Condition):
     ordered = sorted(condition.runs, key=lambda run: order[run.ids])
     for _, same in groupby(ordered, key=lambda run: run.ids):
         runs = list(same)
-        label = ", ".join(run.label for run in runs)
+        label = " · ".join(run.label for run in runs)
         if len(runs) == len(condition.runs) > 2:
             label = f"all {len(runs)}"
         yield (

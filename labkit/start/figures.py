@@ -139,6 +139,6 @@ def timing_title(steps: Sequence[Step]) -> str:
         return "no token yet"
     first, last, count = steps[0].elapsed_s, steps[-1].elapsed_s, len(steps)
     said = f"{count} token{'s' if count > 1 else ''}: the first after {first:.2f} s"
-    if count > 1:
+    if last > first:  # beam search gives all of them at once
         said += f", then {(count - 1) / (last - first):.1f} tokens/s"
     return said

@@ -1,7 +1,6 @@
 """Determinism: one thing varied at a time, where runs part, and everything as it was after."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -62,7 +61,7 @@ def test_temperature_0_is_the_same_every_time_and_is_the_reference(tiny, repeats
     assert zero.first_parting is None
     for name in ("batch", "dtype", "threads"):
         first, other = condition(repeats, name).runs
-        assert first.label == "alone"
+        assert first.label in ("alone", "in float32", "with 2 threads")
         assert first.ids == zero.runs[0].ids
         assert other.reply.settings.temperature == 0
     alone = labkit.generate(tiny, PROMPT, temperature=0, max_tokens=8, raw=True)
@@ -129,7 +128,7 @@ def test_an_interrupt_keeps_what_came(tiny, monkeypatch):
 )
 def test_bad_input_is_told_at_once(tiny, bad, sentence):
     with pytest.raises(ValueError, match=sentence):
-        repeat(tiny, bad.pop("prompt", PROMPT), **bad)
+        repeat(tiny, **{"prompt": PROMPT, **bad})
 
 
 def test_the_same_answer_every_time_and_a_wrong_one(smollm2):
@@ -187,7 +186,7 @@ def test_the_table_has_a_row_for_each_different_answer_and_marks_the_parting():
     html = repeats_table(told).html
     assert html.count('<th scope="row"') == 3
     assert "✓ 3 answers, all the same; the log-probabilities are the same too" in html
-    assert "✗ part at token 2: one went on with ·b, another with &lt;b&gt;" in html
+    assert "✗ part at token 2: one went on with “·b”, another with “&lt;b&gt;”" in html
     assert html.count("here it parts from the first") == 2  # title and label of one bar
     assert "<i>" not in html
 
@@ -195,5 +194,4 @@ def test_the_table_has_a_row_for_each_different_answer_and_marks_the_parting():
 def test_the_table_of_real_runs(repeats):
     html = repeats_table(repeats).html
     assert "all 3" in html
-    shift = replace(condition(repeats, "batch")).largest_shift
-    assert shift == 0 or f"{shift:.0e}" in html or condition(repeats, "batch").first_parting
+    assert "temperature 0, in two dtypes" in html
