@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _VERBS = {
     "LabError": ".errors",
     "ask": ".start.panel",
+    "beam_search": ".sampling.beams",
     "check_machine": ".start.analysis",
     "compare_languages": ".tokens.languages",
     "compare_numbers": ".tokens.gallery",
@@ -24,6 +25,7 @@ _VERBS = {
     "explore": ".show",
     "gallery": ".sampling.sweep_figures",
     "generate": ".backends.base",
+    "grow_tree": ".sampling.tree",
     "known_tokenizers": ".models.tokenizer_opening",
     "load": ".backends.local",
     "map_vocabulary": ".tokens.vocabulary",
@@ -31,13 +33,16 @@ _VERBS = {
     "plot": ".show",
     "predict": ".sampling.analysis",
     "read_chat": ".tokens.templates",
+    "repeat": ".sampling.determinism",
     "run_chain": ".sampling.analysis",
     "stream": ".backends.base",
     "summarize": ".show",
     "sweep": ".sampling.sweep",
     "tokenize": ".tokens.analysis",
     "tokenize_live": ".tokens.panel",
+    "trace": ".sampling.trace",
     "train_bpe": ".tokens.bpe",
+    "walk": ".sampling.walk_panel",
 }
 __all__ = sorted(_VERBS)
 

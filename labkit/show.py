@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 # Name of the result's class: where the function is that draws it, or that makes its panel.
 _FIGURES = {
+    "BeamSearch": "labkit.sampling.beams_figures:beams_table",
     "BpeTraining": "labkit.tokens.figures:bpe_figure",
+    "Branches": "labkit.sampling.walk_figures:branches_table",
     "ChainRun": "labkit.sampling.figures:chain_figure",
     "ChatTokens": "labkit.tokens.strip:chat_strip",
     "Comparison": "labkit.tokens.strip:comparison_strip",
@@ -16,9 +18,12 @@ _FIGURES = {
     "LanguageTable": "labkit.tokens.figures:language_figure",
     "MachineCheck": "labkit.start.figures:machine_figure",
     "Prediction": "labkit.sampling.figures:prediction_figure",
+    "Repeats": "labkit.sampling.determinism_figures:repeats_table",
     "Reply": "labkit.start.figures:reply_figure",
     "Sweep": "labkit.sampling.sweep_figures:sweep_figure",
     "Tokenization": "labkit.tokens.strip:text_strip",
+    "Trace": "labkit.sampling.trace_figures:trace_picture",
+    "Tree": "labkit.sampling.tree_figures:tree_figure",
     "TurnCosts": "labkit.tokens.figures:turns_figure",
     "VocabularyMap": "labkit.tokens.figures:vocabulary_figure",
 }
