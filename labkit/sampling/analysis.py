@@ -194,12 +194,14 @@ def run_chain(prediction: Prediction, **settings) -> ChainRun:
 def _stages(scores: Mapping[str, np.ndarray], settings: Settings) -> tuple[Stage, ...]:
     stages: list[Stage] = []
     for name, left in scores.items():
-        probabilities = softmax(left)
-        alive = np.isfinite(left)
-        cut = float(stages[-1].probabilities[~alive].sum()) if stages else 0.0
+        alive = np.flatnonzero(np.isfinite(left))  # few, mostly: the rest costs nothing
+        shares = softmax(left[alive])
+        probabilities = np.zeros_like(left)
+        probabilities[alive] = shares
+        cut = 1 - float(stages[-1].probabilities[alive].sum()) if stages else 0.0
         setting = getattr(settings, name, None)
         stages.append(
-            Stage(name, setting, probabilities, int(alive.sum()), cut, entropy_bits(probabilities))
+            Stage(name, setting, probabilities, len(alive), max(0.0, cut), entropy_bits(shares))
         )
     return tuple(stages)
 

@@ -9,7 +9,7 @@ from ..ui.spelling import spell
 from .analysis import ChainRun, Draws, Prediction, Stage, run_chain
 
 SHOWN = 14  # tokens with a bar of their own; all others share one
-CURVE_POINTS = 90
+CURVE_POINTS = 60
 OTHERS = "all others"
 
 
@@ -24,7 +24,7 @@ def draws_figure(draws: Draws):
 
 
 def chain_figure(run: ChainRun, draws: Draws | None = None):
-    """Before and after the chain: the likeliest tokens, and the curve of all probabilities.
+    """Before and after the chain: the likeliest tokens, and all others together.
 
     Args:
         run: from ``run_chain``.
@@ -32,79 +32,87 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
     """
     import plotly.graph_objects as go
 
-    data = chain_data(run, draws)
+    top = leading(run.prediction)
+    names = [*token_names(run.prediction, top), OTHERS]
+    data = bar_data(run, top, draws)
     bars = [
         go.Bar(
-            name=name, x=data[key], y=data["tokens"], orientation="h",
-            marker={"color": colour, "pattern": theme.pattern(shape)},
+            name=name, x=data[key], y=names, orientation="h",
+            marker={"color": colour, "line": {"color": theme.INK, "width": width}},
             hovertemplate="%{y}: %{x:.3%}<extra>" + name + "</extra>",
         )
-        for key, name, colour, shape in (
-            ("before", "the model's own", theme.LINE, "/"),
-            ("after", "drawn from", theme.BLUE, ""),
+        for key, name, colour, width in (
+            ("before", "the model's own", theme.PAPER, 1),
+            ("after", "drawn from", theme.BLUE, 0),
         )
     ]  # fmt: skip
     marks = go.Scatter(
-        name="drawn", x=data["drawn"], y=data["tokens"], mode="markers",
+        name="drawn", x=data["drawn"], y=names, mode="markers",
         marker={"symbol": "diamond", "color": theme.ORANGE, "size": 9,
                 "line": {"color": theme.INK, "width": 1}},
         hovertemplate="%{y}: %{x:.3%} of the draws<extra></extra>",
     )  # fmt: skip
+    picture = theme.figure(
+        *bars, marks, title=chain_title(run), x="probability", y="", height=450,
+        bargap=0.2, bargroupgap=0.1,
+    )  # fmt: skip
+    # Fixed margins and range: with those that plotly finds by itself it draws twice.
+    picture.update_layout(margin={"l": 8 * max(map(len, names)) + 16, "b": 48})
+    picture.update_xaxes(automargin=False, tickformat=".0%", range=[0, 1])
+    return picture.update_yaxes(
+        automargin=False, autorange="reversed", showgrid=False, ticksuffix="  "
+    )
+
+
+def bar_data(run: ChainRun, top: list[int], draws: Draws | None = None) -> dict[str, list]:
+    """Shares of the leading tokens and of all others: ``"before"``, ``"after"``, ``"drawn"``."""
+    drawn = np.zeros_like(run.drawn_from) if draws else None
+    for token_id, count in draws.counts if draws else ():
+        drawn[token_id] = count / draws.times
+    return {
+        "before": _with_rest(run.stages[0].probabilities, top),
+        "after": _with_rest(run.drawn_from, top),
+        "drawn": _with_rest(drawn, top) if draws else [],
+    }
+
+
+def curve_figure(run: ChainRun):
+    """How much probability the likeliest tokens have together, before and after, with the cut."""
+    import plotly.graph_objects as go
+
+    data = curve_data(run)
     curves = [
         go.Scatter(
-            x=data[key][0], y=data[key][1], mode="lines", xaxis="x2", yaxis="y2", showlegend=False,
+            name=name, x=data[key][0], y=data[key][1], mode="lines",
             line={"color": colour, "dash": dash, "width": 2},
-            hovertemplate="the likeliest %{x:,}: %{y:.2%} together<extra>" + name + "</extra>",
+            hovertemplate=hover + "<extra>" + name + "</extra>",
         )
-        for key, name, colour, dash in (
-            ("curve_before", "the model's own", theme.GREY, "dot"),
-            ("curve_after", "drawn from", theme.BLUE, "solid"),
+        for key, name, colour, dash, hover in (
+            ("before", "the model's own", theme.GREY, "dot", _TOGETHER),
+            ("after", "drawn from", theme.BLUE, "solid", _TOGETHER),
+            ("cut", "the cut", theme.RED, "dash", "%{x:,} tokens left"),
         )
     ]  # fmt: skip
-    cut = go.Scatter(
-        x=data["cut"], y=[0, 1], mode="lines", xaxis="x2", yaxis="y2", showlegend=False,
-        line={"color": theme.RED, "dash": "dash", "width": 2}, name="the cut",
-        hovertemplate="%{x:,} tokens left<extra></extra>",
-    )  # fmt: skip
     picture = theme.figure(
-        *bars, marks, *curves, cut, title=chain_title(run), x="probability", y="",
-        height=470, bargap=0.2, bargroupgap=0.1,
+        *curves, title="Probability of the likeliest together", x="so many of the likeliest tokens",
+        y="", height=450,
     )  # fmt: skip
-    return _two_panels(picture, len(run.prediction.scores))
+    picture.update_layout(margin={"l": 52, "b": 48, "r": 20})
+    decades = [-0.05, float(np.log10(len(run.prediction.scores))) + 0.05]
+    picture.update_xaxes(automargin=False, type="log", range=decades, dtick=1)
+    return picture.update_yaxes(automargin=False, tickformat=".0%", range=[0, 1.03])
 
 
-def _two_panels(picture, vocabulary: int):
-    """Bars on the left, the curve on the right."""
-    axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
-    small = {"font": {"size": 13}}
-    picture.update_layout(
-        xaxis={"domain": [0, 0.56], "tickformat": ".0%", "range": [0, 1]},
-        yaxis={"autorange": "reversed", "showgrid": False, "ticksuffix": "  "},
-        xaxis2={**axis, "domain": [0.68, 1], "anchor": "y2", "type": "log", "minor": {},
-                "title": {"text": "so many of the likeliest tokens", **small},
-                "range": [-0.05, float(np.log10(vocabulary)) + 0.05], "dtick": 1},
-        yaxis2={**axis, "anchor": "x2", "tickformat": ".0%", "range": [0, 1.03],
-                "title": {"text": "have this probability together", **small}},
-        margin={"t": 84},
-    )  # fmt: skip
-    return picture
+_TOGETHER = "the likeliest %{x:,}: %{y:.2%} together"
 
 
-def chain_data(run: ChainRun, draws: Draws | None = None) -> dict[str, list]:
-    """What changes in the figure: bars, marks, curves, the cut."""
-    first, last = run.stages[0].probabilities, run.drawn_from
-    top = leading(run.prediction)
-    counts = np.zeros(len(first)) if draws else None
-    for token_id, count in draws.counts if draws else ():
-        counts[token_id] = count / draws.times
+def curve_data(run: ChainRun) -> dict[str, tuple[list, list]]:
+    """Places and heights of the lines: ``"before"``, ``"after"``, ``"cut"``."""
+    last = run.drawn_from
     return {
-        "tokens": [*token_names(run.prediction, top), OTHERS],
-        "before": _with_rest(first, top),
-        "after": _with_rest(last, top),
-        "drawn": _with_rest(counts, top) if draws else [],
-        "curve_before": _curve(first),
-        "curve_after": _curve(last[last > 0]),
-        "cut": [run.stages[-1].kept] * 2,
+        "before": _curve(run.stages[0].probabilities),
+        "after": _curve(last[last > 0]),
+        "cut": ([run.stages[-1].kept] * 2, [0, 1]),
     }
 
 

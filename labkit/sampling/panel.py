@@ -42,7 +42,7 @@ class ChainPanel:
         draws: the last draws, or None since a control moved.
         controls: stage to its slider.
         up, down: stage to the button that moves it.
-        figure: the live figure.
+        figure, curve: the live figures.
         order: the stages as they are applied.
     """
 
@@ -55,7 +55,9 @@ class ChainPanel:
         self.up = {stage: self._mover(stage, -1) for stage in STAGES}
         self.down = {stage: self._mover(stage, +1) for stage in STAGES}
         self.run = run_chain(prediction, **self._chosen())
-        self.figure = theme.widget(figures.chain_figure(self.run))
+        self._top = figures.leading(prediction)
+        self.figure = theme.widget(figures.chain_figure(self.run).update_layout(width=600))
+        self.curve = theme.widget(figures.curve_figure(self.run).update_layout(width=440))
         self.table, self.status = widgets.HTML(), widgets.HTML()
         self._rows = widgets.VBox()
         self._arrange()
@@ -126,14 +128,19 @@ class ChainPanel:
         self._draw()
 
     def _draw(self) -> None:
-        self.table.value = figures.stages_table(self.run).html
-        data = figures.chain_data(self.run, self.draws)
-        before, after, drawn, _, curve, cut = self.figure.data
+        bars = figures.bar_data(self.run, self._top, self.draws)
+        _, after, drawn = self.figure.data
         with self.figure.batch_update():
-            before.x, after.x, drawn.x = data["before"], data["after"], data["drawn"]
-            curve.x, curve.y = data["curve_after"]
-            cut.x = data["cut"]
+            after.x = bars["after"]
+            if drawn.x or bars["drawn"]:
+                drawn.x = bars["drawn"]
             self.figure.layout.title.text = figures.chain_title(self.run)
+        lines = figures.curve_data(self.run)
+        _, after, cut = self.curve.data
+        with self.curve.batch_update():
+            after.x, after.y = lines["after"]
+            cut.x, _ = lines["cut"]
+        self.table.value = figures.stages_table(self.run).html
 
     @property
     def widget(self) -> widgets.Widget:
@@ -145,15 +152,15 @@ class ChainPanel:
         )
         left = widgets.VBox([told, self._rows], layout={"min_width": "420px"})
         above = widgets.HBox([left, self.table], layout={"flex_flow": "row wrap"})
-        return widgets.VBox(
-            [above, buttons, self.figure], layout={"max_width": "1080px", "width": "100%"}
-        )
+        below = widgets.HBox([self.figure, self.curve], layout={"flex_flow": "row wrap"})
+        return widgets.VBox([above, buttons, below], layout={"max_width": "1080px"})
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         if static():
-            display(figures.stages_table(self.run), figures.chain_figure(self.run))
+            pictures = (figures.chain_figure(self.run), figures.curve_figure(self.run))
+            display(figures.stages_table(self.run), *pictures)
         else:
             display(self.widget)
 

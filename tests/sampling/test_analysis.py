@@ -1,6 +1,5 @@
 """One prediction, every stage, every draw: against transformers and against arithmetic."""
 
-import json
 import math
 
 import numpy as np
@@ -170,7 +169,8 @@ def test_an_empty_prompt_is_refused(smollm2):
 def test_the_figure_has_the_numbers(prediction):
     run = run_chain(prediction, temperature=0.7, top_p=0.9)
     picture = labkit.plot(labkit.draw(run, 1000, seed=2))
-    before, after, drawn, curve_before, curve, cut = picture.data
+    before, after, drawn = picture.data
+    curve_before, curve, cut = figures.curve_figure(run).data
     assert before.y[0] == "·Paris" and before.y[-1] == "all others"
     for bars, stage in ((before, run.stages[0]), (after, run.stages[-1])):
         assert sum(bars.x) == pytest.approx(1, abs=1e-4)
@@ -186,11 +186,12 @@ def test_what_a_token_says_is_escaped():
     nasty = made_up([5, 4, 3, 2] + [0] * 20)
     nasty = Prediction("m", "p", (0,), nasty.scores, 0.0, lambda token: f"<img src=x {token}>")
     run = run_chain(nasty)
-    shown = figures.stages_table(run).html + json.dumps(figures.chain_data(run)["tokens"])
+    shown = figures.stages_table(run).html + labkit.plot(run).to_json()
+    shown = shown.replace("\\u003c", "<")
     assert "<img" not in shown and "&lt;img" in shown
 
 
 def test_tokens_of_one_spelling_keep_bars_of_their_own():
     same = Prediction("m", "p", (0,), made_up(range(20)).scores, 0.0, lambda token: "\ufffd")
-    names = figures.chain_data(run_chain(same))["tokens"]
+    names = labkit.plot(run_chain(same)).data[0].y
     assert len(set(names)) == len(names)

@@ -26,7 +26,7 @@ def test_a_slider_moves_bars_curve_table_and_title(panel):
     panel.controls["top_p"].value = 0.5
     after = (bars(panel), panel.table.value, panel.figure.layout.title.text)
     assert all(one != other for one, other in zip(before, after, strict=True))
-    assert panel.figure.data[5].x[0] == panel.run.stages[-1].kept
+    assert panel.curve.data[2].x[0] == panel.run.stages[-1].kept
     assert "top_<wbr>p" in panel.table.value
 
 
