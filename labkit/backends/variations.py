@@ -47,11 +47,7 @@ def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
 def in_a_batch(
     model: LocalModel, prompt: str | Messages, rows: int, *, raw: bool = False, **settings
 ) -> Reply:
-    """What the first of so many equal rows writes, all run together.
-
-    Raises:
-        LabError: if memory has room for one row alone.
-    """
+    """What the first of so many equal rows writes, all run together."""
     same = [Settings(**settings)] * rows
     running = model.stream_rows(prompt, same, raw=raw, batch_size=rows)
     first, steps = running.streams[0], []

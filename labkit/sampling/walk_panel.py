@@ -65,7 +65,7 @@ class WalkPanel:
         self.draw = self._button("Draw one", "random", lambda: w.draw(self.temperature.value))
         self.back = self._button("Back", "undo", w.back)
         self.branch = self._button("Branch", "code-fork", w.start_branch)
-        self.write = self._button("Write", "pencil", lambda: w.write(self.typed.value))
+        self.write = self._button("Write", "pencil", self._write)
         label = {"description_width": "85px"}
         self.temperature = widgets.FloatSlider(
             1, min=0, max=3, step=0.05, description="temperature", style=label,
@@ -73,7 +73,7 @@ class WalkPanel:
         )  # fmt: skip
         self.typed = widgets.Text(
             placeholder="your own text, with its space", description="or type", style=label,
-            layout={"width": "330px"}, continuous_update=True,
+            layout={"width": "330px"},
         )  # fmt: skip
         self.chosen = widgets.Dropdown(
             options=["A"], description="go to", style=label, layout={"width": "190px"}
@@ -122,6 +122,10 @@ class WalkPanel:
     def _take(self, place: int) -> None:
         self.walker.take(self._shown[place].token_id)
 
+    def _write(self) -> None:
+        self.walker.write(self.typed.value)
+        self.typed.value = ""
+
     def _go(self, change: dict) -> None:
         if change["new"] and change["new"] != self.walker.name:
             self._move(lambda: self.walker.go(change["new"]))
@@ -146,12 +150,17 @@ class WalkPanel:
             button.tooltip = f"Take {each.text!r}: {share}, the model's choice number {place}"
             self._bars[place - 1].value = _bar(exp(each.logprob))
         self.back.disabled = not branch.tokens
-        self.chosen.options = [each.name for each in result.branches]
-        self.chosen.value = branch.name
+        self._offer([each.name for each in result.branches], branch.name)
         cost = f"The model has read {result.tokens_read} tokens, prompt included"
         cost += f"; without the cache it would have been {result.tokens_without_cache}."
         self._status.value = html.note(f"{self._said}\n{cost}", self._tone)
         self._table.value = branches_table(result, current=branch.name).html
+
+    def _offer(self, names: list[str], current: str) -> None:
+        """New options reset what is chosen, which must not be taken for the learner's choice."""
+        self.chosen.unobserve(self._go, "value")
+        self.chosen.options, self.chosen.value = names, current
+        self.chosen.observe(self._go, "value")
 
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display

@@ -270,11 +270,22 @@ def test_the_panel_moves_by_its_buttons(panel):
     panel.branch.click()
     panel.typed.value = "hat"
     panel.write.click()
+    assert panel.typed.value == ""
     assert panel.chosen.value == "B"
     panel.chosen.value = "A"
     assert panel.walker.name == "A"
     assert [len(branch.tokens) for branch in panel.result.branches] == [2, 3]
     assert "2 branches" in labkit.summarize(panel).lines[0]
+
+
+def test_a_third_branch_stays_where_it_began(panel):
+    panel.likeliest.click()
+    for name in ("B", "C", "D"):
+        panel.branch.click()
+        assert panel.walker.name == panel.chosen.value == name
+    assert panel.chosen.options == ("A", "B", "C", "D")
+    panel.chosen.value = "B"
+    assert panel.walker.name == "B"
 
 
 def test_a_button_says_token_and_probability(panel):
