@@ -1,0 +1,55 @@
+"""Checks of notebook 02's exercises: any right answer passes, a wrong one is told why."""
+
+import math
+
+from ..verdict import Verdict
+from .analysis import Prediction, run_chain
+
+TOLERANCE = 0.02  # of a probability: it may have been read off a picture
+
+
+def check_kept(prediction: Prediction, settings: dict | None, *, tokens: int) -> Verdict:
+    """Exercise 1: settings, top_k left alone, with which exactly so many tokens are left."""
+    if not settings:
+        return Verdict(False, "Put settings in place of None, such as {'top_p': 0.8}.")
+    if settings.get("top_k") is not None:
+        return Verdict(False, "With top_k it is too easy: find a way without it.")
+    try:
+        run = run_chain(prediction, **settings)
+    except (TypeError, ValueError) as error:
+        return Verdict(False, f"These are no settings: {error}")
+    kept = run.stages[-1].kept
+    if kept == tokens:
+        return Verdict(True, f"{kept} tokens are left: {run.summary}")
+    way = "Too many: cut off more." if kept > tokens else "Too few: cut off less."
+    return Verdict(False, f"{kept:,} tokens are left. {way}")
+
+
+def check_in_a_row(prediction: Prediction, probability: float | None, *, draws: int) -> Verdict:
+    """Exercise 2: how likely is it to draw the leading token so many times in turn?"""
+    if probability is None:
+        return Verdict(False, "Put a probability, 0 to 1, in place of None.")
+    best = float(prediction.probabilities.max())
+    right = best**draws
+    told = f"{best:.3f} to the power of {draws} is {right:.3f}"
+    if abs(probability - right) <= TOLERANCE:
+        return Verdict(True, f"Each draw is a new one: {told}.")
+    if math.isclose(probability, best, abs_tol=TOLERANCE):
+        return Verdict(False, f"{probability:g} is the chance of one draw. All of them must hit.")
+    if math.isclose(probability, best * draws, abs_tol=TOLERANCE):
+        return Verdict(False, "Chances of draws that must all hit are multiplied, not added.")
+    return Verdict(False, f"{probability:g} is off. What is the chance of one draw? And of two?")
+
+
+def check_sure(prediction: Prediction, temperature: float | None) -> Verdict:
+    """Exercise 3: a temperature at which the leading token is drawn in 99 % to 99.9 % of cases."""
+    if temperature is None:
+        return Verdict(False, "Put a temperature in place of None.")
+    try:
+        share = float(run_chain(prediction, temperature=temperature).drawn_from.max())
+    except ValueError as error:
+        return Verdict(False, f"{error}")
+    told = f"at temperature {temperature:g} it is drawn in {share:.2%} of cases"
+    if 0.99 <= share < 0.999:
+        return Verdict(True, f"Yes, {told}: nearly the same as temperature 0, and not the same.")
+    return Verdict(False, f"No, {told}. Try a {'lower' if share < 0.99 else 'higher'} one.")
