@@ -40,9 +40,9 @@ def _row(branch: Branch, first: Branch, here: bool) -> str:
 
 def _text(branch: Branch, first: Branch) -> str:
     texts = [token.text for token in branch.tokens]
-    if branch is first or not branch.tokens:
-        return pieces.chips(texts)
     at = branch.parts_from(first)
+    if at == min(len(branch.tokens), len(first.tokens)):  # one goes on where the other ends
+        return pieces.chips(texts)
     told = f"parts from {first.name} after {at} token{'s' if at != 1 else ''}"
     return pieces.chips(texts, bar_at=at, bar_label=told)
 
@@ -51,10 +51,10 @@ def chance(probability: float) -> str:
     """A probability as people say it: in percent, or one in so many.
 
     >>> chance(0.123), chance(0.0002), chance(3e-12)
-    ('12.3 %', '1 in 5,000', '1 in 3 × 10^11')
+    ('12.3%', '1 in 5,000', '1 in 3 × 10^11')
     """
     if probability >= 0.001:
-        return f"{100 * probability:.1f} %"
+        return f"{probability:.1%}"
     if probability < 1e-300:
         return "less than 1 in 10^300"
     digits, _, power = f"{1 / probability:.0e}".partition("e")

@@ -250,6 +250,8 @@ def test_the_table_escapes_and_marks_where_branches_part(walker):
     assert "▸ B" in html
     shared = walker.branch.parts_from(walker.result.branches[0])
     assert f"parts from A after {shared} tokens" in html
+    walker.back()
+    assert "parts from" not in branches_table(walker.result).html, "it only ends earlier"
 
 
 @pytest.fixture
@@ -290,7 +292,7 @@ def test_a_third_branch_stays_where_it_began(panel):
 
 def test_a_button_says_token_and_probability(panel):
     best = panel.walker.candidates[0]
-    assert f"{100 * math.exp(best.logprob):.1f} %" in panel.candidates[0].description
+    assert f"{math.exp(best.logprob):.1%}" in panel.candidates[0].description
     assert repr(best.text) in panel.candidates[0].tooltip
 
 
