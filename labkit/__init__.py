@@ -33,7 +33,7 @@ _VERBS = {
     "plot": ".show",
     "predict": ".sampling.analysis",
     "read_chat": ".tokens.templates",
-    "repeat": ".sampling.determinism",
+    "repeat": ".sampling.repeating",
     "run_chain": ".sampling.analysis",
     "stream": ".backends.base",
     "summarize": ".show",

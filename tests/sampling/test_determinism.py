@@ -9,9 +9,10 @@ import labkit
 from labkit.backends import variations
 from labkit.backends.base import Alternative, Reply, Settings, Step
 from labkit.errors import LabError
-from labkit.sampling import determinism
-from labkit.sampling.determinism import VARIATIONS, Condition, Repeats, Run, repeat
+from labkit.sampling import repeating
+from labkit.sampling.determinism import VARIATIONS, Condition, Repeats, Run
 from labkit.sampling.determinism_figures import repeats_table
+from labkit.sampling.repeating import repeat
 
 PROMPT = "the cat sat"
 
@@ -109,7 +110,7 @@ def test_an_interrupt_keeps_what_came(tiny, monkeypatch):
             raise KeyboardInterrupt
         return labkit.generate(*args, **settings)
 
-    monkeypatch.setattr(determinism, "generate", two_then_stop)
+    monkeypatch.setattr(repeating, "generate", two_then_stop)
     told = repeat(tiny, PROMPT, vary=("nothing", "batch"), times=3, max_tokens=4, raw=True)
     assert [len(each.runs) for each in told.conditions] == [2, 0]
     assert "stopped before its turn" in told.conditions[1].why_not
