@@ -151,7 +151,7 @@ def chain_title(run: ChainRun) -> str:
     )
 
 
-def stages_table(run: ChainRun, rows: int = 10) -> html.Picture:
+def stages_table(run: ChainRun, rows: int = 8) -> html.Picture:
     """Every stage as a column: what became of the likeliest tokens, and of all together."""
     top = leading(run.prediction)[:rows]
     names = token_names(run.prediction, top)
@@ -167,9 +167,9 @@ def stages_table(run: ChainRun, rows: int = 10) -> html.Picture:
     ]
     body += [_row(name, [f'<td style="{_NUMBER}">{text}</td>' for text in texts], top=not number)
              for number, (name, texts) in enumerate(told)]  # fmt: skip
-    caption = "From the model's scores to what is drawn from, stage by stage"
+    caption = "Stage by stage, from scores to what is drawn from"
     return html.Picture(
-        f'<table style="border-collapse:collapse;font-size:13px;color:{theme.INK}">'
+        f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;color:{theme.INK}">'
         f'<caption style="text-align:left;font-weight:600;padding:4px 0">{caption}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table>"

@@ -67,9 +67,13 @@ class ChainPanel:
             control.observe(lambda _: self._change(), "value")
 
     def _make_buttons(self) -> None:
-        self.once = widgets.Button(description="Draw one", icon="random")
-        self.often = widgets.Button(description="Draw 1,000", icon="random")
-        self.reset_button = widgets.Button(description="Reset", icon="undo")
+        self.once = widgets.Button(description="Draw one", icon="random", layout={"width": "130px"})
+        self.often = widgets.Button(
+            description="Draw 1,000", icon="random", layout={"width": "130px"}
+        )
+        self.reset_button = widgets.Button(
+            description="Reset", icon="undo", layout={"width": "130px"}
+        )
         self.once.on_click(lambda _: self._draw_tokens(1))
         self.often.on_click(lambda _: self._draw_tokens(1000))
         self.reset_button.on_click(lambda _: self.reset())
@@ -146,14 +150,13 @@ class ChainPanel:
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
         told = widgets.HTML(html.paragraph("Applied from top to bottom:"))
-        buttons = widgets.HBox(
-            [self.once, self.often, self.reset_button, self.status],
-            layout={"flex_flow": "row wrap", "align_items": "center"},
+        buttons = widgets.HBox([self.once, self.often, self.reset_button])
+        left = widgets.VBox(
+            [told, self._rows, buttons, self.status], layout={"width": "430px", "flex": "none"}
         )
-        left = widgets.VBox([told, self._rows], layout={"min_width": "420px"})
         above = widgets.HBox([left, self.table], layout={"flex_flow": "row wrap"})
         below = widgets.HBox([self.figure, self.curve], layout={"flex_flow": "row wrap"})
-        return widgets.VBox([above, buttons, below], layout={"max_width": "1080px"})
+        return widgets.VBox([above, below], layout={"max_width": "1080px"})
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
