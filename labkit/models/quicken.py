@@ -7,7 +7,6 @@ tests/benchmarks/streaming.py. The results are float32's, up to the order of the
 """
 
 from collections.abc import Iterator
-from itertools import chain
 
 import torch
 from torch import nn
@@ -37,9 +36,11 @@ class PackedLinear(nn.Linear):
         for follower in followers:
             follower._packed = None
 
-    def _state(self) -> tuple[int, ...]:
-        parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
-        return tuple(chain.from_iterable((p.data_ptr(), p._version) for p in parameters))
+    def _state(self) -> tuple:
+        """What tells that the weight changed; asked for at every call, so it is kept cheap."""
+        weight, bias = self._parameters["weight"], self._parameters["bias"]
+        own = (weight.data_ptr(), weight._version)
+        return own if bias is None else (*own, bias.data_ptr(), bias._version)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """As ``nn.Linear``: (…, in) to (…, out)."""

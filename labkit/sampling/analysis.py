@@ -5,7 +5,8 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return raised / raised.sum()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Prediction:
     """What a model thinks comes next: a score for every token of its vocabulary.
 
@@ -62,12 +63,12 @@ class Prediction:
     elapsed_s: float
     text_of: Callable[[int], str]
 
-    @property
+    @cached_property
     def probabilities(self) -> np.ndarray:
         """(vocab,) float32, by the model's own scores."""
         return softmax(self.scores)
 
-    @property
+    @cached_property
     def entropy_bits(self) -> float:
         """How undecided the model is, in bits."""
         return entropy_bits(self.probabilities)
@@ -136,35 +137,60 @@ class Stage:
     entropy_bits: float
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class ChainRun:
     """A prediction on its way through the chain, stage by stage (computed).
+
+    What is told of it is worked out when it is asked for, so that a slider waits for nothing else.
 
     Attributes:
         prediction: what went in.
         settings: the stages and their order.
-        stages: what each left; the first is the prediction, the last is drawn from.
-        final_scores: (vocab,) float32 after the last stage.
+        scores: stage to (vocab,) float32, as it left them; the first is the prediction's, the
+            last is drawn from.
     """
 
     prediction: Prediction
     settings: Settings
-    stages: tuple[Stage, ...]
-    final_scores: np.ndarray = field(repr=False)
+    scores: Mapping[str, np.ndarray]
 
     @property
+    def final_scores(self) -> np.ndarray:
+        """(vocab,) float32 after the last stage."""
+        return next(reversed(self.scores.values()))
+
+    @cached_property
     def drawn_from(self) -> np.ndarray:
         """(vocab,) float32: the probability with which each token is drawn."""
-        return self.stages[-1].probabilities
+        return softmax(self.final_scores)
+
+    @cached_property
+    def kept(self) -> int:
+        """How many tokens are left at the end."""
+        return int(np.isfinite(self.final_scores).sum())
+
+    @cached_property
+    def entropy_bits(self) -> float:
+        """Of what is drawn from."""
+        return entropy_bits(self.drawn_from)
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """What each stage left."""
+        return _stages(self.scores, self.settings)
 
     @property
     def summary(self) -> str:
         """What is left at the end, in a line."""
-        first, last = self.stages[0], self.stages[-1]
         named = ", ".join(f"{s.name} {s.setting:g}" for s in self.stages[1:]) or "nothing changed"
+        return f"{named}: {self.left}"
+
+    @property
+    def left(self) -> str:
+        """How many tokens are left, and how undecided it is, in a line."""
         return (
-            f"{named}: {last.kept:,} of {first.kept:,} tokens left, "
-            f"entropy {first.entropy_bits:.2f} → {last.entropy_bits:.2f} bits (computed)"
+            f"{self.kept:,} of {len(self.prediction.scores):,} tokens left · entropy "
+            f"{self.prediction.entropy_bits:.2f} → {self.entropy_bits:.2f} bits (computed)"
         )
 
     def __repr__(self) -> str:
@@ -187,8 +213,7 @@ def run_chain(prediction: Prediction, **settings) -> ChainRun:
         ValueError: for a setting out of bounds.
     """
     chosen = Settings(**{"temperature": 1.0, **settings})
-    scores = scores_by_stage(prediction.scores, prediction.ids, chosen)
-    return ChainRun(prediction, chosen, _stages(scores, chosen), list(scores.values())[-1])
+    return ChainRun(prediction, chosen, scores_by_stage(prediction.scores, prediction.ids, chosen))
 
 
 def _stages(scores: Mapping[str, np.ndarray], settings: Settings) -> tuple[Stage, ...]:

@@ -53,7 +53,7 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
         hovertemplate="%{y}: %{x:.3%} of the draws<extra></extra>",
     )  # fmt: skip
     picture = theme.figure(
-        *bars, marks, title=chain_title(run), x="probability", y="", height=450,
+        *bars, marks, title=run.left, x="probability", y="", height=450,
         bargap=0.2, bargroupgap=0.1,
     )  # fmt: skip
     # Fixed margins and range: with those that plotly finds by itself it draws twice.
@@ -70,7 +70,7 @@ def bar_data(run: ChainRun, top: list[int], draws: Draws | None = None) -> dict[
     for token_id, count in draws.counts if draws else ():
         drawn[token_id] = count / draws.times
     return {
-        "before": _with_rest(run.stages[0].probabilities, top),
+        "before": _with_rest(run.prediction.probabilities, top),
         "after": _with_rest(run.drawn_from, top),
         "drawn": _with_rest(drawn, top) if draws else [],
     }
@@ -110,9 +110,9 @@ def curve_data(run: ChainRun) -> dict[str, tuple[list, list]]:
     """Places and heights of the lines: ``"before"``, ``"after"``, ``"cut"``."""
     last = run.drawn_from
     return {
-        "before": _curve(run.stages[0].probabilities),
+        "before": _curve(run.prediction.probabilities),
         "after": _curve(last[last > 0]),
-        "cut": ([run.stages[-1].kept] * 2, [0, 1]),
+        "cut": ([run.kept] * 2, [0, 1]),
     }
 
 
@@ -140,15 +140,6 @@ def _curve(probabilities: np.ndarray) -> tuple[list[int], list[float]]:
     sums = np.cumsum(np.sort(probabilities)[::-1], dtype=np.float64)
     ranks = np.unique(np.geomspace(1, len(sums), CURVE_POINTS).round().astype(int))
     return ranks.tolist(), np.minimum(sums[ranks - 1], 1).tolist()
-
-
-def chain_title(run: ChainRun) -> str:
-    """How many tokens are left, and how undecided it is, in one line."""
-    first, last = run.stages[0], run.stages[-1]
-    return (
-        f"{last.kept:,} of {first.kept:,} tokens left · "
-        f"entropy {first.entropy_bits:.2f} → {last.entropy_bits:.2f} bits (computed)"
-    )
 
 
 def stages_table(run: ChainRun, rows: int = 8) -> html.Picture:

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 
 from ..backends.base import STAGES, Settings
 from ..ui import html, theme
-from ..ui.frame import static
+from ..ui.frame import Rest, static
 from . import figures
 from .analysis import Draws, Prediction, draw, run_chain
 
@@ -50,7 +50,7 @@ class ChainPanel:
         self.prediction = prediction
         self.order = list(settings.order)
         self.draws: Draws | None = None
-        self._holding = False
+        self._holding, self._rest = False, Rest()
         self.controls = {stage: _control(stage, getattr(settings, stage)) for stage in STAGES}
         self.up = {stage: self._mover(stage, -1) for stage in STAGES}
         self.down = {stage: self._mover(stage, +1) for stage in STAGES}
@@ -132,13 +132,17 @@ class ChainPanel:
         self._draw()
 
     def _draw(self) -> None:
+        """The bars at once; curve and table when the slider rests, for they cost as much again."""
         bars = figures.bar_data(self.run, self._top, self.draws)
         _, after, drawn = self.figure.data
         with self.figure.batch_update():
             after.x = bars["after"]
             if drawn.x or bars["drawn"]:
                 drawn.x = bars["drawn"]
-            self.figure.layout.title.text = figures.chain_title(self.run)
+            self.figure.layout.title.text = self.run.left
+        self._rest.call(self._draw_rest)
+
+    def _draw_rest(self) -> None:
         lines = figures.curve_data(self.run)
         _, after, cut = self.curve.data
         with self.curve.batch_update():

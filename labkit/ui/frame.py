@@ -4,6 +4,7 @@ A button's click is not handled while a cell runs, so the work runs in a thread,
 at once, and the controls keep answering. Scripts and tests call `Runner.wait`.
 """
 
+import asyncio
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ import ipywidgets as widgets
 from ..errors import LabError
 from . import html
 
+REST_S = 0.06  # shorter than the eye notices, longer than a key that repeats takes
 DRAWS_PER_S = 12  # as often as an eye follows; the model has the rest of the time
 
 
@@ -135,6 +137,25 @@ class Runner:
         self.bar.max, self.bar.value = progress.total, progress.done
         self.status.value = html.note(progress.message)
         self._draw()
+
+
+class Rest:
+    """Puts off what may wait until the learner's hand rests: only the last call is carried out.
+
+    Where no event loop runs, in a script or a test, it is carried out at once.
+    """
+
+    def __init__(self):
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def call(self, act: Callable[[], None]) -> None:
+        """Carries it out after `REST_S`, unless another call comes first."""
+        if self._waiting:
+            self._waiting.cancel()
+        try:
+            self._waiting = asyncio.get_running_loop().call_later(REST_S, act)
+        except RuntimeError:
+            act()
 
 
 def static() -> bool:

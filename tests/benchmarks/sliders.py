@@ -3,8 +3,8 @@
     python tests/benchmarks/sliders.py [--moves 40]
 
 Kernel side: from the slider's new value to the figure's new data, all seven stages on, over the
-whole vocabulary. In the browser: from the key pressed on the slider to the new title drawn, in
-turn with a bare FigureWidget of 50 bars in the same notebook.
+whole vocabulary. In the browser, with notebook 02's settings: from the key pressed on the slider to
+the new title drawn, in turn with a bare FigureWidget of 50 bars in the same notebook.
 """
 
 import argparse
@@ -28,10 +28,14 @@ import labkit
 PREDICTED = """
 import labkit
 prediction = labkit.predict(labkit.load("smollm2-135m"), "The capital of France is", raw=True)
-panel = labkit.explore(prediction, temperature=1.5, top_k=5000, top_p=0.95, min_p=0.001,
-                       typical_p=0.95, repetition_penalty=1.1, presence_penalty=0.3)
+panel = labkit.explore(prediction, SETTINGS)
 panel
 """
+ALL = (
+    "temperature=1.5, top_k=5000, top_p=0.95, min_p=0.001, typical_p=0.95, repetition_penalty=1.1, "
+    "presence_penalty=0.3"
+)
+NOTEBOOKS = "temperature=2, top_p=0.9"
 BARE = """
 import ipywidgets, plotly.graph_objects as go, random
 bare = go.FigureWidget(go.Bar(y=[1] * 50), layout={"title": {"text": "start"}})
@@ -83,7 +87,7 @@ def main():
 def kernel_ms(moves):
     """Milliseconds of each move, after one that is thrown away."""
     scope = {}
-    exec(PREDICTED.replace("\npanel\n", ""), scope)
+    exec(PREDICTED.replace("\npanel\n", "").replace("SETTINGS", ALL), scope)
     times = []
     for number in range(moves + 1):
         began = time.perf_counter()
@@ -123,13 +127,14 @@ def press(page, cell, handle, number):
     page.evaluate(WATCH, cell.element_handle())
     page.keyboard.press("ArrowRight" if number % 2 else "ArrowLeft")
     taken = page.evaluate("() => window.seen")
-    page.wait_for_timeout(150)
+    page.wait_for_timeout(500)  # all that this move put off is done
     return taken
 
 
 def start_lab(folder):
     """JupyterLab on the loopback with the two figures in one notebook, and its address."""
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in (PREDICTED, BARE)]
+    cells[0].source = cells[0].source.replace("SETTINGS", NOTEBOOKS)
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "two.ipynb")
     config = {

@@ -65,8 +65,8 @@ def make_contenders(tokens):
         return "".join(step.text for step in steps)
 
     return {
-        "transformers: `generate` and its streamer": lambda: with_transformers(plain),
         "labkit: `stream`, all recorded": with_labkit,
+        "transformers: `generate` and its streamer": lambda: with_transformers(plain),
         "transformers: `generate` on labkit's packed model": lambda: with_transformers(lab.model),
     }
 

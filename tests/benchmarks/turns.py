@@ -32,16 +32,16 @@ def take_turns(contenders, rounds):
 
 
 def report(speeds, what):
-    """Prints the machine and the table; the ratios are to the first contender's, by round."""
+    """Prints the machine and the table; ratios are the first contender's to each, by round."""
     here = inspect_machine()
     print(f"{here.cpu}, {here.cores} cores, {here.system}; Python {platform.python_version()},")
     print(f"torch {torch.__version__} on {torch.get_num_threads()} threads, ", end="")
     print(f"transformers {transformers.__version__}; {what}.\n")
-    print("| | tokens/s, median (range) | against the first, paired median (range) |")
+    print("| | tokens/s, median (range) | the first is so many times as fast, paired (range) |")
     print("|---|---|---|")
     base = next(iter(speeds.values()))
     for name, each in speeds.items():
-        ratios = [mine / other for mine, other in zip(each, base, strict=True)]
+        ratios = [first / this for first, this in zip(base, each, strict=True)]
         print(f"| {name} | {spread(each, 1)} | {spread(ratios, 2)} |")
 
 

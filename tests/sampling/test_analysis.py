@@ -179,7 +179,7 @@ def test_the_figure_has_the_numbers(prediction):
     assert list(cut.x) == [run.stages[-1].kept] * 2
     assert curve.y[-1] == pytest.approx(1) and curve_before.y[-1] == pytest.approx(1)
     assert list(curve.y) == sorted(curve.y) and curve.x[-1] == run.stages[-1].kept
-    assert f"{run.stages[-1].kept:,} of 49,152 tokens left" in picture.layout.title.text
+    assert f"{run.kept:,} of 49,152 tokens left" in picture.layout.title.text
 
 
 def test_what_a_token_says_is_escaped():
