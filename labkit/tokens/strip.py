@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from ..models.tokenizer_list import TOKENIZERS
 from ..ui import html
+from ..ui.spelling import mark
 from .analysis import Token, Tokenization, show_bytes
 from .comparison import CloudCount, Comparison
 from .templates import ChatTokens
@@ -19,7 +20,6 @@ from .templates import ChatTokens
 MOST_TOKENS = 5000  # of all rows together; a browser stays smooth with them
 COLUMNS = 84  # of the monospaced font, in a line of tokens
 SHOWN_BYTES = 16
-_WHITE = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡"}
 _RIGHT_TO_LEFT = ("R", "AL")
 
 STYLE = """<style>
@@ -199,18 +199,8 @@ def visible(data: bytes) -> str:
     >>> visible(b" a\\n"), visible("é".encode()[:1])
     ('·a⏎', 'C3')
     """
-    text = re.sub("⟨(..)⟩", r"\1", "".join(map(_mark, show_bytes(data))))
+    text = re.sub("⟨(..)⟩", r"\1", "".join(map(mark, show_bytes(data))))
     return f"◌{text}" if text and unicodedata.combining(text[0]) else text
-
-
-def _mark(character: str) -> str:
-    if character in _WHITE:
-        return _WHITE[character]
-    if character < " ":
-        return chr(0x2400 + ord(character))
-    if unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Zl", "Zp", "Zs"):
-        return f"⟨U+{ord(character):04X}⟩"
-    return character
 
 
 def _columns(text: str) -> float:

@@ -3,6 +3,7 @@
 import unicodedata
 
 _VISIBLE = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡"}
+_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Zl", "Zp", "Zs")  # Unicode's classes of what has no shape
 
 
 def spell(text: str, most: int = 24) -> str:
@@ -15,14 +16,19 @@ def spell(text: str, most: int = 24) -> str:
     >>> spell(" the"), spell("\\n\\n"), spell("")
     ('·the', '⏎⏎', '(no text)')
     """
-    shown = "".join(map(_spell_one, text[:most])) + ("…" if len(text) > most else "")
+    shown = "".join(map(mark, text[:most])) + ("…" if len(text) > most else "")
     return shown or "(no text)"
 
 
-def _spell_one(character: str) -> str:
+def mark(character: str) -> str:
+    """A character as itself, or as a sign for it where it cannot be seen.
+
+    >>> mark("a"), mark("\\t"), mark("\\u200b")
+    ('a', '⇥', '⟨U+200B⟩')
+    """
     if character in _VISIBLE:
         return _VISIBLE[character]
-    if ord(character) < 32:
+    if character < " ":
         return chr(0x2400 + ord(character))
-    hidden = unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Zs")
-    return f"U+{ord(character):04X}" if hidden else character
+    hidden = unicodedata.category(character) in _UNSEEN
+    return f"⟨U+{ord(character):04X}⟩" if hidden else character
