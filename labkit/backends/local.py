@@ -10,6 +10,7 @@ import torch
 
 from ..models.loading import Loaded, open_model
 from ..models.machine import inspect_machine
+from . import probe
 from .base import Alternative, Messages, RowsStream, Settings, Step, Stream
 from .batch import Batch, read, rows_that_fit
 from .chain import Choice
@@ -205,6 +206,18 @@ class LocalModel:
         if token_id not in self._texts:
             self._texts[token_id] = self.tokenizer.decode([token_id])
         return self._texts[token_id]
+
+    def synchronize(self) -> None:
+        """Waits until the device has done all that it was given."""
+        probe.synchronize(self.plan.device)
+
+    def gpu_peak_bytes(self, *, reset: bool = False) -> int | None:
+        """The most that torch held on the GPU since the last reset; None on a CPU."""
+        return probe.gpu_peak_bytes(self.plan.device, reset=reset)
+
+    def about(self) -> dict[str, str]:
+        """With what it runs: engine, device, dtype, threads and versions."""
+        return probe.describe(self.plan.device, self.plan.needs.dtype)
 
     @cached_property
     def end_ids(self) -> frozenset[int]:

@@ -1,0 +1,125 @@
+"""The device itself: waiting for it, its peak memory, its bandwidth and its arithmetic."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import torch
+
+# Larger than the caches of the processors that learners have, and than a GPU's.
+BUFFER_BYTES = 256 * 1024**2
+GPU_BUFFER_BYTES = 2 * 1024**3
+# Rows, inner and outer size of the products: prompts of a few hundred tokens through layers of
+# small and of larger models.
+SHAPES = ((256, 576, 1536), (512, 1024, 4096), (512, 2048, 2048))
+GPU_SHAPES = ((2048, 4096, 4096), (4096, 4096, 11008))
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a device does at its best, measured a few times (measured).
+
+    Attributes:
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        dtype: of the arithmetic.
+        threads: that torch computes with on a CPU.
+        bytes_per_s: read from memory, of each round.
+        flops_per_s: operations of a matrix product, of each round.
+    """
+
+    device: str
+    dtype: str
+    threads: int
+    bytes_per_s: tuple[float, ...]
+    flops_per_s: tuple[float, ...]
+
+
+def synchronize(device: str) -> None:
+    """Waits until a GPU has done all that it was given; a CPU has nothing left to do."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
+def gpu_peak_bytes(device: str, *, reset: bool = False) -> int | None:
+    """The most that torch held on a CUDA device since the last reset; None on other devices."""
+    if not device.startswith("cuda"):
+        return None
+    if reset:
+        torch.cuda.reset_peak_memory_stats(device)
+    return torch.cuda.max_memory_allocated(device)
+
+
+def describe(device: str, dtype: str) -> dict[str, str]:
+    """With what a model runs here: device, dtype, threads and versions."""
+    told = {"engine": f"transformers {version('transformers')}", "device": device, "dtype": dtype}
+    told["torch"] = torch.__version__
+    if device == "cpu":
+        told["threads"] = str(torch.get_num_threads())
+    elif device.startswith("cuda"):
+        told["gpu"] = torch.cuda.get_device_name(device)
+    return told
+
+
+@torch.inference_mode()
+def probe_device(
+    device: str = "cpu",
+    dtype: str = "float32",
+    *,
+    rounds: int = 5,
+    buffer_bytes: int | None = None,
+    shapes: Sequence[tuple[int, int, int]] | None = None,
+) -> Probe:
+    """Reads a buffer larger than the caches, and multiplies matrices; the best way of each counts.
+
+    In each round the buffer is read by a sum and by a matrix-vector product, as decoding reads its
+    weights, and the quicker of them is kept; so it is with the shapes of the matrix products.
+
+    Args:
+        device: where to measure.
+        dtype: of the matrices.
+        rounds: how often; the first, which warms up, is left out.
+        buffer_bytes: size of the buffer; by itself `BUFFER_BYTES`, on a GPU `GPU_BUFFER_BYTES`.
+        shapes: rows, inner and outer size of each product; by itself `SHAPES` or `GPU_SHAPES`.
+    """
+    on_gpu = device != "cpu"
+    buffer_bytes = buffer_bytes or (GPU_BUFFER_BYTES if on_gpu else BUFFER_BYTES)
+    reads = _reads(device, getattr(torch, dtype), buffer_bytes)
+    products = _products(device, dtype, shapes or (GPU_SHAPES if on_gpu else SHAPES))
+    bandwidths, speeds = [], []
+    for _ in range(rounds + 1):
+        bandwidths.append(max(size / _seconds(act, device) for size, act in reads))
+        speeds.append(max(flops / _seconds(act, device) for flops, act in products))
+    threads = torch.get_num_threads()
+    return Probe(device, dtype, threads, tuple(bandwidths[1:]), tuple(speeds[1:]))
+
+
+def _reads(device: str, dtype: torch.dtype, size: int) -> list[tuple[int, Callable]]:
+    width = 4096
+    matrix = torch.ones(size // 4 // width, width, device=device)
+    if dtype != torch.float32 and device != "cpu":
+        matrix = matrix.to(dtype)
+    vector = torch.ones(width, device=device, dtype=matrix.dtype)
+    held = matrix.numel() * matrix.element_size()
+    return [(held, matrix.sum), (held, lambda: matrix @ vector)]
+
+
+def _products(device: str, dtype: str, shapes) -> list[tuple[int, Callable]]:
+    kind = getattr(torch, dtype)
+    made = []
+    for rows, inner, outer in shapes:
+        a = torch.randn(rows, inner, device=device, dtype=kind)
+        b = torch.randn(outer, inner, device=device, dtype=kind)
+        made.append((2 * rows * inner * outer, lambda a=a, b=b: torch.nn.functional.linear(a, b)))
+    return made
+
+
+def _seconds(act: Callable, device: str) -> float:
+    """The device is waited for before and after."""
+    synchronize(device)
+    began = time.perf_counter()
+    act()
+    synchronize(device)
+    return time.perf_counter() - began

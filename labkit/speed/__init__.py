@@ -1,0 +1,1 @@
+"""Notebook 03: where the time and the memory go."""

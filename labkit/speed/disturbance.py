@@ -1,0 +1,114 @@
+"""What else the machine did while something was measured."""
+
+import os
+import time
+from dataclasses import dataclass
+
+# From here on a measurement is called disturbed. Chosen: a tenth of the machine is what moves a
+# median visibly; two percent stolen is one interruption in fifty.
+OTHERS_SHARE, STOLEN_SHARE, SLOWER_CLOCK = 0.10, 0.02, 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What else happened meanwhile (measured). What the system does not tell is None.
+
+    Attributes:
+        wall_s: how long was looked.
+        cores: logical cores of the machine.
+        others_cores: how many cores other programs kept busy, on average.
+        stolen_share: share of the cores' time that the hypervisor gave to other machines.
+        load_average: programs that ran or waited in the minute before the end.
+        frequency_mhz: of the cores, before and after.
+    """
+
+    wall_s: float
+    cores: int
+    others_cores: float | None
+    stolen_share: float | None
+    load_average: float | None
+    frequency_mhz: tuple[float, float] | None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the numbers may be worse than the machine can do; empty if it was quiet."""
+        found = []
+        if self.others_cores is not None and self.others_cores > OTHERS_SHARE * self.cores:
+            found.append(f"other programs kept {self.others_cores:.1f} of {self.cores} cores busy")
+        if self.stolen_share is not None and self.stolen_share > STOLEN_SHARE:
+            found.append(f"{self.stolen_share:.0%} of the time went to other virtual machines")
+        if self.frequency_mhz and self.frequency_mhz[1] < SLOWER_CLOCK * self.frequency_mhz[0]:
+            before, after = self.frequency_mhz
+            found.append(f"the clock fell from {before:,.0f} to {after:,.0f} MHz")
+        return tuple(found)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether there is a reason to measure again."""
+        return bool(self.reasons)
+
+    @property
+    def sentence(self) -> str:
+        """How it was, for people."""
+        if self.reasons:
+            return f"The machine was disturbed: {'; '.join(self.reasons)}. Measure again."
+        if self.others_cores is None:
+            return "Whether the machine was disturbed cannot be told here."
+        return "The machine was quiet."
+
+
+class Watch:
+    """Looks at the machine from its making until `end`.
+
+    Args:
+        own_work: whether the model runs in this process; if it runs in another, its own work
+            cannot be told from other programs'.
+    """
+
+    def __init__(self, *, own_work: bool = True):
+        self._own_work = own_work
+        self._began, self._before = time.monotonic(), _look()
+
+    def end(self) -> Disturbance:
+        """What happened since."""
+        wall_s, after, before = time.monotonic() - self._began, _look(), self._before
+        total = after["total"] - before["total"]
+        stolen = after["stolen"] - before["stolen"] if after["stolen"] is not None else None
+        busy, own = after["busy"] - before["busy"], after["own"] - before["own"]
+        clocks = (before["mhz"], after["mhz"])
+        return Disturbance(
+            wall_s=wall_s,
+            cores=os.cpu_count() or 1,
+            others_cores=max(0.0, busy - own) / wall_s if self._own_work and wall_s else None,
+            stolen_share=None if stolen is None or total <= 0 else stolen / total,
+            load_average=after["load"],
+            frequency_mhz=clocks if all(clocks) else None,
+        )
+
+
+def _look() -> dict[str, float | None]:
+    """The counters of this moment, in seconds of all cores together."""
+    import psutil
+
+    cpu, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    total = sum(cpu) - getattr(cpu, "guest", 0) - getattr(cpu, "guest_nice", 0)  # in user already
+    idle = cpu.idle + getattr(cpu, "iowait", 0)
+    stolen = getattr(cpu, "steal", None)
+    return {
+        "total": total,
+        "busy": total - idle - (stolen or 0),
+        "stolen": stolen,
+        "own": own.user + own.system + own.children_user + own.children_system,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "mhz": _frequency(),
+    }
+
+
+def _frequency() -> float | None:
+    import psutil
+
+    try:
+        told = psutil.cpu_freq()
+    except (AttributeError, NotImplementedError, OSError):
+        return None
+    return told.current if told and told.current else None
