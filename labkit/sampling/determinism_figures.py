@@ -20,7 +20,9 @@ def repeats_table(repeats: Repeats) -> html.Picture:
         "parts from the first of its group."
     )
     body = "".join(map(_group, repeats.conditions))
-    style = f"border-collapse:collapse;color:{theme.INK};width:100%;font-size:14px"
+    style = (
+        f"border-collapse:collapse;table-layout:auto;color:{theme.INK};width:100%;font-size:14px"
+    )
     caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
     return html.Picture(f'<table style="{style}">{caption}{body}</table>')
 
