@@ -107,8 +107,8 @@ def gallery(sweep: Sweep, samples: int = 4) -> html.Picture:
     more = len(sweep.replies) - len(seeds) * len(cells)
     note = html.note(f"{more} more answers are in .replies.") if more > 0 else ""
     return html.Picture(
-        f'<div style="overflow-x:auto"><table style="border-collapse:collapse;table-layout:auto;width:100%;'
-        f'color:{theme.INK};font-size:13px"><caption style="text-align:left;font-weight:600">'
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;table-layout:auto;'
+        f'width:100%;color:{theme.INK};font-size:13px"><caption style="text-align:left;font-weight:600">'
         "The same prompt, other settings: each row has the same random numbers</caption>"
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
