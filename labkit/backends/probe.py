@@ -68,7 +68,7 @@ def probe_device(
     device: str = "cpu",
     dtype: str = "float32",
     *,
-    rounds: int = 5,
+    rounds: int = 9,
     buffer_bytes: int | None = None,
     shapes: Sequence[tuple[int, int, int]] | None = None,
 ) -> Probe:

@@ -69,3 +69,11 @@ def make_run():
 @pytest.fixture
 def make_measurement():
     return a_measurement
+
+
+@pytest.fixture(scope="session")
+def tiny(make_tiny, tmp_path_factory):
+    """A tiny random model, loaded once."""
+    import labkit
+
+    return labkit.load(str(make_tiny(tmp_path_factory.mktemp("speed") / "tiny")))

@@ -1,0 +1,451 @@
+"""How long will my request take? A model of the time, fitted to runs, checked on others.
+
+prefill = a + b * tokens in (+ c * tokens in squared, where it helps)
+decode = (tokens out - 1) * d + e * contexts, the tokens that each step attends to, added up
+
+Each is fitted by least squares of the relative errors, for a long request is off by more seconds
+than a short one. No coefficient is negative: no token gives time back.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import sqrt
+from statistics import NormalDist, median
+
+import numpy as np
+
+from .analysis import Measurement
+from .loading import Load
+from .timing import Run
+
+HELPS = 0.9  # a further term is taken if errors on left-out runs fall to this share, or less
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One part of the time: a sum of terms with coefficients of 0 or more.
+
+    Attributes:
+        coefficients: seconds for each unit of its terms.
+        spread: standard deviation of the relative errors.
+        covariance: (terms, terms) of the coefficients, for a relative error of 1.
+        freedom: runs less terms.
+    """
+
+    coefficients: tuple[float, ...]
+    spread: float
+    covariance: tuple[tuple[float, ...], ...]
+    freedom: int
+
+    def at(self, terms: Sequence[float]) -> float:
+        """Expected seconds."""
+        return float(np.dot(self.coefficients, terms))
+
+    def deviation(self, terms: Sequence[float]) -> float:
+        """Standard deviation in seconds of a new run: its own noise, and the line's own doubt.
+
+        Source: Draper and Smith 1998, "Applied Regression Analysis", section 3.1, with weights
+        of one over the expected time.
+        """
+        row = np.asarray(terms)
+        doubt = float(row @ np.asarray(self.covariance) @ row)
+        return self.spread * sqrt(self.at(terms) ** 2 + max(0.0, doubt))
+
+
+def prefill_terms(tokens_in: int) -> tuple[float, float, float]:
+    """What the prefill's coefficients stand for."""
+    return 1.0, float(tokens_in), float(tokens_in) ** 2
+
+
+def decode_terms(tokens_in: int, tokens_out: int) -> tuple[float, float]:
+    """What the decode's coefficients stand for: gaps, and the contexts of all of them added up."""
+    gaps = tokens_out - 1
+    return float(gaps), float(gaps * tokens_in + gaps * (gaps + 1) // 2)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LatencyFit:
+    """A model of the time (fitted to measured runs).
+
+    Attributes:
+        model: name of the model.
+        prefill: seconds: constant, a token in, its square.
+        decode: seconds: a token out, a token of context.
+        correlation: of both parts' errors in one run.
+        load_s: median seconds of a warm load, or None.
+        tokens_in: the least and the most of the runs.
+        tokens_out: the same.
+        runs: what it was fitted to.
+    """
+
+    model: str
+    prefill: Line
+    decode: Line
+    correlation: float
+    load_s: float | None
+    tokens_in: tuple[int, int]
+    tokens_out: tuple[int, int]
+    runs: tuple[Run, ...]
+
+    @property
+    def summary(self) -> str:
+        """The coefficients, for people."""
+        constant, a_token, square = self.prefill.coefficients
+        step, growth = self.decode.coefficients
+        squared = f" + {1e9 * square:.2g} ns * tokens in²" if square else ""
+        return (
+            f"{self.model}: prefill {1000 * constant:.1f} ms + {1000 * a_token:.3g} ms a token in"
+            f"{squared}; decode {1000 * step:.1f} ms a token out + "
+            f"{1e6 * growth:.2g} µs for each token before it (fitted to {len(self.runs)} runs)"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LatencyPrediction:
+    """How long a request will take (computed from a fit).
+
+    Attributes:
+        tokens_in: of the prompt.
+        tokens_out: of the answer.
+        load_s: for loading; 0 where the model is loaded already.
+        prefill_s: expected, to the first token.
+        decode_s: expected, from the first token to the last.
+        low_s, high_s: end to end; so many of all requests lie between them.
+        level: how many.
+        beyond: in what it goes beyond the runs of the fit, in words.
+    """
+
+    tokens_in: int
+    tokens_out: int
+    load_s: float
+    prefill_s: float
+    decode_s: float
+    low_s: float
+    high_s: float
+    level: float
+    beyond: tuple[str, ...]
+
+    @property
+    def elapsed_s(self) -> float:
+        """Expected end to end."""
+        return self.load_s + self.prefill_s + self.decode_s
+
+    @property
+    def summary(self) -> str:
+        """The answer in a sentence."""
+        told = (
+            f"{self.tokens_in:,} tokens in and {self.tokens_out:,} out take {self.elapsed_s:.2f} s,"
+            f" {self.low_s:.2f} to {self.high_s:.2f} s in {self.level:.0%} of requests"
+        )
+        warning = f"; beyond what was measured: {', '.join(self.beyond)}" if self.beyond else ""
+        return f"{told} (computed from a fit){warning}"
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def fit_latency(*measured, load: Load | None = None) -> LatencyFit:
+    """A model of the time from runs with prompts and answers of several lengths.
+
+    Args:
+        measured: measurements, experiments, or runs; of one model, alone on the machine.
+        load: from `measure_load`, for predictions that include loading.
+    Raises:
+        ValueError: for fewer than four complete runs, or for prompts or answers of one length.
+    """
+    runs = tuple(run for run in flatten(measured) if run.complete and run.tpot_s)
+    runs = tuple(run for run in runs if run.prompt_tokens)
+    ins, outs = [run.prompt_tokens for run in runs], [run.output_tokens for run in runs]
+    if len(runs) < 4 or len(set(ins)) < 2:
+        raise ValueError(
+            "measured must hold four or more complete runs of two or more tokens, with prompts of "
+            f"at least two lengths; got {len(runs)} runs of {len(set(ins))} length(s)"
+        )
+    prefill = _fit([prefill_terms(n) for n in ins], [run.ttft_s for run in runs])
+    rows = [decode_terms(*pair) for pair in zip(ins, outs, strict=True)]
+    decode = _fit(rows, [run.decode_s for run in runs])
+    return LatencyFit(
+        model=next((m.model for m in measured if hasattr(m, "model")), "runs"),
+        prefill=prefill,
+        decode=decode,
+        correlation=_correlation(prefill, decode, runs),
+        load_s=load.warm_s.median if load and load.warm_s else None,
+        tokens_in=(min(ins), max(ins)),
+        tokens_out=(min(outs), max(outs)),
+        runs=runs,
+    )
+
+
+def flatten(measured: Iterable) -> list[Run]:
+    """The runs of measurements, of experiments, and runs themselves; batches are left out."""
+    runs: list[Run] = []
+    for each in measured:
+        if isinstance(each, Run):
+            runs.append(each)
+        elif isinstance(each, Measurement):
+            runs.extend(each.counted if each.rows == 1 else ())
+        elif hasattr(each, "points"):
+            runs.extend(flatten(point.measurement for point in each.points))
+        else:
+            runs.extend(flatten(each))
+    return runs
+
+
+def _fit(rows: Sequence[Sequence[float]], seconds: Sequence[float]) -> Line:
+    """Least squares of the relative errors over the terms that help, none of them negative."""
+    rows, seconds = np.asarray(rows, float), np.asarray(seconds, float)
+    scaled = rows / seconds[:, None]
+    chosen = _choose(scaled)
+    coefficients = np.zeros(rows.shape[1])
+    part = scaled[:, chosen]
+    coefficients[chosen] = np.linalg.lstsq(part, np.ones(len(part)), rcond=None)[0]
+    freedom = max(1, len(rows) - len(chosen))
+    errors = 1 - scaled @ coefficients
+    covariance = np.zeros((rows.shape[1],) * 2)
+    covariance[np.ix_(chosen, chosen)] = np.linalg.pinv(part.T @ part)
+    return Line(
+        coefficients=tuple(map(float, coefficients)),
+        spread=sqrt(float(errors @ errors) / freedom),
+        covariance=tuple(tuple(map(float, row)) for row in covariance),
+        freedom=freedom,
+    )
+
+
+def _choose(scaled: np.ndarray) -> list[int]:
+    """The terms to keep: few first, more only if they foretell left-out runs clearly better."""
+    best, best_error = None, np.inf
+    for count in range(1, scaled.shape[1] + 1):
+        for terms in map(list, combinations(range(scaled.shape[1]), count)):
+            error = _left_out_error(scaled[:, terms])
+            if error is not None and error < best_error * (HELPS if best else 1):
+                best, best_error = terms, error
+    return best or [int(np.argmax(scaled.sum(axis=0) > 0))]
+
+
+def _left_out_error(part: np.ndarray) -> float | None:
+    """Root of the mean squared error of runs, each foretold without itself; None if unusable.
+
+    Source: Allen 1974, PRESS: the residual over 1 - leverage.
+    """
+    scale = np.sqrt((part**2).sum(axis=0))
+    if not scale.all() or np.linalg.matrix_rank(part / scale) < part.shape[1]:
+        return None
+    coefficients = np.linalg.lstsq(part / scale, np.ones(len(part)), rcond=None)[0]
+    if (coefficients < 0).any():
+        return None
+    leverage = (np.linalg.qr(part / scale)[0] ** 2).sum(axis=1)
+    left_out = (1 - part / scale @ coefficients) / np.maximum(1 - leverage, 1e-9)
+    return float(np.sqrt((left_out**2).mean()))
+
+
+def _correlation(prefill: Line, decode: Line, runs: Sequence[Run]) -> float:
+    one = [run.ttft_s / prefill.at(prefill_terms(run.prompt_tokens)) - 1 for run in runs]
+    two = [run.decode_s / decode.at(_decode_terms_of(run)) - 1 for run in runs]
+    if np.std(one) < 1e-9 or np.std(two) < 1e-9:
+        return 0.0
+    return float(np.corrcoef(one, two)[0, 1])
+
+
+def _decode_terms_of(run: Run) -> tuple[float, float]:
+    return decode_terms(run.prompt_tokens, run.output_tokens)
+
+
+def predict_latency(
+    fit: LatencyFit,
+    tokens_in: int,
+    tokens_out: int,
+    *,
+    level: float = 0.9,
+    with_load: bool = False,
+) -> LatencyPrediction:
+    """How long a request of that many tokens will take, with an interval for a new request.
+
+    Args:
+        fit: from `fit_latency`.
+        tokens_in: of the prompt, 1 or more.
+        tokens_out: of the answer, 1 or more.
+        level: share of requests that the interval shall hold; above 0 and below 1.
+        with_load: the model is loaded first; the fit must know how long that takes.
+    """
+    for name, value in (("tokens_in", tokens_in), ("tokens_out", tokens_out)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number, 1 or more; got {value!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be above 0 and below 1; got {level!r}")
+    if with_load and fit.load_s is None:
+        raise ValueError("with_load must be False: the fit was made without load")
+    before, after = prefill_terms(tokens_in), decode_terms(tokens_in, tokens_out)
+    one, two = fit.prefill.deviation(before), fit.decode.deviation(after)
+    both = sqrt(max(0.0, one**2 + two**2 + 2 * fit.correlation * one * two))
+    half = student_quantile(0.5 + level / 2, min(fit.prefill.freedom, fit.decode.freedom)) * both
+    load_s = fit.load_s if with_load else 0.0
+    prefill_s, decode_s = fit.prefill.at(before), fit.decode.at(after)
+    total = load_s + prefill_s + decode_s
+    return LatencyPrediction(
+        tokens_in, tokens_out, load_s, prefill_s, decode_s, max(0.0, total - half), total + half,
+        level, _beyond(fit, tokens_in, tokens_out),
+    )  # fmt: skip
+
+
+def _beyond(fit: LatencyFit, tokens_in: int, tokens_out: int) -> tuple[str, ...]:
+    asked = (("tokens in", tokens_in, fit.tokens_in), ("tokens out", tokens_out, fit.tokens_out))
+    return tuple(
+        f"{value:,} {name}, measured {low:,} to {high:,}"
+        for name, value, (low, high) in asked
+        if not low <= value <= high
+    )
+
+
+def student_quantile(share: float, freedom: int) -> float:
+    """Student's t: below it lie so many of all; by its series, exact for 1 and 2.
+
+    Source: Abramowitz and Stegun 1964, 26.7.5; off by less than 1 % from 3 degrees on.
+
+    >>> round(student_quantile(0.95, 10), 2), round(student_quantile(0.95, 2), 2)
+    (1.81, 2.92)
+    """
+    if freedom == 1:
+        return float(np.tan(np.pi * (share - 0.5)))
+    if freedom == 2:
+        return (2 * share - 1) * sqrt(2 / (4 * share * (1 - share)))
+    z = NormalDist().inv_cdf(share)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / freedom ** (place + 1) for place, term in enumerate(terms))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LatencyCheck:
+    """Predictions beside runs that the fit has not seen.
+
+    Attributes:
+        model: name of the model.
+        runs: that were measured.
+        predictions: one for each.
+    """
+
+    model: str
+    runs: tuple[Run, ...]
+    predictions: tuple[LatencyPrediction, ...]
+
+    @property
+    def errors(self) -> tuple[float, ...]:
+        """By what share of the measured time each prediction is off."""
+        pairs = zip(self.runs, self.predictions, strict=True)
+        return tuple(abs(p.elapsed_s - run.elapsed_s) / run.elapsed_s for run, p in pairs)
+
+    @property
+    def median_error(self) -> float:
+        """The median absolute percentage error, as a share."""
+        return median(self.errors)
+
+    @property
+    def inside(self) -> int:
+        """How many runs lie in their interval."""
+        pairs = zip(self.runs, self.predictions, strict=True)
+        return sum(p.low_s <= run.elapsed_s <= p.high_s for run, p in pairs)
+
+    @property
+    def summary(self) -> str:
+        """How good the predictions were."""
+        return (
+            f"{self.model}: predictions were off by {self.median_error:.1%} (median of "
+            f"{len(self.runs)} requests that the fit had not seen), {self.inside} lay in their "
+            f"{self.predictions[0].level:.0%} interval (measured)"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def check_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyCheck:
+    """Whether predictions hold for requests that the fit has not seen.
+
+    Args:
+        fit: from `fit_latency`.
+        measured: as for `fit_latency`, other runs.
+        level: as for `predict_latency`.
+    Raises:
+        ValueError: without a complete run, or if the fit has seen one of them.
+    """
+    runs = tuple(run for run in flatten(measured) if run.complete and run.prompt_tokens)
+    if not runs or any(run is seen for run in runs for seen in fit.runs):
+        raise ValueError("measured must hold complete runs that the fit has not seen")
+    predictions = tuple(
+        predict_latency(fit, run.prompt_tokens, run.output_tokens, level=level) for run in runs
+    )
+    return LatencyCheck(fit.model, runs, predictions)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenBudget:
+    """What a time leaves for the answer (computed from a fit).
+
+    Attributes:
+        budget_s: end to end.
+        tokens_in: of the prompt.
+        expected: tokens out that take that long as a rule.
+        safe: tokens out that keep the time even at the upper end of the interval.
+        level: of the interval.
+        beyond: in what it goes beyond the runs of the fit, in words.
+    """
+
+    budget_s: float
+    tokens_in: int
+    expected: int
+    safe: int
+    level: float
+    beyond: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """The answer in a sentence."""
+        warning = f"; beyond what was measured: {', '.join(self.beyond)}" if self.beyond else ""
+        return (
+            f"{self.budget_s:g} s with {self.tokens_in:,} tokens in leave {self.expected:,} tokens "
+            f"as a rule, {self.safe:,} to be safe ({self.level:.0%} interval, computed from a fit)"
+            f"{warning}"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def tokens_within(
+    fit: LatencyFit, budget_s: float, tokens_in: int, *, level: float = 0.9
+) -> TokenBudget:
+    """How many tokens an answer may have, so that the request keeps a time.
+
+    Args:
+        fit: from `fit_latency`.
+        budget_s: end to end, above 0.
+        tokens_in: of the prompt.
+        level: as for `predict_latency`.
+    """
+    if not budget_s > 0:
+        raise ValueError(f"budget_s must be above 0; got {budget_s!r}")
+
+    def predict(tokens: int) -> LatencyPrediction:
+        return predict_latency(fit, tokens_in, tokens, level=level)
+
+    expected = _most(lambda tokens: predict(tokens).elapsed_s <= budget_s)
+    safe = _most(lambda tokens: predict(tokens).high_s <= budget_s)
+    beyond = _beyond(fit, tokens_in, max(1, expected))
+    return TokenBudget(budget_s, tokens_in, expected, safe, level, beyond)
+
+
+def _most(fits, limit: int = 2**24) -> int:
+    """The most tokens for which it holds, 0 if it holds for none; by halving."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low

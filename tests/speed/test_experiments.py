@@ -1,0 +1,118 @@
+"""Experiments on tiny random models: every value gets its runs; an interrupt keeps them."""
+
+import pytest
+
+import labkit
+from labkit.backends import variations
+from labkit.backends.ways import Batched, Uncached
+from labkit.errors import LabError
+from labkit.speed.experiment import Case, run_in_turn
+
+FEW = {"repeats": 2, "max_tokens": 4}
+
+
+def ids_of(backend, **settings):
+    return [step.token_id for step in backend.stream("the cat sat", temperature=0, **settings)]
+
+
+def test_prompt_length(tiny):
+    told = labkit.vary_prompt_length(tiny, lengths=(8, 32, 500), **FEW)
+    assert [point.value for point in told.points] == [
+        point.measurement.prompt_tokens for point in told.points
+    ]
+    assert len(told.points) == 2 and told.rounds == 2  # 500 leave no room in the context
+    assert told.points[0].value < told.points[1].value
+    fit = labkit.fit_latency(told)
+    assert fit.tokens_in == (told.points[0].value, told.points[1].value)
+    assert "prompt length varied" in told.summary
+
+
+def test_output_length(tiny):
+    told = labkit.vary_output_length(tiny, "the cat", lengths=(2, 6), repeats=2)
+    assert [point.measurement.output_tokens.median for point in told.points] == [2, 6]
+
+
+def test_batch_size(tiny):
+    told = labkit.vary_batch_size(tiny, "the cat", sizes=(1, 3), **FEW)
+    one, three = (point.measurement for point in told.points)
+    assert (one.rows, three.rows) == (1, 3)
+    alone = three.decode_tokens_per_s
+    assert three.throughput_tokens_per_s.values == tuple(3 * v for v in alone.values)
+    assert ids_of(Batched(tiny, 3), max_tokens=4) == ids_of(tiny, max_tokens=4)
+
+
+def test_without_the_cache_the_text_is_the_same(tiny):
+    assert ids_of(Uncached(tiny), max_tokens=12) == ids_of(tiny, max_tokens=12)
+    told = labkit.vary_cache(tiny, "the cat", **FEW)
+    assert [point.value for point in told.points] == ["with the cache", "without"]
+    texts = {point.measurement.runs[0].text for point in told.points}
+    assert len(texts) == 1
+
+
+def test_dtype(tiny):
+    told = labkit.vary_dtype(tiny, "the cat", dtypes=("float32", "bfloat16"), **FEW)
+    setups = [dict(point.measurement.setup.software)["dtype"] for point in told.points]
+    assert setups == ["float32", "bfloat16"]
+
+
+def test_threads(tiny, monkeypatch):
+    monkeypatch.setattr(variations, "require_cpu_threads", lambda model: 2)
+    before = variations.thread_count()
+    told = labkit.vary_threads(tiny, "the cat", **FEW)
+    setups = [dict(point.measurement.setup.software)["threads"] for point in told.points]
+    assert setups == ["1", "2"] and variations.thread_count() == before
+
+
+def test_model_size(tiny, tmp_path):
+    told = labkit.vary_model_size([tiny, str(tmp_path / "none")], "the cat", **FEW)
+    assert len(told.points) == 1 and told.points[0].value > 0
+    assert len(told.missing) == 1 and "There is no folder" in told.missing[0]
+
+
+def test_cases_run_in_turn_after_their_warm_up(make_scripted):
+    order = []
+    cases = []
+    for value in (1, 2):
+        backend = make_scripted((0.5 * value, 1.0 * value))
+        inner = backend.stream
+        backend.stream = lambda *a, _s=inner, _v=value, **k: (order.append(_v), _s(*a, **k))[1]
+        cases.append(Case(value, backend, "p", {"max_tokens": 2}))
+    told = run_in_turn(cases, name="x", axis="x", shown=("ttft_s",), repeats=3)
+    assert order == [1, 2] * 4
+    assert told.numbers("ttft_s")[1][1].values == (1.0, 1.0, 1.0)
+    assert (
+        told.summary == "scripted, x varied: seconds to the first token at 1: 0.5, 2: 1 (measured)"
+    )
+
+
+def test_an_interrupt_keeps_what_was_measured(make_scripted):
+    good = (0.5, 1.0)
+    one = make_scripted(good)
+    two = make_scripted(good, good, good, (0.5, KeyboardInterrupt))
+    cases = [Case(1, one, "p", {"max_tokens": 2}), Case(2, two, "p", {"max_tokens": 2})]
+    told = run_in_turn(cases, name="x", axis="x", shown=("ttft_s",), repeats=9)
+    assert [len(point.measurement.counted) for point in told.points] == [3, 2]
+    assert told.points[1].measurement.aborted[0].finish == "interrupted"
+
+
+def test_no_round_begins_that_there_is_no_time_for(make_scripted):
+    case = Case(1, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2})
+    assert run_in_turn([case], name="x", axis="x", shown=(), repeats=9, limit_s=0).rounds == 1
+
+
+def test_what_runs_elsewhere_is_refused(make_scripted):
+    with pytest.raises(LabError, match="vary_batch_size cannot vary 'scripted'"):
+        labkit.vary_batch_size(make_scripted((0.5,)))
+    with pytest.raises(ValueError, match="repeats"):
+        run_in_turn([], name="x", axis="x", shown=())
+
+
+def test_the_cache_grows_as_computed(tiny):
+    told = labkit.measure_cache(tiny, lengths=(8, 16, 100))
+    # 2 layers * 2 (key, value) * 2 heads * 8 wide * 4 bytes
+    assert told.token_bytes == 256
+    assert [size.used_bytes for size in told.sizes] == [256 * 8, 256 * 16, 256 * 100]
+    assert all(size.used_bytes == size.computed_bytes <= size.held_bytes for size in told.sizes)
+    assert (told.longest, told.limited_by) == (128, "context")
+    with pytest.raises(ValueError, match="lengths must rise"):
+        labkit.measure_cache(tiny, lengths=(16, 8))
