@@ -16,7 +16,7 @@ OFF = {
 }  # fmt: skip
 TOP_KS = (1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 100, 200, 500, 1000, 5000, 10_000)
 RANGES = {
-    "temperature": (0, 3, 0.05), "top_p": (0.01, 1, 0.01), "min_p": (0, 0.5, 0.005),
+    "temperature": (0, 3, 0.05), "top_p": (0.01, 1, 0.01), "min_p": (0, 0.3, 0.001),
     "typical_p": (0.01, 1, 0.01), "repetition_penalty": (0.5, 2, 0.05),
     "presence_penalty": (-2, 2, 0.1),
 }  # fmt: skip
@@ -183,6 +183,7 @@ def _control(stage: str, value) -> widgets.Widget:
         options = [("off", 0), *((f"{k:,}", k) for k in reversed(steps))]  # None would be no choice
         return widgets.SelectionSlider(options=options, value=value or 0, **look)
     low, high, step = RANGES[stage]
-    return widgets.FloatSlider(
-        value, min=low, max=high, step=step, readout_format=".3f" if step < 0.01 else ".2f", **look
-    )
+    while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:
+        step /= 10  # the page would round the learner's own value to a step
+    digits = ".2f" if step >= 0.01 else ".3f"
+    return widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=digits, **look)

@@ -108,7 +108,8 @@ def gallery(sweep: Sweep, samples: int = 4) -> html.Picture:
     note = html.note(f"{more} more answers are in .replies.") if more > 0 else ""
     return html.Picture(
         '<div style="overflow-x:auto"><table style="border-collapse:collapse;table-layout:auto;'
-        f'width:100%;color:{theme.INK};font-size:13px"><caption style="text-align:left;font-weight:600">'
+        f'width:100%;color:{theme.INK};font-size:13px">'
+        '<caption style="text-align:left;font-weight:600">'
         "The same prompt, other settings: each row has the same random numbers</caption>"
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )

@@ -94,6 +94,8 @@ def test_no_slider_runs_the_model(smollm2, panel, monkeypatch):
 def test_a_value_between_the_steps_is_kept(prediction):
     panel = explore_prediction(prediction, top_k=7)
     assert panel.controls["top_k"].value == 7 and panel.run.stages[-1].kept == 7
+    slider = explore_prediction(prediction, temperature=0.33).controls["temperature"]
+    assert (slider.value, slider.step) == (0.33, pytest.approx(0.005))
 
 
 def test_bad_starts_are_named(prediction):
