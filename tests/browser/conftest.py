@@ -15,7 +15,7 @@ SHOTS = ROOT / ".screenshots"  # git ignores it; look at them
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-LONG_MS = 300_000
+LONG_MS = 900_000  # a shared machine can be several times slower than itself
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -77,7 +77,7 @@ def test_it_links_to_nothing_that_is_not_there(notebook):
 def test_it_runs_whole(smollm2, path):
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(FOLDER)}}
-    NotebookClient(notebook, timeout=300, resources=resources).execute()
+    NotebookClient(notebook, timeout=900, resources=resources).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     said = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
     assert not said, said
