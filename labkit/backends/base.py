@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
+from ..errors import LabError
+from .engine import EngineTimings
+
 Messages = Sequence[Mapping[str, str]]
 # The stages from scores to a choice, in transformers' own order.
 STAGES = (
@@ -93,12 +96,12 @@ class Alternative:
     """A token that could have come.
 
     Attributes:
-        token_id: its number in the vocabulary.
+        token_id: its number in the vocabulary; None where a server tells the text alone.
         text: what it stands for; bytes that are no whole character show as U+FFFD.
         logprob: natural logarithm of the probability that the model gave it.
     """
 
-    token_id: int
+    token_id: int | None
     text: str
     logprob: float
 
@@ -106,6 +109,8 @@ class Alternative:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One token that a model wrote. What a backend is not told is None.
+
+    From a server that tells no tokens it is a piece of text: see `Reply.chunked`.
 
     Attributes:
         token_id: its number in the vocabulary.
@@ -139,8 +144,14 @@ class Reply:
         steps: one for each token written, the end token included.
         prompt_tokens: tokens it read first, or None where the backend does not tell.
         finish: ``"stop"`` (it ended by itself or at a stop string), ``"length"`` (max_tokens or
-            the context was full), ``"interrupted"``.
+            the context was full), ``"interrupted"``, ``"failed"`` (see ``error``).
         origin: how the numbers came about: ``"measured"`` or ``"recorded …"``.
+        chunked: True where the steps are a server's pieces of text, which may hold several tokens.
+        output_tokens: tokens written, the end token included; of pieces it is the server's own
+            count, or None where it tells none.
+        timings: what the engine measured itself, or None.
+        error: what went wrong in the middle and how to mend it, or None; the steps until then are
+            kept.
     """
 
     model: str
@@ -150,6 +161,14 @@ class Reply:
     prompt_tokens: int | None
     finish: str
     origin: str = "measured"
+    chunked: bool = False
+    output_tokens: int | None = None
+    timings: EngineTimings | None = None
+    error: str | None = None
+
+    def __post_init__(self):
+        if not self.chunked:
+            object.__setattr__(self, "output_tokens", len(self.steps))
 
     @property
     def text(self) -> str:
@@ -170,11 +189,20 @@ class Reply:
     def decode_tokens_per_s(self) -> float | None:
         """Tokens a second after the first: n tokens have n - 1 gaps.
 
-        None below two tokens, and where all came at once.
+        None below two tokens, where all came at once, and where their number is unknown. Of a
+        server's pieces, the first counts as one token.
         """
-        if len(self.steps) < 2 or self.elapsed_s == self.ttft_s:
+        tokens = self._timed_tokens
+        if not tokens or tokens < 2 or self.elapsed_s == self.ttft_s:
             return None
-        return (len(self.steps) - 1) / (self.elapsed_s - self.ttft_s)
+        return (tokens - 1) / (self.elapsed_s - self.ttft_s)
+
+    @property
+    def _timed_tokens(self) -> int | None:
+        """Tokens between the first step and the last; a server counts the end token, unsent."""
+        if self.chunked and self.output_tokens == len(self.steps) + 1:
+            return len(self.steps)
+        return self.output_tokens if self.steps else None
 
     @property
     def summary(self) -> str:
@@ -184,7 +212,7 @@ class Reply:
         first = f"{self.ttft_s:.2f} s" if self.steps else "none"
         return (
             f"{self.model}, temperature {self.settings.temperature:g}: "
-            f"{self.prompt_tokens} tokens read, {len(self.steps)} written, "
+            f"{_told(self.prompt_tokens)} tokens read, {_told(self.output_tokens)} written, "
             f"first after {first}, then {speed} ({self.origin}, one run)"
         )
 
@@ -192,13 +220,18 @@ class Reply:
         return self.text
 
     def __repr__(self) -> str:
-        told = [f"{self.model}, {len(self.steps)} tokens ({self.finish})"]
+        told = [f"{self.model}, {_told(self.output_tokens)} tokens ({self.finish})"]
         if self.steps:
             told.append(f"the first after {self.ttft_s:.2f} s")
         if self.decode_tokens_per_s:
             told.append(f"then {self.decode_tokens_per_s:.1f} tokens/s")
         chosen = f"temperature {self.settings.temperature:g}, seed {self.settings.seed}"
-        return f"{self.text}\n— {', '.join(told)}; {chosen}; {self.origin}"
+        failed = f"\n{self.error}" if self.error else ""
+        return f"{self.text}\n— {', '.join(told)}; {chosen}; {self.origin}{failed}"
+
+
+def _told(tokens: int | None) -> str:
+    return "?" if tokens is None else str(tokens)
 
 
 @dataclass(slots=True)
@@ -209,11 +242,17 @@ class Stream(Iterator[Step]):
         settings: how tokens are chosen.
         prompt_tokens: tokens of the prompt, once known.
         finish: why it ended; None while it runs or if it was stopped.
+        chunked: see `Reply`; so are ``output_tokens`` and ``timings``, known at the end.
+        error: what went wrong in the middle, raised as well; ``finish`` is ``"failed"`` then.
     """
 
     settings: Settings
     prompt_tokens: int | None = None
     finish: str | None = None
+    chunked: bool = False
+    output_tokens: int | None = None
+    timings: EngineTimings | None = None
+    error: LabError | None = None
     _steps: Iterator[Step] = field(default=iter(()), repr=False)
 
     def __next__(self) -> Step:
@@ -254,6 +293,37 @@ class Backend(Protocol):
         ...
 
 
+def checked_messages(messages: Messages) -> list[dict[str, str]]:
+    """Chat messages, each with its role and content.
+
+    Raises:
+        ValueError: they are none.
+    """
+    good = isinstance(messages, list | tuple) and messages
+    good = good and all(isinstance(m, dict) and {"role", "content"} <= m.keys() for m in messages)
+    if not good:
+        raise ValueError(
+            'prompt must be a text, or messages such as [{"role": "user", "content": "Hello"}]; '
+            f"got {messages!r}"
+        )
+    return list(messages)
+
+
+def checked_prompt(prompt: str | Messages, *, raw: bool) -> str | list[dict[str, str]]:
+    """A prompt as servers take it: the text itself if raw, messages if not.
+
+    Raises:
+        ValueError: an empty prompt, messages that are none, or messages where a text is needed.
+    """
+    if isinstance(prompt, str) and not prompt:
+        raise ValueError("prompt must have at least one character; got an empty text")
+    if raw and not isinstance(prompt, str):
+        raise ValueError(f"prompt must be a text where raw is True; got {prompt!r}")
+    if isinstance(prompt, str):
+        return prompt if raw else [{"role": "user", "content": prompt}]
+    return checked_messages(prompt)
+
+
 def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
     """An answer, token by token, as it is written.
 
@@ -273,7 +343,11 @@ def generate(model: Backend, prompt: str | Messages, *, raw: bool = False, **set
     """An answer as a whole; arguments as for `stream`.
 
     Interrupting it (the notebook's stop button, Ctrl-C) stops the model; what was written until
-    then comes back as a `Reply` with ``finish="interrupted"``.
+    then comes back as a `Reply` with ``finish="interrupted"``. So does what a server wrote before
+    it failed, with ``finish="failed"`` and the reason in ``error``.
+
+    Raises:
+        LabError: the server failed before its first token.
     """
     steps = []
     running = stream(model, prompt, raw=raw, **settings)
@@ -282,5 +356,23 @@ def generate(model: Backend, prompt: str | Messages, *, raw: bool = False, **set
             steps.append(step)
     except KeyboardInterrupt:
         running.close()
-    finish = running.finish or "interrupted"
-    return Reply(model.name, prompt, running.settings, tuple(steps), running.prompt_tokens, finish)
+    except LabError:
+        if not steps or running.error is None:
+            raise
+    return make_reply(model.name, prompt, running, steps)
+
+
+def make_reply(name: str, prompt: str | Messages, running: Stream, steps: Sequence[Step]) -> Reply:
+    """A stream that has ended, or was stopped, and the steps that came of it."""
+    return Reply(
+        model=name,
+        prompt=prompt,
+        settings=running.settings,
+        steps=tuple(steps),
+        prompt_tokens=running.prompt_tokens,
+        finish=running.finish or "interrupted",
+        chunked=running.chunked,
+        output_tokens=running.output_tokens,
+        timings=running.timings,
+        error=str(running.error) if running.error else None,
+    )

@@ -1,7 +1,7 @@
 """Which model servers run on this machine: known by what they answer, not by their port.
 
 Only the loopback is asked, past any proxy, and no redirect is followed: nothing leaves the
-machine. Standard library alone.
+machine. Finding them needs the standard library alone; asking one, its backend's client.
 """
 
 import http.client
@@ -12,9 +12,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ..errors import LabError
+
 # Where each listens unless told otherwise; `transformers serve` takes vLLM's.
 PORTS = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp"}
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
+# transformers/cli/serving/server.py; FastAPI lists its paths in /openapi.json.
+SERVE_PATHS = {"/v1/models", "/load_model", "/reset"}
 LONGEST_ANSWER = 4_000_000  # bytes
 
 
@@ -23,8 +27,8 @@ class Server:
     """A model server that answers on this machine.
 
     Attributes:
-        kind: ``"Ollama"``, ``"LM Studio"``, ``"vLLM"``, ``"llama.cpp"``, or
-            ``"OpenAI-compatible"`` where the answer tells no more.
+        kind: ``"Ollama"``, ``"LM Studio"``, ``"vLLM"``, ``"llama.cpp"``, ``"transformers serve"``,
+            or ``"OpenAI-compatible"`` where the answer tells no more.
         address: such as ``http://127.0.0.1:11434``; the OpenAI interface lies below ``/v1``.
         models: the names that it takes in a request.
     """
@@ -32,6 +36,48 @@ class Server:
     kind: str
     address: str
     models: tuple[str, ...]
+
+    def model(self, name: str | None = None, *, api_key: str | None = None):
+        """One of its models as a backend, for ``labkit.generate`` and ``labkit.stream``.
+
+        Ollama and LM Studio are asked by the interface of their own, which tells their times.
+
+        Args:
+            name: one of `models`, or the last part of its path; None: the only one.
+            api_key: for a server that wants one.
+        Raises:
+            LabError: there is no such model, or it must be named.
+        """
+        from .ollama import OllamaModel
+        from .openai_api import ServerModel
+
+        kept = self._named(name)
+        if self.kind == "Ollama":
+            return OllamaModel(self.address, kept, self.kind, api_key)
+        path = "/api/v0" if self.kind == "LM Studio" else "/v1"
+        return ServerModel(self.address + path, kept, self.kind, api_key)
+
+    def _named(self, name: str | None) -> str:
+        fitting = [m for m in self.models if name in (None, m, m.rpartition("/")[2])]
+        if len(fitting) == 1:
+            return fitting[0]
+        if name is not None and self.kind == "transformers serve":
+            return name  # it opens whatever folder or hub model it is asked for
+        asked = "several models, or none" if name is None else f"no model {name!r}"
+        told = ", ".join(map(repr, self.models)) or "none that it tells of"
+        raise LabError(f"{self.kind} at {self.address} has {asked}.", f"Name one of these: {told}.")
+
+
+def servers() -> tuple[Server, ...]:
+    """The model servers that run on this machine, each with its models.
+
+    Asked are the usual ports of Ollama, LM Studio, vLLM, llama.cpp and `transformers serve` on the
+    loopback, and no other machine. One that listens elsewhere: ``labkit.connect(address)``.
+
+    Returns:
+        A tuple of `Server`; ``server.model(name)`` gives a backend. Empty if none runs.
+    """
+    return find_servers()
 
 
 def find_servers(ports: Iterable[int] = tuple(PORTS), *, timeout_s: float = 0.5):
@@ -46,12 +92,12 @@ def find_servers(ports: Iterable[int] = tuple(PORTS), *, timeout_s: float = 0.5)
     """
     ports = tuple(ports)
     with ThreadPoolExecutor(max(1, len(ports))) as pool:
-        found = pool.map(lambda port: _identify(f"http://127.0.0.1:{port}", timeout_s), ports)
+        found = pool.map(lambda port: identify(f"http://127.0.0.1:{port}", timeout_s), ports)
         return tuple(server for server in found if server)
 
 
-def _identify(address, timeout_s):
-    """The server at that address, or None. Ollama and LM Studio speak OpenAI's language too."""
+def identify(address, timeout_s):
+    """The `Server` at that address, or None. Ollama and LM Studio speak OpenAI's language too."""
 
     def ask(path):
         return _ask(address + path, timeout_s)
@@ -65,10 +111,12 @@ def _identify(address, timeout_s):
             return Server("Ollama", address, _each(tags, "models", "name"))
         if "data" in (own := ask("/api/v0/models")):
             return Server("LM Studio", address, _each(own, "data", "id"))
+        serve = (ask("/openapi.json").get("paths") or {}).keys() >= SERVE_PATHS
     except (OSError, http.client.HTTPException):  # nobody there, too slow, or not HTTP
         return None
     if isinstance(listing.get("data"), list):
-        return Server("OpenAI-compatible", address, _each(listing, "data", "id"))
+        kind = "transformers serve" if serve else "OpenAI-compatible"
+        return Server(kind, address, _each(listing, "data", "id"))
     return None
 
 

@@ -1,0 +1,127 @@
+"""What each kind of server calls the settings, and which of them it takes at all.
+
+A setting that a server would overlook is refused, so that a reply never claims what was not done.
+What a server takes is always sent: each has defaults of its own (llama.cpp's top_k is 40).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .base import Settings
+
+ALTERNATIVES = 10
+_OPENAI = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
+_OPENAI["presence_penalty"] = "presence_penalty"
+_MORE = {name: name for name in ("top_k", "min_p", "typical_p", "repetition_penalty")}
+# llama.cpp's names of the stages; its two penalties are one stage.
+_SAMPLERS = {
+    "repetition_penalty": "penalties", "presence_penalty": "penalties", "typical_p": "typ_p",
+    "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of server is asked.
+
+    Attributes:
+        names: our setting to the server's.
+        logprobs: whether it can be asked for them; others refuse the request.
+        more: fields that are always sent.
+        ordered: whether it takes the order of the stages.
+        seeds: seeds are below this.
+    """
+
+    names: Mapping[str, str]
+    logprobs: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+    ordered: bool = False
+    seeds: int = 2**63
+
+
+USAGE = {"stream_options": {"include_usage": True}}
+LLAMA_CPP = Dialect(
+    {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty"},
+    logprobs=True,
+    # Penalties look at the whole text, as ours do; each event tells how many tokens there are.
+    more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True},
+    ordered=True,
+    seeds=2**32 - 1,  # the last one means: take any
+)
+# docs.ollama.com/modelfile, "Valid Parameters and Values": the options of its own interface.
+OLLAMA = Dialect(
+    {
+        **_OPENAI,
+        **_MORE,
+        "repetition_penalty": "repeat_penalty",
+        "max_tokens": "num_predict",
+    },
+    more={"repeat_last_n": -1},
+    seeds=2**31,
+)
+DIALECTS = {
+    "llama.cpp": LLAMA_CPP,
+    "vLLM": Dialect(
+        {**_OPENAI, **{name: name for name in _MORE if name != "typical_p"}},
+        logprobs=True,
+        more=USAGE,
+    ),
+    "Ollama": Dialect(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
+    # lmstudio.ai/docs, OpenAI compatibility: "Supported payload parameters".
+    "LM Studio": Dialect(
+        {**_OPENAI, "top_k": "top_k", "repetition_penalty": "repeat_penalty"}, more=USAGE
+    ),
+    # transformers/cli/serving: the other fields are ignored, so the rest goes by generation_config.
+    "transformers serve": Dialect(
+        {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")} | _MORE
+    ),
+    "OpenAI-compatible": Dialect(_OPENAI, logprobs=True, more=USAGE),
+}
+
+
+def request_fields(kind: str, settings: Settings, *, raw: bool) -> dict[str, Any]:
+    """The settings as that kind of server takes them.
+
+    Raises:
+        ValueError: a setting is not left at its default and the server would overlook it.
+    """
+    dialect = DIALECTS[kind]
+    sent = {**dialect.more, **named_settings(kind, settings, dialect)}
+    if dialect.logprobs:
+        sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
+    if dialect.ordered:
+        sent["samplers"] = list(dict.fromkeys(_SAMPLERS[stage] for stage in settings.order))
+    if kind == "transformers serve":
+        return _as_generation_config(sent)
+    return sent
+
+
+_ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
+
+
+def named_settings(kind: str, settings: Settings, dialect: Dialect) -> dict[str, Any]:
+    """Each setting under the server's name; see `request_fields`."""
+    if settings.seed is not None and settings.seed >= dialect.seeds:
+        raise ValueError(f"seed must be below {dialect.seeds:,} for {kind}; got {settings.seed:,}")
+    sent, standard = {}, Settings()
+    for name in (each.name for each in fields(Settings)):
+        value = getattr(settings, name)
+        if name in dialect.names:
+            sent[dialect.names[name]] = 0 if name == "top_k" and value is None else value
+        elif value != getattr(standard, name) and not (name == "order" and dialect.ordered):
+            raise ValueError(
+                f"{name} must be left at {getattr(standard, name)!r}: {kind} does not take it; "
+                f"got {value!r}"
+            )
+    if not sent.pop("stop", ()):
+        return sent
+    return sent | {dialect.names["stop"]: list(settings.stop)}
+
+
+def _as_generation_config(sent: dict[str, Any]) -> dict[str, Any]:
+    """`transformers serve` reads what OpenAI does not know out of a JSON text."""
+    config = {name: sent.pop(name) for name in _MORE}
+    config["do_sample"] = sent["temperature"] > 0
+    return sent | {"generation_config": json.dumps(config)}

@@ -1,0 +1,88 @@
+"""What an engine measured itself on one request, by its own clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTimings:
+    """An engine's own times for one request. What it does not tell is None.
+
+    Attributes:
+        source: the engine, and which of its interfaces told.
+        load_s: seconds until the model was in memory; near 0 where it already was.
+        prompt_s: seconds of reading the prompt (prefill).
+        decode_s: seconds of writing, from the first token on.
+        prompt_tokens: tokens it read in those seconds; those it still knew are left out.
+        cached_tokens: tokens of the prompt that it still knew from before.
+        output_tokens: tokens it wrote, the end token included.
+        decode_tokens_per_s: its own figure for the speed of writing.
+    """
+
+    source: str
+    load_s: float | None = None
+    prompt_s: float | None = None
+    decode_s: float | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    decode_tokens_per_s: float | None = None
+
+    @property
+    def prompt_tokens_per_s(self) -> float | None:
+        """Speed of reading the prompt; None where one of the two numbers is missing."""
+        if not self.prompt_s or self.prompt_tokens is None:
+            return None
+        return self.prompt_tokens / self.prompt_s
+
+
+def from_llamacpp(told: Mapping[str, Any]) -> EngineTimings:
+    """llama.cpp's ``timings``; its tokens per second are n - 1 gaps over their time.
+
+    Source: llama.cpp, tools/server/README.md, "Get token probabilities" and "timings".
+    """
+    return EngineTimings(
+        source="llama.cpp, timings",
+        prompt_s=_seconds(told.get("prompt_ms"), 1e3),
+        decode_s=_seconds(told.get("predicted_ms"), 1e3),
+        prompt_tokens=told.get("prompt_n"),
+        cached_tokens=told.get("cache_n"),
+        output_tokens=told.get("predicted_n"),
+        decode_tokens_per_s=told.get("predicted_per_second"),
+    )
+
+
+def from_ollama(told: Mapping[str, Any]) -> EngineTimings:
+    """The durations, in nanoseconds, of the last object of Ollama's own interface.
+
+    Source: Ollama, docs/api.md, "Generate a chat completion": eval_count / eval_duration is the
+    speed that it prints itself.
+    """
+    decode_s, written = _seconds(told.get("eval_duration"), 1e9), told.get("eval_count")
+    return EngineTimings(
+        source="Ollama, /api",
+        load_s=_seconds(told.get("load_duration"), 1e9),
+        prompt_s=_seconds(told.get("prompt_eval_duration"), 1e9),
+        decode_s=decode_s,
+        prompt_tokens=told.get("prompt_eval_count"),
+        output_tokens=written,
+        decode_tokens_per_s=written / decode_s if written and decode_s else None,
+    )
+
+
+def from_lm_studio(told: Mapping[str, Any]) -> EngineTimings:
+    """The ``stats`` of LM Studio's own interface; its time to the first token is the prompt's.
+
+    Source: lmstudio.ai/docs, REST API v0, "POST /api/v0/chat/completions".
+    """
+    return EngineTimings(
+        source="LM Studio, /api/v0 stats",
+        prompt_s=told.get("time_to_first_token"),
+        decode_s=told.get("generation_time"),
+        decode_tokens_per_s=told.get("tokens_per_second"),
+    )
+
+
+def _seconds(told: Any, parts: float) -> float | None:
+    return None if told is None else told / parts

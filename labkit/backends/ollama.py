@@ -1,0 +1,105 @@
+"""Ollama by its own interface, which tells how long loading, reading and writing took.
+
+Source: Ollama, docs/api.md: "Generate a chat completion" and "Generate a completion", a JSON
+object a line.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from .base import Messages, Settings, Stream, checked_prompt
+from .chunks import Chunk, read_stream
+from .dialects import ALTERNATIVES, OLLAMA, named_settings
+from .engine import from_ollama
+from .openai_api import ServerModel, make_http_client
+
+
+class OllamaModel(ServerModel):
+    """A model that Ollama serves; what it measures itself is in the reply's ``timings``.
+
+    Attributes:
+        name, model, kind: as of `ServerModel`.
+        base_url: Ollama's address.
+    """
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`. The request is sent when the first step is asked for."""
+        chosen = Settings(**settings).seeded()
+        chosen = chosen if settings.get("seed") is not None else _with_small_seed(chosen)
+        body = self._body(checked_prompt(prompt, raw=raw), chosen, raw)
+        stream = Stream(chosen)
+        stream._steps = read_stream(stream, self._told(stream, body, raw), self.where)
+        return stream
+
+    def _body(self, prompt: str | list, settings: Settings, raw: bool) -> dict[str, Any]:
+        options = {**OLLAMA.more, **named_settings(self.kind, settings, OLLAMA)}
+        asked = {"prompt": prompt, "raw": True} if raw else {"messages": prompt}
+        more = {"stream": True, "logprobs": True, "top_logprobs": ALTERNATIVES}
+        return {"model": self.model, **asked, "options": options, **more}
+
+    def _told(
+        self, stream: Stream, body: dict[str, Any], raw: bool
+    ) -> Iterator[tuple[float, Chunk]]:
+        """Each line as an event in OpenAI's form, with the moment it came."""
+        url = f"{self.base_url}/api/{'generate' if raw else 'chat'}"
+        with self._sentences(), self._connected().stream("POST", url, json=body) as answer:
+            _require_ok(answer)
+            for line in filter(str.strip, answer.iter_lines()):
+                told = json.loads(line)
+                _require_no_error(told, answer)
+                if told.get("done"):
+                    stream.timings = from_ollama(told)
+                yield time.perf_counter(), _as_chunk(told)
+
+    def _connected(self):
+        if self._client is None:
+            self._client = make_http_client(self.base_url, self._timeouts_s)
+            if self._api_key:
+                self._client.headers["Authorization"] = f"Bearer {self._api_key}"
+        return self._client
+
+
+def _with_small_seed(settings: Settings) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, seed=settings.seed % OLLAMA.seeds)
+
+
+def _as_chunk(told: dict[str, Any]) -> Chunk:
+    message = told.get("message") or {}
+    delta = {
+        "content": message.get("content") or told.get("response"),
+        "reasoning": message.get("thinking") or told.get("thinking"),
+    }
+    ended = (told.get("done_reason") or "stop") if told.get("done") else None
+    choice = {"delta": delta, "finish_reason": ended}
+    if logprobs := told.get("logprobs"):
+        choice["logprobs"] = {"content": logprobs}
+    usage = {
+        "prompt_tokens": told.get("prompt_eval_count"),
+        "completion_tokens": told.get("eval_count"),
+    }
+    return {"choices": [choice], "usage": usage if ended else None}
+
+
+def _require_ok(answer) -> None:
+    """Raises what the OpenAI client would, so that the same sentences are told."""
+    import openai
+
+    if answer.status_code >= 300:
+        answer.read()
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        message = answer.text or f"status {answer.status_code}"
+        raise openai.APIStatusError(message, response=answer, body=body)
+
+
+def _require_no_error(told: dict[str, Any], answer) -> None:
+    import openai
+
+    if error := told.get("error"):
+        raise openai.APIError(str(error), answer.request, body=told)

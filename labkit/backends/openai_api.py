@@ -1,0 +1,207 @@
+"""Any server that speaks OpenAI's language, through the official client."""
+
+import ipaddress
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import LabError
+from . import servers
+from .base import Messages, Settings, Stream, checked_prompt
+from .chunks import Chunk, read_stream
+from .dialects import DIALECTS, request_fields
+from .server_errors import as_sentences
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 120.0  # reading a long prompt on a slow machine, during which nothing comes
+
+
+def connect(
+    address: str,
+    model: str | None = None,
+    *,
+    api_key: str | None = None,
+    kind: str | None = None,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    read_timeout_s: float = READ_TIMEOUT_S,
+) -> "ServerModel":
+    """A model of a server, ready to be asked, as ``labkit.load`` gives one of this machine.
+
+    Prompts go to that address and nowhere else; on the loopback they stay on this machine.
+
+    Args:
+        address: such as ``"http://127.0.0.1:8080"``; ``/v1`` is added where it has no path.
+        model: the name that the server has for it; None: the only one it has.
+        api_key: sent to that server; None: none, whatever the environment holds.
+        kind: one of `KINDS`, which decides the settings it takes; None: found out by asking.
+        connect_timeout_s: how long to wait for a connection.
+        read_timeout_s: how long the server may send nothing.
+    Raises:
+        ValueError: no such address or kind.
+        LabError: nobody answers there, or the model must be named.
+    """
+    base_url = _checked_address(address)
+    if kind is not None and kind not in DIALECTS:
+        raise ValueError(f"kind must be one of {', '.join(DIALECTS)}, or None; got {kind!r}")
+    timeouts = connect_timeout_s, read_timeout_s
+    found = ServerModel(base_url, model, kind or "OpenAI-compatible", api_key, timeouts)
+    if kind is None:
+        found.kind = _kind_of(base_url, connect_timeout_s)
+    if model is None:
+        found.model = _only_model(found)
+    return found
+
+
+KINDS = tuple(DIALECTS)
+
+
+class ServerModel:
+    """A model behind OpenAI's interface.
+
+    Attributes:
+        name: the model's name and the server's kind.
+        model: the model's name, as the server has it.
+        kind: which server it is; it decides the settings that can be asked for.
+        base_url: the address below which the interface lies.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str | None,
+        kind: str,
+        api_key: str | None = None,
+        timeouts_s: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+    ):
+        self.base_url, self.model, self.kind = base_url, model, kind
+        self._api_key, self._timeouts_s = api_key, timeouts_s
+        self._client = None
+
+    @property
+    def name(self) -> str:
+        """The model's name and the server's kind."""
+        return f"{_short(self.model)} ({self.kind})"
+
+    @property
+    def where(self) -> str:
+        """The server's kind and address, for a sentence."""
+        return f"{self.kind} at {self.base_url}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {_short(self.model)}: {self.where}>"
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`. The request is sent when the first step is asked for.
+
+        Raises:
+            ValueError: a bad prompt, or a setting that this kind of server does not take.
+        """
+        chosen = Settings(**settings).seeded()
+        body = self._body(checked_prompt(prompt, raw=raw), chosen, raw)
+        stream = Stream(chosen)
+        stream._steps = read_stream(stream, self._timed(body, raw), self.where)
+        return stream
+
+    def models(self) -> tuple[str, ...]:
+        """The names of the server's models.
+
+        Raises:
+            LabError: it does not answer.
+        """
+        with self._sentences():
+            return tuple(model.id for model in self._connected().models.list().data or ())
+
+    def _body(self, prompt: str | list, settings: Settings, raw: bool) -> dict[str, Any]:
+        return {
+            "prompt" if raw else "messages": prompt,
+            **request_fields(self.kind, settings, raw=raw),
+        }
+
+    def _timed(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:
+        """Each event with the moment it came; leaving the loop closes the connection."""
+        with self._sentences(), self._open(body, raw) as events:
+            for event in events:
+                yield time.perf_counter(), event.to_dict()
+
+    def _open(self, body: dict[str, Any], raw: bool):
+        client = self._connected()
+        if raw:
+            prompt = body.pop("prompt")
+            ask = client.completions.create
+            return ask(model=self.model, prompt=prompt, stream=True, extra_body=body)
+        messages = body.pop("messages")
+        ask = client.chat.completions.create
+        return ask(model=self.model, messages=messages, stream=True, extra_body=body)
+
+    def _sentences(self):
+        return as_sentences(self.where, self.model, self._timeouts_s[1])
+
+    def _connected(self):
+        """The client. It retries nothing, or a time would be that of several requests."""
+        if self._client is None:
+            import openai
+
+            self._client = openai.OpenAI(
+                base_url=self.base_url,
+                api_key=self._api_key or "none",
+                max_retries=0,
+                http_client=make_http_client(self.base_url, self._timeouts_s),
+            )
+            # Taken from the environment, where they are meant for OpenAI itself.
+            self._client.organization = self._client.project = None
+        return self._client
+
+
+def make_http_client(base_url: str, timeouts_s: tuple[float, float]):
+    """A client that follows no redirect and asks no proxy for what is on this machine."""
+    import httpx2
+
+    connect_s, read_s = timeouts_s
+    return httpx2.Client(
+        timeout=httpx2.Timeout(read_s, connect=connect_s),
+        trust_env=not is_loopback(base_url),
+        follow_redirects=False,
+        limits=httpx2.Limits(max_connections=None),  # thirty students ask at once
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is on this machine by its very spelling; no name is looked up."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _checked_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'address must be such as "http://127.0.0.1:8080"; got {address!r}')
+    return address.rstrip("/") if parts.path.strip("/") else f"{address.rstrip('/')}/v1"
+
+
+def _kind_of(base_url: str, timeout_s: float) -> str:
+    """Which server listens there; only one on the loopback is asked more than it need be."""
+    if not is_loopback(base_url):
+        return "OpenAI-compatible"
+    parts = urlsplit(base_url)
+    found = servers.identify(f"{parts.scheme}://{parts.netloc}", timeout_s)
+    return found.kind if found else "OpenAI-compatible"
+
+
+def _only_model(server: ServerModel) -> str:
+    names = server.models()
+    if len(names) != 1:
+        told = ", ".join(map(repr, names)) or "none that it tells of"
+        raise LabError(
+            f"{server.where} has several models, or none: {told}.",
+            "Name one: labkit.connect(address, model).",
+        )
+    return names[0]
+
+
+def _short(model: str | None) -> str:
+    """A file's name without its folders; names of hubs keep their owner."""
+    return (model or "").rpartition("/")[2] if (model or "").startswith("/") else model or ""

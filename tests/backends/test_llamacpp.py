@@ -1,0 +1,119 @@
+"""llama.cpp in process: each token a step, the same tokens as the lab's tokenizer, and an end."""
+
+import sys
+import threading
+
+import pytest
+
+import labkit
+
+pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+
+QUESTION = "Why is the sky blue?"
+
+
+@pytest.fixture(scope="module")
+def engine(smollm2):
+    model = labkit.load_llamacpp("smollm2-135m", context=512)
+    yield model
+    model.close()
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("prompt", [QUESTION, "a   12", "नमस्ते ३ 😀", "<|im_end|>"])
+def test_prompts_become_the_labs_tokens(engine, smollm2, prompt, raw):
+    assert engine.encode(prompt, raw=raw) == smollm2.encode(prompt, raw=raw)
+    reply = labkit.generate(engine, prompt, raw=raw, max_tokens=1)
+    assert reply.prompt_tokens == len(smollm2.encode(prompt, raw=raw))
+
+
+def test_every_token_is_a_step(engine, smollm2):
+    reply = labkit.generate(engine, QUESTION, temperature=0, max_tokens=40)
+    ids = [step.token_id for step in reply.steps]
+    assert smollm2.tokenizer.decode(ids) == reply.text
+    assert len(ids) == reply.output_tokens == reply.timings.output_tokens == 40
+    assert (reply.finish, reply.chunked) == ("length", False)
+    for step in reply.steps:
+        assert step.logprob == step.alternatives[0].logprob
+    times = [step.elapsed_s for step in reply.steps]
+    assert times == sorted(times)
+    assert reply.timings.prompt_s <= reply.ttft_s
+
+
+def test_it_begins_as_the_lab_does(engine, smollm2):
+    """The weights are the same, quantised, so the first greedy tokens are, or nearly so."""
+    ours = labkit.generate(smollm2, QUESTION, temperature=0, max_tokens=1).steps[0]
+    theirs = labkit.generate(engine, QUESTION, temperature=0, max_tokens=1).steps[0]
+    assert theirs.token_id == ours.token_id
+    assert theirs.logprob == pytest.approx(ours.logprob, abs=0.3)
+
+
+def test_seed_stop_and_filters(engine):
+    asked = {"temperature": 1.3, "max_tokens": 12, "top_k": 40, "top_p": 0.95, "typical_p": 0.9}
+    one, two, three = (labkit.generate(engine, QUESTION, seed=n, **asked).text for n in (7, 7, 8))
+    assert one == two != three
+    reply = labkit.generate(engine, "1, 2, 3, 4,", raw=True, temperature=0, stop="7, 8")
+    assert (reply.text, reply.finish) == (" 5, 6, ", "stop")
+
+
+def test_top_k_of_one_takes_the_likeliest(engine):
+    best = labkit.generate(engine, QUESTION, temperature=0, max_tokens=8).text
+    assert labkit.generate(engine, QUESTION, temperature=2, top_k=1, max_tokens=8).text == best
+
+
+def test_leaving_the_loop_ends_the_engines_work(engine):
+    running = labkit.stream(engine, "Tell me a very long story.", max_tokens=400)
+    before = threading.active_count()
+    next(running)
+    assert threading.active_count() == before + 1
+    running.close()
+    assert threading.active_count() == before
+    assert running.finish is None
+    assert list(running) == []
+
+
+def test_a_prompt_beyond_the_context(engine):
+    with pytest.raises(labkit.LabError, match=r"exceeds the available context.*\n.*context="):
+        labkit.generate(engine, "water " * 600)
+    assert labkit.generate(engine, QUESTION, max_tokens=2).output_tokens == 2
+
+
+def test_a_closed_model_says_so(smollm2):
+    model = labkit.load_llamacpp(smollm2.gguf_file, context=64)
+    model.close()
+    with pytest.raises(labkit.LabError, match=r"was closed.*\n.*load_llamacpp"):
+        labkit.generate(model, "Hi")
+
+
+def test_nobody_else_can_ask_its_listener(engine):
+    """llama.cpp listens on the loopback all the same; without the key it answers nothing."""
+    import urllib.error
+    import urllib.request
+
+    url = engine._server.listening_address + "/completion"
+    request = urllib.request.Request(url, b'{"prompt": "Hi"}')
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(request, timeout=10)
+
+
+def test_a_missing_extra_says_how_to_mend_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(labkit.LabError, match=r"xllamacpp is missing.*\n.*pip install"):
+        labkit.load_llamacpp()
+
+
+def test_what_is_no_gguf(home, tmp_path):
+    with pytest.raises(labkit.LabError, match=r"does not come as a GGUF.*\n.*smollm2-135m"):
+        labkit.load_llamacpp("qwen2.5-0.5b")
+    with pytest.raises(labkit.LabError, match="There is no file"):
+        labkit.load_llamacpp(tmp_path / "none.gguf")
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF and nothing more")
+    with pytest.raises(labkit.LabError, match=r"cannot read .*bad.gguf"):
+        labkit.load_llamacpp(tmp_path / "bad.gguf")
+
+
+@pytest.mark.parametrize("bad", [{"threads": 0}, {"context": 1.5}], ids=str)
+def test_bad_arguments(bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=rf"{name} must be a whole number.*got"):
+        labkit.load_llamacpp(**bad)
