@@ -111,12 +111,13 @@ def identify(address, timeout_s):
             return Server("Ollama", address, _each(tags, "models", "name"))
         if "data" in (own := ask("/api/v0/models")):
             return Server("LM Studio", address, _each(own, "data", "id"))
-        serve = (ask("/openapi.json").get("paths") or {}).keys() >= SERVE_PATHS
+        if set(ask("/openapi.json").get("paths") or ()) >= SERVE_PATHS:
+            # It lists the hub's cache, and fails where there is none.
+            return Server("transformers serve", address, _each(listing, "data", "id"))
     except (OSError, http.client.HTTPException):  # nobody there, too slow, or not HTTP
         return None
     if isinstance(listing.get("data"), list):
-        kind = "transformers serve" if serve else "OpenAI-compatible"
-        return Server(kind, address, _each(listing, "data", "id"))
+        return Server("OpenAI-compatible", address, _each(listing, "data", "id"))
     return None
 
 

@@ -1,0 +1,146 @@
+"""Ollama and LM Studio by their own interfaces, as their documents write them.
+
+Neither can be installed where these tests run: ``tests/real_servers.py`` asks the real ones.
+
+* Ollama: docs/api.md of github.com/ollama/ollama, "Generate a chat completion" (streaming) and
+  "Generate a completion" (raw mode); the same on docs.ollama.com/api.
+* LM Studio: lmstudio.ai/docs, REST API v0, "POST /api/v0/chat/completions", with its ``stats``.
+"""
+
+import json
+
+import pytest
+
+import labkit
+from labkit.backends.ollama import OllamaModel
+from labkit.backends.servers import Server
+
+from .conftest import event, piece
+
+LINES = b"Content-Type: application/x-ndjson\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\n" + LINES
+LAST = {
+    "model": "llama3.2", "created_at": "2023-08-04T19:22:45.499127Z", "done": True,
+    "done_reason": "stop", "message": {"role": "assistant", "content": ""},
+    "total_duration": 4883583458, "load_duration": 1334875, "prompt_eval_count": 26,
+    "prompt_eval_duration": 342546000, "eval_count": 3, "eval_duration": 1500000000,
+}  # fmt: skip
+
+
+def line(**told):
+    return json.dumps({"model": "llama3.2", "done": False, **told}).encode() + b"\n"
+
+
+def said(text, **more):
+    return line(message={"role": "assistant", "content": text}, **more)
+
+
+def last(**more):
+    return json.dumps({**LAST, **more}).encode() + b"\n"
+
+
+def ollama(address):
+    return Server("Ollama", address, ("llama3.2",)).model()
+
+
+def test_ollama_tells_its_times(scripted):
+    address, asked = scripted(said("The"), 0.05, said(" sky"), last(), head=HEAD)
+    reply = labkit.generate(ollama(address), "Why?", temperature=0.5, top_k=7, seed=3, stop="x")
+    assert (reply.text, reply.finish, reply.model) == ("The sky", "stop", "llama3.2 (Ollama)")
+    assert (reply.prompt_tokens, reply.output_tokens, reply.chunked) == (26, 3, True)
+    timings = reply.timings
+    assert timings.load_s == pytest.approx(0.001334875)
+    assert timings.prompt_s == pytest.approx(0.342546)
+    assert (timings.decode_s, timings.decode_tokens_per_s) == (1.5, 2.0)
+    assert timings.prompt_tokens_per_s == pytest.approx(26 / 0.342546)
+    options = asked[0]["options"]
+    assert asked[0]["messages"] == [{"role": "user", "content": "Why?"}]
+    assert (options["temperature"], options["top_k"], options["seed"]) == (0.5, 7, 3)
+    assert (options["num_predict"], options["stop"]) == (128, ["x"])
+
+
+def test_ollama_goes_on_with_raw_text(scripted):
+    address, asked = scripted(line(response=" 5,"), last(done_reason="length"), head=HEAD)
+    reply = labkit.generate(ollama(address), "1, 2, 3, 4,", raw=True)
+    assert (reply.text, reply.finish) == (" 5,", "length")
+    assert (asked[0]["prompt"], asked[0]["raw"]) == ("1, 2, 3, 4,", True)
+
+
+def test_ollamas_logprobs(scripted):
+    """docs.ollama.com/api/chat: "logprobs" of each token, with "top_logprobs"."""
+    told = {"token": "The", "logprob": -0.1, "bytes": [84, 104, 101]}
+    told["top_logprobs"] = [{"token": "The", "logprob": -0.1}, {"token": "A", "logprob": -3.0}]
+    address, _ = scripted(said("The", logprobs=[told]), last(), head=HEAD)
+    (step,) = labkit.generate(ollama(address), "Why?").steps
+    assert (step.logprob, step.token_id) == (-0.1, None)
+    assert [other.text for other in step.alternatives] == ["The", "A"]
+
+
+def test_ollamas_thinking_is_not_the_answer(scripted):
+    thinking = line(message={"role": "assistant", "content": "", "thinking": "Hmm"})
+    address, _ = scripted(thinking, said("Yes"), last(), head=HEAD)
+    assert [step.text for step in labkit.generate(ollama(address), "Hi").steps] == ["", "Yes"]
+
+
+def test_ollama_fails_in_the_middle(scripted):
+    error = b'{"error": "llama runner process has terminated"}\n'
+    address, _ = scripted(said("Once"), error, head=HEAD)
+    reply = labkit.generate(ollama(address), "Hi")
+    assert (reply.text, reply.finish) == ("Once", "failed")
+    assert "llama runner process has terminated" in reply.error
+
+
+@pytest.mark.parametrize("parts", [[], [b"{half"]], ids=["cut", "malformed"])
+def test_ollama_breaks_off(scripted, parts):
+    address, _ = scripted(said("Once"), *parts, head=HEAD)
+    reply = labkit.generate(ollama(address), "Hi")
+    assert (reply.text, reply.finish) == ("Once", "failed")
+    assert reply.timings is reply.output_tokens is None
+
+
+def test_ollama_has_no_such_model(httpserver):
+    httpserver.expect_request("/api/chat").respond_with_json(
+        {"error": "model 'x' not found"}, status=404
+    )
+    with pytest.raises(labkit.LabError, match=r"no model 'x'.*model 'x' not found"):
+        labkit.generate(OllamaModel(httpserver.url_for("").rstrip("/"), "x", "Ollama"), "Hi")
+
+
+@pytest.fixture(scope="session")
+def httpserver_listen_address():
+    return "127.0.0.1", 0
+
+
+def test_a_fresh_seed_is_one_that_ollama_takes(scripted):
+    address, asked = scripted(said("The"), last(), head=HEAD)
+    reply = labkit.generate(ollama(address), "Why?")
+    assert asked[0]["options"]["seed"] == reply.settings.seed < 2**31
+
+
+def test_lm_studio_tells_its_statistics(scripted):
+    usage = {"prompt_tokens": 24, "completion_tokens": 53, "total_tokens": 77}
+    stats = {
+        "tokens_per_second": 51.43709529007664, "time_to_first_token": 0.111,
+        "generation_time": 0.954, "stop_reason": "eosFound",
+    }  # fmt: skip
+    address, asked = scripted(
+        piece("An"), piece("swer", finish_reason="stop"),
+        event(choices=[], usage=usage, stats=stats), b"data: [DONE]\n\n",
+    )  # fmt: skip
+    model = Server("LM Studio", address, ("owner/granite", "other")).model("granite")
+    assert model.base_url.endswith("/api/v0")
+    reply = labkit.generate(model, "Hi", top_k=5)
+    assert (reply.text, reply.output_tokens) == ("Answer", 53)
+    assert (reply.timings.prompt_s, reply.timings.decode_s) == (0.111, 0.954)
+    assert reply.timings.decode_tokens_per_s == pytest.approx(51.437, abs=0.001)
+    assert (asked[0]["model"], asked[0]["top_k"]) == ("owner/granite", 5)
+    with pytest.raises(ValueError, match=r"min_p must be left at 0.0: LM Studio"):
+        labkit.stream(model, "Hi", min_p=0.1)
+
+
+def test_a_servers_model_must_be_named_if_it_has_several():
+    server = Server("Ollama", "http://127.0.0.1:9", ("a", "b"))
+    with pytest.raises(labkit.LabError, match=r"several models.*\n.*'a', 'b'"):
+        server.model()
+    with pytest.raises(labkit.LabError, match=r"no model 'c'"):
+        server.model("c")
