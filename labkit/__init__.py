@@ -40,6 +40,8 @@ _VERBS = {
     "measure_load": ".speed.loading",
     "open_gallery": ".tokens.gallery",
     "plot": ".show",
+    "plot_gaps": ".speed.figures",
+    "plot_repeats": ".speed.figures",
     "predict": ".sampling.analysis",
     "predict_latency": ".speed.latency",
     "read_chat": ".tokens.templates",

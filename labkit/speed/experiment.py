@@ -111,9 +111,9 @@ SAID = {
     "ttft_s": "seconds to the first token",
     "tpot_s": "seconds per output token",
     "elapsed_s": "seconds end to end",
-    "decode_tokens_per_s": "decode tokens/s",
+    "decode_tokens_per_s": "decode tokens/s, one answer",
     "prefill_tokens_per_s": "prefill tokens/s",
-    "throughput_tokens_per_s": "tokens/s of all rows",
+    "throughput_tokens_per_s": "decode tokens/s, all answers",
 }
 
 

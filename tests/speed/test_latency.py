@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.speed.latency import decode_terms, student_quantile
+from labkit.speed.fitting import student_quantile
+from labkit.speed.latency import decode_terms
 from labkit.speed.loading import Load, LoadRun
 from labkit.speed.timing import Run
 
