@@ -26,6 +26,7 @@ _VERBS = {
     "cost_turns": ".tokens.templates",
     "draw": ".sampling.analysis",
     "explore": ".show",
+    "feel_pace": ".speed.panel",
     "fit_latency": ".speed.latency",
     "gallery": ".sampling.sweep_figures",
     "generate": ".backends.base",
