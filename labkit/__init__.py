@@ -62,6 +62,7 @@ _VERBS = {
     "vary_batch_size": ".speed.experiments",
     "vary_cache": ".speed.experiments",
     "vary_dtype": ".speed.experiments",
+    "vary_engine": ".speed.experiments",
     "vary_model_size": ".speed.experiments",
     "vary_output_length": ".speed.experiments",
     "vary_prompt_length": ".speed.experiments",

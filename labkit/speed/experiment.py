@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from ..backends.base import Backend, Messages
-from .analysis import Measurement, Setup, gather, look_up, require_one
+from .analysis import Measurement, Setup, gather, look_up, require_one, runs_here
 from .disturbance import Watch
 from .timing import Run, Spread, time_run
 
@@ -151,7 +151,8 @@ def run_in_turn(
         raise ValueError(
             f"repeats must be 1 or more, with values to vary; got {repeats!r}, {len(cases)} values"
         )
-    watch, count = Watch(), len(cases)
+    watch = Watch(own_work=all(runs_here(case.backend) for case in cases))
+    count = len(cases)
     planned = count * (repeats + 1)
     runs = list(gather(_rounds(cases, repeats, limit_s), planned, name))
     require_one(runs)

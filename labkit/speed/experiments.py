@@ -1,6 +1,6 @@
 """One thing varied at a time: what makes a model slower, and what does not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -229,6 +229,30 @@ def vary_model_size(
         cases, name="model size", axis="million parameters", missing=missing,
         shown=("decode_tokens_per_s", "ttft_s"), **run,
     )  # fmt: skip
+
+
+def vary_engine(
+    engines: Mapping[str, Backend],
+    prompt: str | Messages = PROMPT,
+    *,
+    max_tokens: int = 16,
+    raw: bool = False,
+    **run,
+) -> Experiment:
+    """One prompt, several engines, servers or quantisations; the texts are in the measurements.
+
+    Args:
+        engines: what to call each, and the backend.
+        prompt: the same for all.
+        max_tokens: of each answer.
+        raw: go on with the text as it stands.
+        run: as for `vary_prompt_length`.
+    """
+    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
+    cases = [Case(name, backend, prompt, settings) for name, backend in engines.items()]
+    return run_in_turn(
+        cases, name="engine", axis="engine", shown=("decode_tokens_per_s", "ttft_s"), **run
+    )
 
 
 def models_here() -> list[str]:

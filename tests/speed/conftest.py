@@ -1,5 +1,7 @@
 """A backend that plays times that the test decides; no clock of this machine enters a number."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from labkit.backends.base import Settings, Step, Stream
@@ -11,6 +13,13 @@ SETUP = Setup(
     "a processor", "Linux x86_64", 2, 8 * 1024**3,
     (("engine", "scripted"), ("dtype", "float32")), "2026-11-01T12:00:00+00:00",
 )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Counted(Stream):
+    """A server's stream, which tells how many tokens it sent."""
+
+    output_tokens: int | None = None
 
 
 class Scripted:
@@ -32,7 +41,8 @@ class Scripted:
         if not prompt:
             raise ValueError("prompt must have at least one character; got an empty text")
         self.asked.append((prompt, settings))
-        running = Stream(Settings(**settings), prompt_tokens=len(prompt))
+        running = Counted(Settings(**settings), prompt_tokens=len(prompt))
+        running.output_tokens = self.output_tokens
         running._steps = self._play(running, self.rows[(len(self.asked) - 1) % len(self.rows)])
         return running
 

@@ -69,6 +69,16 @@ def test_model_size(tiny, tmp_path):
     assert len(told.missing) == 1 and "There is no folder" in told.missing[0]
 
 
+def test_engines_beside_one_another(make_scripted):
+    far = make_scripted((0.5, 0.75), chunks=True, output_tokens=6)
+    far.base_url = "http://127.0.0.1:1"
+    told = labkit.vary_engine({"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2)
+    assert dict(told.numbers("decode_tokens_per_s"))["near"].values == (2, 2)
+    assert dict(told.numbers("decode_tokens_per_s"))["far"].values == (20, 20)  # 5 gaps in 0.25 s
+    # A server's own work cannot be told from other programs'.
+    assert told.points[0].measurement.disturbance.others_cores is None
+
+
 def test_cases_run_in_turn_after_their_warm_up(make_scripted):
     order = []
     cases = []
