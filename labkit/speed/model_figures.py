@@ -4,7 +4,8 @@ from html import escape
 from math import log10
 
 from ..ui import theme
-from .latency import LatencyCheck, LatencyFit, LatencyPrediction, predict_latency
+from .foretelling import LatencyCheck
+from .latency import LatencyFit, LatencyPrediction, predict_latency
 from .roofline import Roofline, RooflinePoint
 from .timing import Run
 
