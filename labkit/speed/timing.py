@@ -87,7 +87,8 @@ class Run:
         prompt_tokens: tokens that were read first, or None where the backend does not tell.
         finish: ``"stop"``, ``"length"``, ``"interrupted"`` (by the learner) or ``"failed"``.
         text: what was written.
-        peak_memory_bytes: the most memory that this process held meanwhile, or None.
+        peak_memory_bytes: the most memory that this process held meanwhile, or since it began
+            where the system starts no peak afresh (other than Linux); None if it does not tell.
         gpu_peak_bytes: the most that torch held on the GPU meanwhile, or None.
         error: the sentence of a failed run.
     """
