@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .base import Settings
+from .request import Settings
 
 ALTERNATIVES = 10
 _OPENAI = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
@@ -41,12 +41,14 @@ class Dialect:
     seeds: int = 2**63
 
 
+_ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
 USAGE = {"stream_options": {"include_usage": True}}
 LLAMA_CPP = Dialect(
     {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty"},
     logprobs=True,
-    # Penalties look at the whole text, as ours do; each event tells how many tokens there are.
-    more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True},
+    # Penalties look at the whole text, as ours do; each event tells how many tokens there are; the
+    # prompt is read anew each time, or the time to the first token would be that of a second visit.
+    more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True, "cache_prompt": False},
     ordered=True,
     seeds=2**32 - 1,  # the last one means: take any
 )
@@ -96,9 +98,6 @@ def request_fields(kind: str, settings: Settings, *, raw: bool) -> dict[str, Any
     if kind == "transformers serve":
         return _as_generation_config(sent)
     return sent
-
-
-_ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
 
 
 def named_settings(kind: str, settings: Settings, dialect: Dialect) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from ..errors import LabError
 from ..models import fetch, store
 from ..models.catalogue import CATALOGUE, WheelSource
 from ..models.machine import inspect_machine
-from .base import Messages, Settings, Stream, checked_prompt
+from .base import Messages, Settings, Stream
 from .chunks import Chunk, read_stream
 from .dialects import request_fields
+from .request import checked_prompt
 
 CONTEXT = 4096
 

@@ -14,6 +14,7 @@ from . import probe
 from .base import Alternative, Messages, RowsStream, Settings, Step, Stream
 from .batch import Batch, read, rows_that_fit
 from .chain import Choice
+from .request import checked_messages
 from .text import Detokenizer, StopScanner
 
 ALTERNATIVES = 10
@@ -96,7 +97,7 @@ class LocalModel:
             if raw or not self.chat:
                 return self._within_context(self.tokenizer(prompt)["input_ids"])
             prompt = [{"role": "user", "content": prompt}]
-        messages = _checked_messages(prompt)
+        messages = checked_messages(prompt)
         if not self.chat:
             raise ValueError(
                 f"prompt must be a text: {self.name} is a base model without a chat template; "
@@ -253,14 +254,3 @@ class _Writer:
         elif last:
             self._stream.finish = "length"
         return self._model.step(choice, shown, time.perf_counter() - self._began)
-
-
-def _checked_messages(messages: Messages) -> list[dict[str, str]]:
-    good = isinstance(messages, list | tuple) and messages
-    good = good and all(isinstance(m, dict) and {"role", "content"} <= m.keys() for m in messages)
-    if not good:
-        raise ValueError(
-            'prompt must be a text, or messages such as [{"role": "user", "content": "Hello"}]; '
-            f"got {messages!r}"
-        )
-    return list(messages)

@@ -5,15 +5,18 @@ object a line.
 """
 
 import json
+import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from .base import Messages, Settings, Stream, checked_prompt
+from .base import Messages, Settings, Stream
 from .chunks import Chunk, read_stream
 from .dialects import ALTERNATIVES, OLLAMA, named_settings
 from .engine import from_ollama
 from .openai_api import ServerModel, make_http_client
+from .request import checked_prompt
 
 
 class OllamaModel(ServerModel):
@@ -26,8 +29,9 @@ class OllamaModel(ServerModel):
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`. The request is sent when the first step is asked for."""
-        chosen = Settings(**settings).seeded()
-        chosen = chosen if settings.get("seed") is not None else _with_small_seed(chosen)
+        chosen = Settings(**settings)
+        if chosen.seed is None:  # a fresh one that Ollama takes
+            chosen = replace(chosen, seed=random.randrange(OLLAMA.seeds))
         body = self._body(checked_prompt(prompt, raw=raw), chosen, raw)
         stream = Stream(chosen)
         stream._steps = read_stream(stream, self._told(stream, body, raw), self.where)
@@ -59,12 +63,6 @@ class OllamaModel(ServerModel):
             if self._api_key:
                 self._client.headers["Authorization"] = f"Bearer {self._api_key}"
         return self._client
-
-
-def _with_small_seed(settings: Settings) -> Settings:
-    from dataclasses import replace
-
-    return replace(settings, seed=settings.seed % OLLAMA.seeds)
 
 
 def _as_chunk(told: dict[str, Any]) -> Chunk:

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from ..errors import LabError
 from . import servers
-from .base import Messages, Settings, Stream, checked_prompt
+from .base import Messages, Settings, Stream
 from .chunks import Chunk, read_stream
 from .dialects import DIALECTS, request_fields
+from .request import checked_prompt
 from .server_errors import as_sentences
 
 CONNECT_TIMEOUT_S = 5.0

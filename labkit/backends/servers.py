@@ -111,7 +111,8 @@ def identify(address, timeout_s):
             return Server("Ollama", address, _each(tags, "models", "name"))
         if "data" in (own := ask("/api/v0/models")):
             return Server("LM Studio", address, _each(own, "data", "id"))
-        if set(ask("/openapi.json").get("paths") or ()) >= SERVE_PATHS:
+        paths = ask("/openapi.json").get("paths")
+        if isinstance(paths, dict) and paths.keys() >= SERVE_PATHS:
             # It lists the hub's cache, and fails where there is none.
             return Server("transformers serve", address, _each(listing, "data", "id"))
     except (OSError, http.client.HTTPException):  # nobody there, too slow, or not HTTP

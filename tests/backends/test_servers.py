@@ -57,7 +57,10 @@ LLAMA_CPP = {
 TRANSFORMERS = {
     "/v1/models": {"object": "list", "data": [{"id": "a/b", "object": "model", "owned_by": "a"}]},
     "/health": {"status": "ok"},
+    "/openapi.json": {"paths": {"/v1/models": {}, "/load_model": {}, "/reset": {}, "/health": {}}},
 }
+TRANSFORMERS_EMPTY = {"/openapi.json": TRANSFORMERS["/openapi.json"]}  # no hub cache: status 500
+OTHER = {"/v1/models": TRANSFORMERS["/v1/models"], "/openapi.json": {"paths": 7}}
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +83,9 @@ def play(httpserver, answers):
         ("Ollama", OLLAMA_EMPTY, ()),
         ("LM Studio", LM_STUDIO, ("qwen2-vl-7b",)),
         ("llama.cpp", LLAMA_CPP, ("tiny.gguf",)),
-        ("OpenAI-compatible", TRANSFORMERS, ("a/b",)),
+        ("transformers serve", TRANSFORMERS, ("a/b",)),
+        ("transformers serve", TRANSFORMERS_EMPTY, ()),
+        ("OpenAI-compatible", OTHER, ("a/b",)),
     ],
 )
 def test_each_is_known_by_its_answers(httpserver, kind, answers, models):
