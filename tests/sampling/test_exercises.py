@@ -47,7 +47,10 @@ def test_draws_that_must_all_hit_are_multiplied(prediction):
 
 
 def test_nearly_sure_is_a_narrow_place(prediction):
-    shares = {t: run_chain(prediction, temperature=t).drawn_from.max() for t in np.arange(0.1, 1, 0.02).tolist()}
+    shares = {
+        t: run_chain(prediction, temperature=t).drawn_from.max()
+        for t in np.arange(0.1, 1, 0.02).tolist()
+    }
     right = next(t for t, share in shares.items() if 0.99 <= share < 0.999)
     assert check_sure(prediction, right).right
     assert "lower" in check_sure(prediction, 2).why
