@@ -66,8 +66,15 @@ def page(lab, request):
         page.on("request", lambda r: _note_outside(page, r.url))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
-        page.goto(lab.replace("00_start", request.module.NOTEBOOK))
+        name = request.module.NOTEBOOK  # in a workspace of its own, or others open beside it
+        place = f"/lab/workspaces/{name}/tree/"
+        page.goto(lab.replace("/lab/tree/", place).replace("00_start", name))
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+        page.wait_for_function(
+            "name => window.jupyterapp.shell.currentWidget?.context?.path.includes(name)",
+            arg=name,
+            timeout=120_000,
+        )
         page.evaluate(
             """async () => {
               const panel = window.jupyterapp.shell.currentWidget;

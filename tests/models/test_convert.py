@@ -1,6 +1,7 @@
 """The converted folder against llama.cpp reading the same GGUF: same tokens, same scores."""
 
 import json
+import os
 import math
 import urllib.request
 
@@ -27,6 +28,7 @@ def llamacpp(smollm2):
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(smollm2.gguf_file)
     parameters.n_ctx, parameters.n_parallel, parameters.verbosity = 1024, 1, 0
+    parameters.cpuparams.n_threads = os.cpu_count()
     server = xllamacpp.Server(parameters)  # stops when nothing refers to it any more
     address = server.listening_address
 
