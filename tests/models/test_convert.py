@@ -1,8 +1,8 @@
 """The converted folder against llama.cpp reading the same GGUF: same tokens, same scores."""
 
 import json
-import os
 import math
+import os
 import urllib.request
 
 import pytest
