@@ -107,6 +107,9 @@ class LlamaCppModel:
                 f"llama.cpp cannot read {gguf_file}: {error}",
                 "The file is damaged, or of an architecture that this llama.cpp does not know.",
             ) from None
+        # Loaded is what has answered once; and an engine that is closed before its loop has begun
+        # waits for the loop's end for ever.
+        self._ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
 
     def _parameters(self, xllamacpp):
