@@ -153,3 +153,12 @@ def test_a_picture_says_what_it_is_in_a_terminal():
     picture = labkit.plot(labkit.tokenize("Hi"))
     assert picture._repr_html_() == picture.html
     assert "notebook" in repr(picture)
+
+
+def test_ten_megabytes_are_counted_whole_and_shown_in_part():
+    text = "The <b>fox</b> \x07 été. " * 500_000
+    cut = labkit.tokenize(text, "o200k")
+    shown = labkit.plot(cut).html
+    assert len(text) > 10_000_000 and cut.count > 1_000_000
+    assert "Only the first" in shown and len(shown) < 2_000_000
+    assert "<b>fox" not in shown
