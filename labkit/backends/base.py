@@ -8,6 +8,7 @@ from ..errors import LabError
 from .engine import EngineTimings
 from .request import STAGES as STAGES
 from .request import Messages, Settings
+from .wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,15 @@ class Reply:
         prompt_tokens: tokens it read first, or None where the backend does not tell.
         finish: ``"stop"`` (it ended by itself or at a stop string), ``"length"`` (max_tokens or
             the context was full), ``"interrupted"``, ``"failed"`` (see ``error``).
-        origin: how the numbers came about: ``"measured"`` or ``"recorded …"``.
+        origin: how the numbers came about: ``"measured"``, ``"recorded …"``, ``"stand-in …"``.
         chunked: True where the steps are a server's pieces of text, which may hold several tokens.
         output_tokens: tokens written, the end token included; of pieces it is the server's own
             count, or None where it tells none.
         timings: what the engine measured itself, or None.
         error: what went wrong in the middle and how to mend it, or None; the steps until then are
             kept.
+        wire: how the request spent its time on the network, or None where there was none.
+        price_usd: by the provider's own count of tokens and the dated price list, or None.
     """
 
     model: str
@@ -84,6 +87,8 @@ class Reply:
     output_tokens: int | None = None
     timings: EngineTimings | None = None
     error: str | None = None
+    wire: Wire | None = None
+    price_usd: float | None = None
 
     def __post_init__(self):
         if not self.chunked:
@@ -163,6 +168,7 @@ class Stream(Iterator[Step]):
         finish: why it ended; None while it runs or if it was stopped.
         chunked: see `Reply`; so are ``output_tokens`` and ``timings``, known at the end.
         error: what went wrong in the middle, raised as well; ``finish`` is ``"failed"`` then.
+        origin: see `Reply`; so are ``wire`` and ``price_usd``, known at the end.
     """
 
     settings: Settings
@@ -172,6 +178,9 @@ class Stream(Iterator[Step]):
     output_tokens: int | None = None
     timings: EngineTimings | None = None
     error: LabError | None = None
+    origin: str = "measured"
+    wire: Wire | None = None
+    price_usd: float | None = None
     _steps: Iterator[Step] = field(default=iter(()), repr=False)
 
     def __next__(self) -> Step:
@@ -263,4 +272,7 @@ def make_reply(name: str, prompt: str | Messages, running: Stream, steps: Sequen
         output_tokens=running.output_tokens,
         timings=running.timings,
         error=str(running.error) if running.error else None,
+        origin=running.origin,
+        wire=running.wire,
+        price_usd=running.price_usd,
     )
