@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _VERBS = {
     "LabError": ".errors",
+    "Policy": ".backends.policy",
     "ask": ".start.panel",
     "beam_search": ".sampling.beams",
     "check_latency": ".speed.foretelling",
@@ -46,10 +47,12 @@ _VERBS = {
     "predict": ".sampling.analysis",
     "predict_latency": ".speed.latency",
     "read_chat": ".tokens.templates",
+    "redact": ".backends.redaction",
     "repeat": ".sampling.repeating",
     "roofline": ".speed.roofline",
     "run_chain": ".sampling.analysis",
     "save": ".speed.saving",
+    "scan": ".backends.scanning",
     "servers": ".backends.servers",
     "stream": ".backends.base",
     "summarize": ".show",
