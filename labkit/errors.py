@@ -24,3 +24,17 @@ class LabError(Exception):
 
     def __str__(self) -> str:
         return f"{self.problem}\n  → {self.mend}" if self.mend else self.problem
+
+
+class BusyError(LabError):
+    """A server that may answer later: it is asked too much, or has too much to do.
+
+    Args:
+        problem: one sentence that says what is wrong.
+        mend: what the person can do next.
+        retry_after_s: seconds that the server asks to wait; None where it does not say.
+    """
+
+    def __init__(self, problem: str, mend: str = "", retry_after_s: float | None = None):
+        super().__init__(problem, mend)
+        self.retry_after_s = retry_after_s

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import LabError
+from ..errors import BusyError, LabError
+from .retry_after import wanted_wait_s
 
 START = "Start the server, or see which ones run here: labkit.servers()."
+BUSY = (429, 503, 529)  # asked too much, overloaded; the last is Anthropic's own
 LOG = "What came until then is kept. See the server's own log, then ask again."
 
 
@@ -24,6 +26,8 @@ def as_sentences(where: str, model: str | None, read_timeout_s: float) -> Iterat
     try:
         yield
     except openai.APIStatusError as error:
+        if error.status_code in BUSY and error.code != "insufficient_quota":
+            raise _busy(where, error) from None
         raise _refused(where, model, error.status_code, _message(error)) from None
     except (openai.APITimeoutError, httpx2.TimeoutException) as error:
         raise _late(where, error, read_timeout_s) from None
@@ -52,6 +56,13 @@ def _late(where: str, error: Exception, read_timeout_s: float) -> LabError:
     )
 
 
+def _busy(where: str, error) -> BusyError:
+    wait_s = wanted_wait_s(error.response.headers)
+    when = "Wait a little" if wait_s is None else f"Wait {wait_s:.0f} s"
+    what = "is asked too much" if error.status_code == 429 else "has too much to do"
+    return BusyError(f"{where} {what}: {_message(error)}", f"{when}, then ask again.", wait_s)
+
+
 def _refused(where: str, model: str | None, status: int, message: str) -> LabError:
     if status in (401, 403):
         return LabError(
@@ -63,7 +74,7 @@ def _refused(where: str, model: str | None, status: int, message: str) -> LabErr
             "labkit.servers() names the models of each server.",
         )
     if status == 429:
-        return LabError(f"{where} is asked too much: {message}", "Wait a little, then ask again.")
+        return LabError(f"{where} gives no more: {message}", "Look at your account's credit there.")
     if status >= 500:
         return LabError(f"{where} failed (status {status}): {message}", "See the server's own log.")
     return LabError(
