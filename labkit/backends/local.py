@@ -14,7 +14,7 @@ from . import probe
 from .base import Alternative, Messages, RowsStream, Settings, Step, Stream
 from .batch import Batch, read, rows_that_fit
 from .chain import Choice
-from .request import checked_messages
+from .request import checked_messages, checked_prompt
 from .text import Detokenizer, StopScanner
 
 ALTERNATIVES = 10
@@ -91,22 +91,47 @@ class LocalModel:
         Raises:
             ValueError: an empty prompt, messages that are none, or a prompt beyond the context.
         """
+        given = self._checked(prompt, raw)
+        if isinstance(given, str):
+            self._require_spellable(given)
+            return self._within_context(self.tokenizer(given, verbose=False)["input_ids"])
+        self._require_spellable(*(message["content"] for message in given))
+        quiet = {"verbose": False}  # what is too long is told below
+        ids = self.tokenizer.apply_chat_template(
+            given, add_generation_prompt=True, return_dict=True, tokenizer_kwargs=quiet
+        )["input_ids"]
+        return self._within_context(ids)
+
+    def _checked(self, prompt: str | Messages, raw: bool) -> str | list[dict[str, str]]:
+        """A text to go on with, or messages for the chat template."""
         if isinstance(prompt, str):
-            if not prompt:
-                raise ValueError("prompt must have at least one character; got an empty text")
-            if raw or not self.chat:
-                return self._within_context(self.tokenizer(prompt)["input_ids"])
-            prompt = [{"role": "user", "content": prompt}]
+            return checked_prompt(prompt, raw=raw or not self.chat)
         messages = checked_messages(prompt)
         if not self.chat:
             raise ValueError(
                 f"prompt must be a text: {self.name} is a base model without a chat template; "
                 "got messages"
             )
-        ids = self.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_dict=True
-        )["input_ids"]
-        return self._within_context(ids)
+        return messages
+
+    def most_characters(self, tokens: int) -> int:
+        """How many characters so many tokens can spell at most."""
+        return tokens * self._longest_piece
+
+    @cached_property
+    def _longest_piece(self) -> int:
+        """Characters of the longest token; byte-level vocabularies write a byte as a character."""
+        return max(map(len, self.tokenizer.get_vocab()))
+
+    def _require_spellable(self, *texts: str) -> None:
+        """Refuses at once what no prompt that fits can spell: cutting it would take long."""
+        characters = sum(map(len, texts))
+        if characters >= self.context and characters > self.most_characters(self.context):
+            raise ValueError(
+                f"prompt must leave room in the context of {self.context:,} tokens; got "
+                f"{characters:,} characters, which take {characters // self._longest_piece:,} "
+                "tokens at the very least"
+            )
 
     def _within_context(self, ids: list[int]) -> list[int]:
         if len(ids) >= self.context:

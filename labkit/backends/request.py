@@ -2,6 +2,7 @@
 
 import math
 import random
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,6 +89,24 @@ def _whole(name: str, value: Any, bound: str, good) -> None:
         raise ValueError(f"{name} must be a whole number, {bound}; got {value!r}")
 
 
+def check_text(text: Any, name: str = "text") -> None:
+    """Raises a ValueError, with the reason, for what is no text that can be encoded.
+
+    Args:
+        text: any object.
+        name: of the argument, for the sentence.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"{name} must be a text; got {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} must be Unicode without lone surrogates, which stand for no character; got "
+            f"{text[error.start]!r} as character {error.start}"
+        ) from None
+
+
 def checked_messages(messages: Messages) -> list[dict[str, str]]:
     """Chat messages, each with its role and content.
 
@@ -99,8 +118,10 @@ def checked_messages(messages: Messages) -> list[dict[str, str]]:
     if not good:
         raise ValueError(
             'prompt must be a text, or messages such as [{"role": "user", "content": "Hello"}]; '
-            f"got {messages!r}"
+            f"got {reprlib.repr(messages)}"
         )
+    for message in messages:
+        check_text(message["content"], "the content of a message")
     return list(messages)
 
 
@@ -110,10 +131,11 @@ def checked_prompt(prompt: str | Messages, *, raw: bool) -> str | list[dict[str,
     Raises:
         ValueError: an empty prompt, messages that are none, or messages where a text is needed.
     """
-    if isinstance(prompt, str) and not prompt:
-        raise ValueError("prompt must have at least one character; got an empty text")
     if raw and not isinstance(prompt, str):
-        raise ValueError(f"prompt must be a text where raw is True; got {prompt!r}")
-    if isinstance(prompt, str):
-        return prompt if raw else [{"role": "user", "content": prompt}]
-    return checked_messages(prompt)
+        raise ValueError(f"prompt must be a text where raw is True; got {reprlib.repr(prompt)}")
+    if not isinstance(prompt, str):
+        return checked_messages(prompt)
+    if not prompt:
+        raise ValueError("prompt must have at least one character; got an empty text")
+    check_text(prompt, "prompt")
+    return prompt if raw else [{"role": "user", "content": prompt}]

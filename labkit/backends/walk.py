@@ -120,6 +120,10 @@ class Walk:
         """The tokens of a text that goes on from here."""
         return self._model.tokenizer(text, add_special_tokens=False)["input_ids"]
 
+    def most_characters(self, tokens: int) -> int:
+        """How many characters so many tokens can spell at most."""
+        return self._model.most_characters(tokens)
+
 
 def _can_crop(cache: DynamicCache) -> bool:
     """Whether every layer still holds all tokens: a sliding window keeps the last ones alone."""

@@ -118,12 +118,17 @@ def _forget_machine(config_file: Path) -> None:
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Holds back transformers' own progress bars: the lab shows one of its own."""
+    from tqdm.auto import tqdm
+    from transformers import modeling_gguf_pytorch_utils as gguf_reader
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
+    # Its GGUF reader takes tqdm as it is, whatever that setting says.
+    silent = functools.partial(tqdm, disable=True)
     try:
-        yield
+        with mock.patch.object(gguf_reader, "tqdm", silent, create=True):
+            yield
     finally:
         if shown:
             logging.enable_progress_bar()

@@ -1,6 +1,7 @@
 """Checks of notebook 02's exercises: any right answer passes, a wrong one is told why."""
 
 import math
+from numbers import Real
 
 from ..verdict import Verdict
 from .analysis import Prediction, run_chain
@@ -10,7 +11,7 @@ TOLERANCE = 0.02  # of a probability: it may have been read off a picture
 
 def check_kept(prediction: Prediction, settings: dict | None, *, tokens: int) -> Verdict:
     """Exercise 1: settings, top_k left alone, with which exactly so many tokens are left."""
-    if not settings:
+    if not settings or not isinstance(settings, dict):
         return Verdict(False, "Put settings in place of None, such as {'top_p': 0.8}.")
     if settings.get("top_k") is not None:
         return Verdict(False, "With top_k it is too easy: find a way without it.")
@@ -27,7 +28,7 @@ def check_kept(prediction: Prediction, settings: dict | None, *, tokens: int) ->
 
 def check_in_a_row(prediction: Prediction, probability: float | None, *, draws: int) -> Verdict:
     """Exercise 2: how likely is it to draw the leading token so many times in turn?"""
-    if probability is None:
+    if not isinstance(probability, Real):
         return Verdict(False, "Put a probability, 0 to 1, in place of None.")
     best = float(prediction.probabilities.max())
     right = best**draws
@@ -43,7 +44,7 @@ def check_in_a_row(prediction: Prediction, probability: float | None, *, draws: 
 
 def check_sure(prediction: Prediction, temperature: float | None) -> Verdict:
     """Exercise 3: a temperature at which the leading token is drawn in 99 % to 99.9 % of cases."""
-    if temperature is None:
+    if not isinstance(temperature, Real):
         return Verdict(False, "Put a temperature in place of None.")
     try:
         share = float(run_chain(prediction, temperature=temperature).drawn_from.max())

@@ -186,4 +186,5 @@ def _control(stage: str, value) -> widgets.Widget:
     while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:
         step /= 10  # the page would round the learner's own value to a step
     digits = ".2f" if step >= 0.01 else ".3f"
+    low, high = min(low, value), max(high, value)  # a start beyond the slider's range widens it
     return widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=digits, **look)

@@ -1,5 +1,6 @@
 """A generated text, token by token: how surprising each was, and what it was chosen over."""
 
+import reprlib
 from dataclasses import dataclass
 from math import log
 from statistics import fmean
@@ -74,8 +75,11 @@ def trace(reply: Reply) -> Trace:
     Args:
         reply: from ``labkit.generate`` or another verb.
     Raises:
-        ValueError: for a reply without tokens, or from a backend that tells no log-probabilities.
+        ValueError: for what is no reply, has no tokens, or is from a backend that tells no
+            log-probabilities.
     """
+    if not isinstance(reply, Reply):
+        raise ValueError(f"reply must come from labkit.generate; got {reprlib.repr(reply)}")
     if not reply.steps:
         raise ValueError("reply must have at least one token; got an empty one")
     if any(step.logprob is None for step in reply.steps):

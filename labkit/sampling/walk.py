@@ -7,6 +7,7 @@ from math import exp, log
 import numpy as np
 
 from ..backends.base import Alternative, Backend, Messages, Settings
+from ..backends.request import check_text
 from ..backends.walk import Walk
 from .analysis import require_scores
 
@@ -177,6 +178,12 @@ class Walker:
         Raises:
             ValueError: if it is empty or longer than `MOST_TYPED` tokens.
         """
+        check_text(text)
+        if len(text) > self._walk.most_characters(MOST_TYPED):
+            raise ValueError(
+                f"text must be 1 to {MOST_TYPED} tokens; got {len(text):,} characters, which are "
+                "more in any case"
+            )
         ids = self._walk.encode(text)
         if not 1 <= len(ids) <= MOST_TYPED:
             raise ValueError(f"text must be 1 to {MOST_TYPED} tokens; got {len(ids)}")

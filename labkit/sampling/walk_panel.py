@@ -15,6 +15,7 @@ from .walk import CANDIDATES, Branches, Taken, Walker
 from .walk_figures import branches_table, chance
 
 STATIC_TOKENS = 6
+PROMPT_SHOWN = 1000  # characters: the end of a longer prompt is what the model goes on with
 
 
 def walk(model: Backend, prompt: str | Messages, *, raw: bool = False) -> "WalkPanel":
@@ -201,6 +202,7 @@ def _said(token: Taken) -> str:
 
 def _so_far(prompt: str | Messages, texts: list[str]) -> str:
     asked = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
+    asked = asked if len(asked) <= PROMPT_SHOWN else f"… {asked[-PROMPT_SHOWN:]}"
     shown = pieces.chips(texts) if texts else '<span style="opacity:.7">nothing taken yet</span>'
     return f"<b>Prompt</b>{html.paragraph(asked)}<b>Then</b> {shown}"
 

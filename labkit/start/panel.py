@@ -6,8 +6,9 @@ import ipywidgets as widgets
 
 from ..backends.base import Backend, Reply, Settings
 from ..backends.base import stream as stream_from
+from ..backends.request import check_text
 from ..ui import html, theme
-from ..ui.frame import Progress, Runner, static
+from ..ui.frame import Progress, Runner, check_typed, static
 from . import figures
 
 
@@ -19,8 +20,10 @@ def ask(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "Pr
         prompt: what stands in the box at first.
         settings: where the controls stand at first: temperature, top_p, max_tokens, seed.
     Raises:
-        ValueError: for a setting out of bounds.
+        ValueError: for a setting out of bounds, or a prompt that is none or too long for a box.
     """
+    check_text(prompt, "prompt")
+    check_typed(prompt, "prompt")
     return PromptPanel(model, prompt, Settings(**settings))
 
 
@@ -53,7 +56,7 @@ class PromptPanel:
         self.temperature = widgets.FloatSlider(
             settings.temperature,
             min=0,
-            max=3,
+            max=max(3, settings.temperature),
             step=0.05,
             description="temperature",
             style=label,
@@ -61,7 +64,7 @@ class PromptPanel:
         )
         self.top_p = widgets.FloatSlider(
             settings.top_p,
-            min=0.05,
+            min=min(0.05, settings.top_p),
             max=1,
             step=0.05,
             description="top_p",
@@ -69,8 +72,8 @@ class PromptPanel:
             layout={"width": "380px"},
         )
         self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens, min=1, max=2048, description="max_tokens", style=label,
-            layout={"width": "190px"},
+            settings.max_tokens, min=1, max=max(2048, settings.max_tokens),
+            description="max_tokens", style=label, layout={"width": "190px"},
         )  # fmt: skip
         self.seed = widgets.Text(
             "" if settings.seed is None else str(settings.seed), description="seed",
@@ -110,6 +113,7 @@ class PromptPanel:
 
     def _work(self) -> Iterator[Progress]:
         prompt = self.prompt.value
+        check_typed(prompt, "prompt")
         running = stream_from(self._model, prompt, **self._chosen())
         self._steps = []  # only now: a setting out of bounds leaves the last answer standing
         total = running.settings.max_tokens

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..backends.request import check_text
 from ..models.readers import Reader
 from ..models.tokenizer_opening import open_tokenizer
 from .spans import locate
@@ -153,16 +154,3 @@ def tokenize(text: str, name: Any = DEFAULT, *, special: bool = False) -> Tokeni
     check_text(text)
     reader = open_tokenizer(name)
     return Tokenization(text, tuple(reader.encode(text, special=special)), reader, special)
-
-
-def check_text(text: str) -> None:
-    """Raises a ValueError, with the reason, for what is no text that can be encoded."""
-    if not isinstance(text, str):
-        raise ValueError(f"text must be a text; got {type(text).__name__}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            "text must be Unicode without lone surrogates, which stand for no character; got "
-            f"{text[error.start]!r} as character {error.start}"
-        ) from None

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ..backends.request import check_text
 from ..models.growing import train_merges, with_merges
 from ..models.readers import TokenizersReader
-from .analysis import Tokenization, check_text, show_bytes
+from .analysis import Tokenization, show_bytes
 
 BYTES = 256
 POINTS = 60  # of the compression curve

@@ -1,12 +1,14 @@
 """The same texts through several tokenizers."""
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..backends.anthropic_count import count_tokens
+from ..backends.request import check_text
 from ..models.tokenizer_opening import known_tokenizers
-from .analysis import Tokenization, check_text, tokenize
+from .analysis import Tokenization, tokenize
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ def compare_tokenizers(
         names = known_tokenizers()
     names = (names,) if isinstance(names, str) else tuple(names)
     if not texts or not names:
-        raise ValueError(f"texts and names must have at least one each; got {texts!r}, {names!r}")
+        raise ValueError(
+            f"texts and names must have at least one each; got {reprlib.repr(texts)}, {names!r}"
+        )
     rows = tuple(tuple(_cut(text, name) for name in names) for text in texts.values())
     return Comparison(tuple(texts), tuple(cell.name for cell in rows[0]), rows)
 

@@ -1,16 +1,20 @@
 """Checks of notebook 01's exercises: any right answer passes, a wrong one is told why."""
 
+import reprlib
+from numbers import Real
+
 from ..verdict import Verdict
 from .analysis import tokenize
 from .templates import TurnCosts
 
 FEW, MANY = "o200k", "gpt2"
+LONGEST_WORD = 60  # characters
 
 
 def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10) -> Verdict:
     """Exercise 1: a short text that takes more tokens than it has characters."""
-    if not text:
-        return Verdict(False, "Put a text in place of None.")
+    if not text or not isinstance(text, str):
+        return Verdict(False, "Put a text, in quotes, in place of None.")
     if len(text) > most:
         return Verdict(False, f"That has {len(text)} characters; {most} is the most.")
     count = tokenize(text, name).count
@@ -22,10 +26,10 @@ def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10
 
 def check_word(word: str | None) -> Verdict:
     """Exercise 2: one word that is one token to a newer tokenizer, three or more to an older."""
-    if not word:
-        return Verdict(False, "Put a word in place of None.")
-    if len(word.split()) != 1:
-        return Verdict(False, f"{word!r} is not one word.")
+    if not word or not isinstance(word, str):
+        return Verdict(False, "Put a word, in quotes, in place of None.")
+    if len(word.split()) != 1 or len(word) > LONGEST_WORD:
+        return Verdict(False, f"{reprlib.repr(word)} is not one word.")
     tries = [_try_word(form) for form in (word, f" {word.strip()}")]  # as in a text, after a space
     return next((verdict for verdict in tries if verdict.right), tries[0])
 
@@ -41,7 +45,7 @@ def _try_word(word: str) -> Verdict:
 
 def check_saved(turns: TurnCosts, tokens: int | None) -> Verdict:
     """Exercise 3: how many tokens fewer are read if the system prompt is half as long?"""
-    if tokens is None:
+    if not isinstance(tokens, Real):
         return Verdict(False, "Put a number in place of None.")
     count = len(turns.prompt_tokens)
     right = turns.system_tokens / 2 * count

@@ -1,5 +1,6 @@
 """Texts that tokenizers find easy or hard, each with the reason."""
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,7 @@ _EXHIBITS = (
         "To a tokenizer, capitals are other letters; words in capitals were rarer.",
     ),
 )  # fmt: skip
+LONGEST_NUMBER = 60
 NUMBERS = ("7", "365", "2026", "31415", "1234567", "1,234,567", "3.14159")
 
 
@@ -91,7 +93,7 @@ def open_gallery(names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1
         names: as for `compare_tokenizers`; public tokenizers alone.
     """
     texts = {label: text for label, text, _ in _EXHIBITS}
-    return Gallery(compare_tokenizers(texts, names), tuple(reason for *_, reason in _EXHIBITS))
+    return Gallery(_compare_public(texts, names), tuple(reason for *_, reason in _EXHIBITS))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -119,11 +121,31 @@ def _cut(cell: Tokenization) -> str:
     return f"{'|'.join(cell.pieces)} with {cell.name}"
 
 
-def compare_numbers(numbers: Sequence[str] = NUMBERS, names: Sequence[Any] | None = None) -> Digits:
+def compare_numbers(
+    numbers: str | Sequence[str] = NUMBERS, names: Sequence[Any] | None = None
+) -> Digits:
     """How each tokenizer groups the digits of some numbers.
 
     Args:
-        numbers: as they are written.
+        numbers: as they are written, each of at most `LONGEST_NUMBER` characters.
         names: as for `compare_tokenizers`; public tokenizers alone.
+    Raises:
+        ValueError: for what is no text, or too long, and for a tokenizer that is not public.
     """
-    return Digits(compare_tokenizers({number: number for number in numbers}, names))
+    numbers = (numbers,) if isinstance(numbers, str) else tuple(numbers)
+    for number in numbers:
+        if not isinstance(number, str) or not 1 <= len(number) <= LONGEST_NUMBER:
+            raise ValueError(
+                f"numbers must be texts of 1 to {LONGEST_NUMBER} characters, such as "
+                f'["9.11"]; got {reprlib.repr(number)}'
+            )
+    return Digits(_compare_public({number: number for number in numbers}, names))
+
+
+def _compare_public(texts: dict[str, str], names: Sequence[Any] | None) -> Comparison:
+    """Where every token is to be shown, a count alone will not do."""
+    comparison = compare_tokenizers(texts, names)
+    for cell in comparison.rows[0]:
+        if not isinstance(cell, Tokenization):
+            raise ValueError(f"names must be of public tokenizers; got {cell.name!r}")
+    return comparison

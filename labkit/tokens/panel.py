@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 
+from ..backends.request import check_text
 from ..errors import LabError
 from ..models.tokenizer_opening import known_tokenizers
 from ..ui import html, theme
-from ..ui.frame import static
+from ..ui.frame import check_typed, static
 from . import figures
 from .analysis import show_bytes
 from .bpe import BYTES, BpeTraining, train_bpe
@@ -29,8 +30,10 @@ def tokenize_live(
         text: what stands in the box at first.
         names: tokenizers that are ticked at first.
     Raises:
-        ValueError: for a name that is not in the list.
+        ValueError: for a name that is not in the list, or a text that is none or too long.
     """
+    check_text(text)
+    check_typed(text, "text")
     offered = known_tokenizers()
     unknown = [name for name in names if name not in offered]
     if unknown:
@@ -70,7 +73,7 @@ class TokenPanel:
     @property
     def summary(self) -> str:
         """The counts of the text that is shown."""
-        return repr(self.comparison) if self.comparison else "your text: no tokenizer is ticked"
+        return repr(self.comparison) if self.comparison else "your text: no tokens are shown"
 
     def _draw(self, change: object = None) -> None:
         self.comparison = None
@@ -80,6 +83,7 @@ class TokenPanel:
         names = [name for name, tick in self.ticks.items() if tick.value]
         if not names:
             return html.note("Tick a tokenizer.")
+        check_typed(self.text.value, "text")
         self.comparison = compare_tokenizers({"your text": self.text.value}, names)
         return strip(self.comparison.rows[0], most=LIVE_TOKENS).html
 
@@ -94,7 +98,12 @@ def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = 
         training: from ``train_bpe``.
         text: what to watch; empty: the beginning of the corpus.
         vocab_size: of a training with another corpus, made in the panel; None: as now.
+    Raises:
+        ValueError: for a text or a corpus that is too long for a box.
     """
+    check_typed(training.corpus, "corpus")
+    check_text(text)
+    check_typed(text, "text")
     return BpePanel(training, text or training.corpus[:120], vocab_size or training.vocab_size)
 
 
@@ -136,6 +145,7 @@ class BpePanel:
 
     def _train(self, change: object = None) -> None:
         try:
+            check_typed(self.corpus.value, "corpus")
             self.training = train_bpe(self.corpus.value, self._vocab_size)
         except ValueError as error:
             self.picture.value = html.note(str(error), "bad")
@@ -161,6 +171,7 @@ class BpePanel:
             left, right, joined = self.training.merge(merges)
             said = f"Merge {merges}: {left!r} and {right!r} become {joined!r}."
             said += f" Before it came: {', '.join(self._newest(merges - 1)) or 'none'}."
+        check_typed(self.text.value, "text")
         tokens = self.training.tokenize(self.text.value, merges)
         return html.note(said) + strip([tokens], most=LIVE_TOKENS).html
 

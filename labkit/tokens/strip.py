@@ -18,6 +18,7 @@ from .comparison import CloudCount, Comparison
 from .templates import ChatTokens
 
 MOST_TOKENS = 5000  # of all rows together; a browser stays smooth with them
+MOST_TEXTS = 50  # of a comparison
 COLUMNS = 84  # of the monospaced font, in a line of tokens
 SHOWN_BYTES = 16
 _RIGHT_TO_LEFT = ("R", "AL")
@@ -76,10 +77,13 @@ def chat_strip(chat: ChatTokens) -> html.Picture:
 
 def comparison_strip(comparison: Comparison) -> html.Picture:
     """A strip for each text, its label before it where there are several."""
+    rows = list(zip(comparison.labels, comparison.rows, strict=True))
     parts = []
-    for label, row in zip(comparison.labels, comparison.rows, strict=True):
-        head = f"<b>{escape(label)}</b>" if len(comparison.rows) > 1 else ""
-        parts.append(head + strip(row, most=MOST_TOKENS // len(comparison.rows)).html)
+    for label, row in rows[:MOST_TEXTS]:
+        head = f"<b>{escape(label)}</b>" if len(rows) > 1 else ""
+        parts.append(head + strip(row, most=MOST_TOKENS // min(len(rows), MOST_TEXTS)).html)
+    if len(rows) > MOST_TEXTS:
+        parts.append(html.note(f"{len(rows) - MOST_TEXTS:,} more texts are in .rows and .counts."))
     return html.Picture("".join(parts))
 
 

@@ -1,5 +1,6 @@
 """A conversation as the model reads it: one text with special tokens, sent whole on every turn."""
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -42,9 +43,10 @@ class ChatTokens:
     @property
     def summary(self) -> str:
         """Contents against what the template adds."""
+        count = len(self.messages)
         return (
-            f"a conversation of {len(self.messages)} messages: {self.count} tokens, "
-            f"{self.content_count} of them the messages' own"
+            f"a conversation of {count} message{'s' if count != 1 else ''}: {self.count:,} tokens, "
+            f"{self.content_count:,} of them the messages' own"
         )
 
     def __repr__(self) -> str:
@@ -71,12 +73,18 @@ def read_chat(model: Any, messages: str | Messages) -> ChatTokens:
 def _checked(messages: str | Messages) -> list[dict[str, str]]:
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
+    if not isinstance(messages, list | tuple):
+        raise ValueError(
+            f"messages must be a text, or a list of messages; got {reprlib.repr(messages)}"
+        )
     pairs = [
         (each.get("role"), each.get("content")) if isinstance(each, Mapping) else each
         for each in messages
     ]
     if not pairs or not all(_is_pair(pair) for pair in pairs):
-        raise ValueError(f"messages must have a role and a content each; got {messages!r}")
+        raise ValueError(
+            f"messages must have a role and a content each; got {reprlib.repr(messages)}"
+        )
     return [{"role": role, "content": content} for role, content in pairs]
 
 
@@ -137,7 +145,9 @@ def cost_turns(model: Any, system: str, turns: Sequence[tuple[str, str]]) -> Tur
         ValueError: for no turn.
     """
     if not turns or any(len(turn) != 2 for turn in turns):
-        raise ValueError(f"turns must be one pair of question and answer or more; got {turns!r}")
+        raise ValueError(
+            f"turns must be one pair of question and answer or more; got {reprlib.repr(turns)}"
+        )
     messages = [{"role": "system", "content": system}]
     prompts = []
     for question, answer in turns:

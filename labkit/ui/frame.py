@@ -18,6 +18,7 @@ from . import html
 
 REST_S = 0.06  # shorter than the eye notices, longer than a key that repeats takes
 DRAWS_PER_S = 12  # as often as an eye follows; the model has the rest of the time
+MOST_TYPED = 100_000  # characters in a box: the page sends all of them with every key
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,20 @@ class Rest:
             self._waiting = asyncio.get_running_loop().call_later(REST_S, act)
         except RuntimeError:
             act()
+
+
+def check_typed(text: str, name: str) -> None:
+    """Raises a ValueError for a text that is too long for a box of a panel.
+
+    Args:
+        text: what stands in the box, or is to stand there.
+        name: of the box, for the sentence.
+    """
+    if len(text) > MOST_TYPED:
+        raise ValueError(
+            f"{name} must be at most {MOST_TYPED:,} characters in a panel, which reads them anew "
+            f"with every key; got {len(text):,}. A cell takes longer ones."
+        )
 
 
 def static() -> bool:

@@ -32,7 +32,9 @@ def test_too_few_too_many_and_the_easy_way_are_told_apart(prediction):
     assert not check_kept(prediction, {"top_k": 10}, tokens=10).right
 
 
-@pytest.mark.parametrize("bad", [None, {}, {"top_p": 7}, {"temperature": "hot"}, {"top_q": 1}])
+@pytest.mark.parametrize(
+    "bad", [None, {}, "hot", {"top_p": 7}, {"temperature": "hot"}, {"top_q": 1}]
+)
 def test_what_is_no_settings_gets_a_sentence(prediction, bad):
     verdict = check_kept(prediction, bad, tokens=10)
     assert not verdict.right and verdict.why
@@ -41,7 +43,14 @@ def test_what_is_no_settings_gets_a_sentence(prediction, bad):
 def test_draws_that_must_all_hit_are_multiplied(prediction):
     best = float(prediction.probabilities.max())
     assert check_in_a_row(prediction, best**3, draws=3).right
-    for wrong, why in ((None, "None"), (best, "one draw"), (3 * best, "not added"), (0.9, "off")):
+    assert check_in_a_row(prediction, prediction.probabilities.max() ** 3, draws=3).right
+    for wrong, why in (
+        (None, "None"),
+        ("50 %", "None"),
+        (best, "one draw"),
+        (3 * best, "not added"),
+        (0.9, "off"),
+    ):
         verdict = check_in_a_row(prediction, wrong, draws=3)
         assert not verdict.right and why in verdict.why
 
@@ -55,4 +64,5 @@ def test_nearly_sure_is_a_narrow_place(prediction):
     assert check_sure(prediction, right).right
     assert "lower" in check_sure(prediction, 2).why
     assert "higher" in check_sure(prediction, 0).why
+    assert "None" in check_sure(prediction, "hot").why
     assert not check_sure(prediction, None).right and not check_sure(prediction, -1).right

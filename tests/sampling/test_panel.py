@@ -98,6 +98,13 @@ def test_a_value_between_the_steps_is_kept(prediction):
     assert (slider.value, slider.step) == (0.33, pytest.approx(0.005))
 
 
+def test_a_start_beyond_a_sliders_range_widens_it(prediction):
+    panel = labkit.explore(prediction, temperature=5, min_p=0.5, repetition_penalty=0.1)
+    assert panel.run.settings.temperature == 5
+    assert panel.run.settings.min_p == 0.5
+    assert panel.run.settings.repetition_penalty == 0.1
+
+
 def test_bad_starts_are_named(prediction):
     with pytest.raises(ValueError, match="temperature must be"):
         labkit.explore(prediction, temperature="hot")

@@ -58,6 +58,9 @@ def test_replies_without_logprobs_or_tokens_are_refused_in_a_sentence(reply):
         trace(replace(reply, steps=(reply.steps[0], silent)))
     with pytest.raises(ValueError, match="at least one token; got an empty one"):
         trace(replace(reply, steps=()))
+    with pytest.raises(ValueError, match=r"must come from labkit\.generate; got 'Why") as told:
+        trace("Why is the sky blue? " * 500_000)
+    assert len(str(told.value)) < 200
 
 
 def test_on_the_real_model_the_surprise_is_the_models(smollm2):

@@ -218,7 +218,7 @@ def test_what_is_typed_is_taken_token_by_token(walker):
     walker.write(" the hat")
     assert walker.branch.text == " the hat"
     assert len(walker.branch.tokens) == len(walker._walk.encode(" the hat"))
-    for text in ("", "a" * 1000):
+    for text in ("", "a" * 1000, "a" * 10_000_000):
         with pytest.raises(ValueError, match="1 to 24 tokens; got"):
             walker.write(text)
 
@@ -296,10 +296,23 @@ def test_a_button_says_token_and_probability(panel):
     assert repr(best.text) in panel.candidates[0].tooltip
 
 
-def test_bad_input_is_said_in_place(panel):
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("", "text must be 1 to 24 tokens; got 0"),
+        ("<b>ten</b> " * 1_000_000, "1 to 24 tokens; got 11,000,000 characters"),
+        ("\ud800", "text must be Unicode"),
+    ],
+    ids=["empty", "ten megabytes", "surrogate"],
+)
+def test_bad_input_is_said_in_place(panel, typed, sentence):
+    panel.typed.value = typed
     panel.write.click()
     assert 'role="alert"' in panel._status.value
-    assert "text must be 1 to 24 tokens; got 0" in panel._status.value
+    assert sentence in panel._status.value
+    assert not panel.walker.branch.tokens
+    shown = (panel._text, panel._status, panel._table)
+    assert sum(len(widget.value) for widget in shown) < 5000
     panel.likeliest.click()
     assert 'role="alert"' not in panel._status.value
 
@@ -308,6 +321,11 @@ def test_back_is_off_at_the_prompt(panel):
     assert panel.back.disabled
     panel.likeliest.click()
     assert not panel.back.disabled
+
+
+def test_of_a_long_prompt_the_end_is_shown(smollm2):
+    text = walk(smollm2, f"Begin. {'word ' * 400}At last", raw=True)._text.value
+    assert "At last" in text and "Begin" not in text and len(text) < 3000
 
 
 def test_html_in_the_prompt_is_escaped(tiny):

@@ -177,6 +177,7 @@ def test_stop_ends_the_work_and_keeps_what_came():
         ("prompt", "", "prompt must have"),
         ("seed", "-4", "seed must be"),
         ("seed", "x", "seed must"),
+        ("prompt", "<b>ten</b> " * 1_000_000, "prompt must be at most 100,000 characters"),
     ],
 )
 def test_bad_input_is_said_in_place_and_loses_nothing(panel, control, value, sentence):
@@ -187,6 +188,7 @@ def test_bad_input_is_said_in_place_and_loses_nothing(panel, control, value, sen
         panel.wait(20)
     assert sentence in panel.runner.status.value
     assert "Traceback" not in panel.runner.status.value
+    assert len(panel.runner.status.value) < 1000
     assert panel.reply is first
     assert "three" in panel.answer.value
     assert not panel.runner.run.disabled
@@ -205,9 +207,27 @@ def test_any_other_error_is_said_in_place_too(panel, scripted):
     assert panel.reply.text == "One"
 
 
-def test_settings_out_of_bounds_are_told_at_once(scripted):
+def test_what_is_out_of_bounds_is_told_at_once(scripted):
     with pytest.raises(ValueError, match="temperature must be"):
         labkit.ask(scripted, "Hi", temperature=-1)
+    with pytest.raises(ValueError, match=r"prompt must be at most 100,000 .* got 100,001"):
+        labkit.ask(scripted, "x" * 100_001)
+    for prompt, sentence in (("\ud800", "lone surrogates"), (7, "prompt must be a text; got int")):
+        with pytest.raises(ValueError, match=sentence):
+            labkit.ask(scripted, prompt)
+
+
+def test_a_prompt_beyond_the_context_is_a_sentence_in_place(smollm2):
+    panel = labkit.ask(smollm2, "water " * 16_000)
+    panel.start()
+    with pytest.raises(ValueError, match="context of 8,192 tokens; got 16,0"):
+        panel.wait(120)
+    assert 'role="alert"' in panel.runner.status.value
+
+
+def test_a_start_beyond_a_sliders_range_widens_it(scripted):
+    chosen = labkit.ask(scripted, "Hi", temperature=5, top_p=0.01, max_tokens=5000)._chosen()
+    assert chosen == {"temperature": 5, "top_p": 0.01, "max_tokens": 5000, "seed": None}
 
 
 def test_a_page_shows_the_answer_where_no_control_would_work(panel, monkeypatch):

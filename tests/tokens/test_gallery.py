@@ -14,6 +14,7 @@ TALK = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Why is <b>the</b> sky blue?"},
 ]
+HUGE = "The <b>fox</b> says one. " * 420_000
 SYSTEM = "You are the assistant of a small bakery."
 TURNS = [("Do you have rye bread?", "Yes."), ("And on Sundays?", "No."), ("Why?", "We sleep.")]
 
@@ -58,6 +59,26 @@ def test_markup_in_a_number_is_escaped():
     assert "<script" not in labkit.plot(labkit.compare_numbers(["<script>1"], ["gpt2"])).html
 
 
+@pytest.mark.parametrize("wrong", [[9.11], ["1" * 61], [""], [None], ["7" * 10_000_000]], ids=str)
+def test_what_is_no_number_to_show_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"^numbers must be texts of 1 to 60 .*; got") as told:
+        labkit.compare_numbers(wrong, ["gpt2"])
+    assert len(str(told.value)) < 200
+
+
+def test_one_number_is_enough():
+    assert labkit.compare_numbers("9.11", ["gpt2"]).comparison.labels == ("9.11",)
+
+
+@pytest.mark.parametrize(
+    "verb", [labkit.open_gallery, lambda names: labkit.compare_numbers("7", names)]
+)
+def test_a_tokenizer_that_is_not_public_cannot_be_shown(verb, monkeypatch):
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    with pytest.raises(ValueError, match="names must be of public tokenizers; got 'claude'"):
+        verb(["gpt2", "claude"])
+
+
 # -- chat ----------------------------------------------------------------------------------------
 
 
@@ -86,6 +107,20 @@ def test_a_prompt_alone_is_a_users_message(smollm2):
 def test_messages_that_are_none_are_refused(smollm2, wrong):
     with pytest.raises(ValueError, match="a role and a content"):
         read_chat(smollm2, wrong)
+
+
+def test_what_is_no_conversation_is_not_repeated_whole(smollm2):
+    for wrong in (7, [HUGE], [("user", HUGE, HUGE)]):
+        with pytest.raises(ValueError, match=r"^messages must") as told:
+            read_chat(smollm2, wrong)
+        assert len(str(told.value)) < 300
+
+
+def test_ten_megabytes_of_conversation_are_counted_and_shown_in_part(smollm2):
+    chat = read_chat(smollm2, HUGE)
+    assert chat.count > 2_000_000
+    page = labkit.plot(chat).html
+    assert "Only the first" in page and len(page) < 2_000_000 and "<b>fox" not in page
 
 
 def test_a_model_without_a_template(smollm2):
@@ -122,6 +157,7 @@ def test_every_turn_reads_the_system_prompt_again(smollm2):
     [
         ("ก", True, "2 tokens"), ("👍🏽", True, "tokens"), ("ཏཱ", True, "tokens"),
         ("hello", False, "rare"), ("ก" * 11, False, "10 is the most"), (None, False, "None"),
+        (7, False, "in quotes"),
     ],
 )  # fmt: skip
 def test_more_tokens_than_characters(text, right, why):
@@ -135,7 +171,8 @@ def test_more_tokens_than_characters(text, right, why):
     [
         ("Straßenbahn", False, "o200k needs"), ("город", True, " город"), ("नमस्ते", False, "Try"),
         ("hello", False, "gpt2 needs only 1"), ("two words", False, "not one word"),
-        (" город", True, "город"), (None, False, "None"),
+        (" город", True, "город"), (None, False, "None"), (7, False, "in quotes"),
+        ("x" * 10_000_000, False, "not one word"),
     ],
 )  # fmt: skip
 def test_one_word_one_token(word, right, why):
@@ -152,3 +189,4 @@ def test_half_a_system_prompt(smollm2):
     assert "one turn" in exercises.check_saved(turns, turns.system_tokens // 2).why
     assert "once for every turn" in exercises.check_saved(turns, 1000).why
     assert "None" in exercises.check_saved(turns, None).why
+    assert "None" in exercises.check_saved(turns, "half").why

@@ -33,7 +33,7 @@ def test_ticks_add_and_remove_rows(live):
     live.ticks["gpt2"].value = live.ticks["o200k"].value = False
     assert "Tick a tokenizer" in live.picture.value
     assert live.comparison is None
-    assert "no tokenizer" in live.summary
+    assert "no tokens" in live.summary
 
 
 def test_any_text_is_taken(live):
@@ -50,6 +50,38 @@ def test_an_error_is_a_sentence_in_place(live, monkeypatch):
     assert "Traceback" not in live.picture.value
     live.text.value = "fine"
     assert 'role="alert"' not in live.picture.value
+
+
+def test_ten_megabytes_get_a_sentence_and_are_not_cut(live, growing, monkeypatch):
+    def cut(*_):
+        raise AssertionError("what is too long is not to be read")
+
+    monkeypatch.setattr("labkit.tokens.panel.compare_tokenizers", cut)
+    monkeypatch.setattr("labkit.tokens.panel.train_bpe", cut)
+    monkeypatch.setattr(type(growing.training), "tokenize", cut)
+    huge = "<b>ten</b> " * 1_000_000
+    for panel, box, name in (
+        (live, live.text, "text"), (growing, growing.text, "text"),
+        (growing, growing.corpus, "corpus"),
+    ):  # fmt: skip
+        box.value = huge
+        assert f"{name} must be at most 100,000 characters" in panel.picture.value
+        assert "got 11,000,000" in panel.picture.value
+        assert 'role="alert"' in panel.picture.value and len(panel.picture.value) < 1000
+    assert live.comparison is None and "no tokens" in live.summary
+
+
+def test_what_no_box_can_hold_is_refused_at_once(growing):
+    huge = "ten " * 50_000
+    for start in (
+        lambda: labkit.tokenize_live(huge), lambda: labkit.explore(growing.training, text=huge),
+        lambda: labkit.explore(labkit.train_bpe(huge, 300)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"must be at most 100,000 characters .* got 200,000"):
+            start()
+    for start in (labkit.tokenize_live, lambda text: labkit.explore(growing.training, text=text)):
+        with pytest.raises(ValueError, match="lone surrogates"):
+            start("\ud800")
 
 
 def test_a_name_that_is_not_offered():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.tokens.strip import COLUMNS, strip, visible
+from labkit.tokens.strip import COLUMNS, MOST_TEXTS, strip, visible
 
 TEXT = "The Donaudampfschiff: naïve 👩‍🚀\n\tcafé 12345"
 
@@ -139,6 +139,13 @@ def test_long_text_is_cut_with_a_note():
     assert f"<b>{long.count:,}</b> tokens" in page
     both = labkit.plot(labkit.compare_tokenizers("Дом и сад. " * 3000, ["gpt2", "o200k"])).html
     assert 2500 <= len(re.findall("<i ", both)) <= 5000
+
+
+def test_of_many_texts_the_first_are_shown():
+    texts = [f"text {number}" for number in range(MOST_TEXTS + 1234)]
+    page = labkit.plot(labkit.compare_tokenizers(texts, ["gpt2"])).html
+    assert page.count("<i ") == 2 * MOST_TEXTS
+    assert "1,234 more texts are in .rows" in page
 
 
 def test_an_empty_text_and_an_unknown_tokenizer(monkeypatch):
