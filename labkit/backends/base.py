@@ -1,6 +1,7 @@
 """Step, Reply, Backend: what every model gives, wherever it runs; and the verbs that ask for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -276,3 +277,28 @@ def make_reply(name: str, prompt: str | Messages, running: Stream, steps: Sequen
         wire=running.wire,
         price_usd=running.price_usd,
     )
+
+
+def collect_rows(
+    name: str, prompt: str | Messages, running: RowsStream, on_step: Callable[[], None]
+) -> tuple[Reply, ...]:
+    """Many answers as a whole; interrupting it stops the model and keeps what was written.
+
+    Args:
+        name: of the model.
+        prompt: that all rows answer.
+        running: from a model's ``stream_rows``.
+        on_step: called after each token of any row, to show progress.
+    Returns:
+        A reply for each row that has a token, in the order of the rows.
+    """
+    steps: list[list[Step]] = [[] for _ in running.streams]
+    try:
+        with closing(running):
+            for row, step in running:
+                steps[row].append(step)
+                on_step()
+    except KeyboardInterrupt:
+        pass
+    written = zip(running.streams, steps, strict=True)
+    return tuple(make_reply(name, prompt, stream, row) for stream, row in written if row)

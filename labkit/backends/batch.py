@@ -92,6 +92,12 @@ def read(model, ids: Sequence[int], cache: DynamicCache | None = None):
     return cache, _scores(model, torch.tensor([ids], device=model.device), cache)
 
 
+def read_all(model, ids: Sequence[int], cache: DynamicCache) -> torch.Tensor:
+    """As `read`, with the scores after each of the tokens: (tokens, vocab) float32."""
+    unread = torch.tensor([list(ids)], device=model.device)
+    return model(input_ids=unread, past_key_values=cache, use_cache=True).logits[0].float()
+
+
 def _scores(model, unread: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
     out = model(input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1)
     return out.logits[:, -1].float()

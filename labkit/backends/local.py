@@ -196,7 +196,7 @@ class LocalModel:
             settings = [stream.settings for stream in chunk]
             shared = first + size < len(streams)
             batch = Batch(self.model, ids, prompt, settings, ALTERNATIVES, shared=shared)
-            writers = [_Writer(self, stream, ids, began) for stream in chunk]
+            writers = [Writer(self, stream, ids, began) for stream in chunk]
             while batch.running:
                 for row, choice in batch.advance():
                     yield first + row, writers[row].write(choice)
@@ -259,7 +259,7 @@ def _only_steps(rows: RowsStream) -> Iterator[Step]:
             yield step
 
 
-class _Writer:
+class Writer:
     """One row's text: whole characters, up to a stop string, the end token or the last place."""
 
     def __init__(self, model: LocalModel, stream: Stream, ids: list[int], began: float):

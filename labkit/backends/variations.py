@@ -1,13 +1,12 @@
-"""The same model, run otherwise: with other threads, in another dtype, in a batch."""
+"""The same model, run otherwise: with other threads, in another dtype."""
 
 import gc
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import torch
 
 from ..errors import LabError
-from .base import Messages, Reply, Settings
 from .local import LocalModel, load
 
 
@@ -42,22 +41,6 @@ def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def in_a_batch(
-    model: LocalModel, prompt: str | Messages, rows: int, *, raw: bool = False, **settings
-) -> Reply:
-    """What the first of so many equal rows writes, all run together."""
-    same = [Settings(**settings)] * rows
-    running = model.stream_rows(prompt, same, raw=raw, batch_size=rows)
-    first, steps = running.streams[0], []
-    try:
-        with closing(running):
-            steps.extend(step for row, step in running if row == 0)
-    except KeyboardInterrupt:
-        pass
-    finish = first.finish or "interrupted"
-    return Reply(model.name, prompt, first.settings, tuple(steps), first.prompt_tokens, finish)
 
 
 def require_cpu_threads(model: LocalModel) -> int:

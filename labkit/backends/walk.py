@@ -6,7 +6,7 @@ from itertools import takewhile
 import torch
 from transformers import DynamicCache
 
-from .base import Messages, Settings
+from .base import Settings
 from .batch import read
 from .chain import Chooser
 from .local import LocalModel
@@ -27,16 +27,17 @@ class Walk:
         scores: (vocab,) float32, the model's logits for the next token.
         tokens_read: how many tokens the model has read in all: what walking has cost.
 
-    Raises:
-        ValueError: for a prompt out of bounds.
+    Args:
+        model: from ``labkit.load``.
+        prompt_ids: the prompt's tokens, from its `encode`.
     """
 
-    def __init__(self, model: LocalModel, prompt: str | Messages, *, raw: bool = False):
+    def __init__(self, model: LocalModel, prompt_ids: Sequence[int]):
         self._model = model
         self._cache: DynamicCache | None = None
         self.ids: tuple[int, ...] = ()
         self.tokens_read = 0
-        self.prompt_ids = tuple(self._model.encode(prompt, raw=raw))
+        self.prompt_ids = tuple(prompt_ids)
         self.go(self.prompt_ids)
 
     def take(self, token_id: int) -> None:
@@ -91,7 +92,7 @@ class Walk:
         pairs = zip(self.ids, ids[:-1], strict=False)
         shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         surplus = len(self.ids) - shared
-        if cache is None or not shared or (surplus and not _can_crop(cache)):
+        if cache is None or not shared or (surplus and not can_crop(cache)):
             return None, 0
         if surplus:
             cache.crop(-surplus)
@@ -125,8 +126,13 @@ class Walk:
         return self._model.most_characters(tokens)
 
 
-def _can_crop(cache: DynamicCache) -> bool:
-    """Whether every layer still holds all tokens: a sliding window keeps the last ones alone."""
+def can_crop(cache: DynamicCache, more: int = 0) -> bool:
+    """Whether tokens can be taken back: a layer with a sliding window keeps the last ones alone.
+
+    Args:
+        cache: of a text.
+        more: so many tokens are to be read, and taken back, after it.
+    """
     sliding = (layer for layer in cache.layers if layer.is_sliding)
-    within = all(layer.get_seq_length() < layer.sliding_window for layer in sliding)
+    within = all(layer.get_seq_length() + more < layer.sliding_window for layer in sliding)
     return cache.is_croppable and within

@@ -9,10 +9,10 @@ import torch
 from .base import Messages, Settings, Step, Stream
 from .batch import growing_cache, read
 from .chain import Chooser
-from .local import ALTERNATIVES, LocalModel, _Writer
+from .local import ALTERNATIVES, LocalModel, Writer
 
 
-class _Way:
+class Way:
     """A model that is asked in another way; whatever else it has stays as it is."""
 
     def __init__(self, model: LocalModel):
@@ -32,7 +32,7 @@ class _Way:
         return self.model.about()
 
 
-class Batched(_Way):
+class Batched(Way):
     """So many equal rows at once; the stream is the first one's.
 
     Args:
@@ -60,7 +60,7 @@ def _first_row(running) -> Iterator[Step]:
                 yield step
 
 
-class Uncached(_Way):
+class Uncached(Way):
     """Without a KV cache: every token reads the whole text so far again."""
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
@@ -74,7 +74,7 @@ class Uncached(_Way):
     @torch.inference_mode()
     def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
         model = self.model.model
-        writer = _Writer(self.model, running, ids, began)
+        writer = Writer(self.model, running, ids, began)
         chooser = Chooser([running.settings], ALTERNATIVES)
         row = torch.tensor([ids], device=model.device)
         while not running.finish:

@@ -8,13 +8,14 @@ import functools
 import itertools
 import json
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 ESCAPED_SPACE = "▁"  # how SentencePiece writes a space
 
 
-class Reader:
+class Reader(ABC):
     """A tokenizer.
 
     Attributes:
@@ -32,6 +33,7 @@ class Reader:
     def __repr__(self) -> str:
         return f"{self.title}: {self.kind}, {self.size:,} tokens"
 
+    @abstractmethod
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """The text's token ids, nothing added before or after.
 
@@ -39,27 +41,26 @@ class Reader:
             text: any text.
             special: read the names of special tokens as these tokens, as a chat template needs.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
         """The text of these ids; bytes that are no character become U+FFFD."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bytes_of(self, token_id: int) -> bytes:
         """What the token stands for; empty for an id that is not used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_special(self, token_id: int) -> bool:
         """Whether it marks something, and is not a piece of text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rank_of(self, token_id: int) -> int | None:
         """Which merge made it, 0 the first that was learnt; None for bytes and special tokens."""
-        raise NotImplementedError
 
     def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
         """Characters of each token by the library, where a token's bytes need not be the text's."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.kind} keeps every byte: the pieces tell their places")
 
     def reads(self, text: str) -> str:
         """The text as it is before it is cut: Qwen composes accents, Mistral v1 begins a word."""

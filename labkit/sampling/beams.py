@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import log
 from statistics import fmean
 
-from ..backends.base import Messages, Reply, Settings
+from ..backends.base import Messages, Reply, Settings, collect_rows
 from ..backends.beams import search_beams
 from .analysis import require_scores
 from .diversity import distinct_n, loops, self_similarity
@@ -128,17 +128,6 @@ def beam_search(
     ]
     with tqdm(total=2 * max_tokens, unit="step", desc="beam search", leave=False) as bar:
         found = search_beams(model, prompt, beams, max_tokens, raw=raw, on_step=bar.update)
-        drawn = _samples(model, prompt, rows, raw, bar)
+        running = model.stream_rows(prompt, rows, raw=raw)
+        drawn = collect_rows(model.name, prompt, running, lambda: bar.update(1 / beams))
     return BeamSearch(tuple(found), drawn)
-
-
-def _samples(model, prompt, rows: list[Settings], raw: bool, bar) -> tuple[Reply, ...]:
-    running = model.stream_rows(prompt, rows, raw=raw)
-    steps: list[list] = [[] for _ in rows]
-    for row, step in running:
-        steps[row].append(step)
-        bar.update(1 / len(rows))
-    return tuple(
-        Reply(model.name, prompt, stream.settings, tuple(row), stream.prompt_tokens, stream.finish)
-        for stream, row in zip(running.streams, steps, strict=True)
-    )

@@ -5,6 +5,7 @@ from functools import partial
 
 from ..backends import variations
 from ..backends.base import Messages, Reply, Settings, generate
+from ..backends.ways import Batched
 from ..errors import LabError
 from .analysis import require_scores
 from .determinism import BATCH, VARIATIONS, Condition, Repeats, Run
@@ -90,7 +91,7 @@ def _other_dtype(model) -> str:
 
 
 def _in_a_batch(model, prompt, **request) -> Reply:
-    return variations.in_a_batch(model, prompt, BATCH, **request)
+    return generate(Batched(model, BATCH), prompt, **request)
 
 
 def _in_other_dtype(model, prompt, **request) -> Reply:

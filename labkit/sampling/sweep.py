@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 from math import sqrt
 from statistics import fmean, median
 
-from ..backends.base import Messages, Reply, Settings, Step
+from ..backends.base import Messages, Reply, Settings, collect_rows
 from .analysis import require_scores
 from .diversity import distinct_n, loops, self_similarity
 
@@ -191,6 +190,8 @@ def sweep(
         ValueError: for a prompt or a setting out of bounds, at once.
         LabError: for a model that cannot run rows in a batch.
     """
+    from tqdm.auto import tqdm
+
     require_scores(model, "sweep")
     if not isinstance(samples, int) or samples < 1:
         raise ValueError(f"samples must be a whole number, 1 or more; got {samples!r}")
@@ -201,27 +202,7 @@ def sweep(
     ]
     began = time.perf_counter()
     running = model.stream_rows(prompt, rows, raw=raw, batch_size=batch_size)
-    steps = _collect(running, rows)
-    replies = [
-        Reply(model.name, prompt, stream.settings, tuple(row), stream.prompt_tokens,
-              stream.finish or "interrupted")
-        for stream, row in zip(running.streams, steps, strict=True)
-        if row
-    ]  # fmt: skip
-    return Sweep(model.name, prompt, tuple(replies), time.perf_counter() - began)
-
-
-def _collect(running, rows: Sequence[Settings]) -> list[list[Step]]:
-    """The steps of each row, with a bar that counts finished answers; an interrupt ends it."""
-    from tqdm.auto import tqdm
-
-    steps: list[list[Step]] = [[] for _ in rows]
     total = sum(row.max_tokens for row in rows)
-    try:
-        with closing(running), tqdm(total=total, unit="token", desc="sweep", leave=False) as bar:
-            for row, step in running:
-                steps[row].append(step)
-                bar.update()
-    except KeyboardInterrupt:
-        pass
-    return steps
+    with tqdm(total=total, unit="token", desc="sweep", leave=False) as bar:
+        replies = collect_rows(model.name, prompt, running, bar.update)
+    return Sweep(model.name, prompt, replies, time.perf_counter() - began)

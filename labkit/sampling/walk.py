@@ -114,7 +114,7 @@ class Walker:
 
     def __init__(self, model: Backend, prompt: str | Messages, *, raw: bool = False):
         require_scores(model, "walk")
-        self._walk = Walk(model, prompt, raw=raw)
+        self._walk = Walk(model, model.encode(prompt, raw=raw))
         self._model, self._prompt = model.name, prompt
         self._without_cache = self._walk.tokens_read
         self.name = NAMES[0]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import ipywidgets as widgets
 
-from ..backends.base import Backend, Reply, Settings
+from ..backends.base import Backend, Reply, Settings, make_reply
 from ..backends.base import stream as stream_from
 from ..backends.request import check_text
 from ..ui import html, theme
@@ -117,17 +117,16 @@ class PromptPanel:
         running = stream_from(self._model, prompt, **self._chosen())
         self._steps = []  # only now: a setting out of bounds leaves the last answer standing
         total = running.settings.max_tokens
-        yield Progress(0, total, f"reading {running.prompt_tokens} tokens of prompt …")
+        known = running.prompt_tokens  # a server tells it at the end only
+        read = f"{known} tokens of prompt" if known else "the prompt"
+        yield Progress(0, total, f"reading {read} …")
         try:
             for step in running:
                 self._steps.append(step)
                 yield Progress(len(self._steps), total, figures.timing_title(self._steps))
         finally:
             running.close()
-            self.reply = Reply(
-                self._model.name, prompt, running.settings, tuple(self._steps),
-                running.prompt_tokens, running.finish or "interrupted",
-            )  # fmt: skip
+            self.reply = make_reply(self._model.name, prompt, running, self._steps)
 
     def _timing(self):
         title = figures.timing_title(self._steps)

@@ -8,6 +8,7 @@ if its server is given: vllm serve FOLDER --dtype float32 --enforce-eager --host
 """
 
 import argparse
+import functools
 import json
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +45,8 @@ def make_contenders(vllm):
     lab = labkit.load("smollm2-135m", device="cpu")
     plain = AutoModelForCausalLM.from_pretrained(lab.folder).eval()
     ids = torch.tensor([lab.encode(PROMPT)])
-    server = llamacpp_server(lab.gguf_file)
+    # Made when it is first asked: one that is closed before its loop has begun hangs.
+    server = functools.cache(lambda: llamacpp_server(lab.gguf_file))
     rows = [
         Settings(temperature=temperature, seed=seed, max_tokens=TOKENS)
         for temperature in TEMPERATURES
@@ -78,7 +80,9 @@ def make_contenders(vllm):
         "transformers: `generate(num_return_sequences=8)`, 4 times": lambda: with_generate(
             1, SAMPLES
         ),
-        "llama.cpp's server, 32 slots, Q4_1": lambda: with_server(server.listening_address, "any"),
+        "llama.cpp's server, 32 slots, Q4_1": lambda: with_server(
+            server().listening_address, "any"
+        ),
     }
     if vllm:
         with urllib.request.urlopen(vllm + "/v1/models") as answer:

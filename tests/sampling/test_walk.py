@@ -81,7 +81,7 @@ def told(model, ids, prompt_tokens):
 
 
 def test_on_the_real_model(smollm2):
-    walk = Walk(smollm2, "Why is the sky blue?")
+    walk = Walk(smollm2, smollm2.encode("Why is the sky blue?"))
     start = walk.ids
     for token in (504, 7042, 284):
         walk.take(token)
@@ -98,7 +98,7 @@ def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
     model.model.register_forward_pre_hook(
         lambda _, args, more: passes.append(more["input_ids"].shape[1]), with_kwargs=True
     )
-    walk = Walk(model, PROMPT, raw=True)
+    walk = Walk(model, model.encode(PROMPT, raw=True))
     start = walk.ids
     for token in range(10, 16):
         walk.take(token)
@@ -111,7 +111,7 @@ def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
 
 def test_a_window_that_is_left_is_read_anew(make_tiny, tmp_path):
     model = labkit.load(make_tiny(tmp_path, "gemma3_text", sliding_window=16))
-    walk = Walk(model, PROMPT, raw=True)
+    walk = Walk(model, model.encode(PROMPT, raw=True))
     while len(walk.ids) < 15:
         walk.take(7)
     before = walk.tokens_read
@@ -126,7 +126,7 @@ def test_a_window_that_is_left_is_read_anew(make_tiny, tmp_path):
 
 
 def test_an_interrupted_pass_leaves_a_walk_that_goes_on(tiny, monkeypatch):
-    walk = Walk(tiny, PROMPT, raw=True)
+    walk = Walk(tiny, tiny.encode(PROMPT, raw=True))
     layer = tiny.model.model.layers[1]
     with monkeypatch.context() as broken:
         broken.setattr(layer, "forward", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -138,7 +138,7 @@ def test_an_interrupted_pass_leaves_a_walk_that_goes_on(tiny, monkeypatch):
 
 
 def test_what_is_out_of_bounds_is_told_and_moves_nothing(tiny):
-    walk = Walk(tiny, PROMPT, raw=True)
+    walk = Walk(tiny, tiny.encode(PROMPT, raw=True))
     for wrong, sentence in (
         (lambda: walk.take(VOCABULARY), "0 to 299; got 300"),
         (lambda: walk.take(-1), "0 to 299"),

@@ -1,0 +1,82 @@
+"""Checks of notebook 03's exercises: any right answer passes, a wrong one is told why."""
+
+from ..verdict import Verdict
+from .analysis import Measurement
+from .latency import LatencyFit, predict_latency
+from .roofline import Roofline
+
+BIT_FORMATS = (4.0, 4.5, 5.0)  # of 4-bit files: with or without a scale, and an offset, a block
+
+
+def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) -> Verdict:
+    """Exercise 1: the most tokens a second that a model of 4 bits a weight can write here."""
+    if answer is None:
+        return Verdict(False, "Put tokens a second in place of None.")
+    if not _is_positive(answer):
+        return Verdict(False, f"Tokens a second are a number above 0; got {answer!r}.")
+    bytes_per_s = max(roof.probe.bytes_per_s)
+    slowest, quickest = (
+        bytes_per_s / (parameters * bits / 8) for bits in (BIT_FORMATS[-1], BIT_FORMATS[0])
+    )
+    told = (
+        f"{bytes_per_s / 1e9:.1f} GB/s over {parameters * 4 / 8 / 1e9:.1f} to "
+        f"{parameters * 5 / 8 / 1e9:.1f} GB is {slowest:.2g} to {quickest:.2g} tokens/s"
+    )
+    if 0.9 * slowest <= answer <= 1.1 * quickest:
+        return Verdict(True, f"Each token reads every weight once: {told}, and never more.")
+    if 0.9 * slowest <= answer / 8 <= 1.1 * quickest:
+        return Verdict(False, "Those are bits and bytes mixed up: a byte has 8 bits.")
+    if 0.9 * slowest <= answer * 8 <= 1.1 * quickest:
+        return Verdict(False, "4 bits are half a byte. How many bytes are all the weights?")
+    way = "Too fast" if answer > quickest else "Too slow"
+    return Verdict(
+        False, f"{way}: how many bytes are the weights, and how often do they fit into a second?"
+    )
+
+
+def check_wrong_speed(measurement: Measurement, answer: float | None) -> Verdict:
+    """Exercise 2: the speed that comes of counting the prompt's tokens as written ones."""
+    if answer is None:
+        return Verdict(False, "Put tokens a second in place of None.")
+    if not _is_positive(answer):
+        return Verdict(False, f"Tokens a second are a number above 0; got {answer!r}.")
+    written, read = measurement.output_tokens.median, measurement.prompt_tokens
+    elapsed, right = measurement.elapsed_s.median, measurement.decode_tokens_per_s.median
+    wrong = (read + written) / elapsed
+    if abs(answer - wrong) <= 0.05 * wrong:
+        return Verdict(
+            True,
+            f"({read} + {written:g}) tokens in {elapsed:.2f} s are {wrong:.1f} tokens/s, "
+            f"{wrong / right:.1f} times the speed at which this machine writes. A longer prompt "
+            "would make it look faster still.",
+        )
+    if abs(answer - right) <= 0.05 * right:
+        return Verdict(False, "That is the right speed. The wrong one was asked for.")
+    return Verdict(
+        False, "Add the prompt's tokens to those written, and divide by the time end to end."
+    )
+
+
+def check_budget(
+    fit: LatencyFit, answer: int | None, *, budget_s: float, tokens_in: int
+) -> Verdict:
+    """Exercise 3: how many tokens an answer may have, so that nine in ten requests keep a time."""
+    if answer is None:
+        return Verdict(False, "Put a number of tokens in place of None.")
+    if not isinstance(answer, int) or isinstance(answer, bool) or answer < 1:
+        return Verdict(False, f"Tokens are a whole number, 1 or more; got {answer!r}.")
+    told = predict_latency(fit, tokens_in, answer)
+    further = predict_latency(fit, tokens_in, answer + max(2, answer // 10))
+    if told.high_s > budget_s:
+        late = f"{answer} tokens take up to {told.high_s:.2f} s in nine of ten requests"
+        return Verdict(False, f"{late}: more than {budget_s:g} s. Take fewer.")
+    if further.high_s <= budget_s:
+        return Verdict(False, f"{answer} tokens keep the time, and there is room for more.")
+    return Verdict(
+        True, f"{answer} tokens take {told.elapsed_s:.2f} s as a rule and {told.high_s:.2f} s at "
+        f"the upper end: the end is what you can promise."
+    )  # fmt: skip
+
+
+def _is_positive(answer: object) -> bool:
+    return isinstance(answer, int | float) and not isinstance(answer, bool) and answer > 0

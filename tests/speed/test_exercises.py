@@ -1,0 +1,63 @@
+"""The checks of notebook 03's exercises: right answers pass, each wrong way is told apart."""
+
+import pytest
+
+import labkit
+from labkit.backends.probe import Probe
+from labkit.speed import exercises
+from labkit.speed.roofline import Roofline
+
+PROBE = Probe("cpu", "float32", 2, (18e9, 20e9), (100e9, 100e9))
+
+
+@pytest.mark.parametrize(
+    ("answer", "solved", "said"),
+    [
+        (5.0, True, "never more"),  # 20 GB/s over 4 GB
+        (4.4, True, "20.0 GB/s over 4.0 to 5.0 GB is 4 to 5 tokens/s"),
+        (40.0, False, "a byte has 8 bits"),
+        (0.6, False, "4 bits are half a byte"),
+        (12.0, False, "Too fast"),
+        (1.5, False, "Too slow"),
+        (None, False, "in place of None"),
+        ("quick", False, "above 0; got 'quick'"),
+        (-3, False, "above 0; got -3"),
+    ],
+)
+def test_the_ceiling_of_a_larger_model(answer, solved, said):
+    verdict = exercises.check_ceiling(Roofline("a", PROBE, ()), answer, parameters=8e9)
+    assert verdict.right is solved and said in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("answer", "solved", "said"),
+    [
+        (15 / 0.9, True, "(10 + 5) tokens in 0.90 s are 16.7 tokens/s, 1.7 times"),
+        (10.0, False, "That is the right speed"),
+        (99.0, False, "divide by the time end to end"),
+        (None, False, "in place of None"),
+        (True, False, "got True"),
+    ],
+)
+def test_the_wrong_speed(make_measurement, make_run, answer, solved, said):
+    measured = make_measurement(*[make_run(0.5, 0.1, 5, 10)] * 5)
+    verdict = exercises.check_wrong_speed(measured, answer)
+    assert verdict.right is solved and said in str(verdict)
+
+
+def test_a_budget_is_kept_at_the_upper_end(make_run):
+    runs = [
+        make_run(0.02 + 0.002 * n + off, 0.04, k, n)
+        for n in (16, 64, 256) for k in (4, 16, 48) for off in (-0.004, 0.004)
+    ]  # fmt: skip
+    fit = labkit.fit_latency(runs)
+    safe = labkit.tokens_within(fit, 2.0, 200).safe
+
+    def check(answer):
+        return exercises.check_budget(fit, answer, budget_s=2.0, tokens_in=200)
+
+    assert check(safe).right
+    assert "room for more" in str(check(safe // 2))
+    assert "Take fewer" in str(check(safe + 1))
+    assert "in place of None" in str(check(None))
+    assert "whole number, 1 or more; got 0" in str(check(0))
