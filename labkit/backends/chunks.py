@@ -1,8 +1,11 @@
 """From the pieces that a server sends to steps: nothing is guessed that it does not tell."""
 
+import queue
+import socket
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from typing import Any
 
 from ..errors import LabError
@@ -10,6 +13,22 @@ from .base import Alternative, Step, Stream
 from .engine import from_llamacpp, from_lm_studio
 
 Chunk = Mapping[str, Any]
+_NOTHING = object()
+GLANCE_S = 0.1  # how often one who waits for a server looks whether to stop
+
+
+def read_server(
+    stream: Stream, chunks: Callable[[Callable], Iterator[tuple[float, Chunk]]], name: str
+) -> Iterator[Step]:
+    """As `read_stream`, for a server; its ``close`` works at once, and from any thread.
+
+    Args:
+        stream: see `read_stream`.
+        chunks: yields them; is given a function to call with the response as soon as it is open.
+        name: see `read_stream`.
+    """
+    line = _Line(chunks)
+    return _Steps(read_stream(stream, iter(line), name), line.stop)
 
 
 def read_stream(stream: Stream, chunks: Iterator[tuple[float, Chunk]], name: str) -> Iterator[Step]:
@@ -17,7 +36,8 @@ def read_stream(stream: Stream, chunks: Iterator[tuple[float, Chunk]], name: str
 
     Args:
         stream: its ``finish``, ``output_tokens``, ``timings`` … are filled in.
-        chunks: when each came (`time.perf_counter`), and the event, in OpenAI's form.
+        chunks: when each came (`time.perf_counter`), and the event, in OpenAI's form; an engine's
+            own times as ``engine``.
         name: the model's, for the sentence.
     Raises:
         LabError: the server fails; what came until then has been yielded.
@@ -34,9 +54,86 @@ def read_stream(stream: Stream, chunks: Iterator[tuple[float, Chunk]], name: str
                 "What came until then is kept. See the server's own log, then ask again.",
             )
         stream.finish = reader.finish
+    except _Stopped:
+        return
     except LabError as error:
         stream.finish, stream.error = "failed", error
         raise
+
+
+class _Stopped(Exception):
+    """Somebody who waits for the next event need not wait any longer."""
+
+
+class _Steps(Iterator[Step]):
+    """Steps that can be closed while another thread waits for the next."""
+
+    def __init__(self, steps: Iterator[Step], stop: Callable[[], None]):
+        self._steps, self._stop = steps, stop
+
+    def __next__(self) -> Step:
+        return next(self._steps)
+
+    def close(self) -> None:
+        self._stop()
+        with suppress(ValueError):  # the other thread is in there; it comes out by itself
+            self._steps.close()
+
+
+class _Line:
+    """What a server sends, read by a thread of its own.
+
+    A server that reads a long prompt, or stalls, is silent for minutes; a thread that waits for the
+    network cannot be stopped by another, nor on Windows by the learner. This one holds on to
+    nothing of the learner's, so that an answer nobody has any more is hung up on too.
+    """
+
+    def __init__(self, chunks: Callable[[Callable], Iterator[tuple[float, Chunk]]]):
+        self._chunks, self._came = chunks, queue.SimpleQueue()
+        self._stopped, self._response = threading.Event(), None
+
+    def __iter__(self) -> Iterator[tuple[float, Chunk]]:
+        threading.Thread(target=self._read, daemon=True).start()
+        try:
+            while came := self._next():
+                yield came
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Hangs up, so that the server stops too; before its answer begins, as soon as it does."""
+        self._stopped.set()
+        if response := self._response:
+            with suppress(OSError):  # it has hung up itself
+                connection = response.extensions["network_stream"].get_extra_info("socket")
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _next(self) -> tuple[float, Chunk] | None:
+        came = _NOTHING
+        while came is _NOTHING and not self._stopped.is_set():
+            with suppress(queue.Empty):
+                came = self._came.get(timeout=GLANCE_S)
+        if self._stopped.is_set():  # what came since is the end of a connection that was cut
+            raise _Stopped
+        if isinstance(came, BaseException):
+            raise came
+        return came
+
+    def _read(self) -> None:
+        last = None
+        try:
+            with closing(self._chunks(self._opened)) as chunks:
+                for came in chunks:
+                    self._came.put(came)
+        except BaseException as error:  # whoever waits must hear of it
+            last = error
+        self._response = None  # its connection may be another's from now on
+        self._came.put(last)
+
+    def _opened(self, response: Any) -> None:
+        self._response = response
+        if self._stopped.is_set():
+            self.stop()
 
 
 class _Reader:
@@ -49,6 +146,7 @@ class _Reader:
     def __init__(self, stream: Stream):
         self._stream = stream
         self._written = 0  # tokens so far, where the server counts them in every event
+        self._stats: Chunk = {}
         self.finish: str | None = None
         stream.chunked = True
 
@@ -72,8 +170,11 @@ class _Reader:
         if usage := chunk.get("usage"):
             self._stream.prompt_tokens = usage.get("prompt_tokens")
             self._stream.output_tokens = usage.get("completion_tokens")
-        if stats := chunk.get("stats"):
-            self._stream.timings = from_lm_studio(stats)
+        if engine := chunk.get("engine"):
+            self._stream.timings = engine
+        self._stats = chunk.get("stats") or self._stats  # before the usage, after it, or with it
+        if self._stats:
+            self._stream.timings = from_lm_studio(self._stats, self._stream.output_tokens)
         if not (timings := chunk.get("timings")):
             return None
         self._stream.timings = from_llamacpp(timings)

@@ -52,7 +52,9 @@ LLAMA_CPP = Dialect(
     ordered=True,
     seeds=2**32 - 1,  # the last one means: take any
 )
-# docs.ollama.com/modelfile, "Valid Parameters and Values": the options of its own interface.
+# The options of its own interface: github.com/ollama/ollama, docs/modelfile.mdx, "Valid Parameters
+# and Values", and docs/api.md, "Generate request (With options)", for presence_penalty and
+# typical_p. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
 OLLAMA = Dialect(
     {
         **_OPENAI,
@@ -71,7 +73,8 @@ DIALECTS = {
         more=USAGE,
     ),
     "Ollama": Dialect(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
-    # lmstudio.ai/docs, OpenAI compatibility: "Supported payload parameters".
+    # lmstudio.ai/docs/developer/openai-compat/chat-completions, "Supported payload parameters", and
+    # api-changelog, 0.3.18: stream_options.
     "LM Studio": Dialect(
         {**_OPENAI, "top_k": "top_k", "repetition_penalty": "repeat_penalty"}, more=USAGE
     ),

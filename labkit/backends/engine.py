@@ -40,7 +40,7 @@ class EngineTimings:
 def from_llamacpp(told: Mapping[str, Any]) -> EngineTimings:
     """llama.cpp's ``timings``; its tokens per second are n - 1 gaps over their time.
 
-    Source: llama.cpp, tools/server/README.md, "Get token probabilities" and "timings".
+    Source: github.com/ggml-org/llama.cpp, tools/server/README.md, "Timings and context usage".
     """
     return EngineTimings(
         source="llama.cpp, timings",
@@ -56,31 +56,47 @@ def from_llamacpp(told: Mapping[str, Any]) -> EngineTimings:
 def from_ollama(told: Mapping[str, Any]) -> EngineTimings:
     """The durations, in nanoseconds, of the last object of Ollama's own interface.
 
-    Source: Ollama, docs/api.md, "Generate a chat completion": eval_count / eval_duration is the
-    speed that it prints itself.
+    It always reuses what it still knows of a prompt, and counts that in ``prompt_eval_count``; how
+    much that was it tells since August 2026. Before, the tokens that it read are unknown.
+
+    Source: github.com/ollama/ollama, docs/api.md, "Generate a completion": eval_count /
+    eval_duration is the speed that it prints itself; pull request 17943, "Report cached prompt
+    tokens": prompt_eval_cached_count.
     """
     decode_s, written = _seconds(told.get("eval_duration"), 1e9), told.get("eval_count")
+    whole, cached = told.get("prompt_eval_count"), told.get("prompt_eval_cached_count")
     return EngineTimings(
         source="Ollama, /api",
         load_s=_seconds(told.get("load_duration"), 1e9),
         prompt_s=_seconds(told.get("prompt_eval_duration"), 1e9),
         decode_s=decode_s,
-        prompt_tokens=told.get("prompt_eval_count"),
+        prompt_tokens=None if whole is None or cached is None else whole - cached,
+        cached_tokens=cached,
         output_tokens=written,
         decode_tokens_per_s=written / decode_s if written and decode_s else None,
     )
 
 
-def from_lm_studio(told: Mapping[str, Any]) -> EngineTimings:
+def from_lm_studio(told: Mapping[str, Any], written: int | None) -> EngineTimings:
     """The ``stats`` of LM Studio's own interface; its time to the first token is the prompt's.
 
-    Source: lmstudio.ai/docs, REST API v0, "POST /api/v0/chat/completions".
+    Its ``generation_time`` begins with the prompt in some versions and with the first token in
+    others (no document says), so the time of writing is taken from the tokens and their speed.
+
+    Args:
+        told: the ``stats``.
+        written: ``completion_tokens`` of the ``usage``.
+
+    Source: lmstudio.ai/docs/developer/rest/endpoints (lmstudio-ai/docs,
+    1_developer/2_rest/endpoints.mdx), REST API v0, "POST /api/v0/chat/completions".
     """
+    speed = told.get("tokens_per_second")
     return EngineTimings(
         source="LM Studio, /api/v0 stats",
         prompt_s=told.get("time_to_first_token"),
-        decode_s=told.get("generation_time"),
-        decode_tokens_per_s=told.get("tokens_per_second"),
+        decode_s=written / speed if written and speed else None,
+        output_tokens=written,
+        decode_tokens_per_s=speed,
     )
 
 

@@ -1,18 +1,24 @@
 """Ollama by its own interface, which tells how long loading, reading and writing took.
 
-Source: Ollama, docs/api.md: "Generate a chat completion" and "Generate a completion", a JSON
-object a line.
+It reuses what it knows of an earlier prompt, and nothing asks it not to: what it read anew is in
+the reply's ``timings``. Whether a model thinks first is left to the model.
+
+Source: github.com/ollama/ollama: docs/api.md (commit 01e52d2), "Generate a chat completion" and
+"Generate a completion", a JSON object a line; docs/openapi.yaml (017eb8a), logprobs and think;
+docs/api/errors.mdx (36bc90b), "Errors that occur while streaming"; llm/llama_server.go (00f6d62),
+how the options are passed on.
 """
 
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .base import Messages, Settings, Stream
-from .chunks import Chunk, read_stream
+from .chunks import Chunk, read_server
 from .dialects import ALTERNATIVES, OLLAMA, named_settings
 from .engine import from_ollama
 from .openai_api import ServerModel, make_http_client
@@ -34,7 +40,7 @@ class OllamaModel(ServerModel):
             chosen = replace(chosen, seed=random.randrange(OLLAMA.seeds))
         body = self._body(checked_prompt(prompt, raw=raw), chosen, raw)
         stream = Stream(chosen)
-        stream._steps = read_stream(stream, self._told(stream, body, raw), self.where)
+        stream._steps = read_server(stream, partial(self._told, body, raw), self.where)
         return stream
 
     def _body(self, prompt: str | list, settings: Settings, raw: bool) -> dict[str, Any]:
@@ -44,17 +50,16 @@ class OllamaModel(ServerModel):
         return {"model": self.model, **asked, "options": options, **more}
 
     def _told(
-        self, stream: Stream, body: dict[str, Any], raw: bool
+        self, body: dict[str, Any], raw: bool, opened: Callable
     ) -> Iterator[tuple[float, Chunk]]:
         """Each line as an event in OpenAI's form, with the moment it came."""
         url = f"{self.base_url}/api/{'generate' if raw else 'chat'}"
         with self._sentences(), self._connected().stream("POST", url, json=body) as answer:
+            opened(answer)
             _require_ok(answer)
             for line in filter(str.strip, answer.iter_lines()):
                 told = json.loads(line)
                 _require_no_error(told, answer)
-                if told.get("done"):
-                    stream.timings = from_ollama(told)
                 yield time.perf_counter(), _as_chunk(told)
 
     def _connected(self):
@@ -79,7 +84,9 @@ def _as_chunk(told: dict[str, Any]) -> Chunk:
         "prompt_tokens": told.get("prompt_eval_count"),
         "completion_tokens": told.get("eval_count"),
     }
-    return {"choices": [choice], "usage": usage if ended else None}
+    if not ended:
+        return {"choices": [choice]}
+    return {"choices": [choice], "usage": usage, "engine": from_ollama(told)}
 
 
 def _require_ok(answer) -> None:

@@ -2,14 +2,15 @@
 
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import LabError
 from . import servers
 from .base import Messages, Settings, Stream
-from .chunks import Chunk, read_stream
+from .chunks import Chunk, read_server
 from .dialects import DIALECTS, request_fields
 from .request import checked_prompt
 from .server_errors import as_sentences
@@ -29,7 +30,8 @@ def connect(
 ) -> "ServerModel":
     """A model of a server, ready to be asked, as ``labkit.load`` gives one of this machine.
 
-    Prompts go to that address and nowhere else; on the loopback they stay on this machine.
+    Prompts go to that address and nowhere else; on the loopback they stay on this machine, unless
+    the server sends them on, as Ollama does for the models of its cloud.
 
     Args:
         address: such as ``"http://127.0.0.1:8080"``; ``/v1`` is added where it has no path.
@@ -47,10 +49,11 @@ def connect(
         raise ValueError(f"kind must be one of {', '.join(DIALECTS)}, or None; got {kind!r}")
     timeouts = connect_timeout_s, read_timeout_s
     found = ServerModel(base_url, model, kind or "OpenAI-compatible", api_key, timeouts)
-    if kind is None:
-        found.kind = _kind_of(base_url, connect_timeout_s)
+    server = _listening(base_url, connect_timeout_s) if kind is None else None
+    if server:
+        found.kind = server.kind
     if model is None:
-        found.model = _only_model(found)
+        found.model = _only_model(found, server.models if server else found.models())
     return found
 
 
@@ -101,7 +104,7 @@ class ServerModel:
         chosen = Settings(**settings).seeded()
         body = self._body(checked_prompt(prompt, raw=raw), chosen, raw)
         stream = Stream(chosen)
-        stream._steps = read_stream(stream, self._timed(body, raw), self.where)
+        stream._steps = read_server(stream, partial(self._timed, body, raw), self.where)
         return stream
 
     def models(self) -> tuple[str, ...]:
@@ -119,9 +122,12 @@ class ServerModel:
             **request_fields(self.kind, settings, raw=raw),
         }
 
-    def _timed(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:
+    def _timed(
+        self, body: dict[str, Any], raw: bool, opened: Callable
+    ) -> Iterator[tuple[float, Chunk]]:
         """Each event with the moment it came; leaving the loop closes the connection."""
         with self._sentences(), self._open(body, raw) as events:
+            opened(events.response)
             for event in events:
                 yield time.perf_counter(), event.to_dict()
 
@@ -183,17 +189,15 @@ def _checked_address(address: str) -> str:
     return address.rstrip("/") if parts.path.strip("/") else f"{address.rstrip('/')}/v1"
 
 
-def _kind_of(base_url: str, timeout_s: float) -> str:
+def _listening(base_url: str, timeout_s: float) -> servers.Server | None:
     """Which server listens there; only one on the loopback is asked more than it need be."""
     if not is_loopback(base_url):
-        return "OpenAI-compatible"
+        return None
     parts = urlsplit(base_url)
-    found = servers.identify(f"{parts.scheme}://{parts.netloc}", timeout_s)
-    return found.kind if found else "OpenAI-compatible"
+    return servers.identify(f"{parts.scheme}://{parts.netloc}", timeout_s)
 
 
-def _only_model(server: ServerModel) -> str:
-    names = server.models()
+def _only_model(server: ServerModel, names: tuple[str, ...]) -> str:
     if len(names) != 1:
         told = ", ".join(map(repr, names)) or "none that it tells of"
         raise LabError(

@@ -2,6 +2,12 @@
 
 Only the loopback is asked, past any proxy, and no redirect is followed: nothing leaves the
 machine. Finding them needs the standard library alone; asking one, its backend's client.
+
+Sources: github.com/ollama/ollama, docs/openapi.yaml (commit 017eb8a), /api/version and /api/tags;
+github.com/lmstudio-ai/docs, 1_developer/2_rest/endpoints.mdx (86cb996), /api/v0/models, and chat.md
+(571e0dd) for v1; github.com/ggml-org/llama.cpp, tools/server/README.md (00dc805), "GET /v1/models"
+and "--port"; github.com/vllm-project/vllm, ModelCard of the OpenAI interface; transformers 5.23,
+cli/serve.py and cli/serving/server.py.
 """
 
 import http.client
@@ -14,10 +20,13 @@ from dataclasses import dataclass
 
 from ..errors import LabError
 
-# Where each listens unless told otherwise; `transformers serve` takes vLLM's.
-PORTS = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp"}
+# Where each listens unless told otherwise; `transformers serve` takes vLLM's, and llama.cpp moved
+# from 8080 to 9931 in 2026 (its pull request 26508).
+PORTS = {
+    11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp", 9931: "llama.cpp",
+}  # fmt: skip
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
-# transformers/cli/serving/server.py; FastAPI lists its paths in /openapi.json.
+# FastAPI lists them in /openapi.json.
 SERVE_PATHS = {"/v1/models", "/load_model", "/reset"}
 LONGEST_ANSWER = 4_000_000  # bytes
 
@@ -30,7 +39,8 @@ class Server:
         kind: ``"Ollama"``, ``"LM Studio"``, ``"vLLM"``, ``"llama.cpp"``, ``"transformers serve"``,
             or ``"OpenAI-compatible"`` where the answer tells no more.
         address: such as ``http://127.0.0.1:11434``; the OpenAI interface lies below ``/v1``.
-        models: the names that it takes in a request.
+        models: the names that it takes in a request; of Ollama and LM Studio, those that write text
+            on this machine: neither the models of Ollama's cloud nor LM Studio's embeddings.
     """
 
     kind: str
@@ -40,7 +50,8 @@ class Server:
     def model(self, name: str | None = None, *, api_key: str | None = None):
         """One of its models as a backend, for ``labkit.generate`` and ``labkit.stream``.
 
-        Ollama and LM Studio are asked by the interface of their own, which tells their times.
+        Ollama and LM Studio are asked by the interface of their own, which tells their times. Of
+        LM Studio's two it is v0: v1 takes no seed, no stop string and no earlier answer.
 
         Args:
             name: one of `models`, or the last part of its path; None: the only one.
@@ -108,9 +119,9 @@ def identify(address, timeout_s):
             if owner in OWNERS:
                 return Server(OWNERS[owner], address, _each(listing, "data", "id"))
         if "version" in ask("/api/version") and "models" in (tags := ask("/api/tags")):
-            return Server("Ollama", address, _each(tags, "models", "name"))
+            return Server("Ollama", address, _each(tags, "models", "name", _is_here))
         if "data" in (own := ask("/api/v0/models")):
-            return Server("LM Studio", address, _each(own, "data", "id"))
+            return Server("LM Studio", address, _each(own, "data", "id", _writes_text))
         paths = ask("/openapi.json").get("paths")
         if isinstance(paths, dict) and paths.keys() >= SERVE_PATHS:
             # It lists the hub's cache, and fails where there is none.
@@ -122,11 +133,21 @@ def identify(address, timeout_s):
     return None
 
 
-def _each(answer, plural, key):
+def _is_here(entry):
+    """Ollama passes what it is asked on to a `remote_host` for the models of its cloud."""
+    return not entry.get("remote_host")
+
+
+def _writes_text(entry):
+    """LM Studio comes with a model for embeddings, beside "llm" and "vlm"."""
+    return entry.get("type") != "embeddings"
+
+
+def _each(answer, plural, key, good=bool):
     """One text out of each entry of a list in an answer. Ollama without models says null."""
     entries = answer.get(plural)
     entries = entries if isinstance(entries, list) else []
-    texts = [entry.get(key) for entry in entries if isinstance(entry, dict)]
+    texts = [entry.get(key) for entry in entries if isinstance(entry, dict) and good(entry)]
     return tuple(text for text in texts if isinstance(text, str))
 
 

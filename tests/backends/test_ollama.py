@@ -2,9 +2,15 @@
 
 Neither can be installed where these tests run: ``tests/real_servers.py`` asks the real ones.
 
-* Ollama: docs/api.md of github.com/ollama/ollama, "Generate a chat completion" (streaming) and
-  "Generate a completion" (raw mode); the same on docs.ollama.com/api.
-* LM Studio: lmstudio.ai/docs, REST API v0, "POST /api/v0/chat/completions", with its ``stats``.
+* Ollama: github.com/ollama/ollama, the same on docs.ollama.com: docs/api.md (commit 01e52d2),
+  "Generate a chat completion" (streaming) and "Generate a completion" (raw mode);
+  docs/openapi.yaml (017eb8a), Logprob; docs/capabilities/thinking.mdx (1342292);
+  docs/api/errors.mdx (36bc90b), "Errors that occur while streaming"; pull request 17943 of August
+  2026 and llm/llama_server.go (00f6d62) for ``prompt_eval_cached_count``.
+* LM Studio: lmstudio.ai/docs/developer/rest/endpoints, which is github.com/lmstudio-ai/docs,
+  1_developer/2_rest/endpoints.mdx (86cb996): REST API v0, "POST /api/v0/chat/completions" with its
+  ``stats``. The page shows no streaming: whether the ``stats`` come then, and in which event, is
+  undocumented (lmstudio-bug-tracker, issue 713: version 0.3.8 sent none), so all are played.
 """
 
 import json
@@ -19,16 +25,18 @@ from .conftest import event, piece
 
 LINES = b"Content-Type: application/x-ndjson\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + LINES
-LAST = {
+# docs/api.md, "Chat Request (Streaming)", the final response.
+FORMER = {
     "model": "llama3.2", "created_at": "2023-08-04T19:22:45.499127Z", "done": True,
-    "done_reason": "stop", "message": {"role": "assistant", "content": ""},
     "total_duration": 4883583458, "load_duration": 1334875, "prompt_eval_count": 26,
-    "prompt_eval_duration": 342546000, "eval_count": 3, "eval_duration": 1500000000,
+    "prompt_eval_duration": 342546000, "eval_count": 282, "eval_duration": 4535599000,
 }  # fmt: skip
+LAST = {**FORMER, "done_reason": "stop", "prompt_eval_cached_count": 16}
 
 
 def line(**told):
-    return json.dumps({"model": "llama3.2", "done": False, **told}).encode() + b"\n"
+    more = {"created_at": "2023-08-04T08:52:19.385406455-07:00", "done": False, **told}
+    return json.dumps({"model": "llama3.2", **more}).encode() + b"\n"
 
 
 def said(text, **more):
@@ -36,7 +44,8 @@ def said(text, **more):
 
 
 def last(**more):
-    return json.dumps({**LAST, **more}).encode() + b"\n"
+    told = {**LAST, "message": {"role": "assistant", "content": ""}, **more}
+    return json.dumps(told).encode() + b"\n"
 
 
 def ollama(address):
@@ -47,33 +56,45 @@ def test_ollama_tells_its_times(scripted):
     address, asked = scripted(said("The"), 0.05, said(" sky"), last(), head=HEAD)
     reply = labkit.generate(ollama(address), "Why?", temperature=0.5, top_k=7, seed=3, stop="x")
     assert (reply.text, reply.finish, reply.model) == ("The sky", "stop", "llama3.2 (Ollama)")
-    assert (reply.prompt_tokens, reply.output_tokens, reply.chunked) == (26, 3, True)
+    assert (reply.prompt_tokens, reply.output_tokens, reply.chunked) == (26, 282, True)
     timings = reply.timings
     assert timings.load_s == pytest.approx(0.001334875)
     assert timings.prompt_s == pytest.approx(0.342546)
-    assert (timings.decode_s, timings.decode_tokens_per_s) == (1.5, 2.0)
-    assert timings.prompt_tokens_per_s == pytest.approx(26 / 0.342546)
+    assert timings.decode_s == pytest.approx(4.535599)
+    assert timings.decode_tokens_per_s == pytest.approx(282 / 4.535599)
+    assert (timings.prompt_tokens, timings.cached_tokens) == (10, 16)
+    assert timings.prompt_tokens_per_s == pytest.approx(10 / 0.342546)
     options = asked[0]["options"]
     assert asked[0]["messages"] == [{"role": "user", "content": "Why?"}]
     assert (options["temperature"], options["top_k"], options["seed"]) == (0.5, 7, 3)
     assert (options["num_predict"], options["stop"]) == (128, ["x"])
 
 
+def test_an_older_ollama_does_not_tell_how_much_it_read(scripted):
+    address, _ = scripted(said("Sky"), json.dumps(FORMER).encode(), head=HEAD)
+    reply = labkit.generate(ollama(address), "Why?")
+    assert (reply.finish, reply.prompt_tokens, reply.output_tokens) == ("stop", 26, 282)
+    timings = reply.timings
+    assert timings.prompt_tokens is timings.cached_tokens is timings.prompt_tokens_per_s is None
+
+
 def test_ollama_goes_on_with_raw_text(scripted):
-    address, asked = scripted(line(response=" 5,"), last(done_reason="length"), head=HEAD)
+    told = {**LAST, "response": "", "done_reason": "length"}
+    address, asked = scripted(line(response=" 5,"), json.dumps(told).encode(), head=HEAD)
     reply = labkit.generate(ollama(address), "1, 2, 3, 4,", raw=True)
     assert (reply.text, reply.finish) == (" 5,", "length")
     assert (asked[0]["prompt"], asked[0]["raw"]) == ("1, 2, 3, 4,", True)
 
 
 def test_ollamas_logprobs(scripted):
-    """docs.ollama.com/api/chat: "logprobs" of each token, with "top_logprobs"."""
     told = {"token": "The", "logprob": -0.1, "bytes": [84, 104, 101]}
-    told["top_logprobs"] = [{"token": "The", "logprob": -0.1}, {"token": "A", "logprob": -3.0}]
-    address, _ = scripted(said("The", logprobs=[told]), last(), head=HEAD)
+    other = {"token": "A", "logprob": -3.0, "bytes": [65]}
+    told["top_logprobs"] = [dict(told), other]
+    address, asked = scripted(said("The", logprobs=[told]), last(), head=HEAD)
     (step,) = labkit.generate(ollama(address), "Why?").steps
     assert (step.logprob, step.token_id) == (-0.1, None)
     assert [other.text for other in step.alternatives] == ["The", "A"]
+    assert (asked[0]["logprobs"], asked[0]["top_logprobs"]) == (True, 10)
 
 
 def test_ollamas_thinking_is_not_the_answer(scripted):
@@ -83,11 +104,11 @@ def test_ollamas_thinking_is_not_the_answer(scripted):
 
 
 def test_ollama_fails_in_the_middle(scripted):
-    error = b'{"error": "llama runner process has terminated"}\n'
+    error = b'{"error":"an error was encountered while running the model"}\n'
     address, _ = scripted(said("Once"), error, head=HEAD)
     reply = labkit.generate(ollama(address), "Hi")
     assert (reply.text, reply.finish) == ("Once", "failed")
-    assert "llama runner process has terminated" in reply.error
+    assert "an error was encountered while running the model" in reply.error
 
 
 @pytest.mark.parametrize("parts", [[], [b"{half"]], ids=["cut", "malformed"])
@@ -117,25 +138,41 @@ def test_a_fresh_seed_is_one_that_ollama_takes(scripted):
     assert asked[0]["options"]["seed"] == reply.settings.seed < 2**31
 
 
-def test_lm_studio_tells_its_statistics(scripted):
-    usage = {"prompt_tokens": 24, "completion_tokens": 53, "total_tokens": 77}
-    stats = {
-        "tokens_per_second": 51.43709529007664, "time_to_first_token": 0.111,
-        "generation_time": 0.954, "stop_reason": "eosFound",
-    }  # fmt: skip
+USAGE = {"prompt_tokens": 24, "completion_tokens": 53, "total_tokens": 77}
+STATS = {
+    "tokens_per_second": 51.43709529007664, "time_to_first_token": 0.111,
+    "generation_time": 0.954, "stop_reason": "eosFound",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "end",
+    [[{"usage": USAGE, "stats": STATS}], [{"stats": STATS}, {"usage": USAGE}]],
+    ids=["together", "apart"],
+)
+def test_lm_studio_tells_its_statistics(scripted, end):
     address, asked = scripted(
         piece("An"), piece("swer", finish_reason="stop"),
-        event(choices=[], usage=usage, stats=stats), b"data: [DONE]\n\n",
+        *[event(choices=[], **told) for told in end], b"data: [DONE]\n\n",
     )  # fmt: skip
     model = Server("LM Studio", address, ("owner/granite", "other")).model("granite")
     assert model.base_url.endswith("/api/v0")
     reply = labkit.generate(model, "Hi", top_k=5)
     assert (reply.text, reply.output_tokens) == ("Answer", 53)
-    assert (reply.timings.prompt_s, reply.timings.decode_s) == (0.111, 0.954)
+    assert (reply.timings.prompt_s, reply.timings.output_tokens) == (0.111, 53)
     assert reply.timings.decode_tokens_per_s == pytest.approx(51.437, abs=0.001)
+    assert reply.timings.decode_s == pytest.approx(53 / 51.437, abs=0.001)
     assert (asked[0]["model"], asked[0]["top_k"]) == ("owner/granite", 5)
     with pytest.raises(ValueError, match=r"min_p must be left at 0.0: LM Studio"):
         labkit.stream(model, "Hi", min_p=0.1)
+
+
+@pytest.mark.parametrize("more", [{}, {"stats": {}}])  # issue 601: empty at /v1
+def test_lm_studio_need_not_tell_them(scripted, more):
+    end = event(choices=[], usage=USAGE, **more)
+    address, _ = scripted(piece("Yes", finish_reason="stop"), end, b"data: [DONE]\n\n")
+    reply = labkit.generate(Server("LM Studio", address, ("m",)).model(), "Hi")
+    assert (reply.text, reply.output_tokens, reply.timings) == ("Yes", 53, None)
 
 
 def test_a_servers_model_must_be_named_if_it_has_several():

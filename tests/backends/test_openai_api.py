@@ -1,5 +1,8 @@
 """The client of OpenAI-style servers: against a real llama.cpp, and against what goes wrong."""
 
+import _thread
+import contextlib
+import gc
 import re
 import socket
 import threading
@@ -11,9 +14,10 @@ import pytest
 import labkit
 from labkit.backends.base import Settings
 from labkit.backends.dialects import DIALECTS, request_fields
+from labkit.backends.ollama import OllamaModel
 from labkit.backends.openai_api import ServerModel, is_loopback
 
-from .conftest import CLIENTS, event, get, piece, until
+from .conftest import CLIENTS, event, get, piece, read_request, until
 
 QUESTION = "Why is the sky blue?"
 END = b"data: [DONE]\n\n"
@@ -254,6 +258,100 @@ def test_stopping_closes_the_connection(scripted):
     running.close()
     # The server's thread ends by a broken pipe: nobody reads on.
     assert until(lambda: threading.active_count() < before, seconds=5)
+
+
+EVENTS = [b"Content-Type: text/event-stream\r\n\r\n", piece("Once "), piece("upon")]
+LINES = [
+    b"Content-Type: application/x-ndjson\r\n\r\n",
+    b'{"message": {"role": "assistant", "content": "Once "}, "done": false}\n',
+    b'{"message": {"role": "assistant", "content": "upon"}, "done": false}\n',
+]
+STALLED = pytest.mark.parametrize(
+    "make, parts",
+    [
+        (lambda address: ServerModel(f"{address}/v1", "m", "vLLM"), EVENTS),
+        (lambda address: OllamaModel(address, "m", "Ollama"), LINES),
+    ],
+    ids=["OpenAI", "Ollama"],
+)
+
+
+@pytest.fixture
+def stalling():
+    """``stalling(*parts)`` is asked, sends these, then nothing until it is hung up on."""
+    listeners = []
+
+    def listen(*parts):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        asked, hung_up = threading.Event(), threading.Event()
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(ConnectionError):
+                read_request(connection)
+                asked.set()
+                connection.sendall(b"".join([b"HTTP/1.1 200 OK\r\n", *parts]) if parts else b"")
+                connection.recv(1)
+            hung_up.set()
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}", asked, hung_up
+
+    yield listen
+    for listener in listeners:
+        listener.close()
+
+
+@STALLED
+def test_a_server_that_stalls_can_be_closed_from_another_thread(stalling, make, parts):
+    address, _, hung_up = stalling(*parts)
+    running, steps, ended = labkit.stream(make(address), "Hi"), [], threading.Event()
+
+    def read():
+        for step in running:
+            steps.append(step)
+        ended.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    assert until(lambda: len(steps) == 2, seconds=20)
+    assert not ended.is_set()
+    running.close()
+    assert ended.wait(20) and hung_up.wait(20), "it waited for the server"
+    assert running.finish is running.error is None
+    assert [step.text for step in steps] == ["Once ", "upon"] and list(running) == []
+
+
+@STALLED
+def test_a_server_that_has_not_begun_can_be_interrupted(stalling, make, parts):
+    """`interrupt_main` is how an interrupt comes on Windows: it ends no wait for the network."""
+    address, asked, _ = stalling()
+    threading.Thread(target=lambda: asked.wait(20) and _thread.interrupt_main()).start()
+    began = time.monotonic()
+    reply = labkit.generate(make(address), "Hi")
+    assert time.monotonic() - began < 20
+    assert (reply.text, reply.finish, reply.error) == ("", "interrupted", None)
+
+
+@STALLED
+def test_a_server_that_stalls_can_be_interrupted(stalling, make, parts):
+    address, _, hung_up = stalling(*parts)
+    running, steps = labkit.stream(make(address), "Hi"), []
+    with pytest.raises(KeyboardInterrupt):
+        for step in running:
+            steps.append(step)
+            if len(steps) == 2:
+                threading.Timer(0.2, _thread.interrupt_main).start()
+    assert hung_up.wait(20)
+
+
+@STALLED
+def test_an_answer_that_nobody_has_any_more_is_hung_up_on(stalling, make, parts):
+    address, _, hung_up = stalling(*parts)
+    for _ in labkit.stream(make(address), "Hi"):
+        break
+    gc.collect()
+    assert hung_up.wait(20)
 
 
 def test_a_proxy_or_a_key_of_the_environment_is_not_used(httpserver, monkeypatch):

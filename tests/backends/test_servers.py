@@ -1,4 +1,7 @@
-"""Model servers on the loopback: each as its documents say, and a real llama.cpp."""
+"""Model servers on the loopback: each as its documents say, and a real llama.cpp.
+
+The document stands with each answer; the commits are those in ``labkit/backends/servers.py``.
+"""
 
 import re
 import socket
@@ -6,9 +9,10 @@ import threading
 
 import pytest
 
+import labkit
 from labkit.backends.servers import Server, find_servers
 
-# docs.vllm.ai, OpenAI-Compatible Server; the card is ModelCard of its models protocol.
+# github.com/vllm-project/vllm, ModelCard of the OpenAI interface's protocol, and /version.
 VLLM = {
     "/v1/models": {
         "object": "list",
@@ -16,35 +20,58 @@ VLLM = {
     },
     "/version": {"version": "0.32.0"},
 }
-# docs.ollama.com/api: "Get version" and "List models"; docs/openai.md: /v1/models.
+# github.com/ollama/ollama, docs/openapi.yaml: VersionResponse and ModelSummary, of which an entry
+# with `remote_host` is computed elsewhere; docs/api/openai-compatibility.mdx: /v1/models.
+CLOUD = {
+    "name": "gpt-oss:120b-cloud", "model": "gpt-oss:120b-cloud", "size": 384,
+    "remote_model": "gpt-oss:120b", "remote_host": "https://ollama.com:443",
+}  # fmt: skip
 OLLAMA = {
     "/v1/models": {
         "object": "list",
-        "data": [{"id": "llama3:latest", "object": "model", "owned_by": "library"}],
+        "data": [
+            {"id": "llama3:latest", "object": "model", "created": 1686935002, "owned_by": "library"}
+        ],
     },
-    "/api/version": {"version": "0.12.6"},
+    "/api/version": {"version": "0.34.1"},
     "/api/tags": {
-        "models": [{"name": "llama3:latest", "size": 3825819519, "details": {"format": "gguf"}}]
+        "models": [
+            {
+                "name": "llama3:latest",
+                "model": "llama3:latest",
+                "size": 3825819519,
+                "details": {"format": "gguf"},
+            },
+            CLOUD,
+        ]
     },
 }
 OLLAMA_EMPTY = {
     "/v1/models": {"object": "list", "data": None},
-    "/api/version": {"version": "0.12.6"},
+    "/api/version": {"version": "0.34.1"},
     "/api/tags": {"models": []},
 }
-# lmstudio.ai/docs: REST API v0, "GET /api/v0/models"; all else gets an error with status 200.
+# lmstudio.ai/docs/developer/rest/endpoints: REST API v0, "GET /api/v0/models". All else gets an
+# error with status 200: lmstudio-bug-tracker, issue 618.
+NOMIC = "text-embedding-nomic-embed-text-v1.5"
 LM_STUDIO = {
     "/v1/models": {
         "object": "list",
-        "data": [{"id": "qwen2-vl-7b", "object": "model", "owned_by": "organization_owner"}],
+        "data": [
+            {"id": name, "object": "model", "owned_by": "organization_owner"}
+            for name in ("qwen2-vl-7b-instruct", NOMIC)
+        ],
     },
     "/api/v0/models": {
         "object": "list",
-        "data": [{"id": "qwen2-vl-7b", "type": "vlm", "arch": "qwen2_vl", "state": "not-loaded"}],
+        "data": [
+            {"id": "qwen2-vl-7b-instruct", "object": "model", "type": "vlm", "arch": "qwen2_vl"},
+            {"id": NOMIC, "object": "model", "type": "embeddings", "arch": "nomic-bert"},
+        ],
     },
-    "*": {"error": "Unexpected endpoint or method."},
+    "*": {"error": "Unexpected endpoint or method. (GET /api/version)"},
 }
-# llama.cpp, tools/server/README.md: "GET /v1/models".
+# github.com/ggml-org/llama.cpp, tools/server/README.md: "GET /v1/models" and "GET /props".
 LLAMA_CPP = {
     "/v1/models": {
         "object": "list",
@@ -53,7 +80,7 @@ LLAMA_CPP = {
     },
     "/props": {"total_slots": 1, "model_path": "tiny.gguf"},
 }
-# huggingface.co/docs/transformers, Serve CLI: an entry is owned by the author of its model.
+# transformers 5.23, cli/serving/server.py: an entry is owned by the author of its model.
 TRANSFORMERS = {
     "/v1/models": {"object": "list", "data": [{"id": "a/b", "object": "model", "owned_by": "a"}]},
     "/health": {"status": "ok"},
@@ -81,7 +108,7 @@ def play(httpserver, answers):
         ("vLLM", VLLM, ("owner/tiny",)),
         ("Ollama", OLLAMA, ("llama3:latest",)),
         ("Ollama", OLLAMA_EMPTY, ()),
-        ("LM Studio", LM_STUDIO, ("qwen2-vl-7b",)),
+        ("LM Studio", LM_STUDIO, ("qwen2-vl-7b-instruct",)),
         ("llama.cpp", LLAMA_CPP, ("tiny.gguf",)),
         ("transformers serve", TRANSFORMERS, ("a/b",)),
         ("transformers serve", TRANSFORMERS_EMPTY, ()),
@@ -92,6 +119,12 @@ def test_each_is_known_by_its_answers(httpserver, kind, answers, models):
     address = f"http://127.0.0.1:{httpserver.port}"
     assert play(httpserver, answers) == (Server(kind, address, models),)
     assert {request.method for request, _ in httpserver.log} == {"GET"}
+
+
+def test_the_only_model_is_one_that_writes(httpserver):
+    play(httpserver, LM_STUDIO)
+    model = labkit.connect(f"http://127.0.0.1:{httpserver.port}")
+    assert (model.kind, model.model) == ("LM Studio", "qwen2-vl-7b-instruct")
 
 
 @pytest.mark.parametrize(
