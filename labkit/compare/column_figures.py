@@ -1,0 +1,134 @@
+"""Answers beside one another as HTML: each with its state, its text, and what is known of it."""
+
+from html import escape
+
+from ..backends.base import Reply
+from ..ui import html, theme
+from .analysis import SideBySide
+from .spending import NAMES, away_s, model_s
+
+ENDS = {
+    "stop": "✓ ended by itself",
+    "length": "✓ cut at max_tokens",
+    "interrupted": "■ stopped",
+    "failed": "✗ failed",
+}
+NO_PART, UNKNOWN = "–", "unknown"
+_TEXT = "max-height:22em;min-height:7em;overflow-y:auto"
+_TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;line-height:1.45"
+
+
+def show_columns(side: SideBySide) -> html.Picture:
+    """The answers beside one another, and under each where its time, tokens and bytes went."""
+    columns = "".join(
+        f'<div style="flex:1 1 270px;min-width:250px">{column(name, reply, here)}</div>'
+        for name, reply, here in zip(side.names, side.replies, side.computed_here, strict=True)
+    )
+    asked = side.prompt if isinstance(side.prompt, str) else str(side.prompt[-1]["content"])
+    head = f"<b>Prompt</b>{html.paragraph(asked)}"
+    row = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{columns}</div>'
+    return html.Picture(
+        f'<div style="color:{theme.INK}">{head}{row}{html.note(side.summary)}</div>'
+    )
+
+
+def column(name: str, reply: Reply, here: bool) -> str:
+    """One finished column as safe HTML."""
+    return writing(name, reply.origin, state(reply), reply.text) + below(name, reply, here)
+
+
+def writing(name: str, origin: str, state_words: str, text: str) -> str:
+    """The upper part of a column, which changes while it is written; a region by its own name."""
+    label = escape(f"Answer of {name}")
+    return (
+        f'<div style="font-weight:600">{escape(name)}</div>'
+        f'<div style="font-size:12.5px;min-height:2.9em">{escape(origin)}<br>'
+        f"{escape(state_words)}</div>"
+        f'<div role="region" tabindex="0" aria-label="{label}" style="{_TEXT}">'
+        f"{html.card(html.paragraph(text or ' '))}</div>"
+    )
+
+
+def state(reply: Reply) -> str:
+    """How an answer ended, and after how long."""
+    if not reply.steps:
+        return ENDS[reply.finish]
+    return f"{ENDS[reply.finish]} after {reply.elapsed_s:.2f} s"
+
+
+def below(name: str, reply: Reply, here: bool) -> str:
+    """The lower part of a column: what went wrong, and what is known."""
+    wrong = html.note(reply.error, "bad") if reply.error else ""
+    rows = "".join(
+        f'<tr style="border-top:1px solid {theme.LINE}"><th scope="row" style="text-align:left;'
+        f'font-weight:400;width:46%">{escape(what)}</th>'
+        f'<td style="text-align:left;overflow-wrap:anywhere">{escape(told)}</td></tr>'
+        for what, told in facts(reply, here)
+    )
+    caption = f'<caption style="text-align:left;font-weight:600">What is known of {escape(name)}'
+    return f'{wrong}<table style="{_TABLE}">{caption}</caption>{rows}</table>'
+
+
+def facts(reply: Reply, here: bool) -> list[tuple[str, str]]:
+    """What is told under an answer; the rows are the same for all, so that they stand in line."""
+    return [
+        ("numbers", reply.origin),
+        *_times(reply),
+        ("before the first token: the model's own work", _seconds(model_s(reply))),
+        ("before the first token: the way, and queues", _seconds(away_s(reply))),
+        ("tokens in, out", f"{_count(reply.prompt_tokens)}, {_count(reply.output_tokens)}"),
+        ("tokens/s after the first", _speed(reply)),
+        ("price", _price(reply, here)),
+        ("sent to", reply.wire.address if reply.wire else _nowhere(reply)),
+        ("bytes sent, received", _bytes(reply)),
+    ]
+
+
+def _times(reply: Reply) -> list[tuple[str, str]]:
+    """Each part of the time; a dash where it did not take place."""
+    if reply.wire:
+        told = dict(reply.wire.parts)
+    elif reply.steps:
+        told = dict(zip(NAMES[-2:], (reply.ttft_s, reply.elapsed_s - reply.ttft_s), strict=True))
+    else:
+        told = {}
+    rows = [(name, _seconds(told[name]) if name in told else NO_PART) for name in NAMES]
+    if reply.wire and reply.wire.reused:
+        rows[1] = (NAMES[1], "open already")
+    return rows
+
+
+def _seconds(seconds: float | None) -> str:
+    """Milliseconds below a second, so that the parts can be told apart.
+
+    >>> _seconds(0.0821), _seconds(2.5), _seconds(None)
+    ('82 ms', '2.50 s', 'unknown')
+    """
+    if seconds is None:
+        return UNKNOWN
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+
+
+def _count(tokens: int | None) -> str:
+    return UNKNOWN if tokens is None else f"{tokens:,}"
+
+
+def _speed(reply: Reply) -> str:
+    speed = reply.decode_tokens_per_s
+    return f"{speed:.1f}" if speed else UNKNOWN
+
+
+def _price(reply: Reply, here: bool) -> str:
+    if reply.price_usd is not None:
+        return f"${reply.price_usd:.6f}, by the provider's own count"
+    return "none to pay a query; electricity: notebook 06" if here else UNKNOWN
+
+
+def _nowhere(reply: Reply) -> str:
+    return "nobody: a recording" if reply.origin.startswith("recorded") else "nobody: this process"
+
+
+def _bytes(reply: Reply) -> str:
+    if reply.wire is None:
+        return "0, 0"
+    return f"{_count(reply.wire.bytes_sent)}, {_count(reply.wire.bytes_received)}"

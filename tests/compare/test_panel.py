@@ -1,0 +1,99 @@
+"""The live columns, used by their controls, over real servers."""
+
+import threading
+
+import pytest
+
+import labkit
+from labkit.ui import frame
+
+QUESTION = "Why is the sky blue?"
+
+
+@pytest.fixture
+def relay(make_relay):
+    return make_relay("a", "b", "c")
+
+
+@pytest.fixture
+def panel(relay):
+    return labkit.compare_live(QUESTION, [relay.backend(n, of=2) for n in range(2)], max_tokens=9)
+
+
+def test_run_fills_both_columns(panel):
+    side = panel.start().wait(60)
+    assert side.texts == ("a0 b0 c0 ", "a1 b1 c1 ")
+    assert "a0 b0 c0" in panel.columns[0].value and "a1 b1 c1" in panel.columns[1].value
+    assert "ended by itself" in panel.columns[0].value
+    assert "What is known" in panel.below[1].value
+    assert "2 of 2 have ended" in panel.runner.status.value
+    assert sum(len(trace.x) for trace in panel.figure.data if trace.xaxis == "x2") >= 4
+    assert panel.summary == side.summary
+
+
+def test_both_columns_grow_while_both_are_written(panel):
+    """Drawn after each word: before either ends, both hold words of their own."""
+    seen = []
+    draw = panel._draw
+    panel.runner._draw = lambda: (draw(), seen.append([lane.text for lane in panel._race.lanes]))
+    frame_rate, frame.DRAWS_PER_S = frame.DRAWS_PER_S, 1e6
+    try:
+        panel.start().wait(60)
+    finally:
+        frame.DRAWS_PER_S = frame_rate
+    assert any(one and other and "c0" not in one and "c1" not in other for one, other in seen)
+
+
+def test_one_that_fails_says_so_in_its_column(relay):
+    nobody = labkit.connect("http://127.0.0.1:9", "m", kind="OpenAI-compatible")
+    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=1), nobody])
+    panel.start().wait(60)
+    assert "a0 b0 c0" in panel.columns[0].value
+    assert 'role="alert"' in panel.below[1].value and "does not answer" in panel.below[1].value
+    assert "✗ failed" in panel.columns[1].value
+    assert "failed: " in panel.runner.status.value
+
+
+def test_stop_keeps_what_came(make_relay):
+    relay = make_relay("a", "b", patience_s=60)  # the second word waits for nobody
+    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=2)]).start()
+    assert relay.wait_for(1)
+    while not panel._race.lanes[0].steps:
+        threading.Event().wait(0.05)
+    panel.runner.stop_button.click()
+    assert panel.wait(60).texts == ("a0 ",)
+    assert "■ stopped" in panel.columns[0].value and "Stopped." in panel.runner.status.value
+
+
+def test_bad_input_is_a_sentence_in_place_and_the_answers_stay(panel):
+    first = panel.start().wait(60)
+    panel.prompt.value = ""
+    panel.start()
+    with pytest.raises(ValueError, match="prompt must"):
+        panel.wait(60)
+    assert 'role="alert"' in panel.runner.status.value
+    assert panel.result is first
+
+
+def test_settings_go_along_and_bad_ones_are_named(relay):
+    backend = relay.backend(0, of=1)
+    panel = labkit.compare_live("x", [backend], temperature=0.3, seed=5, in_turn=True)
+    assert (panel.temperature.value, panel.in_turn.value) == (0.3, True)
+    settings = panel.start().wait(60).replies[0].settings
+    assert (settings.temperature, settings.seed) == (0.3, 5)
+    with pytest.raises(ValueError, match="temperature must"):
+        labkit.compare_live("x", [backend], temperature="hot")
+
+
+def test_every_control_has_a_name(panel):
+    for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.in_turn):
+        assert control.description
+    assert panel.runner.run.description == "Run" and panel.runner.stop_button.tooltip
+
+
+def test_the_static_form_is_the_columns_and_the_figure(panel, monkeypatch):
+    shown = []
+    monkeypatch.setenv("LABKIT_STATIC", "1")
+    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    panel._ipython_display_()
+    assert "c1" in shown[0].data and shown[1].data
