@@ -1,10 +1,12 @@
 """One thing varied at a time: what makes a model slower, and what does not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from ..backends import variations
+from ..backends.assisted import GUESS, Assisted
 from ..backends.base import Backend, Messages
 from ..backends.local import load
 from ..backends.ways import Batched, Uncached
@@ -231,28 +233,48 @@ def vary_model_size(
     )  # fmt: skip
 
 
-def vary_engine(
-    engines: Mapping[str, Backend],
-    prompt: str | Messages = PROMPT,
+COPYING = (
+    "Correct the spelling of this text, and change nothing else:\n\n"
+    "The harbour lay quiet in the morning. One boat after another went out to sea, and the gulls "
+    "folowed them. In the evening the boats came back with their catch, and the market opened."
+)
+
+
+def vary_assistance(
+    model: Backend,
+    prompt: str | Messages = COPYING,
     *,
-    max_tokens: int = 16,
-    raw: bool = False,
+    assistant: str | Backend | None = None,
+    guessed: int = GUESS,
+    max_tokens: int = 48,
     **run,
 ) -> Experiment:
-    """One prompt, several engines, servers or quantisations; the texts are in the measurements.
+    """Tokens guessed first and only checked by the model: quicker where the guesses are right.
 
     Args:
-        engines: what to call each, and the backend.
-        prompt: the same for all.
+        model: from ``labkit.load``.
+        prompt: what to ask; by itself a task in which most of the answer is copied.
+        assistant: a smaller model with the same vocabulary, or its name; None: guesses come from
+            the text alone.
+        guessed: tokens at once, 1 or more.
         max_tokens: of each answer.
-        raw: go on with the text as it stands.
         run: as for `vary_prompt_length`.
     """
-    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
-    cases = [Case(name, backend, prompt, settings) for name, backend in engines.items()]
-    return run_in_turn(
-        cases, name="engine", axis="engine", shown=("decode_tokens_per_s", "ttft_s"), **run
-    )
+    require_local(model, "vary_assistance")
+    if not isinstance(guessed, int) or guessed < 1:
+        raise ValueError(f"guessed must be a whole number, 1 or more; got {guessed!r}")
+    ways = {"alone": model, "guesses from the text": Assisted(model, tokens=guessed)}
+    if assistant is not None:
+        other = load(assistant) if isinstance(assistant, str) else assistant
+        require_local(other, "vary_assistance")
+        ways[f"guesses by {other.name}"] = Assisted(model, other, guessed)
+    settings = {"max_tokens": max_tokens, "temperature": 0.0}
+    done = run_in_turn(
+        [Case(name, way, prompt, settings) for name, way in ways.items()],
+        name="assistance", axis="who guesses", shown=("decode_tokens_per_s", "ttft_s"), **run,
+    )  # fmt: skip
+    helped = [(name, way) for name, way in ways.items() if way is not model]
+    return replace(done, notes=tuple(f"{name}: {way.guesses.sentence}" for name, way in helped))
 
 
 def models_here() -> list[str]:
