@@ -1,6 +1,7 @@
 """A prompt box: ask a model, watch the answer come with its speed, change a setting, ask again."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import ipywidgets as widgets
 
@@ -46,7 +47,7 @@ class PromptPanel:
         self._make_controls(prompt, settings)
         self.answer = widgets.HTML(html.card(html.paragraph(" ")))
         self.figure = theme.widget(self._timing())
-        self.runner = Runner(self._work, self._draw, "Ask the model")
+        self.runner = Runner(self._work, self._draw, "Ask the model", self._hang_up)
 
     def _make_controls(self, prompt: str, settings: Settings) -> None:
         wide, label = {"width": "auto"}, {"description_width": "85px"}
@@ -114,7 +115,7 @@ class PromptPanel:
     def _work(self) -> Iterator[Progress]:
         prompt = self.prompt.value
         check_typed(prompt, "prompt")
-        running = stream_from(self._model, prompt, **self._chosen())
+        running = self._stream = stream_from(self._model, prompt, **self._chosen())
         self._steps = []  # only now: a setting out of bounds leaves the last answer standing
         total = running.settings.max_tokens
         known = running.prompt_tokens  # a server tells it at the end only
@@ -127,6 +128,12 @@ class PromptPanel:
         finally:
             running.close()
             self.reply = make_reply(self._model.name, prompt, running, self._steps)
+
+    def _hang_up(self) -> None:
+        """Does not wait for a server's next word; a model of this process comes to its own end."""
+        with suppress(ValueError):  # its steps are being computed just now
+            if self._stream:
+                self._stream.close()
 
     def _timing(self):
         title = figures.timing_title(self._steps)

@@ -43,13 +43,20 @@ class Runner:
         work: returns a fresh iterator; each item is a `Progress`. Closing it stops the work.
         draw: shows what there is so far; called at most `DRAWS_PER_S` times a second, and at last.
         what: what the Run button does, for its tooltip.
+        on_stop: called by Stop at once, for work that waits for something outside.
 
     Attributes:
         widget: the row of controls.
     """
 
-    def __init__(self, work: Callable[[], Iterator[Progress]], draw: Callable[[], None], what: str):
-        self._work, self._draw = work, draw
+    def __init__(
+        self,
+        work: Callable[[], Iterator[Progress]],
+        draw: Callable[[], None],
+        what: str,
+        on_stop: Callable[[], None] = lambda: None,
+    ):
+        self._work, self._draw, self._on_stop = work, draw, on_stop
         self._stopping, self._thread = threading.Event(), None
         self._error: Exception | None = None
         self.run = widgets.Button(
@@ -81,6 +88,7 @@ class Runner:
     def stop(self) -> None:
         """Asks the work to stop; what came is kept."""
         self._stopping.set()
+        self._on_stop()
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Waits until the work has ended, and raises what went wrong in it, if anything did.

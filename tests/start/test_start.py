@@ -1,6 +1,7 @@
 """Notebook 00's verbs, figures, exercises and panel."""
 
 import itertools
+import threading
 import json
 
 import pytest
@@ -169,6 +170,36 @@ def test_stop_ends_the_work_and_keeps_what_came():
     assert reply.steps
     assert endless.closed
     assert "Stopped." in panel.runner.status.value
+
+
+def test_stop_does_not_wait_for_the_next_word_of_a_server():
+    hung_up = threading.Event()
+
+    class Stalling(Scripted):
+        def stream(self, prompt, **settings):
+            running = super().stream(prompt, **settings)
+            steps = iter([running._steps])
+
+            class Waiting:
+                def __next__(self):
+                    if first := next(steps, None):
+                        return next(first)
+                    assert hung_up.wait(60)
+                    raise StopIteration
+
+                def close(self):
+                    hung_up.set()
+
+            running._steps = Waiting()
+            return running
+
+    panel = labkit.ask(Stalling([("one", 0.1), ("two", 0.2)]), "Count.")
+    panel.start()
+    while not panel._steps:
+        pass
+    panel.runner.stop_button.click()
+    reply = panel.wait(50)  # less than the server's silence
+    assert (reply.text, reply.finish) == ("one", "interrupted")
 
 
 @pytest.mark.parametrize(
