@@ -80,6 +80,7 @@ _VERBS = {
     "vary_prompt_length": ".speed.experiments",
     "vary_threads": ".speed.experiments",
     "walk": ".sampling.walk_panel",
+    "with_settings": ".compare.variant",
 }
 __all__ = sorted(_VERBS)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 # Name of the result's class: where the function is that draws it, or that makes its panel.
 _FIGURES = {
+    "BatchTable": "labkit.compare.batch_figures:batch_table",
     "BeamSearch": "labkit.sampling.beams_figures:beams_table",
     "BpeTraining": "labkit.tokens.figures:bpe_figure",
     "Branches": "labkit.sampling.walk_figures:branches_table",
