@@ -5,7 +5,7 @@ from html import escape
 from ..backends.base import Reply
 from ..ui import html, theme
 from .analysis import SideBySide
-from .spending import NAMES, away_s, model_s
+from .spending import NAMES, away_s, model_s, say_s
 
 ENDS = {
     "stop": "✓ ended by itself",
@@ -14,7 +14,7 @@ ENDS = {
     "failed": "✗ failed",
 }
 NO_PART, UNKNOWN = "–", "unknown"
-_TEXT = "max-height:22em;min-height:7em;overflow-y:auto"
+_TEXT = "height:17em;overflow-y:auto;margin-bottom:6px"  # the same for all: tables stand in line
 _TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;line-height:1.45"
 
 
@@ -34,18 +34,19 @@ def show_columns(side: SideBySide) -> html.Picture:
 
 def column(name: str, reply: Reply, here: bool) -> str:
     """One finished column as safe HTML."""
-    return writing(name, reply.origin, state(reply), reply.text) + below(name, reply, here)
+    upper = writing(name, reply.origin, state(reply), reply.text, reply.error)
+    return upper + below(name, reply, here)
 
 
-def writing(name: str, origin: str, state_words: str, text: str) -> str:
+def writing(name: str, origin: str, state_words: str, text: str, error: str | None = None) -> str:
     """The upper part of a column, which changes while it is written; a region by its own name."""
     label = escape(f"Answer of {name}")
     return (
         f'<div style="font-weight:600">{escape(name)}</div>'
-        f'<div style="font-size:12.5px;min-height:2.9em">{escape(origin)}<br>'
+        f'<div style="font-size:12.5px;line-height:1.45;min-height:4.4em">{escape(origin)}<br>'
         f"{escape(state_words)}</div>"
         f'<div role="region" tabindex="0" aria-label="{label}" style="{_TEXT}">'
-        f"{html.card(html.paragraph(text or ' '))}</div>"
+        f"{html.card(html.paragraph(text or ' '))}{html.note(error, 'bad') if error else ''}</div>"
     )
 
 
@@ -57,22 +58,22 @@ def state(reply: Reply) -> str:
 
 
 def below(name: str, reply: Reply, here: bool) -> str:
-    """The lower part of a column: what went wrong, and what is known."""
-    wrong = html.note(reply.error, "bad") if reply.error else ""
+    """The lower part of a column: what is known of its time, tokens and bytes."""
     rows = "".join(
         f'<tr style="border-top:1px solid {theme.LINE}"><th scope="row" style="text-align:left;'
         f'font-weight:400;width:46%">{escape(what)}</th>'
         f'<td style="text-align:left;overflow-wrap:anywhere">{escape(told)}</td></tr>'
         for what, told in facts(reply, here)
     )
-    caption = f'<caption style="text-align:left;font-weight:600">What is known of {escape(name)}'
-    return f'{wrong}<table style="{_TABLE}">{caption}</caption>{rows}</table>'
+    origin = reply.origin.partition(":")[0]
+    caption = escape(f"Numbers of {name} ({origin})")
+    head = f'<caption style="text-align:left;font-weight:600">{caption}</caption>'
+    return f'<table style="{_TABLE}">{head}{rows}</table>'
 
 
 def facts(reply: Reply, here: bool) -> list[tuple[str, str]]:
     """What is told under an answer; the rows are the same for all, so that they stand in line."""
     return [
-        ("numbers", reply.origin),
         *_times(reply),
         ("before the first token: the model's own work", _seconds(model_s(reply))),
         ("before the first token: the way, and queues", _seconds(away_s(reply))),
@@ -99,14 +100,7 @@ def _times(reply: Reply) -> list[tuple[str, str]]:
 
 
 def _seconds(seconds: float | None) -> str:
-    """Milliseconds below a second, so that the parts can be told apart.
-
-    >>> _seconds(0.0821), _seconds(2.5), _seconds(None)
-    ('82 ms', '2.50 s', 'unknown')
-    """
-    if seconds is None:
-        return UNKNOWN
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+    return UNKNOWN if seconds is None else say_s(seconds)
 
 
 def _count(tokens: int | None) -> str:

@@ -7,7 +7,7 @@ from textwrap import wrap
 from ..backends.base import Reply
 from ..ui import theme
 from .analysis import SideBySide
-from .spending import NAMES, STREAM, model_s, split_time
+from .spending import NAMES, STREAM, model_s, say_s, split_time
 
 LOOKS = (
     (theme.GREY, "."), (theme.PINK, "\\"), (theme.GREEN, "x"), (theme.YELLOW, "-"),
@@ -17,7 +17,7 @@ LINES = (
     (theme.BLUE, "solid"), (theme.ORANGE, "dash"), (theme.GREEN, "dot"), (theme.PINK, "dashdot"),
     (theme.RED, "longdash"), (theme.GREY, "longdashdot"),
 )  # fmt: skip
-ROW_PX = 46
+ROW_PX, GAP_PX = 46, 64
 LABEL = 30  # characters of a row's label, in a line
 
 
@@ -36,14 +36,18 @@ def time_title(side: SideBySide) -> str:
 def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: str):
     """Bars from the request on, one row a column; a None is a row that is still empty."""
     rows = [_label(name, reply) for name, reply in zip(names, replies, strict=True)]
+    half = ROW_PX * len(rows)
+    inner = 2 * half + GAP_PX
     picture = theme.figure(
-        *_bars(rows, replies, False), *_bars(rows, replies, True),
-        title=title, x="", y="", height=190 + 2 * ROW_PX * len(rows), barmode="overlay",
+        *_bars(rows, replies, False), *_bars(rows, replies, True), title=title, x="", y="",
+        height=inner + 180, barmode="overlay", margin={"t": 80, "b": 100},
     )  # fmt: skip
-    _place(picture, rows, "", [0.57, 1], "until the first token, seconds", _firsts(replies))
-    _place(picture, rows, "2", [0, 0.43], "the whole answer, seconds", _wholes(replies))
-    below = {"y": -0.16, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"}
-    return picture.update_layout(legend=below, margin={"t": 54, "b": 90})
+    _place(
+        picture, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)
+    )
+    _place(picture, rows, "2", [0, half / inner], "seconds of the whole answer", _wholes(replies))
+    below = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
+    return picture.update_layout(legend={**below, "traceorder": "normal"})
 
 
 def _label(name: str, reply: Reply | None) -> str:
@@ -78,40 +82,43 @@ def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list
 
 
 def _firsts(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
-    """For each row, until when its bar reaches before the stream, and what stands behind it."""
+    """For each row, until when its bar reaches before the stream, and the words behind it."""
     told = []
     for reply in replies:
         parts = [part for part in (split_time(reply) if reply else ()) if part.name != STREAM]
-        end = parts[-1].end_s if parts else 0.0
-        work = model_s(reply) if reply and reply.wire and parts else None
-        own = f"; {work:.2g} s of it the model's own work" if work is not None else ""
-        told.append((end, f"{end:.2g} s{own}" if parts else ""))
+        work = model_s(reply) if parts and reply.wire else None
+        own = f"; {say_s(work)} of it the model's own work" if work is not None else ""
+        told.append((parts[-1].end_s, say_s(parts[-1].end_s) + own) if parts else (0.0, ""))
     return told
 
 
 def _wholes(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
+    """For each row, until when its whole bar reaches, and the words behind it."""
     told = []
     for reply in replies:
         parts = split_time(reply) if reply else ()
-        end = parts[-1].end_s if parts else 0.0
-        failed = "✗ failed" if reply and reply.finish == "failed" else ""
-        stopped = "stopped" if reply and reply.finish == "interrupted" else ""
-        after = f"{end:.2g} s" if parts else ""
-        told.append((end, " after ".join(filter(None, [failed or stopped, after]))))
+        ended = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish, "")
+        after = say_s(parts[-1].end_s) if parts else ""
+        words = " after ".join(filter(None, [ended, after]))
+        told.append((parts[-1].end_s if parts else 0.0, words))
     return told
 
 
-def _place(picture, rows: list[str], number: str, domain: list, x: str, ends: list) -> None:
-    """Gives one of the two rows of bars its half of the picture, and its words."""
+def _place(picture, rows: list[str], number: str, domain: list, name: str, ends: list) -> None:
+    """Gives one of the two groups of bars its half of the picture, and its words."""
     longest = max((end for end, _ in ends), default=0) or 1
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
     picture.update_layout({
         f"xaxis{number}": {**axis, "anchor": f"y{number}", "range": [0, longest * 1.5],
-                           "title": {"text": x, "font": {"size": 13}}},
+                           "title": {"text": ""}},
         f"yaxis{number}": {**axis, "anchor": f"x{number}", "domain": domain, "ticksuffix": "  ",
                            "categoryorder": "array", "categoryarray": rows, "type": "category",
                            "range": [len(rows) - 0.5, -0.5], "showgrid": False},
     })  # fmt: skip
+    picture.add_annotation(
+        text=f"<b>{name}</b>", x=0, xref="paper", xanchor="left", y=domain[1], yref="paper",
+        yanchor="bottom", showarrow=False,
+    )  # fmt: skip
     for row, (end, words) in zip(rows, ends, strict=True):
         picture.add_annotation(
             x=end, y=row, xref=f"x{number}", yref=f"y{number}", xanchor="left", showarrow=False,
@@ -124,7 +131,8 @@ def plot_arrivals(side: SideBySide):
     import plotly.graph_objects as go
 
     lines = []
-    for place, (name, reply) in enumerate(zip(side.names, side.replies, strict=True)):
+    wrote = [each for each in zip(side.names, side.replies, strict=True) if each[1].steps]
+    for place, (name, reply) in enumerate(wrote):
         colour, dash = LINES[place % len(LINES)]
         x, y = arrivals(reply)
         lines.append(go.Scatter(

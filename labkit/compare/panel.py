@@ -141,8 +141,10 @@ class ComparePanel:
     def _draw(self) -> None:
         for number, lane in enumerate(self._race.lanes):
             origin = lane.stream.origin if lane.stream else ""
+            state = _state(lane, self.result is not None)
+            error = str(lane.error) if lane.error else None
             self.columns[number].value = column_figures.writing(
-                lane.name, origin, _state(lane, self.result is not None), lane.text
+                lane.name, origin, state, lane.text, error
             )
         ended = sum(lane.ended for lane in self._race.lanes) + (self.result is not None)
         if ended != self._shown:

@@ -71,3 +71,12 @@ def away_s(reply: Reply) -> float | None:
     if reply.ttft_s is None or work is None:
         return None
     return max(0.0, reply.ttft_s - work)
+
+
+def say_s(seconds: float) -> str:
+    """Seconds in words; milliseconds below a second, so that small parts can be told apart.
+
+    >>> say_s(0.0821), say_s(2.5)
+    ('82 ms', '2.50 s')
+    """
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"

@@ -64,8 +64,7 @@ def compare_texts(
         ValueError: too few texts, or what is no text.
     """
     side = isinstance(answers, SideBySide)
-    texts = answers.texts if side else _checked(answers)
-    names = answers.names if side else tuple(f"text {n}" for n in range(1, len(texts) + 1))
+    names, texts = _written(answers) if side else _checked(answers)
     reference = answers.reference if side and reference is None else reference
     if len(texts) + (reference is not None) < 2:
         raise ValueError(
@@ -77,8 +76,21 @@ def compare_texts(
     return TextDifferences(names, texts, against, name, differences)
 
 
-def _checked(answers: Sequence[str]) -> tuple[str, ...]:
+_Named = tuple[tuple[str, ...], tuple[str, ...]]  # names, texts
+
+
+def _written(side: SideBySide) -> _Named:
+    """Of those that failed before their first word there is nothing to compare."""
+    kept = [
+        (name, reply.text)
+        for name, reply in zip(side.names, side.replies, strict=True)
+        if reply.text or not reply.error
+    ]
+    return tuple(name for name, _ in kept), tuple(text for _, text in kept)
+
+
+def _checked(answers: Sequence[str]) -> _Named:
     good = isinstance(answers, list | tuple) and all(isinstance(text, str) for text in answers)
     if not good:
         raise ValueError(f"answers must be texts, or the result of compare; got {answers!r}")
-    return tuple(answers)
+    return tuple(f"text {number}" for number in range(1, len(answers) + 1)), tuple(answers)

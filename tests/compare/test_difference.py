@@ -105,3 +105,14 @@ def test_the_picture_escapes_and_marks():
     picture = labkit.plot(told).html
     assert "<script" not in picture and "<b>y" not in picture
     assert "<del" in picture and "<ins" in picture and "&lt;" in picture
+
+
+def test_one_that_failed_before_its_first_word_is_left_out():
+    from labkit.backends.base import Reply, Settings, Step
+    from labkit.compare.analysis import SideBySide
+
+    step = Step(None, "words", None, None, (), None, 0.1)
+    wrote = Reply("a", "x", Settings(), (step,), 1, "stop")
+    failed = Reply("b", "x", Settings(), (), None, "failed", error="It is not there.")
+    side = SideBySide("x", ("a", "b", "c"), (wrote, failed, wrote), (True,) * 3, reference="words")
+    assert labkit.compare_texts(side).names == ("a", "c")
