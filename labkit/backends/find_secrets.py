@@ -68,7 +68,7 @@ _PRIVATE_KEY = (
 )
 # A capital name as in a file of environment variables, with its value as it stands.
 _SETTING = (
-    r"(?m)^[ \t]*(?:export[ \t]+)?[A-Z0-9_]*(?:{words})[A-Z0-9_]*[ \t]*=[ \t]*"
+    r"(?m)^[ \t]*(?:export[ \t]+)?[A-Z0-9_]*(?:{words})S?(?:_[A-Z0-9_]*)?[ \t]*=[ \t]*"
     r"[\"']?([^\s\"'#]{{8,}})"
 )
 _HAS_DIGIT_OR_SIGN = r"(?=[^\s\"']*[\d!@%^&*+])"
@@ -97,6 +97,11 @@ _OURS = (
     Rule(
         "api key", "setting named KEY or TOKEN",
         re.compile(_SETTING.format(words="KEY|TOKEN|CREDENTIAL")), NAMED, doubtful=True,
+    ),
+    Rule(
+        "api key", "key in an address",
+        re.compile(r"[?&](?:api_?key|key|token|access_token|auth|sig|signature)=([\w.~%-]{16,})"),
+        NAMED, doubtful=True,
     ),
     Rule(
         "password", "setting named PASSWORD or SECRET",
@@ -191,7 +196,7 @@ def _named(line: str, at: int) -> Iterator[Finding]:
     for pattern, group in PATTERNS.items():
         for found in pattern.finditer(line):
             value = found[group]
-            if not _is_word(value) and not is_indirect_reference(line):
+            if not _is_word(value) and not is_indirect_reference(found[0] + line[found.end() :]):
                 kind = "api key" if "key" in found[0].replace(value, "").lower() else "password"
                 start = at + found.start(group)
                 yield Finding(

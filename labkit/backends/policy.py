@@ -45,7 +45,8 @@ class Policy:
 
     Attributes:
         action: ``"block"``, ``"redact"``, ``"ask"`` or ``"allow"``, see `ACTIONS`.
-        kinds: the kinds that count, of `KINDS`; None: all.
+        kinds: the kinds that count, of `KINDS`; None: all, a person's name only beside something
+            else, because a name alone stands in many a harmless question.
         least_confidence: findings less sure are let through.
         harmless: texts that you looked at and that may leave, such as a name everybody knows.
         ask: for ``"ask"``: gets the findings and returns another action; None: nobody is there
@@ -84,7 +85,7 @@ class Policy:
         """
         texts: list[str] = []
         _map_texts(prompt, lambda text: texts.append(text) or text)
-        found = [self._found(text) for text in texts]
+        found = self._found(texts)
         every = tuple(finding for each in found for finding in each)
         action = self._decide(every) if every else "allow"
         if action == "block":
@@ -95,11 +96,19 @@ class Policy:
         take = iter(changed)
         return Passed(_map_texts(prompt, lambda _: next(take)), every, key.restorer())
 
-    def _found(self, text: str) -> tuple[Finding, ...]:
+    def _found(self, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
+        """What counts in each of the texts."""
         if self.action == "allow":
-            return ()
-        findings = scan(text, kinds=self.kinds, least_confidence=self.least_confidence)
-        return tuple(finding for finding in findings if finding.text not in self.harmless)
+            return [()] * len(texts)
+        found = [
+            tuple(each for each in self._scan(text) if each.text not in self.harmless)
+            for text in texts
+        ]
+        kinds = {finding.kind for findings in found for finding in findings}
+        return [()] * len(texts) if self.kinds is None and kinds == {"person"} else found
+
+    def _scan(self, text: str) -> tuple[Finding, ...]:
+        return scan(text, kinds=self.kinds, least_confidence=self.least_confidence)
 
     def _decide(self, findings: Sequence[Finding]) -> str:
         if self.action != "ask":
