@@ -25,6 +25,10 @@ class LabError(Exception):
     def __str__(self) -> str:
         return f"{self.problem}\n  → {self.mend}" if self.mend else self.problem
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, and none of the lab's own lines (IPython asks)."""
+        return [f"✗ {self}"]
+
 
 class BusyError(LabError):
     """A server that may answer later: it is asked too much, or has too much to do.

@@ -176,6 +176,32 @@ def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
         raise _hub_failure(source, error) from None
 
 
+def fetch_hub_file(repo_id: str, name: str) -> Path:
+    """One file of a hub repository, fetched if it is not in the hub client's own cache.
+
+    Raises:
+        LabError: no such repository or file, no access, no network.
+    """
+    import huggingface_hub as hub
+    from huggingface_hub import errors
+
+    try:
+        return Path(hub.hf_hub_download(repo_id, name, local_files_only=True))
+    except (errors.LocalEntryNotFoundError, errors.HFValidationError):
+        pass  # what is wrong with the name, the next question says
+    try:
+        # Asked once: where no hub answers, the download itself asks again and again for 23 s.
+        hub.get_hf_file_metadata(hub.hf_hub_url(repo_id, name))
+        return Path(hub.hf_hub_download(repo_id, name))
+    except errors.RemoteEntryNotFoundError:
+        raise LabError(
+            f"The hub's '{repo_id}' has no file {name}.",
+            f"Name another: one that others made out of it often has a {name}.",
+        ) from None
+    except Exception as error:  # the client's own, and those of the HTTP client below it
+        raise _hub_failure(HubSource(repo_id), error) from None
+
+
 def _asked(source: HubSource) -> dict:
     return {
         "repo_id": source.repo_id,

@@ -11,6 +11,7 @@ from unittest import mock
 from ..errors import LabError
 from . import store
 from .catalogue import CATALOGUE, WheelSource
+from .fetch import fetch_hub_file
 from .readers import Reader, SentencePieceReader, TiktokenReader, TokenizersReader
 from .tokenizer_files import get_tokenizers
 from .tokenizer_list import ALIASES, TOKENIZERS, KnownTokenizer
@@ -157,17 +158,7 @@ def _open_json(file: Path, name: str, title: str = "") -> Reader:
 
 def _open_hub(name: str) -> Reader:
     """One file of the repository is all that it takes; it stays in the hub client's cache."""
-    from huggingface_hub import hf_hub_download
-
-    try:
-        file = hf_hub_download(name, "tokenizer.json")
-    except Exception as error:  # the client's own, and those of the HTTP client below it
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LabError(
-            f"No tokenizer '{name}' could be opened: {why}",
-            "Check the spelling and the network; a gated repository asks for: hf auth login.",
-        ) from None
-    return _open_json(Path(file), name)
+    return _open_json(fetch_hub_file(name, "tokenizer.json"), name)
 
 
 def _kind(library) -> str:

@@ -147,6 +147,8 @@ class Hub(Server):
         api = re.fullmatch(r"/api/models/([^/]+/[^/]+)/(revision|tree)/[^/]+", path)
         file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)
         repo = self.repos.get((api or file)[1], "RepoNotFound") if api or file else "EntryNotFound"
+        if file and not isinstance(repo, str) and not (repo / file[2]).is_file():
+            repo = "EntryNotFound"
         if repo == "GatedRepo" and api:  # what a gated model is made of may be seen
             send(request, json.dumps(self.about(request, api)).encode())
         elif isinstance(repo, str):

@@ -258,12 +258,16 @@ def test_a_tokenizer_from_the_hub_and_its_weights_are_not_fetched(
 ):
     machine = HubMachine(tmp_path)
     machine.hub.repos |= {"owner/good": make_tiny(tmp_path / "repo"), "owner/gated": "GatedRepo"}
-    good, missing, _, gated, *_ = machine.run(
-        OPEN, "owner/good", "owner/none", "owner/gated"
+    (tmp_path / "bare").mkdir()
+    machine.hub.repos["owner/bare"] = tmp_path / "bare"
+    good, missing, _, gated, _, bare, *_ = machine.run(
+        OPEN, "owner/good", "owner/none", "owner/gated", "owner/bare"
     ).splitlines()
     assert json.loads(good) == tiny_tokenizer.encode("the cat sat")
-    assert "No tokenizer 'owner/none' could be opened" in missing
-    assert "No tokenizer 'owner/gated' could be opened" in gated
+    assert "The hub has no model 'owner/none'" in missing
+    assert "owner/gated asks for an account" in gated
+    assert "'owner/bare' has no file tokenizer.json" in bare
     assert not list(tmp_path.glob("hf/**/*.safetensors"))
     machine.hub.close()
     assert json.loads(machine.run(OPEN, "owner/good")) == json.loads(good), "cached"
+    assert "does not answer, and owner/other is not on this" in machine.run(OPEN, "owner/other")
