@@ -14,7 +14,7 @@ JOINING = {"compare", "decide"}  # the topics that exist to join others
 # Who may import whom inside the lab; a topic's rooms are further bound below.
 BELOW = {
     "models": {"errors"},
-    "backends": {"models", "errors"},
+    "backends": {"models", "data", "errors"},
     "ui": {"errors"},
 }
 TOPIC_BELOW = {"backends", "data", "models", "ui", "errors", "verdict"}

@@ -19,7 +19,7 @@ GLANCE_S = 0.1  # how often one who waits for a server looks whether to stop
 
 def read_server(
     stream: Stream, chunks: Callable[[Callable], Iterator[tuple[float, Chunk]]], name: str
-) -> Iterator[Step]:
+) -> "StoppableSteps":
     """As `read_stream`, for a server; its ``close`` works at once, and from any thread.
 
     Args:
@@ -28,7 +28,7 @@ def read_server(
         name: see `read_stream`.
     """
     line = _Line(chunks)
-    return _Steps(read_stream(stream, iter(line), name), line.stop)
+    return StoppableSteps(read_stream(stream, iter(line), name), line.stop)
 
 
 def read_stream(stream: Stream, chunks: Iterator[tuple[float, Chunk]], name: str) -> Iterator[Step]:
@@ -37,7 +37,7 @@ def read_stream(stream: Stream, chunks: Iterator[tuple[float, Chunk]], name: str
     Args:
         stream: its ``finish``, ``output_tokens``, ``timings`` … are filled in.
         chunks: when each came (`time.perf_counter`), and the event, in OpenAI's form; an engine's
-            own times as ``engine``.
+            own times as ``engine``, and a price as ``price_usd``.
         name: the model's, for the sentence.
     Raises:
         LabError: the server fails; what came until then has been yielded.
@@ -65,7 +65,7 @@ class _Stopped(Exception):
     """Somebody who waits for the next event need not wait any longer."""
 
 
-class _Steps(Iterator[Step]):
+class StoppableSteps(Iterator[Step]):
     """Steps that can be closed while another thread waits for the next."""
 
     def __init__(self, steps: Iterator[Step], stop: Callable[[], None]):
@@ -75,6 +75,7 @@ class _Steps(Iterator[Step]):
         return next(self._steps)
 
     def close(self) -> None:
+        """Ends them; whoever waits for the next one comes out."""
         self._stop()
         with suppress(ValueError):  # the other thread is in there; it comes out by itself
             self._steps.close()
@@ -167,6 +168,8 @@ class _Reader:
 
     def _note(self, chunk: Chunk) -> int | None:
         """Keeps the numbers of an event; returns how many tokens are new, if it tells."""
+        if chunk.get("price_usd") is not None:
+            self._stream.price_usd = chunk["price_usd"]
         if usage := chunk.get("usage"):
             self._stream.prompt_tokens = usage.get("prompt_tokens")
             self._stream.output_tokens = usage.get("completion_tokens")

@@ -32,6 +32,7 @@ class Dialect:
         more: fields that are always sent.
         ordered: whether it takes the order of the stages.
         seeds: seeds are below this.
+        fixed: settings that it does not take and that differ from our defaults.
     """
 
     names: Mapping[str, str]
@@ -39,6 +40,7 @@ class Dialect:
     more: Mapping[str, Any] = field(default_factory=dict)
     ordered: bool = False
     seeds: int = 2**63
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
 
 _ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
@@ -86,13 +88,20 @@ DIALECTS = {
 }
 
 
-def request_fields(kind: str, settings: Settings, *, raw: bool) -> dict[str, Any]:
+def request_fields(
+    kind: str, settings: Settings, *, raw: bool, dialect: Dialect | None = None
+) -> dict[str, Any]:
     """The settings as that kind of server takes them.
 
+    Args:
+        kind: one of `DIALECTS`, or a name for the sentence where ``dialect`` is given.
+        settings: all of them.
+        raw: whether a text is to be gone on with.
+        dialect: None: that of the kind.
     Raises:
         ValueError: a setting is not left at its default and the server would overlook it.
     """
-    dialect = DIALECTS[kind]
+    dialect = dialect or DIALECTS[kind]
     sent = {**dialect.more, **named_settings(kind, settings, dialect)}
     if dialect.logprobs:
         sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
@@ -107,7 +116,7 @@ def named_settings(kind: str, settings: Settings, dialect: Dialect) -> dict[str,
     """Each setting under the server's name; see `request_fields`."""
     if settings.seed is not None and settings.seed >= dialect.seeds:
         raise ValueError(f"seed must be below {dialect.seeds:,} for {kind}; got {settings.seed:,}")
-    sent, standard = {}, Settings()
+    sent, standard = {}, Settings(**dialect.fixed)
     for name in (each.name for each in fields(Settings)):
         value = getattr(settings, name)
         if name in dialect.names:

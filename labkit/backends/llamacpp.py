@@ -194,6 +194,12 @@ class LlamaCppModel:
         with opener.open(request, timeout=60) as answer:
             return json.load(answer)
 
+    @property
+    def listening(self) -> tuple[str, str]:
+        """The address on the loopback where its server listens, and the key that it wants."""
+        self._handler(raw=True)
+        return self._server.listening_address, self._key
+
     def close(self) -> None:
         """Gives the memory back; the model cannot be asked any more."""
         self._server = None

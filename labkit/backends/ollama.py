@@ -13,16 +13,16 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from .base import Messages, Settings, Stream
-from .chunks import Chunk, read_server
+from .base import Settings
+from .chunks import Chunk
 from .dialects import ALTERNATIVES, OLLAMA, named_settings
 from .engine import from_ollama
-from .openai_api import ServerModel, make_http_client
-from .request import checked_prompt
+from .openai_api import ServerModel
+from .transport import Tracer
 
 
 class OllamaModel(ServerModel):
@@ -33,15 +33,11 @@ class OllamaModel(ServerModel):
         base_url: Ollama's address.
     """
 
-    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """See `labkit.stream`. The request is sent when the first step is asked for."""
+    def _settings(self, settings: dict[str, Any]) -> Settings:
         chosen = Settings(**settings)
         if chosen.seed is None:  # a fresh one that Ollama takes
             chosen = replace(chosen, seed=random.randrange(OLLAMA.seeds))
-        body = self._body(checked_prompt(prompt, raw=raw), chosen, raw)
-        stream = Stream(chosen)
-        stream._steps = read_server(stream, partial(self._told, body, raw), self.where)
-        return stream
+        return chosen
 
     def _body(self, prompt: str | list, settings: Settings, raw: bool) -> dict[str, Any]:
         options = {**OLLAMA.more, **named_settings(self.kind, settings, OLLAMA)}
@@ -49,25 +45,28 @@ class OllamaModel(ServerModel):
         more = {"stream": True, "logprobs": True, "top_logprobs": ALTERNATIVES}
         return {"model": self.model, **asked, "options": options, **more}
 
-    def _told(
-        self, body: dict[str, Any], raw: bool, opened: Callable
+    def _chunks(
+        self, body: dict[str, Any], raw: bool, tracer: Tracer, opened: Callable
     ) -> Iterator[tuple[float, Chunk]]:
         """Each line as an event in OpenAI's form, with the moment it came."""
         url = f"{self.base_url}/api/{'generate' if raw else 'chat'}"
-        with self._sentences(), self._connected().stream("POST", url, json=body) as answer:
-            opened(answer)
-            _require_ok(answer)
-            for line in filter(str.strip, answer.iter_lines()):
-                told = json.loads(line)
-                _require_no_error(told, answer)
-                yield time.perf_counter(), _as_chunk(told)
+        with self._sentences():
+            client = self._connected()
+            with tracer:
+                request = client.build_request("POST", url, json=body)
+                answer = client.send(request, stream=True)
+            with closing(answer):
+                opened(answer)
+                _require_ok(answer)
+                for line in filter(str.strip, answer.iter_lines()):
+                    told = json.loads(line)
+                    _require_no_error(told, answer)
+                    yield time.perf_counter(), _as_chunk(told)
 
-    def _connected(self):
-        if self._client is None:
-            self._client = make_http_client(self.base_url, self._timeouts_s)
-            if self._api_key:
-                self._client.headers["Authorization"] = f"Bearer {self._api_key}"
-        return self._client
+    def _new_client(self, http_client):
+        if self._api_key:
+            http_client.headers["Authorization"] = f"Bearer {self._revealed}"
+        return http_client
 
 
 def _as_chunk(told: dict[str, Any]) -> Chunk:

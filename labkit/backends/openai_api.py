@@ -9,11 +9,15 @@ from urllib.parse import urlsplit
 
 from ..errors import LabError
 from . import servers
+from .answer import follow
 from .base import Messages, Settings, Stream
 from .chunks import Chunk, read_server
-from .dialects import DIALECTS, request_fields
+from .dialects import DIALECTS, Dialect, request_fields
+from .keys import Secret, use_key
+from .policy import Passed, Policy
 from .request import checked_prompt
-from .server_errors import as_sentences
+from .server_errors import OF_SERVERS, as_sentences
+from .transport import Tracer, find_proxy, make_http_client
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 120.0  # reading a long prompt on a slow machine, during which nothing comes
@@ -31,7 +35,8 @@ def connect(
     """A model of a server, ready to be asked, as ``labkit.load`` gives one of this machine.
 
     Prompts go to that address and nowhere else; on the loopback they stay on this machine, unless
-    the server sends them on, as Ollama does for the models of its cloud.
+    the server sends them on, as Ollama does for the models of its cloud. Elsewhere, a prompt in
+    which a secret or personal data is found is not sent before you decide: see ``policy``.
 
     Args:
         address: such as ``"http://127.0.0.1:8080"``; ``/v1`` is added where it has no path.
@@ -49,6 +54,7 @@ def connect(
         raise ValueError(f"kind must be one of {', '.join(DIALECTS)}, or None; got {kind!r}")
     timeouts = connect_timeout_s, read_timeout_s
     found = ServerModel(base_url, model, kind or "OpenAI-compatible", api_key, timeouts)
+    found.policy = None if is_loopback(base_url) else Policy("ask")
     server = _listening(base_url, connect_timeout_s) if kind is None else None
     if server:
         found.kind = server.kind
@@ -68,18 +74,28 @@ class ServerModel:
         model: the model's name, as the server has it.
         kind: which server it is; it decides the settings that can be asked for.
         base_url: the address below which the interface lies.
+        policy: what happens to secrets and personal data in a prompt, or None.
+        origin: how its numbers come about; see `Reply`.
+        mends: what somebody can do where it fails.
     """
+
+    origin = "measured"
+    mends = OF_SERVERS
 
     def __init__(
         self,
         base_url: str,
         model: str | None,
         kind: str,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         timeouts_s: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+        *,
+        policy: Policy | None = None,
+        dialect: Dialect | None = None,
     ):
-        self.base_url, self.model, self.kind = base_url, model, kind
-        self._api_key, self._timeouts_s = api_key, timeouts_s
+        self.base_url, self.model, self.kind, self.policy = base_url, model, kind, policy
+        self._api_key = use_key(api_key) if isinstance(api_key, str) else api_key
+        self._timeouts_s, self._dialect = timeouts_s, dialect
         self._client = None
 
     @property
@@ -100,12 +116,27 @@ class ServerModel:
 
         Raises:
             ValueError: a bad prompt, or a setting that this kind of server does not take.
+            LabError: the policy does not let the prompt out.
         """
-        chosen = Settings(**settings).seeded()
-        body = self._body(checked_prompt(prompt, raw=raw), chosen, raw)
-        stream = Stream(chosen)
-        stream._steps = read_server(stream, partial(self._timed, body, raw), self.where)
+        chosen = self._settings(settings)
+        asked = checked_prompt(prompt, raw=raw)
+        passed = self.policy.apply(asked) if self.policy else Passed(asked, ())
+        body = self._body(passed.prompt, chosen, raw)
+        self._connected()  # before any clock runs: loading the client takes its time
+        stream, tracer = Stream(chosen, origin=self.origin), Tracer(self.base_url, self._proxy)
+        steps = read_server(stream, partial(self._chunks, body, raw, tracer), self.where)
+        stream._steps = follow(stream, steps, tracer, passed)
         return stream
+
+    @property
+    def dialect(self) -> Dialect:
+        """What it takes, and by which names."""
+        return self._dialect or DIALECTS[self.kind]
+
+    def _settings(self, settings: dict[str, Any]) -> Settings:
+        """The settings as they will be; with a seed where the server takes one."""
+        chosen = Settings(**{**self.dialect.fixed, **settings})
+        return chosen.seeded() if "seed" in self.dialect.names else chosen
 
     def models(self) -> tuple[str, ...]:
         """The names of the server's models.
@@ -119,17 +150,20 @@ class ServerModel:
     def _body(self, prompt: str | list, settings: Settings, raw: bool) -> dict[str, Any]:
         return {
             "prompt" if raw else "messages": prompt,
-            **request_fields(self.kind, settings, raw=raw),
+            **request_fields(self.kind, settings, raw=raw, dialect=self.dialect),
         }
 
-    def _timed(
-        self, body: dict[str, Any], raw: bool, opened: Callable
+    def _chunks(
+        self, body: dict[str, Any], raw: bool, tracer: Tracer, opened: Callable
     ) -> Iterator[tuple[float, Chunk]]:
         """Each event with the moment it came; leaving the loop closes the connection."""
-        with self._sentences(), self._open(body, raw) as events:
-            opened(events.response)
-            for event in events:
-                yield time.perf_counter(), event.to_dict()
+        with self._sentences():
+            with tracer:
+                events = self._open(body, raw)
+            with events:
+                opened(events.response)
+                for event in events:
+                    yield time.perf_counter(), event.to_dict()
 
     def _open(self, body: dict[str, Any], raw: bool):
         client = self._connected()
@@ -141,36 +175,37 @@ class ServerModel:
         ask = client.chat.completions.create
         return ask(model=self.model, messages=messages, stream=True, extra_body=body)
 
-    def _sentences(self):
-        return as_sentences(self.where, self.model, self._timeouts_s[1])
+    def _sentences(self, sdk=None):
+        return as_sentences(self.where, self.model, self._timeouts_s[1], self.mends, sdk)
 
     def _connected(self):
         """The client. It retries nothing, or a time would be that of several requests."""
         if self._client is None:
-            import openai
-
-            self._client = openai.OpenAI(
-                base_url=self.base_url,
-                api_key=self._api_key or "none",
-                max_retries=0,
-                http_client=make_http_client(self.base_url, self._timeouts_s),
-            )
-            # Taken from the environment, where they are meant for OpenAI itself.
-            self._client.organization = self._client.project = None
+            self._client = self._new_client(self._http_client())
         return self._client
 
+    @property
+    def _proxy(self) -> str | None:
+        """No proxy is asked for what is on this machine."""
+        return None if is_loopback(self.base_url) else find_proxy(self.base_url)
 
-def make_http_client(base_url: str, timeouts_s: tuple[float, float]):
-    """A client that follows no redirect and asks no proxy for what is on this machine."""
-    import httpx2
+    def _http_client(self):
+        return make_http_client(self.base_url, self._timeouts_s, proxy=self._proxy)
 
-    connect_s, read_s = timeouts_s
-    return httpx2.Client(
-        timeout=httpx2.Timeout(read_s, connect=connect_s),
-        trust_env=not is_loopback(base_url),
-        follow_redirects=False,
-        limits=httpx2.Limits(max_connections=None),  # thirty students ask at once
-    )
+    def _new_client(self, http_client):
+        import openai
+
+        client = openai.OpenAI(
+            base_url=self.base_url, api_key=self._revealed, max_retries=0, http_client=http_client
+        )
+        # Taken from the environment, where they are meant for OpenAI itself.
+        client.organization = client.project = None
+        _ = client.chat.completions, client.completions  # loaded now, not in the first request
+        return client
+
+    @property
+    def _revealed(self) -> str:
+        return self._api_key.reveal() if self._api_key else "none"
 
 
 def is_loopback(address: str) -> bool:

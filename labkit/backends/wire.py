@@ -35,6 +35,7 @@ class Wire:
         bytes_received: bytes of the answer, headers included, after decryption.
         reused: whether the connection was open already.
         proxy: address of the proxy that it went through, or None.
+        origin: ``"measured"``, ``"recorded …"`` or ``"stand-in …"``, as of the `Reply`.
     """
 
     address: str
@@ -49,6 +50,7 @@ class Wire:
     bytes_received: int | None = None
     reused: bool = False
     proxy: str | None = None
+    origin: str = "measured"
 
     @property
     def parts(self) -> tuple[tuple[str, float], ...]:
@@ -66,7 +68,7 @@ class Wire:
         """The parts of this one request, in a line."""
         parts = ", ".join(f"{name} {1000 * seconds:.0f} ms" for name, seconds in self.parts)
         kept = "; the connection was open already" if self.reused else ""
-        return f"{self.address}: {parts}{kept} (measured, one request)"
+        return f"{self.address}: {parts}{kept} ({self.origin}, one request)"
 
     def __repr__(self) -> str:
         return f"<Wire {self.summary}>"

@@ -1,0 +1,48 @@
+"""An answer on its way from a server to whoever asked: its text put right, its way noted."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from .base import Step, Stream
+from .chunks import StoppableSteps
+from .policy import Passed
+from .redaction import Restorer
+from .transport import Tracer
+
+
+def follow(stream: Stream, steps: StoppableSteps, tracer: Tracer, passed: Passed) -> StoppableSteps:
+    """The steps of an answer, with the stream's ``wire`` filled in at their end.
+
+    Args:
+        stream: the answer's.
+        steps: as they come from the server.
+        tracer: of the request.
+        passed: what a policy made of the prompt: what it took out is put back into the text.
+    """
+    return StoppableSteps(_followed(stream, steps, tracer, passed.restorer), steps.close)
+
+
+def _followed(
+    stream: Stream, steps: StoppableSteps, tracer: Tracer, restorer: Restorer | None
+) -> Iterator[Step]:
+    began, times = time.perf_counter(), []
+    try:
+        for step in steps:
+            times = [*times[:1], began + step.elapsed_s]
+            yield replace(step, text=restorer.feed(step.text)) if restorer else step
+        if restorer and (held := restorer.flush()):
+            yield _held_back(stream, step, held)
+    finally:
+        steps.close()
+        first, last = (times[0], times[-1]) if times else (None, None)
+        wire = tracer.wire(began, first, last)
+        stream.wire = wire and replace(wire, origin=stream.origin)
+
+
+def _held_back(stream: Stream, step: Step, text: str) -> Step:
+    """The beginning of a placeholder that was never finished: text, but no token of its own."""
+    stream.chunked = True
+    return replace(
+        step, token_id=None, text=text, logprob=None, drawn_logprob=None, alternatives=()
+    )

@@ -1,0 +1,274 @@
+"""Real answers kept in a file, with the time of every piece, and given back at their own pace.
+
+So one key serves a class. A recording holds what was asked and what came, and nothing of how it
+was asked: no key, no header, no address with a password in it.
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from ..data import FOLDER
+from ..errors import LabError
+from .base import Backend, Messages, Reply, Settings, Step, Stream, generate
+from .chunks import StoppableSteps
+from .engine import EngineTimings
+from .keys import without_keys
+from .openai_api import ServerModel
+from .request import checked_prompt
+from .wire import Wire
+
+RECORDINGS = FOLDER / "recordings"
+FORMAT = 1
+LARGEST = 20_000_000  # bytes; a recording is text
+SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One answer as it is written down: what a `Reply` holds, save the model's name."""
+
+    raw: bool
+    prompt: str | tuple[dict[str, Any], ...]
+    settings: Settings
+    steps: tuple[Step, ...]
+    prompt_tokens: int | None
+    output_tokens: int | None
+    finish: Literal["stop", "length"]
+    origin: str
+    chunked: bool
+    timings: EngineTimings | None
+    wire: Wire | None
+    price_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """A file's content."""
+
+    labkit_recording: Literal[1]
+    model: str
+    provider: str
+    date: str
+    answers: tuple[_Answer, ...]
+
+
+def record(
+    backend: Backend,
+    prompt: str | Messages,
+    *more: str | Messages,
+    name: str | None = None,
+    folder: Path | str = RECORDINGS,
+    raw: bool = False,
+    **settings,
+) -> Path:
+    """Asks a model and keeps its answers in a file, for `replay`.
+
+    Args:
+        backend: whoever is asked; a real provider, a server, a model of this machine.
+        prompt: as for `labkit.stream`.
+        more: further prompts for the same file.
+        name: of the file; None: the model's name and the date.
+        folder: where it is kept.
+        raw: as for `labkit.stream`.
+        settings: as for `labkit.stream`.
+    Returns:
+        The file.
+    Raises:
+        LabError: an answer failed or was interrupted; nothing is kept then.
+        ValueError: a bad prompt, setting or name, or a backend that is a recording itself.
+    """
+    if isinstance(backend, Recording):
+        raise ValueError(f"backend must be able to answer anew; got {backend!r}")
+    file = Path(folder) / f"{_checked_name(name or _plain(backend.name))}.json"
+    replies = [generate(backend, each, raw=raw, **settings) for each in (prompt, *more)]
+    for reply in replies:
+        if reply.finish in ("failed", "interrupted"):
+            raise LabError(
+                f"{backend.name} {reply.finish}: {reply.error or 'its answer is not whole'}",
+                "Nothing was kept. Record it again.",
+            )
+    served = isinstance(backend, ServerModel)
+    told = _Recorded(
+        FORMAT,
+        model=backend.model if served else backend.name,
+        provider=backend.kind if served else type(backend).__name__,
+        date=date.today().isoformat(),
+        answers=tuple(_Answer(raw, **_shared(reply)) for reply in replies),
+    )
+    written = json.dumps(asdict(told), ensure_ascii=False, indent=1)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(without_keys(written), encoding="utf-8")
+    return file
+
+
+def _shared(reply: Reply) -> dict[str, Any]:
+    kept = [field.name for field in fields(_Answer) if field.name != "raw"]
+    return {name: getattr(reply, name) for name in kept}
+
+
+def _plain(name: str) -> str:
+    return f"{re.sub(r'[^A-Za-z0-9.]+', '-', name).strip('-.')}-{date.today().isoformat()}"
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.\- ]{0,99}", name):
+        raise ValueError(
+            f"name must be 1 to 100 letters, digits, spaces, dots or dashes; got {name!r}"
+        )
+    return name.removesuffix(".json")
+
+
+def replay(recording: str | Path, *, speed: float = 1.0) -> "Recording":
+    """A recording as a backend: it answers what it was asked then, at the pace of then.
+
+    Args:
+        recording: the name of a file in ``data/recordings``, or the path of any.
+        speed: how many times as fast; ``float("inf")``: all at once. The times that it tells are
+            those of the recording in any case.
+    Raises:
+        LabError: no such file, or no recording.
+        ValueError: a speed that is none.
+    """
+    number = isinstance(speed, int | float) and not isinstance(speed, bool)
+    if not number or not speed > 0:
+        raise ValueError(f"speed must be a number, {SPEEDS}; got {speed!r}")
+    return Recording(_find(recording), speed)
+
+
+def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
+    """The names of the recordings that are there, for `replay`."""
+    return tuple(sorted(file.stem for file in Path(folder).glob("*.json")))
+
+
+def _find(recording: str | Path) -> Path:
+    for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
+        if file.is_file():
+            return file
+    told = ", ".join(recordings()) or "none yet"
+    raise LabError(f"There is no recording {recording}.", f"In {RECORDINGS} there are: {told}.")
+
+
+class Recording:
+    """Answers of a model at an earlier time; always marked as such.
+
+    Attributes:
+        name: the model's, and that it is recorded.
+        model: the model's name.
+        provider: who answered then.
+        date: when, as 2026-11-02.
+        file: where it is kept.
+        speed: how many times as fast as then it answers.
+    """
+
+    def __init__(self, file: Path, speed: float = 1.0):
+        told = _read(file)
+        self.file, self.speed = file, speed
+        self.model, self.provider, self.date = told.model, told.provider, told.date
+        self.name = f"{told.model} (recorded)"
+        self._answers = told.answers
+
+    @property
+    def prompts(self) -> tuple[str | Messages, ...]:
+        """What it was asked, and can answer."""
+        return tuple(answer.prompt for answer in self._answers)
+
+    def __repr__(self) -> str:
+        count = len(self._answers)
+        answers = f"{count} answer{'s' if count != 1 else ''}"
+        return f"<Recording of {self.model} by {self.provider}, {self.date}: {answers}>"
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`. The settings are those of the recording, and so the stream tells.
+
+        Raises:
+            LabError: it was not asked this.
+            ValueError: a bad prompt or setting.
+        """
+        Settings(**settings)
+        asked = checked_prompt(prompt, raw=raw)
+        for answer in self._answers:
+            if checked_prompt(answer.prompt, raw=answer.raw) == asked:
+                return self._play(answer)
+        told = "; ".join(_short(each) for each in self.prompts)
+        raise LabError(
+            f"{self.name} holds no answer to this prompt.",
+            f"It was asked: {told}. Ask one of these (recording.prompts), or record another.",
+        )
+
+    def _play(self, answer: _Answer) -> Stream:
+        """An answer's steps, each when its time has come."""
+        # A stand-in that was recorded is still a stand-in.
+        then = "" if answer.origin == "measured" else f"; {answer.origin}"
+        origin = f"recorded, {self.model}, {self.date}{then}"
+        stream = Stream(
+            answer.settings,
+            prompt_tokens=answer.prompt_tokens,
+            chunked=answer.chunked,
+            output_tokens=answer.output_tokens,
+            timings=answer.timings,
+            origin=origin,
+            wire=answer.wire and replace(answer.wire, origin=origin),
+            price_usd=answer.price_usd,
+        )
+        stopped = threading.Event()
+        stream._steps = StoppableSteps(_paced(stream, answer, self.speed, stopped), stopped.set)
+        return stream
+
+
+def _paced(
+    stream: Stream, answer: _Answer, speed: float, stopped: threading.Event
+) -> Iterator[Step]:
+    began = time.perf_counter()
+    for step in answer.steps:
+        if stopped.wait(max(0.0, began + step.elapsed_s / speed - time.perf_counter())):
+            return
+        yield step
+    stream.finish = answer.finish
+
+
+def _short(prompt: str | Messages) -> str:
+    text = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+
+
+def _read(file: Path) -> _Recorded:
+    """A recording's content, looked over as anything that may come from elsewhere."""
+    import pydantic
+
+    try:
+        if file.stat().st_size > LARGEST:
+            raise ValueError("larger than any recording")
+        told = json.loads(file.read_bytes())
+        known = told["labkit_recording"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise LabError(f"{file} is no recording.", "labkit.record makes them.") from None
+    if known != FORMAT:
+        raise LabError(
+            f"{file} is a recording of format {known!r}; this lab reads format {FORMAT}.",
+            "Update the lab, or record it again.",
+        )
+    try:
+        return _checked(pydantic.TypeAdapter(_Recorded).validate_python(told))
+    except ValueError as error:  # pydantic's own is one
+        what = str(error).splitlines()[-2].strip() if "\n" in str(error) else str(error)
+        raise LabError(f"{file} is damaged: {what}", "Record it again.") from None
+
+
+def _checked(told: _Recorded) -> _Recorded:
+    """What types alone cannot say."""
+    date.fromisoformat(told.date)
+    if not told.answers:
+        raise ValueError("it holds no answer")
+    for answer in told.answers:
+        checked_prompt(answer.prompt, raw=answer.raw)
+        times = [0.0, *(step.elapsed_s for step in answer.steps), 86400.0]
+        if times != sorted(times):
+            raise ValueError("its times do not follow one another")
+    return told
