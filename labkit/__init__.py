@@ -40,6 +40,7 @@ _VERBS = {
     "generate": ".backends.base",
     "grow_tree": ".sampling.tree",
     "known_tokenizers": ".models.tokenizer_opening",
+    "line_up": ".compare.lineup",
     "load": ".backends.local",
     "load_batch": ".compare.batch_files",
     "load_llamacpp": ".backends.llamacpp",

@@ -145,5 +145,6 @@ def _computed_here(lane: Lane, reply: Reply) -> bool:
     """A recording computes nothing; a stand-in does, behind its link; so does a loopback server."""
     if reply.origin.startswith("recorded") or not reply.steps:
         return False
-    address = getattr(lane.backend, "base_url", None)
+    asked = getattr(lane.backend, "backend", lane.backend)  # of a variant, the model itself
+    address = getattr(asked, "base_url", None)
     return reply.origin.startswith("stand-in") or address is None or is_loopback(str(address))

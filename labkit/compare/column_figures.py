@@ -79,6 +79,7 @@ def facts(reply: Reply, here: bool) -> list[tuple[str, str]]:
         ("before the first token: the way, and queues", _seconds(away_s(reply))),
         ("tokens in, out", f"{_count(reply.prompt_tokens)}, {_count(reply.output_tokens)}"),
         ("tokens/s after the first", _speed(reply)),
+        ("temperature, seed", f"{reply.settings.temperature:g}, {_seed(reply)}"),
         ("price", _price(reply, here)),
         ("sent to", reply.wire.address if reply.wire else _nowhere(reply)),
         ("bytes sent, received", _bytes(reply)),
@@ -110,6 +111,10 @@ def _count(tokens: int | None) -> str:
 def _speed(reply: Reply) -> str:
     speed = reply.decode_tokens_per_s
     return f"{speed:.1f}" if speed else UNKNOWN
+
+
+def _seed(reply: Reply) -> str:
+    return "not taken" if reply.settings.seed is None else str(reply.settings.seed)
 
 
 def _price(reply: Reply, here: bool) -> str:

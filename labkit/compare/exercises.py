@@ -21,11 +21,13 @@ def check_connection(answers: SideBySide, seconds: float | None) -> Verdict:
     right = sum(filter(None, parts.values()))
     way = " + ".join(f"{name} {part:.3f} s" for name, part in parts.items() if part is not None)
     if abs(seconds - right) <= max(TOLERANCE * right, 0.002):
-        return Verdict(True, f"{way} = {right:.3f} s, once; then the connection is kept open.")
+        return Verdict(True, f"{way} = {right:.3f} s: so much a kept connection saves.")
     if wire.tls_s and abs(seconds - wire.connect_s) <= TOLERANCE * wire.connect_s:
         return Verdict(False, "The connection alone is not enough: TLS is agreed on after it.")
     size = "too much" if seconds > right else "too little"
-    return Verdict(False, f"{seconds:g} s is {size}. Which bars are gone at the second request?")
+    return Verdict(
+        False, f"{seconds:g} s is {size}. Add up the bars that only open the connection."
+    )
 
 
 def check_overtaking(

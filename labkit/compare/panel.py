@@ -49,6 +49,7 @@ class ComparePanel:
     def __init__(self, race: Race, settings: dict, reference: str | None):
         self._race, self._reference = race, reference
         self._backends = {lane.name: lane.backend for lane in race.lanes}
+        self._given = settings
         self._more = {k: v for k, v in settings.items() if k not in ("temperature", "max_tokens")}
         self._shown = 0  # lanes whose end the picture shows
         self.result: SideBySide | None = None

@@ -76,7 +76,7 @@ class Race:
         checked_prompt(prompt, raw=raw)
         self._settings, self._asked = Settings(**settings), {"raw": raw, **settings}
         self.prompt, self.in_turn = prompt, in_turn
-        self.lanes = tuple(Lane(name, each) for name, each in _named(backends).items())
+        self.lanes = tuple(Lane(name, each) for name, each in name_each(backends).items())
         self._arrivals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._began = 0.0
@@ -169,7 +169,7 @@ def _join(threads: Sequence[threading.Thread], within_s: float) -> None:
         thread.join(max(0.0, end - time.monotonic()))
 
 
-def _named(backends: Backends) -> dict[str, Backend]:
+def name_each(backends: Backends) -> dict[str, Backend]:
     """Each backend under a name of its own; of several with one name, the later are numbered."""
     if isinstance(backends, Mapping):
         named = dict(backends)

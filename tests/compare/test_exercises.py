@@ -1,0 +1,37 @@
+"""Any right answer passes, a wrong one is told why."""
+
+from labkit.backends.base import Reply, Settings, Step
+from labkit.backends.wire import Wire
+from labkit.compare import exercises
+from labkit.compare.analysis import SideBySide
+
+WIRE = Wire("https://far", 0.01, 0.08, 0.16, 0.002, 0.4, 0.01, 1.0)
+
+
+def a_reply(*times, **more):
+    steps = tuple(Step(1, "a", None, None, (), None, at) for at in times)
+    return Reply("made up", "x", Settings(), steps, 5, "stop", **more)
+
+
+NEAR = a_reply(0.2, *(0.2 + 0.02 * n for n in range(1, 51)))  # 50 tokens/s
+FAR = a_reply(0.7, 1.7, wire=WIRE)
+SIDE = SideBySide("x", ("near", "far"), (NEAR, FAR), (True, False))
+
+
+def test_what_an_open_connection_saves():
+    assert exercises.check_connection(SIDE, 0.25).right
+    assert "TLS" in exercises.check_connection(SIDE, 0.08).why
+    assert "too much" in exercises.check_connection(SIDE, 1).why
+    assert not exercises.check_connection(SIDE, None).right
+    alone = SideBySide("x", ("near",), (NEAR,), (True,))
+    assert "No answer here" in exercises.check_connection(alone, 1).why
+
+
+def test_from_which_length_on_the_far_one_is_first():
+    """0.5 s behind, and 10 ms gained a token: 50 tokens after the first."""
+    assert exercises.check_overtaking(NEAR, FAR, 51, far_tokens_per_s=100).right
+    assert "too few" in exercises.check_overtaking(NEAR, FAR, 10, far_tokens_per_s=100).why
+    assert "too many" in exercises.check_overtaking(NEAR, FAR, 200, far_tokens_per_s=100).why
+    assert "never" in exercises.check_overtaking(NEAR, FAR, 51, far_tokens_per_s=40).why
+    assert not exercises.check_overtaking(NEAR, FAR, None, far_tokens_per_s=100).right
+    assert not exercises.check_overtaking(a_reply(0.1), FAR, 3, far_tokens_per_s=100).right
