@@ -49,6 +49,8 @@ _VERBS = {
     "measure": ".speed.analysis",
     "measure_cache": ".speed.cache",
     "measure_load": ".speed.loading",
+    "measure_scanner": ".privacy.analysis",
+    "offline": ".privacy.offline",
     "open_gallery": ".tokens.gallery",
     "plot": ".show",
     "plot_arrivals": ".compare.figures",
@@ -56,6 +58,7 @@ _VERBS = {
     "plot_repeats": ".speed.figures",
     "predict": ".sampling.analysis",
     "predict_latency": ".speed.latency",
+    "prove_offline": ".privacy.proof",
     "read_chat": ".tokens.templates",
     "record": ".backends.recorded",
     "recordings": ".backends.recorded",
@@ -65,6 +68,7 @@ _VERBS = {
     "roofline": ".speed.roofline",
     "run_batch": ".compare.batch",
     "run_chain": ".sampling.analysis",
+    "run_offline": ".privacy.offline",
     "save": ".speed.saving",
     "save_batch": ".compare.batch_figures",
     "scan": ".backends.scanning",
@@ -89,6 +93,7 @@ _VERBS = {
     "vary_prompt_length": ".speed.experiments",
     "vary_threads": ".speed.experiments",
     "walk": ".sampling.walk_panel",
+    "watch_network": ".privacy.watch",
     "with_settings": ".compare.variant",
 }
 __all__ = sorted(_VERBS)
