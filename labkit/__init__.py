@@ -23,6 +23,7 @@ _VERBS = {
     "clouds": ".backends.clouds",
     "compare": ".compare",
     "compare_languages": ".tokens.languages",
+    "compare_links": ".compare.links",
     "compare_live": ".compare.panel",
     "compare_measurements": ".speed.saving",
     "compare_numbers": ".tokens.gallery",

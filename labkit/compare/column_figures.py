@@ -14,7 +14,7 @@ ENDS = {
     "failed": "✗ failed",
 }
 NO_PART, UNKNOWN = "–", "unknown"
-_TEXT = "height:17em;overflow-y:auto;margin-bottom:6px"  # the same for all: tables stand in line
+_TEXT = "height:13em;overflow-y:auto;margin-bottom:6px"  # the same for all: tables stand in line
 _TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;line-height:1.45"
 
 
@@ -66,7 +66,7 @@ def below(name: str, reply: Reply, here: bool) -> str:
         for what, told in facts(reply, here)
     )
     origin = reply.origin.partition(":")[0]
-    caption = escape(f"Numbers of {name} ({origin})")
+    caption = escape(f"Numbers of {name} · {origin}")
     head = f'<caption style="text-align:left;font-weight:600">{caption}</caption>'
     return f'<table style="{_TABLE}">{head}{rows}</table>'
 
@@ -81,7 +81,7 @@ def facts(reply: Reply, here: bool) -> list[tuple[str, str]]:
         ("tokens/s after the first", _speed(reply)),
         ("temperature, seed", f"{reply.settings.temperature:g}, {_seed(reply)}"),
         ("price", _price(reply, here)),
-        ("sent to", reply.wire.address if reply.wire else _nowhere(reply)),
+        ("sent to", _address(reply, here)),
         ("bytes sent, received", _bytes(reply)),
     ]
 
@@ -120,10 +120,14 @@ def _seed(reply: Reply) -> str:
 def _price(reply: Reply, here: bool) -> str:
     if reply.price_usd is not None:
         return f"${reply.price_usd:.6f}, by the provider's own count"
+    if "stand-in" in reply.origin:
+        return "none: a stand-in"
     return "none to pay a query; electricity: notebook 06" if here else UNKNOWN
 
 
-def _nowhere(reply: Reply) -> str:
+def _address(reply: Reply, here: bool) -> str:
+    if reply.wire:
+        return f"{reply.wire.address}{', on this machine' if here else ''}"
     return "nobody: a recording" if reply.origin.startswith("recorded") else "nobody: this process"
 
 

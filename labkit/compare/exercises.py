@@ -3,31 +3,35 @@
 from math import ceil
 
 from ..backends.base import Reply
+from ..backends.network import find_link
 from ..verdict import Verdict
 from .analysis import SideBySide
+from .spending import away_s
 
 TOLERANCE = 0.15  # the numbers may have been read off a picture
 
 
-def check_connection(answers: SideBySide, seconds: float | None) -> Verdict:
-    """Exercise 1: what would be saved if the connection had been open already?"""
-    fresh = [r for r in answers.replies if r.wire and r.wire.connect_s is not None]
-    if not fresh:
-        return Verdict(False, "No answer here opened a connection: take one that did.")
-    if seconds is None:
-        return Verdict(False, "Put your seconds in place of None.")
-    wire = fresh[0].wire
-    parts = {"name lookup": wire.lookup_s, "connection": wire.connect_s, "TLS": wire.tls_s}
-    right = sum(filter(None, parts.values()))
-    way = " + ".join(f"{name} {part:.3f} s" for name, part in parts.items() if part is not None)
-    if abs(seconds - right) <= max(TOLERANCE * right, 0.002):
-        return Verdict(True, f"{way} = {right:.3f} s: so much a kept connection saves.")
-    if wire.tls_s and abs(seconds - wire.connect_s) <= TOLERANCE * wire.connect_s:
-        return Verdict(False, "The connection alone is not enough: TLS is agreed on after it.")
-    size = "too much" if seconds > right else "too little"
-    return Verdict(
-        False, f"{seconds:g} s is {size}. Add up the bars that only open the connection."
-    )
+def check_round_trips(answers: SideBySide, trips: int | None, *, link: str = "ocean") -> Verdict:
+    """Exercise 1: how often was a link crossed, there and back, before the first token?
+
+    Args:
+        answers: of `compare_links`.
+        trips: the learner's number.
+        link: which one.
+    """
+    found = [n for n, name in enumerate(answers.names) if name.startswith(f"{link}:")]
+    if not found or not answers.replies[found[0]].wire:
+        return Verdict(False, f"There is no link {link!r} here: {', '.join(answers.names)}.")
+    if trips is None:
+        return Verdict(False, "Put your number in place of None.")
+    reply, trip_s = answers.replies[found[0]], find_link(link).round_trip_s
+    bars = [part for part in (reply.wire.connect_s, reply.wire.tls_s) if part is not None]
+    right = len(bars) + 1
+    if trips == right:
+        told = f"{right} × {trip_s:g} s of the {away_s(reply):.2f} s that the model did not work"
+        return Verdict(True, f"Connection, TLS, and the request itself: {told}.")
+    size = "too many" if trips > right else "too few"
+    return Verdict(False, f"{trips} is {size}. Which bars are about {1000 * trip_s:g} ms long?")
 
 
 def check_overtaking(

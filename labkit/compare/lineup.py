@@ -91,7 +91,7 @@ def line_up(
         far = [stand_in(link=link)]
         notes.append(
             f"No key of a provider is known (labkit.clouds()): {far[0].name} takes its place, the "
-            f"same small model behind {far[0].link.summary}."
+            f"same small model behind a link: {far[0].link.summary}."
         )
     recorded = _recordings(prompt)
     notes += [f"Recording: {each!r}" for each in recorded]

@@ -1,11 +1,12 @@
 """Any right answer passes, a wrong one is told why."""
 
 from labkit.backends.base import Reply, Settings, Step
+from labkit.backends.engine import EngineTimings
 from labkit.backends.wire import Wire
 from labkit.compare import exercises
 from labkit.compare.analysis import SideBySide
 
-WIRE = Wire("https://far", 0.01, 0.08, 0.16, 0.002, 0.4, 0.01, 1.0)
+WIRE = Wire("https://far", 0.0, 0.08, 0.08, 0.002, 0.08, 0.458, 1.0)
 
 
 def a_reply(*times, **more):
@@ -14,17 +15,17 @@ def a_reply(*times, **more):
 
 
 NEAR = a_reply(0.2, *(0.2 + 0.02 * n for n in range(1, 51)))  # 50 tokens/s
-FAR = a_reply(0.7, 1.7, wire=WIRE)
-SIDE = SideBySide("x", ("near", "far"), (NEAR, FAR), (True, False))
+FAR = a_reply(0.7, 1.7, wire=WIRE, timings=EngineTimings("x", prompt_s=0.45))
+NAMES = ("in this process", "ocean: 80 ms there and back")
+SIDE = SideBySide("x", NAMES, (NEAR, FAR), (True, True))
 
 
-def test_what_an_open_connection_saves():
-    assert exercises.check_connection(SIDE, 0.25).right
-    assert "TLS" in exercises.check_connection(SIDE, 0.08).why
-    assert "too much" in exercises.check_connection(SIDE, 1).why
-    assert not exercises.check_connection(SIDE, None).right
-    alone = SideBySide("x", ("near",), (NEAR,), (True,))
-    assert "No answer here" in exercises.check_connection(alone, 1).why
+def test_how_often_the_link_was_crossed():
+    assert exercises.check_round_trips(SIDE, 3).right
+    assert "too few" in exercises.check_round_trips(SIDE, 1).why
+    assert "too many" in exercises.check_round_trips(SIDE, 5).why
+    assert not exercises.check_round_trips(SIDE, None).right
+    assert "no link 'fibre'" in exercises.check_round_trips(SIDE, 3, link="fibre").why
 
 
 def test_from_which_length_on_the_far_one_is_first():

@@ -9,6 +9,7 @@ from labkit.backends import recorded
 from labkit.backends.providers import PROVIDERS
 from labkit.backends.servers import Server
 from labkit.compare import lineup
+from labkit.compare.spending import away_s
 
 
 @pytest.fixture
@@ -86,3 +87,23 @@ def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, near, tmp_p
     other = labkit.line_up(near, prompt="Another", link="none")
     other.close()
     assert not any("recorded" in name for name in other)
+
+
+def test_over_links_the_text_is_the_same_and_the_way_is_what_differs(near):
+    side = labkit.compare_links(near, "Why is the sky blue?", links=("none", "satellite"),
+                                max_tokens=6)  # fmt: skip
+    here, loopback, none, satellite = side.replies
+    assert side.errors == (None,) * 4 and len(set(side.texts)) == 1 and side.in_turn
+    assert here.wire is None and loopback.wire.tls_s is None and none.wire.tls_s > 0
+    # Three times there and back: the connection, TLS, the request.
+    assert away_s(satellite) >= 3 * 0.556
+    assert satellite.wire.connect_s >= 0.556 and satellite.wire.tls_s >= 0.556
+    assert side.names[3].startswith("satellite: 556 ms")
+    assert labkit.generate(near, "Hi", max_tokens=2).steps  # the model was lent, not closed
+
+
+def test_another_kind_of_model_is_named(smollm2):
+    with pytest.raises(ValueError, match=r"model must be one of labkit\.load_llamacpp"):
+        labkit.compare_links(smollm2, "x")
+    with pytest.raises(ValueError, match="prompt must"):
+        labkit.compare("", {"x": smollm2})
