@@ -2,7 +2,6 @@
 
 from ..verdict import Verdict
 from .analysis import Measurement
-from .latency import LatencyFit, predict_latency
 from .roofline import Roofline
 
 BIT_FORMATS = (4.0, 4.5, 5.0)  # of 4-bit files: with or without a scale, and an offset, a block
@@ -55,27 +54,6 @@ def check_wrong_speed(measurement: Measurement, answer: float | None) -> Verdict
     return Verdict(
         False, "Add the prompt's tokens to those written, and divide by the time end to end."
     )
-
-
-def check_budget(
-    fit: LatencyFit, answer: int | None, *, budget_s: float, tokens_in: int
-) -> Verdict:
-    """Exercise 3: how many tokens an answer may have, so that nine in ten requests keep a time."""
-    if answer is None:
-        return Verdict(False, "Put a number of tokens in place of None.")
-    if not isinstance(answer, int) or isinstance(answer, bool) or answer < 1:
-        return Verdict(False, f"Tokens are a whole number, 1 or more; got {answer!r}.")
-    told = predict_latency(fit, tokens_in, answer)
-    further = predict_latency(fit, tokens_in, answer + max(2, answer // 10))
-    if told.high_s > budget_s:
-        late = f"{answer} tokens take up to {told.high_s:.2f} s in nine of ten requests"
-        return Verdict(False, f"{late}: more than {budget_s:g} s. Take fewer.")
-    if further.high_s <= budget_s:
-        return Verdict(False, f"{answer} tokens keep the time, and there is room for more.")
-    return Verdict(
-        True, f"{answer} tokens take {told.elapsed_s:.2f} s as a rule and {told.high_s:.2f} s at "
-        f"the upper end: the end is what you can promise."
-    )  # fmt: skip
 
 
 def _is_positive(answer: object) -> bool:
