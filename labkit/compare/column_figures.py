@@ -14,7 +14,8 @@ ENDS = {
     "failed": "✗ failed",
 }
 NO_PART, UNKNOWN = "–", "unknown"
-_TEXT = "height:13em;overflow-y:auto;margin-bottom:6px"  # the same for all: tables stand in line
+HEIGHT = "13em"  # of every text, so that the tables below stand in line
+_TEXT = f"height:{HEIGHT};overflow-y:auto;margin-bottom:6px"
 _TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;line-height:1.45"
 
 
@@ -34,20 +35,24 @@ def show_columns(side: SideBySide) -> html.Picture:
 
 def column(name: str, reply: Reply, here: bool) -> str:
     """One finished column as safe HTML."""
-    upper = writing(name, reply.origin, state(reply), reply.text, reply.error)
-    return upper + below(name, reply, here)
+    region = f'role="region" tabindex="0" aria-label="{escape(f"Answer of {name}")}"'
+    text = answer(reply.text, reply.error)
+    upper = head(name, reply.origin, state(reply))
+    return f'{upper}<div {region} style="{_TEXT}">{text}</div>{below(name, reply, here)}'
 
 
-def writing(name: str, origin: str, state_words: str, text: str, error: str | None = None) -> str:
-    """The upper part of a column, which changes while it is written; a region by its own name."""
-    label = escape(f"Answer of {name}")
+def head(name: str, origin: str, state_words: str) -> str:
+    """Who answers, where the numbers come from, and how it stands."""
     return (
-        f'<div style="font-weight:600">{escape(name)}</div>'
+        f'<div style="font-weight:600;line-height:1.4">{escape(name)}</div>'
         f'<div style="font-size:12.5px;line-height:1.45;min-height:4.4em">{escape(origin)}<br>'
         f"{escape(state_words)}</div>"
-        f'<div role="region" tabindex="0" aria-label="{label}" style="{_TEXT}">'
-        f"{html.card(html.paragraph(text or ' '))}{html.note(error, 'bad') if error else ''}</div>"
     )
+
+
+def answer(text: str, error: str | None = None) -> str:
+    """What was written so far, and what went wrong."""
+    return html.card(html.paragraph(text or " ")) + (html.note(error, "bad") if error else "")
 
 
 def state(reply: Reply) -> str:

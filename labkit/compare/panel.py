@@ -41,8 +41,9 @@ class ComparePanel:
         result: the last answers, stopped ones included; None before the first.
         runner: Run, Stop and progress.
         prompt, temperature, max_tokens, in_turn: the controls.
-        columns: the upper part of each column, which changes while it is written.
-        below: the lower part of each, known when it has ended.
+        heads: who answers in each column, and how it stands.
+        texts: what each has written so far; they can be scrolled by keys.
+        below: the numbers of each, known when it has ended.
         figure: the live picture of the times.
     """
 
@@ -54,8 +55,13 @@ class ComparePanel:
         self._shown = 0  # lanes whose end the picture shows
         self.result: SideBySide | None = None
         self._make_controls(race, Settings(**settings))
-        self.columns = [widgets.HTML() for _ in race.lanes]
-        self.below = [widgets.HTML() for _ in race.lanes]
+        self.heads, self.below = ([widgets.HTML() for _ in race.lanes] for _ in "12")
+        # The text is replaced as it grows; what holds the keyboard's focus and scrolls is not.
+        room = {"height": column_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
+        self.texts = [
+            widgets.HTML(layout=room, tabbable=True, tooltip=f"Answer of {lane.name}")
+            for lane in race.lanes
+        ]
         self.figure = theme.widget(self._times())
         self.runner = Runner(self._work, self._draw, "Ask all of them")
         self._draw()
@@ -90,9 +96,8 @@ class ComparePanel:
             layout={"flex_flow": "row wrap", "align_items": "center"},
         )
         one = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
-        columns = [
-            widgets.VBox(both, layout=one) for both in zip(self.columns, self.below, strict=True)
-        ]
+        parts = zip(self.heads, self.texts, self.below, strict=True)
+        columns = [widgets.VBox(each, layout=one) for each in parts]
         row = widgets.HBox(columns, layout={"flex_flow": "row wrap", "align_items": "flex-start"})
         return widgets.VBox(
             [self.prompt, choice, self.runner.widget, row, self.figure],
@@ -143,10 +148,9 @@ class ComparePanel:
         for number, lane in enumerate(self._race.lanes):
             origin = lane.stream.origin if lane.stream else ""
             state = _state(lane, self.result is not None)
+            self.heads[number].value = column_figures.head(lane.name, origin, state)
             error = str(lane.error) if lane.error else None
-            self.columns[number].value = column_figures.writing(
-                lane.name, origin, state, lane.text, error
-            )
+            self.texts[number].value = column_figures.answer(lane.text, error)
         ended = sum(lane.ended for lane in self._race.lanes) + (self.result is not None)
         if ended != self._shown:
             self._shown = ended

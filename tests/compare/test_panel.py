@@ -23,8 +23,8 @@ def panel(relay):
 def test_run_fills_both_columns(panel):
     side = panel.start().wait(60)
     assert side.texts == ("a0 b0 c0 ", "a1 b1 c1 ")
-    assert "a0 b0 c0" in panel.columns[0].value and "a1 b1 c1" in panel.columns[1].value
-    assert "ended by itself" in panel.columns[0].value
+    assert "a0 b0 c0" in panel.texts[0].value and "a1 b1 c1" in panel.texts[1].value
+    assert "ended by itself" in panel.heads[0].value
     assert "Numbers of" in panel.below[1].value
     assert "2 of 2 have ended" in panel.runner.status.value
     assert sum(len(trace.x) for trace in panel.figure.data if trace.xaxis == "x2") >= 4
@@ -48,10 +48,10 @@ def test_one_that_fails_says_so_in_its_column(relay):
     nobody = labkit.connect("http://127.0.0.1:9", "m", kind="OpenAI-compatible")
     panel = labkit.compare_live(QUESTION, [relay.backend(0, of=1), nobody])
     panel.start().wait(60)
-    assert "a0 b0 c0" in panel.columns[0].value
-    alert = panel.columns[1].value.partition('role="alert"')[2]
+    assert "a0 b0 c0" in panel.texts[0].value
+    alert = panel.texts[1].value.partition('role="alert"')[2]
     assert "does not answer" in alert
-    assert "✗ failed" in panel.columns[1].value
+    assert "✗ failed" in panel.heads[1].value
     assert "failed: " in panel.runner.status.value
 
 
@@ -63,7 +63,7 @@ def test_stop_keeps_what_came(make_relay):
         threading.Event().wait(0.05)
     panel.runner.stop_button.click()
     assert panel.wait(60).texts == ("a0 ",)
-    assert "■ stopped" in panel.columns[0].value and "Stopped." in panel.runner.status.value
+    assert "■ stopped" in panel.heads[0].value and "Stopped." in panel.runner.status.value
 
 
 def test_bad_input_is_a_sentence_in_place_and_the_answers_stay(panel):
@@ -89,6 +89,8 @@ def test_settings_go_along_and_bad_ones_are_named(relay):
 def test_every_control_has_a_name(panel):
     for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.in_turn):
         assert control.description
+    for number, text in enumerate(panel.texts):
+        assert text.tabbable and text.tooltip == f"Answer of m{number} (OpenAI-compatible)"
     assert panel.runner.run.description == "Run" and panel.runner.stop_button.tooltip
 
 
