@@ -4,6 +4,7 @@ pytest-socket (see ``pyproject.toml``) lets no test leave the loopback; the one 
 of the model's package, happens in a process of its own.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -77,3 +78,57 @@ def make_tiny(tiny_tokenizer):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tiny_tokenizer, tmp_path_factory):
+    """A GGUF file of a random llama of two layers, with the tiny tokenizer."""
+    import gguf
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(TINY["max_position_embeddings"])
+    writer.add_embedding_length(TINY["hidden_size"])
+    writer.add_feed_forward_length(TINY["intermediate_size"])
+    writer.add_block_count(TINY["num_hidden_layers"])
+    writer.add_head_count(TINY["num_attention_heads"])
+    writer.add_head_count_kv(TINY["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(10_000.0)
+    _add_tokenizer(writer, json.loads(tiny_tokenizer.backend_tokenizer.to_str())["model"])
+    random = np.random.default_rng(0)
+    for name, shape in _tensors(len(tiny_tokenizer)):
+        writer.add_tensor(name, random.normal(0, 0.02, shape).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _add_tokenizer(writer, bpe):
+    tokens = sorted(bpe["vocab"], key=bpe["vocab"].get)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3, 3, *[1] * (len(tokens) - 2)])
+    writer.add_token_merges([" ".join(merge) for merge in bpe["merges"]])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+
+
+def _tensors(tokens):
+    """Names and shapes of a llama's tensors; the output layer is the embedding's."""
+    hidden, inner = TINY["hidden_size"], TINY["intermediate_size"]
+    of_kv = hidden * TINY["num_key_value_heads"] // TINY["num_attention_heads"]
+    yield "token_embd.weight", (tokens, hidden)
+    yield "output_norm.weight", (hidden,)
+    for layer in range(TINY["num_hidden_layers"]):
+        for name, rows in [("q", hidden), ("k", of_kv), ("v", of_kv), ("output", hidden)]:
+            yield f"blk.{layer}.attn_{name}.weight", (rows, hidden)
+        yield f"blk.{layer}.ffn_gate.weight", (inner, hidden)
+        yield f"blk.{layer}.ffn_up.weight", (inner, hidden)
+        yield f"blk.{layer}.ffn_down.weight", (hidden, inner)
+        yield f"blk.{layer}.attn_norm.weight", (hidden,)
+        yield f"blk.{layer}.ffn_norm.weight", (hidden,)

