@@ -15,6 +15,8 @@ from pathlib import Path
 from labkit import __version__, bootstrap
 from labkit.errors import LabError
 
+# Optional parts of pyproject.toml that a command needs.
+EXTRAS = {"lab": ["llamacpp"], "run": ["llamacpp"], "test": ["test"]}
 PYTHON = "python" if os.name == "nt" else "python3"
 EXAMPLES = f"""
 examples:
@@ -56,7 +58,7 @@ def _interpreter(args):
     """The interpreter for a command; `doctor` looks at a machine and installs nothing on it."""
     if args.command == "doctor":
         return bootstrap.find() or sys.executable
-    extras = ["test"] if args.command == "test" else []
+    extras = EXTRAS.get(args.command, [])
     python = bootstrap.find(extras)
     if python:
         return python

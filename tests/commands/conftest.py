@@ -32,6 +32,7 @@ dynamic = ["version"]
 dependencies = ["tiny-one>=1", "many-files"]
 [project.optional-dependencies]
 more = ["tiny-extra"]
+llamacpp = []
 test = ["labkit[more]"]
 """
 PINS = ["tiny-one==1.0", "many-files==1.0", "tiny-extra==1.0", "never-there==1.0", f"pip=={PIP}"]
