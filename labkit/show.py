@@ -37,6 +37,7 @@ _FIGURES = {
     "Tree": "labkit.sampling.tree_figures:tree_figure",
     "TurnCosts": "labkit.tokens.figures:turns_figure",
     "VocabularyMap": "labkit.tokens.figures:vocabulary_figure",
+    "Votes": "labkit.compare.votes_figures:votes_figure",
 }
 _PANELS: dict[str, str] = {
     "BpeTraining": "labkit.tokens.panel:explore_bpe",
