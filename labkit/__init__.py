@@ -110,10 +110,17 @@ __all__ = sorted(_VERBS)
 
 def __getattr__(name: str):
     if name not in _VERBS:
-        raise AttributeError(f"module 'labkit' has no attribute '{name}'")
+        raise AttributeError(f"module 'labkit' has no attribute '{name}'{_guess(name)}")
     verb = getattr(importlib.import_module(_VERBS[name], __name__), name)
     globals()[name] = verb
     return verb
+
+
+def _guess(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, _VERBS, n=1, cutoff=0.7)
+    return f". Did you mean '{near[0]}'?" if near else ""
 
 
 def __dir__() -> list[str]:

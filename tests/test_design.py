@@ -109,6 +109,8 @@ def test_every_verb_is_there():
         assert callable(getattr(labkit, name))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = labkit.nothing
+    with pytest.raises(AttributeError, match=r"'tokenise'\. Did you mean 'tokenize'\?"):
+        _ = labkit.tokenise
 
 
 @pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=" ".join)

@@ -232,8 +232,10 @@ def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **setti
         raw: go on with the text as it stands, with a chat model too.
         settings: see `Settings`: temperature, top_p, max_tokens, seed, stop …
     Raises:
-        ValueError: for a prompt or a setting out of bounds, at once.
+        ValueError: for what is no model, a prompt or a setting out of bounds, at once.
     """
+    if not hasattr(model, "stream"):
+        raise ValueError(f'model must be loaded, as by labkit.load("smollm2-135m"); got {model!r}')
     return model.stream(prompt, raw=raw, **settings)
 
 

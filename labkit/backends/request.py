@@ -50,9 +50,8 @@ class Settings:
 
     def __post_init__(self):
         # Scores are divided by it: nearer to 0 they would be infinite.
-        _number(
-            "temperature", self.temperature, "0, or 1e-6 or more", lambda x: x == 0 or x >= 1e-6
-        )
+        bound = "0, or at least 0.000001"
+        _number("temperature", self.temperature, bound, lambda x: x == 0 or x >= 1e-6)
         _number("top_p", self.top_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
         _number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
         _number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)

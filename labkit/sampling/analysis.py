@@ -76,15 +76,19 @@ class Prediction:
     @property
     def summary(self) -> str:
         """The leading token and the entropy, in a line."""
+        return "; ".join(self._told)
+
+    @property
+    def _told(self) -> tuple[str, str]:
         best = int(self.scores.argmax())
         return (
-            f"{self.model}: {len(self.scores):,} scores in one pass of {self.elapsed_s:.2f} s; "
+            f"{self.model}: {len(self.scores):,} scores in one pass of {self.elapsed_s:.2f} s",
             f"ahead is {self.text_of(best)!r} with {self.probabilities[best]:.1%}, "
-            f"entropy {self.entropy_bits:.2f} bits (measured)"
+            f"entropy {self.entropy_bits:.2f} bits (measured)",
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return "\n".join(self._told)
 
 
 def predict(model, prompt: str | Messages, *, raw: bool = False) -> Prediction:
@@ -183,14 +187,14 @@ class ChainRun:
     def summary(self) -> str:
         """What is left at the end, in a line."""
         named = ", ".join(f"{s.name} {s.setting:g}" for s in self.stages[1:]) or "nothing changed"
-        return f"{named}: {self.left}"
+        return f"{named}: {self.left} (computed)"
 
     @property
     def left(self) -> str:
         """How many tokens are left, and how undecided it is, in a line."""
         return (
             f"{self.kept:,} of {len(self.prediction.scores):,} tokens left · entropy "
-            f"{self.prediction.entropy_bits:.2f} → {self.entropy_bits:.2f} bits (computed)"
+            f"{self.prediction.entropy_bits:.2f} → {self.entropy_bits:.2f} bits"
         )
 
     def __repr__(self) -> str:
@@ -252,6 +256,9 @@ class Draws:
         """The token drawn most often, against its probability."""
         token_id, count = self.counts[0]
         share = self.run.drawn_from[token_id]
+        if self.times == 1:
+            text = self.run.prediction.text_of(token_id)
+            return f"drew {text!r}, which had {share:.2%} (seed {self.seed})"
         return (
             f"{self.times:,} draws, {len(self.counts)} different tokens; "
             f"{self.run.prediction.text_of(token_id)!r} came {count:,} times, "
@@ -262,16 +269,19 @@ class Draws:
         return self.summary
 
 
-def draw(run: ChainRun, times: int = 1, *, seed: int | None = None) -> Draws:
+def draw(run: ChainRun | Prediction, times: int = 1, *, seed: int | None = None) -> Draws:
     """Draws the next token so many times.
 
     Args:
-        run: from `run_chain`.
+        run: from `run_chain`; or from `predict`, to draw as the model itself scores.
         times: 1 to 1,000,000.
         seed: of the random numbers; None: a fresh one, recorded.
     Raises:
-        ValueError: for times out of bounds.
+        ValueError: for what cannot be drawn from, or times out of bounds.
     """
+    run = run_chain(run) if isinstance(run, Prediction) else run
+    if not isinstance(run, ChainRun):
+        raise ValueError(f"run must come from labkit.run_chain; got {type(run).__name__}")
     if not isinstance(times, int) or not 1 <= times <= 1_000_000:
         raise ValueError(f"times must be a whole number, 1 to 1,000,000; got {times!r}")
     seed = random.getrandbits(32) if seed is None else Settings(seed=seed).seed

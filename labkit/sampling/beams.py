@@ -130,4 +130,5 @@ def beam_search(
         found = search_beams(model, prompt, beams, max_tokens, raw=raw, on_step=bar.update)
         running = model.stream_rows(prompt, rows, raw=raw)
         drawn = collect_rows(model.name, prompt, running, lambda: bar.update(1 / beams))
+        bar.total = bar.n  # texts that ended early leave no unfinished bar behind
     return BeamSearch(tuple(found), drawn)

@@ -12,7 +12,7 @@ _CELL = "padding:3px 18px 3px 0;text-align:left;vertical-align:top"
 # Field of `Dullness`: what it says, and how it is written.
 _MEASURES = {
     "bits_per_token": ("surprise, bits a token", "{:.2f}"),
-    "repeated_share": ("4-grams that came before in the same text", "{:.0%}"),
+    "repeated_share": ("four tokens in a row that came before in the same text", "{:.0%}"),
     "distinct_2": ("different token pairs, over all texts (distinct-2)", "{:.0%}"),
     "self_similarity": ("likeness of the texts to each other, 0 to 1", "{:.2f}"),
 }

@@ -13,7 +13,7 @@ VARIATIONS = {
     "seed": "another seed every time",
     "temperature 0": "temperature 0 every time",
     "batch": f"temperature 0, alone and as a row in a batch of {BATCH}",
-    "dtype": "temperature 0, in two dtypes",
+    "dtype": "temperature 0, in two number formats",
     "threads": "temperature 0, with all threads and with one",
 }
 
@@ -144,9 +144,10 @@ class Repeats:
 
 def _told(condition: Condition) -> str:
     if condition.why_not:
-        return f"{condition.name}: not varied"
+        return f"{condition.what}: not run"
     texts = len({run.ids for run in condition.runs})
     if condition.first_parting is None:
-        return f"{condition.name}: {len(condition.runs)} runs, all the same"
+        return f"{condition.what}: {len(condition.runs)} runs, all the same"
     at = condition.first_parting.at + 1
-    return f"{condition.name}: {len(condition.runs)} runs, {texts} answers, apart from token {at}"
+    told = f"{condition.what}: {len(condition.runs)} runs, {texts} different answers"
+    return f"{told}, which part at token {at}"

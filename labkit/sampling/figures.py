@@ -15,7 +15,10 @@ OTHERS = "all others"
 
 def prediction_figure(prediction: Prediction):
     """The model's own probabilities: the likeliest tokens, and all others together."""
-    return chain_figure(run_chain(prediction))
+    picture = chain_figure(run_chain(prediction))
+    picture.data = picture.data[1:2]  # nothing is cut or drawn yet
+    title = f"What comes next · entropy {prediction.entropy_bits:.2f} bits (measured)"
+    return picture.update_layout(title_text=title, xaxis_title_text="probability")
 
 
 def draws_figure(draws: Draws):
@@ -53,11 +56,11 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
         hovertemplate="%{y}: %{x:.3%} of the draws<extra></extra>",
     )  # fmt: skip
     picture = theme.figure(
-        *bars, marks, title=run.left, x="probability", y="", height=450,
+        *bars, marks, title=run.left, x="probability (computed)", y="", height=450,
         bargap=0.2, bargroupgap=0.1,
     )  # fmt: skip
     # Fixed margins and range: with those that plotly finds by itself it draws twice.
-    picture.update_layout(margin={"l": 8 * max(map(len, names)) + 16, "b": 48})
+    picture.update_layout(margin={"l": 8 * max(map(len, names)) + 16, "b": 48, "r": 28})
     picture.update_xaxes(automargin=False, tickformat=".0%", range=[0, 1])
     return picture.update_yaxes(
         automargin=False, autorange="reversed", showgrid=False, ticksuffix="  "

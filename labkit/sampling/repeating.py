@@ -17,7 +17,7 @@ def repeat(
     model,
     prompt: str | Messages,
     *,
-    vary: Sequence[str] = tuple(VARIATIONS),
+    vary: str | Sequence[str] = tuple(VARIATIONS),
     times: int = 5,
     temperature: float = 0.7,
     max_tokens: int = 40,
@@ -31,7 +31,7 @@ def repeat(
     Args:
         model: from ``labkit.load``.
         prompt: a text, or chat messages.
-        vary: names of `VARIATIONS`, in their order.
+        vary: one name of `VARIATIONS`, or several.
         times: how often to ask with the same seed, with other seeds and at temperature 0.
         temperature: where the seed matters.
         max_tokens: at most so many in each answer.
@@ -42,6 +42,7 @@ def repeat(
         LabError: for a model that does not show its scores.
     """
     require_scores(model, "repeat")
+    vary = (vary,) if isinstance(vary, str) else tuple(vary)
     unknown = [name for name in vary if name not in VARIATIONS]
     if unknown or not vary:
         raise ValueError(f"vary must name some of {', '.join(VARIATIONS)}; got {vary!r}")

@@ -1,7 +1,7 @@
 """Many answers to one prompt over a grid of settings, and how varied they are."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import sqrt
@@ -10,6 +10,8 @@ from statistics import fmean, median
 from ..backends.base import Messages, Reply, Settings, collect_rows
 from .analysis import require_scores
 from .diversity import distinct_n, loops, self_similarity
+
+MOST_SAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Sweep:
     @property
     def summary(self) -> str:
         """How many answers, and how the first and last settings differ."""
+        if not self.replies:
+            return f"{self.model}: stopped before the first token"
         told = [
             f"temperature {cell.temperature:g}"
             + (f", top_p {cell.top_p:g}" if cell.top_p < 1 else "")
@@ -193,16 +197,26 @@ def sweep(
     from tqdm.auto import tqdm
 
     require_scores(model, "sweep")
-    if not isinstance(samples, int) or samples < 1:
-        raise ValueError(f"samples must be a whole number, 1 or more; got {samples!r}")
+    if not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
+        raise ValueError(f"samples must be a whole number, 1 to {MOST_SAMPLES}; got {samples!r}")
     first = Settings(seed=seed).seeded().seed
     rows = [
         Settings(temperature=t, top_p=p, seed=first + n, max_tokens=max_tokens, **settings)
-        for t, p, n in product(temperatures, top_ps, range(samples))
+        for t, p, n in product(
+            _several("temperatures", temperatures), _several("top_ps", top_ps), range(samples)
+        )
     ]
     began = time.perf_counter()
     running = model.stream_rows(prompt, rows, raw=raw, batch_size=batch_size)
     total = sum(row.max_tokens for row in rows)
     with tqdm(total=total, unit="token", desc="sweep", leave=False) as bar:
         replies = collect_rows(model.name, prompt, running, bar.update)
+        bar.total = bar.n  # answers that ended early leave no unfinished bar behind
     return Sweep(model.name, prompt, replies, time.perf_counter() - began)
+
+
+def _several(name: str, values: Iterable[float]) -> tuple[float, ...]:
+    found = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
+    if not found:
+        raise ValueError(f"{name} must be one number or more, as in (0, 1); got {values!r}")
+    return found

@@ -26,8 +26,8 @@ def sweep_figure(sweep: Sweep):
     ]
     picture = theme.figure(
         *lines, title=_title(sweep), x="", y="", height=520, showlegend=len(top_ps) > 1,
-        margin={"t": 74, "b": 44, "l": 34},
-        legend={"yref": "container", "y": 0.985, "yanchor": "top", "x": 1, "xanchor": "right"},
+        margin={"t": 96, "b": 44, "l": 34},
+        legend={"yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
     )  # fmt: skip
     for place, (name, what) in enumerate(MEASURES.items()):
         _place(picture, place, name, what)
@@ -82,8 +82,9 @@ def _place(picture, place: int, name: str, what: str) -> None:
 def _title(sweep: Sweep) -> str:
     samples = max((len(cell.replies) for cell in sweep.cells), default=0)
     return (
-        f"{len(sweep.replies)} answers of {escape(sweep.model)}, {samples} for each setting: "
-        "median and range; of shares, the 95 % interval (measured)"
+        f"{len(sweep.replies)} answers of {escape(sweep.model)}, {samples} for each setting "
+        '(measured)<br><span style="font-size:12px">points: the median, or the share; '
+        "lines: from the lowest to the highest, of shares the 95 % interval</span>"
     )
 
 
@@ -93,7 +94,11 @@ def gallery(sweep: Sweep, samples: int = 4) -> html.Picture:
     Args:
         sweep: from ``labkit.sweep``.
         samples: how many rows to show.
+    Raises:
+        ValueError: for what is no sweep.
     """
+    if not isinstance(sweep, Sweep):
+        raise ValueError(f"sweep must come from labkit.sweep; got {type(sweep).__name__}")
     cells = sweep.cells
     heads = "".join(f'<th scope="col" style="{_CELL};font-weight:600">{_head(c)}</th>'
                     for c in cells)  # fmt: skip
@@ -119,7 +124,10 @@ _CELL = (
     f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;text-align:left;"
     "min-width:150px;line-height:1.4"
 )
-_SEED = f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;font-weight:400"
+_SEED = (
+    f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;font-weight:400;"
+    "white-space:nowrap"
+)
 _ENDS = {"stop": "ended by itself", "length": "cut at max_tokens", "interrupted": "stopped by you"}
 
 

@@ -41,6 +41,12 @@ class Token:
         return show_bytes(self.data)
 
 
+def _shape(character: str) -> str:
+    if character == " ":
+        return "·"
+    return character if character.isprintable() else f"⟨U+{ord(character):04X}⟩"
+
+
 def show_bytes(data: bytes) -> str:
     """Bytes as text, and in hex where they are no whole character.
 
@@ -93,6 +99,11 @@ class Tokenization:
     def pieces(self) -> tuple[str, ...]:
         """The same as text; bytes that are no whole character in hex, such as ⟨F0⟩."""
         return tuple(map(show_bytes, self.data))
+
+    @property
+    def cut(self) -> str:
+        """The pieces with bars between them; spaces show as ``·``, what has no shape in hex."""
+        return "|".join("".join(map(_shape, piece)) for piece in self.pieces)
 
     @property
     def spans(self) -> tuple[tuple[int, int], ...]:

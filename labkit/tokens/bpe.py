@@ -36,7 +36,7 @@ class BpeTraining:
         """
         if not isinstance(merges, int) or not 0 <= merges <= len(self.merges):
             raise ValueError(f"merges must be 0 to {len(self.merges)}; got {merges!r}")
-        return with_merges(f"{merges} merges", self.merges[:merges])
+        return with_merges(f"{merges} merge{'s' if merges != 1 else ''}", self.merges[:merges])
 
     def tokenize(self, text: str, merges: int) -> Tokenization:
         """A text as the tokenizer cut it after so many merges."""

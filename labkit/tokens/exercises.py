@@ -18,7 +18,7 @@ def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10
     if len(text) > most:
         return Verdict(False, f"That has {len(text)} characters; {most} is the most.")
     count = tokenize(text, name).count
-    told = f"{len(text)} characters ({len(text.encode())} bytes), {count} tokens"
+    told = f"{len(text)} characters ({len(text.encode())} bytes), {count} token{'s' * (count != 1)}"
     if count > len(text):
         return Verdict(True, f"{told}: a character is several bytes, and rare ones stay apart.")
     return Verdict(False, f"{told}. Try letters that were rare in what {name} learnt from.")
@@ -36,7 +36,7 @@ def check_word(word: str | None) -> Verdict:
 
 def _try_word(word: str) -> Verdict:
     few, many = tokenize(word, FEW), tokenize(word, MANY)
-    told = f"{FEW}: {'|'.join(few.pieces)}, {MANY}: {'|'.join(many.pieces)}."
+    told = f"{FEW}: {few.cut}, {MANY}: {many.cut}."
     if few.count == 1 and many.count >= 3:
         return Verdict(True, told)
     wrong = f"{FEW} needs {few.count}" if few.count > 1 else f"{MANY} needs only {many.count}"

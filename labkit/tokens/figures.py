@@ -175,7 +175,8 @@ def bpe_title(training: BpeTraining, merges: int) -> str:
     """Vocabulary and compression after so many merges, in one line."""
     size = training.reader(merges).size
     ratio = ratio_at(training, merges)
-    return f"{merges} merges: a vocabulary of {size}, {ratio:.2f} tokens a character"
+    made = f"{merges} merge{'s' if merges != 1 else ''}"
+    return f"{made}: a vocabulary of {size}, {ratio:.2f} tokens a character"
 
 
 def vocabulary_figure(vocabulary: VocabularyMap):

@@ -33,7 +33,7 @@ _EXHIBITS = (
     ),
     (
         "JSON", '{"name": "Ada", "tags": ["a", "b"], "age": 36}',
-        "Quotes, braces and commas are read and paid like words.",
+        "Quotes, braces and commas are read, and paid for, like words.",
     ),
     (
         "a number", "The answer is 1234567890.",
@@ -46,7 +46,7 @@ _EXHIBITS = (
     ),
     (
         "a URL", "https://www.example.com/a/b?id=8f3c9d2e&lang=en",
-        "The beginning is common; the path and the id are letters drawn by lot.",
+        "The beginning is common; the path and the id are as good as random letters.",
     ),
     (
         "capitals", "THE WEATHER IS NICE TODAY.",
@@ -118,7 +118,7 @@ class Digits:
 
 
 def _cut(cell: Tokenization) -> str:
-    return f"{'|'.join(cell.pieces)} with {cell.name}"
+    return f"{cell.cut} with {cell.name}"
 
 
 def compare_numbers(

@@ -9,6 +9,7 @@ from ..errors import LabError
 from ..models.tokenizer_opening import known_tokenizers
 from ..ui import html, theme
 from ..ui.frame import check_typed, static
+from ..ui.spelling import mark
 from . import figures
 from .analysis import show_bytes
 from .bpe import BYTES, BpeTraining, train_bpe
@@ -168,9 +169,10 @@ class BpePanel:
         merges = self.merges.value
         said = "No merge yet: every byte is a token."
         if merges:
-            left, right, joined = self.training.merge(merges)
-            said = f"Merge {merges}: {left!r} and {right!r} become {joined!r}."
-            said += f" Before it came: {', '.join(self._newest(merges - 1)) or 'none'}."
+            left, right, joined = map(_quoted, self.training.merge(merges))
+            said = f"Merge {merges}: {left} and {right} become {joined}. "
+            newest = ", ".join(self._newest(merges - 1))
+            said += f"The tokens before it: {newest}." if newest else "It is the first."
         check_typed(self.text.value, "text")
         tokens = self.training.tokenize(self.text.value, merges)
         return html.note(said) + strip([tokens], most=LIVE_TOKENS).html
@@ -179,11 +181,16 @@ class BpePanel:
         """The last tokens that the vocabulary had grown by then, the newest first."""
         reader = self.training.reader(merges)
         ids = range(reader.size - 1, max(BYTES, reader.size - NEWEST) - 1, -1)
-        return [repr(show_bytes(reader.bytes_of(token_id))) for token_id in ids]
+        return [_quoted(show_bytes(reader.bytes_of(token_id))) for token_id in ids]
 
     def _ipython_display_(self) -> None:
         self.merges.value = self.merges.max if static() else self.merges.value
         _show(self.widget, self.picture, figures.bpe_figure(self.training))
+
+
+def _quoted(text: str) -> str:
+    """A token in a sentence, spelt as in the strip."""
+    return f"“{''.join(map(mark, text))}”"
 
 
 def _box(label: str, text: str, *, rows: int, live: bool = True) -> widgets.Textarea:

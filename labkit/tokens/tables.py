@@ -10,11 +10,11 @@ from .gallery import Digits, Gallery
 from .strip import visible
 
 _CELL = (
-    f"text-align:left;vertical-align:top;padding:4px 12px 4px 0;border-top:1px solid {theme.LINE}"
+    f"text-align:left;vertical-align:top;padding:4px 9px 4px 0;border-top:1px solid {theme.LINE}"
 )
 _MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;white-space:pre"
 _WHY = f"color:{theme.GREY};margin-top:2px"
-_PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 2px;margin-right:2px"
+_PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 1px;margin-right:1px"
 
 
 def gallery_table(gallery: Gallery) -> Picture:
@@ -38,7 +38,7 @@ def digits_table(digits: Digits) -> Picture:
     """Each number as each tokenizer cuts it: a tokenizer a row."""
     comparison = digits.comparison
     rows = (
-        [f"<b>{escape(name)}</b>", *map(_pieces, cells)]
+        [f'<b style="white-space:nowrap">{escape(name)}</b>', *map(_pieces, cells)]
         for name, cells in zip(comparison.names, zip(*comparison.rows, strict=True), strict=True)
     )
     return _table(["", *map(escape, comparison.labels)], rows)

@@ -94,7 +94,11 @@ def _is_pair(pair: Any) -> bool:
 
 
 def _rendered(model: Any, messages: Messages) -> str:
-    tokenizer = model.tokenizer
+    tokenizer = getattr(model, "tokenizer", None)
+    if tokenizer is None:
+        raise ValueError(
+            f'model must be a chat model, as from labkit.load("smollm2-135m"); got {model!r}'
+        )
     if not tokenizer.chat_template:
         raise LabError(
             f"{model.name} has no chat template: it only continues text.", "Load a chat model."
@@ -125,8 +129,9 @@ class TurnCosts:
     def summary(self) -> str:
         """What the system prompt's repetition adds up to."""
         turns = len(self.prompt_tokens)
+        told = f"each of {turns} turns" if turns > 1 else "the only turn"
         return (
-            f"a system prompt of {self.system_tokens} tokens, read on each of {turns} turns: "
+            f"a system prompt of {self.system_tokens} tokens, read on {told}: "
             f"{self.system_tokens * turns} of {self.total_tokens} tokens read"
         )
 

@@ -142,3 +142,9 @@ def test_a_prompt_that_is_none(smollm2, prompt):
 def test_bad_settings_are_told_at_once(smollm2, bad):
     with pytest.raises(ValueError, match="got"):
         labkit.stream(smollm2, QUESTION, **bad)
+
+
+@pytest.mark.parametrize("verb", [labkit.stream, labkit.generate])
+def test_a_name_is_no_model(verb):
+    with pytest.raises(ValueError, match=r"model must be loaded, .*; got 'smollm2-135m'"):
+        verb("smollm2-135m", QUESTION)

@@ -158,6 +158,18 @@ def test_a_model_that_hides_its_scores_is_refused_with_a_way_out():
             verb(Hidden(), "prompt")
 
 
+def test_a_draw_is_told_as_one(prediction):
+    told = labkit.draw(labkit.run_chain(prediction, temperature=0), seed=5).summary
+    assert told == "drew ' Paris', which had 100.00% (seed 5)"
+
+
+def test_a_prediction_can_be_drawn_from_as_it_is(prediction):
+    plain = labkit.draw(prediction, 1000, seed=4)
+    assert plain.counts == labkit.draw(run_chain(prediction), 1000, seed=4).counts
+    with pytest.raises(ValueError, match=r"run must come from labkit\.run_chain; got str"):
+        labkit.draw("Paris")
+
+
 def test_an_empty_prompt_is_refused(smollm2):
     with pytest.raises(ValueError, match="prompt must have"):
         labkit.predict(smollm2, "")
@@ -180,6 +192,13 @@ def test_the_figure_has_the_numbers(prediction):
     assert curve.y[-1] == pytest.approx(1) and curve_before.y[-1] == pytest.approx(1)
     assert list(curve.y) == sorted(curve.y) and curve.x[-1] == run.stages[-1].kept
     assert f"{run.kept:,} of 49,152 tokens left" in picture.layout.title.text
+
+
+def test_a_prediction_is_drawn_before_anything_is_cut(prediction):
+    picture = labkit.plot(prediction)
+    (bars,) = picture.data
+    assert sum(bars.x) == pytest.approx(1, abs=1e-4)
+    assert f"entropy {prediction.entropy_bits:.2f} bits (measured)" in picture.layout.title.text
 
 
 def test_what_a_token_says_is_escaped():

@@ -77,7 +77,7 @@ def test_another_dtype_really_computed_otherwise(tiny, repeats):
 
 
 def test_only_what_is_asked_for_is_run(tiny):
-    (only,) = repeat(tiny, PROMPT, vary=("batch",), max_tokens=4, raw=True).conditions
+    (only,) = repeat(tiny, PROMPT, vary="batch", max_tokens=4, raw=True).conditions
     assert (only.name, len(only.runs)) == ("batch", 2)
 
 
@@ -97,7 +97,7 @@ def test_what_cannot_be_varied_is_said(tiny, monkeypatch):
     reasons = {each.name: each.why_not for each in told.conditions}
     assert "one thread here" in reasons["threads"]
     assert "no room" in reasons["dtype"]
-    assert "dtype: not varied; threads: not varied" in told.summary
+    assert "in two number formats: not run; temperature 0, with all threads" in told.summary
     assert "no room for a second copy" in repeats_table(told).html
 
 
@@ -195,4 +195,4 @@ def test_the_table_has_a_row_for_each_different_answer_and_marks_the_parting():
 def test_the_table_of_real_runs(repeats):
     html = repeats_table(repeats).html
     assert "all 3" in html
-    assert "temperature 0, in two dtypes" in html
+    assert "temperature 0, in two number formats" in html

@@ -90,6 +90,10 @@ def test_the_interval_is_wilsons(hits, tries):
             assert abs(z) == pytest.approx(1.96, abs=1e-6)
 
 
+def test_a_sweep_that_was_stopped_at_once_says_so():
+    assert repr(Sweep("m", "p", (), 0.1)) == "m: stopped before the first token"
+
+
 def test_an_interrupt_keeps_what_was_written(smollm2, monkeypatch):
     from tqdm import std
 
@@ -114,7 +118,11 @@ def test_an_interrupt_keeps_what_was_written(smollm2, monkeypatch):
         ({"samples": "many"}, "samples must be"),
         ({"temperatures": (1, "hot")}, "temperature must be"),
         ({"top_ps": (2,)}, "top_p must be"),
-        ({"temperatures": ()}, "rows must hold"),
+        ({"samples": 10**9}, "samples must be a whole number, 1 to 1000; got"),
+        ({"temperatures": ()}, "temperatures must be one number or more"),
+        ({"temperatures": 0.5}, "temperatures must be one number or more"),
+        ({"temperatures": "hot"}, "temperatures must be one number or more"),
+        ({"top_ps": None}, "top_ps must be one number or more"),
         ({"seed": "lucky"}, "seed must be"),
         ({"max_tokens": 0}, "max_tokens must be"),
     ],
@@ -140,6 +148,8 @@ def test_the_gallery_shows_the_texts_and_escapes_them(swept):
     assert shown.count("seed 5") == 1 and "6 more answers" in shown
     nasty = Sweep("m", "p", tuple(made_up(["<script>alert(1)</script> x"])), 1.0)
     assert "<script>" not in labkit.gallery(nasty).html
+    with pytest.raises(ValueError, match=r"sweep must come from labkit\.sweep; got str"):
+        labkit.gallery("the sea")
 
 
 def test_the_summary_tells_both_ends(swept):

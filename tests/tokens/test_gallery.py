@@ -66,6 +66,11 @@ def test_what_is_no_number_to_show_is_refused(wrong):
     assert len(str(told.value)) < 200
 
 
+def test_the_summary_shows_spaces_and_what_has_no_shape():
+    told = labkit.compare_numbers(["7\x04"], ["mistral-v1", "gpt2"]).summary
+    assert told == "7\x04 is 7|⟨U+0004⟩ with gpt2, and ·|7|⟨U+0004⟩ with mistral-v1"
+
+
 def test_one_number_is_enough():
     assert labkit.compare_numbers("9.11", ["gpt2"]).comparison.labels == ("9.11",)
 
@@ -92,6 +97,11 @@ def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
     assert page.count("special token") == sum(t.special for t in chat.tokenization.tokens) >= 5
     assert "<b>the" not in page
     assert f"{chat.count} tokens" in chat.summary
+
+
+def test_what_is_no_model_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match=r"model must be a chat model, .*; got 'smollm2'"):
+        read_chat("smollm2", "Hi")
 
 
 def test_pairs_are_messages_too(smollm2):

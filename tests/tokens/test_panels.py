@@ -104,7 +104,10 @@ def test_the_slider_joins_the_text_and_moves_the_mark(growing):
     assert len(set(titles)) == 3
     assert "144 merges: a vocabulary of 400" in titles[-1]
     *_, joined = growing.training.merge(144)
-    assert f"{joined!r}".replace("'", "&#x27;") in growing.picture.value
+    assert f"“{joined.replace(' ', '·')}”" in growing.picture.value
+    growing.merges.value = 1
+    assert "It is the first" in growing.picture.value
+    assert growing.figure.layout.title.text.startswith("1 merge: a vocabulary of 257")
 
 
 def test_another_corpus_is_trained_on(growing):
