@@ -117,3 +117,13 @@ def _renamed(measured, tiny):
     from dataclasses import replace
 
     return labkit.save(replace(measured, model="another"), tiny.folder / "m.json")
+
+
+@pytest.mark.slow
+def test_the_real_model_stays_under_its_roof(smollm2):
+    measured = labkit.measure(smollm2, "Tell me about the sea, the wind and the ships on it.")
+    told = labkit.roofline(smollm2, measured)
+    assert [point.bound for point in told.points][1] == "memory"
+    for point in told.points:
+        most = point.ceiling_tokens_per_s * (1 + point.error)
+        assert 0 < point.measured_tokens_per_s <= most, repr(told)
