@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # From here on a measurement is called disturbed. Chosen: a tenth of the machine is what moves a
@@ -55,6 +56,25 @@ class Disturbance:
         if self.others_cores is None:
             return "Whether the machine was disturbed cannot be told here."
         return "The machine was quiet."
+
+
+def tell_disturbed(disturbances: Iterable[Disturbance | None]) -> str:
+    """A sentence for measurements of which at least one was disturbed; empty if all were quiet.
+
+    Args:
+        disturbances: of each measurement; None where nobody looked.
+    """
+    known = list(dict.fromkeys(each for each in disturbances if each))
+    loud = [each for each in known if each.disturbed]
+    if not loud:
+        return ""
+    if len(known) == 1:
+        return loud[0].sentence
+    worst = max(loud, key=lambda each: (len(each.reasons), each.others_cores or 0))
+    return (
+        f"The machine was disturbed in {len(loud)} of {len(known)} measurements: "
+        f"{'; '.join(worst.reasons)} in the worst. Measure again."
+    )
 
 
 class Watch:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..backends.base import Backend, Messages
 from .analysis import Measurement, Setup, gather, look_up, require_one, runs_here
-from .disturbance import Watch
+from .disturbance import Disturbance, Watch, tell_disturbed
 from .timing import Run, Spread, time_run
 
 LIMIT_S = 50.0  # no further round begins that would not be over by then
@@ -73,6 +73,7 @@ class Experiment:
         rounds: how often each was asked for.
         shown: numbers of `Measurement` that it is about.
         missing: values that could not be tried, and why, in words.
+        notes: what else was found, in words.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Experiment:
     rounds: int
     shown: tuple[str, ...]
     missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def numbers(self, name: str) -> tuple[tuple[float | str, Spread], ...]:
         """One number of each measurement that has it, with the value that it belongs to."""
@@ -89,10 +91,18 @@ class Experiment:
         return tuple((value, told) for value, told in pairs if told)
 
     @property
+    def disturbances(self) -> tuple[Disturbance, ...]:
+        """What else the machine did meanwhile; values that ran in turn share one."""
+        known = (point.measurement.disturbance for point in self.points)
+        return tuple(dict.fromkeys(each for each in known if each))
+
+    @property
     def summary(self) -> str:
-        """The first value against the last."""
-        told = "; ".join(filter(None, map(self._told, self.shown)))
-        return f"{self.model}, {self.name} varied: {told or 'nothing was measured'} (measured)"
+        """The first value against the last, and whether the machine was disturbed."""
+        told = "; ".join(filter(None, map(self._told, self.shown))) or "nothing was measured"
+        line = f"{self.model}, {self.name} varied: {told} (measured)"
+        disturbed = tell_disturbed(self.disturbances)
+        return f"{line}. {disturbed}" if disturbed else line
 
     def _told(self, name: str) -> str:
         known = self.numbers(name)
@@ -103,7 +113,7 @@ class Experiment:
         return f"{SAID[name]} at {values}"
 
     def __repr__(self) -> str:
-        return "\n".join([self.summary, *self.missing])
+        return "\n".join([self.summary, *self.notes, *self.missing])
 
 
 # Numbers of a measurement as people call them.
@@ -169,6 +179,12 @@ def run_in_turn(
     rounds = max((len(point.measurement.counted) for point in points), default=0)
     model = " and ".join(dict.fromkeys(case.backend.name for case in cases))
     return Experiment(name, axis, model, tuple(points), rounds, tuple(shown), tuple(missing))
+
+
+def was_stopped(done: Experiment, cases: int) -> bool:
+    """Whether the learner ended an experiment of so many cases before its time."""
+    runs = (run for point in done.points for run in point.measurement.runs)
+    return len(done.points) < cases or any(run.finish == "interrupted" for run in runs)
 
 
 def _rounds(cases: Sequence[Case], repeats: int, limit_s: float) -> Iterator[Run]:

@@ -28,13 +28,14 @@ def experiment_figure(experiment: Experiment):
 
 
 def _title(experiment: Experiment) -> str:
+    return f"{escape(experiment.model)}, {experiment.name} varied · {how_measured(experiment)}"
+
+
+def how_measured(experiment: Experiment) -> str:
+    """How often, and whether in quiet, for a title."""
     rounds = f"{experiment.rounds} round{'s' if experiment.rounds != 1 else ''} in turn"
-    disturbed = any(
-        point.measurement.disturbance and point.measurement.disturbance.disturbed
-        for point in experiment.points
-    )
-    quiet = " · machine disturbed" if disturbed else ""
-    return f"{escape(experiment.model)}, {experiment.name} varied · {rounds}, measured{quiet}"
+    disturbed = any(each.disturbed for each in experiment.disturbances)
+    return f"{rounds}, measured{' · machine disturbed' if disturbed else ''}"
 
 
 def _axis(experiment: Experiment) -> dict:

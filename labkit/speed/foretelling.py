@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from statistics import median
 
-from .latency import LatencyFit, LatencyPrediction, beyond, flatten, predict_latency
+from .disturbance import Disturbance, tell_disturbed
+from .latency import (
+    LatencyFit,
+    LatencyPrediction,
+    beyond,
+    disturbances_of,
+    predict_latency,
+    runs_of,
+    unfold,
+)
 from .timing import Run
 
 
@@ -15,11 +24,14 @@ class LatencyCheck:
         model: name of the model.
         runs: that were measured.
         predictions: one for each.
+        disturbances: what else the machine did while they, or the fit's runs, were measured, where
+            somebody looked.
     """
 
     model: str
     runs: tuple[Run, ...]
     predictions: tuple[LatencyPrediction, ...]
+    disturbances: tuple[Disturbance, ...] = ()
 
     @property
     def errors(self) -> tuple[float, ...]:
@@ -40,12 +52,14 @@ class LatencyCheck:
 
     @property
     def summary(self) -> str:
-        """How good the predictions were."""
-        return (
+        """How good the predictions were, and whether the machine was disturbed."""
+        line = (
             f"{self.model}: predictions were off by {self.median_error:.1%} (median of "
             f"{len(self.runs)} requests that the fit had not seen), {self.inside} lay in their "
             f"{self.predictions[0].level:.0%} interval (measured)"
         )
+        disturbed = tell_disturbed(self.disturbances)
+        return f"{line}. {disturbed}" if disturbed else line
 
     def __repr__(self) -> str:
         return self.summary
@@ -61,13 +75,15 @@ def check_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyChec
     Raises:
         ValueError: without a complete run, or if the fit has seen one of them.
     """
-    runs = tuple(run for run in flatten(measured) if run.complete and run.prompt_tokens)
+    found = unfold(measured)
+    runs = tuple(run for run in runs_of(found) if run.complete and run.prompt_tokens)
     if not runs or any(run is seen for run in runs for seen in fit.runs):
         raise ValueError("measured must hold complete runs that the fit has not seen")
     predictions = tuple(
         predict_latency(fit, run.prompt_tokens, run.output_tokens, level=level) for run in runs
     )
-    return LatencyCheck(fit.model, runs, predictions)
+    looked = dict.fromkeys((*fit.disturbances, *disturbances_of(found)))
+    return LatencyCheck(fit.model, runs, predictions, tuple(looked))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -14,6 +14,7 @@ from math import sqrt
 import numpy as np
 
 from .analysis import Measurement
+from .disturbance import Disturbance, tell_disturbed
 from .fitting import Line, fit_line, student_quantile
 from .loading import Load
 from .timing import Run
@@ -43,6 +44,7 @@ class LatencyFit:
         tokens_in: the least and the most of the runs.
         tokens_out: the same.
         runs: what it was fitted to.
+        disturbances: what else the machine did while they were measured, where somebody looked.
     """
 
     model: str
@@ -53,18 +55,21 @@ class LatencyFit:
     tokens_in: tuple[int, int]
     tokens_out: tuple[int, int]
     runs: tuple[Run, ...]
+    disturbances: tuple[Disturbance, ...] = ()
 
     @property
     def summary(self) -> str:
-        """The coefficients, for people."""
+        """The coefficients, for people, and whether the machine was disturbed."""
         constant, a_token, square = self.prefill.coefficients
         step, growth = self.decode.coefficients
         squared = f" + {1e9 * square:.2g} ns * tokens in²" if square else ""
-        return (
+        line = (
             f"{self.model}: prefill {1000 * constant:.1f} ms + {1000 * a_token:.3g} ms a token in"
             f"{squared}; decode {1000 * step:.1f} ms a token out + "
             f"{1e6 * growth:.2g} µs for each token before it (fitted to {len(self.runs)} runs)"
         )
+        disturbed = tell_disturbed(self.disturbances)
+        return f"{line}. {disturbed}" if disturbed else line
 
     def __repr__(self) -> str:
         return self.summary
@@ -123,7 +128,8 @@ def fit_latency(*measured, load: Load | None = None) -> LatencyFit:
     Raises:
         ValueError: for fewer than four complete runs, or for prompts or answers of one length.
     """
-    runs = tuple(run for run in flatten(measured) if run.complete and run.tpot_s)
+    found = unfold(measured)
+    runs = tuple(run for run in runs_of(found) if run.complete and run.tpot_s)
     runs = tuple(run for run in runs if run.prompt_tokens)
     ins, outs = [run.prompt_tokens for run in runs], [run.output_tokens for run in runs]
     if len(runs) < 4 or len(set(ins)) < 2:
@@ -143,22 +149,38 @@ def fit_latency(*measured, load: Load | None = None) -> LatencyFit:
         tokens_in=(min(ins), max(ins)),
         tokens_out=(min(outs), max(outs)),
         runs=runs,
+        disturbances=disturbances_of(found),
     )
 
 
-def flatten(measured: Iterable) -> list[Run]:
-    """The runs of measurements, of experiments, and runs themselves; batches are left out."""
-    runs: list[Run] = []
+def unfold(measured: Iterable) -> list[Run | Measurement]:
+    """The measurements in experiments and in collections of any of these; runs as they are."""
+    found: list[Run | Measurement] = []
     for each in measured:
+        if isinstance(each, Run | Measurement):
+            found.append(each)
+        elif hasattr(each, "points"):
+            found.extend(point.measurement for point in each.points)
+        else:
+            found.extend(unfold(each))
+    return found
+
+
+def runs_of(found: Iterable[Run | Measurement]) -> list[Run]:
+    """The runs that count; those of batches are left out."""
+    runs: list[Run] = []
+    for each in found:
         if isinstance(each, Run):
             runs.append(each)
-        elif isinstance(each, Measurement):
-            runs.extend(each.counted if each.rows == 1 else ())
-        elif hasattr(each, "points"):
-            runs.extend(flatten(point.measurement for point in each.points))
-        else:
-            runs.extend(flatten(each))
+        elif each.rows == 1:
+            runs.extend(each.counted)
     return runs
+
+
+def disturbances_of(found: Iterable[Run | Measurement]) -> tuple[Disturbance, ...]:
+    """What else the machine did while they were measured, where somebody looked."""
+    known = (each.disturbance for each in found if isinstance(each, Measurement))
+    return tuple(dict.fromkeys(each for each in known if each))
 
 
 def _correlation(prefill: Line, decode: Line, runs: Sequence[Run]) -> float:

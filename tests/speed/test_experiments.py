@@ -4,6 +4,7 @@ import pytest
 
 import labkit
 from labkit.backends import variations
+from labkit.backends.assisted import Assisted
 from labkit.backends.ways import Batched, Uncached
 from labkit.errors import LabError
 from labkit.speed.experiment import Case, run_in_turn
@@ -69,16 +70,6 @@ def test_model_size(tiny, tmp_path):
     assert len(told.missing) == 1 and "There is no folder" in told.missing[0]
 
 
-def test_engines_beside_one_another(make_scripted):
-    far = make_scripted((0.5, 0.75), chunks=True, output_tokens=6)
-    far.base_url = "http://127.0.0.1:1"
-    told = labkit.vary_engine({"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2)
-    assert dict(told.numbers("decode_tokens_per_s"))["near"].values == (2, 2)
-    assert dict(told.numbers("decode_tokens_per_s"))["far"].values == (20, 20)  # 5 gaps in 0.25 s
-    # A server's own work cannot be told from other programs'.
-    assert told.points[0].measurement.disturbance.others_cores is None
-
-
 def test_cases_run_in_turn_after_their_warm_up(make_scripted):
     order = []
     cases = []
@@ -90,9 +81,8 @@ def test_cases_run_in_turn_after_their_warm_up(make_scripted):
     told = run_in_turn(cases, name="x", axis="x", shown=("ttft_s",), repeats=3)
     assert order == [1, 2] * 4
     assert told.numbers("ttft_s")[1][1].values == (1.0, 1.0, 1.0)
-    assert (
-        told.summary == "scripted, x varied: seconds to the first token at 1: 0.5, 2: 1 (measured)"
-    )
+    line = "scripted, x varied: seconds to the first token at 1: 0.5, 2: 1 (measured)"
+    assert told.summary.startswith(line)
 
 
 def test_an_interrupt_keeps_what_was_measured(make_scripted):
@@ -126,3 +116,51 @@ def test_the_cache_grows_as_computed(tiny):
     assert (told.longest, told.limited_by) == (128, "context")
     with pytest.raises(ValueError, match="lengths must rise"):
         labkit.measure_cache(tiny, lengths=(16, 8))
+
+
+def test_guesses_leave_every_text_as_it_is(tiny):
+    for settings in ({"temperature": 0}, {"temperature": 1.5, "seed": 3, "top_p": 0.9}):
+        alone = list(tiny.stream("the cat sat on the cat sat", max_tokens=40, **settings))
+        for assistant in (None, tiny):
+            helped = Assisted(tiny, assistant, tokens=4)
+            steps = list(helped.stream("the cat sat on the cat sat", max_tokens=40, **settings))
+            assert [step.token_id for step in steps] == [step.token_id for step in alone]
+            assert [step.text for step in steps] == [step.text for step in alone]
+            off = max(abs(a.logprob - b.logprob) for a, b in zip(steps, alone, strict=True))
+            assert off < 1e-4
+
+
+def test_an_assistant_that_is_the_model_guesses_right(tiny):
+    helped = Assisted(tiny, tiny, tokens=4)
+    list(helped.stream("the cat", temperature=0, max_tokens=21))
+    assert helped.guesses.tried == helped.guesses.right == 16  # 1 + 4 passes of 4 and their own
+    assert helped.guesses.sentence == "16 of 16 guessed tokens were right"
+
+
+def test_guesses_fill_the_context_and_no_more(tiny):
+    helped = Assisted(tiny, tiny, tokens=4)
+    running = helped.stream("the cat", temperature=0, max_tokens=1000)
+    steps = list(running)
+    assert running.prompt_tokens + len(steps) == tiny.context
+    assert running.finish == "length"
+
+
+def test_guesses_in_a_window_end_where_it_slides(make_tiny, tmp_path):
+    windowed = labkit.load(make_tiny(tmp_path / "window", "mistral", sliding_window=16))
+    helped = Assisted(windowed, windowed, tokens=4)
+    assert ids_of(helped, max_tokens=40) == ids_of(windowed, max_tokens=40)
+    assert 0 < helped.guesses.tried < 30
+
+
+def test_an_assistant_must_know_the_same_tokens(tiny, smollm2):
+    with pytest.raises(LabError, match="another vocabulary"):
+        Assisted(smollm2, tiny)
+
+
+def test_assistance(tiny):
+    told = labkit.vary_assistance(tiny, "the cat sat", assistant=tiny, guessed=3, **FEW)
+    assert [point.value for point in told.points][:2] == ["alone", "guesses from the text"]
+    assert len({point.measurement.runs[0].text for point in told.points}) == 1
+    assert "guessed tokens were right" in repr(told)
+    with pytest.raises(ValueError, match="guessed must be a whole number, 1 or more; got 0"):
+        labkit.vary_assistance(tiny, "the cat", guessed=0)

@@ -6,6 +6,7 @@ import labkit
 from labkit.backends.probe import Probe
 from labkit.models.catalogue import CATALOGUE
 from labkit.speed.cache import CacheGrowth, CacheSize
+from labkit.speed.disturbance import Disturbance
 from labkit.speed.experiment import Experiment, Point
 from labkit.speed.figures import far_out
 from labkit.speed.loading import Load, LoadRun
@@ -55,6 +56,17 @@ def test_an_experiment_has_a_panel_for_each_number(make_measurement, make_run):
     shown = ("throughput_tokens_per_s", "ttft_s")
     picture = labkit.plot(Experiment("batch size", "rows", "made up", points, 1, shown))
     assert [list(line.y) for line in picture.data] == [pytest.approx([10, 40]), [0.01, 0.04]]
+
+
+def test_an_experiment_on_a_disturbed_machine_says_so(make_measurement):
+    loud = Disturbance(1, 2, 0.9, 0.0, 1, None)
+    points = tuple(Point(n, make_measurement(disturbance=loud)) for n in (1, 4))
+    told = Experiment("batch size", "rows", "made up", points, 1, ("ttft_s",))
+    assert told.summary.endswith(
+        "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. "
+        "Measure again."
+    )
+    assert "machine disturbed" in labkit.plot(told).layout.title.text
 
 
 def test_the_cache_experiment_shows_each_token(make_measurement, make_run):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
+from labkit.speed.disturbance import Disturbance
 from labkit.speed.fitting import student_quantile
 from labkit.speed.latency import decode_terms
 from labkit.speed.loading import Load, LoadRun
@@ -75,6 +76,27 @@ def test_the_check_gives_the_median_of_the_errors():
     assert "that the fit had not seen" in check.summary
     with pytest.raises(ValueError, match="has not seen"):
         labkit.check_latency(fit, fit.runs[0])
+
+
+def test_a_disturbed_machine_is_said(make_measurement):
+    quiet = Disturbance(1, 2, 0.1, 0.0, 1, None)
+    loud = Disturbance(1, 2, 0.9, 0.0, 1, None)
+
+    def measured(disturbance, *pairs):
+        return make_measurement(*made_up(pairs), disturbance=disturbance)
+
+    fit = labkit.fit_latency(measured(quiet, *GRID))
+    assert "disturbed" not in fit.summary
+    assert "disturbed" not in labkit.check_latency(fit, measured(quiet, (40, 8))).summary
+    alone = labkit.check_latency(labkit.fit_latency(made_up(GRID)), measured(loud, (40, 8)))
+    told = "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. Measure"
+    assert told in alone.summary
+    both = labkit.check_latency(fit, [measured(loud, (40, 8))], *made_up([(50, 9)]))
+    assert len(both.runs) == 2 and "disturbed in 1 of 2 measurements: other" in both.summary
+    # The runs of the fit count too: they decide what is predicted.
+    loud_fit = labkit.fit_latency(measured(loud, *GRID))
+    assert "The machine was disturbed: " in loud_fit.summary
+    assert "1 of 2" in labkit.check_latency(loud_fit, measured(quiet, (40, 8))).summary
 
 
 def test_going_beyond_the_runs_is_said():
