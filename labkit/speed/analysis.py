@@ -122,6 +122,11 @@ class Measurement:
         return Spread(tuple(self.rows * value for value in alone.values)) if alone else None
 
     @property
+    def share_of_engines(self) -> Spread | None:
+        """The speed measured here over the engine's own figure, run by run; see `timing.Run`."""
+        return self._over(lambda run: run.share_of_engines)
+
+    @property
     def output_tokens(self) -> Spread | None:
         """How many tokens came, the prompt's not among them."""
         return self._over(lambda run: run.output_tokens)
@@ -168,6 +173,9 @@ class Measurement:
         if len(self.itl_s) > 1:
             gaps = [f"p{p} {1000 * self.itl_percentile_s(p):.1f}" for p in (50, 95, 99)]
             lines.append(f"inter-token latency: {', '.join(gaps)} ms, of {len(self.itl_s)} gaps")
+        if share := self.share_of_engines:
+            source = next(run.timings.source for run in self.counted if run.timings)
+            lines.append(f"{share.median:.2f} of the tokens/s that the engine tells ({source})")
         if self.peak_memory_bytes:
             lines.append(f"peak memory of this process: {self.peak_memory_bytes / MIB:,.0f} MiB")
         if self.aborted:

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..backends.engine import EngineTimings
 from ..errors import LabError
 from .analysis import Measurement, Setup
 from .disturbance import Disturbance
@@ -66,7 +67,12 @@ def _measurement(told: dict) -> Measurement:
 
 
 def _run(told: dict) -> Run:
-    return Run(**{**told, "token_times_s": tuple(told["token_times_s"])})
+    timings = told.get("timings")
+    made = {
+        "token_times_s": tuple(told["token_times_s"]),
+        "timings": EngineTimings(**timings) if timings else None,
+    }
+    return Run(**{**told, **made})
 
 
 @dataclass(frozen=True, slots=True)

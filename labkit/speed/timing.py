@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import floor
 
 from ..backends.base import Backend, Messages, Step, Stream, stream
+from ..backends.engine import EngineTimings
 from ..errors import LabError
 from . import memory
 
@@ -91,6 +92,7 @@ class Run:
             where the system starts no peak afresh (other than Linux); None if it does not tell.
         gpu_peak_bytes: the most that torch held on the GPU meanwhile, or None.
         error: the sentence of a failed run.
+        timings: what the engine measured itself, by its own clock, or None.
     """
 
     token_times_s: tuple[float, ...]
@@ -101,6 +103,7 @@ class Run:
     peak_memory_bytes: int | None = None
     gpu_peak_bytes: int | None = None
     error: str | None = None
+    timings: EngineTimings | None = None
 
     @property
     def complete(self) -> bool:
@@ -141,6 +144,12 @@ class Run:
     def decode_tokens_per_s(self) -> float | None:
         """Its inverse."""
         return None if self.tpot_s is None else 1 / self.tpot_s
+
+    @property
+    def share_of_engines(self) -> float | None:
+        """The speed measured here over the one that the engine tells of this very run."""
+        told = self.timings and self.timings.decode_tokens_per_s
+        return self.decode_tokens_per_s / told if told and self.decode_tokens_per_s else None
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
@@ -185,6 +194,7 @@ def _run(backend: Backend, running: Stream | None, steps: Sequence[Step], error)
         peak_memory_bytes=memory.peak_bytes(),
         gpu_peak_bytes=_hook(backend, "gpu_peak_bytes"),
         error=error,
+        timings=getattr(running, "timings", None),
     )
 
 

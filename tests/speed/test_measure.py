@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labkit
+from labkit.backends.engine import EngineTimings
 from labkit.errors import LabError
 from labkit.speed import loading
 from labkit.speed.disturbance import Disturbance
@@ -72,6 +73,14 @@ def test_a_measurement_worked_out_by_hand(make_scripted):
     assert dict(m.setup.software)["engine"] == "scripted"
 
 
+def test_the_engines_own_speed_stands_beside(make_measurement, make_run):
+    runs = [make_run(timings=EngineTimings("x", decode_tokens_per_s=v)) for v in (10, 12.5, 20)]
+    m = make_measurement(*runs, make_run(), make_run(timings=EngineTimings("x")))
+    assert m.share_of_engines.values == pytest.approx((1, 0.8, 0.5))  # ten tokens a second here
+    assert "0.80 of the tokens/s that the engine tells (x)" in repr(m)
+    assert make_measurement().share_of_engines is None
+
+
 def test_an_aborted_run_is_kept_and_does_not_count(make_scripted):
     backend = make_scripted(TIMES, TIMES, TIMES, (0.5, KeyboardInterrupt))
     m = labkit.measure(backend, "p")
@@ -107,8 +116,9 @@ def test_percentiles_are_numpys(values, percent):
 def test_a_measurement_survives_its_file(make_measurement, make_run, tmp_path):
     quiet = Disturbance(3.0, 2, 0.05, None, 1.5, (2400.0, 2400.0))
     load = Load("made up", (LoadRun(2.0, 1.0, True), LoadRun(2.0, 0.5, False)))
+    timings = EngineTimings("an engine", decode_s=0.4, decode_tokens_per_s=10.5)
     m = make_measurement(
-        make_run(), make_run(finish="interrupted"), warmup=(make_run(3.0),),
+        make_run(timings=timings), make_run(finish="interrupted"), warmup=(make_run(3.0),),
         disturbance=quiet, load=load,
     )  # fmt: skip
     path = labkit.save(m, tmp_path / "measured.json")
