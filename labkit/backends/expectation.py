@@ -1,0 +1,30 @@
+"""What llama.cpp expects at places of a text that is given: its scores, token by token."""
+
+from collections.abc import Iterator, Sequence
+
+from .llamacpp import LlamaCppModel
+
+
+def expected_tokens(
+    model: LlamaCppModel, ids: Sequence[int], places: Sequence[int], top: int
+) -> Iterator[dict[int, float]]:
+    """The likeliest next tokens after so many tokens of a text, at one place after the other.
+
+    The engine keeps what it has read, so that each place costs little more than a token.
+
+    Args:
+        model: from ``labkit.load_llamacpp``.
+        ids: tokens of the text, the model's own.
+        places: how many of them come before, rising.
+        top: so many of the likeliest tokens are told.
+    Yields:
+        Token ids and natural logarithms of their probabilities by the model's own scores, best
+        first.
+    """
+    for place in places:
+        told = model.ask("/completion", {
+            "prompt": list(ids[:place]), "n_predict": 1, "n_probs": top, "temperature": 0,
+            "cache_prompt": True,
+        })  # fmt: skip
+        (written,) = told["completion_probabilities"]
+        yield {each["id"]: each["logprob"] for each in written["top_logprobs"]}
