@@ -13,6 +13,7 @@ _FIGURES = {
     "ChainRun": "labkit.sampling.figures:chain_figure",
     "ChatTokens": "labkit.tokens.strip:chat_strip",
     "Comparison": "labkit.tokens.strip:comparison_strip",
+    "DayOfWaiting": "labkit.compare.day_figures:day_figure",
     "Digits": "labkit.tokens.tables:digits_table",
     "Draws": "labkit.sampling.figures:draws_figure",
     "EngineComparison": "labkit.speed.engines_figures:engines_figure",
@@ -27,6 +28,7 @@ _FIGURES = {
     "Measurement": "labkit.speed.figures:waterfall_figure",
     "MeasurementComparison": "labkit.speed.figures:measurements_figure",
     "Prediction": "labkit.sampling.figures:prediction_figure",
+    "PublishedScores": "labkit.compare.scores_figures:scores_figure",
     "QuantizationComparison": "labkit.speed.quantization_figures:quantization_figure",
     "Repeats": "labkit.sampling.determinism_figures:repeats_table",
     "Reply": "labkit.start.figures:reply_figure",
@@ -42,6 +44,7 @@ _FIGURES = {
     "Votes": "labkit.compare.votes_figures:votes_figure",
 }
 _PANELS: dict[str, str] = {
+    "BatchTable": "labkit.compare.batch_panel:explore_batch",
     "BpeTraining": "labkit.tokens.panel:explore_bpe",
     "Prediction": "labkit.sampling.panel:explore_prediction",
 }

@@ -135,7 +135,8 @@ class Batch:
             LabError: about the file.
         """
         with open_journal(self._file) as journal:
-            known = {key: row for key, row in journal.rows.items() if row.answered}
+            there = {**self._rows, **journal.rows}
+            known = {key: row for key, row in there.items() if row.answered}
             self._rows = {job.key: known[job.key] for job in self._jobs if job.key in known}
             to_ask = [job for job in self._jobs if job.key not in known]
             self._turns = Turns(to_ask, self._places())

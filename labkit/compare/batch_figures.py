@@ -26,7 +26,8 @@ text-align:left}}
 .lk-batch td.n{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}
 .lk-batch td.w{{white-space:pre-wrap;overflow-wrap:anywhere;min-width:180px;max-width:420px}}
 .lk-batch .bad{{color:#B3261E}}
-.lk-batch th button{{font:inherit;border:0;background:none;padding:0;cursor:pointer;color:inherit}}
+.lk-batch th button{{font:inherit;border:0;background:none;padding:0;cursor:pointer;color:inherit;
+text-align:left}}
 .lk-batch th[aria-sort=ascending] button::after{{content:" ▲"}}
 .lk-batch th[aria-sort=descending] button::after{{content:" ▼"}}
 """

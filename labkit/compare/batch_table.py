@@ -217,13 +217,13 @@ class BatchTable:
         lacking = f"; {self.missing} not there" if self.missing else ""
         origins = ", ".join(dict.fromkeys(row.origin for row in self.rows)) or "nothing asked"
         prompts = len({row.place for row in self.rows})
-        return f"{prompts} prompts: {told}{lacking} ({origins})"
+        return f"{prompts} {'prompt' if prompts == 1 else 'prompts'}: {told}{lacking} ({origins})"
 
     def _told(self, name: str) -> str:
         rows = [row for row in self.of(name) if row.answered]
         times = [row.elapsed_s for row in rows if row.elapsed_s is not None]
         took = f", median {median(times):.2f} s" if times else ""
-        return f"{name} {len(rows)} answers{took}"
+        return f"{name} {len(rows)} {'answer' if len(rows) == 1 else 'answers'}{took}"
 
     def __repr__(self) -> str:
         failed = [f"✗ {row.backend}: {row.error}" for row in self.rows if row.error]

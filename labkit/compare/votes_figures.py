@@ -28,9 +28,9 @@ def votes_figure(votes: Votes):
         for name in order
     ]  # fmt: skip
     picture = theme.figure(
-        *bars, *_interval(votes), title=_title(votes), x="per cent", y="", height=270,
-        barmode="stack", showlegend=True, margin={"t": 60, "b": 84},
-        legend={"y": -0.42, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"},
+        *bars, *_interval(votes), title=_title(votes), x="", y="", height=250,
+        barmode="stack", showlegend=True, margin={"t": 60, "b": 64},
+        legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"},
     )  # fmt: skip
     picture.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     picture.update_yaxes(
@@ -91,8 +91,8 @@ def plot_votes_needed(votes: Votes | None = None):
     ties = f", with {100 * undecided:.0f} % undecided as here" if undecided else ""
     picture = theme.figure(
         curve, *_here(votes), title=f"How many votes settle it{ties} (computed)",
-        x="true share of the preferred one among decided votes", y="votes, ten times as many at each line",
-        height=330, showlegend=True,
+        x="true share of the preferred one among decided votes",
+        y="votes, ten times as many at each line", height=330, showlegend=True,
     )  # fmt: skip
     picture.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     lowest = 100 * _interval_of_leader(votes)[0] if votes and votes.decided else 50

@@ -168,4 +168,4 @@ def test_a_long_table_is_cut_in_the_notebook_and_whole_in_a_file():
 def test_plot_draws_it(table):
     drawn = labkit.plot(table).html
     assert "no net" in drawn and "far is asked no more." in drawn
-    assert table.summary.startswith("2 prompts: near 1 answers, median 2.00 s; far 1 answers")
+    assert table.summary.startswith("2 prompts: near 1 answer, median 2.00 s; far 1 answer;")
