@@ -126,3 +126,23 @@ def test_the_table_shows_measures_and_texts_escaped():
     assert "&lt;m&gt;" in html
     assert "unknown" in html  # the likeness of one text to itself
     assert "1.00 bits a token" in html
+
+
+def test_texts_that_end_early_leave_no_unfinished_bar(tiny, monkeypatch):
+    """A bar that is closed before its end turns red in a notebook, and stays."""
+    from tqdm import std
+
+    closed, close = [], std.tqdm.close
+
+    def note(bar):
+        closed.append((bar.n, bar.total))
+        close(bar)
+
+    end = beam_search(tiny, PROMPT, beams=2, max_tokens=1, raw=True).beams[0].steps[0].token_id
+    monkeypatch.setitem(tiny.__dict__, "end_ids", frozenset([end]))
+    monkeypatch.setattr(std.tqdm, "close", note)
+    found = beam_search(tiny, PROMPT, beams=2, max_tokens=30, temperature=0, raw=True)
+    assert len(found.samples[0].steps) == 1
+    swept = labkit.sweep(tiny, PROMPT, temperatures=(0,), samples=2, max_tokens=30, raw=True)
+    assert swept.tokens == 2
+    assert len(closed) >= 2 and all(done == total < 60 for done, total in closed)
