@@ -35,10 +35,8 @@ def show_columns(side: SideBySide) -> html.Picture:
 
 def column(name: str, reply: Reply, here: bool) -> str:
     """One finished column as safe HTML."""
-    region = f'role="region" tabindex="0" aria-label="{escape(f"Answer of {name}")}"'
-    text = answer(reply.text, reply.error)
-    upper = head(name, reply.origin, state(reply))
-    return f'{upper}<div {region} style="{_TEXT}">{text}</div>{below(name, reply, here)}'
+    upper, text = head(name, reply.origin, state(reply)), answer(name, reply.text, reply.error)
+    return f'{upper}<div tabindex="0" style="{_TEXT}">{text}</div>{below(name, reply, here)}'
 
 
 def head(name: str, origin: str, state_words: str) -> str:
@@ -50,9 +48,10 @@ def head(name: str, origin: str, state_words: str) -> str:
     )
 
 
-def answer(text: str, error: str | None = None) -> str:
-    """What was written so far, and what went wrong."""
-    return html.card(html.paragraph(text or " ")) + (html.note(error, "bad") if error else "")
+def answer(name: str, text: str, error: str | None = None) -> str:
+    """What was written so far, and what went wrong; to a screen reader a region by its own name."""
+    inner = html.card(html.paragraph(text or " ")) + (html.note(error, "bad") if error else "")
+    return f'<div role="region" aria-label="{escape(f"Answer of {name}")}">{inner}</div>'
 
 
 def state(reply: Reply) -> str:

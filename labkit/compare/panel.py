@@ -58,10 +58,7 @@ class ComparePanel:
         self.heads, self.below = ([widgets.HTML() for _ in race.lanes] for _ in "12")
         # The text is replaced as it grows; what holds the keyboard's focus and scrolls is not.
         room = {"height": column_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
-        self.texts = [
-            widgets.HTML(layout=room, tabbable=True, tooltip=f"Answer of {lane.name}")
-            for lane in race.lanes
-        ]
+        self.texts = [widgets.HTML(layout=room, tabbable=True) for _ in race.lanes]
         self.figure = theme.widget(self._times())
         self.runner = Runner(self._work, self._draw, "Ask all of them")
         self._draw()
@@ -150,7 +147,7 @@ class ComparePanel:
             state = _state(lane, self.result is not None)
             self.heads[number].value = column_figures.head(lane.name, origin, state)
             error = str(lane.error) if lane.error else None
-            self.texts[number].value = column_figures.answer(lane.text, error)
+            self.texts[number].value = column_figures.answer(lane.name, lane.text, error)
         ended = sum(lane.ended for lane in self._race.lanes) + (self.result is not None)
         if ended != self._shown:
             self._shown = ended

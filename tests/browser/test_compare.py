@@ -1,0 +1,123 @@
+"""Notebook 04 in JupyterLab: run whole, columns filling together, stopped, a vote cast by keys."""
+
+import pytest
+
+from .conftest import SHOTS
+
+pytestmark = pytest.mark.slow
+NOTEBOOK = "04_compare"
+LONG_MS = 300_000
+
+# How much text each column holds, every 30 ms until Run can be pressed again.
+WATCH = """async panel => {
+  const holders = [...panel.querySelectorAll('[role=region]')].map(e => e.closest('.widget-html'));
+  const run = [...panel.querySelectorAll('button')].find(b => b.textContent.includes('Run'));
+  const seen = [];
+  while (run.disabled) {
+    seen.push(holders.map(holder => holder.innerText.trim().length));
+    await new Promise(after => setTimeout(after, 30));
+  }
+  return seen;
+}"""
+
+
+@pytest.fixture
+def panel(ran):
+    """The columns, in view."""
+    box = ran.locator(".jp-OutputArea-output .widget-box", has_text="one after another").first
+    box.scroll_into_view_if_needed()
+    box.get_by_role("button", name="Run").wait_for()
+    return box
+
+
+def run(panel):
+    panel.get_by_role("button", name="Run").click()
+    panel.locator("button:has-text('Run')[disabled]").wait_for(timeout=60_000)
+
+
+def growth(lengths):
+    """When a text first grew and when it last did, as places in the list."""
+    grew = [n for n in range(1, len(lengths)) if lengths[n] > lengths[n - 1]]
+    return grew[0], grew[-1]
+
+
+def test_the_whole_notebook_runs_without_an_error(ran, shot):
+    shot("04_end")
+    assert ran.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    assert ran.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert ran.locator(".js-plotly-plot .main-svg").count() >= 4
+
+
+def test_pictures_to_look_at(ran):
+    cells = ran.locator(".jp-CodeCell")
+    for number in range(cells.count()):
+        cells.nth(number).scroll_into_view_if_needed()
+        ran.wait_for_timeout(500)
+        cells.nth(number).screenshot(path=SHOTS / f"04_cell_{number:02}.png")
+
+
+def test_the_stand_in_is_marked_wherever_it_appears(ran, panel):
+    if not panel.get_by_text("(stand-in)").count():
+        pytest.skip("a provider's key is set here, so that there is no stand-in")
+    told = "stand-in: the same small model, so what differs is the network"
+    panel.get_by_text(told).first.wait_for()
+    rows = panel.locator(".js-plotly-plot .ytick").all_text_contents()
+    assert any("stand-in: the same" in row for row in rows)
+
+
+def test_two_columns_grow_at_the_same_time(ran, panel, shot):
+    panel.get_by_role("checkbox").set_checked(False)
+    panel.locator("input[type=number]").fill("160")
+    panel.locator("textarea").fill("Write a story about a lighthouse and a storm.")
+    run(panel)
+    seen = panel.evaluate(WATCH)
+    shot("04_columns")
+    (first, first_end), (other, other_end) = (
+        growth(column) for column in list(zip(*seen, strict=True))[:2]
+    )
+    assert max(first, other) < min(first_end, other_end), seen
+
+
+def test_stop_ends_all_and_keeps_what_came(ran, panel, shot):
+    panel.locator("input[type=number]").fill("1500")
+    run(panel)
+    texts = panel.get_by_role("region", name="Answer of")
+    for told in ("length < 40", "length > 40"):  # the last answers are gone, and new ones there
+        ran.wait_for_function(
+            f"""panel => [...panel.querySelectorAll('[role=region]')].every(
+                             text => text.innerText.trim().{told})""",
+            arg=panel.element_handle(),
+            timeout=120_000,
+        )
+    panel.get_by_role("button", name="Stop").click()
+    panel.get_by_text("Stopped.").wait_for(timeout=60_000)
+    shot("04_stopped")
+    assert panel.get_by_text("■ stopped").count() >= 2
+    assert all(len(text.strip()) > 40 for text in texts.all_inner_texts())
+    assert panel.get_by_role("button", name="Run").is_enabled()
+
+
+def test_bad_input_gets_a_sentence_in_place(panel, shot):
+    before = panel.locator("textarea").input_value()
+    panel.locator("textarea").fill("")
+    panel.get_by_role("button", name="Run").click()
+    alert = panel.get_by_role("alert")
+    alert.wait_for(timeout=20_000)
+    shot("04_alert")
+    assert "prompt must have" in alert.inner_text()
+    panel.locator("textarea").fill(before)
+
+
+def test_an_answer_is_reached_and_scrolled_by_keys(ran, panel):
+    text = panel.locator(".widget-html", has=panel.page.locator("[role=region]")).first
+    text.focus()
+    assert text.evaluate("text => document.activeElement === text")
+    text.evaluate("text => { text.style.height = '40px' }")
+    ran.keyboard.press("End")
+    ran.wait_for_function("text => text.scrollTop > 0", arg=text.element_handle(), timeout=10_000)
+    text.evaluate("text => { text.style.height = '13em' }")
+
+
+def test_nothing_called_out_and_nothing_broke(ran):
+    assert ran.outside == []
+    assert ran.errors == []
