@@ -21,10 +21,12 @@ def expected_tokens(
         Token ids and natural logarithms of their probabilities by the model's own scores, best
         first.
     """
+    # The engine tells nothing of a token that is only a part of a character. So it is made to write
+    # a whole one; what it tells is what it expected before that.
+    letter = model.encode("a", raw=True)[-1]
+    asked = {"n_predict": 1, "n_probs": top, "temperature": 0, "logit_bias": [[letter, 1000]]}
     for place in places:
-        told = model.ask("/completion", {
-            "prompt": list(ids[:place]), "n_predict": 1, "n_probs": top, "temperature": 0,
-            "cache_prompt": True,
-        })  # fmt: skip
+        body = {"prompt": list(ids[:place]), "cache_prompt": True, **asked}
+        told = model.ask("/completion", body)
         (written,) = told["completion_probabilities"]
         yield {each["id"]: each["logprob"] for each in written["top_logprobs"]}

@@ -130,7 +130,7 @@ class LlamaCppModel:
         self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
         told = self.ask("/v1/models")["data"][0]["meta"]
-        self.kind = told["ftype"].removeprefix("all ")
+        self.kind = told["ftype"].removeprefix("(guessed) ").removeprefix("all ")
         self.weights_bytes, self.parameters = told["size"], told["n_params"]
 
     def _parameters(self, xllamacpp):

@@ -17,6 +17,7 @@ from labkit.errors import LabError
 from labkit.speed import engines
 from labkit.speed.footprint import measure_footprint
 from labkit.speed.texts import parting
+from labkit.speed.timing import spread
 
 SERVE = """
 import sys, time, xllamacpp
@@ -127,6 +128,28 @@ def test_the_same_weights_in_every_engine(smollm2, llama_server, monkeypatch):
         [each.resident_bytes / 2**20 for each in told.footprints]
     )
     assert told.writings[0].parts_at is None and all(each.text for each in told.writings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["in process", "over its server"])
+def test_the_lab_and_the_engine_agree_on_the_same_run(smollm2, llama_server, where):
+    """llama.cpp's own clock, and the lab's: each ratio is of one run, so a slow machine slows both.
+
+    Only what lies between the two is left over: passing a token on, and reading the request.
+    """
+    engine = labkit.load_llamacpp(smollm2.gguf_file, context=512)
+    model = engine if where == "in process" else llama_server[0].model()
+    measured = labkit.measure(model, "Tell me about the sea.", max_tokens=40, repeats=7)
+    engine.close()
+    assert len(measured.counted) == 7
+    assert measured.share_of_engines.median == pytest.approx(1, abs=0.05)
+    told = [(run, run.timings.prompt_s, run.timings.decode_s) for run in measured.counted]
+    decode = spread([run.decode_s / decode_s for run, _, decode_s in told])
+    whole = spread([run.elapsed_s / (prompt_s + decode_s) for run, prompt_s, decode_s in told])
+    assert decode.median == pytest.approx(1, abs=0.05)
+    assert whole.median == pytest.approx(1, abs=0.05)
+    assert {run.timings.output_tokens for run in measured.counted} == {40}
+    assert f"{measured.share_of_engines.median:.2f} of the tokens/s" in repr(measured)
 
 
 def test_a_servers_memory_is_its_processes(llama_server):
