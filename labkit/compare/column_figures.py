@@ -126,7 +126,7 @@ def _price(reply: Reply, here: bool) -> str:
         return f"${reply.price_usd:.6f}, by the provider's own count"
     if "stand-in" in reply.origin:
         return "none: a stand-in"
-    return "none to pay a query; electricity: notebook 06" if here else UNKNOWN
+    return "none; electricity: notebook 06" if here else UNKNOWN
 
 
 def _address(reply: Reply, here: bool) -> str:

@@ -17,7 +17,8 @@ LINES = (
     (theme.BLUE, "solid"), (theme.ORANGE, "dash"), (theme.GREEN, "dot"), (theme.PINK, "dashdot"),
     (theme.RED, "longdash"), (theme.GREY, "longdashdot"),
 )  # fmt: skip
-ROW_PX, GAP_PX = 46, 64
+ROW_PX, LINE_PX, GAP_PX = 46, 17, 64
+WIDTH_PX, LETTER_PX = 560, 7.2  # of the bars' room, about, and of a letter in it
 LABEL = 30  # characters of a row's label, in a line
 
 
@@ -36,7 +37,8 @@ def time_title(side: SideBySide) -> str:
 def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: str):
     """Bars from the request on, one row a column; a None is a row that is still empty."""
     rows = [_label(name, reply) for name, reply in zip(names, replies, strict=True)]
-    half = ROW_PX * len(rows)
+    lines = max(row.count("<br>") + 1 for row in rows)
+    half = max(ROW_PX, LINE_PX * lines + 8) * len(rows)
     inner = 2 * half + GAP_PX
     picture = theme.figure(
         *_bars(rows, replies, False), *_bars(rows, replies, True), title=title, x="", y="",
@@ -106,10 +108,10 @@ def _wholes(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
 
 def _place(picture, rows: list[str], number: str, domain: list, name: str, ends: list) -> None:
     """Gives one of the two groups of bars its half of the picture, and its words."""
-    longest = max((end for end, _ in ends), default=0) or 1
+    longest = max(end / _room(words) for end, words in ends) or 1
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
     picture.update_layout({
-        f"xaxis{number}": {**axis, "anchor": f"y{number}", "range": [0, longest * 1.5],
+        f"xaxis{number}": {**axis, "anchor": f"y{number}", "range": [0, longest],
                            "title": {"text": ""}},
         f"yaxis{number}": {**axis, "anchor": f"x{number}", "domain": domain, "ticksuffix": "  ",
                            "categoryorder": "array", "categoryarray": rows, "type": "category",
@@ -124,6 +126,11 @@ def _place(picture, rows: list[str], number: str, domain: list, name: str, ends:
             x=end, y=row, xref=f"x{number}", yref=f"y{number}", xanchor="left", showarrow=False,
             text=f" {words}",
         )  # fmt: skip
+
+
+def _room(words: str) -> float:
+    """The share of the width that a bar may take, so that its words fit in behind it."""
+    return max(0.3, 1 - (len(words) + 3) * LETTER_PX / WIDTH_PX)
 
 
 def plot_arrivals(side: SideBySide):

@@ -43,7 +43,7 @@ def compare_links(
         raw: go on with the text as it stands.
         settings: see ``labkit.backends.request.Settings``.
     Returns:
-        A column for each way.
+        A column for each way; a link's name tells how long it takes there and back.
     Raises:
         ValueError: no such link, another kind of model, or a prompt or setting out of bounds.
     """
@@ -65,4 +65,4 @@ def compare_links(
 
 def _label(link: str | Link) -> str:
     name = link if isinstance(link, str) else "your link"
-    return f"{name}: {1000 * find_link(link).round_trip_s:g} ms there and back"
+    return f"{name}: {1000 * find_link(link).round_trip_s:g} ms"

@@ -59,6 +59,7 @@ class Relay:
     def __init__(self, words, patience_s=30):
         self.words, self.patience_s = words, patience_s
         self.turn, self.moved, self.by_itself = 0, threading.Condition(), True
+        self.asked = []
         self.servers = []
 
     def wait_for(self, turn):
@@ -75,7 +76,7 @@ class Relay:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
+                relay.asked.append(self.rfile.read(int(self.headers["Content-Length"])))
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()

@@ -107,6 +107,19 @@ def test_whatever_is_raised_stays_in_its_column(make_relay):
     assert "RuntimeError" in side.errors[3] and "sk-planted" not in repr(side)
 
 
+def test_a_policy_holds_in_its_column_and_nothing_is_sent(make_relay):
+    near, relay = make_relay("a").backend(0, of=1), make_relay("b")
+    address = f"{relay.backend(0, of=1).base_url}"
+    far = labkit.cloud(address, "m0", key="planted-key-4711")
+    secret = "Mail it to ada.lovelace@analytical-engine.org"
+    side = labkit.compare(secret, [near, far])
+    assert side.texts == ("a0 ", "") and relay.asked == []
+    assert "ada" in side.errors[1] or "mail" in side.errors[1].lower()
+    passed = labkit.compare(QUESTION, [far])
+    assert passed.texts == ("b0 ",) and len(relay.asked) == 1
+    assert "planted" not in repr(side) + repr(passed) + labkit.show_columns(passed).html
+
+
 @pytest.mark.parametrize(
     ("prompt", "settings", "named"),
     [("", {}, "prompt must"), ("x", {"temperature": -1}, "temperature must")],
