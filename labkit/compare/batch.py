@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ LONGEST_WAIT_S = 120.0  # a server that wants longer is left alone; its question
 LONGEST_PAUSE_S = 60.0  # where a server names no time
 PATIENCE_S = 2.0  # how long a stopped model may take to write the token it is at
 TICK_S = 0.1
-HERE = "this process"
+HERE, NAME = "this process", "labkit batch"
 
 Backends = Sequence[Backend] | Mapping[str, Backend]
 
@@ -106,7 +107,7 @@ class Batch:
         self._rows: dict[str, Row] = {}
         self._news: queue.SimpleQueue[tuple[Job, Row | str]] = queue.SimpleQueue()
         self._tries, self._waited = Counter(), Counter()
-        self._turns = Turns((), {})
+        self._turns, self._streams = Turns((), {}), {}
         self.total = len(self._jobs)
 
     @property
@@ -157,7 +158,7 @@ class Batch:
         }
 
     def _start(self, workers: int) -> list[threading.Thread]:
-        work = {"target": self._work, "args": (self._turns,), "daemon": True}
+        work = {"target": self._work, "args": (self._turns,), "daemon": True, "name": NAME}
         threads = [threading.Thread(**work) for _ in range(workers)]
         for thread in threads:
             thread.start()
@@ -165,6 +166,9 @@ class Batch:
 
     def _stop(self, threads: list[threading.Thread], journal: Journal) -> None:
         self._turns.close()
+        for running in tuple(self._streams.values()):
+            with suppress(ValueError):  # a model of this process ends with the token it is at
+                running.close()
         end = time.monotonic() + PATIENCE_S
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -208,7 +212,8 @@ class Batch:
         backend, steps, running = self._backends[job.backend], [], Stream(self._settings)
         try:
             running = stream_from(backend, job.prompt, **self._asked)
-            for step in running:
+            self._streams[job.key] = running
+            for step in running if not turns.closed else ():
                 steps.append(step)
                 if turns.closed:
                     running.close()
@@ -226,6 +231,8 @@ class Batch:
                 f"{job.backend} failed: {type(error).__name__}.",
                 "Ask it alone, with labkit.generate, to see where.",
             )
+        finally:
+            self._streams.pop(job.key, None)
         return make_reply(backend.name, job.prompt, running, steps)
 
     def _failed(self, job: Job, error: LabError) -> Reply:

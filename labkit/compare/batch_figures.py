@@ -24,7 +24,7 @@ _STYLE = f"""
 text-align:left}}
 .lk-batch th{{background:#F6F8FA;font-weight:600}}
 .lk-batch td.n{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}
-.lk-batch td.w{{white-space:pre-wrap;overflow-wrap:anywhere;min-width:180px;max-width:420px}}
+.lk-batch td.w{{white-space:pre-wrap;overflow-wrap:anywhere;min-width:150px;max-width:420px}}
 .lk-batch .bad{{color:#B3261E}}
 .lk-batch th button{{font:inherit;border:0;background:none;padding:0;cursor:pointer;color:inherit;
 text-align:left}}
@@ -98,13 +98,12 @@ def _table(table: BatchTable, rows: Iterable[Row], sorts: bool) -> str:
 
 
 def used_columns(table: BatchTable) -> tuple[str, ...]:
-    """The columns that tell anything: a price that nobody knows has none."""
+    """The columns that tell anything: no price that nobody knows, no origin that all share."""
     always = ("prompt", "backend", "text", "finish")
-    return tuple(
-        name
-        for name, (_, value) in COLUMNS.items()
-        if name in always or any(value(row) for row in table.rows)
-    )
+    values = {name: {value(row) for row in table.rows} for name, (_, value) in COLUMNS.items()}
+    needed = {name for name in values if any(values[name])}
+    needed -= {"origin"} if len(values["origin"]) < 2 else set()
+    return tuple(name for name in COLUMNS if name in always or name in needed)
 
 
 def _is_number(name: str) -> bool:

@@ -11,6 +11,7 @@ from ..backends.base import Reply
 from ..backends.request import Messages
 
 ENDED = ("stop", "length")
+ENDS = {"stop": "by itself", "length": "at max_tokens", "interrupted": "stopped by you"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Row], Any]]] = {
     "prompt": ("prompt", lambda row: row.prompt_text),
     "backend": ("backend", lambda row: row.backend),
     "text": ("answer", lambda row: row.text),
-    "finish": ("ended", lambda row: row.finish),
+    "finish": ("ended", lambda row: ENDS.get(row.finish, row.finish)),
     "ttft_s": ("first token, s", lambda row: row.ttft_s),
     "elapsed_s": ("whole, s", lambda row: row.elapsed_s),
     "waited_s": ("waited, s", lambda row: row.waited_s),

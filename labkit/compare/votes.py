@@ -160,7 +160,7 @@ class Votes:
         if not self.decided:
             return f"{cast}: none decided"
         low, high = (100 * end for end in self.interval)
-        ties = f"{self.counts['tie']} ties, {self.counts['both bad']} both bad"
+        ties = f"ties {self.counts['tie']}, both bad {self.counts['both bad']}"
         return (
             f"{cast}: {one} preferred in {100 * self.share:.0f} % of {self.decided} decided, "
             f"{100 * LEVEL:.0f} % interval {low:.0f} to {high:.0f} %; {ties}; {self.verdict} "

@@ -54,7 +54,8 @@ def _interval(votes: Votes) -> list:
     return [
         go.Scatter(
             name=f"{100 * LEVEL:.0f} % interval", x=[share], y=["decided votes"],
-            mode="markers+text", text=[told], textposition="top center", showlegend=True,
+            mode="markers+text", text=[told], showlegend=True,
+            textposition="top left" if share > 65 else "top right" if share < 35 else "top center",
             marker={"symbol": "diamond", "size": 12, "color": theme.INK}, cliponaxis=False,
             error_x={"type": "data", "symmetric": False, "array": [high - share],
                      "arrayminus": [share - low], "color": theme.INK, "thickness": 2, "width": 8},
@@ -67,7 +68,8 @@ def _title(votes: Votes) -> str:
     if not votes.votes:
         return "No votes yet"
     voters = "one voter" if len(votes.ballots) == 1 else f"{len(votes.ballots)} voters"
-    return f"{len(votes.votes)} blind votes of {voters} · {escape(votes.verdict)} (measured)"
+    settled = "settled" if votes.settled else "not settled"
+    return f"{len(votes.votes)} blind votes of {voters}: {settled} (measured)"
 
 
 def plot_votes_needed(votes: Votes | None = None):

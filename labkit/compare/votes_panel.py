@@ -98,7 +98,7 @@ class VotePanel:
         self.back.on_click(lambda _: self.take_back())
         self.end.on_click(lambda _: self.finish())
         self.keys = Keys(AREA, [*KEYS, "backspace"], LABEL, self._press)
-        self.result = widgets.VBox()
+        self.result = widgets.VBox(layout={"width": "100%"})
 
     @property
     def widget(self) -> widgets.Widget:
@@ -107,7 +107,7 @@ class VotePanel:
         answers = widgets.HBox(list(self.answers.values()), layout=wrap)
         choices = widgets.HBox([*self.buttons.values(), self.back, self.end], layout=wrap)
         parts = [self.status, self.question, answers, choices, self.result, self.keys]
-        box = widgets.VBox(parts, layout={"max_width": "1000px"})
+        box = widgets.VBox(parts, layout={"max_width": "1000px", "padding": "4px"})
         box.add_class(AREA)
         return box
 

@@ -247,6 +247,19 @@ def test_stopped_it_keeps_what_came_and_goes_on_later(smollm2, tmp_path):
     assert told(again) == told(alone) and again.missing == 0
 
 
+def test_stopped_it_does_not_wait_for_a_server_that_says_nothing():
+    gate = threading.Event()
+    with BusyServer(gate=gate) as server:
+        batch = Batch(["a", "b"], [server.model], at_once=2)
+        moves = batch.run()
+        next(moves)
+        until(lambda: server.at_once == 2)
+        moves.close()
+        assert not any(thread.name == batching.NAME for thread in threading.enumerate())
+        gate.set()
+    assert batch.table.rows == () and batch.table.missing == 2
+
+
 def test_more_prompts_ask_for_the_new_ones_alone(tmp_path):
     file = tmp_path / "answers.jsonl"
     with BusyServer() as server:

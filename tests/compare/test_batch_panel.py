@@ -92,6 +92,16 @@ def test_what_is_wrong_with_the_file_is_told_in_place(tmp_path):
     assert "no file of a batch" in panel.runner.status.value
 
 
+def test_where_no_control_answers_the_tables_stand_by_themselves(monkeypatch, table):
+    monkeypatch.setenv("LABKIT_STATIC", "1")
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
+    labkit.explore(table)._ipython_display_()
+    with BusyServer() as server:
+        labkit.ask_batch(["a"], [server.model])._ipython_display_()
+    assert "apple" in shown[0].data and "You asked: a" in shown[1].data
+
+
 def test_bad_input_is_refused_before_there_is_a_panel(smollm2):
     with pytest.raises(ValueError, match=r"^prompts must"):
         labkit.ask_batch([], [smollm2])

@@ -387,6 +387,19 @@ def test_model_text_is_escaped_in_the_panel():
     assert HARM not in words(panel) and "&lt;script&gt;" in words(panel)
 
 
+def test_where_no_key_answers_it_shows_the_first_pair(monkeypatch):
+    monkeypatch.setenv("LABKIT_STATIC", "1")
+    panel, shown = labkit.vote(table(2), seed=1), []
+    monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
+    panel._ipython_display_()
+    assert panel.pair.text_a in shown[0].data and "near" not in shown[0].data
+    panel.choose("A")
+    panel.finish()
+    shown.clear()
+    panel._ipython_display_()
+    assert "near" in shown[0].data and len(shown) == 2
+
+
 def test_a_real_models_answers_are_voted_on(smollm2):
     hot = labkit.with_settings(smollm2, "hot", temperature=2.0)
     cold = labkit.with_settings(smollm2, "cold", temperature=0)

@@ -1,0 +1,154 @@
+"""Without JupyterLab, in a real Chromium: a saved table of answers, and the keys of a panel."""
+
+import json
+
+import pytest
+
+import labkit
+from labkit.compare.batch_table import BatchTable, Row
+from labkit.ui.keys import _ESM
+
+from .conftest import CHROMIUM, FLAGS, SHOTS
+
+HARM = '"><img src="http://example.com/x" onerror="document.title=\'harmed\'"><script>1</script>'
+AREA = """<div class="area"><div id="el"></div><input id="box"><button id="go">Go</button></div>
+<p id="outside" tabindex="0">outside</p>"""
+# The module with a model as anywidget gives it, whose messages are kept.
+START = """async esm => {
+  const { default: widget } = await import("data:text/javascript;base64," + esm);
+  const traits = { area: "area", listened: ["a", "backspace"], label: "A panel" };
+  window.told = [];
+  const model = { get: name => traits[name], send: message => window.told.push(message.key) };
+  const el = document.getElementById("el"), parent = el.parentNode;
+  parent.removeChild(el);
+  window.stop = widget.render({ model, el });
+  parent.append(el);  // as JupyterLab does: only after it was rendered
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("no Chromium here")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1000, "height": 700})
+    page.asked, page.errors = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    yield page
+    page.close()
+
+
+def row(place, backend, text, **more):
+    told = {"prompt": f"prompt {place}", "finish": "stop", **more}
+    return Row(key=f"{place}{backend}", place=place, backend=backend, text=text, **told)
+
+
+@pytest.fixture
+def answers(page, tmp_path):
+    """A saved page of answers, opened from its file."""
+    rows = (
+        row(0, "near", HARM, elapsed_s=10.5),
+        row(0, "far", "apple", elapsed_s=9.0),
+        row(1, "near", "Pear", elapsed_s=None),
+        row(1, "far", "fig", elapsed_s=100.0),
+    )
+    path = labkit.save_batch(BatchTable(("near", "far"), rows), tmp_path / "answers.html")
+    page.goto(path.as_uri())
+    return page
+
+
+def shown(page):
+    rows = page.locator("tbody tr:visible")
+    return [rows.nth(n).locator("td").nth(2).inner_text()[:5] for n in range(rows.count())]
+
+
+def test_a_saved_page_sorts_as_numbers_and_as_words(answers):
+    button = answers.get_by_role("button", name="whole, s")
+    button.focus()
+    answers.keyboard.press("Enter")
+    assert shown(answers) == ["apple", HARM[:5], "fig", "Pear"]
+    head = answers.locator("th", has=button)
+    assert head.get_attribute("aria-sort") == "ascending"
+    answers.keyboard.press("Enter")
+    assert shown(answers) == ["fig", HARM[:5], "apple", "Pear"]  # what is unknown stays last
+    answers.get_by_role("button", name="answer").click()
+    assert shown(answers) == [HARM[:5], "apple", "fig", "Pear"]
+    assert head.get_attribute("aria-sort") is None
+
+
+def test_a_saved_page_filters_by_text_and_backend(answers):
+    answers.get_by_label("Find").fill("PEAR")
+    assert shown(answers) == ["Pear"]
+    assert answers.get_by_role("status").inner_text() == "1 of 4 rows"
+    answers.get_by_label("Find").fill("")
+    answers.get_by_label("Backend").select_option("far")
+    assert shown(answers) == ["apple", "fig"]
+    SHOTS.mkdir(exist_ok=True)
+    answers.screenshot(path=SHOTS / "answers_page.png")
+
+
+def test_a_saved_page_asks_nobody_and_runs_nothing_of_a_models(answers):
+    assert answers.title() == "Answers side by side"
+    assert len(answers.asked) == 1 and answers.asked[0].startswith("file:")
+    assert answers.locator("img").count() == 0 and answers.errors == []
+    assert HARM in answers.locator("tbody").inner_text()
+
+
+def test_the_pages_rule_stops_a_script_that_slipped_in(answers):
+    added = "document.body.append(Object.assign(document.createElement('script'), {text: '%s'}))"
+    answers.evaluate(added % "document.title = 1")
+    assert answers.title() == "Answers side by side"
+
+
+@pytest.fixture
+def area(page):
+    import base64
+
+    page.set_content(AREA)
+    page.evaluate(START, base64.b64encode(_ESM.encode()).decode())
+    page.wait_for_selector(".area[tabindex='0']")
+    return page
+
+
+def told(page):
+    return json.loads(page.evaluate("JSON.stringify(window.told)"))
+
+
+def test_keys_act_anywhere_in_their_panel(area):
+    area.locator(".area").focus()
+    area.keyboard.press("a")
+    area.locator("#go").focus()
+    for key in ("A", "Backspace", "x", "Enter"):
+        area.keyboard.press(key)
+    assert told(area) == ["a", "a", "backspace"]
+
+
+def test_keys_are_left_alone_elsewhere_and_with_control(area):
+    area.locator("#outside").focus()
+    area.keyboard.press("a")
+    area.locator("#box").focus()
+    area.keyboard.type("aa")
+    area.locator(".area").focus()
+    area.keyboard.press("Control+a")
+    area.keyboard.press("Alt+a")
+    assert told(area) == [] and area.locator("#box").input_value() == "aa"
+
+
+def test_the_panel_is_marked_for_jupyterlab_and_for_screen_readers(area):
+    panel = area.locator(".area")
+    assert panel.get_attribute("data-lm-suppress-shortcuts") == "true"
+    assert (panel.get_attribute("role"), panel.get_attribute("aria-label")) == ("group", "A panel")
+    area.evaluate("window.stop()")
+    panel.focus()
+    area.keyboard.press("a")
+    assert told(area) == []
