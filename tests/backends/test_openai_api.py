@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import labkit
-from labkit.backends.base import Settings
+from labkit.backends.base import Settings, make_reply
 from labkit.backends.dialects import DIALECTS, request_fields
 from labkit.backends.ollama import OllamaModel
 from labkit.backends.openai_api import ServerModel, is_loopback
@@ -117,12 +117,19 @@ def metric(server, name):
 
 @pytest.mark.slow
 def test_thirty_clients_at_once(server):
-    """Each asks for a number of its own; none is lost and none gets another's answer."""
+    """Each asks for a number of its own; none is lost and none gets another's answer.
+
+    Nobody goes on before all have their first token: so all answers are under way together.
+    """
+    together = threading.Barrier(CLIENTS, timeout=300)
 
     def ask(number):
         prompt = f"{number}, {number}, {number}, {number}, {number}, {number},"
         own = labkit.connect(server.base_url, server.model, kind="llama.cpp")
-        return labkit.generate(own, prompt, raw=True, temperature=0, max_tokens=12)
+        running = labkit.stream(own, prompt, raw=True, temperature=0, max_tokens=12)
+        first = next(running)
+        together.wait()
+        return make_reply(own.name, prompt, running, [first, *running])
 
     numbers = [100 + 7 * n for n in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as pool:
