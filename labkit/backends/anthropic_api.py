@@ -3,7 +3,6 @@
 Source: the package anthropic 2.12, types/raw_message_stream_event.py and what it names.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from .chunks import Chunk
 from .cloud_model import CloudModel
 from .dialects import named_settings
 from .transport import Tracer
+from .warming import warm_anthropic
 
 LENGTH = {"max_tokens", "model_context_window_exceeded"}
 
@@ -60,7 +60,7 @@ class AnthropicModel(CloudModel):
                 opened(events.response)
                 translate = _Translator()
                 for event in events:
-                    yield time.perf_counter(), translate(event.to_dict())
+                    yield tracer.arrived, translate(event.to_dict())
 
     def _sentences(self):
         import anthropic
@@ -70,11 +70,10 @@ class AnthropicModel(CloudModel):
     def _new_client(self, http_client):
         import anthropic
 
-        client = anthropic.Anthropic(
+        warm_anthropic()
+        return anthropic.Anthropic(
             base_url=self.base_url, api_key=self._revealed, max_retries=0, http_client=http_client
         )
-        _ = client.messages  # loaded now, not in the first request
-        return client
 
 
 class _Translator:

@@ -10,11 +10,8 @@ how the options are passed on.
 """
 
 import json
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from .base import Settings
@@ -33,11 +30,7 @@ class OllamaModel(ServerModel):
         base_url: Ollama's address.
     """
 
-    def _settings(self, settings: dict[str, Any]) -> Settings:
-        chosen = Settings(**settings)
-        if chosen.seed is None:  # a fresh one that Ollama takes
-            chosen = replace(chosen, seed=random.randrange(OLLAMA.seeds))
-        return chosen
+    dialect = OLLAMA
 
     def _body(self, prompt: str | list, settings: Settings, raw: bool) -> dict[str, Any]:
         options = {**OLLAMA.more, **named_settings(self.kind, settings, OLLAMA)}
@@ -61,7 +54,7 @@ class OllamaModel(ServerModel):
                 for line in filter(str.strip, answer.iter_lines()):
                     told = json.loads(line)
                     _require_no_error(told, answer)
-                    yield time.perf_counter(), _as_chunk(told)
+                    yield tracer.arrived, _as_chunk(told)
 
     def _new_client(self, http_client):
         if self._api_key:

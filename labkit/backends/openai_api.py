@@ -1,8 +1,9 @@
 """Any server that speaks OpenAI's language, through the official client."""
 
 import ipaddress
-import time
+import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from .policy import Passed, Policy
 from .request import checked_prompt
 from .server_errors import OF_SERVERS, as_sentences
 from .transport import Tracer, find_proxy, make_http_client
+from .warming import warm_openai
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 120.0  # reading a long prompt on a slow machine, during which nothing comes
@@ -136,7 +138,9 @@ class ServerModel:
     def _settings(self, settings: dict[str, Any]) -> Settings:
         """The settings as they will be; with a seed where the server takes one."""
         chosen = Settings(**{**self.dialect.fixed, **settings})
-        return chosen.seeded() if "seed" in self.dialect.names else chosen
+        if chosen.seed is not None or "seed" not in self.dialect.names:
+            return chosen
+        return replace(chosen, seed=random.randrange(min(2**32, self.dialect.seeds)))
 
     def models(self) -> tuple[str, ...]:
         """The names of the server's models.
@@ -163,7 +167,7 @@ class ServerModel:
             with events:
                 opened(events.response)
                 for event in events:
-                    yield time.perf_counter(), event.to_dict()
+                    yield tracer.arrived, event.to_dict()
 
     def _open(self, body: dict[str, Any], raw: bool):
         client = self._connected()
@@ -200,7 +204,7 @@ class ServerModel:
         )
         # Taken from the environment, where they are meant for OpenAI itself.
         client.organization = client.project = None
-        _ = client.chat.completions, client.completions  # loaded now, not in the first request
+        warm_openai()
         return client
 
     @property

@@ -86,14 +86,12 @@ def record(
     """
     if isinstance(backend, Recording):
         raise ValueError(f"backend must be able to answer anew; got {backend!r}")
-    file = Path(folder) / f"{_checked_name(name or _plain(backend.name))}.json"
+    file = Path(folder) / f"{_checked_name(_plain(backend.name) if name is None else name)}.json"
     replies = [generate(backend, each, raw=raw, **settings) for each in (prompt, *more)]
     for reply in replies:
         if reply.finish in ("failed", "interrupted"):
-            raise LabError(
-                f"{backend.name} {reply.finish}: {reply.error or 'its answer is not whole'}",
-                "Nothing was kept. Record it again.",
-            )
+            what = reply.error.splitlines()[0] if reply.error else f"{backend.name} was stopped."
+            raise LabError(what, "Nothing was kept. Record it again.")
     served = isinstance(backend, ServerModel)
     told = _Recorded(
         FORMAT,
@@ -256,14 +254,18 @@ def _read(file: Path) -> _Recorded:
         )
     try:
         return _checked(pydantic.TypeAdapter(_Recorded).validate_python(told))
-    except ValueError as error:  # pydantic's own is one
-        what = str(error).splitlines()[-2].strip() if "\n" in str(error) else str(error)
-        raise LabError(f"{file} is damaged: {what}", "Record it again.") from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise LabError(f"{file} is damaged: {where}: {first['msg']}", "Record it again.") from None
+    except ValueError as error:
+        raise LabError(f"{file} is damaged: {error}", "Record it again.") from None
 
 
 def _checked(told: _Recorded) -> _Recorded:
     """What types alone cannot say."""
-    date.fromisoformat(told.date)
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", told.date):
+        raise ValueError(f"its date is {told.date!r}")
     if not told.answers:
         raise ValueError("it holds no answer")
     for answer in told.answers:

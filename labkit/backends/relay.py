@@ -19,6 +19,7 @@ PACKET_BYTES = 1460  # of TCP's data in one of Ethernet's frames
 # How long TCP waits for a packet's receipt before it sends it again: for the first packet of a
 # connection (RFC 6298, 2.1), and beyond the round trip later on (Linux, TCP_RTO_MIN).
 FIRST_RESEND_S, RESEND_S = 1.0, 0.2
+GLANCE_S = 0.1  # how often the far end looks whether the asker is still there
 # How a connection can end: from either side, with half a request, or with the relay itself.
 HUNG_UP = OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
 
@@ -111,30 +112,52 @@ class Relay:
         writer.close()
 
     async def _serve(self, reader, writer) -> None:
-        """The far end, inside the encryption: on to the server, after the queue."""
+        """The far end, inside the encryption, as a cloud's front door: it keeps the connection."""
         with suppress(*HUNG_UP):
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._port)
-            turn = _Turn(self.link.queue_s)
-            await _both(
-                _pass(reader, inner_writer, turn.wait), _pass(inner_reader, writer, turn.over)
-            )
-            inner_writer.close()
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = await reader.readexactly(_length(head))
+                await asyncio.sleep(self.link.queue_s)
+                await self._ask(_closing(head) + body, reader, writer)
         writer.close()
 
+    async def _ask(self, request: bytes, asker, writer) -> None:
+        """One request to the server, on a connection of its own: llama.cpp keeps none."""
+        inner, asking = await asyncio.open_connection("127.0.0.1", self._port)
+        asking.write(request)
+        try:
+            writer.write(_keeping(await inner.readuntil(b"\r\n\r\n")))
+            while told := await _read_for(asker, inner):
+                writer.write(told)
+                await writer.drain()
+        finally:
+            asking.close()
 
-class _Turn:
-    """The queue at the far end: each request waits there once."""
 
-    def __init__(self, queue_s: float):
-        self._queue_s, self._next = queue_s, True
+def _length(head: bytes) -> int:
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    return int(lengths[0].partition(b":")[2]) if lengths else 0
 
-    async def wait(self) -> None:
-        if self._next:
-            self._next = False
-            await asyncio.sleep(self._queue_s)
 
-    async def over(self) -> None:
-        self._next = True
+def _keeping(head: bytes) -> bytes:
+    """A head that says nothing of what becomes of the connection."""
+    lines = head.split(b"\r\n")
+    return b"\r\n".join(line for line in lines if not line.lower().startswith(b"connection:"))
+
+
+def _closing(head: bytes) -> bytes:
+    return _keeping(head)[:-2] + b"Connection: close\r\n\r\n"
+
+
+async def _read_for(asker, reader) -> bytes:
+    """What comes next; nothing where there is no more, or where nobody waits for it any more."""
+    coming = asyncio.ensure_future(_read(reader))
+    try:
+        while not coming.done() and not asker.at_eof():
+            await asyncio.wait([coming], timeout=GLANCE_S)
+        return coming.result() if coming.done() else b""
+    finally:
+        coming.cancel()
 
 
 async def _both(*ways) -> None:
@@ -145,15 +168,6 @@ async def _both(*ways) -> None:
     finally:
         there.cancel()
         await asyncio.gather(there, return_exceptions=True)
-
-
-async def _pass(reader, writer, before) -> None:
-    """Bytes from here to there, at once."""
-    while told := await _read(reader):
-        await before()
-        writer.write(told)
-        await writer.drain()
-    _end_of(writer)
 
 
 async def _carry(reader, writer, way: _Way) -> None:
@@ -191,9 +205,9 @@ async def _read(reader) -> bytes:
 
 
 def _end_of(writer) -> None:
-    """Tells the other side that no more comes; inside TLS only hanging up does."""
+    """Tells the other side that no more comes."""
     with suppress(OSError):
-        writer.write_eof() if writer.can_write_eof() else writer.close()
+        writer.write_eof()
 
 
 def _certificates() -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -91,7 +91,7 @@ def _late(where: str, error: Exception, read_timeout_s: float, mends: Mends) -> 
 
 
 def _unreachable(where: str, error: BaseException, mends: Mends) -> LabError:
-    """Why no connection stands, by the error that was first."""
+    """Why no connection stands, or stands no more, by the error that was first."""
     import httpx2
 
     cause = error
@@ -109,6 +109,8 @@ def _unreachable(where: str, error: BaseException, mends: Mends) -> LabError:
                 f"The proxy on the way to {where} refused: {without_keys(str(cause))}.",
                 "Ask whoever runs it, or take it out of HTTPS_PROXY.",
             )
+        if isinstance(cause, httpx2.ReadError | httpx2.RemoteProtocolError):
+            return LabError(f"{where} broke off in the middle of its answer.", mends.broken)
         cause = cause.__cause__ or cause.__context__
     return LabError(f"{where} does not answer.", mends.unreachable)
 
@@ -120,7 +122,7 @@ def _answered(where: str, model: str | None, error, mends: Mends) -> LabError:
         return LabError(f"{where} gives no more: {message}", "Look at your account's credit there.")
     if status in BUSY:
         return _busy(where, error, message)
-    if status < 400:  # an error told in the middle of an answer
+    if status == 200:  # an error told in the middle of an answer
         return LabError(f"{where} failed: {message}.", mends.broken)
     return _refused(where, model, status, message, mends)
 

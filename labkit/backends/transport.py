@@ -61,6 +61,11 @@ class Tracer:
         self._way = way
 
     @property
+    def arrived(self) -> float:
+        """When the last bytes came (`time.perf_counter`): before anybody read what they say."""
+        return (self._way and self._way.read_at) or time.perf_counter()
+
+    @property
     def accepted(self) -> bool:
         """Whether all of the request was handed over and not refused: it may be charged for."""
         sent = "send_request_body.complete" in self._at
@@ -132,18 +137,20 @@ class _Counted(httpcore2.NetworkStream):
 
     Attributes:
         sent, received: bytes since the request began.
+        read_at: when the last bytes came (`time.perf_counter`), or None.
         patience_s: no waiting for more is longer than this; None: as long as it is asked for.
     """
 
     def __init__(self, stream: httpcore2.NetworkStream):
         self._stream = stream
         self.sent = self.received = 0
-        self.patience_s: float | None = None
+        self.read_at = self.patience_s = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """See httpcore2."""
         timeout = timeout if self.patience_s is None else self.patience_s
         told = self._stream.read(max_bytes, timeout)
+        self.read_at = time.perf_counter()
         self.received += len(told)
         return told
 

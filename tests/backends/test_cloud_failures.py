@@ -1,0 +1,234 @@
+"""Whatever goes wrong on the way to a cloud is one sentence; what came is kept, the key unseen."""
+
+import contextlib
+import re
+import socket
+import threading
+
+import pytest
+
+import labkit
+from labkit.errors import BusyError
+
+from .secure import HANG_UP, chat_end, claude_start, claude_text, read_request, text
+
+QUESTION = "Tell me a story."
+BOTH = pytest.mark.parametrize("name", ["openai", "anthropic"])
+
+
+def ask(server, name="openai", **more):
+    return labkit.generate(labkit.cloud(name, address=server.address, **more), QUESTION)
+
+
+def refused(planted, server, name="openai", **more):
+    """The sentence of a request that fails before its first token."""
+    with pytest.raises(labkit.LabError) as error:
+        ask(server, name, **more)
+    planted.saw(error.value)
+    return error.value
+
+
+def begin(name):
+    """The events of an answer that has only begun, as that provider sends them."""
+    if name == "openai":
+        return text("Once "), text("upon")
+    return claude_start(9), claude_text("Once "), claude_text("upon")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "parts, sentence",
+    [
+        ([HANG_UP], r"broke off in the middle"),
+        ([2, HANG_UP], r"sent nothing for 0.5 s.*\n.*read_timeout_s"),
+        ([b"event: message_delta\ndata: {no json\n\n", HANG_UP], r"no event of the interface"),
+        ([b"event: completion\ndata: 7\n\n"], r"no event of the interface|broke off"),
+        ([b"event: error\ndata: {\"error\": {\"message\": \"Overloaded\"}}\n\n"], r"Overloaded"),
+        ([], r"broke off in the middle"),
+    ],
+    ids=["cut", "stall", "malformed", "not an event", "error event", "no end"],
+)  # fmt: skip
+def test_what_came_before_the_failure_is_kept(provider, planted, name, parts, sentence):
+    server = provider(name)
+    server.answer(*begin(name), *parts)
+    reply = ask(server, name, read_timeout_s=0.5)
+    planted.saw(reply, reply.error)
+    assert (reply.text, reply.finish) == ("Once upon", "failed")
+    assert re.search(sentence, reply.error, re.DOTALL), reply.error
+    assert reply.error.startswith(("OpenAI", "Anthropic"))
+    assert reply.wire.bytes_received > 100 and reply.wire.elapsed_s >= reply.elapsed_s * 0.98
+
+
+@BOTH
+def test_refusals(provider, planted, name):
+    server = provider(name)
+    body = {"type": "error", "error": {"type": "x", "message": f"told so {planted.key}"}}
+    for status, sentence in (
+        ("401 Unauthorized", r"wants a key, or another one.*\n.*enter_key"),
+        ("403 Forbidden", r"wants a key"),
+        ("400 Bad Request", r"did not take the request \(status 400\): told so •••"),
+        ("404 Not Found", r"has no model .*told so.*\n.*models\(\)"),
+        ("402 Payment Required", r"gives no more: told so.*\n.*credit"),
+        ("500 Internal Server Error", r"failed \(status 500\): told so.*\n.*status page"),
+    ):
+        server.refuse(status, body)
+        assert re.search(sentence, str(refused(planted, server, name)), re.DOTALL), status
+    assert len(server.requests) == 6, "each was asked once"
+
+
+@BOTH
+def test_a_busy_provider_says_when_to_come_back(provider, planted, name):
+    server = provider(name)
+    told = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
+    server.refuse("429 Too Many Requests", told, retry_after=7)
+    error = refused(planted, server, name)
+    assert isinstance(error, BusyError) and error.retry_after_s == 7
+    assert "Wait 7 s, then ask again." in str(error)
+    server.refuse("529 Overloaded", told)
+    error = refused(planted, server, name)
+    assert isinstance(error, BusyError) and error.retry_after_s is None
+
+
+def test_an_empty_account_is_no_busy_provider(provider, planted):
+    server = provider()
+    told = {"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}
+    server.refuse("429 Too Many Requests", told, retry_after=7)
+    error = refused(planted, server)
+    assert not isinstance(error, BusyError) and "credit" in error.mend
+
+
+def test_googles_ways_to_refuse_a_key(provider, planted):
+    server = provider("google")
+    told = [{"error": {"code": 400, "message": f"API key not valid: {planted.key}"}}]
+    server.refuse("400 Bad Request", told)
+    assert "wants a key" in str(refused(planted, server, "google"))
+
+
+@BOTH
+def test_a_page_instead_of_an_answer(provider, planted, name):
+    """As of a hotel's network that wants to be paid first."""
+    server = provider(name)
+    server.answer(b"<html>Log in</html>", status="302 Found", headers=("Location: http://x/",))
+    assert "status 302" in str(refused(planted, server, name))
+    server.answer(b"<html>Log in</html>", headers=("Content-Type: text/html",))
+    assert re.search("broke off|no event", str(refused(planted, server, name)))
+
+
+@BOTH
+def test_certificates_that_are_not_trusted(provider, planted, monkeypatch, name):
+    server = provider(name, expired=True)
+    error = refused(planted, server, name)
+    assert re.search(r"not trusted: certificate has expired\. Nothing was sent", error.problem)
+    server = provider(name, host="elsewhere.test")
+    server.host = "localhost"
+    assert re.search(r"not trusted: .*[Hh]ostname mismatch", str(refused(planted, server, name)))
+    monkeypatch.delenv("SSL_CERT_FILE")
+    server = provider(name)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert re.search(r"not trusted: .*certificate", str(refused(planted, server, name)))
+    assert not server.requests
+
+
+def test_a_name_that_nobody_knows(planted, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", planted.key)
+    cloud = labkit.cloud("openai", address="https://nobody.invalid/v1")
+    running = labkit.stream(cloud, QUESTION)
+    with pytest.raises(labkit.LabError, match=r"nobody knows that name.*\n.*network") as error:
+        next(running)
+    planted.saw(error.value, running.wire)
+    assert running.wire.connect_s is running.wire.tls_s is running.wire.send_s is None
+
+
+def test_nobody_listens(planted, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", planted.key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    cloud = labkit.cloud("openai", address=f"https://127.0.0.1:{port}")
+    with pytest.raises(labkit.LabError, match=r"does not answer.*\n.*labkit.stand_in"):
+        labkit.generate(cloud, QUESTION)
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    """``proxy(port, refusal)`` is a real one: it leads every CONNECT to that port, or refuses."""
+    listeners = []
+
+    def start(port, refusal=None):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        asked = []
+
+        def serve():
+            near, _ = listener.accept()
+            asked.append(read_request(near))
+            if refusal:
+                return near.sendall(f"HTTP/1.1 {refusal}\r\n\r\n".encode()) or near.close()
+            far = socket.create_connection(("127.0.0.1", port))
+            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        own = f"127.0.0.1:{listener.getsockname()[1]}"
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:its-own-password@{own}")
+        monkeypatch.setenv("NO_PROXY", "")
+        return own, asked
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def pump(source, target):
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+
+
+@BOTH
+def test_the_provider_itself_through_a_proxy(provider, planted, proxy, name):
+    """The provider's real address, led to our server by the proxy that the environment names."""
+    host = {"openai": "api.openai.com", "anthropic": "api.anthropic.com"}[name]
+    server = provider(name, host=host)
+    own, asked = proxy(server.port)
+    server.answer(*begin(name), HANG_UP)
+    reply = labkit.generate(labkit.cloud(name), QUESTION)
+    assert reply.text == "Once upon"
+    assert asked[0].line == f"CONNECT {host}:443 HTTP/1.1"
+    assert planted.key not in asked[0].raw.decode(), "the proxy has not seen the key"
+    assert (reply.wire.address, reply.wire.proxy) == (f"https://{host}", f"http://{own}")
+    assert reply.wire.tls_s > 0 and reply.wire.connect_s > 0
+    planted.saw(reply, reply.wire)
+    assert "its-own-password" not in "\n".join(planted.told)
+
+
+def test_a_proxy_that_refuses(provider, planted, proxy, monkeypatch):
+    server = provider()
+    proxy(server.port, "407 Proxy Authentication Required")
+    with pytest.raises(labkit.LabError, match=r"proxy on the way .* refused: 407") as error:
+        labkit.generate(labkit.cloud("openai"), QUESTION)
+    planted.saw(error.value)
+    assert "its-own-password" not in str(error.value)
+
+
+def test_no_proxy_is_asked_for_this_machine(provider, proxy):
+    server = provider()
+    _, asked = proxy(1)
+    server.answer(text("Hi"), chat_end(1, 1))
+    assert ask(server).text == "Hi" and not asked
+
+
+@BOTH
+def test_stopping_while_nothing_comes(provider, name):
+    """Inside TLS too, a stream that is closed hangs up at once, and the server can tell."""
+    server = provider(name)
+    server.answer(*begin(name), 5)
+    running = labkit.stream(labkit.cloud(name, address=server.address), QUESTION)
+    assert next(running).text == "Once "
+    next(running)
+    stopped = threading.Timer(0.2, running.close)
+    stopped.start()
+    assert list(running) == []
+    assert running.finish is running.error is None
+    assert running.wire.stream_s is not None

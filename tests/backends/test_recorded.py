@@ -1,0 +1,195 @@
+"""Recordings: what was said, when, by whom; nothing of the key; and files that are none."""
+
+import json
+import math
+import threading
+import time
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import labkit
+from labkit.backends import recorded
+from labkit.backends.stand_in import ORIGIN
+
+from .secure import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
+
+QUESTION = "Why is the sky blue?"
+
+
+@pytest.fixture
+def kept(provider, planted, tmp_path):
+    """A recording of a cloud with two answers, and the replies they were."""
+    server = provider()
+    cloud = labkit.cloud("openai", address=server.address)
+    server.answer(text("Ray"), 0.1, text("leigh."), chat_end(9, 3))
+    server.answer(text(f"Never tell {planted.key}!"), chat_end(9, 4))
+    file = labkit.record(cloud, QUESTION, "And at dusk?", folder=tmp_path, max_tokens=20, seed=3)
+    planted.saw(file)
+    return file
+
+
+def test_a_replay_is_the_answer_of_then_and_says_so(kept, planted):
+    model = labkit.replay(kept)
+    reply = labkit.generate(model, QUESTION)
+    told = json.loads(kept.read_text())
+    assert (reply.text, reply.finish, reply.chunked) == ("Rayleigh.", "stop", True)
+    assert (reply.prompt_tokens, reply.output_tokens) == (9, 3)
+    assert reply.settings.max_tokens == 20 and reply.settings.seed == 3
+    assert reply.origin == reply.wire.origin == f"recorded, gpt-6-luna, {told['date']}"
+    assert reply.price_usd == pytest.approx((9 * 0.1 + 3 * 0.5) / 1e6)
+    assert reply.wire.tls_s > 0 and reply.wire.elapsed_s == pytest.approx(reply.elapsed_s, rel=0.02)
+    assert reply.elapsed_s - reply.ttft_s > 0.05
+    assert (model.model, model.provider, model.prompts[1]) == (
+        "gpt-6-luna",
+        "OpenAI",
+        "And at dusk?",
+    )
+    assert "recorded" in model.name and "recorded" in reply.summary and "recorded" in repr(reply)
+    planted.saw(model, reply, labkit.generate(model, "And at dusk?"))
+    assert "•••" in labkit.generate(model, "And at dusk?").text
+
+
+def test_no_header_and_no_address_of_a_proxy_is_kept(kept):
+    words = kept.read_text().lower()
+    assert not any(word in words for word in ("authorization", "bearer", "user-agent", "x-api"))
+
+
+@pytest.mark.parametrize("speed", [1, 4, math.inf])
+def test_its_pace_is_that_of_then_or_faster(kept, speed):
+    model = labkit.replay(kept, speed=speed)
+    began, arrivals, steps = time.perf_counter(), [], []
+    for step in model.stream(QUESTION):
+        arrivals.append(time.perf_counter() - began)
+        steps.append(step.elapsed_s)
+    assert all(arrival >= told / speed for arrival, told in zip(arrivals, steps, strict=True))
+    assert (
+        labkit.generate(labkit.replay(kept, speed=math.inf), QUESTION).steps[-1].elapsed_s
+        == steps[-1]
+    )
+
+
+def test_stopping_it_does_not_wait(kept, tmp_path):
+    told = json.loads(kept.read_text())
+    told["answers"][0]["steps"][1]["elapsed_s"] = 60.0
+    file = tmp_path / "slow.json"
+    file.write_text(json.dumps(told))
+    running = labkit.replay(file).stream(QUESTION)
+    next(running)
+    threading.Timer(0.1, running.close).start()
+    began = time.perf_counter()
+    assert list(running) == [] and running.finish is None
+    assert time.perf_counter() - began < 30
+
+
+def test_it_answers_only_what_it_was_asked(kept):
+    model = labkit.replay(kept)
+    as_messages = [{"role": "user", "content": QUESTION}]
+    assert labkit.generate(model, as_messages).text == "Rayleigh."
+    with pytest.raises(labkit.LabError, match=r"no answer to this prompt.*\n.*'And at dusk\?'"):
+        model.stream("And at dawn?")
+    with pytest.raises(labkit.LabError, match="no answer"):
+        model.stream(QUESTION, raw=True)
+    with pytest.raises(ValueError, match="max_tokens"):
+        model.stream(QUESTION, max_tokens=0)
+
+
+def test_claude_and_the_engine_here_are_recorded_too(provider, llama_server, tmp_path):
+    server = provider("anthropic")
+    server.answer(claude_start(9), claude_text("Ray"), claude_end(1))
+    file = labkit.record(labkit.cloud("anthropic", address=server.address), "Hi", folder=tmp_path)
+    assert labkit.generate(labkit.replay(file), "Hi").origin.startswith(
+        "recorded, claude-haiku-5-5"
+    )
+    engine = labkit.connect(llama_server.address)
+    file = labkit.record(engine, "Hi", folder=tmp_path, max_tokens=5, temperature=0, name="here")
+    again, model = labkit.generate(labkit.replay(file), "Hi"), labkit.replay(file)
+    anew = labkit.generate(engine, "Hi", max_tokens=5, temperature=0)
+    assert file.name == "here.json" and model.provider == "llama.cpp"
+    assert [asdict(step) | {"elapsed_s": 0} for step in again.steps] == [
+        asdict(step) | {"elapsed_s": 0} for step in anew.steps
+    ]
+    assert again.timings.output_tokens == 5
+
+
+def test_what_is_not_whole_is_not_kept(provider, tmp_path):
+    server = provider()
+    server.answer(text("Once "), HANG_UP)
+    folder = tmp_path / "none"
+    with pytest.raises(labkit.LabError, match=r"broke off.*\n.*Nothing was kept"):
+        labkit.record(labkit.cloud("openai", address=server.address), "Hi", folder=folder)
+    assert not folder.exists()
+
+
+def test_bad_arguments(kept, tmp_path):
+    model = labkit.replay(kept)
+    with pytest.raises(ValueError, match="backend must be able to answer anew"):
+        labkit.record(model, QUESTION, folder=tmp_path)
+    for name in ("../up", "", "a/b", "x" * 101, ".hidden"):
+        with pytest.raises(ValueError, match="name must be 1 to 100"):
+            labkit.record(labkit.cloud("openai", key="sk-0123456789"), "Hi", name=name)
+    for speed in (0, -1, True, "2", float("nan")):
+        with pytest.raises(ValueError, match="speed must be a number, above 0"):
+            labkit.replay(kept, speed=speed)
+    with pytest.raises(labkit.LabError, match=r"no recording nothing.*\n.*there are:"):
+        labkit.replay("nothing")
+
+
+def test_the_names_of_those_that_are_there(kept):
+    assert recorded.recordings(kept.parent) == (kept.stem,)
+    assert all(labkit.replay(name).prompts for name in labkit.recordings())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "7", '{"labkit_recording": 2}', '{"nbformat": 4}', "[" * 100_000, "\udc00"],
+)
+def test_files_that_are_none(tmp_path, content):
+    file = tmp_path / "other.json"
+    file.write_bytes(content.encode(errors="surrogatepass"))
+    with pytest.raises(labkit.LabError, match=r"is no recording|of format 2"):
+        labkit.replay(file)
+
+
+@pytest.mark.parametrize(
+    "path, value, what",
+    [
+        (("date",), "yesterday", "date"),
+        (("answers",), [], "no answer"),
+        (("answers", 0, "prompt"), 7, "prompt.str: Input should be"),
+        (("answers", 0, "prompt"), "", "prompt"),
+        (("answers", 0, "settings", "top_p"), 7, "top_p"),
+        (("answers", 0, "steps", 0, "elapsed_s"), -1, "times"),
+        (("answers", 0, "steps", 0, "elapsed_s"), 1e9, "times"),
+        (("answers", 0, "steps", 0, "text"), None, "text"),
+        (("answers", 0, "finish"), "failed", "finish"),
+        (("answers", 0, "wire", "address"), None, "address"),
+    ],
+)
+def test_damaged_files_say_where(kept, path, value, what):
+    told = json.loads(kept.read_text())
+    place = told
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    kept.write_text(json.dumps(told))
+    with pytest.raises(labkit.LabError, match=rf"is damaged: .*{what}.*\n.*Record it again"):
+        labkit.replay(kept)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=100).map(lambda t: json.dumps({"x": t}).encode()))
+def test_no_file_whatever_breaks_the_reader(tmp_path_factory, content):
+    file = tmp_path_factory.mktemp("any") / "a.json"
+    file.write_bytes(content)
+    with pytest.raises(labkit.LabError):
+        labkit.replay(file)
+
+
+def test_a_recorded_stand_in_is_still_a_stand_in(kept):
+    told = json.loads(kept.read_text())
+    told["answers"][0]["origin"] = ORIGIN
+    kept.write_text(json.dumps(told))
+    reply = labkit.generate(labkit.replay(kept, speed=math.inf), QUESTION)
+    assert reply.origin == f"recorded, gpt-6-luna, {told['date']}; {ORIGIN}"
