@@ -83,6 +83,14 @@ _OURS = (
     Rule("api key", "xAI key", re.compile(r"\bxai-[A-Za-z0-9]{60,}\b")),
     Rule("api key", "Stripe test key", re.compile(r"\b[rs]k_test_[0-9A-Za-z]{20,}\b")),
     Rule("cloud key", "Google key", re.compile(r"\bAIza[\w-]{35}(?![\w-])")),
+    Rule(
+        "cloud key", "AWS secret key",
+        re.compile(r"(?i)\baws_secret_access_key\W{1,5}([a-z0-9/+]{40})(?![a-z0-9/+])"),
+    ),
+    Rule(
+        "access token", "Discord webhook",
+        re.compile(r"https://discord(?:app)?\.com/api/webhooks/\d{15,}/[\w-]{60,}"),
+    ),
     Rule("access token", "Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{30,}\b")),
     Rule("access token", "GitHub token", re.compile(r"\bgithub_pat_[A-Za-z0-9]{22}_\w{40,}\b")),
     Rule("access token", "npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
@@ -115,6 +123,11 @@ _OURS = (
             r"[ \t]*"
             rf"{_HAS_DIGIT_OR_SIGN}([^\s\"'#,{{}}\[\]()<>$]{{6,}})[ \t]*$"
         ),
+        NAMED, doubtful=True,
+    ),
+    Rule(
+        "password", "password in a connection or a command",
+        re.compile(rf"(?i)\b(?:password|passwd|pwd)={_HAS_DIGIT_OR_SIGN}([^\s;&\"',)]{{6,}})"),
         NAMED, doubtful=True,
     ),
     Rule(

@@ -48,15 +48,27 @@ class Example:
     labels: tuple[Label, ...]
 
 
-def read_examples(name: str = "scanner.json") -> tuple[Example, ...]:
-    """The labelled texts of a file in ``data``, the random parts of their fake keys drawn anew.
+PARTS = ("examples", "fresh")  # written before the scanner's rules were last changed, and after
+
+
+def read_examples(part: str | None = None) -> tuple[Example, ...]:
+    """The labelled texts of ``data/scanner.json``, the random parts of their fake keys drawn anew.
 
     The same file gives the same texts each time; the repository holds nothing that looks like a
     key.
+
+    Args:
+        part: one of `PARTS`; None: all of them.
+    Raises:
+        ValueError: no such part.
+        LabError: the lab's data is missing.
     """
-    told = read_data(name)
+    if part not in (None, *PARTS):
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, or None; got {part!r}")
+    told = read_data("scanner.json")
     rng = random.Random(told["seed"])
-    return tuple(parse(text, rng) for text in told["examples"])
+    parsed = {each: [parse(text, rng) for text in told[each]] for each in PARTS}
+    return tuple(example for each in PARTS if part in (None, each) for example in parsed[each])
 
 
 def parse(marked: str, rng: random.Random) -> Example:

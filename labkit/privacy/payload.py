@@ -19,6 +19,8 @@ from .terms import Terms, find_terms, told
 # Headers that carry a key, whatever it is.
 _KEYS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"}
 _OWN = "the backend's own policy"
+# The parts of a body that are somebody's words; the others are settings.
+_WORDS = re.compile(r"(messages|prompt|system|input|contents|stop|stop_sequences)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,11 @@ def _read(name: str, caught: Caught) -> Payload:
     head, body = caught.wire[: caught.body_at], caught.wire[caught.body_at :].decode("utf-8")
     lines = head.decode("latin-1").split("\r\n")[1:-2]
     body = without_keys(body)
-    texts = (Carried(path, text, scan(text)) for path, text in _texts(json.loads(body)))
+    texts = (
+        Carried(path, text, scan(text))
+        for path, text in _texts(json.loads(body))
+        if _WORDS.match(path)
+    )
     return Payload(
         backend=name,
         method=caught.method,
@@ -162,7 +168,7 @@ def _texts(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, part
     elif isinstance(part, dict):
         for name, value in part.items():
-            if name not in UNSCANNED | {"model", "samplers"}:
+            if name not in UNSCANNED:
                 yield from _texts(value, f"{path}.{name}" if path else name)
     elif isinstance(part, list):
         for place, value in enumerate(part):

@@ -232,3 +232,36 @@ def test_local_generation_tries_nothing_and_runs_offline(smollm2):
     with labkit.offline(loopback=False) as watch:
         reply = labkit.generate(smollm2, "Why is the sky blue?", temperature=0, max_tokens=12)
     assert reply.text and watch.log.attempts == ()
+
+
+@pytest.fixture(scope="module")
+def local_server(smollm2):
+    """llama.cpp's own server on the loopback, and a backend that asks it."""
+    pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+    engine = labkit.load_llamacpp("smollm2-135m")
+    address, key = engine.listening
+    yield labkit.connect(address, api_key=key), address
+    engine.close()
+
+
+@pytest.mark.slow
+def test_a_server_of_this_machine_is_the_one_connection_there_is(local_server):
+    model, address = local_server
+    model._client = None  # `connect` has asked it already: a fresh connection now
+    with labkit.watch_network() as watch:
+        reply = labkit.generate(model, "Why is the sky blue?", temperature=0, max_tokens=12)
+    assert reply.text
+    (attempt,) = watch.log.attempts
+    assert attempt.stays and attempt.port == int(address.rpartition(":")[2].strip("/"))
+    assert attempt.library.startswith(("httpcore2/", "pytest_socket/"))
+    if sys.platform == "linux":
+        assert attempt.bytes_sent > 200 and attempt.bytes_received > 1000
+
+
+@pytest.mark.slow
+def test_llamacpp_in_this_process_tries_nothing(local_server):
+    engine = labkit.load_llamacpp("smollm2-135m")
+    with labkit.watch_network(refuse=True) as watch:
+        reply = labkit.generate(engine, "Why is the sky blue?", temperature=0, max_tokens=8)
+    engine.close()
+    assert reply.text and watch.log.attempts == ()
