@@ -63,7 +63,7 @@ class Settings:
         if self.top_k is not None:
             _whole("top_k", self.top_k, "1 or more, or None", lambda x: x >= 1)
         if self.seed is not None:
-            _whole("seed", self.seed, "0 or more, or None", lambda x: 0 <= x < 2**63)
+            _whole("seed", self.seed, "0 to below 2**63, or None", lambda x: 0 <= x < 2**63)
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         if not all(isinstance(text, str) and text for text in stop):
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")

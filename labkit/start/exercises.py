@@ -1,6 +1,7 @@
 """Checks of notebook 00's exercises: any right answer passes, a wrong one is told why."""
 
 import math
+from numbers import Real
 
 from ..backends.base import Backend, Reply, generate
 from ..verdict import Verdict
@@ -12,7 +13,10 @@ TOLERANCE = 0.25  # how far an estimate may be off: machines are not steadier th
 def check_other_word(model: Backend, prompt: str, *, temperature: float, seed: int) -> Verdict:
     """Exercise 1: do these settings make the answer begin otherwise than at temperature 0?"""
     surest = generate(model, prompt, temperature=0, max_tokens=1).steps[0]
-    taken = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
+    try:
+        taken = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
+    except ValueError as error:
+        return Verdict(False, f"These are no settings: {error}.")
     word, other = surest.alternatives[0].text, _text_of(taken)
     if taken.token_id != surest.token_id:
         share = math.exp(taken.logprob)
@@ -32,7 +36,7 @@ def _text_of(step) -> str:
 
 def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Verdict:
     """Exercise 2: how long will an answer of so many tokens take, going by this reply?"""
-    if seconds is None:
+    if not isinstance(seconds, Real):
         return Verdict(False, "Put your estimate in place of None.")
     if reply.decode_tokens_per_s is None:
         return Verdict(False, "That reply is too short to go by: take one of two tokens or more.")
@@ -51,8 +55,8 @@ def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Verdic
 def check_largest(check: MachineCheck, name: str | None) -> Verdict:
     """Exercise 3: which is the largest model of the catalogue that fits here?"""
     rows = {each.entry.name: each for each in check.candidates}
-    if name is None:
-        return Verdict(False, "Put a model's name in place of None.")
+    if not isinstance(name, str):
+        return Verdict(False, "Put a model's name, in quotes, in place of None.")
     if name not in rows:
         return Verdict(False, f"{name!r} is no name of the catalogue: {', '.join(rows)}.")
     if not rows[name].plan.fits:

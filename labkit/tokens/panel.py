@@ -18,7 +18,7 @@ from .strip import strip
 
 TEXT = "Hello! Try 12345, naïve, こんにちは or 👩‍🚀."
 LIVE_TOKENS = 2000  # of all rows together, so that it follows every key
-NEWEST = 8  # tokens of the vocabulary that are told beside the last
+NEWEST = 6  # tokens of the vocabulary that are told beside the last
 WIDE = {"width": "auto"}
 
 

@@ -97,7 +97,8 @@ def test_seconds_any_right_estimate_passes(reply):
         assert exercises.check_seconds(reply, tokens=300, seconds=seconds).right
     assert "too short" in exercises.check_seconds(reply, tokens=300, seconds=1).why
     assert "too long" in exercises.check_seconds(reply, tokens=300, seconds=900).why
-    assert "in place of None" in exercises.check_seconds(reply, tokens=300, seconds=None).why
+    for wrong in (None, "long"):
+        assert "in place of None" in exercises.check_seconds(reply, tokens=300, seconds=wrong).why
 
 
 def test_largest_model():
@@ -105,11 +106,14 @@ def test_largest_model():
     assert exercises.check_largest(check, check.fitting[-1]).right
     assert "larger one does too" in exercises.check_largest(check, check.fitting[0]).why
     assert "no name of the catalogue" in exercises.check_largest(check, "gpt").why
-    assert "None" in exercises.check_largest(check, None).why
+    for wrong in (None, 7, ["gpt"]):
+        assert "in quotes" in exercises.check_largest(check, wrong).why
 
 
 def test_other_word(smollm2):
     question = "Why is the sky blue?"
+    for bad in ({"temperature": "hot", "seed": 1}, {"temperature": 1, "seed": "lucky"}):
+        assert "must be a" in exercises.check_other_word(smollm2, question, **bad).why
     same = exercises.check_other_word(smollm2, question, temperature=0, seed=1)
     assert not same.right
     tries = (
