@@ -87,6 +87,7 @@ _VERBS = {
     "scan_live": ".privacy.panel",
     "servers": ".backends.servers",
     "show_columns": ".compare.column_figures",
+    "show_scores": ".compare.scores_figures",
     "stand_in": ".backends.stand_in",
     "stream": ".backends.base",
     "summarize": ".show",

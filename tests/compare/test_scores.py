@@ -5,7 +5,7 @@ import re
 import pytest
 
 import labkit
-from labkit.compare.scores_figures import scores_figure, scores_table
+from labkit.compare.scores_figures import scores_figure, show_scores
 from labkit.data import read_data
 
 
@@ -80,7 +80,7 @@ def test_the_picture_has_a_dot_for_each_number(published):
 
 
 def test_the_table_has_every_number_and_its_source(published):
-    page = scores_table(published).html
+    page = show_scores(published).html
     assert page.count("<tr>") == len(published.scores) + 1
     for score in published.scores:
         assert score.source.url in page
