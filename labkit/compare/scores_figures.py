@@ -129,6 +129,6 @@ def _row(model: str, size: str, score: Score) -> str:
     version = f"; {escape(source.version)}" if source.version else ""
     made = f"{escape(source.harness)}; read in {escape(source.read_in)}{version}"
     said = f'<div style="min-width:340px">{link}<br>{made}</div>'
-    cells = [escape(model), size, score.benchmark, f"{score.percent:g} %", escape(score.how),
-             said, escape(source.date or "none")]  # fmt: skip
+    cells = [escape(model), size, score.benchmark, f"{score.percent:g}\u00a0%", escape(score.how),
+             said, escape(source.date or "none").replace("-", "\u2011")]  # fmt: skip
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
