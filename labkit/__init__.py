@@ -97,7 +97,6 @@ _VERBS = {
     "tokens_within": ".speed.foretelling",
     "trace": ".sampling.trace",
     "train_bpe": ".tokens.bpe",
-    "vary": ".compare.variant",
     "vary_batch_size": ".speed.experiments",
     "vary_cache": ".speed.experiments",
     "vary_dtype": ".speed.experiments",
