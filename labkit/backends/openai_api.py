@@ -122,13 +122,25 @@ class ServerModel:
         """
         chosen = self._settings(settings)
         asked = checked_prompt(prompt, raw=raw)
-        passed = self.policy.apply(asked) if self.policy else Passed(asked, ())
+        passed = self._passed(asked, chosen.stop)
         body = self._body(passed.prompt, chosen, raw)
         self._connected()  # before any clock runs: loading the client takes its time
         stream, tracer = Stream(chosen, origin=self.origin), Tracer(self.base_url, self._proxy)
         steps = read_server(stream, partial(self._chunks, body, raw, tracer), self.where)
         stream._steps = follow(stream, steps, tracer, passed)
         return stream
+
+    def _passed(self, asked: str | list, stop: tuple[str, ...]) -> Passed:
+        """What the policy lets out; a stop string leaves too, and cannot be put back."""
+        if self.policy is None:
+            return Passed(asked, ())
+        for text in stop:
+            if self.policy.apply(text).restorer:
+                raise LabError(
+                    "Nothing was sent: a stop string holds what should not leave this machine.",
+                    'Choose another, or backend.policy = labkit.Policy("allow").',
+                )
+        return self.policy.apply(asked)
 
     @property
     def dialect(self) -> Dialect:

@@ -81,11 +81,13 @@ def record(
     Returns:
         The file.
     Raises:
-        LabError: an answer failed or was interrupted; nothing is kept then.
+        LabError: an answer failed or was interrupted, and nothing is kept; or it cannot be kept.
         ValueError: a bad prompt, setting or name, or a backend that is a recording itself.
     """
     if isinstance(backend, Recording):
         raise ValueError(f"backend must be able to answer anew; got {backend!r}")
+    if Path(folder) == RECORDINGS and not FOLDER.is_dir():
+        raise LabError("There is no checkout of the lab here.", "Name a folder: folder=…")
     file = Path(folder) / f"{_checked_name(_plain(backend.name) if name is None else name)}.json"
     replies = [generate(backend, each, raw=raw, **settings) for each in (prompt, *more)]
     for reply in replies:
@@ -101,8 +103,13 @@ def record(
         answers=tuple(_Answer(raw, **_shared(reply)) for reply in replies),
     )
     written = json.dumps(asdict(told), ensure_ascii=False, indent=1)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(without_keys(written), encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(without_keys(written), encoding="utf-8")
+    except OSError as error:
+        raise LabError(
+            f"{file} cannot be written: {error.strerror}.", "Name another folder=…."
+        ) from None
     return file
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
+from ..errors import LabError
 from .wire import Wire
 
 LAST_S = 0.25  # how long the end of an answer may take after its last event
@@ -264,13 +265,20 @@ def make_http_client(
         proxy: address of the proxy to go through; see `find_proxy`.
         trusted: whose certificates to trust; None: those that the client comes with, or those
             that ``SSL_CERT_FILE`` names.
+    Raises:
+        LabError: the proxy is one of SOCKS, and the package for that is missing.
     """
     connect_s, read_s = timeouts_s
-    transport = _Transport(
-        verify=trusted or True,
-        proxy=proxy,
-        limits=httpx2.Limits(max_connections=None),  # thirty students ask at once
-    )
+    try:
+        transport = _Transport(
+            verify=trusted or True,
+            proxy=proxy,
+            limits=httpx2.Limits(max_connections=None),  # thirty students ask at once
+        )
+    except ImportError:  # of SOCKS, which httpx2 alone does not speak
+        raise LabError(
+            "The proxy that this machine names is a SOCKS proxy.", "pip install socksio."
+        ) from None
     return httpx2.Client(
         timeout=httpx2.Timeout(read_s, connect=connect_s),
         transport=transport,

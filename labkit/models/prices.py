@@ -81,7 +81,8 @@ def price_at_most(model: str, provider: str, input_tokens: int, output_tokens: i
         input_tokens=input_tokens, cache_write_tokens=input_tokens, output_tokens=output_tokens
     )
     try:
-        return float(genai_prices.calc_price(usage, model, provider_id=provider).total_price)
+        name = model.removeprefix("models/")  # so Google lists its own
+        return float(genai_prices.calc_price(usage, name, provider_id=provider).total_price)
     except LookupError:
         return None
 
@@ -97,7 +98,7 @@ def price_of(usage: Mapping[str, Any], model: str, provider: str, flavour: str) 
     """
     import genai_prices
 
-    told = {"usage": usage, "model": model}
+    told = {"usage": usage, "model": model.removeprefix("models/")}
     try:
         known = genai_prices.extract_usage(told, provider_id=provider, api_flavor=flavour)
         return float(known.calc_price().total_price)

@@ -1,6 +1,7 @@
 """Clouds: what each provider is sent, what it costs, and whose key is seen by nobody."""
 
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import get_type_hints
 
@@ -300,6 +301,32 @@ def test_a_policy_stands_on_the_cloud_itself(provider, planted):
         labkit.record(cloud, prompt)
     assert "Nothing was sent" in labkit.compare(prompt, {"cloud": cloud}).errors[0]
     assert not server.requests and server.connections == 0
+
+
+def test_stop_strings_leave_too(provider):
+    server, number = provider(), "4111 1111 1111 1111"
+    for policy in (labkit.Policy("ask"), labkit.Policy("block"), labkit.Policy("redact")):
+        cloud = labkit.cloud("openai", address=server.address, policy=policy)
+        with pytest.raises(labkit.LabError, match="Nothing was sent"):
+            cloud.stream("Hi", stop=f"card {number}")
+    assert not server.requests
+
+
+def test_only_servers_of_this_machine_have_no_policy_by_themselves():
+    here = labkit.connect("http://127.0.0.1:1", "m", kind="vLLM")
+    there = labkit.connect("http://192.0.2.1:1", "m", kind="vLLM")
+    assert here.policy is None and there.policy.action == "ask"
+    assert labkit.cloud("openai", key="sk-0123456789").policy.action == "ask"
+    with pytest.raises(labkit.LabError, match="Nothing was sent"):
+        there.stream("My card is 4111 1111 1111 1111.")
+
+
+def test_a_socks_proxy_needs_a_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(labkit.LabError, match="SOCKS proxy"):
+        labkit.cloud("openai", key="sk-0123456789").stream("Hi")
 
 
 def test_what_was_redacted_comes_back_in_the_answer(provider):

@@ -137,9 +137,21 @@ def test_bad_arguments(kept, tmp_path):
         labkit.replay("nothing")
 
 
+def test_where_nothing_can_be_written(provider, tmp_path):
+    server, blocked = provider(), tmp_path / "a file"
+    server.answer(text("Hi"), chat_end(1, 1))
+    blocked.write_text("")
+    cloud = labkit.cloud("openai", address=server.address)
+    with pytest.raises(labkit.LabError, match=r"cannot be written: .*\n.*folder="):
+        labkit.record(cloud, "Hi", folder=blocked)
+
+
 def test_the_names_of_those_that_are_there(kept):
     assert recorded.recordings(kept.parent) == (kept.stem,)
-    assert all(labkit.replay(name).prompts for name in labkit.recordings())
+    shipped = labkit.replay("stand-in-ocean", speed=math.inf)
+    replies = [labkit.generate(shipped, prompt) for prompt in shipped.prompts]
+    assert replies and all(reply.origin.endswith(ORIGIN) for reply in replies)
+    assert replies[0].wire.tls_s >= 0.08 and replies[1].wire.reused
 
 
 @pytest.mark.parametrize(
