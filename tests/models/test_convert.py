@@ -8,6 +8,8 @@ import urllib.request
 import pytest
 import torch
 
+from labkit.models import convert
+
 xllamacpp = pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
 
 TEXT = (
@@ -123,3 +125,15 @@ def test_weights_are_the_files_own_numbers(smollm2):
             theirs = dequantize(tensor.data, tensor.tensor_type)
             np.testing.assert_array_equal(weights[names.pop(tensor.name)].numpy(), theirs)
     assert not names
+
+
+def test_transformers_shows_no_bars_of_its_own(capsys):
+    from transformers import modeling_gguf_pytorch_utils as gguf_reader
+    from transformers.utils import logging
+
+    with convert.quiet_transformers():
+        assert list(gguf_reader.tqdm(range(3), desc="de-quantizing")) == [0, 1, 2]
+        assert not logging.is_progress_bar_enabled()
+    assert not capsys.readouterr().err
+    assert list(gguf_reader.tqdm(range(3), desc="as before")) == [0, 1, 2]
+    assert "as before" in capsys.readouterr().err
