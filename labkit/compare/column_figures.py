@@ -131,7 +131,7 @@ def _price(reply: Reply, here: bool) -> str:
 
 def _address(reply: Reply, here: bool) -> str:
     if reply.wire:
-        return f"{reply.wire.address}{', on this machine' if here else ''}"
+        return f"{reply.wire.address}{' (here)' if here else ''}"
     return "nobody: a recording" if reply.origin.startswith("recorded") else "nobody: this process"
 
 

@@ -30,8 +30,10 @@ def time_figure(side: SideBySide):
 def time_title(side: SideBySide) -> str:
     """What a picture of times says first: asked how, and who shared the machine."""
     way = "asked in turn" if side.in_turn else "asked at once"
-    shared = f"; {' and '.join(side.shared)} shared this machine" if side.shared else ""
-    return f"Where the seconds went · {way}{escape(shared)}"
+    if not side.shared:
+        return f"Where the seconds went · {way}"
+    shared = f"{' and '.join(side.shared)} shared this machine"
+    return f"Where the seconds went · {way}<br><sub>{escape(shared)}</sub>"
 
 
 def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: str):
@@ -42,7 +44,7 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
     inner = 2 * half + GAP_PX
     picture = theme.figure(
         *_bars(rows, replies, False), *_bars(rows, replies, True), title=title, x="", y="",
-        height=inner + 180, barmode="overlay", margin={"t": 80, "b": 100},
+        height=inner + 190, barmode="overlay", margin={"t": 90, "b": 100},
     )  # fmt: skip
     _place(
         picture, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)

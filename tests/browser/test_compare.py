@@ -118,6 +118,34 @@ def test_an_answer_is_reached_and_scrolled_by_keys(ran, panel):
     text.evaluate("text => { text.style.height = '13em' }")
 
 
+# Which prompt is voted on: two answers that are the same are passed over.
+PROMPT = "panel => Number(/Prompt (\\d+) of/.exec(panel.innerText)?.[1] ?? 0)"
+
+
+def test_a_vote_is_cast_by_button_and_by_key(ran, shot):
+    ballot = ran.locator(".jp-OutputArea-output .lk-vote").first
+    ballot.scroll_into_view_if_needed()
+    ballot.get_by_text("Prompt 1 of").wait_for(timeout=20_000)
+    assert "llama.cpp" not in ballot.inner_text() and "stand-in" not in ballot.inner_text()
+    for way in ("button", "key"):
+        before = ballot.evaluate(PROMPT)
+        if way == "button":
+            ballot.get_by_role("button", name="A is better").click()
+        else:
+            ballot.focus()
+            ran.keyboard.press("n")
+        ran.wait_for_function(
+            f"([panel, before]) => ({PROMPT})(panel) > before",
+            arg=[ballot.element_handle(), before],
+            timeout=20_000,
+        )
+        shot(f"04_vote_{way}")
+    ballot.get_by_role("button", name="Show the names").click()
+    ballot.locator(".js-plotly-plot").wait_for(timeout=30_000)
+    shot("04_vote_end")
+    assert "near" in ballot.inner_text() and "far" in ballot.inner_text()
+
+
 def test_nothing_called_out_and_nothing_broke(ran):
     assert ran.outside == []
     assert ran.errors == []
