@@ -28,7 +28,8 @@ def test_the_text_comes_at_every_speed_and_stops(ran, shot):
     panel.scroll_into_view_if_needed()
     panel.get_by_role("button", name="Run").focus()
     ran.keyboard.press("Enter")
-    lengths = "panel => [...panel.querySelectorAll('.widget-html-content > div[style*=border-radius]')].map(c => c.textContent.length)"
+    cards = "'.widget-html-content > div[style*=border-radius]'"
+    lengths = f"panel => [...panel.querySelectorAll({cards})].map(c => c.textContent.length)"
     grown = f"""panel => {{
       const now = ({lengths})(panel);
       return now.length >= 4 && Math.max(...now) > 5 * Math.min(...now) && Math.min(...now) > 0;

@@ -1,8 +1,8 @@
 """Notebook 00's verbs, figures, exercises and panel."""
 
 import itertools
-import threading
 import json
+import threading
 
 import pytest
 
