@@ -75,6 +75,8 @@ def _bytes(count: int | None) -> str:
 
 def proof_picture(proof: OfflineProof) -> html.Picture:
     """Each way of connecting with and without a network, and what the model wrote without one."""
+    if proof.why_not:
+        return html.Picture(html.note(f"Not tried here. {proof.why_not}", "warning"))
     tone = "good" if proof.holds else "bad"
     heads = ["way", "this machine, network on", "the same, without", "off the machine, without", ""]
     body = grid(heads, map(_way, proof.ways))

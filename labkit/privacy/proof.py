@@ -59,23 +59,28 @@ class OfflineProof:
         text: what it wrote.
         tried: how many connections the model's process tried.
         elapsed_s: seconds of starting, loading and writing, or None.
+        why_not: why it could not be tried here, or None.
     """
 
     ways: tuple[Way, ...]
     model: str | None
     prompt: str
-    text: str | None
-    tried: int | None
-    elapsed_s: float | None
+    text: str | None = None
+    tried: int | None = None
+    elapsed_s: float | None = None
+    why_not: str | None = None
 
     @property
     def holds(self) -> bool:
         """Whether no way reached anything, and the model answered if it was asked."""
-        return all(way.cut_off for way in self.ways) and (self.model is None or bool(self.text))
+        cut_off = bool(self.ways) and all(way.cut_off for way in self.ways)
+        return cut_off and (self.model is None or bool(self.text))
 
     @property
     def summary(self) -> str:
         """What it shows, in a line."""
+        if self.why_not:
+            return f"without a network: not tried, {self.why_not}"
         cut = sum(way.cut_off for way in self.ways)
         told = f"without a network {cut} of {len(self.ways)} ways to connect are cut off"
         if self.model:
@@ -96,16 +101,22 @@ def prove_offline(
     Args:
         model: a model that is on this machine, by its name; None: only the connections.
         prompt: what to ask it.
+    Returns:
+        The proof; where no namespace can be had it says why not, and holds nothing.
     Raises:
-        LabError: no namespace can be had here, or the model did not run there.
+        LabError: the model did not run there.
     """
+    try:
+        run_offline(["python", "-V"])
+    except LabError as error:
+        return OfflineProof((), model, prompt, why_not=str(error))
     with create_server(("127.0.0.1", 0)) as listener:
         here = ("127.0.0.1", listener.getsockname()[1])
         outside = _told(_tries_outside(here))
         inside = _told(_checked(run_offline(_command(here, NOWHERE))).output)
     ways = tuple(Way(name, outside[name][0], *inside[name]) for name in tries.WAYS)
     if model is None:
-        return OfflineProof(ways, None, prompt, None, None, None)
+        return OfflineProof(ways, None, prompt)
     ran = _checked(run_offline(["python", "-c", _GENERATE, model, prompt]))
     told = json.loads(ran.output.strip().splitlines()[-1])
     return OfflineProof(ways, model, prompt, told["text"], told["tried"], ran.elapsed_s)

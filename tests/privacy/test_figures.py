@@ -109,10 +109,11 @@ def test_the_proof_shows_each_way_and_the_answer():
     proof = OfflineProof(ways, "smollm2", "Why?", EVIL, 0, 3.2)
     shown = labkit.plot(proof).html
     assert "cut off" in shown and "Network is unreachable" in shown and EVIL not in shown
-    broken = OfflineProof(
-        (Way("x", "connected", "connected", "connected"),), None, "", None, None, None
-    )
+    broken = OfflineProof((Way("x", "connected", "connected", "connected"),), None, "")
     assert not broken.holds and "✗ not cut off" in labkit.plot(broken).html
+    untried = OfflineProof((), "smollm2", "Why?", why_not=f"Only Linux. {EVIL}")
+    assert not untried.holds and "Not tried here" in labkit.plot(untried).html
+    assert EVIL not in labkit.plot(untried).html and "not tried" in untried.summary
 
 
 def test_terms_and_payload_show_source_date_and_what_is_unknown():

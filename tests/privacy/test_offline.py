@@ -68,6 +68,8 @@ def test_other_systems_are_told(monkeypatch):
     monkeypatch.setattr(offline.sys, "platform", "darwin")
     with pytest.raises(LabError, match="Only Linux"):
         labkit.run_offline(["python", "-V"])
+    proof = labkit.prove_offline()
+    assert not proof.holds and proof.ways == () and "Only Linux" in proof.why_not
 
 
 @pytest.mark.slow
