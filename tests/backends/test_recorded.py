@@ -41,7 +41,7 @@ def test_a_replay_is_the_answer_of_then_and_says_so(kept, planted):
     assert reply.origin == reply.wire.origin == f"recorded, gpt-6-luna, {told['date']}"
     assert reply.price_usd == pytest.approx((9 * 0.1 + 3 * 0.5) / 1e6)
     assert reply.wire.tls_s > 0 and reply.wire.elapsed_s == pytest.approx(reply.elapsed_s, rel=0.02)
-    assert reply.elapsed_s - reply.ttft_s > 0.05
+    assert reply.ttft_s < reply.elapsed_s
     assert (model.model, model.provider, model.prompts[1]) == (
         "gpt-6-luna",
         "OpenAI",

@@ -200,7 +200,7 @@ def test_the_list_and_its_other_names():
     ("wrong", "sentence"),
     [
         ("gpt-2", "Did you mean 'gpt2'"),
-        ("no/such-repository", "No tokenizer 'no/such-repository' could be opened"),
+        ("no/such-repository", "no/such-repository is not on this machine"),
         ("/nowhere/at/all", "knows no tokenizer"),
     ],
 )
