@@ -97,6 +97,7 @@ _VERBS = {
     "tokens_within": ".speed.foretelling",
     "trace": ".sampling.trace",
     "train_bpe": ".tokens.bpe",
+    "vary_assistance": ".speed.experiments",
     "vary_batch_size": ".speed.experiments",
     "vary_cache": ".speed.experiments",
     "vary_dtype": ".speed.experiments",

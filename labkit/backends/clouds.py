@@ -10,7 +10,7 @@ from .anthropic_api import AnthropicModel
 from .budget import Budget
 from .cloud_model import CloudModel, PricePerMillion
 from .keys import Secret, find_key, use_key
-from .openai_api import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from .openai_api import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, is_loopback
 from .policy import Policy
 from .providers import NOTED, OTHER, PROVIDERS, Provider
 
@@ -94,8 +94,6 @@ def _provider(provider: str, address: str | None) -> tuple[Provider | None, str]
 
 def _checked_address(address: str) -> str:
     """A key travels there: never in the open, save on this machine."""
-    from .openai_api import is_loopback
-
     parts = urlsplit(address)
     safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(address))
     if not safe or not parts.hostname or parts.username:

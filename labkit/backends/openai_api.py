@@ -125,7 +125,7 @@ class ServerModel:
         passed = self._passed(asked, chosen.stop)
         body = self._body(passed.prompt, chosen, raw)
         self._connected()  # before any clock runs: loading the client takes its time
-        stream, tracer = Stream(chosen, origin=self.origin), Tracer(self.base_url, self._proxy)
+        stream, tracer = Stream(chosen, origin=self.origin), self._tracer()
         steps = read_server(stream, partial(self._chunks, body, raw, tracer), self.where)
         stream._steps = follow(stream, steps, tracer, passed)
         return stream
@@ -204,6 +204,9 @@ class ServerModel:
     def _proxy(self) -> str | None:
         """No proxy is asked for what is on this machine."""
         return None if is_loopback(self.base_url) else find_proxy(self.base_url)
+
+    def _tracer(self) -> Tracer:
+        return Tracer(self.base_url, self._proxy)
 
     def _http_client(self):
         return make_http_client(self.base_url, self._timeouts_s, proxy=self._proxy)

@@ -8,7 +8,7 @@ from .llamacpp import LlamaCppModel, load_llamacpp
 from .network import Link, find_link
 from .openai_api import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ServerModel
 from .relay import HOST, Relay
-from .transport import make_http_client
+from .transport import Tracer, make_http_client
 
 ORIGIN = "stand-in: the same small model, so what differs is the network"
 # As lean as a cloud's events: no alternatives of every token, which would fill a narrow link.
@@ -83,6 +83,9 @@ class StandIn(ServerModel):
     @property
     def _proxy(self) -> str:
         return self._relay.proxy
+
+    def _tracer(self) -> Tracer:
+        return Tracer(self.base_url)  # the relay is the link itself, and no proxy on it
 
     def _http_client(self):
         return make_http_client(

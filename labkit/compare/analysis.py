@@ -59,9 +59,11 @@ class SideBySide:
     @property
     def summary(self) -> str:
         """Each one's times, in a line."""
-        told = "; ".join(map(_told, self.names, self.replies))
-        together = f"; {' and '.join(self.shared)} shared this machine" if self.shared else ""
-        return f"{'In turn' if self.in_turn else 'At once'}: {told}{together}"
+        told = list(map(_told, self.names, self.replies))
+        if self.shared:
+            told.append(f"{' and '.join(self.shared)} shared this machine")
+        told += dict.fromkeys(origin for origin in self.origins if ":" in origin)
+        return f"{'In turn' if self.in_turn else 'At once'}: {'; '.join(told)}"
 
     def __repr__(self) -> str:
         blocks = map(_block, self.names, self.replies)
@@ -79,7 +81,7 @@ def _told(name: str, reply: Reply) -> str:
         return f"{name} {'failed' if reply.error else 'wrote nothing'}"
     return (
         f"{name} first token after {reply.ttft_s:.2f} s, {reply.elapsed_s:.2f} s in all{failed} "
-        f"({reply.origin})"
+        f"({reply.origin.partition(':')[0]})"
     )
 
 

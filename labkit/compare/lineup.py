@@ -47,6 +47,11 @@ class Lineup(Mapping[str, Backend]):
         return len(self.backends)
 
     @property
+    def pair(self) -> dict[str, Backend]:
+        """The near model and the far one, by names that tell which is a stand-in."""
+        return {name: each for name, each in self.items() if each in (self.near, self.far)}
+
+    @property
     def summary(self) -> str:
         """Who takes part, in a line."""
         return f"{len(self)} to compare: {', '.join(self)}"

@@ -1,11 +1,12 @@
 """Columns that fill at the same time: one prompt, several models, Run and Stop."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import ipywidgets as widgets
 
 from ..backends.request import Settings
-from ..ui import theme
+from ..ui import html, theme
 from ..ui.frame import Progress, Runner, static
 from . import column_figures, figures
 from .analysis import SideBySide, finish
@@ -41,6 +42,7 @@ class ComparePanel:
         result: the last answers, stopped ones included; None before the first.
         runner: Run, Stop and progress.
         prompt, temperature, max_tokens, in_turn: the controls.
+        estimates: what would be sent to providers, and cost at most, before it is.
         heads: who answers in each column, and how it stands.
         texts: what each has written so far; they can be scrolled by keys.
         below: the numbers of each, known when it has ended.
@@ -79,6 +81,18 @@ class ComparePanel:
         self.in_turn = widgets.Checkbox(
             race.in_turn, description="one after another", indent=False, layout={"width": "180px"}
         )
+        self.estimates = widgets.HTML()
+        for control in (self.prompt, self.max_tokens):
+            control.observe(lambda _: self._estimate(), "value")
+        self._estimate()
+
+    def _estimate(self) -> None:
+        """Asks those that know a price what they would take."""
+        ask = [each.estimate for each in self._backends.values() if hasattr(each, "estimate")]
+        with suppress(ValueError):  # an empty prompt: Run says so
+            told = [each(self.prompt.value, max_tokens=self.max_tokens.value) for each in ask]
+            lines = "\n".join(each.summary for each in told)
+            self.estimates.value = html.note(f"Before you press Run: {lines}") if told else ""
 
     @property
     def summary(self) -> str:
@@ -97,7 +111,7 @@ class ComparePanel:
         columns = [widgets.VBox(each, layout=one) for each in parts]
         row = widgets.HBox(columns, layout={"flex_flow": "row wrap", "align_items": "flex-start"})
         return widgets.VBox(
-            [self.prompt, choice, self.runner.widget, row, self.figure],
+            [self.prompt, choice, self.estimates, self.runner.widget, row, self.figure],
             layout={"max_width": "1150px"},
         )
 

@@ -29,7 +29,7 @@ def differences_picture(differences: TextDifferences) -> html.Picture:
 
 
 def _column() -> str:
-    return "flex:1 1 280px;min-width:250px;margin-top:8px"
+    return "flex:1 1 240px;min-width:220px;margin-top:8px"
 
 
 def _text(name: str, difference: Difference) -> str:

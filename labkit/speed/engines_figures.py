@@ -23,9 +23,9 @@ def engines_figure(comparison: EngineComparison):
     held = comparison.footprints
     memory = [each and each.resident_bytes / MIB for each in held]
     columns = (
-        Column("time to first token, s\nless is better", tuple(first), tuple(map(_spread, first))),
-        Column("decode, tokens/s\nmore is better", tuple(speed), tuple(map(_spread, speed))),
-        Column("memory, MiB\nless is better", tuple(memory), tuple(map(_memory, held))),
+        Column("time to first token\ns\nless is better", tuple(first), tuple(map(_spread, first))),
+        Column("decode\ntokens/s\nmore is better", tuple(speed), tuple(map(_spread, speed))),
+        Column("memory\nMiB\nless is better", tuple(memory), tuple(map(_memory, held))),
     )
     return rows_figure(_title(comparison), comparison.names, columns)
 
@@ -42,7 +42,7 @@ def _spread(several) -> str:
 def _memory(footprint) -> str:
     if not footprint:
         return "not known"
-    whose = "alone" if footprint.own else "the server"
+    whose = "alone" if footprint.own else "server"
     return f"{footprint.resident_bytes / MIB:,.0f} ({whose})"
 
 

@@ -12,18 +12,19 @@ def quantization_figure(comparison: QuantizationComparison):
     """Size, memory, speed and distance from the scores of the file with the most bits."""
     files = comparison.files
     columns = (
-        _column("file, MB\nless is better", files, _size, "{:,.0f}"),
-        _column("peak memory, MiB\nless is better", files, _memory, "{:,.0f}"),
-        _column("to the first token, s\nless is better", files, _first, "{:.2g}"),
-        _column("decode, tokens/s\nmore is better", files, _speed, "{:.3g}"),
-        _column(f"scores, bits off {comparison.reference}\nless is better", files, _off, _tell_off),
+        _column("file\nMB\nless is better", files, _size, "{:,.0f}"),
+        _column("peak memory\nMiB\nless is better", files, _memory, "{:,.0f}"),
+        _column("first token\nafter s\nless is better", files, _first, "{:.2g}"),
+        _column("decode\ntokens/s\nmore is better", files, _speed, "{:.3g}"),
+        _column(f"scores\nbits off {comparison.reference}\nless is better", files, _off, _tell_off),
     )
     names = [_name(file) for file in files]
     picture = rows_figure(_title(comparison), names, columns)
     return picture.add_annotation(
-        text=escape(comparison.caution), x=0, xref="paper", xanchor="left", y=0, yref="paper",
-        yanchor="top", yshift=-4, showarrow=False, font={"size": 12},
-    ).update_layout(margin={"b": 34})  # fmt: skip
+        text=escape(comparison.caution).replace(": ", ":<br>"), align="left", x=0, xref="paper",
+        xanchor="left", y=0, yref="paper", yanchor="top", yshift=-4, showarrow=False,
+        font={"size": 12},
+    ).update_layout(margin={"b": 48})  # fmt: skip
 
 
 def _name(file: QuantizedFile) -> str:

@@ -28,7 +28,7 @@ class Column:
 def rows_figure(title: str, names: Sequence[str], columns: Sequence[Column]):
     """A bar for each row in each column, with the range of several runs; the first row on top."""
     picture = theme.figure(
-        title=title, x="", y="", height=118 + ROW_HEIGHT * len(names), showlegend=False, bargap=0.4,
+        title=title, x="", y="", height=128 + ROW_HEIGHT * len(names), showlegend=False, bargap=0.4,
     )  # fmt: skip
     width = (1 + GAP) / len(columns) - GAP
     names = [escape(name) for name in names]
@@ -47,7 +47,7 @@ def rows_figure(title: str, names: Sequence[str], columns: Sequence[Column]):
             text=escape(column.title).replace("\n", "<br>"), x=left, xref="paper", xanchor="left",
             y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 12}, align="left",
         )  # fmt: skip
-    return picture.update_layout(margin={"t": 92, "b": 12})
+    return picture.update_layout(margin={"t": 104, "b": 12})
 
 
 def _middle(value: Spread | float | None) -> float:

@@ -27,6 +27,7 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, nea
     try:
         assert list(found) == [near.name, found.far.name]
         assert "stand-in" in found.far.name and "No key" in repr(found)
+        assert list(found.pair.values()) == [near, found.far] and list(found.pair) == list(found)
         side = labkit.compare("Why is the sky blue?", found, temperature=0, max_tokens=6)
         assert side.errors == (None, None) and side.texts[0] == side.texts[1]
         assert side.computed_here == (True, True) and len(side.shared) == 2

@@ -92,6 +92,20 @@ def test_settings_go_along_and_bad_ones_are_named(relay):
         labkit.compare_live("x", [backend], temperature="hot")
 
 
+def test_what_would_be_sent_and_cost_is_told_before(relay):
+    near = relay.backend(0, of=1)
+    assert labkit.compare_live("x", [near]).estimates.value == ""
+    far = labkit.cloud(near.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
+    panel = labkit.compare_live("Hello", [near, far], max_tokens=9)
+    before = panel.estimates.value
+    assert "5 bytes" in before and "at most $" in before and "planted" not in before
+    panel.max_tokens.value = 900
+    assert panel.estimates.value != before
+    panel.prompt.value = ""  # no estimate of nothing
+    panel.prompt.value = "Hello world"
+    assert "11 bytes" in panel.estimates.value
+
+
 def test_every_control_has_a_name(panel):
     for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.in_turn):
         assert control.description
