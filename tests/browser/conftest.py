@@ -88,19 +88,26 @@ def page(lab, request):
         browser.close()
 
 
+# Whether every cell has run; or else the first error, or that the kernel is gone.
+RAN = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const code = panel.content.widgets.filter(cell => cell.model.type === 'code');
+  for (const [number, cell] of code.entries())
+    for (const output of cell.model.outputs.toJSON())
+      if (output.output_type === 'error')
+        return [`code cell ${number}`, ...output.traceback].join('\\n');
+  if (/dead|restarting/.test(panel.sessionContext.kernelDisplayStatus)) return 'no kernel';
+  const ended = cell => cell.model.executionState === 'idle' && cell.model.executionCount !== null;
+  return code.every(ended) && 'all';
+}"""
+
+
 @pytest.fixture(scope="module")
 def ran(page):
     """The notebook after Run All."""
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-    page.wait_for_function(
-        """() => {
-          const cells = window.jupyterapp.shell.currentWidget.content.widgets;
-          const code = cells.filter(cell => cell.model.type === 'code');
-          return code.every(cell => cell.model.executionState === 'idle'
-                                    && cell.model.executionCount !== null);
-        }""",
-        timeout=LONG_MS,
-    )
+    told = page.wait_for_function(RAN, timeout=LONG_MS).json_value()
+    assert told == "all", told
     return page
 
 
