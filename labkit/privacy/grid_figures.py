@@ -8,6 +8,7 @@ CELL = (
     f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.LINE};"
     "font-weight:400"
 )
+SHORT = 14  # characters
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
@@ -34,6 +35,11 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
 
 def _row(cells: Sequence[str]) -> str:
     first, *others = cells
-    head = f'<th scope="row" style="{CELL}">{first}</th>'
-    body = "".join(f'<td style="{CELL};overflow-wrap:anywhere">{each}</td>' for each in others)
+    head = f'<th scope="row" style="{CELL};{_wrap(first)}">{first}</th>'
+    body = "".join(f'<td style="{CELL};{_wrap(each)}">{each}</td>' for each in others)
     return f"<tr>{head}{body}</tr>"
+
+
+def _wrap(cell: str) -> str:
+    """A word or a number stays whole, however narrow the table; a path or an address need not."""
+    return "white-space:nowrap" if len(cell) <= SHORT else "overflow-wrap:anywhere"

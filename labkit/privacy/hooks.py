@@ -11,7 +11,6 @@ import os
 import socket
 import sys
 import sysconfig
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,13 +134,17 @@ def _is_pair(frame: FrameType | None) -> bool:
 
 
 def _callers() -> tuple[str | None, str | None]:
-    """The installed package that connects, and the outermost code that is nobody's package."""
+    """The innermost package that connects, and the outermost code that is nobody's package.
+
+    What is further out than that code, such as the notebook's kernel, only runs it.
+    """
     library = asked = None
     frame = sys._getframe(3)
     while frame:
         file = frame.f_code.co_filename
         if file.startswith(_SITE):
-            library = library or _package_line(file, frame.f_lineno)
+            if not (library or asked):
+                library = _package_line(file, frame.f_lineno)
         elif not file.startswith((*_STDLIB, _HERE, "<")):
             asked = _place(file, frame.f_lineno)
         frame = frame.f_back
@@ -155,13 +158,9 @@ def _package_line(file: str, line: int) -> str:
 
 def _place(file: str, line: int) -> str:
     """A notebook's cell by its number, any other file by its name."""
-    if file.startswith(tempfile.gettempdir()) and "ipykernel" in file:
-        return f"notebook cell {_cell_number()}, line {line}"
+    if ipython := sys.modules.get("IPython"):
+        shell = ipython.get_ipython()
+        if cell := shell and shell.compile.format_code_name(file):
+            return f"notebook cell {cell[1].removeprefix('In')}, line {line}"
     shown = file.removeprefix(_ROOT) if file.startswith(_ROOT) else Path(file).name
     return f"{shown}, line {line}"
-
-
-def _cell_number() -> str:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return f"[{shell.execution_count}]" if shell else ""

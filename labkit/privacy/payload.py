@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..backends.base import Backend, Messages
 from ..backends.findings import Finding
 from ..backends.keys import without_keys
 from ..backends.openai_api import ServerModel, is_loopback
 from ..backends.policy import UNSCANNED, Policy
+from ..backends.relay import HOST as STAND_IN
 from ..backends.scanning import scan
 from ..errors import LabError
 from .capture import Caught, catch_request
@@ -67,7 +69,9 @@ class Payload:
     @property
     def stays(self) -> bool:
         """Whether all of it stays on this machine; beyond a server of yours it is not known."""
-        return self.address is None or is_loopback(self.address)
+        if self.address is None or is_loopback(self.address):
+            return True
+        return urlsplit(self.address).hostname == STAND_IN
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -132,6 +133,14 @@ def test_bad_prompts_and_settings_are_refused():
 
 
 @pytest.mark.slow
+def test_what_the_stand_in_is_sent_stays_here(heard):
+    cloud = labkit.cloud(heard[0], "m", key=PLANTED, policy=None)
+    assert labkit.payload(cloud, "Hi").stays
+    caught = replace(labkit.payload(cloud, "Hi"), address="https://stand-in.test/v1/chat")
+    assert caught.stays and "on this machine" in caught.summary
+    assert not replace(caught, address="https://stand-in.test.example.com/v1").stays
+
+
 def test_a_local_model_sends_nothing(smollm2):
     payload = labkit.payload(smollm2, PROMPT)
     assert payload.total_bytes == 0 and payload.address is None and payload.stays

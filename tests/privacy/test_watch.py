@@ -13,7 +13,9 @@ import time
 import urllib.error
 import urllib.request
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import labkit
 from labkit.privacy import hooks
@@ -120,6 +122,18 @@ def test_the_library_that_connects_is_named(listener, tmp_path):
     library, asked = told.stdout.strip().split(" | ")
     assert library.startswith("httpcore2/")
     assert asked == "script.py, line 4"
+
+
+@pytest.mark.slow
+def test_a_notebook_cell_is_named_by_its_number(listener):
+    cells = [
+        "import labkit as lab\nfrom labkit.privacy import tries\nwatch = lab.watch_network()",
+        f"with watch:\n    tries.by_python(*{listener!r})",
+        "(attempt,) = watch.log.attempts\nprint(attempt.asked_by, attempt.library)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    ran = NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}).execute()
+    assert ran.cells[2].outputs[0].text == "notebook cell [2], line 2 None\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the C library's connect is Winsock's there")
