@@ -64,7 +64,7 @@ def text_box(text: str) -> str:
 
 def _box(inner: str) -> str:
     style = (
-        "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;margin:0;"
-        f"font:13px/1.6 {MONOSPACED};border:1px solid {theme.LINE};border-radius:6px;padding:8px 12px"
+        "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;margin:0;padding:8px 12px;"
+        f"font:13px/1.6 {MONOSPACED};border:1px solid {theme.LINE};border-radius:6px"
     )
     return f'<pre style="{style}">{inner}</pre>'
