@@ -6,6 +6,7 @@ of the model's package, happens in a process of its own.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# A shell that starts the suite in the background has it ignore interrupts, which tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
     "hidden_size": 32,
