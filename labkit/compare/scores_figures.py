@@ -82,7 +82,7 @@ def _place(picture, benchmark: Benchmark, place: int, count: int, names: list[st
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
     picture.update_layout({
         f"xaxis{number}": {**axis, "anchor": "y", "domain": [left, left + width],
-                           "range": [-4, 104], "ticksuffix": " %", "dtick": 50}
+                           "range": [-4, 104], "dtick": 50}
     })  # fmt: skip
     if place == 0:
         picture.update_yaxes(
@@ -90,7 +90,7 @@ def _place(picture, benchmark: Benchmark, place: int, count: int, names: list[st
             range=[len(names) - 0.4, -0.6], dtick=1, tickfont={"size": 12},
         )  # fmt: skip
     picture.add_annotation(
-        text=f"<b>{benchmark.name}</b>", x=left, y=1, xref="paper", yref="paper", xanchor="left",
+        text=f"<b>{benchmark.name}</b>, %", x=left, y=1, xref="paper", yref="paper", xanchor="left",
         yanchor="bottom", showarrow=False,
     )  # fmt: skip
     if benchmark.guessing_percent:

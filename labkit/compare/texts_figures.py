@@ -54,7 +54,8 @@ def _told(difference: Difference) -> str:
     one, other = (f"“{word}”" if word else "its end" for word in difference.parting)
     if not difference.shared_words:
         return f"They part at the first word: {one} there, {other} here."
-    return f"They part after {difference.shared_words} words: {one} there, {other} here."
+    shared = f"{count} words" if (count := difference.shared_words) > 1 else "one word"
+    return f"They part after {shared}: {one} there, {other} here."
 
 
 def _table(differences: TextDifferences) -> str:
