@@ -10,7 +10,6 @@ Source: Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
 lookup is transformers' own.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ import torch
 from transformers.generation.candidate_generator import PromptLookupCandidateGenerator
 
 from ..errors import LabError
-from .base import Messages, Settings, Step, Stream
+from .base import Step, Stream
 from .batch import read, read_all
 from .chain import Chooser
 from .local import ALTERNATIVES, LocalModel, Writer
@@ -75,14 +74,6 @@ class Assisted(Way):
             )
         self._assistant, self._tokens = assistant, tokens
         self.guesses = Guesses()
-
-    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """See `labkit.stream`."""
-        began = time.perf_counter()
-        ids = self.model.encode(prompt, raw=raw)
-        running = Stream(Settings(**settings).seeded(), prompt_tokens=len(ids))
-        running._steps = self._run(running, ids, began)
-        return running
 
     @torch.inference_mode()
     def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:

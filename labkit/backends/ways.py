@@ -13,11 +13,26 @@ from .local import ALTERNATIVES, LocalModel, Writer
 
 
 class Way:
-    """A model that is asked in another way; whatever else it has stays as it is."""
+    """A model that is asked in another way; whatever else it has stays as it is.
+
+    Each way says in `_run` how its tokens come about; `Batched`, how its stream does.
+    """
 
     def __init__(self, model: LocalModel):
         self.model = model
         self.name = model.name
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`."""
+        began = time.perf_counter()
+        ids = self.model.encode(prompt, raw=raw)
+        running = Stream(Settings(**settings).seeded(), prompt_tokens=len(ids))
+        running._steps = self._run(running, ids, began)
+        return running
+
+    def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
+        """The steps after a prompt's tokens; sets the stream's ``finish``."""
+        raise NotImplementedError
 
     def synchronize(self) -> None:
         """As the model's."""
@@ -62,14 +77,6 @@ def _first_row(running) -> Iterator[Step]:
 
 class Uncached(Way):
     """Without a KV cache: every token reads the whole text so far again."""
-
-    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """See `labkit.stream`."""
-        began = time.perf_counter()
-        ids = self.model.encode(prompt, raw=raw)
-        running = Stream(Settings(**settings).seeded(), prompt_tokens=len(ids))
-        running._steps = self._run(running, ids, began)
-        return running
 
     @torch.inference_mode()
     def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:

@@ -14,7 +14,7 @@ from .disturbance import tell_disturbed
 from .experiment import Case, Experiment, Point, run_in_turn, was_stopped
 from .experiments import PROMPT, require_local
 from .footprint import Footprint, measure_footprints
-from .texts import Writing, compare_writings, tell_partings
+from .texts import Compared, tell_partings
 
 LIMIT_S = 35.0  # for the rounds; loading and memory take their time besides
 CONTEXT = 1024  # of llama.cpp in this process, which takes its memory at once
@@ -22,7 +22,7 @@ MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class EngineComparison:
+class EngineComparison(Compared):
     """One prompt in several engines (measured).
 
     Whether their weights are the same is known of those of this process alone; a server tells no
@@ -37,24 +37,9 @@ class EngineComparison:
     footprints: tuple[Footprint | None, ...]
 
     @property
-    def points(self) -> tuple[Point, ...]:
-        """The engines' measurements."""
-        return self.experiment.points
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """What could not be asked, and why."""
-        return self.experiment.missing
-
-    @property
     def names(self) -> tuple[str, ...]:
         """What each is called, with the number format of its weights where it tells."""
         return tuple(map(_name, self.points))
-
-    @property
-    def writings(self) -> tuple[Writing, ...]:
-        """What each wrote, and where it parts from the first."""
-        return compare_writings(self.points)
 
     @property
     def summary(self) -> str:

@@ -18,10 +18,10 @@ from ..models.requantize import get_copies
 from .analysis import Measurement
 from .disturbance import tell_disturbed
 from .divergence import Divergence, compare_scores
-from .experiment import Case, Experiment, Point, run_in_turn, was_stopped
+from .experiment import Case, Experiment, run_in_turn, was_stopped
 from .experiments import PROMPT
 from .footprint import Footprint, measure_footprints
-from .texts import Writing, compare_writings, tell_partings
+from .texts import Compared, tell_partings
 from .timing import Spread
 
 DEFAULT = ("F32", "F16", "Q8_0", "Q5_0", "Q4_0")
@@ -69,7 +69,7 @@ class QuantizedFile:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class QuantizationComparison:
+class QuantizationComparison(Compared):
     """The same weights in several number formats, in llama.cpp (measured).
 
     Attributes:
@@ -87,21 +87,6 @@ class QuantizationComparison:
     files: tuple[QuantizedFile, ...]
     experiment: Experiment
     text: str
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """The files' measurements."""
-        return self.experiment.points
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """What could not be tried, and why."""
-        return self.experiment.missing
-
-    @property
-    def writings(self) -> tuple[Writing, ...]:
-        """What each wrote, and where it parts from the first."""
-        return compare_writings(self.points)
 
     @property
     def caution(self) -> str:

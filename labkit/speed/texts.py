@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 
-from .experiment import Point
+from .experiment import Experiment, Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,32 @@ class Writing:
     text: str
     parts_at: int | None
     versions: int
+
+
+class Compared:
+    """What comparisons of engines and of number formats share: an experiment, and its texts.
+
+    Attributes:
+        experiment: speed, a point for each that has a complete run.
+    """
+
+    __slots__ = ()
+    experiment: Experiment
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The measurements."""
+        return self.experiment.points
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What could not be tried, and why."""
+        return self.experiment.missing
+
+    @property
+    def writings(self) -> tuple[Writing, ...]:
+        """What each wrote, and where it parts from the first."""
+        return compare_writings(self.points)
 
 
 def compare_writings(points: Iterable[Point]) -> tuple[Writing, ...]:
