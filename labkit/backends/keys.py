@@ -79,7 +79,8 @@ def without_keys(text: str) -> str:
     Args:
         text: such as what a server says of a wrong key: some repeat it.
     """
-    for known in {secret.reveal() for secret in _given}:
+    # The longest first: a key may begin as another does.
+    for known in sorted({secret.reveal() for secret in _given}, key=len, reverse=True):
         if len(known) >= SHORTEST:
             text = text.replace(known, MASK)
     return text

@@ -88,7 +88,8 @@ class ComparePanel:
 
     def _estimate(self) -> None:
         """Asks those that know a price what they would take."""
-        ask = [each.estimate for each in self._backends.values() if hasattr(each, "estimate")]
+        models = [getattr(each, "backend", each) for each in self._backends.values()]  # of variants
+        ask = [model.estimate for model in models if hasattr(model, "estimate")]
         with suppress(ValueError):  # an empty prompt: Run says so
             told = [each(self.prompt.value, max_tokens=self.max_tokens.value) for each in ask]
             lines = "\n".join(each.summary for each in told)

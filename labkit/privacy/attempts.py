@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 # What neither way of looking sees; said wherever an empty list is shown.
 CANNOT_SEE = (
-    "native code whose connection opens and closes between two looks at the system's table",
+    "a connection of native code, or of another program that this one starts, which opens and "
+    "closes between two looks at the system's table",
     "what another program sends for this one: a proxy, a VPN, a service that ran before",
     "sockets within this machine that have no address (unix sockets, pipes)",
-    "name lookups that native code makes itself",
+    "name lookups that native code or such a program makes",
 )
+# Said too where connections are refused.
+CANNOT_HOLD = "refusing holds this process's Python code, no native code and no other program"
 
 
 @dataclass(frozen=True, slots=True)

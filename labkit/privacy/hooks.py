@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from .attempts import is_loopback
+
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _SITE = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
 _HERE = str(Path(__file__).parent) + os.sep
@@ -67,6 +69,17 @@ def listen(listener: Listener, on_child: Callable[[str], None]) -> Callable[[], 
     return end
 
 
+# Events that tell of a program that is started, and what it is called; None: by the first argument.
+_PROGRAMS = {
+    "subprocess.Popen": None,
+    "os.posix_spawn": None,
+    "os.exec": None,
+    "os.system": "a shell",
+    "os.fork": "a copy of this process",
+    "os.forkpty": "a copy of this process",
+}
+
+
 def _hook(name: str, args: tuple) -> None:
     if not _listeners:
         return
@@ -74,9 +87,9 @@ def _hook(name: str, args: tuple) -> None:
         read = _READERS.get(name)
         if read and (event := read(*args)) and any([each(event) for each in _listeners]):
             raise _refusal(event)
-    elif name in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"):
+    elif name in _PROGRAMS:
         for each in _child_listeners:
-            each(Path(str(args[0])).name if args else "a copy of this process")
+            each(_PROGRAMS[name] or Path(str(args[0])).name)
 
 
 def _refusal(event: Event) -> OSError:
@@ -110,12 +123,20 @@ def _on_send(sock: socket.socket, address: Any) -> Event | None:
     return _on_connect(sock, address, "datagrams") if address else None
 
 
+def _on_reverse(place: Any) -> Event | None:
+    """A name server is asked for the name of a number; None for this machine's own."""
+    number = str(place[0] if isinstance(place, tuple) else place)
+    return None if is_loopback(number) else Event("lookup", number, None, None, *_callers())
+
+
 _READERS: dict[str, Callable[..., Event | None]] = {
     "socket.connect": _on_connect,
     "socket.sendto": _on_send,
     "socket.sendmsg": _on_send,
     "socket.getaddrinfo": _on_lookup,
     "socket.gethostbyname": _on_lookup,
+    "socket.gethostbyaddr": _on_reverse,
+    "socket.getnameinfo": _on_reverse,
 }
 
 

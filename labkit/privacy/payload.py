@@ -123,11 +123,13 @@ def payload(
     Raises:
         ValueError: for a prompt or a setting out of bounds.
     """
-    if not isinstance(backend, ServerModel):
+    asked = getattr(backend, "backend", backend)  # of a variant, the model itself
+    settings = settings if asked is backend else {**settings, **backend.settings}
+    if not isinstance(asked, ServerModel):
         return Payload(backend.name, None, None, (), "", 0, (), None, None)
-    policy = backend.policy if policy == _OWN else policy
+    policy = asked.policy if policy == _OWN else policy
     try:
-        caught = catch_request(backend, prompt, raw=raw, policy=policy, **settings)
+        caught = catch_request(asked, prompt, raw=raw, policy=policy, **settings)
     except LabError as error:
         return Payload(backend.name, None, None, (), "", 0, (), None, str(error))
     return _read(backend.name, caught)

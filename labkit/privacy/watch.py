@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from . import hooks
-from .attempts import Attempt, NetworkLog, is_loopback
+from .attempts import CANNOT_HOLD, CANNOT_SEE, Attempt, NetworkLog, is_loopback
 from .table import Row, read_table
 
 LOOK_S = 0.05
@@ -19,8 +19,9 @@ def watch_network(*, refuse: bool = False) -> "NetworkWatch":
     `LOOK_S` seconds, lists those of native code and of child processes too, while they stand.
 
     Args:
-        refuse: stop each connection of Python code, those to this machine's own loopback too; the
-            library that tried sees an error as if nobody had answered.
+        refuse: stop each connection of this process's Python code, those to its own loopback too;
+            the library that tried sees an error as if nobody had answered. Native code and child
+            processes are not held: `run_offline` does that.
     Returns:
         A context manager; its ``log`` is a `NetworkLog`, during the watch and after it.
     """
@@ -73,6 +74,7 @@ class NetworkWatch:
                 end - (self._began or end),
                 self._looks,
                 tuple(self._children),
+                (*CANNOT_SEE, CANNOT_HOLD) if self.refuse else CANNOT_SEE,
             )
 
     @property

@@ -5,13 +5,15 @@ import json
 import socket
 import threading
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 import labkit
 from labkit.backends.cloud_model import CloudModel
 from labkit.backends.ollama import OllamaModel
-from labkit.backends.openai_api import ServerModel
+from labkit.backends.openai_api import KINDS, ServerModel
+from labkit.backends.providers import PROVIDERS
 from labkit.errors import LabError
 from labkit.privacy.terms import find_terms, provider_terms
 
@@ -49,13 +51,23 @@ def _is_whole(got):
     return False
 
 
+def cloud(provider):
+    """A model of a provider at another address; one that takes every setting."""
+    model = "claude-haiku-4-5" if provider == "anthropic" else PROVIDERS[provider].model or "gpt-4"
+    return lambda address: labkit.cloud(
+        provider, model, key=PLANTED, address=f"{address}/v1", policy=None
+    )
+
+
+def server(kind):
+    return lambda address: ServerModel(f"{address}/v1", "m", kind, PLANTED)
+
+
 BACKENDS = {
-    "server": lambda address: ServerModel(f"{address}/v1", "m", "llama.cpp", PLANTED),
-    "ollama": lambda address: OllamaModel(address, "m", "Ollama", PLANTED),
-    "openai": lambda address: labkit.cloud("openai", key=PLANTED, address=address, policy=None),
-    "anthropic": lambda address: labkit.cloud(
-        "anthropic", key=PLANTED, address=address, policy=None
-    ),
+    **{provider: cloud(provider) for provider in PROVIDERS},
+    **{kind: server(kind) for kind in KINDS},
+    "Ollama": lambda address: OllamaModel(address, "m", "Ollama", PLANTED),
+    "any other": lambda address: labkit.cloud(address, "m", key=PLANTED, policy=None),
 }
 
 
@@ -63,7 +75,7 @@ BACKENDS = {
 def test_it_is_what_the_other_side_gets_to_the_byte(heard, name):
     address, got, done = heard
     backend = BACKENDS[name](address)
-    settings = {"max_tokens": 5} if name == "anthropic" else SETTINGS
+    settings = {each: SETTINGS[each] for each in SETTINGS if each in backend.dialect.names}
     payload = labkit.payload(backend, PROMPT, **settings)
     assert not got, "nothing was sent"
     with contextlib.suppress(LabError):
@@ -97,7 +109,7 @@ def test_nothing_is_connected_to():
 
 
 def test_what_is_found_stands_at_its_place():
-    payload = labkit.payload(BACKENDS["server"]("http://127.0.0.1:9"), PROMPT)
+    payload = labkit.payload(BACKENDS["llama.cpp"]("http://127.0.0.1:9"), PROMPT)
     carried = payload.texts[0]
     assert carried.path == "messages[0].content" and carried.text == PROMPT
     assert {each.kind for each in payload.findings} == {"email address", "password"}
@@ -125,7 +137,7 @@ def test_a_budget_is_not_touched():
 
 
 def test_bad_prompts_and_settings_are_refused():
-    backend = BACKENDS["server"]("http://127.0.0.1:9")
+    backend = BACKENDS["llama.cpp"]("http://127.0.0.1:9")
     with pytest.raises(ValueError, match="prompt must have"):
         labkit.payload(backend, "")
     with pytest.raises(ValueError, match="top_p must be"):
@@ -141,6 +153,13 @@ def test_what_the_stand_in_is_sent_stays_here(heard):
     assert not replace(caught, address="https://stand-in.test.example.com/v1").stays
 
 
+def test_of_a_variant_it_is_what_its_model_would_send():
+    hot = labkit.with_settings(BACKENDS["mistral"]("http://127.0.0.1:9"), "hot", temperature=1.5)
+    payload = labkit.payload(hot, "Hi", temperature=0.1, max_tokens=5)
+    sent = json.loads(payload.body)
+    assert payload.backend == "hot" and (sent["temperature"], sent["max_tokens"]) == (1.5, 5)
+
+
 def test_a_local_model_sends_nothing(smollm2):
     payload = labkit.payload(smollm2, PROMPT)
     assert payload.total_bytes == 0 and payload.address is None and payload.stays
@@ -151,7 +170,7 @@ def test_every_provider_has_terms_with_source_and_date():
     table = provider_terms()
     for terms in table.terms:
         assert terms.sources and all(each.startswith("https://") for each in terms.sources)
-        assert terms.hosts and terms.read == "2026-11-23"
+        assert terms.hosts and date.fromisoformat(terms.read)
     assert "recorded" in table.summary
 
 

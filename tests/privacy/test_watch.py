@@ -187,6 +187,22 @@ def test_refused_connections_never_happen_and_look_like_nobody_answered(listener
     connect(listener)  # over: it works again
 
 
+def test_the_name_of_a_number_is_asked_for_in_a_lookup_too():
+    with labkit.watch_network(refuse=True) as watch:
+        for ask, place in ((socket.gethostbyaddr, AWAY[0]), (socket.getnameinfo, (AWAY, 0))):
+            with pytest.raises(socket.gaierror, match="labkit refused"):
+                ask(*place) if isinstance(place, tuple) else ask(place)
+        socket.gethostbyaddr("127.0.0.1")  # stays here
+    assert [(each.what, each.host) for each in watch.log.refused] == [("lookup", AWAY[0])] * 2
+
+
+def test_a_shell_is_a_program_that_was_started_and_is_not_held():
+    with labkit.offline() as watch:
+        os.system("exit 0")
+    assert "a shell" in watch.log.children
+    assert any("no other program" in sentence for sentence in watch.log.cannot_see)
+
+
 def test_offline_lets_the_loopback_through_and_nothing_else(listener):
     with labkit.offline() as watch:
         connect(listener)
