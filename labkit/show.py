@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass
+from html import escape
 
 # Name of the result's class: where the function is that draws it, or that makes its panel.
 _FIGURES = {
@@ -101,6 +102,9 @@ class Summary:
 
     def __repr__(self) -> str:
         return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in self.lines)}</ul>"
 
 
 def summarize(*results) -> Summary:

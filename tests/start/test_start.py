@@ -9,6 +9,7 @@ import pytest
 import labkit
 from labkit.backends.base import Reply, Settings, Step, generate
 from labkit.models.catalogue import CATALOGUE
+from labkit.show import Summary
 from labkit.start import exercises, figures
 from labkit.ui import theme
 
@@ -128,9 +129,15 @@ def test_other_word(smollm2):
 
 
 def test_the_summary_has_the_learners_own_numbers(reply):
-    told = repr(labkit.summarize(labkit.check_machine(), reply, None))
-    assert "scripted, temperature 0.7: 4 tokens read, 3 written" in told
-    assert "first after 0.50 s, then 6.7 tokens/s (measured, one run)" in told
+    summary = labkit.summarize(labkit.check_machine(), reply, None)
+    assert "scripted, temperature 0.7: 4 tokens read, 3 written" in repr(summary)
+    assert "first after 0.50 s, then 6.7 tokens/s (measured, one run)" in repr(summary)
+    assert summary._repr_html_().count("<li>") == len(summary.lines) == 2
+
+
+def test_a_summary_is_safe_html():
+    shown = Summary(("<img src=x> & co",))._repr_html_()
+    assert shown == "<ul><li>&lt;img src=x&gt; &amp; co</li></ul>"
 
 
 # -- the panel -----------------------------------------------------------------------------------
