@@ -104,7 +104,7 @@ _VERBS = {
     "vary_engine": ".speed.engines",
     "vary_model_size": ".speed.experiments",
     "vary_output_length": ".speed.experiments",
-    "vary_prompt_length": ".speed.experiments",
+    "vary_prompt_length": ".speed.prompts",
     "vary_quantization": ".speed.quantization",
     "vary_threads": ".speed.experiments",
     "vote": ".compare.votes_panel",

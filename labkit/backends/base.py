@@ -117,17 +117,10 @@ class Reply:
         None below two tokens, where all came at once, and where their number is unknown. Of a
         server's pieces, the first counts as one token.
         """
-        tokens = self._timed_tokens
+        tokens = timed_tokens(self, len(self.steps)) if self.steps else None
         if not tokens or tokens < 2 or self.elapsed_s == self.ttft_s:
             return None
         return (tokens - 1) / (self.elapsed_s - self.ttft_s)
-
-    @property
-    def _timed_tokens(self) -> int | None:
-        """Tokens between the first step and the last; a server counts the end token, unsent."""
-        if self.chunked and self.output_tokens == len(self.steps) + 1:
-            return len(self.steps)
-        return self.output_tokens if self.steps else None
 
     @property
     def summary(self) -> str:
@@ -222,6 +215,12 @@ class Backend(Protocol):
         ...
 
 
+def timed_tokens(told: Reply | Stream, steps: int) -> int | None:
+    """Tokens from the first of so many steps to the last; a server counts the end token, unsent."""
+    unsent = told.chunked and told.output_tokens == steps + 1
+    return steps if unsent else told.output_tokens
+
+
 def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
     """An answer, token by token, as it is written.
 
@@ -256,6 +255,7 @@ def generate(model: Backend, prompt: str | Messages, *, raw: bool = False, **set
             steps.append(step)
     except KeyboardInterrupt:
         running.close()
+        running.finish = None  # also where its last token had just come: whoever asks must stop
     except LabError:
         if not steps or running.error is None:
             raise

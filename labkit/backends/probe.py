@@ -81,13 +81,12 @@ def probe_device(
         device: where to measure.
         dtype: of the matrices.
         rounds: how often; the first, which warms up, is left out.
-        buffer_bytes: size of the buffer; by itself `BUFFER_BYTES`, on a GPU `GPU_BUFFER_BYTES`.
+        buffer_bytes: size of the buffer; by itself `BUFFER_BYTES`, on a GPU `GPU_BUFFER_BYTES`, or
+            a quarter of what is free there, if that is less.
         shapes: rows, inner and outer size of each product; by itself `SHAPES` or `GPU_SHAPES`.
     """
-    on_gpu = device != "cpu"
-    buffer_bytes = buffer_bytes or (GPU_BUFFER_BYTES if on_gpu else BUFFER_BYTES)
-    reads = _reads(device, getattr(torch, dtype), buffer_bytes)
-    products = _products(device, dtype, shapes or (GPU_SHAPES if on_gpu else SHAPES))
+    reads = _reads(device, getattr(torch, dtype), buffer_bytes or room_for_buffer(device))
+    products = _products(device, dtype, shapes or (SHAPES if device == "cpu" else GPU_SHAPES))
     bandwidths, speeds = [], []
     for _ in range(rounds + 1):
         bandwidths.append(max(size / _seconds(act, device) for size, act in reads))
@@ -96,12 +95,19 @@ def probe_device(
     return Probe(device, dtype, threads, tuple(bandwidths[1:]), tuple(speeds[1:]))
 
 
+def room_for_buffer(device: str) -> int:
+    """How many bytes to read: more than any cache holds, and no more than there is room for."""
+    if device == "cpu":
+        return BUFFER_BYTES
+    if device.startswith("cuda"):
+        return min(GPU_BUFFER_BYTES, torch.cuda.mem_get_info(device)[0] // 4)
+    return GPU_BUFFER_BYTES
+
+
 def _reads(device: str, dtype: torch.dtype, size: int) -> list[tuple[int, Callable]]:
-    width = 4096
-    matrix = torch.ones(size // 4 // width, width, device=device)
-    if dtype != torch.float32 and device != "cpu":
-        matrix = matrix.to(dtype)
-    vector = torch.ones(width, device=device, dtype=matrix.dtype)
+    width, kind = 4096, torch.float32 if device == "cpu" else dtype
+    matrix = torch.ones(size // kind.itemsize // width, width, device=device, dtype=kind)
+    vector = torch.ones(width, device=device, dtype=kind)
     held = matrix.numel() * matrix.element_size()
     return [(held, matrix.sum), (held, lambda: matrix @ vector)]
 

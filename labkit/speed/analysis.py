@@ -178,6 +178,8 @@ class Measurement:
             lines.append(f"{share.median:.2f} of the tokens/s that the engine tells ({source})")
         if self.peak_memory_bytes:
             lines.append(f"peak memory of this process: {self.peak_memory_bytes / MIB:,.0f} MiB")
+        if self.gpu_peak_bytes:
+            lines.append(f"peak memory on the GPU: {self.gpu_peak_bytes / MIB:,.0f} MiB (torch)")
         if self.aborted:
             ends = ", ".join(run.finish for run in self.aborted)
             lines.append(f"not counted: {len(self.aborted)} run(s), {ends}")
@@ -250,6 +252,8 @@ def gather(runs: Iterator[Run], total: int, what: str) -> Iterator[Run]:
                     return
         except KeyboardInterrupt:
             return
+        finally:
+            bar.total = bar.n  # what ended before its time leaves no unfinished bar behind
 
 
 def require_one(runs: Sequence[Run]) -> None:

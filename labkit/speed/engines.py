@@ -16,7 +16,7 @@ from .experiments import PROMPT, require_local
 from .footprint import Footprint, measure_footprints
 from .texts import Compared, tell_partings
 
-LIMIT_S = 35.0  # for the rounds; loading and memory take their time besides
+LIMIT_S = 35.0  # for warming up and the rounds; loading and memory take their time besides
 CONTEXT = 1024  # of llama.cpp in this process, which takes its memory at once
 MIB = 1024**2
 
@@ -66,7 +66,7 @@ def tell_engine(point: Point, footprint: Footprint | None) -> str:
     if speed := measured.decode_tokens_per_s:
         told.append(f"then {speed.median:.3g} tokens/s")
     if footprint:
-        told.append(f"{footprint.resident_bytes / MIB:,.0f} MiB")
+        told.append(f"{footprint.held_bytes / MIB:,.0f} MiB")
     return ", ".join(told)
 
 
@@ -89,7 +89,7 @@ def vary_engine(
         prompt: the same for all.
         max_tokens: of each answer.
         raw: go on with the text as it stands.
-        limit_s: seconds for all rounds.
+        limit_s: seconds for warming up and all rounds.
         run: ``repeats``, as for `experiment.run_in_turn`.
     Raises:
         LabError: if no engine answers.

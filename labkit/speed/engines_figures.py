@@ -21,7 +21,7 @@ def engines_figure(comparison: EngineComparison):
     first = [point.measurement.ttft_s for point in points]
     speed = [point.measurement.decode_tokens_per_s for point in points]
     held = comparison.footprints
-    memory = [each and each.resident_bytes / MIB for each in held]
+    memory = [each and each.held_bytes / MIB for each in held]
     columns = (
         Column("time to first token\ns\nless is better", tuple(first), tuple(map(_spread, first))),
         Column("decode\ntokens/s\nmore is better", tuple(speed), tuple(map(_spread, speed))),
@@ -43,7 +43,9 @@ def _memory(footprint) -> str:
     if not footprint:
         return "not known"
     whose = "alone" if footprint.own else "server"
-    return f"{footprint.resident_bytes / MIB:,.0f} ({whose})"
+    if footprint.gpu_bytes:
+        whose = f"{footprint.gpu_bytes / MIB:,.0f} on the GPU"
+    return f"{footprint.held_bytes / MIB:,.0f} ({whose})"
 
 
 def plot_texts(comparison) -> html.Picture:

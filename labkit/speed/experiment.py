@@ -152,7 +152,7 @@ def run_in_turn(
         shown: numbers of `Measurement` that it is about.
         missing: values that could not be tried, and why.
         repeats: rounds.
-        limit_s: seconds for all rounds; the first is run in any case.
+        limit_s: seconds for all of it; the first round is run in any case.
     Raises:
         ValueError: for no case, or no round.
         LabError: if the model fails before one run is complete.
@@ -188,9 +188,9 @@ def was_stopped(done: Experiment, cases: int) -> bool:
 
 
 def _rounds(cases: Sequence[Case], repeats: int, limit_s: float) -> Iterator[Run]:
+    began, longest = time.monotonic(), 0.0
     for case in cases:
         yield case.run(max_tokens=min(2, case.settings["max_tokens"]))
-    began, longest = time.monotonic(), 0.0
     for number in range(repeats):
         if number and time.monotonic() - began + longest > limit_s:
             return

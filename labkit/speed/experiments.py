@@ -15,47 +15,7 @@ from ..models import store
 from .experiment import Case, Experiment, run_in_turn
 
 PROMPT = "Tell me about the sea, the wind and the ships that sail on it."
-_TEXT = (
-    "The harbour lay quiet in the morning, and one boat after another went out to sea. "
-    "People on the pier talked about the weather, the price of fish and the long winter. "
-)
 DTYPES = ("float32", "bfloat16", "float16")
-
-
-def vary_prompt_length(
-    model: Backend,
-    *,
-    lengths: Sequence[int] = (32, 128, 256, 512),
-    max_tokens: int = 8,
-    **run,
-) -> Experiment:
-    """Prompts of several lengths: the first token comes later, the others hardly.
-
-    Args:
-        model: from ``labkit.load``.
-        lengths: in tokens; those that leave no room in the context are left out.
-        max_tokens: of each answer.
-        run: ``repeats`` and ``limit_s``, as for `experiment.run_in_turn`.
-    """
-    require_local(model, "vary_prompt_length")
-    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": True}
-    cases = []
-    for length in lengths:
-        if length + max_tokens <= model.context:
-            prompt = text_of_length(model, length)
-            cases.append(Case(len(model.encode(prompt, raw=True)), model, prompt, settings))
-    return run_in_turn(
-        cases, name="prompt length", axis="tokens in the prompt",
-        shown=("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"), **run,
-    )  # fmt: skip
-
-
-def text_of_length(model: Backend, tokens: int) -> str:
-    """A text of about so many tokens: cut tokens can join otherwise when they are read again."""
-    if not isinstance(tokens, int) or tokens < 1:
-        raise ValueError(f"lengths must be whole numbers, 1 or more; got {tokens!r}")
-    ids = model.tokenizer(_TEXT * (1 + tokens // 20))["input_ids"]
-    return model.tokenizer.decode(ids[:tokens], skip_special_tokens=True)
 
 
 def vary_output_length(
@@ -73,7 +33,7 @@ def vary_output_length(
         prompt: what to ask; an answer that ends by itself stays shorter.
         lengths: in tokens.
         raw: go on with the text as it stands.
-        run: as for `vary_prompt_length`.
+        run: ``repeats`` and ``limit_s``, as for `experiment.run_in_turn`.
     """
     cases = [
         Case(length, model, prompt, {"max_tokens": length, "temperature": 0.0, "raw": raw})
@@ -100,7 +60,7 @@ def vary_batch_size(
         prompt: the same for every row.
         sizes: rows that run together.
         max_tokens: of each row.
-        run: as for `vary_prompt_length`.
+        run: as for `vary_output_length`.
     """
     require_local(model, "vary_batch_size")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
@@ -120,7 +80,7 @@ def vary_cache(
         model: from ``labkit.load``.
         prompt: what to ask.
         max_tokens: of each answer.
-        run: as for `vary_prompt_length`.
+        run: as for `vary_output_length`.
     """
     require_local(model, "vary_cache")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
@@ -146,7 +106,7 @@ def vary_dtype(
         prompt: what to ask.
         dtypes: names of `DTYPES`; all are in memory at once.
         max_tokens: of each answer.
-        run: as for `vary_prompt_length`.
+        run: as for `vary_output_length`.
     """
     require_local(model, "vary_dtype")
     settings, cases, missing = {"max_tokens": max_tokens, "temperature": 0.0}, [], []
@@ -183,7 +143,7 @@ def vary_threads(
         prompt: what to ask.
         counts: of threads; by itself 1, 2, 4 … up to torch's own number.
         max_tokens: of each answer.
-        run: as for `vary_prompt_length`.
+        run: as for `vary_output_length`.
     Raises:
         LabError: where the model does not run on a CPU of two threads or more.
     """
@@ -214,7 +174,7 @@ def vary_model_size(
             are in memory at once.
         prompt: the same for all.
         max_tokens: of each answer.
-        run: as for `vary_prompt_length`.
+        run: as for `vary_output_length`.
     """
     cases, missing, settings = [], [], {"max_tokens": max_tokens, "temperature": 0.0}
     for each in models if models is not None else models_here():
@@ -258,7 +218,7 @@ def vary_assistance(
             the text alone.
         guessed: tokens at once, 1 or more.
         max_tokens: of each answer.
-        run: as for `vary_prompt_length`.
+        run: as for `vary_output_length`.
     """
     require_local(model, "vary_assistance")
     if not isinstance(guessed, int) or guessed < 1:

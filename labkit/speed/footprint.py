@@ -17,7 +17,8 @@ from labkit.speed import memory
 verb, told, prompt = json.loads(sys.argv[1])
 model = getattr(labkit, verb)(**told)
 labkit.generate(model, prompt, temperature=0, max_tokens=2)
-print(json.dumps([psutil.Process().memory_info().rss, memory.peak_bytes()]))
+on_gpu = getattr(model, "gpu_peak_bytes", lambda: None)()
+print(json.dumps([psutil.Process().memory_info().rss, memory.peak_bytes(), on_gpu]))
 """
 # The process that listens must be known by its name, or a Python's by its command; it may also be
 # one that passes a container's port on. LM Studio's is none of those that its models run in.
@@ -36,12 +37,19 @@ class Footprint:
         processes: that were added up.
         own: whether it was a process of its own, with Python and nothing else; else the server as
             it runs, with all that it holds.
+        gpu_bytes: the most that torch held on a GPU besides, or None; of a server it is not known.
     """
 
     resident_bytes: int
     peak_bytes: int | None
     processes: int
     own: bool
+    gpu_bytes: int | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """In memory and on the GPU together, as far as it is known."""
+        return self.resident_bytes + (self.gpu_bytes or 0)
 
 
 def measure_footprint(backend: Backend, prompt: str = "Hello") -> Footprint | None:
@@ -91,8 +99,8 @@ def _of_fresh(verb: str, arguments: dict, prompt: str) -> Footprint | None:
     )  # fmt: skip
     if told.returncode:
         return None
-    resident, peak = json.loads(told.stdout.strip().splitlines()[-1])
-    return Footprint(resident, peak, processes=1, own=True)
+    resident, peak, on_gpu = json.loads(told.stdout.strip().splitlines()[-1])
+    return Footprint(resident, peak, processes=1, own=True, gpu_bytes=on_gpu)
 
 
 def _of_server(backend: Backend) -> Footprint | None:

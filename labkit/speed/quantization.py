@@ -32,7 +32,7 @@ PLACES, TOP = len(AT), 1000
 NAMED = {
     "name": "number format", "axis": "number format", "shown": ("decode_tokens_per_s", "ttft_s"),
 }  # fmt: skip
-LIMIT_S = 18.0  # for the rounds; scores and memory take their time besides
+LIMIT_S = 18.0  # for warming up and the rounds; scores and memory take their time besides
 CONTEXT = 1024
 
 
@@ -146,7 +146,7 @@ def vary_quantization(
             what the scores of the others are held against.
         max_tokens: of each answer.
         raw: go on with the text as it stands.
-        limit_s: seconds for all rounds.
+        limit_s: seconds for warming up and all rounds.
         run: ``repeats``, as for `experiment.run_in_turn`.
     Raises:
         LabError: no llama.cpp, no such file, too little disk or memory.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import floor
 
-from ..backends.base import Backend, Messages, Step, Stream, stream
+from ..backends.base import Backend, Messages, Step, Stream, stream, timed_tokens
 from ..backends.engine import EngineTimings
 from ..errors import LabError
 from . import memory
@@ -84,7 +84,8 @@ class Run:
     Attributes:
         token_times_s: seconds from the request to each arrival: output tokens only.
         output_tokens: how many tokens came: one each arrival, or what a server says that sends
-            several at once; None where that is unknown.
+            several at once, less an end token that it counts and does not send; None where that
+            is unknown.
         prompt_tokens: tokens that were read first, or None where the backend does not tell.
         finish: ``"stop"``, ``"length"``, ``"interrupted"`` (by the learner) or ``"failed"``.
         text: what was written.
@@ -178,6 +179,7 @@ def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **s
     except KeyboardInterrupt:
         if running:
             running.close()
+            running.finish = None  # also where its last token had just come
     except LabError as raised:
         error = str(raised)
     return _run(backend, running, steps, error)
@@ -200,7 +202,7 @@ def _run(backend: Backend, running: Stream | None, steps: Sequence[Step], error)
 
 def _count(running: Stream | None, steps: Sequence[Step]) -> int | None:
     """A chunk from a server is not a token, unless it comes with a token's id or logprob."""
-    told = getattr(running, "output_tokens", None)
+    told = timed_tokens(running, len(steps)) if running else None
     if told is not None:
         return told
     tokens = all(step.token_id is not None or step.logprob is not None for step in steps)

@@ -42,7 +42,7 @@ class Scripted:
             raise ValueError("prompt must have at least one character; got an empty text")
         self.asked.append((prompt, settings))
         running = Counted(Settings(**settings), prompt_tokens=len(prompt))
-        running.output_tokens = self.output_tokens
+        running.output_tokens, running.chunked = self.output_tokens, self.chunks
         running._steps = self._play(running, self.rows[(len(self.asked) - 1) % len(self.rows)])
         return running
 
@@ -87,3 +87,33 @@ def tiny(make_tiny, tmp_path_factory):
     import labkit
 
     return labkit.load(str(make_tiny(tmp_path_factory.mktemp("speed") / "tiny")))
+
+
+class Bars(list):
+    """Bars of progress that were closed, each as (name, done, total)."""
+
+    def __init__(self):
+        self.updates = []
+
+
+@pytest.fixture
+def bars(monkeypatch):
+    """What learners see of the progress."""
+    from tqdm import std
+
+    seen, close, update = Bars(), std.tqdm.close, std.tqdm.update
+
+    def closed(bar):
+        if not getattr(bar, "_noted", False):  # tqdm closes a bar again when it is forgotten
+            bar._noted = True
+            seen.append((bar.desc, bar.n, bar.total))
+        close(bar)
+
+    def updated(bar, n=1):
+        told = update(bar, n)
+        seen.updates.append(bar.n)
+        return told
+
+    monkeypatch.setattr(std.tqdm, "close", closed)
+    monkeypatch.setattr(std.tqdm, "update", updated)
+    return seen

@@ -15,6 +15,7 @@ from labkit.backends.openmp import end_idle_threads
 from labkit.backends.servers import Server
 from labkit.errors import LabError
 from labkit.speed import engines
+from labkit.speed.engines_figures import _memory
 from labkit.speed.footprint import measure_footprint
 from labkit.speed.texts import parting
 from labkit.speed.timing import spread
@@ -150,6 +151,17 @@ def test_the_lab_and_the_engine_agree_on_the_same_run(smollm2, llama_server, whe
     assert whole.median == pytest.approx(1, abs=0.05)
     assert {run.timings.output_tokens for run in measured.counted} == {40}
     assert f"{measured.share_of_engines.median:.2f} of the tokens/s" in repr(measured)
+
+
+def test_what_a_fresh_process_tells_of_its_gpu(tiny, monkeypatch):
+    answer = subprocess.CompletedProcess(
+        [], 0, stdout=f"noise\n[{5 << 20}, {6 << 20}, {7 << 20}]\n"
+    )
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+    told = measure_footprint(tiny)
+    assert (told.resident_bytes, told.peak_bytes, told.gpu_bytes) == (5 << 20, 6 << 20, 7 << 20)
+    assert told.held_bytes == 12 << 20
+    assert _memory(told) == "12 (7 on the GPU)"
 
 
 def test_a_servers_memory_is_its_processes(llama_server):

@@ -3,13 +3,15 @@
 import pytest
 
 import labkit
-from labkit.backends import variations
+from labkit.backends import local, variations
 from labkit.backends.assisted import Assisted
 from labkit.backends.ways import Batched, Uncached
 from labkit.errors import LabError
-from labkit.speed.experiment import Case, run_in_turn
+from labkit.speed import cache, experiment, prompts
+from labkit.speed.experiment import Case, run_in_turn, was_stopped
 
 FEW = {"repeats": 2, "max_tokens": 4}
+THREE = {"repeats": 3, "max_tokens": 4}
 
 
 def ids_of(backend, **settings):
@@ -21,11 +23,55 @@ def test_prompt_length(tiny):
     assert [point.value for point in told.points] == [
         point.measurement.prompt_tokens for point in told.points
     ]
-    assert len(told.points) == 2 and told.rounds == 2  # 500 leave no room in the context
+    assert len(told.points) == 2 and told.rounds == 2
+    assert told.missing == ("No room for the answer in the context: 500 tokens.",)
     assert told.points[0].value < told.points[1].value
     fit = labkit.fit_latency(told)
     assert fit.tokens_in == (told.points[0].value, told.points[1].value)
     assert "prompt length varied" in told.summary
+
+
+@pytest.fixture
+def roomy(make_tiny, tmp_path):
+    """A tiny model with a context of 1,000 tokens."""
+    return labkit.load(make_tiny(tmp_path / "roomy", max_position_embeddings=1000))
+
+
+def test_prompts_go_up_to_the_context_by_themselves(roomy, monkeypatch):
+    monkeypatch.setattr(prompts, "TWICE", 0)  # as if no time passed
+    told = labkit.vary_prompt_length(roomy, repeats=1)
+    lengths = [point.measurement.prompt_tokens for point in told.points]
+    assert lengths == pytest.approx([128, 256, 512, 992], abs=4) and max(lengths) < roomy.context
+    assert all(point.measurement.output_tokens.median == 8 for point in told.points[:3])
+    assert told.missing == ()
+
+
+def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
+    now = [0.0]
+    real = type(roomy).scores
+
+    def scores(model, prompt, **more):
+        ids, told = real(model, prompt, **more)
+        now[0] += len(ids) / 200
+        return ids, told
+
+    monkeypatch.setattr(type(roomy), "scores", scores)
+    monkeypatch.setattr(prompts.time, "monotonic", lambda: now[0])
+    # 128 tokens take 0.64 s and 256 take 1.28: 1.92 in all, and 512 could take four times 1.28.
+    told = labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
+    assert len(told.points) == 2
+    (missing,) = told.missing
+    assert "Prompts of 512 to 992 tokens were left out" in missing
+    assert "lengths=(…, 992)" in missing and missing in repr(told)
+    assert len(labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7.1).points) == 3
+    named = labkit.vary_prompt_length(roomy, repeats=1, lengths=(512,), limit_s=0)
+    assert len(named.points) == 1 and named.missing == ()
+
+
+@pytest.mark.parametrize("lengths", [(), (500,), (0,), ("long",)])
+def test_lengths_that_are_none(tiny, lengths):
+    with pytest.raises(ValueError, match="lengths must be"):
+        labkit.vary_prompt_length(tiny, lengths=lengths)
 
 
 def test_output_length(tiny):
@@ -95,9 +141,96 @@ def test_an_interrupt_keeps_what_was_measured(make_scripted):
     assert told.points[1].measurement.aborted[0].finish == "interrupted"
 
 
+VERBS = {
+    "prompt length": lambda m: labkit.vary_prompt_length(m, lengths=(8, 16), repeats=3),
+    "output length": lambda m: labkit.vary_output_length(m, "the cat", lengths=(2, 4), repeats=3),
+    "batch size": lambda m: labkit.vary_batch_size(m, "the cat", sizes=(1, 3), **THREE),
+    "KV cache": lambda m: labkit.vary_cache(m, "the cat", **THREE),
+    "dtype": lambda m: labkit.vary_dtype(m, "the cat", dtypes=("float32", "bfloat16"), **THREE),
+    "threads": lambda m: labkit.vary_threads(m, "the cat", counts=(1, 2), **THREE),
+    "model size": lambda m: labkit.vary_model_size([m, Bigger(m)], "the cat", **THREE),
+    "assistance": lambda m: labkit.vary_assistance(m, "the cat sat on the cat sat", **THREE),
+}
+
+
+class Bigger:
+    """The same model under another name."""
+
+    def __init__(self, model):
+        self.__dict__.update(model.__dict__ | {"name": "bigger"})
+        self.stream, self.stream_rows, self.about = model.stream, model.stream_rows, model.about
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """``interrupt(run)`` presses Stop after the second token of the run of that number."""
+
+    def press(number):
+        ask, write, runs = experiment.time_run, local.Writer.write, []
+
+        def asked(*arguments, **more):
+            runs.append(0)
+            return ask(*arguments, **more)
+
+        def written(writer, choice):
+            step = write(writer, choice)
+            runs[-1] += 1
+            if len(runs) == number and runs[-1] == 2:
+                raise KeyboardInterrupt
+            return step
+
+        monkeypatch.setattr(experiment, "time_run", asked)
+        monkeypatch.setattr(local.Writer, "write", written)
+
+    return press
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_stop_keeps_what_was_measured_and_the_bar_ends(tiny, interrupt, bars, monkeypatch, name):
+    monkeypatch.setattr(variations, "require_cpu_threads", lambda model: 2)
+    interrupt(5)  # two to warm up, a round of two, and then with the second round's first
+    told = VERBS[name](tiny)
+    assert [len(point.measurement.counted) for point in told.points] == [1, 1]
+    cut = told.points[0].measurement.runs[1]
+    assert (cut.finish, cut.complete) == ("interrupted", False)
+    assert was_stopped(told, 2) and told.rounds == 1
+    assert bars[-1] == (name, 5, 5)  # five of eight: a bar left unfinished would stay, in red
+    assert labkit.plot(told).data and told.summary and repr(told)
+
+
+def test_stop_before_anything_is_measured(tiny, interrupt):
+    interrupt(1)
+    told = labkit.vary_cache(tiny, "the cat", **THREE)
+    assert told.points == () and "nothing was measured" in told.summary
+    labkit.plot(told)
+
+
+def test_progress_is_told_run_by_run(make_scripted, bars):
+    cases = [Case(n, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2}) for n in (1, 2, 3)]
+    run_in_turn(cases, name="x", axis="x", shown=(), repeats=2)
+    assert bars.updates == list(range(1, 10)) and bars[-1] == ("x", 9, 9)
+
+
 def test_no_round_begins_that_there_is_no_time_for(make_scripted):
     case = Case(1, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2})
     assert run_in_turn([case], name="x", axis="x", shown=(), repeats=9, limit_s=0).rounds == 1
+
+
+def test_the_time_limit_counts_warming_up_too(make_scripted, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(experiment.time, "monotonic", lambda: now[0])
+    backend = make_scripted((0.5, 1.0))
+    stream = backend.stream
+
+    def slow(*arguments, **more):
+        now[0] += 1
+        return stream(*arguments, **more)
+
+    backend.stream = slow
+    case = Case(1, backend, "p", {"max_tokens": 2})
+    # One second to warm up, then rounds of one: a fifth would end after 5.5.
+    told = run_in_turn([case], name="x", axis="x", shown=(), repeats=9, limit_s=5.5)
+    assert told.rounds == 4
 
 
 def test_what_runs_elsewhere_is_refused(make_scripted):
@@ -107,13 +240,16 @@ def test_what_runs_elsewhere_is_refused(make_scripted):
         run_in_turn([], name="x", axis="x", shown=())
 
 
-def test_the_cache_grows_as_computed(tiny):
+def test_the_cache_grows_as_computed(tiny, monkeypatch):
     told = labkit.measure_cache(tiny, lengths=(8, 16, 100))
     # 2 layers * 2 (key, value) * 2 heads * 8 wide * 4 bytes
     assert told.token_bytes == 256
     assert [size.used_bytes for size in told.sizes] == [256 * 8, 256 * 16, 256 * 100]
     assert all(size.used_bytes == size.computed_bytes <= size.held_bytes for size in told.sizes)
     assert (told.longest, told.limited_by) == (128, "context")
+    monkeypatch.setattr(cache, "free_bytes", lambda model: 256 * 100 + 255)
+    little = labkit.measure_cache(tiny, lengths=(8,))
+    assert (little.longest, little.limited_by) == (100, "memory")
     with pytest.raises(ValueError, match="lengths must rise"):
         labkit.measure_cache(tiny, lengths=(16, 8))
 

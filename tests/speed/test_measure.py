@@ -1,6 +1,7 @@
 """Every number of a measurement, exactly, from a clock that the test sets."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 import labkit
 from labkit.backends.engine import EngineTimings
 from labkit.errors import LabError
-from labkit.speed import loading
-from labkit.speed.disturbance import Disturbance
+from labkit.models.machine import Gpu
+from labkit.speed import cache, disturbance, loading
+from labkit.speed.disturbance import Disturbance, Watch
 from labkit.speed.loading import Load, LoadRun
 from labkit.speed.timing import percentile, time_run
 
@@ -52,6 +54,22 @@ def test_chunks_are_not_counted_as_tokens(make_scripted):
     run = time_run(make_scripted(TIMES, chunks=True), "p")
     assert run.output_tokens is None and run.tpot_s is None
     assert run.ttft_s == 0.5 and len(run.itl_s) == 3
+
+
+def test_an_end_token_that_a_server_counts_and_does_not_send_is_no_gap(make_scripted):
+    """Ollama and vLLM do so where an answer ends by itself."""
+    run = time_run(make_scripted(TIMES, chunks=True, output_tokens=5), "p")
+    assert run.output_tokens == 4 and run.tpot_s == 0.75 / 3
+    several = time_run(make_scripted(TIMES, chunks=True, output_tokens=7), "p")
+    assert several.output_tokens == 7 and several.tpot_s == 0.75 / 6
+
+
+def test_percentiles_of_the_gaps_worked_out_by_hand(make_scripted):
+    m = labkit.measure(make_scripted(TIMES), "four", max_tokens=4)
+    assert len(m.itl_s) == 15  # five runs of three gaps: ten of 0.125 s and five of 0.5
+    assert [m.itl_percentile_s(p) for p in (0, 50, 100)] == [0.125, 0.125, 0.5]
+    # At (15 - 1) * 0.675 = 9.45 of 0 to 14, between the last short gap and the first long one.
+    assert m.itl_percentile_s(67.5) == pytest.approx(0.125 + 0.45 * 0.375)
 
 
 def test_a_measurement_worked_out_by_hand(make_scripted):
@@ -152,6 +170,107 @@ def test_what_counts_as_disturbed():
     assert loud.disturbed and len(loud.reasons) == 3
     assert "other programs kept 0.5 of 2 cores busy" in loud.sentence
     assert "cannot be told" in Disturbance(1, 2, None, None, None, None).sentence
+
+
+def look(total, busy, own, stolen=0.0, mhz=2000.0, load=0.5):
+    names = ("total", "busy", "own", "stolen", "mhz", "load")
+    return dict(zip(names, (total, busy, own, stolen, mhz, load), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("own_work", "others", "said"),
+    [
+        (True, 0.5, "other programs kept 0.5 of 2 cores busy; 5% of the time went to other"),
+        (False, None, "disturbed: 5% of the time went to other virtual machines; the clock fell"),
+    ],
+)
+def test_a_watch_takes_the_models_own_work_off(monkeypatch, own_work, others, said):
+    """Ten seconds of two cores: 15 busy, 10 of them this process's, and one given away."""
+    looks = iter([look(100, 50, 30, 1), look(120, 65, 40, 2, mhz=1500, load=1.5)])
+    moments = iter([7.0, 17.0])
+    monkeypatch.setattr(disturbance, "_look", lambda: next(looks))
+    monkeypatch.setattr(disturbance.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(disturbance.os, "cpu_count", lambda: 2)
+    told = Watch(own_work=own_work).end()
+    assert (told.wall_s, told.others_cores, told.stolen_share) == (10, others, 1 / 20)
+    assert (told.load_average, told.frequency_mhz) == (1.5, (2000, 1500))
+    assert said in told.sentence
+
+
+def test_a_look_at_this_machine():
+    before, after = disturbance._look(), disturbance._look()
+    for name in ("total", "busy", "own"):
+        assert 0 <= before[name] <= after[name]
+    assert before["busy"] <= before["total"]
+    assert Watch().end().cores >= 1
+
+
+class OnGpu:
+    """What a backend on a GPU offers besides, by a made-up driver."""
+
+    def __init__(self, peaks):
+        self.peaks, self.calls = iter(peaks), []
+
+    def synchronize(self):
+        self.calls.append("wait")
+
+    def gpu_peak_bytes(self, *, reset=False):
+        self.calls.append("reset" if reset else "read")
+        return None if reset else next(self.peaks)
+
+
+def test_the_gpus_peak_is_that_of_each_run(make_scripted):
+    backend, driver = make_scripted(TIMES), OnGpu([9 << 30, *range(1 << 20, 6 << 20, 1 << 20)])
+    backend.synchronize, backend.gpu_peak_bytes = driver.synchronize, driver.gpu_peak_bytes
+    m = labkit.measure(backend, "p")
+    assert driver.calls == ["wait", "reset", "read"] * 6
+    assert m.gpu_peak_bytes == 5 << 20  # the warm-up's 9 GiB are not among them
+    assert "peak memory on the GPU: 5 MiB" in repr(m)
+    assert labkit.measure(make_scripted(TIMES), "p").gpu_peak_bytes is None
+
+
+def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
+    """torch's own calls are faked; the model itself computes on the CPU."""
+    import torch
+
+    calls, silent = [], dict.fromkeys(("synchronize", "reset_peak_memory_stats"))
+    driver = {**silent, "max_memory_allocated": 3 << 20, "get_device_name": "A GPU"}
+    for name, told in driver.items():
+        monkeypatch.setattr(torch.cuda, name, lambda d, n=name, t=told: calls.append((n, d)) or t)
+    monkeypatch.setattr(tiny, "plan", replace(tiny.plan, device="cuda"))
+    m = labkit.measure(tiny, "the cat", max_tokens=3)
+    assert calls[:3] == [
+        ("synchronize", "cuda"), ("reset_peak_memory_stats", "cuda"),
+        ("max_memory_allocated", "cuda"),
+    ]  # fmt: skip
+    assert m.gpu_peak_bytes == 3 << 20
+    told = dict(m.setup.software)
+    assert (told["device"], told["gpu"]) == ("cuda", "A GPU") and "threads" not in told
+    assert m.setup.label.startswith("A GPU, transformers")
+    with pytest.raises(LabError, match="runs on cuda: its threads do not compute"):
+        labkit.vary_threads(tiny)
+    gpu = Gpu("A GPU", 8 << 30, 256 * 100, None)
+    machine = replace(cache.inspect_machine(), gpus=(gpu,))
+    monkeypatch.setattr(cache, "inspect_machine", lambda: machine)
+    growth = labkit.measure_cache(tiny, lengths=(8,))
+    assert (growth.free_bytes, growth.longest) == (
+        256 * 100,
+        100,
+    )  # the GPU's memory, not the CPU's
+
+
+def test_loads_that_are_stopped_keep_those_that_came(monkeypatch, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    times = iter([(2.0, 3.0), (2.0, 1.0)])
+
+    def load(name, options):
+        if not (told := next(times, None)):
+            raise KeyboardInterrupt
+        return told
+
+    monkeypatch.setattr(loading, "load_afresh", load)
+    told = labkit.measure_load(tmp_path, repeats=9)
+    assert [run.load_s for run in told.runs] == [3.0, 1.0]
 
 
 def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 
 import labkit
+from labkit.backends import probe
 from labkit.backends.probe import Probe, gpu_peak_bytes, probe_device, synchronize
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
@@ -79,11 +80,22 @@ def test_a_restless_machine_has_a_larger_error(make_measurement):
 
 
 def test_the_probe_gives_every_round():
-    probe = probe_device(rounds=3, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
-    assert len(probe.bytes_per_s) == len(probe.flops_per_s) == 3
-    assert min(probe.bytes_per_s) > 0 and min(probe.flops_per_s) > 0
+    told = probe_device(rounds=3, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
+    assert len(told.bytes_per_s) == len(told.flops_per_s) == 3
+    assert min(told.bytes_per_s) > 0 and min(told.flops_per_s) > 0
     assert gpu_peak_bytes("cpu", reset=True) is None
     synchronize("cpu")
+
+
+def test_a_small_gpu_is_not_filled(monkeypatch):
+    import torch
+
+    free = [3 << 30]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[0], 4 << 30))
+    assert probe.room_for_buffer("cuda") == 3 << 28
+    free[0] = 80 << 30
+    assert probe.room_for_buffer("cuda") == probe.GPU_BUFFER_BYTES
+    assert probe.room_for_buffer("cpu") == probe.BUFFER_BYTES
 
 
 def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
