@@ -154,6 +154,12 @@ class ServerModel:
             return chosen
         return replace(chosen, seed=random.randrange(min(2**32, self.dialect.seeds)))
 
+    def about(self) -> dict[str, str]:
+        """Which engine it is, with its version where one on this machine tells that."""
+        address = _root(self.base_url)
+        version = servers.find_version(self.kind, address) if is_loopback(address) else None
+        return {"engine": f"{self.kind} {version}" if version else self.kind}
+
     def models(self) -> tuple[str, ...]:
         """The names of the server's models.
 
@@ -247,8 +253,13 @@ def _listening(base_url: str, timeout_s: float) -> servers.Server | None:
     """Which server listens there; only one on the loopback is asked more than it need be."""
     if not is_loopback(base_url):
         return None
+    return servers.identify(_root(base_url), timeout_s)
+
+
+def _root(base_url: str) -> str:
+    """Where a server's own paths begin."""
     parts = urlsplit(base_url)
-    return servers.identify(f"{parts.scheme}://{parts.netloc}", timeout_s)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _only_model(server: ServerModel, names: tuple[str, ...]) -> str:

@@ -28,6 +28,11 @@ PORTS = {
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
 # FastAPI lists them in /openapi.json.
 SERVE_PATHS = {"/v1/models", "/load_model", "/reset"}
+# Where each tells its version, and by which name; the others' documents name no such place.
+VERSIONS = {
+    "Ollama": ("/api/version", "version"), "vLLM": ("/version", "version"),
+    "llama.cpp": ("/props", "build_info"),
+}  # fmt: skip
 LONGEST_ANSWER = 4_000_000  # bytes
 
 
@@ -131,6 +136,18 @@ def identify(address, timeout_s):
     if isinstance(listing.get("data"), list):
         return Server("OpenAI-compatible", address, _each(listing, "data", "id"))
     return None
+
+
+def find_version(kind, address, timeout_s=0.5):
+    """The version of a server of that kind, as it tells it; None where it does not."""
+    if kind not in VERSIONS:
+        return None
+    path, name = VERSIONS[kind]
+    try:
+        told = _ask(address + path, timeout_s).get(name)
+    except (OSError, http.client.HTTPException):
+        return None
+    return told if isinstance(told, str) else None
 
 
 def _is_here(entry):

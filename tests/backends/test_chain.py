@@ -17,7 +17,11 @@ SAMPLED = [
     {"temperature": 1.3, "top_k": 40, "top_p": 0.9},
     {"temperature": 0.7, "min_p": 0.05, "repetition_penalty": 1.2},
     {"temperature": 1.1, "typical_p": 0.8, "top_k": 200},
-]
+    {
+        "temperature": 1.4, "top_k": 300, "top_p": 0.97, "min_p": 0.001, "typical_p": 0.95,
+        "repetition_penalty": 1.15,
+    },  # all that transformers has, in its own order
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("chosen", SAMPLED, ids=str)

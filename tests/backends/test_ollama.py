@@ -13,9 +13,13 @@ Neither can be installed where these tests run: ``tests/real_servers.py`` asks t
   undocumented (lmstudio-bug-tracker, issue 713: version 0.3.8 sent none), so all are played.
 """
 
+import argparse
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
+from werkzeug import Response
 
 import labkit
 from labkit.backends.ollama import OllamaModel
@@ -173,6 +177,73 @@ def test_lm_studio_need_not_tell_them(scripted, more):
     address, _ = scripted(piece("Yes", finish_reason="stop"), end, b"data: [DONE]\n\n")
     reply = labkit.generate(Server("LM Studio", address, ("m",)).model(), "Hi")
     assert (reply.text, reply.output_tokens, reply.timings) == ("Yes", 53, None)
+
+
+# -- the script for people ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def script():
+    """tests/real_servers.py"""
+    file = Path(__file__).parents[1] / "real_servers.py"
+    spec = importlib.util.spec_from_file_location("real_servers", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ASKED = argparse.Namespace(model="", key=None, stop=False)
+
+
+def speak_as_ollama(request):
+    """Counts, as documented: up to ``num_predict`` tokens and a ``stop``; all of it at once."""
+    asked = json.loads(request.data)
+    options, written = asked["options"], []
+    for number in range(5, 5 + options["num_predict"]):
+        if str(number) in options.get("stop", ()):
+            break
+        written.append(f" {number},")
+    told = [{"token": text, "logprob": -0.1, "bytes": None, "top_logprobs": []} for text in written]
+    lines = (
+        line(response=text) if "prompt" in asked else said(text, logprobs=[one])
+        for text, one in zip(written, told, strict=True)
+    )
+    ended = "length" if len(written) == options["num_predict"] else "stop"
+    last = {**LAST, "done_reason": ended, "eval_count": len(written), "response": ""}
+    return Response(b"".join([*lines, json.dumps(last).encode()]), content_type="text/plain")
+
+
+def test_the_script_for_people_judges_an_ollama(httpserver, script, capsys):
+    """The stand-in keeps what it can; it writes all at once, and says it took four seconds."""
+    for path in ("/api/chat", "/api/generate"):
+        httpserver.expect_request(path).respond_with_handler(speak_as_ollama)
+    server = Server("Ollama", httpserver.url_for("").rstrip("/"), ("llama3.2",))
+    broken = script.examine(server, ASKED)
+    assert broken == ["its speed can be told", "lab and server agree on it within a tenth"]
+    told = capsys.readouterr().out
+    assert "yes it tells log-probabilities" in told and "  NO  lab and server agree" in told
+
+
+def test_the_script_for_people_judges_an_lm_studio_that_counts_nothing(httpserver, script):
+    silent = b"".join([piece("An"), piece("swer", finish_reason="stop"), b"data: [DONE]\n\n"])
+    for path in ("/api/v0/chat/completions", "/api/v0/completions"):
+        httpserver.expect_request(path).respond_with_data(silent, content_type="text/event-stream")
+    server = Server("LM Studio", httpserver.url_for("").rstrip("/"), ("one", "two"))
+    broken = script.examine(server, ASKED)
+    assert broken == [
+        "it counts the prompt's tokens", "it counts the tokens written", "it ends at max_tokens",
+        "its speed can be told",
+    ]  # fmt: skip
+    other = argparse.Namespace(model="three", key=None, stop=False)
+    assert script.examine(server, other) == []
+
+
+def test_the_script_for_people_goes_on_where_a_model_cannot_be_asked(httpserver, script, capsys):
+    error = {"error": '"nomic" does not support chat'}
+    httpserver.expect_request("/api/chat").respond_with_json(error, status=400)
+    server = Server("Ollama", httpserver.url_for("").rstrip("/"), ("nomic",))
+    broken = script.examine(server, ASKED)
+    assert len(broken) == 3 + 1 and "does not support chat" in capsys.readouterr().out
 
 
 def test_a_servers_model_must_be_named_if_it_has_several():

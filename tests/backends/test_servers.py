@@ -6,11 +6,15 @@ The document stands with each answer; the commits are those in ``labkit/backends
 import re
 import socket
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 
 import labkit
+from labkit.backends import servers
+from labkit.backends.openai_api import ServerModel
 from labkit.backends.servers import Server, find_servers
+from labkit.speed.analysis import look_up
 
 # github.com/vllm-project/vllm, ModelCard of the OpenAI interface's protocol, and /version.
 VLLM = {
@@ -78,7 +82,7 @@ LLAMA_CPP = {
         "models": [{"name": "tiny.gguf"}],
         "data": [{"id": "tiny.gguf", "object": "model", "owned_by": "llamacpp", "meta": None}],
     },
-    "/props": {"total_slots": 1, "model_path": "tiny.gguf"},
+    "/props": {"total_slots": 1, "model_path": "tiny.gguf", "build_info": "b6000-abc"},
 }
 # transformers 5.23, cli/serving/server.py: an entry is owned by the author of its model.
 TRANSFORMERS = {
@@ -100,6 +104,14 @@ def play(httpserver, answers):
         where = re.compile(".*") if path == "*" else path
         httpserver.expect_request(where).respond_with_json(answer)
     return find_servers([httpserver.port])
+
+
+def test_only_the_loopbacks_usual_ports_are_asked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(servers, "_ask", lambda url, timeout_s: asked.append(url) or {})
+    assert labkit.servers() == ()
+    where = {urlsplit(url).netloc for url in asked}
+    assert where == {f"127.0.0.1:{port}" for port in (11434, 1234, 8000, 8080, 9931)}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +137,25 @@ def test_the_only_model_is_one_that_writes(httpserver):
     play(httpserver, LM_STUDIO)
     model = labkit.connect(f"http://127.0.0.1:{httpserver.port}")
     assert (model.kind, model.model) == ("LM Studio", "qwen2-vl-7b-instruct")
+
+
+@pytest.mark.parametrize(
+    ("answers", "engine"),
+    [
+        (OLLAMA, "Ollama 0.34.1"), (VLLM, "vLLM 0.32.0"), (LLAMA_CPP, "llama.cpp b6000-abc"),
+        (LM_STUDIO, "LM Studio"), (TRANSFORMERS, "transformers serve"),
+    ],
+)  # fmt: skip
+def test_a_measurement_says_which_engine_it_was_of(httpserver, answers, engine):
+    (server,) = play(httpserver, answers)
+    assert dict(look_up(server.model(server.models[0])).software)["engine"] == engine
+
+
+def test_no_other_machine_is_asked_for_its_version(monkeypatch):
+    asked = []
+    monkeypatch.setattr(servers, "_ask", lambda url, timeout_s: asked.append(url))
+    elsewhere = ServerModel("http://192.0.2.1:11434/v1", "m", "Ollama")
+    assert elsewhere.about() == {"engine": "Ollama"} and asked == []
 
 
 @pytest.mark.parametrize(

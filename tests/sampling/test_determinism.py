@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import labkit
-from labkit.backends import variations
+from labkit.backends import local, variations
 from labkit.backends.base import Alternative, Reply, Settings, Step
 from labkit.errors import LabError
 from labkit.sampling import repeating
@@ -114,6 +114,22 @@ def test_an_interrupt_keeps_what_came(tiny, monkeypatch):
     told = repeat(tiny, PROMPT, vary=("nothing", "batch"), times=3, max_tokens=4, raw=True)
     assert [len(each.runs) for each in told.conditions] == [2, 0]
     assert "stopped before its turn" in told.conditions[1].why_not
+
+
+def test_an_interrupt_with_the_last_token_stops_the_rest_too(tiny, monkeypatch):
+    write, written = local.Writer.write, []
+
+    def stopped(writer, choice):
+        step = write(writer, choice)
+        written.append(step)
+        if len(written) == 8:  # the second answer's last
+            raise KeyboardInterrupt
+        return step
+
+    monkeypatch.setattr(local.Writer, "write", stopped)
+    (told,) = repeat(tiny, PROMPT, vary="nothing", times=9, max_tokens=4, raw=True).conditions
+    assert [run.reply.finish for run in told.runs] == ["length", "interrupted"]
+    assert len(written) == 8
 
 
 @pytest.mark.parametrize(

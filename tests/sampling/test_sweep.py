@@ -54,6 +54,27 @@ def test_an_answer_is_what_generate_gives(smollm2, swept):
         assert reply.prompt_tokens == alone.prompt_tokens
 
 
+def test_the_prompt_is_read_once_and_rows_that_stopped_leave(make_tiny, tmp_path, monkeypatch):
+    """By the passes through the model: rows and tokens of each."""
+    tiny = labkit.load(make_tiny(tmp_path))
+    asked = {"temperatures": (0, 1), "samples": 3, "max_tokens": 5, "raw": True, "seed": 4}
+    replies = labkit.sweep(tiny, "the cat sat", **asked).replies
+    # The end token: one that some rows come to, and others do not.
+    ends = {reply.steps[2].token_id for reply in replies[-2:]}
+    monkeypatch.setitem(tiny.__dict__, "end_ids", frozenset(ends))
+    passes = []
+    tiny.model.register_forward_pre_hook(
+        lambda _, args, more: passes.append(tuple(more["input_ids"].shape)), with_kwargs=True
+    )
+    swept = labkit.sweep(tiny, "the cat sat", **asked)
+    lengths = [len(reply.steps) for reply in swept.replies]
+    assert len(lengths) == 6 and min(lengths) < max(lengths)
+    first, *steps = passes
+    assert first == (1, len(tiny.encode("the cat sat", raw=True)))
+    going_on = [sum(length > place for length in lengths) for place in range(1, max(lengths))]
+    assert steps == [(rows, 1) for rows in going_on]
+
+
 def test_temperature_0_gives_the_same_answer_for_every_seed(swept):
     assert len({reply.text for reply in swept.replies[:6]}) == 1
     assert swept.cells[0].measures["self_similarity"].middle == 1
