@@ -53,9 +53,14 @@ class KeyField:
 
     def __init__(self, provider: str, name: str):
         import ipywidgets
+        import traitlets
+
+        class Field(ipywidgets.Password):
+            # What is typed is not sent back to every page that shows the notebook.
+            value = traitlets.Unicode().tag(sync=True, echo_update=False)
 
         self._provider, self._name = provider, html.escape(name)
-        self.field = ipywidgets.Password(
+        self.field = Field(
             description=f"Key for {name}:",
             placeholder="paste it, then press Enter",
             continuous_update=False,

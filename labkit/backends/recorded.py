@@ -81,7 +81,8 @@ def record(
     Returns:
         The file.
     Raises:
-        LabError: an answer failed or was interrupted, and nothing is kept; or it cannot be kept.
+        LabError: an answer failed, was interrupted or repeats a key, and nothing is kept; or it
+            cannot be written.
         ValueError: a bad prompt, setting or name, or a backend that is a recording itself.
     """
     if isinstance(backend, Recording):
@@ -94,6 +95,10 @@ def record(
         if reply.finish in ("failed", "interrupted"):
             what = reply.error.splitlines()[0] if reply.error else f"{backend.name} was stopped."
             raise LabError(what, "Nothing was kept. Record it again.")
+        if without_keys(reply.text) != reply.text:  # in pieces, each of which would be kept
+            raise LabError(
+                f"The answer of {backend.name} repeats a key.", "Nothing was kept. Ask otherwise."
+            )
     served = isinstance(backend, ServerModel)
     told = _Recorded(
         FORMAT,

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from ..backends.base import Reply
+from ..backends.keys import without_keys
 from ..backends.request import Messages
 
 ENDED = ("stop", "length")
@@ -106,8 +107,8 @@ def make_row(job: Job, reply: Reply, *, asked_at: str, tries: int, waited_s: flo
     """The row of a reply."""
     return Row(
         key=job.key, place=job.place, prompt=job.prompt, backend=job.backend,
-        text=_sound(reply.text), finish=reply.finish, error=reply.error, origin=reply.origin,
-        asked_at=asked_at, tries=tries, waited_s=waited_s,
+        text=without_keys(_sound(reply.text)), finish=reply.finish, error=reply.error,
+        origin=reply.origin, asked_at=asked_at, tries=tries, waited_s=waited_s,
         **{name: getattr(reply, name) for name in NUMBERS},
     )  # fmt: skip
 

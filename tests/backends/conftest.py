@@ -173,7 +173,7 @@ def provider(planted, tmp_path, monkeypatch):
         server = SecureServer(**options)
         servers.append(server)
         bundle = tmp_path / "authority.pem"
-        server.authority.cert_pem.write_to_path(bundle)
+        server.authority.cert_pem.write_to_path(bundle, append=True)
         monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
         monkeypatch.setenv(PROVIDERS[name].key_names[0], planted.key)
         return server

@@ -8,11 +8,13 @@ import threading
 import pytest
 
 import labkit
+from labkit.backends.providers import PROVIDERS
 from labkit.errors import BusyError
 
-from .secure import HANG_UP, chat_end, claude_start, claude_text, read_request, text
+from .secure import HANG_UP, chat_end, claude_end, claude_start, claude_text, read_request, text
 
 QUESTION = "Tell me a story."
+STALL_S = 300
 BOTH = pytest.mark.parametrize("name", ["openai", "anthropic"])
 
 
@@ -28,11 +30,16 @@ def refused(planted, server, name="openai", **more):
     return error.value
 
 
+def patience_s(parts):
+    """Short where nothing comes any more; else a busy machine would be too late."""
+    return 2.0 if STALL_S in parts else 120.0
+
+
 def begin(name):
     """The events of an answer that has only begun, as that provider sends them."""
-    if name == "openai":
-        return text("Once "), text("upon")
-    return claude_start(9), claude_text("Once "), claude_text("upon")
+    if name == "anthropic":
+        return claude_start(9), claude_text("Once "), claude_text("upon")
+    return text("Once "), text("upon")
 
 
 @BOTH
@@ -40,7 +47,7 @@ def begin(name):
     "parts, sentence",
     [
         ([HANG_UP], r"broke off in the middle"),
-        ([2, HANG_UP], r"sent nothing for 0.5 s.*\n.*read_timeout_s"),
+        ([STALL_S, HANG_UP], r"sent nothing for 2 s.*\n.*read_timeout_s"),
         ([b"event: message_delta\ndata: {no json\n\n", HANG_UP], r"no event of the interface"),
         ([b"event: completion\ndata: 7\n\n"], r"no event of the interface|broke off"),
         ([b"event: error\ndata: {\"error\": {\"message\": \"Overloaded\"}}\n\n"], r"Overloaded"),
@@ -51,7 +58,7 @@ def begin(name):
 def test_what_came_before_the_failure_is_kept(provider, planted, name, parts, sentence):
     server = provider(name)
     server.answer(*begin(name), *parts)
-    reply = ask(server, name, read_timeout_s=0.5)
+    reply = ask(server, name, read_timeout_s=patience_s(parts))
     planted.saw(reply, reply.error)
     assert (reply.text, reply.finish) == ("Once upon", "failed")
     assert re.search(sentence, reply.error, re.DOTALL), reply.error
@@ -129,9 +136,9 @@ def test_certificates_that_are_not_trusted(provider, planted, monkeypatch, name)
     assert not server.requests
 
 
-def test_a_name_that_nobody_knows(planted, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", planted.key)
-    cloud = labkit.cloud("openai", address="https://nobody.invalid/v1")
+@BOTH
+def test_a_name_that_nobody_knows(planted, name):
+    cloud = labkit.cloud(name, address="https://nobody.invalid/v1", key=planted.key)
     running = labkit.stream(cloud, QUESTION)
     with pytest.raises(labkit.LabError, match=r"nobody knows that name.*\n.*network") as error:
         next(running)
@@ -139,13 +146,14 @@ def test_a_name_that_nobody_knows(planted, monkeypatch):
     assert running.wire.connect_s is running.wire.tls_s is running.wire.send_s is None
 
 
-def test_nobody_listens(planted, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", planted.key)
+@BOTH
+def test_nobody_listens(planted, name):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    cloud = labkit.cloud("openai", address=f"https://127.0.0.1:{port}")
-    with pytest.raises(labkit.LabError, match=r"does not answer.*\n.*labkit.stand_in"):
+    cloud = labkit.cloud(name, address=f"https://127.0.0.1:{port}", key=planted.key)
+    with pytest.raises(labkit.LabError, match=r"does not answer.*\n.*labkit.stand_in") as error:
         labkit.generate(cloud, QUESTION)
+    planted.saw(error.value)
 
 
 @pytest.fixture
@@ -186,15 +194,29 @@ def pump(source, target):
         target.shutdown(socket.SHUT_WR)
 
 
-@BOTH
-def test_the_provider_itself_through_a_proxy(provider, planted, proxy, name):
+# Where each provider is asked, by its own documents; see `labkit.backends.providers`.
+PLACES = {
+    "openai": ("api.openai.com", "/v1/chat/completions"),
+    "anthropic": ("api.anthropic.com", "/v1/messages"),
+    "google": ("generativelanguage.googleapis.com", "/v1beta/openai/chat/completions"),
+    "mistral": ("api.mistral.ai", "/v1/chat/completions"),
+    "openrouter": ("openrouter.ai", "/api/v1/chat/completions"),
+    "azure": ("shop.openai.azure.com", "/openai/v1/chat/completions"),
+}
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_the_provider_itself_through_a_proxy(provider, planted, proxy, monkeypatch, name):
     """The provider's real address, led to our server by the proxy that the environment names."""
-    host = {"openai": "api.openai.com", "anthropic": "api.anthropic.com"}[name]
+    host, path = PLACES[name]
     server = provider(name, host=host)
     own, asked = proxy(server.port)
     server.answer(*begin(name), HANG_UP)
-    reply = labkit.generate(labkit.cloud(name), QUESTION)
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", f"https://{PLACES['azure'][0]}")
+    reply = labkit.generate(labkit.cloud(name, PROVIDERS[name].model or "gpt-4.1"), QUESTION)
     assert reply.text == "Once upon"
+    assert server.requests[0].line == f"POST {path} HTTP/1.1"
+    assert f"Bearer {planted.key}" == server.requests[0].headers["authorization"]
     assert asked[0].line == f"CONNECT {host}:443 HTTP/1.1"
     assert planted.key not in asked[0].raw.decode(), "the proxy has not seen the key"
     assert (reply.wire.address, reply.wire.proxy) == (f"https://{host}", f"http://{own}")
@@ -203,11 +225,11 @@ def test_the_provider_itself_through_a_proxy(provider, planted, proxy, name):
     assert "its-own-password" not in "\n".join(planted.told)
 
 
-def test_a_proxy_that_refuses(provider, planted, proxy, monkeypatch):
-    server = provider()
-    proxy(server.port, "407 Proxy Authentication Required")
+@BOTH
+def test_a_proxy_that_refuses(planted, proxy, name):
+    proxy(None, "407 Proxy Authentication Required")
     with pytest.raises(labkit.LabError, match=r"proxy on the way .* refused: 407") as error:
-        labkit.generate(labkit.cloud("openai"), QUESTION)
+        labkit.generate(labkit.cloud(name, key=planted.key), QUESTION)
     planted.saw(error.value)
     assert "its-own-password" not in str(error.value)
 
@@ -232,3 +254,56 @@ def test_stopping_while_nothing_comes(provider, name):
     assert list(running) == []
     assert running.finish is running.error is None
     assert running.wire.stream_s is not None
+
+
+STATUSES = {
+    "401": ("401 Unauthorized", "wants a key"),
+    "429": ("429 Too Many Requests", "is asked too much"),
+    "500": ("500 Internal Server Error", r"failed \(status 500\)"),
+    "529": ("529 Overloaded", "has too much to do"),
+}
+BREAKS = {
+    "cut": ([HANG_UP], "broke off"),
+    "stall": ([STALL_S, HANG_UP], "sent nothing for 2 s"),
+    "malformed": ([b"event: message_delta\ndata: {no json\n\n", HANG_UP], "no event"),
+}
+UNREACHED = {
+    "expired certificate": "certificate has expired",
+    "unknown name": "nobody knows that name",
+    "proxy": "refused: 407",
+}
+
+
+def failing(how, name, provider, proxy):
+    """Somebody who fails in that way, and the sentence for it."""
+    if how == "unknown name":
+        return labkit.cloud(name, address="https://nobody.invalid/v1"), UNREACHED[how]
+    if how == "proxy":
+        proxy(None, "407 Proxy Authentication Required")
+        return labkit.cloud(name), UNREACHED[how]
+    server = provider(name, expired=how == "expired certificate")
+    parts, sentence = BREAKS.get(how, ((), UNREACHED.get(how)))
+    if how in STATUSES:
+        status, sentence = STATUSES[how]
+        server.refuse(status, {"error": {"message": "told so"}})
+    else:
+        server.answer(*begin(name), *parts)
+    wait_s = patience_s(parts)
+    return labkit.cloud(name, address=server.address, read_timeout_s=wait_s), sentence
+
+
+@BOTH
+@pytest.mark.parametrize("how", [*STATUSES, *BREAKS, *UNREACHED])
+def test_in_a_column_it_leaves_the_others_unharmed(provider, planted, proxy, name, how):
+    """A sentence and what came until then in its own column; the other provider's is whole."""
+    other = {"openai": "anthropic", "anthropic": "openai"}[name]
+    good = provider(other)
+    good.answer(*begin(other), 0.3, chat_end(9, 2) if other == "openai" else claude_end(2))
+    provider(name)  # its key
+    bad, sentence = failing(how, name, provider, proxy)
+    side = labkit.compare(QUESTION, {"bad": bad, "good": labkit.cloud(other, address=good.address)})
+    failed, whole = side.replies
+    assert re.search(sentence, failed.error) and failed.finish == "failed"
+    assert failed.text == ("Once upon" if how in BREAKS else "")
+    assert (whole.text, whole.finish, whole.error) == ("Once upon", "stop", None)
+    planted.saw(side, labkit.show_columns(side).html, labkit.plot(side).to_json())

@@ -58,6 +58,8 @@ def test_requests_are_what_the_interface_takes(provider, name):
     prompt = [{"role": "system", "content": "Be short."}, {"role": "user", "content": QUESTION}]
     ask(server, name, prompt=prompt, max_tokens=7, stop="\n\n", temperature=0.2, top_p=0.9)
     sent = server.requests[0].body
+    if name != "mistral":  # it calls some of them otherwise
+        TypeAdapter(CompletionCreateParamsStreaming).validate_python(sent)
     TypeAdapter(list[ChatCompletionMessageParam]).validate_python(sent["messages"])
     assert sent["stream"] is True and sent["temperature"] == 0.2 and sent["stop"] == ["\n\n"]
     assert 7 in (sent.get("max_tokens"), sent.get("max_completion_tokens"))
@@ -110,6 +112,17 @@ def test_families_of_openai(model, temperature, more):
     dialect = PROVIDERS["openai"].dialect(model)
     assert ("temperature" in dialect.names) is temperature
     assert {k: v for k, v in dialect.more.items() if k != "stream_options"} == more
+
+
+def test_a_call_is_one_connection_and_looks_up_nothing_else(provider):
+    """With the scanner on, the price reckoned and the key found: one connection, to that place."""
+    server = provider(host="127.0.0.1")
+    server.answer(text("Hi"), chat_end(1, 1))
+    with labkit.watch_network() as watch:
+        ask(server, cloud=labkit.cloud("openai", address=server.address, budget=Budget(1)))
+    (attempt,) = watch.log.attempts
+    assert (attempt.address, attempt.port) == ("127.0.0.1", server.port)
+    assert attempt.library.startswith(("httpcore2/", "pytest_socket/"))
 
 
 def test_cached_tokens_cost_less_and_googles_thoughts_cost(provider):
@@ -276,6 +289,12 @@ def test_in_a_terminal_a_key_is_asked_for_unseen(planted, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda asked: planted.key)
     planted.saw(labkit.enter_key("openrouter"))
     assert labkit.cloud("openrouter").kind == "OpenRouter"
+
+
+def test_of_two_keys_that_begin_alike_neither_leaves_a_rest(planted):
+    for secret in (planted.key, f"{planted.key}-and-more"):
+        keys.use_key(secret)
+    assert keys.without_keys(f"{planted.key}-and-more, {planted.key}") == "•••, •••"
 
 
 def test_a_secret_shows_itself_to_nobody(planted):

@@ -71,10 +71,10 @@ def test_a_connection_is_kept_and_told_so(provider, name):
 
 def test_an_end_that_never_comes_is_not_waited_for(provider):
     server = provider()
-    server.answer(*scripts("openai"), 3)
+    server.answer(*scripts("openai"), 120)
     began = time.perf_counter()
     reply = labkit.generate(labkit.cloud("openai", address=server.address), QUESTION)
-    assert reply.finish == "stop" and time.perf_counter() - began < 2.5
+    assert reply.finish == "stop" and time.perf_counter() - began < 60
 
 
 def test_what_failed_has_parts_until_then(provider):
