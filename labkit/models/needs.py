@@ -63,9 +63,9 @@ def _windows(config: Mapping[str, Any], tokens: int) -> list[int]:
     layers = config["num_hidden_layers"]
     window = config.get("sliding_window") or tokens
     kinds = config.get("layer_types")
-    if kinds is None:  # a catalogue's entry: Gemma 3 attends to all in every sixth layer
-        sliding = config["model_type"] == "gemma3_text"
-        kinds = ["sliding_attention" if sliding and (i + 1) % 6 else "full" for i in range(layers)]
+    if kinds is None:  # every layer slides; a catalogue's Gemma 3 attends to all in every sixth
+        to_all = 6 if config["model_type"] == "gemma3_text" else layers + 1
+        kinds = ["sliding_attention" if (i + 1) % to_all else "full" for i in range(layers)]
     return [window if kind == "sliding_attention" else tokens for kind in kinds]
 
 

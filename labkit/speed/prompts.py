@@ -67,7 +67,7 @@ def doubled(longest: int) -> list[int]:
 
 
 def _in_time(model: Backend, lengths: Sequence[int], limit_s: float) -> list[int]:
-    """The first of rising lengths that are all read once in that time; at least one."""
+    """The first of rising lengths that are all read once in that time; at least two."""
     spent_s, read = 0.0, []
     for length in lengths:
         prompt, began = text_of_length(model, length), time.monotonic()
@@ -75,7 +75,7 @@ def _in_time(model: Backend, lengths: Sequence[int], limit_s: float) -> list[int
         took_s = time.monotonic() - began
         spent_s += took_s
         read.append(length)
-        if spent_s + TWICE * took_s > limit_s:
+        if len(read) > 1 and spent_s + TWICE * took_s > limit_s:
             break
     return read
 

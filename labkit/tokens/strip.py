@@ -19,6 +19,7 @@ from .templates import ChatTokens
 
 MOST_TOKENS = 5000  # of all rows together; a browser stays smooth with them
 MOST_TEXTS = 50  # of a comparison
+MOST_CHARACTERS = 4000  # of a conversation as text
 COLUMNS = 84  # of the monospaced font, in a line of tokens
 SHOWN_BYTES = 16
 _RIGHT_TO_LEFT = ("R", "AL")
@@ -71,8 +72,11 @@ def text_strip(tokenization: Tokenization) -> html.Picture:
 
 
 def chat_strip(chat: ChatTokens) -> html.Picture:
-    """A conversation as its model reads it."""
-    return strip([chat.tokenization])
+    """A conversation as the one text that its template makes of it, and as its model reads that."""
+    text = html.card(html.paragraph(chat.text[:MOST_CHARACTERS]))
+    if len(chat.text) > MOST_CHARACTERS:
+        text += html.note(f"Only the first {MOST_CHARACTERS:,} characters are shown.")
+    return html.Picture(text + strip([chat.tokenization]).html)
 
 
 def comparison_strip(comparison: Comparison) -> html.Picture:

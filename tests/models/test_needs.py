@@ -65,13 +65,22 @@ def test_a_refusal_has_the_numbers_and_what_fits():
     assert "smollm2-1.7b" not in refused.value.mend
 
 
-@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-0.5b", "gemma-3-270m"])
+SHAPES = {
+    **{name: CATALOGUE[name].config for name in ("smollm2-135m", "qwen2.5-0.5b", "gemma-3-270m")},
+    "mistral with a window": {
+        "model_type": "mistral", "hidden_size": 64, "num_hidden_layers": 3, "sliding_window": 200,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 1000,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPES)
 def test_cache_bytes_are_those_of_a_real_cache(name):
     """Oracle: the cache that transformers itself fills, on a model of few weights."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
-    fields = dict(CATALOGUE[name].config) | {"vocab_size": 32, "intermediate_size": 8}
+    fields = dict(SHAPES[name]) | {"vocab_size": 32, "intermediate_size": 8}
     model_type = fields.pop("model_type")
     config = AutoConfig.for_model(model_type, **fields)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
@@ -79,7 +88,7 @@ def test_cache_bytes_are_those_of_a_real_cache(name):
     with torch.inference_mode():
         model(torch.ones((1, tokens), dtype=torch.long), past_key_values=cache, logits_to_keep=1)
     held = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
-    predicted = cache_bytes(CATALOGUE[name].config, tokens, "float32")
+    predicted = cache_bytes(SHAPES[name], tokens, "float32")
     assert held == pytest.approx(predicted, rel=0.01)  # a window may keep one token less
 
 

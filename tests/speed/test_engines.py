@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -32,17 +33,23 @@ time.sleep(600)
 """
 
 
-@pytest.fixture(scope="module")
-def llama_server(smollm2):
+@contextmanager
+def serving(gguf_file):
     """llama.cpp's server in a process of its own."""
     pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(smollm2.gguf_file)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SERVE, str(gguf_file)], stdout=subprocess.PIPE, text=True
     )
     told = next(line for line in process.stdout if line.startswith("http"))
     yield Server("llama.cpp", told.strip(), ("SmolLM2-135M-Instruct.Q4_1.gguf",)), process
     process.kill()
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def llama_server(smollm2):
+    with serving(smollm2.gguf_file) as server_and_process:
+        yield server_and_process
 
 
 def test_engines_beside_one_another(make_scripted):
@@ -162,6 +169,21 @@ def test_what_a_fresh_process_tells_of_its_gpu(tiny, monkeypatch):
     assert (told.resident_bytes, told.peak_bytes, told.gpu_bytes) == (5 << 20, 6 << 20, 7 << 20)
     assert told.held_bytes == 12 << 20
     assert _memory(told) == "12 (7 on the GPU)"
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_in_the_middle_leaves_what_came(smollm2):
+    with serving(smollm2.gguf_file) as (server, process):
+        model, steps = server.model(), []
+        running = labkit.stream(model, "Tell me a very long story.", max_tokens=400)
+        with pytest.raises(LabError, match=r"broke off in the middle.*\n.*kept"):
+            for step in running:
+                steps.append(step)
+                if len(steps) == 5:
+                    process.kill()
+        assert len(steps) >= 5 and running.finish == "failed"
+        with pytest.raises(LabError, match="does not answer"):
+            labkit.measure(model, "Hi")
 
 
 def test_a_servers_memory_is_its_processes(llama_server):

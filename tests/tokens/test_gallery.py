@@ -96,6 +96,9 @@ def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
     page = labkit.plot(chat).html
     assert page.count("special token") == sum(t.special for t in chat.tokenization.tokens) >= 5
     assert "<b>the" not in page
+    text, _, tokens = page.partition("lk-strip")
+    assert unescape(text).count(chat.text) == 1, "as text"
+    assert tokens.count("<i ") == chat.count, "and as tokens"
     assert f"{chat.count} tokens" in chat.summary
 
 
