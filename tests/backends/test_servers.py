@@ -5,7 +5,10 @@ The document stands with each answer; the commits are those in ``labkit/backends
 
 import re
 import socket
+import sys
 import threading
+import time
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
@@ -140,6 +143,19 @@ def test_the_only_model_is_one_that_writes(httpserver):
 
 
 @pytest.mark.parametrize(
+    ("model", "leaves"),
+    [("gpt-oss:120b-cloud", True), ("llama3", False), ("llama3:latest", False), (None, False)],
+)
+def test_what_ollama_passes_on_to_its_cloud_has_a_policy(httpserver, model, leaves):
+    play(httpserver, OLLAMA)
+    found = labkit.connect(f"http://127.0.0.1:{httpserver.port}", model)
+    assert bool(found.policy) is leaves
+    if leaves:
+        with pytest.raises(labkit.LabError, match="Nothing was sent"):
+            found.stream("My card is 4111 1111 1111 1111.")
+
+
+@pytest.mark.parametrize(
     ("answers", "engine"),
     [
         (OLLAMA, "Ollama 0.34.1"), (VLLM, "vLLM 0.32.0"), (LLAMA_CPP, "llama.cpp b6000-abc"),
@@ -217,6 +233,24 @@ def test_what_speaks_otherwise_is_left_out(answer):
     listener, port = listening(answer)
     with listener:
         assert find_servers([port], timeout_s=0.2) == ()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fills a queue as Linux keeps it")
+def test_one_that_takes_no_connection_is_waited_for_no_longer_than_asked():
+    """As behind a firewall that says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        port = listener.getsockname()[1]
+        for _ in range(8):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        assert find_servers([port], timeout_s=0.2) == ()
+        address = f"http://127.0.0.1:{port}"
+        model = labkit.connect(address, "m", kind="vLLM", connect_timeout_s=0.3)
+        began = time.monotonic()
+        with pytest.raises(labkit.LabError, match=r"vLLM at .* does not answer.*\n.*Start the"):
+            labkit.generate(model, "Hi")
+        assert time.monotonic() - began < 60, "it waited as for an answer, for two minutes"
 
 
 def test_nobody_there():
