@@ -37,8 +37,8 @@ def connect(
     """A model of a server, ready to be asked, as ``labkit.load`` gives one of this machine.
 
     Prompts go to that address and nowhere else; on the loopback they stay on this machine, unless
-    the server sends them on, as Ollama does for the models of its cloud. Elsewhere, a prompt in
-    which a secret or personal data is found is not sent before you decide: see ``policy``.
+    the server sends them on, as Ollama does for the models of its cloud. Where they may leave, a
+    prompt in which a secret or personal data is found waits for your decision: see ``policy``.
 
     Args:
         address: such as ``"http://127.0.0.1:8080"``; ``/v1`` is added where it has no path.
@@ -56,8 +56,8 @@ def connect(
         raise ValueError(f"kind must be one of {', '.join(DIALECTS)}, or None; got {kind!r}")
     timeouts = connect_timeout_s, read_timeout_s
     found = ServerModel(base_url, model, kind or "OpenAI-compatible", api_key, timeouts)
-    found.policy = None if is_loopback(base_url) else Policy("ask")
     server = _listening(base_url, connect_timeout_s) if kind is None else None
+    found.policy = None if _stays(base_url, server, model) else Policy("ask")
     if server:
         found.kind = server.kind
     if model is None:
@@ -260,6 +260,13 @@ def _root(base_url: str) -> str:
     """Where a server's own paths begin."""
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _stays(base_url: str, server: servers.Server | None, model: str | None) -> bool:
+    """Whether prompts stay on this machine; of Ollama's models those do that it lists as here."""
+    is_ollama = server is not None and server.kind == "Ollama"
+    passed_on = is_ollama and model and not {model, f"{model}:latest"} & {*server.models}
+    return is_loopback(base_url) and not passed_on
 
 
 def _only_model(server: ServerModel, names: tuple[str, ...]) -> str:

@@ -80,6 +80,14 @@ def test_the_labelled_texts_are_whole():
         read_examples("all")
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_what_it_finds_comes_back_into_each_text(part):
+    """With the scanner's own findings; with any others: tests/backends/test_redaction.py."""
+    for example in read_examples(part):
+        redacted = labkit.redact(example.text)
+        assert redacted.restore(redacted.text) == example.text
+
+
 def test_the_scanner_is_as_good_as_it_was():
     """No golden value: a floor, so that a changed rule or library that breaks it is noticed."""
     score = labkit.measure_scanner()
