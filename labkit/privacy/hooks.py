@@ -23,6 +23,7 @@ from .attempts import is_loopback
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _SITE = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
 _HERE = str(Path(__file__).parent) + os.sep
+_LAB = str(Path(__file__).parents[1]) + os.sep
 _ROOT = str(Path(__file__).resolve().parents[2]) + os.sep
 REFUSED = "labkit refused this connection: the network is switched off here"
 
@@ -157,19 +158,21 @@ def _is_pair(frame: FrameType | None) -> bool:
 def _callers() -> tuple[str | None, str | None]:
     """The innermost package that connects, and the outermost code that is nobody's package.
 
-    What is further out than that code, such as the notebook's kernel, only runs it.
+    What is further out than that code, such as the notebook's kernel, only runs it. The lab's own
+    code asks where nobody else does, as in a thread of its own.
     """
-    library = asked = None
+    library = asked = lab = None
     frame = sys._getframe(3)
     while frame:
         file = frame.f_code.co_filename
         if file.startswith(_SITE):
-            if not (library or asked):
+            if not (library or asked or lab):
                 library = _package_line(file, frame.f_lineno)
         elif not file.startswith((*_STDLIB, _HERE, "<")):
-            asked = _place(file, frame.f_lineno)
+            place = _place(file, frame.f_lineno)
+            lab, asked = (place, asked) if file.startswith(_LAB) else (lab, place)
         frame = frame.f_back
-    return library, asked
+    return library, asked or lab
 
 
 def _package_line(file: str, line: int) -> str:

@@ -54,7 +54,8 @@ def _attempts(attempts: tuple[Attempt, ...]) -> str:
 def _attempt(each: Attempt) -> list[str]:
     fate = "refused" if each.refused else "stays here" if each.stays else "leaves"
     sign = {"refused": "✗", "stays here": "↺", "leaves": "→"}[fate]
-    asked = each.asked_by or ("native code" if each.process == "this process" else each.process)
+    unknown = "native code" if each.seen_by == "system table" else "unknown"
+    asked = each.asked_by or (unknown if each.process == "this process" else each.process)
     cells = [
         f"{each.elapsed_s:.2f} s",
         each.what,

@@ -171,14 +171,18 @@ def test_each_stands_as_a_in_half_of_the_prompts(prompts, seed):
 
 
 def test_over_many_seeds_every_side_and_every_place_comes_as_often():
-    first, sides = Counter(), Counter()
+    first, sides, begun = Counter(), Counter(), Counter()
     for seed in range(1200):
         pairs = make_pairs(table(5), seed=seed)
         first[pairs[0].prompt] += 1
+        begun[pairs[0].a, pairs[1].a] += 1
         sides.update(pair.prompt for pair in pairs if pair.a == "near")
     # 1200 draws of 1 in 5, and of 1 in 2: within five standard deviations.
     assert all(abs(n - 240) < 5 * math.sqrt(1200 * 0.2 * 0.8) for n in first.values())
     assert all(abs(n - 600) < 5 * math.sqrt(1200 * 0.25) for n in sides.values())
+    # The next side cannot be told from the last: of five sides, two are alike in 2 of 5 pairs.
+    alike = begun["near", "near"] + begun["far", "far"]
+    assert abs(alike - 480) < 5 * math.sqrt(1200 * 0.4 * 0.6)
 
 
 @settings(max_examples=50)

@@ -124,6 +124,26 @@ def test_the_library_that_connects_is_named(listener, tmp_path):
     assert asked == "script.py, line 4"
 
 
+THREADS = """
+import labkit
+model = labkit.connect({url!r}, "m", kind="vLLM", read_timeout_s=0.5)
+with labkit.watch_network() as watch:
+    labkit.compare("Hi", [model])
+(attempt,) = watch.log.attempts
+print(attempt.asked_by)
+"""
+
+
+def test_in_a_thread_of_the_labs_it_is_the_lab_that_asks(listener, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(THREADS.format(url=f"http://127.0.0.1:{listener[1]}"))
+    told = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert told.stdout.startswith("labkit/backends/chunks.py, line ")
+
+
 @pytest.mark.slow
 def test_a_notebook_cell_is_named_by_its_number(listener):
     cells = [
