@@ -95,5 +95,5 @@ def _left_out(tried, fitting, wanted) -> list[str]:
 
 def text_of_length(model: Backend, tokens: int) -> str:
     """A text of about so many tokens: cut tokens can join otherwise when they are read again."""
-    ids = model.tokenizer(_TEXT * (1 + tokens // 20))["input_ids"]
+    ids = model.tokenizer(_TEXT * (1 + tokens // 20), verbose=False)["input_ids"]
     return model.tokenizer.decode(ids[:tokens], skip_special_tokens=True)

@@ -61,13 +61,20 @@ def test_top_k_of_one_takes_the_likeliest(engine):
     assert labkit.generate(engine, QUESTION, temperature=2, top_k=1, max_tokens=8).text == best
 
 
-def test_leaving_the_loop_ends_the_engines_work(engine):
+def test_leaving_the_loop_ends_the_engines_work(engine, monkeypatch):
+    events, handler = [], engine._handler
+
+    def counted(raw):
+        return lambda body, take: handler(raw)(body, lambda e: events.append(e) or take(e))
+
+    monkeypatch.setattr(engine, "_handler", counted)
     running = labkit.stream(engine, "Tell me a very long story.", max_tokens=400)
     before = threading.active_count()
     next(running)
     assert threading.active_count() == before + 1
     running.close()
     assert threading.active_count() == before
+    assert len(events) < 40, "it wrote on, and closing waited for it"
     assert running.finish is None
     assert list(running) == []
 

@@ -46,6 +46,13 @@ def test_prompts_go_up_to_the_context_by_themselves(roomy, monkeypatch):
     assert told.missing == ()
 
 
+@pytest.mark.parametrize("tokens", [1, 128, 512, 8184])
+def test_a_text_has_the_length_asked_for(smollm2, tokens, capfd):
+    text = prompts.text_of_length(smollm2, tokens)
+    assert abs(len(smollm2.encode(text, raw=True)) - tokens) <= 1
+    assert not capfd.readouterr().err, "transformers' own warning"
+
+
 def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
     now = [0.0]
     real = type(roomy).scores
