@@ -1,5 +1,7 @@
 """Notebook 05 in JupyterLab: run whole, a text scanned as it is typed, an answer put right."""
 
+import secrets
+
 import pytest
 
 from .conftest import SHOTS
@@ -36,6 +38,24 @@ def test_pictures_to_look_at(ran):
         cells.nth(number).screenshot(path=SHOTS / f"05_cell_{number:02}.png")
 
 
+def test_the_network_picture_of_a_local_answer_is_empty(ran, shot):
+    cell = ran.locator(".jp-CodeCell").nth(1)
+    cell.scroll_into_view_if_needed()
+    cell.get_by_text("an empty list: no connection, no name looked up").wait_for(timeout=20_000)
+    shot("05_local")
+    assert cell.get_by_text("no connection was tried").count() == 1
+    assert not cell.locator("table").count()
+
+
+def test_that_of_a_call_shows_the_call(ran):
+    cell = ran.locator(".jp-CodeCell").nth(3)
+    cell.scroll_into_view_if_needed()
+    row = cell.locator("tbody tr", has_text="httpcore2").first
+    row.wait_for(timeout=20_000)
+    assert "127.0.0.1" in row.text_content() and "stays here" in row.text_content()
+    assert not cell.get_by_text("an empty list").count()
+
+
 def test_what_is_typed_is_scanned_and_an_answer_is_put_right(ran, panel, shot):
     text, answer = panel.locator("textarea").first, panel.locator("textarea").last
     type_into(text, "Write to anna.meyer@example.com, please.")
@@ -59,6 +79,30 @@ def test_html_in_the_text_stays_text(ran, panel):
     type_into(panel.locator("textarea").first, "<img src=x onerror=window.owned=1> <b>bold</b>")
     panel.get_by_text("<b>bold</b>").first.wait_for(timeout=30_000)
     assert ran.evaluate("window.owned") is None
+
+
+ADD = """source => {
+  const panel = window.jupyterapp.shell.currentWidget, model = panel.content.model.sharedModel;
+  model.insertCell(model.cells.length, { cell_type: 'code', source });
+  panel.content.activeCellIndex = model.cells.length - 1;
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+SAVED = "() => JSON.stringify(window.jupyterapp.shell.currentWidget.context.model.toJSON())"
+
+
+def test_a_key_that_is_typed_is_kept_and_nowhere_on_the_page(ran, shot):
+    key = f"sk-planted-{secrets.token_hex(12)}"
+    ran.evaluate(ADD, 'lab.enter_key("mistral")')
+    field = ran.locator("input[type=password]")
+    field.press_sequentially(key, timeout=60_000)
+    shot("05_key")
+    field.press("Enter")
+    ran.get_by_text("is kept until the kernel stops").wait_for(timeout=60_000)
+    ran.wait_for_function("() => !document.querySelector('input[type=password]').value")
+    ran.evaluate(ADD, "lab.clouds()")
+    ran.get_by_text("Mistral: key found").wait_for(timeout=60_000)
+    assert "enter_key" in (saved := ran.evaluate(SAVED)), "what Save would write"
+    assert key not in saved + ran.content()
 
 
 def test_nothing_called_out_and_nothing_broke(ran):
