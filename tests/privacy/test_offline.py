@@ -1,6 +1,5 @@
 """Without a network, by the kernel: Python, a child process and native code reach nothing."""
 
-import json
 import sys
 
 import pytest
@@ -76,23 +75,3 @@ def test_other_systems_are_told(monkeypatch):
 def test_a_model_answers_without_a_network(namespace, smollm2):
     proof = labkit.prove_offline("smollm2-135m", "Why is the sky blue?")
     assert proof.holds and proof.text and proof.tried == 0
-
-
-@pytest.mark.slow
-def test_a_local_notebook_runs_without_a_network(namespace, smollm2, tmp_path):
-    """The kernel, its server and the notebook are all in the namespace."""
-    folder = offline.ROOT / "notebooks"
-    code = (
-        "import nbformat, sys; from nbclient import NotebookClient;"
-        "book = nbformat.read(sys.argv[1], 4);"
-        "place = {'metadata': {'path': sys.argv[2]}};"
-        "NotebookClient(book, timeout=900, resources=place).execute();"
-        "nbformat.write(book, sys.argv[3])"
-    )
-    written = tmp_path / "ran.ipynb"
-    notebook = folder / "00_start.ipynb"
-    ran = labkit.run_offline(["python", "-c", code, notebook, folder, written], timeout_s=1800)
-    assert ran.status == 0, ran.output
-    cells = json.loads(written.read_text())["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", ())]
-    assert outputs and not any(each["output_type"] == "error" for each in outputs)
