@@ -37,7 +37,8 @@ def test_a_day_lies_between_its_best_and_its_worst(times, requests, seed):
 
 def test_mean_and_spread_are_what_the_bootstrap_promises():
     """Variance of the sum: n * s² of a day's chance, and n² * s² / m of m measurements."""
-    times = [random.Random(3).uniform(0.5, 4) for _ in range(12)]
+    lot = random.Random(3)
+    times = [lot.uniform(0.5, 4) for _ in range(12)]
     requests, measured = 50, len(times)
     days = wait_in_a_day({"a": replies(times)}, days=20_000).of("a").days_s
     var = fmean((t - fmean(times)) ** 2 for t in times)
