@@ -147,7 +147,7 @@ def find_version(kind, address, timeout_s=0.5):
         told = _ask(address + path, timeout_s).get(name)
     except (OSError, http.client.HTTPException):
         return None
-    return told if isinstance(told, str) else None
+    return told if isinstance(told, str) and "unknown" not in told else None
 
 
 def _is_here(entry):

@@ -159,6 +159,7 @@ def test_what_ollama_passes_on_to_its_cloud_has_a_policy(httpserver, model, leav
     ("answers", "engine"),
     [
         (OLLAMA, "Ollama 0.34.1"), (VLLM, "vLLM 0.32.0"), (LLAMA_CPP, "llama.cpp b6000-abc"),
+        (LLAMA_CPP | {"/props": {"build_info": "b0-unknown"}}, "llama.cpp"),
         (LM_STUDIO, "LM Studio"), (TRANSFORMERS, "transformers serve"),
     ],
 )  # fmt: skip
