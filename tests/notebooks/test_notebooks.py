@@ -1,4 +1,4 @@
-"""Notebooks: their form, and each executed whole where no browser can do it."""
+"""Notebooks: their form, and each executed whole without a network."""
 
 import os
 import re
@@ -10,6 +10,8 @@ import nbformat
 import pytest
 
 import labkit
+
+from ..browser.conftest import CHROMIUM
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -107,8 +109,18 @@ def run(smollm2):
     return run
 
 
-@pytest.mark.slow
+# Notebook 03 measures for minutes; where there is a browser, its test there is enough.
+ONCE = [path for path in NOTEBOOKS if not (CHROMIUM and path.stem == "03_speed")]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_run_in_a_browser_too(path):
+    tests = [test.read_text() for test in (FOLDER.parent / "tests" / "browser").glob("test_*.py")]
+    assert any(f'NOTEBOOK = "{path.stem}"' in test and "(ran" in test for test in tests)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ONCE, ids=lambda path: path.stem)
 def test_it_runs_whole_and_without_a_network(run, path, tmp_path):
     """The kernel, the model servers and the notebook are all in a namespace of their own."""
     status, output = run("-c", EXECUTE, path, FOLDER, written := tmp_path / path.name)
