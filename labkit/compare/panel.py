@@ -53,7 +53,6 @@ class ComparePanel:
         self._race, self._reference = race, reference
         self._backends = {lane.name: lane.backend for lane in race.lanes}
         self._given = settings
-        self._more = {k: v for k, v in settings.items() if k not in ("temperature", "max_tokens")}
         self._shown = 0  # lanes whose end the picture shows
         self.result: SideBySide | None = None
         self._make_controls(race, Settings(**settings))
@@ -127,14 +126,12 @@ class ComparePanel:
         return self.result
 
     def _work(self) -> Iterator[Progress]:
-        chosen = {"temperature": self.temperature.value, "max_tokens": self.max_tokens.value}
+        chosen = {**self._given, "max_tokens": self.max_tokens.value}
+        # Left where it stands, each has its own: some models take none.
+        if "temperature" in self._given or self.temperature.value != Settings().temperature:
+            chosen["temperature"] = self.temperature.value
         # Only now: a setting out of bounds leaves the last answers standing.
-        self._race = Race(
-            self.prompt.value,
-            self._backends,
-            in_turn=self.in_turn.value,
-            **{**self._more, **chosen},
-        )
+        self._race = Race(self.prompt.value, self._backends, in_turn=self.in_turn.value, **chosen)
         self._shown, self.result = 0, None
         moves = self._race.run()
         try:

@@ -92,6 +92,17 @@ def test_settings_go_along_and_bad_ones_are_named(relay):
         labkit.compare_live("x", [backend], temperature="hot")
 
 
+def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
+    address = relay.backend(0, of=1).base_url
+    thinks = labkit.cloud("openai", "gpt-6-astra", key="planted-key-4711", address=address)
+    panel = labkit.compare_live("x", [thinks])
+    reply = panel.start().wait(60).replies[0]
+    assert reply.error is None and reply.settings.temperature == 1.0
+    panel.temperature.value = 0.2
+    assert "temperature must be left at 1.0" in panel.start().wait(60).errors[0]
+    assert len(relay.asked) == 1
+
+
 def test_what_would_be_sent_and_cost_is_told_before(relay):
     near = relay.backend(0, of=1)
     assert labkit.compare_live("x", [near]).estimates.value == ""
