@@ -1,5 +1,7 @@
 """Notebook 03 in JupyterLab: run whole, its text streamed at every speed."""
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -40,6 +42,30 @@ def test_the_text_comes_at_every_speed_and_stops(ran, shot):
     stopped = panel.evaluate(lengths)
     ran.wait_for_timeout(500)
     assert panel.evaluate(lengths) == stopped
+
+
+LONG = "long = lab.vary_output_length(model, question, repeats=500, limit_s=900)\nprint(long)"
+RUN_LAST = """source => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  panel.content.activeCellIndex = panel.content.widgets.length - 1;
+  panel.content.activeCell.model.sharedModel.setSource(source);
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+
+def test_the_toolbars_stop_keeps_what_an_experiment_measured(ran, shot):
+    cell = ran.locator(".jp-CodeCell").last
+    ran.evaluate(RUN_LAST, LONG)
+    bar = cell.locator(".jp-OutputArea-output", has_text=re.compile(r"\b([6-9]|\d\d)/2004"))
+    bar.wait_for(timeout=300_000)  # two rounds of four lengths at most
+    shot("03_experiment_runs")
+    ran.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+    told = cell.locator("pre", has_text="output length varied: seconds end to end at 8:")
+    told.wait_for(timeout=60_000)
+    shot("03_experiment_stopped")
+    assert cell.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert "Traceback" not in cell.inner_text() and "Interrupt" not in told.inner_text()
+    assert bar.count() == 0, "a bar that was left"
 
 
 def test_nothing_called_out_and_nothing_broke(ran):
