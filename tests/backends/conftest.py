@@ -16,7 +16,7 @@ import pytest
 from labkit.backends import keys
 from labkit.backends.servers import Server
 
-from .secure import Planted, SecureServer
+from .secure import Planted, Proxy, SecureServer
 
 CLIENTS = 30
 
@@ -181,3 +181,20 @@ def provider(planted, tmp_path, monkeypatch):
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    """``proxy(port, refusal)`` is a real one: it leads every CONNECT to that port, or refuses."""
+    running = []
+
+    def start(port, refusal=None):
+        running.append(Proxy(port, refusal))
+        own = f"127.0.0.1:{running[-1].port}"
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:its-own-password@{own}")
+        monkeypatch.setenv("NO_PROXY", "")
+        return own, running[-1].asked
+
+    yield start
+    for each in running:
+        each.close()

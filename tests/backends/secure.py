@@ -167,6 +167,46 @@ class SecureServer:
         return True
 
 
+class Proxy:
+    """A real proxy that leads every CONNECT to one port, wherever it should go, or refuses.
+
+    Attributes:
+        port: where it listens.
+        asked: the requests that it got.
+    """
+
+    def __init__(self, leads_to, refusal=None):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port, self.asked = self._listener.getsockname()[1], []
+        self._leads_to, self._refusal = leads_to, refusal
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def close(self):
+        self._listener.close()
+
+    def _listen(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self._serve(self._listener.accept()[0])
+
+    def _serve(self, near):
+        self.asked.append(read_request(near))
+        if self._refusal:
+            near.sendall(f"HTTP/1.1 {self._refusal}\r\n\r\n".encode())
+            return near.close()
+        far = socket.create_connection(("127.0.0.1", self._leads_to))
+        near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        for one, other in ((near, far), (far, near)):
+            threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+
+def pump(source, target):
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+
+
 def read_request(way):
     """One request off a connection; None where it has ended."""
     told = b""

@@ -1,6 +1,5 @@
 """Whatever goes wrong on the way to a cloud is one sentence; what came is kept, the key unseen."""
 
-import contextlib
 import re
 import socket
 import threading
@@ -11,7 +10,7 @@ import labkit
 from labkit.backends.providers import PROVIDERS
 from labkit.errors import BusyError
 
-from .secure import HANG_UP, chat_end, claude_end, claude_start, claude_text, read_request, text
+from .secure import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
 
 QUESTION = "Tell me a story."
 STALL_S = 300
@@ -154,47 +153,6 @@ def test_nobody_listens(planted, name):
     with pytest.raises(labkit.LabError, match=r"does not answer.*\n.*labkit.stand_in") as error:
         labkit.generate(cloud, QUESTION)
     planted.saw(error.value)
-
-
-@pytest.fixture
-def proxy(monkeypatch):
-    """``proxy(port, refusal)`` is a real one: it leads every CONNECT to that port, or refuses."""
-    listeners = []
-
-    def start(port, refusal=None):
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-        asked = []
-
-        def serve():
-            try:
-                near, _ = listener.accept()
-            except OSError:  # nobody came
-                return
-            asked.append(read_request(near))
-            if refusal:
-                return near.sendall(f"HTTP/1.1 {refusal}\r\n\r\n".encode()) or near.close()
-            far = socket.create_connection(("127.0.0.1", port))
-            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=pump, args=(one, other), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        own = f"127.0.0.1:{listener.getsockname()[1]}"
-        monkeypatch.setenv("HTTPS_PROXY", f"http://me:its-own-password@{own}")
-        monkeypatch.setenv("NO_PROXY", "")
-        return own, asked
-
-    yield start
-    for listener in listeners:
-        listener.close()
-
-
-def pump(source, target):
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65536):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
 
 
 # Where each provider is asked, by its own documents; see `labkit.backends.providers`.

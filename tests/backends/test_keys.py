@@ -7,6 +7,7 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 
+from labkit.backends.providers import PROVIDERS
 from labkit.commands.pages import write_pages
 
 from .secure import chat_end, claude_end, claude_start, claude_text, text
@@ -80,7 +81,9 @@ def test_a_notebook_that_does_everything_with_a_key_holds_none(
     openai.refuse("401 Unauthorized", {"error": {"message": f"Not a key: {planted.key}"}})
     for _ in range(3):
         anthropic.answer(claude_start(2), claude_text("It scatters."), claude_end(1))
-    notebook = run(kernel_home, planted)
+    notebook = a_notebook(CELLS.split("---"))
+    notebook.cells[-1].metadata.tags = ["raises-exception"]
+    run(notebook, kernel_home, planted)
     told = nbformat.writes(notebook)
     nbformat.write(notebook, kernel_home / "ran.ipynb")
     write_pages([(kernel_home / "ran.ipynb", notebook)], kernel_home)
@@ -92,17 +95,39 @@ def test_a_notebook_that_does_everything_with_a_key_holds_none(
     assert {".jsonl", ".json", ".csv", ".html", ".ipynb"} <= written
 
 
-def run(folder, planted):
-    """The notebook after its cells, its widgets' state included."""
-    cells = [nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS.split("---")]
-    cells[-1].metadata.tags = ["raises-exception"]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
+@pytest.mark.slow
+def test_the_lesson_with_a_key_asks_the_provider_and_holds_none(
+    provider, planted, proxy, kernel_home, monkeypatch
+):
+    """Notebook 04 as with a key of Anthropic's, whose own address a proxy leads to our server."""
+    for name in (name for known in PROVIDERS.values() for name in known.key_names):
+        monkeypatch.delenv(name, raising=False)
+    server = provider("anthropic", host="api.anthropic.com")
+    proxy(server.port)
+    for number in range(20):
+        server.answer(claude_start(9), claude_text(f"Answer {number}"), claude_text("."),
+                      claude_end(5))  # fmt: skip
+    notebook = nbformat.read(ROOT / "notebooks" / "04_compare.ipynb", as_version=4)
+    run(notebook, kernel_home, planted)
+    nbformat.write(notebook, kernel_home / "ran.ipynb")
+    told = nbformat.writes(notebook)
+    assert "claude-haiku-5-5 (Anthropic)" in told and "Answer 0." in told
+    assert "must be left at" not in told, "it is asked for what it does not take"
+    assert len(server.requests) == 7, "one in the columns, six to be voted on"
+
+
+def a_notebook(cells):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c.strip()) for c in cells])
+
+
+def run(notebook, folder, planted):
+    """Executes a notebook and keeps its widgets' state, as JupyterLab can."""
+    place = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=600, resources=place)
     with client.setup_kernel():
-        for number, cell in enumerate(cells):
+        for number, cell in enumerate(notebook.cells):
             client.execute_cell(cell, number)
         for child in psutil.Process().children(recursive=True):
             planted.saw(child.cmdline())
         client.set_widgets_metadata()
     assert notebook.metadata.widgets
-    return notebook
