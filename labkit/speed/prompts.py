@@ -85,8 +85,8 @@ def _left_out(tried, fitting, wanted) -> list[str]:
     told = []
     if slow := fitting[len(tried) :]:
         told.append(
-            f"Prompts of {slow[0]:,} to {slow[-1]:,} tokens were left out: they take longer than "
-            f"there is time for by itself. lengths=(…, {slow[-1]}) tries them all the same."
+            f"Prompts of {slow[0]:,} tokens and more were left out, for reading them takes long "
+            f"here. lengths=(…, {slow[-1]}) tries them all the same."
         )
     if beyond := [length for length in wanted if length not in fitting]:
         told.append(f"No room for the answer in the context: {', '.join(map(str, beyond))} tokens.")

@@ -5,6 +5,7 @@ import pytest
 import labkit
 from labkit.backends import local, variations
 from labkit.backends.assisted import Assisted
+from labkit.backends.text import LINE
 from labkit.backends.ways import Batched, Uncached
 from labkit.errors import LabError
 from labkit.speed import cache, experiment, prompts
@@ -68,8 +69,8 @@ def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
     told = labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
     assert len(told.points) == 2
     (missing,) = told.missing
-    assert "Prompts of 512 to 992 tokens were left out" in missing
-    assert "lengths=(…, 992)" in missing and missing in repr(told)
+    assert "Prompts of 512 tokens and more were left out" in missing
+    assert "lengths=(…, 992)" in missing and missing in " ".join(repr(told).split())
     assert len(labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7.1).points) == 3
     named = labkit.vary_prompt_length(roomy, repeats=1, lengths=(512,), limit_s=0)
     assert len(named.points) == 1 and named.missing == ()
@@ -307,3 +308,10 @@ def test_assistance(tiny):
     assert "guessed tokens were right" in repr(told)
     with pytest.raises(ValueError, match="guessed must be a whole number, 1 or more; got 0"):
         labkit.vary_assistance(tiny, "the cat", guessed=0)
+
+
+def test_what_is_printed_is_broken_between_words(tiny):
+    told = labkit.vary_output_length(tiny, "the cat sat", lengths=(2, 4), repeats=1)
+    printed = repr(told).splitlines()
+    assert max(map(len, printed)) <= LINE
+    assert " ".join(printed).startswith(told.summary)
