@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ..backends.base import Backend, Reply, Stream, make_reply
 from ..backends.base import stream as stream_from
-from ..backends.request import Messages, Settings, checked_prompt
+from ..backends.request import Messages, Settings
 from ..errors import BusyError, LabError
-from .batch_table import BatchTable, Job, Row, make_row
+from .batch_table import BatchTable, Job, Row, make_jobs, make_row
+from .estimates import told_before
 from .journal import Journal, open_journal
 from .turns import Turns
 
@@ -102,13 +102,22 @@ class Batch:
         self._settings, self._asked = Settings(**settings), {"raw": raw, **settings}
         self._backends = named(backends)
         told = {"raw": raw, **asdict(self._settings)}
-        self._jobs = _jobs(prompts, tuple(self._backends), told)
+        self._jobs = make_jobs(prompts, tuple(self._backends), told)
         self._at_once, self._file = at_once, file
         self._rows: dict[str, Row] = {}
         self._news: queue.SimpleQueue[tuple[Job, Row | str]] = queue.SimpleQueue()
         self._tries, self._waited = Counter(), Counter()
         self._turns, self._streams = Turns((), {}), {}
         self.total = len(self._jobs)
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """What providers would be sent, and cost at most, for what has no answer yet."""
+        to_ask = [job for job in self._jobs if job.key not in self._rows]
+        prompts = {
+            name: [job.prompt for job in to_ask if job.backend == name] for name in self._backends
+        }
+        return told_before(self._backends, prompts, self._settings.max_tokens)
 
     @property
     def ended(self) -> int:
@@ -275,21 +284,6 @@ def named(backends: Backends) -> dict[str, Backend]:
             f'{{"here": local, "far": cloud}}; got {backends!r}'
         )
     return found
-
-
-def _jobs(
-    prompts: Sequence[str | Messages], names: Sequence[str], settings: Mapping[str, Any]
-) -> list[Job]:
-    if isinstance(prompts, str) or not isinstance(prompts, Sequence) or not prompts:
-        raise ValueError(f"prompts must be a list of one prompt or more; got {prompts!r}")
-    jobs, seen = [], Counter()
-    for place, prompt in enumerate(prompts):
-        checked_prompt(prompt, raw=settings["raw"])
-        kept = prompt if isinstance(prompt, str) else [dict(each) for each in prompt]
-        known = str(kept)
-        jobs += [Job(place, kept, name, settings, seen[known]) for name in names]
-        seen[known] += 1
-    return jobs
 
 
 def _elsewhere(backend: Backend) -> bool:

@@ -11,6 +11,7 @@ from ..ui.frame import Progress, Runner, static
 from .batch import Backends, Batch
 from .batch_figures import batch_table, used_columns
 from .batch_table import COLUMNS, BatchTable
+from .estimates import BEFORE
 
 AS_ASKED = "as asked"
 
@@ -134,6 +135,7 @@ class BatchPanel:
 
     Attributes:
         batch: what is asked.
+        estimates: what would be sent to providers, and cost at most, before it is.
         runner: Run, Stop and progress.
         panel: the table with its sorting and filtering.
     """
@@ -141,6 +143,8 @@ class BatchPanel:
     def __init__(self, batch: Batch):
         self.batch, self.panel = batch, TablePanel(batch.table)
         self.runner = Runner(self._work, self._draw, "Ask every prompt that has no answer yet")
+        told = batch.before
+        self.estimates = widgets.HTML(html.note(f"{BEFORE}{'; '.join(told)}") if told else "")
         self._drawn = -1
 
     @property
@@ -156,7 +160,7 @@ class BatchPanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        return widgets.VBox([self.runner.widget, self.panel.widget])
+        return widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
     def start(self) -> "BatchPanel":
         """Presses Run."""

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from statistics import median
 from typing import Any
 
 from ..backends.base import Reply
 from ..backends.keys import without_keys
-from ..backends.request import Messages
+from ..backends.request import Messages, checked_prompt
 
 ENDED = ("stop", "length")
 ENDS = {"stop": "by itself", "length": "at max_tokens", "interrupted": "stopped by you"}
@@ -39,6 +40,30 @@ class Job:
         told = [self.prompt, self.backend, dict(self.settings), self.repeat]
         text = json.dumps(told, ensure_ascii=True, sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def make_jobs(
+    prompts: Sequence[str | Messages], names: Sequence[str], settings: Mapping[str, Any]
+) -> list[Job]:
+    """Every prompt to every backend, in that order.
+
+    Args:
+        prompts: texts, or chat messages.
+        names: of the backends.
+        settings: of all, ``raw`` among them.
+    Raises:
+        ValueError: no prompts, or bad ones.
+    """
+    if isinstance(prompts, str) or not isinstance(prompts, Sequence) or not prompts:
+        raise ValueError(f"prompts must be a list of one prompt or more; got {prompts!r}")
+    jobs, seen = [], Counter()
+    for place, prompt in enumerate(prompts):
+        checked_prompt(prompt, raw=settings["raw"])
+        kept = prompt if isinstance(prompt, str) else [dict(each) for each in prompt]
+        known = str(kept)
+        jobs += [Job(place, kept, name, settings, seen[known]) for name in names]
+        seen[known] += 1
+    return jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ..ui import html, theme
 from ..ui.frame import Progress, Runner, static
 from . import column_figures, figures
 from .analysis import SideBySide, finish
+from .estimates import BEFORE, told_before
 from .race import Backends, Lane, Race
 
 
@@ -87,12 +88,10 @@ class ComparePanel:
 
     def _estimate(self) -> None:
         """Asks those that know a price what they would take."""
-        models = [getattr(each, "backend", each) for each in self._backends.values()]  # of variants
-        ask = [model.estimate for model in models if hasattr(model, "estimate")]
         with suppress(ValueError):  # an empty prompt: Run says so
-            told = [each(self.prompt.value, max_tokens=self.max_tokens.value) for each in ask]
-            lines = "\n".join(each.summary for each in told)
-            self.estimates.value = html.note(f"Before you press Run: {lines}") if told else ""
+            prompts = dict.fromkeys(self._backends, (self.prompt.value,))
+            told = told_before(self._backends, prompts, self.max_tokens.value)
+            self.estimates.value = html.note(f"{BEFORE}{'; '.join(told)}") if told else ""
 
     @property
     def summary(self) -> str:

@@ -62,6 +62,25 @@ def test_a_batch_fills_its_table_and_goes_on_after_an_end():
     assert server.prompts == ["a", "b"] and "2 answers" in panel.runner.status.value
 
 
+def test_what_a_batch_would_send_and_cost_is_told_before():
+    with BusyServer() as server:
+        address = server.model.base_url
+        far = labkit.cloud(address, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
+        short = labkit.with_settings(far, "short", max_tokens=1)
+        prompts, models = ["Hello", "world"], {"near": server.model, "far": far, "short": short}
+        panel = labkit.ask_batch(prompts, models, max_tokens=100)
+        assert not server.asked
+        at_most = [sum(far.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
+                   for n in (100, 1)]  # fmt: skip
+        assert len(panel.batch.before) == 2 and "planted" not in panel.estimates.value
+        for told, price in zip(panel.batch.before, at_most, strict=True):
+            assert f"2 requests, 10 bytes of prompts would be sent to {address}" in told
+            assert f"price at most ${price:.6f}" in told and told in panel.estimates.value
+        panel.start().wait(60)
+        assert panel.batch.before == ()  # all have their answer
+    assert labkit.ask_batch(["a"], [server.model]).estimates.value == ""
+
+
 def test_with_a_file_run_asks_for_what_is_missing_alone(tmp_path):
     with BusyServer([(500, {})]) as server:
         panel = labkit.ask_batch(["a", "b"], [server.model], file=tmp_path / "a.jsonl")
