@@ -1,5 +1,8 @@
 """From token ids to text that can be shown: whole characters, and nothing after a stop string."""
 
+from textwrap import fill
+
+LINE = 92  # characters: as many as a notebook shows in a row in a window of 1280 pixels
 INCOMPLETE = "�"
 # As many tokens of the prompt as can decide how the first new one is written: a character has at
 # most four byte tokens, and SentencePiece drops the space before the first token of all.
@@ -77,3 +80,17 @@ def _overlap(text: str, stop: str) -> int:
     """How many characters at the end of the text could begin the stop string."""
     longest = min(len(text), len(stop) - 1)
     return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)
+
+
+def in_lines(*lines: str) -> str:
+    """Lines for people, broken between words: a notebook breaks what it prints anywhere.
+
+    Args:
+        lines: each begins a line of its own; empty ones are left out.
+
+    >>> in_lines("one " * 30).count("\\n")
+    1
+    """
+    return "\n".join(
+        fill(line, LINE, break_long_words=False, break_on_hyphens=False) for line in lines if line
+    )

@@ -89,7 +89,8 @@ def _place(picture, place: int, rows: int, waiting: Waiting, size: float, most: 
         x=waiting.median_s / size, xref=f"x{number}", y=1.02, yref=f"y{number} domain",
         xanchor="right" if right else "left", yanchor="bottom", showarrow=False, text=f" {told} ",
     )  # fmt: skip
-    label = "<br>".join(f"<b>{escape(line)}</b>" for line in wrap(waiting.name, 20))
+    name = wrap(waiting.name, 20, break_on_hyphens=False)
+    label = "<br>".join(f"<b>{escape(line)}</b>" for line in name)
     origin = "<br>".join(escape(line) for line in wrap(waiting.origin, 24))
     picture.add_annotation(
         x=-0.01, xref="paper", y=0.5, yref=f"y{number} domain", xanchor="right", align="right",

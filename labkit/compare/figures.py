@@ -56,7 +56,7 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
 
 def _label(name: str, reply: Reply | None) -> str:
     """A row's name and where its numbers come from, in lines."""
-    lines = [f"<b>{escape(line)}</b>" for line in wrap(name, LABEL)]
+    lines = [f"<b>{escape(line)}</b>" for line in wrap(name, LABEL, break_on_hyphens=False)]
     origin = [escape(line) for line in wrap(reply.origin, LABEL + 6)] if reply else []
     return "<br>".join([*lines, *(f"<i>{line}</i>" for line in origin)])
 

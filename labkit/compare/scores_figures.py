@@ -18,13 +18,15 @@ def scores_figure(published: PublishedScores):
     traces = []
     for place, benchmark in enumerate(published.benchmarks):
         traces += _benchmark(published, benchmark, place)
+    height = 170 + ROW_PX * len(names)
     picture = theme.figure(
         *traces, title="Published scores, as their publishers state them (recorded, not measured)",
-        x="", y="", height=170 + ROW_PX * len(names), showlegend=True,
+        x="", y="", height=height, showlegend=True,
         margin={"t": 96, "b": 44, "l": 12},
-        legend={"y": 1.0, "yanchor": "bottom", "yref": "container", "x": 1, "xanchor": "right"},
+        # Below the title and the tools, above the names of the tests.
+        legend={"y": 1 - 36 / height, "yanchor": "top", "yref": "container", "x": 1,
+                "xanchor": "right"},
     )  # fmt: skip
-    picture.update_layout(legend={"y": 0.985, "yanchor": "top"})
     for place, benchmark in enumerate(published.benchmarks):
         _place(picture, benchmark, place, len(published.benchmarks), names)
     return picture

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..backends.base import Backend, Messages, Settings
+from ..backends.text import in_lines
 from ..errors import LabError
 from ..models.machine import inspect_machine
 from .disturbance import Disturbance, Watch
@@ -185,7 +186,7 @@ class Measurement:
             lines.append(f"not counted: {len(self.aborted)} run(s), {ends}")
         if self.disturbance:
             lines.append(self.disturbance.sentence)
-        return "\n".join(lines)
+        return in_lines(*lines)
 
 
 def _told(several: Spread) -> str:

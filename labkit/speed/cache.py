@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends.base import Backend
+from ..backends.text import in_lines
 from ..backends.ways import grow_cache
 from ..errors import LabError
 from ..models.machine import inspect_machine
@@ -75,7 +76,7 @@ class CacheGrowth:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheGrowth:

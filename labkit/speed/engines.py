@@ -9,6 +9,7 @@ from ..backends.base import Backend, Messages
 from ..backends.local import load
 from ..backends.reopened import Reopened
 from ..backends.servers import Server, servers
+from ..backends.text import in_lines
 from ..errors import LabError
 from .disturbance import tell_disturbed
 from .experiment import Case, Experiment, Point, run_in_turn, was_stopped
@@ -51,7 +52,7 @@ class EngineComparison(Compared):
         return f"{line}{texts} (measured){'. ' if disturbed else ''}{disturbed}"
 
     def __repr__(self) -> str:
-        return "\n".join([self.summary, *self.missing])
+        return in_lines(self.summary, *self.missing)
 
 
 def _name(point: Point) -> str:

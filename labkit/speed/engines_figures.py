@@ -23,7 +23,9 @@ def engines_figure(comparison: EngineComparison):
     held = comparison.footprints
     memory = [each and each.held_bytes / MIB for each in held]
     columns = (
-        Column("time to first token\ns\nless is better", tuple(first), tuple(map(_spread, first))),
+        Column(
+            "time to first token\nseconds\nless is better", tuple(first), tuple(map(_spread, first))
+        ),
         Column("decode\ntokens/s\nmore is better", tuple(speed), tuple(map(_spread, speed))),
         Column("memory\nMiB\nless is better", tuple(memory), tuple(map(_memory, held))),
     )

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from ..backends.base import Backend, Messages
+from ..backends.text import in_lines
 from .analysis import Measurement, Setup, gather, look_up, require_one, runs_here
 from .disturbance import Disturbance, Watch, tell_disturbed
 from .timing import Run, Spread, time_run
@@ -110,10 +111,11 @@ class Experiment:
             return ""
         ends = dict((known[0], known[-1]))
         values = ", ".join(f"{_text(value)}: {told.median:.3g}" for value, told in ends.items())
-        return f"{SAID[name]} at {values}"
+        at = "," if isinstance(known[0][0], str) else " at"
+        return f"{SAID[name]}{at} {values}"
 
     def __repr__(self) -> str:
-        return "\n".join([self.summary, *self.notes, *self.missing])
+        return in_lines(self.summary, *self.notes, *self.missing)
 
 
 # Numbers of a measurement as people call them.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
+from ..backends.text import in_lines
 from .disturbance import Disturbance, tell_disturbed
 from .latency import (
     LatencyFit,
@@ -55,14 +56,14 @@ class LatencyCheck:
         """How good the predictions were, and whether the machine was disturbed."""
         line = (
             f"{self.model}: predictions were off by {self.median_error:.1%} (median of "
-            f"{len(self.runs)} requests that the fit had not seen), {self.inside} lay in their "
-            f"{self.predictions[0].level:.0%} interval (measured)"
+            f"{len(self.runs)} requests that the fit had not seen), {self.inside} of them lay in "
+            f"their {self.predictions[0].level:.0%} interval (measured)"
         )
         disturbed = tell_disturbed(self.disturbances)
         return f"{line}. {disturbed}" if disturbed else line
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def check_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyCheck:
@@ -117,7 +118,7 @@ class TokenBudget:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def tokens_within(

@@ -13,6 +13,7 @@ from math import sqrt
 
 import numpy as np
 
+from ..backends.text import in_lines
 from .analysis import Measurement
 from .disturbance import Disturbance, tell_disturbed
 from .fitting import Line, fit_line, student_quantile
@@ -72,7 +73,7 @@ class LatencyFit:
         return f"{line}. {disturbed}" if disturbed else line
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -116,7 +117,7 @@ class LatencyPrediction:
         return f"{told} (computed from a fit){warning}"
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def fit_latency(*measured, load: Load | None = None) -> LatencyFit:

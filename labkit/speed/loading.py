@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..backends.text import in_lines
 from ..errors import LabError
 from ..models.loading import get_model
 from .timing import Spread, spread
@@ -73,10 +74,11 @@ class Load:
         """The medians in a line."""
         parts = (("cold", self.cold_s), ("warm", self.warm_s), ("imports", self.import_s))
         told = [f"{name} {each.median:.1f} s" for name, each in parts if each]
-        return f"loading {self.model}: {', '.join(told)} (median, {len(self.runs)} processes)"
+        count = f"median of {len(self.runs)} processes"
+        return f"loading {self.model}: {', '.join(told)} (measured, {count})"
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def measure_load(

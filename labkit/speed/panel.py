@@ -89,7 +89,7 @@ class PacePanel:
             text = self.pacing.text_at(pace, self._elapsed_s)
             done = self._elapsed_s >= pace.seconds(total) - 1e-9
             state = f"✓ after {pace.seconds(total):.1f} s" if done else "…"
-            head = f"<b>{escape(pace.name)}</b> ({escape(pace.origin)}) {state}"
+            head = f"<b>{escape(pace.name)}</b><br>{escape(pace.origin)} {state}"
             column.value = f"{head}{html.card(html.paragraph(text or ' '))}"
 
     def _ipython_display_(self) -> None:

@@ -12,6 +12,7 @@ from ..backends.base import Backend, Messages
 from ..backends.expectation import expected_tokens
 from ..backends.llamacpp import get_gguf
 from ..backends.reopened import Reopened
+from ..backends.text import in_lines
 from ..data import read_data
 from ..errors import LabError
 from ..models.requantize import get_copies
@@ -106,7 +107,7 @@ class QuantizationComparison(Compared):
         return f"{line} {disturbed}".rstrip()
 
     def __repr__(self) -> str:
-        return "\n".join([self.summary, f"Scores compared on {self.text}.", *self.missing])
+        return in_lines(self.summary, f"Scores compared on {self.text}.", *self.missing)
 
 
 def tell_file(file: QuantizedFile) -> str:

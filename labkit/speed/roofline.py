@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..backends.base import Backend
 from ..backends.probe import Probe, probe_device
+from ..backends.text import in_lines
 from ..errors import LabError
 from .analysis import Measurement
 from .timing import Spread
@@ -102,7 +103,7 @@ class Roofline:
         return f"{self.model} under {roof}: {'; '.join(map(_told, self.points))} (measured)"
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def _told(point: RooflinePoint) -> str:

@@ -78,6 +78,11 @@ def tell_partings(writings: tuple[Writing, ...]) -> str:
         return "one text alone"
     if not apart:
         return f"all {len(writings)} wrote the same text"
+    if len(writings) == 2:
+        return (
+            f"{apart[0].name} parts from the text of {writings[0].name} after "
+            f"{apart[0].parts_at} characters"
+        )
     first = min(apart, key=lambda each: each.parts_at)
     return (
         f"{len(apart)} of {len(writings) - 1} part from the text of {writings[0].name}, the first "

@@ -241,7 +241,7 @@ def test_the_texts_are_marked_where_they_part(make_scripted):
     one, two = make_scripted((0.5, 1.0)), make_scripted((0.5, 1.0, 1.5))
     told = labkit.vary_engine({"o<n>e": one, "two": two}, repeats=1)
     assert [each.parts_at for each in told.writings] == [None, 6]
-    assert "1 of 1 part from the text of o<n>e, the first after 6 characters (two)" in told.summary
+    assert "two parts from the text of o<n>e after 6 characters" in told.summary
     html = labkit.plot_texts(told).html
     assert "o&lt;n&gt;e" in html and "o<n>e" not in html
     after = html.partition("ab ab <span role")[2]
