@@ -1,8 +1,8 @@
 """The stream on the real model, against transformers' own `generate`."""
 
+import itertools
 import signal
 import threading
-import time
 
 import pytest
 import torch
@@ -110,12 +110,20 @@ def test_leaving_the_loop_stops_the_model(smollm2):
 
 
 def test_interrupting_keeps_what_came(smollm2):
+    passes, begun = itertools.count(), threading.Event()
+
+    def note(*_):
+        if next(passes) == 3:
+            begun.set()
+
     def interrupt():
-        time.sleep(1.5)
+        begun.wait()
         signal.raise_signal(signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
+    hook = smollm2.model.register_forward_hook(note)
+    threading.Thread(target=interrupt, daemon=True).start()
     reply = labkit.generate(smollm2, "Tell me a very long story.", max_tokens=2000, seed=1)
+    hook.remove()
     assert reply.finish == "interrupted"
     assert 0 < len(reply.steps) < 2000
     assert reply.text
