@@ -8,6 +8,7 @@ from .base import Step, Stream
 from .chunks import StoppableSteps
 from .policy import Passed
 from .redaction import Restorer
+from .text import StopScanner
 from .transport import Tracer
 
 
@@ -40,8 +41,24 @@ def _followed(
         stream.wire = wire and replace(wire, origin=stream.origin)
 
 
+def without_stop(stream: Stream, steps: StoppableSteps) -> StoppableSteps:
+    """The steps of a server that leaves the stop string in the text, without it."""
+    return StoppableSteps(_up_to_stop(stream, steps), steps.close)
+
+
+def _up_to_stop(stream: Stream, steps: StoppableSteps) -> Iterator[Step]:
+    scan = StopScanner(stream.settings.stop)
+    try:
+        for step in steps:
+            yield replace(step, text="" if scan.stopped else scan.push(step.text))
+        if held := scan.push("", last=True):
+            yield _held_back(stream, step, held)
+    finally:
+        steps.close()
+
+
 def _held_back(stream: Stream, step: Step, text: str) -> Step:
-    """The beginning of a placeholder that was never finished: text, but no token of its own."""
+    """The beginning of something that was never finished: text, but no token of its own."""
     stream.chunked = True
     return replace(
         step, token_id=None, text=text, logprob=None, drawn_logprob=None, alternatives=()

@@ -33,6 +33,7 @@ class Dialect:
         ordered: whether it takes the order of the stages.
         seeds: seeds are below this.
         fixed: settings that it does not take and that differ from our defaults.
+        keeps_stop: whether it ends at a stop string and leaves that in the text.
     """
 
     names: Mapping[str, str]
@@ -41,6 +42,7 @@ class Dialect:
     ordered: bool = False
     seeds: int = 2**63
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    keeps_stop: bool = False
 
 
 _ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
@@ -82,7 +84,8 @@ DIALECTS = {
     ),
     # transformers/cli/serving: the other fields are ignored, so the rest goes by generation_config.
     "transformers serve": Dialect(
-        {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")} | _MORE
+        {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")} | _MORE,
+        keeps_stop=True,
     ),
     "OpenAI-compatible": Dialect(_OPENAI, logprobs=True, more=USAGE),
 }

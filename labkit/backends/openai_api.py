@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import LabError
 from . import servers
-from .answer import follow
+from .answer import follow, without_stop
 from .base import Messages, Settings, Stream
 from .chunks import Chunk, read_server
 from .dialects import DIALECTS, Dialect, request_fields
@@ -127,6 +127,8 @@ class ServerModel:
         self._connected()  # before any clock runs: loading the client takes its time
         stream, tracer = Stream(chosen, origin=self.origin), self._tracer()
         steps = read_server(stream, partial(self._chunks, body, raw, tracer), self.where)
+        if chosen.stop and self.dialect.keeps_stop:
+            steps = without_stop(stream, steps)
         stream._steps = follow(stream, steps, tracer, passed)
         return stream
 

@@ -179,6 +179,23 @@ def test_lm_studio_need_not_tell_them(scripted, more):
     assert (reply.text, reply.output_tokens, reply.timings) == ("Yes", 53, None)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ((" 5,", " 6,", " 7"), " 5, 6, "), (("a 7 b", " c"), "a "), ((" 5", " 7", ", "), " 5 7, "),
+        ((" 5, 7", ", 8 and"), " 5, "),
+    ],
+)  # fmt: skip
+def test_a_stop_string_that_a_server_leaves_in_is_taken_out(scripted, pieces, text):
+    """As `transformers serve` does, whose text ends with it (GenerationConfig.stop_strings)."""
+    stop = "7, 8" if "and" in pieces[-1] or pieces[-1] == ", " else "7"
+    last = piece(pieces[-1], finish_reason="stop")
+    address, asked = scripted(*map(piece, pieces[:-1]), last, b"data: [DONE]\n\n")
+    model = Server("transformers serve", address, ("m",)).model()
+    reply = labkit.generate(model, "1, 2, 3, 4,", stop=stop)
+    assert (reply.text, reply.finish, asked[0]["stop"]) == (text, "stop", [stop])
+
+
 # -- the script for people ------------------------------------------------------------------------
 
 
