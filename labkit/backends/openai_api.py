@@ -52,6 +52,8 @@ def connect(
         LabError: nobody answers there, or the model must be named.
     """
     base_url = _checked_address(address)
+    if model is not None and (not isinstance(model, str) or not model.strip()):
+        raise ValueError(f"model must be a name that the server has, or None; got {model!r}")
     if kind is not None and kind not in DIALECTS:
         raise ValueError(f"kind must be one of {', '.join(DIALECTS)}, or None; got {kind!r}")
     timeouts = connect_timeout_s, read_timeout_s

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LabError
-from .findings import KINDS, Finding
+from .findings import Finding
 from .redaction import Restorer, redact_all
 from .request import Messages
-from .scanning import LEAST_CONFIDENCE, scan
+from .scanning import LEAST_CONFIDENCE, check_confidence, check_kinds, scan
 
 ACTIONS = {
     "block": "nothing is sent that has a finding",
@@ -63,12 +63,10 @@ class Policy:
 
     def __post_init__(self):
         _known("action", self.action, ACTIONS)
-        for kind in self.kinds or ():
-            _known("kinds", kind, KINDS)
+        check_kinds(self.kinds)
         if isinstance(self.harmless, str):
             raise ValueError(f"harmless must be several texts; got {len(self.harmless)} characters")
-        if not 0 <= self.least_confidence <= 1:
-            raise ValueError(f"least_confidence must be 0 to 1; got {self.least_confidence!r}")
+        check_confidence(self.least_confidence)
 
     def __repr__(self) -> str:
         kinds = "all kinds" if self.kinds is None else ", ".join(self.kinds)

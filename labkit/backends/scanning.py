@@ -34,11 +34,8 @@ by detect-secrets AWSKeyDetector,)
     """
     if not isinstance(text, str):
         raise ValueError(f"text must be a text; got {text!r}")
-    for kind in kinds or ():
-        if kind not in KINDS:
-            raise ValueError(f"kinds must be of {', '.join(KINDS)}; got {kind!r}")
-    if not 0 <= least_confidence <= 1:
-        raise ValueError(f"least_confidence must be 0 to 1; got {least_confidence!r}")
+    check_kinds(kinds)
+    check_confidence(least_confidence)
     wanted = KINDS.keys() if kinds is None else set(kinds)
     found = (finding for finding in _all(text, wanted) if finding.kind in wanted)
     return without_overlaps(finding for finding in found if finding.confidence >= least_confidence)
@@ -49,3 +46,18 @@ def _all(text: str, wanted: Collection[str]) -> Iterator[Finding]:
         yield from find_secrets(text)
     if any(kind in PERSONAL for kind in wanted):
         yield from find_personal(text)
+
+
+def check_kinds(kinds: Collection[str] | None) -> None:
+    """Raises a ValueError unless they are several of `KINDS`, or None."""
+    if isinstance(kinds, str):
+        raise ValueError(f"kinds must be several names, such as ({kinds!r},); got {kinds!r}")
+    for kind in kinds or ():
+        if kind not in KINDS:
+            raise ValueError(f"kinds must be of {', '.join(KINDS)}; got {kind!r}")
+
+
+def check_confidence(least: float) -> None:
+    """Raises a ValueError unless it is a number from 0 to 1."""
+    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
+        raise ValueError(f"least_confidence must be a number, 0 to 1; got {least!r}")

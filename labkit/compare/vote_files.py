@@ -89,7 +89,9 @@ def join_votes(files: str | Path | Iterable[str | Path]) -> Votes:
             good.append(votes)
     if not good:
         raise LabError(
-            f"None of the {len(paths)} files holds votes.",
+            "No votes were found."
+            if len(paths) < 2
+            else f"None of {len(paths)} files holds votes.",
             "\n    ".join(left_out[:10]) or "Name some.",
         )
     ballots = [ballot for votes in good for ballot in votes.ballots]

@@ -12,6 +12,8 @@ def check_missed(text: str | None, secret: str | None) -> Verdict:
     """Exercise 1: a text in which the scanner misses a secret that people would understand."""
     if not text or not secret:
         return Verdict(False, "Put your text and the secret within it in place of None.")
+    if not isinstance(text, str) or not isinstance(secret, str):
+        return Verdict(False, "Both have to be texts, in quotation marks.")
     if secret not in text:
         return Verdict(False, "The secret does not stand in the text, letter by letter.")
     start = text.index(secret)
@@ -29,6 +31,8 @@ def check_alarm(text: str | None) -> Verdict:
     """Exercise 2: a harmless text that the scanner takes for a leak."""
     if not text:
         return Verdict(False, "Put a text in place of None.")
+    if not isinstance(text, str):
+        return Verdict(False, "It has to be a text, in quotation marks.")
     found = scan(text)
     if not found:
         return Verdict(False, "No alarm. What looks like a name, a number or a key, and is none?")

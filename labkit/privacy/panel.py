@@ -4,7 +4,7 @@ import ipywidgets as widgets
 
 from ..backends.findings import KINDS, PERSONAL, SECRETS
 from ..backends.redaction import Redacted, redact
-from ..backends.scanning import LEAST_CONFIDENCE, scan
+from ..backends.scanning import LEAST_CONFIDENCE, check_confidence, scan
 from ..errors import LabError
 from ..ui import html
 from ..ui.frame import Rest, static
@@ -33,8 +33,7 @@ def scan_live(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) -
         ValueError: a confidence out of bounds.
         LabError: the packages that scan are missing.
     """
-    if not 0 <= least_confidence <= 1:
-        raise ValueError(f"least_confidence must be 0 to 1; got {least_confidence!r}")
+    check_confidence(least_confidence)
     scan("")  # a missing package is told at once, and the language model is loaded now
     return ScanPanel(text, least_confidence)
 

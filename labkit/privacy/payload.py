@@ -123,6 +123,8 @@ def payload(
     Raises:
         ValueError: for a prompt or a setting out of bounds.
     """
+    if not hasattr(backend, "stream"):
+        raise ValueError(f"backend must be a model, such as labkit.cloud gives; got {backend!r}")
     asked = getattr(backend, "backend", backend)  # of a variant, the model itself
     settings = settings if asked is backend else {**settings, **backend.settings}
     if not isinstance(asked, ServerModel):

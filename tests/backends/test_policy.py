@@ -96,9 +96,11 @@ def test_what_was_called_harmless_passes():
     ("arguments", "sentence"),
     [
         ({"action": "maybe"}, "action must be one of block, redact, ask, allow; got 'maybe'"),
-        ({"kinds": ("secrets",)}, "kinds must be one of .*; got 'secrets'"),
+        ({"kinds": ("secrets",)}, "kinds must be of .*; got 'secrets'"),
+        ({"kinds": "person"}, r"several names, such as \('person',\); got 'person'"),
+        ({"least_confidence": "high"}, "must be a number, 0 to 1; got 'high'"),
         ({"harmless": "jane"}, "harmless must be several texts"),
-        ({"least_confidence": -1}, "least_confidence must be 0 to 1; got -1"),
+        ({"least_confidence": -1}, "least_confidence must be a number, 0 to 1; got -1"),
     ],
 )
 def test_bad_arguments_are_named(arguments, sentence):

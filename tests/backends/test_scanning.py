@@ -91,7 +91,7 @@ def test_kinds_and_confidence_choose():
     [
         ({"text": 5}, "text must be a text"),
         ({"text": "a", "kinds": ["secrets"]}, "kinds must be of .*; got 'secrets'"),
-        ({"text": "a", "least_confidence": 2}, "least_confidence must be 0 to 1; got 2"),
+        ({"text": "a", "least_confidence": 2}, "least_confidence must be a number, 0 to 1; got 2"),
     ],
 )
 def test_bad_arguments_are_named(arguments, sentence):

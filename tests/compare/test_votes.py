@@ -273,7 +273,7 @@ def test_a_file_about_others_is_left_out_with_a_sentence(tmp_path):
 
 def test_no_votes_at_all_is_an_error_with_every_reason(tmp_path):
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(LabError, match="None of the 1 files holds votes"):
+    with pytest.raises(LabError, match="No votes were found"):
         join_votes(tmp_path)
     with pytest.raises(LabError, match="cannot be written"):
         save_votes(count(NAMES), tmp_path / "nowhere" / "a.json")

@@ -51,7 +51,7 @@ def test_an_empty_text_is_no_error(panel):
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match="least_confidence must be 0 to 1; got 3"):
+    with pytest.raises(ValueError, match="least_confidence must be a number, 0 to 1; got 3"):
         labkit.scan_live(least_confidence=3)
 
 
@@ -63,6 +63,7 @@ def test_bad_arguments_are_named():
         ("The door opens with 4711.", "0815", False, "does not stand"),
         (f"Use {KEY} today please", KEY, False, "Found: cloud key"),
         ("kaffee", "kaffee", False, "Nobody would know"),
+        ("The code is 4711.", 4711, False, "have to be texts"),
     ],
 )
 def test_exercise_one(text, secret, right, said):
@@ -71,7 +72,8 @@ def test_exercise_one(text, secret, right, said):
 
 
 @pytest.mark.parametrize(
-    ("text", "right"), [(None, False), ("Hello there.", False), ("Version 10.2.1.4 is old.", True)]
+    ("text", "right"),
+    [(None, False), (4711, False), ("Hello there.", False), ("Version 10.2.1.4 is old.", True)],
 )
 def test_exercise_two(text, right):
     assert exercises.check_alarm(text).right is right
