@@ -1,6 +1,7 @@
 """Checks of notebook 04's exercises: any right answer passes, a wrong one is told why."""
 
 from math import ceil
+from numbers import Real
 
 from ..backends.base import Reply
 from ..backends.network import find_link
@@ -22,7 +23,7 @@ def check_round_trips(answers: SideBySide, trips: int | None, *, link: str = "oc
     found = [n for n, name in enumerate(answers.names) if name.startswith(f"{link}:")]
     if not found or not answers.replies[found[0]].wire:
         return Verdict(False, f"There is no link {link!r} here: {', '.join(answers.names)}.")
-    if trips is None:
+    if not isinstance(trips, Real):
         return Verdict(False, "Put your number in place of None.")
     reply, trip_s = answers.replies[found[0]], find_link(link).round_trip_s
     bars = [part for part in (reply.wire.connect_s, reply.wire.tls_s) if part is not None]
@@ -50,7 +51,7 @@ def check_overtaking(
         return Verdict(False, "Take answers of two tokens or more.")
     if speed >= far_tokens_per_s:
         return Verdict(False, f"It never is: here {speed:.0f} tokens/s come. Take a faster one.")
-    if tokens is None:
+    if not isinstance(tokens, Real):
         return Verdict(False, "Put your number of tokens in place of None.")
     lead, gain = far.ttft_s - near.ttft_s, 1 / speed - 1 / far_tokens_per_s
     right = max(1, ceil(1 + lead / gain))

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 
 from ..backends.request import Settings
 from ..ui import html, theme
-from ..ui.frame import Progress, Runner, static
+from ..ui.frame import Progress, Runner, check_typed, static
 from . import column_figures, figures
 from .analysis import SideBySide, finish
 from .estimates import BEFORE, told_before
@@ -33,6 +33,7 @@ def compare_live(
     Raises:
         ValueError: no backends, or a prompt or setting out of bounds.
     """
+    check_typed(prompt, "prompt")
     return ComparePanel(Race(prompt, backends, in_turn=in_turn, **settings), settings, reference)
 
 
@@ -125,6 +126,7 @@ class ComparePanel:
         return self.result
 
     def _work(self) -> Iterator[Progress]:
+        check_typed(self.prompt.value, "prompt")
         chosen = {**self._given, "max_tokens": self.max_tokens.value}
         # Left where it stands, each has its own: some models take none.
         if "temperature" in self._given or self.temperature.value != Settings().temperature:

@@ -41,5 +41,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _wrap(cell: str) -> str:
-    """A word or a number stays whole, however narrow the table; a path or an address need not."""
-    return "white-space:nowrap" if len(cell) <= SHORT else "overflow-wrap:anywhere"
+    """What is short stays on one line; a longer text breaks between its words."""
+    return "white-space:nowrap" if len(cell) <= SHORT else "overflow-wrap:break-word"

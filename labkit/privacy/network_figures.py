@@ -67,7 +67,7 @@ def _attempt(each: Attempt) -> list[str]:
         each.library or "–",
         each.seen_by,
     ]
-    return list(map(escape, cells))
+    return [escape(cell).replace("/", "/<wbr>") for cell in cells]  # paths may break there
 
 
 def _bytes(count: int | None) -> str:

@@ -92,6 +92,16 @@ def test_settings_go_along_and_bad_ones_are_named(relay):
         labkit.compare_live("x", [backend], temperature="hot")
 
 
+def test_a_prompt_too_long_for_a_box_is_a_sentence_and_nothing_is_asked(relay):
+    panel = labkit.compare_live("x", [relay.backend(0, of=1)])
+    panel.prompt.value = "word " * 200_000
+    with pytest.raises(ValueError, match="prompt must be at most"):
+        panel.start().wait(60)
+    assert "prompt must be at most" in panel.runner.status.value and panel.result is None
+    with pytest.raises(ValueError, match="prompt must be at most"):
+        labkit.compare_live("word " * 200_000, [relay.backend(0, of=1)])
+
+
 def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
     address = relay.backend(0, of=1).base_url
     thinks = labkit.cloud("openai", "gpt-6-astra", key="planted-key-4711", address=address)
