@@ -23,7 +23,7 @@ def cloud(
     *,
     key: str | None = None,
     budget: Budget | None = None,
-    policy: Policy | None = ASK,
+    policy: Policy | str | None = ASK,
     address: str | None = None,
     price_usd_per_million: PricePerMillion | None = None,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
@@ -39,7 +39,8 @@ def cloud(
         model: the provider's name of it; None: a small, cheap one.
         key: another key than that; better not written into a notebook.
         budget: what may be spent; one `Budget` can serve several models.
-        policy: what happens to secrets and personal data in a prompt; None: all is sent.
+        policy: what happens to secrets and personal data in a prompt, such as ``"redact"``; None:
+            all is sent.
         address: of a gateway to the provider, or of your own resource at Azure.
         price_usd_per_million: US dollars for a million tokens read, and for a million written;
             None: those of the price list.

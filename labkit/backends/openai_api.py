@@ -15,7 +15,7 @@ from .base import Messages, Settings, Stream
 from .chunks import Chunk, read_server
 from .dialects import DIALECTS, Dialect, request_fields
 from .keys import Secret, use_key
-from .policy import Passed, Policy
+from .policy import Passed, Policy, as_policy
 from .request import checked_prompt
 from .server_errors import OF_SERVERS, as_sentences
 from .transport import Tracer, find_proxy, make_http_client
@@ -78,7 +78,6 @@ class ServerModel:
         model: the model's name, as the server has it.
         kind: which server it is; it decides the settings that can be asked for.
         base_url: the address below which the interface lies.
-        policy: what happens to secrets and personal data in a prompt, or None.
         origin: how its numbers come about; see `Reply`.
         mends: what somebody can do where it fails.
     """
@@ -106,6 +105,15 @@ class ServerModel:
     def name(self) -> str:
         """The model's name and the server's kind."""
         return f"{_short(self.model)} ({self.kind})"
+
+    @property
+    def policy(self) -> Policy | None:
+        """What happens to secrets and personal data in a prompt; an action's name sets one."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy | str | None) -> None:
+        self._policy = as_policy(policy)
 
     @property
     def where(self) -> str:

@@ -118,6 +118,19 @@ class Policy:
         return answer
 
 
+def as_policy(policy: Policy | str | None) -> Policy | None:
+    """A policy; an action alone stands for the policy that has it, None for none.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if policy is None or isinstance(policy, Policy):
+        return policy
+    if isinstance(policy, str):
+        return Policy(policy)
+    raise ValueError(f"policy must be a labkit.Policy, an action's name or None; got {policy!r}")
+
+
 def _known(argument: str, value: Any, known) -> None:
     if value not in known:
         raise ValueError(f"{argument} must be one of {', '.join(known)}; got {value!r}")

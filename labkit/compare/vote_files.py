@@ -92,7 +92,7 @@ def join_votes(files: str | Path | Iterable[str | Path]) -> Votes:
             "No votes were found."
             if len(paths) < 2
             else f"None of {len(paths)} files holds votes.",
-            "\n    ".join(left_out[:10]) or "Name some.",
+            "\n    ".join(left_out[:10]) or "Name the files, or the folder that holds them.",
         )
     ballots = [ballot for votes in good for ballot in votes.ballots]
     return count(good[0].names, *ballots, left_out=left_out)

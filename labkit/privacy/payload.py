@@ -117,8 +117,7 @@ def payload(
         backend: a local model, a server, a cloud; no key need be right, for nobody is asked.
         prompt: as for `labkit.stream`.
         raw: as for `labkit.stream`.
-        policy: another one than the backend's own, such as ``labkit.Policy("redact")``; None: all
-            is sent.
+        policy: another one than the backend's own, such as ``"redact"``; None: all is sent.
         settings: as for `labkit.stream`.
     Raises:
         ValueError: for a prompt or a setting out of bounds.

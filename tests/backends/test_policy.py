@@ -2,6 +2,7 @@
 
 import pytest
 
+import labkit
 from labkit.backends.findings import KINDS
 from labkit.backends.policy import Policy
 from labkit.errors import LabError
@@ -116,3 +117,15 @@ def test_an_answer_that_is_no_action_is_refused():
 def test_kinds_are_told_in_the_repr_and_texts_are_not():
     shown = repr(Policy("ask", kinds=tuple(KINDS)[:2], harmless=("jane@example.com",)))
     assert "ask" in shown and "jane" not in shown
+
+
+def test_an_actions_name_stands_for_its_policy():
+    cloud = labkit.cloud("openai", key="none-is-needed", policy="redact")
+    assert cloud.policy == Policy("redact")
+    cloud.policy = "block"
+    assert cloud.policy == Policy("block")
+    with pytest.raises(ValueError, match=r"action must be one of .*; got 'maybe'"):
+        cloud.policy = "maybe"
+    with pytest.raises(ValueError, match=r"policy must be a labkit\.Policy, .*; got True"):
+        labkit.cloud("openai", key="none-is-needed", policy=True)
+    assert cloud.policy == Policy("block")
