@@ -121,3 +121,14 @@ def shot(page):
     """``shot(name)`` leaves a screenshot for people to look at."""
     SHOTS.mkdir(exist_ok=True)
     return lambda name: page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def shoot_cells(page):
+    """A screenshot of each code cell and what it shows, for people to look at."""
+    SHOTS.mkdir(exist_ok=True)
+    notebook = page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    cells = page.locator(".jp-CodeCell")
+    for number in range(cells.count()):
+        cells.nth(number).scroll_into_view_if_needed()
+        page.wait_for_timeout(500)  # until plots that came into view are drawn
+        cells.nth(number).screenshot(path=SHOTS / f"{Path(notebook).name[:2]}_cell_{number:02}.png")

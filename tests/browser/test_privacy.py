@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from .conftest import SHOTS
+from .conftest import shoot_cells
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "05_privacy"
@@ -31,11 +31,7 @@ def test_the_whole_notebook_runs_without_an_error(ran, shot):
 
 
 def test_pictures_to_look_at(ran):
-    cells = ran.locator(".jp-CodeCell")
-    for number in range(cells.count()):
-        cells.nth(number).scroll_into_view_if_needed()
-        ran.wait_for_timeout(500)
-        cells.nth(number).screenshot(path=SHOTS / f"05_cell_{number:02}.png")
+    shoot_cells(ran)
 
 
 def test_the_network_picture_of_a_local_answer_is_empty(ran, shot):

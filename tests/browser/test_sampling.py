@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import SHOTS
+from .conftest import shoot_cells
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "02_sampling"
@@ -41,11 +41,7 @@ def test_the_whole_notebook_runs_without_an_error(ran, shot):
 
 
 def test_pictures_to_look_at(ran):
-    cells = ran.locator(".jp-CodeCell")
-    for number in range(cells.count()):
-        cells.nth(number).scroll_into_view_if_needed()
-        ran.wait_for_timeout(300)
-        cells.nth(number).screenshot(path=SHOTS / f"02_cell_{number:02}.png")
+    shoot_cells(ran)
 
 
 def test_a_slider_moved_by_keys_changes_bars_table_and_title(ran, sliders, shot):

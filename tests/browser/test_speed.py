@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from .conftest import shoot_cells
+
 pytestmark = pytest.mark.slow
 NOTEBOOK = "03_speed"
 
@@ -15,13 +17,7 @@ def test_the_whole_notebook_runs_without_an_error(ran, shot):
 
 
 def test_pictures_to_look_at(ran):
-    from .conftest import SHOTS
-
-    cells = ran.locator(".jp-CodeCell")
-    for number in range(cells.count()):
-        cells.nth(number).scroll_into_view_if_needed()
-        ran.wait_for_timeout(300)
-        cells.nth(number).screenshot(path=SHOTS / f"03_cell_{number:02}.png")
+    shoot_cells(ran)
 
 
 def test_the_text_comes_at_every_speed_and_stops(ran, shot):

@@ -5,6 +5,8 @@ import pytest
 import labkit
 from labkit.tokens.strip import MOST_TOKENS
 
+from .conftest import shoot_cells
+
 pytestmark = pytest.mark.slow
 NOTEBOOK = "01_tokens"
 
@@ -40,13 +42,7 @@ def test_the_whole_notebook_runs_without_an_error(ran, shot):
 
 
 def test_pictures_to_look_at(ran):
-    from .conftest import SHOTS
-
-    cells = ran.locator(".jp-CodeCell")
-    for number in range(cells.count()):
-        cells.nth(number).scroll_into_view_if_needed()
-        ran.wait_for_timeout(300)
-        cells.nth(number).screenshot(path=SHOTS / f"01_cell_{number:02}.png")
+    shoot_cells(ran)
 
 
 def test_a_token_tells_all_on_hover_and_on_keyboard_focus(ran, shot):

@@ -102,6 +102,16 @@ def test_who_connects_to_this_process_is_not_listed():
     assert [each.process == "this process" for each in listed] == [False], listed
 
 
+def run_script(folder, text, listener):
+    """What it prints in a process of its own: here pytest-socket stands between."""
+    script = folder / "script.py"
+    script.write_text(text.format(url=f"http://127.0.0.1:{listener[1]}"))
+    return subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ).stdout  # fmt: skip
+
+
 LIBRARY = """
 import contextlib, httpx2, labkit
 with labkit.watch_network() as watch, contextlib.suppress(httpx2.HTTPError):
@@ -112,14 +122,8 @@ print(attempt.library, "|", attempt.asked_by)
 
 
 def test_the_library_that_connects_is_named(listener, tmp_path):
-    """In a process of its own: here pytest-socket stands between."""
-    script = tmp_path / "script.py"
-    script.write_text(LIBRARY.format(url=f"http://127.0.0.1:{listener[1]}"))
-    told = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    library, asked = told.stdout.strip().split(" | ")
+    told = run_script(tmp_path, LIBRARY, listener)
+    library, asked = told.strip().split(" | ")
     assert library.startswith("httpcore2/")
     assert asked == "script.py, line 4"
 
@@ -135,13 +139,8 @@ print(attempt.asked_by)
 
 
 def test_in_a_thread_of_the_labs_it_is_the_lab_that_asks(listener, tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(THREADS.format(url=f"http://127.0.0.1:{listener[1]}"))
-    told = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert told.stdout.startswith("labkit/backends/chunks.py, line ")
+    told = run_script(tmp_path, THREADS, listener)
+    assert told.startswith("labkit/backends/chunks.py, line ")
 
 
 @pytest.mark.slow
