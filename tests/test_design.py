@@ -17,7 +17,7 @@ BELOW = {
     "backends": {"models", "data", "errors"},
     "ui": {"errors"},
 }
-TOPIC_BELOW = {"backends", "data", "models", "ui", "errors", "verdict"}
+TOPIC_BELOW = {"backends", "data", "models", "ui", "errors", "intervals", "verdict"}
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.
 FIGURES, PANEL = {"figures", "strip", "tables"}, {"panel"}
 OUTSIDE = {

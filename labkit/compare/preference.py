@@ -4,38 +4,9 @@ import math
 from collections.abc import Hashable, Sequence
 from statistics import NormalDist
 
-LEVEL, POWER = 0.95, 0.8
+from ..intervals import LEVEL, z_of
 
-
-def share_interval(share: float, votes: float, level: float = LEVEL) -> tuple[float, float]:
-    """Where the true share may lie, given the share that was counted.
-
-    It keeps within 0 and 1 and holds for few votes, where the plain ± of school books fails.
-
-    Args:
-        share: of the votes, 0 to 1.
-        votes: how many were counted, above 0; of votes that hang together, how many independent
-            ones they are worth.
-        level: how often such an interval holds the true share, 0 to 1.
-    Source: Wilson 1927, "Probable Inference …"; recommended for small numbers by Brown, Cai and
-        DasGupta 2001, "Interval Estimation for a Binomial Proportion".
-
-    >>> low, high = share_interval(0.7, 10)
-    >>> round(low, 3), round(high, 3)
-    (0.397, 0.892)
-    """
-    if not 0 <= share <= 1 or not votes > 0:
-        raise ValueError(f"share must be 0 to 1, of more than 0 votes; got {share!r} of {votes!r}")
-    z2 = _z(level) ** 2
-    middle = (share + z2 / (2 * votes)) / (1 + z2 / votes)
-    half = math.sqrt(z2 * (share * (1 - share) / votes + z2 / (4 * votes**2))) / (1 + z2 / votes)
-    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
-
-
-def _z(level: float) -> float:
-    if not 0 < level < 1:
-        raise ValueError(f"level must be above 0 and below 1; got {level!r}")
-    return NormalDist().inv_cdf((1 + level) / 2)
+POWER = 0.8
 
 
 def independent_votes(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> float:
@@ -107,6 +78,6 @@ def votes_needed(
     if not 0 <= undecided < 1:
         raise ValueError(f"undecided must be at least 0 and below 1; got {undecided!r}")
     beta = NormalDist().inv_cdf(power)
-    root = _z(level) / 2 + beta * math.sqrt(share * (1 - share))
-    decided = max(math.ceil((root / (share - 0.5)) ** 2), math.ceil(_z(level) ** 2))
+    root = z_of(level) / 2 + beta * math.sqrt(share * (1 - share))
+    decided = max(math.ceil((root / (share - 0.5)) ** 2), math.ceil(z_of(level) ** 2))
     return math.ceil(decided / (1 - undecided))

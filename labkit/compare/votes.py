@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..intervals import LEVEL, share_interval
 from .batch_table import BatchTable
-from .preference import LEVEL, independent_votes, share_interval, votes_needed
+from .preference import independent_votes, votes_needed
 
 CHOICES = ("A", "B", "tie", "both bad")
 

@@ -2,8 +2,9 @@
 
 from html import escape
 
+from ..intervals import LEVEL
 from ..ui import theme
-from .preference import LEVEL, votes_needed
+from .preference import votes_needed
 from .votes import Votes
 
 LOOKS = {"tie": (theme.GREY, "."), "both bad": (theme.YELLOW, "x")}

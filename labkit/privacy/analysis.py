@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from ..backends.findings import KINDS, Finding
 from ..backends.scanning import LEAST_CONFIDENCE, scan
+from ..intervals import share_interval
 from .labelled import Example, Label, read_examples
 
 Scanner = Callable[[str], Sequence[Finding]]
-Z = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class KindScore:
     @property
     def recall_range(self) -> tuple[float, float] | None:
         """95 % interval of the recall, by Wilson's score."""
-        return wilson(self.found, self.labelled) if self.labelled else None
+        return share_interval(self.recall, self.labelled) if self.labelled else None
 
     @property
     def precision_range(self) -> tuple[float, float] | None:
         """95 % interval of the precision, by Wilson's score."""
-        return wilson(self.right, self.reported) if self.reported else None
+        return share_interval(self.precision, self.reported) if self.reported else None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -164,18 +164,3 @@ def _covered(label: Label, findings: Sequence[Finding]) -> float:
     """Which share of a label's characters lie in findings, which do not overlap."""
     shared = sum(_overlap(label, finding) for finding in findings)
     return shared / (label.end - label.start)
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share, good for small counts too.
-
-    Source: Wilson 1927.
-
-    >>> low, high = wilson(9, 10)
-    >>> f"{low:.2f} to {high:.2f}"
-    '0.60 to 0.98'
-    """
-    share, spread = hits / total, Z * Z / total
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z * (share * (1 - share) / total + spread / (4 * total)) ** 0.5 / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)

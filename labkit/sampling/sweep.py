@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import sqrt
 from statistics import fmean, median
 
 from ..backends.base import Messages, Reply, Settings, collect_rows
+from ..intervals import share_interval
 from .analysis import require_scores
 from .diversity import distinct_n, loops, self_similarity
 
@@ -81,25 +81,9 @@ def _spread(values: Sequence[float | bool | None]) -> Spread | None:
     if not known:
         return None
     if isinstance(known[0], bool):
-        return wilson_interval(sum(known), len(known))
+        low, high = share_interval(share := fmean(known), len(known))
+        return Spread(low, share, high)
     return Spread(min(known), median(known), max(known))
-
-
-def wilson_interval(hits: int, tries: int) -> Spread:
-    """A share with its 95 % confidence interval.
-
-    Args:
-        hits: 0 to `tries`.
-        tries: 1 or more.
-    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
-
-    >>> round(wilson_interval(0, 8).high, 2)  # none of eight: it may still be every third
-    0.32
-    """
-    z, share = 1.96, hits / tries
-    centre = (share + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z * sqrt(share * (1 - share) / tries + z * z / (4 * tries**2)) / (1 + z * z / tries)
-    return Spread(max(0.0, centre - half), share, min(1.0, centre + half))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

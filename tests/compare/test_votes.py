@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.compare.batch_table import BatchTable, Row
-from labkit.compare.preference import independent_votes, share_interval, votes_needed
+from labkit.compare.preference import independent_votes, votes_needed
 from labkit.compare.vote_files import join_votes, load_votes, save_votes
 from labkit.compare.votes import CHOICES, Ballot, Vote, Votes, count, make_pairs
 from labkit.compare.votes_figures import plot_votes_needed, votes_figure
 from labkit.errors import LabError
+from labkit.intervals import share_interval
 
 NAMES = ("near", "far")
 HARM = "<script>alert(1)</script>"

@@ -6,7 +6,7 @@ import pytest
 
 import labkit
 from labkit.backends.findings import KINDS, Finding
-from labkit.privacy.analysis import measure_scanner, wilson
+from labkit.privacy.analysis import measure_scanner
 from labkit.privacy.labelled import PARTS, Example, Label, parse, read_examples
 from labkit.privacy.leaks import read_leak
 
@@ -102,13 +102,6 @@ def test_the_scanner_is_as_good_as_it_was():
 def test_more_confidence_finds_less():
     few = labkit.measure_scanner(least_confidence=0.96).total
     assert few.found < labkit.measure_scanner(least_confidence=0.4).total.found
-
-
-def test_wilsons_interval_holds_the_share_and_knows_small_counts():
-    for hits, total in ((0, 5), (5, 5), (3, 7), (90, 100)):
-        low, high = wilson(hits, total)
-        assert 0 <= low <= hits / total <= high <= 1
-    assert wilson(5, 5)[0] < wilson(50, 50)[0]
 
 
 def test_the_lessons_texts_hold_what_the_notebook_says():

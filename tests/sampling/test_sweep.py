@@ -4,7 +4,7 @@ import pytest
 
 import labkit
 from labkit.backends.base import Reply, Settings, Step
-from labkit.sampling.sweep import MEASURES, Sweep, wilson_interval
+from labkit.sampling.sweep import MEASURES, Sweep
 
 PROMPT = "Why is the sky blue?"
 
@@ -98,17 +98,6 @@ def test_measures_of_texts_worked_out_by_hand():
 def test_one_sample_has_nothing_to_be_like():
     measures = Sweep("m", "p", tuple(made_up(["a b"])), 1.0).cells[0].measures
     assert measures["self_similarity"] is None
-
-
-@pytest.mark.parametrize(("hits", "tries"), [(0, 1), (1, 1), (3, 8), (8, 8), (40, 100)])
-def test_the_interval_is_wilsons(hits, tries):
-    """Its ends are where a test of the share at 95 % just does not refuse it."""
-    spread = wilson_interval(hits, tries)
-    assert 0 <= spread.low <= spread.middle <= spread.high <= 1
-    for end in (spread.low, spread.high):
-        if 0 < end < 1:
-            z = (hits / tries - end) / (end * (1 - end) / tries) ** 0.5
-            assert abs(z) == pytest.approx(1.96, abs=1e-6)
 
 
 def test_a_sweep_that_was_stopped_at_once_says_so():
