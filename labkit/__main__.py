@@ -9,7 +9,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
         + "  → Install a newer one (python.org, conda, or your system's packages) and use that."
     )
 
-from labkit.cli import main
+from .cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

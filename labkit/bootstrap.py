@@ -19,8 +19,8 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from labkit.errors import LabError
-from labkit.installing import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
+from .errors import LabError
+from .pip_install import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's own cache included

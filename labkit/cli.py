@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from labkit import __version__, bootstrap
-from labkit.errors import LabError
+from . import __version__, bootstrap
+from .errors import LabError
 
 # Optional parts of pyproject.toml that a command needs.
 EXTRAS = {"lab": ["llamacpp"], "run": ["llamacpp"], "test": ["test"]}
@@ -72,7 +72,7 @@ def _set_up_from(archive):
 
     A machine that was never online cannot fetch the rest later.
     """
-    from labkit.models.unpack import require_same_python
+    from labkit.models.storage.unpack import require_same_python
 
     require_same_python(Path(archive))
     return bootstrap.ensure(["test"], archive)

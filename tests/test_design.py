@@ -3,29 +3,43 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "labkit").rglob("*.py"))
-TOPICS = {path.parent.name for path in (ROOT / "labkit").glob("*/analysis.py")}
-JOINING = {"compare", "decide"}  # the topics that exist to join others
-# Who may import whom inside the lab; a topic's rooms are further bound below.
-BELOW = {
-    "models": {"errors"},
-    "backends": {"models", "data", "errors"},
-    "ui": {"errors"},
-}
-TOPIC_BELOW = {"backends", "data", "models", "ui", "errors", "intervals", "verdict"}
+# Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
+RANKS = {
+    "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
+    "data": 1, "pip_install": 1, "bootstrap": 2,
+    "models": 3, "models.storage": 3, "models.tokenizers": 3,
+    "backends": 4, "backends.guard": 5, "backends.local": 6, "backends.remote": 7,
+    "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
+    "ui": 11, "topics": 12, "display": 13, "commands": 14, "cli": 15, "__main__": 16,
+}  # fmt: skip
+TOPICS = {path.name for path in (ROOT / "labkit" / "topics").iterdir() if path.is_dir()}
+JOINING = {"comparison", "decide"}  # the topics that exist to join others
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.
 FIGURES, PANEL = {"figures", "strip", "tables"}, {"panel"}
+UI_SEES = {"errors", "stats", "formatting", "checks"}
 OUTSIDE = {
-    "plotly": {"figures", "theme", "pages", "render"},
-    "ipywidgets": {"panel", "frame"},
+    "plotly": {"figures", "ui", "notebooks"},
+    "ipywidgets": {"panel", "ui"},
     "torch": {"models", "backends", "finetune", "doctor", "checks"},
     "transformers": {"models", "backends", "finetune"},
 }
+LARGEST_FOLDER = 12  # files: what one takes in at a glance
+
+
+def module_of(path):
+    """``labkit/models/machine.py`` is labkit.models.machine; a package is named by its folder."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
 
 
 def imports(path):
@@ -37,17 +51,22 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, [base, node.module]))
-            yield module
-            if module == "labkit" or node.module is None:  # from . import figures
-                yield from (f"{module}.{alias.name}" for alias in node.names)
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                yield inner if inner in MODULES else module
 
 
 def inside(path):
-    """The parts of the names inside the lab that a file imports: ("models", "store")."""
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "labkit" and len(parts) > 1:
-            yield tuple(parts[1:])
+    """The lab's own modules that a file imports."""
+    return {name for name in imports(path) if name in MODULES and name != "labkit"}
+
+
+def room(module):
+    """The longest name in `RANKS` that a module stands under: labkit.models.storage.store."""
+    name = module.removeprefix("labkit.")
+    while name and name not in RANKS:
+        name = name.rpartition(".")[0]
+    return name
 
 
 def ids(path):
@@ -56,34 +75,55 @@ def ids(path):
 
 @pytest.mark.parametrize("path", FILES, ids=ids)
 def test_imports_only_point_down(path):
-    folder = path.parent.name if path.parent != ROOT / "labkit" else None
-    for parts in inside(path):
-        target = parts[0]
-        assert target != "cli" or path.name == "__main__.py", "nothing imports cli"
-        if target == folder:
-            continue
-        if folder in BELOW:
-            assert target in BELOW[folder], f"{ids(path)} imports {'.'.join(parts)}"
-        if folder in TOPICS and folder not in JOINING:
-            assert target in TOPIC_BELOW, f"{ids(path)} imports {'.'.join(parts)}"
+    own = room(module_of(path))
+    for target in inside(path):
+        there = room(target)
+        assert there, f"{target} stands in no room"
+        if own and there != own:
+            is_sibling = own.partition(".")[0] == there.partition(".")[0] == "models"
+            assert RANKS[there] < RANKS[own] or is_sibling, f"{ids(path)} imports {target}"
+        if own == "ui" and there != own:
+            assert there in UI_SEES, f"{ids(path)} imports {target}"
 
 
-def room(stem):
-    """``walk_figures`` is a room of figures."""
-    return stem.rpartition("_")[2]
+def test_imports_form_no_circle():
+    imported = {module: inside(path) - {module} for module, path in MODULES.items()}
+    try:
+        list(TopologicalSorter(imported).static_order())
+    except CycleError as error:
+        pytest.fail(f"these import one another: {' → '.join(error.args[1])}")
 
 
-def floor(stem):
-    return 2 if room(stem) in PANEL else 1 if room(stem) in FIGURES else 0
+def topic(module):
+    parts = module.split(".")
+    return parts[2] if parts[:2] == ["labkit", "topics"] and len(parts) > 2 else None
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parent.name in TOPICS], ids=ids)
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_a_topic_imports_no_other(path):
+    own = topic(module_of(path))
+    for target in inside(path):
+        if own and own not in JOINING:
+            assert topic(target) in (own, None), f"{ids(path)} imports {target}"
+
+
+def kind(module):
+    """The last part of its name: ``walk_figures`` holds figures."""
+    return module.rpartition(".")[2].rpartition("_")[2]
+
+
+def floor(module):
+    return 2 if kind(module) in PANEL else 1 if kind(module) in FIGURES else 0
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if topic(module_of(p))], ids=ids)
 def test_a_topics_rooms_stand_in_order(path):
-    for parts in inside(path):
-        if parts[0] == "ui":
-            assert floor(path.stem), f"{ids(path)} imports {'.'.join(parts)}"
-        elif parts[0] == path.parent.name and len(parts) > 1:
-            assert floor(parts[1]) <= floor(path.stem), f"{ids(path)} imports {'.'.join(parts)}"
+    own = module_of(path)
+    for target in inside(path):
+        if room(target) == "ui":
+            assert floor(own), f"{ids(path)} imports {target}"
+        elif topic(target) == topic(own):
+            assert floor(target) <= floor(own), f"{ids(path)} imports {target}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=ids)
@@ -91,8 +131,13 @@ def test_heavy_packages_have_their_places(path):
     for name in imports(path):
         top = name.partition(".")[0]
         if top in OUTSIDE:
-            here = {room(path.stem), path.parent.name}
+            here = {kind(module_of(path)), *path.relative_to(ROOT).parts[:-1]}
             assert here & OUTSIDE[top], f"{ids(path)} imports {top}"
+
+
+def test_a_folder_is_taken_in_at_a_glance():
+    for folder in {path.parent for path in FILES}:
+        assert len(list(folder.glob("*.py"))) <= LARGEST_FOLDER, ids(folder)
 
 
 def test_importing_the_lab_is_light():

@@ -14,15 +14,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from ..data import FOLDER
-from ..errors import LabError
-from .base import Backend, Messages, Reply, Settings, Step, Stream, generate
-from .chunks import StoppableSteps
-from .engine import EngineTimings
-from .keys import without_keys
-from .openai_api import ServerModel
-from .request import checked_prompt
-from .wire import Wire
+from labkit.backends.remote.api_keys import without_keys
+from labkit.backends.remote.client import ServerModel
+from labkit.backends.remote.events import StoppableSteps
+from labkit.data import FOLDER
+from labkit.errors import LabError
+
+from .generate import Backend, generate
+from .http_timing import HttpTiming
+from .prompts import Messages, checked_prompt
+from .reply import Reply, Step, Stream
+from .settings import Settings
+from .timings import EngineTimings
 
 RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
@@ -44,7 +47,7 @@ class _Answer:
     origin: str
     chunked: bool
     timings: EngineTimings | None
-    wire: Wire | None
+    http: HttpTiming | None
     price_usd: float | None
 
 
@@ -224,7 +227,7 @@ class Recording:
             output_tokens=answer.output_tokens,
             timings=answer.timings,
             origin=origin,
-            wire=answer.wire and replace(answer.wire, origin=origin),
+            http=answer.http and replace(answer.http, origin=origin),
             price_usd=answer.price_usd,
         )
         stopped = threading.Event()

@@ -15,19 +15,11 @@ import threading
 from concurrent import futures
 from functools import partial
 
-from labkit.commands.checks import (
-    FAILING,
-    FINE,
-    WARNING,
-    Check,
-    hardware,
-    software,
-    storage,
-    surroundings,
-)
 from labkit.errors import LabError
-from labkit.installing import StatusLine
 from labkit.models.machine import inspect_machine
+from labkit.pip_install import StatusLine
+
+from .checks import FAILING, FINE, WARNING, Check, environment, hardware, software, storage
 
 SIGNS = {FINE: ("✓", "32"), WARNING: ("!", "33"), FAILING: ("✗", "31")}  # symbol, ANSI colour
 ASKS = "At most two questions leave this machine: to pip's package index, and to the model hub."
@@ -86,11 +78,11 @@ def _looks(machine, problem):
     else:
         yield "Memory, CPU, GPU", partial(_raise, problem), None
     yield "Disk and models", storage.look, None
-    yield "Model servers", surroundings.servers, None
-    yield "Package index", surroundings.package_index, None
-    yield "Model hub", surroundings.hub, surroundings.PATIENCE_S
-    yield "Port", surroundings.port, None
-    yield "Browser", surroundings.browser, None
+    yield "Model servers", environment.servers, None
+    yield "Package index", environment.package_index, None
+    yield "Model hub", environment.hub, environment.PATIENCE_S
+    yield "Port", environment.port, None
+    yield "Browser", environment.browser, None
 
 
 def _raise(error):
@@ -116,7 +108,7 @@ def _result(name, future, limit_s):
     try:
         return future.result(limit_s)
     except futures.TimeoutError:
-        return [Check(name, WARNING, "no answer in time", surroundings.OFFLINE)]
+        return [Check(name, WARNING, "no answer in time", environment.OFFLINE)]
     except ImportError as error:
         return [Check(name, WARNING, _unknown(error), software.mend())]
     except LabError as error:

@@ -5,10 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from labkit.commands import model_table
 from labkit.errors import LabError
-from labkit.models import fetch, inventory, store
 from labkit.models.catalogue import CATALOGUE
+from labkit.models.storage import fetch, inventory, store
+
+from . import model_table
 
 
 def main(args) -> int:
@@ -82,8 +83,9 @@ def _get_command(name: str) -> str:
 
 
 def _pack(args) -> int:
-    from labkit.commands.wheels import fetch_wheels
-    from labkit.models.pack import check_target, gather, pack
+    from labkit.models.storage.pack import check_target, gather, pack
+
+    from .wheels import fetch_wheels
 
     file = Path(args.file).expanduser()
     check_target(file)
@@ -102,7 +104,7 @@ def _pack(args) -> int:
 
 
 def _unpack(args) -> int:
-    from labkit.models.unpack import unpack
+    from labkit.models.storage.unpack import unpack
 
     done = unpack(Path(args.file).expanduser())
     for name in done.placed:

@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.commands.execute import CHECKOUT, Run, execute
-from labkit.commands.pages import write_pages
+from labkit.commands.notebooks.execute import CHECKOUT, Run, execute
+from labkit.commands.notebooks.pages import write_pages
 from labkit.errors import LabError
 
 STOPPED_BY_CTRL_C = 130  # what a shell reports for an interrupted command

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from labkit import bootstrap
-from labkit.installing import FETCHED, Pip, StatusLine, locked
+from labkit.pip_install import FETCHED, Pip, StatusLine, locked
 
 
 def fetch_wheels(folder: Path) -> list[Path]:

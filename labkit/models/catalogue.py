@@ -9,7 +9,7 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import LabError
+from labkit.errors import LabError
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-from . import store
+from .storage import store
 
 
 def convert_gguf(name: str, gguf_file: Path) -> Path:

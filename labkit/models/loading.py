@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import LabError
-from . import convert, fetch, quicken, store, tokenizer_files
+from labkit.errors import LabError
+
+from . import convert, cpu_packing
 from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
-from .needs import Plan, count_parameters, plan, plan_entry, require_fit
+from .memory_plan import Plan, count_parameters, plan, plan_entry, require_fit
+from .storage import fetch, store
+from .tokenizers import files as tokenizer_files
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -214,5 +217,5 @@ def _read(folder: Path, chosen: Plan):
     if not chosen.spread:
         model.to(chosen.device)
     if chosen.packed:
-        quicken.quicken(model)
+        cpu_packing.quicken(model)
     return model.eval(), tokenizer

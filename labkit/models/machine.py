@@ -59,7 +59,7 @@ def inspect_machine() -> Machine:
     """Looks at the machine: memory, cores, GPU, disk, as they are at this moment."""
     import psutil
 
-    from . import store
+    from .storage import store
 
     memory = psutil.virtual_memory()
     limit, used = _container_memory()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from ..errors import LabError
+from labkit.errors import LabError
 
 
 @dataclass(frozen=True, slots=True)

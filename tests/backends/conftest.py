@@ -13,10 +13,10 @@ import urllib.request
 
 import pytest
 
-from labkit.backends import keys
-from labkit.backends.servers import Server
+from labkit.backends.remote import api_keys
+from labkit.backends.remote.discovery import Server
 
-from .secure import Planted, Proxy, SecureServer
+from .tls_server import Planted, Proxy, SecureServer
 
 CLIENTS = 30
 
@@ -61,17 +61,17 @@ def quickest(measure, expected, count=5, most=25):
 
 
 def adding_up(ask, attempts=8):
-    """The `Wire` of an answer whose parts add up to the time that we see pass, within 2 %.
+    """The `HttpTiming` of an answer whose parts add up to the time that we see pass, within 2 %.
 
     On a busy machine we may be woken late and see more time than there was: then asked again.
     """
     for _ in range(attempts):
         running, began = ask(), time.perf_counter()
         *_, last = [time.perf_counter() for _ in running]
-        told = sum(seconds for _, seconds in running.wire.parts)
+        told = sum(seconds for _, seconds in running.http.parts)
         assert told <= last - began, "more time than there was"
         if told == pytest.approx(last - began, rel=0.02):
-            return running.wire
+            return running.http
     raise AssertionError(f"{told:.4f} s of {last - began:.4f} s are told")
 
 
@@ -150,8 +150,8 @@ def read_request(connection):
 @pytest.fixture
 def planted(tmp_path, capfd, monkeypatch):
     """A key; after the test it is searched for in all that was printed, logged, told and kept."""
-    monkeypatch.setattr(keys, "_entered", {})
-    monkeypatch.setattr(keys, "_given", [])
+    monkeypatch.setattr(api_keys, "_entered", {})
+    monkeypatch.setattr(api_keys, "_given", [])
     logged, root = io.StringIO(), logging.getLogger()
     handler = logging.StreamHandler(logged)
     monkeypatch.setattr(root, "level", logging.DEBUG)
@@ -168,7 +168,7 @@ def provider(planted, tmp_path, monkeypatch):
     servers = []
 
     def start(name="openai", **options):
-        from labkit.backends.providers import PROVIDERS
+        from labkit.backends.cloud.providers import PROVIDERS
 
         server = SecureServer(**options)
         servers.append(server)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.backends import recorded
-from labkit.backends.stand_in import ORIGIN
+from labkit.backends.emulated.stand_in import ORIGIN
 
-from .secure import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
+from .tls_server import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
 
 QUESTION = "Why is the sky blue?"
 
@@ -38,9 +38,9 @@ def test_a_replay_is_the_answer_of_then_and_says_so(kept, planted):
     assert (reply.text, reply.finish, reply.chunked) == ("Rayleigh.", "stop", True)
     assert (reply.prompt_tokens, reply.output_tokens) == (9, 3)
     assert reply.settings.max_tokens == 20 and reply.settings.seed == 3
-    assert reply.origin == reply.wire.origin == f"recorded, gpt-6-luna, {told['date']}"
+    assert reply.origin == reply.http.origin == f"recorded, gpt-6-luna, {told['date']}"
     assert reply.price_usd == pytest.approx((9 * 0.1 + 3 * 0.5) / 1e6)
-    assert reply.wire.tls_s > 0 and reply.wire.elapsed_s == pytest.approx(reply.elapsed_s, rel=0.02)
+    assert reply.http.tls_s > 0 and reply.http.elapsed_s == pytest.approx(reply.elapsed_s, rel=0.02)
     assert reply.ttft_s < reply.elapsed_s
     assert (model.model, model.provider, model.prompts[1]) == (
         "gpt-6-luna",
@@ -177,7 +177,7 @@ def test_the_names_of_those_that_are_there(kept):
     shipped = labkit.replay("stand-in-ocean", speed=math.inf)
     replies = [labkit.generate(shipped, prompt) for prompt in shipped.prompts]
     assert replies and all(reply.origin.endswith(ORIGIN) for reply in replies)
-    assert replies[0].wire.tls_s >= 0.08 and replies[1].wire.reused
+    assert replies[0].http.tls_s >= 0.08 and replies[1].http.reused
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.backends.base import Settings
+from labkit.backends.settings import Settings
 
 BAD = [
     ("temperature", -0.1), ("temperature", "hot"), ("temperature", 1e-30),

@@ -1,4 +1,4 @@
-"""Which dtype a CPU should compute in: the rule of labkit.models.needs.plan, measured.
+"""Which dtype a CPU should compute in: the rule of labkit.models.memory_plan.plan, measured.
 
     python tests/benchmarks/dtypes.py [--rounds 5]
 

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 from turns import report, take_turns
 
 import labkit
-from labkit.backends.base import Settings
+from labkit.backends.settings import Settings
 
 PROMPT = "Explain in plain words to a curious child why the sky is blue at noon and red at dusk."
 TEMPERATURES, SAMPLES, TOKENS = (0.3, 0.6, 0.9, 1.2), 8, 24

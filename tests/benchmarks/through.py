@@ -32,9 +32,9 @@ from transformers import AutoModelForCausalLM, TextIteratorStreamer
 from turns import report, take_turns
 
 import labkit
-from labkit.backends.base import Settings
-from labkit.backends.dialects import request_fields
-from labkit.backends.llamacpp import get_gguf
+from labkit.backends.llamacpp.model import get_gguf
+from labkit.backends.remote.parameters import request_fields
+from labkit.backends.settings import Settings
 from labkit.models.machine import inspect_machine
 
 PROMPT = "Why is the sky blue?"

@@ -20,7 +20,7 @@ from turns import spread
 import labkit
 from labkit.data import read_data
 from labkit.models.machine import inspect_machine
-from labkit.models.tokenizer_opening import known_tokenizers, open_tokenizer
+from labkit.models.tokenizers.open import known_tokenizers, open_tokenizer
 
 BYTES = 1_000_000
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 import labkit
-from labkit.compare.batch_table import BatchTable, Row
-from labkit.ui.keys import _ESM
+from labkit.topics.comparison.batch.table import BatchTable, Row
+from labkit.ui.key_listener import _ESM
 
 from .conftest import CHROMIUM, FLAGS, SHOTS
 

@@ -3,7 +3,7 @@
 import pytest
 
 import labkit
-from labkit.tokens.strip import MOST_TOKENS
+from labkit.topics.tokens.strip import MOST_TOKENS
 
 from .conftest import shoot_cells
 

@@ -105,7 +105,7 @@ class Index:
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def hold(self, part):
+    def reserve(self, part):
         """Every request whose path has this in it waits until `release`."""
         self.reached.clear()
         self.released.clear()

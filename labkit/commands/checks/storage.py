@@ -4,8 +4,8 @@ import contextlib
 import re
 import shutil
 
-from labkit.models import inventory, store
 from labkit.models.catalogue import CATALOGUE, DEFAULT, find
+from labkit.models.storage import inventory, store
 
 from . import FAILING, FINE, WARNING, Check, listed
 

@@ -1,0 +1,1 @@
+"""Models of providers: their facts, prices, keys and budgets."""

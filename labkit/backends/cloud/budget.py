@@ -1,0 +1,144 @@
+"""What a request costs at most, and a purse that does not go beyond its limit."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from labkit.backends.prompts import Messages
+from labkit.errors import LabError
+
+# A provider wraps each message in a few tokens of its template. Assumed, on the safe side.
+AROUND_MESSAGE, AROUND_PROMPT = 32, 64
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Estimate:
+    """What a request would send and cost, before it is made.
+
+    Attributes:
+        model: who would be asked.
+        address: where it would be sent.
+        prompt_bytes: bytes of the prompt's texts.
+        prompt_tokens: at most so many would be read: no token is shorter than a byte, and each
+            message gets `AROUND_MESSAGE` for its wrapping.
+        output_tokens: at most so many would be written: ``max_tokens``.
+        price_usd: at most; None where the price list does not know the model.
+        source: the price list and its version.
+    """
+
+    model: str
+    address: str
+    prompt_bytes: int
+    prompt_tokens: int
+    output_tokens: int
+    price_usd: float | None
+    source: str
+
+    @property
+    def summary(self) -> str:
+        """The most that it would cost, in a line."""
+        price = "unknown" if self.price_usd is None else f"${self.price_usd:.6f}"
+        return (
+            f"{self.model}: {self.prompt_bytes:,} bytes of prompt would be sent to {self.address}; "
+            f"at most {self.prompt_tokens:,} tokens read and {self.output_tokens:,} written, "
+            f"price at most {price} (computed, {self.source})"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Estimate {self.summary}>"
+
+
+def prompt_size(prompt: str | Messages) -> tuple[int, int]:
+    """Bytes of a prompt's texts, and the most tokens that they can be read as."""
+    messages = [{"content": prompt}] if isinstance(prompt, str) else prompt
+    sent = sum(len(str(message["content"]).encode()) for message in messages)
+    return sent, sent + AROUND_MESSAGE * len(messages) + AROUND_PROMPT
+
+
+@dataclass(slots=True, repr=False)
+class Budget:
+    """A purse for several backends. A request that could go beyond it is not sent.
+
+    A request that was cut off tells no usage; then the most that it can have cost is counted.
+
+    Args:
+        limit_usd: US dollars that may be spent, above 0.
+    Attributes:
+        spent_usd: US dollars so far.
+        held_usd: US dollars set aside for requests that are under way.
+    Raises:
+        ValueError: a limit that is none.
+
+    >>> Budget(0.05)
+    <Budget: $0.000000 of $0.05 spent>
+    """
+
+    limit_usd: float
+    spent_usd: float = field(default=0.0, init=False)
+    held_usd: float = field(default=0.0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self):
+        number = isinstance(self.limit_usd, int | float) and not isinstance(self.limit_usd, bool)
+        if not number or not 0 < self.limit_usd < float("inf"):
+            raise ValueError(f"limit_usd must be a number above 0; got {self.limit_usd!r}")
+
+    @property
+    def left_usd(self) -> float:
+        """US dollars that are neither spent nor set aside."""
+        return self.limit_usd - self.spent_usd - self.held_usd
+
+    @property
+    def summary(self) -> str:
+        """How much is spent, in a line."""
+        return f"${self.spent_usd:.6f} of ${self.limit_usd:g} spent"
+
+    def __repr__(self) -> str:
+        return f"<Budget: {self.summary}>"
+
+    @contextmanager
+    def reserve(self, estimate: Estimate) -> Iterator["Reservation"]:
+        """Sets the most that a request costs aside while it runs.
+
+        Raises:
+            LabError: it could go beyond the limit, or nobody knows what it costs.
+        """
+        price_usd = _require_price(estimate)
+        with self._lock:
+            if price_usd > self.left_usd:
+                raise LabError(
+                    f"Nothing was sent: this request may cost up to ${price_usd:.6f}, and "
+                    f"${self.left_usd:.6f} of the budget of ${self.limit_usd:g} are left.",
+                    "A smaller max_tokens costs less; or take a new Budget.",
+                )
+            self.held_usd += price_usd
+        held = Reservation(price_usd)
+        try:
+            yield held
+        finally:
+            with self._lock:
+                self.held_usd -= price_usd
+                self.spent_usd += held.price_usd
+
+
+@dataclass(slots=True)
+class Reservation:
+    """What is set aside for one request; set it to what the request cost in the end.
+
+    Attributes:
+        price_usd: US dollars that are counted as spent afterwards.
+    """
+
+    price_usd: float
+
+
+def _require_price(estimate: Estimate) -> float:
+    if estimate.price_usd is None:
+        raise LabError(
+            f"Nothing was sent: {estimate.source} has no price of {estimate.model}, so the budget "
+            "cannot be kept.",
+            "Say what a million tokens cost: labkit.cloud(…, price_usd_per_million=(read, "
+            "written)). Or leave the budget out.",
+        )
+    return estimate.price_usd

@@ -1,0 +1,186 @@
+"""Models of providers as backends, each with its key, its price and its policy."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from labkit.backends.guard.policy import Policy
+from labkit.backends.remote.addresses import is_loopback
+from labkit.backends.remote.api_keys import Secret, find_key, use_key
+from labkit.backends.remote.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from labkit.errors import LabError
+
+from .anthropic import AnthropicModel
+from .budget import Budget
+from .model import CloudModel, PricePerMillion
+from .providers import NOTED, OTHER, PROVIDERS, Provider
+
+ASK = Policy("ask")
+
+
+def cloud(
+    provider: str,
+    model: str | None = None,
+    *,
+    key: str | None = None,
+    budget: Budget | None = None,
+    policy: Policy | str | None = ASK,
+    address: str | None = None,
+    price_usd_per_million: PricePerMillion | None = None,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    read_timeout_s: float = READ_TIMEOUT_S,
+) -> CloudModel:
+    """A model of a provider, ready to be asked. Prompts go to that provider and cost money.
+
+    The key is taken from ``labkit.enter_key``, or else from the environment; see `clouds`.
+
+    Args:
+        provider: ``"openai"``, ``"anthropic"``, ``"google"``, ``"mistral"``, ``"openrouter"``,
+            ``"azure"``, or the address of any other that speaks OpenAI's language.
+        model: the provider's name of it; None: a small, cheap one.
+        key: another key than that; better not written into a notebook.
+        budget: what may be spent; one `Budget` can serve several models.
+        policy: what happens to secrets and personal data in a prompt, such as ``"redact"``; None:
+            all is sent.
+        address: of a gateway to the provider, or of your own resource at Azure.
+        price_usd_per_million: US dollars for a million tokens read, and for a million written;
+            None: those of the price list.
+        connect_timeout_s: how long to wait for a connection.
+        read_timeout_s: how long the provider may send nothing.
+    Raises:
+        LabError: there is no key, or the model or the address must be named.
+        ValueError: no such provider, or a bad key, address or price.
+    """
+    known, base_url = _provider(provider, address)
+    name = known.name if known else urlsplit(base_url).hostname
+    if not (model := model or (known and known.model)):
+        raise LabError(
+            f"{name} has no model that is taken by itself.", "Name one: labkit.cloud(…, model=…)."
+        )
+    kind = AnthropicModel if known and known.speaks == "anthropic" else CloudModel
+    return kind(
+        base_url,
+        model,
+        name,
+        _key(provider, known, key),
+        dialect=known.dialect(model) if known else OTHER,
+        prices=known.prices if known else None,
+        budget=budget,
+        policy=policy,
+        price_usd_per_million=_checked_price(price_usd_per_million),
+        timeouts_s=(connect_timeout_s, read_timeout_s),
+    )
+
+
+def _provider(provider: str, address: str | None) -> tuple[Provider | None, str]:
+    """A provider, or None for one that has no name here; and the address to ask."""
+    known = PROVIDERS.get(provider)
+    if known is None and not (isinstance(provider, str) and "://" in provider):
+        raise ValueError(
+            f"provider must be one of {', '.join(PROVIDERS)}, or an address such as "
+            f'"https://api.example.com/v1"; got {provider!r}'
+        )
+    if known is None:
+        return None, _checked_address(address or provider)
+    own = next((os.environ[name] for name in known.address_names if os.environ.get(name)), None)
+    found = address or known.address or own
+    if found is None:
+        raise LabError(
+            f"{known.name} has an address of your own.",
+            f"Set {known.address_names[0]}, or name it: labkit.cloud(…, address=…).",
+        )
+    if found == own and "/openai" not in found:
+        found = f"{found.rstrip('/')}/openai/v1"
+    return known, _checked_address(found)
+
+
+def _checked_address(address: str) -> str:
+    """A key travels there: never in the open, save on this machine."""
+    parts = urlsplit(address)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(address))
+    if not safe or not parts.hostname or parts.username:
+        raise ValueError(
+            'address must be such as "https://api.example.com/v1", without a name or password; '
+            f"got {parts.scheme}://{parts.hostname}"
+        )
+    return address.rstrip("/")
+
+
+def _key(provider: str, known: Provider | None, given: str | None) -> Secret | None:
+    if given is not None:
+        return use_key(given)
+    found = find_key(provider, known.key_names if known else ())
+    if found is None and known:
+        raise LabError(
+            f"There is no key for {known.name}.",
+            f'Type it: labkit.enter_key("{provider}"), or set {known.key_names[0]} before the lab '
+            f"starts. Keys are made at {known.key_page}. Without one, a recording "
+            "(labkit.replay) or the stand-in (labkit.stand_in) shows the way.",
+        )
+    return found
+
+
+def _checked_price(price: PricePerMillion | None) -> PricePerMillion | None:
+    good = price is None or (
+        isinstance(price, Sequence)
+        and len(price) == 2
+        and all(isinstance(each, int | float) and 0 <= each < 1e6 for each in price)
+    )
+    if not good:
+        raise ValueError(
+            "price_usd_per_million must be two numbers, 0 or more: for tokens read, and for tokens "
+            f"written; got {price!r}"
+        )
+    return price
+
+
+@dataclass(frozen=True, slots=True)
+class CloudListing:
+    """A provider, and whether it can be asked now.
+
+    Attributes:
+        provider: the name for `cloud`.
+        name: as it calls itself.
+        model: the model that is taken where none is named, or None.
+        key_name: the environment variable for its key.
+        key_found: whether there is a key, typed or in the environment. It was not tried.
+    """
+
+    provider: str
+    name: str
+    model: str | None
+    key_name: str
+    key_found: bool
+
+    @property
+    def summary(self) -> str:
+        """Whether it can be asked, in a line."""
+        state = "key found" if self.key_found else f"no key ({self.key_name})"
+        return f"{self.name}: {state}; model {self.model or 'must be named'} (as of {NOTED})"
+
+
+class Clouds(tuple[CloudListing, ...]):
+    """The providers, one a line."""
+
+    __slots__ = ()
+
+    @property
+    def summary(self) -> str:
+        """How many can be asked, in a line."""
+        found = [listing.name for listing in self if listing.key_found]
+        return f"{len(found)} of {len(self)} providers have a key: {', '.join(found) or 'none'}"
+
+    def __repr__(self) -> str:
+        return "\n".join(listing.summary for listing in self)
+
+
+def clouds() -> Clouds:
+    """The providers that the lab knows, and for which of them there is a key. Nothing is sent."""
+    return Clouds(
+        CloudListing(
+            provider, known.name, known.model, known.key_names[0],
+            find_key(provider, known.key_names) is not None,
+        )
+        for provider, known in PROVIDERS.items()
+    )  # fmt: skip

@@ -1,0 +1,167 @@
+"""Who sells answers of large models, and what each one's interface takes: facts with their sources.
+
+None of it was tried against the providers themselves while this was written: no key was at hand.
+The forms of requests and answers are held to the providers' own packages in the tests.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labkit.backends.remote.parameters import USAGE, Dialect
+
+NOTED = "2026-11-23"  # when the sources were read
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider, and how it is asked.
+
+    Attributes:
+        name: as it calls itself.
+        address: below which its interface lies; None: your own, see ``address_names``.
+        key_names: environment variables that may hold the key, the usual one first.
+        key_page: where a key is made.
+        model: a small, cheap model, taken where none is named; None: one must be named.
+        prices: the provider and the kind of usage in the list of prices (genai-prices).
+        families: what the models take, by the beginning of their names; the first that fits.
+        speaks: ``"openai"`` or ``"anthropic"``.
+        address_names: environment variables that may hold your own address.
+        source: where the facts are from, read on `NOTED`.
+    """
+
+    name: str
+    address: str | None
+    key_names: tuple[str, ...]
+    key_page: str
+    model: str | None
+    prices: tuple[str, str]
+    families: Mapping[str, Dialect]
+    speaks: str = "openai"
+    address_names: tuple[str, ...] = ()
+    source: str = ""
+
+    def dialect(self, model: str) -> Dialect:
+        """The settings that a model of theirs takes."""
+        return next(each for name, each in self.families.items() if re.match(name, model))
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+# A model that thinks before it writes takes no temperature: it is 1.
+_FIXED = {"temperature": 1.0}
+_SAMPLED = _same("temperature", "top_p", "stop")
+_PENALISED = _SAMPLED | _same("presence_penalty", "seed")
+_LIMIT = {"max_tokens": "max_completion_tokens"}
+_OPENAI = {
+    # These can be told not to think, and only then take a temperature.
+    r"gpt-(6-(luna|sol)|6\.1-terra|5\.6-\w+|5\.[1-5](-mini|-nano)?)(-20\d\d-\d\d-\d\d)?$": Dialect(
+        _PENALISED | _LIMIT, more={**USAGE, "reasoning_effort": "none"}
+    ),
+    r"gpt-[34]|chatgpt-4": Dialect(_PENALISED | _LIMIT, more=USAGE),
+    r"": Dialect(_LIMIT, more=USAGE, fixed=_FIXED),
+}
+_CLAUDE_STOP = {"stop": "stop_sequences", "max_tokens": "max_tokens"}
+
+PROVIDERS = {
+    "openai": Provider(
+        "OpenAI",
+        "https://api.openai.com/v1",
+        ("OPENAI_API_KEY",),
+        "https://platform.openai.com/api-keys",
+        "gpt-6-luna",
+        ("openai", "chat"),
+        _OPENAI,
+        source="openai 3.54: types/chat, types/shared/chat_model.py; developers.openai.com, "
+        '"Using the latest model": no temperature unless the reasoning effort is none, which '
+        "gpt-6-astra and gpt-6.1-sol do not have",
+    ),
+    "anthropic": Provider(
+        "Anthropic",
+        "https://api.anthropic.com",
+        ("ANTHROPIC_API_KEY",),
+        "https://platform.claude.com/settings/keys",
+        "claude-haiku-5-5",
+        ("anthropic", "default"),
+        {
+            r"claude-(haiku-5-5|opus-5$)": Dialect(
+                _CLAUDE_STOP, more={"thinking": {"type": "disabled"}}, fixed=_FIXED
+            ),
+            r"claude-(haiku-4|sonnet-4|opus-4(?!-[78]))": Dialect(
+                _CLAUDE_STOP | _same("temperature", "top_p", "top_k")
+            ),
+            r"": Dialect(_CLAUDE_STOP, fixed=_FIXED),
+        },
+        speaks="anthropic",
+        source="anthropic 2.12: types/message_create_params.py, types/model_param.py; "
+        'platform.claude.com/docs, "Claude Haiku 5.5 migration guide" (no temperature, top_p, '
+        'top_k) and "Thinking" (which models can be told not to)',
+    ),
+    "google": Provider(
+        "Google",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        "https://aistudio.google.com/apikey",
+        "gemini-3.1-flash-lite",
+        ("google", "chat"),
+        {
+            r"gemini-3[\d.]*-flash": Dialect(
+                _SAMPLED | _same("max_tokens"), more={**USAGE, "reasoning_effort": "minimal"}
+            ),
+            r"gemini-2\.5-flash": Dialect(
+                _SAMPLED | _same("max_tokens"), more={**USAGE, "reasoning_effort": "none"}
+            ),
+            r"": Dialect(_SAMPLED | _same("max_tokens"), more=USAGE),
+        },
+        source="ai.google.dev/gemini-api/docs/openai (OpenAI compatibility)",
+    ),
+    "mistral": Provider(
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        ("MISTRAL_API_KEY",),
+        "https://console.mistral.ai/api-keys",
+        "mistral-small-latest",
+        ("mistral", "default"),
+        # It refuses fields that it does not know, and tells its usage unasked.
+        {
+            r"": Dialect(
+                _SAMPLED | _same("presence_penalty", "max_tokens") | {"seed": "random_seed"},
+                seeds=2**31,
+            )
+        },
+        source="github.com/mistralai/client-python, models/chatcompletionstreamrequest.py; "
+        "github.com/mistralai/platform-docs-public/issues/7",
+    ),
+    "openrouter": Provider(
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        ("OPENROUTER_API_KEY",),
+        "https://openrouter.ai/settings/keys",
+        "meta-llama/llama-3.1-8b-instruct",
+        ("openrouter", "chat"),
+        # Without it, a setting that the chosen provider does not know would be dropped in silence.
+        {
+            r"": Dialect(
+                _SAMPLED | _same("max_tokens"), more={"provider": {"require_parameters": True}}
+            )
+        },
+        source='openrouter.ai/docs, "Usage Accounting" (its own cost, in every answer) and '
+        '"Provider Routing" (require_parameters)',
+    ),
+    "azure": Provider(
+        "Azure OpenAI",
+        None,
+        ("AZURE_OPENAI_API_KEY",),
+        "https://ai.azure.com",
+        None,
+        ("azure", "chat"),
+        _OPENAI,
+        address_names=("AZURE_OPENAI_ENDPOINT",),
+        source="learn.microsoft.com/azure/foundry/openai/api-version-lifecycle: the OpenAI client "
+        "on https://NAME.openai.azure.com/openai/v1/, the deployment's name as the model",
+    ),
+}
+# Whoever else speaks OpenAI's language: the settings that nearly all take.
+OTHER = Dialect(_SAMPLED | _same("max_tokens"), more=USAGE)

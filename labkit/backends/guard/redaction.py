@@ -1,0 +1,168 @@
+"""Taking findings out of a text, and putting them back into what is answered to it.
+
+A finding becomes a placeholder such as ``[EMAIL_1]``; the same text gets the same one everywhere.
+A placeholder stands in none of the texts before, and none can overlap another: it begins with the
+only bracket that opens and ends with the only one that closes. So what is put back is exact.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .findings import KINDS, Finding, without_overlaps
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Key:
+    """What the placeholders stand for. It stays on this machine.
+
+    Attributes:
+        originals: each placeholder and what it stands for.
+    """
+
+    originals: Mapping[str, str]
+
+    def restore(self, text: str) -> str:
+        """A text with the originals in the place of their placeholders."""
+        if not self.originals:
+            return text
+        pattern = "|".join(map(re.escape, self.originals))
+        return re.sub(pattern, lambda found: self.originals[found.group()], text)
+
+    def restorer(self) -> "Restorer":
+        """A fresh one, for one answer that comes in pieces."""
+        return Restorer(self)
+
+    def __repr__(self) -> str:
+        return f"<Key of {len(self.originals)} placeholders: {', '.join(self.originals)}>"
+
+
+class Restorer:
+    """Puts the originals back into a text that comes in pieces; a placeholder may be cut anywhere.
+
+    Args:
+        key: from a redaction.
+    """
+
+    def __init__(self, key: Key):
+        self._key, self._held = key, ""
+
+    def feed(self, piece: str) -> str:
+        """The text that is certain with this piece; the beginning of a placeholder is held back."""
+        text = self._held + piece
+        begins = text.rfind("[")
+        tail = text[begins:] if begins >= 0 else ""
+        known = tail and any(each.startswith(tail) for each in self._key.originals)
+        is_begun = known and tail not in self._key.originals
+        self._held = tail if is_begun else ""
+        return self._key.restore(text[: len(text) - len(self._held)])
+
+    def flush(self) -> str:
+        """What was held back, at the end of the text."""
+        held, self._held = self._held, ""
+        return held
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Redacted:
+    """A text with placeholders, and the key to them.
+
+    Attributes:
+        text: the text as it may leave.
+        findings: what was taken out, without overlaps, at their places in the original.
+        key: what the placeholders stand for.
+    """
+
+    text: str
+    findings: tuple[Finding, ...]
+    key: Key
+
+    def restore(self, text: str) -> str:
+        """An answer with the originals in the place of their placeholders."""
+        return self.key.restore(text)
+
+    def restorer(self) -> Restorer:
+        """For an answer that comes in pieces."""
+        return self.key.restorer()
+
+    @property
+    def summary(self) -> str:
+        """How much was taken out, in a line."""
+        count = len(self.findings)
+        return f"{count} finding{'s' if count != 1 else ''} taken out of the text (computed)"
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def redact(text: str, findings: Sequence[Finding] | None = None) -> Redacted:
+    """A text with a placeholder in the place of each finding; it can be undone.
+
+    Args:
+        text: any.
+        findings: of this very text, from `labkit.scan`; None: scanned now.
+    Raises:
+        ValueError: a finding that is not of this text.
+
+    >>> found = (Finding(6, 11, "person", "by hand", 1.0, "Maria"),)
+    >>> redact("I met Maria.", found)
+    I met [PERSON_1].
+    >>> redact("I met Maria.", found).restore("Who is [PERSON_1]?")
+    'Who is Maria?'
+    """
+    if findings is None:
+        from .scanner import scan
+
+        findings = scan(text)
+    (changed,), key = redact_all([text], [findings])
+    return Redacted(changed, without_overlaps(findings), key)
+
+
+def redact_all(
+    texts: Sequence[str], findings: Sequence[Sequence[Finding]]
+) -> tuple[tuple[str, ...], Key]:
+    """Several texts that leave together, such as messages: one key for them all.
+
+    Args:
+        texts: any.
+        findings: of each text.
+    Raises:
+        ValueError: a finding that is not of its text.
+    """
+    names = _Placeholders(texts)
+    changed = tuple(
+        _replace(text, without_overlaps(found), names.of)
+        for text, found in zip(texts, findings, strict=True)
+    )
+    return changed, Key({name: original for original, name in names.given.items()})
+
+
+def _replace(text: str, findings: Sequence[Finding], name_of: Callable[[Finding], str]) -> str:
+    parts, at = [], 0
+    for finding in findings:
+        if text[finding.start : finding.end] != finding.text:
+            raise ValueError(f"findings must be of this text; got {finding!r}, which is not")
+        parts += [text[at : finding.start], name_of(finding)]
+        at = finding.end
+    return "".join([*parts, text[at:]])
+
+
+@dataclass(slots=True)
+class _Placeholders:
+    """Hands out placeholders that stand in none of the texts, the same one for the same text."""
+
+    texts: Sequence[str]
+    given: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def of(self, finding: Finding) -> str:
+        if finding.text not in self.given:
+            self.given[finding.text] = self._fresh(KINDS[finding.kind][1])
+        return self.given[finding.text]
+
+    def _fresh(self, word: str) -> str:
+        while True:
+            self.counts[word] = self.counts.get(word, 0) + 1
+            name = f"[{word}_{self.counts[word]}]"
+            if not any(name in text for text in self.texts):
+                return name

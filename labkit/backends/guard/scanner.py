@@ -1,0 +1,63 @@
+"""Secrets and personal data in a text, found on this machine: what a policy decides by."""
+
+from collections.abc import Collection, Iterator
+
+from .findings import KINDS, PERSONAL, SECRETS, Finding, without_overlaps
+from .personal_data import find_personal
+from .secrets import find_secrets
+
+LEAST_CONFIDENCE = 0.4
+
+
+def scan(
+    text: str, *, kinds: Collection[str] | None = None, least_confidence: float = LEAST_CONFIDENCE
+) -> tuple[Finding, ...]:
+    """What in a text should perhaps not leave this machine. Nothing is sent to find it.
+
+    Secrets are found by the rules of detect-secrets and a few of our own, personal data by
+    Presidio with a small English language model for names. It misses some, and takes some for
+    what they are not: notebook 05 measures both.
+
+    Args:
+        text: any.
+        kinds: those to look for, of `KINDS`; None: all.
+        least_confidence: findings less sure are left out.
+    Returns:
+        Findings in the order of the text, none overlapping another.
+    Raises:
+        ValueError: a text that is none, an unknown kind, or a confidence out of bounds.
+        LabError: the packages that find them are missing.
+
+    >>> scan("My AWS key is AKIAIOSFODNN7EXAMPLE.", kinds={"cloud key"})
+    (cloud key AKIA… (20 characters) at characters 14 to 34, confidence 0.95, \
+by detect-secrets AWSKeyDetector,)
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"text must be a text; got {text!r}")
+    check_kinds(kinds)
+    check_confidence(least_confidence)
+    wanted = KINDS.keys() if kinds is None else set(kinds)
+    found = (finding for finding in _all(text, wanted) if finding.kind in wanted)
+    return without_overlaps(finding for finding in found if finding.confidence >= least_confidence)
+
+
+def _all(text: str, wanted: Collection[str]) -> Iterator[Finding]:
+    if any(kind in SECRETS for kind in wanted):
+        yield from find_secrets(text)
+    if any(kind in PERSONAL for kind in wanted):
+        yield from find_personal(text)
+
+
+def check_kinds(kinds: Collection[str] | None) -> None:
+    """Raises a ValueError unless they are several of `KINDS`, or None."""
+    if isinstance(kinds, str):
+        raise ValueError(f"kinds must be several names, such as ({kinds!r},); got {kinds!r}")
+    for kind in kinds or ():
+        if kind not in KINDS:
+            raise ValueError(f"kinds must be of {', '.join(KINDS)}; got {kind!r}")
+
+
+def check_confidence(least: float) -> None:
+    """Raises a ValueError unless it is a number from 0 to 1."""
+    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
+        raise ValueError(f"least_confidence must be a number, 0 to 1; got {least!r}")

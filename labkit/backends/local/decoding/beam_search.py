@@ -1,0 +1,105 @@
+"""Beam search, by transformers' own `generate`; the scores of each text from a pass of its own."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from transformers import GenerationConfig, StoppingCriteriaList
+
+from labkit.backends.local.detokenizer import Detokenizer
+from labkit.backends.local.model import ALTERNATIVES, LocalModel
+from labkit.backends.local.sampler import SampledToken
+from labkit.backends.prompts import Messages
+from labkit.backends.reply import Reply, Step
+from labkit.backends.settings import Settings
+
+
+def search_beams(
+    model: LocalModel,
+    prompt: str | Messages,
+    beams: int,
+    max_tokens: int,
+    *,
+    raw: bool = False,
+    on_step: Callable[[], None] = lambda: None,
+) -> list[Reply]:
+    """The texts that the search ends with, best first.
+
+    None of them is known before the search has ended, so every step's `elapsed_s` is the time of
+    the whole search, and there are no tokens per second to be told.
+
+    Args:
+        model: the model.
+        prompt: a text, or chat messages.
+        beams: how many texts are kept on the way, and returned.
+        max_tokens: at most so many in each.
+        raw: take the text as it stands, without the chat template.
+        on_step: called after each step of the search.
+    """
+    began = time.perf_counter()
+    ids = model.encode(prompt, raw=raw)
+    found = _search(model, ids, beams, min(max_tokens, model.context - len(ids)), on_step)
+    elapsed_s = time.perf_counter() - began
+    settings = Settings(temperature=0, max_tokens=max_tokens)
+    replies = []
+    for new in found:
+        finish = "stop" if new[-1] in model.end_ids else "length"
+        steps = _steps(model, ids, new, elapsed_s)
+        replies.append(Reply(model.name, prompt, settings, steps, len(ids), finish))
+    return replies
+
+
+def _search(model, ids: list[int], beams: int, room: int, on_step) -> list[list[int]]:
+    """The new tokens of each text, up to its end token."""
+
+    def count(input_ids, scores, **_):
+        on_step()
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+    ends = sorted(model.end_ids) or None
+    config = GenerationConfig(
+        num_beams=beams,
+        num_return_sequences=beams,
+        do_sample=False,
+        max_new_tokens=room,
+        eos_token_id=ends,
+        pad_token_id=ends[0] if ends else 0,
+    )
+    rows = model.model.generate(
+        torch.tensor([ids], device=model.model.device),
+        attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=model.model.device),
+        generation_config=config,
+        stopping_criteria=StoppingCriteriaList([count]),
+    )
+    return [_to_the_end(row, model.end_ids) for row in rows[:, len(ids) :].tolist()]
+
+
+def _to_the_end(new: list[int], ends: frozenset[int]) -> list[int]:
+    """Without what fills a row up to the longest one's length."""
+    first = next((place for place, token_id in enumerate(new) if token_id in ends), len(new))
+    return new[: first + 1]
+
+
+@torch.inference_mode()
+def _steps(
+    model: LocalModel, ids: list[int], new: Sequence[int], elapsed_s: float
+) -> tuple[Step, ...]:
+    """The steps of a text, as the model scores its tokens."""
+    whole = torch.tensor([[*ids, *new]], device=model.model.device)
+    scores = model.model(input_ids=whole, logits_to_keep=len(new) + 1).logits[0, :-1].float()
+    logprobs = scores.log_softmax(-1)
+    top = logprobs.topk(min(ALTERNATIVES, logprobs.shape[-1]))
+    entropies = torch.special.entr(logprobs.exp()).sum(-1) / math.log(2)
+    own = logprobs.gather(-1, whole[0, len(ids) :, None])[:, 0]
+    leading = zip(top.indices.tolist(), top.values.tolist(), strict=True)
+    text = Detokenizer(model.tokenizer, ids)
+    rows = zip(new, own.tolist(), entropies.tolist(), leading, strict=True)
+    return tuple(
+        model.step(
+            SampledToken(token_id, logprob, None, entropy, tuple(zip(*pairs, strict=True))),
+            text.push(token_id, last=place == len(new)),
+            elapsed_s,
+        )
+        for place, (token_id, logprob, entropy, pairs) in enumerate(rows, 1)
+    )

@@ -1,0 +1,1 @@
+"""Whatever speaks HTTP: the client, its protocols, and the servers that run on this machine."""

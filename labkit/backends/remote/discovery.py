@@ -1,0 +1,191 @@
+"""Which model servers run on this machine: known by what they answer, not by their port.
+
+Only the loopback is asked, past any proxy, and no redirect is followed: nothing leaves the
+machine. Finding them needs the standard library alone; asking one, its backend's client.
+
+Sources: github.com/ollama/ollama, docs/openapi.yaml (commit 017eb8a), /api/version and /api/tags;
+github.com/lmstudio-ai/docs, 1_developer/2_rest/endpoints.mdx (86cb996), /api/v0/models, and chat.md
+(571e0dd) for v1; github.com/ggml-org/llama.cpp, tools/server/README.md (00dc805), "GET /v1/models"
+and "--port"; github.com/vllm-project/vllm, ModelCard of the OpenAI interface; transformers 5.23,
+cli/serve.py and cli/serving/server.py.
+"""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from labkit.errors import LabError
+
+# Where each listens unless told otherwise; `transformers serve` takes vLLM's, and llama.cpp moved
+# from 8080 to 9931 in 2026 (its pull request 26508).
+PORTS = {
+    11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp", 9931: "llama.cpp",
+}  # fmt: skip
+OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
+# FastAPI lists them in /openapi.json.
+SERVE_PATHS = {"/v1/models", "/load_model", "/reset"}
+# Where each tells its version, and by which name; the others' documents name no such place.
+VERSIONS = {
+    "Ollama": ("/api/version", "version"), "vLLM": ("/version", "version"),
+    "llama.cpp": ("/props", "build_info"),
+}  # fmt: skip
+LONGEST_ANSWER = 4_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A model server that answers on this machine.
+
+    Attributes:
+        kind: ``"Ollama"``, ``"LM Studio"``, ``"vLLM"``, ``"llama.cpp"``, ``"transformers serve"``,
+            or ``"OpenAI-compatible"`` where the answer tells no more.
+        address: such as ``http://127.0.0.1:11434``; the OpenAI interface lies below ``/v1``.
+        models: the names that it takes in a request; of Ollama and LM Studio, those that write text
+            on this machine: neither the models of Ollama's cloud nor LM Studio's embeddings.
+    """
+
+    kind: str
+    address: str
+    models: tuple[str, ...]
+
+    def model(self, name: str | None = None, *, api_key: str | None = None):
+        """One of its models as a backend, for ``labkit.generate`` and ``labkit.stream``.
+
+        Ollama and LM Studio are asked by the interface of their own, which tells their times. Of
+        LM Studio's two it is v0: v1 takes no seed, no stop string and no earlier answer.
+
+        Args:
+            name: one of `models`, or the last part of its path; None: the only one.
+            api_key: for a server that wants one.
+        Raises:
+            LabError: there is no such model, or it must be named.
+        """
+        from .client import ServerModel
+        from .ollama import OllamaModel
+
+        kept = self._named(name)
+        if self.kind == "Ollama":
+            return OllamaModel(self.address, kept, self.kind, api_key)
+        path = "/api/v0" if self.kind == "LM Studio" else "/v1"
+        return ServerModel(self.address + path, kept, self.kind, api_key)
+
+    def _named(self, name: str | None) -> str:
+        fitting = [m for m in self.models if name in (None, m, m.rpartition("/")[2])]
+        if len(fitting) == 1:
+            return fitting[0]
+        if name is not None and self.kind == "transformers serve":
+            return name  # it opens whatever folder or hub model it is asked for
+        asked = "several models, or none" if name is None else f"no model {name!r}"
+        told = ", ".join(map(repr, self.models)) or "none that it tells of"
+        raise LabError(f"{self.kind} at {self.address} has {asked}.", f"Name one of these: {told}.")
+
+
+def servers() -> tuple[Server, ...]:
+    """The model servers that run on this machine, each with its models.
+
+    Asked are the usual ports of Ollama, LM Studio, vLLM, llama.cpp and `transformers serve` on the
+    loopback, and no other machine. One that listens elsewhere: ``labkit.connect(address)``.
+
+    Returns:
+        A tuple of `Server`; ``server.model(name)`` gives a backend. Empty if none runs.
+    """
+    return find_servers()
+
+
+def find_servers(ports: Iterable[int] = tuple(PORTS), *, timeout_s: float = 0.5):
+    """Asks each port of the loopback which model server it is.
+
+    Args:
+        ports: where to ask; all at once.
+        timeout_s: how long one answer may take.
+
+    Returns:
+        A tuple of `Server`, in the order of the ports; what is no model server is left out.
+    """
+    ports = tuple(ports)
+    with ThreadPoolExecutor(max(1, len(ports))) as pool:
+        found = pool.map(lambda port: identify(f"http://127.0.0.1:{port}", timeout_s), ports)
+        return tuple(server for server in found if server)
+
+
+def identify(address, timeout_s):
+    """The `Server` at that address, or None. Ollama and LM Studio speak OpenAI's language too."""
+
+    def ask(path):
+        return _ask(address + path, timeout_s)
+
+    try:
+        listing = ask("/v1/models")
+        for owner in _each(listing, "data", "owned_by"):
+            if owner in OWNERS:
+                return Server(OWNERS[owner], address, _each(listing, "data", "id"))
+        if "version" in ask("/api/version") and "models" in (tags := ask("/api/tags")):
+            return Server("Ollama", address, _each(tags, "models", "name", _is_here))
+        if "data" in (own := ask("/api/v0/models")):
+            return Server("LM Studio", address, _each(own, "data", "id", _writes_text))
+        paths = ask("/openapi.json").get("paths")
+        if isinstance(paths, dict) and paths.keys() >= SERVE_PATHS:
+            # It lists the hub's cache, and fails where there is none.
+            return Server("transformers serve", address, _each(listing, "data", "id"))
+    except (OSError, http.client.HTTPException):  # nobody there, too slow, or not HTTP
+        return None
+    if isinstance(listing.get("data"), list):
+        return Server("OpenAI-compatible", address, _each(listing, "data", "id"))
+    return None
+
+
+def find_version(kind, address, timeout_s=0.5):
+    """The version of a server of that kind, as it tells it; None where it does not."""
+    if kind not in VERSIONS:
+        return None
+    path, name = VERSIONS[kind]
+    try:
+        told = _ask(address + path, timeout_s).get(name)
+    except (OSError, http.client.HTTPException):
+        return None
+    return told if isinstance(told, str) and "unknown" not in told else None
+
+
+def _is_here(entry):
+    """Ollama passes what it is asked on to a `remote_host` for the models of its cloud."""
+    return not entry.get("remote_host")
+
+
+def _writes_text(entry):
+    """LM Studio comes with a model for embeddings, beside "llm" and "vlm"."""
+    return entry.get("type") != "embeddings"
+
+
+def _each(answer, plural, key, good=bool):
+    """One text out of each entry of a list in an answer. Ollama without models says null."""
+    entries = answer.get(plural)
+    entries = entries if isinstance(entries, list) else []
+    texts = [entry.get(key) for entry in entries if isinstance(entry, dict) and good(entry)]
+    return tuple(text for text in texts if isinstance(text, str))
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *request):
+        return None
+
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere)
+
+
+def _ask(url, timeout_s):
+    """The JSON object at that address; an empty one where there is something else."""
+    try:
+        with _opener.open(url, timeout=timeout_s) as answer:
+            if answer.headers.get_content_type() != "application/json":  # a stream may never end
+                return {}
+            told = json.loads(answer.read(LONGEST_ANSWER))
+    except urllib.error.HTTPError as error:
+        error.close()
+        return {}
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,141 @@
+"""What each kind of server calls the settings, and which of them it takes at all.
+
+A setting that a server would overlook is refused, so that a reply never claims what was not done.
+What a server takes is always sent: each has defaults of its own (llama.cpp's top_k is 40).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from labkit.backends.settings import Settings
+
+ALTERNATIVES = 10
+_OPENAI = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
+_OPENAI["presence_penalty"] = "presence_penalty"
+_MORE = {name: name for name in ("top_k", "min_p", "typical_p", "repetition_penalty")}
+# llama.cpp's names of the stages; its two penalties are one stage.
+_SAMPLERS = {
+    "repetition_penalty": "penalties", "presence_penalty": "penalties", "typical_p": "typ_p",
+    "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of server is asked.
+
+    Attributes:
+        names: our setting to the server's.
+        logprobs: whether it can be asked for them; others refuse the request.
+        more: fields that are always sent.
+        ordered: whether it takes the order of the stages.
+        seeds: seeds are below this.
+        fixed: settings that it does not take and that differ from our defaults.
+        keeps_stop: whether it ends at a stop string and leaves that in the text.
+    """
+
+    names: Mapping[str, str]
+    logprobs: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+    ordered: bool = False
+    seeds: int = 2**63
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    keeps_stop: bool = False
+
+
+_ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
+USAGE = {"stream_options": {"include_usage": True}}
+LLAMA_CPP = Dialect(
+    {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty"},
+    logprobs=True,
+    # Penalties look at the whole text, as ours do; each event tells how many tokens there are; the
+    # prompt is read anew each time, or the time to the first token would be that of a second visit.
+    more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True, "cache_prompt": False},
+    ordered=True,
+    seeds=2**32 - 1,  # the last one means: take any
+)
+# The options of its own interface: github.com/ollama/ollama, docs/modelfile.mdx, "Valid Parameters
+# and Values", and docs/api.md, "Generate request (With options)", for presence_penalty and
+# typical_p. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
+OLLAMA = Dialect(
+    {
+        **_OPENAI,
+        **_MORE,
+        "repetition_penalty": "repeat_penalty",
+        "max_tokens": "num_predict",
+    },
+    more={"repeat_last_n": -1},
+    seeds=2**31,
+)
+DIALECTS = {
+    "llama.cpp": LLAMA_CPP,
+    "vLLM": Dialect(
+        {**_OPENAI, **{name: name for name in _MORE if name != "typical_p"}},
+        logprobs=True,
+        more=USAGE,
+    ),
+    "Ollama": Dialect(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
+    # lmstudio.ai/docs/developer/openai-compat/chat-completions, "Supported payload parameters", and
+    # api-changelog, 0.3.18: stream_options.
+    "LM Studio": Dialect(
+        {**_OPENAI, "top_k": "top_k", "repetition_penalty": "repeat_penalty"}, more=USAGE
+    ),
+    # transformers/cli/serving: the other fields are ignored, so the rest goes by generation_config.
+    "transformers serve": Dialect(
+        {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")} | _MORE,
+        keeps_stop=True,
+    ),
+    "OpenAI-compatible": Dialect(_OPENAI, logprobs=True, more=USAGE),
+}
+
+
+def request_fields(
+    kind: str, settings: Settings, *, raw: bool, dialect: Dialect | None = None
+) -> dict[str, Any]:
+    """The settings as that kind of server takes them.
+
+    Args:
+        kind: one of `DIALECTS`, or a name for the sentence where ``dialect`` is given.
+        settings: all of them.
+        raw: whether a text is to be gone on with.
+        dialect: None: that of the kind.
+    Raises:
+        ValueError: a setting is not left at its default and the server would overlook it.
+    """
+    dialect = dialect or DIALECTS[kind]
+    sent = {**dialect.more, **named_settings(kind, settings, dialect)}
+    if dialect.logprobs:
+        sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
+    if dialect.ordered:
+        sent["samplers"] = list(dict.fromkeys(_SAMPLERS[stage] for stage in settings.order))
+    if kind == "transformers serve":
+        return _as_generation_config(sent)
+    return sent
+
+
+def named_settings(kind: str, settings: Settings, dialect: Dialect) -> dict[str, Any]:
+    """Each setting under the server's name; see `request_fields`."""
+    if settings.seed is not None and settings.seed >= dialect.seeds:
+        raise ValueError(f"seed must be below {dialect.seeds:,} for {kind}; got {settings.seed:,}")
+    sent, standard = {}, Settings(**dialect.fixed)
+    for name in (each.name for each in fields(Settings)):
+        value = getattr(settings, name)
+        if name in dialect.names:
+            sent[dialect.names[name]] = 0 if name == "top_k" and value is None else value
+        elif value != getattr(standard, name) and not (name == "order" and dialect.ordered):
+            raise ValueError(
+                f"{name} must be left at {getattr(standard, name)!r}: {kind} does not take it; "
+                f"got {value!r}"
+            )
+    if not sent.pop("stop", ()):
+        return sent
+    return sent | {dialect.names["stop"]: list(settings.stop)}
+
+
+def _as_generation_config(sent: dict[str, Any]) -> dict[str, Any]:
+    """`transformers serve` reads what OpenAI does not know out of a JSON text."""
+    config = {name: sent.pop(name) for name in _MORE}
+    config["do_sample"] = sent["temperature"] > 0
+    return sent | {"generation_config": json.dumps(config)}

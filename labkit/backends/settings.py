@@ -1,0 +1,85 @@
+"""What is asked of a model: a prompt, and how tokens are chosen."""
+
+import math
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+# The stages from scores to a choice, in transformers' own order.
+STAGES = (
+    "repetition_penalty", "presence_penalty", "temperature", "top_k", "top_p", "min_p", "typical_p",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the next token is chosen, and when to end.
+
+    Attributes:
+        temperature: 0 takes the likeliest token every time; 1 draws as the model scores; above,
+            flatter.
+        top_k: draw from the k likeliest only; None: no such limit.
+        top_p: draw from the likeliest that together reach this probability; in (0, 1].
+        min_p: drop tokens less likely than this share of the likeliest's probability; in [0, 1).
+        typical_p: keep the tokens whose surprise is nearest the expected; in (0, 1].
+        repetition_penalty: divides the scores of tokens that occurred; 1: none; 0.01 to 100.
+        presence_penalty: taken off the scores of tokens that occurred; 0: none; -2 to 2.
+        max_tokens: at most so many tokens are written.
+        seed: start of the random numbers; None: a fresh one, recorded in the reply.
+        stop: strings before which the text ends.
+        order: `STAGES` in the order in which they are applied.
+
+    Raises:
+        ValueError: names the argument, its bound and the value given.
+    """
+
+    temperature: float = 0.7
+    top_k: int | None = None
+    top_p: float = 1.0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    max_tokens: int = 128
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    order: tuple[str, ...] = STAGES
+
+    def __post_init__(self):
+        # Scores are divided by it: nearer to 0 they would be infinite.
+        bound = "0, or at least 0.000001"
+        _number("temperature", self.temperature, bound, lambda x: x == 0 or x >= 1e-6)
+        _number("top_p", self.top_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        _number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
+        _number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        _number(
+            "repetition_penalty", self.repetition_penalty, "0.01 to 100", lambda x: 0.01 <= x <= 100
+        )
+        _number("presence_penalty", self.presence_penalty, "-2 to 2", lambda x: -2 <= x <= 2)
+        _whole("max_tokens", self.max_tokens, "1 or more", lambda x: x >= 1)
+        if self.top_k is not None:
+            _whole("top_k", self.top_k, "1 or more, or None", lambda x: x >= 1)
+        if self.seed is not None:
+            _whole("seed", self.seed, "0 to below 2**63, or None", lambda x: 0 <= x < 2**63)
+        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        if not all(isinstance(text, str) and text for text in stop):
+            raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
+        object.__setattr__(self, "stop", stop)
+        if sorted(self.order) != sorted(STAGES):
+            raise ValueError(f"order must be {STAGES} in some order; got {self.order!r}")
+        object.__setattr__(self, "order", tuple(self.order))
+
+    def seeded(self) -> "Settings":
+        """The same, with a seed in any case."""
+        return self if self.seed is not None else replace(self, seed=random.getrandbits(32))
+
+
+def _number(name: str, value: Any, bound: str, good) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not good(value):
+        raise ValueError(f"{name} must be a number, {bound}; got {value!r}")
+
+
+def _whole(name: str, value: Any, bound: str, good) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not good(value):
+        raise ValueError(f"{name} must be a whole number, {bound}; got {value!r}")

@@ -1,0 +1,107 @@
+"""Around the lab: model servers, the network, JupyterLab's port, browsers.
+
+What leaves the machine is one question to pip's package index and one to the model hub, each asked
+by the client that would fetch from it, so that proxies and certificates count as they would then.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from labkit.backends.remote.discovery import PORTS, find_servers
+from labkit.commands import lab
+from labkit.errors import LabError
+from labkit.models.catalogue import DEFAULT, find
+from labkit.pip_install import NO_NETWORK
+
+from . import FINE, WARNING, Check, listed
+
+PATIENCE_S = 5
+OFFLINE = (
+    "Models that are here run without it. Check the connection, or the proxy that pip is told of; "
+    "a machine that is never online takes an archive: python3 -m labkit models unpack FILE."
+)
+JUPYTER = 8888
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def servers(ports=tuple(PORTS)):
+    """Model servers on the loopback, with the models that they offer."""
+    found = find_servers(ports)
+    for server in found:
+        names = [os.path.basename(n) if os.path.isabs(n) else n for n in server.models]
+        models = f"models: {listed(names)}" if names else "no models"
+        yield Check("Model server", FINE, f"{server.kind} at {server.address}; {models}")
+    if not found:
+        looked = ", ".join(f"{port} ({PORTS.get(port, 'any')})" for port in ports)
+        detail = f"none answers on this machine; ports looked at: {looked}"
+        yield Check("Model servers", FINE, detail)
+
+
+def package_index():
+    """Whether pip reaches its index, asked by pip itself for the default model's package."""
+    package = find(DEFAULT).source.wheels[0].package
+    status, found = _ask_pip(package)
+    mend = OFFLINE if status == WARNING else ""
+    yield Check("Package index", status, f"{found} (pip asked for {package})", mend)
+
+
+def _ask_pip(package):
+    command = [sys.executable, "-m", "pip", "index", "versions", package]
+    command += ["--timeout", "2", "--retries", "1", "--disable-pip-version-check"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return WARNING, f"no answer in {PATIENCE_S} s"
+    if done.returncode == 0:
+        return FINE, "answers"
+    if "No module named pip" in done.stderr:
+        raise ImportError("this Python has no pip")
+    if NO_NETWORK.search(done.stderr):
+        return WARNING, "cannot be reached"
+    last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    return WARNING, last.removeprefix("ERROR: ")
+
+
+def hub():
+    """Whether the model hub answers its own client; it is told nothing but that we are there."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    asked = f"asked: {constants.ENDPOINT}"
+    if constants.HF_HUB_OFFLINE:
+        yield Check("Model hub", FINE, "not asked, as HF_HUB_OFFLINE is set")
+        return
+    try:
+        get_session().head(constants.ENDPOINT, timeout=PATIENCE_S - 1)
+    except Exception as error:  # the client's own errors differ by version; all mean the same here
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        yield Check("Model hub", WARNING, f"does not answer ({asked}): {problem}", _without_hub())
+    else:
+        yield Check("Model hub", FINE, f"answers ({asked})")
+
+
+def _without_hub():
+    return (
+        f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 spares "
+        "you the waiting; behind a mirror, HF_ENDPOINT names it."
+    )
+
+
+def port():
+    """Whether JupyterLab's usual port is free."""
+    try:
+        lab.checked_port("127.0.0.1", JUPYTER)
+        detail = f"{JUPYTER} is free for JupyterLab"
+    except LabError:
+        detail = f"{JUPYTER} is in use: the lab takes the next one that is free"
+    yield Check("Port", FINE, detail)
+
+
+def browser():
+    """Whether `lab` can open a browser here, and whether the browser tests have theirs."""
+    opens = "the lab opens in it" if lab.has_browser() else "none: `lab` prints an address"
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    tests = f"browser tests use {chromium}" if chromium else "no Chromium for browser tests"
+    yield Check("Browser", FINE, f"{opens}; {tests}")

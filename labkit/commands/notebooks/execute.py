@@ -1,0 +1,181 @@
+"""One notebook's cells run in a kernel, with a bar that shows how far it is.
+
+The kernel is the Python that runs this command. A cell that fails, never ends, or takes its kernel
+with it stops its notebook, and is described in one block of text.
+"""
+
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from tqdm import tqdm
+from traitlets import default
+
+from labkit.errors import LabError
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+CELL_TIMEOUT_S = 600
+TRACEBACK_LINES = 25  # the end of a traceback says where it broke
+_DOCTOR = "See what this machine lacks: python3 -m labkit doctor"
+
+# nbclient logs what is reported here anyway: a cell that took too long, a kernel that died.
+_SILENT = logging.getLogger("labkit.run")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One notebook after its run: what its cells put out, and where it stopped.
+
+    ``problem`` is None when every cell ran; ``stopped`` says that a person pressed Ctrl-C.
+    """
+
+    path: Path
+    notebook: NotebookNode
+    elapsed_s: float
+    problem: str | None = None
+    stopped: bool = False
+
+
+class _ThisPythonSpecs(KernelSpecManager):
+    """Knows one kernel, the Python that runs this command, whatever else is installed."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return KernelSpec(**get_kernel_dict())
+
+
+class _ThisPython(AsyncKernelManager):
+    """Starts kernels of the Python that runs this command, and talks to them encrypted."""
+
+    @default("transport_encryption")
+    def _where_possible(self) -> str:
+        return "auto"
+
+    @default("kernel_spec_manager")
+    def _only_this_python(self) -> KernelSpecManager:
+        return _ThisPythonSpecs(data_dir=self.data_dir)
+
+
+def execute(path: Path, notebook: NotebookNode) -> Run:
+    """Run a notebook's cells in order, in its own folder, up to the first that fails.
+
+    Args:
+        path: where the notebook lies; never written.
+        notebook: its cells, which receive their outputs.
+
+    Raises:
+        LabError: if no kernel can be started.
+    """
+    started = time.monotonic()
+    client = _client(path, notebook)
+    number, problem, stopped = 0, None, False
+    try:
+        with client.setup_kernel(env=kernel_environment()):
+            # A kernel that is told to go politely finishes its cell first: not when one failed.
+            client.shutdown_kernel = "immediate"
+            for number, cell in _with_progress(path, notebook):
+                client.execute_cell(cell, number - 1)
+            client.shutdown_kernel = "graceful"
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        problem = describe_failure(notebook, number, error)
+    except KeyboardInterrupt:
+        problem, stopped = _place(notebook, number), True
+    except RuntimeError as error:
+        raise LabError(f"The notebook's kernel did not start: {error}", _DOCTOR) from error
+    return Run(path, notebook, time.monotonic() - started, problem, stopped)
+
+
+def _client(path: Path, notebook: NotebookNode) -> NotebookClient:
+    return NotebookClient(
+        notebook,
+        kernel_manager_class=_ThisPython,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT_S,
+        record_timing=False,
+        coalesce_streams=True,  # one block a stream, and of a progress bar its last state
+        resources={"metadata": {"path": str(path.parent)}},
+        log=_SILENT,
+    )
+
+
+def kernel_environment() -> dict[str, str]:
+    """Give the kernel's environment: labkit importable, and outputs that need no browser."""
+    paths = [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "LABKIT_STATIC": "1",  # panels show their static form
+        "PLOTLY_RENDERER": "plotly_mimetype",  # figures as data: the page brings plotly.js, once
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no warning about the debugger at each start
+    }
+
+
+def _with_progress(path: Path, notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    """Number the cells from 1 while a bar shows the present one; silent where no terminal is."""
+    heading = ""
+    with tqdm(
+        total=len(notebook.cells),
+        desc=path.stem,
+        leave=False,
+        disable=None,
+        dynamic_ncols=True,
+        bar_format="{desc} {bar:24} cell {n_fmt} of {total_fmt}{postfix}",
+    ) as bar:
+        for number, cell in enumerate(notebook.cells, start=1):
+            heading = _heading(cell) or heading
+            bar.set_postfix_str(heading or _first_line(cell), refresh=False)
+            bar.update()
+            bar.refresh()
+            yield number, cell
+
+
+def _heading(cell: NotebookNode) -> str:
+    found = re.search(r"^#+\s+(.+)", cell.source, re.M) if cell.cell_type == "markdown" else None
+    return found[1].strip() if found else ""
+
+
+def _first_line(cell: NotebookNode) -> str:
+    return next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
+
+
+def _place(notebook: NotebookNode, number: int) -> str:
+    if not number:
+        return "its start"
+    cell = notebook.cells[number - 1]
+    return f"cell {number} of {len(notebook.cells)}: {_first_line(cell)}"
+
+
+def describe_failure(notebook: NotebookNode, number: int, error: Exception) -> str:
+    """Say which cell failed, and how, as one block of text.
+
+    Args:
+        notebook: with the failed cell's outputs.
+        number: the failed cell, counted from 1.
+        error: what nbclient raised.
+    """
+    if isinstance(error, CellTimeoutError):
+        lines = [f"It ran longer than {CELL_TIMEOUT_S} s, and was stopped."]
+    elif isinstance(error, DeadKernelError):
+        lines = ["The kernel died while this cell ran; most often memory ran out.", f"→ {_DOCTOR}"]
+    else:
+        lines = _traceback(notebook.cells[number - 1]) or [f"{error.ename}: {error.evalue}"]
+    return "\n".join([_place(notebook, number), *lines])
+
+
+def _traceback(cell: NotebookNode) -> list[str]:
+    """Give the end of a cell's traceback without its colours; it closes with the error's text."""
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    text = "\n".join(errors[-1].traceback) if errors else ""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    plain = plain[1:] if plain and not plain[0].strip("-") else plain  # a line of dashes
+    return plain if len(plain) <= TRACEBACK_LINES else ["…", *plain[-TRACEBACK_LINES:]]

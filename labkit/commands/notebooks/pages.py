@@ -1,0 +1,187 @@
+"""Executed notebooks as pages: one file each that works offline, and an index.
+
+A page carries all it needs: styles, pictures, and plotly.js once if it shows a figure. So that this
+stays true whatever a notebook puts out, every page also forbids its browser to fetch anything.
+"""
+
+import re
+from collections import Counter
+from datetime import date
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+
+from nbconvert.filters.markdown_mistune import InvalidNotebook
+from nbformat import NotebookNode
+from plotly.offline import get_plotlyjs
+from pygments.formatters import HtmlFormatter
+
+from labkit.errors import LabError
+
+from .render import render_cells, self_contained
+
+GENERATOR = "labkit run"  # by this mark the index knows which pages are the lab's
+
+# The last line of defence: nothing is fetched, even where a cell's own HTML asks for it.
+# plotly.js makes code for some of its drawings ('unsafe-eval') and pictures out of them (blob:).
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
+)
+
+_DRAW = """
+for (const box of document.querySelectorAll(".figure")) {
+  const figure = JSON.parse(box.querySelector("script").textContent);
+  const place = box.appendChild(document.createElement("div"));
+  figure.config = {
+    responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
+  };
+  Plotly.newPlot(place, figure);
+}
+"""
+
+
+def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> list[Path]:
+    """Write a page a notebook, and an index where the folder holds more than one.
+
+    Args:
+        notebooks: each one's file and its executed cells.
+        folder: where the pages go; made if missing. Pages of earlier runs stay.
+
+    Returns:
+        The files written, the index first.
+
+    Raises:
+        LabError: if two notebooks would become the same page, or the folder cannot be written.
+    """
+    names = [path.stem + ".html" for path, _ in notebooks]
+    for name, count in Counter(names).items():
+        if count > 1 or name == "index.html":
+            raise LabError(f"Two pages would be called {name}.", "Run the notebooks one by one.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pages = {*names, *(path.name for path in _pages_in(folder))}
+        written = [_write_page(path, nb, folder, pages) for path, nb in notebooks]
+        return ([_write_index(folder)] if len(pages) > 1 else []) + written
+    except OSError as error:
+        raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
+
+
+def _write_page(path: Path, notebook: NotebookNode, folder: Path, pages: set[str]) -> Path:
+    page = folder / (path.stem + ".html")
+    _move_into_place(page, render_page(path, notebook, pages))
+    return page
+
+
+def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
+    """Give one notebook as a whole HTML document.
+
+    Args:
+        path: the notebook's file.
+        notebook: its executed cells.
+        pages: names of all pages in the folder, for the links between them.
+
+    Raises:
+        LabError: if a cell shows a picture that is not attached to it.
+    """
+    try:
+        soup = self_contained(render_cells(notebook), path.parent, pages)
+    except InvalidNotebook as error:
+        raise LabError(f"{path.name} cannot be shown: {error}.") from error
+    headings = soup.select(".prose :is(h1, h2, h3, h4, h5, h6)")
+    title = _text(headings[0]) if headings else path.stem
+    first = soup.select_one(".prose > p")
+    back = '<nav><a href="index.html">All pages</a></nav>' if len(pages) > 1 else ""
+    today = date.today()
+    made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {_version()}."
+    scripts = _scripts() if soup.select_one(".figure") else ""
+    body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
+    return _document(title, _text(first) if first else "", body + scripts)
+
+
+def _text(tag) -> str:
+    """Give an element's words on one line, without the link that marks a heading."""
+    return " ".join(
+        "".join(
+            part for part in tag.strings if not part.find_parent("a", class_="anchor-link")
+        ).split()
+    )
+
+
+def _version() -> str:
+    try:
+        return version("labkit")
+    except ImportError:  # run from a checkout that is not installed
+        from labkit import __version__
+
+        return __version__
+
+
+def _scripts() -> str:
+    return f"<script>{get_plotlyjs()}</script>\n<script>{_DRAW}</script>"
+
+
+def _document(title: str, description: str, body: str) -> str:
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="generator" content="{GENERATOR}">
+<meta name="description" content="{escape(description[:200])}">
+<meta name="color-scheme" content="light dark">
+<title>{escape(title)}</title>
+<style>
+{_styles()}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def _styles() -> str:
+    light = HtmlFormatter(style="default").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    own = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}"
+
+
+def _pages_in(folder: Path) -> list[Path]:
+    """List the lab's pages in a folder, those of earlier runs included."""
+    mark = f'content="{GENERATOR}"'
+    pages = sorted(path for path in folder.glob("*.html") if path.name != "index.html")
+    return [path for path in pages if mark in _head(path)]
+
+
+def _head(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(4000)
+
+
+def _write_index(folder: Path) -> Path:
+    items = []
+    for page in _pages_in(folder):
+        title = re.search("<title>(.*?)</title>", _head(page), re.S)
+        about = re.search('name="description" content="(.*?)"', _head(page), re.S)
+        items.append(
+            f'<li><a href="{escape(page.name)}">{title[1] if title else escape(page.stem)}</a>'
+            f"<p>{about[1] if about else ''}</p></li>"
+        )
+    body = f'<main><h1>The lab, page by page</h1><ul class="pages">{"".join(items)}</ul></main>'
+    index = folder / "index.html"
+    _move_into_place(index, _document("The lab, page by page", "", body))
+    return index
+
+
+def _move_into_place(path: Path, text: str) -> None:
+    """Write aside and rename: whoever reads sees the old page or the new one, never a half."""
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,207 @@
+"""A notebook's cells as HTML that needs nothing from outside the page.
+
+Only what reads well without a kernel is kept: plotly figures as data for the page's one plotly.js,
+HTML, pictures, text. Of a widget stays the static form beside it, or a note.
+"""
+
+import base64
+import json
+import mimetypes
+import re
+import sys
+from html import escape
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from nbconvert.filters import Highlight2HTML, ansi2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+
+from .mathml import tex_to_mathml
+
+PLOTLY = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+_highlight = Highlight2HTML(pygments_lexer="ipython3")
+
+
+class _Markdown(IPythonRenderer):
+    """Markdown as JupyterLab reads it, with formulas drawn by the browser itself."""
+
+    def block_math(self, body: str) -> str:
+        return tex_to_mathml(body, block=True)
+
+    def inline_math(self, body: str) -> str:
+        return tex_to_mathml(body)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return tex_to_mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", block=True)
+
+
+def render_cells(notebook: NotebookNode) -> str:
+    """Give all cells and their outputs, in order, as HTML.
+
+    Args:
+        notebook: an executed notebook of nbformat 4.
+
+    Returns:
+        HTML that may still point outside; `self_contained` mends that.
+    """
+    rendered = (_cell(cell) for cell in notebook.cells if cell.source.strip())
+    return _without_private_paths("\n".join(rendered))
+
+
+def _cell(cell: NotebookNode) -> str:
+    if cell.cell_type == "markdown":
+        return f'<section class="prose">{markdown(cell.source, cell.get("attachments"))}</section>'
+    if cell.cell_type != "code":
+        return ""  # raw cells are meant for other formats
+    outputs = "\n".join(filter(None, map(_output, cell.outputs)))
+    code = _highlight(cell.source.strip("\n"))
+    return f'<section class="code">{code}</section>\n{outputs}'
+
+
+def markdown(text: str, attachments: dict | None = None) -> str:
+    """Turn Markdown into HTML; pictures attached to the cell are embedded."""
+    renderer = _Markdown(escape=False, attachments=attachments or {}, anchor_link_text="#")
+    return MarkdownWithMath(renderer=renderer).render(text)
+
+
+def _output(output: NotebookNode) -> str:
+    if output.output_type == "stream":
+        return f'<pre class="output {escape(output.name)}">{ansi2html(output.text)}</pre>'
+    if output.output_type == "error":
+        return _error(output)
+    content = _richest(output.data, output.metadata)
+    return f'<div class="output">{content}</div>' if content else ""
+
+
+def _error(output: NotebookNode) -> str:
+    """Show what went wrong in one line; the traceback opens on a click."""
+    lines = [line for line in output.traceback if re.sub(r"\x1b\[[0-9;]*m", "", line).strip("-")]
+    traceback = ansi2html("\n".join(lines))
+    message = f"<strong>{escape(output.ename)}</strong>: {escape(output.evalue)}"
+    return (
+        f'<details class="output error"><summary>{message}</summary>'
+        f"<pre>{traceback}</pre></details>"
+    )
+
+
+def _richest(data: dict, metadata: dict) -> str:
+    """Choose the form of an output that says most without a kernel."""
+    if PLOTLY in data:
+        return _figure(data[PLOTLY])
+    if "text/html" in data:
+        return data["text/html"]
+    if "text/markdown" in data:
+        return f'<div class="prose">{markdown(data["text/markdown"])}</div>'
+    if "image/svg+xml" in data:
+        svg = base64.b64encode(data["image/svg+xml"].encode()).decode()
+        return f'<img alt="" src="data:image/svg+xml;base64,{svg}">'
+    for kind in PICTURES:
+        if kind in data:
+            return _picture(kind, data[kind], metadata.get(kind, {}))
+    return _plainest(data)
+
+
+def _plainest(data: dict) -> str:
+    text = data.get("text/plain", "")
+    if "text/latex" in data:
+        return tex_to_mathml(data["text/latex"].strip().strip("$"), block=True)
+    if WIDGET in data:
+        # The rest of a finished progress bar tells nothing.
+        is_progress = re.match(r"\s*\d+%\|", text)
+        return "" if is_progress else '<p class="note">Interactive: open the notebook.</p>'
+    return f"<pre>{ansi2html(text)}</pre>" if text else ""
+
+
+def _picture(kind: str, encoded: str, metadata: dict) -> str:
+    size = "".join(f' {k}="{int(metadata[k])}"' for k in ("width", "height") if metadata.get(k))
+    return f'<img alt=""{size} src="data:{kind};base64,{"".join(encoded.split())}">'
+
+
+def _figure(figure: dict) -> str:
+    """Leave a figure's data in the page, where the page's script finds and draws it."""
+    layout = dict(figure.get("layout", {}))
+    layout.pop("width", None)  # as wide as the page, also on a phone
+    title = layout.get("title") or ""
+    label = title.get("text", "") if isinstance(title, dict) else title
+    label = BeautifulSoup(label or "Figure", "html.parser").get_text(" ")
+    kept = {"data": figure.get("data", []), "layout": layout, "frames": figure.get("frames", [])}
+    # "<" would let text inside the figure close the script element.
+    data = json.dumps(kept).replace("<", "\\u003c")
+    return (
+        f'<div class="figure" role="img" aria-label="{escape(label)}" '
+        f'style="min-height: {int(layout.get("height") or 450)}px">'
+        f'<script type="application/json">{data}</script>'
+        '<noscript><p class="note">This figure is drawn by a script.</p></noscript></div>'
+    )
+
+
+def _without_private_paths(html: str) -> str:
+    """Shorten the folders of this machine: a page is read by others.
+
+    Tracebacks and warnings name files in full, a person's name with them.
+    """
+    checkout = Path(__file__).resolve().parents[3]
+    shorter = {str(checkout): checkout.name, sys.prefix: "…", str(Path.home()): "~"}
+    for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
+        if len(Path(folder).parts) > 2:  # "/root" or "/usr" tell nothing, and stand in other words
+            html = html.replace(folder, name)
+    return html
+
+
+def self_contained(html: str, folder: Path, pages: set[str]) -> BeautifulSoup:
+    """Take out, or bring in, all that HTML would fetch.
+
+    Args:
+        html: what `render_cells` gave.
+        folder: the notebook's, from which its pictures are read.
+        pages: file names of the pages beside this one; a link to another notebook becomes a link
+            to its page, and a link to a file that is not there becomes plain text.
+
+    Returns:
+        The parsed HTML.
+    """
+    soup = BeautifulSoup(html, "html.parser")
+    for tag in soup.find_all(["link", "base", "meta", "iframe", "embed", "object", "script"]):
+        if tag.name != "script" or tag.get("src"):
+            tag.decompose()
+    for tag in soup.find_all(["img", "video", "audio", "source", "track", "image"]):
+        _embed(tag, folder, soup)
+    for tag in soup.find_all("a", href=True):
+        _relink(tag, pages)
+    return soup
+
+
+def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
+    """Bring a picture into the page; one on the network becomes a link to it."""
+    for attribute in ("srcset", "poster"):
+        del tag[attribute]
+    where = "src" if tag.name != "image" else "href"
+    address = tag.get(where, "")
+    if not address or address.startswith(("data:", "#")):
+        return
+    file = folder / unquote(urlsplit(address).path)
+    if not urlsplit(address).netloc and file.is_file():
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        tag[where] = f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+        tag["alt"] = tag.get("alt", "")
+        return
+    link = soup.new_tag("a", href=address)
+    link.string = f"[{tag.get('alt') or 'picture'}]"
+    tag.replace_with(link)
+
+
+def _relink(tag: Tag, pages: set[str]) -> None:
+    target = urlsplit(tag["href"])
+    if target.scheme in ("http", "https", "mailto", "data") or not (target.path or target.scheme):
+        return
+    page = re.sub(r"\.ipynb$", ".html", unquote(target.path).rsplit("/", 1)[-1])
+    if page in pages and not target.scheme:
+        tag["href"] = page + (f"#{target.fragment}" if target.fragment else "")
+        return
+    tag.name = "span"
+    del tag["href"]

@@ -1,0 +1,19 @@
+"""What the check of an exercise says, in every notebook."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExerciseResult:
+    """Whether an exercise is solved, and why.
+
+    Attributes:
+        right: whether it is.
+        why: the reason, for the learner.
+    """
+
+    right: bool
+    why: str
+
+    def __repr__(self) -> str:
+        return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.why}"

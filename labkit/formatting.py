@@ -1,0 +1,19 @@
+"""Numbers and sentences as people read them: units, and lines broken between words."""
+
+from textwrap import fill
+
+LINE = 92  # characters: as many as a notebook shows in a row in a window of 1280 pixels
+
+
+def in_lines(*lines: str) -> str:
+    """Lines for people, broken between words: a notebook breaks what it prints anywhere.
+
+    Args:
+        lines: each begins a line of its own; empty ones are left out.
+
+    >>> in_lines("one " * 30).count("\\n")
+    1
+    """
+    return "\n".join(
+        fill(line, LINE, break_long_words=False, break_on_hyphens=False) for line in lines if line
+    )

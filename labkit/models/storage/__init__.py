@@ -1,0 +1,1 @@
+"""A model's files: fetched, kept, listed, packed and unpacked."""

@@ -1,0 +1,149 @@
+"""What lies on this machine: the lab's own models and those in the hub's cache, told as one."""
+
+import difflib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import LabError
+from labkit.models.catalogue import CATALOGUE, HubSource, find
+
+from . import fetch, store
+
+HUB_CACHE = "hub cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One model's files on this machine.
+
+    Attributes:
+        name: short name, hub id, or the name it was unpacked or converted under.
+        folders: complete parts (``"gguf"``, ``"safetensors"``, ``"hub cache"``) and where they lie.
+        disk_bytes: what it takes on disk, unfinished work included.
+    """
+
+    name: str
+    folders: dict[str, Path]
+    disk_bytes: int
+
+    @property
+    def here(self) -> bool:
+        """Whether a part of it is complete; if not, a fetch was cut off."""
+        return bool(self.folders)
+
+
+def inventory() -> dict[str, Kept]:
+    """All models that take space here, by name: the catalogue's order, then the others."""
+    repos, own = _hub_repos(), store.kept()
+    wanted = {_hub_id(name): name for name in CATALOGUE}
+    others = [*own, *(wanted.get(repo_id, repo_id) for repo_id in repos)]
+    names = dict.fromkeys([*CATALOGUE, *sorted(others)])
+    found = [_look(name, own.get(name, ()), repos.get(_hub_id(name))) for name in names]
+    return {kept.name: kept for kept in found if kept.disk_bytes}
+
+
+def require_here(name: str) -> Kept:
+    """The model of that name; a LabError, with the nearest name, if it takes no space here."""
+    found = inventory()
+    if name in found:
+        return found[name]
+    near = difflib.get_close_matches(name, found, n=1, cutoff=0.45)
+    if near:
+        raise LabError(
+            f"There is no '{name}' on this machine. Did you mean '{near[0]}'?",
+            "What is here: python3 -m labkit models list",
+        )
+    if name.count("/") != 1:
+        find(name)  # raises, with the catalogue's nearest name
+    raise LabError(f"{name} is not on this machine.", f"python3 -m labkit models get {name}")
+
+
+def damaged(kept: Kept) -> Iterator[tuple[str, list[str]]]:
+    """Each part and its files that are not what they were; reads every byte."""
+    for part, folder in kept.folders.items():
+        check = _hub_damaged if part == HUB_CACHE else _store_damaged
+        yield part, check(folder)
+
+
+def remove(kept: Kept) -> int:
+    """Removes all of a model's files, in the hub's cache too; returns the bytes set free."""
+    repo = _hub_repos().get(_hub_id(kept.name))
+    freed = store.remove(kept.name)
+    if repo is None:
+        return freed
+    # Of this repository alone: a copy of it has commits of the same name.
+    cache = replace(_scan_hub(), repos=frozenset([repo]))
+    cache.delete_revisions(*(revision.commit_hash for revision in repo.revisions)).execute()
+    return freed + repo.size_on_disk
+
+
+def _hub_id(name: str) -> str:
+    entry = CATALOGUE.get(name)
+    return entry.source.repo_id if entry and isinstance(entry.source, HubSource) else name
+
+
+def _hub_repos() -> dict[str, Any]:
+    """Models of the hub's cache that have, or wait for, safetensors; other tools fill it too."""
+    from huggingface_hub import CacheNotFound
+
+    try:
+        repos = _scan_hub().repos
+    except CacheNotFound:
+        return {}
+    known = {_hub_id(name) for name in CATALOGUE}
+    return {
+        repo.repo_id: repo
+        for repo in repos
+        if repo.repo_type == "model" and (repo.repo_id in known or _has_weights(repo))
+    }
+
+
+def _scan_hub():
+    from huggingface_hub import constants, scan_cache_dir
+
+    return scan_cache_dir(constants.HF_HUB_CACHE)
+
+
+def _has_weights(repo) -> bool:
+    files = (file for revision in repo.revisions for file in revision.files)
+    return any(file.file_name.endswith(".safetensors") for file in files)
+
+
+def _look(name: str, parts: tuple[str, ...], repo) -> Kept:
+    folders = {part: store.part_folder(name, part) for part in parts}
+    places = [store.model_folder(name), *store.unfinished(name)]
+    size = sum(store.bytes_of(place) for place in places if place.exists())
+    if repo:
+        entry = CATALOGUE.get(name)
+        cached = fetch.hub_cached(entry.source if entry else HubSource(name))
+        folders |= {HUB_CACHE: cached} if cached else {}
+        size += repo.size_on_disk
+    return Kept(name, folders, size)
+
+
+def _store_damaged(folder: Path) -> list[str]:
+    return store.damaged(folder, thorough=True)
+
+
+def _hub_damaged(folder: Path) -> list[str]:
+    """A file of the hub's cache is a link to a blob, which is named after its checksum."""
+    return [
+        path.relative_to(folder).as_posix()
+        for path in sorted(folder.rglob("*"))
+        if not path.is_dir() and not _is_its_name(path)
+    ]
+
+
+def _is_its_name(path: Path) -> bool:
+    if not path.exists():  # the link is left, the blob is gone
+        return False
+    blob = path.resolve()
+    if len(blob.name) == 64:
+        return store.sha256_of(blob) == blob.name
+    if len(blob.name) == 40:  # a small file, which git itself keeps
+        content = blob.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == blob.name
+    return True  # where the system knows no links, nothing tells the checksum

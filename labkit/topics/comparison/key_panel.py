@@ -1,0 +1,82 @@
+"""A password field for a provider's key; what is typed stays in this process's memory."""
+
+import getpass
+import html
+
+from labkit.backends.cloud.cloud import clouds
+from labkit.backends.cloud.providers import PROVIDERS
+from labkit.backends.remote.api_keys import keep_key
+
+
+def enter_key(provider: str = "openai"):
+    """Asks for a provider's key in a password field, and keeps it until this process ends.
+
+    The key is stored neither in the notebook nor in its outputs: the field is emptied as soon as
+    the key is taken.
+
+    Args:
+        provider: see `labkit.cloud`; an address too.
+    Returns:
+        The field, for a notebook to show; in a terminal, where the key is asked for at once, the
+        list of `labkit.clouds`.
+    Raises:
+        ValueError: no such provider, or in a terminal what is no key.
+    """
+    if provider not in PROVIDERS and "://" not in provider:
+        raise ValueError(
+            f"provider must be one of {', '.join(PROVIDERS)}, or an address; got {provider!r}"
+        )
+    name = PROVIDERS[provider].name if provider in PROVIDERS else provider
+    if _in_notebook():
+        return KeyField(provider, name).panel
+    keep_key(provider, getpass.getpass(f"Key for {name} (not shown): "))
+    return clouds()
+
+
+def _in_notebook() -> bool:
+    """Whether a notebook's kernel runs this, which shows widgets; a terminal does not."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+class KeyField:
+    """The field, and what became of what was typed.
+
+    Attributes:
+        field: takes the key on Enter, or when it is left, and is empty again.
+        told: a sentence that is no secret.
+        panel: both, for a notebook to show.
+    """
+
+    def __init__(self, provider: str, name: str):
+        import ipywidgets
+        import traitlets
+
+        class Field(ipywidgets.Password):
+            # What is typed is not sent back to every page that shows the notebook.
+            value = traitlets.Unicode().tag(sync=True, echo_update=False)
+
+        self._provider, self._name = provider, html.escape(name)
+        self.field = Field(
+            description=f"Key for {name}:",
+            placeholder="paste it, then press Enter",
+            continuous_update=False,
+            style={"description_width": "initial"},
+        )
+        self.told = ipywidgets.HTML()
+        self.field.observe(self._keep, "value")
+        self.panel = ipywidgets.VBox([self.field, self.told])
+
+    def _keep(self, change) -> None:
+        if not (text := change["new"]):
+            return
+        self.field.value = ""
+        try:
+            keep_key(self._provider, text)
+        except ValueError as error:
+            self.told.value = html.escape(str(error))
+            return
+        self.told.value = f"The key for {self._name} is kept until the kernel stops."

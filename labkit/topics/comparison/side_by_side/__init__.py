@@ -1,0 +1,1 @@
+"""One prompt, several models, at the same time."""

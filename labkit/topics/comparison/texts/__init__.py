@@ -1,0 +1,1 @@
+"""Texts against one another, word by word."""

@@ -1,0 +1,1 @@
+"""Blind votes on two answers, and how many of them are needed."""

@@ -1,0 +1,1 @@
+"""Every connection that is tried, and a network that is switched off."""

@@ -1,0 +1,190 @@
+"""Python's own word for every connection it tries, before it happens: its audit events.
+
+An audit hook cannot be taken away again, so there is one for the process, set at the first watch,
+which does nothing while nobody watches. What it raises stops the connection.
+
+Source: docs.python.org, "Audit events table"; PEP 578.
+"""
+
+import errno
+import os
+import socket
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from .connection_log import is_loopback
+
+_STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_SITE = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
+_HERE = str(Path(__file__).parent) + os.sep
+_LAB = str(Path(__file__).parents[3]) + os.sep
+_ROOT = str(Path(__file__).resolve().parents[4]) + os.sep
+REFUSED = "labkit refused this connection: the network is switched off here"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A connection, a lookup or a datagram that Python is about to try.
+
+    Attributes:
+        what, host, address, port: as of `labkit.topics.privacy.network.connection_log.Attempt`.
+        library, asked_by: where in the code.
+    """
+
+    what: str
+    host: str | None
+    address: str | None
+    port: int | None
+    library: str | None
+    asked_by: str | None
+
+
+Listener = Callable[[Event], bool]  # returns whether to refuse
+_listeners: list[Listener] = []
+_child_listeners: list[Callable[[str], None]] = []
+_installed = threading.Lock()
+_last_lookup = threading.local()  # the name that this thread asked for last, and its port
+_is_set = False
+
+
+def listen(listener: Listener, on_child: Callable[[str], None]) -> Callable[[], None]:
+    """Has the listeners called from now on; returns what ends it."""
+    global _is_set
+    with _installed:
+        if not _is_set:
+            sys.addaudithook(_hook)
+            _is_set = True
+    _listeners.append(listener)
+    _child_listeners.append(on_child)
+
+    def end() -> None:
+        _listeners.remove(listener)
+        _child_listeners.remove(on_child)
+
+    return end
+
+
+# Events that tell of a program that is started, and what it is called; None: by the first argument.
+_PROGRAMS = {
+    "subprocess.Popen": None,
+    "os.posix_spawn": None,
+    "os.exec": None,
+    "os.system": "a shell",
+    "os.fork": "a copy of this process",
+    "os.forkpty": "a copy of this process",
+}
+
+
+def _hook(name: str, args: tuple) -> None:
+    if not _listeners:
+        return
+    if name.startswith("socket."):
+        read = _READERS.get(name)
+        if read and (event := read(*args)) and any([each(event) for each in _listeners]):
+            raise _refusal(event)
+    elif name in _PROGRAMS:
+        for each in _child_listeners:
+            each(_PROGRAMS[name] or Path(str(args[0])).name)
+
+
+def _refusal(event: Event) -> OSError:
+    """An error that libraries know how to take."""
+    if event.what == "lookup":
+        return socket.gaierror(socket.EAI_FAIL, REFUSED)
+    return ConnectionRefusedError(errno.ECONNREFUSED, REFUSED)
+
+
+def _on_connect(sock: socket.socket, address: Any, what: str = "connection") -> Event | None:
+    """None for sockets that have no address to go to, and for Windows' pairs of sockets."""
+    if not isinstance(address, tuple) or _is_pair(sys._getframe(2)):
+        return None
+    number, port = str(address[0]), address[1]
+    asked, at = getattr(_last_lookup, "name", (None, None))
+    host = asked if at == port and asked != number else None
+    return Event(what, host, number, port, *_callers())
+
+
+def _on_lookup(host: Any, port: Any = None, *more: Any) -> Event | None:
+    """None where no name server is asked: a number, an empty name, this machine's own name."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    port = int(port) if str(port).isdecimal() else None
+    _last_lookup.name = (name, port)
+    if not name or name == "localhost" or _is_number(name):
+        return None
+    return Event("lookup", name, None, port, *_callers())
+
+
+def _on_send(sock: socket.socket, address: Any) -> Event | None:
+    return _on_connect(sock, address, "datagrams") if address else None
+
+
+def _on_reverse(place: Any) -> Event | None:
+    """A name server is asked for the name of a number; None for this machine's own."""
+    number = str(place[0] if isinstance(place, tuple) else place)
+    return None if is_loopback(number) else Event("lookup", number, None, None, *_callers())
+
+
+_READERS: dict[str, Callable[..., Event | None]] = {
+    "socket.connect": _on_connect,
+    "socket.sendto": _on_send,
+    "socket.sendmsg": _on_send,
+    "socket.getaddrinfo": _on_lookup,
+    "socket.gethostbyname": _on_lookup,
+    "socket.gethostbyaddr": _on_reverse,
+    "socket.getnameinfo": _on_reverse,
+}
+
+
+def _is_number(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host.partition("%")[0])
+            return True
+        except OSError:
+            continue
+    return False
+
+
+def _is_pair(frame: FrameType | None) -> bool:
+    return bool(frame) and "socketpair" in frame.f_code.co_name
+
+
+def _callers() -> tuple[str | None, str | None]:
+    """The innermost package that connects, and the outermost code that is nobody's package.
+
+    What is further out than that code, such as the notebook's kernel, only runs it. The lab's own
+    code asks where nobody else does, as in a thread of its own.
+    """
+    library = asked = lab = None
+    frame = sys._getframe(3)
+    while frame:
+        file = frame.f_code.co_filename
+        if file.startswith(_SITE):
+            if not (library or asked or lab):
+                library = _package_line(file, frame.f_lineno)
+        elif not file.startswith((*_STDLIB, _HERE, "<")):
+            place = _place(file, frame.f_lineno)
+            lab, asked = (place, asked) if file.startswith(_LAB) else (lab, place)
+        frame = frame.f_back
+    return library, asked or lab
+
+
+def _package_line(file: str, line: int) -> str:
+    inside = next(file[len(site) :] for site in _SITE if file.startswith(site))
+    return f"{Path(inside).as_posix()}, line {line}"
+
+
+def _place(file: str, line: int) -> str:
+    """A notebook's cell by its number, any other file by its name."""
+    if ipython := sys.modules.get("IPython"):
+        shell = ipython.get_ipython()
+        if cell := shell and shell.compile.format_code_name(file):
+            return f"notebook cell {cell[1].removeprefix('In')}, line {line}"
+    shown = file.removeprefix(_ROOT) if file.startswith(_ROOT) else Path(file).name
+    return f"{shown}, line {line}"

@@ -1,0 +1,1 @@
+"""What a request would carry, and what providers say becomes of it."""

@@ -1,0 +1,185 @@
+"""`payload`: what exactly a request would carry off this machine, and what becomes of it there."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from labkit.backends.emulated.relay import HOST as STAND_IN
+from labkit.backends.generate import Backend
+from labkit.backends.guard.findings import Finding
+from labkit.backends.guard.policy import UNSCANNED, Policy
+from labkit.backends.guard.scanner import scan
+from labkit.backends.prompts import Messages
+from labkit.backends.remote.addresses import is_loopback
+from labkit.backends.remote.api_keys import without_keys
+from labkit.backends.remote.client import ServerModel
+from labkit.errors import LabError
+
+from .request_capture import CapturedRequest, catch_request
+from .terms import Terms, find_terms, told
+
+# Headers that carry a key, whatever it is.
+_KEYS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"}
+_OWN = "the backend's own policy"
+# The parts of a body that are somebody's words; the others are settings.
+_WORDS = re.compile(r"(messages|prompt|system|input|contents|stop|stop_sequences)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A text within a request.
+
+    Attributes:
+        path: where in the body it stands, such as ``"messages[0].content"``.
+        text: as the other side reads it.
+        findings: secrets and personal data in it, by the scanner.
+    """
+
+    path: str
+    text: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Payload:
+    """A request as it would leave, and was not sent (measured).
+
+    Attributes:
+        backend: name of the model that would be asked.
+        method: such as ``"POST"``; None where nothing would be sent, as below.
+        address: where it would go.
+        headers: name and value of each; keys masked.
+        body: its text, which holds no key.
+        total_bytes: bytes of it all, before encryption.
+        texts: the texts in the body, longest first.
+        terms: what the provider says about it, or None.
+        refusal: why the policy would not send it, or None.
+    """
+
+    backend: str
+    method: str | None
+    address: str | None
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    total_bytes: int
+    texts: tuple[Carried, ...]
+    terms: Terms | None
+    refusal: str | None
+
+    @property
+    def stays(self) -> bool:
+        """Whether all of it stays on this machine; beyond a server of yours it is not known."""
+        if self.address is None or is_loopback(self.address):
+            return True
+        return urlsplit(self.address).hostname == STAND_IN
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every secret and all personal data that the scanner finds in it."""
+        return tuple(finding for text in self.texts for finding in text.findings)
+
+    @property
+    def summary(self) -> str:
+        """How much would go where, in a line."""
+        if self.refusal:
+            return f"{self.backend}: nothing would be sent, the policy refuses (measured)"
+        if self.address is None:
+            return f"{self.backend}: 0 bytes, it runs in this process (measured)"
+        where = "on this machine" if self.stays else "off this machine"
+        return (
+            f"{self.backend}: {self.total_bytes:,} bytes to {self.address}, {where}, with "
+            f"{len(self.findings)} findings in them; caught, not sent (measured)"
+        )
+
+    def __repr__(self) -> str:
+        if self.address is None:
+            return self.refusal or self.summary
+        heads = [f"{name}: {value}" for name, value in self.headers]
+        kept = self.terms and f"{self.terms.provider} keeps it: {told(self.terms.kept)}"
+        lines = [self.summary, f"{self.method} {self.address}", *heads, "", self.body, kept]
+        return "\n".join(line for line in lines if line is not None)
+
+
+def payload(
+    backend: Backend,
+    prompt: str | Messages,
+    *,
+    raw: bool = False,
+    policy: Policy | str | None = _OWN,
+    **settings,
+) -> Payload:
+    """The exact bytes that asking a model would carry away; nothing is sent.
+
+    They are caught where the client's own code hands them to the network. What a proxy or the
+    encryption adds is not in them.
+
+    Args:
+        backend: a local model, a server, a cloud; no key need be right, for nobody is asked.
+        prompt: as for `labkit.stream`.
+        raw: as for `labkit.stream`.
+        policy: another one than the backend's own, such as ``"redact"``; None: all is sent.
+        settings: as for `labkit.stream`.
+    Raises:
+        ValueError: for a prompt or a setting out of bounds.
+    """
+    if not hasattr(backend, "stream"):
+        raise ValueError(f"backend must be a model, such as labkit.cloud gives; got {backend!r}")
+    asked = getattr(backend, "backend", backend)  # of a variant, the model itself
+    settings = settings if asked is backend else {**settings, **backend.settings}
+    if not isinstance(asked, ServerModel):
+        return Payload(backend.name, None, None, (), "", 0, (), None, None)
+    policy = asked.policy if policy == _OWN else policy
+    try:
+        caught = catch_request(asked, prompt, raw=raw, policy=policy, **settings)
+    except LabError as error:
+        return Payload(backend.name, None, None, (), "", 0, (), None, str(error))
+    return _read(backend.name, caught)
+
+
+def _read(name: str, caught: CapturedRequest) -> Payload:
+    head, body = caught.http[: caught.body_at], caught.http[caught.body_at :].decode("utf-8")
+    lines = head.decode("latin-1").split("\r\n")[1:-2]
+    body = without_keys(body)
+    texts = (
+        Carried(path, text, scan(text))
+        for path, text in _texts(json.loads(body))
+        if _WORDS.match(path)
+    )
+    return Payload(
+        backend=name,
+        method=caught.method,
+        address=without_keys(_without_query_keys(caught.address)),
+        headers=tuple(_masked(*line.split(": ", 1)) for line in lines),
+        body=body,
+        total_bytes=len(caught.http),
+        texts=tuple(sorted(texts, key=lambda each: -len(each.text))),
+        terms=find_terms(caught.address),
+        refusal=None,
+    )
+
+
+def _masked(name: str, value: str) -> tuple[str, str]:
+    if name.lower() not in _KEYS:
+        return name, without_keys(value)
+    scheme = re.match(r"(?i)(bearer|basic) ", value)
+    return name, f"{scheme[0] if scheme else ''}••• (masked)"
+
+
+def _without_query_keys(address: str) -> str:
+    return re.sub(r"([?&](?:key|api[-_]key|token)=)[^&]+", r"\1•••", address)
+
+
+def _texts(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a body that is not a mere name of the interface, with its place."""
+    if isinstance(part, str):
+        yield path, part
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if name not in UNSCANNED:
+                yield from _texts(value, f"{path}.{name}" if path else name)
+    elif isinstance(part, list):
+        for place, value in enumerate(part):
+            yield from _texts(value, f"{path}[{place}]")

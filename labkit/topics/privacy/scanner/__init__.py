@@ -1,0 +1,1 @@
+"""Secrets and personal data in a text: how many of them the scanner finds."""

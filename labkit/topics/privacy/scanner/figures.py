@@ -1,0 +1,110 @@
+"""How good the scanner is, as bars with their intervals; and what it missed, in its own words."""
+
+from html import escape
+
+from labkit.backends.guard.findings import KINDS, Finding
+from labkit.ui import html, theme
+from labkit.ui.table import grid
+
+from .labelled_texts import Label
+from .scanner_score import KindScore, ScannerScore
+
+_AXIS = {"recall": "x", "precision": "x2"}
+SHOWN_AROUND = 60  # characters before and after what was missed
+
+
+def score_figure(score: ScannerScore):
+    """Recall and precision of each kind, with 95 % intervals and counts."""
+    rows = [each for each in reversed(score.kinds) if each.labelled or each.reported]
+    total = score.total
+    figure = theme.figure(
+        _bars(rows, "recall", theme.BLUE, ""),
+        _bars(rows, "precision", theme.ORANGE, "/"),
+        _numbers(rows, "recall"),
+        _numbers(rows, "precision"),
+        title=f"{total.recall:.0%} found, {total.precision:.0%} of findings right · measured on "
+        f"{score.texts} texts written for this lab",
+        x="share found (recall)",
+        y="",
+        height=110 + 26 * len(rows),
+        showlegend=False,
+        margin={"b": 44, "t": 48},
+        bargap=0.35,
+    )
+    share = {"range": [0, 1.32], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
+    figure.update_yaxes(showgrid=False)
+    figure.update_xaxes(domain=[0, 0.47], **share)
+    figure.update_layout(
+        xaxis2={
+            **figure.layout.xaxis.to_plotly_json(),
+            "domain": [0.53, 1],
+            "title": {"text": "share of findings that are right (precision)", "font": {"size": 13}},
+            "anchor": "y",
+        },
+    )
+    return figure
+
+
+def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
+    import plotly.graph_objects as go
+
+    shares = [getattr(each, name) for each in rows]
+    ranges = [getattr(each, f"{name}_range") for each in rows]
+    both = list(zip(shares, ranges, strict=True))
+    return go.Bar(
+        orientation="h",
+        name=name,
+        y=[_name(each) for each in rows],
+        x=shares,
+        xaxis=_AXIS[name],
+        marker={"color": colour, "pattern": theme.pattern(shape)},
+        error_x={
+            "type": "data", "symmetric": False, "thickness": 1, "width": 4, "color": theme.INK,
+            "array": [span[1] - share if span else 0 for share, span in both],
+            "arrayminus": [share - span[0] if span else 0 for share, span in both],
+        },
+        customdata=[_counts(each, name) for each in rows],
+        hovertemplate="%{y}: %{customdata}<extra></extra>",
+    )  # fmt: skip
+
+
+def _numbers(rows: list[KindScore], name: str):
+    """The counts, beside the bars and beyond their intervals."""
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        mode="text", x=[1.04] * len(rows), y=[_name(each) for each in rows], xaxis=_AXIS[name],
+        text=[_counts(each, name) for each in rows], textposition="middle right",
+        hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _name(each: KindScore) -> str:
+    return each.kind if each.kind in KINDS else f"{each.kind} (no rule)"
+
+
+def _counts(each: KindScore, name: str) -> str:
+    if name == "recall":
+        return f"{each.found} of {each.labelled}" if each.labelled else "none in the texts"
+    return f"{each.right} of {each.reported}" if each.reported else "no finding"
+
+
+def plot_misses(score: ScannerScore) -> html.Picture:
+    """Everything that was not found whole, where it stands, and every false alarm."""
+    missed = [(escape(label.kind), _around(text, label)) for text, label in score.missed]
+    alarms = [
+        (escape(f"{finding.kind}, by {finding.rule}"), _around(text, finding))
+        for text, finding in score.false_alarms
+    ]
+    return html.Picture(
+        grid([], missed, f"Missed: {len(missed)}, which would leave")
+        + grid([], alarms, f"False alarms: {len(alarms)}")
+    )
+
+
+def _around(text: str, place: Label | Finding) -> str:
+    """The stretch between its neighbours, in bold, safe."""
+    before = text[max(0, place.start - SHOWN_AROUND) : place.start]
+    after = text[place.end : place.end + SHOWN_AROUND]
+    shown = f"{escape(before)}<b><u>{escape(text[place.start : place.end])}</u></b>{escape(after)}"
+    return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{shown}</span>'

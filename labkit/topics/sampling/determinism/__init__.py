@@ -1,0 +1,1 @@
+"""The same request again and again: where do the answers differ?"""

@@ -1,0 +1,93 @@
+"""The answers under one another: a row for each different one, a bar where it parts."""
+
+from html import escape
+from itertools import groupby
+from math import exp, floor, log10
+
+from labkit.topics.sampling.paths.trace import token_text
+from labkit.ui import html, theme, token_chips
+from labkit.ui.visible_text import spell
+
+from .repeats import Condition, FirstDifference, Repeats, Run
+
+_CELL = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
+
+
+def repeats_table(repeats: Repeats) -> html.Picture:
+    """What was varied, whether the answers stayed the same, and where they part if not."""
+    head = (
+        f"{escape(repeats.model)}, the same request again and again · measured. "
+        '<span style="color:' + theme.RED + ';font-weight:700">┃</span> marks where an answer '
+        "parts from the first of its group."
+    )
+    body = "".join(map(_group, repeats.conditions))
+    style = (
+        f"border-collapse:collapse;table-layout:auto;color:{theme.INK};width:100%;font-size:14px"
+    )
+    caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
+    return html.Picture(f'<table style="{style}">{caption}{body}</table>')
+
+
+def _group(condition: Condition) -> str:
+    line = f"border-top:2px solid {theme.GREY}"
+    head = (
+        f'<tr style="{line}"><th colspan="2" scope="rowgroup" style="{_CELL}">'
+        f'{escape(condition.what)}<div style="font-weight:400">{escape(_verdict(condition))}</div>'
+        "</th></tr>"
+    )
+    return f"<tbody>{head}{''.join(_rows(condition))}</tbody>"
+
+
+def _verdict(condition: Condition) -> str:
+    if condition.why_not:
+        return f"– not varied: {condition.why_not}"
+    if len(condition.runs) < 2:  # interrupted
+        return "– stopped before there was a second answer"
+    parting, shift = condition.first_parting, condition.largest_shift
+    if parting:
+        return f"✗ part at token {parting.at + 1}: {_leading(parting)}"
+    told = "are the same too" if not shift else f"differ by up to {_digit(shift)}"
+    return f"✓ {len(condition.runs)} answers, all the same; the log-probabilities {told}"
+
+
+def _digit(value: float) -> str:
+    """A small number by its first digit, written out.
+
+    >>> _digit(0.0000217), _digit(0.072)
+    ('0.00002', '0.07')
+    """
+    return f"{value:.{-floor(log10(value))}f}"
+
+
+def _leading(parting: FirstDifference) -> str:
+    ahead = " and ".join(
+        f"“{spell(each.text)}” with {exp(each.logprob):.1%}" for each in parting.leading
+    )
+    return (
+        f"one went on with “{spell(parting.first)}”, another with “{spell(parting.other)}”; "
+        f"ahead were {ahead}, {parting.gap:.2f} apart in log-probability"
+    )
+
+
+def _rows(condition: Condition):
+    """A row for each different answer, in the order in which they first came."""
+    order = {run.ids: place for place, run in reversed(list(enumerate(condition.runs)))}
+    ordered = sorted(condition.runs, key=lambda run: order[run.ids])
+    for _, same in groupby(ordered, key=lambda run: run.ids):
+        runs = list(same)
+        label = " · ".join(run.label for run in runs)
+        if len(runs) == len(condition.runs) > 2:
+            label = f"all {len(runs)}"
+        yield (
+            f'<tr><th scope="row" style="{_CELL};font-weight:400;width:14em">{escape(label)}</th>'
+            f'<td style="{_CELL}">{_text(condition, runs[0])}</td></tr>'
+        )
+
+
+def _text(condition: Condition, run: Run) -> str:
+    texts = [token_text(step) for step in run.reply.steps]
+    place = condition.runs.index(run)
+    parting = condition.partings[place - 1] if place else None
+    if parting is None:
+        return token_chips.chips(texts)
+    return token_chips.chips(texts, bar_at=parting.at, bar_label="here it parts from the first")

@@ -1,0 +1,192 @@
+"""Sliders on a prediction: every stage of the chain, in any order, without running the model."""
+
+import random
+
+import ipywidgets as widgets
+
+from labkit.backends.settings import STAGES, Settings
+from labkit.ui import html, theme
+from labkit.ui.debounce import Debounce
+from labkit.ui.static import static
+
+from . import figures
+from .prediction import Draws, Prediction, draw, run_chain
+
+OFF = {
+    "temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0,
+    "repetition_penalty": 1.0, "presence_penalty": 0.0,
+}  # fmt: skip
+TOP_KS = (1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 100, 200, 500, 1000, 5000, 10_000)
+RANGES = {
+    "temperature": (0, 3, 0.05), "top_p": (0.01, 1, 0.01), "min_p": (0, 0.3, 0.001),
+    "typical_p": (0.01, 1, 0.01), "repetition_penalty": (0.5, 2, 0.05),
+    "presence_penalty": (-2, 2, 0.1),
+}  # fmt: skip
+
+
+def explore_prediction(prediction: Prediction, **settings) -> "ChainPanel":
+    """Sliders on a prediction: temperature, filters and penalties, all at once.
+
+    Args:
+        prediction: from ``labkit.predict``.
+        settings: where the controls stand at first, as for ``labkit.run_chain``.
+    Raises:
+        ValueError: for a setting out of bounds.
+    """
+    return ChainPanel(prediction, Settings(**{"temperature": 1.0, **settings}))
+
+
+class ChainPanel:
+    """Sliders in an order that the learner chooses, the stages as a table, and the figure.
+
+    Attributes:
+        run: the chain as the controls stand.
+        draws: the last draws, or None since a control moved.
+        controls: stage to its slider.
+        up, down: stage to the button that moves it.
+        figure, curve: the live figures.
+        order: the stages as they are applied.
+    """
+
+    def __init__(self, prediction: Prediction, settings: Settings):
+        self.prediction = prediction
+        self.order = list(settings.order)
+        self.draws: Draws | None = None
+        self._holding, self._rest = False, Debounce()
+        self.controls = {stage: _control(stage, getattr(settings, stage)) for stage in STAGES}
+        self.up = {stage: self._mover(stage, -1) for stage in STAGES}
+        self.down = {stage: self._mover(stage, +1) for stage in STAGES}
+        self.run = run_chain(prediction, **self._chosen())
+        self._top = figures.leading(prediction)
+        self.figure = theme.widget(figures.chain_figure(self.run).update_layout(width=600))
+        self.curve = theme.widget(figures.curve_figure(self.run).update_layout(width=440))
+        self.table, self.status = widgets.HTML(), widgets.HTML()
+        self._rows = widgets.VBox()
+        self._arrange()
+        self._make_buttons()
+        self._draw()
+        for control in self.controls.values():
+            control.observe(lambda _: self._change(), "value")
+
+    def _make_buttons(self) -> None:
+        self.once = widgets.Button(description="Draw one", icon="random", layout={"width": "130px"})
+        self.often = widgets.Button(
+            description="Draw 1,000", icon="random", layout={"width": "130px"}
+        )
+        self.reset_button = widgets.Button(
+            description="Reset", icon="undo", layout={"width": "130px"}
+        )
+        self.once.on_click(lambda _: self._draw_tokens(1))
+        self.often.on_click(lambda _: self._draw_tokens(1000))
+        self.reset_button.on_click(lambda _: self.reset())
+
+    def _mover(self, stage: str, step: int) -> widgets.Button:
+        word, arrow = ("earlier", "arrow-up") if step < 0 else ("later", "arrow-down")
+        button = widgets.Button(
+            icon=arrow, tooltip=f"Apply {stage} {word}", layout={"width": "34px"}
+        )
+        button.on_click(lambda _: self._move(stage, step))
+        return button
+
+    def _move(self, stage: str, step: int) -> None:
+        place = self.order.index(stage)
+        other = place + step
+        if 0 <= other < len(self.order):
+            self.order[place], self.order[other] = self.order[other], self.order[place]
+            self._arrange()
+            self._change()
+
+    def _arrange(self) -> None:
+        """The rows of sliders in their order."""
+        for stage in STAGES:
+            self.up[stage].disabled = stage == self.order[0]
+            self.down[stage].disabled = stage == self.order[-1]
+        self._rows.children = [
+            widgets.HBox([self.up[stage], self.down[stage], self.controls[stage]])
+            for stage in self.order
+        ]
+
+    def _chosen(self) -> dict:
+        values = {stage: control.value for stage, control in self.controls.items()}
+        return {**values, "top_k": values["top_k"] or None, "order": tuple(self.order)}
+
+    def reset(self) -> None:
+        """Sets every control to where it changes nothing, in transformers' order."""
+        self._holding = True  # the figure waits, and is drawn once
+        self.order = list(STAGES)
+        self._arrange()
+        for stage, control in self.controls.items():
+            control.value = OFF[stage]
+        self._holding = False
+        self._change()
+
+    def _change(self) -> None:
+        if self._holding:
+            return
+        self.draws = None
+        self.run = run_chain(self.prediction, **self._chosen())
+        self.status.value = ""
+        self._draw()
+
+    def _draw_tokens(self, times: int) -> None:
+        self.draws = draw(self.run, times, seed=random.getrandbits(32))
+        self.status.value = html.note(self.draws.summary)
+        self._draw()
+
+    def _draw(self) -> None:
+        """The bars at once; curve and table when the slider rests, for they cost as much again."""
+        bars = figures.bar_data(self.run, self._top, self.draws)
+        _, after, drawn = self.figure.data
+        with self.figure.batch_update():
+            after.x = bars["after"]
+            if drawn.x or bars["drawn"]:
+                drawn.x = bars["drawn"]
+            self.figure.layout.title.text = self.run.left
+        self._rest.call(self._draw_rest)
+
+    def _draw_rest(self) -> None:
+        lines = figures.curve_data(self.run)
+        _, after, cut = self.curve.data
+        with self.curve.batch_update():
+            after.x, after.y = lines["after"]
+            cut.x, _ = lines["cut"]
+        self.table.value = figures.stages_table(self.run).html
+
+    @property
+    def widget(self) -> widgets.Widget:
+        """The panel as one widget."""
+        told = widgets.HTML(html.paragraph("Applied from top to bottom:"))
+        buttons = widgets.HBox([self.once, self.often, self.reset_button])
+        left = widgets.VBox(
+            [told, self._rows, buttons, self.status], layout={"width": "430px", "flex": "none"}
+        )
+        above = widgets.HBox([left, self.table], layout={"flex_flow": "row wrap"})
+        below = widgets.HBox([self.figure, self.curve], layout={"flex_flow": "row wrap"})
+        return widgets.VBox([above, below], layout={"max_width": "1080px"})
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        if static():
+            pictures = (figures.chain_figure(self.run), figures.curve_figure(self.run))
+            display(figures.stages_table(self.run), *pictures)
+        else:
+            display(self.widget)
+
+
+def _control(stage: str, value) -> widgets.Widget:
+    look = {
+        "description": stage,
+        "style": {"description_width": "130px"},
+        "layout": {"width": "330px"},
+    }
+    if stage == "top_k":
+        steps = sorted({*TOP_KS, *([value] if value else [])})
+        options = [("off", 0), *((f"{k:,}", k) for k in reversed(steps))]  # None would be no choice
+        return widgets.SelectionSlider(options=options, value=value or 0, **look)
+    low, high, step = RANGES[stage]
+    while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:
+        step /= 10  # the page would round the learner's own value to a step
+    digits = ".2f" if step >= 0.01 else ".3f"
+    low, high = min(low, value), max(high, value)  # a start beyond the slider's range widens it
+    return widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=digits, **look)

@@ -1,0 +1,1 @@
+"""Token by token through a text: its trace, its tree, beams, and a walk by hand."""

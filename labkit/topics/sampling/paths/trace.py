@@ -1,0 +1,106 @@
+"""A generated text, token by token: how surprising each was, and what it was chosen over."""
+
+import reprlib
+from dataclasses import dataclass
+from math import log
+from statistics import fmean
+
+from labkit.backends.reply import Alternative, Reply, Step
+
+
+@dataclass(frozen=True, slots=True)
+class TracedToken:
+    """A token of a reply, as the model's own scores see it.
+
+    Attributes:
+        text: what it stands for by itself.
+        surprise_bits: -log2 of its probability by the model's own scores.
+        entropy_bits: the surprise that was to be expected there; None where it is unknown.
+        rank: its place among the alternatives, 1 for the likeliest; None if it is none of them.
+        alternatives: the likeliest tokens there, best first; itself among them or not.
+    """
+
+    text: str
+    surprise_bits: float
+    entropy_bits: float | None
+    rank: int | None
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Trace:
+    """A reply with the surprise of each of its tokens (computed from its log-probabilities).
+
+    Attributes:
+        reply: the reply.
+        tokens: in its order; the end token included.
+    """
+
+    reply: Reply
+    tokens: tuple[TracedToken, ...]
+
+    @property
+    def bits_per_token(self) -> float:
+        """Mean surprise: how many yes-or-no answers a token was worth to the model."""
+        return fmean(token.surprise_bits for token in self.tokens)
+
+    @property
+    def perplexity(self) -> float:
+        """As if it had chosen among so many tokens every time: 2 to the bits per token."""
+        return 2**self.bits_per_token
+
+    @property
+    def first_choices(self) -> float:
+        """Share of tokens that were the likeliest, 0 to 1."""
+        return fmean(token.rank == 1 for token in self.tokens)
+
+    @property
+    def summary(self) -> str:
+        """Surprise in a line."""
+        most = max(self.tokens, key=lambda token: token.surprise_bits)
+        return (
+            f"{self.reply.model}: {len(self.tokens)} tokens of {self.bits_per_token:.2f} bits "
+            f"(perplexity {self.perplexity:.2f}), {self.first_choices:.0%} of them the likeliest; "
+            f"the most surprising is {most.text!r} with {most.surprise_bits:.1f} bits "
+            f"({self.reply.origin})"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def trace(reply: Reply) -> Trace:
+    """How surprising each token of a reply was to the model that wrote it.
+
+    Args:
+        reply: from ``labkit.generate`` or another verb.
+    Raises:
+        ValueError: for what is no reply, has no tokens, or is from a backend that tells no
+            log-probabilities.
+    """
+    if not isinstance(reply, Reply):
+        raise ValueError(f"reply must come from labkit.generate; got {reprlib.repr(reply)}")
+    if not reply.steps:
+        raise ValueError("reply must have at least one token; got an empty one")
+    if any(step.logprob is None for step in reply.steps):
+        raise ValueError(
+            "reply must have the log-probability of every token; "
+            f"got one from {reply.model}, which does not tell them all"
+        )
+    return Trace(reply, tuple(map(_traced, reply.steps)))
+
+
+def token_text(step: Step) -> str:
+    """What a step's token stands for by itself.
+
+    A step's own text lacks what is half a character yet, or held back for a stop string.
+    """
+    texts = (each.text for each in step.alternatives if each.token_id == step.token_id)
+    return next(texts, step.text)
+
+
+def _traced(step: Step) -> TracedToken:
+    ids = [each.token_id for each in step.alternatives]
+    rank = ids.index(step.token_id) + 1 if step.token_id in ids else None
+    surprise = -step.logprob / log(2) + 0.0  # no minus before a zero
+    return TracedToken(token_text(step), surprise, step.entropy_bits, rank, step.alternatives)

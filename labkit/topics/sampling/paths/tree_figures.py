@@ -1,0 +1,85 @@
+"""The tree of continuations as an icicle: the taller a box, the likelier its text."""
+
+from html import escape
+from math import exp
+
+from labkit.ui import theme
+from labkit.ui.visible_text import spell
+
+from .tree import Tree
+
+_COLOURS = ("#BBDDF2", "#FBE3B0", "#BFE5D8", "#EBD3E1")  # pale: the text on them is to be read
+SMALLEST = 0.004  # of all: thinner than two pixels a box cannot be seen; it joins the others
+READABLE = 0.04  # of all: a thinner box has no room for its text, which a pointer still shows
+
+
+def tree_figure(tree: Tree):
+    """A box for each token; its height is the probability of the text that ends with it."""
+    import plotly.graph_objects as go
+
+    rows = [("prompt", "", _prompt(tree), 1.0, 1.0, theme.PAPER, "")]
+    shown = [n for n, node in enumerate(tree.nodes) if exp(node.path_logprob) >= SMALLEST]
+    rows += [_row(tree, number) for number in shown]
+    rows += _others(tree, shown)
+    ids, parents, labels, values, shares, colours, patterns = zip(*rows, strict=True)
+    boxes = go.Icicle(
+        ids=ids,
+        parents=parents,
+        labels=labels,
+        values=values,
+        customdata=shares,
+        branchvalues="total",
+        sort=False,  # best first, and the others below them
+        tiling={"orientation": "h"},
+        marker={
+            "colors": colours,
+            "line": {"color": theme.GREY, "width": 1},
+            "pattern": {**theme.pattern(""), "shape": patterns, "fgopacity": 0.25},
+        },
+        text=[_text(*row) for row in zip(labels, values, shares, strict=True)],
+        textinfo="text",
+        hovertemplate="%{label}<br>%{customdata:.2%} after the text before it<br>"
+        "%{value:.2%} together with all before it<extra></extra>",
+        textfont={"size": 13, "color": theme.INK},
+        textposition="middle left",
+        leaf={"opacity": 1},
+        pathbar={"visible": False},
+    )
+    title = (
+        f"The tree's {len(tree.leaves)} texts hold {tree.covered:.1%} of the probability"
+        f" · measured, {escape(tree.model)}"
+    )
+    return theme.figure(boxes, title=title, x="", y="", height=560)
+
+
+def _text(label: str, value: float, share: float) -> str:
+    return f"{label}  {share:.1%}" if value >= READABLE else ""
+
+
+def _prompt(tree: Tree) -> str:
+    asked = tree.prompt if isinstance(tree.prompt, str) else str(tree.prompt[-1]["content"])
+    return escape(asked if len(asked) <= 24 else f"…{asked[-24:]}")
+
+
+def _row(tree: Tree, number: int) -> tuple:
+    node = tree.nodes[number]
+    parent = "prompt" if node.parent is None else str(node.parent)
+    colour = _COLOURS[number % tree.width % len(_COLOURS)]
+    label = escape(spell(node.text))
+    return str(number), parent, label, exp(node.path_logprob), exp(node.logprob), colour, ""
+
+
+def _others(tree: Tree, shown: list[int]) -> list[tuple]:
+    """What is left of each text that is shown with tokens after it: the rest of the vocabulary."""
+    followed = {node.parent: 0.0 for node in tree.nodes if node.parent in (None, *shown)}
+    for number in shown:
+        followed[tree.nodes[number].parent] += exp(tree.nodes[number].path_logprob)
+    rows = []
+    for parent, total in followed.items():
+        whole = 1.0 if parent is None else exp(tree.nodes[parent].path_logprob)
+        place = "prompt" if parent is None else str(parent)
+        rest = whole - total
+        if rest > 0:  # rounding can leave a little less than nothing
+            name = f"others {place}"
+            rows.append((name, place, "all others", rest, rest / whole, theme.PAPER, "/"))
+    return rows

@@ -1,0 +1,1 @@
+"""One thing varied at a time: threads, dtype, engine, number format, length."""

@@ -1,0 +1,1 @@
+"""Why it is that fast: the roofline, the KV cache, and a model of the latency."""

@@ -1,0 +1,108 @@
+"""Feel it: the same text, streamed at several speeds beside one another."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+
+import ipywidgets as widgets
+
+from labkit.backends.reply import Reply
+from labkit.ui import html
+from labkit.ui.runner import Progress, Runner
+from labkit.ui.static import static
+
+from .measurement import Measurement
+from .pace import PACES, Pacing, pace_text
+
+TICK_S = 0.04
+
+
+def feel_pace(
+    reply: Reply, measurement: Measurement | None = None, *, paces: Sequence[float] = PACES
+) -> "PacePanel":
+    """A panel that streams a reply at several speeds at once, this machine's own among them.
+
+    Args:
+        reply: from ``labkit.generate``.
+        measurement: whose medians stand for this machine; None: the reply's own times.
+        paces: tokens a second.
+    Raises:
+        ValueError: for a reply without tokens, or a speed out of bounds.
+    """
+    return PacePanel(pace_text(reply, measurement, paces=paces))
+
+
+class PacePanel:
+    """A column for each speed.
+
+    Attributes:
+        pacing: the text and its speeds.
+        runner: Run, Stop and progress.
+        columns: the text of each speed as it stands.
+    """
+
+    def __init__(
+        self,
+        pacing: Pacing,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self.pacing, self._clock, self._sleep = pacing, clock, sleep
+        self._elapsed_s = 0.0
+        column = {"width": "230px", "margin": "4px 8px 4px 0"}
+        self.columns = [widgets.HTML(layout=column) for _ in pacing.paces]
+        self.runner = Runner(self._work, self._draw, "Stream the text at every speed")
+        self._draw()
+
+    @property
+    def summary(self) -> str:
+        """How long the text takes at each speed."""
+        return self.pacing.summary
+
+    @property
+    def widget(self) -> widgets.Widget:
+        """The panel as one widget."""
+        row = widgets.HBox(self.columns, layout={"flex_flow": "row wrap"})
+        return widgets.VBox([self.runner.widget, row], layout={"max_width": "1250px"})
+
+    def start(self) -> "PacePanel":
+        """Presses Run."""
+        self.runner.start()
+        return self
+
+    def wait(self, timeout_s: float | None = None) -> Pacing:
+        """Waits until the slowest has ended."""
+        self.runner.wait(timeout_s)
+        return self.pacing
+
+    def _work(self) -> Iterator[Progress]:
+        began, end = self._clock(), self.pacing.elapsed_s
+        while True:
+            self._elapsed_s = min(end, self._clock() - began)
+            message = f"{self._elapsed_s:.1f} of {end:.1f} s"
+            yield Progress(int(1000 * self._elapsed_s), int(1000 * end) or 1, message)
+            if self._elapsed_s >= end:
+                return
+            self._sleep(TICK_S)
+
+    def _draw(self) -> None:
+        total = len(self.pacing.texts)
+        for column, pace in zip(self.columns, self.pacing.paces, strict=True):
+            text = self.pacing.text_at(pace, self._elapsed_s)
+            done = self._elapsed_s >= pace.seconds(total) - 1e-9
+            state = f"✓ after {pace.seconds(total):.1f} s" if done else "…"
+            head = f"<b>{escape(pace.name)}</b><br>{escape(pace.origin)} {state}"
+            column.value = f"{head}{html.card(html.paragraph(text or ' '))}"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import HTML, display
+
+        if not static():
+            display(self.widget)
+            return
+        total = len(self.pacing.texts)
+        rows = [
+            (f"{pace.name} ({pace.origin})", f"{pace.seconds(total):.1f} s")
+            for pace in self.pacing.paces
+        ]
+        display(HTML(html.table(f"How long {total} tokens take", rows)))

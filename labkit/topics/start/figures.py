@@ -1,0 +1,145 @@
+"""Pictures of the machine and of a reply's time."""
+
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+
+from labkit.backends.reply import Reply, Step
+from labkit.ui import theme
+
+from .analysis import GIB, Candidate, MachineCheck
+
+
+def machine_figure(check: MachineCheck):
+    """Memory that each model needs, against the memory that is free: one bar a model."""
+    import plotly.graph_objects as go
+
+    rows = check.candidates
+    names = [_row_name(row) for row in rows]
+    parts = (
+        ("weights", [row.plan.needs.weights_bytes for row in rows], theme.BLUE, ""),
+        ("cache of a conversation", [row.plan.needs.cache_bytes for row in rows], theme.SKY, "/"),
+        ("torch (assumed)", [row.plan.needs.runtime_bytes for row in rows], theme.LINE, "."),
+    )
+    bars = [
+        go.Bar(
+            name=name,
+            y=names,
+            x=[value / GIB for value in values],
+            orientation="h",
+            marker={"color": colour, "pattern": theme.pattern(pattern)},
+            hovertemplate="%{y}: %{x:.2f} GiB " + name + "<extra></extra>",
+        )
+        for name, values, colour, pattern in parts
+    ]
+    free = max(row.plan.available_bytes for row in rows) / GIB
+    picture = theme.figure(
+        *bars,
+        title=f"Memory that each model needs, and the {free:.1f} GiB that are free here",
+        x="GiB (computed from each model's configuration)",
+        y="",
+        height=170 + 30 * len(rows),
+        barmode="stack",
+    )
+    picture.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
+    below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"}
+    picture.update_layout(legend=below)
+    picture.add_vline(x=free, line={"color": theme.RED, "width": 2, "dash": "dash"})
+    picture.add_annotation(
+        x=free, y=1, yref="paper", yanchor="bottom", xanchor="right", showarrow=False,
+        text=f"free: {free:.1f} GiB ", font={"color": theme.RED},
+    )  # fmt: skip
+    for name, row in zip(names, rows, strict=True):
+        picture.add_annotation(
+            x=row.plan.needs.memory_bytes / GIB, y=name, xanchor="left", showarrow=False,
+            text=_verdict(row),
+        )  # fmt: skip
+    widest = max(*(row.plan.needs.memory_bytes / GIB for row in rows), free)
+    return picture.update_xaxes(range=[0, widest * 1.25])
+
+
+def _row_name(row: Candidate) -> str:
+    return f"{row.entry.name}{' (here)' if row.present else ''}"
+
+
+def _verdict(row: Candidate) -> str:
+    device = {"cuda": "GPU", "mps": "GPU"}.get(row.plan.device, "CPU")
+    if not row.plan.fits:
+        return " ✗ too large"
+    where = "GPU and CPU" if row.plan.spread else device
+    return f" ✓ fits: {where}, {row.plan.needs.dtype}"
+
+
+def reply_figure(reply: Reply):
+    """Milliseconds that each token took: the first, with the reading of the prompt, apart."""
+    title = f"{timing_title(reply.steps)} · {reply.origin}, {escape(reply.model)}"
+    return timing_figure(reply.steps, title=title)
+
+
+def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = None):
+    """Bars of milliseconds a token.
+
+    Args:
+        steps: of one reply.
+        title: of the figure.
+        tokens: how many places to leave, where more are to come.
+    """
+    import plotly.graph_objects as go
+
+    data = timing_data(steps)
+    bars = [
+        go.Bar(
+            name=name,
+            x=data[key]["x"],
+            y=data[key]["y"],
+            customdata=data[key]["text"],
+            marker={"color": colour, "pattern": theme.pattern(pattern)},
+            hovertemplate="token %{x} %{customdata}: %{y:.0f} ms<extra></extra>",
+        )
+        for key, name, colour, pattern in (
+            ("first", "first token, with reading the prompt", theme.ORANGE, "/"),
+            ("later", "each token after it", theme.BLUE, ""),
+        )
+    ]
+    picture = theme.figure(*bars, title=title, x="token", y="milliseconds", bargap=0.15)
+    picture.update_xaxes(range=token_range(len(steps), tokens or len(steps)))
+    return picture.update_yaxes(rangemode="tozero")
+
+
+def token_range(written: int, most: int) -> list[float]:
+    """The axis for so many tokens of so many to come: it grows by hundreds, so that it is calm.
+
+    >>> token_range(3, 60), token_range(130, 1500)
+    ([0.4, 60.6], [0.4, 200.6])
+    """
+    room = min(most, 100 * (written // 100 + 1))
+    return [0.4, max(room, written, 8) + 0.6]
+
+
+def timing_data(steps: Sequence[Step]) -> dict[str, dict[str, list]]:
+    """The two rows of bars: ``"first"`` and ``"later"``, each with ``x``, ``y`` and ``text``."""
+    times = [0.0, *(step.elapsed_s for step in steps)]
+    gaps = [1000 * (after - before) for before, after in pairwise(times)]
+    texts = [escape(repr(step.text)) if step.text else "(no text yet)" for step in steps]
+    rows = [list(range(1, len(steps) + 1)), gaps, texts]
+    first, later = [row[:1] for row in rows], [row[1:] for row in rows]
+    keys = ("x", "y", "text")
+    return {
+        "first": dict(zip(keys, first, strict=True)),
+        "later": dict(zip(keys, later, strict=True)),
+    }
+
+
+def timing_title(steps: Sequence[Step]) -> str:
+    """The times of a reply in one line.
+
+    >>> timing_title([])
+    'no token yet'
+    """
+    if not steps:
+        return "no token yet"
+    first, last, count = steps[0].elapsed_s, steps[-1].elapsed_s, len(steps)
+    said = f"{count} token{'s' if count > 1 else ''}: the first after {first:.2f} s"
+    if last > first:  # beam search gives all of them at once
+        said += f", then {(count - 1) / (last - first):.1f} tokens/s"
+    return said

@@ -1,0 +1,167 @@
+"""A prompt box: ask a model, watch the answer come with its speed, change a setting, ask again."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import ipywidgets as widgets
+
+from labkit.backends.generate import Backend, make_reply
+from labkit.backends.generate import stream as stream_from
+from labkit.backends.prompts import check_text
+from labkit.backends.reply import Reply
+from labkit.backends.settings import Settings
+from labkit.ui import html, theme
+from labkit.ui.runner import Progress, Runner
+from labkit.ui.static import static
+from labkit.ui.typed_text import check_typed
+
+from . import figures
+
+
+def ask(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "PromptPanel":
+    """A panel in which a model answers, live.
+
+    Args:
+        model: from ``labkit.load``.
+        prompt: what stands in the box at first.
+        settings: where the controls stand at first: temperature, top_p, max_tokens, seed.
+    Raises:
+        ValueError: for a setting out of bounds, or a prompt that is none or too long for a box.
+    """
+    check_text(prompt, "prompt")
+    check_typed(prompt, "prompt")
+    return PromptPanel(model, prompt, Settings(**settings))
+
+
+class PromptPanel:
+    """Controls, the answer and its timing figure. `reply` is the last answer.
+
+    Attributes:
+        reply: the last answer, stopped ones included; None before the first.
+        runner: Run, Stop and progress.
+        prompt, temperature, top_p, max_tokens, seed: the controls.
+        figure: the live figure.
+    """
+
+    def __init__(self, model: Backend, prompt: str, settings: Settings):
+        self._model = model
+        self._settings = settings
+        self._steps: list = []
+        self._stream = None
+        self.reply: Reply | None = None
+        self._make_controls(prompt, settings)
+        self.answer = widgets.HTML(html.card(html.paragraph(" ")))
+        self.figure = theme.widget(self._timing())
+        self.runner = Runner(self._work, self._draw, "Ask the model", self._hang_up)
+
+    def _make_controls(self, prompt: str, settings: Settings) -> None:
+        wide, label = {"width": "auto"}, {"description_width": "85px"}
+        self.prompt = widgets.Textarea(
+            prompt, description="Prompt", rows=3, layout=wide, style=label
+        )
+        self.temperature = widgets.FloatSlider(
+            settings.temperature,
+            min=0,
+            max=max(3, settings.temperature),
+            step=0.05,
+            description="temperature",
+            style=label,
+            layout={"width": "380px"},
+        )
+        self.top_p = widgets.FloatSlider(
+            settings.top_p,
+            min=min(0.05, settings.top_p),
+            max=1,
+            step=0.05,
+            description="top_p",
+            style=label,
+            layout={"width": "380px"},
+        )
+        self.max_tokens = widgets.BoundedIntText(
+            settings.max_tokens, min=1, max=max(2048, settings.max_tokens),
+            description="max_tokens", style=label, layout={"width": "190px"},
+        )  # fmt: skip
+        self.seed = widgets.Text(
+            "" if settings.seed is None else str(settings.seed), description="seed",
+            placeholder="a fresh one", style=label, layout={"width": "220px"},
+        )  # fmt: skip
+
+    @property
+    def widget(self) -> widgets.Widget:
+        """The panel as one widget."""
+        choice = widgets.HBox([self.temperature, self.top_p], layout={"flex_flow": "row wrap"})
+        extent = widgets.HBox([self.max_tokens, self.seed], layout={"flex_flow": "row wrap"})
+        return widgets.VBox(
+            [self.prompt, choice, extent, self.runner.widget, self.answer, self.figure],
+            layout={"max_width": "960px"},
+        )
+
+    def start(self) -> "PromptPanel":
+        """Presses Run."""
+        self.runner.start()
+        return self
+
+    def wait(self, timeout_s: float | None = None) -> Reply | None:
+        """Waits for the answer, and returns it."""
+        self.runner.wait(timeout_s)
+        return self.reply
+
+    def _chosen(self) -> dict:
+        seed = self.seed.value.strip()
+        if seed and not seed.isdecimal():
+            raise ValueError(f"seed must be a whole number, 0 or more, or empty; got {seed!r}")
+        return {
+            "temperature": self.temperature.value,
+            "top_p": self.top_p.value,
+            "max_tokens": self.max_tokens.value,
+            "seed": int(seed) if seed else None,
+        }
+
+    def _work(self) -> Iterator[Progress]:
+        prompt = self.prompt.value
+        check_typed(prompt, "prompt")
+        running = self._stream = stream_from(self._model, prompt, **self._chosen())
+        self._steps = []  # only now: a setting out of bounds leaves the last answer standing
+        total = running.settings.max_tokens
+        known = running.prompt_tokens  # a server tells it at the end only
+        read = f"{known} tokens of prompt" if known else "the prompt"
+        yield Progress(0, total, f"reading {read} …")
+        try:
+            for step in running:
+                self._steps.append(step)
+                yield Progress(len(self._steps), total, figures.timing_title(self._steps))
+        finally:
+            running.close()
+            self.reply = make_reply(self._model.name, prompt, running, self._steps)
+
+    def _hang_up(self) -> None:
+        """Does not wait for a server's next word; a model of this process comes to its own end."""
+        with suppress(ValueError):  # its steps are being computed just now
+            if self._stream:
+                self._stream.close()
+
+    def _timing(self):
+        title = figures.timing_title(self._steps)
+        return figures.timing_figure(self._steps, title=title, tokens=self.max_tokens.value)
+
+    def _draw(self) -> None:
+        steps = tuple(self._steps)
+        text = "".join(step.text for step in steps)
+        self.answer.value = html.card(html.paragraph(text or " "))
+        data = figures.timing_data(steps)
+        with self.figure.batch_update():
+            for trace, key in zip(self.figure.data, ("first", "later"), strict=True):
+                trace.x, trace.y = data[key]["x"], data[key]["y"]
+                trace.customdata = data[key]["text"]
+            self.figure.layout.title.text = figures.timing_title(steps)
+            self.figure.layout.xaxis.range = figures.token_range(len(steps), self.max_tokens.value)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import HTML, display
+
+        if not static():
+            display(self.widget)
+            return
+        reply = self.start().wait()
+        asked = html.paragraph(f"Prompt: {self.prompt.value}")
+        display(HTML(asked + html.card(html.paragraph(reply.text))), figures.reply_figure(reply))

@@ -1,0 +1,166 @@
+"""A conversation as the model reads it: one text with special tokens, sent whole on every turn."""
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from labkit.errors import LabError
+
+from .tokenization import Tokenization, tokenize
+
+Messages = Sequence[Mapping[str, str] | tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChatTokens:
+    """A conversation after the chat template.
+
+    Attributes:
+        messages: (role, content), as they were given.
+        tokenization: of the text that the template made of them, special tokens read as such.
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    tokenization: Tokenization
+
+    @property
+    def text(self) -> str:
+        """The conversation as one text."""
+        return self.tokenization.text
+
+    @property
+    def count(self) -> int:
+        """Tokens of all of it."""
+        return self.tokenization.count
+
+    @property
+    def content_count(self) -> int:
+        """Tokens of the messages' contents alone."""
+        cut = (self.tokenization.reader.encode(content) for _, content in self.messages)
+        return sum(map(len, cut))
+
+    @property
+    def summary(self) -> str:
+        """Contents against what the template adds."""
+        count = len(self.messages)
+        return (
+            f"a conversation of {count} message{'s' if count != 1 else ''}: {self.count:,} tokens, "
+            f"{self.content_count:,} of them the messages' own"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def read_chat(model: Any, messages: str | Messages) -> ChatTokens:
+    """A conversation as its model reads it.
+
+    Args:
+        model: a chat model from ``labkit.load``.
+        messages: a prompt, or messages: (role, content) pairs, or mappings of these two names.
+    Raises:
+        ValueError: for messages that are none.
+        LabError: if the model has no chat template.
+    """
+    messages = _checked(messages)
+    return ChatTokens(
+        tuple((each["role"], each["content"]) for each in messages),
+        tokenize(_rendered(model, messages), model, special=True),
+    )
+
+
+def _checked(messages: str | Messages) -> list[dict[str, str]]:
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    if not isinstance(messages, list | tuple):
+        raise ValueError(
+            f"messages must be a text, or a list of messages; got {reprlib.repr(messages)}"
+        )
+    pairs = [
+        (each.get("role"), each.get("content")) if isinstance(each, Mapping) else each
+        for each in messages
+    ]
+    if not pairs or not all(_is_pair(pair) for pair in pairs):
+        raise ValueError(
+            f"messages must have a role and a content each; got {reprlib.repr(messages)}"
+        )
+    return [{"role": role, "content": content} for role, content in pairs]
+
+
+def _is_pair(pair: Any) -> bool:
+    is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+    return is_pair and all(isinstance(part, str) for part in pair)
+
+
+def _rendered(model: Any, messages: Messages) -> str:
+    tokenizer = getattr(model, "tokenizer", None)
+    if tokenizer is None:
+        raise ValueError(
+            f'model must be a chat model, as from labkit.load("smollm2-135m"); got {model!r}'
+        )
+    if not tokenizer.chat_template:
+        raise LabError(
+            f"{model.name} has no chat template: it only continues text.", "Load a chat model."
+        )
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TurnCosts:
+    """What is read on every turn of a conversation, with the system prompt and without its text.
+
+    Attributes:
+        system_tokens: what the system prompt's own text adds to each turn.
+        prompt_tokens: all that is read, by turn.
+        new_tokens: what of it came since the turn before: an answer and a question.
+    """
+
+    system_tokens: int
+    prompt_tokens: tuple[int, ...]
+    new_tokens: tuple[int, ...]
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens read in the whole conversation."""
+        return sum(self.prompt_tokens)
+
+    @property
+    def summary(self) -> str:
+        """What the system prompt's repetition adds up to."""
+        turns = len(self.prompt_tokens)
+        told = f"each of {turns} turns" if turns > 1 else "the only turn"
+        return (
+            f"a system prompt of {self.system_tokens} tokens, read on {told}: "
+            f"{self.system_tokens * turns} of {self.total_tokens} tokens read"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def cost_turns(model: Any, system: str, turns: Sequence[tuple[str, str]]) -> TurnCosts:
+    """What a system prompt costs: a model remembers nothing, so every turn sends all of it again.
+
+    Args:
+        model: a chat model from ``labkit.load``.
+        system: the system prompt.
+        turns: (question, answer) pairs.
+    Raises:
+        ValueError: for no turn.
+    """
+    if not turns or any(len(turn) != 2 for turn in turns):
+        raise ValueError(
+            f"turns must be one pair of question and answer or more; got {reprlib.repr(turns)}"
+        )
+    messages = [{"role": "system", "content": system}]
+    prompts = []
+    for question, answer in turns:
+        messages.append({"role": "user", "content": question})
+        prompts.append(read_chat(model, messages).count)
+        messages.append({"role": "assistant", "content": answer})
+    bare = read_chat(model, [{"role": "system", "content": ""}, messages[1]]).count
+    own = prompts[0] - bare
+    added = (after - before for before, after in pairwise([own, *prompts]))
+    return TurnCosts(own, tuple(prompts), tuple(added))

@@ -1,0 +1,191 @@
+"""One short text in many languages: how many tokens each takes, and what that means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.data import read_data
+from labkit.models.prices import Price, look_up_price
+
+from .comparison import Comparison, compare_tokenizers
+
+BASE = "English"
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageText:
+    """The lab's text in one language.
+
+    Attributes:
+        language: its English name.
+        code: ISO 639-1.
+        script: that most of its letters belong to.
+        text: the text.
+    """
+
+    language: str
+    code: str
+    script: str
+    text: str
+
+
+def language_texts() -> tuple[LanguageText, ...]:
+    """The text in every language that the lab has; ``data/languages.json`` says how it was made."""
+    return tuple(LanguageText(**row) for row in read_data("languages.json")["texts"])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LanguageTable:
+    """Tokens of the same text by language and tokenizer.
+
+    Attributes:
+        texts: one a language.
+        comparison: the counts (computed by the tokenizers themselves).
+    """
+
+    texts: tuple[LanguageText, ...]
+    comparison: Comparison
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Their English names."""
+        return tuple(each.language for each in self.texts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tokenizers."""
+        return self.comparison.names
+
+    def counts_of(self, name: str) -> tuple[int, ...]:
+        """Tokens by language with one tokenizer.
+
+        Raises:
+            ValueError: if it is not in the table.
+        """
+        if name not in self.names:
+            raise ValueError(f"name must be one of {', '.join(self.names)}; got {name!r}")
+        column = self.names.index(name)
+        return tuple(row[column] for row in self.comparison.counts)
+
+    @property
+    def relative(self) -> tuple[tuple[float, ...], ...]:
+        """(languages, names): tokens over those of the English text with the same tokenizer."""
+        base = self.comparison.counts[self.languages.index(BASE)]
+        return tuple(
+            tuple(count / english for count, english in zip(row, base, strict=True))
+            for row in self.comparison.counts
+        )
+
+    @property
+    def summary(self) -> str:
+        """Where the gap is widest."""
+        ratio, language, name = max(
+            (ratio, language, name)
+            for language, row in zip(self.languages, self.relative, strict=True)
+            for name, ratio in zip(self.names, row, strict=True)
+        )
+        return f"the same text takes {ratio:.1f} times the tokens in {language} with {name}"
+
+    def __repr__(self) -> str:
+        return f"{len(self.texts)} languages, {len(self.names)} tokenizers: {self.summary}"
+
+
+def compare_languages(names: Sequence[Any] | None = None) -> LanguageTable:
+    """The lab's text in every language, through several tokenizers.
+
+    Args:
+        names: as for `compare_tokenizers`; public tokenizers alone.
+    """
+    texts = language_texts()
+    comparison = compare_tokenizers({each.language: each.text for each in texts}, names)
+    if None in comparison.counts[0]:
+        raise ValueError(f"names must be of public tokenizers; got {comparison.names}")
+    return LanguageTable(texts, comparison)
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageCost:
+    """What one language means for a model here and for one in the cloud.
+
+    Attributes:
+        language: its name.
+        local_tokens: with the local model's tokenizer.
+        window_share: of the context window, for the text as it stands (computed).
+        write_s: seconds to write an answer as long as the text, at the measured speed (computed).
+        cloud_tokens: with the cloud model's tokenizer.
+        price_usd: of 1,000 requests that read the text and write as much (computed).
+    """
+
+    language: str
+    local_tokens: int
+    window_share: float
+    write_s: float
+    cloud_tokens: int
+    price_usd: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LanguageCosts:
+    """A language's tokens as space, time and money.
+
+    Attributes:
+        rows: one a language, in the order of the table.
+        local, cloud: names of the two tokenizers.
+        window: tokens of the context window.
+        tokens_per_s: of the local model (measured).
+        price: of the cloud model, with source and date.
+    """
+
+    rows: tuple[LanguageCost, ...]
+    local: str
+    cloud: str
+    window: int
+    tokens_per_s: float
+    price: Price
+
+    @property
+    def summary(self) -> str:
+        """The dearest language against English."""
+        english = next(row for row in self.rows if row.language == BASE)
+        dearest = max(self.rows, key=lambda row: row.write_s)
+        return (
+            f"the same answer: {english.write_s:.1f} s in English, {dearest.write_s:.1f} s in "
+            f"{dearest.language}, at {self.tokens_per_s:.1f} tokens/s (measured)"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def cost_languages(
+    table: LanguageTable,
+    *,
+    tokens_per_s: float,
+    window: int = 8192,
+    local: str = "smollm2",
+    cloud: str = "o200k",
+    cloud_model: str = "gpt-5",
+) -> LanguageCosts:
+    """What the counts mean: share of a context window, seconds here, a price in the cloud.
+
+    Args:
+        table: from `compare_languages`.
+        tokens_per_s: of the local model, measured: ``reply.decode_tokens_per_s``.
+        window: tokens of the local model's context.
+        local: the local model's tokenizer.
+        cloud: the cloud model's tokenizer.
+        cloud_model: whose list price is taken.
+    Raises:
+        ValueError: for a speed or a window of 0 or less, or a tokenizer that is not in the table.
+    """
+    for name, value in (("tokens_per_s", tokens_per_s), ("window", window)):
+        if not isinstance(value, int | float) or not value > 0:
+            raise ValueError(f"{name} must be a number above 0; got {value!r}")
+    price = look_up_price(cloud_model)
+    both = (price.input_usd_per_million + price.output_usd_per_million) / 1e6
+    counts = zip(table.languages, table.counts_of(local), table.counts_of(cloud), strict=True)
+    rows = tuple(
+        LanguageCost(language, here, here / window, here / tokens_per_s, there, 1000 * there * both)
+        for language, here, there in counts
+    )
+    return LanguageCosts(rows, local, cloud, window, tokens_per_s, price)

@@ -1,0 +1,97 @@
+"""Byte-pair encoding, grown merge by merge: the tokenizers library trains it and applies it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.backends.prompts import check_text
+from labkit.models.tokenizers.bpe_trainer import train_merges, with_merges
+from labkit.models.tokenizers.readers import TokenizersReader
+from labkit.topics.tokens.tokenization import Tokenization, show_bytes
+
+BYTES = 256
+POINTS = 60  # of the compression curve
+MEASURED = 20_000  # characters of the corpus on which the curve is measured
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BpeTraining:
+    """A tokenizer that was trained, and can be looked at after each of its merges.
+
+    Attributes:
+        corpus: what it was trained on.
+        merges: pairs of tokens in the order in which they were joined, in the vocabulary's own
+            writing (Ġ is a space).
+        curve: (merges, tokens a character), measured on the first `MEASURED` characters.
+    """
+
+    corpus: str
+    merges: tuple[tuple[str, str], ...]
+    curve: tuple[tuple[int, float], ...]
+
+    def reader(self, merges: int) -> TokenizersReader:
+        """The tokenizer as it was after so many merges.
+
+        Raises:
+            ValueError: if there are not so many.
+        """
+        if not isinstance(merges, int) or not 0 <= merges <= len(self.merges):
+            raise ValueError(f"merges must be 0 to {len(self.merges)}; got {merges!r}")
+        return with_merges(f"{merges} merge{'s' if merges != 1 else ''}", self.merges[:merges])
+
+    def tokenize(self, text: str, merges: int) -> Tokenization:
+        """A text as the tokenizer cut it after so many merges."""
+        check_text(text)
+        reader = self.reader(merges)
+        return Tokenization(text, tuple(reader.encode(text)), reader)
+
+    def merge(self, number: int) -> tuple[str, str, str]:
+        """The merge of that number, the first being 1: left, right and what they became."""
+        left, right = self.merges[number - 1]
+        read = self.reader(number)
+        pieces = (read.bytes_of(read.library.token_to_id(part)) for part in (left, right))
+        left, right = pieces
+        return show_bytes(left), show_bytes(right), show_bytes(left + right)
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens that it knows in the end: the bytes and what was joined."""
+        return BYTES + len({left + right for left, right in self.merges})
+
+    @property
+    def summary(self) -> str:
+        """Compression before and after."""
+        (_, before), (count, after) = self.curve[0], self.curve[-1]
+        change = f"from {before:.2f} to {after:.2f} tokens a character"
+        return f"BPE: {count} merges take the corpus {change}"
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def train_bpe(corpus: str, vocab_size: int = 600) -> BpeTraining:
+    """Grows a byte-level BPE vocabulary on a text, most frequent pair first.
+
+    Args:
+        corpus: any text; what is frequent in it becomes one token.
+        vocab_size: tokens to end with, the 256 bytes included; fewer come where no pair is left.
+    Raises:
+        ValueError: for an empty corpus, or a size that is not 256 to 50,000.
+    Source: Sennrich, Haddow and Birch 2016; on bytes: Radford et al. 2019.
+
+    >>> train_bpe("low lower lowest", 260).merge(2)
+    ('lo', 'w', 'low')
+    """
+    check_text(corpus)
+    if not corpus:
+        raise ValueError("corpus must have at least one character; got an empty text")
+    if not isinstance(vocab_size, int) or not BYTES <= vocab_size <= 50_000:
+        raise ValueError(f"vocab_size must be a whole number, 256 to 50000; got {vocab_size!r}")
+    merges = train_merges(corpus, vocab_size)
+    return BpeTraining(corpus, merges, _curve(corpus[:MEASURED], merges))
+
+
+def _curve(text: str, merges: Any) -> tuple[tuple[int, float], ...]:
+    step = max(1, len(merges) // POINTS)
+    stages = sorted({*range(0, len(merges) + 1, step), len(merges)})
+    counts = (len(with_merges("", merges[:stage]).encode(text)) for stage in stages)
+    return tuple((stage, count / len(text)) for stage, count in zip(stages, counts, strict=True))

@@ -1,0 +1,145 @@
+"""What every panel with long work shares: Run, Stop, a progress bar, and how it stands in words.
+
+A button's click is not handled while a cell runs, so the work runs in a thread, the cell returns
+at once, and the controls keep answering. Scripts and tests call `Runner.wait`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+
+from labkit.errors import LabError
+
+from . import html
+
+DRAWS_PER_S = 12  # as often as an eye follows; the model has the rest of the time
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is.
+
+    Attributes:
+        done: units done.
+        total: units in all.
+        message: how it stands, in words.
+    """
+
+    done: int
+    total: int
+    message: str
+
+
+class Runner:
+    """Runs work in a thread, under a row of controls.
+
+    Args:
+        work: returns a fresh iterator; each item is a `Progress`. Closing it stops the work.
+        draw: shows what there is so far; called at most `DRAWS_PER_S` times a second, and at last.
+        what: what the Run button does, for its tooltip.
+        on_stop: called by Stop at once, for work that waits for something outside.
+
+    Attributes:
+        widget: the row of controls.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[], Iterator[Progress]],
+        draw: Callable[[], None],
+        what: str,
+        on_stop: Callable[[], None] = lambda: None,
+    ):
+        self._work, self._draw, self._on_stop = work, draw, on_stop
+        self._stopping, self._thread = threading.Event(), None
+        self._error: Exception | None = None
+        self.run = widgets.Button(
+            description="Run", icon="play", button_style="primary", tooltip=what
+        )
+        self.stop_button = widgets.Button(
+            description="Stop", icon="stop", tooltip="Stop, and keep what came", disabled=True
+        )
+        self.bar = widgets.IntProgress(layout={"width": "180px"})
+        self.status = widgets.HTML()
+        self.run.on_click(lambda _: self.start())
+        self.stop_button.on_click(lambda _: self.stop())
+        self.widget = widgets.HBox(
+            [self.run, self.stop_button, self.bar, self.status],
+            layout={"align_items": "center", "flex_flow": "row wrap"},
+        )
+
+    def start(self) -> None:
+        """Starts the work, unless it runs."""
+        if self._thread and self._thread.is_alive():
+            return
+        self._stopping.clear()
+        self._error = None
+        self._set_running(True)
+        self.bar.bar_style = ""
+        self._thread = threading.Thread(target=self._go, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks the work to stop; what came is kept."""
+        self._stopping.set()
+        self._on_stop()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Waits until the work has ended, and raises what went wrong in it, if anything did.
+
+        Raises:
+            TimeoutError: if it still runs after `timeout_s` seconds.
+        """
+        if self._thread:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                raise TimeoutError(f"The work still runs after {timeout_s} s.")
+        if self._error:
+            raise self._error
+
+    def _set_running(self, running: bool) -> None:
+        self.run.disabled, self.stop_button.disabled = running, not running
+
+    def _go(self) -> None:
+        try:
+            message = self._advance()
+            stopped = self._stopping.is_set()
+            self.bar.bar_style = "warning" if stopped else "success"
+            self.status.value = html.note(f"Stopped. {message}" if stopped else message)
+        except (ValueError, LabError) as error:  # the learner's own: the sentence says it all
+            self._fail(error, str(error))
+        except Exception as error:
+            self._fail(error, f"Something went wrong: {type(error).__name__}: {error}")
+        finally:
+            self._set_running(False)
+
+    def _fail(self, error: Exception, sentence: str) -> None:
+        self._error = error
+        self.bar.bar_style = "danger"
+        self.status.value = html.note(sentence, "bad")
+
+    def _advance(self) -> str:
+        drawn_at, message, work = 0.0, "", self._work()
+        try:
+            for progress in work:
+                message = progress.message
+                now = time.monotonic()
+                if now - drawn_at >= 1 / DRAWS_PER_S:
+                    self._show(progress)
+                    drawn_at = now
+                if self._stopping.is_set():
+                    break
+        finally:
+            work.close()
+            self._draw()
+        if message:
+            self._show(progress)
+        return message
+
+    def _show(self, progress: Progress) -> None:
+        self.bar.max, self.bar.value = progress.total, progress.done
+        self.status.value = html.note(progress.message)
+        self._draw()

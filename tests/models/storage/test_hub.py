@@ -1,0 +1,158 @@
+"""The hub's own client against a hub on the loopback: fetched once, refused in a sentence, offline.
+
+The client reads its settings when it is imported, so it runs in interpreters of its own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ..loopback_servers import Hub
+
+GET = """
+import json, sys
+from labkit.errors import LabError
+from labkit.models.loading import get_model
+for name in sys.argv[1:]:
+    try:
+        print(json.dumps([str(get_model(name)[0]), ""]))
+    except LabError as error:
+        print(json.dumps([error.problem, error.mend]))
+"""
+
+
+class HubMachine:
+    """A machine with a home, a hub cache, and a hub that can go away."""
+
+    def __init__(self, folder):
+        self.hub = Hub()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "LABKIT_"))}
+        self.environment = kept | {
+            "HF_HOME": str(folder / "hf"),
+            "HF_ENDPOINT": self.hub.address,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "LABKIT_HOME": str(folder / "home"),
+            "NO_PROXY": "*",
+        }
+
+    def run(self, code, *arguments):
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def get(self, *names):
+        """For each name: the folder, or problem and mend."""
+        return [json.loads(line) for line in self.run(GET, *names).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def repos(make_tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("repos")
+    make_tiny(folder / "good")
+    (folder / "good" / "README.md").write_text("# Not needed\n")
+    make_tiny(folder / "pickled")
+    (folder / "pickled" / "model.safetensors").rename(folder / "pickled" / "pytorch_model.bin")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def machine(repos, tmp_path_factory):
+    machine = HubMachine(tmp_path_factory.mktemp("machine"))
+    machine.hub.repos |= {
+        "owner/good": repos / "good",
+        "owner/pickled": repos / "pickled",
+        "owner/gated": "GatedRepo",
+    }
+    yield machine
+    machine.hub.close()
+
+
+@pytest.fixture(scope="module")
+def answers(machine):
+    """What `get_model` said of each model, one after the other."""
+    names = ["owner/good", "owner/pickled", "owner/gated", "owner/none", "owner/not allowed"]
+    return dict(zip(names, machine.get(*names), strict=True)) | {"fetched": machine.hub.files[:]}
+
+
+def test_a_model_is_fetched_without_what_is_not_needed(answers, machine):
+    assert answers["owner/good"][1] == ""
+    assert sorted(set(answers["fetched"])) == sorted(
+        ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+         "tokenizer_config.json"]
+    )  # fmt: skip
+    assert answers["owner/good"][0].startswith(machine.environment["HF_HOME"])
+
+
+def test_pickled_weights_are_refused(answers):
+    problem, mend = answers["owner/pickled"]
+    assert "no safetensors weights, and pickled ones can run code" in problem
+    assert "another upload" in mend
+    assert "pytorch_model.bin" not in answers["fetched"]
+
+
+def test_a_gated_model_says_where_to_accept(answers):
+    problem, mend = answers["owner/gated"]
+    assert "asks for an account that accepted its licence" in problem
+    assert "hf auth login" in mend
+    assert "owner/gated" in mend
+
+
+@pytest.mark.parametrize("name", ["owner/none", "owner/not allowed"])
+def test_a_model_that_is_not_there(answers, name):
+    assert f"The hub has no model '{name}'" in answers[name][0]
+
+
+LOOK = """
+import json, sys
+from labkit.models import inventory, store
+from labkit.models.storage.pack import gather, pack
+from labkit.models.storage.unpack import unpack
+from pathlib import Path
+kept = inventory.require_here("owner/good")
+weights = kept.folders["hub cache"] / "model.safetensors"
+seen = {"names": list(inventory.inventory()), "bytes": kept.disk_bytes}
+seen["fine"] = list(inventory.damaged(kept))
+pack(Path(sys.argv[1]), gather("owner/good"))
+content = weights.read_bytes()
+weights.resolve().write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+seen["damaged"] = list(inventory.damaged(kept))
+seen["freed"] = inventory.remove(kept)
+seen["left"] = list(inventory.inventory())
+unpack(Path(sys.argv[1]))
+seen["unpacked"] = store.kept()
+print(json.dumps(seen))
+"""
+LOAD = """
+import json, sys, time, labkit
+from labkit.models.loading import get_model
+model = labkit.load("owner/good")
+reply = labkit.generate(model, "the cat", max_tokens=3, temperature=0)
+print(json.dumps([len(reply.steps), str(get_model("owner/good")[0])]))
+"""
+
+
+@pytest.mark.slow
+def test_then_the_hub_is_gone(answers, machine, tmp_path):
+    """What is here loads, is checked, packed and removed; what is not gets a sentence."""
+    machine.hub.close()
+    steps, folder = json.loads(machine.run(LOAD).splitlines()[-1])
+    assert steps >= 1
+    assert folder == answers["owner/good"][0]
+    ((problem, mend),) = machine.get("owner/other")
+    assert "does not answer, and owner/other is not on this machine" in problem
+    assert "smollm2-135m" in mend
+    seen = json.loads(machine.run(LOOK, tmp_path / "good.zip").splitlines()[-1])
+    assert seen["names"] == ["owner/good"]
+    assert seen["fine"] == [["hub cache", []]]
+    assert seen["damaged"] == [["hub cache", ["model.safetensors"]]]
+    assert seen["freed"] == seen["bytes"] > 100_000
+    assert seen["left"] == []
+    assert seen["unpacked"] == {"owner/good": ["safetensors"]}
+    steps, folder = json.loads(machine.run(LOAD).splitlines()[-1])
+    assert steps >= 1
+    assert folder.startswith(machine.environment["LABKIT_HOME"])

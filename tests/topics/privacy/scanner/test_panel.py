@@ -1,0 +1,96 @@
+"""The panel by its controls; the exercises by right and wrong answers."""
+
+import pytest
+
+import labkit
+from labkit.topics.privacy import exercises
+from labkit.topics.privacy.scanner.panel import LONGEST
+
+KEY = "AKIA" + "Q7ZX" * 4
+
+
+@pytest.fixture
+def panel():
+    return labkit.scan_live()
+
+
+def test_typing_scans_redacts_and_restores(panel):
+    panel.text.value = f"Use {KEY} for jane@example.com"
+    assert "cloud key" in panel.found.value and "2 found" in panel.found.value
+    assert "[CLOUD_KEY_1]" in panel.leaving.value and KEY not in panel.leaving.value
+    assert KEY in panel.restored.value
+    panel.answer.value = "I wrote to [EMAIL_1]."
+    assert "I wrote to jane@example.com." in panel.restored.value
+    assert panel.summary == "your text: 2 found (cloud key, email address), computed"
+
+
+def test_kinds_and_confidence_choose(panel):
+    panel.text.value = f"Use {KEY} for jane@example.com"
+    panel.kinds.value = "secrets"
+    assert "jane@example.com" in panel.leaving.value and KEY not in panel.leaving.value
+    panel.confidence.value = 1.0
+    assert KEY in panel.leaving.value and "no proof" in panel.found.value
+
+
+def test_what_is_typed_is_escaped(panel):
+    panel.text.value = "<b>jane@example.com</b>"
+    assert "<b>jane" not in panel.found.value and "&lt;b&gt;" in panel.found.value
+
+
+def test_a_text_too_long_is_a_sentence_and_the_panel_goes_on(panel):
+    panel.text.value = "x" * (LONGEST + 1)
+    assert "text must have at most" in panel.found.value and panel.redacted is None
+    assert panel.summary == "your text: not scanned"
+    panel.text.value = "jane@example.com"
+    assert "1 found" in panel.found.value
+
+
+def test_an_empty_text_is_no_error(panel):
+    panel.text.value = ""
+    assert "Nothing found" in panel.found.value
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="least_confidence must be a number, 0 to 1; got 3"):
+        labkit.scan_live(least_confidence=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "right", "said"),
+    [
+        (None, None, False, "in place of None"),
+        ("The door opens with 4711 in the evening.", "4711", True, "would have left"),
+        ("The door opens with 4711.", "0815", False, "does not stand"),
+        (f"Use {KEY} today please", KEY, False, "Found: cloud key"),
+        ("kaffee", "kaffee", False, "Nobody would know"),
+        ("The code is 4711.", 4711, False, "have to be texts"),
+    ],
+)
+def test_exercise_one(text, secret, right, said):
+    verdict = exercises.check_missed(text, secret)
+    assert verdict.right is right and said in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [(None, False), (4711, False), ("Hello there.", False), ("Version 10.2.1.4 is old.", True)],
+)
+def test_exercise_two(text, right):
+    assert exercises.check_alarm(text).right is right
+
+
+def test_exercise_three():
+    cloud = labkit.cloud("openai", key="planted-key-123456")
+    prompt = "Write to Priya Natarajan, priya@example.com, session 4711-abc"
+
+    def check(**policy):
+        payload = labkit.payload(cloud, prompt, policy=labkit.Policy(**policy))
+        return exercises.check_policy(payload, never="Natarajan")
+
+    assert check(action="redact").right
+    assert "still leave" in check(action="allow").why
+    assert "Nothing would be sent" in check(action="block").why
+    half = check(action="redact", kinds=("person",))
+    assert not half.right and "email address" in half.why
+    assert "None" in exercises.check_policy(None, never="x").why
+    assert "no payload" in exercises.check_policy("x", never="x").why

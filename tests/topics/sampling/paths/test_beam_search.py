@@ -1,0 +1,149 @@
+"""Beam search: transformers' own texts with the model's own scores; dullness by hand."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import labkit
+from labkit.backends.local.decoding import beam_search as backend
+from labkit.backends.reply import Reply, Step
+from labkit.backends.settings import Settings
+from labkit.topics.sampling.paths.beam_search import BeamSearch, beam_search, dullness
+from labkit.topics.sampling.paths.beam_search_figures import beams_table
+from labkit.topics.sampling.paths.trace import trace
+
+PROMPT = "the cat sat on"
+
+
+@pytest.fixture(scope="module", params=["llama", "gemma3_text"])
+def tiny(request, make_tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    window = {"sliding_window": 8} if request.param == "gemma3_text" else {}
+    return labkit.load(make_tiny(folder, request.param, **window))
+
+
+@pytest.fixture(scope="module")
+def result(tiny):
+    return beam_search(tiny, PROMPT, beams=4, max_tokens=8, raw=True)
+
+
+def test_the_beams_are_those_of_generate_and_their_scores_too(tiny, result):
+    ids = torch.tensor([tiny.encode(PROMPT, raw=True)])
+    told = tiny.model.generate(
+        ids, num_beams=4, num_return_sequences=4, max_new_tokens=8, do_sample=False,
+        return_dict_in_generate=True, output_scores=True,
+    )  # fmt: skip
+    for reply, row, score in zip(
+        result.beams, told.sequences[:, ids.shape[1] :].tolist(), told.sequences_scores, strict=True
+    ):
+        own = [step.token_id for step in reply.steps]
+        assert own == row[: len(own)]
+        mean = sum(step.logprob for step in reply.steps) / len(reply.steps)
+        assert mean == pytest.approx(float(score), abs=1e-3)
+
+
+def test_every_step_is_what_a_fresh_pass_says(tiny, result):
+    ids = tiny.encode(PROMPT, raw=True)
+    for reply in result.beams:
+        for at, step in enumerate(reply.steps):
+            before = [*ids, *(each.token_id for each in reply.steps[:at])]
+            with torch.inference_mode():
+                scores = tiny.model(torch.tensor([before])).logits[0, -1].float()
+            expected = scores.log_softmax(-1)
+            assert step.logprob == pytest.approx(float(expected[step.token_id]), abs=1e-3)
+            assert step.alternatives[0].logprob == pytest.approx(float(expected.max()), abs=1e-3)
+            assert step.drawn_logprob is None
+
+
+def test_no_time_is_told_that_was_not_measured(result):
+    for reply in result.beams:
+        assert len({step.elapsed_s for step in reply.steps}) == 1
+        assert reply.decode_tokens_per_s is None
+        assert reply.summary and repr(reply)
+        assert labkit.plot(reply).data
+
+
+def test_a_beam_ends_at_its_end_token():
+    assert backend._to_the_end([5, 6, 1, 1, 1], frozenset([1])) == [5, 6, 1]
+    assert backend._to_the_end([5, 6], frozenset([1])) == [5, 6]
+
+
+def test_samples_are_those_of_generate(tiny, result):
+    assert len(result.samples) == 4
+    alone = labkit.generate(tiny, PROMPT, temperature=1.0, seed=2, max_tokens=8, raw=True)
+    assert [step.token_id for step in result.samples[2].steps] == [
+        step.token_id for step in alone.steps
+    ]
+
+
+def test_on_the_real_model_beams_are_likelier_and_more_alike(smollm2):
+    told = beam_search(smollm2, "Write a short story about a lighthouse.", beams=3, max_tokens=16)
+    assert told.of_beams.bits_per_token < told.of_samples.bits_per_token
+    assert told.of_beams.self_similarity > told.of_samples.self_similarity
+    assert "3 beams of" in labkit.summarize(told).lines[0]
+    assert trace(told.beams[0]).bits_per_token > 0
+    assert told.beams[0].text == smollm2.tokenizer.decode(
+        [step.token_id for step in told.beams[0].steps], skip_special_tokens=True
+    )
+
+
+def reply_of(text, *ids, logprob=-0.6931471805599453):
+    steps = tuple(Step(n, "", logprob, None, (), None, 1.0) for n in ids)
+    steps = (replace(steps[0], text=text), *steps[1:])
+    return Reply("<m>", "p", Settings(seed=0), steps, 1, "length")
+
+
+def test_dullness_by_hand():
+    told = dullness([reply_of("a b", 1, 2, 1, 2, 1, 2), reply_of("a b", 1, 2, 1, 2, 1, 2)])
+    assert told.bits_per_token == pytest.approx(1)
+    assert told.distinct_2 == pytest.approx(2 / 10)
+    assert told.repeated_share == pytest.approx(1 / 3)  # of (1212), (2121), (1212)
+    assert told.self_similarity == 1
+    with pytest.raises(ValueError, match="replies must be one or more; got none"):
+        dullness([])
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"beams": 1}, "beams must be a whole number, 2 to 32; got 1"),
+        ({"beams": "many"}, "beams must be"),
+        ({"max_tokens": 0}, "max_tokens must be"),
+        ({"temperature": "hot"}, "temperature must be a number"),
+        ({"prompt": ""}, "prompt must have"),
+    ],
+)
+def test_bad_input_is_told(tiny, bad, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        beam_search(tiny, **{"prompt": PROMPT, "raw": True, **bad})
+
+
+def test_the_table_shows_measures_and_texts_escaped():
+    one, other = reply_of("<b>x</b>", 1, 2, 3), reply_of("y", 1)
+    html = beams_table(BeamSearch((one,), (other,))).html
+    assert "<b>x" not in html
+    assert "&lt;b&gt;x" in html
+    assert "&lt;m&gt;" in html
+    assert "unknown" in html  # the likeness of one text to itself
+    assert "1.00 bits a token" in html
+
+
+def test_texts_that_end_early_leave_no_unfinished_bar(tiny, monkeypatch):
+    """A bar that is closed before its end turns red in a notebook, and stays."""
+    from tqdm import std
+
+    closed, close = [], std.tqdm.close
+
+    def note(bar):
+        closed.append((bar.n, bar.total))
+        close(bar)
+
+    end = beam_search(tiny, PROMPT, beams=2, max_tokens=1, raw=True).beams[0].steps[0].token_id
+    monkeypatch.setitem(tiny.__dict__, "end_ids", frozenset([end]))
+    monkeypatch.setattr(std.tqdm, "close", note)
+    found = beam_search(tiny, PROMPT, beams=2, max_tokens=30, temperature=0, raw=True)
+    assert len(found.samples[0].steps) == 1
+    swept = labkit.sweep(tiny, PROMPT, temperatures=(0,), samples=2, max_tokens=30, raw=True)
+    assert swept.tokens == 2
+    assert len(closed) >= 2 and all(done == total < 60 for done, total in closed)

@@ -1,0 +1,133 @@
+"""Trace: surprise from the model's own log-probabilities, and its picture."""
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import labkit
+from labkit.backends.reply import Alternative, Reply, Step
+from labkit.backends.settings import Settings
+from labkit.topics.sampling.paths.trace import trace
+from labkit.topics.sampling.paths.trace_figures import CLASSES, MOST_TOKENS, _class, trace_picture
+
+
+def step(token_id, text, logprob, *others, entropy=1.0):
+    """A step that was taken over others: (text, logprob) pairs."""
+    own = Alternative(token_id, text, logprob)
+    leading = [own, *(Alternative(1000 + n, *other) for n, other in enumerate(others))]
+    leading.sort(key=lambda each: -each.logprob)
+    return Step(token_id, text, logprob, logprob, tuple(leading), entropy, 0.1 * token_id)
+
+
+def reply_of(*steps):
+    return Reply("a model", "Say.", Settings(seed=1), steps, 3, "stop")
+
+
+@pytest.fixture
+def reply():
+    return reply_of(
+        step(1, "<b>Hi</b>", math.log(0.5), ("Oh", math.log(0.25))),
+        step(2, " x", math.log(0.125), (" <i>", math.log(0.5)), (" q", math.log(0.25))),
+        step(3, "\n", math.log(1.0)),
+    )
+
+
+def test_bits_by_hand(reply):
+    told = trace(reply)
+    assert [token.surprise_bits for token in told.tokens] == pytest.approx([1, 3, 0])
+    assert [token.rank for token in told.tokens] == [1, 3, 1]
+    assert told.bits_per_token == pytest.approx(4 / 3)
+    assert told.perplexity == pytest.approx(2 ** (4 / 3))
+    assert told.first_choices == pytest.approx(2 / 3)
+    assert "' x' with 3.0 bits" in labkit.summarize(told).lines[0]
+
+
+def test_a_token_that_no_alternative_names_shows_its_text_and_no_rank():
+    lone = replace(step(1, "rare", -12.0), alternatives=(Alternative(5, "usual", -0.1),))
+    (token,) = trace(reply_of(lone)).tokens
+    assert (token.text, token.rank) == ("rare", None)
+    assert "not among those below" in trace_picture(trace(reply_of(lone))).text.html
+
+
+def test_replies_without_logprobs_or_tokens_are_refused_in_a_sentence(reply):
+    silent = replace(reply.steps[1], logprob=None)
+    with pytest.raises(ValueError, match="got one from a model, which does not tell them all"):
+        trace(replace(reply, steps=(reply.steps[0], silent)))
+    with pytest.raises(ValueError, match="at least one token; got an empty one"):
+        trace(replace(reply, steps=()))
+    with pytest.raises(ValueError, match=r"must come from labkit\.generate; got 'Why") as told:
+        trace("Why is the sky blue? " * 500_000)
+    assert len(str(told.value)) < 200
+
+
+def test_on_the_real_model_the_surprise_is_the_models(smollm2):
+    reply = labkit.generate(smollm2, "Why is the sky blue?", temperature=0, max_tokens=12)
+    told = trace(reply)
+    assert told.first_choices == 1
+    assert [2**-token.surprise_bits for token in told.tokens] == pytest.approx(
+        [math.exp(each.logprob) for each in reply.steps]
+    )
+
+
+# -- the picture ---------------------------------------------------------------------------------
+
+
+def test_every_token_is_there_with_what_it_beat(reply):
+    html = trace_picture(trace(reply)).text.html
+    assert html.count('tabindex="0"') == 3
+    assert "number 3: a surprise of 3.00 bits; 1.00 bits were to be expected" in html
+    assert "12.50%" in html
+    assert len(re.findall(r'class="a x"', html)) == 3, "the taken one is marked, by a tick too"
+    assert html.count("✓") == 3
+
+
+def test_text_is_escaped_and_white_space_is_seen(reply):
+    picture = trace_picture(trace(reply))
+    assert "<b>Hi" not in picture.text.html
+    assert "<i>" not in picture.text.html
+    assert "&lt;b&gt;Hi" in picture.text.html
+    assert "⏎" in picture.text.html
+    assert "<script" not in picture.text.html
+    assert "<b>" not in str(picture.curve.data[0].customdata)
+
+
+def test_classes_differ_in_more_than_colour():
+    lines = [line for *_, line in CLASSES]
+    assert lines == sorted(set(lines))
+    assert "8 bits and more" in trace_picture(trace(reply_of(step(1, "a", -1.0)))).text.html
+
+
+@given(st.floats(0, 200))
+def test_every_surprise_has_a_class(bits):
+    number = _class(bits)
+    assert bits < CLASSES[number][0]
+    assert number == 0 or bits >= CLASSES[number - 1][0]
+
+
+def test_the_curve_shows_surprise_and_entropy(reply):
+    surprise, entropy = trace_picture(trace(reply)).curve.data
+    assert list(surprise.y) == pytest.approx([1, 3, 0])
+    assert list(entropy.y) == [1, 1, 1]
+    unknown = replace(reply, steps=tuple(replace(s, entropy_bits=None) for s in reply.steps))
+    picture = trace_picture(trace(unknown))
+    assert len(picture.curve.data) == 1
+    assert "to be expected" not in picture.text.html
+
+
+def test_a_long_text_is_cut_with_a_note():
+    long = trace(reply_of(*(step(n, "a", -0.5) for n in range(1, MOST_TOKENS + 30))))
+    html = trace_picture(long).text.html
+    assert html.count('tabindex="0"') == MOST_TOKENS
+    assert f"Only the first {MOST_TOKENS} tokens are shown." in html
+
+
+def test_a_notebook_shows_text_and_curve(reply, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    picture = trace_picture(trace(reply))
+    picture._ipython_display_()
+    assert shown == [picture.text, picture.curve]

@@ -1,0 +1,349 @@
+"""Step by step: wherever the walk goes, the scores are those of a fresh pass; and its panel."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import labkit
+from labkit.backends.local.decoding.cursor import Cursor
+from labkit.backends.settings import Settings
+from labkit.errors import LabError
+from labkit.topics.sampling.paths.walk import Walker
+from labkit.topics.sampling.paths.walk_figures import branches_table
+from labkit.topics.sampling.paths.walk_panel import walk
+
+PROMPT = "the cat sat on the mat"
+VOCABULARY = 300
+TOKEN = st.integers(0, VOCABULARY - 1)
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("take"), TOKEN),
+        st.tuples(st.just("back"), st.integers(1, 6)),
+        st.tuples(st.just("branch"), st.integers(0, 3)),
+        st.tuples(st.just("write"), st.sampled_from(["the hat", "é", " a b c"])),
+    ),
+    max_size=24,
+)
+
+
+@pytest.fixture(scope="module", params=["llama", "gemma3_text"])
+def tiny(request, make_tiny, tmp_path_factory):
+    """With Gemma's window of 16 tokens, a walk crosses from cropping to reading anew, and back."""
+    folder = tmp_path_factory.mktemp(request.param)
+    window = {"sliding_window": 16} if request.param == "gemma3_text" else {}
+    return labkit.load(make_tiny(folder, request.param, **window))
+
+
+def fresh(model, ids):
+    with torch.inference_mode():
+        return model.model(torch.tensor([ids])).logits[0, -1].float().numpy()
+
+
+def move(walker, kind, what):
+    """One move of the learner's; one that is out of bounds leaves all as it was."""
+    if kind == "take":
+        walker.take(what)
+    elif kind == "write":
+        walker.write(what)
+    elif kind == "back" and what <= len(walker.branch.tokens):
+        walker.back(what)
+    elif kind == "branch":
+        names = [branch.name for branch in walker.result.branches]
+        if what < len(names):
+            walker.go(names[what])
+        else:
+            walker.start_branch()
+
+
+@given(moves=MOVES)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_after_any_moves_the_scores_are_those_of_a_fresh_pass(tiny, moves):
+    walker = Walker(tiny, PROMPT, raw=True)
+    for kind, what in moves:
+        move(walker, kind, what)
+    inner = walker._walk
+    np.testing.assert_allclose(inner.scores, fresh(tiny, inner.ids), atol=1e-3)
+    for branch in walker.result.branches:
+        ids = [*inner.prompt_ids, *(token.token_id for token in branch.tokens)]
+        assert branch.logprob == pytest.approx(told(tiny, ids, len(inner.prompt_ids)), abs=1e-3)
+
+
+def told(model, ids, prompt_tokens):
+    """The log-probability of what follows the prompt, from one pass over all of it."""
+    with torch.inference_mode():
+        logprobs = model.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+    pairs = zip(logprobs[prompt_tokens - 1 : -1], ids[prompt_tokens:], strict=True)
+    return sum(float(row[token]) for row, token in pairs)
+
+
+def test_on_the_real_model(smollm2):
+    walk = Cursor(smollm2, smollm2.encode("Why is the sky blue?"))
+    start = walk.ids
+    for token in (504, 7042, 284):
+        walk.take(token)
+    walk.back(2)
+    walk.take(30)
+    np.testing.assert_allclose(walk.scores, fresh(smollm2, [*start, 504, 30]), atol=1e-2)
+    walk.go((*start, 504, 7042))
+    np.testing.assert_allclose(walk.scores, fresh(smollm2, walk.ids), atol=1e-2)
+
+
+def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
+    model = labkit.load(make_tiny(tmp_path))
+    passes = []
+    model.model.register_forward_pre_hook(
+        lambda _, args, more: passes.append(more["input_ids"].shape[1]), with_kwargs=True
+    )
+    walk = Cursor(model, model.encode(PROMPT, raw=True))
+    start = walk.ids
+    for token in range(10, 16):
+        walk.take(token)
+    walk.back(4)  # only the last token, whose scores are wanted
+    walk.go((*start, 10, 20, 21, 22))  # the branch's own three
+    walk.go(walk.ids)  # nothing
+    assert passes == [len(start), 1, 1, 1, 1, 1, 1, 1, 3]
+    assert walk.tokens_read == sum(passes)
+
+
+def test_a_window_that_is_left_is_read_anew(make_tiny, tmp_path):
+    model = labkit.load(make_tiny(tmp_path, "gemma3_text", sliding_window=16))
+    walk = Cursor(model, model.encode(PROMPT, raw=True))
+    while len(walk.ids) < 15:
+        walk.take(7)
+    before = walk.tokens_read
+    walk.back()
+    assert walk.tokens_read == before + 1
+    for token in (7, 8, 9):
+        walk.take(token)
+    before = walk.tokens_read
+    walk.back()
+    assert walk.tokens_read == before + len(walk.ids)
+    np.testing.assert_allclose(walk.scores, fresh(model, walk.ids), atol=1e-3)
+
+
+def test_an_interrupted_pass_leaves_a_walk_that_goes_on(tiny, monkeypatch):
+    walk = Cursor(tiny, tiny.encode(PROMPT, raw=True))
+    layer = tiny.model.model.layers[1]
+    with monkeypatch.context() as broken:
+        broken.setattr(layer, "forward", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            walk.take(9)
+    assert walk.ids == walk.prompt_ids
+    walk.take(11)
+    np.testing.assert_allclose(walk.scores, fresh(tiny, walk.ids), atol=1e-3)
+
+
+def test_what_is_out_of_bounds_is_told_and_moves_nothing(tiny):
+    walk = Cursor(tiny, tiny.encode(PROMPT, raw=True))
+    for wrong, sentence in (
+        (lambda: walk.take(VOCABULARY), "0 to 299; got 300"),
+        (lambda: walk.take(-1), "0 to 299"),
+        (lambda: walk.back(), "as many as were taken; got 1"),
+        (lambda: walk.go((1, 2)), "begin with the prompt"),
+        (lambda: walk.go((*walk.ids, *[5] * 200)), "context of 128 tokens"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            wrong()
+    assert walk.ids == walk.prompt_ids
+
+
+def test_other_backends_are_refused_in_a_sentence():
+    class Cloud:
+        name = "cloud"
+
+    with pytest.raises(LabError, match=r"walk needs every score .* 'cloud'"):
+        Walker(Cloud(), PROMPT)
+
+
+# -- the walker ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def walker(tiny):
+    return Walker(tiny, PROMPT, raw=True)
+
+
+def test_candidates_are_the_likeliest_with_their_probabilities(tiny, walker):
+    expected = torch.tensor(fresh(tiny, walker._walk.ids)).log_softmax(-1).topk(10)
+    assert [each.token_id for each in walker.candidates] == expected.indices.tolist()
+    assert [each.logprob for each in walker.candidates] == pytest.approx(
+        expected.values.tolist(), abs=1e-3
+    )
+    first = walker.candidates[0]
+    walker.take_likeliest()
+    taken = walker.branch.tokens[0]
+    assert (taken.token_id, taken.rank) == (first.token_id, 1)
+    assert taken.logprob == pytest.approx(first.logprob)
+
+
+def test_a_draw_follows_the_temperature_and_the_seed(walker):
+    best = walker.candidates[0].token_id
+    walker.draw(0)
+    assert walker.branch.tokens[0].token_id == best
+    drawn = []
+    for seed in (5, 5, 6, 7, 8):
+        walker.draw(2.0, seed=seed)
+        drawn.append(walker.branch.tokens[-1].token_id)
+        walker.back()
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 1
+
+
+def test_branches_and_where_they_part(walker):
+    for token in (10, 11, 12):
+        walker.take(token)
+    walker.start_branch()
+    walker.back(2)
+    walker.take(20)
+    a, b = walker.result.branches
+    assert (a.name, b.name) == ("A", "B")
+    assert [token.token_id for token in a.tokens] == [10, 11, 12]
+    assert [token.token_id for token in b.tokens] == [10, 20]
+    assert a.parts_from(b) == b.parts_from(a) == 1
+    assert b.probability == pytest.approx(math.exp(sum(token.logprob for token in b.tokens)))
+    assert a.bits_per_token == pytest.approx(-a.logprob / math.log(2) / 3)
+    assert walker.result.tokens_read < walker.result.tokens_without_cache
+    assert "2 branches walked" in walker.result.summary
+    walker.go("A")
+    assert walker.branch == a
+    with pytest.raises(ValueError, match="one of A, B; got 'Z'"):
+        walker.go("Z")
+
+
+def test_what_is_typed_is_taken_token_by_token(walker):
+    walker.write(" the hat")
+    assert walker.branch.text == " the hat"
+    assert len(walker.branch.tokens) == len(walker._walk.encode(" the hat"))
+    for text in ("", "a" * 1000, "a" * 10_000_000):
+        with pytest.raises(ValueError, match="1 to 24 tokens; got"):
+            walker.write(text)
+
+
+def test_a_character_of_several_tokens_is_whole_in_the_text(walker):
+    walker.write("é€")
+    assert walker.branch.text == "é€"
+    walker.back()
+    assert walker.branch.text.startswith("é")
+
+
+def test_there_are_as_many_branches_as_letters(walker):
+    for _ in range(25):
+        walker.start_branch()
+    with pytest.raises(ValueError, match="at most 26"):
+        walker.start_branch()
+
+
+# -- the table and the panel ---------------------------------------------------------------------
+
+
+def test_the_table_escapes_and_marks_where_branches_part(walker):
+    walker.write("<b>x</b>")
+    walker.start_branch()
+    walker.back()
+    walker.take(7)
+    html = branches_table(walker.result, current="B").html
+    assert "<b>x" not in html
+    assert "▸ B" in html
+    shared = walker.branch.parts_from(walker.result.branches[0])
+    assert f"parts from A after {shared} tokens" in html
+    walker.back()
+    assert "parts from" not in branches_table(walker.result).html, "it only ends earlier"
+
+
+@pytest.fixture
+def panel(tiny):
+    return walk(tiny, PROMPT, raw=True)
+
+
+def test_the_panel_moves_by_its_buttons(panel):
+    shown = panel.candidates[2].description
+    panel.candidates[2].click()
+    assert panel.walker.branch.tokens[0].rank == 3
+    assert panel.candidates[2].description != shown
+    panel.likeliest.click()
+    panel.temperature.value = 0
+    panel.draw.click()
+    assert [token.rank for token in panel.walker.branch.tokens] == [3, 1, 1]
+    panel.back.click()
+    panel.branch.click()
+    panel.typed.value = "hat"
+    panel.write.click()
+    assert panel.typed.value == ""
+    assert panel.chosen.value == "B"
+    panel.chosen.value = "A"
+    assert panel.walker.name == "A"
+    assert [len(branch.tokens) for branch in panel.result.branches] == [2, 3]
+    assert "2 branches" in labkit.summarize(panel).lines[0]
+
+
+def test_a_third_branch_stays_where_it_began(panel):
+    panel.likeliest.click()
+    for name in ("B", "C", "D"):
+        panel.branch.click()
+        assert panel.walker.name == panel.chosen.value == name
+    assert panel.chosen.options == ("A", "B", "C", "D")
+    panel.chosen.value = "B"
+    assert panel.walker.name == "B"
+
+
+def test_a_button_says_token_and_probability(panel):
+    best = panel.walker.candidates[0]
+    assert f"{math.exp(best.logprob):.1%}" in panel.candidates[0].description
+    assert repr(best.text) in panel.candidates[0].tooltip
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("", "text must be 1 to 24 tokens; got 0"),
+        ("<b>ten</b> " * 1_000_000, "1 to 24 tokens; got 11,000,000 characters"),
+        ("\ud800", "text must be Unicode"),
+    ],
+    ids=["empty", "ten megabytes", "surrogate"],
+)
+def test_bad_input_is_said_in_place(panel, typed, sentence):
+    panel.typed.value = typed
+    panel.write.click()
+    assert 'role="alert"' in panel._status.value
+    assert sentence in panel._status.value
+    assert not panel.walker.branch.tokens
+    shown = (panel._text, panel._status, panel._table)
+    assert sum(len(widget.value) for widget in shown) < 5000
+    panel.likeliest.click()
+    assert 'role="alert"' not in panel._status.value
+
+
+def test_back_is_off_at_the_prompt(panel):
+    assert panel.back.disabled
+    panel.likeliest.click()
+    assert not panel.back.disabled
+
+
+def test_of_a_long_prompt_the_end_is_shown(smollm2):
+    text = walk(smollm2, f"Begin. {'word ' * 400}At last", raw=True)._text.value
+    assert "At last" in text and "Begin" not in text and len(text) < 3000
+
+
+def test_html_in_the_prompt_is_escaped(tiny):
+    assert "<b>" not in walk(tiny, "<b>bold", raw=True)._text.value.replace(
+        "<b>Prompt", ""
+    ).replace("<b>Then", "")
+
+
+def test_a_page_shows_two_branches_where_no_button_would_work(panel, monkeypatch):
+    shown = []
+    monkeypatch.setenv("LABKIT_STATIC", "1")
+    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    panel._ipython_display_()
+    assert "parts from A after 0 tokens" in shown[0].data
+    assert [len(branch.tokens) for branch in panel.result.branches] == [6, 6]
+
+
+def test_a_drawn_token_obeys_all_settings(walker):
+    inner = walker._walk
+    best = walker.candidates[0].token_id
+    assert inner.draw(Settings(temperature=2, top_k=1)) == best

@@ -1,0 +1,169 @@
+"""Sweeps: the answers are those of generate, and the measures are those of their texts."""
+
+import pytest
+
+import labkit
+from labkit.backends.reply import Reply, Step
+from labkit.backends.settings import Settings
+from labkit.topics.sampling.sweep.sweep import MEASURES, Sweep
+
+PROMPT = "Why is the sky blue?"
+
+
+@pytest.fixture(scope="module")
+def swept(smollm2):
+    return labkit.sweep(
+        smollm2,
+        PROMPT,
+        temperatures=(0, 0.8, 1.6),
+        top_ps=(0.9, 1),
+        samples=3,
+        max_tokens=10,
+        seed=5,
+    )
+
+
+def made_up(texts, temperature=1.0, finish="length"):
+    """Replies of no model: each word is a token."""
+    replies = []
+    for seed, text in enumerate(texts):
+        words = text.split()
+        steps = [Step(hash(w), f"{w} ", -1.0, -1.0, (), 2.0, 0.1 * i) for i, w in enumerate(words)]
+        chosen = Settings(temperature=temperature, seed=seed)
+        replies.append(Reply("made up", "prompt", chosen, tuple(steps), 3, finish))
+    return replies
+
+
+def test_every_pair_of_settings_has_its_samples(swept):
+    assert len(swept.replies) == 3 * 2 * 3
+    pairs = [(cell.temperature, cell.top_p) for cell in swept.cells]
+    assert pairs == [(0, 0.9), (0, 1), (0.8, 0.9), (0.8, 1), (1.6, 0.9), (1.6, 1)]
+    for cell in swept.cells:
+        assert [reply.settings.seed for reply in cell.replies] == [5, 6, 7]
+        assert all(len(reply.steps) == 10 for reply in cell.replies)
+    assert swept.tokens == 180
+
+
+def test_an_answer_is_what_generate_gives(smollm2, swept):
+    for reply in (swept.replies[0], swept.replies[7], swept.replies[-1]):
+        chosen = reply.settings
+        alone = labkit.generate(
+            smollm2, PROMPT, temperature=chosen.temperature, top_p=chosen.top_p,
+            seed=chosen.seed, max_tokens=10,
+        )  # fmt: skip
+        assert alone.text == reply.text
+        assert reply.prompt_tokens == alone.prompt_tokens
+
+
+def test_the_prompt_is_read_once_and_rows_that_stopped_leave(make_tiny, tmp_path, monkeypatch):
+    """By the passes through the model: rows and tokens of each."""
+    tiny = labkit.load(make_tiny(tmp_path))
+    asked = {"temperatures": (0, 1), "samples": 3, "max_tokens": 5, "raw": True, "seed": 4}
+    replies = labkit.sweep(tiny, "the cat sat", **asked).replies
+    # The end token: one that some rows come to, and others do not.
+    ends = {reply.steps[2].token_id for reply in replies[-2:]}
+    monkeypatch.setitem(tiny.__dict__, "end_ids", frozenset(ends))
+    passes = []
+    tiny.model.register_forward_pre_hook(
+        lambda _, args, more: passes.append(tuple(more["input_ids"].shape)), with_kwargs=True
+    )
+    swept = labkit.sweep(tiny, "the cat sat", **asked)
+    lengths = [len(reply.steps) for reply in swept.replies]
+    assert len(lengths) == 6 and min(lengths) < max(lengths)
+    first, *steps = passes
+    assert first == (1, len(tiny.encode("the cat sat", raw=True)))
+    going_on = [sum(length > place for length in lengths) for place in range(1, max(lengths))]
+    assert steps == [(rows, 1) for rows in going_on]
+
+
+def test_temperature_0_gives_the_same_answer_for_every_seed(swept):
+    assert len({reply.text for reply in swept.replies[:6]}) == 1
+    assert swept.cells[0].measures["self_similarity"].middle == 1
+    assert swept.cells[-1].measures["self_similarity"].middle < 0.5
+
+
+def test_measures_of_texts_worked_out_by_hand():
+    replies = made_up(["a b c d", "a b c d", "e f g h"])
+    measures = Sweep("made up", "p", tuple(replies), 1.0).cells[0].measures
+    assert set(measures) == set(MEASURES)
+    assert measures["self_similarity"].low == 0 and measures["self_similarity"].high == 0.5
+    assert measures["distinct_2"].middle == 1
+    assert measures["entropy_bits"].middle == 2
+    assert measures["tokens"].high == 4
+    assert measures["stopped"].middle == 0 and 0.5 < measures["stopped"].high < 0.6
+    looped = made_up(["x " * 12, "one two three four five six"], finish="stop")
+    measures = Sweep("made up", "p", tuple(looped), 1.0).cells[0].measures
+    assert measures["looped"].middle == 0.5 and measures["stopped"].middle == 1
+
+
+def test_one_sample_has_nothing_to_be_like():
+    measures = Sweep("m", "p", tuple(made_up(["a b"])), 1.0).cells[0].measures
+    assert measures["self_similarity"] is None
+
+
+def test_a_sweep_that_was_stopped_at_once_says_so():
+    assert repr(Sweep("m", "p", (), 0.1)) == "m: stopped before the first token"
+
+
+def test_an_interrupt_keeps_what_was_written(smollm2, monkeypatch):
+    from tqdm import std
+
+    real, count = std.tqdm.update, iter(range(10_000))
+
+    def update(self, n=1):
+        if next(count) == 20:
+            raise KeyboardInterrupt
+        return real(self, n)
+
+    monkeypatch.setattr(std.tqdm, "update", update)
+    stopped = labkit.sweep(smollm2, PROMPT, temperatures=(1,), samples=4, max_tokens=40)
+    assert stopped.tokens == 21
+    assert {reply.finish for reply in stopped.replies} == {"interrupted"}
+    assert labkit.plot(stopped).data and "interrupted" not in labkit.gallery(stopped).html
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"samples": 0}, "samples must be"),
+        ({"samples": "many"}, "samples must be"),
+        ({"temperatures": (1, "hot")}, "temperature must be"),
+        ({"top_ps": (2,)}, "top_p must be"),
+        ({"samples": 10**9}, "samples must be a whole number, 1 to 1000; got"),
+        ({"temperatures": ()}, "temperatures must be one number or more"),
+        ({"temperatures": 0.5}, "temperatures must be one number or more"),
+        ({"temperatures": "hot"}, "temperatures must be one number or more"),
+        ({"top_ps": None}, "top_ps must be one number or more"),
+        ({"seed": "lucky"}, "seed must be"),
+        ({"max_tokens": 0}, "max_tokens must be"),
+    ],
+)
+def test_bad_input_is_named(smollm2, bad, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        labkit.sweep(smollm2, PROMPT, **bad)
+
+
+# -- pictures ------------------------------------------------------------------------------------
+
+
+def test_the_curves_have_the_measures(swept):
+    picture = labkit.plot(swept)
+    assert len(picture.data) == 2 * len(MEASURES)
+    wanted = [cell.measures["self_similarity"].middle for cell in swept.cells if cell.top_p == 1]
+    assert list(picture.data[1].y) == wanted and list(picture.data[1].x) == [0, 0.8, 1.6]
+    assert {trace.line.dash for trace in picture.data} == {"solid", "dash"}
+
+
+def test_the_gallery_shows_the_texts_and_escapes_them(swept):
+    shown = labkit.gallery(swept, samples=2).html
+    assert shown.count("seed 5") == 1 and "6 more answers" in shown
+    nasty = Sweep("m", "p", tuple(made_up(["<script>alert(1)</script> x"])), 1.0)
+    assert "<script>" not in labkit.gallery(nasty).html
+    with pytest.raises(ValueError, match=r"sweep must come from labkit\.sweep; got str"):
+        labkit.gallery("the sea")
+
+
+def test_the_summary_tells_both_ends(swept):
+    told = swept.summary
+    assert "18 answers, 180 tokens" in told
+    assert "temperature 0, top_p 0.9: self-similarity 1.00" in told and "temperature 1.6" in told

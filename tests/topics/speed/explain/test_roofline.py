@@ -1,0 +1,142 @@
+"""The roofline's arithmetic, worked out by hand; the probe, as far as no clock decides."""
+
+import pytest
+
+import labkit
+from labkit.backends.local import bandwidth
+from labkit.backends.local.bandwidth import Probe, probe_device
+from labkit.backends.local.device import gpu_peak_bytes, synchronize
+from labkit.errors import LabError
+from labkit.models.catalogue import CATALOGUE
+from labkit.topics.speed.explain.operation_count import decode_work, prefill_work
+from labkit.topics.speed.explain.roofline import place
+
+SMOLLM2 = CATALOGUE["smollm2-135m"]
+PARAMETERS = 134_515_008
+# 30 layers * 2 * 3 heads * 64 wide, 4 bytes each
+CACHE_TOKEN = 46_080
+
+
+def test_decoding_smollm2_by_hand():
+    work = decode_work(SMOLLM2.config, PARAMETERS, "float32", 100)
+    assert work.memory_bytes == 4 * 134_515_008 + 101 * 46_080
+    # tied: the output layer reads the whole embedding; 4 * 30 layers * 9 heads * 64 wide
+    assert work.flops == 2 * 134_515_008 + 101 * 69_120
+    assert 0.49 < work.intensity < 0.51  # one multiplication and one addition for four bytes
+
+
+def test_prefilling_smollm2_by_hand():
+    work = prefill_work(SMOLLM2.config, PARAMETERS, "float32", 512)
+    output = 49_152 * 576
+    layers = 134_515_008 - output
+    assert layers == 106_203_456
+    assert work.flops == 2 * layers * 512 + 2 * output + 69_120 * 512 * 513 // 2
+    assert work.memory_bytes == 4 * 134_515_008 + 512 * CACHE_TOKEN
+    assert work.intensity > 200
+
+
+def test_sixteen_bits_halve_what_is_read():
+    whole = decode_work(SMOLLM2.config, PARAMETERS, "float32", 0)
+    half = decode_work(SMOLLM2.config, PARAMETERS, "bfloat16", 0)
+    assert whole.memory_bytes == 2 * half.memory_bytes and whole.flops == half.flops
+
+
+def test_an_embedding_of_its_own_is_only_looked_up():
+    untied = {**SMOLLM2.config, "tie_word_embeddings": False}
+    tables = 49_152 * 576
+    tied = decode_work(SMOLLM2.config, PARAMETERS, "float32", 7)
+    other = decode_work(untied, PARAMETERS + tables, "float32", 7)
+    assert tied == other
+    assert prefill_work(untied, PARAMETERS + tables, "float32", 7) == prefill_work(
+        SMOLLM2.config, PARAMETERS, "float32", 7
+    )
+
+
+def test_a_mixture_of_experts_is_refused():
+    with pytest.raises(ValueError, match="mixture of 8 experts"):
+        decode_work({**SMOLLM2.config, "num_local_experts": 8}, PARAMETERS, "float32", 1)
+
+
+def test_both_points_under_a_made_up_roof(make_measurement, make_run):
+    # 10 GB/s and 100 GFLOP/s: the ridge is at 10 operations a byte.
+    bandwidth = Probe("cpu", "float32", 2, (8e9, 10e9, 9e9), (100e9, 100e9, 100e9))
+    run = make_run(ttft_s=2.0, gap_s=0.1, tokens=5, prompt_tokens=512)
+    told = place(make_measurement(run), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    prefill, decode = told.points
+    assert told.ridge == 10
+    assert (prefill.bound, decode.bound) == ("arithmetic", "memory")
+    bytes_read = 4 * PARAMETERS + 515 * CACHE_TOKEN  # five tokens: the middle context is 514
+    assert decode.ceiling_tokens_per_s == pytest.approx(10e9 / bytes_read)
+    assert decode.measured_tokens_per_s == pytest.approx(10)
+    assert decode.reached == pytest.approx(10 * bytes_read / 10e9)
+    assert (prefill.error, decode.error) == (0.1, 0.1)
+    assert prefill.measured_tokens_per_s == 256
+    assert "decode bound by memory" in told.summary
+
+
+def test_a_restless_machine_has_a_larger_error(make_measurement):
+    bandwidth = Probe("cpu", "float32", 2, (5e9, 10e9, 5e9), (100e9,))
+    told = place(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    assert told.points[1].error == 0.5
+
+
+def test_the_probe_gives_every_round():
+    told = probe_device(rounds=3, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
+    assert len(told.bytes_per_s) == len(told.flops_per_s) == 3
+    assert min(told.bytes_per_s) > 0 and min(told.flops_per_s) > 0
+    assert gpu_peak_bytes("cpu", reset=True) is None
+    synchronize("cpu")
+
+
+def test_a_small_gpu_is_not_filled(monkeypatch):
+    import torch
+
+    free = [3 << 30]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[0], 4 << 30))
+    assert bandwidth.room_for_buffer("cuda") == 3 << 28
+    free[0] = 80 << 30
+    assert bandwidth.room_for_buffer("cuda") == bandwidth.GPU_BUFFER_BYTES
+    assert bandwidth.room_for_buffer("cpu") == bandwidth.BUFFER_BYTES
+
+
+def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
+    import torch
+
+    done = []
+    monkeypatch.setattr(torch.cuda, "synchronize", done.append)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: done.append("reset"))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 123)
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: done.append("mps"))
+    synchronize("cuda")
+    synchronize("mps")
+    assert gpu_peak_bytes("cuda") == 123 and done == ["cuda", "mps"]
+    gpu_peak_bytes("cuda", reset=True)
+    assert done[-1] == "reset"
+
+
+def test_a_tiny_model_from_measuring_to_roof(tiny):
+    bandwidth = probe_device(rounds=2, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
+    measured = labkit.measure(tiny, "the cat", max_tokens=4)
+    told = labkit.roofline(tiny, measured, probe=bandwidth)
+    assert [point.work.name for point in told.points] == ["prefill", "decode"]
+    assert told.points[0].work.tokens == len(tiny.encode("the cat"))
+    with pytest.raises(LabError, match="does not show its configuration"):
+        labkit.roofline(type("Server", (), {"name": "far"})(), measured)
+    with pytest.raises(ValueError, match="measurement must be of"):
+        labkit.roofline(tiny, labkit.load_measurement(_renamed(measured, tiny)), probe=bandwidth)
+
+
+def _renamed(measured, tiny):
+    from dataclasses import replace
+
+    return labkit.save(replace(measured, model="another"), tiny.folder / "m.json")
+
+
+@pytest.mark.slow
+def test_the_real_model_stays_under_its_roof(smollm2):
+    measured = labkit.measure(smollm2, "Tell me about the sea, the wind and the ships on it.")
+    told = labkit.roofline(smollm2, measured)
+    assert [point.bound for point in told.points][1] == "memory"
+    for point in told.points:
+        most = point.ceiling_tokens_per_s * (1 + point.error)
+        assert 0 < point.measured_tokens_per_s <= most, repr(told)

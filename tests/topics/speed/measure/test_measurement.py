@@ -1,0 +1,293 @@
+"""Every number of a measurement, exactly, from a clock that the test sets."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import labkit
+from labkit.backends.timings import EngineTimings
+from labkit.errors import LabError
+from labkit.models.machine import Gpu
+from labkit.topics.speed.explain import kv_cache
+from labkit.topics.speed.measure import load_time, machine_noise
+from labkit.topics.speed.measure.load_time import Load, LoadRun
+from labkit.topics.speed.measure.machine_noise import Disturbance, Watch
+from labkit.topics.speed.measure.run import percentile, time_run
+
+TIMES = (0.5, 0.625, 0.75, 1.25)
+
+
+def test_one_run_worked_out_by_hand(make_scripted):
+    run = time_run(make_scripted(TIMES), "four")
+    assert run.ttft_s == 0.5
+    assert run.itl_s == (0.125, 0.125, 0.5)
+    assert run.elapsed_s == 1.25
+    assert run.tpot_s == 0.75 / 3  # four tokens have three gaps
+    assert run.decode_tokens_per_s == 4
+    assert (run.output_tokens, run.prompt_tokens) == (4, 4)
+    assert run.prefill_tokens_per_s == 8
+    assert run.complete and run.text == "ab ab ab ab "
+
+
+def test_one_token_has_no_gap(make_scripted):
+    run = time_run(make_scripted((0.5,)), "p")
+    assert run.complete and run.ttft_s == run.elapsed_s == 0.5
+    assert run.itl_s == () and run.tpot_s is None and run.decode_tokens_per_s is None
+
+
+def test_no_token_has_no_time(make_scripted):
+    run = time_run(make_scripted(()), "p")
+    assert not run.complete
+    assert run.ttft_s is None and run.elapsed_s is None and run.tpot_s is None
+    measured = labkit.measure(make_scripted(()), "p")
+    assert measured.ttft_s is None and "no run was complete" in measured.summary
+
+
+def test_tokens_that_come_at_once_have_no_speed(make_scripted):
+    assert time_run(make_scripted((0.5, 0.5, 0.5)), "p").tpot_s is None
+
+
+def test_chunks_are_not_counted_as_tokens(make_scripted):
+    run = time_run(make_scripted(TIMES, chunks=True), "p")
+    assert run.output_tokens is None and run.tpot_s is None
+    assert run.ttft_s == 0.5 and len(run.itl_s) == 3
+
+
+def test_an_end_token_that_a_server_counts_and_does_not_send_is_no_gap(make_scripted):
+    """Ollama and vLLM do so where an answer ends by itself."""
+    run = time_run(make_scripted(TIMES, chunks=True, output_tokens=5), "p")
+    assert run.output_tokens == 4 and run.tpot_s == 0.75 / 3
+    several = time_run(make_scripted(TIMES, chunks=True, output_tokens=7), "p")
+    assert several.output_tokens == 7 and several.tpot_s == 0.75 / 6
+
+
+def test_percentiles_of_the_gaps_worked_out_by_hand(make_scripted):
+    m = labkit.measure(make_scripted(TIMES), "four", max_tokens=4)
+    assert len(m.itl_s) == 15  # five runs of three gaps: ten of 0.125 s and five of 0.5
+    assert [m.itl_percentile_s(p) for p in (0, 50, 100)] == [0.125, 0.125, 0.5]
+    # At (15 - 1) * 0.675 = 9.45 of 0 to 14, between the last short gap and the first long one.
+    assert m.itl_percentile_s(67.5) == pytest.approx(0.125 + 0.45 * 0.375)
+
+
+def test_a_measurement_worked_out_by_hand(make_scripted):
+    warm = (9.0, 10.0, 11.0)
+    rows = [(t, t + 0.25, t + 0.5) for t in (0.5, 1.0, 0.25, 0.75, 2.0)]
+    backend = make_scripted(warm, *rows)
+    m = labkit.measure(backend, "prompt", max_tokens=3)
+    assert [run.ttft_s for run in m.warmup] == [9]
+    assert m.ttft_s.values == (0.5, 1.0, 0.25, 0.75, 2.0)
+    assert (m.ttft_s.low, m.ttft_s.median, m.ttft_s.high) == (0.25, 0.75, 2.0)
+    assert m.ttft_s.quartiles == (0.5, 1.0)
+    assert m.tpot_s.median == 0.25 and m.decode_tokens_per_s.median == 4
+    assert m.elapsed_s.median == 1.25
+    assert m.output_tokens.median == 3 and m.prompt_tokens == 6
+    assert m.itl_s == (0.25,) * 10 and m.itl_percentile_s(99) == 0.25
+    assert backend.synchronized == 6  # before every request, the warm-up too
+    assert all(told == {"max_tokens": 3, "temperature": 0.0} for _, told in backend.asked)
+    assert m.summary.startswith("scripted: first token after 0.75 (0.25 to 2) s, then 4 (4 to 4)")
+    assert dict(m.setup.software)["engine"] == "scripted"
+
+
+def test_the_engines_own_speed_stands_beside(make_measurement, make_run):
+    runs = [make_run(timings=EngineTimings("x", decode_tokens_per_s=v)) for v in (10, 12.5, 20)]
+    m = make_measurement(*runs, make_run(), make_run(timings=EngineTimings("x")))
+    assert m.share_of_engines.values == pytest.approx((1, 0.8, 0.5))  # ten tokens a second here
+    assert "0.80 of the tokens/s that the engine tells (x)" in repr(m)
+    assert make_measurement().share_of_engines is None
+
+
+def test_an_aborted_run_is_kept_and_does_not_count(make_scripted):
+    backend = make_scripted(TIMES, TIMES, TIMES, (0.5, KeyboardInterrupt))
+    m = labkit.measure(backend, "p")
+    assert [run.finish for run in m.runs] == ["length", "length", "interrupted"]
+    assert len(m.counted) == 2 and m.ttft_s.values == (0.5, 0.5)
+    assert m.aborted[0].token_times_s == (0.5,)
+    assert len(backend.asked) == 4
+    assert "not counted: 1 run(s), interrupted" in repr(m)
+
+
+def test_a_server_that_dies_midway_leaves_what_came(make_scripted):
+    m = labkit.measure(make_scripted(TIMES, TIMES, (0.5, LabError)), "p")
+    assert [run.finish for run in m.runs] == ["length", "failed"]
+    assert m.aborted[0].error == "The server went away."
+    with pytest.raises(LabError, match="went away"):
+        labkit.measure(make_scripted((LabError,)), "p")
+
+
+def test_bad_arguments_are_named(make_scripted):
+    with pytest.raises(ValueError, match="repeats must be a whole number, 5 or more; got 4"):
+        labkit.measure(make_scripted(TIMES), "p", repeats=4)
+    with pytest.raises(ValueError, match="max_tokens"):
+        labkit.measure(make_scripted(TIMES), "p", max_tokens=0)
+    with pytest.raises(ValueError, match="prompt"):
+        labkit.measure(make_scripted(TIMES), "")
+
+
+@given(st.lists(st.floats(0, 100), min_size=1), st.floats(0, 100))
+def test_percentiles_are_numpys(values, percent):
+    assert percentile(values, percent) == pytest.approx(np.percentile(values, percent))
+
+
+def test_a_measurement_survives_its_file(make_measurement, make_run, tmp_path):
+    quiet = Disturbance(3.0, 2, 0.05, None, 1.5, (2400.0, 2400.0))
+    load = Load("made up", (LoadRun(2.0, 1.0, True), LoadRun(2.0, 0.5, False)))
+    timings = EngineTimings("an engine", decode_s=0.4, decode_tokens_per_s=10.5)
+    m = make_measurement(
+        make_run(timings=timings), make_run(finish="interrupted"), warmup=(make_run(3.0),),
+        disturbance=quiet, load=load,
+    )  # fmt: skip
+    path = labkit.save(m, tmp_path / "measured.json")
+    assert labkit.load_measurement(path) == m
+    assert json.loads(path.read_text())["labkit_measurement"] == 1
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    with pytest.raises(LabError, match="is no measurement of this lab"):
+        labkit.load_measurement(tmp_path / "other.json")
+    with pytest.raises(LabError, match="There is no file"):
+        labkit.load_measurement(tmp_path / "none.json")
+
+
+def test_two_measurements_side_by_side(make_measurement, make_run):
+    slow = make_measurement(*[make_run(0.5, 0.25)] * 5)
+    fast = make_measurement(*[make_run(0.5, 0.125)] * 5, max_tokens=9)
+    both = labkit.compare_measurements(slow=slow, fast=fast)
+    lines = {line.name: line for line in both.lines}
+    assert lines["decode_tokens_per_s"].ratios == (1, 2)
+    assert lines["decode_tokens_per_s"].apart == (False, True)
+    assert lines["ttft_s"].apart == (False, False)
+    assert both.differences == ("max_tokens: 8 / 9",)
+    assert "fast 2.00 times the decode speed of slow;" in both.summary
+
+
+def test_what_counts_as_disturbed():
+    assert Disturbance(1, 2, 0.1, 0.01, 1, (2000, 1900)).sentence == "The machine was quiet."
+    loud = Disturbance(1, 2, 0.5, 0.1, 3, (2000, 1000))
+    assert loud.disturbed and len(loud.reasons) == 3
+    assert "other programs kept 0.5 of 2 cores busy" in loud.sentence
+    assert "cannot be told" in Disturbance(1, 2, None, None, None, None).sentence
+
+
+def look(total, busy, own, stolen=0.0, mhz=2000.0, load=0.5):
+    names = ("total", "busy", "own", "stolen", "mhz", "load")
+    return dict(zip(names, (total, busy, own, stolen, mhz, load), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("own_work", "others", "said"),
+    [
+        (True, 0.5, "other programs kept 0.5 of 2 cores busy; 5% of the time went to other"),
+        (False, None, "disturbed: 5% of the time went to other virtual machines; the clock fell"),
+    ],
+)
+def test_a_watch_takes_the_models_own_work_off(monkeypatch, own_work, others, said):
+    """Ten seconds of two cores: 15 busy, 10 of them this process's, and one given away."""
+    looks = iter([look(100, 50, 30, 1), look(120, 65, 40, 2, mhz=1500, load=1.5)])
+    moments = iter([7.0, 17.0])
+    monkeypatch.setattr(machine_noise, "_look", lambda: next(looks))
+    monkeypatch.setattr(machine_noise.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(machine_noise.os, "cpu_count", lambda: 2)
+    told = Watch(own_work=own_work).end()
+    assert (told.wall_s, told.others_cores, told.stolen_share) == (10, others, 1 / 20)
+    assert (told.load_average, told.frequency_mhz) == (1.5, (2000, 1500))
+    assert said in told.sentence
+
+
+def test_a_look_at_this_machine():
+    before, after = machine_noise._look(), machine_noise._look()
+    for name in ("total", "busy", "own"):
+        assert 0 <= before[name] <= after[name]
+    assert before["busy"] <= before["total"]
+    assert Watch().end().cores >= 1
+
+
+class OnGpu:
+    """What a backend on a GPU offers besides, by a made-up driver."""
+
+    def __init__(self, peaks):
+        self.peaks, self.calls = iter(peaks), []
+
+    def synchronize(self):
+        self.calls.append("wait")
+
+    def gpu_peak_bytes(self, *, reset=False):
+        self.calls.append("reset" if reset else "read")
+        return None if reset else next(self.peaks)
+
+
+def test_the_gpus_peak_is_that_of_each_run(make_scripted):
+    backend, driver = make_scripted(TIMES), OnGpu([9 << 30, *range(1 << 20, 6 << 20, 1 << 20)])
+    backend.synchronize, backend.gpu_peak_bytes = driver.synchronize, driver.gpu_peak_bytes
+    m = labkit.measure(backend, "p")
+    assert driver.calls == ["wait", "reset", "read"] * 6
+    assert m.gpu_peak_bytes == 5 << 20  # the warm-up's 9 GiB are not among them
+    assert "peak memory on the GPU: 5 MiB" in repr(m)
+    assert labkit.measure(make_scripted(TIMES), "p").gpu_peak_bytes is None
+
+
+def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
+    """torch's own calls are faked; the model itself computes on the CPU."""
+    import torch
+
+    calls, silent = [], dict.fromkeys(("synchronize", "reset_peak_memory_stats"))
+    driver = {**silent, "max_memory_allocated": 3 << 20, "get_device_name": "A GPU"}
+    for name, told in driver.items():
+        monkeypatch.setattr(torch.cuda, name, lambda d, n=name, t=told: calls.append((n, d)) or t)
+    monkeypatch.setattr(tiny, "plan", replace(tiny.plan, device="cuda"))
+    m = labkit.measure(tiny, "the cat", max_tokens=3)
+    assert calls[:3] == [
+        ("synchronize", "cuda"), ("reset_peak_memory_stats", "cuda"),
+        ("max_memory_allocated", "cuda"),
+    ]  # fmt: skip
+    assert m.gpu_peak_bytes == 3 << 20
+    told = dict(m.setup.software)
+    assert (told["device"], told["gpu"]) == ("cuda", "A GPU") and "threads" not in told
+    assert m.setup.label.startswith("A GPU, transformers")
+    with pytest.raises(LabError, match="runs on cuda: its threads do not compute"):
+        labkit.vary_threads(tiny)
+    gpu = Gpu("A GPU", 8 << 30, 256 * 100, None)
+    machine = replace(kv_cache.inspect_machine(), gpus=(gpu,))
+    monkeypatch.setattr(kv_cache, "inspect_machine", lambda: machine)
+    growth = labkit.measure_cache(tiny, lengths=(8,))
+    assert (growth.free_bytes, growth.longest) == (
+        256 * 100,
+        100,
+    )  # the GPU's memory, not the CPU's
+
+
+def test_loads_that_are_stopped_keep_those_that_came(monkeypatch, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    times = iter([(2.0, 3.0), (2.0, 1.0)])
+
+    def load(name, options):
+        if not (told := next(times, None)):
+            raise KeyboardInterrupt
+        return told
+
+    monkeypatch.setattr(load_time, "load_afresh", load)
+    told = labkit.measure_load(tmp_path, repeats=9)
+    assert [run.load_s for run in told.runs] == [3.0, 1.0]
+
+
+def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    times = iter([(2.0, 3.0), (2.0, 1.0), (2.0, 5.0), (2.0, 1.5)])
+    monkeypatch.setattr(load_time, "load_afresh", lambda name, options: next(times))
+    monkeypatch.setattr(load_time, "drop_from_memory", lambda folder: True)
+    load = labkit.measure_load(tmp_path, repeats=2)
+    assert load.cold_s.values == (3.0, 5.0) and load.warm_s.values == (1.0, 1.5)
+    assert "cold 4.0 s, warm 1.2 s, imports 2.0 s" in load.summary
+
+
+@pytest.mark.slow
+def test_a_load_in_a_process_of_its_own(make_tiny, tmp_path):
+    folder = make_tiny(tmp_path / "tiny")
+    import_s, load_s = load_time.load_afresh(str(folder), {"dtype": "float32"})
+    assert import_s > 0 and load_s > 0
+    with pytest.raises(LabError, match="failed in a process of its own"):
+        load_time.load_afresh(str(tmp_path / "none"), {})

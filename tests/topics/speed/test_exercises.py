@@ -1,0 +1,44 @@
+"""The checks of notebook 03's exercises: right answers pass, each wrong way is told apart."""
+
+import pytest
+
+from labkit.backends.local.bandwidth import Probe
+from labkit.topics.speed import exercises
+from labkit.topics.speed.explain.roofline import Roofline
+
+PROBE = Probe("cpu", "float32", 2, (18e9, 20e9), (100e9, 100e9))
+
+
+@pytest.mark.parametrize(
+    ("answer", "solved", "said"),
+    [
+        (5.0, True, "never more"),  # 20 GB/s over 4 GB
+        (4.4, True, "20.0 GB/s over 4.0 to 5.0 GB is 4 to 5 tokens/s"),
+        (40.0, False, "a byte has 8 bits"),
+        (0.6, False, "4 bits are half a byte"),
+        (12.0, False, "Too fast"),
+        (1.5, False, "Too slow"),
+        (None, False, "in place of None"),
+        ("quick", False, "above 0; got 'quick'"),
+        (-3, False, "above 0; got -3"),
+    ],
+)
+def test_the_ceiling_of_a_larger_model(answer, solved, said):
+    verdict = exercises.check_ceiling(Roofline("a", PROBE, ()), answer, parameters=8e9)
+    assert verdict.right is solved and said in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("answer", "solved", "said"),
+    [
+        (15 / 0.9, True, "(10 + 5) tokens in 0.90 s are 16.7 tokens/s, 1.7 times"),
+        (10.0, False, "That is the right speed"),
+        (99.0, False, "divide by the time end to end"),
+        (None, False, "in place of None"),
+        (True, False, "got True"),
+    ],
+)
+def test_the_wrong_speed(make_measurement, make_run, answer, solved, said):
+    measured = make_measurement(*[make_run(0.5, 0.1, 5, 10)] * 5)
+    verdict = exercises.check_wrong_speed(measured, answer)
+    assert verdict.right is solved and said in str(verdict)
