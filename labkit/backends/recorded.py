@@ -9,14 +9,13 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 from labkit.backends.remote.api_keys import without_keys
-from labkit.backends.remote.client import ServerModel
-from labkit.backends.remote.events import StoppableSteps
+from labkit.backends.remote.model import RemoteModel
 from labkit.data import FOLDER
 from labkit.errors import LabError
 
@@ -30,6 +29,8 @@ from .timings import EngineTimings
 RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
 LARGEST = 20_000_000  # bytes; a recording is text
+# What an answer in a file and an `Outcome` both hold under the same name, known from the start.
+_SHARED = ("prompt_tokens", "output_tokens", "chunked", "timings", "price_usd")
 SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 
 
@@ -47,7 +48,7 @@ class _Answer:
     origin: str
     chunked: bool
     timings: EngineTimings | None
-    http: HttpTiming | None
+    wire: HttpTiming | None  # the reply's ``http``, as files have it
     price_usd: float | None
 
 
@@ -102,13 +103,13 @@ def record(
             raise LabError(
                 f"The answer of {backend.name} repeats a key.", "Nothing was kept. Ask otherwise."
             )
-    served = isinstance(backend, ServerModel)
+    served = isinstance(backend, RemoteModel)
     told = _Recorded(
         FORMAT,
         model=backend.model if served else backend.name,
         provider=backend.kind if served else type(backend).__name__,
         date=date.today().isoformat(),
-        answers=tuple(_Answer(raw, **_shared(reply)) for reply in replies),
+        answers=tuple(_answer(reply, raw) for reply in replies),
     )
     written = json.dumps(asdict(told), ensure_ascii=False, indent=1)
     try:
@@ -121,9 +122,12 @@ def record(
     return file
 
 
-def _shared(reply: Reply) -> dict[str, Any]:
-    kept = [field.name for field in fields(_Answer) if field.name != "raw"]
-    return {name: getattr(reply, name) for name in kept}
+def _answer(reply: Reply, raw: bool) -> _Answer:
+    own = {
+        name: getattr(reply, name) for name in ("prompt", "settings", "steps", "finish", "origin")
+    }
+    same = {name: getattr(reply, name) for name in _SHARED}
+    return _Answer(raw, **own, **same, wire=reply.http)
 
 
 def _plain(name: str) -> str:
@@ -220,30 +224,21 @@ class Recording:
         # A stand-in that was recorded is still a stand-in.
         then = "" if answer.origin == "measured" else f"; {answer.origin}"
         origin = f"recorded, {self.model}, {self.date}{then}"
-        stream = Stream(
-            answer.settings,
-            prompt_tokens=answer.prompt_tokens,
-            chunked=answer.chunked,
-            output_tokens=answer.output_tokens,
-            timings=answer.timings,
-            origin=origin,
-            http=answer.http and replace(answer.http, origin=origin),
-            price_usd=answer.price_usd,
-        )
+        known = {name: getattr(answer, name) for name in _SHARED}
+        known["http"] = answer.wire and replace(answer.wire, origin=origin)
         stopped = threading.Event()
-        stream._steps = StoppableSteps(_paced(stream, answer, self.speed, stopped), stopped.set)
-        return stream
 
+        def steps(running: Stream) -> Iterator[Step]:
+            began = time.perf_counter()
+            for step in answer.steps:
+                if stopped.wait(
+                    max(0.0, began + step.elapsed_s / self.speed - time.perf_counter())
+                ):
+                    return
+                yield step
+            running.note(finish=answer.finish)
 
-def _paced(
-    stream: Stream, answer: _Answer, speed: float, stopped: threading.Event
-) -> Iterator[Step]:
-    began = time.perf_counter()
-    for step in answer.steps:
-        if stopped.wait(max(0.0, began + step.elapsed_s / speed - time.perf_counter())):
-            return
-        yield step
-    stream.finish = answer.finish
+        return Stream(answer.settings, steps, stop=stopped.set, origin=origin, **known)
 
 
 def _short(prompt: str | Messages) -> str:

@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 from labkit.backends.guard.policy import Policy
 from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.remote.api_keys import Secret, find_key, use_key
-from labkit.backends.remote.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from labkit.backends.remote.http.errors import OF_CLOUDS
+from labkit.backends.remote.model import RemoteModel
+from labkit.backends.remote.protocols.openai_api import OpenAI
+from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
 from labkit.errors import LabError
 
-from .anthropic import AnthropicModel
+from .anthropic_api import Anthropic
 from .budget import Budget
-from .model import CloudModel, PricePerMillion
+from .meter import Meter, PricePerMillion
 from .providers import NOTED, OTHER, PROVIDERS, Provider
 
 ASK = Policy("ask")
@@ -30,7 +33,7 @@ def cloud(
     price_usd_per_million: PricePerMillion | None = None,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
-) -> CloudModel:
+) -> RemoteModel:
     """A model of a provider, ready to be asked. Prompts go to that provider and cost money.
 
     The key is taken from ``labkit.enter_key``, or else from the environment; see `clouds`.
@@ -58,18 +61,18 @@ def cloud(
         raise LabError(
             f"{name} has no model that is taken by itself.", "Name one: labkit.cloud(…, model=…)."
         )
-    kind = AnthropicModel if known and known.speaks == "anthropic" else CloudModel
-    return kind(
-        base_url,
-        model,
-        name,
-        _key(provider, known, key),
-        dialect=known.dialect(model) if known else OTHER,
-        prices=known.prices if known else None,
-        budget=budget,
+    parameters = known.parameters(model) if known else OTHER
+    if known and known.speaks == "anthropic":
+        protocol = Anthropic(model, name, parameters)
+    else:
+        protocol = OpenAI(model, name, parameters, continues=False)
+    prices = known.prices if known else None
+    secret = _key(provider, known, key)
+    return RemoteModel(
+        protocol,
+        Transport(base_url, secret, connect_timeout_s, read_timeout_s, OF_CLOUDS),
         policy=policy,
-        price_usd_per_million=_checked_price(price_usd_per_million),
-        timeouts_s=(connect_timeout_s, read_timeout_s),
+        meter=Meter(model, prices, _checked_price(price_usd_per_million), budget),
     )
 
 

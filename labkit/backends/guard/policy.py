@@ -37,7 +37,7 @@ class ScreenedPrompt:
 
     def __repr__(self) -> str:
         done = "taken out" if self.restorer else "let through"
-        return f"<Passed: {len(self.findings)} findings {done}>"
+        return f"<ScreenedPrompt: {len(self.findings)} findings {done}>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,7 +74,7 @@ class Policy:
         return f"<Policy {self.action}: {ACTIONS[self.action]}; {kinds}>"
 
     def apply(self, prompt: str | Messages) -> ScreenedPrompt:
-        """The prompt as it may be sent, and what puts the answer right.
+        """The prompt as it may be sent, and what restores the answer.
 
         Args:
             prompt: a text or chat messages; of these every text is looked at, save the roles.
@@ -91,9 +91,10 @@ class Policy:
             raise _refusal(texts, found)
         if action == "allow":
             return ScreenedPrompt(prompt, every)
-        changed, key = redact_all(texts, found)
+        changed, placeholders = redact_all(texts, found)
         take = iter(changed)
-        return ScreenedPrompt(_map_texts(prompt, lambda _: next(take)), every, key.restorer())
+        screened = _map_texts(prompt, lambda _: next(take))
+        return ScreenedPrompt(screened, every, placeholders.restorer())
 
     def _found(self, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
         """What counts in each of the texts."""
@@ -117,6 +118,26 @@ class Policy:
         answer = self.ask(findings)
         _known("the answer of ask", answer, ("block", "redact", "allow"))
         return answer
+
+
+def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -> ScreenedPrompt:
+    """What a policy lets out; a stop string leaves too, and cannot be put back.
+
+    Args:
+        policy: None: all is let out.
+        prompt: a text or chat messages.
+        stop: the stop strings.
+    Raises:
+        LabError: the policy does not let it out.
+    """
+    if policy is None:
+        return ScreenedPrompt(prompt, ())
+    if any(policy.apply(text).restorer for text in stop):
+        raise LabError(
+            "Nothing was sent: a stop string holds what should not leave this machine.",
+            'Choose another, or backend.policy = labkit.Policy("allow").',
+        )
+    return policy.apply(prompt)
 
 
 def as_policy(policy: Policy | str | None) -> Policy | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit.backends.prompts import Messages, checked_prompt
-from labkit.backends.remote.events import Chunk, read_stream
-from labkit.backends.remote.parameters import request_fields
+from labkit.backends.remote.protocols.parameters import request_fields
+from labkit.backends.remote.protocols.reader import AnswerReader, Chunk
 from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
@@ -158,33 +158,34 @@ class LlamaCppModel:
             "stream": True,
             **request_fields("llama.cpp", chosen, raw=raw),
         }
-        stream = Stream(chosen)
-        stream._steps = read_stream(stream, self._events(body, raw), self.name)
-        return stream
+        return Stream(
+            chosen,
+            lambda run: AnswerReader(run.note, self.name).steps(self._events(body, raw)),
+        )
 
     def _events(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:
-        """Each event with its time; leaving the loop ends the engine's work with its next token."""
-        arrived: queue.SimpleQueue = queue.SimpleQueue()
+        """Each event with its seconds; leaving the loop ends the engine's work, a token later."""
+        began, arrived = time.perf_counter(), queue.SimpleQueue()
         stopped = threading.Event()
         handle = self._handler(raw)
 
         def take(event) -> bool:
-            arrived.put((time.perf_counter(), event))
+            arrived.put((time.perf_counter() - began, event))
             return stopped.is_set()
 
         def work():
             try:
                 handle(body, take)
             except Exception as error:  # raised where it is waited for
-                arrived.put((time.perf_counter(), {"error": {"message": str(error)}}))
+                arrived.put((0.0, {"error": {"message": str(error)}}))
             arrived.put(None)
 
         end_idle_threads()  # torch's, if this thread used it
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         try:
-            while (told := arrived.get()) is not None:
-                yield told[0], _require_no_error(told[1])
+            while (came := arrived.get()) is not None:
+                yield came[0], _require_no_error(came[1])
         finally:
             stopped.set()
             thread.join()  # so that what is measured next has the machine for itself

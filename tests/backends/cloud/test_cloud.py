@@ -45,7 +45,7 @@ def test_an_answer_with_its_usage_its_price_and_its_way(provider, planted):
     assert (reply.model, reply.origin) == ("gpt-6-luna (OpenAI)", "measured")
     assert server.requests[0].headers["authorization"] == f"Bearer {planted.key}"
     assert server.requests[0].body["messages"] == [{"role": "user", "content": QUESTION}]
-    planted.saw(cloud, reply, reply.http, repr(cloud._connected()), labkit.clouds())
+    planted.saw(cloud, reply, reply.http, repr(cloud._client), labkit.clouds())
 
 
 @pytest.mark.parametrize("name", OPENAI_STYLE)
@@ -86,9 +86,9 @@ def test_a_model_that_thinks_takes_no_temperature(provider):
 
 def test_the_default_models_are_known_and_priced():
     for name, known in PROVIDERS.items():
-        assert all(dialect.names for dialect in known.families.values())
+        assert all(each.names for each in known.families.values())
         if known.model:
-            assert known.dialect(known.model).names["max_tokens"]
+            assert known.parameters(known.model).names["max_tokens"]
             assert 0 < price_at_most(known.model, known.prices[0], 1000, 1000) < 0.01, name
     from anthropic.types.model_param import ModelParam
     from openai.types.shared.chat_model import ChatModel
@@ -109,9 +109,9 @@ def test_the_default_models_are_known_and_priced():
     ],
 )
 def test_families_of_openai(model, temperature, more):
-    dialect = PROVIDERS["openai"].dialect(model)
-    assert ("temperature" in dialect.names) is temperature
-    assert {k: v for k, v in dialect.more.items() if k != "stream_options"} == more
+    parameters = PROVIDERS["openai"].parameters(model)
+    assert ("temperature" in parameters.names) is temperature
+    assert {k: v for k, v in parameters.more.items() if k != "stream_options"} == more
 
 
 def test_a_call_is_one_connection_and_looks_up_nothing_else(provider):

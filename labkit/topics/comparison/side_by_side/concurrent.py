@@ -4,10 +4,9 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from labkit.backends.generate import Backend, make_reply
+from labkit.backends.generate import Backend, collect, make_reply
 from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.reply import Reply, Step, Stream
@@ -105,8 +104,7 @@ class ConcurrentRun:
         _join(threads, MOMENT_S)
         for lane in self.lanes:
             if lane.stream and not lane.ended:
-                with suppress(ValueError):  # a model of this process, busy with a token
-                    lane.stream.close()
+                lane.stream.close()
         _join(threads, PATIENCE_S)
 
     @property
@@ -117,7 +115,7 @@ class ConcurrentRun:
     def _reply(self, lane: Column) -> Reply:
         running = lane.stream or Stream(self._settings)
         if lane.error:
-            running.finish, running.error = "failed", lane.error
+            running.note(finish="failed", error=str(lane.error))
         return make_reply(lane.backend.name, self.prompt, running, tuple(lane.steps))
 
     def _start(self) -> list[threading.Thread]:
@@ -155,14 +153,12 @@ class ConcurrentRun:
     def _ask(self, number: int, lane: Column) -> None:
         lane.asked_s = time.perf_counter() - self._began
         lane.stream = stream_from(lane.backend, self.prompt, **self._asked)
-        try:
-            for step in lane.stream:
-                if self._stopping.is_set():
-                    return
-                lane.steps.append(step)
-                self._arrivals.put(number)
-        finally:
-            lane.stream.close()
+
+        def take(step: Step) -> None:
+            lane.steps.append(step)
+            self._arrivals.put(number)
+
+        collect(lane.stream, take, self._stopping.is_set)
 
 
 def _join(threads: Sequence[threading.Thread], within_s: float) -> None:

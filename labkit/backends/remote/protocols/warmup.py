@@ -18,7 +18,7 @@ ANTHROPIC = (
     'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 )
 ASKED = [{"role": "user", "content": "a"}]
-NOWHERE = "http://made-up.invalid/v1"  # what a log would tell; a name that cannot exist
+NOWHERE = "http://made-up.invalid/v1"  # as a log would show it; a name that cannot exist
 
 
 @cache

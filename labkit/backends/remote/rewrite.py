@@ -1,0 +1,34 @@
+"""The text of an answer on its way from a server: without stop strings, with what was taken out."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from labkit.backends.guard.redaction import Restorer
+from labkit.backends.reply import Step, Stream
+from labkit.backends.stop_strings import StopScanner
+
+
+def rewrite(
+    running: Stream, steps: Iterator[Step], scan: StopScanner | None, restorer: Restorer | None
+) -> Iterator[Step]:
+    """The steps of an answer with its text as the learner is to read it.
+
+    Args:
+        running: the answer's stream.
+        steps: as they come from the server.
+        scan: for a server that leaves the stop string in the text; None: the text is as it is.
+        restorer: puts back what a policy took out of the prompt; None: nothing was.
+    """
+    for step in steps:
+        text = step.text
+        if scan:
+            text = "" if scan.stopped else scan.push(text)
+        yield replace(step, text=restorer.feed(text) if restorer else text)
+    rest = scan.push("", last=True) if scan else ""
+    if restorer:
+        rest = restorer.feed(rest) + restorer.flush()
+    if rest:  # the beginning of something that was never finished: text, but no token of its own
+        running.note(chunked=True)
+        yield replace(
+            step, token_id=None, text=rest, logprob=None, drawn_logprob=None, alternatives=()
+        )
