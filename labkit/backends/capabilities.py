@@ -70,6 +70,11 @@ class Priced(Protocol):
         ...
 
 
+def model_of(backend: Backend) -> Backend:
+    """The model that is asked: of a variant, which has settings of its own, the one behind it."""
+    return getattr(backend, "backend", backend)
+
+
 def runs_here(backend: Backend) -> bool:
     """Whether the model computes in this process, and not behind an address."""
-    return not isinstance(backend, HasAddress)
+    return not isinstance(model_of(backend), HasAddress)

@@ -75,7 +75,7 @@ def record(
     """Asks a model and keeps its answers in a file, for `replay`.
 
     Args:
-        backend: whoever is asked; a real provider, a server, a model of this machine.
+        backend: a provider, a server or a model of this machine.
         prompt: as for `labkit.stream`.
         more: further prompts for the same file.
         name: of the file; None: the model's name and the date.
@@ -104,14 +104,14 @@ def record(
                 f"The answer of {backend.name} repeats a key.", "Nothing was kept. Ask otherwise."
             )
     served = isinstance(backend, RemoteModel)
-    told = _Recorded(
+    recorded = _Recorded(
         FORMAT,
         model=backend.model if served else backend.name,
         provider=backend.kind if served else type(backend).__name__,
         date=date.today().isoformat(),
         answers=tuple(_answer(reply, raw) for reply in replies),
     )
-    written = json.dumps(asdict(told), ensure_ascii=False, indent=1)
+    written = json.dumps(asdict(recorded), ensure_ascii=False, indent=1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(without_keys(written), encoding="utf-8")
@@ -147,11 +147,11 @@ def replay(recording: str | Path, *, speed: float = 1.0) -> "Recording":
 
     Args:
         recording: the name of a file in ``data/recordings``, or the path of any.
-        speed: how many times as fast; ``float("inf")``: all at once. The times that it tells are
-            those of the recording in any case.
+        speed: how many times as fast; ``float("inf")``: all at once. The reported times are those
+            of the recording in any case.
     Raises:
-        LabError: no such file, or no recording.
-        ValueError: a speed that is none.
+        LabError: there is no such file, or it is not a recording.
+        ValueError: a bad speed.
     """
     number = isinstance(speed, int | float) and not isinstance(speed, bool)
     if not number or not speed > 0:
@@ -168,8 +168,8 @@ def _find(recording: str | Path) -> Path:
     for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
         if file.is_file():
             return file
-    told = ", ".join(recordings()) or "none yet"
-    raise LabError(f"There is no recording {recording}.", f"In {RECORDINGS} there are: {told}.")
+    known = ", ".join(recordings()) or "none yet"
+    raise LabError(f"There is no recording {recording}.", f"In {RECORDINGS} there are: {known}.")
 
 
 class Recording:
@@ -185,11 +185,11 @@ class Recording:
     """
 
     def __init__(self, file: Path, speed: float = 1.0):
-        told = _read(file)
+        content = _read(file)
         self.file, self.speed = file, speed
-        self.model, self.provider, self.date = told.model, told.provider, told.date
-        self.name = f"{told.model} (recorded)"
-        self._answers = told.answers
+        self.model, self.provider, self.date = content.model, content.provider, content.date
+        self.name = f"{content.model} (recorded)"
+        self._answers = content.answers
 
     @property
     def prompts(self) -> tuple[str | Messages, ...]:
@@ -202,7 +202,7 @@ class Recording:
         return f"<Recording of {self.model} by {self.provider}, {self.date}: {answers}>"
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """See `labkit.stream`. The settings are those of the recording, and so the stream tells.
+        """See `labkit.stream`. The stream's settings are those of the recording.
 
         Raises:
             LabError: it was not asked this.
@@ -213,10 +213,10 @@ class Recording:
         for answer in self._answers:
             if checked_prompt(answer.prompt, raw=answer.raw) == asked:
                 return self._play(answer)
-        told = "; ".join(_short(each) for each in self.prompts)
+        known = "; ".join(_short(each) for each in self.prompts)
         raise LabError(
             f"{self.name} holds no answer to this prompt.",
-            f"It was asked: {told}. Ask one of these (recording.prompts), or record another.",
+            f"It was asked: {known}. Ask one of these (recording.prompts), or record another.",
         )
 
     def _play(self, answer: _Answer) -> Stream:
@@ -253,17 +253,17 @@ def _read(file: Path) -> _Recorded:
     try:
         if file.stat().st_size > LARGEST:
             raise ValueError("larger than any recording")
-        told = json.loads(file.read_bytes())
-        known = told["labkit_recording"]
+        content = json.loads(file.read_bytes())
+        known = content["labkit_recording"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise LabError(f"{file} is no recording.", "labkit.record makes them.") from None
+        raise LabError(f"{file} is not a recording.", "labkit.record makes them.") from None
     if known != FORMAT:
         raise LabError(
             f"{file} is a recording of format {known!r}; this lab reads format {FORMAT}.",
             "Update the lab, or record it again.",
         )
     try:
-        return _checked(pydantic.TypeAdapter(_Recorded).validate_python(told))
+        return _checked(pydantic.TypeAdapter(_Recorded).validate_python(content))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -272,15 +272,15 @@ def _read(file: Path) -> _Recorded:
         raise LabError(f"{file} is damaged: {error}", "Record it again.") from None
 
 
-def _checked(told: _Recorded) -> _Recorded:
+def _checked(content: _Recorded) -> _Recorded:
     """What types alone cannot say."""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d", told.date):
-        raise ValueError(f"its date is {told.date!r}")
-    if not told.answers:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", content.date):
+        raise ValueError(f"its date is {content.date!r}")
+    if not content.answers:
         raise ValueError("it holds no answer")
-    for answer in told.answers:
+    for answer in content.answers:
         checked_prompt(answer.prompt, raw=answer.raw)
         times = [0.0, *(step.elapsed_s for step in answer.steps), 86400.0]
         if times != sorted(times):
             raise ValueError("its times do not follow one another")
-    return told
+    return content

@@ -101,7 +101,7 @@ class _WithOutcome:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reply(_WithOutcome):
-    """What a model wrote, with all that was measured on the way.
+    """What a model wrote, with all that was measured.
 
     Attributes:
         model: name of the model.
@@ -196,7 +196,7 @@ class Stream(_WithOutcome, Iterator[Step]):
     def __init__(
         self,
         settings: Settings,
-        steps: Callable[["Stream"], Iterator[Step]] = lambda _: iter(()),
+        steps: Callable[["Stream"], Iterator[Step]] = lambda _: (step for step in ()),
         *,
         stop: Callable[[], None] | None = None,
         **known,
@@ -232,11 +232,12 @@ class Stream(_WithOutcome, Iterator[Step]):
         self.close()
         self.note(finish=None)
 
+    def __repr__(self) -> str:
+        return f"<Stream: {self.outcome}>"
+
     def _end(self) -> None:
-        end = getattr(self._steps, "close", None)
         with suppress(ValueError):  # another thread is in there, and ends it with its next step
-            if end:
-                end()
+            self._steps.close()
 
 
 @dataclass(slots=True)

@@ -187,7 +187,7 @@ def test_the_names_of_those_that_are_there(kept):
 def test_files_that_are_none(tmp_path, content):
     file = tmp_path / "other.json"
     file.write_bytes(content.encode(errors="surrogatepass"))
-    with pytest.raises(labkit.LabError, match=r"is no recording|of format 2"):
+    with pytest.raises(labkit.LabError, match=r"is not a recording|of format 2"):
         labkit.replay(file)
 
 

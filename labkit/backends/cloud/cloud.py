@@ -41,7 +41,7 @@ def cloud(
     Args:
         provider: ``"openai"``, ``"anthropic"``, ``"google"``, ``"mistral"``, ``"openrouter"``,
             ``"azure"``, or the address of any other that speaks OpenAI's language.
-        model: the provider's name of it; None: a small, cheap one.
+        model: the provider's name for it; None: a small, cheap one.
         key: another key than that; better not written into a notebook.
         budget: what may be spent; one `Budget` can serve several models.
         policy: what happens to secrets and personal data in a prompt, such as ``"redact"``; None:
@@ -58,9 +58,7 @@ def cloud(
     known, base_url = _provider(provider, address)
     name = known.name if known else urlsplit(base_url).hostname
     if not (model := model or (known and known.model)):
-        raise LabError(
-            f"{name} has no model that is taken by itself.", "Name one: labkit.cloud(…, model=…)."
-        )
+        raise LabError(f"{name} has no default model.", "Name one: labkit.cloud(…, model=…).")
     parameters = known.parameters(model) if known else OTHER
     if known and known.speaks == "anthropic":
         protocol = Anthropic(model, name, parameters)
@@ -119,7 +117,7 @@ def _key(provider: str, known: Provider | None, given: str | None) -> Secret | N
             f"There is no key for {known.name}.",
             f'Type it: labkit.enter_key("{provider}"), or set {known.key_names[0]} before the lab '
             f"starts. Keys are made at {known.key_page}. Without one, a recording "
-            "(labkit.replay) or the stand-in (labkit.stand_in) shows the way.",
+            "(labkit.replay) or the stand-in (labkit.stand_in) shows how it works.",
         )
     return found
 

@@ -98,7 +98,7 @@ PROVIDERS = {
         speaks="anthropic",
         source="anthropic 2.12: types/message_create_params.py, types/model_param.py; "
         'platform.claude.com/docs, "Claude Haiku 5.5 migration guide" (no temperature, top_p, '
-        'top_k) and "Thinking" (which models can be told not to)',
+        'top_k) and "Thinking" (which models need not)',
     ),
     "google": Provider(
         "Google",
@@ -125,7 +125,7 @@ PROVIDERS = {
         "https://console.mistral.ai/api-keys",
         "mistral-small-latest",
         ("mistral", "default"),
-        # It refuses fields that it does not know, and tells its usage unasked.
+        # It refuses fields that it does not know, and reports its usage unasked.
         {
             r"": Parameters(
                 _SAMPLED | _same("presence_penalty", "max_tokens") | {"seed": "random_seed"},
@@ -164,5 +164,5 @@ PROVIDERS = {
         "on https://NAME.openai.azure.com/openai/v1/, the deployment's name as the model",
     ),
 }
-# Whoever else speaks OpenAI's language: the settings that nearly all take.
+# All others that speak OpenAI's language: the settings that nearly every one takes.
 OTHER = Parameters(_SAMPLED | _same("max_tokens"), more=USAGE)

@@ -64,7 +64,7 @@ class StandIn(RemoteModel):
         address, key = engine.listening
         self.link, self._engine = link, engine
         self._relay = Relay(link, urlsplit(address).port, seed=seed)
-        network = open_network(self._relay.proxy, self._relay.trusted)  # the link is no proxy on it
+        network = open_network(self._relay.proxy, self._relay.trusted)
         super().__init__(
             OpenAI(engine.name.removesuffix(" (llama.cpp)"), "llama.cpp", LEAN),
             Transport(f"https://{HOST}/v1", use_key(key), *timeouts_s, network=network),

@@ -1,4 +1,4 @@
-"""What may leave: a policy stands on a backend itself, so that no verb can go round it."""
+"""What may leave: a policy belongs to the backend itself, so that no verb can go round it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -179,9 +179,9 @@ def _refusal(texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> LabErr
         for finding in findings
     ]
     more = [f"    and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    told = "\n".join([*lines[:SHOWN], *more])
+    listed = "\n".join([*lines[:SHOWN], *more])
     return LabError(
-        f"Nothing was sent: the prompt holds what should perhaps not leave this machine.\n{told}",
+        f"Nothing was sent: the prompt holds what should perhaps not leave this machine.\n{listed}",
         'Send it with placeholders: backend.policy = labkit.Policy("redact"). Let single texts '
         'through: labkit.Policy("ask", harmless=("…",)). Or send it as it is: '
         'labkit.Policy("allow").',

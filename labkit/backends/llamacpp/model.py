@@ -42,13 +42,13 @@ def load_llamacpp(
         name: a model of the catalogue that comes as GGUF, a copy of one in another number format
             (``"smollm2-135m-q8_0"``, once `vary_quantization` has made it), or the path of a .gguf
             file.
-        threads: how many compute; None: one for each core that this process may use.
+        threads: number of threads; None: one for each core that this process may use.
         context: the most tokens that prompt and answer may have together.
         accept_terms: True if you read and accept the model's terms of use, where it has some.
     Raises:
         LabError: xllamacpp is missing, the model is unknown or has no GGUF file, no network, or a
             file that llama.cpp cannot read.
-        ValueError: threads or context out of bounds.
+        ValueError: threads or context out of range.
     """
     for argument, value in (("threads", threads), ("context", context)):
         good = value is None or (isinstance(value, int) and value >= 1)
@@ -88,7 +88,7 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
         )
     fetch.accept(entry, accept_terms)
     folder = store.part_folder(name, "gguf")
-    if not store.damaged(folder):  # the common way: no lock, so that a home may be read-only
+    if not store.damaged(folder):  # the usual case: no lock, so that a home may be read-only
         return folder / entry.source.file_name
     with store.locked(name):
         return fetch.fetch_gguf(entry)
@@ -106,11 +106,11 @@ class LlamaCppModel:
     Attributes:
         name: what it was loaded by, and the engine.
         gguf_file: the file that was read.
-        threads: how many compute.
+        threads: number of threads that compute.
         context: the most tokens of prompt and answer together.
         load_s: seconds that loading took.
         kind: number format of most weights, by llama.cpp's name, such as ``"Q4_1"``.
-        weights_bytes: that the weights take, scales included.
+        weights_bytes: size of the weights, scales included.
         parameters: number of weights.
     """
 
@@ -131,9 +131,9 @@ class LlamaCppModel:
         # waits for the loop's end for ever.
         self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
-        told = self.ask("/v1/models")["data"][0]["meta"]
-        self.kind = told["ftype"].removeprefix("(guessed) ").removeprefix("all ")
-        self.weights_bytes, self.parameters = told["size"], told["n_params"]
+        meta = self.ask("/v1/models")["data"][0]["meta"]
+        self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
+        self.weights_bytes, self.parameters = meta["size"], meta["n_params"]
 
     def _parameters(self, xllamacpp):
         parameters = xllamacpp.CommonParams()
@@ -200,7 +200,7 @@ class LlamaCppModel:
         """The tokens that llama.cpp is given for a prompt, by its own tokenizer and template.
 
         Raises:
-            ValueError: an empty prompt, or messages that are none.
+            ValueError: an empty prompt, or bad messages.
         """
         text = checked_prompt(prompt, raw=raw)
         if not raw:

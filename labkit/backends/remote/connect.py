@@ -39,7 +39,8 @@ def connect(
         model: the name that the server has for it, of a `Server` also the last part of its path;
             None: the only one it has.
         api_key: sent to that server; None: none, whatever the environment holds.
-        kind: one of `KINDS`, which decides the settings it takes; None: found out by asking.
+        kind: one of `KINDS`, which decides the settings it takes; None: found out by asking. A
+            `Server` has its own.
         connect_timeout_s: how long to wait for a connection.
         read_timeout_s: how long the server may send nothing.
     Raises:

@@ -1,4 +1,4 @@
-"""The text of an answer on its way from a server: without stop strings, with what was taken out."""
+"""The text of an answer: without the stop string, and with what was taken out of the prompt."""
 
 from collections.abc import Iterator
 from dataclasses import replace

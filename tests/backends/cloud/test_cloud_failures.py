@@ -189,7 +189,7 @@ def test_the_provider_itself_through_a_proxy(provider, planted, proxy, monkeypat
 @BOTH
 def test_a_proxy_that_refuses(planted, proxy, name):
     proxy(None, "407 Proxy Authentication Required")
-    with pytest.raises(labkit.LabError, match=r"proxy on the way .* refused: 407") as error:
+    with pytest.raises(labkit.LabError, match=r"proxy in front of .* refused: 407") as error:
         labkit.generate(labkit.cloud(name, key=planted.key), QUESTION)
     planted.saw(error.value)
     assert "its-own-password" not in str(error.value)

@@ -106,8 +106,8 @@ def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
             )
         if isinstance(cause, httpx2.ProxyError):
             return LabError(
-                f"The proxy on the way to {where} refused: {without_keys(str(cause))}.",
-                "Ask whoever runs it, or take it out of HTTPS_PROXY.",
+                f"The proxy in front of {where} refused: {without_keys(str(cause))}.",
+                "Ask those who run it, or take it out of HTTPS_PROXY.",
             )
         if isinstance(cause, httpx2.ReadError | httpx2.RemoteProtocolError):
             return LabError(f"{where} broke off in the middle of its answer.", hints.broken)
@@ -153,7 +153,7 @@ def _refused(where: str, model: str | None, status: int, message: str, hints: Hi
 
 
 def _message(error) -> str:
-    """The server's own words, which lie in one of several places."""
+    """The server's own words, which stand under one of several names."""
     body = error.body
     if isinstance(body, list) and body:  # Google's
         body = body[0]

@@ -1,4 +1,4 @@
-"""The way to the network: httpx2's transport, each request traced and each connection counted."""
+"""The network: httpx2's transport, each request traced and each connection counted."""
 
 import socket
 import ssl

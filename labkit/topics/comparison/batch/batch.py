@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend, collect, make_reply
 from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages
@@ -164,7 +165,7 @@ class Batch:
     def _places(self) -> dict[str, tuple[str, int]]:
         """Models of this process take turns; a server may be asked by all threads at once."""
         return {
-            name: (name, self._at_once) if _elsewhere(backend) else (HERE, 1)
+            name: (HERE, 1) if runs_here(backend) else (name, self._at_once)
             for name, backend in self._backends.items()
         }
 
@@ -270,16 +271,10 @@ def named(backends: Backends) -> dict[str, Backend]:
         found = dict(backends)
     elif isinstance(backends, Sequence):
         found = {getattr(each, "name", ""): each for each in backends}
-    good = all(hasattr(each, "stream") for each in found.values())
+    good = all(isinstance(each, Backend) for each in found.values())
     if not found or not good or len(found) != len(backends):
         raise ValueError(
             "backends must be one or more, each with a name of its own, such as "
             f'{{"here": local, "far": cloud}}; got {backends!r}'
         )
     return found
-
-
-def _elsewhere(backend: Backend) -> bool:
-    """Whether it computes in another process, so that several questions may be under way."""
-    inner = getattr(backend, "backend", backend)
-    return hasattr(inner, "base_url") or hasattr(inner, "where")

@@ -38,7 +38,7 @@ class Column:
     backend: Backend
     steps: list[Step] = field(default_factory=list)
     stream: Stream | None = None
-    error: LabError | None = None
+    error: str | None = None
     asked_s: float | None = None
     ended: bool = False
 
@@ -115,7 +115,7 @@ class ConcurrentRun:
     def _reply(self, lane: Column) -> Reply:
         running = lane.stream or Stream(self._settings)
         if lane.error:
-            running.note(finish="failed", error=str(lane.error))
+            running.note(finish="failed", error=lane.error)
         return make_reply(lane.backend.name, self.prompt, running, tuple(lane.steps))
 
     def _start(self) -> list[threading.Thread]:
@@ -138,13 +138,11 @@ class ConcurrentRun:
             if not self._stopping.is_set():
                 self._ask(number, lane)
         except (LabError, ValueError) as error:
-            lane.error = error if isinstance(error, LabError) else LabError(str(error))
+            lane.error = str(error)
         except Exception as error:  # whatever it is, the other lanes go on
             # Its own words are left out: a library's may hold a header, and so a key.
-            lane.error = LabError(
-                f"{lane.name} failed: {type(error).__name__}.",
-                "Ask it alone, with labkit.generate, to see where.",
-            )
+            problem = f"{lane.name} failed: {type(error).__name__}."
+            lane.error = str(LabError(problem, "Ask it alone, with labkit.generate, to see where."))
         finally:
             lane.ended = True
             end.set()
@@ -159,6 +157,7 @@ class ConcurrentRun:
             self._arrivals.put(number)
 
         collect(lane.stream, take, self._stopping.is_set)
+        lane.error = lane.stream.error
 
 
 def _join(threads: Sequence[threading.Thread], within_s: float) -> None:

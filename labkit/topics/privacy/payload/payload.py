@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from labkit.backends.capabilities import model_of
 from labkit.backends.emulated.relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
@@ -19,7 +20,7 @@ from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
 
 from .request_capture import CapturedRequest, capture_request
-from .terms import Terms, find_terms, told
+from .terms import Terms, find_terms, or_unknown
 
 # Headers that carry a key, whatever it is.
 _KEYS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"}
@@ -98,7 +99,7 @@ class Payload:
         if self.address is None:
             return self.refusal or self.summary
         heads = [f"{name}: {value}" for name, value in self.headers]
-        kept = self.terms and f"{self.terms.provider} keeps it: {told(self.terms.kept)}"
+        kept = self.terms and f"{self.terms.provider} keeps it: {or_unknown(self.terms.kept)}"
         lines = [self.summary, f"{self.method} {self.address}", *heads, "", self.body, kept]
         return "\n".join(line for line in lines if line is not None)
 
@@ -127,7 +128,7 @@ def payload(
     """
     if not isinstance(backend, Backend):
         raise ValueError(f"backend must be a model, such as labkit.cloud gives; got {backend!r}")
-    asked = getattr(backend, "backend", backend)  # of a variant, the model itself
+    asked = model_of(backend)
     settings = settings if asked is backend else {**settings, **backend.settings}
     if not isinstance(asked, RemoteModel):
         return Payload(backend.name, None, None, (), "", 0, (), None, None)

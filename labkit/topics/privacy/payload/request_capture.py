@@ -11,7 +11,6 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from labkit.backends.generate import collect
 from labkit.backends.guard.policy import Policy
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.model import RemoteModel
@@ -47,11 +46,8 @@ def capture_request(
     network = CapturingTransport()
     transport = replace(backend.transport, network=network)
     try:
-        collect(
-            RemoteModel(backend.protocol, transport, policy=policy).stream(
-                prompt, raw=raw, **settings
-            )
-        )
+        model = RemoteModel(backend.protocol, transport, policy=policy)
+        list(model.stream(prompt, raw=raw, **settings))
     except LabError:
         if not network.captured:
             raise
