@@ -3,16 +3,13 @@
 Source: the package anthropic 2.12, types/raw_message_stream_event.py and what it names.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import httpx2
+from typing import Any, ClassVar
 
 from labkit.backends.remote.protocols.parameters import Parameters, named_settings
-from labkit.backends.remote.protocols.reader import AnswerReader, Chunk
-from labkit.backends.remote.protocols.warmup import warm_anthropic
+from labkit.backends.remote.protocols.reader import Chunk
 from labkit.backends.settings import Settings
 
 LENGTH = {"max_tokens", "model_context_window_exceeded"}
@@ -20,40 +17,33 @@ LENGTH = {"max_tokens", "model_context_window_exceeded"}
 
 @dataclass(frozen=True, slots=True)
 class Anthropic:
-    """Requests and answers of Anthropic's interface, for one model.
+    """See `RemoteProtocol`."""
 
-    Attributes:
-        model: the provider's name of it.
-        kind: the provider's name, for a sentence.
-        parameters: the settings that it takes, and by which names.
-    """
-
+    sdk: ClassVar = "anthropic"
+    sample: ClassVar = (
+        'event: message_start\ndata: {"type":"message_start","message":{"id":"","type":"message",'
+        '"role":"assistant","content":[],"model":"","stop_reason":null,"stop_sequence":null,'
+        '"usage":{"input_tokens":1,"output_tokens":1}}}\n\n'
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
+        '{"type":"text_delta","text":"a"}}\n\n'
+        'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+    )
     model: str
     kind: str
     parameters: Parameters
 
-    @property
-    def sdk(self):
-        """The package whose client is used."""
+    def connect(self, http, base_url: str, key: str):
+        """See `RemoteProtocol`."""
         import anthropic
 
-        return anthropic
-
-    def connect(self, http: httpx2.Client, base_url: str, key: str):
-        """The client. It retries nothing, or a time would be that of several requests."""
-        warm_anthropic()
-        return self.sdk.Anthropic(base_url=base_url, api_key=key, max_retries=0, http_client=http)
+        return anthropic.Anthropic(base_url=base_url, api_key=key, max_retries=0, http_client=http)
 
     def models(self, client) -> tuple[str, ...]:
-        """The names of the provider's models."""
+        """See `RemoteProtocol`."""
         return tuple(model.id for model in client.models.list().data)
 
     def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
-        """What is asked, save the model; the system's messages stand apart.
-
-        Raises:
-            ValueError: a setting that the model does not take, or no message but the system's.
-        """
+        """See `RemoteProtocol`; the system's messages stand apart."""
         if raw:
             raise ValueError(f"raw must be left at False: {self.kind} takes messages; got True")
         system = [message["content"] for message in prompt if message["role"] == "system"]
@@ -69,8 +59,8 @@ class Anthropic:
         return {"messages": messages, **more, **self.parameters.more, **named}
 
     @contextmanager
-    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[httpx2.Response, Iterator]]:
-        """Sends it; gives the response and its events."""
+    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
+        """See `RemoteProtocol`."""
         own = {name: body[name] for name in ("messages", "max_tokens")}
         more = {name: value for name, value in body.items() if name not in own}
         with client.messages.create(
@@ -78,9 +68,9 @@ class Anthropic:
         ) as events:
             yield events.response, events
 
-    def reader(self, note: Callable[..., None], where: str) -> AnswerReader:
-        """Reads the events of one answer."""
-        return AnswerReader(note, where, _Translator())
+    def translator(self):
+        """See `RemoteProtocol`."""
+        return _Translator()
 
 
 class _Translator:

@@ -1,7 +1,7 @@
 """A model behind an address: a protocol, a transport, a policy and a meter, put together."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from typing import Any
 
@@ -9,13 +9,13 @@ from labkit.backends.guard.policy import Policy, ScreenedPrompt, as_policy, scre
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
-from labkit.backends.stop_strings import StopScanner
 
 from .addresses import is_loopback, server_root
 from .discovery import find_version
 from .http.errors import as_sentences
-from .protocols.protocol import Meter, Protocol
+from .protocols.protocol import Meter, RemoteProtocol
 from .protocols.reader import AnswerReader
+from .protocols.warmup import warm_up
 from .rewrite import rewrite
 from .transport import Exchange, Transport
 
@@ -32,12 +32,16 @@ class RemoteModel:
         origin: how its numbers come about; see `Outcome`.
 
     Attributes:
-        protocol, transport, meter, label, origin: as given.
+        protocol, transport, meter, origin: as given.
+        model, kind, base_url: the model's name, which server it is, and its address.
+        name: the model's name and the label.
+        where: the label and the address, for a sentence.
+        budget: what may be spent, or None.
     """
 
     def __init__(
         self,
-        protocol: Protocol,
+        protocol: RemoteProtocol,
         transport: Transport,
         *,
         policy: Policy | str | None = None,
@@ -45,38 +49,12 @@ class RemoteModel:
         label: str | None = None,
         origin: str = "measured",
     ):
-        self.protocol, self.transport, self.meter = protocol, transport, meter
-        self.policy, self.label, self.origin = policy, label or protocol.kind, origin
-
-    @property
-    def model(self) -> str:
-        """The model's name, as the server has it."""
-        return self.protocol.model
-
-    @property
-    def kind(self) -> str:
-        """Which server it is."""
-        return self.protocol.kind
-
-    @property
-    def base_url(self) -> str:
-        """The address below which the interface lies."""
-        return self.transport.base_url
-
-    @property
-    def budget(self) -> Any:
-        """What may be spent, or None."""
-        return self.meter and self.meter.budget
-
-    @property
-    def name(self) -> str:
-        """The model's name and the server's kind."""
-        return f"{_short(self.model)} ({self.label})"
-
-    @property
-    def where(self) -> str:
-        """The server's kind and address, for a sentence."""
-        return f"{self.label} at {self.base_url}"
+        self.protocol, self.transport, self.policy = protocol, transport, policy
+        self.meter, self.budget, self.origin = meter, meter and meter.budget, origin
+        self.model, self.kind, self.base_url = protocol.model, protocol.kind, transport.base_url
+        self._short = _short(self.model)
+        self.name = f"{self._short} ({label or self.kind})"
+        self.where = f"{label or self.kind} at {self.base_url}"
 
     @property
     def policy(self) -> Policy | None:
@@ -88,7 +66,7 @@ class RemoteModel:
         self._policy = as_policy(policy)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {_short(self.model)}: {self.where}>"
+        return f"<{type(self).__name__} {self._short}: {self.where}>"
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`. The request is sent when the first step is asked for.
@@ -109,23 +87,20 @@ class RemoteModel:
         self, running: Stream, exchange: Exchange, screened: ScreenedPrompt
     ) -> Iterator[Step]:
         """The steps of an answer; how it went is noted on the stream."""
-        reader, times = self.protocol.reader(running.note, self.where), [None, None]
+        reader = AnswerReader(running.note, self.where, self.protocol.translator())
+        times = [None, None]
         with self._charged(running, exchange, reader, screened), self._failures():
             try:
-                for step in self._rewritten(running, reader.steps(exchange.events()), screened):
+                steps = reader.steps(exchange.events())
+                stop = running.settings.stop if self.protocol.parameters.keeps_stop else ()
+                if stop or screened.restorer:
+                    steps = rewrite(running, steps, stop, screened.restorer)
+                for step in steps:
                     times = [times[0] or step.elapsed_s, step.elapsed_s]
                     yield step
             finally:
                 exchange.stop()
                 running.note(http=exchange.timing(*times, origin=self.origin))
-
-    def _rewritten(
-        self, running: Stream, steps: Iterator[Step], screened: ScreenedPrompt
-    ) -> Iterator[Step]:
-        stop = self.protocol.parameters.keeps_stop and running.settings.stop
-        if not stop and not screened.restorer:
-            return steps
-        return rewrite(running, steps, StopScanner(stop) if stop else None, screened.restorer)
 
     @contextmanager
     def _charged(
@@ -175,16 +150,15 @@ class RemoteModel:
 
     @cached_property
     def _client(self):
-        return self.protocol.connect(
-            self.transport.make_client(), self.base_url, self.transport.revealed_key
-        )
+        """The client; the official ones want a key in any case."""
+        warm_up(self.protocol)
+        key = self.transport.key.reveal() if self.transport.key else "none"
+        return self.protocol.connect(self.transport.make_client(), self.base_url, key)
 
-    def _failures(self):
+    def _failures(self) -> AbstractContextManager:
         """Whatever the client raises becomes a sentence."""
-        transport, protocol = self.transport, self.protocol
-        return as_sentences(
-            self.where, self.model, transport.read_timeout_s, transport.hints, protocol.sdk
-        )
+        wait_s, hints = self.transport.read_timeout_s, self.transport.hints
+        return as_sentences(self.where, self.model, wait_s, hints, self.protocol.sdk)
 
 
 def _short(model: str) -> str:

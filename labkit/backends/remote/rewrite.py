@@ -1,6 +1,6 @@
 """The text of an answer: without the stop string, and with what was taken out of the prompt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from labkit.backends.guard.redaction import Restorer
@@ -9,22 +9,21 @@ from labkit.backends.stop_strings import StopScanner
 
 
 def rewrite(
-    running: Stream, steps: Iterator[Step], scan: StopScanner | None, restorer: Restorer | None
+    running: Stream, steps: Iterator[Step], stop: Sequence[str], restorer: Restorer | None
 ) -> Iterator[Step]:
     """The steps of an answer with its text as the learner is to read it.
 
     Args:
         running: the answer's stream.
         steps: as they come from the server.
-        scan: for a server that leaves the stop string in the text; None: the text is as it is.
+        stop: stop strings that the server leaves in the text.
         restorer: puts back what a policy took out of the prompt; None: nothing was.
     """
+    scan = StopScanner(tuple(stop))
     for step in steps:
-        text = step.text
-        if scan:
-            text = "" if scan.stopped else scan.push(text)
+        text = "" if scan.stopped else scan.push(step.text)
         yield replace(step, text=restorer.feed(text) if restorer else text)
-    rest = scan.push("", last=True) if scan else ""
+    rest = scan.push("", last=True)
     if restorer:
         rest = restorer.feed(rest) + restorer.flush()
     if rest:  # the beginning of something that was never finished: text, but no token of its own

@@ -53,11 +53,6 @@ class Transport:
         """The proxy in between; none is asked for what is on this machine."""
         return None if self.network or is_loopback(self.base_url) else find_proxy(self.base_url)
 
-    @property
-    def revealed_key(self) -> str:
-        """The key for a header; the official clients want one in any case."""
-        return self.key.reveal() if self.key else "none"
-
     def make_client(self) -> httpx2.Client:
         """An HTTP client that follows no redirect.
 

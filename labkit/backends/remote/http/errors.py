@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
+from importlib import import_module
 
 from labkit.backends.remote.api_keys import without_keys
 from labkit.errors import BusyError, LabError
@@ -47,7 +47,7 @@ OF_CLOUDS = Hints(
 
 @contextmanager
 def as_sentences(
-    where: str, model: str, read_timeout_s: float, hints: Hints, sdk: ModuleType
+    where: str, model: str, read_timeout_s: float, hints: Hints, sdk: str
 ) -> Iterator[None]:
     """Turns whatever the client raises into a `LabError`; no key is in it.
 
@@ -60,6 +60,7 @@ def as_sentences(
     """
     import httpx2
 
+    sdk = import_module(sdk)
     try:
         yield
     except sdk.APIStatusError as error:

@@ -10,104 +10,95 @@ how the options are passed on.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import httpx2
+from typing import Any, ClassVar
 
 from labkit.backends.settings import Settings
 from labkit.backends.timings import from_ollama
 
 from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings
-from .reader import AnswerReader, Chunk
+from .reader import Chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Ollama:
-    """Requests and answers of Ollama's own interface, for one model.
+    """See `RemoteProtocol`. Its errors are those of openai's client: so are the sentences."""
 
-    Attributes:
-        model, kind, parameters: as of `OpenAI`.
-    """
-
+    sdk: ClassVar = "openai"
+    sample: ClassVar = '{"message": {"content": "a"}, "done": true}\n'
     model: str
     kind: str = "Ollama"
     parameters: Parameters = OLLAMA
 
-    @property
-    def sdk(self):
-        """The package whose errors are raised, so that the sentences are the same."""
-        import openai
-
-        return openai
-
-    def connect(self, http: httpx2.Client, base_url: str, key: str) -> httpx2.Client:
-        """The client, which is the HTTP client itself."""
+    def connect(self, http, base_url: str, key: str):
+        """See `RemoteProtocol`; the client is the HTTP client itself."""
         http.base_url = base_url
         if key != "none":
             http.headers["Authorization"] = f"Bearer {key}"
         return http
 
-    def models(self, client: httpx2.Client) -> tuple[str, ...]:
-        """The names of the server's models."""
+    def models(self, client) -> tuple[str, ...]:
+        """See `RemoteProtocol`."""
         response = client.get("/api/tags")
-        self._require_ok(response)
+        _require_ok(response)
         return tuple(model["name"] for model in response.json()["models"] or ())
 
     def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
-        """What is asked, save the model.
-
-        Raises:
-            ValueError: a setting that Ollama does not take.
-        """
+        """See `RemoteProtocol`."""
         options = {**self.parameters.more, **named_settings(self.kind, settings, self.parameters)}
         asked = {"prompt": prompt, "raw": True} if raw else {"messages": prompt}
         more = {"stream": True, "logprobs": True, "top_logprobs": ALTERNATIVES}
         return {**asked, "options": options, **more}
 
     @contextmanager
-    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[httpx2.Response, Iterator]]:
-        """Sends it; gives the response and its lines."""
+    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
+        """See `RemoteProtocol`; the events are lines."""
         path = "/api/generate" if "raw" in body else "/api/chat"
         request = client.build_request("POST", path, json={"model": self.model, **body})
         with closing(client.send(request, stream=True)) as response:
-            self._require_ok(response)
+            _require_ok(response)
             yield response, filter(str.strip, response.iter_lines())
 
-    def reader(self, note: Callable[..., None], where: str) -> AnswerReader:
-        """Reads the lines of one answer."""
-        return AnswerReader(note, where, self._as_chunk)
+    def translator(self):
+        """See `RemoteProtocol`."""
+        return _as_chunk
 
-    def _as_chunk(self, line: str) -> Chunk:
-        event = json.loads(line)
-        if error := event.get("error"):
-            raise self.sdk.APIError(str(error), None, body=event)
-        message = event.get("message") or {}
-        delta = {
-            "content": message.get("content") or event.get("response"),
-            "reasoning": message.get("thinking") or event.get("thinking"),
-        }
-        ended = (event.get("done_reason") or "stop") if event.get("done") else None
-        choice = {"delta": delta, "finish_reason": ended}
-        if logprobs := event.get("logprobs"):
-            choice["logprobs"] = {"content": logprobs}
-        if not ended:
-            return {"choices": [choice]}
-        usage = {
-            "prompt_tokens": event.get("prompt_eval_count"),
-            "completion_tokens": event.get("eval_count"),
-        }
-        return {"choices": [choice], "usage": usage, "engine": from_ollama(event)}
 
-    def _require_ok(self, response: httpx2.Response) -> None:
-        if response.status_code < 300:
-            return
-        response.read()
-        try:
-            body = response.json()
-        except ValueError:
-            body = None
-        message = response.text or f"status {response.status_code}"
-        raise self.sdk.APIStatusError(message, response=response, body=body)
+def _as_chunk(line: str) -> Chunk:
+    import openai
+
+    event = json.loads(line)
+    if error := event.get("error"):
+        raise openai.APIError(str(error), None, body=event)
+    message = event.get("message") or {}
+    delta = {
+        "content": message.get("content") or event.get("response"),
+        "reasoning": message.get("thinking") or event.get("thinking"),
+    }
+    ended = (event.get("done_reason") or "stop") if event.get("done") else None
+    choice = {"delta": delta, "finish_reason": ended}
+    if logprobs := event.get("logprobs"):
+        choice["logprobs"] = {"content": logprobs}
+    if not ended:
+        return {"choices": [choice]}
+    usage = {
+        "prompt_tokens": event.get("prompt_eval_count"),
+        "completion_tokens": event.get("eval_count"),
+    }
+    return {"choices": [choice], "usage": usage, "engine": from_ollama(event)}
+
+
+def _require_ok(response) -> None:
+    import openai
+
+    if response.status_code < 300:
+        return
+    response.read()
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    message = response.text or f"status {response.status_code}"
+    raise openai.APIStatusError(message, response=response, body=body)

@@ -1,55 +1,55 @@
 """What a `RemoteModel` is put together from, beside its transport and its policy."""
 
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from types import ModuleType
-from typing import Any
-from typing import Protocol as Interface
+from typing import Any, ClassVar, Protocol
 
-import httpx2
-
-from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 
 from .parameters import Parameters
-from .reader import AnswerReader
 
 
-class Protocol(Interface):
-    """The one place that knows what a server is sent, and what it answers."""
+class RemoteProtocol(Protocol):
+    """The one place that knows what a server is sent, and what it answers.
 
+    Attributes:
+        sdk: the package of its client, whose errors are raised.
+        sample: the events of a short answer, for `warm_up`.
+        model: the model's name, as the server has it.
+        kind: which server it is, for a sentence.
+        parameters: the settings that it takes, and by which names.
+    """
+
+    sdk: ClassVar[str]
+    sample: ClassVar[str]
     model: str
     kind: str
     parameters: Parameters
-    sdk: ModuleType
 
-    def connect(self, http: httpx2.Client, base_url: str, key: str) -> Any:
-        """The client of the interface."""
+    def connect(self, http, base_url: str, key: str):
+        """The client, around an HTTP client. It retries nothing, or times would be of several."""
 
-    def models(self, client: Any) -> tuple[str, ...]:
+    def models(self, client) -> tuple[str, ...]:
         """The names of the server's models."""
 
     def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
-        """What is asked, save the model."""
+        """What is asked, save the model; a ValueError for what the server does not take."""
 
-    def send(
-        self, client: Any, body: dict[str, Any]
-    ) -> AbstractContextManager[tuple[httpx2.Response, Iterator[Any]]]:
-        """Sends it; gives the response and its events."""
+    def send(self, client, body: dict[str, Any]) -> AbstractContextManager:
+        """Sends it; gives the response, and the events as the client has them."""
 
-    def reader(self, note: Callable[..., None], where: str) -> AnswerReader:
-        """Reads the events of one answer."""
+    def translator(self):
+        """A function that puts each event of one answer in the form of OpenAI's, as a `Chunk`."""
 
 
-class Meter(Interface):
+class Meter(Protocol):
     """Prices requests, and keeps them within a budget."""
 
     budget: Any
 
-    def estimate(self, name: str, address: str, prompt: str | Messages, max_tokens: int) -> Any:
+    def estimate(self, name: str, address: str, prompt: Any, max_tokens: int) -> Any:
         """What a request would send, and cost at most."""
 
-    def reserve(self, *request: Any) -> AbstractContextManager[Any]:
+    def reserve(self, *request) -> AbstractContextManager:
         """Sets the most that it can cost aside while it runs."""
 
     def price(self, usage: Any, model: str | None) -> float | None:

@@ -3,48 +3,21 @@
 It is read from memory, by a client of its own, and never sent anywhere.
 """
 
-from functools import cache
+import httpx2
 
-OPENAI = (
-    'data: {"id":"","object":"chat.completion.chunk","created":0,"model":"","choices":[{"index":0,'
-    '"delta":{"content":"a"},"finish_reason":null}]}\n\ndata: [DONE]\n\n'
-)
-ANTHROPIC = (
-    'event: message_start\ndata: {"type":"message_start","message":{"id":"","type":"message",'
-    '"role":"assistant","content":[],"model":"","stop_reason":null,"stop_sequence":null,"usage":'
-    '{"input_tokens":1,"output_tokens":1}}}\n\n'
-    'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
-    '{"type":"text_delta","text":"a"}}\n\n'
-    'event: message_stop\ndata: {"type":"message_stop"}\n\n'
-)
-ASKED = [{"role": "user", "content": "a"}]
+ASKED = {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1}
 NOWHERE = "http://made-up.invalid/v1"  # as a log would show it; a name that cannot exist
+_warm: set[type] = set()
 
 
-@cache
-def warm_openai() -> None:
-    """Has the client of openai read an answer, once in this process."""
-    import openai
-
-    client = openai.OpenAI(base_url=NOWHERE, api_key="none", http_client=_answering(OPENAI))
-    list(client.chat.completions.create(model="none", messages=ASKED, stream=True))
-
-
-@cache
-def warm_anthropic() -> None:
-    """Has the client of anthropic read an answer, once in this process."""
-    import anthropic
-
-    client = anthropic.Anthropic(
-        base_url=NOWHERE, api_key="none", http_client=_answering(ANTHROPIC)
-    )
-    list(client.messages.create(model="none", messages=ASKED, max_tokens=1, stream=True))
-
-
-def _answering(events: str):
-    import httpx2
-
+def warm_up(protocol) -> None:
+    """Has the client of a `Protocol` read its ``sample``, once in this process."""
+    if type(protocol) in _warm:
+        return
+    _warm.add(type(protocol))
     headers = {"content-type": "text/event-stream"}
-    return httpx2.Client(
-        transport=httpx2.MockTransport(lambda _: httpx2.Response(200, text=events, headers=headers))
-    )
+    answer = httpx2.Response(200, text=protocol.sample, headers=headers)
+    mock = httpx2.MockTransport(lambda _: answer)
+    http = httpx2.Client(transport=mock, trust_env=False)
+    with protocol.send(protocol.connect(http, NOWHERE, "none"), ASKED) as (_, events):
+        list(events)
