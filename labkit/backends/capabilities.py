@@ -17,7 +17,6 @@ class Backend(Protocol):
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """Checks the arguments at once, then yields a `Step` for each token."""
-        ...
 
 
 @runtime_checkable
@@ -26,18 +25,14 @@ class HasScores(Protocol):
 
     def scores(self, prompt: str | Messages, *, raw: bool = False) -> tuple[list[int], Any]:
         """The prompt's token ids, and the scores of the next token."""
-        ...
 
 
 @runtime_checkable
 class StreamsRows(Protocol):
     """Writes several answers to one prompt at once."""
 
-    def stream_rows(
-        self, prompt: str | Messages, rows: Sequence[Settings], *, raw: bool = False
-    ) -> RowsStream:
+    def stream_rows(self, prompt: str | Messages, rows: Sequence[Settings], **how) -> RowsStream:
         """The steps of all rows as they come."""
-        ...
 
 
 @runtime_checkable
@@ -67,7 +62,6 @@ class Priced(Protocol):
 
     def estimate(self, prompt: str | Messages, *, max_tokens: int) -> Any:
         """What would be sent, and the highest price; None where nothing is charged."""
-        ...
 
 
 def model_of(backend: Backend) -> Backend:

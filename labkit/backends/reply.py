@@ -258,9 +258,7 @@ class RowsStream(Iterator[tuple[int, Step]]):
         """Stops the model."""
         self._steps.close()
 
-    def interrupt(self) -> None:
-        """As `close`; rows that have ended stay as they are."""
-        self.close()
+    interrupt = close  # rows that have ended stay as they are
 
 
 def timed_tokens(answer: Reply | Stream, steps: int) -> int | None:

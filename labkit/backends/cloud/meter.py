@@ -33,16 +33,7 @@ class Meter:
     def estimate(
         self, name: str, address: str, prompt: str | Messages, max_tokens: int
     ) -> Estimate:
-        """What a request would send, and cost at most.
-
-        Args:
-            name: of the backend, for a sentence.
-            address: where it would be sent.
-            prompt: a text, or messages.
-            max_tokens: what a model thinks counts too.
-        Raises:
-            ValueError: a bad prompt, or a bad number.
-        """
+        """What a request would send, and cost at most; see `RemoteModel.estimate`."""
         Settings(max_tokens=max_tokens)
         sent, read = prompt_size(checked_prompt(prompt, raw=False))
         return Estimate(
@@ -56,22 +47,14 @@ class Meter:
         )
 
     def reserve(self, *request) -> AbstractContextManager[Reservation]:
-        """Sets the most that a request can cost aside while it runs; see `estimate`.
-
-        Raises:
-            LabError: it could go beyond the budget, or its price is unknown.
-        """
+        """As of the `Budget`, for the `estimate` of a request."""
         if self.budget is None:
             return nullcontext(Reservation(0.0))
         return self.budget.reserve(self.estimate(*request))
 
     def price(self, usage: Mapping[str, Any], model: str | None) -> float | None:
-        """US dollars by the provider's own usage; None where they are unknown.
-
-        Args:
-            usage: as the provider counts it; OpenRouter adds the price itself.
-            model: the name under which it answered.
-        """
+        """US dollars by the provider's own usage, of the model that answered; None if unknown."""
+        # OpenRouter adds the price itself.
         if isinstance(usage.get("cost"), int | float):
             return float(usage["cost"])
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")

@@ -121,15 +121,7 @@ class Policy:
 
 
 def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -> ScreenedPrompt:
-    """What a policy lets out; a stop string leaves too, and cannot be put back.
-
-    Args:
-        policy: None: all is let out.
-        prompt: a text or chat messages.
-        stop: the stop strings.
-    Raises:
-        LabError: the policy does not let it out.
-    """
+    """See `Policy.apply`; None lets all out. A stop string leaves too, and cannot be put back."""
     if policy is None:
         return ScreenedPrompt(prompt, ())
     if any(policy.apply(text).restorer for text in stop):

@@ -11,14 +11,7 @@ from labkit.backends.stop_strings import StopScanner
 def rewrite(
     running: Stream, steps: Iterator[Step], stop: Sequence[str], restorer: Restorer | None
 ) -> Iterator[Step]:
-    """The steps of an answer with its text as the learner is to read it.
-
-    Args:
-        running: the answer's stream.
-        steps: as they come from the server.
-        stop: stop strings that the server leaves in the text.
-        restorer: puts back what a policy took out of the prompt; None: nothing was.
-    """
+    """The steps of an answer, their text up to a stop string and restored."""
     scan = StopScanner(tuple(stop))
     for step in steps:
         text = "" if scan.stopped else scan.push(step.text)

@@ -54,11 +54,7 @@ class Transport:
         return None if self.network or is_loopback(self.base_url) else find_proxy(self.base_url)
 
     def make_client(self) -> httpx2.Client:
-        """An HTTP client that follows no redirect.
-
-        Raises:
-            LabError: the proxy is one of SOCKS, and the package for that is missing.
-        """
+        """An HTTP client that follows no redirect."""
         return httpx2.Client(
             timeout=httpx2.Timeout(self.read_timeout_s, connect=self.connect_timeout_s),
             transport=self.network or open_network(self.proxy),
@@ -86,11 +82,7 @@ class Exchange:
         self._ended = False
 
     def events(self) -> Iterator[tuple[float, Any]]:
-        """Each event with the seconds from the request to its arrival.
-
-        Raises:
-            Exception: whatever the client raised.
-        """
+        """Each event with the seconds from the request to its arrival; what the client raised."""
         self._began = time.perf_counter()
         threading.Thread(target=self._read, daemon=True).start()
         while came := self._next():
@@ -112,13 +104,7 @@ class Exchange:
         return not self._ended or self._tracer.accepted
 
     def timing(self, first_s: float | None, last_s: float | None, origin: str) -> HttpTiming | None:
-        """How it spent its time, or None if nothing was sent.
-
-        Args:
-            first_s: seconds from the request to the first token, or None.
-            last_s: the same of the last token.
-            origin: see `HttpTiming`.
-        """
+        """How it spent its time, by the seconds to its first and last token; None if not sent."""
         times = (None if each is None else self._began + each for each in (first_s, last_s))
         return self._tracer.timing(self._began, *times, origin=origin)
 

@@ -71,14 +71,7 @@ class Tracer:
     def timing(
         self, began: float, first: float | None, last: float | None, origin: str
     ) -> HttpTiming | None:
-        """How the request spent its time, or None if none was made.
-
-        Args:
-            began: when it was asked for (`time.perf_counter`), as the two others.
-            first: when its first token came, or None.
-            last: when its last token came, or None.
-            origin: see `HttpTiming`.
-        """
+        """How the request spent its time, by `time.perf_counter`; None if none was made."""
         if not self._at:
             return None
         if self._bytes == (None, None):

@@ -68,12 +68,7 @@ LLAMA_CPP = Parameters(
 # and Values", and docs/api.md, "Generate request (With options)", for presence_penalty and
 # typical_p. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
 OLLAMA = Parameters(
-    {
-        **_OPENAI,
-        **_MORE,
-        "repetition_penalty": "repeat_penalty",
-        "max_tokens": "num_predict",
-    },
+    {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"},
     more={"repeat_last_n": -1},
     seeds=2**31,
 )

@@ -39,13 +39,7 @@ class AnswerReader:
         note(chunked=True)
 
     def steps(self, events: Iterator[tuple[float, Any]]) -> Iterator[Step]:
-        """The steps of the answer.
-
-        Args:
-            events: each with the seconds from the request to its arrival.
-        Raises:
-            LabError: they end before the answer does.
-        """
+        """The steps of the answer; each event comes with its seconds from the request."""
         with closing(events):
             for elapsed_s, event in events:
                 yield from self._read(self._as_chunk(event), elapsed_s)

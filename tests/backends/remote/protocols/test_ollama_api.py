@@ -24,7 +24,7 @@ from werkzeug import Response
 import labkit
 from labkit.backends.remote.discovery import Server
 
-from ..conftest import event, piece
+from ...conftest import event, piece
 
 LINES = b"Content-Type: application/x-ndjson\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + LINES
@@ -202,7 +202,7 @@ def test_a_stop_string_that_a_server_leaves_in_is_taken_out(scripted, pieces, te
 @pytest.fixture(scope="module")
 def script():
     """tests/real_servers.py"""
-    file = Path(__file__).parents[2] / "real_servers.py"
+    file = Path(__file__).parents[3] / "real_servers.py"
     spec = importlib.util.spec_from_file_location("real_servers", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
