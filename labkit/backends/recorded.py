@@ -1,4 +1,4 @@
-"""Real answers kept in a file, with the time of every piece, and given back at their own pace.
+"""Real answers kept in a file, with the time of every piece, and replayed at their own pace.
 
 So one key serves a class. A recording holds what was asked and what came, and nothing of how it
 was asked: no key, no header, no address with a password in it.
@@ -87,10 +87,10 @@ def record(
     Raises:
         LabError: an answer failed, was interrupted or repeats a key, and nothing is kept; or it
             cannot be written.
-        ValueError: a bad prompt, setting or name, or a backend that is a recording itself.
+        ValueError: a bad prompt, setting or name, or a recording instead of a model.
     """
     if isinstance(backend, Recording):
-        raise ValueError(f"backend must be able to answer anew; got {backend!r}")
+        raise ValueError(f"backend must be a model, not a recording; got {backend!r}")
     if Path(folder) == RECORDINGS and not FOLDER.is_dir():
         raise LabError("There is no checkout of the lab here.", "Name a folder: folder=…")
     file = Path(folder) / f"{_checked_name(_plain(backend.name) if name is None else name)}.json"
@@ -101,7 +101,8 @@ def record(
             raise LabError(what, "Nothing was kept. Record it again.")
         if without_keys(reply.text) != reply.text:  # in pieces, each of which would be kept
             raise LabError(
-                f"The answer of {backend.name} repeats a key.", "Nothing was kept. Ask otherwise."
+                f"The answer of {backend.name} repeats a key.",
+                "Nothing was kept. Reword it.",
             )
     served = isinstance(backend, RemoteModel)
     recorded = _Recorded(
@@ -247,7 +248,7 @@ def _short(prompt: str | Messages) -> str:
 
 
 def _read(file: Path) -> _Recorded:
-    """A recording's content, looked over as anything that may come from elsewhere."""
+    """A recording's content, checked: the file may come from elsewhere."""
     import pydantic
 
     try:

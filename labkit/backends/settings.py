@@ -1,4 +1,4 @@
-"""What is asked of a model: a prompt, and how tokens are chosen."""
+"""How tokens are chosen, and when an answer ends."""
 
 import math
 import random

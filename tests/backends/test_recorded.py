@@ -151,7 +151,7 @@ def test_an_answer_that_repeats_the_key_is_not_kept(provider, planted, tmp_path)
 
 def test_bad_arguments(kept, tmp_path):
     model = labkit.replay(kept)
-    with pytest.raises(ValueError, match="backend must be able to answer anew"):
+    with pytest.raises(ValueError, match="backend must be a model, not a recording"):
         labkit.record(model, QUESTION, folder=tmp_path)
     for name in ("../up", "", "a/b", "x" * 101, ".hidden"):
         with pytest.raises(ValueError, match="name must be 1 to 100"):

@@ -88,7 +88,7 @@ def _provider(provider: str, address: str | None) -> tuple[Provider | None, str]
     found = address or known.address or own
     if found is None:
         raise LabError(
-            f"{known.name} has an address of your own.",
+            f"{known.name} needs an address of your own.",
             f"Set {known.address_names[0]}, or name it: labkit.cloud(…, address=…).",
         )
     if found == own and "/openai" not in found:

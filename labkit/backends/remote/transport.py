@@ -82,7 +82,7 @@ class Exchange:
         self._ended = False
 
     def events(self) -> Iterator[tuple[float, Any]]:
-        """Each event with the seconds from the request to its arrival; what the client raised."""
+        """Each event with its seconds from the request; raises what the client raised."""
         self._began = time.perf_counter()
         threading.Thread(target=self._read, daemon=True).start()
         while came := self._next():
@@ -101,7 +101,7 @@ class Exchange:
     @property
     def accepted(self) -> bool:
         """Whether the server may charge for it; assumed while it is under way."""
-        return not self._ended or self._tracer.accepted
+        return bool(self._began) and (not self._ended or self._tracer.accepted)
 
     def timing(self, first_s: float | None, last_s: float | None, origin: str) -> HttpTiming | None:
         """How it spent its time, by the seconds to its first and last token; None if not sent."""
