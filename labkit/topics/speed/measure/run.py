@@ -12,6 +12,7 @@ from math import floor
 from labkit.backends.generate import Backend, collect, stream
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Step, Stream, timed_tokens
+from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 
@@ -174,41 +175,38 @@ def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **s
     _hook(backend, "synchronize")
     _hook(backend, "gpu_peak_bytes", reset=True)
     peak_memory.reset_peak()
-    steps: list[Step] = []
-    error, running = None, None
+    running, steps = Stream(Settings(**settings)), []
     try:
         running = stream(backend, prompt, raw=raw, **settings)
         steps = collect(running)
-        error = running.error
     except KeyboardInterrupt:  # before the model was asked
         pass
-    except LabError as raised:
-        error = str(raised)
-    return _run(backend, running, steps, error)
+    except LabError as error:
+        running.note(finish="failed", error=str(error))
+    return _run(backend, running, steps)
 
 
-def _run(backend: Backend, running: Stream | None, steps: Sequence[Step], error) -> Run:
-    finish = "failed" if error else getattr(running, "finish", None) or "interrupted"
+def _run(backend: Backend, running: Stream, steps: Sequence[Step]) -> Run:
     return Run(
         token_times_s=tuple(step.elapsed_s for step in steps),
         output_tokens=_count(running, steps),
-        prompt_tokens=getattr(running, "prompt_tokens", None),
-        finish=finish,
+        prompt_tokens=running.prompt_tokens,
+        finish=running.finish or "interrupted",
         text="".join(step.text for step in steps),
         peak_memory_bytes=peak_memory.peak_bytes(),
         gpu_peak_bytes=_hook(backend, "gpu_peak_bytes"),
-        error=error,
-        timings=getattr(running, "timings", None),
+        error=running.error,
+        timings=running.timings,
     )
 
 
-def _count(running: Stream | None, steps: Sequence[Step]) -> int | None:
+def _count(running: Stream, steps: Sequence[Step]) -> int | None:
     """A chunk from a server is not a token, unless it comes with a token's id or logprob."""
-    told = timed_tokens(running, len(steps)) if running else None
-    if told is not None:
-        return told
-    tokens = all(step.token_id is not None or step.logprob is not None for step in steps)
-    return len(steps) if tokens else None
+    tokens = timed_tokens(running, len(steps))
+    if tokens is not None:
+        return tokens
+    are_tokens = all(step.token_id is not None or step.logprob is not None for step in steps)
+    return len(steps) if are_tokens else None
 
 
 def _hook(backend: Backend, name: str, **options):
