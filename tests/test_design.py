@@ -12,14 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
-    "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
-    "data": 1, "pip_install": 1, "bootstrap": 2,
-    "models": 3, "models.storage": 3, "models.tokenizers": 3,
+    "public_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
+    "data": 1, "install": 2, "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
-    "ui": 11, "topics": 12, "display": 13, "commands": 14, "cli": 15, "__main__": 16,
+    "ui": 11, "topics": 12, "display": 13, "files": 14, "commands": 15, "cli": 16, "__main__": 17,
 }  # fmt: skip
-TOPICS = {path.name for path in (ROOT / "labkit" / "topics").iterdir() if path.is_dir()}
 JOINING = {"comparison", "decide"}  # the topics that exist to join others
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.
 FIGURES, PANEL = {"figures", "strip", "tables"}, {"panel"}
@@ -147,15 +145,47 @@ def test_importing_the_lab_is_light():
     assert told.stdout.strip() == "[]", told.stderr
 
 
-def test_every_verb_is_there():
+TOPICS = [path.name for path in (ROOT / "labkit" / "topics").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("name", ["", *TOPICS])
+def test_every_public_name_is_there(name):
     import labkit
 
-    for name in labkit.__all__:
-        assert callable(getattr(labkit, name))
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = labkit.nothing
-    with pytest.raises(AttributeError, match=r"'tokenise'\. Did you mean 'tokenize'\?"):
-        _ = labkit.tokenise
+    package = getattr(labkit, name) if name else labkit
+    for each in package.__all__:
+        assert callable(getattr(package, each)) or each in TOPICS
+    assert set(package.__all__) <= set(dir(package))
+    if not name:
+        assert len(package.__all__) <= 40, "flat names: verbs of several topics"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("nothing", "no attribute 'nothing'$"),
+        ("tokenise", r"'tokenise'\. Did you mean labkit\.tokenize\?"),
+        ("feel_pace", "it is now labkit.speed.pace_panel"),
+        ("roofline", "it is now labkit.speed.roofline"),
+        ("plot_gaps", 'it is now labkit.plot\\(…, kind="gaps"\\)'),
+    ],
+)
+def test_a_name_that_is_not_there_is_told_from_one_that_moved(name, hint):
+    import labkit
+
+    with pytest.raises(AttributeError, match=hint):
+        getattr(labkit, name)
+
+
+def test_every_old_name_has_a_new_one():
+    import labkit
+    from labkit.public_names import RENAMED
+
+    for new in RENAMED.values():
+        found = labkit
+        for part in new.partition("(")[0].split(".")[1:]:
+            found = getattr(found, part)
+        assert callable(found)
 
 
 @pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=" ".join)

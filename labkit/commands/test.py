@@ -2,7 +2,7 @@
 
 import os
 
-from labkit.bootstrap import ROOT
+from labkit.install.bootstrap import ROOT
 
 
 def main(args):

@@ -95,11 +95,11 @@ def run(smollm2):
     """
     fetch = "from labkit.models.tokenizers.files import get_tokenizers; get_tokenizers()"
     subprocess.run([sys.executable, "-c", fetch], check=True)
-    is_offline = labkit.prove_offline(None).holds
+    is_offline = labkit.privacy.prove_offline(None).holds
 
     def run(*command):
         if is_offline:
-            ran = labkit.run_offline(["python", *command], timeout_s=3600)
+            ran = labkit.privacy.run_offline(["python", *command], timeout_s=3600)
             return ran.status, ran.output
         env = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
         told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

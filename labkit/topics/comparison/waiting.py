@@ -128,7 +128,7 @@ def _share_below(one: Sequence[float], other: Sequence[float]) -> float:
     return below / (len(one) * len(other))
 
 
-def wait_in_a_day(
+def simulate_day(
     replies: BatchTable | Mapping[str, Any],
     *,
     requests: int = 50,
@@ -144,7 +144,7 @@ def wait_in_a_day(
     hour, is not in it.
 
     Args:
-        replies: from ``labkit.run_batch``; or for each name, replies or a measurement:
+        replies: from ``labkit.comparison.run_batch``; or for each name, replies or a measurement:
             ``{"local": labkit.measure(…), "far": [reply, reply, reply]}``. Waiting that a server
             asked for (Retry-After) is the batch's doing and left out.
         requests: in a day.

@@ -282,7 +282,7 @@ def draw(run: ChainRun | Prediction, times: int = 1, *, seed: int | None = None)
     """
     run = run_chain(run) if isinstance(run, Prediction) else run
     if not isinstance(run, ChainRun):
-        raise ValueError(f"run must come from labkit.run_chain; got {type(run).__name__}")
+        raise ValueError(f"run must come from labkit.sampling.run_chain; got {type(run).__name__}")
     if not isinstance(times, int) or not 1 <= times <= 1_000_000:
         raise ValueError(f"times must be a whole number, 1 to 1,000,000; got {times!r}")
     seed = random.getrandbits(32) if seed is None else Settings(seed=seed).seed

@@ -207,3 +207,10 @@ def _rounds(cases: Sequence[Case], repeats: int, limit_s: float) -> Iterator[Run
         start = time.monotonic()
         yield from (case.run() for case in cases)
         longest = max(longest, time.monotonic() - start)
+
+
+def how_measured(experiment: Experiment) -> str:
+    """How often, and whether in quiet, for a title."""
+    rounds = f"{experiment.rounds} round{'s' if experiment.rounds != 1 else ''} in turn"
+    disturbed = any(each.disturbed for each in experiment.disturbances)
+    return f"{rounds}, measured{' · machine disturbed' if disturbed else ''}"

@@ -202,7 +202,7 @@ COPYING = (
 )
 
 
-def vary_assistance(
+def vary_speculation(
     model: Backend,
     prompt: str | Messages = COPYING,
     *,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.backends.prompts import check_text
+from labkit.data import read_data
 from labkit.models.tokenizers.bpe_trainer import train_merges, with_merges
 from labkit.models.tokenizers.readers import TokenizersReader
 from labkit.topics.tokens.tokenization import Tokenization, show_bytes
@@ -68,11 +69,11 @@ class BpeTraining:
         return self.summary
 
 
-def train_bpe(corpus: str, vocab_size: int = 600) -> BpeTraining:
+def train_bpe(corpus: str | None = None, vocab_size: int = 600) -> BpeTraining:
     """Grows a byte-level BPE vocabulary on a text, most frequent pair first.
 
     Args:
-        corpus: any text; what is frequent in it becomes one token.
+        corpus: any text; what is frequent in it becomes one token. None: the lab's own.
         vocab_size: tokens to end with, the 256 bytes included; fewer come where no pair is left.
     Raises:
         ValueError: for an empty corpus, or a size that is not 256 to 50,000.
@@ -81,6 +82,7 @@ def train_bpe(corpus: str, vocab_size: int = 600) -> BpeTraining:
     >>> train_bpe("low lower lowest", 260).merge(2)
     ('lo', 'w', 'low')
     """
+    corpus = read_data("corpus.txt") if corpus is None else corpus
     check_text(corpus)
     if not corpus:
         raise ValueError("corpus must have at least one character; got an empty text")
