@@ -194,7 +194,7 @@ def _add_models(commands):
 
 def _add_check(commands):
     check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
-    check.add_argument("--fix", action="store_true", help="put right what can be put right first")
+    check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
 
 
 def _add_docs(commands):

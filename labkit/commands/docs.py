@@ -8,9 +8,10 @@ import typing
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import labkit
-from labkit.bootstrap import ROOT
+from labkit.install.bootstrap import ROOT
 
 FOLDER = ".pages/api"  # in the checkout
 
@@ -26,18 +27,40 @@ def main(args: Namespace) -> int:
     """
     import pdoc
 
+    verbs, topics = _split(labkit)
+    verbs += [verb for topic in topics for verb in _split(topic)[0]]
+    public = ["labkit", *(topic.__name__ for topic in topics)]
+    for name in public:
+        _describe(pdoc.doc.Module.from_name(name))
+    root = pdoc.doc.Module.from_name("labkit")
+    root.submodules = [pdoc.doc.Module.from_name(topic.__name__) for topic in topics]
     folder = Path(args.to or ROOT / FOLDER)
-    pdoc.render.configure(docformat="google", show_source=False, footer_text=f"labkit {labkit.__version__}")
-    pdoc.pdoc("labkit", *documented_modules(), output_directory=folder)
+    footer = f"labkit {labkit.__version__}"
+    pdoc.render.configure(docformat="google", show_source=False, footer_text=footer)
+    pdoc.pdoc(*public, *_modules_of_results(verbs), output_directory=folder)
     print(f"page     {folder / 'labkit.html'}")
     return 0
 
 
-def documented_modules() -> list[str]:
-    """The modules of the lab's own classes that the public names are or return."""
-    public = [getattr(labkit, name) for name in labkit.__all__]  # also loads them, for pdoc
-    found = {each.__module__ for verb in public for each in _returned(verb)}
-    return sorted(name for name in found if name.startswith("labkit."))
+def _split(package: ModuleType) -> tuple[list, list[ModuleType]]:
+    """A package's public verbs and its public modules, put where pdoc looks for them."""
+    for name in package.__all__:
+        setattr(package, name, getattr(package, name))
+    found = [getattr(package, name) for name in package.__all__]
+    modules = [each for each in found if inspect.ismodule(each)]
+    return [each for each in found if not inspect.ismodule(each)], modules
+
+
+def _describe(module) -> None:
+    """Has a page begin as the module does: pdoc prefers the stub, which speaks to editors."""
+    _ = module.members  # reads the stub
+    module.docstring = inspect.cleandoc(module.obj.__doc__)
+
+
+def _modules_of_results(verbs: list) -> list[str]:
+    """Where the lab's own classes are that verbs return."""
+    names = {result.__module__ for verb in verbs for result in _returned(verb)}
+    return sorted(name for name in names if name.startswith("labkit."))
 
 
 def _returned(verb: object) -> Iterator[type]:
