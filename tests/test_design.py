@@ -197,6 +197,14 @@ def test_style(check):
     assert told.returncode == 0, told.stdout
 
 
+def test_types():
+    from labkit.commands.check import CHECKS
+
+    command = [sys.executable, "-m", *CHECKS["types"]]
+    checked = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_the_top_level_is_as_agreed():
     told = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
     if told.returncode:
