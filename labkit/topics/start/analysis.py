@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
+from labkit.formatting import GIB
 from labkit.models.catalogue import CATALOGUE, Entry, HubSource
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import Plan, plan_entry
 from labkit.models.storage import store
 from labkit.models.storage.fetch import hub_cached
-
-GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)

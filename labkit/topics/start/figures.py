@@ -5,9 +5,10 @@ from html import escape
 from itertools import pairwise
 
 from labkit.backends.reply import Reply, Step
+from labkit.formatting import GIB
 from labkit.ui import theme
 
-from .analysis import GIB, Candidate, MachineReport
+from .analysis import Candidate, MachineReport
 
 
 def machine_figure(check: MachineReport):

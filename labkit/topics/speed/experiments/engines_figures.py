@@ -2,10 +2,11 @@
 
 from html import escape
 
+from labkit.formatting import MIB
 from labkit.topics.speed.bar_table_figures import BarColumn, rows_figure
 from labkit.ui import html, theme
 
-from .engines import MIB, EngineComparison
+from .engines import EngineComparison
 from .runner import how_measured
 from .text_divergence import EngineText
 

@@ -2,8 +2,8 @@
 
 from html import escape
 
+from labkit.formatting import MIB
 from labkit.topics.speed.bar_table_figures import BarColumn, rows_figure
-from labkit.topics.speed.explain.kv_cache import MIB
 
 from .quantization import QuantizationComparison, QuantizedFile
 from .runner import how_measured

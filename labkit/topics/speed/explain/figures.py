@@ -3,10 +3,11 @@
 from html import escape
 from math import log10
 
+from labkit.formatting import MIB
 from labkit.topics.speed.measure.run import Run
 from labkit.ui import theme
 
-from .kv_cache import MIB, CacheGrowth
+from .kv_cache import CacheGrowth
 from .latency import LatencyFit, LatencyPrediction, predict_latency
 from .latency_check import LatencyCheck
 from .roofline import Roofline, RooflinePoint

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from labkit.stats import Spread
+
 from .measurement import Measurement
-from .run import Spread
 
 # What is compared: name, unit, and whether more is better.
 NUMBERS = {

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
+from labkit.stats import Spread, percentile
 from labkit.ui import theme
 
 from .comparison import NUMBERS, MeasurementComparison
 from .load_time import Load
 from .measurement import Measurement
-from .run import Run, Spread, percentile
+from .run import Run
 
 
 def waterfall_figure(measurement: Measurement):

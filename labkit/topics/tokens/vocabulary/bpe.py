@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.backends.prompts import check_text
+from labkit.checks import check_whole
 from labkit.data import read_data
 from labkit.models.tokenizers.bpe_trainer import train_merges, with_merges
 from labkit.models.tokenizers.readers import TokenizersReader
@@ -35,8 +36,7 @@ class BpeTraining:
         Raises:
             ValueError: if there are not so many.
         """
-        if not isinstance(merges, int) or not 0 <= merges <= len(self.merges):
-            raise ValueError(f"merges must be 0 to {len(self.merges)}; got {merges!r}")
+        check_whole("merges", merges, 0, len(self.merges))
         return with_merges(f"{merges} merge{'s' if merges != 1 else ''}", self.merges[:merges])
 
     def tokenize(self, text: str, merges: int) -> Tokenization:
@@ -86,8 +86,7 @@ def train_bpe(corpus: str | None = None, vocab_size: int = 600) -> BpeTraining:
     check_text(corpus)
     if not corpus:
         raise ValueError("corpus must have at least one character; got an empty text")
-    if not isinstance(vocab_size, int) or not BYTES <= vocab_size <= 50_000:
-        raise ValueError(f"vocab_size must be a whole number, 256 to 50000; got {vocab_size!r}")
+    check_whole("vocab_size", vocab_size, BYTES, 50_000)
     merges = train_merges(corpus, vocab_size)
     return BpeTraining(corpus, merges, _curve(corpus[:MEASURED], merges))
 

@@ -12,11 +12,12 @@ import labkit
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 from labkit.models.machine import Gpu
+from labkit.stats import percentile
 from labkit.topics.speed.explain import kv_cache
 from labkit.topics.speed.measure import load_time, machine_noise
 from labkit.topics.speed.measure.load_time import Load, LoadRun
 from labkit.topics.speed.measure.machine_noise import Disturbance, Watch
-from labkit.topics.speed.measure.run import percentile, time_run
+from labkit.topics.speed.measure.run import time_run
 
 TIMES = (0.5, 0.625, 0.75, 1.25)
 
