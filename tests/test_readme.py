@@ -91,15 +91,15 @@ def test_each_command_is_in_the_readme():
 
 @pytest.mark.parametrize("form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=ids)
 def test_issue_forms_have_what_github_asks_for(form):
-    told = yaml.safe_load(form.read_text())
+    content = yaml.safe_load(form.read_text())
     if form.name == "config.yml":
-        assert set(told) <= {"blank_issues_enabled", "contact_links"}
+        assert set(content) <= {"blank_issues_enabled", "contact_links"}
         return
-    assert {"name", "description", "body"} <= set(told)
-    for part in told["body"]:
+    assert {"name", "description", "body"} <= set(content)
+    for part in content["body"]:
         assert part["type"] in {"markdown", "textarea", "input", "dropdown", "checkboxes"}
         assert part["attributes"]["label"]
-    parts = [part["id"] for part in told["body"]]
+    parts = [part["id"] for part in content["body"]]
     assert len(set(parts)) == len(parts)
 
 

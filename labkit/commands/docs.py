@@ -6,11 +6,12 @@ pdoc makes them; they load nothing from outside and are read without a server.
 import inspect
 import typing
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import labkit
+from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 
 FOLDER = ".pages/api"  # in the checkout
@@ -24,22 +25,38 @@ def main(args: Namespace) -> int:
 
     Returns:
         0.
+
+    Raises:
+        LabError: the folder cannot be written to.
     """
     import pdoc
 
+    folder = Path(args.to or ROOT / FOLDER)
+    footer = f"labkit {labkit.__version__}"
+    pdoc.render.configure(docformat="google", show_source=False, footer_text=footer)
+    modules = _modules(pdoc.doc.Module.from_name)
+    try:
+        pdoc.pdoc(*modules, output_directory=folder)
+    except OSError as error:
+        raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
+    print(f"page     {folder / 'labkit.html'}")
+    return 0
+
+
+def _modules(page: Callable) -> list[str]:
+    """The names of labkit, its topics and the modules of results, their pages prepared.
+
+    Args:
+        page: gives pdoc's page of a module, always the same one.
+    """
     verbs, topics = _split(labkit)
     verbs += [verb for topic in topics for verb in _split(topic)[0]]
     public = ["labkit", *(topic.__name__ for topic in topics)]
     for name in public:
-        _describe(pdoc.doc.Module.from_name(name))
-    root = pdoc.doc.Module.from_name("labkit")
-    root.submodules = [pdoc.doc.Module.from_name(topic.__name__) for topic in topics]
-    folder = Path(args.to or ROOT / FOLDER)
-    footer = f"labkit {labkit.__version__}"
-    pdoc.render.configure(docformat="google", show_source=False, footer_text=footer)
-    pdoc.pdoc(*public, *_modules_of_results(verbs), output_directory=folder)
-    print(f"page     {folder / 'labkit.html'}")
-    return 0
+        _describe(page(name))
+    page("labkit").submodules = [page(topic.__name__) for topic in topics]
+    results = {result.__module__ for verb in verbs for result in _returned(verb)}
+    return public + sorted(name for name in results if name.startswith("labkit."))
 
 
 def _split(package: ModuleType) -> tuple[list, list[ModuleType]]:
@@ -55,12 +72,6 @@ def _describe(module) -> None:
     """Has a page begin as the module does: pdoc prefers the stub, which speaks to editors."""
     _ = module.members  # reads the stub
     module.docstring = inspect.cleandoc(module.obj.__doc__)
-
-
-def _modules_of_results(verbs: list) -> list[str]:
-    """Where the lab's own classes are that verbs return."""
-    names = {result.__module__ for verb in verbs for result in _returned(verb)}
-    return sorted(name for name in names if name.startswith("labkit."))
 
 
 def _returned(verb: object) -> Iterator[type]:

@@ -27,7 +27,7 @@ def project(tmp_path, monkeypatch):
 
 
 def words(capsys):
-    """What is said of each check, and all of the output."""
+    """The result of each check, and all of the output."""
     out = capsys.readouterr().out
     lines = [line.split() for line in out.splitlines()]
     return {line[1]: line[0] for line in lines if line and line[0] in ("passed", "FAILED")}, out
@@ -39,7 +39,7 @@ def test_what_is_clean_passes(project, capsys):
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "failing", "said"),
+    ("file", "text", "failing", "shown"),
     [
         ("labkit/__init__.py", '"""A file."""\n\nANSWER  =  42\n', "format", "__init__.py"),
         ("labkit/__init__.py", '"""A file."""\n\nimport os\n', "style", "F401"),
@@ -47,13 +47,13 @@ def test_what_is_clean_passes(project, capsys):
     ],
 )
 def test_a_failure_is_shown_and_the_others_run_all_the_same(
-    project, capsys, file, text, failing, said
+    project, capsys, file, text, failing, shown
 ):
     (project / file).write_text(text)
     assert cli.main(["check"]) == 1
     found, out = words(capsys)
     assert found == dict.fromkeys(("format", "style", "types"), "passed") | {failing: "FAILED"}
-    assert said in out
+    assert shown in out
 
 
 def test_notebooks_are_checked_too(project, capsys):

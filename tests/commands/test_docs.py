@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 import labkit
+from labkit import cli
 from labkit.install.bootstrap import ROOT
 
 pytestmark = pytest.mark.slow
@@ -76,3 +77,9 @@ def test_links_between_the_pages_lead_somewhere(pages):
     for file in pages.rglob("*.html"):
         for target in re.findall(r'href="([^"#:]+\.html)', file.read_text(encoding="utf-8")):
             assert (file.parent / target).exists(), (file, target)
+
+
+def test_a_folder_that_is_a_file_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "api").write_text("")
+    assert cli.main(["docs", "--to", str(tmp_path / "api")]) == 1
+    assert "cannot be written to" in capsys.readouterr().err
