@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 
 from labkit import __version__
+from labkit.errors import LabError
 from labkit.install import bootstrap
-
-from .errors import LabError
 
 # Optional parts of pyproject.toml that a command needs.
 EXTRAS = {

@@ -158,7 +158,8 @@ def test_tests_mirror_the_package():
 
 # The private English that this project once had, and what the field says: .github/CONTRIBUTING.md.
 BANNED = re.compile(
-    r"\b(told|mends?|mended|mending|by itself|(is|are) (?-i:none)|what is no|so many|(gone|goes) on with|"
+    r"\b(told|mends?|mended|mending|by itself|(is|are) (?-i:none)|what is no|so many|"
+    r"(gone|goes) on with|"
     r"held against|puts? right|foretell\w*|nobody knows|asked too much|gives no more|out of bounds|"
     r"whoever|has not the|dullness|lanes?)\b",
     re.IGNORECASE,

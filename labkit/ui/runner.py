@@ -1,4 +1,4 @@
-"""What every panel with long work shares: Run, Stop, a progress bar, and how it stands in words.
+"""What every panel with long work shares: Run, Stop, a progress bar, and a status line.
 
 A button's click is not handled while a cell runs, so the work runs in a thread, the cell returns
 at once, and the controls keep answering. Scripts and tests call `Runner.wait`.
@@ -25,7 +25,7 @@ class Progress:
     Attributes:
         done: units done.
         total: units in all.
-        message: how it stands, in words.
+        message: the status, in words.
     """
 
     done: int
