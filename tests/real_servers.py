@@ -45,7 +45,7 @@ def examine(server, args):
     if name is None:
         print("  No model of it is asked.")
         return []
-    model, broken = server.model(name, api_key=args.key), []
+    model, broken = labkit.connect(server, name, api_key=args.key), []
     print(f"  {model!r}")
     for promises in (of_an_answer, of_settings, of_closing, of_measuring):
         try:

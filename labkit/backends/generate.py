@@ -1,24 +1,14 @@
 """The two verbs that ask any model: `stream`, token by token, and `generate`, the whole answer."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from typing import Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Any
 
 from labkit.errors import LabError
 
+from .capabilities import Backend
 from .prompts import Messages
 from .reply import Reply, RowsStream, Step, Stream
-
-
-@runtime_checkable
-class Backend(Protocol):
-    """Whatever can be asked for tokens: a local model, an engine, a server, a recording."""
-
-    name: str
-
-    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """Checks the arguments at once, then yields a `Step` for each token."""
-        ...
 
 
 def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
@@ -27,13 +17,13 @@ def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **setti
     Args:
         model: from ``labkit.load``, or any other backend.
         prompt: a text, or chat messages as ``[{"role": "user", "content": "…"}, …]``. A text is
-            put to a chat model as a user's message; a base model goes on with it.
-        raw: go on with the text as it stands, with a chat model too.
+            put to a chat model as a user's message; a base model continues it.
+        raw: continue the text as it stands, with a chat model too.
         settings: see `Settings`: temperature, top_p, max_tokens, seed, stop …
     Raises:
-        ValueError: for what is no model, a prompt or a setting out of bounds, at once.
+        ValueError: at once: not a model, or a prompt or a setting out of range.
     """
-    if not hasattr(model, "stream"):
+    if not isinstance(model, Backend):
         raise ValueError(f'model must be loaded, as by labkit.load("smollm2-135m"); got {model!r}')
     return model.stream(prompt, raw=raw, **settings)
 
@@ -48,37 +38,45 @@ def generate(model: Backend, prompt: str | Messages, *, raw: bool = False, **set
     Raises:
         LabError: the server failed before its first token.
     """
-    steps = []
     running = stream(model, prompt, raw=raw, **settings)
+    return make_reply(model.name, prompt, running, collect(running))
+
+
+def collect(
+    running: Stream | RowsStream,
+    on_step: Callable[[Any], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Any]:
+    """The steps of a stream, until it ends, fails, is interrupted or is to stop.
+
+    Args:
+        running: of one answer, or of many.
+        on_step: called with each step as it comes.
+        stop: asked after each step, whether it is the last one.
+    Raises:
+        LabError: it failed before its first step; later failures are in the stream's outcome.
+    """
+    steps = []
     try:
         for step in running:
             steps.append(step)
+            on_step(step)
+            if stop():
+                running.interrupt()
     except KeyboardInterrupt:
-        running.close()
-        running.finish = None  # also where its last token had just come: whoever asks must stop
+        running.interrupt()
     except LabError:
-        if not steps or running.error is None:
+        if not steps:
             raise
-    return make_reply(model.name, prompt, running, steps)
+    finally:
+        running.close()
+    return steps
 
 
 def make_reply(name: str, prompt: str | Messages, running: Stream, steps: Sequence[Step]) -> Reply:
     """A stream that has ended, or was stopped, and the steps that came of it."""
-    return Reply(
-        model=name,
-        prompt=prompt,
-        settings=running.settings,
-        steps=tuple(steps),
-        prompt_tokens=running.prompt_tokens,
-        finish=running.finish or "interrupted",
-        chunked=running.chunked,
-        output_tokens=running.output_tokens,
-        timings=running.timings,
-        error=str(running.error) if running.error else None,
-        origin=running.origin,
-        http=running.http,
-        price_usd=running.price_usd,
-    )
+    outcome = replace(running.outcome, finish=running.finish or "interrupted")
+    return Reply(name, prompt, running.settings, tuple(steps), outcome)
 
 
 def collect_rows(
@@ -88,19 +86,14 @@ def collect_rows(
 
     Args:
         name: of the model.
-        prompt: that all rows answer.
+        prompt: the prompt that every row answers.
         running: from a model's ``stream_rows``.
         on_step: called after each token of any row, to show progress.
     Returns:
         A reply for each row that has a token, in the order of the rows.
     """
-    steps: list[list[Step]] = [[] for _ in running.streams]
-    try:
-        with closing(running):
-            for row, step in running:
-                steps[row].append(step)
-                on_step()
-    except KeyboardInterrupt:
-        pass
-    written = zip(running.streams, steps, strict=True)
-    return tuple(make_reply(name, prompt, stream, row) for stream, row in written if row)
+    rows: list[list[Step]] = [[] for _ in running.streams]
+    for row, step in collect(running, lambda _: on_step()):
+        rows[row].append(step)
+    written = zip(running.streams, rows, strict=True)
+    return tuple(make_reply(name, prompt, stream, steps) for stream, steps in written if steps)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# What each part is called in a picture, in the order in which they follow one another.
+# What each part is called in a figure, in the order in which they follow one another.
 PARTS = {
     "lookup_s": "name lookup",
     "connect_s": "connection",
@@ -16,7 +16,7 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HttpTiming:
-    """One request on the network, by the moments that the HTTP client itself tells.
+    """One request on the network, by the moments that the HTTP client itself reports.
 
     The parts follow one another without a gap, from the request to its last token. A part that
     did not take place is None: plain http has no TLS; a connection that was open already has no
@@ -55,8 +55,8 @@ class HttpTiming:
     @property
     def parts(self) -> tuple[tuple[str, float], ...]:
         """Name and seconds of each part that took place, in order; their sum is `elapsed_s`."""
-        told = ((name, getattr(self, field)) for field, name in PARTS.items())
-        return tuple((name, seconds) for name, seconds in told if seconds is not None)
+        parts = ((name, getattr(self, field)) for field, name in PARTS.items())
+        return tuple((name, seconds) for name, seconds in parts if seconds is not None)
 
     @property
     def elapsed_s(self) -> float:

@@ -8,7 +8,7 @@ Messages = Sequence[Mapping[str, str]]
 
 
 def check_text(text: Any, name: str = "text") -> None:
-    """Raises a ValueError, with the reason, for what is no text that can be encoded.
+    """Raises a ValueError, with the reason, for what is not a text, or cannot be encoded.
 
     Args:
         text: any object.
@@ -29,7 +29,7 @@ def checked_messages(messages: Messages) -> list[dict[str, str]]:
     """Chat messages, each with its role and content.
 
     Raises:
-        ValueError: they are none.
+        ValueError: they are not messages.
     """
     good = isinstance(messages, list | tuple) and messages
     good = good and all(isinstance(m, dict) and {"role", "content"} <= m.keys() for m in messages)
@@ -47,7 +47,7 @@ def checked_prompt(prompt: str | Messages, *, raw: bool) -> str | list[dict[str,
     """A prompt as servers take it: the text itself if raw, messages if not.
 
     Raises:
-        ValueError: an empty prompt, messages that are none, or messages where a text is needed.
+        ValueError: an empty prompt, bad messages, or messages where a text is needed.
     """
     if raw and not isinstance(prompt, str):
         raise ValueError(f"prompt must be a text where raw is True; got {reprlib.repr(prompt)}")

@@ -1,4 +1,4 @@
-"""Real answers kept in a file, with the time of every piece, and given back at their own pace.
+"""Real answers kept in a file, with the time of every piece, and replayed at their own pace.
 
 So one key serves a class. A recording holds what was asked and what came, and nothing of how it
 was asked: no key, no header, no address with a password in it.
@@ -9,14 +9,13 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 from labkit.backends.remote.api_keys import without_keys
-from labkit.backends.remote.client import ServerModel
-from labkit.backends.remote.events import StoppableSteps
+from labkit.backends.remote.model import RemoteModel
 from labkit.data import FOLDER
 from labkit.errors import LabError
 
@@ -30,6 +29,8 @@ from .timings import EngineTimings
 RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
 LARGEST = 20_000_000  # bytes; a recording is text
+# What an answer in a file and an `Outcome` both hold under the same name, known from the start.
+_SHARED = ("prompt_tokens", "output_tokens", "chunked", "timings", "price_usd")
 SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 
 
@@ -47,7 +48,7 @@ class _Answer:
     origin: str
     chunked: bool
     timings: EngineTimings | None
-    http: HttpTiming | None
+    wire: HttpTiming | None  # the reply's ``http``, as files have it
     price_usd: float | None
 
 
@@ -74,7 +75,7 @@ def record(
     """Asks a model and keeps its answers in a file, for `replay`.
 
     Args:
-        backend: whoever is asked; a real provider, a server, a model of this machine.
+        backend: a provider, a server or a model of this machine.
         prompt: as for `labkit.stream`.
         more: further prompts for the same file.
         name: of the file; None: the model's name and the date.
@@ -86,10 +87,10 @@ def record(
     Raises:
         LabError: an answer failed, was interrupted or repeats a key, and nothing is kept; or it
             cannot be written.
-        ValueError: a bad prompt, setting or name, or a backend that is a recording itself.
+        ValueError: a bad prompt, setting or name, or a recording instead of a model.
     """
     if isinstance(backend, Recording):
-        raise ValueError(f"backend must be able to answer anew; got {backend!r}")
+        raise ValueError(f"backend must be a model, not a recording; got {backend!r}")
     if Path(folder) == RECORDINGS and not FOLDER.is_dir():
         raise LabError("There is no checkout of the lab here.", "Name a folder: folder=…")
     file = Path(folder) / f"{_checked_name(_plain(backend.name) if name is None else name)}.json"
@@ -100,17 +101,18 @@ def record(
             raise LabError(what, "Nothing was kept. Record it again.")
         if without_keys(reply.text) != reply.text:  # in pieces, each of which would be kept
             raise LabError(
-                f"The answer of {backend.name} repeats a key.", "Nothing was kept. Ask otherwise."
+                f"The answer of {backend.name} repeats a key.",
+                "Nothing was kept. Reword it.",
             )
-    served = isinstance(backend, ServerModel)
-    told = _Recorded(
+    served = isinstance(backend, RemoteModel)
+    recorded = _Recorded(
         FORMAT,
         model=backend.model if served else backend.name,
         provider=backend.kind if served else type(backend).__name__,
         date=date.today().isoformat(),
-        answers=tuple(_Answer(raw, **_shared(reply)) for reply in replies),
+        answers=tuple(_answer(reply, raw) for reply in replies),
     )
-    written = json.dumps(asdict(told), ensure_ascii=False, indent=1)
+    written = json.dumps(asdict(recorded), ensure_ascii=False, indent=1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(without_keys(written), encoding="utf-8")
@@ -121,9 +123,12 @@ def record(
     return file
 
 
-def _shared(reply: Reply) -> dict[str, Any]:
-    kept = [field.name for field in fields(_Answer) if field.name != "raw"]
-    return {name: getattr(reply, name) for name in kept}
+def _answer(reply: Reply, raw: bool) -> _Answer:
+    own = {
+        name: getattr(reply, name) for name in ("prompt", "settings", "steps", "finish", "origin")
+    }
+    same = {name: getattr(reply, name) for name in _SHARED}
+    return _Answer(raw, **own, **same, wire=reply.http)
 
 
 def _plain(name: str) -> str:
@@ -143,11 +148,11 @@ def replay(recording: str | Path, *, speed: float = 1.0) -> "Recording":
 
     Args:
         recording: the name of a file in ``data/recordings``, or the path of any.
-        speed: how many times as fast; ``float("inf")``: all at once. The times that it tells are
-            those of the recording in any case.
+        speed: how many times as fast; ``float("inf")``: all at once. The reported times are those
+            of the recording in any case.
     Raises:
-        LabError: no such file, or no recording.
-        ValueError: a speed that is none.
+        LabError: there is no such file, or it is not a recording.
+        ValueError: a bad speed.
     """
     number = isinstance(speed, int | float) and not isinstance(speed, bool)
     if not number or not speed > 0:
@@ -164,8 +169,8 @@ def _find(recording: str | Path) -> Path:
     for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
         if file.is_file():
             return file
-    told = ", ".join(recordings()) or "none yet"
-    raise LabError(f"There is no recording {recording}.", f"In {RECORDINGS} there are: {told}.")
+    known = ", ".join(recordings()) or "none yet"
+    raise LabError(f"There is no recording {recording}.", f"In {RECORDINGS} there are: {known}.")
 
 
 class Recording:
@@ -181,11 +186,11 @@ class Recording:
     """
 
     def __init__(self, file: Path, speed: float = 1.0):
-        told = _read(file)
+        content = _read(file)
         self.file, self.speed = file, speed
-        self.model, self.provider, self.date = told.model, told.provider, told.date
-        self.name = f"{told.model} (recorded)"
-        self._answers = told.answers
+        self.model, self.provider, self.date = content.model, content.provider, content.date
+        self.name = f"{content.model} (recorded)"
+        self._answers = content.answers
 
     @property
     def prompts(self) -> tuple[str | Messages, ...]:
@@ -198,7 +203,7 @@ class Recording:
         return f"<Recording of {self.model} by {self.provider}, {self.date}: {answers}>"
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """See `labkit.stream`. The settings are those of the recording, and so the stream tells.
+        """See `labkit.stream`. The stream's settings are those of the recording.
 
         Raises:
             LabError: it was not asked this.
@@ -209,10 +214,10 @@ class Recording:
         for answer in self._answers:
             if checked_prompt(answer.prompt, raw=answer.raw) == asked:
                 return self._play(answer)
-        told = "; ".join(_short(each) for each in self.prompts)
+        known = "; ".join(_short(each) for each in self.prompts)
         raise LabError(
             f"{self.name} holds no answer to this prompt.",
-            f"It was asked: {told}. Ask one of these (recording.prompts), or record another.",
+            f"It was asked: {known}. Ask one of these (recording.prompts), or record another.",
         )
 
     def _play(self, answer: _Answer) -> Stream:
@@ -220,30 +225,21 @@ class Recording:
         # A stand-in that was recorded is still a stand-in.
         then = "" if answer.origin == "measured" else f"; {answer.origin}"
         origin = f"recorded, {self.model}, {self.date}{then}"
-        stream = Stream(
-            answer.settings,
-            prompt_tokens=answer.prompt_tokens,
-            chunked=answer.chunked,
-            output_tokens=answer.output_tokens,
-            timings=answer.timings,
-            origin=origin,
-            http=answer.http and replace(answer.http, origin=origin),
-            price_usd=answer.price_usd,
-        )
+        known = {name: getattr(answer, name) for name in _SHARED}
+        known["http"] = answer.wire and replace(answer.wire, origin=origin)
         stopped = threading.Event()
-        stream._steps = StoppableSteps(_paced(stream, answer, self.speed, stopped), stopped.set)
-        return stream
 
+        def steps(running: Stream) -> Iterator[Step]:
+            began = time.perf_counter()
+            for step in answer.steps:
+                if stopped.wait(
+                    max(0.0, began + step.elapsed_s / self.speed - time.perf_counter())
+                ):
+                    return
+                yield step
+            running.note(finish=answer.finish)
 
-def _paced(
-    stream: Stream, answer: _Answer, speed: float, stopped: threading.Event
-) -> Iterator[Step]:
-    began = time.perf_counter()
-    for step in answer.steps:
-        if stopped.wait(max(0.0, began + step.elapsed_s / speed - time.perf_counter())):
-            return
-        yield step
-    stream.finish = answer.finish
+        return Stream(answer.settings, steps, stop=stopped.set, origin=origin, **known)
 
 
 def _short(prompt: str | Messages) -> str:
@@ -252,23 +248,23 @@ def _short(prompt: str | Messages) -> str:
 
 
 def _read(file: Path) -> _Recorded:
-    """A recording's content, looked over as anything that may come from elsewhere."""
+    """A recording's content, checked: the file may come from elsewhere."""
     import pydantic
 
     try:
         if file.stat().st_size > LARGEST:
             raise ValueError("larger than any recording")
-        told = json.loads(file.read_bytes())
-        known = told["labkit_recording"]
+        content = json.loads(file.read_bytes())
+        known = content["labkit_recording"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise LabError(f"{file} is no recording.", "labkit.record makes them.") from None
+        raise LabError(f"{file} is not a recording.", "labkit.record makes them.") from None
     if known != FORMAT:
         raise LabError(
             f"{file} is a recording of format {known!r}; this lab reads format {FORMAT}.",
             "Update the lab, or record it again.",
         )
     try:
-        return _checked(pydantic.TypeAdapter(_Recorded).validate_python(told))
+        return _checked(pydantic.TypeAdapter(_Recorded).validate_python(content))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -277,15 +273,15 @@ def _read(file: Path) -> _Recorded:
         raise LabError(f"{file} is damaged: {error}", "Record it again.") from None
 
 
-def _checked(told: _Recorded) -> _Recorded:
+def _checked(content: _Recorded) -> _Recorded:
     """What types alone cannot say."""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d", told.date):
-        raise ValueError(f"its date is {told.date!r}")
-    if not told.answers:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", content.date):
+        raise ValueError(f"its date is {content.date!r}")
+    if not content.answers:
         raise ValueError("it holds no answer")
-    for answer in told.answers:
+    for answer in content.answers:
         checked_prompt(answer.prompt, raw=answer.raw)
         times = [0.0, *(step.elapsed_s for step in answer.steps), 86400.0]
         if times != sorted(times):
             raise ValueError("its times do not follow one another")
-    return told
+    return content

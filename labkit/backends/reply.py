@@ -1,7 +1,9 @@
-"""Step, Reply, Backend: what every model gives, wherever it runs; and the verbs that ask for it."""
+"""What every model gives, wherever it runs: a `Stream` of `Step`s, and the `Reply` they make."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from labkit.errors import LabError
 
@@ -16,7 +18,7 @@ class Alternative:
     """A token that could have come.
 
     Attributes:
-        token_id: its number in the vocabulary; None where a server tells the text alone.
+        token_id: its number in the vocabulary; None where a server gives the text alone.
         text: what it stands for; bytes that are no whole character show as U+FFFD.
         logprob: natural logarithm of the probability that the model gave it.
     """
@@ -28,9 +30,9 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One token that a model wrote. What a backend is not told is None.
+    """One token that a model wrote. What a backend does not report is None.
 
-    From a server that tells no tokens it is a piece of text: see `Reply.chunked`.
+    From a server that reports no tokens it is a piece of text: see `Outcome.chunked`.
 
     Attributes:
         token_id: its number in the vocabulary.
@@ -53,46 +55,72 @@ class Step:
     elapsed_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an answer ended and what it took. What a backend does not report is None.
+
+    Attributes:
+        finish: ``"stop"`` (the model ended it, or a stop string did), ``"length"`` (max_tokens or
+            the context was full), ``"interrupted"``, ``"failed"`` (see ``error``); of a stream,
+            None while it runs and after it was stopped.
+        prompt_tokens: tokens that were read first.
+        output_tokens: tokens written, the end token included; of pieces it is the server's count.
+        chunked: True where the steps are a server's pieces of text, which may hold several tokens.
+        timings: the engine's own measurements.
+        http: how the request spent its time on the network; None where there was no network.
+        price_usd: by the provider's own count of tokens and the dated price list.
+        error: what went wrong in the middle, and what to do; the steps before it are kept.
+        origin: how the numbers came about: ``"measured"``, ``"recorded …"``, ``"stand-in …"``.
+    """
+
+    finish: str | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    chunked: bool = False
+    timings: EngineTimings | None = None
+    http: HttpTiming | None = None
+    price_usd: float | None = None
+    error: str | None = None
+    origin: str = "measured"
+
+
+class _WithOutcome:
+    """Whatever has an ``outcome``: the fields of it are attributes here too."""
+
+    __slots__ = ()
+    finish = property(attrgetter("outcome.finish"))
+    prompt_tokens = property(attrgetter("outcome.prompt_tokens"))
+    output_tokens = property(attrgetter("outcome.output_tokens"))
+    chunked = property(attrgetter("outcome.chunked"))
+    timings = property(attrgetter("outcome.timings"))
+    http = property(attrgetter("outcome.http"))
+    price_usd = property(attrgetter("outcome.price_usd"))
+    error = property(attrgetter("outcome.error"))
+    origin = property(attrgetter("outcome.origin"))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class Reply:
-    """What a model wrote, with all that was measured on the way.
+class Reply(_WithOutcome):
+    """What a model wrote, with all that was measured.
 
     Attributes:
         model: name of the model.
         prompt: what it was asked: a text, or chat messages.
         settings: how tokens were chosen; its seed repeats this reply.
         steps: one for each token written, the end token included.
-        prompt_tokens: tokens it read first, or None where the backend does not tell.
-        finish: ``"stop"`` (it ended by itself or at a stop string), ``"length"`` (max_tokens or
-            the context was full), ``"interrupted"``, ``"failed"`` (see ``error``).
-        origin: how the numbers came about: ``"measured"``, ``"recorded …"``, ``"stand-in …"``.
-        chunked: True where the steps are a server's pieces of text, which may hold several tokens.
-        output_tokens: tokens written, the end token included; of pieces it is the server's own
-            count, or None where it tells none.
-        timings: what the engine measured itself, or None.
-        error: what went wrong in the middle and how to mend it, or None; the steps until then are
-            kept.
-        http: how the request spent its time on the network, or None where there was none.
-        price_usd: by the provider's own count of tokens and the dated price list, or None.
+        outcome: how it ended and what it took; ``reply.finish``, ``reply.http`` … read it.
     """
 
     model: str
     prompt: str | Messages
     settings: Settings
     steps: tuple[Step, ...]
-    prompt_tokens: int | None
-    finish: str
-    origin: str = "measured"
-    chunked: bool = False
-    output_tokens: int | None = None
-    timings: EngineTimings | None = None
-    error: str | None = None
-    http: HttpTiming | None = None
-    price_usd: float | None = None
+    outcome: Outcome
 
     def __post_init__(self):
         if not self.chunked:
-            object.__setattr__(self, "output_tokens", len(self.steps))
+            counted = replace(self.outcome, output_tokens=len(self.steps))
+            object.__setattr__(self, "outcome", counted)
 
     @property
     def text(self) -> str:
@@ -129,7 +157,7 @@ class Reply:
         first = f"{self.ttft_s:.2f} s" if self.steps else "none"
         return (
             f"{self.model}, temperature {self.settings.temperature:g}: "
-            f"{_told(self.prompt_tokens)} tokens read, {_told(self.output_tokens)} written, "
+            f"{_count(self.prompt_tokens)} tokens read, {_count(self.output_tokens)} written, "
             f"first after {first}, then {speed} ({self.origin}, one run)"
         )
 
@@ -137,51 +165,79 @@ class Reply:
         return self.text
 
     def __repr__(self) -> str:
-        told = [f"{self.model}, {_told(self.output_tokens)} tokens ({self.finish})"]
+        parts = [f"{self.model}, {_count(self.output_tokens)} tokens ({self.finish})"]
         if self.steps:
-            told.append(f"the first after {self.ttft_s:.2f} s")
+            parts.append(f"the first after {self.ttft_s:.2f} s")
         if self.decode_tokens_per_s:
-            told.append(f"then {self.decode_tokens_per_s:.1f} tokens/s")
+            parts.append(f"then {self.decode_tokens_per_s:.1f} tokens/s")
         chosen = f"temperature {self.settings.temperature:g}, seed {self.settings.seed}"
         failed = f"\n{self.error}" if self.error else ""
-        return f"{self.text}\n— {', '.join(told)}; {chosen}; {self.origin}{failed}"
+        return f"{self.text}\n— {', '.join(parts)}; {chosen}; {self.origin}{failed}"
 
 
-def _told(tokens: int | None) -> str:
+def _count(tokens: int | None) -> str:
     return "?" if tokens is None else str(tokens)
 
 
-@dataclass(slots=True)
-class Stream(Iterator[Step]):
+class Stream(_WithOutcome, Iterator[Step]):
     """The steps of an answer as they come. Leaving the loop, or `close`, stops the model.
+
+    Args:
+        settings: how tokens are chosen.
+        steps: makes the iterator of the steps; it is given the stream, to `note` the outcome.
+        stop: called by `close`, from whichever thread, to end the wait for the next step.
+        known: fields of the `Outcome` that are known from the start.
 
     Attributes:
         settings: how tokens are chosen.
-        prompt_tokens: tokens of the prompt, once known.
-        finish: why it ended; None while it runs or if it was stopped.
-        chunked: see `Reply`; so are ``output_tokens`` and ``timings``, known at the end.
-        error: what went wrong in the middle, raised as well; ``finish`` is ``"failed"`` then.
-        origin: see `Reply`; so are ``http`` and ``price_usd``, known at the end.
+        outcome: what is known so far; ``stream.finish``, ``stream.http`` … read it.
     """
 
-    settings: Settings
-    prompt_tokens: int | None = None
-    finish: str | None = None
-    chunked: bool = False
-    output_tokens: int | None = None
-    timings: EngineTimings | None = None
-    error: LabError | None = None
-    origin: str = "measured"
-    http: HttpTiming | None = None
-    price_usd: float | None = None
-    _steps: Iterator[Step] = field(default=iter(()), repr=False)
+    def __init__(
+        self,
+        settings: Settings,
+        steps: Callable[["Stream"], Iterator[Step]] = lambda _: (step for step in ()),
+        *,
+        stop: Callable[[], None] | None = None,
+        **known,
+    ):
+        self.settings, self.outcome = settings, Outcome(**known)
+        self._steps, self._stop, self._closed = steps(self), stop, False
 
     def __next__(self) -> Step:
-        return next(self._steps)
+        if self._closed:
+            self._end()
+            raise StopIteration
+        try:
+            return next(self._steps)
+        except LabError as error:
+            if self._closed:  # it is the end of a connection that `close` has cut
+                raise StopIteration from None
+            self.note(finish="failed", error=str(error))
+            raise
+
+    def note(self, **known) -> None:
+        """Fields of the outcome that have become known."""
+        self.outcome = replace(self.outcome, **known)
 
     def close(self) -> None:
-        """Stops the model."""
-        self._steps.close()
+        """Stops the model; another thread that waits for the next step gets no more."""
+        self._closed = True
+        if self._stop:
+            self._stop()
+        self._end()
+
+    def interrupt(self) -> None:
+        """As `close`; the answer counts as interrupted even if its last token has just come."""
+        self.close()
+        self.note(finish=None)
+
+    def __repr__(self) -> str:
+        return f"<Stream: {self.outcome}>"
+
+    def _end(self) -> None:
+        with suppress(ValueError):  # another thread is in there, and ends it with its next step
+            self._steps.close()
 
 
 @dataclass(slots=True)
@@ -189,7 +245,7 @@ class RowsStream(Iterator[tuple[int, Step]]):
     """The steps of many answers as they come, each with its row's number.
 
     Attributes:
-        streams: of each row: its settings, its prompt's length, and why it ended.
+        streams: the settings and the outcome of each row.
     """
 
     streams: tuple[Stream, ...]
@@ -202,8 +258,10 @@ class RowsStream(Iterator[tuple[int, Step]]):
         """Stops the model."""
         self._steps.close()
 
+    interrupt = close  # rows that have ended stay as they are
 
-def timed_tokens(told: Reply | Stream, steps: int) -> int | None:
-    """Tokens from the first of so many steps to the last; a server counts the end token, unsent."""
-    unsent = told.chunked and told.output_tokens == steps + 1
-    return steps if unsent else told.output_tokens
+
+def timed_tokens(answer: Reply | Stream, steps: int) -> int | None:
+    """Tokens from the first of n steps to the last; a server counts the end token, unsent."""
+    unsent = answer.chunked and answer.output_tokens == steps + 1
+    return steps if unsent else answer.output_tokens

@@ -1,4 +1,4 @@
-"""What is asked of a model: a prompt, and how tokens are chosen."""
+"""How tokens are chosen, and when an answer ends."""
 
 import math
 import random
@@ -24,7 +24,7 @@ class Settings:
         typical_p: keep the tokens whose surprise is nearest the expected; in (0, 1].
         repetition_penalty: divides the scores of tokens that occurred; 1: none; 0.01 to 100.
         presence_penalty: taken off the scores of tokens that occurred; 0: none; -2 to 2.
-        max_tokens: at most so many tokens are written.
+        max_tokens: the most tokens that are written.
         seed: start of the random numbers; None: a fresh one, recorded in the reply.
         stop: strings before which the text ends.
         order: `STAGES` in the order in which they are applied.

@@ -1,8 +1,8 @@
-"""From token ids to text that can be shown: whole characters, and nothing after a stop string."""
+"""Text that ends before a stop string."""
 
 
 class StopScanner:
-    """Passes text on until a stop string appears, also one spread over several tokens.
+    """Passes text on until a stop string appears, even one spread over several tokens.
 
     >>> scan = StopScanner(("END",))
     >>> scan.push("all is well E"), scan.push("ND and more"), scan.stopped
@@ -18,8 +18,8 @@ class StopScanner:
         """The text that surely stands before any stop string.
 
         Args:
-            text: what came.
-            last: nothing follows, so nothing is held back.
+            text: the next piece.
+            last: whether it is the end, at which nothing is held back.
         """
         text, self._held = self._held + text, ""
         cuts = [at for stop in self._stops if (at := text.find(stop)) >= 0]

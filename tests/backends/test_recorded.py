@@ -151,7 +151,7 @@ def test_an_answer_that_repeats_the_key_is_not_kept(provider, planted, tmp_path)
 
 def test_bad_arguments(kept, tmp_path):
     model = labkit.replay(kept)
-    with pytest.raises(ValueError, match="backend must be able to answer anew"):
+    with pytest.raises(ValueError, match="backend must be a model, not a recording"):
         labkit.record(model, QUESTION, folder=tmp_path)
     for name in ("../up", "", "a/b", "x" * 101, ".hidden"):
         with pytest.raises(ValueError, match="name must be 1 to 100"):
@@ -187,7 +187,7 @@ def test_the_names_of_those_that_are_there(kept):
 def test_files_that_are_none(tmp_path, content):
     file = tmp_path / "other.json"
     file.write_bytes(content.encode(errors="surrogatepass"))
-    with pytest.raises(labkit.LabError, match=r"is no recording|of format 2"):
+    with pytest.raises(labkit.LabError, match=r"is not a recording|of format 2"):
         labkit.replay(file)
 
 

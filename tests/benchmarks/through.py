@@ -33,7 +33,7 @@ from turns import report, take_turns
 
 import labkit
 from labkit.backends.llamacpp.model import get_gguf
-from labkit.backends.remote.parameters import request_fields
+from labkit.backends.remote.protocols.parameters import request_fields
 from labkit.backends.settings import Settings
 from labkit.models.machine import inspect_machine
 

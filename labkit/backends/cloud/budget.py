@@ -1,4 +1,4 @@
-"""What a request costs at most, and a purse that does not go beyond its limit."""
+"""What a request costs at most, and a limit on what is spent."""
 
 import threading
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ class Estimate:
         model: who would be asked.
         address: where it would be sent.
         prompt_bytes: bytes of the prompt's texts.
-        prompt_tokens: at most so many would be read: no token is shorter than a byte, and each
+        prompt_tokens: the most that would be read: no token is shorter than a byte, and each
             message gets `AROUND_MESSAGE` for its wrapping.
-        output_tokens: at most so many would be written: ``max_tokens``.
+        output_tokens: the most that would be written: ``max_tokens``.
         price_usd: at most; None where the price list does not know the model.
         source: the price list and its version.
     """
@@ -58,17 +58,17 @@ def prompt_size(prompt: str | Messages) -> tuple[int, int]:
 
 @dataclass(slots=True, repr=False)
 class Budget:
-    """A purse for several backends. A request that could go beyond it is not sent.
+    """What several backends may spend together. A request that could exceed it is not sent.
 
-    A request that was cut off tells no usage; then the most that it can have cost is counted.
+    A request that was cut off has no usage; then the most that it can have cost is counted.
 
     Args:
         limit_usd: US dollars that may be spent, above 0.
     Attributes:
         spent_usd: US dollars so far.
-        held_usd: US dollars set aside for requests that are under way.
+        reserved_usd: US dollars set aside for requests that are under way.
     Raises:
-        ValueError: a limit that is none.
+        ValueError: a bad limit.
 
     >>> Budget(0.05)
     <Budget: $0.000000 of $0.05 spent>
@@ -76,7 +76,7 @@ class Budget:
 
     limit_usd: float
     spent_usd: float = field(default=0.0, init=False)
-    held_usd: float = field(default=0.0, init=False)
+    reserved_usd: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self):
@@ -87,7 +87,7 @@ class Budget:
     @property
     def left_usd(self) -> float:
         """US dollars that are neither spent nor set aside."""
-        return self.limit_usd - self.spent_usd - self.held_usd
+        return self.limit_usd - self.spent_usd - self.reserved_usd
 
     @property
     def summary(self) -> str:
@@ -102,7 +102,7 @@ class Budget:
         """Sets the most that a request costs aside while it runs.
 
         Raises:
-            LabError: it could go beyond the limit, or nobody knows what it costs.
+            LabError: it could go beyond the limit, or its price is unknown.
         """
         price_usd = _require_price(estimate)
         with self._lock:
@@ -112,22 +112,22 @@ class Budget:
                     f"${self.left_usd:.6f} of the budget of ${self.limit_usd:g} are left.",
                     "A smaller max_tokens costs less; or take a new Budget.",
                 )
-            self.held_usd += price_usd
-        held = Reservation(price_usd)
+            self.reserved_usd += price_usd
+        reserved = Reservation(price_usd)
         try:
-            yield held
+            yield reserved
         finally:
             with self._lock:
-                self.held_usd -= price_usd
-                self.spent_usd += held.price_usd
+                self.reserved_usd -= price_usd
+                self.spent_usd += reserved.price_usd
 
 
 @dataclass(slots=True)
 class Reservation:
-    """What is set aside for one request; set it to what the request cost in the end.
+    """What is set aside for one request, to be set to what it cost in the end.
 
     Attributes:
-        price_usd: US dollars that are counted as spent afterwards.
+        price_usd: US dollars to count as spent afterwards.
     """
 
     price_usd: float

@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 from labkit.backends.guard.policy import Policy
 from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.remote.api_keys import Secret, find_key, use_key
-from labkit.backends.remote.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from labkit.backends.remote.http.errors import OF_CLOUDS
+from labkit.backends.remote.model import RemoteModel
+from labkit.backends.remote.protocols.openai_api import OpenAI
+from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
 from labkit.errors import LabError
 
-from .anthropic import AnthropicModel
+from .anthropic_api import Anthropic
 from .budget import Budget
-from .model import CloudModel, PricePerMillion
+from .meter import Meter, PricePerMillion
 from .providers import NOTED, OTHER, PROVIDERS, Provider
 
 ASK = Policy("ask")
@@ -30,7 +33,7 @@ def cloud(
     price_usd_per_million: PricePerMillion | None = None,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
-) -> CloudModel:
+) -> RemoteModel:
     """A model of a provider, ready to be asked. Prompts go to that provider and cost money.
 
     The key is taken from ``labkit.comparison.api_key_panel``, or else from the environment; see
@@ -39,7 +42,7 @@ def cloud(
     Args:
         provider: ``"openai"``, ``"anthropic"``, ``"google"``, ``"mistral"``, ``"openrouter"``,
             ``"azure"``, or the address of any other that speaks OpenAI's language.
-        model: the provider's name of it; None: a small, cheap one.
+        model: the provider's name for it; None: a small, cheap one.
         key: another key than that; better not written into a notebook.
         budget: what may be spent; one `Budget` can serve several models.
         policy: what happens to secrets and personal data in a prompt, such as ``"redact"``; None:
@@ -56,21 +59,19 @@ def cloud(
     known, base_url = _provider(provider, address)
     name = known.name if known else urlsplit(base_url).hostname
     if not (model := model or (known and known.model)):
-        raise LabError(
-            f"{name} has no model that is taken by itself.", "Name one: labkit.cloud(…, model=…)."
-        )
-    kind = AnthropicModel if known and known.speaks == "anthropic" else CloudModel
-    return kind(
-        base_url,
-        model,
-        name,
-        _key(provider, known, key),
-        dialect=known.dialect(model) if known else OTHER,
-        prices=known.prices if known else None,
-        budget=budget,
+        raise LabError(f"{name} has no default model.", "Name one: labkit.cloud(…, model=…).")
+    parameters = known.parameters(model) if known else OTHER
+    if known and known.speaks == "anthropic":
+        protocol = Anthropic(model, name, parameters)
+    else:
+        protocol = OpenAI(model, name, parameters, continues=False)
+    prices = known.prices if known else None
+    secret = _key(provider, known, key)
+    return RemoteModel(
+        protocol,
+        Transport(base_url, secret, connect_timeout_s, read_timeout_s, OF_CLOUDS),
         policy=policy,
-        price_usd_per_million=_checked_price(price_usd_per_million),
-        timeouts_s=(connect_timeout_s, read_timeout_s),
+        meter=Meter(model, prices, _checked_price(price_usd_per_million), budget),
     )
 
 
@@ -88,7 +89,7 @@ def _provider(provider: str, address: str | None) -> tuple[Provider | None, str]
     found = address or known.address or own
     if found is None:
         raise LabError(
-            f"{known.name} has an address of your own.",
+            f"{known.name} needs an address of your own.",
             f"Set {known.address_names[0]}, or name it: labkit.cloud(…, address=…).",
         )
     if found == own and "/openai" not in found:
@@ -117,7 +118,7 @@ def _key(provider: str, known: Provider | None, given: str | None) -> Secret | N
             f"There is no key for {known.name}.",
             f'Type it: labkit.comparison.api_key_panel("{provider}"), or set {known.key_names[0]} '
             f"before the lab starts. Keys are made at {known.key_page}. Without one, a recording "
-            "(labkit.replay) or the stand-in (labkit.stand_in) shows the way.",
+            "(labkit.replay) or the stand-in (labkit.stand_in) shows how it works.",
         )
     return found
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labkit.backends.remote.parameters import USAGE, Dialect
+from labkit.backends.remote.protocols.parameters import USAGE, Parameters
 
 NOTED = "2026-11-23"  # when the sources were read
 
@@ -36,13 +36,13 @@ class Provider:
     key_page: str
     model: str | None
     prices: tuple[str, str]
-    families: Mapping[str, Dialect]
+    families: Mapping[str, Parameters]
     speaks: str = "openai"
     address_names: tuple[str, ...] = ()
     source: str = ""
 
-    def dialect(self, model: str) -> Dialect:
-        """The settings that a model of theirs takes."""
+    def parameters(self, model: str) -> Parameters:
+        """What a model of theirs can be asked for."""
         return next(each for name, each in self.families.items() if re.match(name, model))
 
 
@@ -55,13 +55,14 @@ _FIXED = {"temperature": 1.0}
 _SAMPLED = _same("temperature", "top_p", "stop")
 _PENALISED = _SAMPLED | _same("presence_penalty", "seed")
 _LIMIT = {"max_tokens": "max_completion_tokens"}
+# These can be asked not to think, and only then take a temperature.
+_NEED_NOT_THINK = (
+    r"gpt-(6-(luna|sol)|6\.1-terra|5\.6-\w+|5\.[1-5](-mini|-nano)?)(-20\d\d-\d\d-\d\d)?$"
+)
 _OPENAI = {
-    # These can be told not to think, and only then take a temperature.
-    r"gpt-(6-(luna|sol)|6\.1-terra|5\.6-\w+|5\.[1-5](-mini|-nano)?)(-20\d\d-\d\d-\d\d)?$": Dialect(
-        _PENALISED | _LIMIT, more={**USAGE, "reasoning_effort": "none"}
-    ),
-    r"gpt-[34]|chatgpt-4": Dialect(_PENALISED | _LIMIT, more=USAGE),
-    r"": Dialect(_LIMIT, more=USAGE, fixed=_FIXED),
+    _NEED_NOT_THINK: Parameters(_PENALISED | _LIMIT, more={**USAGE, "reasoning_effort": "none"}),
+    r"gpt-[34]|chatgpt-4": Parameters(_PENALISED | _LIMIT, more=USAGE),
+    r"": Parameters(_LIMIT, more=USAGE, fixed=_FIXED),
 }
 _CLAUDE_STOP = {"stop": "stop_sequences", "max_tokens": "max_tokens"}
 
@@ -86,18 +87,18 @@ PROVIDERS = {
         "claude-haiku-5-5",
         ("anthropic", "default"),
         {
-            r"claude-(haiku-5-5|opus-5$)": Dialect(
+            r"claude-(haiku-5-5|opus-5$)": Parameters(
                 _CLAUDE_STOP, more={"thinking": {"type": "disabled"}}, fixed=_FIXED
             ),
-            r"claude-(haiku-4|sonnet-4|opus-4(?!-[78]))": Dialect(
+            r"claude-(haiku-4|sonnet-4|opus-4(?!-[78]))": Parameters(
                 _CLAUDE_STOP | _same("temperature", "top_p", "top_k")
             ),
-            r"": Dialect(_CLAUDE_STOP, fixed=_FIXED),
+            r"": Parameters(_CLAUDE_STOP, fixed=_FIXED),
         },
         speaks="anthropic",
         source="anthropic 2.12: types/message_create_params.py, types/model_param.py; "
         'platform.claude.com/docs, "Claude Haiku 5.5 migration guide" (no temperature, top_p, '
-        'top_k) and "Thinking" (which models can be told not to)',
+        'top_k) and "Thinking" (which models need not)',
     ),
     "google": Provider(
         "Google",
@@ -107,13 +108,13 @@ PROVIDERS = {
         "gemini-3.1-flash-lite",
         ("google", "chat"),
         {
-            r"gemini-3[\d.]*-flash": Dialect(
+            r"gemini-3[\d.]*-flash": Parameters(
                 _SAMPLED | _same("max_tokens"), more={**USAGE, "reasoning_effort": "minimal"}
             ),
-            r"gemini-2\.5-flash": Dialect(
+            r"gemini-2\.5-flash": Parameters(
                 _SAMPLED | _same("max_tokens"), more={**USAGE, "reasoning_effort": "none"}
             ),
-            r"": Dialect(_SAMPLED | _same("max_tokens"), more=USAGE),
+            r"": Parameters(_SAMPLED | _same("max_tokens"), more=USAGE),
         },
         source="ai.google.dev/gemini-api/docs/openai (OpenAI compatibility)",
     ),
@@ -124,9 +125,9 @@ PROVIDERS = {
         "https://console.mistral.ai/api-keys",
         "mistral-small-latest",
         ("mistral", "default"),
-        # It refuses fields that it does not know, and tells its usage unasked.
+        # It refuses fields that it does not know, and reports its usage unasked.
         {
-            r"": Dialect(
+            r"": Parameters(
                 _SAMPLED | _same("presence_penalty", "max_tokens") | {"seed": "random_seed"},
                 seeds=2**31,
             )
@@ -143,7 +144,7 @@ PROVIDERS = {
         ("openrouter", "chat"),
         # Without it, a setting that the chosen provider does not know would be dropped in silence.
         {
-            r"": Dialect(
+            r"": Parameters(
                 _SAMPLED | _same("max_tokens"), more={"provider": {"require_parameters": True}}
             )
         },
@@ -163,5 +164,5 @@ PROVIDERS = {
         "on https://NAME.openai.azure.com/openai/v1/, the deployment's name as the model",
     ),
 }
-# Whoever else speaks OpenAI's language: the settings that nearly all take.
-OTHER = Dialect(_SAMPLED | _same("max_tokens"), more=USAGE)
+# All others that speak OpenAI's language: the settings that nearly every one takes.
+OTHER = Parameters(_SAMPLED | _same("max_tokens"), more=USAGE)

@@ -44,12 +44,12 @@ def count_tokens(text: str, model: str = MODEL, *, timeout_s: float = 30) -> int
             return int(json.load(answer)["input_tokens"])
     except (OSError, ValueError, KeyError) as error:  # HTTPError is an OSError
         raise LabError(
-            f"Anthropic did not count the tokens: {_told(error)}",
+            f"Anthropic did not count the tokens: {_message(error)}",
             "Check the network and ANTHROPIC_API_KEY; without a key, the count is unknown.",
         ) from None
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         try:
             return json.load(error)["error"]["message"]

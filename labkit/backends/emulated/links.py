@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The way to a distant machine.
+    """The network in front of a distant machine.
 
     Attributes:
         round_trip_s: seconds there and back for a packet that waits nowhere.
         jitter_s: standard deviation of each packet's delay.
-        bandwidth_bits_per_s: each way; what is sent at once waits for what was sent before.
-            None: no limit.
+        bandwidth_bits_per_s: in each direction; what is sent at once waits for what was sent
+            before. None: no limit.
         loss: the share of packets that are lost, 0 to below 1: sent again, they and all behind
             them stall.
         queue_s: seconds that a request waits at the other end until it is its turn.
@@ -41,14 +41,14 @@ class Link:
     def summary(self) -> str:
         """The link, in a line."""
         rate = self.bandwidth_bits_per_s
-        told = [
+        parts = [
             f"round trip {1000 * self.round_trip_s:g} ms",
             f"jitter {1000 * self.jitter_s:g} ms" if self.jitter_s else "",
             f"{rate / 1e6:g} Mbit/s" if rate else "",
             f"{100 * self.loss:g} % lost" if self.loss else "",
             f"queue {self.queue_s:g} s" if self.queue_s else "",
         ]
-        return f"{', '.join(filter(None, told))} ({self.source})"
+        return f"{', '.join(filter(None, parts))} ({self.source})"
 
 
 def _within(name: str, value: float, bound: str, good) -> None:

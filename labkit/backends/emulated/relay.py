@@ -1,7 +1,7 @@
 """A wide-area link in front of a server of this machine: what a cloud's network adds.
 
-Whoever asks goes to the relay here as to a proxy (HTTP's CONNECT), whose consent takes as long as
-opening a connection over the link would; then every byte is encrypted and held back on its way.
+A client goes to the relay here as to a proxy (HTTP's CONNECT), whose consent takes as long as
+opening a connection over the link would; then every byte is encrypted and held back.
 Not emulated are the name lookup and TCP's slow start, which matter little for texts.
 """
 
@@ -20,12 +20,12 @@ PACKET_BYTES = 1460  # of TCP's data in one of Ethernet's frames
 # How long TCP waits for a packet's receipt before it sends it again: for the first packet of a
 # connection (RFC 6298, 2.1), and beyond the round trip later on (Linux, TCP_RTO_MIN).
 FIRST_RESEND_S, RESEND_S = 1.0, 0.2
-GLANCE_S = 0.1  # how often the far end looks whether the asker is still there
+GLANCE_S = 0.1  # how often the remote end looks whether the client is still there
 # How a connection can end: from either side, with half a request, or with the relay itself.
 HUNG_UP = OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
 
 
-class _Way:
+class _Direction:
     """One direction of a link, for one connection; bytes keep their order."""
 
     def __init__(self, link: Link, dice: random.Random):
@@ -33,7 +33,7 @@ class _Way:
         self._free = self._last = 0.0
 
     def arrival(self, now: float, size: int) -> float:
-        """When a packet of so many bytes, sent now, is at the other end."""
+        """When a packet of n bytes, sent now, is at the other end."""
         rate = self._link.bandwidth_bits_per_s
         self._free = max(now, self._free) + (8 * size / rate if rate else 0)
         self._last = max(self._last, self._free + self.delay(RESEND_S))
@@ -50,12 +50,12 @@ class _Way:
 
 
 class Relay:
-    """A link in front of a server of this machine, with TLS at its far end.
+    """A link in front of a server of this machine, with TLS at its remote end.
 
     Attributes:
         link: what is emulated.
         proxy: the address to go through.
-        trusted: trusts the far end's certificate, which was made at the start, and no other.
+        trusted: trusts the remote end's certificate, which was made at the start, and no other.
     """
 
     def __init__(self, link: Link, port: int, *, seed: int | None = None):
@@ -71,11 +71,11 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        far = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=served))
-        near = self._run(asyncio.start_server(self._admit, "127.0.0.1", 0))
-        self._servers = far, near
-        self._far_port, near_port = (each.sockets[0].getsockname()[1] for each in self._servers)
-        self.proxy = f"http://127.0.0.1:{near_port}"
+        remote = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=served))
+        local = self._run(asyncio.start_server(self._admit, "127.0.0.1", 0))
+        self._servers = remote, local
+        self._remote_port, local_port = (each.sockets[0].getsockname()[1] for each in self._servers)
+        self.proxy = f"http://127.0.0.1:{local_port}"
 
     def _run(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -98,22 +98,22 @@ class Relay:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _admit(self, reader, writer) -> None:
-        """The near end: whoever asks for `HOST` is let in, a round trip later."""
+        """The local end: a client that asks for `HOST` is let in, a round trip later."""
         with suppress(*HUNG_UP):
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(f"CONNECT {HOST}:443 ".encode()):
                 writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
                 return writer.close()
-            there, back = (_Way(self.link, self._dice) for _ in "12")
+            there, back = (_Direction(self.link, self._dice) for _ in "12")
             await asyncio.sleep(there.delay(FIRST_RESEND_S) + back.delay(FIRST_RESEND_S))
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._far_port)
+            source, sink = await asyncio.open_connection("127.0.0.1", self._remote_port)
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await _both(_carry(reader, far_writer, there), _carry(far_reader, writer, back))
-            far_writer.close()
+            await _both(_carry(reader, sink, there), _carry(source, writer, back))
+            sink.close()
         writer.close()
 
     async def _serve(self, reader, writer) -> None:
-        """The far end, inside the encryption, as a cloud's front door: it keeps the connection."""
+        """The remote end, inside the encryption, as a cloud's front end: connections are kept."""
         with suppress(*HUNG_UP):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -128,8 +128,8 @@ class Relay:
         asking.write(request)
         try:
             writer.write(_keeping(await inner.readuntil(b"\r\n\r\n")))
-            while told := await _read_for(asker, inner):
-                writer.write(told)
+            while data := await _read_for(asker, inner):
+                writer.write(data)
                 await writer.drain()
         finally:
             asking.close()
@@ -151,7 +151,7 @@ def _closing(head: bytes) -> bytes:
 
 
 async def _read_for(asker, reader) -> bytes:
-    """What comes next; nothing where there is no more, or where nobody waits for it any more."""
+    """What comes next; nothing where there is no more, or where the client has left."""
     coming = asyncio.ensure_future(_read(reader))
     try:
         while not coming.done() and not asker.at_eof():
@@ -161,9 +161,9 @@ async def _read_for(asker, reader) -> bytes:
         coming.cancel()
 
 
-async def _both(*ways) -> None:
+async def _both(*directions) -> None:
     """Runs both directions until the answer's has ended; without it the other has no use."""
-    there, back = (asyncio.ensure_future(way) for way in ways)
+    there, back = (asyncio.ensure_future(each) for each in directions)
     try:
         await back
     finally:
@@ -171,18 +171,18 @@ async def _both(*ways) -> None:
         await asyncio.gather(there, return_exceptions=True)
 
 
-async def _carry(reader, writer, way: _Way) -> None:
+async def _carry(reader, writer, direction: _Direction) -> None:
     """Bytes from here to there, each packet when it arrives."""
     clock = asyncio.get_running_loop().time
     under_way: asyncio.Queue = asyncio.Queue()
 
     async def send() -> None:
-        told = b"-"
-        while told:
-            told = await _read(reader)
-            for start in range(0, max(1, len(told)), PACKET_BYTES):
-                packet = told[start : start + PACKET_BYTES]
-                under_way.put_nowait((way.arrival(clock(), len(packet)), packet))
+        data = b"-"
+        while data:
+            data = await _read(reader)
+            for start in range(0, max(1, len(data)), PACKET_BYTES):
+                packet = data[start : start + PACKET_BYTES]
+                under_way.put_nowait((direction.arrival(clock(), len(packet)), packet))
 
     sending = asyncio.ensure_future(send())
     try:

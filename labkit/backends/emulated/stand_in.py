@@ -4,9 +4,12 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
-from labkit.backends.remote.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ServerModel
-from labkit.backends.remote.parameters import LLAMA_CPP
-from labkit.backends.remote.transport import Tracer, make_http_client
+from labkit.backends.remote.api_keys import use_key
+from labkit.backends.remote.http.network import open_network
+from labkit.backends.remote.model import RemoteModel
+from labkit.backends.remote.protocols.openai_api import OpenAI
+from labkit.backends.remote.protocols.parameters import LLAMA_CPP
+from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
 
 from .links import Link, find_link
 from .relay import HOST, Relay
@@ -40,19 +43,16 @@ def stand_in(
         LabError: llama.cpp or the package for the certificate is missing, or the model.
         ValueError: no such link.
     """
-    way = find_link(link)
-    return StandIn(load_llamacpp(model), way, seed, (connect_timeout_s, read_timeout_s))
+    found = find_link(link)
+    return StandIn(load_llamacpp(model), found, seed, (connect_timeout_s, read_timeout_s))
 
 
-class StandIn(ServerModel):
+class StandIn(RemoteModel):
     """llama.cpp's own server behind a link.
 
     Attributes:
-        name, model, kind, base_url, policy, origin: as of `ServerModel`.
-        link: the link that is emulated.
+        link: the link that is emulated; the others as of `RemoteModel`.
     """
-
-    origin = ORIGIN
 
     def __init__(
         self,
@@ -62,36 +62,18 @@ class StandIn(ServerModel):
         timeouts_s: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
     ):
         address, key = engine.listening
-        super().__init__(
-            f"https://{HOST}/v1", _model_of(engine), "llama.cpp", key, timeouts_s, dialect=LEAN
-        )
         self.link, self._engine = link, engine
         self._relay = Relay(link, urlsplit(address).port, seed=seed)
-
-    @property
-    def name(self) -> str:
-        """The model's name, and that it is a stand-in."""
-        return f"{self.model} (stand-in)"
-
-    @property
-    def where(self) -> str:
-        """What it is, for a sentence."""
-        return f"the stand-in at {self.base_url}"
+        network = open_network(self._relay.proxy, self._relay.trusted)
+        super().__init__(
+            OpenAI(engine.name.removesuffix(" (llama.cpp)"), "llama.cpp", LEAN),
+            Transport(f"https://{HOST}/v1", use_key(key), *timeouts_s, network=network),
+            label="stand-in",
+            origin=ORIGIN,
+        )
 
     def __repr__(self) -> str:
         return f"<StandIn {self.name}: {self.link.summary}>"
-
-    @property
-    def _proxy(self) -> str:
-        return self._relay.proxy
-
-    def _tracer(self) -> Tracer:
-        return Tracer(self.base_url)  # the relay is the link itself, and no proxy on it
-
-    def _http_client(self):
-        return make_http_client(
-            self.base_url, self._timeouts_s, proxy=self._proxy, trusted=self._relay.trusted
-        )
 
     def close(self) -> None:
         """Ends the link and gives the model's memory back."""
@@ -103,7 +85,3 @@ class StandIn(ServerModel):
 
     def __exit__(self, *error) -> None:
         self.close()
-
-
-def _model_of(engine: LlamaCppModel) -> str:
-    return engine.name.removesuffix(" (llama.cpp)")

@@ -1,4 +1,4 @@
-"""What may leave: a policy stands on a backend itself, so that no verb can go round it."""
+"""What may leave: a policy belongs to the backend itself, so that no verb can go round it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ScreenedPrompt:
 
     def __repr__(self) -> str:
         done = "taken out" if self.restorer else "let through"
-        return f"<Passed: {len(self.findings)} findings {done}>"
+        return f"<ScreenedPrompt: {len(self.findings)} findings {done}>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,7 +74,7 @@ class Policy:
         return f"<Policy {self.action}: {ACTIONS[self.action]}; {kinds}>"
 
     def apply(self, prompt: str | Messages) -> ScreenedPrompt:
-        """The prompt as it may be sent, and what puts the answer right.
+        """The prompt as it may be sent, and what restores the answer.
 
         Args:
             prompt: a text or chat messages; of these every text is looked at, save the roles.
@@ -91,9 +91,10 @@ class Policy:
             raise _refusal(texts, found)
         if action == "allow":
             return ScreenedPrompt(prompt, every)
-        changed, key = redact_all(texts, found)
+        changed, placeholders = redact_all(texts, found)
         take = iter(changed)
-        return ScreenedPrompt(_map_texts(prompt, lambda _: next(take)), every, key.restorer())
+        screened = _map_texts(prompt, lambda _: next(take))
+        return ScreenedPrompt(screened, every, placeholders.restorer())
 
     def _found(self, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
         """What counts in each of the texts."""
@@ -117,6 +118,18 @@ class Policy:
         answer = self.ask(findings)
         _known("the answer of ask", answer, ("block", "redact", "allow"))
         return answer
+
+
+def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -> ScreenedPrompt:
+    """See `Policy.apply`; None lets all out. A stop string leaves too, and cannot be put back."""
+    if policy is None:
+        return ScreenedPrompt(prompt, ())
+    if any(policy.apply(text).restorer for text in stop):
+        raise LabError(
+            "Nothing was sent: a stop string holds what should not leave this machine.",
+            'Choose another, or backend.policy = labkit.Policy("allow").',
+        )
+    return policy.apply(prompt)
 
 
 def as_policy(policy: Policy | str | None) -> Policy | None:
@@ -158,9 +171,9 @@ def _refusal(texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> LabErr
         for finding in findings
     ]
     more = [f"    and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    told = "\n".join([*lines[:SHOWN], *more])
+    listed = "\n".join([*lines[:SHOWN], *more])
     return LabError(
-        f"Nothing was sent: the prompt holds what should perhaps not leave this machine.\n{told}",
+        f"Nothing was sent: the prompt holds what should perhaps not leave this machine.\n{listed}",
         'Send it with placeholders: backend.policy = labkit.Policy("redact"). Let single texts '
         'through: labkit.Policy("ask", harmless=("…",)). Or send it as it is: '
         'labkit.Policy("allow").',

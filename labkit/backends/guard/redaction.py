@@ -13,7 +13,7 @@ from .findings import KINDS, Finding, without_overlaps
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Key:
+class PlaceholderMap:
     """What the placeholders stand for. It stays on this machine.
 
     Attributes:
@@ -34,28 +34,30 @@ class Key:
         return Restorer(self)
 
     def __repr__(self) -> str:
-        return f"<Key of {len(self.originals)} placeholders: {', '.join(self.originals)}>"
+        return (
+            f"<PlaceholderMap of {len(self.originals)} placeholders: {', '.join(self.originals)}>"
+        )
 
 
 class Restorer:
     """Puts the originals back into a text that comes in pieces; a placeholder may be cut anywhere.
 
     Args:
-        key: from a redaction.
+        placeholders: from a redaction.
     """
 
-    def __init__(self, key: Key):
-        self._key, self._held = key, ""
+    def __init__(self, placeholders: PlaceholderMap):
+        self._map, self._held = placeholders, ""
 
     def feed(self, piece: str) -> str:
         """The text that is certain with this piece; the beginning of a placeholder is held back."""
         text = self._held + piece
         begins = text.rfind("[")
         tail = text[begins:] if begins >= 0 else ""
-        known = tail and any(each.startswith(tail) for each in self._key.originals)
-        is_begun = known and tail not in self._key.originals
+        known = tail and any(each.startswith(tail) for each in self._map.originals)
+        is_begun = known and tail not in self._map.originals
         self._held = tail if is_begun else ""
-        return self._key.restore(text[: len(text) - len(self._held)])
+        return self._map.restore(text[: len(text) - len(self._held)])
 
     def flush(self) -> str:
         """What was held back, at the end of the text."""
@@ -65,25 +67,25 @@ class Restorer:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Redacted:
-    """A text with placeholders, and the key to them.
+    """A text with placeholders, and what they stand for.
 
     Attributes:
         text: the text as it may leave.
-        findings: what was taken out, without overlaps, at their places in the original.
-        key: what the placeholders stand for.
+        findings: what was taken out, without overlaps, with their places in the original.
+        placeholders: what they stand for.
     """
 
     text: str
     findings: tuple[Finding, ...]
-    key: Key
+    placeholders: PlaceholderMap
 
     def restore(self, text: str) -> str:
         """An answer with the originals in the place of their placeholders."""
-        return self.key.restore(text)
+        return self.placeholders.restore(text)
 
     def restorer(self) -> Restorer:
         """For an answer that comes in pieces."""
-        return self.key.restorer()
+        return self.placeholders.restorer()
 
     @property
     def summary(self) -> str:
@@ -114,14 +116,14 @@ def redact(text: str, findings: Sequence[Finding] | None = None) -> Redacted:
         from .scanner import scan
 
         findings = scan(text)
-    (changed,), key = redact_all([text], [findings])
-    return Redacted(changed, without_overlaps(findings), key)
+    (changed,), placeholders = redact_all([text], [findings])
+    return Redacted(changed, without_overlaps(findings), placeholders)
 
 
 def redact_all(
     texts: Sequence[str], findings: Sequence[Sequence[Finding]]
-) -> tuple[tuple[str, ...], Key]:
-    """Several texts that leave together, such as messages: one key for them all.
+) -> tuple[tuple[str, ...], PlaceholderMap]:
+    """Several texts that leave together, such as messages: one map for them all.
 
     Args:
         texts: any.
@@ -134,7 +136,7 @@ def redact_all(
         _replace(text, without_overlaps(found), names.of)
         for text, found in zip(texts, findings, strict=True)
     )
-    return changed, Key({name: original for original, name in names.given.items()})
+    return changed, PlaceholderMap({name: original for original, name in names.given.items()})
 
 
 def _replace(text: str, findings: Sequence[Finding], name_of: Callable[[Finding], str]) -> str:

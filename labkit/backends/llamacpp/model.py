@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit.backends.prompts import Messages, checked_prompt
-from labkit.backends.remote.events import Chunk, read_stream
-from labkit.backends.remote.parameters import request_fields
+from labkit.backends.remote.protocols.parameters import request_fields
+from labkit.backends.remote.protocols.reader import AnswerReader, Chunk
 from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
@@ -42,13 +42,13 @@ def load_llamacpp(
         name: a model of the catalogue that comes as GGUF, a copy of one in another number format
             (``"smollm2-135m-q8_0"``, once `vary_quantization` has made it), or the path of a .gguf
             file.
-        threads: how many compute; None: one for each core that this process may use.
+        threads: number of threads; None: one for each core that this process may use.
         context: the most tokens that prompt and answer may have together.
         accept_terms: True if you read and accept the model's terms of use, where it has some.
     Raises:
         LabError: xllamacpp is missing, the model is unknown or has no GGUF file, no network, or a
             file that llama.cpp cannot read.
-        ValueError: threads or context out of bounds.
+        ValueError: threads or context out of range.
     """
     for argument, value in (("threads", threads), ("context", context)):
         good = value is None or (isinstance(value, int) and value >= 1)
@@ -88,7 +88,7 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
         )
     fetch.accept(entry, accept_terms)
     folder = store.part_folder(name, "gguf")
-    if not store.damaged(folder):  # the common way: no lock, so that a home may be read-only
+    if not store.damaged(folder):  # the usual case: no lock, so that a home may be read-only
         return folder / entry.source.file_name
     with store.locked(name):
         return fetch.fetch_gguf(entry)
@@ -106,11 +106,11 @@ class LlamaCppModel:
     Attributes:
         name: what it was loaded by, and the engine.
         gguf_file: the file that was read.
-        threads: how many compute.
+        threads: number of threads that compute.
         context: the most tokens of prompt and answer together.
         load_s: seconds that loading took.
         kind: number format of most weights, by llama.cpp's name, such as ``"Q4_1"``.
-        weights_bytes: that the weights take, scales included.
+        weights_bytes: size of the weights, scales included.
         parameters: number of weights.
     """
 
@@ -131,9 +131,9 @@ class LlamaCppModel:
         # waits for the loop's end for ever.
         self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
-        told = self.ask("/v1/models")["data"][0]["meta"]
-        self.kind = told["ftype"].removeprefix("(guessed) ").removeprefix("all ")
-        self.weights_bytes, self.parameters = told["size"], told["n_params"]
+        meta = self.ask("/v1/models")["data"][0]["meta"]
+        self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
+        self.weights_bytes, self.parameters = meta["size"], meta["n_params"]
 
     def _parameters(self, xllamacpp):
         parameters = xllamacpp.CommonParams()
@@ -158,33 +158,34 @@ class LlamaCppModel:
             "stream": True,
             **request_fields("llama.cpp", chosen, raw=raw),
         }
-        stream = Stream(chosen)
-        stream._steps = read_stream(stream, self._events(body, raw), self.name)
-        return stream
+        return Stream(
+            chosen,
+            lambda run: AnswerReader(run.note, self.name).steps(self._events(body, raw)),
+        )
 
     def _events(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:
-        """Each event with its time; leaving the loop ends the engine's work with its next token."""
-        arrived: queue.SimpleQueue = queue.SimpleQueue()
+        """Each event with its seconds; leaving the loop ends the engine's work, a token later."""
+        began, arrived = time.perf_counter(), queue.SimpleQueue()
         stopped = threading.Event()
         handle = self._handler(raw)
 
         def take(event) -> bool:
-            arrived.put((time.perf_counter(), event))
+            arrived.put((time.perf_counter() - began, event))
             return stopped.is_set()
 
         def work():
             try:
                 handle(body, take)
             except Exception as error:  # raised where it is waited for
-                arrived.put((time.perf_counter(), {"error": {"message": str(error)}}))
+                arrived.put((0.0, {"error": {"message": str(error)}}))
             arrived.put(None)
 
         end_idle_threads()  # torch's, if this thread used it
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         try:
-            while (told := arrived.get()) is not None:
-                yield told[0], _require_no_error(told[1])
+            while (came := arrived.get()) is not None:
+                yield came[0], _require_no_error(came[1])
         finally:
             stopped.set()
             thread.join()  # so that what is measured next has the machine for itself
@@ -199,7 +200,7 @@ class LlamaCppModel:
         """The tokens that llama.cpp is given for a prompt, by its own tokenizer and template.
 
         Raises:
-            ValueError: an empty prompt, or messages that are none.
+            ValueError: an empty prompt, or bad messages.
         """
         text = checked_prompt(prompt, raw=raw)
         if not raw:

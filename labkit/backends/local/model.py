@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
@@ -158,10 +157,14 @@ class LocalModel:
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
-        rows = self.stream_rows(prompt, [Settings(**settings)], raw=raw)
-        running = rows.streams[0]
-        running._steps = _only_steps(rows)
-        return running
+        chosen, began = Settings(**settings).seeded(), time.perf_counter()
+        ids = self.encode(prompt, raw=raw)
+
+        def steps(running: Stream) -> Iterator[Step]:
+            for _, step in self._run((running,), ids, began, batch_size=1):
+                yield step
+
+        return Stream(chosen, steps, prompt_tokens=len(ids))
 
     def stream_rows(
         self,
@@ -257,12 +260,6 @@ class LocalModel:
         return frozenset([*told, self.tokenizer.eos_token_id]) - {None}
 
 
-def _only_steps(rows: RowsStream) -> Iterator[Step]:
-    with closing(rows):
-        for _, step in rows:
-            yield step
-
-
 class Writer:
     """One row's text: whole characters, up to a stop string, the end token or the last place."""
 
@@ -279,7 +276,7 @@ class Writer:
         last = ended or self._room == 0
         shown = self._scan.push(self._text.push(choice.token_id, last=last), last=last)
         if ended or self._scan.stopped:
-            self._stream.finish = "stop"
+            self._stream.note(finish="stop")
         elif last:
-            self._stream.finish = "length"
+            self._stream.note(finish="length")
         return self._model.step(choice, shown, time.perf_counter() - self._began)

@@ -7,7 +7,7 @@ from contextlib import closing
 import torch
 
 from labkit.backends.prompts import Messages
-from labkit.backends.reply import Step, Stream
+from labkit.backends.reply import RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 
 from .cache import growing_cache, prefill
@@ -29,9 +29,8 @@ class Way:
         """See `labkit.stream`."""
         began = time.perf_counter()
         ids = self.model.encode(prompt, raw=raw)
-        running = Stream(Settings(**settings).seeded(), prompt_tokens=len(ids))
-        running._steps = self._run(running, ids, began)
-        return running
+        chosen = Settings(**settings).seeded()
+        return Stream(chosen, lambda run: self._run(run, ids, began), prompt_tokens=len(ids))
 
     def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
         """The steps after a prompt's tokens; sets the stream's ``finish``."""
@@ -65,15 +64,15 @@ class Batched(Way):
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
         same = [Settings(**settings).seeded()] * self.rows
-        running = self.model.stream_rows(prompt, same, raw=raw, batch_size=self.rows)
-        first = running.streams[0]
-        first._steps = _first_row(running)
-        return first
+        rows = self.model.stream_rows(prompt, same, raw=raw, batch_size=self.rows)
+        known = rows.streams[0].prompt_tokens
+        return Stream(same[0], lambda running: _first_row(running, rows), prompt_tokens=known)
 
 
-def _first_row(running) -> Iterator[Step]:
-    with closing(running):
-        for row, step in running:
+def _first_row(running: Stream, rows: RowsStream) -> Iterator[Step]:
+    with closing(rows):
+        for row, step in rows:
+            running.outcome = rows.streams[0].outcome
             if row == 0:
                 yield step
 

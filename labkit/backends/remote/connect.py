@@ -1,78 +1,109 @@
-"""From an address to a model of the server that answers there."""
+"""From an address, or a server that was found, to a model that can be asked."""
 
 from labkit.backends.guard.policy import Policy
 from labkit.errors import LabError
 
-from . import discovery
 from .addresses import checked_address, is_loopback, server_root
-from .client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ServerModel
-from .parameters import DIALECTS
+from .api_keys import use_key
+from .discovery import Server, identify
+from .model import RemoteModel
+from .protocols.ollama_api import Ollama
+from .protocols.openai_api import OpenAI
+from .protocols.parameters import PARAMETERS
+from .transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+
+KINDS = tuple(PARAMETERS)
 
 
 def connect(
-    address: str,
+    address: str | Server,
     model: str | None = None,
     *,
     api_key: str | None = None,
     kind: str | None = None,
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
-) -> "ServerModel":
+) -> RemoteModel:
     """A model of a server, ready to be asked, as ``labkit.load`` gives one of this machine.
 
     Prompts go to that address and nowhere else; on the loopback they stay on this machine, unless
     the server sends them on, as Ollama does for the models of its cloud. Where they may leave, a
     prompt in which a secret or personal data is found waits for your decision: see ``policy``.
 
+    A `Server` of Ollama or LM Studio is asked by the interface of its own, which reports its times.
+    Of LM Studio's two it is v0: v1 takes no seed, no stop string and no earlier answer.
+
     Args:
-        address: such as ``"http://127.0.0.1:8080"``; ``/v1`` is added where it has no path.
-        model: the name that the server has for it; None: the only one it has.
+        address: such as ``"http://127.0.0.1:8080"``, to which ``/v1`` is added if it has no path;
+            or a server of ``labkit.servers()``.
+        model: the name that the server has for it, of a `Server` also the last part of its path;
+            None: the only one it has.
         api_key: sent to that server; None: none, whatever the environment holds.
-        kind: one of `KINDS`, which decides the settings it takes; None: found out by asking.
+        kind: one of `KINDS`, which decides the settings it takes; None: found out by asking. A
+            `Server` has its own.
         connect_timeout_s: how long to wait for a connection.
         read_timeout_s: how long the server may send nothing.
     Raises:
-        ValueError: no such address or kind.
-        LabError: nobody answers there, or the model must be named.
+        ValueError: not an address, or no such kind.
+        LabError: nobody answers there, there is no such model, or it must be named.
     """
-    base_url = checked_address(address)
     if model is not None and (not isinstance(model, str) or not model.strip()):
         raise ValueError(f"model must be a name that the server has, or None; got {model!r}")
-    if kind is not None and kind not in DIALECTS:
-        raise ValueError(f"kind must be one of {', '.join(DIALECTS)}, or None; got {kind!r}")
-    timeouts = connect_timeout_s, read_timeout_s
-    found = ServerModel(base_url, model, kind or "OpenAI-compatible", api_key, timeouts)
-    server = _listening(base_url, connect_timeout_s) if kind is None else None
-    found.policy = None if _stays(base_url, server, model) else Policy("ask")
-    if server:
-        found.kind = server.kind
+    if kind is not None and kind not in PARAMETERS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, or None; got {kind!r}")
+    key = None if api_key is None else use_key(api_key)
+    if isinstance(address, Server):
+        base_url = address.address + _PATHS.get(address.kind, "/v1")
+        transport = Transport(base_url, key, connect_timeout_s, read_timeout_s)
+        return _of_server(address, model, transport)
+    transport = Transport(checked_address(address), key, connect_timeout_s, read_timeout_s)
+    return _of_address(transport, model, kind)
+
+
+_PATHS = {"Ollama": "", "LM Studio": "/api/v0"}
+
+
+def _of_server(server: Server, model: str | None, transport: Transport) -> RemoteModel:
+    name = _choose(server.models, model, f"{server.kind} at {server.address}", server.kind)
+    if server.kind == "Ollama":
+        protocol = Ollama(name)
+    else:
+        protocol = OpenAI(name, server.kind, PARAMETERS[server.kind])
+    return RemoteModel(protocol, transport, policy=_policy(transport.base_url, server, name))
+
+
+def _of_address(transport: Transport, model: str | None, kind: str | None) -> RemoteModel:
+    server = None if kind else _listening(transport)
+    kind = server.kind if server else kind or "OpenAI-compatible"
+    found = OpenAI(model or "", kind, PARAMETERS[kind])
     if model is None:
-        found.model = _only_model(found, server.models if server else found.models())
-    return found
+        unnamed = RemoteModel(found, transport)
+        names = server.models if server else unnamed.models()
+        found = OpenAI(_choose(names, None, unnamed.where, kind), kind, PARAMETERS[kind])
+    return RemoteModel(found, transport, policy=_policy(transport.base_url, server, model))
 
 
-KINDS = tuple(DIALECTS)
-
-
-def _listening(base_url: str, timeout_s: float) -> discovery.Server | None:
+def _listening(transport: Transport) -> Server | None:
     """Which server listens there; only one on the loopback is asked more than it need be."""
-    if not is_loopback(base_url):
+    if not is_loopback(transport.base_url):
         return None
-    return discovery.identify(server_root(base_url), timeout_s)
+    return identify(server_root(transport.base_url), transport.connect_timeout_s)
 
 
-def _stays(base_url: str, server: discovery.Server | None, model: str | None) -> bool:
-    """Whether prompts stay on this machine; of Ollama's models those do that it lists as here."""
+def _policy(base_url: str, server: Server | None, model: str | None) -> Policy | None:
+    """None where prompts stay on this machine; of Ollama's models those do that it has here."""
     is_ollama = server is not None and server.kind == "Ollama"
     passed_on = is_ollama and model and not {model, f"{model}:latest"} & {*server.models}
-    return is_loopback(base_url) and not passed_on
+    return None if is_loopback(base_url) and not passed_on else Policy("ask")
 
 
-def _only_model(server: ServerModel, names: tuple[str, ...]) -> str:
-    if len(names) != 1:
-        told = ", ".join(map(repr, names)) or "none that it tells of"
-        raise LabError(
-            f"{server.where} has several models, or none: {told}.",
-            "Name one: labkit.connect(address, model).",
-        )
-    return names[0]
+def _choose(names: tuple[str, ...], name: str | None, where: str, kind: str) -> str:
+    """The one model of that name, or the only one there is."""
+    fitting = [each for each in names if name in (None, each, each.rpartition("/")[2])]
+    if len(fitting) == 1:
+        return fitting[0]
+    if name is not None and kind == "transformers serve":
+        return name  # it opens whatever folder or hub model it is asked for
+    asked = "several models, or none" if name is None else f"no model {name!r}"
+    known = ", ".join(map(repr, names)) or "none that it lists"
+    raise LabError(f"{where} has {asked}.", f"Name one of these: {known}.")

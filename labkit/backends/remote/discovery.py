@@ -1,7 +1,7 @@
 """Which model servers run on this machine: known by what they answer, not by their port.
 
 Only the loopback is asked, past any proxy, and no redirect is followed: nothing leaves the
-machine. Finding them needs the standard library alone; asking one, its backend's client.
+machine. Finding them needs the standard library alone; asking one, the client of its interface.
 
 Sources: github.com/ollama/ollama, docs/openapi.yaml (commit 017eb8a), /api/version and /api/tags;
 github.com/lmstudio-ai/docs, 1_developer/2_rest/endpoints.mdx (86cb996), /api/v0/models, and chat.md
@@ -18,9 +18,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from labkit.errors import LabError
-
-# Where each listens unless told otherwise; `transformers serve` takes vLLM's, and llama.cpp moved
+# Where each listens by default; `transformers serve` takes vLLM's, and llama.cpp moved
 # from 8080 to 9931 in 2026 (its pull request 26508).
 PORTS = {
     11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp", 9931: "llama.cpp",
@@ -28,7 +26,7 @@ PORTS = {
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
 # FastAPI lists them in /openapi.json.
 SERVE_PATHS = {"/v1/models", "/load_model", "/reset"}
-# Where each tells its version, and by which name; the others' documents name no such place.
+# Where each reports its version, and by which name; the others' documents name no such path.
 VERSIONS = {
     "Ollama": ("/api/version", "version"), "vLLM": ("/version", "version"),
     "llama.cpp": ("/props", "build_info"),
@@ -42,7 +40,7 @@ class Server:
 
     Attributes:
         kind: ``"Ollama"``, ``"LM Studio"``, ``"vLLM"``, ``"llama.cpp"``, ``"transformers serve"``,
-            or ``"OpenAI-compatible"`` where the answer tells no more.
+            or ``"OpenAI-compatible"`` where the answer says no more.
         address: such as ``http://127.0.0.1:11434``; the OpenAI interface lies below ``/v1``.
         models: the names that it takes in a request; of Ollama and LM Studio, those that write text
             on this machine: neither the models of Ollama's cloud nor LM Studio's embeddings.
@@ -52,37 +50,6 @@ class Server:
     address: str
     models: tuple[str, ...]
 
-    def model(self, name: str | None = None, *, api_key: str | None = None):
-        """One of its models as a backend, for ``labkit.generate`` and ``labkit.stream``.
-
-        Ollama and LM Studio are asked by the interface of their own, which tells their times. Of
-        LM Studio's two it is v0: v1 takes no seed, no stop string and no earlier answer.
-
-        Args:
-            name: one of `models`, or the last part of its path; None: the only one.
-            api_key: for a server that wants one.
-        Raises:
-            LabError: there is no such model, or it must be named.
-        """
-        from .client import ServerModel
-        from .ollama import OllamaModel
-
-        kept = self._named(name)
-        if self.kind == "Ollama":
-            return OllamaModel(self.address, kept, self.kind, api_key)
-        path = "/api/v0" if self.kind == "LM Studio" else "/v1"
-        return ServerModel(self.address + path, kept, self.kind, api_key)
-
-    def _named(self, name: str | None) -> str:
-        fitting = [m for m in self.models if name in (None, m, m.rpartition("/")[2])]
-        if len(fitting) == 1:
-            return fitting[0]
-        if name is not None and self.kind == "transformers serve":
-            return name  # it opens whatever folder or hub model it is asked for
-        asked = "several models, or none" if name is None else f"no model {name!r}"
-        told = ", ".join(map(repr, self.models)) or "none that it tells of"
-        raise LabError(f"{self.kind} at {self.address} has {asked}.", f"Name one of these: {told}.")
-
 
 def servers() -> tuple[Server, ...]:
     """The model servers that run on this machine, each with its models.
@@ -91,7 +58,7 @@ def servers() -> tuple[Server, ...]:
     loopback, and no other machine. One that listens elsewhere: ``labkit.connect(address)``.
 
     Returns:
-        A tuple of `Server`; ``server.model(name)`` gives a backend. Empty if none runs.
+        A tuple of `Server`; ``labkit.connect(server, name)`` gives a backend. Empty if none runs.
     """
     return find_servers()
 
@@ -104,7 +71,7 @@ def find_servers(ports: Iterable[int] = tuple(PORTS), *, timeout_s: float = 0.5)
         timeout_s: how long one answer may take.
 
     Returns:
-        A tuple of `Server`, in the order of the ports; what is no model server is left out.
+        A tuple of `Server`, in the order of the ports; what is not a model server is left out.
     """
     ports = tuple(ports)
     with ThreadPoolExecutor(max(1, len(ports))) as pool:
@@ -139,15 +106,15 @@ def identify(address, timeout_s):
 
 
 def find_version(kind, address, timeout_s=0.5):
-    """The version of a server of that kind, as it tells it; None where it does not."""
+    """The version of a server of that kind; None where it does not report it."""
     if kind not in VERSIONS:
         return None
     path, name = VERSIONS[kind]
     try:
-        told = _ask(address + path, timeout_s).get(name)
+        version = _ask(address + path, timeout_s).get(name)
     except (OSError, http.client.HTTPException):
         return None
-    return told if isinstance(told, str) and "unknown" not in told else None
+    return version if isinstance(version, str) and "unknown" not in version else None
 
 
 def _is_here(entry):
@@ -182,10 +149,10 @@ def _ask(url, timeout_s):
         with _opener.open(url, timeout=timeout_s) as answer:
             if answer.headers.get_content_type() != "application/json":  # a stream may never end
                 return {}
-            told = json.loads(answer.read(LONGEST_ANSWER))
+            content = json.loads(answer.read(LONGEST_ANSWER))
     except urllib.error.HTTPError as error:
         error.close()
         return {}
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}

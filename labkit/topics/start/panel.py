@@ -1,7 +1,6 @@
 """A prompt box: ask a model, watch the answer come with its speed, change a setting, ask again."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 import ipywidgets as widgets
 
@@ -130,10 +129,9 @@ class PromptPanel(RunPanel):
             self.reply = make_reply(self._model.name, prompt, running, self._steps)
 
     def _hang_up(self) -> None:
-        """Does not wait for a server's next word; a model of this process comes to its own end."""
-        with suppress(ValueError):  # its steps are being computed just now
-            if self._stream:
-                self._stream.close()
+        """Does not wait for a server's next word; a model of this process ends with its token."""
+        if self._stream:
+            self._stream.close()
 
     def _timing(self):
         title = figures.timing_title(self._steps)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.backends.emulated.links import LINKS, Link, find_link
-from labkit.backends.emulated.relay import HOST, Relay, _Way
+from labkit.backends.emulated.relay import HOST, Relay, _Direction
 
 from ..conftest import quickest
 
@@ -33,7 +33,7 @@ LINK = st.builds(
     seed=st.integers(0, 99),
 )
 def test_packets_keep_their_order_and_never_beat_the_link(link, packets, seed):
-    way, now, arrivals, bits = _Way(link, random.Random(seed)), 0.0, [], 0
+    way, now, arrivals, bits = _Direction(link, random.Random(seed)), 0.0, [], 0
     for gap, size in packets:
         now += gap
         bits += 8 * size
@@ -46,7 +46,7 @@ def test_packets_keep_their_order_and_never_beat_the_link(link, packets, seed):
 
 
 def test_what_is_sent_at_once_queues():
-    way = _Way(Link(0.1, bandwidth_bits_per_s=1e6), random.Random(0))
+    way = _Direction(Link(0.1, bandwidth_bits_per_s=1e6), random.Random(0))
     arrivals = [way.arrival(0.0, 1250) for _ in range(3)]  # 10 ms each
     assert arrivals == pytest.approx([0.06, 0.07, 0.08])
 
@@ -55,17 +55,17 @@ def test_a_lost_packet_stalls_all_behind_it():
     dice = random.Random(1)
     dice.gauss = lambda mean, _: mean
     dice.random = iter([0.0, 0.9, 0.9]).__next__  # the first is lost once, the second is not
-    way = _Way(Link(0.1, loss=0.5), dice)
+    way = _Direction(Link(0.1, loss=0.5), dice)
     first, second = way.arrival(0.0, 100), way.arrival(0.01, 100)
     assert first == pytest.approx(0.05 + 0.1 + 0.2) and second == first
 
 
 def test_jitter_and_loss_are_as_asked():
-    way = _Way(Link(0.2, jitter_s=0.01), random.Random(3))
+    way = _Direction(Link(0.2, jitter_s=0.01), random.Random(3))
     delays = [way.delay(0.2) for _ in range(4000)]
     assert statistics.mean(delays) == pytest.approx(0.1, rel=0.02)
     assert statistics.stdev(delays) == pytest.approx(0.01, rel=0.1)
-    way = _Way(Link(0.0, loss=0.1), random.Random(3))
+    way = _Direction(Link(0.0, loss=0.1), random.Random(3))
     lost = sum(way.delay(1.0) > 0 for _ in range(4000)) / 4000
     assert lost == pytest.approx(0.1, abs=0.02)
 

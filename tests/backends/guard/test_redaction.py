@@ -36,7 +36,7 @@ def test_what_is_taken_out_comes_back(drawn):
     text, findings = drawn
     redacted = redact(text, findings)
     assert redacted.restore(redacted.text) == text
-    assert all(name not in text for name in redacted.key.originals)
+    assert all(name not in text for name in redacted.placeholders.originals)
 
 
 @given(found(), st.data())
@@ -44,7 +44,7 @@ def test_what_is_taken_out_comes_back(drawn):
 def test_pieces_restore_to_the_same_as_the_whole(drawn, data):
     text, findings = drawn
     redacted = redact(text, findings)
-    names = [*redacted.key.originals, "[EMAIL_", "[PERSON_1", "[[", "no placeholder"]
+    names = [*redacted.placeholders.originals, "[EMAIL_", "[PERSON_1", "[[", "no placeholder"]
     answer = "".join(data.draw(st.lists(st.sampled_from(names) | TEXTS, max_size=8)))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=10)))
     edges = [0, *cuts, len(answer)]
@@ -71,7 +71,7 @@ def test_a_found_text_does_not_leave(drawn):
     text, findings = drawn
     redacted = redact(text, findings)
     kept = redacted.text
-    for name in redacted.key.originals:
+    for name in redacted.placeholders.originals:
         kept = kept.replace(name, "\0")
     count = sum(len(each.text) for each in redacted.findings)
     assert len(kept.replace("\0", "")) == len(text) - count
@@ -100,7 +100,7 @@ def test_a_finding_says_nothing_in_its_repr():
     secret = "correct-horse-battery-staple"
     finding = Finding(0, len(secret), "password", "by hand", 1.0, secret)
     redacted = redact(secret, [finding])
-    shown = repr((finding, redacted, redacted.key, redacted.summary))
+    shown = repr((finding, redacted, redacted.placeholders, redacted.summary))
     assert secret not in shown and secret[:6] not in shown
 
 

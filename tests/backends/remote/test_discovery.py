@@ -15,7 +15,6 @@ import pytest
 
 import labkit
 from labkit.backends.remote import discovery
-from labkit.backends.remote.client import ServerModel
 from labkit.backends.remote.discovery import Server, find_servers
 from labkit.topics.speed.measure.measurement import look_up
 
@@ -165,13 +164,13 @@ def test_what_ollama_passes_on_to_its_cloud_has_a_policy(httpserver, model, leav
 )  # fmt: skip
 def test_a_measurement_says_which_engine_it_was_of(httpserver, answers, engine):
     (server,) = play(httpserver, answers)
-    assert dict(look_up(server.model(server.models[0])).software)["engine"] == engine
+    assert dict(look_up(labkit.connect(server, server.models[0])).software)["engine"] == engine
 
 
 def test_no_other_machine_is_asked_for_its_version(monkeypatch):
     asked = []
     monkeypatch.setattr(discovery, "_ask", lambda url, timeout_s: asked.append(url))
-    elsewhere = ServerModel("http://192.0.2.1:11434/v1", "m", "Ollama")
+    elsewhere = labkit.connect("http://192.0.2.1:11434", "m", kind="Ollama")
     assert elsewhere.about() == {"engine": "Ollama"} and asked == []
 
 

@@ -62,7 +62,7 @@ def transformers_serve(smollm2, start):
 @pytest.mark.slow
 def test_transformers_serve(transformers_serve, smollm2):
     assert transformers_serve.kind == "transformers serve"
-    model = transformers_serve.model(str(smollm2.folder))
+    model = labkit.connect(transformers_serve, str(smollm2.folder))
     reply = labkit.generate(model, QUESTION, temperature=0, max_tokens=12)
     ours = labkit.generate(smollm2, QUESTION, temperature=0, max_tokens=12)
     assert (reply.text, reply.finish) == (ours.text, "length")
@@ -92,7 +92,7 @@ def vllm(smollm2, start):
 @pytest.mark.slow
 def test_vllm(vllm, smollm2):
     assert vllm.kind == "vLLM"
-    model = vllm.model()
+    model = labkit.connect(vllm)
     reply = labkit.generate(model, QUESTION, temperature=0, max_tokens=12)
     ours = labkit.generate(smollm2, QUESTION, temperature=0, max_tokens=12)
     assert (reply.text, reply.finish) == (ours.text, "length")

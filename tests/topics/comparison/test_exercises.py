@@ -3,7 +3,7 @@
 import pytest
 
 from labkit.backends.http_timing import HttpTiming
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.topics.comparison import exercises
@@ -15,7 +15,7 @@ HTTP = HttpTiming("https://far", 0.0, 0.08, 0.08, 0.002, 0.08, 0.458, 1.0)
 
 def a_reply(*times, **more):
     steps = tuple(Step(1, "a", None, None, (), None, at) for at in times)
-    return Reply("made up", "x", Settings(), steps, 5, "stop", **more)
+    return Reply("made up", "x", Settings(), steps, Outcome("stop", 5, **more))
 
 
 NEAR = a_reply(0.2, *(0.2 + 0.02 * n for n in range(1, 51)))  # 50 tokens/s

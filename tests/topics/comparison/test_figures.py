@@ -4,7 +4,7 @@ import pytest
 
 import labkit
 from labkit.backends.http_timing import HttpTiming
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.topics.comparison.side_by_side.columns_figures import facts
@@ -18,8 +18,8 @@ STAND_IN = "stand-in: the same small model, so what differs is the network"
 
 def a_reply(*times, **more):
     steps = tuple(Step(None, "<b> ", None, None, (), None, at) for at in times)
-    told = {"prompt_tokens": 5, "finish": "stop", **more}
-    return Reply("made up", "x", Settings(), steps, **told)
+    outcome = Outcome(**{"prompt_tokens": 5, "finish": "stop", **more})
+    return Reply("made up", "x", Settings(), steps, outcome)
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ SETUP = Setup(
 
 
 @dataclass(slots=True)
-class Counted(Stream):
-    """A server's stream, which tells how many tokens it sent."""
-
-    output_tokens: int | None = None
-
-
 class Scripted:
     """Not a model. Each request plays the next row of times: seconds, or what to raise there."""
 
@@ -42,10 +36,14 @@ class Scripted:
         if not prompt:
             raise ValueError("prompt must have at least one character; got an empty text")
         self.asked.append((prompt, settings))
-        running = Counted(Settings(**settings), prompt_tokens=len(prompt))
-        running.output_tokens, running.chunked = self.output_tokens, self.chunks
-        running._steps = self._play(running, self.rows[(len(self.asked) - 1) % len(self.rows)])
-        return running
+        times = self.rows[(len(self.asked) - 1) % len(self.rows)]
+        known = {"output_tokens": self.output_tokens, "chunked": self.chunks}
+        return Stream(
+            Settings(**settings),
+            lambda running: self._play(running, times),
+            prompt_tokens=len(prompt),
+            **known,
+        )
 
     def _play(self, running, times):
         for number, at in enumerate(times):
@@ -53,7 +51,7 @@ class Scripted:
                 raise at("The server went away.") if at is LabError else at
             token = (None, None) if self.chunks else (number, -0.1)
             yield Step(token[0], "ab ", token[1], None, (), None, at)
-        running.finish = "length"
+        running.note(finish="length")
 
 
 def a_run(ttft_s=0.5, gap_s=0.1, tokens=5, prompt_tokens=10, **more):

@@ -18,16 +18,14 @@ class Scripted:
     def stream(self, prompt, *, raw=False, **settings):
         if not prompt:
             raise ValueError("prompt must have at least one character; got an empty text")
-        running = Stream(Settings(**settings), prompt_tokens=4)
-        running._steps = self._play(running)
-        return running
+        return Stream(Settings(**settings), self._play, prompt_tokens=4)
 
     def _play(self, running):
         try:
             for number, (text, elapsed_s) in enumerate(self.steps):
                 other = Alternative(number, text, -0.1)
                 yield Step(number, text, -0.1, -0.1, (other,), 1.0, elapsed_s)
-            running.finish = "stop"
+            running.note(finish="stop")
         finally:
             self.closed = True
 

@@ -8,7 +8,7 @@ import pytest
 
 import labkit
 from labkit.backends.generate import generate
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Reply, Step, Stream
 from labkit.backends.settings import Settings
 from labkit.display import Summary
 from labkit.models.catalogue import CATALOGUE
@@ -191,7 +191,7 @@ def test_stop_does_not_wait_for_the_next_word_of_a_server():
     class Stalling(Scripted):
         def stream(self, prompt, **settings):
             running = super().stream(prompt, **settings)
-            steps = iter([running._steps])
+            steps = iter([running])
 
             class Waiting:
                 def __next__(self):
@@ -203,8 +203,7 @@ def test_stop_does_not_wait_for_the_next_word_of_a_server():
                 def close(self):
                     hung_up.set()
 
-            running._steps = Waiting()
-            return running
+            return Stream(running.settings, lambda _: Waiting())
 
     panel = labkit.start.prompt_panel(Stalling([("one", 0.1), ("two", 0.2)]), "Count.")
     panel.start()

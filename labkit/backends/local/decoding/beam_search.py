@@ -11,7 +11,7 @@ from labkit.backends.local.detokenizer import Detokenizer
 from labkit.backends.local.model import ALTERNATIVES, LocalModel
 from labkit.backends.local.sampler import SampledToken
 from labkit.backends.prompts import Messages
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 
 
@@ -46,7 +46,7 @@ def search_beams(
     for new in found:
         finish = "stop" if new[-1] in model.end_ids else "length"
         steps = _steps(model, ids, new, elapsed_s)
-        replies.append(Reply(model.name, prompt, settings, steps, len(ids), finish))
+        replies.append(Reply(model.name, prompt, settings, steps, Outcome(finish, len(ids))))
     return replies
 
 

@@ -6,12 +6,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labkit.backends.generate import Backend, make_reply
+from labkit.backends.capabilities import runs_here
+from labkit.backends.generate import Backend, collect, make_reply
 from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply, Stream
@@ -165,7 +165,7 @@ class Batch:
     def _places(self) -> dict[str, tuple[str, int]]:
         """Models of this process take turns; a server may be asked by all threads at once."""
         return {
-            name: (name, self._at_once) if _elsewhere(backend) else (HERE, 1)
+            name: (HERE, 1) if runs_here(backend) else (name, self._at_once)
             for name, backend in self._backends.items()
         }
 
@@ -179,8 +179,7 @@ class Batch:
     def _stop(self, threads: list[threading.Thread], journal: Journal) -> None:
         self._turns.close()
         for running in tuple(self._streams.values()):
-            with suppress(ValueError):  # a model of this process ends with the token it is at
-                running.close()
+            running.close()
         end = time.monotonic() + PATIENCE_S
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -225,30 +224,22 @@ class Batch:
         try:
             running = stream_from(backend, job.prompt, **self._asked)
             self._streams[job.key] = running
-            for step in running if not turns.closed else ():
-                steps.append(step)
-                if turns.closed:
-                    running.close()
-                    break
-        except BusyError as error:
-            if not steps:
-                raise
-            running.finish, running.error = "failed", error
+            if not turns.closed:
+                collect(running, steps.append, lambda: turns.closed)
+        except BusyError:
+            raise
         except (LabError, ValueError) as error:
-            told = error if isinstance(error, LabError) else LabError(str(error))
-            running.finish, running.error = "failed", told
+            running.note(finish="failed", error=str(error))
         except Exception as error:  # the others go on; its own words might hold a header
-            running.finish = "failed"
-            running.error = LabError(
-                f"{job.backend} failed: {type(error).__name__}.",
-                "Ask it alone, with labkit.generate, to see where.",
-            )
+            problem = f"{job.backend} failed: {type(error).__name__}."
+            told = LabError(problem, "Ask it alone, with labkit.generate, to see where.")
+            running.note(finish="failed", error=str(told))
         finally:
             self._streams.pop(job.key, None)
         return make_reply(backend.name, job.prompt, running, steps)
 
     def _failed(self, job: Job, error: LabError) -> Reply:
-        running = Stream(self._settings, finish="failed", error=error)
+        running = Stream(self._settings, finish="failed", error=str(error))
         return make_reply(self._backends[job.backend].name, job.prompt, running, ())
 
     def _wait(self, job: Job, error: BusyError, turns: Turns) -> bool:
@@ -280,16 +271,10 @@ def named(backends: Backends) -> dict[str, Backend]:
         found = dict(backends)
     elif isinstance(backends, Sequence):
         found = {getattr(each, "name", ""): each for each in backends}
-    good = all(hasattr(each, "stream") for each in found.values())
+    good = all(isinstance(each, Backend) for each in found.values())
     if not found or not good or len(found) != len(backends):
         raise ValueError(
             "backends must be one or more, each with a name of its own, such as "
             f'{{"here": local, "far": cloud}}; got {backends!r}'
         )
     return found
-
-
-def _elsewhere(backend: Backend) -> bool:
-    """Whether it computes in another process, so that several questions may be under way."""
-    inner = getattr(backend, "backend", backend)
-    return hasattr(inner, "base_url") or hasattr(inner, "where")

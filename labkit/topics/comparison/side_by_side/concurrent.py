@@ -4,10 +4,9 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from labkit.backends.generate import Backend, make_reply
+from labkit.backends.generate import Backend, collect, make_reply
 from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.reply import Reply, Step, Stream
@@ -39,7 +38,7 @@ class Column:
     backend: Backend
     steps: list[Step] = field(default_factory=list)
     stream: Stream | None = None
-    error: LabError | None = None
+    error: str | None = None
     asked_s: float | None = None
     ended: bool = False
 
@@ -105,8 +104,7 @@ class ConcurrentRun:
         _join(threads, MOMENT_S)
         for lane in self.lanes:
             if lane.stream and not lane.ended:
-                with suppress(ValueError):  # a model of this process, busy with a token
-                    lane.stream.close()
+                lane.stream.close()
         _join(threads, PATIENCE_S)
 
     @property
@@ -117,7 +115,7 @@ class ConcurrentRun:
     def _reply(self, lane: Column) -> Reply:
         running = lane.stream or Stream(self._settings)
         if lane.error:
-            running.finish, running.error = "failed", lane.error
+            running.note(finish="failed", error=lane.error)
         return make_reply(lane.backend.name, self.prompt, running, tuple(lane.steps))
 
     def _start(self) -> list[threading.Thread]:
@@ -140,13 +138,11 @@ class ConcurrentRun:
             if not self._stopping.is_set():
                 self._ask(number, lane)
         except (LabError, ValueError) as error:
-            lane.error = error if isinstance(error, LabError) else LabError(str(error))
+            lane.error = str(error)
         except Exception as error:  # whatever it is, the other lanes go on
             # Its own words are left out: a library's may hold a header, and so a key.
-            lane.error = LabError(
-                f"{lane.name} failed: {type(error).__name__}.",
-                "Ask it alone, with labkit.generate, to see where.",
-            )
+            problem = f"{lane.name} failed: {type(error).__name__}."
+            lane.error = str(LabError(problem, "Ask it alone, with labkit.generate, to see where."))
         finally:
             lane.ended = True
             end.set()
@@ -155,14 +151,13 @@ class ConcurrentRun:
     def _ask(self, number: int, lane: Column) -> None:
         lane.asked_s = time.perf_counter() - self._began
         lane.stream = stream_from(lane.backend, self.prompt, **self._asked)
-        try:
-            for step in lane.stream:
-                if self._stopping.is_set():
-                    return
-                lane.steps.append(step)
-                self._arrivals.put(number)
-        finally:
-            lane.stream.close()
+
+        def take(step: Step) -> None:
+            lane.steps.append(step)
+            self._arrivals.put(number)
+
+        collect(lane.stream, take, self._stopping.is_set)
+        lane.error = lane.stream.error
 
 
 def _join(threads: Sequence[threading.Thread], within_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from labkit.backends.capabilities import Priced, model_of
 from labkit.backends.cloud.budget import Estimate
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
@@ -25,11 +26,12 @@ def told_before(
     """
     told = []
     for name, backend in backends.items():
-        model = getattr(backend, "backend", backend)  # of a variant, which has settings of its own
+        model = model_of(backend)
         most = getattr(backend, "settings", {}).get("max_tokens", max_tokens)
-        if hasattr(model, "estimate") and prompts[name]:
+        if isinstance(model, Priced) and prompts[name]:
             each = [model.estimate(prompt, max_tokens=most) for prompt in prompts[name]]
-            told.append(each[0].summary if len(each) == 1 else _together(each))
+            if None not in each:
+                told.append(each[0].summary if len(each) == 1 else _together(each))
     return tuple(told)
 
 

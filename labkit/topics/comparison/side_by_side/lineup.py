@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from labkit.backends.cloud.budget import Budget
 from labkit.backends.cloud.cloud import cloud, clouds
-from labkit.backends.cloud.model import CloudModel
 from labkit.backends.emulated.links import Link
 from labkit.backends.emulated.stand_in import StandIn, stand_in
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import load_llamacpp
 from labkit.backends.recorded import Recording, recordings, replay
+from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import servers
+from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
 
 from .concurrent import name_each
@@ -109,7 +110,7 @@ def _local_servers() -> tuple[list[Backend], list[str]]:
     found, notes = [], []
     for server in servers():
         if server.models:
-            found.append(server.model(server.models[0]))
+            found.append(connect(server, server.models[0]))
             notes.append(f"Server on this machine: {found[-1]!r}")
     if not found:
         notes.append(
@@ -119,7 +120,7 @@ def _local_servers() -> tuple[list[Backend], list[str]]:
     return found, notes
 
 
-def _providers(budget: Budget) -> list[CloudModel]:
+def _providers(budget: Budget) -> list[RemoteModel]:
     """A model of each provider with a key; left out is one whose model has to be named."""
     with_key = [each for each in clouds() if each.key_found and each.model]
     found = []

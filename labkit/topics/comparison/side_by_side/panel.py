@@ -161,8 +161,8 @@ class ComparePanel(RunPanel):
             origin = lane.stream.origin if lane.stream else ""
             state = _state(lane, self.result is not None)
             self.heads[number].value = columns_figures.head(lane.name, origin, state)
-            error = str(lane.error) if lane.error else None
-            self.texts[number].value = columns_figures.answer(lane.name, lane.text, error)
+            text = columns_figures.answer(lane.name, lane.text, lane.error)
+            self.texts[number].value = text
         ended = sum(lane.ended for lane in self._race.lanes) + (self.result is not None)
         if ended != self._shown:
             self._shown = ended

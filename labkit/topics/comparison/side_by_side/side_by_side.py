@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from labkit.backends.capabilities import model_of
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.reply import Reply
@@ -148,6 +149,5 @@ def _computed_here(lane: Column, reply: Reply) -> bool:
     """A recording computes nothing; a stand-in does, behind its link; so does a loopback server."""
     if reply.origin.startswith("recorded") or not reply.steps:
         return False
-    asked = getattr(lane.backend, "backend", lane.backend)  # of a variant, the model itself
-    address = getattr(asked, "base_url", None)
+    address = getattr(model_of(lane.backend), "base_url", None)
     return reply.origin.startswith("stand-in") or address is None or is_loopback(str(address))

@@ -7,7 +7,7 @@ from labkit.ui import html, theme
 from labkit.ui.table import grid
 
 from .payload import Carried, Payload
-from .terms import Terms, TermsTable, told
+from .terms import Terms, TermsTable, or_unknown
 
 SHOWN_TEXTS = 8
 
@@ -48,9 +48,9 @@ def _told(terms: Terms) -> list[tuple[str, str]]:
     dated = f", terms of {terms.page_date}" if terms.page_date else ""
     return [
         ("provider", terms.provider),
-        ("kept", told(terms.kept)),
-        ("used for training", told(terms.training)),
-        ("read by people", told(terms.seen_by)),
+        ("kept", or_unknown(terms.kept)),
+        ("used for training", or_unknown(terms.training)),
+        ("read by people", or_unknown(terms.seen_by)),
         ("source", f"{' , '.join(terms.sources)} (read {terms.read}{dated})"),
     ]
 
@@ -90,7 +90,7 @@ def _text(text: str | None) -> str:
 
 
 def _sources(terms: Terms) -> str:
-    """Addresses as text: nothing on the page goes to them by itself."""
+    """Addresses as text: nothing on the page goes to them."""
     return "<br>".join(escape(each.removeprefix("https://")) for each in terms.sources)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from labkit.backends.capabilities import model_of
 from labkit.backends.emulated.relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
@@ -15,11 +16,11 @@ from labkit.backends.guard.scanner import scan
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.remote.api_keys import without_keys
-from labkit.backends.remote.client import ServerModel
+from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
 
-from .request_capture import CapturedRequest, catch_request
-from .terms import Terms, find_terms, told
+from .request_capture import CapturedRequest, capture_request
+from .terms import Terms, find_terms, or_unknown
 
 # Headers that carry a key, whatever it is.
 _KEYS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"}
@@ -91,14 +92,14 @@ class Payload:
         where = "on this machine" if self.stays else "off this machine"
         return (
             f"{self.backend}: {self.total_bytes:,} bytes to {self.address}, {where}, with "
-            f"{len(self.findings)} findings in them; caught, not sent (measured)"
+            f"{len(self.findings)} findings in them; captured, not sent (measured)"
         )
 
     def __repr__(self) -> str:
         if self.address is None:
             return self.refusal or self.summary
         heads = [f"{name}: {value}" for name, value in self.headers]
-        kept = self.terms and f"{self.terms.provider} keeps it: {told(self.terms.kept)}"
+        kept = self.terms and f"{self.terms.provider} keeps it: {or_unknown(self.terms.kept)}"
         lines = [self.summary, f"{self.method} {self.address}", *heads, "", self.body, kept]
         return "\n".join(line for line in lines if line is not None)
 
@@ -113,34 +114,34 @@ def payload(
 ) -> Payload:
     """The exact bytes that asking a model would carry away; nothing is sent.
 
-    They are caught where the client's own code hands them to the network. What a proxy or the
+    They are captured where the client's own code hands them to the network. What a proxy or the
     encryption adds is not in them.
 
     Args:
-        backend: a local model, a server, a cloud; no key need be right, for nobody is asked.
+        backend: a local model, a server, a cloud; a key need not be valid, for nobody is asked.
         prompt: as for `labkit.stream`.
         raw: as for `labkit.stream`.
         policy: another one than the backend's own, such as ``"redact"``; None: all is sent.
         settings: as for `labkit.stream`.
     Raises:
-        ValueError: for a prompt or a setting out of bounds.
+        ValueError: for a prompt or a setting out of range.
     """
-    if not hasattr(backend, "stream"):
+    if not isinstance(backend, Backend):
         raise ValueError(f"backend must be a model, such as labkit.cloud gives; got {backend!r}")
-    asked = getattr(backend, "backend", backend)  # of a variant, the model itself
+    asked = model_of(backend)
     settings = settings if asked is backend else {**settings, **backend.settings}
-    if not isinstance(asked, ServerModel):
+    if not isinstance(asked, RemoteModel):
         return Payload(backend.name, None, None, (), "", 0, (), None, None)
     policy = asked.policy if policy == _OWN else policy
     try:
-        caught = catch_request(asked, prompt, raw=raw, policy=policy, **settings)
+        request = capture_request(asked, prompt, raw=raw, policy=policy, **settings)
     except LabError as error:
         return Payload(backend.name, None, None, (), "", 0, (), None, str(error))
-    return _read(backend.name, caught)
+    return _read(backend.name, request)
 
 
-def _read(name: str, caught: CapturedRequest) -> Payload:
-    head, body = caught.http[: caught.body_at], caught.http[caught.body_at :].decode("utf-8")
+def _read(name: str, request: CapturedRequest) -> Payload:
+    head, body = request.http[: request.body_at], request.http[request.body_at :].decode("utf-8")
     lines = head.decode("latin-1").split("\r\n")[1:-2]
     body = without_keys(body)
     texts = (
@@ -150,13 +151,13 @@ def _read(name: str, caught: CapturedRequest) -> Payload:
     )
     return Payload(
         backend=name,
-        method=caught.method,
-        address=without_keys(_without_query_keys(caught.address)),
+        method=request.method,
+        address=without_keys(_without_query_keys(request.address)),
         headers=tuple(_masked(*line.split(": ", 1)) for line in lines),
         body=body,
-        total_bytes=len(caught.http),
+        total_bytes=len(request.http),
         texts=tuple(sorted(texts, key=lambda each: -len(each.text))),
-        terms=find_terms(caught.address),
+        terms=find_terms(request.address),
         refusal=None,
     )
 
@@ -173,7 +174,7 @@ def _without_query_keys(address: str) -> str:
 
 
 def _texts(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a body that is not a mere name of the interface, with its place."""
+    """Every text in a body that is not a mere name of the interface, with its path."""
     if isinstance(part, str):
         yield path, part
     elif isinstance(part, dict):
@@ -181,5 +182,5 @@ def _texts(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
             if name not in UNSCANNED:
                 yield from _texts(value, f"{path}.{name}" if path else name)
     elif isinstance(part, list):
-        for place, value in enumerate(part):
-            yield from _texts(value, f"{path}[{place}]")
+        for index, value in enumerate(part):
+            yield from _texts(value, f"{path}[{index}]")

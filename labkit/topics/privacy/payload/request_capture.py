@@ -1,12 +1,11 @@
-"""A request as the client's own code writes it, caught before it reaches a network.
+"""A request as the client's own code writes it, captured before it reaches a network.
 
-The bytes are those that httpcore2 hands to a connection, which here is none: they are kept, and
-nothing answers. So they are what would be sent, to the byte; encryption comes after them.
+The bytes are those that httpcore2 hands to a connection, which here leads nowhere: they are kept,
+and nothing answers. So they are what would be sent, to the byte; encryption comes after them.
 """
 
-import copy
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpcore2
@@ -14,7 +13,7 @@ import httpx2
 
 from labkit.backends.guard.policy import Policy
 from labkit.backends.prompts import Messages
-from labkit.backends.remote.client import ServerModel
+from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
 
 
@@ -35,47 +34,43 @@ class CapturedRequest:
     body_at: int
 
 
-def catch_request(
-    backend: ServerModel, prompt: str | Messages, *, raw: bool, policy: Policy | None, **settings
+def capture_request(
+    backend: RemoteModel, prompt: str | Messages, *, raw: bool, policy: Policy | None, **settings
 ) -> CapturedRequest:
-    """Has a backend write a request, and keeps it.
+    """The request that a model would send; its budget is not touched.
 
     Raises:
-        ValueError: for a prompt or a setting out of bounds.
+        ValueError: for a prompt or a setting out of range.
         LabError: the policy does not let the prompt out.
     """
-    keeper = _Keeper()
-    double = copy.copy(backend)
-    double.policy, double.budget, double._client = policy, None, None
-    double._http_client = lambda: _like(backend._http_client(), keeper)
-    steps = double.stream(prompt, raw=raw, **settings)
+    network = CapturingTransport()
+    transport = replace(backend.transport, network=network)
     try:
-        next(steps)
-    except (LabError, StopIteration):
-        if not keeper.http:
+        model = RemoteModel(backend.protocol, transport, policy=policy)
+        list(model.stream(prompt, raw=raw, **settings))
+    except LabError:
+        if not network.captured:
             raise
-    finally:
-        steps.close()
-    body_at = keeper.http.index(b"\r\n\r\n") + 4
-    return CapturedRequest(keeper.method, keeper.address, bytes(keeper.http), body_at)
+    return network.captured
 
 
-def _like(client: httpx2.Client, transport: httpx2.BaseTransport) -> httpx2.Client:
-    """A client that adds the same to each request, over another transport."""
-    with client:
-        return httpx2.Client(
-            transport=transport, timeout=client.timeout, headers=client.headers, trust_env=False
-        )
+class CapturingTransport(httpx2.BaseTransport):
+    """Writes requests as httpx2's own transport does, to memory instead of a connection.
 
-
-class _Keeper(httpx2.BaseTransport):
-    """Writes requests as httpx2's own transport does, into a list instead of a connection."""
+    Attributes:
+        captured: the last request, or None.
+    """
 
     def __init__(self):
-        self.http, self.method, self.address = bytearray(), "", ""
+        self.captured: CapturedRequest | None = None
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        self.method, self.address = request.method, str(request.url)
+        """See httpx2; nothing answers.
+
+        Raises:
+            httpx2.ReadError: always, as where a server hangs up.
+        """
+        written = bytearray()
         url = httpcore2.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
@@ -85,10 +80,13 @@ class _Keeper(httpx2.BaseTransport):
         asked = httpcore2.Request(
             request.method, url, headers=request.headers.raw, content=request.stream
         )
-        with httpcore2.ConnectionPool(network_backend=_NoNetwork(self.http)) as pool:
+        with httpcore2.ConnectionPool(network_backend=_NoNetwork(written)) as pool:
             try:
-                return pool.handle_request(asked)
-            except httpcore2.ReadError as error:  # as the client expects it
+                pool.handle_request(asked)
+            except httpcore2.ReadError as error:
+                body_at = written.index(b"\r\n\r\n") + 4
+                method, address = request.method, str(request.url)
+                self.captured = CapturedRequest(method, address, bytes(written), body_at)
                 raise httpx2.ReadError(str(error)) from error
 
 

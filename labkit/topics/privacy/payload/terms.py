@@ -50,7 +50,7 @@ class TermsTable:
         return f"terms of {len(self.terms)} providers, read on {read} (recorded)"
 
     def __repr__(self) -> str:
-        rows = [f"{each.provider}: kept: {told(each.kept)}" for each in self.terms]
+        rows = [f"{each.provider}: kept: {or_unknown(each.kept)}" for each in self.terms]
         return "\n".join([self.summary, *rows])
 
 
@@ -80,6 +80,6 @@ def find_terms(address: str) -> Terms | None:
     return None
 
 
-def told(text: str | None) -> str:
+def or_unknown(text: str | None) -> str:
     """What is known, or that nothing is."""
     return text or "unknown"

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from labkit.backends.capabilities import HasScores
 from labkit.backends.local.sampler import draw_from_scores, scores_by_stage
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
@@ -114,7 +115,7 @@ def predict(model, prompt: str | Messages, *, raw: bool = False) -> Prediction:
 
 def require_scores(model, verb: str) -> None:
     """Raises a LabError unless the model is one on this machine, with all its scores."""
-    if not hasattr(model, "scores"):
+    if not isinstance(model, HasScores):
         raise LabError(
             f"{verb} needs every score of the vocabulary; {getattr(model, 'name', model)!r} does "
             "not give them.",

@@ -9,6 +9,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.on_demand import OnDemandModel
 from labkit.backends.local.model import load
 from labkit.backends.prompts import Messages
+from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import Server, servers
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
@@ -146,11 +147,11 @@ def _of_server(server: Server, model: Backend, missing: list[str]) -> Backend | 
     if not fitting and server.kind == "transformers serve":
         fitting = [str(model.folder)]  # it opens whatever folder it is asked for
     if fitting:
-        return server.model(fitting[0])
+        return connect(server, fitting[0])
     has = ", ".join(server.models) or "none that it tells of"
     missing.append(
         f"{server.kind} at {server.address}: no model named like {model.name}; it has {has}. "
-        "To ask another: vary_engine({'any name': server.model('…'), …})."
+        "To ask another: vary_engine({'any name': labkit.connect(server, '…'), …})."
     )
     return None
 

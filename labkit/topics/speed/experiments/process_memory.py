@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from labkit.backends.capabilities import HasAddress, HasGgufFile, HasPlan
 from labkit.backends.generate import Backend
 
 _FRESH = """
@@ -62,7 +63,7 @@ def measure_footprint(backend: Backend, prompt: str = "Hello") -> Footprint | No
         backend: a model of this process, or of a server on the loopback.
         prompt: a short one, of which two tokens of an answer are written in the fresh process.
     """
-    if hasattr(backend, "base_url"):
+    if isinstance(backend, HasAddress):
         return _of_server(backend)
     recipe = _recipe(backend)
     return _of_fresh(*recipe, prompt) if recipe else None
@@ -83,10 +84,10 @@ def measure_footprints(backends: Iterable[Backend]) -> tuple[Footprint | None, .
 
 def _recipe(backend: Backend) -> tuple[str, dict] | None:
     """The verb that loads it again, and its arguments."""
-    if hasattr(backend, "plan"):
+    if isinstance(backend, HasPlan):
         chosen = {"device": backend.plan.device, "dtype": backend.plan.needs.dtype}
         return "load", {"name": str(backend.name), **chosen}
-    if hasattr(backend, "gguf_file"):
+    if isinstance(backend, HasGgufFile):
         chosen = {"threads": backend.threads, "context": backend.context}
         return "load_llamacpp", {"name": str(backend.gguf_file), **chosen}
     return None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
+from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.formatting import in_lines
@@ -20,7 +21,6 @@ from labkit.topics.speed.measure.measurement import (
     gather,
     look_up,
     require_one,
-    runs_here,
 )
 from labkit.topics.speed.measure.run import Run, time_run
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
+from labkit.backends.capabilities import StreamsRows
 from labkit.backends.generate import Backend
 from labkit.backends.local import runtime
 from labkit.backends.local.decoding.speculative import GUESS, Assisted
@@ -246,7 +247,7 @@ def models_here() -> list[str]:
 
 def require_local(model: Backend, verb: str) -> None:
     """Raises a LabError for what is no model from ``labkit.load``."""
-    if not hasattr(model, "stream_rows"):
+    if not isinstance(model, StreamsRows):
         raise LabError(
             f"{verb} cannot vary {getattr(model, 'name', model)!r}, which runs elsewhere.",
             "Take a model from labkit.load.",

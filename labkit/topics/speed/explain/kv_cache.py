@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.backends.capabilities import HasPlan
 from labkit.backends.generate import Backend
 from labkit.backends.local.modes import grow_cache
 from labkit.errors import LabError
@@ -87,7 +88,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
     Raises:
         LabError: for a model that does not show its cache.
     """
-    if not hasattr(model, "plan"):
+    if not isinstance(model, HasPlan):
         raise LabError(f"{model.name} does not show its cache.", "Take a model from labkit.load.")
     lengths = tuple(n for n in lengths if n <= model.context)
     if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:

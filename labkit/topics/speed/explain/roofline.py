@@ -7,6 +7,7 @@ and bandwidth * arithmetic intensity.
 
 from dataclasses import dataclass
 
+from labkit.backends.capabilities import HasPlan
 from labkit.backends.generate import Backend
 from labkit.backends.local.bandwidth import Probe, probe_device
 from labkit.errors import LabError
@@ -129,7 +130,7 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
         LabError: for a model whose weights are not here to be counted.
         ValueError: for a measurement of another model, or a mixture of experts.
     """
-    if not hasattr(model, "plan"):
+    if not isinstance(model, HasPlan):
         raise LabError(
             f"{model.name} does not show its configuration.", "Take a model from labkit.load."
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
@@ -266,11 +267,6 @@ def require_one(runs: Sequence[Run]) -> None:
     if failed and not any(run.complete for run in runs):
         problem, _, mend = failed.partition("\n  → ")
         raise LabError(problem, mend)
-
-
-def runs_here(backend: Backend) -> bool:
-    """Whether the model computes in this process, and not behind an address."""
-    return not hasattr(backend, "base_url")
 
 
 def look_up(backend: Backend) -> Setup:

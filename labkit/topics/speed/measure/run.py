@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from labkit.backends.generate import Backend, stream
+from labkit.backends.generate import Backend, collect, stream
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Step, Stream, timed_tokens
 from labkit.backends.timings import EngineTimings
@@ -122,11 +122,10 @@ def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **s
     error, running = None, None
     try:
         running = stream(backend, prompt, raw=raw, **settings)
-        steps.extend(running)
-    except KeyboardInterrupt:
-        if running:
-            running.close()
-            running.finish = None  # also where its last token had just come
+        steps = collect(running)
+        error = running.error
+    except KeyboardInterrupt:  # before the model was asked
+        pass
     except LabError as raised:
         error = str(raised)
     return _run(backend, running, steps, error)

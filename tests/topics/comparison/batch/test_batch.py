@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
+from labkit.backends.reply import Stream
 from labkit.errors import LabError
 from labkit.topics.comparison.batch import batch as batching
 from labkit.topics.comparison.batch.batch import Batch, run_batch
@@ -147,18 +148,18 @@ class Counted:
 
     def stream(self, prompt, **settings):
         running = self.model.stream(prompt, **settings)
-        inner = running._steps
 
-        def counted():
+        def counted(stream):
             self.now += 1
             self.most = max(self.most, self.now)
             try:
-                yield from inner
+                for step in running:
+                    stream.outcome = running.outcome
+                    yield step
             finally:
                 self.now -= 1
 
-        running._steps = counted()
-        return running
+        return Stream(running.settings, counted)
 
 
 def test_models_of_this_process_take_turns(smollm2):

@@ -11,7 +11,7 @@ import pytest
 
 import labkit
 from labkit.backends.http_timing import HttpTiming
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
@@ -189,8 +189,8 @@ def test_an_interrupted_cell_stops_all_and_returns_what_came(make_relay):
 
 def a_reply(*times, **more):
     steps = tuple(Step(None, "ab ", None, None, (), None, at) for at in times)
-    told = {"prompt_tokens": 5, "finish": "stop", **more}
-    return Reply("made up", "x", Settings(), steps, **told)
+    outcome = Outcome(**{"prompt_tokens": 5, "finish": "stop", **more})
+    return Reply("made up", "x", Settings(), steps, outcome)
 
 
 def test_time_is_split_by_what_the_client_told():

@@ -108,12 +108,12 @@ def test_the_picture_escapes_and_marks():
 
 
 def test_one_that_failed_before_its_first_word_is_left_out():
-    from labkit.backends.reply import Reply, Step
+    from labkit.backends.reply import Outcome, Reply, Step
     from labkit.backends.settings import Settings
     from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 
     step = Step(None, "words", None, None, (), None, 0.1)
-    wrote = Reply("a", "x", Settings(), (step,), 1, "stop")
-    failed = Reply("b", "x", Settings(), (), None, "failed", error="It is not there.")
+    wrote = Reply("a", "x", Settings(), (step,), Outcome("stop", 1))
+    failed = Reply("b", "x", Settings(), (), Outcome("failed", error="It is not there."))
     side = SideBySide("x", ("a", "b", "c"), (wrote, failed, wrote), (True,) * 3, reference="words")
     assert labkit.comparison.compare_texts(side).names == ("a", "c")

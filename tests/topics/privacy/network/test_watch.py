@@ -140,7 +140,7 @@ print(attempt.asked_by)
 
 def test_in_a_thread_of_the_labs_it_is_the_lab_that_asks(listener, tmp_path):
     told = run_script(tmp_path, THREADS, listener)
-    assert told.startswith("labkit/backends/remote/events.py, line ")
+    assert told.startswith("labkit/backends/remote/transport.py, line ")
 
 
 @pytest.mark.slow
@@ -307,8 +307,9 @@ def local_server(smollm2):
 
 @pytest.mark.slow
 def test_a_server_of_this_machine_is_the_one_connection_there_is(local_server):
-    model, address = local_server
-    model._client = None  # `connect` has asked it already: a fresh connection now
+    asked, address = local_server  # by `connect`: a fresh connection now
+    key = asked.transport.key.reveal()
+    model = labkit.connect(address, asked.model, kind=asked.kind, api_key=key)
     with labkit.watch_network() as watch:
         reply = labkit.generate(model, "Why is the sky blue?", temperature=0, max_tokens=12)
     assert reply.text

@@ -10,11 +10,9 @@ from datetime import date
 import pytest
 
 import labkit
-from labkit.backends.cloud.model import CloudModel
 from labkit.backends.cloud.providers import PROVIDERS
-from labkit.backends.remote.client import ServerModel
 from labkit.backends.remote.connect import KINDS
-from labkit.backends.remote.ollama import OllamaModel
+from labkit.backends.remote.discovery import Server
 from labkit.errors import LabError
 from labkit.topics.privacy.payload.terms import find_terms, provider_terms
 
@@ -61,13 +59,15 @@ def cloud(provider):
 
 
 def server(kind):
-    return lambda address: ServerModel(f"{address}/v1", "m", kind, PLANTED)
+    return lambda address: labkit.connect(f"{address}/v1", "m", kind=kind, api_key=PLANTED)
 
 
 BACKENDS = {
     **{provider: cloud(provider) for provider in PROVIDERS},
     **{kind: server(kind) for kind in KINDS},
-    "Ollama": lambda address: OllamaModel(address, "m", "Ollama", PLANTED),
+    "Ollama itself": lambda address: labkit.connect(
+        Server("Ollama", address, ("m",)), api_key=PLANTED
+    ),
     "any other": lambda address: labkit.cloud(address, "m", key=PLANTED, policy=None),
 }
 
@@ -76,7 +76,8 @@ BACKENDS = {
 def test_it_is_what_the_other_side_gets_to_the_byte(heard, name):
     address, got, done = heard
     backend = BACKENDS[name](address)
-    settings = {each: SETTINGS[each] for each in SETTINGS if each in backend.dialect.names}
+    names = backend.protocol.parameters.names
+    settings = {each: SETTINGS[each] for each in SETTINGS if each in names}
     payload = labkit.payload(backend, PROMPT, **settings)
     assert not got, "nothing was sent"
     with contextlib.suppress(LabError):
@@ -133,7 +134,7 @@ def test_a_budget_is_not_touched():
     budget = labkit.Budget(0.5)
     backend = labkit.cloud("openai", key=PLANTED, budget=budget, policy=None)
     labkit.payload(backend, PROMPT)
-    assert backend.budget is budget and isinstance(backend, CloudModel)
+    assert backend.budget is budget
     assert budget.spent_usd == 0
 
 

@@ -8,7 +8,7 @@ import torch
 import labkit
 from labkit.backends.local import model as local_model
 from labkit.backends.local import runtime
-from labkit.backends.reply import Alternative, Reply, Step
+from labkit.backends.reply import Alternative, Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
 from labkit.topics.sampling.determinism import repeat as repeat_module
@@ -167,7 +167,7 @@ def run_of(label, *tokens):
              Alternative(99, "<i>", math.log(0.25))), 1.0, 0.1)
         for token, text, logprob in tokens
     )  # fmt: skip
-    return Run(label, Reply("m", "p", Settings(seed=0), steps, 1, "stop"))
+    return Run(label, Reply("m", "p", Settings(seed=0), steps, Outcome("stop", 1)))
 
 
 A, B, C = ((1, "a", math.log(0.5)), (2, " b", math.log(0.3)), (3, "<b>", math.log(0.3)))

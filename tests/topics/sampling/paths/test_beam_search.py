@@ -7,7 +7,7 @@ import torch
 
 import labkit
 from labkit.backends.local.decoding import beam_search as backend
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.topics.sampling.paths.beam_search import BeamSearch, beam_search, dullness
 from labkit.topics.sampling.paths.beam_search_figures import beams_table
@@ -91,7 +91,7 @@ def test_on_the_real_model_beams_are_likelier_and_more_alike(smollm2):
 def reply_of(text, *ids, logprob=-0.6931471805599453):
     steps = tuple(Step(n, "", logprob, None, (), None, 1.0) for n in ids)
     steps = (replace(steps[0], text=text), *steps[1:])
-    return Reply("<m>", "p", Settings(seed=0), steps, 1, "length")
+    return Reply("<m>", "p", Settings(seed=0), steps, Outcome("length", 1))
 
 
 def test_dullness_by_hand():

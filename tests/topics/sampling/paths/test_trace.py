@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labkit
-from labkit.backends.reply import Alternative, Reply, Step
+from labkit.backends.reply import Alternative, Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.topics.sampling.paths.trace import trace
 from labkit.topics.sampling.paths.trace_figures import CLASSES, MOST_TOKENS, _class, trace_picture
@@ -24,7 +24,7 @@ def step(token_id, text, logprob, *others, entropy=1.0):
 
 
 def reply_of(*steps):
-    return Reply("a model", "Say.", Settings(seed=1), steps, 3, "stop")
+    return Reply("a model", "Say.", Settings(seed=1), steps, Outcome("stop", 3))
 
 
 @pytest.fixture

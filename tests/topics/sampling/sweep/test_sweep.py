@@ -3,7 +3,7 @@
 import pytest
 
 import labkit
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.topics.sampling.sweep.sweep import MEASURES, Sweep
 
@@ -30,7 +30,7 @@ def made_up(texts, temperature=1.0, finish="length"):
         words = text.split()
         steps = [Step(hash(w), f"{w} ", -1.0, -1.0, (), 2.0, 0.1 * i) for i, w in enumerate(words)]
         chosen = Settings(temperature=temperature, seed=seed)
-        replies.append(Reply("made up", "prompt", chosen, tuple(steps), 3, finish))
+        replies.append(Reply("made up", "prompt", chosen, tuple(steps), Outcome(finish, 3)))
     return replies
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.backends.llamacpp.openmp import end_idle_threads
-from labkit.backends.remote.client import ServerModel
 from labkit.backends.remote.discovery import Server
 from labkit.errors import LabError
 from labkit.topics.speed.experiments import engines
@@ -146,7 +145,7 @@ def test_the_lab_and_the_engine_agree_on_the_same_run(smollm2, llama_server, whe
     Only what lies between the two is left over: passing a token on, and reading the request.
     """
     engine = labkit.load_llamacpp(smollm2.gguf_file, context=512)
-    model = engine if where == "in process" else llama_server[0].model()
+    model = engine if where == "in process" else labkit.connect(llama_server[0])
     measured = labkit.measure(model, "Tell me about the sea.", max_tokens=40, repeats=7)
     engine.close()
     assert len(measured.counted) == 7
@@ -174,7 +173,7 @@ def test_what_a_fresh_process_tells_of_its_gpu(tiny, monkeypatch):
 @pytest.mark.slow
 def test_a_server_that_is_killed_in_the_middle_leaves_what_came(smollm2):
     with serving(smollm2.gguf_file) as (server, process):
-        model, steps = server.model(), []
+        model, steps = labkit.connect(server), []
         running = labkit.stream(model, "Tell me a very long story.", max_tokens=400)
         with pytest.raises(LabError, match=r"broke off in the middle.*\n.*kept"):
             for step in running:
@@ -188,7 +187,7 @@ def test_a_server_that_is_killed_in_the_middle_leaves_what_came(smollm2):
 
 def test_a_servers_memory_is_its_processes(llama_server):
     server, process = llama_server
-    footprint = measure_footprint(server.model())
+    footprint = measure_footprint(labkit.connect(server))
     assert (footprint.processes, footprint.own, footprint.peak_bytes) == (1, False, None)
     real = psutil.Process(process.pid).memory_info().rss
     assert footprint.resident_bytes == pytest.approx(real, rel=0.05)
@@ -196,15 +195,13 @@ def test_a_servers_memory_is_its_processes(llama_server):
 
 def test_memory_that_cannot_be_known_is_not_guessed(llama_server, smollm2):
     server, _ = llama_server
-    model = server.model()
-    model.kind = "vLLM"  # what listens there is none: it may be a container's or a tunnel's end
-    assert measure_footprint(model) is None
-    model.kind = "LM Studio"
-    assert measure_footprint(model) is None
-    assert measure_footprint(ServerModel("http://127.0.0.1:1/v1", "x", "llama.cpp")) is None
-    assert measure_footprint(ServerModel("http://192.0.2.1:8080/v1", "x", "llama.cpp")) is None
+    for kind in ("vLLM", "LM Studio"):  # what listens there is neither: a tunnel's end, perhaps
+        model = labkit.connect(server.address, server.models[0], kind=kind)
+        assert measure_footprint(model) is None
+    assert measure_footprint(labkit.connect("http://127.0.0.1:1", "x", kind="llama.cpp")) is None
+    assert measure_footprint(labkit.connect("http://192.0.2.1:8080", "x", kind="llama.cpp")) is None
     here = labkit.load_llamacpp(smollm2.gguf_file, context=64)  # listens too, in this process
-    mine = ServerModel(f"{here._server.listening_address}/v1", "x", "llama.cpp")
+    mine = labkit.connect(here._server.listening_address, "x", kind="llama.cpp")
     assert measure_footprint(mine) is None
     here.close()
 

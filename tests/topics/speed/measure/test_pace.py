@@ -3,7 +3,7 @@
 import pytest
 
 import labkit
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.topics.speed.measure.pace import Pace, pace_text
 from labkit.topics.speed.measure.panel import PacePanel
@@ -12,7 +12,7 @@ from labkit.topics.speed.measure.panel import PacePanel
 @pytest.fixture
 def reply():
     steps = tuple(Step(n, f"<t{n}> ", -1, -1, (), 1, 0.5 + 0.1 * n) for n in range(11))
-    return Reply("made up", "p", Settings(seed=1), steps, 3, "stop")
+    return Reply("made up", "p", Settings(seed=1), steps, Outcome("stop", 3))
 
 
 def test_tokens_arrive_on_time():

@@ -5,8 +5,9 @@ What a server takes is always sent: each has defaults of its own (llama.cpp's to
 """
 
 import json
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from labkit.backends.settings import Settings
@@ -23,15 +24,15 @@ _SAMPLERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """How one kind of server is asked.
+class Parameters:
+    """What one kind of server can be asked for.
 
     Attributes:
-        names: our setting to the server's.
+        names: the server's name of each setting that it takes.
         logprobs: whether it can be asked for them; others refuse the request.
         more: fields that are always sent.
         ordered: whether it takes the order of the stages.
-        seeds: seeds are below this.
+        seeds: the number below which seeds must be.
         fixed: settings that it does not take and that differ from our defaults.
         keeps_stop: whether it ends at a stop string and leaves that in the text.
     """
@@ -44,13 +45,20 @@ class Dialect:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     keeps_stop: bool = False
 
+    def settings(self, **chosen) -> Settings:
+        """The settings as they will be; with a seed where the server takes one."""
+        settings = Settings(**{**self.fixed, **chosen})
+        if settings.seed is not None or "seed" not in self.names:
+            return settings
+        return replace(settings, seed=random.randrange(min(2**32, self.seeds)))
+
 
 _ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
 USAGE = {"stream_options": {"include_usage": True}}
-LLAMA_CPP = Dialect(
+LLAMA_CPP = Parameters(
     {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty"},
     logprobs=True,
-    # Penalties look at the whole text, as ours do; each event tells how many tokens there are; the
+    # Penalties look at the whole text, as ours do; each event says how many tokens there are; the
     # prompt is read anew each time, or the time to the first token would be that of a second visit.
     more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True, "cache_prompt": False},
     ordered=True,
@@ -59,79 +67,75 @@ LLAMA_CPP = Dialect(
 # The options of its own interface: github.com/ollama/ollama, docs/modelfile.mdx, "Valid Parameters
 # and Values", and docs/api.md, "Generate request (With options)", for presence_penalty and
 # typical_p. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
-OLLAMA = Dialect(
-    {
-        **_OPENAI,
-        **_MORE,
-        "repetition_penalty": "repeat_penalty",
-        "max_tokens": "num_predict",
-    },
+OLLAMA = Parameters(
+    {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"},
     more={"repeat_last_n": -1},
     seeds=2**31,
 )
-DIALECTS = {
+PARAMETERS = {
     "llama.cpp": LLAMA_CPP,
-    "vLLM": Dialect(
+    "vLLM": Parameters(
         {**_OPENAI, **{name: name for name in _MORE if name != "typical_p"}},
         logprobs=True,
         more=USAGE,
     ),
-    "Ollama": Dialect(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
+    "Ollama": Parameters(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
     # lmstudio.ai/docs/developer/openai-compat/chat-completions, "Supported payload parameters", and
     # api-changelog, 0.3.18: stream_options.
-    "LM Studio": Dialect(
+    "LM Studio": Parameters(
         {**_OPENAI, "top_k": "top_k", "repetition_penalty": "repeat_penalty"}, more=USAGE
     ),
     # transformers/cli/serving: the other fields are ignored, so the rest goes by generation_config.
-    "transformers serve": Dialect(
+    "transformers serve": Parameters(
         {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")} | _MORE,
         keeps_stop=True,
     ),
-    "OpenAI-compatible": Dialect(_OPENAI, logprobs=True, more=USAGE),
+    "OpenAI-compatible": Parameters(_OPENAI, logprobs=True, more=USAGE),
 }
 
 
 def request_fields(
-    kind: str, settings: Settings, *, raw: bool, dialect: Dialect | None = None
+    kind: str, settings: Settings, *, raw: bool, parameters: Parameters | None = None
 ) -> dict[str, Any]:
     """The settings as that kind of server takes them.
 
     Args:
-        kind: one of `DIALECTS`, or a name for the sentence where ``dialect`` is given.
+        kind: one of `PARAMETERS`, or a name for the sentence where ``parameters`` is given.
         settings: all of them.
-        raw: whether a text is to be gone on with.
-        dialect: None: that of the kind.
+        raw: whether a text is to be continued.
+        parameters: None: those of the kind.
     Raises:
         ValueError: a setting is not left at its default and the server would overlook it.
     """
-    dialect = dialect or DIALECTS[kind]
-    sent = {**dialect.more, **named_settings(kind, settings, dialect)}
-    if dialect.logprobs:
+    parameters = parameters or PARAMETERS[kind]
+    sent = {**parameters.more, **named_settings(kind, settings, parameters)}
+    if parameters.logprobs:
         sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
-    if dialect.ordered:
+    if parameters.ordered:
         sent["samplers"] = list(dict.fromkeys(_SAMPLERS[stage] for stage in settings.order))
     if kind == "transformers serve":
         return _as_generation_config(sent)
     return sent
 
 
-def named_settings(kind: str, settings: Settings, dialect: Dialect) -> dict[str, Any]:
+def named_settings(kind: str, settings: Settings, parameters: Parameters) -> dict[str, Any]:
     """Each setting under the server's name; see `request_fields`."""
-    if settings.seed is not None and settings.seed >= dialect.seeds:
-        raise ValueError(f"seed must be below {dialect.seeds:,} for {kind}; got {settings.seed:,}")
-    sent, standard = {}, Settings(**dialect.fixed)
+    seed, below = settings.seed, parameters.seeds
+    if seed is not None and seed >= below:
+        raise ValueError(f"seed must be below {below:,} for {kind}; got {seed:,}")
+    sent, standard = {}, Settings(**parameters.fixed)
     for name in (each.name for each in fields(Settings)):
         value = getattr(settings, name)
-        if name in dialect.names:
-            sent[dialect.names[name]] = 0 if name == "top_k" and value is None else value
-        elif value != getattr(standard, name) and not (name == "order" and dialect.ordered):
+        if name in parameters.names:
+            sent[parameters.names[name]] = 0 if name == "top_k" and value is None else value
+        elif value != getattr(standard, name) and not (name == "order" and parameters.ordered):
             raise ValueError(
                 f"{name} must be left at {getattr(standard, name)!r}: {kind} does not take it; "
                 f"got {value!r}"
             )
     if not sent.pop("stop", ()):
         return sent
-    return sent | {dialect.names["stop"]: list(settings.stop)}
+    return sent | {parameters.names["stop"]: list(settings.stop)}
 
 
 def _as_generation_config(sent: dict[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,18 @@
-"""What a model server can do wrong, each as one sentence with its mend."""
+"""What a model server can do wrong, each as one sentence with what to do about it."""
 
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 
+from labkit.backends.remote.api_keys import without_keys
 from labkit.errors import BusyError, LabError
 
-from .api_keys import without_keys
 from .retry_after import wanted_wait_s
 
-BUSY = (429, 503, 529)  # asked too much, overloaded; the last is Anthropic's own
+BUSY = (429, 503, 529)  # rate limit, overload; the last is Anthropic's own
 # Codes of a 429 that no waiting helps; OpenAI, "Error codes".
 SPENT = ("insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached")
 KEPT = "What came until then is kept."
@@ -28,7 +29,7 @@ class Hints:
     unreachable: str = "Start the server, or see which ones run here: labkit.servers()."
     broken: str = f"{KEPT} See the server's own log, then ask again."
     unauthorised: str = "Give it: labkit.connect(…, api_key=…)."
-    unknown: str = "labkit.servers() names the models of each server."
+    unknown: str = "labkit.servers() lists the models of each server."
     failed: str = "See the server's own log."
     silent: str = "labkit.connect(…, read_timeout_s=…)."
 
@@ -38,7 +39,7 @@ OF_CLOUDS = Hints(
     unreachable="Check this machine's network. Without one: labkit.replay, or labkit.stand_in.",
     broken=f"{KEPT} Ask again.",
     unauthorised="Type it: labkit.comparison.api_key_panel(…). See labkit.clouds().",
-    unknown="backend.models() names those that there are.",
+    unknown="backend.models() lists the models that it has.",
     failed="The provider's status page may say more. Ask again in a while.",
     silent="labkit.cloud(…, read_timeout_s=…).",
 )
@@ -46,7 +47,7 @@ OF_CLOUDS = Hints(
 
 @contextmanager
 def as_sentences(
-    where: str, model: str | None, read_timeout_s: float, mends: Hints = OF_SERVERS, sdk=None
+    where: str, model: str, read_timeout_s: float, hints: Hints, sdk: str
 ) -> Iterator[None]:
     """Turns whatever the client raises into a `LabError`; no key is in it.
 
@@ -54,97 +55,98 @@ def as_sentences(
         where: the server's kind and address.
         model: the name that is asked for.
         read_timeout_s: how long it may say nothing.
-        mends: what to do, by what goes wrong.
-        sdk: the package whose client is used; None: openai.
+        hints: what to do, by what goes wrong.
+        sdk: the package whose client is used.
     """
     import httpx2
 
-    if sdk is None:
-        import openai as sdk
+    sdk = import_module(sdk)
     try:
         yield
     except sdk.APIStatusError as error:
-        raise _answered(where, model, error, mends) from None
+        raise _answered(where, model, error, hints) from None
     except (sdk.APITimeoutError, httpx2.TimeoutException) as error:
-        raise _late(where, error, read_timeout_s, mends) from None
+        raise _late(where, error, read_timeout_s, hints) from None
     except (sdk.APIConnectionError, httpx2.ConnectError, httpx2.ProxyError) as error:
-        raise _unreachable(where, error, mends) from None
-    except sdk.APIError as error:  # an event that tells of an error
-        raise LabError(f"{where} failed: {without_keys(error.message)}.", mends.broken) from None
+        raise _unreachable(where, error, hints) from None
+    except sdk.APIError as error:  # an event that reports an error
+        raise LabError(f"{where} failed: {without_keys(error.message)}.", hints.broken) from None
     except (httpx2.HTTPError, httpx2.StreamError):
-        raise LabError(f"{where} broke off in the middle of its answer.", mends.broken) from None
+        raise LabError(f"{where} broke off in the middle of its answer.", hints.broken) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise LabError(
-            f"{where} sent something that is no event of the interface it should speak.",
-            f"{mends.broken} A server that is out of date is the usual cause.",
+            f"{where} sent something that is not an event of its interface.",
+            f"{hints.broken} A server that is out of date is the usual cause.",
         ) from None
 
 
-def _late(where: str, error: Exception, read_timeout_s: float, mends: Hints) -> LabError:
+def _late(where: str, error: Exception, read_timeout_s: float, hints: Hints) -> LabError:
     import httpx2
 
     if isinstance(error.__cause__ or error, httpx2.ConnectTimeout):
-        return LabError(f"{where} does not answer.", mends.unreachable)
+        return LabError(f"{where} does not answer.", hints.unreachable)
     return LabError(
         f"{where} sent nothing for {read_timeout_s:g} s.",
-        f"{KEPT} If it still reads a long prompt, wait longer: {mends.silent}",
+        f"{KEPT} If it still reads a long prompt, wait longer: {hints.silent}",
     )
 
 
-def _unreachable(where: str, error: BaseException, mends: Hints) -> LabError:
-    """Why no connection stands, or stands no more, by the error that was first."""
+def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
+    """Why there is no connection, or no longer one, by the error that was first."""
     import httpx2
 
     cause = error
     while cause:
         if isinstance(cause, socket.gaierror):
-            return LabError(f"{where}: nobody knows that name.", mends.unreachable)
+            return LabError(f"{where}: the host name could not be resolved.", hints.unreachable)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return LabError(
                 f"{where} is not trusted: {cause.verify_message}. Nothing was sent.",
-                "This machine's clock may be wrong, or somebody reads along on the way. If that is "
-                "your school's proxy, SSL_CERT_FILE names its certificate.",
+                "This machine's clock may be wrong, or somebody in between reads along. If that is "
+                "your school's proxy, name its certificate in SSL_CERT_FILE.",
             )
         if isinstance(cause, httpx2.ProxyError):
             return LabError(
-                f"The proxy on the way to {where} refused: {without_keys(str(cause))}.",
-                "Ask whoever runs it, or take it out of HTTPS_PROXY.",
+                f"The proxy in front of {where} refused: {without_keys(str(cause))}.",
+                "Ask those who run it, or take it out of HTTPS_PROXY.",
             )
         if isinstance(cause, httpx2.ReadError | httpx2.RemoteProtocolError):
-            return LabError(f"{where} broke off in the middle of its answer.", mends.broken)
+            return LabError(f"{where} broke off in the middle of its answer.", hints.broken)
         cause = cause.__cause__ or cause.__context__
-    return LabError(f"{where} does not answer.", mends.unreachable)
+    return LabError(f"{where} does not answer.", hints.unreachable)
 
 
-def _answered(where: str, model: str | None, error, mends: Hints) -> LabError:
+def _answered(where: str, model: str | None, error, hints: Hints) -> LabError:
     status, message = error.status_code, without_keys(_message(error))
     spent = status == 402 or (status == 429 and getattr(error, "code", None) in SPENT)
     if spent:
-        return LabError(f"{where} gives no more: {message}", "Look at your account's credit there.")
+        return LabError(
+            f"{where}: quota exhausted: {message}", "Look at your account's credit there."
+        )
     if status in BUSY:
         return _busy(where, error, message)
-    if status == 200:  # an error told in the middle of an answer
-        return LabError(f"{where} failed: {message}.", mends.broken)
-    return _refused(where, model, status, message, mends)
+    if status == 200:  # an error in the middle of an answer
+        return LabError(f"{where} failed: {message}.", hints.broken)
+    return _refused(where, model, status, message, hints)
 
 
 def _busy(where: str, error, message: str) -> BusyError:
     wait_s = wanted_wait_s(error.response.headers)
     when = "Wait a little" if wait_s is None else f"Wait {wait_s:.0f} s"
-    what = "is asked too much" if error.status_code == 429 else "has too much to do"
-    return BusyError(f"{where} {what}: {message}", f"{when}, then ask again.", wait_s)
+    what = ": rate limit reached" if error.status_code == 429 else " is overloaded"
+    return BusyError(f"{where}{what}: {message}", f"{when}, then ask again.", wait_s)
 
 
-def _refused(where: str, model: str | None, status: int, message: str, mends: Hints) -> LabError:
+def _refused(where: str, model: str | None, status: int, message: str, hints: Hints) -> LabError:
     # Google's status for a wrong key is that of a bad request.
     if status in (401, 403) or (status == 400 and "api key" in message.lower()):
-        return LabError(f"{where} wants a key, or another one.", mends.unauthorised)
+        return LabError(f"{where} wants a key, or another one.", hints.unauthorised)
     if status == 404:
         return LabError(
-            f"{where} has no model {model!r}, or not this interface: {message}", mends.unknown
+            f"{where} has no model {model!r}, or not this interface: {message}", hints.unknown
         )
     if status >= 500:
-        return LabError(f"{where} failed (status {status}): {message}", mends.failed)
+        return LabError(f"{where} failed (status {status}): {message}", hints.failed)
     return LabError(
         f"{where} did not take the request (status {status}): {message}",
         "A prompt beyond its context, or a setting it does not know, is the usual cause.",
@@ -152,7 +154,7 @@ def _refused(where: str, model: str | None, status: int, message: str, mends: Hi
 
 
 def _message(error) -> str:
-    """The server's own words, which lie in one of several places."""
+    """The server's own words, which stand under one of several names."""
     body = error.body
     if isinstance(body, list) and body:  # Google's
         body = body[0]

@@ -31,7 +31,7 @@ def test_an_answer_with_its_usage_its_price_and_its_way(provider, planted):
     assert reply.model == "claude-haiku-5-5 (Anthropic)"
     assert reply.steps[0].elapsed_s < reply.steps[1].elapsed_s <= reply.elapsed_s
     assert server.requests[0].headers["authorization"] == f"Bearer {planted.key}"
-    planted.saw(cloud, reply, repr(cloud._connected()), reply.http)
+    planted.saw(cloud, reply, repr(cloud._client), reply.http)
 
 
 def test_the_request_is_what_the_interface_takes(provider):

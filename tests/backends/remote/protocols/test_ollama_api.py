@@ -23,9 +23,8 @@ from werkzeug import Response
 
 import labkit
 from labkit.backends.remote.discovery import Server
-from labkit.backends.remote.ollama import OllamaModel
 
-from ..conftest import event, piece
+from ...conftest import event, piece
 
 LINES = b"Content-Type: application/x-ndjson\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + LINES
@@ -53,7 +52,7 @@ def last(**more):
 
 
 def ollama(address):
-    return Server("Ollama", address, ("llama3.2",)).model()
+    return labkit.connect(Server("Ollama", address, ("llama3.2",)))
 
 
 def test_ollama_tells_its_times(scripted):
@@ -127,8 +126,9 @@ def test_ollama_has_no_such_model(httpserver):
     httpserver.expect_request("/api/chat").respond_with_json(
         {"error": "model 'x' not found"}, status=404
     )
+    address = httpserver.url_for("").rstrip("/")
     with pytest.raises(labkit.LabError, match=r"no model 'x'.*model 'x' not found"):
-        labkit.generate(OllamaModel(httpserver.url_for("").rstrip("/"), "x", "Ollama"), "Hi")
+        labkit.generate(labkit.connect(Server("Ollama", address, ("x",))), "Hi")
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +159,7 @@ def test_lm_studio_tells_its_statistics(scripted, end):
         piece("An"), piece("swer", finish_reason="stop"),
         *[event(choices=[], **told) for told in end], b"data: [DONE]\n\n",
     )  # fmt: skip
-    model = Server("LM Studio", address, ("owner/granite", "other")).model("granite")
+    model = labkit.connect(Server("LM Studio", address, ("owner/granite", "other")), "granite")
     assert model.base_url.endswith("/api/v0")
     reply = labkit.generate(model, "Hi", top_k=5)
     assert (reply.text, reply.output_tokens) == ("Answer", 53)
@@ -175,7 +175,7 @@ def test_lm_studio_tells_its_statistics(scripted, end):
 def test_lm_studio_need_not_tell_them(scripted, more):
     end = event(choices=[], usage=USAGE, **more)
     address, _ = scripted(piece("Yes", finish_reason="stop"), end, b"data: [DONE]\n\n")
-    reply = labkit.generate(Server("LM Studio", address, ("m",)).model(), "Hi")
+    reply = labkit.generate(labkit.connect(Server("LM Studio", address, ("m",))), "Hi")
     assert (reply.text, reply.output_tokens, reply.timings) == ("Yes", 53, None)
 
 
@@ -191,7 +191,7 @@ def test_a_stop_string_that_a_server_leaves_in_is_taken_out(scripted, pieces, te
     stop = "7, 8" if "and" in pieces[-1] or pieces[-1] == ", " else "7"
     last = piece(pieces[-1], finish_reason="stop")
     address, asked = scripted(*map(piece, pieces[:-1]), last, b"data: [DONE]\n\n")
-    model = Server("transformers serve", address, ("m",)).model()
+    model = labkit.connect(Server("transformers serve", address, ("m",)))
     reply = labkit.generate(model, "1, 2, 3, 4,", stop=stop)
     assert (reply.text, reply.finish, asked[0]["stop"]) == (text, "stop", [stop])
 
@@ -202,7 +202,7 @@ def test_a_stop_string_that_a_server_leaves_in_is_taken_out(scripted, pieces, te
 @pytest.fixture(scope="module")
 def script():
     """tests/real_servers.py"""
-    file = Path(__file__).parents[2] / "real_servers.py"
+    file = Path(__file__).parents[3] / "real_servers.py"
     spec = importlib.util.spec_from_file_location("real_servers", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -266,6 +266,6 @@ def test_the_script_for_people_goes_on_where_a_model_cannot_be_asked(httpserver,
 def test_a_servers_model_must_be_named_if_it_has_several():
     server = Server("Ollama", "http://127.0.0.1:9", ("a", "b"))
     with pytest.raises(labkit.LabError, match=r"several models.*\n.*'a', 'b'"):
-        server.model()
+        labkit.connect(server)
     with pytest.raises(labkit.LabError, match=r"no model 'c'"):
-        server.model("c")
+        labkit.connect(server, "c")

@@ -1,0 +1,74 @@
+"""What a backend can do beyond `stream`: a protocol for each, to be asked for with isinstance."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from .prompts import Messages
+from .reply import RowsStream, Stream
+from .settings import Settings
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Whatever can be asked for tokens: a local model, an engine, a server, a recording."""
+
+    name: str
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """Checks the arguments at once, then yields a `Step` for each token."""
+
+
+@runtime_checkable
+class HasScores(Protocol):
+    """Gives the score of every token of the vocabulary."""
+
+    def scores(self, prompt: str | Messages, *, raw: bool = False) -> tuple[list[int], Any]:
+        """The prompt's token ids, and the scores of the next token."""
+
+
+@runtime_checkable
+class StreamsRows(Protocol):
+    """Writes several answers to one prompt at once."""
+
+    def stream_rows(self, prompt: str | Messages, rows: Sequence[Settings], **how) -> RowsStream:
+        """The steps of all rows as they come."""
+
+
+@runtime_checkable
+class HasPlan(Protocol):
+    """Runs in torch, with a device, a dtype and an amount of memory that are known."""
+
+    plan: Any
+
+
+@runtime_checkable
+class HasGgufFile(Protocol):
+    """Came from a GGUF file."""
+
+    gguf_file: Path | None
+
+
+@runtime_checkable
+class HasAddress(Protocol):
+    """Runs behind an address, in another process or on another machine."""
+
+    base_url: str
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """Can say before a request what it costs at most."""
+
+    def estimate(self, prompt: str | Messages, *, max_tokens: int) -> Any:
+        """What would be sent, and the highest price; None where nothing is charged."""
+
+
+def model_of(backend: Backend) -> Backend:
+    """The model that is asked: of a variant, which has settings of its own, the one behind it."""
+    return getattr(backend, "backend", backend)
+
+
+def runs_here(backend: Backend) -> bool:
+    """Whether the model computes in this process, and not behind an address."""
+    return not isinstance(model_of(backend), HasAddress)

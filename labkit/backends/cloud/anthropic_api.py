@@ -1,0 +1,118 @@
+"""Anthropic's own interface, Messages, through the official client.
+
+Source: the package anthropic 2.12, types/raw_message_stream_event.py and what it names.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from labkit.backends.remote.protocols.parameters import Parameters, named_settings
+from labkit.backends.remote.protocols.reader import Chunk
+from labkit.backends.settings import Settings
+
+LENGTH = {"max_tokens", "model_context_window_exceeded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Anthropic:
+    """See `RemoteProtocol`."""
+
+    sdk: ClassVar = "anthropic"
+    sample: ClassVar = (
+        'event: message_start\ndata: {"type":"message_start","message":{"id":"","type":"message",'
+        '"role":"assistant","content":[],"model":"","stop_reason":null,"stop_sequence":null,'
+        '"usage":{"input_tokens":1,"output_tokens":1}}}\n\n'
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
+        '{"type":"text_delta","text":"a"}}\n\n'
+        'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+    )
+    model: str
+    kind: str
+    parameters: Parameters
+
+    def connect(self, http, base_url: str, key: str):
+        """See `RemoteProtocol`."""
+        import anthropic
+
+        return anthropic.Anthropic(base_url=base_url, api_key=key, max_retries=0, http_client=http)
+
+    def models(self, client) -> tuple[str, ...]:
+        """See `RemoteProtocol`."""
+        return tuple(model.id for model in client.models.list().data)
+
+    def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
+        """See `RemoteProtocol`; the system's messages stand apart."""
+        if raw:
+            raise ValueError(f"raw must be left at False: {self.kind} takes messages; got True")
+        system = [message["content"] for message in prompt if message["role"] == "system"]
+        messages = [message for message in prompt if message["role"] != "system"]
+        if not messages:
+            raise ValueError("prompt must have a message beside the system's; got none")
+        named = named_settings(self.kind, settings, self.parameters)
+        if named.get("top_p") == 1.0:  # its models take one of it and temperature, not both
+            del named["top_p"]
+        if named.get("top_k") == 0:
+            del named["top_k"]
+        more = {"system": "\n\n".join(system)} if system else {}
+        return {"messages": messages, **more, **self.parameters.more, **named}
+
+    @contextmanager
+    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
+        """See `RemoteProtocol`."""
+        own = {name: body[name] for name in ("messages", "max_tokens")}
+        more = {name: value for name, value in body.items() if name not in own}
+        with client.messages.create(
+            model=self.model, stream=True, extra_body=more, **own
+        ) as events:
+            yield events.response, events
+
+    def translator(self):
+        """See `RemoteProtocol`."""
+        return _Translator()
+
+
+class _Translator:
+    """Anthropic's events in OpenAI's form; the usage of the first is completed by a later one."""
+
+    def __init__(self):
+        self._model, self._usage = None, {}
+
+    def __call__(self, answered) -> Chunk:
+        event = answered.to_dict()
+        kind = event["type"]
+        if kind == "message_start":
+            self._model = event["message"]["model"]
+            self._usage = dict(event["message"]["usage"])
+        elif kind == "content_block_start":
+            return _chunk(event["content_block"].get("text"))
+        elif kind == "content_block_delta":
+            # Thoughts take their time and are no part of the answer; see `AnswerReader`.
+            delta = event["delta"]
+            return _chunk(delta.get("text"), delta.get("thinking"))
+        elif kind == "message_delta":
+            self._usage |= {k: count for k, count in event["usage"].items() if count is not None}
+            return self._ended(event["delta"].get("stop_reason"))
+        return {"choices": []}
+
+    def _ended(self, reason: str | None) -> Chunk:
+        usage = self._usage
+        read = [
+            usage.get(name) or 0
+            for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        ]
+        finish = ("length" if reason in LENGTH else "stop") if reason else None
+        return {
+            "model": self._model,
+            "choices": [{"delta": {}, "finish_reason": finish}],
+            "usage": {
+                "prompt_tokens": sum(read),
+                "completion_tokens": usage.get("output_tokens"),
+                "own": usage,
+            },
+        }
+
+
+def _chunk(text: str | None, thought: str | None = None) -> Chunk:
+    return {"choices": [{"delta": {"content": text, "reasoning_content": thought}}]}

@@ -1,0 +1,123 @@
+"""The network: httpx2's transport, each request traced and each connection counted."""
+
+import socket
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import httpcore2
+import httpx2
+
+from labkit.errors import LabError
+
+from .connection import CountedConnection
+from .tracer import tracing
+
+LAST_S = 0.25  # how long the end of an answer may take after its last event
+
+
+class _Answer(httpx2.SyncByteStream):
+    """An answer that is read to its very end, so that its connection can be used again.
+
+    The client of openai hangs up on what comes after the last event, which is no more than the
+    mark of the end.
+    """
+
+    def __init__(self, stream: httpx2.SyncByteStream, connection: CountedConnection):
+        self._stream, self._pieces = stream, iter(stream)
+        self._connection, self._tail = connection, b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._tail = (self._tail + piece)[-16:]
+            yield piece
+
+    def close(self) -> None:
+        """See httpx2."""
+        if self._tail.rstrip().endswith(b"[DONE]"):
+            self._connection.patience_s = LAST_S
+            with suppress(httpx2.HTTPError):
+                for _ in self._pieces:
+                    pass
+        self._stream.close()
+
+
+class _Network(httpcore2.SyncBackend):
+    """httpcore2's own network, with the name lookup as a stage of its own."""
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, **more
+    ) -> CountedConnection:
+        """See httpcore2; tries each address of the name in turn, as the standard library does."""
+        addresses = _look_up(host, port)
+        if tracer := tracing.get():
+            tracer.note("lookup.complete")
+        for address in addresses:
+            try:
+                return CountedConnection(super().connect_tcp(address, port, timeout, **more))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                last = error
+        raise last
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:  # socket.gaierror: the sentence is made of it
+        raise httpcore2.ConnectError(str(error)) from error
+    return list(dict.fromkeys(address[0] for *_, address in found))
+
+
+class _TracedTransport(httpx2.HTTPTransport):
+    """httpx2's transport, each request traced."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        # httpx2 does not hand this argument of httpcore2's pool on.
+        self._pool._network_backend = _Network()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        tracer = tracing.get()
+        if tracer is None:
+            return super().handle_request(request)
+        request.extensions = {**request.extensions, "trace": tracer}
+        response = super().handle_request(request)
+        connection = response.extensions["network_stream"]
+        tracer.answered(connection)
+        response.stream = _Answer(response.stream, connection)
+        return response
+
+
+def open_network(
+    proxy: str | None = None, trusted: ssl.SSLContext | None = None
+) -> httpx2.BaseTransport:
+    """The network, for an HTTP client; it reads no password out of a file.
+
+    Args:
+        proxy: address of the proxy to go through; see `find_proxy`.
+        trusted: whose certificates to trust; None: those that the client comes with, or those
+            that ``SSL_CERT_FILE`` names.
+    Raises:
+        LabError: it is a SOCKS proxy, and the package for that is missing.
+    """
+    try:
+        return _TracedTransport(
+            verify=trusted or True,
+            proxy=proxy,
+            limits=httpx2.Limits(max_connections=None),  # thirty students ask at once
+        )
+    except ImportError:  # of SOCKS, which httpx2 alone does not speak
+        raise LabError(
+            "The proxy that this machine names is a SOCKS proxy.", "pip install socksio."
+        ) from None
+
+
+def find_proxy(base_url: str) -> str | None:
+    """The proxy that the environment names for an address, as browsers and pip go by it."""
+    parts = urlsplit(base_url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    named = urllib.request.getproxies()
+    return named.get(parts.scheme) or named.get("all")

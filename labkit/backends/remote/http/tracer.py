@@ -1,0 +1,122 @@
+"""The moments of one request, from the name lookup to its last token."""
+
+import time
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
+
+from labkit.backends.http_timing import HttpTiming
+
+from .connection import CountedConnection
+
+tracing: ContextVar["Tracer | None"] = ContextVar("tracing", default=None)
+
+
+class Tracer:
+    """Notes the moments of the one request that is made inside ``with tracer:``.
+
+    It is httpx2's own ``trace`` extension, which is called before and after each of its stages;
+    the name lookup, which is not one of them, is added by `network`.
+    """
+
+    def __init__(self, address: str, proxy: str | None = None):
+        self._address, self._proxy = _without_password(address), proxy and _without_password(proxy)
+        self._at: dict[str, float] = {}
+        self._connection: CountedConnection | None = None
+        self._bytes: tuple[int | None, int | None] = (None, None)
+        self._status: int | None = None
+
+    def __enter__(self) -> "Tracer":
+        self._token = tracing.set(self)
+        return self
+
+    def __exit__(self, *error) -> None:
+        tracing.reset(self._token)
+
+    def __call__(self, event: str, info: dict[str, Any]) -> None:
+        """Called by httpx2; of several rounds, as through a proxy, the last one counts."""
+        stage = event.partition(".")[2]
+        self._at[stage] = time.perf_counter()
+        result = info.get("return_value")
+        if isinstance(result, CountedConnection):
+            self._connection = result
+        elif stage == "receive_response_headers.complete":
+            self._status = result[1]
+        elif stage == "response_closed.started":  # before another request has the connection
+            self._count()
+
+    def note(self, stage: str) -> None:
+        """That a stage is reached now."""
+        self._at[stage] = time.perf_counter()
+
+    def answered(self, connection: CountedConnection) -> None:
+        """The response has begun, on that connection."""
+        self._connection = connection
+
+    @property
+    def arrived(self) -> float:
+        """When the last bytes came (`time.perf_counter`): before anybody read what they say."""
+        return (self._connection and self._connection.read_at) or time.perf_counter()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether all of the request was handed over and not refused: it may be charged for."""
+        sent = "send_request_body.complete" in self._at
+        return sent and not (self._status and self._status >= 400)
+
+    def _count(self) -> None:
+        if self._connection:
+            self._bytes = self._connection.sent, self._connection.received
+
+    def timing(
+        self, began: float, first: float | None, last: float | None, origin: str
+    ) -> HttpTiming | None:
+        """How the request spent its time, by `time.perf_counter`; None if none was made."""
+        if not self._at:
+            return None
+        if self._bytes == (None, None):
+            self._count()
+        sent, received = self._bytes
+        return HttpTiming(
+            self._address,
+            **self._parts(began, first, last),
+            bytes_sent=sent,
+            bytes_received=received,
+            reused="connect_tcp.started" not in self._at,
+            proxy=self._proxy,
+            origin=origin,
+        )
+
+    def _parts(
+        self, began: float, first: float | None, last: float | None
+    ) -> dict[str, float | None]:
+        at = self._at.get
+        lookup = _between(at("connect_tcp.started"), at("lookup.complete"))
+        # Through a proxy, its consent lies between the two.
+        connect = _between(
+            at("lookup.complete"), at("start_tls.started", at("connect_tcp.complete"))
+        )
+        tls = _between(at("start_tls.started"), at("start_tls.complete"))
+        send = _between(began, at("send_request_body.complete"))
+        if send is not None:
+            send -= sum(part or 0 for part in (lookup, connect, tls))
+        headers = at("receive_response_headers.complete") if send is not None else None
+        return {
+            "lookup_s": lookup,
+            "connect_s": connect,
+            "tls_s": tls,
+            "send_s": send,
+            "wait_s": _between(at("send_request_body.complete"), headers),
+            "first_token_s": _between(headers, first),
+            "stream_s": _between(first, last),
+        }
+
+
+def _without_password(address: str) -> str:
+    """Scheme, host and port of an address, and nothing else of it."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start

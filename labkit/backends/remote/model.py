@@ -1,0 +1,166 @@
+"""A model behind an address: a protocol, a transport, a policy and a meter, put together."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property, partial
+from typing import Any
+
+from labkit.backends.guard.policy import Policy, ScreenedPrompt, as_policy, screen
+from labkit.backends.prompts import Messages, checked_prompt
+from labkit.backends.reply import Step, Stream
+from labkit.backends.settings import Settings
+
+from .addresses import is_loopback, server_root
+from .discovery import find_version
+from .http.errors import as_sentences
+from .protocols.protocol import Meter, RemoteProtocol
+from .protocols.reader import AnswerReader
+from .protocols.warmup import warm_up
+from .rewrite import rewrite
+from .transport import Exchange, Transport
+
+
+class RemoteModel:
+    """A model that is asked over HTTP.
+
+    Args:
+        protocol: which model, and how it is asked.
+        transport: where, and through what.
+        policy: what happens to secrets and personal data in a prompt; None: all is sent.
+        meter: what requests cost; None: nothing.
+        label: what stands beside the model's name; None: the kind of server.
+        origin: how its numbers come about; see `Outcome`.
+
+    Attributes:
+        protocol, transport, meter, origin: as given.
+        model, kind, base_url: the model's name, which server it is, and its address.
+        name: the model's name and the label.
+        where: the label and the address, for a sentence.
+        budget: what may be spent, or None.
+    """
+
+    def __init__(
+        self,
+        protocol: RemoteProtocol,
+        transport: Transport,
+        *,
+        policy: Policy | str | None = None,
+        meter: Meter | None = None,
+        label: str | None = None,
+        origin: str = "measured",
+    ):
+        self.protocol, self.transport, self.policy = protocol, transport, policy
+        self.meter, self.budget, self.origin = meter, meter and meter.budget, origin
+        self.model, self.kind, self.base_url = protocol.model, protocol.kind, transport.base_url
+        self._short = _short(self.model)
+        self.name = f"{self._short} ({label or self.kind})"
+        self.where = f"{label or self.kind} at {self.base_url}"
+
+    @property
+    def policy(self) -> Policy | None:
+        """What happens to secrets and personal data in a prompt; an action's name sets one."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy | str | None) -> None:
+        self._policy = as_policy(policy)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._short}: {self.where}>"
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`. The request is sent when the first step is asked for.
+
+        Raises:
+            ValueError: a bad prompt, or a setting that this kind of server does not take.
+            LabError: the policy does not let the prompt out.
+        """
+        chosen = self.protocol.parameters.settings(**settings)
+        screened = screen(self.policy, checked_prompt(prompt, raw=raw), chosen.stop)
+        body = self.protocol.body(screened.prompt, chosen, raw=raw)
+        client = self._client  # before any clock runs: loading it takes its time
+        exchange = self.transport.open(partial(self.protocol.send, client, body))
+        steps = partial(self._steps, exchange=exchange, screened=screened)
+        return Stream(chosen, steps, stop=exchange.stop, origin=self.origin)
+
+    def _steps(
+        self, running: Stream, exchange: Exchange, screened: ScreenedPrompt
+    ) -> Iterator[Step]:
+        """The steps of an answer; how it went is noted on the stream."""
+        reader = AnswerReader(running.note, self.where, self.protocol.translator())
+        times = [None, None]
+        with self._charged(running, exchange, reader, screened), self._failures():
+            try:
+                steps = reader.steps(exchange.events())
+                stop = running.settings.stop if self.protocol.parameters.keeps_stop else ()
+                if stop or screened.restorer:
+                    steps = rewrite(running, steps, stop, screened.restorer)
+                for step in steps:
+                    times = [times[0] or step.elapsed_s, step.elapsed_s]
+                    yield step
+            finally:
+                exchange.stop()
+                running.note(http=exchange.timing(*times, origin=self.origin))
+
+    @contextmanager
+    def _charged(
+        self, running: Stream, exchange: Exchange, reader: AnswerReader, screened: ScreenedPrompt
+    ) -> Iterator[None]:
+        """Inside the budget, and priced; what was cut off counts as the most it can have cost."""
+        if self.meter is None:
+            yield
+            return
+        request = self.name, self.base_url, screened.prompt, running.settings.max_tokens
+        with self.meter.reserve(*request) as reserved:
+            try:
+                yield
+            finally:
+                price = self.meter.price(reader.usage, reader.model) if reader.usage else None
+                running.note(price_usd=price)
+                if price is not None or not exchange.accepted:
+                    reserved.price_usd = price or 0.0
+
+    def estimate(self, prompt: str | Messages, *, max_tokens: int = Settings().max_tokens) -> Any:
+        """What a request would send, and cost at most; nothing is sent.
+
+        Args:
+            prompt: as for `labkit.stream`.
+            max_tokens: as for `labkit.stream`; what a model thinks counts too.
+        Returns:
+            An `Estimate`; None for a server that charges nothing.
+        Raises:
+            ValueError: a bad prompt, or a bad number.
+        """
+        return self.meter and self.meter.estimate(self.name, self.base_url, prompt, max_tokens)
+
+    def about(self) -> dict[str, str]:
+        """Which engine it is, with its version where one on this machine reports it."""
+        address = server_root(self.base_url)
+        version = find_version(self.kind, address) if is_loopback(address) else None
+        return {"engine": f"{self.kind} {version}" if version else self.kind}
+
+    def models(self) -> tuple[str, ...]:
+        """The names of the server's models.
+
+        Raises:
+            LabError: it does not answer.
+        """
+        with self._failures():
+            return self.protocol.models(self._client)
+
+    @cached_property
+    def _client(self):
+        """The client; the official ones want a key in any case."""
+        warm_up(self.protocol)
+        key = self.transport.key.reveal() if self.transport.key else "none"
+        return self.protocol.connect(self.transport.make_client(), self.base_url, key)
+
+    def _failures(self) -> AbstractContextManager:
+        """Whatever the client raises becomes a sentence."""
+        wait_s, hints = self.transport.read_timeout_s, self.transport.hints
+        return as_sentences(self.where, self.model, wait_s, hints, self.protocol.sdk)
+
+
+def _short(model: str) -> str:
+    """A file's name without its folders; names of hubs keep their owner."""
+    return model.rpartition("/")[2] if model.startswith("/") else model

@@ -1,0 +1,56 @@
+"""What a `RemoteModel` is put together from, beside its transport and its policy."""
+
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol
+
+from labkit.backends.settings import Settings
+
+from .parameters import Parameters
+
+
+class RemoteProtocol(Protocol):
+    """The one place that knows what a server is sent, and what it answers.
+
+    Attributes:
+        sdk: the package of its client, whose errors are raised.
+        sample: the events of a short answer, for `warm_up`.
+        model: the model's name, as the server has it.
+        kind: which server it is, for a sentence.
+        parameters: the settings that it takes, and by which names.
+    """
+
+    sdk: ClassVar[str]
+    sample: ClassVar[str]
+    model: str
+    kind: str
+    parameters: Parameters
+
+    def connect(self, http, base_url: str, key: str):
+        """The client, around an HTTP client. It retries nothing, or times would be of several."""
+
+    def models(self, client) -> tuple[str, ...]:
+        """The names of the server's models."""
+
+    def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
+        """What is asked, save the model; a ValueError for what the server does not take."""
+
+    def send(self, client, body: dict[str, Any]) -> AbstractContextManager:
+        """Sends it; gives the response, and the events as the client has them."""
+
+    def translator(self):
+        """A function that puts each event of one answer in the form of OpenAI's, as a `Chunk`."""
+
+
+class Meter(Protocol):
+    """Prices requests, and keeps them within a budget."""
+
+    budget: Any
+
+    def estimate(self, name: str, address: str, prompt: Any, max_tokens: int) -> Any:
+        """What a request would send, and cost at most."""
+
+    def reserve(self, *request) -> AbstractContextManager:
+        """Sets the most that it can cost aside while it runs."""
+
+    def price(self, usage: Any, model: str | None) -> float | None:
+        """US dollars by the server's own count."""

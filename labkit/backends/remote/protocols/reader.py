@@ -1,0 +1,152 @@
+"""From the events of a server to steps: nothing is guessed that it does not report."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+from labkit.backends.reply import Alternative, Step
+from labkit.backends.timings import from_llamacpp, from_lm_studio
+from labkit.errors import LabError
+
+Chunk = Mapping[str, Any]
+
+
+class AnswerReader:
+    """Reads the events of one answer in their order.
+
+    Args:
+        note: called with each field of the `Outcome` that becomes known.
+        where: the server, for a sentence.
+        as_chunk: makes of each event what OpenAI's interface would send; an engine's own times go
+            by the name ``engine``, a provider's own count of tokens by ``own`` in ``usage``.
+    Attributes:
+        usage: tokens as the server counts them, once it has.
+        model: the name under which the server answered, once it says so.
+    """
+
+    def __init__(
+        self,
+        note: Callable[..., None],
+        where: str,
+        as_chunk: Callable[[Any], Chunk] = lambda event: event,
+    ):
+        self._note, self._where, self._as_chunk = note, where, as_chunk
+        self._written = 0  # tokens so far, where the server counts them in every event
+        self._stats: Chunk = {}
+        self._finish: str | None = None
+        self.usage: Chunk = {}
+        self.model: str | None = None
+        note(chunked=True)
+
+    def steps(self, events: Iterator[tuple[float, Any]]) -> Iterator[Step]:
+        """The steps of the answer; each event comes with its seconds from the request."""
+        with closing(events):
+            for elapsed_s, event in events:
+                yield from self._read(self._as_chunk(event), elapsed_s)
+        if self._finish is None:
+            raise LabError(
+                f"{self._where} broke off in the middle of its answer.",
+                "What came until then is kept. See the server's own log, then ask again.",
+            )
+        self._note(finish=self._finish)
+
+    def _read(self, chunk: Chunk, elapsed_s: float) -> list[Step]:
+        """The steps of one event."""
+        choice = next(iter(chunk.get("choices") or ()), {})
+        delta = choice.get("delta") or {}
+        text = delta.get("content") or choice.get("text") or ""
+        # What a model thinks is written, and takes its time, but is not the answer.
+        thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
+        if reason := choice.get("finish_reason"):
+            self._finish = "length" if reason == "length" else "stop"
+        tokens = self._note_numbers(chunk)
+        records = _token_records(choice.get("logprobs"))
+        if tokens is None:
+            return _pieces(text, records, elapsed_s) if text or thought else []
+        return _tokens(text, records, tokens, elapsed_s)
+
+    def _note_numbers(self, chunk: Chunk) -> int | None:
+        """Notes the numbers of an event; returns how many tokens are new, if it says so."""
+        if usage := chunk.get("usage"):
+            self.usage, self.model = usage, chunk.get("model")
+            read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            self._note(prompt_tokens=read, output_tokens=written)
+        if engine := chunk.get("engine"):
+            self._note(timings=engine)
+        self._stats = chunk.get("stats") or self._stats  # before the usage, after it, or with it
+        if self._stats:
+            written = self.usage.get("completion_tokens")
+            self._note(timings=from_lm_studio(self._stats, written))
+        if not (timings := chunk.get("timings")):
+            return None
+        self._note(timings=from_llamacpp(timings), chunked=False)
+        new = timings["predicted_n"] - self._written
+        self._written = timings["predicted_n"]
+        return new
+
+
+def _tokens(text: str, records: list[dict], count: int, elapsed_s: float) -> list[Step]:
+    """A step for each of n tokens; only a text of one token has a number and a logprob.
+
+    The first bytes of a character and what may begin a stop string are held back by the server
+    and come with the last of them.
+    """
+    if count == 1 and len(records) == 1:
+        return [_step(text, records[0], elapsed_s)]
+    silent = [_step("", None, elapsed_s)] * (count - 1)
+    return [*silent, _step(text, None, elapsed_s)] if count > 0 else []
+
+
+def _pieces(text: str, records: list[dict], elapsed_s: float) -> list[Step]:
+    """A step for each token that is listed with the piece, or one for the piece."""
+    if records and "".join(record["text"] for record in records) == text:
+        return [_step(record["text"], record, elapsed_s) for record in records]
+    return [_step(text, None, elapsed_s)]
+
+
+def _step(text: str, record: dict | None, elapsed_s: float) -> Step:
+    record = record or {"id": None, "logprob": None, "top": ()}
+    return Step(
+        token_id=record["id"],
+        text=text,
+        logprob=record["logprob"],
+        drawn_logprob=None,
+        alternatives=tuple(record["top"]),
+        entropy_bits=None,
+        elapsed_s=elapsed_s,
+    )
+
+
+def _token_records(logprobs: Any) -> list[dict]:
+    """What is known of each token: id (or None), text, logprob, and the alternatives.
+
+    Source: OpenAI's API reference, "logprobs" of chat (``content``) and of completions (lists).
+    """
+    if not isinstance(logprobs, Mapping):
+        return []
+    if content := logprobs.get("content"):
+        return [
+            _record(each, [_alternative(top) for top in each.get("top_logprobs") or ()])
+            for each in content
+        ]
+    tops = logprobs.get("top_logprobs") or []
+    return [
+        {"id": None, "text": text, "logprob": logprob, "top": _sorted_tops(tops, index)}
+        for index, (text, logprob) in enumerate(
+            zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or (), strict=False)
+        )
+    ]
+
+
+def _record(token: Chunk, top: list[Alternative]) -> dict:
+    return {"id": token.get("id"), "text": token["token"], "logprob": token["logprob"], "top": top}
+
+
+def _alternative(token: Chunk) -> Alternative:
+    return Alternative(token.get("id"), token["token"], token["logprob"])
+
+
+def _sorted_tops(tops: list, index: int) -> list[Alternative]:
+    logprobs = (tops[index] if index < len(tops) else None) or {}
+    best_first = sorted(logprobs.items(), key=lambda pair: -pair[1])
+    return [Alternative(None, text, logprob) for text, logprob in best_first]
