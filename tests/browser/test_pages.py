@@ -5,7 +5,7 @@ import json
 import pytest
 
 import labkit
-from labkit.topics.comparison.batch.table import BatchTable, Row
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
 from labkit.ui.key_listener import _ESM
 
 from .conftest import CHROMIUM, FLAGS, SHOTS
@@ -50,7 +50,7 @@ def page(browser):
 
 def row(place, backend, text, **more):
     told = {"prompt": f"prompt {place}", "finish": "stop", **more}
-    return Row(key=f"{place}{backend}", place=place, backend=backend, text=text, **told)
+    return BatchRow(key=f"{place}{backend}", place=place, backend=backend, text=text, **told)
 
 
 @pytest.fixture

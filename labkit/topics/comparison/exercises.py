@@ -8,7 +8,7 @@ from labkit.backends.reply import Reply
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult
 from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
-from labkit.topics.comparison.side_by_side.time_split import away_s
+from labkit.topics.comparison.side_by_side.time_split import network_s
 from labkit.topics.comparison.votes.power import votes_needed
 
 TOLERANCE = 0.15  # the numbers may have been read off a picture
@@ -34,7 +34,7 @@ def check_round_trips(
     bars = [part for part in (reply.http.connect_s, reply.http.tls_s) if part is not None]
     right = len(bars) + 1
     if trips == right:
-        told = f"{right} × {trip_s:g} s of the {away_s(reply):.2f} s that the model did not work"
+        told = f"{right} × {trip_s:g} s of the {network_s(reply):.2f} s that the model did not work"
         return ExerciseResult(True, f"Connection, TLS, and the request itself: {told}.")
     size = "too many" if trips > right else "too few"
     return ExerciseResult(
@@ -43,7 +43,7 @@ def check_round_trips(
 
 
 def check_overtaking(
-    near: Reply, far: Reply, tokens: int | None, *, far_tokens_per_s: float
+    local: Reply, remote: Reply, tokens: int | None, *, remote_tokens_per_s: float
 ) -> ExerciseResult:
     """Exercise 2: from how many tokens on is the far one done first, if it wrote so fast?
 
@@ -53,16 +53,16 @@ def check_overtaking(
         tokens: the learner's number.
         far_tokens_per_s: how fast the far one is taken to write.
     """
-    speed = near.decode_tokens_per_s
-    if speed is None or far.ttft_s is None:
+    speed = local.decode_tokens_per_s
+    if speed is None or remote.ttft_s is None:
         return ExerciseResult(False, "Take answers of two tokens or more.")
-    if speed >= far_tokens_per_s:
+    if speed >= remote_tokens_per_s:
         return ExerciseResult(
             False, f"It never is: here {speed:.0f} tokens/s come. Take a faster one."
         )
     if not isinstance(tokens, Real):
         return ExerciseResult(False, "Put your number of tokens in place of None.")
-    lead, gain = far.ttft_s - near.ttft_s, 1 / speed - 1 / far_tokens_per_s
+    lead, gain = remote.ttft_s - local.ttft_s, 1 / speed - 1 / remote_tokens_per_s
     right = max(1, ceil(1 + lead / gain))
     way = f"the lead of {lead:.2f} s, and {1000 * gain:.1f} ms gained with each further token"
     if abs(tokens - right) <= max(2, TOLERANCE * right):

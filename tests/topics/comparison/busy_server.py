@@ -18,7 +18,7 @@ class BusyServer:
     """
 
     def __init__(self, refusals=(), *, gate=None, free=0, name="busy"):
-        self.asked, self.at_once, self.most_at_once = [], 0, 0
+        self.asked, self.max_concurrent, self.most_concurrent = [], 0, 0
         self._refusals, self._gate, self._free, self.given = list(refusals), gate, free, 0
         self._lock = threading.Lock()
         outer = self
@@ -61,15 +61,15 @@ class BusyServer:
             self._refuse(request, *refusal)
             return
         with self._lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
+            self.max_concurrent += 1
+            self.most_concurrent = max(self.most_concurrent, self.max_concurrent)
             self.given += 1
             waits = self._gate and self.given > self._free
         if waits:
             self._gate.wait(30)
         self._write(request, f"You asked: {prompt}", body)
         with self._lock:
-            self.at_once -= 1
+            self.max_concurrent -= 1
 
     def _refuse(self, request, status, headers):
         told = json.dumps({"error": {"message": "slow down"}}).encode()
@@ -84,9 +84,9 @@ class BusyServer:
         request.send_response(200)
         request.send_header("Content-Type", "text/event-stream")
         request.end_headers()
-        pieces = [{"delta": {"content": word + " "}} for word in text.split()]
-        usage = {"prompt_tokens": 7, "completion_tokens": len(pieces)}
-        events = [{"choices": [{"index": 0, **piece}]} for piece in pieces]
+        spans = [{"delta": {"content": word + " "}} for word in text.split()]
+        usage = {"prompt_tokens": 7, "completion_tokens": len(spans)}
+        events = [{"choices": [{"index": 0, **piece}]} for piece in spans]
         events += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
                    {"choices": [], "usage": usage}]  # fmt: skip
         for event in events:

@@ -26,7 +26,7 @@ time.sleep(3600)
 
 
 @pytest.fixture(scope="session")
-def near(smollm2):
+def local(smollm2):
     """The real model in llama.cpp, in this process."""
     pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
     model = labkit.load_llamacpp(smollm2.gguf_file, threads=1)

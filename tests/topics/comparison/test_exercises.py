@@ -35,15 +35,15 @@ def test_how_often_the_link_was_crossed():
 
 def test_from_which_length_on_the_far_one_is_first():
     """0.5 s behind, and 10 ms gained a token: 50 tokens after the first."""
-    assert exercises.check_overtaking(NEAR, FAR, 51, far_tokens_per_s=100).right
-    assert "too few" in exercises.check_overtaking(NEAR, FAR, 10, far_tokens_per_s=100).why
-    assert "too many" in exercises.check_overtaking(NEAR, FAR, 200, far_tokens_per_s=100).why
-    assert "never" in exercises.check_overtaking(NEAR, FAR, 51, far_tokens_per_s=40).why
+    assert exercises.check_overtaking(NEAR, FAR, 51, remote_tokens_per_s=100).right
+    assert "too few" in exercises.check_overtaking(NEAR, FAR, 10, remote_tokens_per_s=100).why
+    assert "too many" in exercises.check_overtaking(NEAR, FAR, 200, remote_tokens_per_s=100).why
+    assert "never" in exercises.check_overtaking(NEAR, FAR, 51, remote_tokens_per_s=40).why
     for given in (None, "x"):
         assert (
-            "your number" in exercises.check_overtaking(NEAR, FAR, given, far_tokens_per_s=100).why
+            "your number" in exercises.check_overtaking(NEAR, FAR, given, remote_tokens_per_s=100).why
         )
-    assert not exercises.check_overtaking(a_reply(0.1), FAR, 3, far_tokens_per_s=100).right
+    assert not exercises.check_overtaking(a_reply(0.1), FAR, 3, remote_tokens_per_s=100).right
 
 
 @pytest.mark.parametrize("votes", [243, 240, 250.0])

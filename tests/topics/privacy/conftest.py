@@ -38,7 +38,7 @@ def namespace():
     command = [
         sys.executable,
         "-m",
-        "labkit.topics.privacy.network.namespace",
+        "labkit.topics.privacy.network.network_namespace",
         sys.executable,
         "-c",
         "print('in')",

@@ -18,11 +18,11 @@ from labkit.backends.reply import Reply, Stream
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import BusyError, LabError
-from labkit.topics.comparison.side_by_side.cost_estimate import told_before
+from labkit.topics.comparison.side_by_side.cost_estimate import cost_sentences
 
 from .journal import Journal, open_journal
-from .scheduler import Turns
-from .table import BatchTable, Job, Row, make_jobs, make_row
+from .scheduler import Scheduler
+from .table import BatchJob, BatchRow, BatchTable, make_jobs, make_row
 
 TRIES = 5
 LONGEST_WAIT_S = 120.0  # a server that wants longer is left alone; its questions wait in the file
@@ -38,7 +38,7 @@ def run_batch(
     prompts: Sequence[str | Messages],
     backends: Backends,
     *,
-    at_once: int = 1,
+    max_concurrent: int = 1,
     file: str | Path | None = None,
     raw: bool = False,
     **settings,
@@ -66,21 +66,21 @@ def run_batch(
     """
     from tqdm.auto import tqdm
 
-    batch = Batch(prompts, backends, at_once=at_once, file=file, raw=raw, **settings)
-    moves = batch.run()
+    batch = BatchRun(prompts, backends, max_concurrent=max_concurrent, file=file, raw=raw, **settings)
+    updates = batch.run()
     with tqdm(total=batch.total, unit="answer", desc="batch", leave=False) as bar:
         try:
-            for message in moves:
+            for message in updates:
                 bar.n = batch.ended
                 bar.set_postfix_str(message, refresh=message != bar.postfix)
         except KeyboardInterrupt:
             pass
         finally:
-            moves.close()
+            updates.close()
     return batch.table
 
 
-class Batch:
+class BatchRun:
     """A batch as it runs: `run` does the work, `table` is what there is so far.
 
     Args are those of `run_batch`.
@@ -96,21 +96,21 @@ class Batch:
         prompts: Sequence[str | Messages],
         backends: Backends,
         *,
-        at_once: int = 1,
+        max_concurrent: int = 1,
         file: str | Path | None = None,
         raw: bool = False,
         **settings,
     ):
-        check_whole("at_once", at_once)
+        check_whole("at_once", max_concurrent)
         self._settings, self._asked = Settings(**settings), {"raw": raw, **settings}
         self._backends = named(backends)
         told = {"raw": raw, **asdict(self._settings)}
         self._jobs = make_jobs(prompts, tuple(self._backends), told)
-        self._at_once, self._file = at_once, file
-        self._rows: dict[str, Row] = {}
-        self._news: queue.SimpleQueue[tuple[Job, Row | str]] = queue.SimpleQueue()
+        self._at_once, self._file = max_concurrent, file
+        self._rows: dict[str, BatchRow] = {}
+        self._news: queue.SimpleQueue[tuple[BatchJob, BatchRow | str]] = queue.SimpleQueue()
         self._tries, self._waited = Counter(), Counter()
-        self._turns, self._streams = Turns((), {}), {}
+        self._scheduler, self._streams = Scheduler((), {}), {}
         self.total = len(self._jobs)
 
     @property
@@ -120,7 +120,7 @@ class Batch:
         prompts = {
             name: [job.prompt for job in to_ask if job.backend == name] for name in self._backends
         }
-        return told_before(self._backends, prompts, self._settings.max_tokens)
+        return cost_sentences(self._backends, prompts, self._settings.max_tokens)
 
     @property
     def ended(self) -> int:
@@ -136,7 +136,7 @@ class Batch:
             if job.key in self._rows
         ]
         missing = self.total - sum(row.answered for row in rows)
-        stopped = tuple(self._turns.stopped.values())
+        stopped = tuple(self._scheduler.stopped.values())
         return BatchTable(tuple(self._backends), tuple(rows), missing, stopped)
 
     def run(self) -> Iterator[str]:
@@ -152,7 +152,7 @@ class Batch:
             known = {key: row for key, row in there.items() if row.answered}
             self._rows = {job.key: known[job.key] for job in self._jobs if job.key in known}
             to_ask = [job for job in self._jobs if job.key not in known]
-            self._turns = Turns(to_ask, self._places())
+            self._scheduler = Scheduler(to_ask, self._places())
             self._tries, self._waited = Counter(), Counter()
             threads = self._start(min(self._at_once, len(to_ask)))
             try:
@@ -170,14 +170,14 @@ class Batch:
         }
 
     def _start(self, workers: int) -> list[threading.Thread]:
-        work = {"target": self._work, "args": (self._turns,), "daemon": True, "name": NAME}
+        work = {"target": self._work, "args": (self._scheduler,), "daemon": True, "name": NAME}
         threads = [threading.Thread(**work) for _ in range(workers)]
         for thread in threads:
             thread.start()
         return threads
 
     def _stop(self, threads: list[threading.Thread], journal: Journal) -> None:
-        self._turns.close()
+        self._scheduler.close()
         for running in tuple(self._streams.values()):
             with suppress(ValueError):  # a model of this process ends with the token it is at
                 running.close()
@@ -200,22 +200,22 @@ class Batch:
         journal.add(told)
         return f"{self.ended} of {self.total}"
 
-    def _work(self, turns: Turns) -> None:
-        while (job := turns.take()) is not None:
+    def _work(self, scheduler: Scheduler) -> None:
+        while (job := scheduler.take()) is not None:
             self._tries[job.key] += 1
             asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
             try:
-                reply = self._ask(job, turns)
+                reply = self._ask(job, scheduler)
             except BusyError as error:
-                if self._wait(job, error, turns):
+                if self._wait(job, error, scheduler):
                     continue
                 reply = self._failed(job, error)
             if reply.steps or reply.finish != "interrupted":
                 tried = {"tries": self._tries[job.key], "waited_s": float(self._waited[job.key])}
                 self._news.put((job, make_row(job, reply, asked_at=asked_at, **tried)))
-            turns.done(job)
+            scheduler.done(job)
 
-    def _ask(self, job: Job, turns: Turns) -> Reply:
+    def _ask(self, job: BatchJob, scheduler: Scheduler) -> Reply:
         """The reply, whatever became of it.
 
         Raises:
@@ -225,9 +225,9 @@ class Batch:
         try:
             running = stream_from(backend, job.prompt, **self._asked)
             self._streams[job.key] = running
-            for step in running if not turns.closed else ():
+            for step in running if not scheduler.closed else ():
                 steps.append(step)
-                if turns.closed:
+                if scheduler.closed:
                     running.close()
                     break
         except BusyError as error:
@@ -247,11 +247,11 @@ class Batch:
             self._streams.pop(job.key, None)
         return make_reply(backend.name, job.prompt, running, steps)
 
-    def _failed(self, job: Job, error: LabError) -> Reply:
+    def _failed(self, job: BatchJob, error: LabError) -> Reply:
         running = Stream(self._settings, finish="failed", error=error)
         return make_reply(self._backends[job.backend].name, job.prompt, running, ())
 
-    def _wait(self, job: Job, error: BusyError, turns: Turns) -> bool:
+    def _wait(self, job: BatchJob, error: BusyError, scheduler: Scheduler) -> bool:
         """Puts the question back for later; False where it has been asked often enough."""
         tries = self._tries[job.key]
         wait_s = error.retry_after_s
@@ -259,13 +259,13 @@ class Batch:
             wait_s = random.uniform(0.5, 1) * min(LONGEST_PAUSE_S, 2.0**tries)
         if wait_s > LONGEST_WAIT_S:
             why = f"{job.backend} wants to be left alone for {wait_s:,.0f} s and is asked no more."
-            turns.give_up(job.backend, why)
+            scheduler.give_up(job.backend, why)
             return False
         if tries >= TRIES:
             return False
         self._waited[job.key] += wait_s
         self._news.put((job, f"{job.backend} is asked again in {wait_s:.0f} s"))
-        turns.again(job, wait_s)
+        scheduler.again(job, wait_s)
         return True
 
 

@@ -12,7 +12,7 @@ from labkit.ui import theme
 from labkit.ui.html import Picture
 
 from .files import to_csv, to_json
-from .table import COLUMNS, BatchTable, Row
+from .table import COLUMNS, BatchRow, BatchTable
 
 MOST_ROWS = 200  # in a notebook; a file holds them all
 TEXT_COLUMNS = ("prompt", "text")
@@ -86,7 +86,7 @@ def batch_table(table: BatchTable) -> Picture:
     return Picture(f"<style>{_STYLE}</style>{_table(table, shown, False)}{note * (more > 0)}")
 
 
-def _table(table: BatchTable, rows: Iterable[Row], sorts: bool) -> str:
+def _table(table: BatchTable, rows: Iterable[BatchRow], sorts: bool) -> str:
     columns = used_columns(table)
     heads = "".join(_head(name, sorts) for name in columns)
     body = "".join(_row(row, columns) for row in rows)
@@ -118,12 +118,12 @@ def _head(name: str, sorts: bool) -> str:
     return f'<th scope="col" data-column data-kind="{kind}">{inner}</th>'
 
 
-def _row(row: Row, columns: Iterable[str]) -> str:
+def _row(row: BatchRow, columns: Iterable[str]) -> str:
     cells = "".join(_cell(row, name) for name in columns)
     return f'<tr data-backend="{escape(row.backend)}">{cells}</tr>'
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(row: BatchRow, name: str) -> str:
     value = COLUMNS[name][1](row)
     if _is_number(name):
         told = "" if value is None else f"{value:.{DIGITS.get(name, 0)}f}"

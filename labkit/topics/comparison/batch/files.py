@@ -9,7 +9,7 @@ from typing import Any
 from labkit.errors import LabError
 
 from .journal import FORMAT, HEAD, read_rows
-from .table import BatchTable, Row, as_told, read_row
+from .table import BatchRow, BatchTable, read_row, to_records
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 CSV_COLUMNS = (
@@ -25,7 +25,7 @@ def to_json(table: BatchTable) -> str:
         "backends": table.backends,
         "missing": table.missing,
         "stopped": table.stopped,
-        "rows": as_told(table.rows),
+        "rows": to_records(table.rows),
     }
     return json.dumps(told, ensure_ascii=False, indent=1)
 
@@ -94,7 +94,7 @@ def _from_json(told: Any) -> BatchTable:
 def _from_journal(path: Path, held: bytes) -> BatchTable:
     """The rows of a running batch's file, or of one that was cut off; the last of each counts."""
     whole = held[: held.rfind(b"\n") + 1]
-    newest: dict[str, Row] = {row.key: row for row in read_rows(path, whole or held)}
+    newest: dict[str, BatchRow] = {row.key: row for row in read_rows(path, whole or held)}
     backends = tuple(dict.fromkeys(row.backend for row in newest.values()))
     order = {name: number for number, name in enumerate(backends)}
     rows = sorted(newest.values(), key=lambda row: (row.place, order[row.backend]))

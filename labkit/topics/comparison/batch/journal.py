@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from labkit.errors import LabError
 
-from .table import Row, read_row
+from .table import BatchRow, read_row
 
 FORMAT = 1
 HEAD = {"labkit_batch": FORMAT}
@@ -30,10 +30,10 @@ class Journal:
         rows: by key, the last one of each.
     """
 
-    def __init__(self, path: Path | None, rows: dict[str, Row], file: IO[bytes] | None):
+    def __init__(self, path: Path | None, rows: dict[str, BatchRow], file: IO[bytes] | None):
         self.path, self.rows, self._file = path, rows, file
 
-    def add(self, row: Row) -> None:
+    def add(self, row: BatchRow) -> None:
         """Keeps a row; it is on the disk when this returns.
 
         Raises:
@@ -142,7 +142,7 @@ def require_head(path: Path, held: bytes) -> None:
         )
 
 
-def read_rows(path: Path, held: bytes) -> list[Row]:
+def read_rows(path: Path, held: bytes) -> list[BatchRow]:
     """All rows of a journal, in the order in which they were written.
 
     Raises:

@@ -11,7 +11,7 @@ from labkit.ui import html
 from labkit.ui.panel import Panel, RunPanel, column, row
 from labkit.ui.runner import Progress, Runner
 
-from .batch import Backends, Batch
+from .batch import Backends, BatchRun
 from .figures import batch_table, used_columns
 from .table import COLUMNS, BatchTable
 
@@ -53,7 +53,7 @@ class TablePanel(Panel):
         )
         self.backend = widgets.Dropdown(description="Backend", style=style)
         self.find = widgets.Text(description="Find", style=style, placeholder="in any text")
-        self.count, self.picture = widgets.HTML(), widgets.HTML()
+        self.count, self.figure = widgets.HTML(), widgets.HTML()
         self.show(table)
         for control in (self.sort, self.descending, self.backend, self.find):
             control.observe(self._draw, "value")
@@ -69,7 +69,7 @@ class TablePanel(Panel):
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
         controls = row(self.sort, self.descending, self.backend, self.find, self.count)
-        return column(controls, self.picture, max_width="1150px")
+        return column(controls, self.figure, max_width="1150px")
 
     @property
     def summary(self) -> str:
@@ -82,11 +82,11 @@ class TablePanel(Panel):
             descending = self.descending.value
             self.shown = self.shown.sorted_by(self.sort.value, descending=descending)
         self.count.value = html.note(f"{len(self.shown.rows)} of {len(self.table.rows)} rows")
-        self.picture.value = batch_table(self.shown).html
+        self.figure.value = batch_table(self.shown).html
 
     def static_form(self) -> list:
         """The table as it is sorted and filtered."""
-        return [self.picture.value]
+        return [self.figure.value]
 
 
 def _columns(table: BatchTable) -> list[tuple[str, str]]:
@@ -106,7 +106,7 @@ def batch_panel(
     prompts: Sequence[str | Messages],
     backends: Backends,
     *,
-    at_once: int = 1,
+    max_concurrent: int = 1,
     file: str | Path | None = None,
     raw: bool = False,
     **settings,
@@ -125,7 +125,7 @@ def batch_panel(
     Raises:
         ValueError: as `run_batch`.
     """
-    return BatchPanel(Batch(prompts, backends, at_once=at_once, file=file, raw=raw, **settings))
+    return BatchPanel(BatchRun(prompts, backends, max_concurrent=max_concurrent, file=file, raw=raw, **settings))
 
 
 class BatchPanel(RunPanel):
@@ -138,7 +138,7 @@ class BatchPanel(RunPanel):
         panel: the table with its sorting and filtering.
     """
 
-    def __init__(self, batch: Batch):
+    def __init__(self, batch: BatchRun):
         self.batch, self.panel = batch, TablePanel(batch.table)
         self.runner = Runner(self._work, self._draw, "Ask every prompt that has no answer yet")
         told = batch.before
@@ -163,12 +163,12 @@ class BatchPanel(RunPanel):
         return widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
     def _work(self) -> Iterator[Progress]:
-        moves = self.batch.run()
+        updates = self.batch.run()
         try:
-            for message in moves:
+            for message in updates:
                 yield Progress(self.batch.ended, self.batch.total, message)
         finally:
-            moves.close()
+            updates.close()
         yield Progress(self.batch.ended, self.batch.total, f"{self.batch.ended} answers")
 
     def _draw(self) -> None:

@@ -5,10 +5,10 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from .table import Job
+from .table import BatchJob
 
 
-class Turns:
+class Scheduler:
     """The questions that are still to be asked, handed out to threads.
 
     Args:
@@ -21,9 +21,9 @@ class Turns:
         closed: whether all are to stop.
     """
 
-    def __init__(self, jobs: Iterable[Job], places: Mapping[str, tuple[str, int]]):
+    def __init__(self, jobs: Iterable[BatchJob], places: Mapping[str, tuple[str, int]]):
         self._places = places
-        self._waiting: dict[str, deque[Job]] = {name: deque() for name in places}
+        self._waiting: dict[str, deque[BatchJob]] = {name: deque() for name in places}
         for job in jobs:
             self._waiting[job.backend].append(job)
         self._running = {place: 0 for place, _ in places.values()}
@@ -32,7 +32,7 @@ class Turns:
         self.closed = False
         self.stopped: dict[str, str] = {}
 
-    def take(self) -> Job | None:
+    def take(self) -> BatchJob | None:
         """The next question that may be asked, when it may be asked; None: no more."""
         with self._changed:
             while not self.closed:
@@ -46,11 +46,11 @@ class Turns:
                 self._changed.wait(self._until_ready(now))
             return None
 
-    def done(self, job: Job) -> None:
+    def done(self, job: BatchJob) -> None:
         """That question has its answer."""
         self._leave(job)
 
-    def again(self, job: Job, wait_s: float) -> None:
+    def again(self, job: BatchJob, wait_s: float) -> None:
         """Puts a question back; nobody asks that backend before so many seconds have passed."""
         with self._changed:
             self._ready_at[job.backend] = max(
@@ -72,12 +72,12 @@ class Turns:
             self.closed = True
             self._changed.notify_all()
 
-    def _leave(self, job: Job) -> None:
+    def _leave(self, job: BatchJob) -> None:
         with self._changed:
             self._running[self._places[job.backend][0]] -= 1
             self._changed.notify_all()
 
-    def _next(self, now: float) -> Job | None:
+    def _next(self, now: float) -> BatchJob | None:
         """The first question whose backend may be asked now; called with the lock held."""
         free = [
             jobs

@@ -17,7 +17,7 @@ ENDS = {"stop": "by itself", "length": "at max_tokens", "interrupted": "stopped 
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BatchJob:
     """One question to one backend.
 
     Attributes:
@@ -44,7 +44,7 @@ class Job:
 
 def make_jobs(
     prompts: Sequence[str | Messages], names: Sequence[str], settings: Mapping[str, Any]
-) -> list[Job]:
+) -> list[BatchJob]:
     """Every prompt to every backend, in that order.
 
     Args:
@@ -61,17 +61,17 @@ def make_jobs(
         checked_prompt(prompt, raw=settings["raw"])
         kept = prompt if isinstance(prompt, str) else [dict(each) for each in prompt]
         known = str(kept)
-        jobs += [Job(place, kept, name, settings, seen[known]) for name in names]
+        jobs += [BatchJob(place, kept, name, settings, seen[known]) for name in names]
         seen[known] += 1
     return jobs
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BatchRow:
     """One answer with its numbers. What is unknown is None.
 
     Attributes:
-        key: see `Job.key`.
+        key: see `BatchJob.key`.
         place: number of the prompt in its batch, from 0.
         prompt: what was asked.
         backend: the name of who was asked.
@@ -128,9 +128,9 @@ NUMBERS = ("ttft_s", "elapsed_s", "prompt_tokens", "output_tokens", "decode_toke
 TEXTS = ("key", "backend", "text", "finish", "origin", "asked_at")
 
 
-def make_row(job: Job, reply: Reply, *, asked_at: str, tries: int, waited_s: float) -> Row:
+def make_row(job: BatchJob, reply: Reply, *, asked_at: str, tries: int, waited_s: float) -> BatchRow:
     """The row of a reply."""
-    return Row(
+    return BatchRow(
         key=job.key, place=job.place, prompt=job.prompt, backend=job.backend,
         text=without_keys(_sound(reply.text)), finish=reply.finish, error=reply.error,
         origin=reply.origin, asked_at=asked_at, tries=tries, waited_s=waited_s,
@@ -143,13 +143,13 @@ def _sound(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def read_row(told: Mapping[str, Any]) -> Row:
+def read_row(told: Mapping[str, Any]) -> BatchRow:
     """A row as it was written to a file.
 
     Raises:
         ValueError: it is none.
     """
-    names = {field.name for field in fields(Row)}
+    names = {field.name for field in fields(BatchRow)}
     if not isinstance(told, dict) or told.keys() != names:
         raise ValueError("no row of a batch")
     kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, int | float | None)}
@@ -158,7 +158,7 @@ def read_row(told: Mapping[str, Any]) -> Row:
         raise ValueError("no row of a batch")
     if not _is_prompt(told["prompt"]):
         raise ValueError("no row of a batch")
-    return Row(**told)
+    return BatchRow(**told)
 
 
 def _is_prompt(told: Any) -> bool:
@@ -168,7 +168,7 @@ def _is_prompt(told: Any) -> bool:
 
 
 # What a table sorts by: its name in the table, and the value of a row.
-COLUMNS: dict[str, tuple[str, Callable[[Row], Any]]] = {
+COLUMNS: dict[str, tuple[str, Callable[[BatchRow], Any]]] = {
     "prompt": ("prompt", lambda row: row.prompt_text),
     "backend": ("backend", lambda row: row.backend),
     "text": ("answer", lambda row: row.text),
@@ -196,11 +196,11 @@ class BatchTable:
     """
 
     backends: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[BatchRow, ...]
     missing: int = 0
     stopped: tuple[str, ...] = ()
 
-    def of(self, backend: str) -> tuple[Row, ...]:
+    def of(self, backend: str) -> tuple[BatchRow, ...]:
         """The rows of one backend."""
         return tuple(row for row in self.rows if row.backend == backend)
 
@@ -261,6 +261,6 @@ def _order(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def as_told(rows: Iterable[Row]) -> list[dict[str, Any]]:
+def to_records(rows: Iterable[BatchRow]) -> list[dict[str, Any]]:
     """Rows as JSON takes them."""
     return [asdict(row) for row in rows]

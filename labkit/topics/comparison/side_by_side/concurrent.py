@@ -40,7 +40,7 @@ class Column:
     steps: list[Step] = field(default_factory=list)
     stream: Stream | None = None
     error: LabError | None = None
-    asked_s: float | None = None
+    started_s: float | None = None
     ended: bool = False
 
     @property
@@ -72,13 +72,13 @@ class ConcurrentRun:
         backends: Backends,
         *,
         raw: bool = False,
-        in_turn: bool = False,
+        sequential: bool = False,
         **settings,
     ):
         checked_prompt(prompt, raw=raw)
         self._settings, self._asked = Settings(**settings), {"raw": raw, **settings}
-        self.prompt, self.in_turn = prompt, in_turn
-        self.lanes = tuple(Column(name, each) for name, each in name_each(backends).items())
+        self.prompt, self.sequential = prompt, sequential
+        self.columns = tuple(Column(name, each) for name, each in name_each(backends).items())
         self._arrivals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._began = 0.0
@@ -91,7 +91,7 @@ class ConcurrentRun:
         self._began = time.perf_counter()
         threads = self._start()
         try:
-            while not all(lane.ended for lane in self.lanes):
+            while not all(column.ended for column in self.columns):
                 try:
                     yield self._arrivals.get(timeout=TICK_S)
                 except queue.Empty:
@@ -103,66 +103,66 @@ class ConcurrentRun:
         """Each stops with its next token; one that waits for its server is hung up on."""
         self._stopping.set()
         _join(threads, MOMENT_S)
-        for lane in self.lanes:
-            if lane.stream and not lane.ended:
+        for column in self.columns:
+            if column.stream and not column.ended:
                 with suppress(ValueError):  # a model of this process, busy with a token
-                    lane.stream.close()
+                    column.stream.close()
         _join(threads, PATIENCE_S)
 
     @property
     def replies(self) -> tuple[Reply, ...]:
         """What each has written so far; a lane that has not ended counts as interrupted."""
-        return tuple(self._reply(lane) for lane in self.lanes)
+        return tuple(self._reply(column) for column in self.columns)
 
-    def _reply(self, lane: Column) -> Reply:
-        running = lane.stream or Stream(self._settings)
-        if lane.error:
-            running.finish, running.error = "failed", lane.error
-        return make_reply(lane.backend.name, self.prompt, running, tuple(lane.steps))
+    def _reply(self, column: Column) -> Reply:
+        running = column.stream or Stream(self._settings)
+        if column.error:
+            running.finish, running.error = "failed", column.error
+        return make_reply(column.backend.name, self.prompt, running, tuple(column.steps))
 
     def _start(self) -> list[threading.Thread]:
         """All threads, which begin together once the last of them is there, or in turn."""
-        threads, gate, before = [], threading.Barrier(len(self.lanes)), threading.Event()
+        threads, gate, before = [], threading.Barrier(len(self.columns)), threading.Event()
         before.set()
-        for number, lane in enumerate(self.lanes):
+        for number, column in enumerate(self.columns):
             end = threading.Event()
-            ready = before.wait if self.in_turn else gate.wait
-            work = (number, lane, ready, end)
+            ready = before.wait if self.sequential else gate.wait
+            work = (number, column, ready, end)
             threads.append(threading.Thread(target=self._go, args=work, daemon=True))
             before = end
         for thread in threads:
             thread.start()
         return threads
 
-    def _go(self, number: int, lane: Column, ready, end: threading.Event) -> None:
+    def _go(self, number: int, column: Column, ready, end: threading.Event) -> None:
         ready()
         try:
             if not self._stopping.is_set():
-                self._ask(number, lane)
+                self._ask(number, column)
         except (LabError, ValueError) as error:
-            lane.error = error if isinstance(error, LabError) else LabError(str(error))
+            column.error = error if isinstance(error, LabError) else LabError(str(error))
         except Exception as error:  # whatever it is, the other lanes go on
             # Its own words are left out: a library's may hold a header, and so a key.
-            lane.error = LabError(
-                f"{lane.name} failed: {type(error).__name__}.",
+            column.error = LabError(
+                f"{column.name} failed: {type(error).__name__}.",
                 "Ask it alone, with labkit.generate, to see where.",
             )
         finally:
-            lane.ended = True
+            column.ended = True
             end.set()
             self._arrivals.put(number)
 
-    def _ask(self, number: int, lane: Column) -> None:
-        lane.asked_s = time.perf_counter() - self._began
-        lane.stream = stream_from(lane.backend, self.prompt, **self._asked)
+    def _ask(self, number: int, column: Column) -> None:
+        column.started_s = time.perf_counter() - self._began
+        column.stream = stream_from(column.backend, self.prompt, **self._asked)
         try:
-            for step in lane.stream:
+            for step in column.stream:
                 if self._stopping.is_set():
                     return
-                lane.steps.append(step)
+                column.steps.append(step)
                 self._arrivals.put(number)
         finally:
-            lane.stream.close()
+            column.stream.close()
 
 
 def _join(threads: Sequence[threading.Thread], within_s: float) -> None:

@@ -9,7 +9,7 @@ from labkit.backends.prompts import Messages
 BEFORE = "Before you press Run: "
 
 
-def told_before(
+def cost_sentences(
     backends: Mapping[str, Backend],
     prompts: Mapping[str, Sequence[str | Messages]],
     max_tokens: int,

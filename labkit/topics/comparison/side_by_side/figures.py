@@ -7,9 +7,9 @@ from textwrap import wrap
 from labkit.backends.reply import Reply
 from labkit.ui import theme
 
-from .columns_figures import answers_table
+from .answer_columns_figures import answers_table
 from .side_by_side import SideBySide
-from .time_split import NAMES, STREAM, model_s, say_s, split_time
+from .time_split import NAMES, STREAM, format_seconds, model_s, split_time
 
 LOOKS = (
     (theme.GREY, "."), (theme.PINK, "\\"), (theme.GREEN, "x"), (theme.YELLOW, "-"),
@@ -31,7 +31,7 @@ def time_figure(side: SideBySide):
 
 def time_title(side: SideBySide) -> str:
     """What a picture of times says first: asked how, and who shared the machine."""
-    way = "asked in turn" if side.in_turn else "asked at once"
+    way = "asked in turn" if side.sequential else "asked at once"
     if not side.shared:
         return f"Where the seconds went · {way}"
     shared = f"{' and '.join(side.shared)} shared this machine"
@@ -44,16 +44,16 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
     lines = max(row.count("<br>") + 1 for row in rows)
     half = max(ROW_PX, LINE_PX * lines + 8) * len(rows)
     inner = 2 * half + GAP_PX
-    picture = theme.figure(
+    figure = theme.figure(
         *_bars(rows, replies, False), *_bars(rows, replies, True), title=title, x="", y="",
         height=inner + 190, barmode="overlay", margin={"t": 90, "b": 100},
     )  # fmt: skip
     _place(
-        picture, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)
+        figure, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)
     )
-    _place(picture, rows, "2", [0, half / inner], "seconds of the whole answer", _wholes(replies))
+    _place(figure, rows, "2", [0, half / inner], "seconds of the whole answer", _wholes(replies))
     below = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
-    return picture.update_layout(legend={**below, "traceorder": "normal"})
+    return figure.update_layout(legend={**below, "traceorder": "normal"})
 
 
 def _label(name: str, reply: Reply | None) -> str:
@@ -93,8 +93,8 @@ def _firsts(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
     for reply in replies:
         parts = [part for part in (split_time(reply) if reply else ()) if part.name != STREAM]
         work = model_s(reply) if parts and reply.http else None
-        own = f"; {say_s(work)} of it the model's own work" if work is not None else ""
-        told.append((parts[-1].end_s, say_s(parts[-1].end_s) + own) if parts else (0.0, ""))
+        own = f"; {format_seconds(work)} of it the model's own work" if work is not None else ""
+        told.append((parts[-1].end_s, format_seconds(parts[-1].end_s) + own) if parts else (0.0, ""))
     return told
 
 
@@ -104,29 +104,29 @@ def _wholes(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
     for reply in replies:
         parts = split_time(reply) if reply else ()
         ended = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish, "")
-        after = say_s(parts[-1].end_s) if parts else ""
+        after = format_seconds(parts[-1].end_s) if parts else ""
         words = " after ".join(filter(None, [ended, after]))
         told.append((parts[-1].end_s if parts else 0.0, words))
     return told
 
 
-def _place(picture, rows: list[str], number: str, domain: list, name: str, ends: list) -> None:
+def _place(figure, rows: list[str], number: str, domain: list, name: str, ends: list) -> None:
     """Gives one of the two groups of bars its half of the picture, and its words."""
     longest = max(end / _room(words) for end, words in ends) or 1
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
-    picture.update_layout({
+    figure.update_layout({
         f"xaxis{number}": {**axis, "anchor": f"y{number}", "range": [0, longest],
                            "title": {"text": ""}},
         f"yaxis{number}": {**axis, "anchor": f"x{number}", "domain": domain, "ticksuffix": "  ",
                            "categoryorder": "array", "categoryarray": rows, "type": "category",
                            "range": [len(rows) - 0.5, -0.5], "showgrid": False},
     })  # fmt: skip
-    picture.add_annotation(
+    figure.add_annotation(
         text=f"<b>{name}</b>", x=0, xref="paper", xanchor="left", y=domain[1], yref="paper",
         yanchor="bottom", showarrow=False,
     )  # fmt: skip
     for row, (end, words) in zip(rows, ends, strict=True):
-        picture.add_annotation(
+        figure.add_annotation(
             x=end, y=row, xref=f"x{number}", yref=f"y{number}", xanchor="left", showarrow=False,
             text=f" {words}",
         )  # fmt: skip
@@ -151,13 +151,13 @@ def arrivals_figure(side: SideBySide):
             line={"color": colour, "dash": dash, "width": 2, "shape": "hv"},
             hovertemplate="%{y} characters after %{x:.2f} s<extra></extra>",
         ))  # fmt: skip
-    way = "in turn, each from its own request" if side.in_turn else "at once"
-    picture = theme.figure(
+    way = "in turn, each from its own request" if side.sequential else "at once"
+    figure = theme.figure(
         *lines, title=f"How the text came · asked {way}",
         x="seconds since the request", y="characters", height=340, showlegend=True,
     )  # fmt: skip
     below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "orientation": "v"}
-    return picture.update_layout(legend=below).update_xaxes(rangemode="tozero")
+    return figure.update_layout(legend=below).update_xaxes(rangemode="tozero")
 
 
 def arrivals(reply: Reply) -> tuple[list[float], list[int]]:

@@ -32,8 +32,8 @@ class Lineup(Mapping[str, Backend]):
         budget: what may be spent at providers.
     """
 
-    near: Backend
-    far: Backend
+    local: Backend
+    remote: Backend
     backends: dict[str, Backend]
     notes: tuple[str, ...]
     budget: Budget
@@ -50,7 +50,7 @@ class Lineup(Mapping[str, Backend]):
     @property
     def pair(self) -> dict[str, Backend]:
         """The near model and the far one, by names that tell which is a stand-in."""
-        return {name: each for name, each in self.items() if each in (self.near, self.far)}
+        return {name: each for name, each in self.items() if each in (self.local, self.remote)}
 
     @property
     def summary(self) -> str:
@@ -62,12 +62,12 @@ class Lineup(Mapping[str, Backend]):
 
     def close(self) -> None:
         """Ends the stand-in, where there is one; other models are left as they are."""
-        if isinstance(self.far, StandIn):
-            self.far.close()
+        if isinstance(self.remote, StandIn):
+            self.remote.close()
 
 
 def line_up(
-    near: Backend | None = None,
+    local: Backend | None = None,
     *,
     prompt: str | None = None,
     link: str | Link = "ocean",
@@ -88,21 +88,21 @@ def line_up(
         LabError: llama.cpp or the model is missing.
         ValueError: no such link.
     """
-    near = near or load_llamacpp()
+    local = local or load_llamacpp()
     budget = budget or Budget(LIMIT_USD)
     found, notes = _local_servers()
-    far = _providers(budget)
-    notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in far]
-    if not far:
-        far = [stand_in(link=link)]
+    remote = _providers(budget)
+    notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in remote]
+    if not remote:
+        remote = [stand_in(link=link)]
         notes.append(
-            f"No key of a provider is known (labkit.clouds()): {far[0].name} takes its place, the "
-            f"same small model behind a link: {far[0].link.summary}."
+            f"No key of a provider is known (labkit.clouds()): {remote[0].name} takes its place, the "
+            f"same small model behind a link: {remote[0].link.summary}."
         )
     recorded = _recordings(prompt)
     notes += [f"Recording: {each!r}" for each in recorded]
-    backends = name_each((near, *far, *found, *recorded))
-    return Lineup(near, far[0], backends, (f"Here: {near!r}", *notes), budget)
+    backends = name_each((local, *remote, *found, *recorded))
+    return Lineup(local, remote[0], backends, (f"Here: {local!r}", *notes), budget)
 
 
 def _local_servers() -> tuple[list[Backend], list[str]]:

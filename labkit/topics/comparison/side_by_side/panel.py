@@ -10,9 +10,9 @@ from labkit.ui import html, theme
 from labkit.ui.panel import RunPanel, check_typed, column, row
 from labkit.ui.runner import Progress, Runner
 
-from . import columns_figures, figures
+from . import answer_columns_figures, figures
 from .concurrent import Backends, Column, ConcurrentRun
-from .cost_estimate import BEFORE, told_before
+from .cost_estimate import BEFORE, cost_sentences
 from .side_by_side import SideBySide, finish
 
 
@@ -21,7 +21,7 @@ def compare_panel(
     backends: Backends,
     *,
     reference: str | None = None,
-    in_turn: bool = False,
+    sequential: bool = False,
     **settings,
 ) -> "ComparePanel":
     """A panel in which several models answer the same prompt, each in its column as it writes.
@@ -37,7 +37,7 @@ def compare_panel(
     """
     check_typed(prompt, "prompt")
     return ComparePanel(
-        ConcurrentRun(prompt, backends, in_turn=in_turn, **settings), settings, reference
+        ConcurrentRun(prompt, backends, sequential=sequential, **settings), settings, reference
     )
 
 
@@ -57,15 +57,15 @@ class ComparePanel(RunPanel):
 
     def __init__(self, race: ConcurrentRun, settings: dict, reference: str | None):
         self._race, self._reference = race, reference
-        self._backends = {lane.name: lane.backend for lane in race.lanes}
+        self._backends = {column.name: column.backend for column in race.columns}
         self._given = settings
         self._shown = 0  # lanes whose end the picture shows
         self._result: SideBySide | None = None
         self._make_controls(race, Settings(**settings))
-        self.heads, self.below = ([widgets.HTML() for _ in race.lanes] for _ in "12")
+        self.heads, self.below = ([widgets.HTML() for _ in race.columns] for _ in "12")
         # The text is replaced as it grows; what holds the keyboard's focus and scrolls is not.
-        room = {"height": columns_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
-        self.texts = [widgets.HTML(layout=room, tabbable=True) for _ in race.lanes]
+        room = {"height": answer_columns_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
+        self.texts = [widgets.HTML(layout=room, tabbable=True) for _ in race.columns]
         self.figure = theme.widget(self._times())
         self.runner = Runner(self._work, self._draw, "Ask all of them")
         self._draw()
@@ -83,8 +83,8 @@ class ComparePanel(RunPanel):
             settings.max_tokens, min=1, max=2048, description="max_tokens", style=label,
             layout={"width": "190px"},
         )  # fmt: skip
-        self.in_turn = widgets.Checkbox(
-            race.in_turn, description="one after another", indent=False, layout={"width": "180px"}
+        self.sequential = widgets.Checkbox(
+            race.sequential, description="one after another", indent=False, layout={"width": "180px"}
         )
         self.estimates = widgets.HTML()
         for control in (self.prompt, self.max_tokens):
@@ -95,7 +95,7 @@ class ComparePanel(RunPanel):
         """Asks those that know a price what they would take."""
         with suppress(ValueError):  # an empty prompt: Run says so
             prompts = dict.fromkeys(self._backends, (self.prompt.value,))
-            told = told_before(self._backends, prompts, self.max_tokens.value)
+            told = cost_sentences(self._backends, prompts, self.max_tokens.value)
             self.estimates.value = html.note(f"{BEFORE}{'; '.join(told)}") if told else ""
 
     @property
@@ -111,7 +111,7 @@ class ComparePanel(RunPanel):
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        choice = row(self.temperature, self.max_tokens, self.in_turn)
+        choice = row(self.temperature, self.max_tokens, self.sequential)
         one = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
         parts = zip(self.heads, self.texts, self.below, strict=True)
         columns = row(*(widgets.VBox(each, layout=one) for each in parts), align_items="flex-start")
@@ -133,37 +133,37 @@ class ComparePanel(RunPanel):
             chosen["temperature"] = self.temperature.value
         # Only now: a setting out of bounds leaves the last answers standing.
         self._race = ConcurrentRun(
-            self.prompt.value, self._backends, in_turn=self.in_turn.value, **chosen
+            self.prompt.value, self._backends, sequential=self.sequential.value, **chosen
         )
         self._shown, self._result = 0, None
-        moves = self._race.run()
+        updates = self._race.run()
         try:
-            for _ in moves:
+            for _ in updates:
                 yield self._progress()
         finally:
-            moves.close()
+            updates.close()
             self._result = finish(self._race, self._reference)
         yield self._progress()
 
     def _progress(self) -> Progress:
         """Told in whole columns, so that a screen reader is not told of every token."""
-        lanes = self._race.lanes
-        ended = [lane for lane in lanes if lane.ended]
-        most = self.max_tokens.value * len(lanes)
-        done = sum(self.max_tokens.value if lane.ended else len(lane.steps) for lane in lanes)
-        failed = [lane.name for lane in ended if lane.error]
-        told = f"{len(ended)} of {len(lanes)} have ended"
+        columns = self._race.columns
+        ended = [column for column in columns if column.ended]
+        most = self.max_tokens.value * len(columns)
+        done = sum(self.max_tokens.value if column.ended else len(column.steps) for column in columns)
+        failed = [column.name for column in ended if column.error]
+        told = f"{len(ended)} of {len(columns)} have ended"
         told += f"; failed: {', '.join(failed)}" if failed else ""
         return Progress(min(done, most), most, told)
 
     def _draw(self) -> None:
-        for number, lane in enumerate(self._race.lanes):
-            origin = lane.stream.origin if lane.stream else ""
-            state = _state(lane, self.result is not None)
-            self.heads[number].value = columns_figures.head(lane.name, origin, state)
-            error = str(lane.error) if lane.error else None
-            self.texts[number].value = columns_figures.answer(lane.name, lane.text, error)
-        ended = sum(lane.ended for lane in self._race.lanes) + (self.result is not None)
+        for number, column in enumerate(self._race.columns):
+            origin = column.stream.origin if column.stream else ""
+            state = _state(column, self.result is not None)
+            self.heads[number].value = answer_columns_figures.head(column.name, origin, state)
+            error = str(column.error) if column.error else None
+            self.texts[number].value = answer_columns_figures.answer(column.name, column.text, error)
+        ended = sum(column.ended for column in self._race.columns) + (self.result is not None)
         if ended != self._shown:
             self._shown = ended
             self._draw_ends()
@@ -171,10 +171,10 @@ class ComparePanel(RunPanel):
     def _draw_ends(self) -> None:
         """What is known of those that have ended, and their times."""
         side = self.result or finish(self._race, self._reference)
-        for number, lane in enumerate(self._race.lanes):
-            over = lane.ended or self.result is not None
-            told = columns_figures.below(
-                lane.name, side.replies[number], side.computed_here[number]
+        for number, column in enumerate(self._race.columns):
+            over = column.ended or self.result is not None
+            told = answer_columns_figures.below(
+                column.name, side.replies[number], side.computed_here[number]
             )
             self.below[number].value = told if over else ""
         fresh = self._times()
@@ -185,7 +185,7 @@ class ComparePanel(RunPanel):
 
     def _times(self):
         side = self.result or finish(self._race, self._reference)
-        over = [lane.ended or self.result is not None for lane in self._race.lanes]
+        over = [column.ended or self.result is not None for column in self._race.columns]
         replies = [
             reply if known else None for reply, known in zip(side.replies, over, strict=True)
         ]
@@ -194,19 +194,19 @@ class ComparePanel(RunPanel):
     def static_form(self) -> list:
         """The answers in their columns, and their times."""
         side = self.result or self.start().wait()
-        return [columns_figures.answers_table(side).html, figures.time_figure(side)]
+        return [answer_columns_figures.answers_table(side).html, figures.time_figure(side)]
 
 
-def _state(lane: Column, over: bool) -> str:
+def _state(column: Column, over: bool) -> str:
     """How a column stands, in words that tell its progress without a colour."""
-    steps = tuple(lane.steps)
-    if lane.ended or over:
-        how = "failed" if lane.error else lane.stream and lane.stream.finish
-        end = columns_figures.ENDS[how or "interrupted"]
+    steps = tuple(column.steps)
+    if column.ended or over:
+        how = "failed" if column.error else column.stream and column.stream.finish
+        end = answer_columns_figures.ENDS[how or "interrupted"]
         return f"{end} after {steps[-1].elapsed_s:.2f} s" if steps else end
-    if lane.asked_s is None:
+    if column.started_s is None:
         return "not asked yet"
     if not steps:
         return "… asked, nothing came yet"
-    what = "pieces" if lane.stream.chunked else "tokens"
+    what = "pieces" if column.stream.chunked else "tokens"
     return f"… the first after {steps[0].elapsed_s:.2f} s, {len(steps)} {what} so far"

@@ -8,7 +8,7 @@ from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.reply import Reply
 
 from .concurrent import Backends, Column, ConcurrentRun
-from .time_split import Part, split_time
+from .time_split import TimePart, split_time
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -28,7 +28,7 @@ class SideBySide:
     names: tuple[str, ...]
     replies: tuple[Reply, ...]
     computed_here: tuple[bool, ...]
-    in_turn: bool = False
+    sequential: bool = False
     reference: str | None = None
 
     @property
@@ -47,7 +47,7 @@ class SideBySide:
         return tuple(reply.origin for reply in self.replies)
 
     @property
-    def parts(self) -> tuple[tuple[Part, ...], ...]:
+    def parts(self) -> tuple[tuple[TimePart, ...], ...]:
         """Where the time of each went; see `split_time`."""
         return tuple(map(split_time, self.replies))
 
@@ -55,7 +55,7 @@ class SideBySide:
     def shared(self) -> tuple[str, ...]:
         """Those that computed on this machine at the same time, and so slowed each other down."""
         here = [n for n, is_here in zip(self.names, self.computed_here, strict=True) if is_here]
-        return tuple(here) if len(here) > 1 and not self.in_turn else ()
+        return tuple(here) if len(here) > 1 and not self.sequential else ()
 
     @property
     def summary(self) -> str:
@@ -64,7 +64,7 @@ class SideBySide:
         if self.shared:
             told.append(f"{' and '.join(self.shared)} shared this machine")
         told += dict.fromkeys(origin for origin in self.origins if ":" in origin)
-        return f"{'In turn' if self.in_turn else 'At once'}: {'; '.join(told)}"
+        return f"{'In turn' if self.sequential else 'At once'}: {'; '.join(told)}"
 
     def __repr__(self) -> str:
         blocks = map(_block, self.names, self.replies)
@@ -91,7 +91,7 @@ def compare(
     backends: Backends,
     *,
     reference: str | None = None,
-    in_turn: bool = False,
+    sequential: bool = False,
     raw: bool = False,
     **settings,
 ) -> SideBySide:
@@ -112,7 +112,7 @@ def compare(
         ValueError: no backends, or a prompt or setting out of bounds. What only one of them does
             not take is an error of its column.
     """
-    race = ConcurrentRun(prompt, backends, raw=raw, in_turn=in_turn, **settings)
+    race = ConcurrentRun(prompt, backends, raw=raw, sequential=sequential, **settings)
     _run(race)
     return finish(race, reference)
 
@@ -121,14 +121,14 @@ def _run(race: ConcurrentRun) -> None:
     from tqdm.auto import tqdm
 
     with tqdm(unit="token", desc="compare", leave=False) as bar:
-        moves: Iterator = race.run()
+        updates: Iterator = race.run()
         try:
-            for number in moves:
+            for number in updates:
                 bar.update(number is not None)
         except KeyboardInterrupt:
             pass
         finally:
-            moves.close()
+            updates.close()
 
 
 def finish(race: ConcurrentRun, reference: str | None = None) -> SideBySide:
@@ -136,18 +136,18 @@ def finish(race: ConcurrentRun, reference: str | None = None) -> SideBySide:
     replies = race.replies
     return SideBySide(
         prompt=race.prompt,
-        names=tuple(lane.name for lane in race.lanes),
+        names=tuple(column.name for column in race.columns),
         replies=replies,
-        computed_here=tuple(map(_computed_here, race.lanes, replies)),
-        in_turn=race.in_turn,
+        computed_here=tuple(map(_computed_here, race.columns, replies)),
+        sequential=race.sequential,
         reference=reference,
     )
 
 
-def _computed_here(lane: Column, reply: Reply) -> bool:
+def _computed_here(column: Column, reply: Reply) -> bool:
     """A recording computes nothing; a stand-in does, behind its link; so does a loopback server."""
     if reply.origin.startswith("recorded") or not reply.steps:
         return False
-    asked = getattr(lane.backend, "backend", lane.backend)  # of a variant, the model itself
+    asked = getattr(column.backend, "backend", column.backend)  # of a variant, the model itself
     address = getattr(asked, "base_url", None)
     return reply.origin.startswith("stand-in") or address is None or is_loopback(str(address))

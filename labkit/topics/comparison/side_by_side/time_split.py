@@ -10,7 +10,7 @@ NAMES = tuple(PARTS.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TimePart:
     """One part of an answer's time.
 
     Attributes:
@@ -29,7 +29,7 @@ class Part:
         return self.begin_s + self.seconds
 
 
-def split_time(reply: Reply) -> tuple[Part, ...]:
+def split_time(reply: Reply) -> tuple[TimePart, ...]:
     """The parts of an answer's time, one after another without a gap.
 
     Over a network they are those of the HTTP client (`HttpTiming`). In this process there are two:
@@ -46,7 +46,7 @@ def split_time(reply: Reply) -> tuple[Part, ...]:
         return ()
     parts, begin = [], 0.0
     for name, seconds in told:
-        parts.append(Part(name, begin, seconds))
+        parts.append(TimePart(name, begin, seconds))
         begin += seconds
     return tuple(parts)
 
@@ -61,7 +61,7 @@ def model_s(reply: Reply) -> float | None:
     return reply.ttft_s if reply.http is None else None
 
 
-def away_s(reply: Reply) -> float | None:
+def network_s(reply: Reply) -> float | None:
     """Seconds before the first token in which the model did not work: the network, and queues.
 
     The time to the first token less `model_s`: name lookup, connection, TLS, the way there and
@@ -73,7 +73,7 @@ def away_s(reply: Reply) -> float | None:
     return max(0.0, reply.ttft_s - work)
 
 
-def say_s(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Seconds in words; milliseconds below a second, so that small parts can be told apart.
 
     >>> say_s(0.0821), say_s(2.5)

@@ -5,14 +5,14 @@ from html import escape
 from labkit.ui import html, theme
 
 from .text_differences import REFERENCE, TextDifferences
-from .word_diff import CHANGED, GONE, NEW, SAME, Difference, Piece
+from .word_diff import DELETED, EQUAL, INSERTED, REPLACED, DiffSpan, WordDiff
 
 _GONE = f"background:#FBE9DC;color:{theme.INK};text-decoration:line-through {theme.RED}"
 _NEW = f"background:#DCEEFA;color:{theme.INK};text-decoration:underline 2px {theme.BLUE}"
 _CELL = "padding:2px 14px 2px 0;text-align:left;font-weight:400"
 
 
-def differences_picture(differences: TextDifferences) -> html.Picture:
+def differences_figure(differences: TextDifferences) -> html.Picture:
     """Each text against the one that they are held against, and how alike they are."""
     name = escape(differences.against_name)
     first = (
@@ -33,26 +33,26 @@ def _column() -> str:
     return "flex:1 1 240px;min-width:220px;margin-top:8px"
 
 
-def _text(name: str, difference: Difference) -> str:
-    words = "".join(map(_piece, difference.pieces)) or " "
+def _text(name: str, difference: WordDiff) -> str:
+    words = "".join(map(_piece, difference.spans)) or " "
     style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6"
     text = html.card(f'<div style="{style}">{words}</div>')
     told = escape(_told(difference))
     return f'<div style="{_column()}"><b>{escape(name)}</b>{text}<small>{told}</small></div>'
 
 
-def _piece(piece: Piece) -> str:
-    if piece.kind == SAME:
+def _piece(piece: DiffSpan) -> str:
+    if piece.kind == EQUAL:
         return escape(piece.second)
-    gone = f'<del style="{_GONE}">{escape(piece.first)}</del>' * (piece.kind in (GONE, CHANGED))
-    new = f'<ins style="{_NEW}">{escape(piece.second)}</ins>' * (piece.kind in (NEW, CHANGED))
+    gone = f'<del style="{_GONE}">{escape(piece.first)}</del>' * (piece.kind in (DELETED, REPLACED))
+    new = f'<ins style="{_NEW}">{escape(piece.second)}</ins>' * (piece.kind in (INSERTED, REPLACED))
     return gone + new
 
 
-def _told(difference: Difference) -> str:
+def _told(difference: WordDiff) -> str:
     if difference.identical:
         return "The same words in the same order."
-    one, other = (f"“{word}”" if word else "its end" for word in difference.parting)
+    one, other = (f"“{word}”" if word else "its end" for word in difference.first_change)
     if not difference.shared_words:
         return f"They part at the first word: {one} there, {other} here."
     shared = f"{count} words" if (count := difference.shared_words) > 1 else "one word"
@@ -87,5 +87,5 @@ def _share(found: float | None) -> str:
 
 
 FIGURES = {
-    TextDifferences: differences_picture,
+    TextDifferences: differences_figure,
 }

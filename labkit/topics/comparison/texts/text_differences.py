@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 
-from .word_diff import Difference, find_difference
+from .word_diff import WordDiff, diff_words
 
 REFERENCE = "the reference"
 
@@ -26,18 +26,18 @@ class TextDifferences:
     texts: tuple[str, ...]
     against: str
     against_name: str
-    differences: tuple[Difference, ...]
+    differences: tuple[WordDiff, ...]
 
     @property
     def similarities(self) -> tuple[tuple[float, ...], ...]:
-        """Every text with every other, by `Difference.similarity`."""
+        """Every text with every other, by `WordDiff.similarity`."""
         return tuple(
-            tuple(find_difference(one, other).similarity for other in self.texts)
+            tuple(diff_words(one, other).similarity for other in self.texts)
             for one in self.texts
         )
 
     @property
-    def others(self) -> tuple[tuple[str, Difference], ...]:
+    def others(self) -> tuple[tuple[str, WordDiff], ...]:
         """Name and difference of each text, save the one that they are held against."""
         told = tuple(zip(self.names, self.differences, strict=True))
         return told if self.against_name == REFERENCE else told[1:]
@@ -72,7 +72,7 @@ def compare_texts(
             f"answers must be two texts or more, or one and a reference; got {len(texts)}"
         )
     against = texts[0] if reference is None else reference
-    differences = tuple(find_difference(against, text) for text in texts)
+    differences = tuple(diff_words(against, text) for text in texts)
     name = names[0] if reference is None else REFERENCE
     return TextDifferences(names, texts, against, name, differences)
 

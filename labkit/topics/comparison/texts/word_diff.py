@@ -13,7 +13,7 @@ _WORDS = regex.compile(
     r"(?:^\s+)?(?:[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}]\p{M}*"
     r"|[\w\p{M}]+(?:['’]\w+)*|[^\w\s])\s*|^\s+"
 )
-SAME, GONE, NEW, CHANGED = "same", "gone", "new", "changed"
+EQUAL, DELETED, INSERTED, REPLACED = "same", "gone", "new", "changed"
 PAIRS = 20_000  # equal words of two texts, each with each: so far difflib takes a moment
 
 _Slices = tuple[bool, int, int, int, int]  # same or not, and from where to where in both texts
@@ -29,7 +29,7 @@ def split_words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class DiffSpan:
     """A run of words that both texts have, or that they do not.
 
     Attributes:
@@ -45,7 +45,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Difference:
+class WordDiff:
     """Two texts, word by word; white space does not count, capitals and signs do.
 
     Attributes:
@@ -58,7 +58,7 @@ class Difference:
         shared_words: how many words both begin with.
     """
 
-    pieces: tuple[Piece, ...]
+    spans: tuple[DiffSpan, ...]
     similarity: float
     found: float | None
     shared_words: int
@@ -66,14 +66,14 @@ class Difference:
     @property
     def identical(self) -> bool:
         """Whether they have the same words in the same order."""
-        return all(piece.kind == SAME for piece in self.pieces)
+        return all(piece.kind == EQUAL for piece in self.spans)
 
     @property
-    def parting(self) -> tuple[str, str] | None:
+    def first_change(self) -> tuple[str, str] | None:
         """The words with which each goes on where they part, or None; empty where one has ended."""
         if self.identical:
             return None
-        texts = "".join(p.first for p in self.pieces), "".join(p.second for p in self.pieces)
+        texts = "".join(p.first for p in self.spans), "".join(p.second for p in self.spans)
         rests = (split_words(text)[self.shared_words :] for text in texts)
         one, other = (rest[0].strip() if rest else "" for rest in rests)
         return one, other
@@ -81,14 +81,14 @@ class Difference:
     def __repr__(self) -> str:
         if self.identical:
             return "the same words in the same order"
-        one, other = (repr(word) if word else "its end" for word in self.parting)
+        one, other = (repr(word) if word else "its end" for word in self.first_change)
         return (
             f"{self.similarity:.0%} alike, apart after {self.shared_words} words: "
             f"{one} there, {other} here"
         )
 
 
-def find_difference(first: str, second: str) -> Difference:
+def diff_words(first: str, second: str) -> WordDiff:
     """Two texts, word by word.
 
     Source: the pieces are those of Python's difflib; `similarity` is rapidfuzz's normalized Indel
@@ -104,9 +104,9 @@ def find_difference(first: str, second: str) -> Difference:
     keys = [word.strip() for word in one], [word.strip() for word in other]
     common = LCSseq.similarity(*keys)
     total = len(one) + len(other)
-    return Difference(
-        pieces=tuple(
-            Piece(_kind(*run), "".join(one[run[1] : run[2]]), "".join(other[run[3] : run[4]]))
+    return WordDiff(
+        spans=tuple(
+            DiffSpan(_kind(*run), "".join(one[run[1] : run[2]]), "".join(other[run[3] : run[4]]))
             for run in _without_islands(_runs(_codes(*keys)))
         ),
         similarity=2 * common / total if total else 1.0,
@@ -161,8 +161,8 @@ def _extent(run: _Slices) -> int:
 
 def _kind(same: bool, a: int, b: int, c: int, d: int) -> str:
     if same:
-        return SAME
-    return NEW if a == b else GONE if c == d else CHANGED
+        return EQUAL
+    return INSERTED if a == b else DELETED if c == d else REPLACED
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:

@@ -29,17 +29,17 @@ def votes_figure(votes: Votes):
         )
         for name in order
     ]  # fmt: skip
-    picture = theme.figure(
+    figure = theme.figure(
         *bars, *_interval(votes), title=_title(votes), x="", y="", height=250,
         barmode="stack", showlegend=True, margin={"t": 60, "b": 64},
         legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"},
     )  # fmt: skip
-    picture.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
-    picture.update_yaxes(
+    figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
+    figure.update_yaxes(
         categoryorder="array", categoryarray=["decided votes", "all votes"], ticksuffix="  ",
         range=[-0.6, 1.6], showgrid=False,
     )  # fmt: skip
-    return picture.update_xaxes(range=[0, 100], ticksuffix=" %")
+    return figure.update_xaxes(range=[0, 100], ticksuffix=" %")
 
 
 def _label(name: str, votes: Votes) -> str:
@@ -93,15 +93,15 @@ def votes_needed_figure(votes: Votes | None = None):
         hovertemplate="a preference of %{x:.1f} %: %{y:,} votes<extra></extra>",
     )  # fmt: skip
     ties = f", with {100 * undecided:.0f} % undecided as here" if undecided else ""
-    picture = theme.figure(
+    figure = theme.figure(
         curve, *_here(votes), title=f"How many votes settle it{ties} (computed)",
         x="true share of the preferred one among decided votes",
         y="votes, ten times as many at each line", height=330, showlegend=True,
     )  # fmt: skip
-    picture.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
+    figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     lowest = 100 * _interval_of_leader(votes)[0] if votes and votes.decided else 50
-    picture.update_xaxes(ticksuffix=" %", range=[min(50, lowest) - 1, 101])
-    return picture.update_yaxes(type="log", dtick=1)
+    figure.update_xaxes(ticksuffix=" %", range=[min(50, lowest) - 1, 101])
+    return figure.update_yaxes(type="log", dtick=1)
 
 
 def _interval_of_leader(votes: Votes) -> tuple[float, float]:

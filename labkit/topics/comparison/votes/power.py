@@ -9,7 +9,7 @@ from labkit.stats import LEVEL, z_of
 POWER = 0.8
 
 
-def independent_votes(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> float:
+def effective_sample_size(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> float:
     """How many independent votes so many votes are worth that hang together.
 
     Thirty votes on one prompt say much about that prompt and little about others. The number of
@@ -29,10 +29,10 @@ def independent_votes(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> f
     >>> independent_votes([True, True, False, False], ["x", "x", "y", "y"])
     1.0
     """
-    return min([float(len(wins)), *(_worth(wins, groups) for groups in groupings)])
+    return min([float(len(wins)), *(_effective_n(wins, groups) for groups in groupings)])
 
 
-def _worth(wins: Sequence[bool], groups: Sequence[Hashable]) -> float:
+def _effective_n(wins: Sequence[bool], groups: Sequence[Hashable]) -> float:
     sums: dict[Hashable, list[int]] = {}
     for win, group in zip(wins, groups, strict=True):
         told = sums.setdefault(group, [0, 0])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from labkit.stats import LEVEL, share_interval
 from labkit.topics.comparison.batch.table import BatchTable
 
-from .power import independent_votes, votes_needed
+from .power import effective_sample_size, votes_needed
 
 CHOICES = ("A", "B", "tie", "both bad")
 
@@ -115,20 +115,20 @@ class Votes:
         return self.counts[self.names[0]] / self.decided if self.decided else None
 
     @property
-    def worth(self) -> float | None:
-        """How many independent votes the decided ones are worth; see `independent_votes`."""
+    def effective_n(self) -> float | None:
+        """How many independent votes the decided ones are worth; see `effective_sample_size`."""
         told = [
             (vote.winner == self.names[0], vote.prompt, ballot.ballot_id)
             for ballot in self.ballots
             for vote in ballot.votes
             if vote.winner
         ]
-        return independent_votes(*zip(*told, strict=True)) if told else None
+        return effective_sample_size(*zip(*told, strict=True)) if told else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """Where the true share may lie: 95 % confidence; None without a decided vote."""
-        return share_interval(self.share, self.worth) if self.decided else None
+        return share_interval(self.share, self.effective_n) if self.decided else None
 
     @property
     def settled(self) -> bool:
@@ -146,7 +146,7 @@ class Votes:
             return None
         undecided = 1 - self.decided / len(self.votes)
         alone = votes_needed(self.share, undecided=undecided)
-        return max(alone, round(alone * self.decided / self.worth))
+        return max(alone, round(alone * self.decided / self.effective_n))
 
     @property
     def position_share(self) -> float | None:

@@ -29,7 +29,7 @@ REFUSED = "labkit refused this connection: the network is switched off here"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ConnectionEvent:
     """A connection, a lookup or a datagram that Python is about to try.
 
     Attributes:
@@ -42,10 +42,10 @@ class Event:
     address: str | None
     port: int | None
     library: str | None
-    asked_by: str | None
+    caller: str | None
 
 
-Listener = Callable[[Event], bool]  # returns whether to refuse
+Listener = Callable[[ConnectionEvent], bool]  # returns whether to refuse
 _listeners: list[Listener] = []
 _child_listeners: list[Callable[[str], None]] = []
 _installed = threading.Lock()
@@ -93,44 +93,44 @@ def _hook(name: str, args: tuple) -> None:
             each(_PROGRAMS[name] or Path(str(args[0])).name)
 
 
-def _refusal(event: Event) -> OSError:
+def _refusal(event: ConnectionEvent) -> OSError:
     """An error that libraries know how to take."""
     if event.what == "lookup":
         return socket.gaierror(socket.EAI_FAIL, REFUSED)
     return ConnectionRefusedError(errno.ECONNREFUSED, REFUSED)
 
 
-def _on_connect(sock: socket.socket, address: Any, what: str = "connection") -> Event | None:
+def _on_connect(sock: socket.socket, address: Any, what: str = "connection") -> ConnectionEvent | None:
     """None for sockets that have no address to go to, and for Windows' pairs of sockets."""
     if not isinstance(address, tuple) or _is_pair(sys._getframe(2)):
         return None
     number, port = str(address[0]), address[1]
     asked, at = getattr(_last_lookup, "name", (None, None))
     host = asked if at == port and asked != number else None
-    return Event(what, host, number, port, *_callers())
+    return ConnectionEvent(what, host, number, port, *_callers())
 
 
-def _on_lookup(host: Any, port: Any = None, *more: Any) -> Event | None:
+def _on_lookup(host: Any, port: Any = None, *more: Any) -> ConnectionEvent | None:
     """None where no name server is asked: a number, an empty name, this machine's own name."""
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     port = int(port) if str(port).isdecimal() else None
     _last_lookup.name = (name, port)
     if not name or name == "localhost" or _is_number(name):
         return None
-    return Event("lookup", name, None, port, *_callers())
+    return ConnectionEvent("lookup", name, None, port, *_callers())
 
 
-def _on_send(sock: socket.socket, address: Any) -> Event | None:
+def _on_send(sock: socket.socket, address: Any) -> ConnectionEvent | None:
     return _on_connect(sock, address, "datagrams") if address else None
 
 
-def _on_reverse(place: Any) -> Event | None:
+def _on_reverse(place: Any) -> ConnectionEvent | None:
     """A name server is asked for the name of a number; None for this machine's own."""
     number = str(place[0] if isinstance(place, tuple) else place)
-    return None if is_loopback(number) else Event("lookup", number, None, None, *_callers())
+    return None if is_loopback(number) else ConnectionEvent("lookup", number, None, None, *_callers())
 
 
-_READERS: dict[str, Callable[..., Event | None]] = {
+_READERS: dict[str, Callable[..., ConnectionEvent | None]] = {
     "socket.connect": _on_connect,
     "socket.sendto": _on_send,
     "socket.sendmsg": _on_send,

@@ -44,7 +44,7 @@ class Attempt:
     port: int | None
     process: str
     library: str | None
-    asked_by: str | None
+    caller: str | None
     seen_by: str
     refused: bool
     bytes_sent: int | None
@@ -52,7 +52,7 @@ class Attempt:
     elapsed_s: float
 
     @property
-    def stays(self) -> bool:
+    def is_local(self) -> bool:
         """Whether it stays on this machine; what a name stands for is not guessed."""
         return is_loopback(self.address or self.host)
 
@@ -99,7 +99,7 @@ class NetworkLog:
     @property
     def leaving(self) -> tuple[Attempt, ...]:
         """Those that would leave this machine."""
-        return tuple(attempt for attempt in self.attempts if not attempt.stays)
+        return tuple(attempt for attempt in self.attempts if not attempt.is_local)
 
     @property
     def refused(self) -> tuple[Attempt, ...]:
@@ -118,5 +118,5 @@ class NetworkLog:
         )
 
     def __repr__(self) -> str:
-        rows = [f"  {each.target}, {each.asked_by or each.process}" for each in self.attempts]
+        rows = [f"  {each.target}, {each.caller or each.process}" for each in self.attempts]
         return "\n".join([self.summary, *rows])

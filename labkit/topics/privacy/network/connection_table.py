@@ -15,7 +15,7 @@ _LONG_ENOUGH = 216
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ConnectionRow:
     """A connection that the operating system lists.
 
     Attributes:
@@ -40,7 +40,7 @@ class Row:
         return self.process, self.local, self.remote, self.is_udp
 
 
-def read_table() -> tuple[Row, ...]:
+def read_table() -> tuple[ConnectionRow, ...]:
     """Every connection of this process and its children that one of them opened.
 
     A connection to a port at which the same process listens was opened by somebody else.
@@ -53,7 +53,7 @@ def read_table() -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _rows(process: psutil.Process, name: str) -> Iterator[Row]:
+def _rows(process: psutil.Process, name: str) -> Iterator[ConnectionRow]:
     try:
         found = process.net_connections(kind="inet")
     except psutil.Error:  # it has ended, or is not ours to look into
@@ -65,7 +65,7 @@ def _rows(process: psutil.Process, name: str) -> Iterator[Row]:
             sent = None, None
             if name == "this process" and not udp and each.fd >= 0:
                 sent = _bytes_of(each.fd, tuple(each.raddr))
-            yield Row(name, tuple(each.laddr), tuple(each.raddr), udp, *sent)
+            yield ConnectionRow(name, tuple(each.laddr), tuple(each.raddr), udp, *sent)
 
 
 def _bytes_of(number: int, remote: tuple[str, int]) -> tuple[int | None, int | None]:

@@ -6,11 +6,11 @@ from labkit.ui import html, theme
 from labkit.ui.table import grid
 
 from .connection_log import Attempt, NetworkLog
-from .proof import OfflineProof, Way
-from .watch import NetworkWatch
+from .network_watch import NetworkWatch
+from .offline_proof import OfflineProof, ProbeResult
 
 
-def network_picture(log: NetworkLog) -> html.Picture:
+def network_figure(log: NetworkLog) -> html.Picture:
     """A row for each connection that was tried, or that there was none; and what cannot be seen."""
     left = [each for each in log.leaving if not each.refused]
     tone, sign = ("warning", "") if left else ("good", "✓ ")
@@ -26,9 +26,9 @@ def network_picture(log: NetworkLog) -> html.Picture:
     )
 
 
-def watch_picture(watch: NetworkWatch) -> html.Picture:
+def watch_figure(watch: NetworkWatch) -> html.Picture:
     """What a watch has seen so far."""
-    return network_picture(watch.log)
+    return network_figure(watch.log)
 
 
 def _attempts(attempts: tuple[Attempt, ...]) -> str:
@@ -53,10 +53,10 @@ def _attempts(attempts: tuple[Attempt, ...]) -> str:
 
 
 def _attempt(each: Attempt) -> list[str]:
-    fate = "refused" if each.refused else "stays here" if each.stays else "leaves"
+    fate = "refused" if each.refused else "stays here" if each.is_local else "leaves"
     sign = {"refused": "✗", "stays here": "↺", "leaves": "→"}[fate]
     unknown = "native code" if each.seen_by == "system table" else "unknown"
-    asked = each.asked_by or (unknown if each.process == "this process" else each.process)
+    asked = each.caller or (unknown if each.process == "this process" else each.process)
     cells = [
         f"{each.elapsed_s:.2f} s",
         each.what,
@@ -75,13 +75,13 @@ def _bytes(count: int | None) -> str:
     return "unknown" if count is None else f"{count:,}"
 
 
-def proof_picture(proof: OfflineProof) -> html.Picture:
+def proof_figure(proof: OfflineProof) -> html.Picture:
     """Each way of connecting with and without a network, and what the model wrote without one."""
     if proof.why_not:
         return html.Picture(html.note(f"Not tried here. {proof.why_not}", "warning"))
     tone = "good" if proof.holds else "bad"
     heads = ["way", "this machine, network on", "the same, without", "off the machine, without", ""]
-    body = grid(heads, map(_way, proof.ways))
+    body = grid(heads, map(_way, proof.probes))
     if proof.text is not None:
         said = (
             f"{proof.model}, loaded and asked without a network in {proof.elapsed_s:.1f} s; "
@@ -96,13 +96,13 @@ def proof_picture(proof: OfflineProof) -> html.Picture:
     )
 
 
-def _way(way: Way) -> list[str]:
-    verdict = "✓ cut off" if way.cut_off else "✗ not cut off"
-    return list(map(escape, (way.name, way.outside, way.inside, way.away, verdict)))
+def _way(probe: ProbeResult) -> list[str]:
+    verdict = "✓ cut off" if probe.cut_off else "✗ not cut off"
+    return list(map(escape, (probe.name, probe.outside, probe.inside, probe.away, verdict)))
 
 
 FIGURES = {
-    NetworkLog: network_picture,
-    NetworkWatch: watch_picture,
-    OfflineProof: proof_picture,
+    NetworkLog: network_figure,
+    NetworkWatch: watch_figure,
+    OfflineProof: proof_figure,
 }

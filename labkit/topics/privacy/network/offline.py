@@ -10,8 +10,8 @@ from pathlib import Path
 
 from labkit.errors import LabError
 
-from .namespace import CANNOT
-from .watch import NetworkWatch
+from .network_namespace import CANNOT
+from .network_watch import NetworkWatch
 
 ROOT = Path(__file__).resolve().parents[4]
 # Libraries that would otherwise try the network first, and wait for it.
@@ -102,7 +102,7 @@ def _run(command: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProc
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     try:
         return subprocess.run(
-            [sys.executable, "-m", "labkit.topics.privacy.network.namespace", *command],
+            [sys.executable, "-m", "labkit.topics.privacy.network.network_namespace", *command],
             env=os.environ | _ENVIRONMENT | {"PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

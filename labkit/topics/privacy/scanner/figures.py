@@ -7,7 +7,7 @@ from labkit.backends.guard.redaction import Redacted
 from labkit.ui import html, theme
 from labkit.ui.table import grid
 
-from .finding_figures import redacted_picture
+from .finding_figures import redacted_figure
 from .labelled_texts import Label
 from .scanner_score import KindScore, ScannerScore
 
@@ -114,5 +114,5 @@ def _around(text: str, place: Label | Finding) -> str:
 
 FIGURES = {
     ScannerScore: {"score": score_figure, "misses": misses_table},
-    Redacted: redacted_picture,
+    Redacted: redacted_figure,
 }

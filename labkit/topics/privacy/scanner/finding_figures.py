@@ -15,7 +15,7 @@ _LEGEND = (
 )
 
 
-def redacted_picture(redacted: Redacted) -> html.Picture:
+def redacted_figure(redacted: Redacted) -> html.Picture:
     """The text with what was found framed, and beside it the text that may leave."""
     original = redacted.restore(redacted.text)
     count = len(redacted.findings)

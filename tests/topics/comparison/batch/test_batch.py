@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import labkit
 from labkit.errors import LabError
 from labkit.topics.comparison.batch import batch as batching
-from labkit.topics.comparison.batch.batch import Batch, run_batch
+from labkit.topics.comparison.batch.batch import BatchRun, run_batch
 from labkit.topics.comparison.batch.files import read
 from labkit.topics.comparison.batch.table import ENDED
 
@@ -40,10 +40,10 @@ def until(test, seconds=30):
         time.sleep(0.01)
 
 
-def test_real_models_answer_each_prompt_in_the_order_of_the_table(near, llama_process):
-    _, far = llama_process
+def test_real_models_answer_each_prompt_in_the_order_of_the_table(local, llama_process):
+    _, remote = llama_process
     prompts = ["Name a colour.", "Name a river.", [{"role": "user", "content": "Say hello."}]]
-    table = run_batch(prompts, {"near": near, "far": far}, at_once=3, temperature=0, max_tokens=8)
+    table = run_batch(prompts, {"near": local, "far": remote}, max_concurrent=3, temperature=0, max_tokens=8)
     assert [(row.place, row.backend) for row in table.rows] == [
         (place, name) for place in range(3) for name in ("near", "far")
     ]
@@ -128,15 +128,15 @@ def test_no_credit_is_not_waited_for(httpserver):
 def test_at_most_so_many_are_under_way():
     gate = threading.Event()
     with BusyServer(gate=gate) as server:
-        batch = Batch([str(n) for n in range(7)], [server.model], at_once=3)
+        batch = BatchRun([str(n) for n in range(7)], [server.model], max_concurrent=3)
         runner = threading.Thread(target=lambda: list(batch.run()))
         runner.start()
-        until(lambda: server.at_once == 3)
+        until(lambda: server.max_concurrent == 3)
         time.sleep(0.3)  # a fourth would be there by now
-        assert server.at_once == 3
+        assert server.max_concurrent == 3
         gate.set()
         runner.join(30)
-    assert server.most_at_once == 3 and batch.table.missing == 0
+    assert server.most_concurrent == 3 and batch.table.missing == 0
 
 
 class Counted:
@@ -163,7 +163,7 @@ class Counted:
 
 def test_models_of_this_process_take_turns(smollm2):
     one, other = Counted(smollm2, "one"), Counted(smollm2, "other")
-    table = run_batch(["a", "b"], [one, other], at_once=4, max_tokens=3, seed=1)
+    table = run_batch(["a", "b"], [one, other], max_concurrent=4, max_tokens=3, seed=1)
     assert one.most == other.most == 1 and table.missing == 0
     begun = sorted((row.asked_at, row.elapsed_s) for row in table.rows)
     for (at, took), (after, _) in pairwise(begun):
@@ -174,7 +174,7 @@ def test_models_of_this_process_take_turns(smollm2):
 def test_one_that_fails_leaves_the_others_unharmed():
     with BusyServer() as server:
         nobody = labkit.connect("http://127.0.0.1:9/v1", "m", kind="OpenAI-compatible")
-        table = run_batch(["a", "b"], {"nobody": nobody, "busy": server.model}, at_once=2)
+        table = run_batch(["a", "b"], {"nobody": nobody, "busy": server.model}, max_concurrent=2)
     assert [row.finish for row in table.of("nobody")] == ["failed"] * 2
     assert "does not answer" in table.of("nobody")[0].error
     assert [row.finish for row in table.of("busy")] == ["stop"] * 2
@@ -234,13 +234,13 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path):
 
 def test_stopped_it_keeps_what_came_and_goes_on_later(smollm2, tmp_path):
     file = tmp_path / "answers.jsonl"
-    batch = Batch(["Tell me a story.", "Tell me another."], {"here": smollm2}, file=file,
+    batch = BatchRun(["Tell me a story.", "Tell me another."], {"here": smollm2}, file=file,
                   max_tokens=30, seed=1)  # fmt: skip
-    moves = batch.run()
-    next(moves)
+    updates = batch.run()
+    next(updates)
     until(lambda: batch._tries)
     time.sleep(1)  # it writes
-    moves.close()
+    updates.close()
     assert batch.table.missing >= 1
     assert {row.finish for row in batch.table.rows} <= {"interrupted", *ENDED}
     again = run_batch(["Tell me a story.", "Tell me another."], {"here": smollm2}, file=file,
@@ -253,11 +253,11 @@ def test_stopped_it_keeps_what_came_and_goes_on_later(smollm2, tmp_path):
 def test_stopped_it_does_not_wait_for_a_server_that_says_nothing():
     gate = threading.Event()
     with BusyServer(gate=gate) as server:
-        batch = Batch(["a", "b"], [server.model], at_once=2)
-        moves = batch.run()
-        next(moves)
-        until(lambda: server.at_once == 2)
-        moves.close()
+        batch = BatchRun(["a", "b"], [server.model], max_concurrent=2)
+        updates = batch.run()
+        next(updates)
+        until(lambda: server.max_concurrent == 2)
+        updates.close()
         assert not any(thread.name == batching.NAME for thread in threading.enumerate())
         gate.set()
     assert batch.table.rows == () and batch.table.missing == 2
@@ -297,11 +297,11 @@ def test_a_line_that_is_broken_elsewhere_than_at_the_end_is_named(tmp_path):
 def test_two_batches_in_one_file_are_one_too_many(tmp_path):
     file = tmp_path / "answers.jsonl"
     with BusyServer() as server:
-        moves = Batch(["a"], [server.model], file=file).run()
-        next(moves)
+        updates = BatchRun(["a"], [server.model], file=file).run()
+        next(updates)
         with pytest.raises(LabError, match="Another batch"):
             run_batch(["a"], [server.model], file=file)
-        moves.close()
+        updates.close()
         assert run_batch(["a"], [server.model], file=file).missing == 0
 
 

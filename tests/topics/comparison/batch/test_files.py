@@ -16,14 +16,14 @@ import labkit
 from labkit.errors import LabError
 from labkit.topics.comparison.batch.figures import MOST_ROWS, batch_table, save_batch, to_page
 from labkit.topics.comparison.batch.files import FORMULA, read, to_csv
-from labkit.topics.comparison.batch.table import COLUMNS, BatchTable, Row
+from labkit.topics.comparison.batch.table import COLUMNS, BatchRow, BatchTable
 
 HARM = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 
 
 def row(place=0, backend="near", text="fine", **more):
     told = {"key": f"{place}-{backend}", "prompt": f"prompt {place}", "finish": "stop", **more}
-    return Row(place=place, backend=backend, text=text, **told)
+    return BatchRow(place=place, backend=backend, text=text, **told)
 
 
 texts = st.text(st.characters(codec="utf-8"))

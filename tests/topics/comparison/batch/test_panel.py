@@ -7,13 +7,13 @@ import pytest
 import labkit
 from labkit.errors import LabError
 from labkit.topics.comparison.batch.panel import AS_ASKED
-from labkit.topics.comparison.batch.table import BatchTable, Row
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
 
 from ..busy_server import BusyServer
 
 
 def row(place, backend, text, **more):
-    return Row(key=f"{place}{backend}", place=place, backend=backend, text=text,
+    return BatchRow(key=f"{place}{backend}", place=place, backend=backend, text=text,
                **{"prompt": f"prompt {place}", "finish": "stop", **more})  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_controls_sort_and_filter(table):
     panel.backend.value = "near"
     assert texts(panel) == ["pear", "fig"] and "2 of 3 rows" in panel.count.value
     panel.find.value = "FIG"
-    assert texts(panel) == ["fig"] and "pear" not in panel.picture.value
+    assert texts(panel) == ["fig"] and "pear" not in panel.figure.value
     panel.find.value, panel.backend.value, panel.sort.value = "", "", AS_ASKED
     assert texts(panel) == ["pear", "apple", "fig"]
 
@@ -57,7 +57,7 @@ def test_a_batch_fills_its_table_and_goes_on_after_an_end():
         panel = labkit.comparison.batch_panel(["a", "b"], [server.model])
         assert panel.table.missing == 2
         assert panel.start().wait(60).missing == 0
-        assert "You asked: a" in panel.panel.picture.value and panel.runner.bar.value == 2
+        assert "You asked: a" in panel.panel.figure.value and panel.runner.bar.value == 2
         assert panel.start().wait(60).missing == 0
     assert server.prompts == ["a", "b"] and "2 answers" in panel.runner.status.value
 
@@ -65,12 +65,12 @@ def test_a_batch_fills_its_table_and_goes_on_after_an_end():
 def test_what_a_batch_would_send_and_cost_is_told_before():
     with BusyServer() as server:
         address = server.model.base_url
-        far = labkit.cloud(address, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
-        short = labkit.comparison.with_settings(far, "short", max_tokens=1)
-        prompts, models = ["Hello", "world"], {"near": server.model, "far": far, "short": short}
+        remote = labkit.cloud(address, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
+        short = labkit.comparison.with_settings(remote, "short", max_tokens=1)
+        prompts, models = ["Hello", "world"], {"near": server.model, "far": remote, "short": short}
         panel = labkit.comparison.batch_panel(prompts, models, max_tokens=100)
         assert not server.asked
-        at_most = [sum(far.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
+        at_most = [sum(remote.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
                    for n in (100, 1)]  # fmt: skip
         assert len(panel.batch.before) == 2 and "planted" not in panel.estimates.value
         for told, price in zip(panel.batch.before, at_most, strict=True):

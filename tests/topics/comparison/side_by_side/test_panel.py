@@ -67,7 +67,7 @@ def test_stop_keeps_what_came(make_relay):
     relay = make_relay("a", "b", patience_s=60)  # the second word waits for nobody
     panel = labkit.comparison.compare_panel(QUESTION, [relay.backend(0, of=2)]).start()
     assert relay.wait_for(1)
-    while not panel._race.lanes[0].steps:
+    while not panel._race.columns[0].steps:
         threading.Event().wait(0.05)
     panel.runner.stop_button.click()
     assert panel.wait(60).texts == ("a0 ",)
@@ -86,8 +86,8 @@ def test_bad_input_is_a_sentence_in_place_and_the_answers_stay(panel):
 
 def test_settings_go_along_and_bad_ones_are_named(relay):
     backend = relay.backend(0, of=1)
-    panel = labkit.comparison.compare_panel("x", [backend], temperature=0.3, seed=5, in_turn=True)
-    assert (panel.temperature.value, panel.in_turn.value) == (0.3, True)
+    panel = labkit.comparison.compare_panel("x", [backend], temperature=0.3, seed=5, sequential=True)
+    assert (panel.temperature.value, panel.sequential.value) == (0.3, True)
     settings = panel.start().wait(60).replies[0].settings
     assert (settings.temperature, settings.seed) == (0.3, 5)
     with pytest.raises(ValueError, match="temperature must"):
@@ -116,10 +116,10 @@ def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
 
 
 def test_what_would_be_sent_and_cost_is_told_before(relay):
-    near = relay.backend(0, of=1)
-    assert labkit.comparison.compare_panel("x", [near]).estimates.value == ""
-    far = labkit.cloud(near.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
-    panel = labkit.comparison.compare_panel("Hello", [near, far], max_tokens=9)
+    local = relay.backend(0, of=1)
+    assert labkit.comparison.compare_panel("x", [local]).estimates.value == ""
+    remote = labkit.cloud(local.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
+    panel = labkit.comparison.compare_panel("Hello", [local, remote], max_tokens=9)
     before = panel.estimates.value
     assert "5 bytes" in before and "at most $" in before and "planted" not in before
     panel.max_tokens.value = 900
@@ -130,7 +130,7 @@ def test_what_would_be_sent_and_cost_is_told_before(relay):
 
 
 def test_every_control_has_a_name(panel):
-    for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.in_turn):
+    for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.sequential):
         assert control.description
     for number, text in enumerate(panel.texts):
         assert text.tabbable

@@ -16,7 +16,7 @@ from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 from labkit.topics.comparison.side_by_side.concurrent import ConcurrentRun
-from labkit.topics.comparison.side_by_side.time_split import away_s, model_s, split_time
+from labkit.topics.comparison.side_by_side.time_split import model_s, network_s, split_time
 
 QUESTION = "Why is the sky blue?"
 
@@ -33,15 +33,15 @@ def test_servers_that_wait_for_each_other_are_asked_together(make_relay):
 def test_in_turn_is_one_after_the_other(make_relay):
     relay = make_relay("a", "b", patience_s=0.3)
     backends = [relay.backend(number, of=2) for number in range(2)]
-    side = labkit.compare(QUESTION, backends, in_turn=True)
+    side = labkit.compare(QUESTION, backends, sequential=True)
     assert side.texts == ("a0 ", "a1 ")  # the first waited in vain for the second
-    assert side.in_turn and all(side.errors)
+    assert side.sequential and all(side.errors)
 
 
 def test_the_names_of_a_mapping_and_of_a_model_asked_twice(make_relay):
     relay = make_relay("a")
     one = relay.backend(0, of=1)
-    assert [lane.name for lane in ConcurrentRun("x", [one, one]).lanes] == [
+    assert [column.name for column in ConcurrentRun("x", [one, one]).columns] == [
         one.name,
         f"{one.name} (2)",
     ]
@@ -51,30 +51,30 @@ def test_the_names_of_a_mapping_and_of_a_model_asked_twice(make_relay):
 
 
 @pytest.mark.slow
-def test_real_models_write_at_the_same_time_and_the_same_as_alone(smollm2, near, llama_process):
+def test_real_models_write_at_the_same_time_and_the_same_as_alone(smollm2, local, llama_process):
     _, server = llama_process
-    race = ConcurrentRun(QUESTION, [smollm2, near, server], temperature=0, max_tokens=24)
+    race = ConcurrentRun(QUESTION, [smollm2, local, server], temperature=0, max_tokens=24)
     order = [number for number in race.run() if number is not None]
-    assert {lane.error for lane in race.lanes} == {None}
+    assert {column.error for column in race.columns} == {None}
     lasts = [len(order) - 1 - order[::-1].index(number) for number in range(3)]
     firsts = [order.index(number) for number in range(3)]
     assert max(firsts) < min(lasts), order  # each had begun before any had ended
     alone = [labkit.generate(each, QUESTION, temperature=0, max_tokens=24)
-             for each in (smollm2, near, server)]  # fmt: skip
+             for each in (smollm2, local, server)]  # fmt: skip
     assert [reply.text for reply in race.replies] == [reply.text for reply in alone]
 
 
 @pytest.mark.slow
-def test_a_server_killed_in_the_middle_leaves_the_others_unharmed(near, llama_process):
+def test_a_server_killed_in_the_middle_leaves_the_others_unharmed(local, llama_process):
     process, server = llama_process
-    race = ConcurrentRun(QUESTION, [near, server], temperature=0, max_tokens=60)
+    race = ConcurrentRun(QUESTION, [local, server], temperature=0, max_tokens=60)
     for number in race.run():
-        if number == 1 and len(race.lanes[1].steps) == 3:
+        if number == 1 and len(race.columns[1].steps) == 3:
             process.send_signal(signal.SIGKILL)
     kept, cut = race.replies
     assert cut.finish == "failed" and 3 <= len(cut.steps) < 60
     assert "→" in cut.error and server.where in cut.error
-    alone = labkit.generate(near, QUESTION, temperature=0, max_tokens=60)
+    alone = labkit.generate(local, QUESTION, temperature=0, max_tokens=60)
     assert (kept.text, kept.finish, kept.error) == (alone.text, alone.finish, None)
     assert alone.text.startswith(cut.text[:20])  # the partial answer is kept
 
@@ -112,14 +112,14 @@ def test_whatever_is_raised_stays_in_its_column(make_relay):
 
 
 def test_a_policy_holds_in_its_column_and_nothing_is_sent(make_relay):
-    near, relay = make_relay("a").backend(0, of=1), make_relay("b")
+    local, relay = make_relay("a").backend(0, of=1), make_relay("b")
     address = f"{relay.backend(0, of=1).base_url}"
-    far = labkit.cloud(address, "m0", key="planted-key-4711")
+    remote = labkit.cloud(address, "m0", key="planted-key-4711")
     secret = "Mail it to ada.lovelace@analytical-engine.org"
-    side = labkit.compare(secret, [near, far])
+    side = labkit.compare(secret, [local, remote])
     assert side.texts == ("a0 ", "") and relay.asked == []
     assert "ada" in side.errors[1] or "mail" in side.errors[1].lower()
-    passed = labkit.compare(QUESTION, [far])
+    passed = labkit.compare(QUESTION, [remote])
     assert passed.texts == ("b0 ",) and len(relay.asked) == 1
     assert "planted" not in repr(side) + repr(passed) + labkit.plot(passed, kind="answers").html
 
@@ -136,20 +136,20 @@ def test_bad_input_is_the_learners_and_not_a_columns(make_relay, prompt, setting
 
 
 @pytest.mark.slow
-def test_stop_stops_all_and_keeps_what_came(near, llama_process):
+def test_stop_stops_all_and_keeps_what_came(local, llama_process):
     _, server = llama_process
-    race = ConcurrentRun("Tell me a very long story.", [near, server], max_tokens=900)
-    moves = race.run()
-    while not all(len(lane.steps) > 2 for lane in race.lanes):
-        next(moves)
-    moves.close()
-    assert all(lane.ended for lane in race.lanes)
-    counts = [len(lane.steps) for lane in race.lanes]
+    race = ConcurrentRun("Tell me a very long story.", [local, server], max_tokens=900)
+    updates = race.run()
+    while not all(len(column.steps) > 2 for column in race.columns):
+        next(updates)
+    updates.close()
+    assert all(column.ended for column in race.columns)
+    counts = [len(column.steps) for column in race.columns]
     assert all(2 < count < 900 for count in counts)
     time.sleep(0.5)
-    assert [len(lane.steps) for lane in race.lanes] == counts
+    assert [len(column.steps) for column in race.columns] == counts
     assert {reply.finish for reply in race.replies} == {"interrupted"}
-    again = labkit.compare(QUESTION, [near, server], temperature=0, max_tokens=4)
+    again = labkit.compare(QUESTION, [local, server], temperature=0, max_tokens=4)
     assert [len(reply.steps) for reply in again.replies] == [4, 4]  # both are free again
 
 
@@ -158,11 +158,11 @@ def test_stop_does_not_wait_for_a_server_that_says_nothing(make_relay):
     silent.turn = 99  # its turn never comes
     talking = make_relay("a").backend(0, of=1)
     race = ConcurrentRun(QUESTION, [silent.backend(0, of=1), talking])
-    moves = race.run()
-    while not race.lanes[1].ended:
-        next(moves)
+    updates = race.run()
+    while not race.columns[1].ended:
+        next(updates)
     began = time.monotonic()
-    moves.close()
+    updates.close()
     assert time.monotonic() - began < 30  # and not the minute that the server would take
     assert [reply.finish for reply in race.replies] == ["interrupted", "stop"]
 
@@ -200,7 +200,7 @@ def test_time_is_split_by_what_the_client_told():
     assert [part.name for part in parts][:3] == ["name lookup", "connection", "TLS"]
     assert [part.begin_s for part in parts][3:5] == pytest.approx([0.6, 0.65])
     assert parts[-1].end_s == pytest.approx(wire.elapsed_s)
-    assert model_s(reply) == 0.4 and away_s(reply) == pytest.approx(0.76)
+    assert model_s(reply) == 0.4 and network_s(reply) == pytest.approx(0.76)
 
 
 def test_time_in_this_process_has_two_parts():
@@ -208,10 +208,10 @@ def test_time_in_this_process_has_two_parts():
     assert [(part.name, part.seconds) for part in split_time(reply)] == [
         ("first token", 0.5), ("stream", 1.0),
     ]  # fmt: skip
-    assert away_s(reply) == 0
-    assert split_time(a_reply()) == () and away_s(a_reply()) is None
+    assert network_s(reply) == 0
+    assert split_time(a_reply()) == () and network_s(a_reply()) is None
     closed = a_reply(0.5, http=HttpTiming("https://a", wait_s=0.5))
-    assert model_s(closed) is None and away_s(closed) is None  # a cloud tells nothing of its own
+    assert model_s(closed) is None and network_s(closed) is None  # a cloud tells nothing of its own
 
 
 def test_labkit_compare_is_a_verb_in_whatever_order_things_are_imported():

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import labkit
-from labkit.topics.comparison.texts.word_diff import find_difference, split_words
+from labkit.topics.comparison.texts.word_diff import diff_words, split_words
 
 # Texts of few words, so that they share some; and any text at all.
 WORDS = st.lists(st.sampled_from(["the ", "cat ", "sat", ",", " on\n", "日本", "é", "<b>"])).map(
@@ -23,14 +23,14 @@ def test_words_joined_are_the_text(text):
 
 @given(TEXTS, TEXTS)
 def test_pieces_joined_are_both_texts(one, other):
-    pieces = find_difference(one, other).pieces
-    assert "".join(piece.first for piece in pieces) == one
-    assert "".join(piece.second for piece in pieces) == other
+    spans = diff_words(one, other).spans
+    assert "".join(piece.first for piece in spans) == one
+    assert "".join(piece.second for piece in spans) == other
 
 
 @given(WORDS, WORDS)
 def test_kinds_tell_the_truth(one, other):
-    for piece in find_difference(one, other).pieces:
+    for piece in diff_words(one, other).spans:
         words = [word.strip() for word in split_words(piece.first)]
         same = words == [word.strip() for word in split_words(piece.second)]
         assert same == (piece.kind == "same")
@@ -40,11 +40,11 @@ def test_kinds_tell_the_truth(one, other):
 
 @given(TEXTS, TEXTS)
 def test_similarity_is_the_same_both_ways_and_one_for_the_same_words(one, other):
-    there, back = find_difference(one, other), find_difference(other, one)
+    there, back = diff_words(one, other), diff_words(other, one)
     assert there.similarity == back.similarity
     assert 0 <= there.similarity <= 1
     assert there.identical == back.identical == (there.similarity == 1)
-    assert find_difference(one, one).identical
+    assert diff_words(one, one).identical
     assert there.shared_words == back.shared_words
 
 
@@ -57,30 +57,30 @@ def test_what_is_found_is_a_longest_common_sequence(one, other):
         for j, against in enumerate(b):
             best = max(table[i][j + 1], table[i + 1][j])
             table[i + 1][j + 1] = table[i][j] + 1 if word == against else best
-    found = find_difference(one, other).found
+    found = diff_words(one, other).found
     assert found == (table[-1][-1] / len(a) if a else None)
 
 
 def test_where_they_part():
-    told = find_difference("The sky is blue.", "The sky is grey today.")
-    assert told.shared_words == 3 and told.parting == ("blue", "grey")
-    assert find_difference("one two", "one").parting == ("two", "")
-    assert find_difference("same  words", "same words").parting is None
+    told = diff_words("The sky is blue.", "The sky is grey today.")
+    assert told.shared_words == 3 and told.first_change == ("blue", "grey")
+    assert diff_words("one two", "one").first_change == ("two", "")
+    assert diff_words("same  words", "same words").first_change is None
 
 
 def test_a_lone_shared_word_does_not_cut_a_long_change_in_two():
     one, other = "a b c the d e f", "u v w the x y z"
-    assert [piece.kind for piece in find_difference(one, other).pieces] == ["changed"]
-    assert find_difference(one, other).similarity == pytest.approx(2 / 14)
-    short = find_difference("sky is blue because", "sky looks blue since")
-    assert [piece.kind for piece in short.pieces] == ["same", "changed", "same", "changed"]
+    assert [piece.kind for piece in diff_words(one, other).spans] == ["changed"]
+    assert diff_words(one, other).similarity == pytest.approx(2 / 14)
+    short = diff_words("sky is blue because", "sky looks blue since")
+    assert [piece.kind for piece in short.spans] == ["same", "changed", "same", "changed"]
 
 
 def test_texts_in_a_loop_take_no_minutes():
     """difflib alone took 100 s for these."""
-    told = find_difference("the " * 2000, "the a " * 1000)
+    told = diff_words("the " * 2000, "the a " * 1000)
     assert told.similarity == pytest.approx(0.5)
-    assert "".join(piece.second for piece in told.pieces) == "the a " * 1000
+    assert "".join(piece.second for piece in told.spans) == "the a " * 1000
 
 
 def test_several_texts_and_a_reference():
@@ -102,9 +102,9 @@ def test_bad_texts_are_named():
 
 def test_the_picture_escapes_and_marks():
     told = labkit.comparison.compare_texts(["<script>x</script> a", "<b>y</b> a"])
-    picture = labkit.plot(told).html
-    assert "<script" not in picture and "<b>y" not in picture
-    assert "<del" in picture and "<ins" in picture and "&lt;" in picture
+    figure = labkit.plot(told).html
+    assert "<script" not in figure and "<b>y" not in figure
+    assert "<del" in figure and "<ins" in figure and "&lt;" in figure
 
 
 def test_one_that_failed_before_its_first_word_is_left_out():

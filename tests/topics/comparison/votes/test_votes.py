@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import labkit
 from labkit.errors import LabError
 from labkit.stats import share_interval
-from labkit.topics.comparison.batch.table import BatchTable, Row
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
 from labkit.topics.comparison.votes.figures import votes_figure, votes_needed_figure
 from labkit.topics.comparison.votes.files import join_votes, read, save_votes
-from labkit.topics.comparison.votes.power import independent_votes, votes_needed
+from labkit.topics.comparison.votes.power import effective_sample_size, votes_needed
 from labkit.topics.comparison.votes.votes import CHOICES, Ballot, Vote, Votes, count, make_pairs
 
 NAMES = ("near", "far")
@@ -25,7 +25,7 @@ HARM = "<script>alert(1)</script>"
 
 def row(place, backend, text, **more):
     told = {"prompt": f"prompt {place}", "finish": "stop", **more}
-    return Row(key=f"{place} {backend}", place=place, backend=backend, text=text, **told)
+    return BatchRow(key=f"{place} {backend}", place=place, backend=backend, text=text, **told)
 
 
 def table(prompts=6, same=()):
@@ -110,8 +110,8 @@ def exact_power(votes, share):
 def test_so_many_votes_do_settle_it_in_80_of_100_cases(share):
     """Whole votes make the power jump about; over the next few it is what was asked for."""
     needed = votes_needed(share)
-    near = [exact_power(n, share) for n in range(needed, needed + 8)]
-    assert 0.75 < sum(near) / len(near) < 0.93
+    local = [exact_power(n, share) for n in range(needed, needed + 8)]
+    assert 0.75 < sum(local) / len(local) < 0.93
     assert exact_power(max(1, needed // 2), share) < 0.75
 
 
@@ -136,20 +136,20 @@ def test_bad_numbers_are_named(wrong, name):
 
 @given(st.lists(st.booleans(), min_size=1, max_size=20))
 def test_votes_that_do_not_hang_together_are_worth_their_number(wins):
-    assert independent_votes(wins, range(len(wins))) == len(wins)
-    assert independent_votes(wins, ["one voter"] * len(wins)) == len(wins)
+    assert effective_sample_size(wins, range(len(wins))) == len(wins)
+    assert effective_sample_size(wins, ["one voter"] * len(wins)) == len(wins)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=40))
 def test_they_are_worth_one_at_least_and_their_number_at_most(told):
     wins, groups = zip(*told, strict=True)
-    assert 1 <= independent_votes(wins, groups) <= len(wins)
+    assert 1 <= effective_sample_size(wins, groups) <= len(wins)
 
 
 def test_thirty_voters_who_all_agree_on_each_prompt_are_worth_the_prompts():
     wins = [place < 3 for _ in range(30) for place in range(5)]
     prompts = [place for _ in range(30) for place in range(5)]
-    assert independent_votes(wins, prompts) <= 5
+    assert effective_sample_size(wins, prompts) <= 5
     classes = [ballots(["A", "A", "A", "B", "B"], str(n)) for n in range(30)]
     votes = count(NAMES, *classes)
     assert votes.interval[1] - votes.interval[0] > 0.6 and not votes.settled

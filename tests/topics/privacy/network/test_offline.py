@@ -11,9 +11,9 @@ from labkit.topics.privacy.network import namespace, offline
 
 def test_every_way_reaches_the_listener_outside_and_none_inside(namespace):
     proof = labkit.privacy.prove_offline(None)
-    assert [way.outside for way in proof.ways] == ["connected"] * 3
-    assert [way.inside for way in proof.ways] == ["Connection refused"] * 3
-    assert [way.away for way in proof.ways] == ["Network is unreachable"] * 3
+    assert [probe.outside for probe in proof.probes] == ["connected"] * 3
+    assert [probe.inside for probe in proof.probes] == ["Connection refused"] * 3
+    assert [probe.away for probe in proof.probes] == ["Network is unreachable"] * 3
     assert proof.holds and "3 of 3" in proof.summary
 
 
@@ -70,7 +70,7 @@ def test_other_systems_are_told(monkeypatch):
     with pytest.raises(LabError, match="Only Linux"):
         labkit.privacy.run_offline(["python", "-V"])
     proof = labkit.privacy.prove_offline()
-    assert not proof.holds and proof.ways == () and "Only Linux" in proof.why_not
+    assert not proof.holds and proof.probes == () and "Only Linux" in proof.why_not
 
 
 @pytest.mark.slow

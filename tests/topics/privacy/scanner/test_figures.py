@@ -9,7 +9,7 @@ import labkit
 from labkit.backends.guard.findings import Finding
 from labkit.backends.guard.redaction import redact
 from labkit.topics.privacy.network.connection_log import Attempt, NetworkLog
-from labkit.topics.privacy.network.proof import OfflineProof, Way
+from labkit.topics.privacy.network.offline_proof import OfflineProof, ProbeResult
 from labkit.topics.privacy.scanner.labelled_texts import Example, Label
 from labkit.topics.privacy.scanner.scanner_score import measure_scanner
 
@@ -53,7 +53,7 @@ def test_each_attempt_is_a_row_with_its_fate_and_bytes():
 
 
 def test_names_of_others_are_escaped():
-    shown = labkit.plot(log(attempt(host=EVIL, process=EVIL, asked_by=None))).html
+    shown = labkit.plot(log(attempt(host=EVIL, process=EVIL, caller=None))).html
     assert EVIL not in shown and "&lt;script&gt;" in shown
     text = f"{EVIL} Maria"
     found = [Finding(0, len(EVIL), "password", EVIL, 0.9, EVIL)]
@@ -105,11 +105,11 @@ def test_misses_and_alarms_stand_in_their_context():
 
 
 def test_the_proof_shows_each_way_and_the_answer():
-    ways = (Way("Python's socket", "connected", "Connection refused", "Network is unreachable"),)
-    proof = OfflineProof(ways, "smollm2", "Why?", EVIL, 0, 3.2)
+    probes = (ProbeResult("Python's socket", "connected", "Connection refused", "Network is unreachable"),)
+    proof = OfflineProof(probes, "smollm2", "Why?", EVIL, 0, 3.2)
     shown = labkit.plot(proof).html
     assert "cut off" in shown and "Network is unreachable" in shown and EVIL not in shown
-    broken = OfflineProof((Way("x", "connected", "connected", "connected"),), None, "")
+    broken = OfflineProof((ProbeResult("x", "connected", "connected", "connected"),), None, "")
     assert not broken.holds and "✗ not cut off" in labkit.plot(broken).html
     untried = OfflineProof((), "smollm2", "Why?", why_not=f"Only Linux. {EVIL}")
     assert not untried.holds and "Not tried here" in labkit.plot(untried).html

@@ -1,6 +1,6 @@
 """Tries to connect in three ways, and prints what came of each as JSON.
 
-    python -m labkit.topics.privacy.network.connect_probe ADDRESS PORT [ADDRESS PORT …]
+    python -m labkit.topics.privacy.network.connection_probe ADDRESS PORT [ADDRESS PORT …]
 
 Python's own socket, Python in a child process, and the C library called directly, which no audit
 hook of Python hears of. Standard library alone.
@@ -19,7 +19,7 @@ CONNECTED = "connected"
 TIMEOUT_S = 5
 
 
-def by_python(address: str, port: int) -> str:
+def try_connection(address: str, port: int) -> str:
     """Through Python's socket module."""
     try:
         socket.create_connection((address, port), TIMEOUT_S).close()
@@ -48,8 +48,8 @@ def by_native(address: str, port: int) -> str:
         libc.close(number)
 
 
-WAYS: dict[str, Callable[[str, int], str]] = {
-    "Python's socket": by_python,
+METHODS: dict[str, Callable[[str, int], str]] = {
+    "Python's socket": try_connection,
     "a child process": by_child,
     "a native library (the C library's connect)": by_native,
 }
@@ -58,7 +58,7 @@ WAYS: dict[str, Callable[[str, int], str]] = {
 def main(targets: list[str]) -> None:
     """Each way to each target."""
     pairs = list(zip(targets[::2], map(int, targets[1::2]), strict=True))
-    told = {way: [connect(*pair) for pair in pairs] for way, connect in WAYS.items()}
+    told = {probe: [connect(*pair) for pair in pairs] for probe, connect in METHODS.items()}
     print(json.dumps(told))
 
 

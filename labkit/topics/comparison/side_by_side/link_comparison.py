@@ -61,7 +61,7 @@ def compare_links(
         }
         backends = {HERE: model, LOOPBACK: served, **ways}
         compare(prompt, {HERE: model}, raw=raw, **{**settings, "max_tokens": 1})  # awake
-        return compare(prompt, backends, in_turn=True, raw=raw, **settings)
+        return compare(prompt, backends, sequential=True, raw=raw, **settings)
 
 
 def _label(link: str | Link) -> str:

@@ -16,7 +16,7 @@ FEW = 20  # below it a slow reply that comes once a day has probably not been se
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingTime:
     """The waiting for one backend.
 
     Attributes:
@@ -50,7 +50,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class DayOfWaiting:
+class DaySimulation:
     """How long one waits in a day (computed from replies' times).
 
     Attributes:
@@ -63,9 +63,9 @@ class DayOfWaiting:
     requests: int
     until: str
     seed: int
-    waitings: tuple[Waiting, ...]
+    waitings: tuple[WaitingTime, ...]
 
-    def of(self, name: str) -> Waiting:
+    def of(self, name: str) -> WaitingTime:
         """The waiting for one backend.
 
         Raises:
@@ -99,15 +99,15 @@ class DayOfWaiting:
         return "\n".join([self.summary, *few])
 
 
-def _told(waiting: Waiting) -> str:
-    low, high = map(in_words, waiting.interval_s)
+def _told(waiting: WaitingTime) -> str:
+    low, high = map(format_duration, waiting.interval_s)
     return (
-        f"{waiting.name} {in_words(waiting.median_s)} ({low} to {high} on 95 of 100 days; computed "
+        f"{waiting.name} {format_duration(waiting.median_s)} ({low} to {high} on 95 of 100 days; computed "
         f"from {len(waiting.waits_s)} replies, {waiting.origin})"
     )
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A length of time as people say it.
 
     >>> in_words(12.34), in_words(95), in_words(7300)
@@ -136,7 +136,7 @@ def simulate_day(
     until: str = "end",
     days: int = 2000,
     seed: int = 0,
-) -> DayOfWaiting:
+) -> DaySimulation:
     """How long you would wait in a day of so many requests like those that were timed.
 
     Each simulated day draws its requests from the measured replies, and it first draws those
@@ -165,7 +165,7 @@ def simulate_day(
         _waiting(name, group, until, requests, days, seed)
         for name, group in _groups(replies).items()
     ]
-    return DayOfWaiting(requests, until, seed, tuple(waitings))
+    return DaySimulation(requests, until, seed, tuple(waitings))
 
 
 def _groups(replies: BatchTable | Mapping[str, Any]) -> dict[str, Sequence[Any]]:
@@ -181,7 +181,7 @@ def _groups(replies: BatchTable | Mapping[str, Any]) -> dict[str, Sequence[Any]]
 
 def _waiting(
     name: str, group: Sequence[Any], until: str, requests: int, days: int, seed: int
-) -> Waiting:
+) -> WaitingTime:
     timed = [each for each in group if each.finish in ("stop", "length")]
     waits = [each.ttft_s if until == "first" else each.elapsed_s for each in timed]
     waits = tuple(wait for wait in waits if wait is not None)
@@ -191,7 +191,7 @@ def _waiting(
         )
     origins = dict.fromkeys(getattr(each, "origin", "measured") for each in timed)
     days_s = sorted(_days(waits, requests, days, random.Random(f"{seed} {name}")))
-    return Waiting(name, waits, tuple(days_s), len(group) - len(waits), ", ".join(origins))
+    return WaitingTime(name, waits, tuple(days_s), len(group) - len(waits), ", ".join(origins))
 
 
 def _days(waits: Sequence[float], requests: int, days: int, lot: random.Random) -> Iterable[float]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from . import audit_hook
 from .connection_log import CANNOT_HOLD, CANNOT_SEE, Attempt, NetworkLog, is_loopback
-from .connection_table import Row, read_table
+from .connection_table import ConnectionRow, read_table
 
 LOOK_S = 0.05
 
@@ -44,7 +44,7 @@ class NetworkWatch:
         self._rows: dict[tuple, int] = {}  # a row of the table: its place among the attempts
         self._before: set[tuple] = set()
         self._children: list[str] = []
-        self._lock, self._done = threading.Lock(), threading.Event()
+        self._lock, self._done = threading.Lock(), threading.ConnectionEvent()
         self._looks, self._began, self._ended = 0, None, None
 
     def __enter__(self) -> "NetworkWatch":
@@ -85,7 +85,7 @@ class NetworkWatch:
     def __repr__(self) -> str:
         return repr(self.log)
 
-    def _on_event(self, event: audit_hook.Event) -> bool:
+    def _on_event(self, event: audit_hook.ConnectionEvent) -> bool:
         refused = self.refuse and not (self.loopback and is_loopback(event.address or event.host))
         attempt = Attempt(
             event.what,
@@ -94,7 +94,7 @@ class NetworkWatch:
             event.port,
             "this process",
             event.library,
-            event.asked_by,
+            event.caller,
             "audit hook",
             refused,
             None,
@@ -125,7 +125,7 @@ class NetworkWatch:
                 if row.key not in self._before:
                     self._take(row)
 
-    def _take(self, row: Row) -> None:
+    def _take(self, row: ConnectionRow) -> None:
         """A row of the table: more about an attempt that is known, or one that nobody told of."""
         place = self._rows.get(row.key)
         if place is None:
@@ -135,7 +135,7 @@ class NetworkWatch:
             known = replace(known, bytes_sent=row.bytes_sent, bytes_received=row.bytes_received)
         self._attempts[place] = known
 
-    def _place_of(self, row: Row) -> int:
+    def _place_of(self, row: ConnectionRow) -> int:
         taken = set(self._rows.values())
         for place, each in enumerate(self._attempts):
             same = (each.address, each.port, each.process) == (*row.remote[:2], row.process)

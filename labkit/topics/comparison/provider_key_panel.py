@@ -32,7 +32,7 @@ def api_key_panel(provider: str = "openai"):
         )
     name = PROVIDERS[provider].name if provider in PROVIDERS else provider
     if _in_notebook():
-        return KeyPanel(provider, name)
+        return ApiKeyPanel(provider, name)
     keep_key(provider, getpass.getpass(f"Key for {name} (not shown): "))
     return clouds()
 
@@ -46,13 +46,13 @@ def _in_notebook() -> bool:
     return getattr(get_ipython(), "kernel", None) is not None
 
 
-class KeyField(widgets.Password):
+class ApiKeyField(widgets.Password):
     """A password field; what is typed is not sent back to every page that shows the notebook."""
 
     value = traitlets.Unicode().tag(sync=True, echo_update=False)
 
 
-class KeyPanel(Panel):
+class ApiKeyPanel(Panel):
     """The field, and what became of what was typed.
 
     Attributes:
@@ -62,7 +62,7 @@ class KeyPanel(Panel):
 
     def __init__(self, provider: str, name: str):
         self._provider, self._name = provider, html.escape(name)
-        self.field = KeyField(
+        self.field = ApiKeyField(
             description=f"Key for {name}:",
             placeholder="paste it, then press Enter",
             continuous_update=False,

@@ -7,7 +7,7 @@ from labkit.backends.http_timing import HttpTiming
 from labkit.backends.reply import Reply, Step
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
-from labkit.topics.comparison.side_by_side.columns_figures import facts
+from labkit.topics.comparison.side_by_side.answer_columns_figures import facts
 from labkit.topics.comparison.side_by_side.figures import arrivals
 from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 from labkit.topics.comparison.side_by_side.time_split import NAMES
@@ -24,19 +24,19 @@ def a_reply(*times, **more):
 
 @pytest.fixture
 def side():
-    near = a_reply(0.3, 0.8, 1.3)
+    local = a_reply(0.3, 0.8, 1.3)
     engine = EngineTimings("llama.cpp", prompt_s=0.3)
-    far = a_reply(0.662, 1.662, http=FRESH, timings=engine, origin=STAND_IN, price_usd=0.0012)
+    remote = a_reply(0.662, 1.662, http=FRESH, timings=engine, origin=STAND_IN, price_usd=0.0012)
     cut = a_reply(0.5, finish="failed", error="It broke off.\n  → Ask again.")
     names = ("near", "far", "cut")
-    return SideBySide("Why <i>?", names, (near, far, cut), (True, True, False))
+    return SideBySide("Why <i>?", names, (local, remote, cut), (True, True, False))
 
 
-def bars(picture, axis):
+def bars(figure, axis):
     """Part: (row, base, length) of every bar on an axis."""
     return {
         trace.name: list(zip(trace.y, trace.base, trace.x, strict=True))
-        for trace in picture.data
+        for trace in figure.data
         if trace.xaxis == axis
     }
 
@@ -59,34 +59,34 @@ def test_every_part_differs_by_more_than_its_colour(side):
 
 
 def test_the_picture_names_origin_failure_and_who_shared_the_machine(side):
-    picture = labkit.plot(side)
-    rows = picture.layout.yaxis.categoryarray
+    figure = labkit.plot(side)
+    rows = figure.layout.yaxis.categoryarray
     assert "stand-in" in rows[1] and "measured" in rows[0]
-    words = " ".join(note.text for note in picture.layout.annotations)
+    words = " ".join(note.text for note in figure.layout.annotations)
     assert "✗ failed" in words and "300 ms of it the model's own work" in words
-    assert "near and far shared this machine" in picture.layout.title.text
+    assert "near and far shared this machine" in figure.layout.title.text
 
 
 def test_rows_have_room_for_their_labels_and_bars_for_their_words(side):
-    picture = labkit.plot(side)
-    lines = max(row.count("<br>") + 1 for row in picture.layout.yaxis.categoryarray)
-    low, high = picture.layout.yaxis.domain
-    inner = picture.layout.height - picture.layout.margin.t - picture.layout.margin.b
+    figure = labkit.plot(side)
+    lines = max(row.count("<br>") + 1 for row in figure.layout.yaxis.categoryarray)
+    low, high = figure.layout.yaxis.domain
+    inner = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
     assert (high - low) * inner / 3 >= 16 * lines
-    longest = max(len(note.text) for note in picture.layout.annotations if note.xref == "x")
-    assert 0.672 / picture.layout.xaxis.range[1] + longest * 7 / 560 < 1.05
+    longest = max(len(note.text) for note in figure.layout.annotations if note.xref == "x")
+    assert 0.672 / figure.layout.xaxis.range[1] + longest * 7 / 560 < 1.05
 
 
 def test_facts_stand_in_line_and_unknown_is_said(side):
-    near, far, cut = (
+    local, remote, cut = (
         dict(facts(r, h)) for r, h in zip(side.replies, side.computed_here, strict=True)
     )
-    assert near.keys() == far.keys() == cut.keys()
-    assert far["TLS"] == "160 ms" and near["TLS"] == "–"
-    assert far["bytes sent, received"] == "1,234, 56,789" and near["bytes sent, received"] == "0, 0"
-    assert far["price"].startswith("$0.001200") and near["price"].startswith("none")
+    assert local.keys() == remote.keys() == cut.keys()
+    assert remote["TLS"] == "160 ms" and local["TLS"] == "–"
+    assert remote["bytes sent, received"] == "1,234, 56,789" and local["bytes sent, received"] == "0, 0"
+    assert remote["price"].startswith("$0.001200") and local["price"].startswith("none")
     assert cut["price"] == "unknown"
-    assert far["before the first token: the way, and queues"] == "362 ms"
+    assert remote["before the first token: the way, and queues"] == "362 ms"
     assert (
         dict(facts(a_reply(0.1, http=HttpTiming("x", reused=True)), False))["connection"]
         == "open already"
@@ -104,9 +104,9 @@ def test_columns_escape_what_models_write(side):
 
 def test_the_text_arrives_as_it_came(side):
     assert arrivals(side.replies[0]) == ([0.0, 0.3, 0.8, 1.3], [0, 4, 8, 12])
-    picture = labkit.plot(side, kind="arrivals")
-    assert len({line.line.dash for line in picture.data}) == 3
-    assert "stand-in" in picture.data[1].name
+    figure = labkit.plot(side, kind="arrivals")
+    assert len({line.line.dash for line in figure.data}) == 3
+    assert "stand-in" in figure.data[1].name
 
 
 def test_an_answer_without_anything_is_an_empty_row():

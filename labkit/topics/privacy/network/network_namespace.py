@@ -1,6 +1,6 @@
 """Runs a command where there is no network: in a Linux network namespace of its own.
 
-    python -m labkit.topics.privacy.network.namespace COMMAND …
+    python -m labkit.topics.privacy.network.network_namespace COMMAND …
 
 A fresh namespace has one interface, its own loopback; no packet can leave it, whoever sends it and
 however: Python, a native library, a child process. No rights are needed where the kernel grants

@@ -13,7 +13,7 @@ from socket import create_server
 
 from labkit.errors import LabError
 
-from . import connect_probe
+from . import connection_probe
 from .offline import ROOT, OfflineRun, run_offline
 
 # A documentation address (RFC 5737), never assigned; tried inside the namespace alone.
@@ -28,7 +28,7 @@ print(json.dumps({"text": reply.text, "tried": len(watch.log.attempts)}))
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ProbeResult:
     """One way of connecting, tried with and without a network.
 
     Attributes:
@@ -47,8 +47,8 @@ class Way:
     def cut_off(self) -> bool:
         """Whether it connected with a network, and with none reached nothing."""
         return (
-            self.outside == connect_probe.CONNECTED != self.inside
-            and self.away != connect_probe.CONNECTED
+            self.outside == connection_probe.CONNECTED != self.inside
+            and self.away != connection_probe.CONNECTED
         )
 
 
@@ -66,7 +66,7 @@ class OfflineProof:
         why_not: why it could not be tried here, or None.
     """
 
-    ways: tuple[Way, ...]
+    probes: tuple[ProbeResult, ...]
     model: str | None
     prompt: str
     text: str | None = None
@@ -77,7 +77,7 @@ class OfflineProof:
     @property
     def holds(self) -> bool:
         """Whether no way reached anything, and the model answered if it was asked."""
-        cut_off = bool(self.ways) and all(way.cut_off for way in self.ways)
+        cut_off = bool(self.probes) and all(probe.cut_off for probe in self.probes)
         return cut_off and (self.model is None or bool(self.text))
 
     @property
@@ -85,15 +85,15 @@ class OfflineProof:
         """What it shows, in a line."""
         if self.why_not:
             return f"without a network: not tried, {self.why_not}"
-        cut = sum(way.cut_off for way in self.ways)
-        told = f"without a network {cut} of {len(self.ways)} ways to connect are cut off"
+        cut = sum(probe.cut_off for probe in self.probes)
+        told = f"without a network {cut} of {len(self.probes)} ways to connect are cut off"
         if self.model:
             answer = "answers" if self.text else "does not answer"
             told += f", and {self.model} {answer}"
         return f"{told} (measured, in a network namespace)"
 
     def __repr__(self) -> str:
-        rows = [f"  {way.name}: {way.outside}; without: {way.inside}" for way in self.ways]
+        rows = [f"  {probe.name}: {probe.outside}; without: {probe.inside}" for probe in self.probes]
         return "\n".join([self.summary, *rows])
 
 
@@ -118,17 +118,17 @@ def prove_offline(
         here = ("127.0.0.1", listener.getsockname()[1])
         outside = _told(_tries_outside(here))
         inside = _told(_checked(run_offline(_command(here, NOWHERE))).output)
-    ways = tuple(Way(name, outside[name][0], *inside[name]) for name in connect_probe.WAYS)
+    probes = tuple(ProbeResult(name, outside[name][0], *inside[name]) for name in connection_probe.METHODS)
     if model is None:
-        return OfflineProof(ways, None, prompt)
+        return OfflineProof(probes, None, prompt)
     ran = _checked(run_offline(["python", "-c", _GENERATE, model, prompt]))
     told = json.loads(ran.output.strip().splitlines()[-1])
-    return OfflineProof(ways, model, prompt, told["text"], told["tried"], ran.elapsed_s)
+    return OfflineProof(probes, model, prompt, told["text"], told["tried"], ran.elapsed_s)
 
 
 def _command(*targets: tuple[str, int]) -> list[str]:
     flat = [str(part) for target in targets for part in target]
-    return ["python", "-m", "labkit.topics.privacy.network.connect_probe", *flat]
+    return ["python", "-m", "labkit.topics.privacy.network.connection_probe", *flat]
 
 
 def _tries_outside(*targets: tuple[str, int]) -> str:

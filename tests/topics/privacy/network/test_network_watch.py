@@ -66,9 +66,9 @@ def test_a_connection_is_listed_with_place_bytes_and_who_asked(listener):
         assert sock.recv(10) == b"hello"
         look_twice(watch)
     (attempt,) = watch.log.attempts
-    assert (attempt.address, attempt.port) == listener and attempt.stays
+    assert (attempt.address, attempt.port) == listener and attempt.is_local
     assert attempt.process == "this process" and not attempt.refused
-    assert attempt.asked_by.startswith("tests/topics/privacy/network/test_watch.py, line ")
+    assert attempt.caller.startswith("tests/topics/privacy/network/test_network_watch.py, line ")
     if sys.platform == "linux":
         assert attempt.seen_by == "audit hook and system table"
         assert (attempt.bytes_sent, attempt.bytes_received) == (1000, 5)
@@ -313,7 +313,7 @@ def test_a_server_of_this_machine_is_the_one_connection_there_is(local_server):
         reply = labkit.generate(model, "Why is the sky blue?", temperature=0, max_tokens=12)
     assert reply.text
     (attempt,) = watch.log.attempts
-    assert attempt.stays and attempt.port == int(address.rpartition(":")[2].strip("/"))
+    assert attempt.is_local and attempt.port == int(address.rpartition(":")[2].strip("/"))
     assert attempt.library.startswith(("httpcore2/", "pytest_socket/"))
     if sys.platform == "linux":
         assert attempt.bytes_sent > 200 and attempt.bytes_received > 1000

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.topics.comparison.batch.table import BatchTable, Row
-from labkit.topics.comparison.waiting import in_words, simulate_day
-from labkit.topics.comparison.waiting_figures import BINS, count_days, day_figure
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
+from labkit.topics.comparison.day_simulation import format_duration, simulate_day
+from labkit.topics.comparison.day_simulation_figures import BINS, count_days, day_figure
 
 
 def replies(times, finish="stop", origin="measured"):
@@ -75,7 +75,7 @@ def test_failed_replies_are_left_out_and_counted():
 
 def test_a_tables_backends_each_get_their_own_and_their_origin():
     cells = [
-        Row(key=f"{n}{name}", place=n, prompt="p", backend=name, text="t", finish="stop",
+        BatchRow(key=f"{n}{name}", place=n, prompt="p", backend=name, text="t", finish="stop",
             ttft_s=0.1, elapsed_s=1.0 + n, origin=origin, waited_s=50.0)
         for n in range(4) for name, origin in (("near", "measured"), ("far", "recorded, x"))
     ]  # fmt: skip
@@ -125,7 +125,7 @@ def test_the_picture_holds_every_day_once(one, other):
         assert sum(bars.y) == pytest.approx(100)
     assert "<b>one" not in figure.data[0].name
     notes = " ".join(note.text for note in figure.layout.annotations)
-    assert in_words(day.of("other").median_s) in notes and "<b><b>one" not in notes
+    assert format_duration(day.of("other").median_s) in notes and "<b><b>one" not in notes
 
 
 @pytest.mark.parametrize(("most", "unit"), [(1, "seconds"), (20, "minutes"), (2000, "hours")])

@@ -6,7 +6,7 @@ from labkit.backends.reply import Reply
 from labkit.ui import html, theme
 
 from .side_by_side import SideBySide
-from .time_split import NAMES, away_s, model_s, say_s
+from .time_split import NAMES, format_seconds, model_s, network_s
 
 ENDS = {
     "stop": "✓ ended by itself",
@@ -81,7 +81,7 @@ def facts(reply: Reply, here: bool) -> list[tuple[str, str]]:
     return [
         *_times(reply),
         ("before the first token: the model's own work", _seconds(model_s(reply))),
-        ("before the first token: the way, and queues", _seconds(away_s(reply))),
+        ("before the first token: the way, and queues", _seconds(network_s(reply))),
         ("tokens in, out", f"{_count(reply.prompt_tokens)}, {_count(reply.output_tokens)}"),
         ("tokens/s after the first", _speed(reply)),
         ("temperature, seed", f"{reply.settings.temperature:g}, {_seed(reply)}"),
@@ -106,7 +106,7 @@ def _times(reply: Reply) -> list[tuple[str, str]]:
 
 
 def _seconds(seconds: float | None) -> str:
-    return UNKNOWN if seconds is None else say_s(seconds)
+    return UNKNOWN if seconds is None else format_seconds(seconds)
 
 
 def _count(tokens: int | None) -> str:

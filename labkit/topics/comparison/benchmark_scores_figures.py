@@ -5,7 +5,7 @@ from html import escape
 from labkit.ui import theme
 from labkit.ui.html import Picture
 
-from .scores import Benchmark, PublishedScores, Score
+from .benchmark_scores import Benchmark, PublishedScores, Score
 
 LOOKS = {True: (theme.BLUE, "circle", "open weights"),
          False: (theme.RED, "diamond", "only in a cloud")}  # fmt: skip
@@ -20,7 +20,7 @@ def scores_figure(published: PublishedScores):
     for place, benchmark in enumerate(published.benchmarks):
         traces += _benchmark(published, benchmark, place)
     height = 170 + ROW_PX * len(names)
-    picture = theme.figure(
+    figure = theme.figure(
         *traces, title="Published scores, as their publishers state them (recorded, not measured)",
         x="", y="", height=height, showlegend=True,
         margin={"t": 96, "b": 44, "l": 12},
@@ -29,8 +29,8 @@ def scores_figure(published: PublishedScores):
                 "xanchor": "right"},
     )  # fmt: skip
     for place, benchmark in enumerate(published.benchmarks):
-        _place(picture, benchmark, place, len(published.benchmarks), names)
-    return picture
+        _place(figure, benchmark, place, len(published.benchmarks), names)
+    return figure
 
 
 def _benchmark(published: PublishedScores, benchmark: Benchmark, place: int) -> list:
@@ -78,31 +78,31 @@ def _told(score: Score) -> str:
     return escape(f"{score.how}; {score.source.publisher}, {date}")
 
 
-def _place(picture, benchmark: Benchmark, place: int, count: int, names: list[str]) -> None:
+def _place(figure, benchmark: Benchmark, place: int, count: int, names: list[str]) -> None:
     number = "" if place == 0 else str(place + 1)
     width = (1 - 0.03 * (count - 1)) / count
     left = place * (width + 0.03)
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
-    picture.update_layout({
+    figure.update_layout({
         f"xaxis{number}": {**axis, "anchor": "y", "domain": [left, left + width],
                            "range": [-4, 104], "dtick": 50}
     })  # fmt: skip
     if place == 0:
-        picture.update_yaxes(
+        figure.update_yaxes(
             type="category", categoryorder="array", categoryarray=names, automargin=True,
             range=[len(names) - 0.4, -0.6], dtick=1, tickfont={"size": 12},
         )  # fmt: skip
-    picture.add_annotation(
+    figure.add_annotation(
         text=f"<b>{benchmark.name}</b>, %", x=left, y=1, xref="paper", yref="paper", xanchor="left",
         yanchor="bottom", showarrow=False,
     )  # fmt: skip
     if benchmark.guessing_percent:
-        picture.add_shape(
+        figure.add_shape(
             type="line", x0=benchmark.guessing_percent, x1=benchmark.guessing_percent,
             xref=f"x{number}", y0=0, y1=1, yref="paper",
             line={"color": theme.INK, "width": 1, "dash": "dot"},
         )  # fmt: skip
-        picture.add_annotation(
+        figure.add_annotation(
             text="guessing", x=benchmark.guessing_percent, y=0.01, xref=f"x{number}", yref="paper",
             xanchor="right", yanchor="bottom", showarrow=False, textangle=-90, font={"size": 11},
         )  # fmt: skip
