@@ -1,4 +1,4 @@
-"""Published scores of well-known models: facts with their sources, none measured here."""
+"""`published_scores`: benchmark scores of well-known models, each with its source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ FILE = "scores.json"
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A set of tasks that models are scored on.
+    """A set of tasks on which models are scored.
 
     Attributes:
-        name: such as ``"MMLU"``.
-        asks: what its tasks are.
-        guessing_percent: what one scores who guesses.
+        name: its name, such as ``"MMLU"``.
+        tasks: a description of its tasks.
+        guessing_percent: the score of random guessing.
     """
 
     name: str
-    asks: str
+    tasks: str
     guessing_percent: float
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedModel:
-    """A model that scores were published of.
+    """A model with published scores.
 
     Attributes:
-        name: with its version, where it has one.
-        maker: who trained it.
-        is_open: whether its weights can be had, so that it could run on your machine.
-        parameters_billion: its size; None where the maker does not tell.
+        name: its name, with its version where it has one.
+        maker: the organization that trained it.
+        is_open: whether its weights are available, so that it could run on your machine.
+        parameters_billion: its size; None where the maker has not published it.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Source:
     """Who published scores, where and when.
 
     Attributes:
-        publisher: who says so.
-        title: of the page.
-        url: of the page.
-        date: of the page, or of the model it came with; None: it has none.
-        version: commit or remark, or None.
-        read_in: where the numbers were read, if not on the page itself.
-        harness: how the scores were made: only those of one source are made alike.
+        publisher: the organization that published them.
+        title: the title of the page.
+        url: the address of the page.
+        date: the date of the page, or of the model it came with; None: it has none.
+        version: a commit or remark, or None.
+        read_in: the place where the numbers were read, if not the page itself.
+        harness: how the scores were made, which is the same only within one source.
     """
 
     publisher: str
@@ -68,11 +68,11 @@ class Score:
     """One published number.
 
     Attributes:
-        model: its name.
-        benchmark: its name.
-        percent: 0 to 100.
-        how: shots, or the form of the tasks.
-        source: who says so.
+        model: the model's name.
+        benchmark: the benchmark's name.
+        percent: the score, 0 to 100.
+        how: the number of shots, or the form of the tasks.
+        source: the publication.
     """
 
     model: str
@@ -84,13 +84,13 @@ class Score:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PublishedScores:
-    """Scores as their publishers state them (recorded, with source and date each).
+    """Scores as their publishers state them (recorded, each with source and date).
 
     Attributes:
         benchmarks: the sets of tasks.
-        models: largest first, as far as sizes are known.
+        models: the models, largest first as far as sizes are known.
         scores: one for each model, benchmark and source.
-        note: what must be known before two of them are compared.
+        note: a caution for comparing two of them.
     """
 
     benchmarks: tuple[Benchmark, ...]
@@ -104,28 +104,28 @@ class PublishedScores:
 
     @property
     def widest(self) -> tuple[Score, Score] | None:
-        """The two sources that differ most about one model in one benchmark; low, then high."""
+        """The two scores of one model in one benchmark that differ most; low, then high."""
         pairs = [
-            (min(told, key=lambda s: s.percent), max(told, key=lambda s: s.percent))
+            (min(scores, key=lambda s: s.percent), max(scores, key=lambda s: s.percent))
             for model in self.models
             for benchmark in self.benchmarks
-            if len(told := self.of(model.name, benchmark.name)) > 1
+            if len(scores := self.of(model.name, benchmark.name)) > 1
         ]
         return max(pairs, key=lambda pair: pair[1].percent - pair[0].percent, default=None)
 
     @property
     def summary(self) -> str:
-        """How many numbers of whom, and how far two sources are apart."""
+        """The number of scores, models and sources, and how far two sources differ."""
         sources = len({score.source for score in self.scores})
-        told = (
+        count = (
             f"{len(self.scores)} published scores of {len(self.models)} models from {sources} "
             "sources (recorded November 2026, none measured here)"
         )
         if not self.widest:
-            return told
+            return count
         low, high = self.widest
         return (
-            f"{told}; {low.model} in {low.benchmark}: {low.percent:g} % says "
+            f"{count}; {low.model} in {low.benchmark}: {low.percent:g} % says "
             f"{low.source.publisher}, {high.percent:g} % says {high.source.publisher}"
         )
 
@@ -136,31 +136,41 @@ class PublishedScores:
 def published_scores(
     benchmarks: Sequence[str] | None = None, *, models: Sequence[str] | None = None
 ) -> PublishedScores:
-    """What is published about how well large and small models do on well-known tests.
+    """Published results of large and small models on well-known benchmarks.
 
     Args:
         benchmarks: some of ``"MMLU"``, ``"GSM8K"``, ``"HumanEval"``, ``"IFEval"``; None: all.
         models: parts of names, such as ``("GPT-4o", "SmolLM2")``; None: all.
     Raises:
         ValueError: a benchmark or a model that is not in the file.
-        LabError: the lab's folder of data is not there.
+        LabError: the lab's data folder is missing.
     """
-    told = read_data(FILE)
-    chosen = _chosen("benchmarks", benchmarks, list(told["benchmarks"]))
-    known = [PublishedModel(m["name"], m["maker"], m["weights"] == "open", m["parameters_billion"])
-             for m in told["models"]]  # fmt: skip
-    kept = [m for m in known if models is None or any(part in m.name for part in models)]
-    if not kept or (models is not None and not all(any(p in m.name for m in kept) for p in models)):
-        names = ", ".join(model.name for model in known)
-        raise ValueError(f"models must be parts of these names: {names}; got {models!r}")
-    names = {model.name for model in kept}
-    scores = [s for s in _scores(told["sources"]) if s.model in names and s.benchmark in chosen]
+    data = read_data(FILE)
+    chosen = _chosen("benchmarks", benchmarks, list(data["benchmarks"]))
+    found = _find_models(data["models"], models)
+    names = {model.name for model in found}
+    scores = [s for s in _scores(data["sources"]) if s.model in names and s.benchmark in chosen]
     return PublishedScores(
-        tuple(_benchmark(name, told["benchmarks"][name]) for name in chosen),
-        tuple(model for model in kept if any(s.model == model.name for s in scores)),
+        tuple(_benchmark(name, data["benchmarks"][name]) for name in chosen),
+        tuple(model for model in found if any(s.model == model.name for s in scores)),
         tuple(scores),
-        told["note"],
+        data["note"],
     )
+
+
+def _find_models(entries: list[dict], parts: Sequence[str] | None) -> list[PublishedModel]:
+    """The models whose names contain one of the parts; every part must occur in a name."""
+    known = [
+        PublishedModel(m["name"], m["maker"], m["weights"] == "open", m["parameters_billion"])
+        for m in entries
+    ]
+    if parts is None:
+        return known
+    found = [model for model in known if any(part in model.name for part in parts)]
+    if not found or not all(any(part in model.name for model in found) for part in parts):
+        names = ", ".join(model.name for model in known)
+        raise ValueError(f"models must be parts of these names: {names}; got {parts!r}")
+    return found
 
 
 def _chosen(argument: str, wanted: Sequence[str] | None, known: list[str]) -> list[str]:
@@ -170,14 +180,14 @@ def _chosen(argument: str, wanted: Sequence[str] | None, known: list[str]) -> li
     return wanted
 
 
-def _benchmark(name: str, told: dict) -> Benchmark:
-    return Benchmark(name, told["asks"], told["guessing_percent"])
+def _benchmark(name: str, entry: dict) -> Benchmark:
+    return Benchmark(name, entry["asks"], entry["guessing_percent"])
 
 
 def _scores(sources: list[dict]) -> list[Score]:
     fields = ("publisher", "title", "url", "date", "version", "read_in", "harness")
     scores = []
-    for told in sources:
-        source = Source(**{field: told[field] for field in fields})
-        scores += [Score(**each, source=source) for each in told["scores"]]
+    for entry in sources:
+        source = Source(**{field: entry[field] for field in fields})
+        scores += [Score(**each, source=source) for each in entry["scores"]]
     return scores

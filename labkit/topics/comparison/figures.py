@@ -1,4 +1,4 @@
-"""Which figures a day of waiting and published scores have."""
+"""The figures of a simulated day and of published scores."""
 
 from .benchmark_scores import PublishedScores
 from .benchmark_scores_figures import scores_figure, scores_table

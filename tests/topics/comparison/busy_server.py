@@ -1,4 +1,4 @@
-"""A real HTTP server in OpenAI's language that is too busy as often as it is told to be."""
+"""A real HTTP server with OpenAI's API that refuses as many requests as a test wants."""
 
 import json
 import threading
@@ -9,16 +9,16 @@ import labkit
 
 
 class BusyServer:
-    """Answers each question with its own words; what it was asked, and when, is kept.
+    """Answers each prompt with its own words, and records the prompts and their times.
 
     Args:
-        refusals: the first answers: a status and headers each. After them it answers well.
+        refusals: the first responses: a status and headers each. After them it answers.
         gate: an answer waits for this event …
         free: … once so many were given.
     """
 
     def __init__(self, refusals=(), *, gate=None, free=0, name="busy"):
-        self.asked, self.max_concurrent, self.most_concurrent = [], 0, 0
+        self.asked, self.concurrent, self.most_concurrent = [], 0, 0
         self._refusals, self._gate, self._free, self.given = list(refusals), gate, free, 0
         self._lock = threading.Lock()
         outer = self
@@ -45,7 +45,7 @@ class BusyServer:
 
     @property
     def prompts(self):
-        """What it was asked, refused or not."""
+        """The prompts it received, refused or not."""
         return [prompt for prompt, _ in self.asked]
 
     def _next_refusal(self, prompt):
@@ -61,24 +61,24 @@ class BusyServer:
             self._refuse(request, *refusal)
             return
         with self._lock:
-            self.max_concurrent += 1
-            self.most_concurrent = max(self.most_concurrent, self.max_concurrent)
+            self.concurrent += 1
+            self.most_concurrent = max(self.most_concurrent, self.concurrent)
             self.given += 1
             waits = self._gate and self.given > self._free
         if waits:
             self._gate.wait(30)
         self._write(request, f"You asked: {prompt}", body)
         with self._lock:
-            self.max_concurrent -= 1
+            self.concurrent -= 1
 
     def _refuse(self, request, status, headers):
-        told = json.dumps({"error": {"message": "slow down"}}).encode()
+        body = json.dumps({"error": {"message": "slow down"}}).encode()
         request.send_response(status)
         for name, value in headers.items():
             request.send_header(name, value)
-        request.send_header("Content-Length", str(len(told)))
+        request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(told)
+        request.wfile.write(body)
 
     def _write(self, request, text, body):
         request.send_response(200)

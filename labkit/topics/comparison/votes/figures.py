@@ -1,4 +1,4 @@
-"""Pictures of votes: what was preferred and how sure that is, and what would settle it."""
+"""Figures of votes: the preference with its interval, and how many votes would settle it."""
 
 from html import escape
 
@@ -13,7 +13,7 @@ SIDES = ((theme.BLUE, ""), (theme.ORANGE, "/"))
 
 
 def votes_figure(votes: Votes):
-    """All votes in a bar, and below it the share of the decided ones with its interval."""
+    """All votes as a bar, and below it the share of the decided ones with its interval."""
     import plotly.graph_objects as go
 
     one, other = votes.names
@@ -52,16 +52,16 @@ def _interval(votes: Votes) -> list:
     if not votes.decided:
         return []
     share, (low, high) = 100 * votes.share, (100 * end for end in votes.interval)
-    told = f"{share:.0f} % for {escape(votes.names[0])}, {low:.0f} to {high:.0f} %"
+    label = f"{share:.0f} % for {escape(votes.names[0])}, {low:.0f} to {high:.0f} %"
     return [
         go.Scatter(
             name=f"{100 * LEVEL:.0f} % interval", x=[share], y=["decided votes"],
-            mode="markers+text", text=[told], showlegend=True,
+            mode="markers+text", text=[label], showlegend=True,
             textposition="top left" if share > 65 else "top right" if share < 35 else "top center",
             marker={"symbol": "diamond", "size": 12, "color": theme.INK}, cliponaxis=False,
             error_x={"type": "data", "symmetric": False, "array": [high - share],
                      "arrayminus": [share - low], "color": theme.INK, "thickness": 2, "width": 8},
-            hovertemplate=f"{told}<extra></extra>",
+            hovertemplate=f"{label}<extra></extra>",
         )
     ]  # fmt: skip
 
@@ -75,10 +75,10 @@ def _title(votes: Votes) -> str:
 
 
 def votes_needed_figure(votes: Votes | None = None):
-    """How many votes would settle it, by how clear the preference really is.
+    """The number of votes that would settle it, by the true share of the preferred backend.
 
     Args:
-        votes: whose share and number are marked; None: the curve alone.
+        votes: the votes to mark on the curve; None: only the curve.
     """
     import plotly.graph_objects as go
 
@@ -94,9 +94,9 @@ def votes_needed_figure(votes: Votes | None = None):
     )  # fmt: skip
     ties = f", with {100 * undecided:.0f} % undecided as here" if undecided else ""
     figure = theme.figure(
-        curve, *_here(votes), title=f"How many votes settle it{ties} (computed)",
+        curve, *_mark(votes), title=f"How many votes settle it{ties} (computed)",
         x="true share of the preferred one among decided votes",
-        y="votes, ten times as many at each line", height=330, showlegend=True,
+        y="votes (logarithmic)", height=330, showlegend=True,
     )  # fmt: skip
     figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     lowest = 100 * _interval_of_leader(votes)[0] if votes and votes.decided else 50
@@ -109,7 +109,7 @@ def _interval_of_leader(votes: Votes) -> tuple[float, float]:
     return (low, high) if votes.share >= 0.5 else (1 - high, 1 - low)
 
 
-def _here(votes: Votes | None) -> list:
+def _mark(votes: Votes | None) -> list:
     import plotly.graph_objects as go
 
     if not votes or not votes.decided:

@@ -1,4 +1,4 @@
-"""A table of answers: its order, its files, and that nothing in it can do harm."""
+"""A table of answers: its order, its files, and that no text in it can do harm."""
 
 import csv
 import io
@@ -21,37 +21,39 @@ from labkit.topics.comparison.batch.table import COLUMNS, BatchRow, BatchTable
 HARM = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 
 
-def row(place=0, backend="near", text="fine", **more):
-    told = {"key": f"{place}-{backend}", "prompt": f"prompt {place}", "finish": "stop", **more}
-    return BatchRow(place=place, backend=backend, text=text, **told)
+def row(index=0, backend="local", text="fine", **more):
+    values = {"key": f"{index}-{backend}", "prompt": f"prompt {index}", "finish": "stop", **more}
+    return BatchRow(prompt_index=index, backend=backend, text=text, **values)
 
 
 texts = st.text(st.characters(codec="utf-8"))
 rows = st.builds(
     row,
-    place=st.integers(0, 5),
-    backend=st.sampled_from(["near", "far"]),
+    index=st.integers(0, 5),
+    backend=st.sampled_from(["local", "remote"]),
     text=texts,
     prompt=texts,
     elapsed_s=st.none() | st.floats(0, 1e6),
     output_tokens=st.none() | st.integers(0, 10**6),
     error=st.none() | texts,
 )
-tables = st.lists(rows, max_size=8).map(lambda rows: BatchTable(("near", "far"), tuple(rows)))
+tables = st.lists(rows, max_size=8).map(lambda rows: BatchTable(("local", "remote"), tuple(rows)))
 
 
 @pytest.fixture
 def table():
     cells = [
-        row(0, "near", "b", elapsed_s=2.0, price_usd=0.001),
-        row(0, "far", "A", elapsed_s=None),
-        row(1, "near", "c", elapsed_s=1.0, finish="failed", error="no net"),
+        row(0, "local", "b", elapsed_s=2.0, price_usd=0.001),
+        row(0, "remote", "A", elapsed_s=None),
+        row(1, "local", "c", elapsed_s=1.0, finish="failed", error="no net"),
     ]
-    return BatchTable(("near", "far"), tuple(cells), missing=2, stopped=("far is asked no more.",))
+    return BatchTable(
+        ("local", "remote"), tuple(cells), missing=2, stopped=("remote gets no further requests.",)
+    )
 
 
 @given(tables)
-def test_json_comes_back_as_it_was(table):
+def test_json_is_read_back_without_loss(table):
     with tempfile.TemporaryDirectory() as folder:
         assert read(save_batch(table, Path(folder) / "answers.json")) == table
 
@@ -68,7 +70,7 @@ def test_csv_has_every_row_and_no_formula(table):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\n=1", "＝1"])
 def test_what_looks_like_a_formula_gets_an_apostrophe(text):
-    told = next(csv.DictReader(io.StringIO(to_csv(BatchTable(("near",), (row(text=text),))))))
+    told = next(csv.DictReader(io.StringIO(to_csv(BatchTable(("local",), (row(text=text),))))))
     assert told["text"].startswith("'") and told["text"].lstrip("'").strip() == text.strip()
 
 
@@ -88,15 +90,15 @@ def test_sorting_keeps_all_rows_and_puts_the_unknown_last(table, column, descend
     assert keys == sorted(keys, reverse=descending)
 
 
-@given(tables, st.text(max_size=2), st.sampled_from([None, "near", "far"]))
+@given(tables, st.text(max_size=2), st.sampled_from([None, "local", "remote"]))
 def test_filtering_keeps_what_fits(table, text, backend):
-    kept = table.filtered(text, backend=backend).rows
+    found = table.filtered(text, backend=backend).rows
     for each in table.rows:
         whole = f"{each.prompt}\n{each.text}\n{each.error or ''}".casefold()
-        assert (each in kept) == (text.casefold() in whole and backend in (None, each.backend))
+        assert (each in found) == (text.casefold() in whole and backend in (None, each.backend))
 
 
-def test_a_column_that_is_none_is_named(table):
+def test_an_unknown_column_is_named(table):
     with pytest.raises(ValueError, match=r"^column must be one of .*elapsed_s.*; got 'speed'"):
         table.sorted_by("speed")
 
@@ -121,7 +123,7 @@ def test_another_ending_or_folder_is_refused(table, tmp_path):
 def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, held):
     path = tmp_path / "answers.json"
     path.write_text(held)
-    with pytest.raises(LabError, match=r"no (table|file of a batch)"):
+    with pytest.raises(LabError, match=r"not a (table|batch file)"):
         read(path)
     with pytest.raises(LabError, match="cannot be read"):
         read(tmp_path / "nowhere.json")
@@ -134,7 +136,7 @@ def test_a_damaged_row_is_refused(table, tmp_path):
         told["rows"][0].update(json.loads("{" + wrong + "}"))
         damaged = tmp_path / "damaged.json"
         damaged.write_text(json.dumps(told))
-        with pytest.raises(LabError, match="no table"):
+        with pytest.raises(LabError, match="not a table"):
             read(damaged)
 
 
@@ -153,13 +155,13 @@ def test_a_page_loads_nothing_and_runs_its_own_script_alone(table):
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_columns_that_say_nothing_are_left_out(table):
+def test_columns_without_information_are_left_out(table):
     bare = replace(table, rows=tuple(replace(each, price_usd=None) for each in table.rows))
     assert "price" in batch_table(table).html and "price" not in batch_table(bare).html
 
 
 def test_a_long_table_is_cut_in_the_notebook_and_whole_in_a_file():
-    table = BatchTable(("near",), tuple(row(place) for place in range(MOST_ROWS + 7)))
+    table = BatchTable(("local",), tuple(row(place) for place in range(MOST_ROWS + 7)))
     assert batch_table(table).html.count("<tr data-backend") == MOST_ROWS
     assert "7 more rows" in batch_table(table).html
     assert to_page(table).count("<tr data-backend") == MOST_ROWS + 7
@@ -167,5 +169,5 @@ def test_a_long_table_is_cut_in_the_notebook_and_whole_in_a_file():
 
 def test_plot_draws_it(table):
     drawn = labkit.plot(table).html
-    assert "no net" in drawn and "far is asked no more." in drawn
-    assert table.summary.startswith("2 prompts: near 1 answer, median 2.00 s; far 1 answer;")
+    assert "no net" in drawn and "remote gets no further requests." in drawn
+    assert table.summary.startswith("2 prompts: local 1 answer, median 2.00 s; remote 1 answer;")

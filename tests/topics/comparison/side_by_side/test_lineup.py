@@ -26,15 +26,17 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, loc
     found = labkit.comparison.line_up(local, link="none")
     try:
         assert list(found) == [local.name, found.remote.name]
-        assert "stand-in" in found.remote.name and "No key" in repr(found)
-        assert list(found.pair.values()) == [local, found.remote] and list(found.pair) == list(found)
+        assert "stand-in" in found.remote.name and "No provider key" in repr(found)
+        assert list(found.pair.values()) == [local, found.remote] and list(found.pair) == list(
+            found
+        )
         side = labkit.compare("Why is the sky blue?", found, temperature=0, max_tokens=6)
         assert side.errors == (None, None) and side.texts[0] == side.texts[1]
         assert side.computed_here == (True, True) and len(side.shared) == 2
-        stood = side.origins[1]
-        assert stood.startswith("stand-in")
-        for shown in (labkit.plot(side, kind="answers").html, repr(side), side.summary):
-            assert stood in shown
+        origin = side.origins[1]
+        assert origin.startswith("stand-in")
+        for text in (labkit.plot(side, kind="answers").html, repr(side), side.summary):
+            assert origin in text
         assert "stand-in" in labkit.plot(side).layout.yaxis.categoryarray[1]
         assert "stand-in" in labkit.plot(side, kind="arrivals").data[1].name
     finally:
@@ -44,7 +46,7 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, loc
 def test_the_parts_of_a_real_link_add_up(no_keys, local):
     found = labkit.comparison.line_up(local, link="LTE")
     try:
-        side = labkit.compare("Hello", {"far": found.remote}, max_tokens=4, temperature=0)
+        side = labkit.compare("Hello", {"remote": found.remote}, max_tokens=4, temperature=0)
         reply, parts = side.replies[0], side.parts[0]
         assert [part.name for part in parts][:3] == ["name lookup", "connection", "TLS"]
         assert sum(part.seconds for part in parts) == pytest.approx(reply.elapsed_s, rel=0.02)
@@ -53,7 +55,7 @@ def test_the_parts_of_a_real_link_add_up(no_keys, local):
         found.close()
 
 
-def test_a_key_takes_the_stand_ins_place_and_is_never_told(no_keys, local, monkeypatch):
+def test_a_key_replaces_the_stand_in_and_is_never_shown(no_keys, local, monkeypatch):
     monkeypatch.setenv("MISTRAL_API_KEY", "planted-key-4711")
     found = labkit.comparison.line_up(local)
     assert found.remote.kind == "Mistral" and found.remote.budget is found.budget
@@ -90,7 +92,7 @@ def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, local, tmp_
     assert not any("recorded" in name for name in other)
 
 
-def test_over_links_the_text_is_the_same_and_the_way_is_what_differs(local):
+def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     side = labkit.comparison.compare_links(local, "Why is the sky blue?",
         links=("none", "satellite"),
                                 max_tokens=6)  # fmt: skip
@@ -105,7 +107,7 @@ def test_over_links_the_text_is_the_same_and_the_way_is_what_differs(local):
 
 
 def test_another_kind_of_model_is_named(smollm2):
-    with pytest.raises(ValueError, match=r"model must be one of labkit\.load_llamacpp"):
+    with pytest.raises(ValueError, match=r"model must come from labkit\.load_llamacpp"):
         labkit.comparison.compare_links(smollm2, "x")
     with pytest.raises(ValueError, match="prompt must"):
         labkit.compare("", {"x": smollm2})

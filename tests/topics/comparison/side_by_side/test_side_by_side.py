@@ -53,25 +53,25 @@ def test_the_names_of_a_mapping_and_of_a_model_asked_twice(make_relay):
 @pytest.mark.slow
 def test_real_models_write_at_the_same_time_and_the_same_as_alone(smollm2, local, llama_process):
     _, server = llama_process
-    race = ConcurrentRun(QUESTION, [smollm2, local, server], temperature=0, max_tokens=24)
-    order = [number for number in race.run() if number is not None]
-    assert {column.error for column in race.columns} == {None}
+    run = ConcurrentRun(QUESTION, [smollm2, local, server], temperature=0, max_tokens=24)
+    order = [number for number in run.updates() if number is not None]
+    assert {column.error for column in run.columns} == {None}
     lasts = [len(order) - 1 - order[::-1].index(number) for number in range(3)]
     firsts = [order.index(number) for number in range(3)]
     assert max(firsts) < min(lasts), order  # each had begun before any had ended
     alone = [labkit.generate(each, QUESTION, temperature=0, max_tokens=24)
              for each in (smollm2, local, server)]  # fmt: skip
-    assert [reply.text for reply in race.replies] == [reply.text for reply in alone]
+    assert [reply.text for reply in run.replies] == [reply.text for reply in alone]
 
 
 @pytest.mark.slow
 def test_a_server_killed_in_the_middle_leaves_the_others_unharmed(local, llama_process):
     process, server = llama_process
-    race = ConcurrentRun(QUESTION, [local, server], temperature=0, max_tokens=60)
-    for number in race.run():
-        if number == 1 and len(race.columns[1].steps) == 3:
+    run = ConcurrentRun(QUESTION, [local, server], temperature=0, max_tokens=60)
+    for number in run.updates():
+        if number == 1 and len(run.columns[1].steps) == 3:
             process.send_signal(signal.SIGKILL)
-    kept, cut = race.replies
+    kept, cut = run.replies
     assert cut.finish == "failed" and 3 <= len(cut.steps) < 60
     assert "→" in cut.error and server.where in cut.error
     alone = labkit.generate(local, QUESTION, temperature=0, max_tokens=60)
@@ -138,17 +138,17 @@ def test_bad_input_is_the_learners_and_not_a_columns(make_relay, prompt, setting
 @pytest.mark.slow
 def test_stop_stops_all_and_keeps_what_came(local, llama_process):
     _, server = llama_process
-    race = ConcurrentRun("Tell me a very long story.", [local, server], max_tokens=900)
-    updates = race.run()
-    while not all(len(column.steps) > 2 for column in race.columns):
+    run = ConcurrentRun("Tell me a very long story.", [local, server], max_tokens=900)
+    updates = run.updates()
+    while not all(len(column.steps) > 2 for column in run.columns):
         next(updates)
     updates.close()
-    assert all(column.ended for column in race.columns)
-    counts = [len(column.steps) for column in race.columns]
+    assert all(column.ended for column in run.columns)
+    counts = [len(column.steps) for column in run.columns]
     assert all(2 < count < 900 for count in counts)
     time.sleep(0.5)
-    assert [len(column.steps) for column in race.columns] == counts
-    assert {reply.finish for reply in race.replies} == {"interrupted"}
+    assert [len(column.steps) for column in run.columns] == counts
+    assert {reply.finish for reply in run.replies} == {"interrupted"}
     again = labkit.compare(QUESTION, [local, server], temperature=0, max_tokens=4)
     assert [len(reply.steps) for reply in again.replies] == [4, 4]  # both are free again
 
@@ -157,14 +157,14 @@ def test_stop_does_not_wait_for_a_server_that_says_nothing(make_relay):
     silent = make_relay("a", "b", patience_s=60)
     silent.turn = 99  # its turn never comes
     talking = make_relay("a").backend(0, of=1)
-    race = ConcurrentRun(QUESTION, [silent.backend(0, of=1), talking])
-    updates = race.run()
-    while not race.columns[1].ended:
+    run = ConcurrentRun(QUESTION, [silent.backend(0, of=1), talking])
+    updates = run.updates()
+    while not run.columns[1].ended:
         next(updates)
     began = time.monotonic()
     updates.close()
     assert time.monotonic() - began < 30  # and not the minute that the server would take
-    assert [reply.finish for reply in race.replies] == ["interrupted", "stop"]
+    assert [reply.finish for reply in run.replies] == ["interrupted", "stop"]
 
 
 def test_an_interrupted_cell_stops_all_and_returns_what_came(make_relay):
