@@ -84,9 +84,9 @@ class BusyServer:
         request.send_response(200)
         request.send_header("Content-Type", "text/event-stream")
         request.end_headers()
-        spans = [{"delta": {"content": word + " "}} for word in text.split()]
-        usage = {"prompt_tokens": 7, "completion_tokens": len(spans)}
-        events = [{"choices": [{"index": 0, **piece}]} for piece in spans]
+        chunks = [{"delta": {"content": word + " "}} for word in text.split()]
+        usage = {"prompt_tokens": 7, "completion_tokens": len(chunks)}
+        events = [{"choices": [{"index": 0, **chunk}]} for chunk in chunks]
         events += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
                    {"choices": [], "usage": usage}]  # fmt: skip
         for event in events:

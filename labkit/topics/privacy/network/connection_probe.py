@@ -1,9 +1,9 @@
-"""Tries to connect in three ways, and prints what came of each as JSON.
+"""Tries to connect by three methods, and prints the result of each as JSON.
 
     python -m labkit.topics.privacy.network.connection_probe ADDRESS PORT [ADDRESS PORT …]
 
-Python's own socket, Python in a child process, and the C library called directly, which no audit
-hook of Python hears of. Standard library alone.
+The methods are Python's socket, Python in a child process, and the C library called directly,
+which no audit hook of Python sees. Uses only the standard library.
 """
 
 import ctypes
@@ -17,10 +17,18 @@ from collections.abc import Callable
 
 CONNECTED = "connected"
 TIMEOUT_S = 5
+_MODULE = "labkit.topics.privacy.network.connection_probe"
 
 
 def try_connection(address: str, port: int) -> str:
-    """Through Python's socket module."""
+    """Tries to connect with Python's socket module, and sends nothing.
+
+    Args:
+        address: a host name or an IP address.
+        port: the port.
+    Returns:
+        ``"connected"``, or the system's error message.
+    """
     try:
         socket.create_connection((address, port), TIMEOUT_S).close()
     except OSError as error:
@@ -28,15 +36,13 @@ def try_connection(address: str, port: int) -> str:
     return CONNECTED
 
 
-def by_child(address: str, port: int) -> str:
-    """Through a child process of its own."""
-    code = f"from labkit.privacy import tries; print(tries.by_python({address!r}, {port}))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return told.stdout.strip() or told.stderr.strip().splitlines()[-1]
+def _by_child_process(address: str, port: int) -> str:
+    code = f"from {_MODULE} import try_connection; print(try_connection({address!r}, {port}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return ran.stdout.strip() or ran.stderr.strip().splitlines()[-1]
 
 
-def by_native(address: str, port: int) -> str:
-    """Through the C library's ``connect``, past Python."""
+def _by_c_library(address: str, port: int) -> str:
     libc = ctypes.CDLL(None, use_errno=True)
     number = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
     try:
@@ -50,16 +56,16 @@ def by_native(address: str, port: int) -> str:
 
 METHODS: dict[str, Callable[[str, int], str]] = {
     "Python's socket": try_connection,
-    "a child process": by_child,
-    "a native library (the C library's connect)": by_native,
+    "a child process": _by_child_process,
+    "a native library (the C library's connect)": _by_c_library,
 }
 
 
 def main(targets: list[str]) -> None:
-    """Each way to each target."""
+    """Tries each target by each method."""
     pairs = list(zip(targets[::2], map(int, targets[1::2]), strict=True))
-    told = {probe: [connect(*pair) for pair in pairs] for probe, connect in METHODS.items()}
-    print(json.dumps(told))
+    results = {name: [connect(*pair) for pair in pairs] for name, connect in METHODS.items()}
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What was tried over the network, and what was cut off: tables that say it when empty."""
+"""Attempted connections and the offline proof as HTML tables; an empty one says so."""
 
 from html import escape
 
@@ -11,9 +11,9 @@ from .offline_proof import OfflineProof, ProbeResult
 
 
 def network_figure(log: NetworkLog) -> html.Picture:
-    """A row for each connection that was tried, or that there was none; and what cannot be seen."""
-    left = [each for each in log.leaving if not each.refused]
-    tone, sign = ("warning", "") if left else ("good", "✓ ")
+    """A row for each attempt, or a note that there was none; and what the watch cannot see."""
+    departed = [each for each in log.leaving if not each.refused]
+    tone, sign = ("warning", "") if departed else ("good", "✓ ")
     unseen = "".join(f"<li>{escape(each)}</li>" for each in log.cannot_see)
     children = (
         f" Programs started meanwhile: {escape(', '.join(log.children))}." if log.children else ""
@@ -27,7 +27,7 @@ def network_figure(log: NetworkLog) -> html.Picture:
 
 
 def watch_figure(watch: NetworkWatch) -> html.Picture:
-    """What a watch has seen so far."""
+    """The attempts that a watch has recorded so far."""
     return network_figure(watch.log)
 
 
@@ -40,12 +40,12 @@ def _attempts(attempts: tuple[Attempt, ...]) -> str:
         )
     heads = [
         "at",
-        "what",
-        "where to",
+        "kind",
+        "target",
         "",
         "bytes out",
         "bytes in",
-        "asked by",
+        "caller",
         "library",
         "seen by",
     ]
@@ -56,15 +56,15 @@ def _attempt(each: Attempt) -> list[str]:
     fate = "refused" if each.refused else "stays here" if each.is_local else "leaves"
     sign = {"refused": "✗", "stays here": "↺", "leaves": "→"}[fate]
     unknown = "native code" if each.seen_by == "system table" else "unknown"
-    asked = each.caller or (unknown if each.process == "this process" else each.process)
+    caller = each.caller or (unknown if each.process == "this process" else each.process)
     cells = [
         f"{each.elapsed_s:.2f} s",
-        each.what,
+        each.kind,
         each.target,
         f"{sign} {fate}",
         _bytes(each.bytes_sent),
         _bytes(each.bytes_received),
-        asked,
+        caller,
         each.library or "–",
         each.seen_by,
     ]
@@ -76,18 +76,19 @@ def _bytes(count: int | None) -> str:
 
 
 def proof_figure(proof: OfflineProof) -> html.Picture:
-    """Each way of connecting with and without a network, and what the model wrote without one."""
+    """Each method of connecting, with and without a network, and the model's answer without one."""
     if proof.why_not:
         return html.Picture(html.note(f"Not tried here. {proof.why_not}", "warning"))
     tone = "good" if proof.holds else "bad"
-    heads = ["way", "this machine, network on", "the same, without", "off the machine, without", ""]
-    body = grid(heads, map(_way, proof.probes))
+    here, away = "this machine", "off the machine"
+    heads = ["method", f"{here}, online", f"{here}, offline", f"{away}, offline", ""]
+    body = grid(heads, map(_probe, proof.probes))
     if proof.text is not None:
-        said = (
-            f"{proof.model}, loaded and asked without a network in {proof.elapsed_s:.1f} s; "
-            f"it tried {proof.tried or 'no'} connections:"
+        caption = (
+            f"{proof.model}, loaded and run without a network in {proof.elapsed_s:.1f} s; "
+            f"it attempted {proof.attempts or 'no'} connections:"
         )
-        body += f'<div style="margin-top:8px">{escape(said)}</div>'
+        body += f'<div style="margin-top:8px">{escape(caption)}</div>'
         body += html.card(html.paragraph(proof.text))
     sign = "✓ " if proof.holds else ""
     return html.Picture(
@@ -96,9 +97,9 @@ def proof_figure(proof: OfflineProof) -> html.Picture:
     )
 
 
-def _way(probe: ProbeResult) -> list[str]:
+def _probe(probe: ProbeResult) -> list[str]:
     verdict = "✓ cut off" if probe.cut_off else "✗ not cut off"
-    return list(map(escape, (probe.name, probe.outside, probe.inside, probe.away, verdict)))
+    return list(map(escape, (probe.method, probe.online, probe.offline, probe.external, verdict)))
 
 
 FIGURES = {

@@ -1,27 +1,27 @@
-"""`watch_network`: every connection that this process and its children try, and refusing them."""
+"""`watch_network`: records every connection of this process and its children, or refuses them."""
 
 import threading
 import time
 from dataclasses import replace
 
 from . import audit_hook
-from .connection_log import CANNOT_HOLD, CANNOT_SEE, Attempt, NetworkLog, is_loopback
+from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog, is_loopback
 from .connection_table import ConnectionRow, read_table
 
-LOOK_S = 0.05
+READ_S = 0.05
 
 
 def watch_network(*, refuse: bool = False) -> "NetworkWatch":
-    """Records every connection that is tried inside its ``with``.
+    """Records every connection that is attempted inside its ``with``.
 
-    Two ways of looking are put together. Python's audit hook tells of each connection of Python
-    code before it happens, and can stop it. The operating system's table, read every
-    `LOOK_S` seconds, lists those of native code and of child processes too, while they stand.
+    It combines two sources. Python's audit hook reports each connection of Python code in advance,
+    and can stop it. The operating system's table, read every `READ_S` seconds, lists those of
+    native code and child processes too, while they are open.
 
     Args:
-        refuse: stop each connection of this process's Python code, those to its own loopback too;
-            the library that tried sees an error as if nobody had answered. Native code and child
-            processes are not held: `run_offline` does that.
+        refuse: whether to stop each connection of this process's Python code, even to the
+            loopback; the library gets an error as if there were no answer. Native code and child
+            processes are not stopped: `run_offline` does that.
     Returns:
         A context manager; its ``log`` is a `NetworkLog`, during the watch and after it.
     """
@@ -33,7 +33,7 @@ class NetworkWatch:
 
     Attributes:
         refuse: whether connections are refused.
-        loopback: whether those to this machine's own loopback are let through even so.
+        loopback: whether those to this machine's loopback are allowed even so.
     """
 
     def __init__(self, *, refuse: bool, loopback: bool = False):
@@ -41,40 +41,40 @@ class NetworkWatch:
             raise ValueError(f"refuse must be True or False; got {refuse!r}")
         self.refuse, self.loopback = refuse, loopback
         self._attempts: list[Attempt] = []
-        self._rows: dict[tuple, int] = {}  # a row of the table: its place among the attempts
+        self._rows: dict[tuple, int] = {}  # key of a table row: index of its attempt
         self._before: set[tuple] = set()
         self._children: list[str] = []
-        self._lock, self._done = threading.Lock(), threading.ConnectionEvent()
-        self._looks, self._began, self._ended = 0, None, None
+        self._lock, self._done = threading.Lock(), threading.Event()
+        self._reads, self._began, self._ended = 0, None, None
 
     def __enter__(self) -> "NetworkWatch":
         if self._began is not None:
-            raise ValueError("a watch is for one 'with'; make another: labkit.watch_network()")
+            raise ValueError("a watch is for one 'with'; create another: labkit.watch_network()")
         self._began = time.perf_counter()
         self._before = {row.key for row in read_table()}
         self._stop = audit_hook.listen(self._on_event, self._children.append)
-        self._looker = threading.Thread(target=self._look_again, daemon=True)
-        self._looker.start()
+        self._reader = threading.Thread(target=self._read_repeatedly, daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(self, *error) -> None:
         self._stop()
         self._done.set()
-        self._looker.join()
-        self._look()
+        self._reader.join()
+        self._read()
         self._ended = time.perf_counter()
 
     @property
     def log(self) -> NetworkLog:
-        """What was seen so far."""
+        """The log so far."""
         end = self._ended or time.perf_counter()
         with self._lock:
             return NetworkLog(
                 tuple(self._attempts),
                 end - (self._began or end),
-                self._looks,
+                self._reads,
                 tuple(self._children),
-                (*CANNOT_SEE, CANNOT_HOLD) if self.refuse else CANNOT_SEE,
+                (*CANNOT_SEE, CANNOT_REFUSE) if self.refuse else CANNOT_SEE,
             )
 
     @property
@@ -88,7 +88,7 @@ class NetworkWatch:
     def _on_event(self, event: audit_hook.ConnectionEvent) -> bool:
         refused = self.refuse and not (self.loopback and is_loopback(event.address or event.host))
         attempt = Attempt(
-            event.what,
+            event.kind,
             event.host,
             event.address,
             event.port,
@@ -102,51 +102,51 @@ class NetworkWatch:
             time.perf_counter() - self._began,
         )
         with self._lock:
-            if not self._is_more_of_the_same(attempt):
+            if not self._repeats_datagram(attempt):
                 self._attempts.append(attempt)
         return refused
 
-    def _is_more_of_the_same(self, attempt: Attempt) -> bool:
-        """Datagrams to one place are one attempt, however many there are."""
-        return attempt.what == "datagrams" and any(
-            (each.what, each.address, each.port) == ("datagrams", attempt.address, attempt.port)
+    def _repeats_datagram(self, attempt: Attempt) -> bool:
+        """All datagrams to one address are one attempt."""
+        return attempt.kind == "datagrams" and any(
+            (each.kind, each.address, each.port) == ("datagrams", attempt.address, attempt.port)
             for each in self._attempts
         )
 
-    def _look_again(self) -> None:
-        while not self._done.wait(LOOK_S):
-            self._look()
+    def _read_repeatedly(self) -> None:
+        while not self._done.wait(READ_S):
+            self._read()
 
-    def _look(self) -> None:
+    def _read(self) -> None:
         rows = read_table()
         with self._lock:
-            self._looks += 1
+            self._reads += 1
             for row in rows:
                 if row.key not in self._before:
-                    self._take(row)
+                    self._add(row)
 
-    def _take(self, row: ConnectionRow) -> None:
-        """A row of the table: more about an attempt that is known, or one that nobody told of."""
-        place = self._rows.get(row.key)
-        if place is None:
-            place = self._rows[row.key] = self._place_of(row)
-        known = self._attempts[place]
+    def _add(self, row: ConnectionRow) -> None:
+        """Adds a row of the table to its attempt, or as a new attempt that had no audit event."""
+        index = self._rows.get(row.key)
+        if index is None:
+            index = self._rows[row.key] = self._find_attempt(row)
         if row.bytes_sent is not None:
-            known = replace(known, bytes_sent=row.bytes_sent, bytes_received=row.bytes_received)
-        self._attempts[place] = known
+            self._attempts[index] = replace(
+                self._attempts[index], bytes_sent=row.bytes_sent, bytes_received=row.bytes_received
+            )
 
-    def _place_of(self, row: ConnectionRow) -> int:
+    def _find_attempt(self, row: ConnectionRow) -> int:
         taken = set(self._rows.values())
-        for place, each in enumerate(self._attempts):
+        for index, each in enumerate(self._attempts):
             same = (each.address, each.port, each.process) == (*row.remote[:2], row.process)
-            if same and place not in taken:
-                self._attempts[place] = replace(each, seen_by="audit hook and system table")
-                return place
-        what = "datagrams" if row.is_udp else "connection"
+            if same and index not in taken:
+                self._attempts[index] = replace(each, seen_by="audit hook and system table")
+                return index
+        kind = "datagrams" if row.is_udp else "connection"
         elapsed_s = time.perf_counter() - self._began
         self._attempts.append(
             Attempt(
-                what, None, *row.remote[:2], row.process, None, None, "system table", False,
+                kind, None, *row.remote[:2], row.process, None, None, "system table", False,
                 None, None, elapsed_s,
             )
         )  # fmt: skip

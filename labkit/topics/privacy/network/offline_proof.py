@@ -1,8 +1,8 @@
-"""`prove_offline`: the same connections tried with and without a network, and a model that answers.
+"""`prove_offline`: the same connections with and without a network, and a model that answers.
 
-The target is a listener on this machine's loopback, opened for the purpose: it can be reached from
-outside the namespace, which shows that the tries are real, and not from inside. So nothing is sent
-over a network to prove that there is none.
+The target is a listener on this machine's loopback, opened for this purpose. It can be reached
+from outside the namespace, which shows that the attempts are real, and not from inside. So the
+proof sends nothing over a network.
 """
 
 import json
@@ -10,45 +10,46 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from socket import create_server
+from typing import Any
 
 from labkit.errors import LabError
 
 from . import connection_probe
 from .offline import ROOT, OfflineRun, run_offline
 
-# A documentation address (RFC 5737), never assigned; tried inside the namespace alone.
+# A documentation address (RFC 5737), never assigned; tried only inside the namespace.
 NOWHERE = "192.0.2.1", 443
 _GENERATE = """
 import json, sys, labkit
 name, prompt = sys.argv[1:]
 with labkit.watch_network() as watch:
     reply = labkit.generate(labkit.load(name), prompt, temperature=0, max_tokens=24)
-print(json.dumps({"text": reply.text, "tried": len(watch.log.attempts)}))
+print(json.dumps({"text": reply.text, "attempts": len(watch.log.attempts)}))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One way of connecting, tried with and without a network.
+    """One method of connecting, tried with and without a network.
 
     Attributes:
-        name: how it connects.
-        outside: what came of it with the network on: ``"connected"``, or the system's own words.
-        inside: the same target, in the namespace.
-        away: an address off this machine, in the namespace.
+        method: the method of connecting.
+        online: the result with the network on: ``"connected"``, or the system's error message.
+        offline: the result for the same target, in the namespace.
+        external: the result for an address off this machine, in the namespace.
     """
 
-    name: str
-    outside: str
-    inside: str
-    away: str
+    method: str
+    online: str
+    offline: str
+    external: str
 
     @property
     def cut_off(self) -> bool:
-        """Whether it connected with a network, and with none reached nothing."""
+        """Whether it connected with a network, and reached nothing without one."""
         return (
-            self.outside == connection_probe.CONNECTED != self.inside
-            and self.away != connection_probe.CONNECTED
+            self.online == connection_probe.CONNECTED != self.offline
+            and self.external != connection_probe.CONNECTED
         )
 
 
@@ -57,56 +58,56 @@ class OfflineProof:
     """What could be reached without a network, and what a model wrote there (measured).
 
     Attributes:
-        ways: the ways of connecting.
-        model: name of the model that answered in the namespace, or None if none was asked.
-        prompt: what it was asked.
-        text: what it wrote.
-        tried: how many connections the model's process tried.
+        probes: the result of each method of connecting.
+        model: the name of the model in the namespace, or None for the connections only.
+        prompt: the model's prompt.
+        text: the model's answer.
+        attempts: number of connections that the model's process attempted.
         elapsed_s: seconds of starting, loading and writing, or None.
-        why_not: why it could not be tried here, or None.
+        why_not: the reason why the proof is not possible here, or None.
     """
 
     probes: tuple[ProbeResult, ...]
     model: str | None
     prompt: str
     text: str | None = None
-    tried: int | None = None
+    attempts: int | None = None
     elapsed_s: float | None = None
     why_not: str | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether no way reached anything, and the model answered if it was asked."""
+        """Whether no method reached anything, and the model, if there is one, answered."""
         cut_off = bool(self.probes) and all(probe.cut_off for probe in self.probes)
         return cut_off and (self.model is None or bool(self.text))
 
     @property
     def summary(self) -> str:
-        """What it shows, in a line."""
+        """The result, in one line."""
         if self.why_not:
             return f"without a network: not tried, {self.why_not}"
         cut = sum(probe.cut_off for probe in self.probes)
-        told = f"without a network {cut} of {len(self.probes)} ways to connect are cut off"
+        result = f"without a network {cut} of {len(self.probes)} methods to connect are cut off"
         if self.model:
             answer = "answers" if self.text else "does not answer"
-            told += f", and {self.model} {answer}"
-        return f"{told} (measured, in a network namespace)"
+            result += f", and {self.model} {answer}"
+        return f"{result} (measured, in a network namespace)"
 
     def __repr__(self) -> str:
-        rows = [f"  {probe.name}: {probe.outside}; without: {probe.inside}" for probe in self.probes]
+        rows = [f"  {each.method}: {each.online}; without: {each.offline}" for each in self.probes]
         return "\n".join([self.summary, *rows])
 
 
 def prove_offline(
     model: str | None = "smollm2-135m", prompt: str = "Why is the sky blue?"
 ) -> OfflineProof:
-    """Pulls the plug on a process, shows that nothing gets out, and asks a model there.
+    """Starts a process without a network, shows that nothing gets out, and runs a model there.
 
     Args:
-        model: a model that is on this machine, by its name; None: only the connections.
-        prompt: what to ask it.
+        model: the name of a model on this machine; None: only the connections.
+        prompt: the model's prompt.
     Returns:
-        The proof; where no namespace can be had it says why not, and holds nothing.
+        The proof; where namespaces are not available, it says why and does not hold.
     Raises:
         LabError: the model did not run there.
     """
@@ -116,14 +117,17 @@ def prove_offline(
         return OfflineProof((), model, prompt, why_not=str(error))
     with create_server(("127.0.0.1", 0)) as listener:
         here = ("127.0.0.1", listener.getsockname()[1])
-        outside = _told(_tries_outside(here))
-        inside = _told(_checked(run_offline(_command(here, NOWHERE))).output)
-    probes = tuple(ProbeResult(name, outside[name][0], *inside[name]) for name in connection_probe.METHODS)
+        online = _last_line(_probe_online(here))
+        offline = _last_line(_checked(run_offline(_command(here, NOWHERE))).output)
+    probes = tuple(
+        ProbeResult(method, online[method][0], *offline[method])
+        for method in connection_probe.METHODS
+    )
     if model is None:
         return OfflineProof(probes, None, prompt)
     ran = _checked(run_offline(["python", "-c", _GENERATE, model, prompt]))
-    told = json.loads(ran.output.strip().splitlines()[-1])
-    return OfflineProof(probes, model, prompt, told["text"], told["tried"], ran.elapsed_s)
+    answer = _last_line(ran.output)
+    return OfflineProof(probes, model, prompt, answer["text"], answer["attempts"], ran.elapsed_s)
 
 
 def _command(*targets: tuple[str, int]) -> list[str]:
@@ -131,19 +135,19 @@ def _command(*targets: tuple[str, int]) -> list[str]:
     return ["python", "-m", "labkit.topics.privacy.network.connection_probe", *flat]
 
 
-def _tries_outside(*targets: tuple[str, int]) -> str:
+def _probe_online(*targets: tuple[str, int]) -> str:
     command = [sys.executable, *_command(*targets)[1:]]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def _told(output: str) -> dict[str, list[str]]:
+def _last_line(output: str) -> dict[str, Any]:
     return json.loads(output.strip().splitlines()[-1])
 
 
 def _checked(ran: OfflineRun) -> OfflineRun:
     if ran.status:
         raise LabError(
-            f"What ran without a network failed: {(ran.output.strip().splitlines() or ['?'])[-1]}",
-            "Fetch the model first, with a network: labkit.load(…).",
+            f"The process without a network failed: {(ran.output.splitlines() or ['?'])[-1]}",
+            "Download the model first, with a network: labkit.load(…).",
         )
     return ran

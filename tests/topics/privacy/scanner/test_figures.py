@@ -1,7 +1,8 @@
-"""Pictures by their data; what others wrote is escaped; an empty list is said to be empty."""
+"""Figures by their data; foreign text is escaped; an empty list says so."""
 
 import socket
 import time
+from importlib import import_module
 
 import pytest
 
@@ -18,9 +19,9 @@ EVIL = "<script>alert(1)</script>"
 
 def attempt(**more):
     told = {
-        "what": "connection", "host": None, "address": "192.0.2.1", "port": 443,
+        "kind": "connection", "host": None, "address": "192.0.2.1", "port": 443,
         "process": "this process", "library": "httpcore2/_sync.py, line 3",
-        "asked_by": "notebook cell [3], line 1", "seen_by": "audit hook", "refused": False,
+        "caller": "notebook cell [3], line 1", "seen_by": "audit hook", "refused": False,
         "bytes_sent": 1234, "bytes_received": None, "elapsed_s": 0.5,
     }  # fmt: skip
     return Attempt(**{**told, **more})
@@ -52,7 +53,7 @@ def test_each_attempt_is_a_row_with_its_fate_and_bytes():
     assert "an empty list" not in shown
 
 
-def test_names_of_others_are_escaped():
+def test_foreign_names_are_escaped():
     shown = labkit.plot(log(attempt(host=EVIL, process=EVIL, caller=None))).html
     assert EVIL not in shown and "&lt;script&gt;" in shown
     text = f"{EVIL} Maria"
@@ -104,8 +105,10 @@ def test_misses_and_alarms_stand_in_their_context():
     assert EVIL not in shown and "is the password" in shown
 
 
-def test_the_proof_shows_each_way_and_the_answer():
-    probes = (ProbeResult("Python's socket", "connected", "Connection refused", "Network is unreachable"),)
+def test_the_proof_shows_each_method_and_the_answer():
+    probes = (
+        ProbeResult("Python's socket", "connected", "Connection refused", "Network is unreachable"),
+    )
     proof = OfflineProof(probes, "smollm2", "Why?", EVIL, 0, 3.2)
     shown = labkit.plot(proof).html
     assert "cut off" in shown and "Network is unreachable" in shown and EVIL not in shown
@@ -139,7 +142,7 @@ def test_a_server_of_ones_own_has_unknown_terms():
 @pytest.mark.parametrize(
     "result", ["NetworkLog", "OfflineProof", "Payload", "Redacted", "TermsTable"]
 )
-def test_they_are_in_the_table_of_pictures(result):
-    from labkit.display import _FIGURES
-
-    assert result in _FIGURES
+def test_they_are_in_the_tables_of_figures(result):
+    rooms = ("network", "payload", "scanner")
+    tables = [import_module(f"labkit.topics.privacy.{room}.figures").FIGURES for room in rooms]
+    assert result in {each.__name__ for table in tables for each in table}
