@@ -68,7 +68,7 @@ def make_jobs(
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One answer with its numbers; unknown ones are None.
+    """One answer with its numbers; None stands for unknown.
 
     Attributes:
         key: the key of its `BatchJob`.

@@ -129,6 +129,28 @@ def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, held):
         read(tmp_path / "nowhere.json")
 
 
+# A journal of labkit 0.1.0: these keys are on learners' disks.
+EARLIER = """{"labkit_batch": 1}
+{"key": "4f", "place": 1, "prompt": "Hi", "backend": "m", "text": "Hello", "finish": "stop", \
+"error": null, "origin": "measured", "asked_at": "2026-11-20T10:00:00.000+00:00", "tries": 2, \
+"waited_s": 1.5, "ttft_s": 0.1, "elapsed_s": 0.4, "prompt_tokens": 5, "output_tokens": 2, \
+"decode_tokens_per_s": 3.3, "price_usd": null}
+"""
+
+
+def test_files_of_earlier_versions_are_read_and_written_with_the_same_keys(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(EARLIER)
+    table = labkit.open_result(path)
+    assert table.rows[0] == row(
+        1, "m", "Hello", key="4f", prompt="Hi", asked_at="2026-11-20T10:00:00.000+00:00", tries=2,
+        waited_s=1.5, ttft_s=0.1, elapsed_s=0.4, prompt_tokens=5, output_tokens=2,
+        decode_tokens_per_s=3.3,
+    )  # fmt: skip
+    saved = json.loads(save_batch(table, tmp_path / "answers.json").read_text())
+    assert saved["rows"] == [json.loads(EARLIER.splitlines()[1])]
+
+
 def test_a_damaged_row_is_refused(table, tmp_path):
     path = save_batch(table, tmp_path / "answers.json")
     for wrong in ('"place": "0"', '"place": null', '"elapsed_s": "fast"'):
