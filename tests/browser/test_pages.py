@@ -48,9 +48,11 @@ def page(browser):
     page.close()
 
 
-def row(place, backend, text, **more):
-    told = {"prompt": f"prompt {place}", "finish": "stop", **more}
-    return BatchRow(key=f"{place}{backend}", prompt_index=place, backend=backend, text=text, **told)
+def row(index, backend, text, **more):
+    values = {"prompt": f"prompt {index}", "finish": "stop", **more}
+    return BatchRow(
+        key=f"{index}{backend}", prompt_index=index, backend=backend, text=text, **values
+    )
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ class Attempt:
     """One attempted connection, or one name lookup.
 
     Attributes:
-        kind: ``"connection"``, ``"lookup"`` (of a host name) or ``"datagrams"`` (UDP).
+        kind: ``"connection"``, ``"lookup"`` (at a name server) or ``"datagrams"`` (UDP).
         host: the host name, where there was one.
         address: the IP address, or None for a lookup.
         port: the remote port.
