@@ -63,7 +63,7 @@ def test_a_choice_of_models_and_benchmarks():
     [({"benchmarks": ["IQ"]}, "benchmarks"), ({"benchmarks": []}, "benchmarks"),
      ({"models": ["HAL 9000"]}, "models"), ({"models": ["GPT-4o", "HAL"]}, "models")],
 )  # fmt: skip
-def test_what_is_not_there_is_named(wrong, name):
+def test_unknown_names_are_listed(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         labkit.comparison.published_scores(**wrong)
 

@@ -68,7 +68,7 @@ def test_a_server_over_its_rate_limit_is_retried_when_it_says():
     assert (asked_at - began).total_seconds() > 0.99
 
 
-def test_a_date_is_obeyed_too():
+def test_a_date_in_retry_after_works_too():
     until_then = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
     with BusyServer([(503, {"Retry-After": until_then})]) as server:
         table = run_batch(["a"], [server.model])
@@ -77,14 +77,14 @@ def test_a_date_is_obeyed_too():
     assert table.missing == 0
 
 
-def test_while_one_waits_the_others_are_asked():
+def test_while_one_waits_the_others_continue():
     with BusyServer([(429, {"Retry-After": "1"})], name="slow") as slow, BusyServer() as other:
         table = run_batch(["a", "b"], {"slow": slow.model, "other": other.model})
     assert max(at for _, at in other.asked) < slow.asked[1][1]
     assert table.missing == 0
 
 
-def test_where_no_time_is_named_the_pauses_grow(monkeypatch):
+def test_without_retry_after_the_pauses_grow(monkeypatch):
     pauses = []
     monkeypatch.setattr(batching.random, "uniform", lambda low, high: pauses.append(high) or 0.001)
     with BusyServer([(429, {})] * 3) as server:
@@ -122,9 +122,9 @@ def test_other_refusals_are_not_repeated(status):
     assert len(server.asked) == 1 and table.rows[0].error and table.missing == 1
 
 
-def test_no_credit_is_not_waited_for(httpserver):
-    told = {"error": {"message": "no credit", "code": "insufficient_quota"}}
-    httpserver.expect_request("/v1/chat/completions").respond_with_json(told, status=429)
+def test_an_exhausted_quota_is_not_retried(httpserver):
+    error_body = {"error": {"message": "no credit", "code": "insufficient_quota"}}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(error_body, status=429)
     model = labkit.connect(httpserver.url_for("/v1"), "m", kind="OpenAI-compatible")
     table = run_batch(["a"], [model])
     assert len(httpserver.log) == 1 and "no credit" in table.rows[0].error
@@ -203,10 +203,10 @@ def test_a_batch_that_was_cut_off_anywhere_ends_as_if_it_never_was(cut, tmp_path
     file = tmp_path_factory.mktemp("batch") / "answers.jsonl"
     with BusyServer() as server:
         whole = run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)
-        held = file.read_bytes()
-        kept = held[: round(cut * len(held))]
-        file.write_bytes(kept)
-        rows = [line for line in kept.splitlines()[1:] if line.endswith(b"}")]
+        content = file.read_bytes()
+        remaining = content[: round(cut * len(content))]
+        file.write_bytes(remaining)
+        rows = [line for line in remaining.splitlines()[1:] if line.endswith(b"}")]
         server.asked.clear()
         resumed = run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)
         assert untimed(resumed) == untimed(whole)
@@ -282,16 +282,16 @@ def test_only_new_prompts_are_sent(tmp_path):
     assert [row.prompt_index for row in table.rows] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("held", ["my diary", '{"labkit_votes": 1}\n', "[1, 2]\n", "\x00\n"])
-def test_a_file_of_another_kind_is_left_as_it_is(tmp_path, held):
+@pytest.mark.parametrize("content", ["my diary", '{"labkit_votes": 1}\n', "[1, 2]\n", "\x00\n"])
+def test_a_file_of_another_kind_is_left_as_it_is(tmp_path, content):
     file = tmp_path / "diary.txt"
-    file.write_text(held)
+    file.write_text(content)
     with BusyServer() as server, pytest.raises(LabError, match="not a batch file"):
         run_batch(["a"], [server.model], file=file)
-    assert file.read_text() == held and not server.asked
+    assert file.read_text() == content and not server.asked
 
 
-def test_a_line_that_is_broken_elsewhere_than_at_the_end_is_named(tmp_path):
+def test_a_damaged_line_before_the_end_is_named(tmp_path):
     file = tmp_path / "answers.jsonl"
     with BusyServer() as server:
         run_batch(["a", "b"], [server.model], file=file)
@@ -301,7 +301,7 @@ def test_a_line_that_is_broken_elsewhere_than_at_the_end_is_named(tmp_path):
             run_batch(["a", "b"], [server.model], file=file)
 
 
-def test_two_batches_in_one_file_are_one_too_many(tmp_path):
+def test_two_batches_in_one_file_are_refused(tmp_path):
     file = tmp_path / "answers.jsonl"
     with BusyServer() as server:
         updates = BatchRun(["a"], [server.model], file=file).run()
@@ -325,7 +325,7 @@ def test_every_line_is_json_that_anybody_can_read(tmp_path):
     assert [json.loads(line) for line in lines if line][1]["prompt"] == "grüß dich\u2028<b>"
 
 
-def test_halves_of_characters_from_a_server_do_not_stop_a_batch(httpserver, tmp_path):
+def test_lone_surrogates_from_a_server_do_not_stop_a_batch(httpserver, tmp_path):
     event = 'data: {"choices": [{"index": 0, "delta": {"content": "a\\ud800"}%s}]}\n\n'
     body = event % "" + event % ', "finish_reason": "stop"' + "data: [DONE]\n\n"
     httpserver.expect_request("/v1/chat/completions").respond_with_data(

@@ -60,9 +60,9 @@ def test_json_is_read_back_without_loss(table):
 
 @given(tables)
 def test_csv_has_every_row_and_no_formula(table):
-    told = list(csv.DictReader(io.StringIO(to_csv(table), newline="")))
-    assert len(told) == len(table.rows)
-    for cells, one in zip(told, table.rows, strict=True):
+    records = list(csv.DictReader(io.StringIO(to_csv(table), newline="")))
+    assert len(records) == len(table.rows)
+    for cells, one in zip(records, table.rows, strict=True):
         assert cells["text"].removeprefix("'") == one.text.removeprefix("'")
         for value in cells.values():
             assert not value.lstrip(" ").startswith(FORMULA)
@@ -70,13 +70,13 @@ def test_csv_has_every_row_and_no_formula(table):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\n=1", "＝1"])
 def test_what_looks_like_a_formula_gets_an_apostrophe(text):
-    told = next(csv.DictReader(io.StringIO(to_csv(BatchTable(("local",), (row(text=text),))))))
-    assert told["text"].startswith("'") and told["text"].lstrip("'").strip() == text.strip()
+    record = next(csv.DictReader(io.StringIO(to_csv(BatchTable(("local",), (row(text=text),))))))
+    assert record["text"].startswith("'") and record["text"].lstrip("'").strip() == text.strip()
 
 
 def test_numbers_stay_numbers(table):
-    told = list(csv.DictReader(io.StringIO(to_csv(table))))
-    assert [cells["elapsed_s"] for cells in told] == ["2.0", "", "1.0"]
+    records = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert [cells["elapsed_s"] for cells in records] == ["2.0", "", "1.0"]
 
 
 @given(tables, st.sampled_from(list(COLUMNS)), st.booleans())
@@ -106,8 +106,8 @@ def test_an_unknown_column_is_named(table):
 @pytest.mark.parametrize("ending", [".json", ".csv", ".html"])
 def test_files_by_their_ending(table, tmp_path, ending):
     path = labkit.save(table, tmp_path / f"answers{ending}")
-    held = path.read_text(encoding="utf-8-sig")
-    assert "prompt 1" in held and "no net" in held
+    content = path.read_text(encoding="utf-8-sig")
+    assert "prompt 1" in content and "no net" in content
     if ending == ".json":
         assert read(path) == table
 
@@ -119,10 +119,10 @@ def test_another_ending_or_folder_is_refused(table, tmp_path):
         save_batch(table, tmp_path / "nowhere" / "answers.csv")
 
 
-@pytest.mark.parametrize("held", ["", "[]", "{}", '{"labkit_batch": 2}', "notes", "\x00\x01"])
-def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, held):
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"labkit_batch": 2}', "notes", "\x00\x01"])
+def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, content):
     path = tmp_path / "answers.json"
-    path.write_text(held)
+    path.write_text(content)
     with pytest.raises(LabError, match=r"not a (table|batch file)"):
         read(path)
     with pytest.raises(LabError, match="cannot be read"):
@@ -154,10 +154,10 @@ def test_files_of_earlier_versions_are_read_and_written_with_the_same_keys(tmp_p
 def test_a_damaged_row_is_refused(table, tmp_path):
     path = save_batch(table, tmp_path / "answers.json")
     for wrong in ('"place": "0"', '"place": null', '"elapsed_s": "fast"'):
-        told = json.loads(path.read_text())
-        told["rows"][0].update(json.loads("{" + wrong + "}"))
+        record = json.loads(path.read_text())
+        record["rows"][0].update(json.loads("{" + wrong + "}"))
         damaged = tmp_path / "damaged.json"
-        damaged.write_text(json.dumps(told))
+        damaged.write_text(json.dumps(record))
         with pytest.raises(LabError, match="not a table"):
             read(damaged)
 

@@ -120,12 +120,12 @@ def test_a_problem_with_the_file_is_shown_in_the_panel(tmp_path):
 
 def test_the_static_form_is_the_table(monkeypatch, table):
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
+    outputs = []
+    monkeypatch.setattr("IPython.display.display", lambda *parts: outputs.extend(parts))
     labkit.explore(table)._ipython_display_()
     with BusyServer() as server:
         labkit.comparison.batch_panel(["a"], [server.model])._ipython_display_()
-    assert "apple" in shown[0].data and "You asked: a" in shown[1].data
+    assert "apple" in outputs[0].data and "You asked: a" in outputs[1].data
 
 
 def test_bad_input_is_refused_before_there_is_a_panel(smollm2):

@@ -18,8 +18,8 @@ STAND_IN = "stand-in: the same small model, so what differs is the network"
 
 def a_reply(*times, **more):
     steps = tuple(Step(None, "<b> ", None, None, (), None, at) for at in times)
-    told = {"prompt_tokens": 5, "finish": "stop", **more}
-    return Reply("made up", "x", Settings(), steps, **told)
+    values = {"prompt_tokens": 5, "finish": "stop", **more}
+    return Reply("made up", "x", Settings(), steps, **values)
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_the_parts_of_all_start_at_one_zero(side):
     whole = bars(labkit.plot(side), "x2")
     assert tuple(whole) == PART_NAMES
     assert [base for _, base, _ in whole["first token"]] == pytest.approx([0, 0.652, 0])
-    lengths = {name: next(x for row, _, x in told if "remote" in row)
-               for name, told in whole.items()}  # fmt: skip
+    lengths = {name: next(x for row, _, x in bar if "remote" in row)
+               for name, bar in whole.items()}  # fmt: skip
     assert sum(lengths.values()) == pytest.approx(FRESH.elapsed_s)
     assert len(whole["TLS"]) == 1  # the local one has none
     first = bars(labkit.plot(side), "x")

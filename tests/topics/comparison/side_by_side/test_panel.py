@@ -96,7 +96,7 @@ def test_settings_are_passed_on_and_bad_ones_are_named(relay):
         labkit.comparison.compare_panel("x", [backend], temperature="hot")
 
 
-def test_a_prompt_too_long_for_a_box_is_a_sentence_and_nothing_is_asked(relay):
+def test_a_prompt_too_long_for_a_box_is_refused_and_nothing_is_sent(relay):
     panel = labkit.comparison.compare_panel("x", [relay.backend(0, of=1)])
     panel.prompt.value = "word " * 200_000
     with pytest.raises(ValueError, match="prompt must be at most"):
@@ -106,7 +106,7 @@ def test_a_prompt_too_long_for_a_box_is_a_sentence_and_nothing_is_asked(relay):
         labkit.comparison.compare_panel("word " * 200_000, [relay.backend(0, of=1)])
 
 
-def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
+def test_the_temperature_is_sent_only_after_its_slider_moved(relay):
     address = relay.backend(0, of=1).base_url
     thinks = labkit.cloud("openai", "gpt-6-astra", key="planted-key-4711", address=address)
     panel = labkit.comparison.compare_panel("x", [thinks])
@@ -143,8 +143,8 @@ def test_every_control_has_a_name(panel):
 
 
 def test_the_static_form_is_the_columns_and_the_figure(panel, monkeypatch):
-    shown = []
+    outputs = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: outputs.extend(things))
     panel._ipython_display_()
-    assert "c1" in shown[0].data and shown[1].data
+    assert "c1" in outputs[0].data and outputs[1].data

@@ -38,7 +38,7 @@ def test_in_turn_is_one_after_the_other(make_relay):
     assert side.sequential and all(side.errors)
 
 
-def test_the_names_of_a_mapping_and_of_a_model_asked_twice(make_relay):
+def test_the_names_of_a_mapping_and_of_a_model_given_twice(make_relay):
     relay = make_relay("a")
     one = relay.backend(0, of=1)
     assert [column.name for column in ConcurrentRun("x", [one, one]).columns] == [
@@ -71,11 +71,11 @@ def test_a_server_killed_in_the_middle_leaves_the_others_unharmed(local, llama_p
     for number in run.updates():
         if number == 1 and len(run.columns[1].steps) == 3:
             process.send_signal(signal.SIGKILL)
-    kept, cut = run.replies
+    whole, cut = run.replies
     assert cut.finish == "failed" and 3 <= len(cut.steps) < 60
     assert "→" in cut.error and server.where in cut.error
     alone = labkit.generate(local, QUESTION, temperature=0, max_tokens=60)
-    assert (kept.text, kept.finish, kept.error) == (alone.text, alone.finish, None)
+    assert (whole.text, whole.finish, whole.error) == (alone.text, alone.finish, None)
     assert alone.text.startswith(cut.text[:20])  # the partial answer is kept
 
 
@@ -111,7 +111,7 @@ def test_whatever_is_raised_stays_in_its_column(make_relay):
     assert "RuntimeError" in side.errors[3] and "sk-planted" not in repr(side)
 
 
-def test_a_policy_holds_in_its_column_and_nothing_is_sent(make_relay):
+def test_a_policy_applies_in_its_column_and_nothing_is_sent(make_relay):
     local, relay = make_relay("a").backend(0, of=1), make_relay("b")
     address = f"{relay.backend(0, of=1).base_url}"
     remote = labkit.cloud(address, "m0", key="planted-key-4711")
@@ -176,24 +176,26 @@ def test_an_interrupted_cell_stops_all_and_returns_what_came(make_relay):
         "print('asking', flush=True); side = labkit.compare('x', [backend]);"
         "print(side.replies[0].finish, repr(side.texts[0]))"
     )
-    told = subprocess.Popen([sys.executable, "-c", code, base], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, base], stdout=subprocess.PIPE, text=True
+    )
     try:
-        assert told.stdout.readline() == "asking\n"
+        assert process.stdout.readline() == "asking\n"
         assert relay.wait_for(1)  # its first word is on the way
         threading.Event().wait(1.0)
-        told.send_signal(signal.SIGINT)
-        assert told.communicate(timeout=60)[0] == "interrupted 'a0 '\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == "interrupted 'a0 '\n"
     finally:
-        told.kill()
+        process.kill()
 
 
 def a_reply(*times, **more):
     steps = tuple(Step(None, "ab ", None, None, (), None, at) for at in times)
-    told = {"prompt_tokens": 5, "finish": "stop", **more}
-    return Reply("made up", "x", Settings(), steps, **told)
+    values = {"prompt_tokens": 5, "finish": "stop", **more}
+    return Reply("made up", "x", Settings(), steps, **values)
 
 
-def test_time_is_split_by_what_the_client_told():
+def test_time_is_split_by_the_clients_timing():
     wire = HttpTiming("https://a", 0.1, 0.2, 0.3, 0.05, 0.5, 0.01, 2.0, bytes_sent=9)
     reply = a_reply(1.16, 3.16, http=wire, timings=EngineTimings("x", prompt_s=0.4))
     parts = split_time(reply)
@@ -219,7 +221,7 @@ def test_labkit_compare_is_a_verb_in_whatever_order_things_are_imported():
         "import labkit.topics.comparison.side_by_side.concurrent, labkit",
         "import labkit; labkit.comparison.compare_texts",
     ):
-        told = (
+        check = (
             "assert callable(labkit.compare) and labkit.topics.comparison.side_by_side.concurrent"
         )
-        subprocess.run([sys.executable, "-c", f"{code}; {told}"], check=True, env=dict(os.environ))
+        subprocess.run([sys.executable, "-c", f"{code}; {check}"], check=True, env=dict(os.environ))

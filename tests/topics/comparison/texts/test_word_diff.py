@@ -22,7 +22,7 @@ def test_words_joined_are_the_text(text):
 
 
 @given(TEXTS, TEXTS)
-def test_pieces_joined_are_both_texts(one, other):
+def test_segments_joined_are_both_texts(one, other):
     segments = diff_words(one, other).segments
     assert "".join(segment.first for segment in segments) == one
     assert "".join(segment.second for segment in segments) == other

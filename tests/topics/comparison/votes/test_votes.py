@@ -31,9 +31,9 @@ HARM = "<script>alert(1)</script>"
 
 
 def row(index, backend, text, **more):
-    told = {"prompt": f"prompt {index}", "finish": "stop", **more}
+    values = {"prompt": f"prompt {index}", "finish": "stop", **more}
     return BatchRow(
-        key=f"{index} {backend}", prompt_index=index, backend=backend, text=text, **told
+        key=f"{index} {backend}", prompt_index=index, backend=backend, text=text, **values
     )
 
 
@@ -59,18 +59,18 @@ def ballots(choices, ballot_id="1", sides=None):
 cast_votes = st.lists(st.tuples(st.sampled_from(CHOICES), st.booleans()), max_size=30)
 
 
-def counted(told, ballot_id="1"):
-    return ballots([c for c, _ in told], ballot_id, [s for _, s in told])
+def counted(choices, ballot_id="1"):
+    return ballots([c for c, _ in choices], ballot_id, [s for _, s in choices])
 
 
 # --- numbers
 
 
 @given(cast_votes)
-def test_the_interval_holds_the_share_and_counts_add_up(told):
-    votes = count_votes(NAMES, counted(told))
-    assert sum(votes.counts.values()) == len(votes.votes) == len(told)
-    wins = sum((c == "A") != swap for c, swap in told if c in ("A", "B"))
+def test_the_interval_holds_the_share_and_counts_add_up(choices):
+    votes = count_votes(NAMES, counted(choices))
+    assert sum(votes.counts.values()) == len(votes.votes) == len(choices)
+    wins = sum((c == "A") != swap for c, swap in choices if c in ("A", "B"))
     assert votes.counts["local"] == wins
     if votes.decided:
         low, high = votes.interval
@@ -81,7 +81,7 @@ def test_the_interval_holds_the_share_and_counts_add_up(told):
 
 
 @given(st.integers(1, 400), st.data(), st.floats(0.5, 0.999))
-def test_wilsons_interval_is_the_score_test_turned_round(votes, data, level):
+def test_wilsons_interval_inverts_the_score_test(votes, data, level):
     """At its ends, the counted share is just as far off as the level allows (Wilson 1927)."""
     wins = data.draw(st.integers(0, votes))
     low, high = share_interval(wins / votes, votes, level)
@@ -96,12 +96,12 @@ def test_it_holds_the_true_share_as_often_as_it_says():
     """The exact coverage over all counts, 20 votes: on average 95 %, and never far below."""
     cover = []
     for share in (n / 100 for n in range(1, 100)):
-        held = 0.0
+        covered = 0.0
         for wins in range(21):
             low, high = share_interval(wins / 20, 20)
             if low <= share <= high:
-                held += math.comb(20, wins) * share**wins * (1 - share) ** (20 - wins)
-        cover.append(held)
+                covered += math.comb(20, wins) * share**wins * (1 - share) ** (20 - wins)
+        cover.append(covered)
     assert 0.94 < sum(cover) / len(cover) < 0.97 and min(cover) > 0.83
 
 
@@ -150,8 +150,8 @@ def test_independent_votes_count_in_full(wins):
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=40))
-def test_the_effective_number_is_one_at_least_and_their_number_at_most(told):
-    wins, groups = zip(*told, strict=True)
+def test_the_effective_number_is_one_at_least_and_their_number_at_most(votes):
+    wins, groups = zip(*votes, strict=True)
     assert 1 <= effective_sample_size(wins, groups) <= len(wins)
 
 
@@ -223,14 +223,14 @@ def test_what_cannot_be_voted_on_is_refused():
 
 
 @given(st.lists(cast_votes, min_size=1, max_size=5))
-def test_joined_votes_are_the_sum(tmp_path_factory, told):
+def test_joined_votes_are_the_sum(tmp_path_factory, class_choices):
     folder = tmp_path_factory.mktemp("class")
-    alone = [count_votes(NAMES, counted(each, str(n))) for n, each in enumerate(told)]
+    alone = [count_votes(NAMES, counted(each, str(n))) for n, each in enumerate(class_choices)]
     files = [save_votes(votes, folder / f"{n}.json") for n, votes in enumerate(alone)]
     joined = join_votes(files)
     for key in joined.counts:
         assert joined.counts[key] == sum(votes.counts[key] for votes in alone)
-    assert len(joined.ballots) == len(told) and not joined.left_out
+    assert len(joined.ballots) == len(class_choices) and not joined.left_out
     assert join_votes(folder).counts == joined.counts
     assert join_votes([*files, *files]).counts == joined.counts  # no file counts twice
     assert read(save_votes(joined, folder / "all.json")).counts == joined.counts
@@ -252,7 +252,7 @@ def test_names_in_another_order_are_the_same_two(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "held",
+    "content",
     ["", "[]", "{}", "notes", '{"labkit_votes": 2, "names": ["a", "b"], "ballots": []}',
      '{"labkit_votes": 1, "names": ["a", "a"], "ballots": []}',
      '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{}]}',
@@ -262,9 +262,9 @@ def test_names_in_another_order_are_the_same_two(tmp_path):
      '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{"ballot_id": "1", '
      '"voter": "", "votes": [{"prompt": "p", "a": "local", "b": "local", "choice": "A"}]}]}'],
 )  # fmt: skip
-def test_a_broken_or_foreign_file_gets_a_sentence(tmp_path, held):
+def test_a_broken_or_foreign_file_gets_a_sentence(tmp_path, content):
     broken = tmp_path / "broken.json"
-    broken.write_text(held)
+    broken.write_text(content)
     with pytest.raises(LabError, match="does not hold votes"):
         read(broken)
     good = save_votes(count_votes(NAMES, ballots(["A", "B"])), tmp_path / "good.json")
@@ -301,8 +301,8 @@ def test_bytes_that_are_not_text_get_the_sentence_too(tmp_path):
 
 def words(panel):
     """All that the panel shows."""
-    shown = [panel.status, panel.question, *panel.answers.values()]
-    return " ".join(each.value for each in shown)
+    parts = [panel.status, panel.question, *panel.answers.values()]
+    return " ".join(each.value for each in parts)
 
 
 def test_no_name_is_shown_before_the_end():
@@ -332,7 +332,7 @@ def test_each_vote_is_for_the_one_who_stood_there():
     assert panel.votes.settled and "settled: remote is preferred" in panel.summary
 
 
-def test_the_same_text_is_a_tie_that_is_not_asked():
+def test_the_same_text_is_a_tie_without_a_vote():
     panel = labkit.comparison.vote_panel(table(4, same=(0, 2)), seed=3)
     asked = 0
     while panel.pair:
@@ -343,7 +343,7 @@ def test_the_same_text_is_a_tie_that_is_not_asked():
     assert "2 of them had identical texts" in panel.status.value
 
 
-def test_back_passes_over_what_was_not_asked():
+def test_back_skips_ties_without_a_vote():
     panel = labkit.comparison.vote_panel(table(4, same=(0, 2)), seed=3)
     before = panel.pair
     panel.choose("A")
@@ -353,7 +353,7 @@ def test_back_passes_over_what_was_not_asked():
     assert panel.pair == before
 
 
-def test_all_the_same_is_at_its_end_at_once():
+def test_all_texts_the_same_ends_immediately():
     panel = labkit.comparison.vote_panel(table(3, same=(0, 1, 2)))
     assert panel.pair is None and panel.votes.counts["tie"] == 3
 
@@ -374,8 +374,8 @@ def test_every_vote_is_saved_immediately_and_the_panel_resumes_there(tmp_path):
     assert not file.exists()
     panel.choose("A")
     panel.choose("tie")
-    held = json.loads(file.read_text())
-    assert held["ballots"][0]["voter"] == "Ada" and len(held["ballots"][0]["votes"]) == 2
+    record = json.loads(file.read_text())
+    assert record["ballots"][0]["voter"] == "Ada" and len(record["ballots"][0]["votes"]) == 2
     again = labkit.comparison.vote_panel(table(5), file=file, seed=4)
     assert again.votes == panel.votes and again.pair == panel.pair
     again.take_back()
@@ -386,13 +386,13 @@ def test_every_vote_is_saved_immediately_and_the_panel_resumes_there(tmp_path):
 def test_a_file_on_other_answers_is_not_written_over(tmp_path):
     file = tmp_path / "my.json"
     labkit.comparison.vote_panel(table(5), file=file, seed=4).choose("A")
-    held = file.read_text()
+    content = file.read_text()
     with pytest.raises(LabError, match="other answers"):
         labkit.comparison.vote_panel(table(5), file=file, seed=5)
     file.write_text("notes")
     with pytest.raises(LabError, match="does not hold votes"):
         labkit.comparison.vote_panel(table(5), file=file)
-    assert file.read_text() == "notes" and held
+    assert file.read_text() == "notes" and content
 
 
 def test_model_text_is_escaped_in_the_panel():
@@ -403,15 +403,15 @@ def test_model_text_is_escaped_in_the_panel():
 
 def test_the_static_form_is_the_first_pair(monkeypatch):
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    panel, shown = labkit.comparison.vote_panel(table(2), seed=1), []
-    monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
+    panel, outputs = labkit.comparison.vote_panel(table(2), seed=1), []
+    monkeypatch.setattr("IPython.display.display", lambda *parts: outputs.extend(parts))
     panel._ipython_display_()
-    assert panel.pair.text_a in shown[0].data and "local" not in shown[0].data
+    assert panel.pair.text_a in outputs[0].data and "local" not in outputs[0].data
     panel.choose("A")
     panel.finish()
-    shown.clear()
+    outputs.clear()
     panel._ipython_display_()
-    assert "local" in shown[0].data and len(shown) == 2
+    assert "local" in outputs[0].data and len(outputs) == 2
 
 
 def test_a_real_models_answers_are_voted_on(smollm2):
@@ -430,8 +430,8 @@ def test_a_real_models_answers_are_voted_on(smollm2):
 
 @given(st.lists(cast_votes, min_size=0, max_size=3))
 @settings(deadline=None, max_examples=25)
-def test_the_figure_shows_the_counts_and_the_interval(told):
-    votes = count_votes(NAMES, *(counted(each, str(n)) for n, each in enumerate(told)))
+def test_the_figure_shows_the_counts_and_the_interval(class_choices):
+    votes = count_votes(NAMES, *(counted(each, str(n)) for n, each in enumerate(class_choices)))
     figure = votes_figure(votes)
     total = max(1, len(votes.votes))
     shares = {trace.name.split(":")[0]: trace.x[0] for trace in figure.data[:4]}

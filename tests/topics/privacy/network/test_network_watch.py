@@ -74,7 +74,7 @@ def test_a_connection_is_listed_with_address_bytes_and_caller(listener):
         assert (attempt.bytes_sent, attempt.bytes_received) == (1000, 5)
 
 
-def test_a_connection_that_stood_before_is_not_listed(listener):
+def test_a_connection_that_was_open_before_is_not_listed(listener):
     with socket.create_connection(listener) as sock, labkit.watch_network() as watch:
         sock.sendall(b"x")
         read_twice(watch)
@@ -89,7 +89,7 @@ def test_two_connections_to_one_address_are_two(listener):
     assert len(watch.log.attempts) == 2
 
 
-def test_who_connects_to_this_process_is_not_listed():
+def test_connections_to_this_process_are_not_listed():
     with labkit.watch_network() as watch, socket.create_server(("127.0.0.1", 0)) as server:
         code = f"import socket, time; s = socket.create_connection({server.getsockname()!r});"
         child = subprocess.Popen([sys.executable, "-c", f"{code} time.sleep(30)"])
@@ -122,10 +122,10 @@ print(attempt.library, "|", attempt.caller)
 
 
 def test_the_library_that_connects_is_named(listener, tmp_path):
-    told = run_script(tmp_path, LIBRARY, listener)
-    library, asked = told.strip().split(" | ")
+    output = run_script(tmp_path, LIBRARY, listener)
+    library, caller = output.strip().split(" | ")
     assert library.startswith("httpcore2/")
-    assert asked == "script.py, line 4"
+    assert caller == "script.py, line 4"
 
 
 THREADS = """
@@ -139,8 +139,8 @@ print(attempt.caller)
 
 
 def test_in_a_thread_of_the_labs_the_lab_is_the_caller(listener, tmp_path):
-    told = run_script(tmp_path, THREADS, listener)
-    assert told.startswith("labkit/backends/remote/events.py, line ")
+    output = run_script(tmp_path, THREADS, listener)
+    assert output.startswith("labkit/backends/remote/events.py, line ")
 
 
 @pytest.mark.slow
@@ -156,7 +156,7 @@ def test_a_notebook_cell_is_named_by_its_number(listener):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the C library's connect is Winsock's there")
-def test_native_code_is_seen_in_the_table_while_it_stands(listener):
+def test_native_code_is_seen_in_the_table_while_its_connection_is_open(listener):
     with labkit.watch_network() as watch:
         close = native_connection(listener)
         read_twice(watch)

@@ -45,7 +45,7 @@ def test_a_text_too_long_is_a_sentence_and_the_panel_goes_on(panel):
     assert "1 found" in panel.found.value
 
 
-def test_an_empty_text_is_no_error(panel):
+def test_an_empty_text_is_not_an_error(panel):
     panel.text.value = ""
     assert "Nothing found" in panel.found.value
 

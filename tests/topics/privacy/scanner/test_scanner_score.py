@@ -50,7 +50,7 @@ def test_it_counts_what_is_found_whole_in_part_and_wrongly():
     assert [each.kind for _, each in score.false_alarms] == ["person"]
 
 
-def test_a_perfect_scanner_has_all_and_a_blind_one_nothing():
+def test_a_perfect_scanner_finds_all_and_a_blind_one_nothing():
     def perfect(text):
         labels = {example.text: example.labels for example in EXAMPLES}[text]
         return [finding(text, each.start, each.end) for each in labels]
@@ -87,7 +87,7 @@ def test_the_labelled_texts_are_complete():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_what_it_finds_comes_back_into_each_text(part):
+def test_redaction_is_restored_in_every_text(part):
     """With the scanner's own findings; with any others: tests/backends/guard/test_redaction.py."""
     for example in read_examples(part):
         redacted = labkit.redact(example.text)
