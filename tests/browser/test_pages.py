@@ -5,7 +5,7 @@ import json
 import pytest
 
 import labkit
-from labkit.topics.comparison.batch.table import BatchTable, Row
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
 from labkit.ui.key_listener import _ESM
 
 from .conftest import CHROMIUM, FLAGS, SHOTS
@@ -48,21 +48,23 @@ def page(browser):
     page.close()
 
 
-def row(place, backend, text, **more):
-    told = {"prompt": f"prompt {place}", "finish": "stop", **more}
-    return Row(key=f"{place}{backend}", place=place, backend=backend, text=text, **told)
+def row(index, backend, text, **more):
+    values = {"prompt": f"prompt {index}", "finish": "stop", **more}
+    return BatchRow(
+        key=f"{index}{backend}", prompt_index=index, backend=backend, text=text, **values
+    )
 
 
 @pytest.fixture
 def answers(page, tmp_path):
     """A saved page of answers, opened from its file."""
     rows = (
-        row(0, "near", HARM, elapsed_s=10.5),
-        row(0, "far", "apple", elapsed_s=9.0),
-        row(1, "near", "Pear", elapsed_s=None),
-        row(1, "far", "fig", elapsed_s=100.0),
+        row(0, "local", HARM, elapsed_s=10.5),
+        row(0, "remote", "apple", elapsed_s=9.0),
+        row(1, "local", "Pear", elapsed_s=None),
+        row(1, "remote", "fig", elapsed_s=100.0),
     )
-    path = labkit.save(BatchTable(("near", "far"), rows), tmp_path / "answers.html")
+    path = labkit.save(BatchTable(("local", "remote"), rows), tmp_path / "answers.html")
     page.goto(path.as_uri())
     return page
 
@@ -91,7 +93,7 @@ def test_a_saved_page_filters_by_text_and_backend(answers):
     assert shown(answers) == ["Pear"]
     assert answers.get_by_role("status").inner_text() == "1 of 4 rows"
     answers.get_by_label("Find").fill("")
-    answers.get_by_label("Backend").select_option("far")
+    answers.get_by_label("Backend").select_option("remote")
     assert shown(answers) == ["apple", "fig"]
     SHOTS.mkdir(exist_ok=True)
     answers.screenshot(path=SHOTS / "answers_page.png")

@@ -1,4 +1,4 @@
-"""Notebook 05 in JupyterLab: run whole, a text scanned as it is typed, an answer put right."""
+"""Notebook 05 in JupyterLab: run whole, a text scanned as it is typed, an answer restored."""
 
 import secrets
 
@@ -34,7 +34,7 @@ def test_pictures_to_look_at(ran):
     shoot_cells(ran)
 
 
-def test_the_network_picture_of_a_local_answer_is_empty(ran, shot):
+def test_the_network_figure_of_a_local_answer_is_empty(ran, shot):
     cell = ran.locator(".jp-CodeCell").nth(1)
     cell.scroll_into_view_if_needed()
     cell.get_by_text("an empty list: no connection, no name looked up").wait_for(timeout=20_000)
@@ -52,7 +52,7 @@ def test_that_of_a_call_shows_the_call(ran):
     assert not cell.get_by_text("an empty list").count()
 
 
-def test_what_is_typed_is_scanned_and_an_answer_is_put_right(ran, panel, shot):
+def test_what_is_typed_is_scanned_and_an_answer_is_restored(ran, panel, shot):
     text, answer = panel.locator("textarea").first, panel.locator("textarea").last
     type_into(text, "Write to anna.meyer@example.com, please.")
     panel.get_by_text("Write to [EMAIL_1], please.").first.wait_for(timeout=30_000)
@@ -97,7 +97,7 @@ def test_a_key_that_is_typed_is_kept_and_nowhere_on_the_page(ran, shot):
     ran.wait_for_function("() => !document.querySelector('input[type=password]').value")
     ran.evaluate(ADD, "lab.clouds()")
     ran.get_by_text("Mistral: key found").wait_for(timeout=60_000)
-    assert "enter_key" in (saved := ran.evaluate(SAVED)), "what Save would write"
+    assert "api_key_panel" in (saved := ran.evaluate(SAVED)), "what Save would write"
     assert key not in saved + ran.content()
 
 

@@ -1,11 +1,11 @@
-"""Which figures a day of waiting and published scores have."""
+"""The figures of a simulated day and of published scores."""
 
-from .scores import PublishedScores
-from .scores_figures import scores_figure, scores_table
-from .waiting import DayOfWaiting
-from .waiting_figures import day_figure
+from .benchmark_scores import PublishedScores
+from .benchmark_scores_figures import scores_figure, scores_table
+from .day_simulation import DaySimulation
+from .day_simulation_figures import day_figure
 
 FIGURES = {
-    DayOfWaiting: day_figure,
+    DaySimulation: day_figure,
     PublishedScores: {"scores": scores_figure, "table": scores_table},
 }

@@ -15,7 +15,7 @@ from labkit.backends.cloud.budget import Budget, Estimate
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote import api_keys
 from labkit.models.prices import price_at_most
-from labkit.topics.comparison.key_panel import KeyPanel
+from labkit.topics.comparison.provider_key_panel import ApiKeyPanel
 
 from ..tls_server import HANG_UP, chat_end, chat_event, text
 
@@ -272,7 +272,7 @@ def test_without_a_key_it_says_where_to_get_one(planted, monkeypatch):
 
 
 def test_a_typed_key_is_kept_and_its_field_is_emptied(planted):
-    field = KeyPanel("google", "Google")
+    field = ApiKeyPanel("google", "Google")
     field.field.value = f"  {planted.key} "
     assert field.field.value == "" and "kept until" in field.status.value
     planted.saw(field.field.get_state(), field.status.value, field.widget)

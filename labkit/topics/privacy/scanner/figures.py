@@ -1,4 +1,4 @@
-"""How good the scanner is, as bars with their intervals; and what it missed, in its own words."""
+"""The scanner's recall and precision as bars with intervals; its misses and false alarms."""
 
 from html import escape
 
@@ -7,12 +7,12 @@ from labkit.backends.guard.redaction import Redacted
 from labkit.ui import html, theme
 from labkit.ui.table import grid
 
-from .finding_figures import redacted_picture
+from .finding_figures import redacted_figure
 from .labelled_texts import Label
 from .scanner_score import KindScore, ScannerScore
 
 _AXIS = {"recall": "x", "precision": "x2"}
-SHOWN_AROUND = 60  # characters before and after what was missed
+CONTEXT = 60  # characters before and after a miss or a false alarm
 
 
 def score_figure(score: ScannerScore):
@@ -62,8 +62,8 @@ def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
         marker={"color": colour, "pattern": theme.pattern(shape)},
         error_x={
             "type": "data", "symmetric": False, "thickness": 1, "width": 4, "color": theme.INK,
-            "array": [span[1] - share if span else 0 for share, span in both],
-            "arrayminus": [share - span[0] if span else 0 for share, span in both],
+            "array": [ends[1] - share if ends else 0 for share, ends in both],
+            "arrayminus": [share - ends[0] if ends else 0 for share, ends in both],
         },
         customdata=[_counts(each, name) for each in rows],
         hovertemplate="%{y}: %{customdata}<extra></extra>",
@@ -71,7 +71,7 @@ def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
 
 
 def _numbers(rows: list[KindScore], name: str):
-    """The counts, beside the bars and beyond their intervals."""
+    """The counts, to the right of the bars and their intervals."""
     import plotly.graph_objects as go
 
     return go.Scatter(
@@ -92,10 +92,10 @@ def _counts(each: KindScore, name: str) -> str:
 
 
 def misses_table(score: ScannerScore) -> html.Picture:
-    """Everything that was not found whole, where it stands, and every false alarm."""
-    missed = [(escape(label.kind), _around(text, label)) for text, label in score.missed]
+    """Every label that was not found completely, and every false alarm, each in its context."""
+    missed = [(escape(label.kind), _in_context(text, label)) for text, label in score.missed]
     alarms = [
-        (escape(f"{finding.kind}, by {finding.rule}"), _around(text, finding))
+        (escape(f"{finding.kind}, by {finding.rule}"), _in_context(text, finding))
         for text, finding in score.false_alarms
     ]
     return html.Picture(
@@ -104,15 +104,15 @@ def misses_table(score: ScannerScore) -> html.Picture:
     )
 
 
-def _around(text: str, place: Label | Finding) -> str:
-    """The stretch between its neighbours, in bold, safe."""
-    before = text[max(0, place.start - SHOWN_AROUND) : place.start]
-    after = text[place.end : place.end + SHOWN_AROUND]
-    shown = f"{escape(before)}<b><u>{escape(text[place.start : place.end])}</u></b>{escape(after)}"
-    return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{shown}</span>'
+def _in_context(text: str, span: Label | Finding) -> str:
+    """The span in bold, with the text around it, as safe HTML."""
+    before = text[max(0, span.start - CONTEXT) : span.start]
+    after = text[span.end : span.end + CONTEXT]
+    inner = f"{escape(before)}<b><u>{escape(text[span.start : span.end])}</u></b>{escape(after)}"
+    return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{inner}</span>'
 
 
 FIGURES = {
     ScannerScore: {"score": score_figure, "misses": misses_table},
-    Redacted: redacted_picture,
+    Redacted: redacted_figure,
 }

@@ -1,4 +1,4 @@
-"""A panel: paste a text, see what is found in it, and what would leave; put an answer right."""
+"""`scan_panel`: paste a text, see what is found and what would leave; restore an answer."""
 
 import ipywidgets as widgets
 
@@ -12,7 +12,7 @@ from labkit.ui.panel import Panel, column, row
 
 from .finding_figures import marked, text_box
 
-LONGEST = 20_000  # characters that are scanned while one types
+LONGEST = 20_000  # characters that are scanned while typing
 TEXT = (
     "Hello, I am Maria Schneider, born on 12 March 1990.\n"
     "My card 4111 1111 1111 1111 was charged twice, please call +49 30 23125 042.\n"
@@ -29,29 +29,29 @@ def scan_panel(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) 
     """A panel in which a text is scanned as you type; nothing leaves this machine.
 
     Args:
-        text: what stands in it at first.
-        least_confidence: where its slider stands at first.
+        text: the first text.
+        least_confidence: the first value of the slider.
     Raises:
-        ValueError: a confidence out of bounds.
-        LabError: the packages that scan are missing.
+        ValueError: a confidence that is out of range.
+        LabError: the scanner's packages are missing.
     """
     check_confidence(least_confidence)
-    scan("")  # a missing package is told at once, and the language model is loaded now
+    scan("")  # reports a missing package here, and loads the language model
     return ScanPanel(text, least_confidence)
 
 
 class ScanPanel(Panel):
-    """A text, what is found in it, what would leave, and an answer before and after.
+    """A text, what is found in it, what would leave, and an answer before and after restoring.
 
     Attributes:
         text, kinds, confidence, answer: the controls.
-        redacted: what is shown; None while there is only a sentence.
-        found, leaving, restored: the three pictures.
+        redacted: the redacted text; None after an error.
+        found, leaving, restored: the three texts as HTML.
     """
 
     def __init__(self, text: str, least_confidence: float):
         self.redacted: Redacted | None = None
-        self._rest = Debounce()
+        self._debounce = Debounce()
         wide, label = {"width": "auto"}, {"description_width": "110px"}
         self.text = widgets.Textarea(text, description="Text", rows=6, layout=wide, style=label)
         self.kinds = widgets.Dropdown(
@@ -67,7 +67,7 @@ class ScanPanel(Panel):
         )  # fmt: skip
         self.found, self.leaving, self.restored = (widgets.HTML() for _ in range(3))
         for control in (self.text, self.kinds, self.confidence):
-            control.observe(lambda _: self._rest.call(self._scan), "value")
+            control.observe(lambda _: self._debounce.call(self._scan), "value")
         self.answer.observe(lambda _: self._restore(), "value")
         self._scan()
 
@@ -88,12 +88,11 @@ class ScanPanel(Panel):
 
     @property
     def summary(self) -> str:
-        """What was found in the text that is shown."""
+        """The findings in the current text."""
         if self.redacted is None:
             return "your text: not scanned"
-        kinds = sorted({finding.kind for finding in self.redacted.findings})
-        told = ", ".join(kinds) or "nothing"
-        return f"your text: {len(self.redacted.findings)} found ({told}), computed"
+        kinds = ", ".join(sorted({finding.kind for finding in self.redacted.findings}))
+        return f"your text: {len(self.redacted.findings)} found ({kinds or 'nothing'}), computed"
 
     def _scan(self) -> None:
         text = self.text.value
@@ -102,7 +101,7 @@ class ScanPanel(Panel):
             if len(text) > LONGEST:
                 raise ValueError(
                     f"text must have at most {LONGEST:,} characters here; got {len(text):,}. "
-                    "Longer ones: labkit.scan(text)."
+                    "For longer texts: labkit.scan(text)."
                 )
             kinds, least = _KINDS[self.kinds.value], self.confidence.value
             self.redacted = redact(text, scan(text, kinds=kinds, least_confidence=least))
@@ -115,8 +114,8 @@ class ScanPanel(Panel):
 
     def _show(self) -> None:
         count = len(self.redacted.findings)
-        said = f"{count} found." if count else "Nothing found. That is no proof that there is none."
-        self.found.value = html.note(said) + marked(self.text.value, self.redacted.findings)
+        result = f"{count} found." if count else "Nothing found, which is no proof of its absence."
+        self.found.value = html.note(result) + marked(self.text.value, self.redacted.findings)
         self.leaving.value = text_box(self.redacted.text)
 
     def _restore(self) -> None:
@@ -125,5 +124,5 @@ class ScanPanel(Panel):
         self.restored.value = text_box(restored)
 
     def static_form(self) -> list:
-        """What is found, and what would leave."""
+        """The findings, and what would leave."""
         return [self.found.value + self.leaving.value]

@@ -6,14 +6,14 @@ import pytest
 
 import labkit
 from labkit.errors import LabError
-from labkit.topics.privacy.network import namespace, offline
+from labkit.topics.privacy.network import network_namespace, offline
 
 
-def test_every_way_reaches_the_listener_outside_and_none_inside(namespace):
+def test_every_method_connects_online_and_none_offline(namespace):
     proof = labkit.privacy.prove_offline(None)
-    assert [way.outside for way in proof.ways] == ["connected"] * 3
-    assert [way.inside for way in proof.ways] == ["Connection refused"] * 3
-    assert [way.away for way in proof.ways] == ["Network is unreachable"] * 3
+    assert [probe.online for probe in proof.probes] == ["connected"] * 3
+    assert [probe.offline for probe in proof.probes] == ["Connection refused"] * 3
+    assert [probe.external for probe in proof.probes] == ["Network is unreachable"] * 3
     assert proof.holds and "3 of 3" in proof.summary
 
 
@@ -47,14 +47,15 @@ def test_it_ends_what_takes_too_long(namespace):
 
 
 @pytest.mark.parametrize("command", ["python -V", []])
-def test_a_command_that_is_none_is_refused(command):
-    with pytest.raises(ValueError, match="command must be such as"):
+def test_an_invalid_command_is_refused(command):
+    with pytest.raises(ValueError, match="command must be a list such as"):
         labkit.privacy.run_offline(command)
 
 
 def test_a_kernel_that_forbids_it_is_a_sentence(monkeypatch):
     def refused(command, timeout_s):
-        code = f"import sys; print('no network namespace here'); sys.exit({namespace.CANNOT})"
+        status = network_namespace.CANNOT
+        code = f"import sys; print('no network namespace here'); sys.exit({status})"
         return offline.subprocess.run(
             [sys.executable, "-c", code], stdout=-1, text=True, check=False
         )
@@ -65,15 +66,15 @@ def test_a_kernel_that_forbids_it_is_a_sentence(monkeypatch):
         labkit.privacy.run_offline(["python", "-V"])
 
 
-def test_other_systems_are_told(monkeypatch):
+def test_other_systems_get_an_error(monkeypatch):
     monkeypatch.setattr(offline.sys, "platform", "darwin")
     with pytest.raises(LabError, match="Only Linux"):
         labkit.privacy.run_offline(["python", "-V"])
     proof = labkit.privacy.prove_offline()
-    assert not proof.holds and proof.ways == () and "Only Linux" in proof.why_not
+    assert not proof.holds and proof.probes == () and "Only Linux" in proof.why_not
 
 
 @pytest.mark.slow
 def test_a_model_answers_without_a_network(namespace, smollm2):
     proof = labkit.privacy.prove_offline("smollm2-135m", "Why is the sky blue?")
-    assert proof.holds and proof.text and proof.tried == 0
+    assert proof.holds and proof.text and proof.attempts == 0

@@ -1,4 +1,4 @@
-"""The scanner's exam: counting right on findings made by hand; the labelled texts whole."""
+"""The scanner's score: counts on findings made by hand; the labelled texts are complete."""
 
 import random
 
@@ -50,7 +50,7 @@ def test_it_counts_what_is_found_whole_in_part_and_wrongly():
     assert [each.kind for _, each in score.false_alarms] == ["person"]
 
 
-def test_a_perfect_scanner_has_all_and_a_blind_one_nothing():
+def test_a_perfect_scanner_finds_all_and_a_blind_one_nothing():
     def perfect(text):
         labels = {example.text: example.labels for example in EXAMPLES}[text]
         return [finding(text, each.start, each.end) for each in labels]
@@ -62,14 +62,14 @@ def test_a_perfect_scanner_has_all_and_a_blind_one_nothing():
         measure_scanner([])
 
 
-def test_marks_are_taken_off_and_places_kept():
+def test_marks_become_labels_at_the_right_positions():
     example = parse("a ⟦person|Jo⟧ b ⟦password|‹num 3›⟧", random.Random(0))
     assert example.text[:7] == "a Jo b " and len(example.text) == 10
     assert next(example.text[each.start : each.end] for each in example.labels) == "Jo"
     assert example.text[7:].isdigit()
 
 
-def test_the_labelled_texts_are_whole():
+def test_the_labelled_texts_are_complete():
     every = read_examples()
     assert every == read_examples(), "the same each time"
     assert len(every) == sum(len(read_examples(part)) for part in PARTS) > 250
@@ -87,7 +87,7 @@ def test_the_labelled_texts_are_whole():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_what_it_finds_comes_back_into_each_text(part):
+def test_redaction_is_restored_in_every_text(part):
     """With the scanner's own findings; with any others: tests/backends/guard/test_redaction.py."""
     for example in read_examples(part):
         redacted = labkit.redact(example.text)

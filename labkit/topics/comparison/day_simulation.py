@@ -1,5 +1,6 @@
-"""A day's requests: the waiting added up, as what may happen and not as one number."""
+"""`simulate_day`: how long a day's requests make you wait, as a distribution."""
 
+import bisect
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +12,20 @@ from labkit.topics.comparison.batch.table import BatchTable
 from labkit.topics.speed.measure.measurement import Measurement
 
 UNTIL = {"first": "until the first token", "end": "until the whole answer"}
-FEWEST = 3  # measured replies; fewer say next to nothing about how much replies differ
-FEW = 20  # below it a slow reply that comes once a day has probably not been seen
+FEWEST = 3  # measured replies; fewer say almost nothing about their spread
+FEW = 20  # with fewer, a slow reply that occurs once a day has probably not been measured
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingTime:
     """The waiting for one backend.
 
     Attributes:
-        name: of the backend.
-        waits_s: what was measured: seconds of each reply.
-        days_s: seconds of each simulated day, least first.
-        left_out: replies that failed or were stopped, and so have no time.
-        origin: how the replies' times came about.
+        name: the backend's name.
+        waits_s: the measured seconds of each reply.
+        days_s: the seconds of each simulated day, in ascending order.
+        left_out: number of replies without a time, because they failed or were stopped.
+        origin: the origin of the replies' times.
     """
 
     name: str
@@ -35,82 +36,82 @@ class Waiting:
 
     @property
     def median_s(self) -> float:
-        """Half of the days take longer."""
+        """The median day."""
         return percentile(self.days_s, 50)
 
     @property
     def interval_s(self) -> tuple[float, float]:
-        """Between them lie 95 of 100 days."""
+        """The range of 95 out of 100 days."""
         return percentile(self.days_s, 2.5), percentile(self.days_s, 97.5)
 
     @property
     def reply_s(self) -> float:
-        """Median of a single reply."""
+        """The median of a single reply."""
         return percentile(self.waits_s, 50)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class DayOfWaiting:
-    """How long one waits in a day (computed from replies' times).
+class DaySimulation:
+    """How long one waits in a day (computed from the times of replies).
 
     Attributes:
-        requests: in a day.
-        until: ``"first"`` or ``"end"``: what is waited for.
-        seed: repeats the simulation.
-        waitings: one for each backend, in the order in which they were given.
+        requests: number of requests in a day.
+        until: the end of each wait: ``"first"`` token or ``"end"`` of the answer.
+        seed: the random seed of the simulation.
+        waits: one for each backend, in the given order.
     """
 
     requests: int
     until: str
     seed: int
-    waitings: tuple[Waiting, ...]
+    waits: tuple[WaitingTime, ...]
 
-    def of(self, name: str) -> Waiting:
+    def of(self, name: str) -> WaitingTime:
         """The waiting for one backend.
 
         Raises:
-            ValueError: there is none of that name.
+            ValueError: there is no backend of that name.
         """
-        for waiting in self.waitings:
+        for waiting in self.waits:
             if waiting.name == name:
                 return waiting
-        known = ", ".join(waiting.name for waiting in self.waitings)
+        known = ", ".join(waiting.name for waiting in self.waits)
         raise ValueError(f"name must be one of {known}; got {name!r}")
 
     @property
     def shorter(self) -> tuple[float, ...]:
-        """For each after the first: the share of days on which the first makes one wait less."""
-        first = self.waitings[0].days_s
-        return tuple(_share_below(first, waiting.days_s) for waiting in self.waitings[1:])
+        """For each other backend: the share of days on which the first one takes less time."""
+        first = self.waits[0].days_s
+        return tuple(_share_below(first, waiting.days_s) for waiting in self.waits[1:])
 
     @property
     def few(self) -> tuple[str, ...]:
-        """Backends with so few replies that rare slow ones are probably not among them."""
-        return tuple(w.name for w in self.waitings if len(w.waits_s) < FEW)
+        """Backends with too few replies to contain rare slow ones."""
+        return tuple(w.name for w in self.waits if len(w.waits_s) < FEW)
 
     @property
     def summary(self) -> str:
-        """The waiting of each in a day: median and 95 of 100 days."""
-        told = "; ".join(map(_told, self.waitings))
-        return f"{self.requests} requests a day, {UNTIL[self.until]}: {told}"
+        """The waiting of each in a day: the median and the range of 95 out of 100 days."""
+        lines = "; ".join(map(_summary, self.waits))
+        return f"{self.requests} requests a day, {UNTIL[self.until]}: {lines}"
 
     def __repr__(self) -> str:
         few = [f"Only a few replies were timed: {', '.join(self.few)}."] if self.few else []
         return "\n".join([self.summary, *few])
 
 
-def _told(waiting: Waiting) -> str:
-    low, high = map(in_words, waiting.interval_s)
+def _summary(waiting: WaitingTime) -> str:
+    low, high = map(format_duration, waiting.interval_s)
     return (
-        f"{waiting.name} {in_words(waiting.median_s)} ({low} to {high} on 95 of 100 days; computed "
-        f"from {len(waiting.waits_s)} replies, {waiting.origin})"
+        f"{waiting.name} {format_duration(waiting.median_s)} ({low} to {high} on 95 of 100 days; "
+        f"computed from {len(waiting.waits_s)} replies, {waiting.origin})"
     )
 
 
-def in_words(seconds: float) -> str:
-    """A length of time as people say it.
+def format_duration(seconds: float) -> str:
+    """A length of time in a fitting unit.
 
-    >>> in_words(12.34), in_words(95), in_words(7300)
+    >>> format_duration(12.34), format_duration(95), format_duration(7300)
     ('12.3 s', '1.6 min', '2.0 h')
     """
     for most, size, unit in ((60, 1, "s"), (3600, 60, "min")):
@@ -120,9 +121,7 @@ def in_words(seconds: float) -> str:
 
 
 def _share_below(one: Sequence[float], other: Sequence[float]) -> float:
-    """How often a day of the one is shorter than a day of the other; ties count half."""
-    import bisect
-
+    """The share of pairs in which a day of `one` is shorter than one of `other`; a tie is half."""
     below = sum(
         len(other) - (bisect.bisect_left(other, s) + bisect.bisect_right(other, s)) / 2 for s in one
     )
@@ -136,24 +135,24 @@ def simulate_day(
     until: str = "end",
     days: int = 2000,
     seed: int = 0,
-) -> DayOfWaiting:
-    """How long you would wait in a day of so many requests like those that were timed.
+) -> DaySimulation:
+    """How long you would wait in a day of requests like those that were timed.
 
-    Each simulated day draws its requests from the measured replies, and it first draws those
-    replies anew, as if they had been measured another time: so a day's chance and the fewness of
-    the measurements both are in the spread. What was never measured, such as an outage or a rush
+    Each simulated day first resamples the measured replies, as if they had been measured another
+    time, and then draws its requests from them. So the spread includes both the chance of a day
+    and the small number of measurements. What was never measured, such as an outage or a rush
     hour, is not in it.
 
     Args:
         replies: from ``labkit.comparison.run_batch``; or for each name, replies or a measurement:
-            ``{"local": labkit.measure(…), "far": [reply, reply, reply]}``. Waiting that a server
-            asked for (Retry-After) is the batch's doing and left out.
-        requests: in a day.
-        until: ``"end"``: until the whole answer is there; ``"first"``: until the first token.
-        days: to simulate.
-        seed: repeats them.
+            ``{"local": labkit.measure(…), "cloud": [reply, reply, reply]}``. The pauses that a
+            server asked for (Retry-After) do not count.
+        requests: number of requests in a day.
+        until: ``"end"``: until the answer is complete; ``"first"``: until the first token.
+        days: number of days to simulate.
+        seed: the random seed.
     Raises:
-        ValueError: fewer than three timed replies of a backend, or an argument out of bounds.
+        ValueError: fewer than three timed replies of a backend, or an argument out of range.
     Source: the bootstrap: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", sections
         6.2 and 13.3.
     """
@@ -161,11 +160,11 @@ def simulate_day(
         check_whole(name, value, 1, 100_000)
     if until not in UNTIL:
         raise ValueError(f"until must be 'first' or 'end'; got {until!r}")
-    waitings = [
+    waits = [
         _waiting(name, group, until, requests, days, seed)
         for name, group in _groups(replies).items()
     ]
-    return DayOfWaiting(requests, until, seed, tuple(waitings))
+    return DaySimulation(requests, until, seed, tuple(waits))
 
 
 def _groups(replies: BatchTable | Mapping[str, Any]) -> dict[str, Sequence[Any]]:
@@ -181,20 +180,21 @@ def _groups(replies: BatchTable | Mapping[str, Any]) -> dict[str, Sequence[Any]]
 
 def _waiting(
     name: str, group: Sequence[Any], until: str, requests: int, days: int, seed: int
-) -> Waiting:
+) -> WaitingTime:
     timed = [each for each in group if each.finish in ("stop", "length")]
     waits = [each.ttft_s if until == "first" else each.elapsed_s for each in timed]
     waits = tuple(wait for wait in waits if wait is not None)
     if len(waits) < FEWEST:
         raise ValueError(
-            f"replies must be {FEWEST} or more that ended, of each backend; {name} has {len(waits)}"
+            f"replies must hold {FEWEST} or more complete ones of each backend; "
+            f"{name} has {len(waits)}"
         )
     origins = dict.fromkeys(getattr(each, "origin", "measured") for each in timed)
     days_s = sorted(_days(waits, requests, days, random.Random(f"{seed} {name}")))
-    return Waiting(name, waits, tuple(days_s), len(group) - len(waits), ", ".join(origins))
+    return WaitingTime(name, waits, tuple(days_s), len(group) - len(waits), ", ".join(origins))
 
 
-def _days(waits: Sequence[float], requests: int, days: int, lot: random.Random) -> Iterable[float]:
+def _days(waits: Sequence[float], requests: int, days: int, rng: random.Random) -> Iterable[float]:
     for _ in range(days):
-        measured_anew = lot.choices(waits, k=len(waits))
-        yield sum(lot.choices(measured_anew, k=requests))
+        resampled = rng.choices(waits, k=len(waits))
+        yield sum(rng.choices(resampled, k=requests))

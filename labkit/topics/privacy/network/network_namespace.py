@@ -1,10 +1,10 @@
-"""Runs a command where there is no network: in a Linux network namespace of its own.
+"""Runs a command without a network: in its own Linux network namespace.
 
-    python -m labkit.topics.privacy.network.namespace COMMAND …
+    python -m labkit.topics.privacy.network.network_namespace COMMAND …
 
-A fresh namespace has one interface, its own loopback; no packet can leave it, whoever sends it and
-however: Python, a native library, a child process. No rights are needed where the kernel grants
-user namespaces. Standard library alone, and one thread, which the kernel demands.
+A new namespace has one interface, its own loopback, and no packet can leave it, whether sent by
+Python, a native library or a child process. No privileges are needed where the kernel allows user
+namespaces. Uses only the standard library, and one thread, as the kernel requires.
 
 Source: man pages unshare(2), user_namespaces(7), network_namespaces(7), netdevice(7).
 """
@@ -25,15 +25,15 @@ _INTERFACE = "16sH14x"  # struct ifreq: name and flags
 
 
 def enter() -> None:
-    """Moves this process into a fresh network namespace, its loopback up.
+    """Moves this process into a new network namespace with an active loopback.
 
     Raises:
-        OSError: the kernel does not allow it, or is none of Linux.
+        OSError: the kernel does not allow it, or is not Linux.
     """
     user, group = os.geteuid(), os.getegid()
     try:
         _unshare(_NEWUSER | _NEWNET)
-    except OSError:  # no user namespaces: whoever may make a network namespace makes that alone
+    except OSError:  # no user namespaces; root may still create a network namespace
         _unshare(_NEWNET)
     else:
         _keep_identity(user, group)
@@ -50,7 +50,7 @@ def _unshare(flags: int) -> None:
 
 
 def _keep_identity(user: int, group: int) -> None:
-    """Files belong to the same user as before; a user that is not root gains no rights."""
+    """Keeps user and group: files keep their owner, and a user other than root gains no rights."""
     with contextlib.suppress(FileNotFoundError):  # kernels before 3.19
         _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{user} {user} 1")
@@ -64,26 +64,25 @@ def _write(path: str, text: str) -> None:
 
 def _raise_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        asked = struct.pack(_INTERFACE, b"lo", 0)
-        told = fcntl.ioctl(any_socket, _GET_FLAGS, asked)
-        _, flags = struct.unpack(_INTERFACE, told)
+        query = struct.pack(_INTERFACE, b"lo", 0)
+        _, flags = struct.unpack(_INTERFACE, fcntl.ioctl(any_socket, _GET_FLAGS, query))
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack(_INTERFACE, b"lo", flags | _UP))
 
 
 def main(command: list[str]) -> None:
-    """Becomes the command, without a network."""
+    """Replaces this process by the command, without a network."""
     try:
         enter()
     except OSError as error:
-        sys.exit(_say(CANNOT, f"no network namespace here: {error.strerror}"))
+        sys.exit(_report(CANNOT, f"no network namespace here: {error.strerror}"))
     try:
         os.execvp(command[0], command)
     except OSError as error:
-        sys.exit(_say(127, f"{command[0]}: {error.strerror}"))
+        sys.exit(_report(127, f"{command[0]}: {error.strerror}"))
 
 
-def _say(status: int, sentence: str) -> int:
-    print(sentence, file=sys.stderr)
+def _report(status: int, message: str) -> int:
+    print(message, file=sys.stderr)
     return status
 
 

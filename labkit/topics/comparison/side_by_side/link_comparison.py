@@ -1,4 +1,4 @@
-"""The same request over several ways: what the network alone adds to an answer."""
+"""`compare_links`: the same request over several links, to see what the network alone adds."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,14 +14,14 @@ from .side_by_side import SideBySide, compare
 HERE, LOOPBACK = "in this process", "loopback"
 
 
-class _Borrowed:
-    """A model that somebody else closes."""
+class _BorrowedModel:
+    """A model that stays open: its owner closes it."""
 
     def __init__(self, model: LlamaCppModel):
         self.name, self.listening = model.name, model.listening
 
     def close(self) -> None:
-        """Leaves it as it is."""
+        """Does nothing."""
 
 
 def compare_links(
@@ -34,34 +34,34 @@ def compare_links(
 ) -> SideBySide:
     """The same request to the same model: in this process, over the loopback, and over links.
 
-    They are asked in turn, at temperature 0 unless told otherwise: the model does the same work
-    each time, so what differs is the way to it. The links are emulated (`labkit.stand_in`).
+    They run in turn, by default at temperature 0: the model does the same work each time, so that
+    only the route to it differs. The links are emulated (`labkit.stand_in`).
 
     Args:
         model: from ``labkit.load_llamacpp``.
         prompt: a text, or chat messages.
-        links: names of ``labkit.backends.emulated.links.LINKS``, or links of your own.
-        raw: go on with the text as it stands.
+        links: names of ``labkit.backends.emulated.links.LINKS``, or your own links.
+        raw: continue the text without the chat template.
         settings: see ``labkit.backends.settings.Settings``.
     Returns:
-        A column for each way; a link's name tells how long it takes there and back.
+        A column for each route; a link's column is named with its round-trip time.
     Raises:
-        ValueError: no such link, another kind of model, or a prompt or setting out of bounds.
+        ValueError: no such link, another kind of model, or a prompt or setting out of range.
     """
     if not isinstance(model, LlamaCppModel):
-        raise ValueError(f"model must be one of labkit.load_llamacpp; got {model!r}")
+        raise ValueError(f"model must come from labkit.load_llamacpp; got {model!r}")
     found = [(_label(link), find_link(link)) for link in links]
     address, key = model.listening
     served = connect(address, model.name, api_key=key, kind="llama.cpp")
     settings = {"temperature": 0, **settings}
     with ExitStack() as opened:
-        ways = {
-            label: opened.enter_context(StandIn(_Borrowed(model), link, seed=0))
+        distant = {
+            label: opened.enter_context(StandIn(_BorrowedModel(model), link, seed=0))
             for label, link in found
         }
-        backends = {HERE: model, LOOPBACK: served, **ways}
-        compare(prompt, {HERE: model}, raw=raw, **{**settings, "max_tokens": 1})  # awake
-        return compare(prompt, backends, in_turn=True, raw=raw, **settings)
+        backends = {HERE: model, LOOPBACK: served, **distant}
+        compare(prompt, {HERE: model}, raw=raw, **{**settings, "max_tokens": 1})  # warm-up
+        return compare(prompt, backends, sequential=True, raw=raw, **settings)
 
 
 def _label(link: str | Link) -> str:

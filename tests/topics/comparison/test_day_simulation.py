@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.topics.comparison.batch.table import BatchTable, Row
-from labkit.topics.comparison.waiting import in_words, simulate_day
-from labkit.topics.comparison.waiting_figures import BINS, count_days, day_figure
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
+from labkit.topics.comparison.day_simulation import format_duration, simulate_day
+from labkit.topics.comparison.day_simulation_figures import BINS, count_days, day_figure
 
 
 def replies(times, finish="stop", origin="measured"):
@@ -61,39 +61,39 @@ def test_the_shorter_one_is_shorter_on_all_days_or_on_half():
 
 
 def test_until_the_first_token_it_is_shorter():
-    told = {"a": replies([1, 2, 3, 4])}
-    first, end = simulate_day(told, until="first"), simulate_day(told)
+    groups = {"a": replies([1, 2, 3, 4])}
+    first, end = simulate_day(groups, until="first"), simulate_day(groups)
     assert first.of("a").median_s * 4 == pytest.approx(end.of("a").median_s)
     assert "first token" in first.summary
 
 
 def test_failed_replies_are_left_out_and_counted():
-    told = {"a": [*replies([1, 2, 3]), *replies([99], finish="failed")]}
-    waiting = simulate_day(told).of("a")
+    groups = {"a": [*replies([1, 2, 3]), *replies([99], finish="failed")]}
+    waiting = simulate_day(groups).of("a")
     assert waiting.left_out == 1 and max(waiting.waits_s) == 3
 
 
 def test_a_tables_backends_each_get_their_own_and_their_origin():
     cells = [
-        Row(key=f"{n}{name}", place=n, prompt="p", backend=name, text="t", finish="stop",
-            ttft_s=0.1, elapsed_s=1.0 + n, origin=origin, waited_s=50.0)
-        for n in range(4) for name, origin in (("near", "measured"), ("far", "recorded, x"))
+        BatchRow(key=f"{n}{name}", prompt_index=n, prompt="p", backend=name, text="t",
+                 finish="stop", ttft_s=0.1, elapsed_s=1.0 + n, origin=origin, waited_s=50.0)
+        for n in range(4) for name, origin in (("local", "measured"), ("remote", "recorded, x"))
     ]  # fmt: skip
-    day = simulate_day(BatchTable(("near", "far"), tuple(cells)))
-    assert [w.origin for w in day.waitings] == ["measured", "recorded, x"]
-    assert max(day.of("near").waits_s) == 4  # not the batch's own waiting
+    day = simulate_day(BatchTable(("local", "remote"), tuple(cells)))
+    assert [w.origin for w in day.waits] == ["measured", "recorded, x"]
+    assert max(day.of("local").waits_s) == 4  # not the batch's own waiting
     assert "recorded, x" in day.summary and "computed" in day.summary
-    assert day.few == ("near", "far") and "Only a few" in repr(day)
+    assert day.few == ("local", "remote") and "Only a few" in repr(day)
 
 
 def test_real_replies_of_a_real_model(smollm2):
     measured = labkit.measure(smollm2, "Name a river.", max_tokens=4, repeats=5, warmup=0)
-    told = [labkit.generate(smollm2, "Name a tree.", max_tokens=4) for _ in range(3)]
+    groups = [labkit.generate(smollm2, "Name a tree.", max_tokens=4) for _ in range(3)]
     day = labkit.comparison.simulate_day(
-        {"measured": measured, "replies": told}, requests=5, days=50
+        {"measured": measured, "replies": groups}, requests=5, days=50
     )
     assert day.of("measured").waits_s == tuple(run.elapsed_s for run in measured.counted)
-    assert day.of("replies").waits_s == tuple(reply.elapsed_s for reply in told)
+    assert day.of("replies").waits_s == tuple(reply.elapsed_s for reply in groups)
     assert labkit.plot(day).data
 
 
@@ -108,24 +108,24 @@ def test_bad_input_names_the_argument(wrong, name):
         simulate_day(**{"replies": {"a": replies([1, 2, 3])}, **wrong})
 
 
-def test_an_unknown_name_is_told_which_there_are():
+def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(ValueError, match=r"^name must be one of a; got 'b'"):
         simulate_day({"a": replies([1, 2, 3])}).of("b")
 
 
 @given(some_times, some_times)
 @settings(deadline=None, max_examples=20)
-def test_the_picture_holds_every_day_once(one, other):
+def test_the_figure_holds_every_day_once(one, other):
     day = simulate_day({"<b>one": replies(one), "other": replies(other)}, days=150)
     figure = day_figure(day)
-    most = max(w.days_s[-1] for w in day.waitings)
-    for waiting, bars in zip(day.waitings, figure.data, strict=True):
+    most = max(w.days_s[-1] for w in day.waits)
+    for waiting, bars in zip(day.waits, figure.data, strict=True):
         counts, _ = count_days(waiting, most)
         assert sum(counts) == 150 and len(counts) == BINS
         assert sum(bars.y) == pytest.approx(100)
     assert "<b>one" not in figure.data[0].name
     notes = " ".join(note.text for note in figure.layout.annotations)
-    assert in_words(day.of("other").median_s) in notes and "<b><b>one" not in notes
+    assert format_duration(day.of("other").median_s) in notes and "<b><b>one" not in notes
 
 
 @pytest.mark.parametrize(("most", "unit"), [(1, "seconds"), (20, "minutes"), (2000, "hours")])

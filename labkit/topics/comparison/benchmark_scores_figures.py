@@ -1,11 +1,11 @@
-"""Pictures of published scores: a dot for each source, and the table with where each is from."""
+"""Figures of published scores: a dot for each source, and a table with every source."""
 
 from html import escape
 
 from labkit.ui import theme
 from labkit.ui.html import Picture
 
-from .scores import Benchmark, PublishedScores, Score
+from .benchmark_scores import Benchmark, PublishedScores, Score
 
 LOOKS = {True: (theme.BLUE, "circle", "open weights"),
          False: (theme.RED, "diamond", "only in a cloud")}  # fmt: skip
@@ -14,13 +14,13 @@ _CELL = f"border:1px solid {theme.LINE};padding:3px 8px;text-align:left;vertical
 
 
 def scores_figure(published: PublishedScores):
-    """Each model's scores, largest model first; sources that differ are joined by a line."""
+    """Each model's scores, largest model first; a line joins the scores of different sources."""
     names = [model.name for model in published.models]
     traces = []
-    for place, benchmark in enumerate(published.benchmarks):
-        traces += _benchmark(published, benchmark, place)
+    for index, benchmark in enumerate(published.benchmarks):
+        traces += _benchmark(published, benchmark, index)
     height = 170 + ROW_PX * len(names)
-    picture = theme.figure(
+    figure = theme.figure(
         *traces, title="Published scores, as their publishers state them (recorded, not measured)",
         x="", y="", height=height, showlegend=True,
         margin={"t": 96, "b": 44, "l": 12},
@@ -28,16 +28,16 @@ def scores_figure(published: PublishedScores):
         legend={"y": 1 - 36 / height, "yanchor": "top", "yref": "container", "x": 1,
                 "xanchor": "right"},
     )  # fmt: skip
-    for place, benchmark in enumerate(published.benchmarks):
-        _place(picture, benchmark, place, len(published.benchmarks), names)
-    return picture
+    for index, benchmark in enumerate(published.benchmarks):
+        _arrange(figure, benchmark, index, len(published.benchmarks), names)
+    return figure
 
 
-def _benchmark(published: PublishedScores, benchmark: Benchmark, place: int) -> list:
+def _benchmark(published: PublishedScores, benchmark: Benchmark, index: int) -> list:
     import plotly.graph_objects as go
 
-    axis = "" if place == 0 else str(place + 1)
-    lines = _spans(published, benchmark)
+    axis = "" if index == 0 else str(index + 1)
+    lines = _ranges(published, benchmark)
     traces = [
         go.Scatter(
             x=[x for x, _ in lines], y=[y for _, y in lines], mode="lines", hoverinfo="skip",
@@ -57,64 +57,64 @@ def _benchmark(published: PublishedScores, benchmark: Benchmark, place: int) -> 
             y=[dot.model for dot in dots], mode="markers", xaxis=f"x{axis}", yaxis="y",
             marker={"color": colour, "symbol": symbol, "size": 9,
                     "line": {"color": theme.PAPER, "width": 1}},
-            customdata=[_told(dot) for dot in dots], showlegend=place == 0,
+            customdata=[_source(dot) for dot in dots], showlegend=index == 0,
             hovertemplate="%{y}: %{x:g} %<br>%{customdata}<extra></extra>",
         ))  # fmt: skip
     return traces
 
 
-def _spans(published: PublishedScores, benchmark: Benchmark) -> list[tuple[float | None, str]]:
-    """A line from the least to the most of each model that several sources tell of."""
+def _ranges(published: PublishedScores, benchmark: Benchmark) -> list[tuple[float | None, str]]:
+    """A line from the lowest to the highest score of each model with several sources."""
     points: list[tuple[float | None, str]] = []
     for model in published.models:
-        told = [score.percent for score in published.of(model.name, benchmark.name)]
-        if len(told) > 1:
-            points += [(min(told), model.name), (max(told), model.name), (None, model.name)]
+        scores = [score.percent for score in published.of(model.name, benchmark.name)]
+        if len(scores) > 1:
+            points += [(min(scores), model.name), (max(scores), model.name), (None, model.name)]
     return points
 
 
-def _told(score: Score) -> str:
+def _source(score: Score) -> str:
     date = score.source.date or "no date"
     return escape(f"{score.how}; {score.source.publisher}, {date}")
 
 
-def _place(picture, benchmark: Benchmark, place: int, count: int, names: list[str]) -> None:
-    number = "" if place == 0 else str(place + 1)
+def _arrange(figure, benchmark: Benchmark, index: int, count: int, names: list[str]) -> None:
+    number = "" if index == 0 else str(index + 1)
     width = (1 - 0.03 * (count - 1)) / count
-    left = place * (width + 0.03)
+    left = index * (width + 0.03)
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
-    picture.update_layout({
+    figure.update_layout({
         f"xaxis{number}": {**axis, "anchor": "y", "domain": [left, left + width],
                            "range": [-4, 104], "dtick": 50}
     })  # fmt: skip
-    if place == 0:
-        picture.update_yaxes(
+    if index == 0:
+        figure.update_yaxes(
             type="category", categoryorder="array", categoryarray=names, automargin=True,
             range=[len(names) - 0.4, -0.6], dtick=1, tickfont={"size": 12},
         )  # fmt: skip
-    picture.add_annotation(
+    figure.add_annotation(
         text=f"<b>{benchmark.name}</b>, %", x=left, y=1, xref="paper", yref="paper", xanchor="left",
         yanchor="bottom", showarrow=False,
     )  # fmt: skip
     if benchmark.guessing_percent:
-        picture.add_shape(
+        figure.add_shape(
             type="line", x0=benchmark.guessing_percent, x1=benchmark.guessing_percent,
             xref=f"x{number}", y0=0, y1=1, yref="paper",
             line={"color": theme.INK, "width": 1, "dash": "dot"},
         )  # fmt: skip
-        picture.add_annotation(
+        figure.add_annotation(
             text="guessing", x=benchmark.guessing_percent, y=0.01, xref=f"x{number}", yref="paper",
             xanchor="right", yanchor="bottom", showarrow=False, textangle=-90, font={"size": 11},
         )  # fmt: skip
 
 
 def scores_table(published: PublishedScores) -> Picture:
-    """Every number with how it was made, who says so, where and when."""
+    """Every score with its method, publisher, address and date."""
     heads = ("model", "parameters", "benchmark", "score", "how", "source", "date")
     head = "".join(f'<th scope="col" style="{_CELL}">{each}</th>' for each in heads)
     rows = []
     for model in published.models:
-        size = f"{model.parameters_billion:g} B" if model.parameters_billion else "not told"
+        size = f"{model.parameters_billion:g} B" if model.parameters_billion else "not published"
         for benchmark in published.benchmarks:
             for score in published.of(model.name, benchmark.name):
                 rows.append(_row(model.name, size, score))
@@ -131,7 +131,7 @@ def _row(model: str, size: str, score: Score) -> str:
     link = f'<a href="{escape(source.url)}">{escape(source.publisher)}: {escape(source.title)}</a>'
     version = f"; {escape(source.version)}" if source.version else ""
     made = f"{escape(source.harness)}; read in {escape(source.read_in)}{version}"
-    said = f'<div style="min-width:340px">{link}<br>{made}</div>'
+    origin = f'<div style="min-width:340px">{link}<br>{made}</div>'
     cells = [escape(model), size, score.benchmark, f"{score.percent:g}\u00a0%", escape(score.how),
-             said, escape(source.date or "none").replace("-", "\u2011")]  # fmt: skip
+             origin, escape(source.date or "none").replace("-", "\u2011")]  # fmt: skip
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"

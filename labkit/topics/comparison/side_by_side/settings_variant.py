@@ -1,4 +1,4 @@
-"""The same model with settings of its own, as a backend beside others."""
+"""A model with its own settings, as a backend beside others."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +11,12 @@ from labkit.backends.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A backend that is always asked with these settings.
+    """A backend that always answers with these settings.
 
     Attributes:
-        backend: who is asked.
-        name: of this variant.
-        settings: that it has whatever the others have.
+        backend: the backend that answers.
+        name: the variant's name.
+        settings: the settings that override the caller's.
     """
 
     backend: Backend
@@ -24,23 +24,23 @@ class Variant:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """See `labkit.stream`; the variant's own settings go before those given."""
+        """See `labkit.stream`; the variant's own settings override those given."""
         return self.backend.stream(prompt, raw=raw, **{**settings, **self.settings})
 
 
 def with_settings(backend: Backend, name: str, **settings) -> Variant:
-    """A model with settings of its own, to be put beside others in a batch or a blind vote.
+    """A model with its own settings, to compare with others in a batch or a blind vote.
 
     Args:
         backend: from ``labkit.load`` or any other.
-        name: of the variant, such as ``"temperature 1.5"``.
-        settings: see ``labkit.backends.settings.Settings``; others stay as the caller gives them.
+        name: the variant's name, such as ``"temperature 1.5"``.
+        settings: see ``labkit.backends.settings.Settings``; all others are the caller's.
     Raises:
-        ValueError: no name, no setting, or one out of bounds.
+        ValueError: no name, no setting, or a setting that is out of range.
     """
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"name must be a text with at least one character; got {name!r}")
     if not settings:
-        raise ValueError("settings must be one or more, such as temperature=1.5; got none")
+        raise ValueError("settings must hold at least one, such as temperature=1.5; got none")
     Settings(**settings)
     return Variant(backend, name, settings)

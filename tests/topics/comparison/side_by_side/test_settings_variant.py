@@ -1,11 +1,11 @@
-"""The same model with settings of its own, beside itself."""
+"""A model with its own settings, beside itself."""
 
 import pytest
 
 import labkit
 
 
-def test_its_own_settings_go_before_the_others(smollm2):
+def test_its_own_settings_override_the_others(smollm2):
     cold = labkit.comparison.with_settings(smollm2, "cold", temperature=0)
     asked = {"temperature": 1.5, "max_tokens": 6, "seed": 3}
     reply = labkit.generate(cold, "Name a river.", **asked)
@@ -15,9 +15,9 @@ def test_its_own_settings_go_before_the_others(smollm2):
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "told"),
+    ("name", "settings", "message"),
     [("", {"seed": 1}, "name must"), ("a", {}, "settings must"), ("a", {"top_p": 2}, "top_p must")],
 )
-def test_bad_input_is_refused(smollm2, name, settings, told):
-    with pytest.raises(ValueError, match=f"^{told}"):
+def test_bad_input_is_refused(smollm2, name, settings, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         labkit.comparison.with_settings(smollm2, name, **settings)

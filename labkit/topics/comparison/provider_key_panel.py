@@ -1,4 +1,4 @@
-"""A password field for a provider's key; what is typed stays in this process's memory."""
+"""`api_key_panel`: a password field for a provider's key, which stays in this process's memory."""
 
 import getpass
 import html
@@ -15,16 +15,16 @@ from labkit.ui.panel import Panel
 def api_key_panel(provider: str = "openai"):
     """Asks for a provider's key in a password field, and keeps it until this process ends.
 
-    The key is stored neither in the notebook nor in its outputs: the field is emptied as soon as
-    the key is taken.
+    The key is stored neither in the notebook nor in its outputs: the field is cleared as soon as
+    the key has been read.
 
     Args:
-        provider: see `labkit.cloud`; an address too.
+        provider: a provider as in `labkit.cloud`, or an address.
     Returns:
-        The panel, for a notebook to show; in a terminal, where the key is asked for at once, the
+        The panel, for a notebook to show; in a terminal, which asks for the key immediately, the
         list of `labkit.clouds`.
     Raises:
-        ValueError: no such provider, or in a terminal what is no key.
+        ValueError: no such provider, or in a terminal, an invalid key.
     """
     if provider not in PROVIDERS and "://" not in provider:
         raise ValueError(
@@ -32,13 +32,13 @@ def api_key_panel(provider: str = "openai"):
         )
     name = PROVIDERS[provider].name if provider in PROVIDERS else provider
     if _in_notebook():
-        return KeyPanel(provider, name)
+        return ApiKeyPanel(provider, name)
     keep_key(provider, getpass.getpass(f"Key for {name} (not shown): "))
     return clouds()
 
 
 def _in_notebook() -> bool:
-    """Whether a notebook's kernel runs this, which shows widgets; a terminal does not."""
+    """Whether this runs in a notebook's kernel, which can show widgets."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -46,23 +46,23 @@ def _in_notebook() -> bool:
     return getattr(get_ipython(), "kernel", None) is not None
 
 
-class KeyField(widgets.Password):
-    """A password field; what is typed is not sent back to every page that shows the notebook."""
+class ApiKeyField(widgets.Password):
+    """A password field whose value is not sent back to every page that shows the notebook."""
 
     value = traitlets.Unicode().tag(sync=True, echo_update=False)
 
 
-class KeyPanel(Panel):
-    """The field, and what became of what was typed.
+class ApiKeyPanel(Panel):
+    """A password field, and a sentence on whether a key was accepted.
 
     Attributes:
-        field: takes the key on Enter, or when it is left, and is empty again.
-        status: a sentence without a secret.
+        field: the password field; it takes the key on Enter or on losing the focus.
+        status: the sentence, which contains no secret.
     """
 
     def __init__(self, provider: str, name: str):
         self._provider, self._name = provider, html.escape(name)
-        self.field = KeyField(
+        self.field = ApiKeyField(
             description=f"Key for {name}:",
             placeholder="paste it, then press Enter",
             continuous_update=False,
@@ -78,11 +78,11 @@ class KeyPanel(Panel):
 
     @property
     def summary(self) -> str:
-        """Whether a key was taken."""
-        return self.status.value or f"no key was typed for {self._name}"
+        """Whether a key was accepted."""
+        return self.status.value or f"no key was entered for {self._name}"
 
     def static_form(self) -> list:
-        """A sentence: no key can be typed on a page."""
+        """A sentence: a static page cannot take a key."""
         return [self.summary]
 
     def _keep(self, change) -> None:

@@ -1,11 +1,11 @@
-"""Pictures of a day's waiting: a distribution for each, never one number."""
+"""Figures of a day's waiting: a distribution for each backend, not a single number."""
 
 from html import escape
 from textwrap import wrap
 
 from labkit.ui import theme
 
-from .waiting import UNTIL, DayOfWaiting, Waiting, in_words
+from .day_simulation import UNTIL, DaySimulation, WaitingTime, format_duration
 
 LOOKS = (
     (theme.BLUE, ""), (theme.ORANGE, "/"), (theme.GREEN, "x"), (theme.PINK, "."), (theme.GREY, "|"),
@@ -14,36 +14,36 @@ BINS = 40
 ROW_PX = 120
 
 
-def day_figure(day: DayOfWaiting):
-    """Simulated days by their waiting, a row for each backend: median, and where 95 of 100 lie."""
-    rows = len(day.waitings)
-    most = max(waiting.days_s[-1] for waiting in day.waitings)
+def day_figure(day: DaySimulation):
+    """Simulated days by waiting time, a row for each backend: median, and the range of 95 %."""
+    rows = len(day.waits)
+    most = max(waiting.days_s[-1] for waiting in day.waits)
     size, unit = (3600, "hours") if most > 7200 else (60, "minutes") if most > 120 else (1, "s")
-    picture = theme.figure(
-        *(_bars(waiting, place, size, most) for place, waiting in enumerate(day.waitings)),
+    figure = theme.figure(
+        *(_bars(waiting, index, size, most) for index, waiting in enumerate(day.waits)),
         title=_title(day), x="", y="", height=100 + ROW_PX * rows, showlegend=False, bargap=0,
         margin={"t": 60, "b": 24, "l": 170},
     )  # fmt: skip
-    for place, waiting in enumerate(day.waitings):
-        _place(picture, place, rows, waiting, size, most)
+    for index, waiting in enumerate(day.waits):
+        _arrange(figure, index, rows, waiting, size, most)
     number = "" if rows == 1 else str(rows)
     unit = "seconds" if unit == "s" else unit
-    picture.update_layout({f"xaxis{number}": {
+    figure.update_layout({f"xaxis{number}": {
         "title": {"text": f"{unit} of waiting in a day", "font": {"size": 13}},
         "showticklabels": True,
     }})  # fmt: skip
-    return picture
+    return figure
 
 
-def _title(day: DayOfWaiting) -> str:
+def _title(day: DaySimulation) -> str:
     return f"{day.requests} requests a day: waiting {UNTIL[day.until]} (computed from replies)"
 
 
-def _bars(waiting: Waiting, place: int, size: float, most: float):
+def _bars(waiting: WaitingTime, index: int, size: float, most: float):
     import plotly.graph_objects as go
 
-    colour, pattern = LOOKS[place % len(LOOKS)]
-    axis = "" if place == 0 else str(place + 1)
+    colour, pattern = LOOKS[index % len(LOOKS)]
+    axis = "" if index == 0 else str(index + 1)
     counts, width = count_days(waiting, most)
     return go.Bar(
         name=escape(waiting.name), x=[(n + 0.5) * width / size for n in range(BINS)],
@@ -54,11 +54,11 @@ def _bars(waiting: Waiting, place: int, size: float, most: float):
     )  # fmt: skip
 
 
-def count_days(waiting: Waiting, most: float) -> tuple[list[int], float]:
-    """Days in each of `BINS` equal stretches from no waiting to the most of all, and their width.
+def count_days(waiting: WaitingTime, most: float) -> tuple[list[int], float]:
+    """Days in each of `BINS` equal bins from no waiting to the longest day, and the bins' width.
 
     Args:
-        waiting: of one backend.
+        waiting: the waiting for one backend.
         most: seconds of the longest day of any backend.
     """
     width = (most or 1.0) * 1.02 / BINS
@@ -68,33 +68,34 @@ def count_days(waiting: Waiting, most: float) -> tuple[list[int], float]:
     return counts, width
 
 
-def _place(picture, place: int, rows: int, waiting: Waiting, size: float, most: float) -> None:
-    number = "" if place == 0 else str(place + 1)
+def _arrange(figure, index: int, rows: int, waiting: WaitingTime, size: float, most: float) -> None:
+    number = "" if index == 0 else str(index + 1)
     height = 1 / rows
-    top = 1 - place * height
+    top = 1 - index * height
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
     low, high = waiting.interval_s
-    picture.update_layout({
+    figure.update_layout({
         f"xaxis{number}": {**axis, "anchor": f"y{number}", "range": [0, 1.02 * (most or 1) / size],
                            "showticklabels": False},
         f"yaxis{number}": {**axis, "anchor": f"x{number}", "domain": [top - 0.72 * height, top
                            - 0.12 * height], "showticklabels": False, "rangemode": "tozero"},
     })  # fmt: skip
-    picture.add_shape(
+    figure.add_shape(
         type="line", x0=waiting.median_s / size, x1=waiting.median_s / size, xref=f"x{number}",
         y0=0, y1=1, yref=f"y{number} domain", line={"color": theme.INK, "width": 2},
     )  # fmt: skip
-    told = f"{in_words(waiting.median_s)} ({in_words(low)} to {in_words(high)})"
+    span = f"{format_duration(low)} to {format_duration(high)}"
+    label = f" {format_duration(waiting.median_s)} ({span}) "
     right = waiting.median_s > 0.6 * most
-    picture.add_annotation(
+    figure.add_annotation(
         x=waiting.median_s / size, xref=f"x{number}", y=1.02, yref=f"y{number} domain",
-        xanchor="right" if right else "left", yanchor="bottom", showarrow=False, text=f" {told} ",
+        xanchor="right" if right else "left", yanchor="bottom", showarrow=False, text=label,
     )  # fmt: skip
     name = wrap(waiting.name, 20, break_on_hyphens=False)
-    label = "<br>".join(f"<b>{escape(line)}</b>" for line in name)
+    heading = "<br>".join(f"<b>{escape(line)}</b>" for line in name)
     origin = "<br>".join(escape(line) for line in wrap(waiting.origin, 24))
-    picture.add_annotation(
+    figure.add_annotation(
         x=-0.01, xref="paper", y=0.5, yref=f"y{number} domain", xanchor="right", align="right",
-        showarrow=False, text=f"{label}<br>{len(waiting.waits_s)} replies<br><i>{origin}</i>",
+        showarrow=False, text=f"{heading}<br>{len(waiting.waits_s)} replies<br><i>{origin}</i>",
         font={"size": 12},
     )  # fmt: skip

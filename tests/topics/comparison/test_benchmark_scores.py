@@ -6,7 +6,7 @@ import pytest
 
 import labkit
 from labkit.data import read_data
-from labkit.topics.comparison.scores_figures import scores_figure, scores_table
+from labkit.topics.comparison.benchmark_scores_figures import scores_figure, scores_table
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def published():
     return labkit.comparison.published_scores()
 
 
-def test_every_number_has_a_source_a_way_and_a_date_or_version(published):
+def test_every_number_has_a_source_a_method_and_a_date_or_version(published):
     assert len(published.scores) > 80
     for score in published.scores:
         assert 0 < score.percent <= 100 and score.how and score.source.harness
@@ -24,18 +24,18 @@ def test_every_number_has_a_source_a_way_and_a_date_or_version(published):
 
 
 def test_the_file_says_what_it_is_and_each_model_and_benchmark_is_used():
-    told = read_data("scores.json")
-    used = {s["model"] for source in told["sources"] for s in source["scores"]}
-    assert used == {model["name"] for model in told["models"]}
-    asked = {s["benchmark"] for source in told["sources"] for s in source["scores"]}
-    assert asked == set(told["benchmarks"])
-    assert "Nothing here was measured" in told["note"]
-    for source in told["sources"]:
+    data = read_data("scores.json")
+    used = {s["model"] for source in data["sources"] for s in source["scores"]}
+    assert used == {model["name"] for model in data["models"]}
+    asked = {s["benchmark"] for source in data["sources"] for s in source["scores"]}
+    assert asked == set(data["benchmarks"])
+    assert "Nothing here was measured" in data["note"]
+    for source in data["sources"]:
         keys = [(s["model"], s["benchmark"]) for s in source["scores"]]
         assert len(keys) == len(set(keys)), source["id"]
 
 
-def test_numbers_that_are_known_by_heart(published):
+def test_well_known_numbers(published):
     """GPT-4's report, table 2; Llama 3.1's and SmolLM2's cards."""
     assert [s.percent for s in published.of("GPT-4 (March 2023)", "MMLU")] == [86.4]
     assert 96.8 in [s.percent for s in published.of("Llama 3.1 405B Instruct", "GSM8K")]
@@ -63,19 +63,19 @@ def test_a_choice_of_models_and_benchmarks():
     [({"benchmarks": ["IQ"]}, "benchmarks"), ({"benchmarks": []}, "benchmarks"),
      ({"models": ["HAL 9000"]}, "models"), ({"models": ["GPT-4o", "HAL"]}, "models")],
 )  # fmt: skip
-def test_what_is_not_there_is_named(wrong, name):
+def test_unknown_names_are_listed(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         labkit.comparison.published_scores(**wrong)
 
 
-def test_the_picture_has_a_dot_for_each_number(published):
+def test_the_figure_has_a_dot_for_each_number(published):
     figure = scores_figure(published)
     dots = [
         (x, y) for t in figure.data if t.mode == "markers" for x, y in zip(t.x, t.y, strict=True)
     ]
     assert sorted(dots) == sorted((s.percent, s.model) for s in published.scores)
     symbols = {t.marker.symbol for t in figure.data if t.mode == "markers"}
-    assert len(symbols) == 2  # told apart without colour
+    assert len(symbols) == 2  # distinct without colour
     assert "recorded, not measured" in figure.layout.title.text
 
 

@@ -1,4 +1,4 @@
-"""The watch: nothing is listed where nothing is tried, and every way of trying is."""
+"""The watch: nothing is listed where nothing is attempted, and every kind of attempt is."""
 
 import _socket
 import asyncio
@@ -26,7 +26,7 @@ AWAY = ("192.0.2.1", 443)  # RFC 5737: never assigned; only tried where it is re
 
 
 def connect(address):
-    """As Python does it, below pytest-socket, which would stop it before the hook hears."""
+    """As Python does it, below pytest-socket, which would stop it before the audit event."""
     sock = _socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.connect(address)
@@ -34,16 +34,16 @@ def connect(address):
         sock.close()
 
 
-def look_twice(watch):
+def read_twice(watch):
     """Until the table was read twice more; a busy machine takes its time."""
-    seen = watch.log.looks
+    seen = watch.log.reads
     deadline = time.monotonic() + 30
-    while watch.log.looks < seen + 2 and time.monotonic() < deadline:
+    while watch.log.reads < seen + 2 and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
 def native_connection(address):
-    """A connection of the C library's; no audit hook hears of it."""
+    """A connection of the C library's, which causes no audit event."""
     libc = ctypes.CDLL(None)
     number = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
     name = struct.pack("=H", socket.AF_INET) + struct.pack("!H", address[1])
@@ -57,45 +57,45 @@ def test_nothing_tried_is_an_empty_list_and_says_what_it_cannot_see():
     assert watch.log.attempts == ()
     assert "no connection was tried" in watch.summary and "measured" in watch.summary
     assert any("native code" in sentence for sentence in watch.log.cannot_see)
-    assert watch.log.looks >= 1
+    assert watch.log.reads >= 1
 
 
-def test_a_connection_is_listed_with_place_bytes_and_who_asked(listener):
+def test_a_connection_is_listed_with_address_bytes_and_caller(listener):
     with labkit.watch_network() as watch, socket.create_connection(listener) as sock:
         sock.sendall(b"x" * 1000)
         assert sock.recv(10) == b"hello"
-        look_twice(watch)
+        read_twice(watch)
     (attempt,) = watch.log.attempts
-    assert (attempt.address, attempt.port) == listener and attempt.stays
+    assert (attempt.address, attempt.port) == listener and attempt.is_local
     assert attempt.process == "this process" and not attempt.refused
-    assert attempt.asked_by.startswith("tests/topics/privacy/network/test_watch.py, line ")
+    assert attempt.caller.startswith("tests/topics/privacy/network/test_network_watch.py, line ")
     if sys.platform == "linux":
         assert attempt.seen_by == "audit hook and system table"
         assert (attempt.bytes_sent, attempt.bytes_received) == (1000, 5)
 
 
-def test_a_connection_that_stood_before_is_not_listed(listener):
+def test_a_connection_that_was_open_before_is_not_listed(listener):
     with socket.create_connection(listener) as sock, labkit.watch_network() as watch:
         sock.sendall(b"x")
-        look_twice(watch)
+        read_twice(watch)
     assert watch.log.attempts == ()
 
 
-def test_two_connections_to_one_place_are_two(listener):
+def test_two_connections_to_one_address_are_two(listener):
     with labkit.watch_network() as watch, contextlib.ExitStack() as both:
         for _ in range(2):
             both.enter_context(socket.create_connection(listener))
-        look_twice(watch)
+        read_twice(watch)
     assert len(watch.log.attempts) == 2
 
 
-def test_who_connects_to_this_process_is_not_listed():
+def test_connections_to_this_process_are_not_listed():
     with labkit.watch_network() as watch, socket.create_server(("127.0.0.1", 0)) as server:
         code = f"import socket, time; s = socket.create_connection({server.getsockname()!r});"
         child = subprocess.Popen([sys.executable, "-c", f"{code} time.sleep(30)"])
         connection, _ = server.accept()
         with connection:
-            look_twice(watch)
+            read_twice(watch)
         child.kill()
         child.wait()
     listed = watch.log.attempts
@@ -117,15 +117,15 @@ import contextlib, httpx2, labkit
 with labkit.watch_network() as watch, contextlib.suppress(httpx2.HTTPError):
     httpx2.get({url!r}, trust_env=False)
 (attempt,) = watch.log.attempts
-print(attempt.library, "|", attempt.asked_by)
+print(attempt.library, "|", attempt.caller)
 """
 
 
 def test_the_library_that_connects_is_named(listener, tmp_path):
-    told = run_script(tmp_path, LIBRARY, listener)
-    library, asked = told.strip().split(" | ")
+    output = run_script(tmp_path, LIBRARY, listener)
+    library, caller = output.strip().split(" | ")
     assert library.startswith("httpcore2/")
-    assert asked == "script.py, line 4"
+    assert caller == "script.py, line 4"
 
 
 THREADS = """
@@ -134,21 +134,21 @@ model = labkit.connect({url!r}, "m", kind="vLLM", read_timeout_s=0.5)
 with labkit.watch_network() as watch:
     labkit.compare("Hi", [model])
 (attempt,) = watch.log.attempts
-print(attempt.asked_by)
+print(attempt.caller)
 """
 
 
-def test_in_a_thread_of_the_labs_it_is_the_lab_that_asks(listener, tmp_path):
-    told = run_script(tmp_path, THREADS, listener)
-    assert told.startswith("labkit/backends/remote/transport.py, line ")
+def test_in_a_thread_of_the_labs_the_lab_is_the_caller(listener, tmp_path):
+    output = run_script(tmp_path, THREADS, listener)
+    assert output.startswith("labkit/backends/remote/transport.py, line ")
 
 
 @pytest.mark.slow
 def test_a_notebook_cell_is_named_by_its_number(listener):
     cells = [
-        "import labkit as lab\nfrom labkit.privacy import tries\nwatch = lab.watch_network()",
-        f"with watch:\n    tries.by_python(*{listener!r})",
-        "(attempt,) = watch.log.attempts\nprint(attempt.asked_by, attempt.library)",
+        "import labkit as lab\nwatch = lab.watch_network()",
+        f"with watch:\n    lab.privacy.try_connection(*{listener!r})",
+        "(attempt,) = watch.log.attempts\nprint(attempt.caller, attempt.library)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     ran = NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}).execute()
@@ -156,10 +156,10 @@ def test_a_notebook_cell_is_named_by_its_number(listener):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the C library's connect is Winsock's there")
-def test_native_code_is_seen_in_the_table_while_it_stands(listener):
+def test_native_code_is_seen_in_the_table_while_its_connection_is_open(listener):
     with labkit.watch_network() as watch:
         close = native_connection(listener)
-        look_twice(watch)
+        read_twice(watch)
         close()
     (attempt,) = watch.log.attempts
     assert attempt.seen_by == "system table" and attempt.library is None
@@ -172,14 +172,14 @@ def test_a_child_process_is_seen_and_named(listener):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         with subprocess.Popen([sys.executable, "-c", code], **pipes) as child:
             child.stdout.readline()
-            look_twice(watch)
+            read_twice(watch)
             child.communicate(b"\n")
     (attempt,) = watch.log.attempts
     assert attempt.process != "this process" and attempt.seen_by == "system table"
     assert watch.log.children and "python" in watch.log.children[0]
 
 
-def test_asyncio_is_heard_too(listener):
+def test_asyncio_is_recorded_too(listener):
     async def ask():
         _, writer = await asyncio.open_connection(*listener)
         writer.close()
@@ -200,22 +200,22 @@ def test_refused_connections_never_happen_and_look_like_nobody_answered(listener
         with pytest.raises(urllib.error.URLError):
             urllib.request.urlopen(f"http://{listener[0]}:{listener[1]}", timeout=5)
     assert len(watch.log.refused) == len(watch.log.attempts) == 4
-    assert [each.host for each in watch.log.attempts if each.what == "lookup"] == [
+    assert [each.host for each in watch.log.attempts if each.kind == "lookup"] == [
         "no-such-name.example"
     ]
     connect(listener)  # over: it works again
 
 
-def test_the_name_of_a_number_is_asked_for_in_a_lookup_too():
+def test_the_name_of_a_number_is_a_lookup_too():
     with labkit.watch_network(refuse=True) as watch:
-        for ask, place in ((socket.gethostbyaddr, AWAY[0]), (socket.getnameinfo, (AWAY, 0))):
+        for look_up, address in ((socket.gethostbyaddr, AWAY[0]), (socket.getnameinfo, (AWAY, 0))):
             with pytest.raises(socket.gaierror, match="labkit refused"):
-                ask(*place) if isinstance(place, tuple) else ask(place)
+                look_up(*address) if isinstance(address, tuple) else look_up(address)
         socket.gethostbyaddr("127.0.0.1")  # stays here
-    assert [(each.what, each.host) for each in watch.log.refused] == [("lookup", AWAY[0])] * 2
+    assert [(each.kind, each.host) for each in watch.log.refused] == [("lookup", AWAY[0])] * 2
 
 
-def test_a_shell_is_a_program_that_was_started_and_is_not_held():
+def test_a_shell_is_listed_as_a_program_and_is_not_stopped():
     with labkit.offline() as watch:
         os.system("exit 0")
     assert "a shell" in watch.log.children
@@ -236,14 +236,14 @@ def test_offline_can_close_the_loopback_too(listener):
         connect(listener)
 
 
-def test_datagrams_to_one_place_are_one_attempt():
+def test_datagrams_to_one_address_are_one_attempt():
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with labkit.offline() as watch, sock:
         for _ in range(3):
             with pytest.raises(ConnectionRefusedError):
                 sock.sendto(b"x", ("192.0.2.1", 53))
     (attempt,) = watch.log.attempts
-    assert attempt.what == "datagrams" and attempt.refused
+    assert attempt.kind == "datagrams" and attempt.refused
 
 
 def test_a_name_is_kept_with_the_number_that_was_connected_to(listener, monkeypatch):
@@ -314,7 +314,7 @@ def test_a_server_of_this_machine_is_the_one_connection_there_is(local_server):
         reply = labkit.generate(model, "Why is the sky blue?", temperature=0, max_tokens=12)
     assert reply.text
     (attempt,) = watch.log.attempts
-    assert attempt.stays and attempt.port == int(address.rpartition(":")[2].strip("/"))
+    assert attempt.is_local and attempt.port == int(address.rpartition(":")[2].strip("/"))
     assert attempt.library.startswith(("httpcore2/", "pytest_socket/"))
     if sys.platform == "linux":
         assert attempt.bytes_sent > 200 and attempt.bytes_received > 1000
