@@ -17,7 +17,7 @@ import labkit
 from labkit.backends.remote import discovery
 from labkit.backends.remote.client import ServerModel
 from labkit.backends.remote.discovery import Server, find_servers
-from labkit.topics.speed.measure.measurement import look_up
+from labkit.topics.speed.measure.measurement import describe_setup
 
 # github.com/vllm-project/vllm, ModelCard of the OpenAI interface's protocol, and /version.
 VLLM = {
@@ -165,7 +165,7 @@ def test_what_ollama_passes_on_to_its_cloud_has_a_policy(httpserver, model, leav
 )  # fmt: skip
 def test_a_measurement_says_which_engine_it_was_of(httpserver, answers, engine):
     (server,) = play(httpserver, answers)
-    assert dict(look_up(server.model(server.models[0])).software)["engine"] == engine
+    assert dict(describe_setup(server.model(server.models[0])).software)["engine"] == engine
 
 
 def test_no_other_machine_is_asked_for_its_version(monkeypatch):
