@@ -147,10 +147,15 @@ def test_a_measurement_survives_its_file(make_measurement, make_run, tmp_path):
 
 
 def test_another_file_is_refused(tmp_path):
-    (tmp_path / "other.json").write_text('{"a": 1}')
-    with pytest.raises(LabError, match="is not a measurement of this lab"):
-        labkit.open_result(tmp_path / "other.json")
-    with pytest.raises(LabError, match="There is no file"):
+    other = tmp_path / "other.json"
+    for text, message in (
+        ('{"a": 1}', "is not a result of this lab"),
+        ('{"labkit_measurement": 1}', "is not a measurement of this lab"),
+    ):
+        other.write_text(text)
+        with pytest.raises(LabError, match=message):
+            labkit.open_result(other)
+    with pytest.raises(LabError, match="cannot be read: No such file"):
         labkit.open_result(tmp_path / "none.json")
 
 
