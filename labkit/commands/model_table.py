@@ -5,7 +5,7 @@ from labkit.models.catalogue import CATALOGUE, Entry
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import plan_entry
 from labkit.models.storage import store
-from labkit.models.storage.inventory import HUB_CACHE, Kept, inventory
+from labkit.models.storage.inventory import HUB_CACHE, StoredModel, inventory
 
 HEADINGS = ("model", "here", "parameters", "download", "needs here", "licence", "source")
 
@@ -17,7 +17,7 @@ def rows() -> list[dict]:
     return listed + [_others(kept) for name, kept in found.items() if name not in CATALOGUE]
 
 
-def _row(entry: Entry, machine: Machine, kept: Kept | None) -> dict:
+def _row(entry: Entry, machine: Machine, kept: StoredModel | None) -> dict:
     plan = plan_entry(entry, machine)
     return {
         "name": entry.name,
@@ -33,17 +33,17 @@ def _row(entry: Entry, machine: Machine, kept: Kept | None) -> dict:
         "dtype": plan.needs.dtype,
         "license": entry.license,
         "terms": entry.terms,
-        "source": entry.source.place,
+        "source": entry.source.origin,
     }
 
 
-def _others(kept: Kept) -> dict:
+def _others(kept: StoredModel) -> dict:
     own = [folder for part, folder in kept.folders.items() if part != HUB_CACHE]
     source = store.read_manifest(own[0]).get("source", "") if own else f"hub {kept.name}"
     return {"name": kept.name, **_on_disk(kept), "source": source}
 
 
-def _on_disk(kept: Kept | None) -> dict:
+def _on_disk(kept: StoredModel | None) -> dict:
     return {
         "here": bool(kept and kept.here),
         "disk_bytes": kept.disk_bytes if kept else 0,

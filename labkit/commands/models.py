@@ -53,7 +53,7 @@ def _sized(file: Path | None) -> list[tuple[Path, int]]:
 
 
 def _remove(args) -> int:
-    kept = inventory.require_here(args.name)
+    kept = inventory.require_stored(args.name)
     print(f"{kept.name} takes {_mb(kept.disk_bytes)}: {', '.join(kept.folders) or 'unfinished'}.")
     if not args.yes:
         if not sys.stdin.isatty():
@@ -65,7 +65,7 @@ def _remove(args) -> int:
 
 
 def _verify(args) -> int:
-    found = [inventory.require_here(name) for name in dict.fromkeys(args.names)]
+    found = [inventory.require_stored(name) for name in dict.fromkeys(args.names)]
     status = 0
     for kept in found or inventory.inventory().values():
         for part, bad in inventory.damaged(kept):

@@ -77,7 +77,7 @@ def quiet(home, tmp_path, pip_asks, closed_port, monkeypatch):
 @pytest.fixture
 def kept(home):
     """A model of one small file."""
-    with store.placing("small", "safetensors", "a test") as aside:
+    with store.new_part("small", "safetensors", "a test") as aside:
         (aside / "model.safetensors").write_bytes(b"0" * 1000)
     return store.part_folder("small", "safetensors") / "model.safetensors"
 
@@ -130,7 +130,7 @@ def test_a_home_that_cannot_be(quiet, tmp_path, monkeypatch, capsys):
     status, checks, machine = examine(capsys)
     assert status == 1
     assert machine is None
-    assert "cannot be made" in checks["Disk and models"]["detail"]
+    assert "cannot be created" in checks["Disk and models"]["detail"]
     assert "LABKIT_HOME" in checks["Disk and models"]["mend"]
 
 
@@ -388,7 +388,7 @@ def test_disk(home, monkeypatch, free, status):
 
 
 def test_a_damaged_model_of_the_catalogue_is_fetched_again(quiet):
-    with store.placing("smollm2-135m", "gguf", "a test") as aside:
+    with store.new_part("smollm2-135m", "gguf", "a test") as aside:
         (aside / "a.gguf").write_bytes(b"0")
     (store.part_folder("smollm2-135m", "gguf") / "a.gguf").unlink()
     mend = only(storage.models()).mend

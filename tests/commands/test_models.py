@@ -28,7 +28,7 @@ def kept():
 
 
 def place(name, part="safetensors"):
-    with store.placing(name, part, "a test") as aside:
+    with store.new_part(name, part, "a test") as aside:
         (aside / "model.safetensors").write_bytes(b"0" * 2_000_000)
     return store.part_folder(name, part)
 
@@ -196,7 +196,7 @@ def test_remove_asks_and_says_what_is_freed(kept, person, capsys):
     assert run("remove", "small") == 0
     assert "2 MB are free again" in capsys.readouterr().out
     assert asked == ["Remove it? [y/N] "] * 2
-    assert store.kept() == {}
+    assert store.list_models() == {}
 
 
 # Packing

@@ -12,7 +12,7 @@ from labkit.backends.remote.events import Chunk
 from labkit.backends.remote.parameters import Dialect
 from labkit.backends.remote.transport import Tracer
 from labkit.backends.settings import Settings
-from labkit.models.prices import price_at_most, price_list, price_of
+from labkit.models.prices import max_price, price_list, price_of
 
 from .budget import Budget, Estimate, prompt_size
 
@@ -73,7 +73,7 @@ class CloudModel(ServerModel):
     def _price_at_most(self, read: int, written: int) -> float | None:
         if self._per_million:
             return _by_hand(self._per_million, read, written)
-        return price_at_most(self.model, self._prices[0], read, written) if self._prices else None
+        return max_price(self.model, self._prices[0], read, written) if self._prices else None
 
     def _body(self, prompt: str | list, settings: Settings, raw: bool) -> dict[str, Any]:
         if raw:

@@ -29,7 +29,7 @@ def disk():
     # As fetched and unpacked, then in float32 for transformers.
     need = 2 * entry.download_bytes + 4 * entry.parameters
     mend = "Make room, or set LABKIT_HOME to a folder on a larger disk."
-    if free < need and DEFAULT not in store.kept():
+    if free < need and DEFAULT not in store.list_models():
         detail += f"; {DEFAULT} takes {need / 1e9:.1f} GB while it is set up"
         yield Check("Disk", FAILING, detail, mend)
     elif free < ROOMY:

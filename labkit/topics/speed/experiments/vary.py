@@ -249,7 +249,7 @@ def vary_speculation(
 
 def models_here() -> list[str]:
     """Names of the models whose weights are on this machine."""
-    return [name for name, parts in store.kept().items() if "safetensors" in parts]
+    return [name for name, parts in store.list_models().items() if "safetensors" in parts]
 
 
 def require_local(model: Backend, verb: str) -> None:
