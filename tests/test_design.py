@@ -1,6 +1,7 @@
 """The rules of the house, read off the code itself: which way imports point, style, lightness."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -138,6 +139,60 @@ def test_a_folder_is_taken_in_at_a_glance():
         assert len(list(folder.glob("*.py"))) <= LARGEST_FOLDER, ids(folder)
 
 
+def test_class_names_are_unique():
+    """One name for one thing in the whole package; fixtures of tests may repeat them."""
+    homes = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(ids(path))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+def test_tests_mirror_the_package():
+    own = {"", "notebooks", "browser", "benchmarks", "install"}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        folder = path.parent.relative_to(ROOT / "tests").as_posix().replace(".", "")
+        assert folder in own or (ROOT / "labkit" / folder).is_dir(), ids(path)
+
+
+# The private English that this project once had, and what the field says: .github/CONTRIBUTING.md.
+BANNED = re.compile(
+    r"\b(told|mends?|mended|mending|by itself|(is|are) (?-i:none)|what is no|so many|"
+    r"(gone|goes) on with|"
+    r"held against|puts? right|foretell\w*|nobody knows|asked too much|gives no more|out of bounds|"
+    r"whoever|has not the|dullness|lanes?)\b",
+    re.IGNORECASE,
+)
+SPOKEN = [*FILES, *sorted((ROOT / "notebooks").glob("*.ipynb"))]
+
+
+@pytest.mark.parametrize("path", SPOKEN, ids=ids)
+def test_sentences_are_plain_english(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = [
+        f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if BANNED.search(line)
+    ]
+    assert not found, f"{ids(path)}: {found}"
+
+
+IDENTIFIERS = {"told", "mend", "place", "places", "picture", "way", "ways", "said", "lane", "lanes"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_variables_say_what_they_are(path):
+    names = {
+        node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+    }
+    assert not names & IDENTIFIERS, f"{ids(path)}: {names & IDENTIFIERS}"
+
+
+def test_few_lines_escape_the_formatter():
+    here = Path(__file__).resolve()
+    files = [path for path in [*FILES, *(ROOT / "tests").rglob("*.py")] if path != here]
+    assert sum(path.read_text().count("# fmt: skip") for path in files) < 20
+
+
 def test_importing_the_lab_is_light():
     heavy = ("torch", "transformers", "plotly", "ipywidgets", "numpy")
     code = f"import sys, labkit; print([name for name in {heavy} if name in sys.modules])"
@@ -195,6 +250,14 @@ def test_style(check):
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
     assert told.returncode == 0, told.stdout
+
+
+def test_types():
+    from labkit.commands.check import CHECKS
+
+    command = [sys.executable, "-m", *CHECKS["types"]]
+    checked = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_the_top_level_is_as_agreed():

@@ -318,12 +318,12 @@ def rename_model(name):
         (forge, "Checksum mismatch"),
         (rename_model("other"), "is not a valid folder for the model"),
         (rename_model("../small"), "is not a valid folder for the model"),
-        (rename_model(None), "manifest was not written by the lab"),
+        (rename_model(None), "was not written by the lab"),
         (lambda manifest: manifest.update(labkit=2), "another version of the lab"),
-        (lambda manifest: manifest.pop("files"), "manifest was not written by the lab"),
-        (lambda manifest: manifest.update(models=[]), "manifest was not written by the lab"),
-        (lambda manifest: manifest.update(models={"a": {}}), "manifest was not written by the lab"),
-        (lambda manifest: manifest["files"].update({WEIGHTS: {}}), "manifest was not written by the lab"),
+        (lambda manifest: manifest.pop("files"), "was not written by the lab"),
+        (lambda manifest: manifest.update(models=[]), "was not written by the lab"),
+        (lambda manifest: manifest.update(models={"a": {}}), "was not written by the lab"),
+        (lambda manifest: manifest["files"].update({WEIGHTS: {}}), "was not written by the lab"),
     ],
 )
 def test_a_list_that_is_wrong(packed, change, sentence):
