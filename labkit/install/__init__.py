@@ -1,1 +1,1 @@
-"""Finding or making the environment that the lab runs in; standard library alone."""
+"""Finding or creating the environment that the lab runs in; standard library alone."""

@@ -1,8 +1,8 @@
-"""The interpreter that has everything the lab needs: found, or made in ``.venv``.
+"""The interpreter that has everything the lab needs: found, or created in ``.venv``.
 
 This file runs before anything is installed, so it uses the standard library alone. `find` looks;
-`ensure` also makes. ``requirements.lock`` is given to pip as constraints, not as a list: the CPU
-build of torch does without a third of what it names.
+`ensure` also creates. pip gets ``requirements.lock`` as constraints, not as a list: the CPU build
+of torch needs only two thirds of it.
 """
 
 import hashlib
@@ -24,27 +24,27 @@ from labkit.errors import LabError
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
 
 ROOT = Path(__file__).resolve().parents[2]
-CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's own cache included
+CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's cache included
 STATE = "labkit.json"
 OURS = {STATE, LOG, LOCK, SCRATCH}
 
 
 def find(extras=()):
-    """The interpreter that can run the lab as things stand, or None.
+    """The interpreter that can run the lab now, or None.
 
     Args:
-        extras: optional parts that it must have too, as ``[project.optional-dependencies]``
-            names them.
+        extras: optional parts that it must have too, by their names in
+            ``[project.optional-dependencies]``.
 
     Returns:
-        ``sys.executable`` when this interpreter fits, else that of the lab's own environment.
+        ``sys.executable`` if this interpreter fits, else that of the lab's own environment.
 
     Raises:
         LabError: an extra is unknown.
     """
     requirements, venv = required(extras), venv_folder()
     inside = Path(sys.prefix).resolve() == venv.resolve()
-    if inside and (venv / STATE).exists():  # ours: judged by its record, not by what is in it
+    if inside and (venv / STATE).exists():  # ours: judged by its record, not by its contents
         return sys.executable if _is_complete(venv, extras) else None
     if _fits(requirements):
         return sys.executable
@@ -52,7 +52,7 @@ def find(extras=()):
 
 
 def ensure(extras=(), packages=None):
-    """The interpreter that can run the lab, made when there is none.
+    """The interpreter that can run the lab, created if there is none.
 
     Args:
         extras: optional parts that it must have too.
@@ -60,16 +60,16 @@ def ensure(extras=(), packages=None):
             from instead of the network.
 
     Returns:
-        The interpreter's path; ``sys.executable`` when this one fits.
+        The interpreter's path; ``sys.executable`` if this one fits.
 
     Raises:
-        LabError: it could not be made; says why, and what to do.
+        LabError: it could not be created; the message says why, the hint what to do.
     """
     python = find(extras)
     if python:
         return python
     venv = venv_folder()
-    _check_place(venv)
+    _prepare_folder(venv)
     line = StatusLine()
     try:
         with locked(venv, line) as lock:
@@ -81,26 +81,26 @@ def ensure(extras=(), packages=None):
 
 
 def wheels_in(archive):
-    """The names of the wheels that a zip carries in its folder ``packages/``."""
+    """The names of the wheels in a zip's folder ``packages/``."""
     if not zipfile.is_zipfile(archive):
         raise LabError(
-            f"{archive} is not there, or is no zip file.",
+            f"{archive} is missing, or is not a zip file.",
             "Give the file that `python3 -m labkit models pack` made.",
         )
     with zipfile.ZipFile(archive) as opened:
         return [name for name in opened.namelist() if re.fullmatch(r"packages/[^/\\]+\.whl", name)]
 
 
-# What is asked for, and what is there
+# What is required, and what is installed
 
 
 def read_project():
-    """What pyproject.toml says."""
+    """The contents of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def required(extras):
-    """The requirements of pyproject.toml, the extras' own and those they refer to included."""
+    """The requirements of pyproject.toml, with those of the extras and the extras they name."""
     project = read_project()["project"]
     known = project.get("optional-dependencies", {})
     wanted, pending = list(project.get("dependencies", [])), list(extras)
@@ -120,7 +120,7 @@ def required(extras):
 
 
 def _fits(requirements):
-    """Whether this interpreter has all of them, in versions that satisfy."""
+    """Whether this interpreter has all of them in suitable versions."""
     if importlib.util.find_spec("packaging") is None:
         return False
     from packaging.requirements import Requirement
@@ -138,7 +138,7 @@ def _fits(requirements):
 
 
 def venv_folder():
-    """Where the lab's own environment is, or will be: ``LABKIT_VENV``, or ``.venv``."""
+    """The folder of the lab's own environment: ``LABKIT_VENV``, or ``.venv``."""
     return Path(os.environ.get("LABKIT_VENV") or ROOT / ".venv").expanduser().absolute()
 
 
@@ -152,7 +152,7 @@ def _site_packages(venv):
 
 
 def _fingerprint(venv):
-    """What an environment was made from: any difference means that it must be looked at again."""
+    """What an environment was made from; after any difference it is checked again."""
     files = [ROOT / "requirements.lock", ROOT / "pyproject.toml"]
     return {
         "made_from": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
@@ -181,14 +181,14 @@ def _write_state(venv, state):
     aside.replace(venv / STATE)
 
 
-# Making it
+# Creating it
 
 
 def _make(venv, extras, packages, pip):
-    """Makes the environment, or takes up one that was cut off; the record is written last."""
+    """Creates the environment, or completes an interrupted one; the record is written last."""
     started = time.monotonic()
     extras = sorted({*extras, *_read_state(venv).get("extras", [])})
-    pip.line.say(f"Setting up the lab in {venv} (once; it takes some minutes).")
+    pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
     if not _is_sound(venv):
         _check_disk(venv, CPU_GB)
@@ -203,14 +203,14 @@ def _make(venv, extras, packages, pip):
 
 
 def _install(venv, extras, source, pip):
-    """What pyproject.toml asks for and is not there yet, in the lock's versions, then labkit."""
+    """Installs what pyproject.toml requires, in the lock's versions, then labkit."""
     site, lock = _site_packages(venv), ROOT / "requirements.lock"
     pinned = re.search(r"^pip==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
     if pinned and not (site / f"pip-{pinned[1]}.dist-info").exists():
         pip.line.show("Getting pip", pinned[1])
         pip.run("install", *source, pinned[0])
-    asked = required(extras) + read_project()["build-system"]["requires"]
-    missing = pip.resolve(asked, lock, source)
+    wanted = required(extras) + read_project()["build-system"]["requires"]
+    missing = pip.resolve(wanted, lock, source)
     _check_disk(venv, _gigabytes(missing))
     pip.install(missing, source, site)
     pip.line.show("Finishing", "labkit itself")
@@ -225,7 +225,7 @@ def _gigabytes(packages):
 
 
 def _source(packages, scratch):
-    """Options of pip for installing from wheels at hand; none where the network is to be used."""
+    """Pip's options for installing from local wheels; empty for the network."""
     if packages is None:
         return []
     folder = Path(packages).absolute()
@@ -237,13 +237,13 @@ def _source(packages, scratch):
 
 
 def _is_sound(venv):
-    """Whether an environment can be built on: its Python runs and its pip is whole.
+    """Whether an environment can be completed: its Python runs and its pip is intact.
 
-    A package that a kill left half-installed is forgotten here, so that pip installs it again.
+    The record of a half-installed package is removed here, so that pip installs it again.
     """
     site = _site_packages(venv)
     for info in site.glob("*.dist-info"):
-        record = info / "RECORD"  # pip rewrites it last of all, and names INSTALLER in it then
+        record = info / "RECORD"  # pip writes it last, with INSTALLER in it
         if not record.exists() or "INSTALLER" not in record.read_text(encoding="utf-8"):
             shutil.rmtree(info)
     check = "import sys; sys.exit(sys.version_info < (3, 11))"
@@ -255,23 +255,23 @@ def _is_sound(venv):
 
 
 def _new_venv(venv, pip):
-    """An environment with nothing but pip, in place of what was there."""
+    """Replaces what was there by an environment with nothing but pip."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         raise LabError(
-            f"This Python ({sys.executable}) has no venv module, which the lab is set up with.",
+            f"This Python ({sys.executable}) has no venv module, which the set-up needs.",
             "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere install Python from "
             "python.org, or use conda with environment.yml.",
         )
-    pip.line.show("Making", str(venv))
+    pip.line.show("Creating", str(venv))
     for entry in venv.iterdir():
         if entry.name not in OURS:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    base = getattr(sys, "_base_executable", sys.executable)  # not a venv's own, which may vanish
+    base = getattr(sys, "_base_executable", sys.executable)  # not that of a venv, which may vanish
     pip.call([base, "-I", "-m", "venv", str(venv)], what="The environment")
 
 
-def _check_place(venv):
-    """Makes the folder; refuses one that holds something else, or that cannot be written."""
+def _prepare_folder(venv):
+    """Creates the folder; refuses one with other contents, or one that cannot be written to."""
     try:
         venv.mkdir(parents=True, exist_ok=True)
         writable = os.access(venv, os.W_OK)
@@ -282,12 +282,12 @@ def _check_place(venv):
             f"The folder {venv} cannot be written to.",
             "Set LABKIT_VENV to a folder of yours, or copy the checkout to one.",
         )
-    # A folder that a cut-off start left has our files or a venv's; all else may be someone's home.
+    # An interrupted set-up leaves our files or a venv's; anything else may be someone's home.
     names = {entry.name for entry in venv.iterdir()} - OURS
     if names and not names & {"pyvenv.cfg"}:
         raise LabError(
-            f"The folder {venv} is no Python environment, so the lab is not set up in it.",
-            "Set LABKIT_VENV to a folder that is empty or not there yet.",
+            f"The folder {venv} is not a Python environment, so the lab is not set up in it.",
+            "Set LABKIT_VENV to a folder that is empty or does not exist yet.",
         )
 
 

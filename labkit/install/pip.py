@@ -1,6 +1,6 @@
-"""pip, run so that one can see how far it is, and its failures explained in a sentence.
+"""Running pip with visible progress, and with its failures explained in a sentence.
 
-pip writes to a log; while it runs, the log is read for its steps. Like `bootstrap`, this uses the
+pip writes to a log, which is read for its steps while it runs. Like `bootstrap`, this uses the
 standard library alone.
 """
 
@@ -20,11 +20,11 @@ LOG, LOCK, SCRATCH = "labkit-install.log", "labkit.lock", "labkit-scratch"
 NO_NETWORK = re.compile(
     r"Retry\(total=0|Failed to connect to|connection-(failed|timeout)|incomplete-download"
 )
-FETCHED = re.compile(
+DOWNLOADED = re.compile(
     r"\s*(?:Downloading|Using cached|Processing) (?:\S*[/\\])?(\S+?)-\d\S*?\.(?:whl|tar\.gz|zip)"
     r"(?:\s|$)"
 )
-WOULD_NOT = re.compile(
+FAILED = re.compile(
     r"No matching distribution found for ([\w.\-]+)"
     r"|Cannot install ([\w.\-]+)"
     r"|Failed (?:building wheel for|to build) '?([\w.\-]+)"
@@ -32,33 +32,33 @@ WOULD_NOT = re.compile(
 
 
 class StatusLine:
-    """One line that says how far we are: rewritten in a terminal, now and then anywhere else."""
+    """A line of progress: rewritten in a terminal, printed now and then anywhere else."""
 
     def __init__(self, stream=None, every_s=10):
         self.stream = stream or sys.stderr
         self.tty = self.stream.isatty()
         self.every_s = every_s
-        self.stage, self.said_at, self.open = "", 0.0, False
+        self.stage, self.printed_at, self.open = "", 0.0, False
 
     def show(self, stage, detail):
-        """Says ``stage detail``; away from a terminal, at a new stage and then every 10 s."""
+        """Shows ``stage detail``; without a terminal, at a new stage and then every 10 s."""
         if self.tty:
             width = shutil.get_terminal_size().columns - 1
             self.stream.write("\r" + f"{stage} {detail}"[:width].ljust(width))
             self.stream.flush()
             self.open = True
-        elif stage != self.stage or time.monotonic() > self.said_at + self.every_s:
+        elif stage != self.stage or time.monotonic() > self.printed_at + self.every_s:
             print(stage, detail, file=self.stream, flush=True)
-            self.said_at = time.monotonic()
+            self.printed_at = time.monotonic()
         self.stage = stage
 
     def say(self, text):
-        """A line that stays."""
+        """Prints a line that stays."""
         self.end()
         print(text, file=self.stream, flush=True)
 
     def end(self):
-        """Leaves the line, so that what follows starts on its own."""
+        """Clears the line, so that the next output starts on its own."""
         if self.open:
             self.stream.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
             self.stream.flush()
@@ -69,10 +69,10 @@ class Pip:
     """The pip of one environment.
 
     Args:
-        venv: that environment's folder, which gets all that pip says as ``labkit-install.log``.
+        venv: the environment's folder, where pip's output becomes ``labkit-install.log``.
         python: its interpreter.
-        line: the StatusLine that shows how far pip is.
-        lock: an open file that pip keeps open too, so that its lock lasts as long as pip does.
+        line: the StatusLine that shows pip's progress.
+        lock: an open file that pip inherits, so that its lock lasts as long as pip does.
     """
 
     def __init__(self, venv, python, line, lock):
@@ -81,16 +81,17 @@ class Pip:
         self.scratch = venv / SCRATCH  # /tmp is often too small for CUDA's wheels
 
     def run(self, *arguments, **more):
-        """One pip command."""
-        # -I: no PYTHONPATH, no user packages that pip could take for the environment's own.
+        """Runs one pip command."""
+        # -I: no PYTHONPATH and no user packages, which pip could take for the environment's own.
         start = [self.python, "-I", "-u", "-m", "pip"]
         self.call([*start, *arguments], **more)
 
     def call(self, command, watch=lambda text: None, what="A package"):
-        """Runs a command into the log, which ``watch`` is given as it grows.
+        """Runs a command with its output in the log; ``watch`` gets the log's new text.
 
         Raises:
-            LabError: it failed; says that ``what`` would not install, with the log's end.
+            LabError: it failed; the message says that ``what`` could not be installed, with the
+                log's end.
         """
         with self.log.open("ab") as out, self.log.open(encoding="utf-8", errors="replace") as read:
             read.seek(0, os.SEEK_END)
@@ -101,7 +102,7 @@ class Pip:
                     watch(read.read())
                     time.sleep(0.1)
             finally:
-                if process.poll() is None:  # Ctrl-C: pip stops too, and we wait until it has
+                if process.poll() is None:  # Ctrl-C: pip stops too, and is waited for
                     process.terminate()
                     process.wait()
             read.seek(start)
@@ -123,55 +124,56 @@ class Pip:
         )
 
     def _failure(self, text, what):
-        """What pip's last words mean."""
-        again = "the same command goes on where it stopped."
+        """The error that pip's output means."""
+        again = "the same command continues where it stopped."
         if "No space left on device" in text or "Errno 28" in text:
             return LabError("The disk is full.", f"Make room on it; {again}")
         if NO_NETWORK.search(text):
             return LabError(
                 "The package index cannot be reached: the network is down, or a proxy is missing.",
-                f"Connect, or set pip's own proxy or index options; {again} A machine that is "
-                "never online is set up by `models unpack`.",
+                f"Connect, or set pip's own proxy or index options; {again} A machine without a "
+                "network is set up by `models unpack`.",
             )
-        named = WOULD_NOT.search(text)
+        named = FAILED.search(text)
         what = next(filter(None, named.groups())) if named else what
         lines = [line for line in text.splitlines() if line.strip()][-6:]
         last = "".join(f"\n    {line[:200]}" for line in lines)
-        return LabError(f"{what} would not install. pip's last words:{last}", f"See {self.log}")
+        problem = f"{what} could not be installed. pip's last lines:{last}"
+        return LabError(problem, f"See {self.log}")
 
-    def resolve(self, asked, constraints, source):
-        """What of these requirements is still missing: ``[(name, version), …]``."""
-        asked_file, report = self.scratch / "asked.txt", self.scratch / "report.json"
-        asked_file.write_text("\n".join(asked), encoding="utf-8")
-        what = ["--dry-run", "--report", report, "-c", constraints, "-r", asked_file]
-        watch = _Fetching(self.line, "Working out what to install: package").read
+    def resolve(self, requirements, constraints, source):
+        """The packages still missing for these requirements: ``[(name, version), …]``."""
+        file, report = self.scratch / "requirements.txt", self.scratch / "report.json"
+        file.write_text("\n".join(requirements), encoding="utf-8")
+        what = ["--dry-run", "--report", report, "-c", constraints, "-r", file]
+        watch = DownloadProgress(self.line, "Working out what to install: package").read
         self.run("install", "--progress-bar", "raw", *source, *map(str, what), watch=watch)
         found = json.loads(report.read_text(encoding="utf-8"))["install"]
         return [(item["metadata"]["name"], item["metadata"]["version"]) for item in found]
 
     def install(self, packages, source, site):
-        """Exactly these, shown one by one, then compiled on all cores (pip uses one)."""
+        """Installs exactly these, one by one, then compiles them on all cores (pip uses one)."""
         if not packages:
             return
         exact = self.scratch / "exact.txt"
         exact.write_text("\n".join(f"{name}=={version}" for name, version in packages))
         options = ["--progress-bar", "raw", "--no-deps", "--no-compile", "-r", str(exact)]
-        watch = _Installing(self.line, packages, site).read
+        watch = _InstallProgress(self.line, packages, site).read
         self.run("install", *source, *options, watch=watch)
         self.line.show("Compiling", f"{len(packages)} packages")
-        with contextlib.suppress(LabError):  # a template that is no Python is none of our business
+        with contextlib.suppress(LabError):  # templates in packages are not valid Python
             self.call([self.python, "-I", "-m", "compileall", "-qq", "-j", "0", str(site)])
 
 
 @contextlib.contextmanager
 def locked(venv, line):
-    """One start at a time sets up. The system lets go of the lock when its holders end.
+    """Lets one process at a time set up. The system releases the lock when its holders end.
 
-    pip inherits it: a start that is killed may leave a pip behind that goes on for a while.
+    pip inherits it: a killed process may leave a pip behind that runs on for a while.
     """
     with open(venv / LOCK, "a+b") as lock:
         while not _try_lock(lock):
-            line.show("Waiting", "another start is setting up the lab")
+            line.show("Waiting:", "another process is setting up the lab")
             time.sleep(0.5)
         yield lock
 
@@ -187,19 +189,20 @@ def _try_lock(lock):
 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Some network disks know no locks: better to set up without one than never.
+        # Some network disks have no locks: better to set up without one than never.
         return error.errno in (errno.ENOLCK, errno.ENOTSUP)
     return True
 
 
-class _Fetching:
-    """Reads pip's log for what it fetches, and shows it."""
+class DownloadProgress:
+    """Reads pip's log for its downloads, and shows them."""
 
     def __init__(self, line, stage, total=None):
         self.line, self.stage, self.total = line, stage, total
         self.count, self.name, self.amount, self.done, self.rest = 0, "", "", False, ""
 
     def read(self, text):
+        """Takes new text of the log, and shows the latest download."""
         *lines, self.rest = (self.rest + text).split("\n")
         for line in lines:
             self._take(line)
@@ -212,30 +215,31 @@ class _Fetching:
 
     def _take(self, line):
         progress = re.fullmatch(r"Progress (\d+) of (\d+)", line)
-        fetched = FETCHED.match(line)
+        found = DOWNLOADED.match(line)
         if progress and int(progress[2]) > 1e6:
             have, total = (int(size) / 1e6 for size in progress.groups())
             self.amount = f" ({have:.0f} of {total:.0f} MB)"
-        elif fetched:
-            self.count, self.name, self.amount = self.count + 1, fetched[1], ""
+        elif found:
+            self.count, self.name, self.amount = self.count + 1, found[1], ""
         elif line.startswith("Installing collected packages"):
             self.done = True
 
 
-class _Installing(_Fetching):
-    """The same, and what has arrived in site-packages, for pip does not say."""
+class _InstallProgress(DownloadProgress):
+    """Shows the downloads, then the packages in site-packages, which pip does not report."""
 
     def __init__(self, line, packages, site):
-        super().__init__(line, "Fetching", len(packages))
+        super().__init__(line, "Downloading", len(packages))
         self.site, self.wanted = site, {_plain(f"{name}-{version}") for name, version in packages}
 
     def read(self, text):
+        """See `DownloadProgress`."""
         super().read(text)
         if self.done:
-            there = {_plain(info.stem) for info in self.site.glob("*.dist-info")}
-            self.line.show("Installing", f"{len(self.wanted & there)} of {self.total}")
+            installed = {_plain(info.stem) for info in self.site.glob("*.dist-info")}
+            self.line.show("Installing", f"{len(self.wanted & installed)} of {self.total}")
 
 
 def _plain(name):
-    """A package's name and version as they compare: Jinja2-3.1 is jinja2-3.1."""
+    """A package's name and version for comparison: Jinja2-3.1 is jinja2-3.1."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -52,7 +52,7 @@ def test_two_first_runs_at_once_on_a_broken_environment(bare_checkout, index):
         assert json.loads(out)["packages"].items() >= {"tiny-one": "1.0", "tiny-two": "1.0"}.items()
     both = "".join(err for _, err, _ in results)
     assert both.count("Setting up the lab") == both.count("The lab is set up") == 1
-    assert "Waiting another start is setting up the lab" in both
+    assert "Waiting: another process is setting up the lab" in both
     assert re.search(r"Installing \d of 4", both)
     assert not (bare_checkout.venv / "labkit-scratch").exists()
 
@@ -94,7 +94,7 @@ def test_a_start_waits_for_the_pip_of_one_that_was_killed(checkout, index):
     assert index.reached.wait(60)
     os.kill(process.pid, signal.SIGKILL)  # pip is left behind, and still holds the lock
     again = checkout.start("run")
-    assert "Waiting another start" in again.stderr.readline()
+    assert "Waiting: another process" in again.stderr.readline()
     index.release()
     _, err = again.communicate(timeout=60)
     assert again.returncode == 7, err
@@ -128,7 +128,7 @@ def test_a_package_that_would_not_install(checkout):
     project.write_text(project.read_text().replace('"many-files"', '"never-there"'))
     status, _, err = checkout.run("run")
     assert status == 1
-    assert "never-there would not install. pip's last words:\n    " in err
+    assert "never-there could not be installed. pip's last lines:\n    " in err
     assert "ERROR: ResolutionImpossible" in err
     assert str(checkout.log) in err
     assert "no matching distributions available" in checkout.log.read_text()
@@ -146,7 +146,7 @@ def test_a_machine_that_was_never_online(checkout, index, wheels, tmp_path):
         "models", "unpack", "nowhere.zip", LABKIT_VENV=str(tmp_path / "v")
     )
     assert status == 1
-    assert "nowhere.zip is not there, or is no zip file." in err
+    assert "nowhere.zip is missing, or is not a zip file." in err
 
 
 def test_an_environment_that_fits_is_used(bare_checkout, index):
@@ -204,7 +204,7 @@ def test_a_folder_that_is_something_else_is_left_alone(here, monkeypatch, tmp_pa
     monkeypatch.setenv("LABKIT_VENV", str(tmp_path / "thesis"))
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis/chapter1.txt").write_text("It was a dark and stormy night.")
-    with pytest.raises(LabError, match="is no Python environment"):
+    with pytest.raises(LabError, match="is not a Python environment"):
         bootstrap.ensure()
     assert (tmp_path / "thesis/chapter1.txt").exists()
 

@@ -77,7 +77,7 @@ def test_a_port_in_use(checkout):
         port = taken.getsockname()[1]
         status, _, err = checkout.run("lab", "--port", str(port), python=sys.executable)
     assert status == 1
-    assert err == f"Port {port} is in use.\n  → Leave --port away: a free one is taken.\n"
+    assert err == f"Port {port} is in use.\n  → Omit --port: a free one is chosen.\n"
 
 
 def test_a_free_port_is_found():

@@ -12,7 +12,7 @@ from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import Alternative, RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
-from labkit.models.loading import Loaded, open_model
+from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
 
 from . import bandwidth
@@ -67,7 +67,7 @@ class LocalModel:
         chat: whether it has a chat template.
     """
 
-    def __init__(self, loaded: Loaded):
+    def __init__(self, loaded: LoadedModel):
         self.name = loaded.name
         self.model = loaded.model
         self.tokenizer = loaded.tokenizer

@@ -66,7 +66,7 @@ class MachineReport:
 def describe_machine() -> MachineReport:
     """Looks at this machine and works out which models of the catalogue fit; loads none."""
     machine = inspect_machine()
-    kept = store.kept()
+    kept = store.list_models()
     candidates = [
         Candidate(entry, plan_entry(entry, machine), _present(entry, kept))
         for entry in sorted(CATALOGUE.values(), key=lambda entry: entry.parameters)

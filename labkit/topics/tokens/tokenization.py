@@ -115,7 +115,7 @@ class Tokenization:
         """Those of the first tokens, whose bytes these are."""
         reader, text = self.reader, self.text
         ask = functools.partial(reader.offsets, text, special=self.special)
-        return tuple(locate(text, reader.reads(text), pieces, ask))
+        return tuple(locate(text, reader.normalize(text), pieces, ask))
 
     @property
     def tokens(self) -> tuple[Token, ...]:

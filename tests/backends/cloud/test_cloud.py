@@ -14,7 +14,7 @@ import labkit
 from labkit.backends.cloud.budget import Budget, Estimate
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote import api_keys
-from labkit.models.prices import price_at_most
+from labkit.models.prices import max_price
 from labkit.topics.comparison.provider_key_panel import ApiKeyPanel
 
 from ..tls_server import HANG_UP, chat_end, chat_event, text
@@ -89,7 +89,7 @@ def test_the_default_models_are_known_and_priced():
         assert all(each.names for each in known.families.values())
         if known.model:
             assert known.parameters(known.model).names["max_tokens"]
-            assert 0 < price_at_most(known.model, known.prices[0], 1000, 1000) < 0.01, name
+            assert 0 < max_price(known.model, known.prices[0], 1000, 1000) < 0.01, name
     from anthropic.types.model_param import ModelParam
     from openai.types.shared.chat_model import ChatModel
 
@@ -191,7 +191,7 @@ def test_an_estimate_grows_with_the_prompt_and_the_answer(prompt, written):
     estimate = cloud.estimate(prompt, max_tokens=written)
     sent = len(prompt.encode())
     assert estimate.prompt_bytes == sent < estimate.prompt_tokens
-    assert estimate.price_usd >= price_at_most("gpt-6-luna", "openai", sent, written) > 0
+    assert estimate.price_usd >= max_price("gpt-6-luna", "openai", sent, written) > 0
     assert cloud.estimate(prompt, max_tokens=written + 1).price_usd > estimate.price_usd
     assert "at most" in estimate.summary and "computed, genai-prices" in estimate.summary
 

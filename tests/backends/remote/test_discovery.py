@@ -16,7 +16,7 @@ import pytest
 import labkit
 from labkit.backends.remote import discovery
 from labkit.backends.remote.discovery import Server, find_servers
-from labkit.topics.speed.measure.measurement import look_up
+from labkit.topics.speed.measure.measurement import describe_setup
 
 # github.com/vllm-project/vllm, ModelCard of the OpenAI interface's protocol, and /version.
 VLLM = {
@@ -164,7 +164,8 @@ def test_what_ollama_passes_on_to_its_cloud_has_a_policy(httpserver, model, leav
 )  # fmt: skip
 def test_a_measurement_says_which_engine_it_was_of(httpserver, answers, engine):
     (server,) = play(httpserver, answers)
-    assert dict(look_up(labkit.connect(server, server.models[0])).software)["engine"] == engine
+    software = dict(describe_setup(labkit.connect(server, server.models[0])).software)
+    assert software["engine"] == engine
 
 
 def test_no_other_machine_is_asked_for_its_version(monkeypatch):

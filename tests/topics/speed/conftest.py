@@ -56,13 +56,13 @@ class Scripted:
 
 def a_run(ttft_s=0.5, gap_s=0.1, tokens=5, prompt_tokens=10, **more):
     times = tuple(ttft_s + gap_s * n for n in range(tokens))
-    told = {"output_tokens": tokens, "prompt_tokens": prompt_tokens, "finish": "length", **more}
-    return Run(times, **told)
+    fields = {"output_tokens": tokens, "prompt_tokens": prompt_tokens, "finish": "length", **more}
+    return Run(times, **fields)
 
 
 def a_measurement(*runs, **more):
-    told = {"max_tokens": 8, "warmup": (), "setup": SETUP, **more}
-    return Measurement("made up", "prompt", runs=runs or (a_run(),) * 5, **told)
+    fields = {"max_tokens": 8, "warmup": (), "setup": SETUP, **more}
+    return Measurement("made up", "prompt", runs=runs or (a_run(),) * 5, **fields)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def tiny(make_tiny, tmp_path_factory):
 
 
 class Bars(list):
-    """Bars of progress that were closed, each as (name, done, total)."""
+    """Progress bars that were closed, each as (name, done, total)."""
 
     def __init__(self):
         self.updates = []
@@ -97,7 +97,7 @@ class Bars(list):
 
 @pytest.fixture
 def bars(monkeypatch):
-    """What learners see of the progress."""
+    """The progress bars that learners see."""
     from tqdm import std
 
     seen, close, update = Bars(), std.tqdm.close, std.tqdm.update
@@ -109,9 +109,9 @@ def bars(monkeypatch):
         close(bar)
 
     def updated(bar, n=1):
-        told = update(bar, n)
+        result = update(bar, n)
         seen.updates.append(bar.n)
-        return told
+        return result
 
     monkeypatch.setattr(std.tqdm, "close", closed)
     monkeypatch.setattr(std.tqdm, "update", updated)

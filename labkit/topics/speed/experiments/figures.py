@@ -1,34 +1,36 @@
-"""Pictures of experiments: each number against the value that was varied."""
+"""Figures of experiments: each metric over the value that was varied."""
 
 from html import escape
 from statistics import median
 
-from labkit.topics.speed.measure.figures import panel
+from labkit.topics.speed.measure.figures import subplot
 from labkit.ui import theme
 
 from .engines import EngineComparison
 from .engines_figures import engines_figure, texts_table
 from .quantization import QuantizationComparison
 from .quantization_figures import quantization_figure
-from .runner import SAID, Experiment, how_measured
+from .runner import METRIC_LABELS, Experiment, how_measured
 
 _COLOURS = {"ttft_s": theme.ORANGE, "elapsed_s": theme.GREEN, "prefill_tokens_per_s": theme.ORANGE}
-LOOKS = ((theme.BLUE, "solid", "circle"), (theme.RED, "dash", "square"))
+STYLES = ((theme.BLUE, "solid", "circle"), (theme.RED, "dash", "square"))
 
 
 def experiment_figure(experiment: Experiment):
-    """Median and range of each number at each value; for the KV cache, the gaps as they grow."""
+    """Median and range of each metric at each value; for the KV cache, the gaps token by token."""
     if experiment.name == "KV cache":
         return _cache_figure(experiment)
-    shown = experiment.shown
-    picture = theme.figure(
+    figure = theme.figure(
         title=_title(experiment), x="", y="", height=350, margin={"b": 44, "t": 76},
         showlegend=False,
     )  # fmt: skip
-    for place, name in enumerate(shown):
-        picture.add_trace(_line(experiment, name, place))
-        panel(picture, place, len(shown), SAID[name], x=experiment.axis, **_axis(experiment))
-    return picture
+    for index, name in enumerate(experiment.metrics):
+        figure.add_trace(_line(experiment, name, index))
+        subplot(
+            figure, index, len(experiment.metrics), METRIC_LABELS[name], x=experiment.axis,
+            **_axis(experiment),
+        )  # fmt: skip
+    return figure
 
 
 def _title(experiment: Experiment) -> str:
@@ -36,29 +38,29 @@ def _title(experiment: Experiment) -> str:
 
 
 def _axis(experiment: Experiment) -> dict:
-    """Words and few numbers stand side by side, each with its own mark; sizes to a scale."""
+    """A category axis for words and single numbers, a scale for lengths and sizes."""
     values = [point.value for point in experiment.points]
     if any(isinstance(value, str) for value in values):
         return {"type": "category"}
     if experiment.name in ("prompt length", "output length"):
-        return {"rangemode": "tozero", "tickvals": _apart(values)}
+        return {"rangemode": "tozero", "tickvals": _spaced(values)}
     return {"type": "category"} if len(values) < 2 else {"tickvals": values, "type": "log"}
 
 
-def _apart(values: list[float]) -> list[float]:
-    """Only those marks that leave room for their neighbours' numbers."""
-    kept = []
+def _spaced(values: list[float]) -> list[float]:
+    """The ticks that leave room for their neighbours' labels."""
+    ticks = []
     for value in sorted(values, reverse=True):
-        if not kept or kept[-1] - value >= max(values) / 9:
-            kept.append(value)
-    return kept
+        if not ticks or ticks[-1] - value >= max(values) / 9:
+            ticks.append(value)
+    return ticks
 
 
-def _line(experiment: Experiment, name: str, place: int):
+def _line(experiment: Experiment, name: str, index: int):
     import plotly.graph_objects as go
 
     known = experiment.numbers(name)
-    axis = str(place + 1) if place else ""
+    axis = str(index + 1) if index else ""
     words = any(isinstance(value, str) for value, _ in known)
     return go.Scatter(
         x=[value for value, _ in known], y=[several.median for _, several in known],
@@ -80,7 +82,7 @@ def _cache_figure(experiment: Experiment):
     import plotly.graph_objects as go
 
     lines = []
-    for point, (colour, dash, symbol) in zip(experiment.points, LOOKS, strict=False):
+    for point, (colour, dash, symbol) in zip(experiment.points, STYLES, strict=False):
         columns = zip(*(run.itl_s for run in point.measurement.counted), strict=False)
         gaps = [1000 * median(column) for column in columns]
         lines.append(go.Scatter(
@@ -88,11 +90,11 @@ def _cache_figure(experiment: Experiment):
             line={"color": colour, "dash": dash}, marker={"symbol": symbol},
             hovertemplate="token %{x}: %{y:.0f} ms<extra></extra>",
         ))  # fmt: skip
-    picture = theme.figure(
+    figure = theme.figure(
         *lines, title=_title(experiment), x="token of the answer",
         y="milliseconds for it, median", height=350, margin={"t": 80},
     )  # fmt: skip
-    return picture.update_yaxes(rangemode="tozero")
+    return figure.update_yaxes(rangemode="tozero")
 
 
 FIGURES = {

@@ -6,8 +6,8 @@ from labkit.stats import Spread
 
 from .measurement import Measurement
 
-# What is compared: name, unit, and whether more is better.
-NUMBERS = {
+# What is compared: label, unit, and whether more is better.
+METRICS = {
     "ttft_s": ("time to first token", "s", False),
     "tpot_s": ("time per output token", "s", False),
     "decode_tokens_per_s": ("decode", "tokens/s", True),
@@ -16,12 +16,12 @@ NUMBERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One number of several measurements.
+class ComparedMetric:
+    """One metric of several measurements.
 
     Attributes:
-        name: a key of `NUMBERS`.
-        spreads: of each measurement; None where it has no such number.
+        name: a key of `METRICS`.
+        spreads: spread in each measurement; None where it has no such number.
     """
 
     name: str
@@ -29,17 +29,17 @@ class Line:
 
     @property
     def ratios(self) -> tuple[float | None, ...]:
-        """Each median over the first's."""
+        """Each median over that of the first."""
         first = self.spreads[0]
         return tuple(s.median / first.median if s and first else None for s in self.spreads)
 
     @property
-    def apart(self) -> tuple[bool | None, ...]:
-        """Whether its middle half lies wholly beside the first's: a difference one can see."""
-        return tuple(_apart(self.spreads[0], s) for s in self.spreads)
+    def distinct(self) -> tuple[bool | None, ...]:
+        """Whether its middle half lies outside that of the first: a clear difference."""
+        return tuple(_is_distinct(self.spreads[0], s) for s in self.spreads)
 
 
-def _apart(one: Spread | None, other: Spread | None) -> bool | None:
+def _is_distinct(one: Spread | None, other: Spread | None) -> bool | None:
     if one is None or other is None:
         return None
     (low, high), (other_low, other_high) = one.quartiles, other.quartiles
@@ -51,18 +51,19 @@ class MeasurementComparison:
     """Measurements side by side.
 
     Attributes:
-        names: of the measurements.
-        measurements: the first is what the others are held against.
+        names: name of each measurement.
+        measurements: the measurements; the others are compared with the first.
     """
 
     names: tuple[str, ...]
     measurements: tuple[Measurement, ...]
 
     @property
-    def lines(self) -> tuple[Line, ...]:
-        """One for each of `NUMBERS`."""
+    def metrics(self) -> tuple[ComparedMetric, ...]:
+        """One for each of `METRICS`."""
         return tuple(
-            Line(name, tuple(getattr(each, name) for each in self.measurements)) for name in NUMBERS
+            ComparedMetric(name, tuple(getattr(each, name) for each in self.measurements))
+            for name in METRICS
         )
 
     @property
@@ -72,21 +73,23 @@ class MeasurementComparison:
         keys = dict.fromkeys(key for row in rows for key in row)
         values = {key: [row.get(key, "unknown") for row in rows] for key in keys}
         return tuple(
-            f"{key}: {' / '.join(told)}" for key, told in values.items() if len(set(told)) > 1
+            f"{key}: {' / '.join(row)}" for key, row in values.items() if len(set(row)) > 1
         )
 
     @property
     def summary(self) -> str:
-        """Decode against the first, and what differed."""
-        line = next(line for line in self.lines if line.name == "decode_tokens_per_s")
-        told = [
+        """Decode speed compared with the first, and what differed."""
+        decode = next(each for each in self.metrics if each.name == "decode_tokens_per_s")
+        ratios = [
             f"{name} {ratio:.2f} times the decode speed of {self.names[0]}"
-            + ("" if apart else " (no clear difference)")
-            for name, ratio, apart in zip(self.names, line.ratios, line.apart, strict=True)
+            + ("" if distinct else " (no clear difference)")
+            for name, ratio, distinct in zip(
+                self.names, decode.ratios, decode.distinct, strict=True
+            )
             if ratio is not None and name != self.names[0]
         ]
         differ = "; ".join(self.differences) or "nothing that was recorded"
-        return f"{', '.join(told) or 'nothing to compare'}; different: {differ} (measured)"
+        return f"{', '.join(ratios) or 'nothing to compare'}; different: {differ} (measured)"
 
     def __repr__(self) -> str:
         return self.summary
@@ -100,16 +103,16 @@ def _circumstances(measurement: Measurement) -> dict[str, str]:
         "cores": str(setup.cores),
         "prompt tokens": str(measurement.prompt_tokens),
         "max_tokens": str(measurement.max_tokens),
-        "disturbed": str(bool(measurement.disturbance and measurement.disturbance.disturbed)),
+        "disturbed": str(bool(measurement.noise and measurement.noise.disturbed)),
         **dict(setup.software),
     }
 
 
 def compare_measurements(**measurements: Measurement) -> MeasurementComparison:
-    """Measurements side by side, by names of your own.
+    """Measurements side by side, under names of your choice.
 
     Args:
-        measurements: two or more: ``compare_measurements(here=one, there=other)``.
+        measurements: two or more by name: ``compare_measurements(here=one, there=other)``.
     """
     if len(measurements) < 2:
         raise ValueError(f"measurements must be two or more; got {len(measurements)}")

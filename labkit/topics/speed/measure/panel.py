@@ -1,4 +1,4 @@
-"""Feel it: the same text, streamed at several speeds beside one another."""
+"""A panel that streams the same text at several speeds side by side."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,11 +23,11 @@ def pace_panel(
     """A panel that streams a reply at several speeds at once, this machine's own among them.
 
     Args:
-        reply: from ``labkit.generate``.
-        measurement: whose medians stand for this machine; None: the reply's own times.
-        paces: tokens a second.
+        reply: a reply from ``labkit.generate``.
+        measurement: a measurement of this machine; None: the reply's own times are used.
+        paces: tokens per second.
     Raises:
-        ValueError: for a reply without tokens, or a speed out of bounds.
+        ValueError: the reply has no tokens, or a speed is out of range.
     """
     return PacePanel(pace_text(reply, measurement, paces=paces))
 
@@ -38,7 +38,7 @@ class PacePanel(RunPanel):
     Attributes:
         pacing: the text and its speeds.
         runner: Run, Stop and progress.
-        columns: the text of each speed as it stands.
+        columns: the text streamed so far at each speed.
     """
 
     def __init__(

@@ -108,7 +108,7 @@ def _whole(data: bytes) -> str | None:
 
 def _unreached(reader: Reader, texts: Mapping[int, str]) -> list[int]:
     """Those that their own text does not give, neither alone nor beside other characters."""
-    alone = zip(texts, reader.returns(list(texts)), strict=True)
+    alone = zip(texts, reader.round_trips(list(texts)), strict=True)
     doubtful = [token_id for token_id, back in alone if not back]
     return [
         token_id

@@ -39,29 +39,29 @@ def test_every_format_is_measured(told):
         assert file.footprint.own and file.footprint.peak_bytes >= file.footprint.resident_bytes
         assert len(file.load_s.values) >= 4  # opened anew in each round
     assert told.files[0].bits_per_weight == 32
-    assert told.files[0].divergence.bits == (0,) * quantization.PLACES
+    assert told.files[0].divergence.bits == (0,) * len(quantization.POSITIONS)
     near, far = (file.divergence.mean_bits for file in told.files[1:])
     assert 0 < near < far
 
 
 def test_it_says_that_more_bits_are_no_better(told):
-    caution = "All were made from the F32 file: more bits copy its weights more truly"
+    caution = "All were made from the F32 file: more bits copy its weights more exactly"
     assert caution in told.summary and "data/corpus.txt" in repr(told)
     assert "scores" not in told.summary.partition(";")[0]  # the reference is not off itself
 
 
 def test_the_picture_has_a_row_for_each(told):
-    picture = labkit.plot(told)
+    figure = labkit.plot(told)
     names = [f"{file.kind}: {file.bits_per_weight:.1f} bits" for file in told.files]
     names[0] = "F32, its own: 32.0 bits"
-    assert all(list(bars.y) == names for bars in picture.data)
-    size, memory, first, speed, off = picture.data
+    assert all(list(bars.y) == names for bars in figure.data)
+    size, memory, first, speed, off = figure.data
     assert list(size.x) == [file.file_bytes / 1e6 for file in told.files]
     assert list(memory.x) == [file.footprint.peak_bytes / 2**20 for file in told.files]
     assert list(first.x) == [file.measurement.ttft_s.median for file in told.files]
     assert list(speed.x) == [f.measurement.decode_tokens_per_s.median for f in told.files]
     assert list(off.x) == [file.divergence.mean_bits for file in told.files]
-    notes = [note.text.replace("<br>", " ") for note in picture.layout.annotations]
+    notes = [note.text.replace("<br>", " ") for note in figure.layout.annotations]
     assert told.caution in notes
     assert labkit.plot(told, kind="texts").html.count("<tr>") == 3
 
@@ -110,7 +110,7 @@ def test_a_stop_keeps_what_was_measured(tiny_gguf, home, monkeypatch, where):
 
 def test_a_model_that_has_no_such_file(tiny, make_scripted):
     for model in (tiny, make_scripted((0.5,))):
-        with pytest.raises(labkit.LabError, match=r"did not come from a GGUF file.*\n.*smollm2"):
+        with pytest.raises(labkit.LabError, match=r"was not loaded from a GGUF file.*\n.*smollm2"):
             labkit.speed.vary_quantization(model)
 
 

@@ -10,7 +10,7 @@ from labkit.backends.local.modes import Batched, Uncached
 from labkit.errors import LabError
 from labkit.formatting import LINE
 from labkit.topics.speed.experiments import prompt_length, runner
-from labkit.topics.speed.experiments.runner import Case, run_in_turn, was_stopped
+from labkit.topics.speed.experiments.runner import ExperimentCase, run_interleaved, was_stopped
 from labkit.topics.speed.explain import kv_cache
 
 FEW = {"repeats": 2, "max_tokens": 4}
@@ -40,8 +40,8 @@ def roomy(make_tiny, tmp_path):
     return labkit.load(make_tiny(tmp_path / "roomy", max_position_embeddings=1000))
 
 
-def test_prompts_go_up_to_the_context_by_themselves(roomy, monkeypatch):
-    monkeypatch.setattr(prompt_length, "TWICE", 0)  # as if no time passed
+def test_prompts_go_up_to_the_context_by_default(roomy, monkeypatch):
+    monkeypatch.setattr(prompt_length, "DOUBLING_COST", 0)  # as if no time passed
     told = labkit.speed.vary_prompt_length(roomy, repeats=1)
     lengths = [point.measurement.prompt_tokens for point in told.points]
     assert lengths == pytest.approx([128, 256, 512, 992], abs=4) and max(lengths) < roomy.context
@@ -79,7 +79,7 @@ def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
 
 
 @pytest.mark.parametrize("lengths", [(), (500,), (0,), ("long",)])
-def test_lengths_that_are_none(tiny, lengths):
+def test_invalid_lengths_are_refused(tiny, lengths):
     with pytest.raises(ValueError, match="lengths must be"):
         labkit.speed.vary_prompt_length(tiny, lengths=lengths)
 
@@ -133,8 +133,8 @@ def test_cases_run_in_turn_after_their_warm_up(make_scripted):
         backend = make_scripted((0.5 * value, 1.0 * value))
         inner = backend.stream
         backend.stream = lambda *a, _s=inner, _v=value, **k: (order.append(_v), _s(*a, **k))[1]
-        cases.append(Case(value, backend, "p", {"max_tokens": 2}))
-    told = run_in_turn(cases, name="x", axis="x", shown=("ttft_s",), repeats=3)
+        cases.append(ExperimentCase(value, backend, "p", {"max_tokens": 2}))
+    told = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=3)
     assert order == [1, 2] * 4
     assert told.numbers("ttft_s")[1][1].values == (1.0, 1.0, 1.0)
     line = "scripted, x varied: seconds to the first token at 1: 0.5, 2: 1 (measured)"
@@ -145,8 +145,11 @@ def test_an_interrupt_keeps_what_was_measured(make_scripted):
     good = (0.5, 1.0)
     one = make_scripted(good)
     two = make_scripted(good, good, good, (0.5, KeyboardInterrupt))
-    cases = [Case(1, one, "p", {"max_tokens": 2}), Case(2, two, "p", {"max_tokens": 2})]
-    told = run_in_turn(cases, name="x", axis="x", shown=("ttft_s",), repeats=9)
+    cases = [
+        ExperimentCase(1, one, "p", {"max_tokens": 2}),
+        ExperimentCase(2, two, "p", {"max_tokens": 2}),
+    ]
+    told = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=9)
     assert [len(point.measurement.counted) for point in told.points] == [3, 2]
     assert told.points[1].measurement.aborted[0].finish == "interrupted"
 
@@ -163,7 +166,9 @@ VERBS = {
     ),
     "threads": lambda m: labkit.speed.vary_threads(m, "the cat", counts=(1, 2), **THREE),
     "model size": lambda m: labkit.speed.vary_model_size([m, Bigger(m)], "the cat", **THREE),
-    "assistance": lambda m: labkit.speed.vary_speculation(m, "the cat sat on the cat sat", **THREE),
+    "speculation": lambda m: labkit.speed.vary_speculation(
+        m, "the cat sat on the cat sat", **THREE
+    ),
 }
 
 
@@ -219,15 +224,17 @@ def test_stop_before_anything_is_measured(tiny, interrupt):
     labkit.plot(told)
 
 
-def test_progress_is_told_run_by_run(make_scripted, bars):
-    cases = [Case(n, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2}) for n in (1, 2, 3)]
-    run_in_turn(cases, name="x", axis="x", shown=(), repeats=2)
+def test_progress_is_reported_run_by_run(make_scripted, bars):
+    cases = [
+        ExperimentCase(n, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2}) for n in (1, 2, 3)
+    ]
+    run_interleaved(cases, name="x", axis="x", metrics=(), repeats=2)
     assert bars.updates == list(range(1, 10)) and bars[-1] == ("x", 9, 9)
 
 
 def test_no_round_begins_that_there_is_no_time_for(make_scripted):
-    case = Case(1, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2})
-    assert run_in_turn([case], name="x", axis="x", shown=(), repeats=9, limit_s=0).rounds == 1
+    case = ExperimentCase(1, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2})
+    assert run_interleaved([case], name="x", axis="x", metrics=(), repeats=9, limit_s=0).rounds == 1
 
 
 def test_the_time_limit_counts_warming_up_too(make_scripted, monkeypatch):
@@ -241,9 +248,9 @@ def test_the_time_limit_counts_warming_up_too(make_scripted, monkeypatch):
         return stream(*arguments, **more)
 
     backend.stream = slow
-    case = Case(1, backend, "p", {"max_tokens": 2})
+    case = ExperimentCase(1, backend, "p", {"max_tokens": 2})
     # One second to warm up, then rounds of one: a fifth would end after 5.5.
-    told = run_in_turn([case], name="x", axis="x", shown=(), repeats=9, limit_s=5.5)
+    told = run_interleaved([case], name="x", axis="x", metrics=(), repeats=9, limit_s=5.5)
     assert told.rounds == 4
 
 
@@ -251,7 +258,7 @@ def test_what_runs_elsewhere_is_refused(make_scripted):
     with pytest.raises(LabError, match="vary_batch_size cannot vary 'scripted'"):
         labkit.speed.vary_batch_size(make_scripted((0.5,)))
     with pytest.raises(ValueError, match="repeats"):
-        run_in_turn([], name="x", axis="x", shown=())
+        run_interleaved([], name="x", axis="x", metrics=())
 
 
 def test_the_cache_grows_as_computed(tiny, monkeypatch):
@@ -259,7 +266,9 @@ def test_the_cache_grows_as_computed(tiny, monkeypatch):
     # 2 layers * 2 (key, value) * 2 heads * 8 wide * 4 bytes
     assert told.token_bytes == 256
     assert [size.used_bytes for size in told.sizes] == [256 * 8, 256 * 16, 256 * 100]
-    assert all(size.used_bytes == size.computed_bytes <= size.held_bytes for size in told.sizes)
+    assert all(
+        size.used_bytes == size.computed_bytes <= size.allocated_bytes for size in told.sizes
+    )
     assert (told.longest, told.limited_by) == (128, "context")
     monkeypatch.setattr(kv_cache, "free_bytes", lambda model: 256 * 100 + 255)
     little = labkit.speed.measure_cache(tiny, lengths=(8,))
@@ -307,13 +316,15 @@ def test_an_assistant_must_know_the_same_tokens(tiny, smollm2):
         Assisted(smollm2, tiny)
 
 
-def test_assistance(tiny):
-    told = labkit.speed.vary_speculation(tiny, "the cat sat", assistant=tiny, guessed=3, **FEW)
-    assert [point.value for point in told.points][:2] == ["alone", "guesses from the text"]
+def test_speculation(tiny):
+    told = labkit.speed.vary_speculation(
+        tiny, "the cat sat", draft_model=tiny, draft_tokens=3, **FEW
+    )
+    assert [point.value for point in told.points][:2] == ["no drafts", "drafts from the text"]
     assert len({point.measurement.runs[0].text for point in told.points}) == 1
     assert "guessed tokens were right" in repr(told)
-    with pytest.raises(ValueError, match="guessed must be a whole number, 1 or more; got 0"):
-        labkit.speed.vary_speculation(tiny, "the cat", guessed=0)
+    with pytest.raises(ValueError, match="draft_tokens must be a whole number, 1 or more; got 0"):
+        labkit.speed.vary_speculation(tiny, "the cat", draft_tokens=0)
 
 
 def test_what_is_printed_is_broken_between_words(tiny):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import labkit
 from labkit.topics.speed.explain.latency import decode_terms
 from labkit.topics.speed.explain.regression import student_quantile
-from labkit.topics.speed.measure.load_time import Load, LoadRun
-from labkit.topics.speed.measure.machine_noise import Disturbance
+from labkit.topics.speed.measure.load_time import LoadRun, LoadTime
+from labkit.topics.speed.measure.machine_noise import MachineNoise
 from labkit.topics.speed.measure.run import Run
 
 GRID = [(n, k) for n in (16, 64, 128, 256, 512) for k in (4, 16, 48)]
@@ -79,24 +79,24 @@ def test_the_check_gives_the_median_of_the_errors():
 
 
 def test_a_disturbed_machine_is_said(make_measurement):
-    quiet = Disturbance(1, 2, 0.1, 0.0, 1, None)
-    loud = Disturbance(1, 2, 0.9, 0.0, 1, None)
+    quiet = MachineNoise(1, 2, 0.1, 0.0, 1, None)
+    noisy = MachineNoise(1, 2, 0.9, 0.0, 1, None)
 
-    def measured(disturbance, *pairs):
-        return make_measurement(*made_up(pairs), disturbance=disturbance)
+    def measured(noise, *pairs):
+        return make_measurement(*made_up(pairs), noise=noise)
 
     fit = labkit.speed.fit_latency(measured(quiet, *GRID))
     assert "disturbed" not in fit.summary
     assert "disturbed" not in labkit.speed.validate_latency(fit, measured(quiet, (40, 8))).summary
     alone = labkit.speed.validate_latency(
-        labkit.speed.fit_latency(made_up(GRID)), measured(loud, (40, 8))
+        labkit.speed.fit_latency(made_up(GRID)), measured(noisy, (40, 8))
     )
     told = "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. Measure"
     assert told in alone.summary
-    both = labkit.speed.validate_latency(fit, [measured(loud, (40, 8))], *made_up([(50, 9)]))
+    both = labkit.speed.validate_latency(fit, [measured(noisy, (40, 8))], *made_up([(50, 9)]))
     assert len(both.runs) == 2 and "disturbed in 1 of 2 measurements: other" in both.summary
     # The runs of the fit count too: they decide what is predicted.
-    loud_fit = labkit.speed.fit_latency(measured(loud, *GRID))
+    loud_fit = labkit.speed.fit_latency(measured(noisy, *GRID))
     assert "The machine was disturbed: " in loud_fit.summary
     assert "1 of 2" in labkit.speed.validate_latency(loud_fit, measured(quiet, (40, 8))).summary
 
@@ -121,7 +121,7 @@ def test_a_budget_leaves_tokens():
 
 
 def test_loading_counts_where_it_is_asked_for():
-    load = Load("made up", (LoadRun(2, 3, True), LoadRun(2, 1.5, False)))
+    load = LoadTime("made up", (LoadRun(2, 3, True), LoadRun(2, 1.5, False)))
     fit = labkit.speed.fit_latency(made_up(GRID), load=load)
     alone = labkit.speed.predict_latency(fit, 100, 10)
     both = labkit.speed.predict_latency(fit, 100, 10, with_load=True)

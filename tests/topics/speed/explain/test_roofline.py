@@ -9,7 +9,7 @@ from labkit.backends.local.device import gpu_peak_bytes, synchronize
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
 from labkit.topics.speed.explain.operation_count import decode_work, prefill_work
-from labkit.topics.speed.explain.roofline import place
+from labkit.topics.speed.explain.roofline import build_roofline
 
 SMOLLM2 = CATALOGUE["smollm2-135m"]
 PARAMETERS = 134_515_008
@@ -61,7 +61,7 @@ def test_both_points_under_a_made_up_roof(make_measurement, make_run):
     # 10 GB/s and 100 GFLOP/s: the ridge is at 10 operations a byte.
     bandwidth = Probe("cpu", "float32", 2, (8e9, 10e9, 9e9), (100e9, 100e9, 100e9))
     run = make_run(ttft_s=2.0, gap_s=0.1, tokens=5, prompt_tokens=512)
-    told = place(make_measurement(run), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    told = build_roofline(make_measurement(run), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
     prefill, decode = told.points
     assert told.ridge == 10
     assert (prefill.bound, decode.bound) == ("arithmetic", "memory")
@@ -76,7 +76,7 @@ def test_both_points_under_a_made_up_roof(make_measurement, make_run):
 
 def test_a_restless_machine_has_a_larger_error(make_measurement):
     bandwidth = Probe("cpu", "float32", 2, (5e9, 10e9, 5e9), (100e9,))
-    told = place(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    told = build_roofline(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
     assert told.points[1].error == 0.5
 
 
@@ -120,7 +120,7 @@ def test_a_tiny_model_from_measuring_to_roof(tiny):
     told = labkit.speed.roofline(tiny, measured, probe=bandwidth)
     assert [point.work.name for point in told.points] == ["prefill", "decode"]
     assert told.points[0].work.tokens == len(tiny.encode("the cat"))
-    with pytest.raises(LabError, match="does not show its configuration"):
+    with pytest.raises(LabError, match="does not expose its configuration"):
         labkit.speed.roofline(type("Server", (), {"name": "far"})(), measured)
     with pytest.raises(ValueError, match="measurement must be of"):
         labkit.speed.roofline(tiny, labkit.open_result(_renamed(measured, tiny)), probe=bandwidth)

@@ -1,9 +1,9 @@
-"""What makes a float32 model quicker on a CPU and leaves what it computes as it was.
+"""Layers that make a float32 model faster on a CPU without changing what it computes.
 
-With one row, a layer's time on a CPU is the time to read its weights, and to start reading. oneDNN
-reads them faster from a layout of its own than MKL does from rows; layers that read the same input
-start together; a norm is one operation instead of six. Measured by
-tests/benchmarks/streaming.py. The results are float32's, up to the order of the sums.
+With one row, a layer's time on a CPU is the time to read its weights, plus an overhead per call.
+oneDNN reads them faster from its own layout than MKL does from rows; layers that read the same
+input run in one call; a norm is one operation instead of six. Measured by
+tests/benchmarks/streaming.py. The results equal float32's, up to the order of the sums.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from typing import cast
 import torch
 from torch import nn
 
-# Names by which transformers calls the layers that read one input, in the order of their calls.
+# transformers' names of the layers that read one input, in the order of their calls.
 SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
 
 class PackedLinear(nn.Linear):
-    """An ``nn.Linear`` that keeps a second, packed copy of its weight for inference.
+    """An ``nn.Linear`` with a second, packed copy of its weight for inference.
 
-    The weight itself stays where it was, for whoever reads, trains or changes it: with gradients
-    on, or after a change of the weight, the layer computes from the weight again.
+    The weight itself stays in place for reading, training and changing: with gradients enabled, or
+    after a change of the weight, the layer computes from the weight again.
     """
 
     _packed: torch.Tensor | None  # None: a layer before this one computes its outputs too
@@ -30,7 +30,7 @@ class PackedLinear(nn.Linear):
     _sizes: list[int]
 
     def pack(self, followers: tuple["PackedLinear", ...] = ()) -> None:
-        """Makes the packed copy, together with those of layers that read the same input."""
+        """Makes the packed copy, together with the layers that read the same input."""
         group = (self, *followers)
         weight = torch.cat([layer.weight.detach() for layer in group])
         self._packed = torch.ops.mkldnn._reorder_linear_weight(weight, 1)
@@ -44,18 +44,18 @@ class PackedLinear(nn.Linear):
             follower._packed = None
 
     def _state(self) -> tuple[int, ...]:
-        """What tells that the weight changed; asked for at every call, so it is kept cheap."""
+        """A stamp that changes with the weight; cheap, because every call compares it."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
         own = (weight.data_ptr(), weight._version)
         return own if bias is None else (*own, bias.data_ptr(), bias._version)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """As ``nn.Linear``: (…, in) to (…, out)."""
+        """The same as ``nn.Linear``: (…, in) to (…, out)."""
         if torch.is_grad_enabled() or self._packed_from != self._state():
             return super().forward(input)
         if self._packed is None:
-            # The outputs travel on the input itself: whatever else runs meanwhile, they are its.
+            # The outputs travel on the input itself, so concurrent calls cannot mix them up.
             ready = getattr(input, "_outputs_of", {}).pop(self, None)
             return super().forward(input) if ready is None else ready
         out = torch.ops.mkldnn._linear_pointwise(input, self._packed, self._bias, "none", [], "")
@@ -67,21 +67,21 @@ class PackedLinear(nn.Linear):
 
 
 class FusedRMSNorm(nn.Module):
-    """A Llama-style RMSNorm as torch's one operation."""
+    """A Llama-style RMSNorm as one operation of torch."""
 
     weight: torch.Tensor
     variance_epsilon: float
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """As the norm it stands for: (…, hidden) to (…, hidden)."""
+        """The same as the norm it replaces: (…, hidden) to (…, hidden)."""
         return torch.rms_norm(x, self.weight.shape, self.weight, self.variance_epsilon)
 
 
-def quicken(model: nn.Module) -> None:
-    """Makes a float32 model on a CPU quicker, in place.
+def optimize_for_cpu(model: nn.Module) -> None:
+    """Makes a float32 model faster on a CPU, in place.
 
-    Its modules, their names and their weights stay; a second copy of the linear layers' weights
-    is made. Nothing happens where this build of torch has no oneDNN.
+    Its modules, their names and their weights stay; a second copy of the linear layers' weights is
+    made. Without oneDNN in this build of torch, nothing happens.
     """
     if not torch.backends.mkldnn.is_available():
         return
@@ -96,7 +96,7 @@ def quicken(model: nn.Module) -> None:
 
 
 def _families(model: nn.Module) -> Iterator[tuple[nn.Linear, ...]]:
-    """Every linear layer, once: together with those that read its input, or alone."""
+    """Every linear layer once, together with those that read the same input, or alone."""
     seen: set[nn.Module] = set()
     for parent in model.modules():
         groups = [[getattr(parent, name, None) for name in names] for names in SIBLINGS]
@@ -109,7 +109,7 @@ def _families(model: nn.Module) -> Iterator[tuple[nn.Linear, ...]]:
 
 
 def _is_plain_rms_norm(module: nn.Module) -> bool:
-    """Whether it computes what `torch.rms_norm` does; Gemma's, for one, adds 1 to its weight."""
+    """Whether it computes the same as `torch.rms_norm`; Gemma's, for one, adds 1 to its weight."""
     if not type(module).__name__.endswith("RMSNorm") or not hasattr(module, "variance_epsilon"):
         return False
     norm = cast(FusedRMSNorm, module)  # by its attributes

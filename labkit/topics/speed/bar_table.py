@@ -1,4 +1,4 @@
-"""Names in rows, their numbers in columns: a bar for each number, told beside it in words."""
+"""A table of bars: names in rows, numbers in columns, each bar with its number as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,39 +15,39 @@ class BarColumn:
     """One number of each row.
 
     Attributes:
-        title: what it is, with its unit, and what is better.
-        values: of each row; None where it is not known.
-        told: the same in words, for people.
+        title: name of the number, its unit, and whether more or less is better.
+        values: value of each row; None if unknown.
+        labels: value of each row as text.
     """
 
     title: str
     values: tuple[Spread | float | None, ...]
-    told: tuple[str, ...]
+    labels: tuple[str, ...]
 
 
-def rows_figure(title: str, names: Sequence[str], columns: Sequence[BarColumn]):
-    """A bar for each row in each column, with the range of several runs; the first row on top."""
-    picture = theme.figure(
+def bar_table_figure(title: str, names: Sequence[str], columns: Sequence[BarColumn]):
+    """A bar for each row in each column, with the range of its runs; the first row on top."""
+    figure = theme.figure(
         title=title, x="", y="", height=128 + ROW_HEIGHT * len(names), showlegend=False, bargap=0.4,
     )  # fmt: skip
     width = (1 + GAP) / len(columns) - GAP
     names = [escape(name) for name in names]
-    for place, column in enumerate(columns):
-        number = str(place + 1) if place else ""
-        picture.add_trace(_bars(column, names, number))
-        _tell(picture, column, names, number)
-        left = place * (width + GAP)
-        picture.update_layout({
+    for index, column in enumerate(columns):
+        number = str(index + 1) if index else ""
+        figure.add_trace(_bars(column, names, number))
+        _add_labels(figure, column, names, number)
+        left = index * (width + GAP)
+        figure.update_layout({
             f"xaxis{number}": _x_axis(column, left, width, number),
             f"yaxis{number}": {"anchor": f"x{number}", "autorange": "reversed", "showgrid": False,
-                               "showticklabels": not place, "ticksuffix": "  ", "type": "category",
+                               "showticklabels": not index, "ticksuffix": "  ", "type": "category",
                                "title": {"text": ""}, "automargin": True},
         })  # fmt: skip
-        picture.add_annotation(
+        figure.add_annotation(
             text=escape(column.title).replace("\n", "<br>"), x=left, xref="paper", xanchor="left",
             y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": 12}, align="left",
         )  # fmt: skip
-    return picture.update_layout(margin={"t": 104, "b": 12})
+    return figure.update_layout(margin={"t": 104, "b": 12})
 
 
 def _middle(value: Spread | float | None) -> float:
@@ -63,7 +63,7 @@ def _low(value: Spread | float | None) -> float:
 
 
 def _x_axis(column: BarColumn, left: float, width: float, number: str) -> dict:
-    """From 0, with room for the words; they tell the numbers, so that no ticks are needed."""
+    """From 0, with room for the labels, which replace the ticks."""
     most = max(map(_high, column.values), default=0) or 1.0
     return {
         "domain": [left, min(1.0, left + width)], "anchor": f"y{number}", "showgrid": False,
@@ -77,7 +77,7 @@ def _bars(column: BarColumn, names: Sequence[str], number: str):
 
     bars = go.Bar(
         x=list(map(_middle, column.values)), y=names, orientation="h",
-        xaxis=f"x{number}", yaxis=f"y{number}", customdata=column.told,
+        xaxis=f"x{number}", yaxis=f"y{number}", customdata=column.labels,
         marker={"color": theme.SKY, "line": {"color": theme.BLUE, "width": 1}},
         hovertemplate="%{y}: %{customdata}<extra></extra>",
     )  # fmt: skip
@@ -90,10 +90,10 @@ def _bars(column: BarColumn, names: Sequence[str], number: str):
     return bars
 
 
-def _tell(picture, column: BarColumn, names: Sequence[str], number: str) -> None:
-    """The number in words, right of its bar and of its range."""
-    for name, value, told in zip(names, column.values, column.told, strict=True):
-        picture.add_annotation(
+def _add_labels(figure, column: BarColumn, names: Sequence[str], number: str) -> None:
+    """The number as text, right of its bar and its range."""
+    for name, value, label in zip(names, column.values, column.labels, strict=True):
+        figure.add_annotation(
             x=_high(value), y=name, xref=f"x{number}", yref=f"y{number}", xanchor="left",
-            text=f" {escape(told)}", showarrow=False, font={"size": 12},
+            text=f" {escape(label)}", showarrow=False, font={"size": 12},
         )  # fmt: skip
