@@ -3,7 +3,7 @@
 import pytest
 
 import labkit
-from labkit.topics.tokens.strip import MOST_TOKENS
+from labkit.topics.tokens.token_strip import MOST_TOKENS
 
 from .conftest import shoot_cells
 

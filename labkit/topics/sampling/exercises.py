@@ -9,7 +9,7 @@ from labkit.topics.sampling.next_token.prediction import Prediction, run_chain
 TOLERANCE = 0.02  # of a probability: it may have been read off a picture
 
 
-def check_kept(prediction: Prediction, settings: dict | None, *, tokens: int) -> ExerciseResult:
+def check_remaining(prediction: Prediction, settings: dict | None, *, tokens: int) -> ExerciseResult:
     """Exercise 1: settings, top_k left alone, with which exactly so many tokens are left."""
     if not settings or not isinstance(settings, dict):
         return ExerciseResult(False, "Put settings in place of None, such as {'top_p': 0.8}.")
@@ -19,7 +19,7 @@ def check_kept(prediction: Prediction, settings: dict | None, *, tokens: int) ->
         run = run_chain(prediction, **settings)
     except (TypeError, ValueError) as error:
         return ExerciseResult(False, f"These are no settings: {error}")
-    kept = run.stages[-1].kept
+    kept = run.stages[-1].remaining
     if kept == tokens:
         return ExerciseResult(True, f"{kept} tokens are left: {run.summary}")
     way = "Too many: cut off more." if kept > tokens else "Too few: cut off less."

@@ -7,7 +7,7 @@ from labkit.backends.generate import Backend, generate
 from labkit.backends.reply import Reply
 from labkit.exercise import ExerciseResult
 
-from .analysis import MachineReport
+from .machine_report import MachineReport
 
 TOLERANCE = 0.25  # how far an estimate may be off: machines are not steadier than that
 
@@ -58,9 +58,9 @@ def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Exerci
     )
 
 
-def check_largest(check: MachineReport, name: str | None) -> ExerciseResult:
+def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
     """Exercise 3: which is the largest model of the catalogue that fits here?"""
-    rows = {each.entry.name: each for each in check.candidates}
+    rows = {each.entry.name: each for each in report.candidates}
     if not isinstance(name, str):
         return ExerciseResult(False, "Put a model's name, in quotes, in place of None.")
     if name not in rows:
@@ -69,7 +69,7 @@ def check_largest(check: MachineReport, name: str | None) -> ExerciseResult:
         return ExerciseResult(
             False, f"{name} needs more memory than is free: its bar crosses the line."
         )
-    largest = check.fitting[-1]
+    largest = report.fitting[-1]
     if name == largest:
         return ExerciseResult(True, f"{name} fits, and nothing larger does.")
     return ExerciseResult(False, f"{name} fits, but a larger one does too.")

@@ -8,14 +8,14 @@ from labkit.backends.reply import Reply, Step
 from labkit.formatting import GIB
 from labkit.ui import theme
 
-from .analysis import Candidate, MachineReport
+from .machine_report import Candidate, MachineReport
 
 
-def machine_figure(check: MachineReport):
+def machine_figure(report: MachineReport):
     """Memory that each model needs, against the memory that is free: one bar a model."""
     import plotly.graph_objects as go
 
-    rows = check.candidates
+    rows = report.candidates
     names = [_row_name(row) for row in rows]
     parts = (
         ("weights", [row.plan.needs.weights_bytes for row in rows], theme.BLUE, ""),
@@ -60,7 +60,7 @@ def machine_figure(check: MachineReport):
 
 
 def _row_name(row: Candidate) -> str:
-    return f"{row.entry.name}{' (here)' if row.present else ''}"
+    return f"{row.entry.name}{' (here)' if row.on_disk else ''}"
 
 
 def _verdict(row: Candidate) -> str:

@@ -51,7 +51,7 @@ class PromptPanel(RunPanel):
         self._make_controls(prompt, settings)
         self.answer = widgets.HTML(html.card(html.paragraph(" ")))
         self.figure = theme.widget(self._timing())
-        self.runner = Runner(self._work, self._draw, "Ask the model", self._hang_up)
+        self.runner = Runner(self._work, self._draw, "Ask the model", self._stop_stream)
 
     def _make_controls(self, prompt: str, settings: Settings) -> None:
         wide, label = {"width": "auto"}, {"description_width": "85px"}
@@ -129,7 +129,7 @@ class PromptPanel(RunPanel):
             running.close()
             self.reply = make_reply(self._model.name, prompt, running, self._steps)
 
-    def _hang_up(self) -> None:
+    def _stop_stream(self) -> None:
         """Does not wait for a server's next word; a model of this process comes to its own end."""
         with suppress(ValueError):  # its steps are being computed just now
             if self._stream:

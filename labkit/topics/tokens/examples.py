@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .comparison import Comparison, compare_tokenizers
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 from .tokenization import Tokenization
 
 # Label, text, reason. Notebook 08 comes back to the numbers.
-_EXHIBITS = (
+_EXAMPLES = (
     (
         "everyday words", "The weather is nice today.",
         "Words that were common in the training text are one token each, the space included.",
@@ -37,7 +37,7 @@ _EXHIBITS = (
     ),
     (
         "a number", "The answer is 1234567890.",
-        "Digits are grouped by rule or by chance: one by one, in threes, or as it happened.",
+        "DigitGroups are grouped by rule or by chance: one by one, in threes, or as it happened.",
     ),
     (
         "emoji", "👍🏽 🧑‍🚀 🇺🇦 🎉",
@@ -58,7 +58,7 @@ NUMBERS = ("7", "365", "2026", "31415", "1234567", "1,234,567", "3.14159")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Gallery:
+class ExampleTexts:
     """Texts with their counts and reasons.
 
     Attributes:
@@ -66,7 +66,7 @@ class Gallery:
         reasons: one a text.
     """
 
-    comparison: Comparison
+    comparison: TokenizerComparison
     reasons: tuple[str, ...]
 
     @property
@@ -86,25 +86,25 @@ class Gallery:
         return repr(self.comparison)
 
 
-def example_texts(names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1")) -> Gallery:
+def example_texts(names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1")) -> ExampleTexts:
     """Code, JSON, numbers, indentation, emoji, a URL, a misspelling, a rare name.
 
     Args:
         names: as for `compare_tokenizers`; public tokenizers alone.
     """
-    texts = {label: text for label, text, _ in _EXHIBITS}
-    return Gallery(_compare_public(texts, names), tuple(reason for *_, reason in _EXHIBITS))
+    texts = {label: text for label, text, _ in _EXAMPLES}
+    return ExampleTexts(_compare_public(texts, names), tuple(reason for *_, reason in _EXAMPLES))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Digits:
+class DigitGroups:
     """How tokenizers group the digits of numbers.
 
     Attributes:
         comparison: a number a row.
     """
 
-    comparison: Comparison
+    comparison: TokenizerComparison
 
     @property
     def summary(self) -> str:
@@ -118,12 +118,12 @@ class Digits:
 
 
 def _cut(cell: Tokenization) -> str:
-    return f"{cell.cut} with {cell.name}"
+    return f"{cell.segmentation} with {cell.name}"
 
 
 def compare_digits(
     numbers: str | Sequence[str] = NUMBERS, names: Sequence[Any] | None = None
-) -> Digits:
+) -> DigitGroups:
     """How each tokenizer groups the digits of some numbers.
 
     Args:
@@ -139,10 +139,10 @@ def compare_digits(
                 f"numbers must be texts of 1 to {LONGEST_NUMBER} characters, such as "
                 f'["9.11"]; got {reprlib.repr(number)}'
             )
-    return Digits(_compare_public({number: number for number in numbers}, names))
+    return DigitGroups(_compare_public({number: number for number in numbers}, names))
 
 
-def _compare_public(texts: dict[str, str], names: Sequence[Any] | None) -> Comparison:
+def _compare_public(texts: dict[str, str], names: Sequence[Any] | None) -> TokenizerComparison:
     """Where every token is to be shown, a count alone will not do."""
     comparison = compare_tokenizers(texts, names)
     for cell in comparison.rows[0]:

@@ -39,7 +39,7 @@ def check_word(word: str | None) -> ExerciseResult:
 
 def _try_word(word: str) -> ExerciseResult:
     few, many = tokenize(word, FEW), tokenize(word, MANY)
-    told = f"{FEW}: {few.cut}, {MANY}: {many.cut}."
+    told = f"{FEW}: {few.segmentation}, {MANY}: {many.segmentation}."
     if few.count == 1 and many.count >= 3:
         return ExerciseResult(True, told)
     wrong = f"{FEW} needs {few.count}" if few.count > 1 else f"{MANY} needs only {many.count}"

@@ -6,11 +6,11 @@ from html import escape
 from labkit.ui import theme
 
 from .chat_template import ChatTokens, TurnCosts
-from .comparison import Comparison
-from .examples import Digits, Gallery
+from .tokenizer_comparison import TokenizerComparison
+from .examples import DigitGroups, ExampleTexts
 from .languages import LanguageCosts, LanguageTable
-from .strip import chat_strip, comparison_strip, text_strip
-from .tables import digits_table, gallery_table
+from .token_strip import chat_strip, comparison_strip, text_strip
+from .example_tables import digits_table, examples_table
 from .tokenization import Tokenization
 
 
@@ -130,9 +130,9 @@ def turns_figure(turns: TurnCosts):
 
 FIGURES = {
     ChatTokens: chat_strip,
-    Comparison: comparison_strip,
-    Digits: digits_table,
-    Gallery: gallery_table,
+    TokenizerComparison: comparison_strip,
+    DigitGroups: digits_table,
+    ExampleTexts: examples_table,
     LanguageCosts: cost_figure,
     LanguageTable: language_figure,
     Tokenization: text_strip,

@@ -8,7 +8,7 @@ from labkit.checks import check_number
 from labkit.data import read_data
 from labkit.models.prices import Price, look_up_price
 
-from .comparison import Comparison, compare_tokenizers
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 
 BASE = "English"
 
@@ -45,7 +45,7 @@ class LanguageTable:
     """
 
     texts: tuple[LanguageText, ...]
-    comparison: Comparison
+    comparison: TokenizerComparison
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 Span = tuple[int, int]
 
 
-def locate(
+def token_offsets(
     text: str, read: str, pieces: Sequence[bytes], offsets: Callable[[], Sequence[Span]]
 ) -> Iterator[Span]:
     """The range of characters of each of the first tokens.
@@ -20,7 +20,7 @@ def locate(
         (start, end) of each token in `text`. A character that several tokens share belongs to the
         range of each.
 
-    >>> list(locate("aé!", "aé!", ["aé!".encode()[:2], "é!".encode()[1:]], list))
+    >>> list(token_offsets("aé!", "aé!", ["aé!".encode()[:2], "é!".encode()[1:]], list))
     [(0, 2), (1, 3)]
     """
     if not read.encode().startswith(b"".join(pieces)):

@@ -9,8 +9,8 @@ from labkit.models.tokenizers.open import known_tokenizers
 from labkit.ui import html
 from labkit.ui.panel import Panel, check_typed, column, html_or_error, row
 
-from .comparison import Comparison, compare_tokenizers
-from .strip import strip
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
+from .token_strip import token_strip
 
 TEXT = "Hello! Try 12345, naïve, こんにちは or 👩‍🚀."
 LIVE_TOKENS = 2000  # of all rows together, so that it follows every key
@@ -46,7 +46,7 @@ class TokenPanel(Panel):
     """
 
     def __init__(self, text: str, offered: Sequence[str], names: Sequence[str]):
-        self.comparison: Comparison | None = None
+        self.comparison: TokenizerComparison | None = None
         self.text = text_box("Text", text, rows=4)
         self.ticks = {
             name: widgets.Checkbox(
@@ -54,7 +54,7 @@ class TokenPanel(Panel):
             )
             for name in offered
         }
-        self.picture = widgets.HTML()
+        self.strip = widgets.HTML()
         for control in (self.text, *self.ticks.values()):
             control.observe(self._draw, "value")
         self._draw()
@@ -62,7 +62,7 @@ class TokenPanel(Panel):
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        return column(self.text, row(*self.ticks.values()), self.picture)
+        return column(self.text, row(*self.ticks.values()), self.strip)
 
     @property
     def summary(self) -> str:
@@ -71,7 +71,7 @@ class TokenPanel(Panel):
 
     def _draw(self, change: object = None) -> None:
         self.comparison = None
-        self.picture.value = html_or_error(self._picture)
+        self.strip.value = html_or_error(self._picture)
 
     def _picture(self) -> str:
         names = [name for name, tick in self.ticks.items() if tick.value]
@@ -79,11 +79,11 @@ class TokenPanel(Panel):
             return html.note("Tick a tokenizer.")
         check_typed(self.text.value, "text")
         self.comparison = compare_tokenizers({"your text": self.text.value}, names)
-        return strip(self.comparison.rows[0], most=LIVE_TOKENS).html
+        return token_strip(self.comparison.rows[0], most=LIVE_TOKENS).html
 
     def static_form(self) -> list:
         """The strip of the text."""
-        return [self.picture.value]
+        return [self.strip.value]
 
 
 def text_box(label: str, text: str, *, rows: int, live: bool = True) -> widgets.Textarea:

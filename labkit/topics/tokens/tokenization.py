@@ -10,7 +10,7 @@ from labkit.backends.prompts import check_text
 from labkit.models.tokenizers.open import open_tokenizer
 from labkit.models.tokenizers.readers import Reader
 
-from .offsets import locate
+from .offsets import token_offsets
 
 DEFAULT = "smollm2"
 
@@ -102,20 +102,20 @@ class Tokenization:
         return tuple(map(show_bytes, self.data))
 
     @property
-    def cut(self) -> str:
+    def segmentation(self) -> str:
         """The pieces with bars between them; spaces show as ``·``, what has no shape in hex."""
         return "|".join("".join(map(_shape, piece)) for piece in self.pieces)
 
     @property
-    def spans(self) -> tuple[tuple[int, int], ...]:
+    def offsets(self) -> tuple[tuple[int, int], ...]:
         """The characters (start, end) that each token covers."""
-        return self._spans(self.data)
+        return self._offsets(self.data)
 
-    def _spans(self, pieces: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
+    def _offsets(self, pieces: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
         """Those of the first tokens, whose bytes these are."""
         reader, text = self.reader, self.text
         ask = functools.partial(reader.offsets, text, special=self.special)
-        return tuple(locate(text, reader.reads(text), pieces, ask))
+        return tuple(token_offsets(text, reader.reads(text), pieces, ask))
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -126,7 +126,7 @@ class Tokenization:
         """All that is known of the first tokens: of a long text, no more than is to be shown."""
         ids, reader = self.ids[:count], self.reader
         pieces = tuple(map(reader.bytes_of, ids))
-        rows = zip(ids, pieces, self._spans(pieces), strict=False)
+        rows = zip(ids, pieces, self._offsets(pieces), strict=False)
         return tuple(
             Token(i, data, *span, reader.rank_of(i), reader.is_special(i)) for i, data, span in rows
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labkit.topics.sampling.exercises import check_in_a_row, check_kept, check_sure
+from labkit.topics.sampling.exercises import check_in_a_row, check_remaining, check_sure
 from labkit.topics.sampling.next_token.prediction import Prediction, run_chain
 
 
@@ -15,28 +15,28 @@ def prediction():
 
 
 def kept(prediction, **settings):
-    return run_chain(prediction, **settings).kept
+    return run_chain(prediction, **settings).remaining
 
 
 @pytest.mark.parametrize("name", ["top_p", "min_p"])
 def test_any_way_to_ten_tokens_is_right(prediction, name):
     tries = (value / 1000 for value in range(1, 1000))
     found = next(value for value in tries if kept(prediction, **{name: value}) == 10)
-    assert check_kept(prediction, {name: found}, tokens=10).right
+    assert check_remaining(prediction, {name: found}, tokens=10).right
 
 
 def test_too_few_too_many_and_the_easy_way_are_told_apart(prediction):
-    assert "Too many" in check_kept(prediction, {"min_p": 0.001}, tokens=10).why
-    assert "Too few" in check_kept(prediction, {"top_p": 0.01}, tokens=10).why
-    assert "without it" in check_kept(prediction, {"top_k": 10}, tokens=10).why
-    assert not check_kept(prediction, {"top_k": 10}, tokens=10).right
+    assert "Too many" in check_remaining(prediction, {"min_p": 0.001}, tokens=10).why
+    assert "Too few" in check_remaining(prediction, {"top_p": 0.01}, tokens=10).why
+    assert "without it" in check_remaining(prediction, {"top_k": 10}, tokens=10).why
+    assert not check_remaining(prediction, {"top_k": 10}, tokens=10).right
 
 
 @pytest.mark.parametrize(
     "bad", [None, {}, "hot", {"top_p": 7}, {"temperature": "hot"}, {"top_q": 1}]
 )
 def test_what_is_no_settings_gets_a_sentence(prediction, bad):
-    verdict = check_kept(prediction, bad, tokens=10)
+    verdict = check_remaining(prediction, bad, tokens=10)
     assert not verdict.right and verdict.why
 
 

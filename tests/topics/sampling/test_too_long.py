@@ -9,7 +9,7 @@ import labkit
 HUGE = "A <b>sentence</b> that says no more than the last. " * 200_000
 SENTENCE = (
     r"^prompt must leave room in the context of 8,192 tokens; got 10,\d{3},\d{3} characters, which "
-    r"take [\d,]{5,} tokens at the very least$"
+    r"are at least [\d,]{5,} tokens$"
 )
 VERBS = {
     "stream": labkit.stream,

@@ -27,19 +27,19 @@ def reply(scripted):
 
 
 def test_the_check_covers_the_catalogue():
-    check = labkit.start.describe_machine()
-    assert {each.entry.name for each in check.candidates} == set(CATALOGUE)
-    assert set(check.fitting) <= set(CATALOGUE)
-    assert f"of {len(CATALOGUE)} models" in repr(check)
+    report = labkit.start.describe_machine()
+    assert {each.entry.name for each in report.candidates} == set(CATALOGUE)
+    assert set(report.fitting) <= set(CATALOGUE)
+    assert f"of {len(CATALOGUE)} models" in repr(report)
 
 
 def test_the_machine_figure_shows_need_and_free():
-    check = labkit.start.describe_machine()
-    figure = labkit.plot(check)
-    for row, *parts in zip(check.candidates, *(trace.x for trace in figure.data), strict=True):
+    report = labkit.start.describe_machine()
+    figure = labkit.plot(report)
+    for row, *parts in zip(report.candidates, *(trace.x for trace in figure.data), strict=True):
         assert sum(parts) == pytest.approx(row.plan.needs.memory_bytes / 2**30)
     assert figure.layout.shapes[0].x0 == pytest.approx(
-        max(row.plan.available_bytes for row in check.candidates) / 2**30
+        max(row.plan.available_bytes for row in report.candidates) / 2**30
     )
     patterns = {trace.marker.pattern.shape for trace in figure.data}
     assert len(patterns) == len(figure.data), "told apart by colour alone"
@@ -105,12 +105,12 @@ def test_seconds_any_right_estimate_passes(reply):
 
 
 def test_largest_model():
-    check = labkit.start.describe_machine()
-    assert exercises.check_largest(check, check.fitting[-1]).right
-    assert "larger one does too" in exercises.check_largest(check, check.fitting[0]).why
-    assert "no name of the catalogue" in exercises.check_largest(check, "gpt").why
+    report = labkit.start.describe_machine()
+    assert exercises.check_largest(report, report.fitting[-1]).right
+    assert "larger one does too" in exercises.check_largest(report, report.fitting[0]).why
+    assert "no name of the catalogue" in exercises.check_largest(report, "gpt").why
     for wrong in (None, 7, ["gpt"]):
-        assert "in quotes" in exercises.check_largest(check, wrong).why
+        assert "in quotes" in exercises.check_largest(report, wrong).why
 
 
 def test_other_word(smollm2):

@@ -1,4 +1,4 @@
-"""The gallery, the digits, a conversation and its turns."""
+"""The examples, the digits, a conversation and its turns."""
 
 import re
 from html import unescape
@@ -20,16 +20,16 @@ TURNS = [("Do you have rye bread?", "Yes."), ("And on Sundays?", "No."), ("Why?"
 
 
 def test_every_exhibit_has_counts_and_a_reason():
-    gallery = labkit.tokens.example_texts(["gpt2", "o200k"])
-    labels = gallery.comparison.labels
+    examples = labkit.tokens.example_texts(["gpt2", "o200k"])
+    labels = examples.comparison.labels
     for wanted in ("code", "JSON", "number", "indentation", "emoji", "URL", "misspelling", "name"):
         assert any(wanted in label for label in labels), wanted
-    page = unescape(labkit.plot(gallery).html)
-    for label, reason, row in zip(labels, gallery.reasons, gallery.comparison.counts, strict=True):
+    page = unescape(labkit.plot(examples).html)
+    for label, reason, row in zip(labels, examples.reasons, examples.comparison.counts, strict=True):
         assert label in page
         assert reason in page
         assert re.search(rf"<td [^>]*>{row[0]}</td><td [^>]*>{row[1]}</td>", page)
-    assert "characters a token with gpt2" in gallery.summary
+    assert "characters a token with gpt2" in examples.summary
 
 
 def test_what_the_reasons_say_is_so():

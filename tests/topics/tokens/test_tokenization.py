@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.models.tokenizers.open import known_tokenizers
-from labkit.topics.tokens.comparison import compare_tokenizers
+from labkit.topics.tokens.tokenizer_comparison import compare_tokenizers
 from labkit.topics.tokens.tokenization import show_bytes, tokenize
 
 NAMES = known_tokenizers()
@@ -21,7 +21,7 @@ def test_ids_pieces_and_spans():
     first = labkit.tokenize("Hello  wörld 👍", "gpt2")
     assert first.ids == tuple(first.reader.library.encode("Hello  wörld 👍"))
     assert first.pieces == ("Hello", " ", " w", "ör", "ld", " ⟨F0⟩⟨9F⟩⟨91⟩", "⟨8D⟩")
-    assert first.spans[-3:] == ((10, 12), (12, 14), (13, 14))
+    assert first.offsets[-3:] == ((10, 12), (12, 14), (13, 14))
     assert first.count == len(first.tokens) == 7
     assert first.decoded == first.text
     assert repr(first) == "GPT-2: 14 characters (18 bytes) in 7 tokens"
@@ -39,10 +39,10 @@ def test_ids_pieces_and_spans():
 @settings(max_examples=40, deadline=None)
 def test_spans_cover_the_text_in_order(name, text):
     cut = tokenize(text, name)
-    assert len(cut.spans) == cut.count
-    starts = [start for start, _ in cut.spans]
+    assert len(cut.offsets) == cut.count
+    starts = [start for start, _ in cut.offsets]
     assert starts == sorted(starts)
-    covered = {i for start, end in cut.spans for i in range(start, end)}
+    covered = {i for start, end in cut.offsets for i in range(start, end)}
     # SmolLM2 lacks some bytes; a character that is one of them has no token.
     lost = {i for i, c in enumerate(text) if ord(c) in (4, 6, 19, 20, 22, 29)}
     assert covered >= set(range(len(text))) - (lost if name == "smollm2" else set())

@@ -8,7 +8,7 @@ from labkit.topics.sampling.paths.trace import token_text
 from labkit.ui import html, theme, token_chips
 from labkit.ui.visible_text import spell
 
-from .repeats import Condition, FirstDifference, Repeats, Run
+from .results import Condition, FirstDifference, Repeats, RepeatRun
 
 _CELL = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
 
@@ -43,9 +43,9 @@ def _verdict(condition: Condition) -> str:
         return f"– not varied: {condition.why_not}"
     if len(condition.runs) < 2:  # interrupted
         return "– stopped before there was a second answer"
-    parting, shift = condition.first_parting, condition.largest_shift
-    if parting:
-        return f"✗ part at token {parting.at + 1}: {_leading(parting)}"
+    difference, shift = condition.earliest_difference, condition.largest_shift
+    if difference:
+        return f"✗ part at token {difference.index + 1}: {_leading(difference)}"
     told = "are the same too" if not shift else f"differ by up to {_digit(shift)}"
     return f"✓ {len(condition.runs)} answers, all the same; the log-probabilities {told}"
 
@@ -59,13 +59,13 @@ def _digit(value: float) -> str:
     return f"{value:.{-floor(log10(value))}f}"
 
 
-def _leading(parting: FirstDifference) -> str:
+def _leading(difference: FirstDifference) -> str:
     ahead = " and ".join(
-        f"“{spell(each.text)}” with {exp(each.logprob):.1%}" for each in parting.leading
+        f"“{spell(each.text)}” with {exp(each.logprob):.1%}" for each in difference.leading
     )
     return (
-        f"one went on with “{spell(parting.first)}”, another with “{spell(parting.other)}”; "
-        f"ahead were {ahead}, {parting.gap:.2f} apart in log-probability"
+        f"one went on with “{spell(difference.first)}”, another with “{spell(difference.other)}”; "
+        f"ahead were {ahead}, {difference.gap:.2f} apart in log-probability"
     )
 
 
@@ -84,13 +84,13 @@ def _rows(condition: Condition):
         )
 
 
-def _text(condition: Condition, run: Run) -> str:
+def _text(condition: Condition, run: RepeatRun) -> str:
     texts = [token_text(step) for step in run.reply.steps]
     place = condition.runs.index(run)
-    parting = condition.partings[place - 1] if place else None
-    if parting is None:
+    difference = condition.differences[place - 1] if place else None
+    if difference is None:
         return token_chips.chips(texts)
-    return token_chips.chips(texts, bar_at=parting.at, bar_label="here it parts from the first")
+    return token_chips.chips(texts, bar_at=difference.index, bar_label="here it parts from the first")
 
 
 FIGURES = {

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from labkit.backends.generate import generate
-from labkit.backends.local import runtime
-from labkit.backends.local.modes import Batched
+from labkit.backends.local import overrides
+from labkit.backends.local.modes import BatchMode
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
@@ -13,7 +13,7 @@ from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.topics.sampling.next_token.prediction import require_scores
 
-from .repeats import BATCH, VARIATIONS, Condition, Repeats, Run
+from .results import BATCH, VARIATIONS, Condition, Repeats, RepeatRun
 
 _AGAINST_ALONE = ("batch", "dtype", "threads")
 
@@ -59,7 +59,7 @@ def repeat(
     alone = {
         "batch": "alone",
         "dtype": f"in {model.plan.needs.dtype}",
-        "threads": f"with {runtime.thread_count()} threads",
+        "threads": f"with {overrides.thread_count()} threads",
     }
     return Repeats(model.name, prompt, _conditions(vary, alone, *_carry_out(plan)))
 
@@ -96,25 +96,25 @@ def _other_dtype(model) -> str:
 
 
 def _in_a_batch(model, prompt, **request) -> Reply:
-    return generate(Batched(model, BATCH), prompt, **request)
+    return generate(BatchMode(model, BATCH), prompt, **request)
 
 
 def _in_other_dtype(model, prompt, **request) -> Reply:
-    with runtime.loaded_in(model, _other_dtype(model)) as other:
+    with overrides.loaded_in(model, _other_dtype(model)) as other:
         return generate(other, prompt, **request)
 
 
 def _with_one_thread(model, prompt, **request) -> Reply:
-    runtime.require_cpu_threads(model)
-    with runtime.threads(1):
+    overrides.require_cpu_threads(model)
+    with overrides.threads(1):
         return generate(model, prompt, **request)
 
 
-def _carry_out(plan: list[_Planned]) -> tuple[dict[str, list[Run]], dict[str, str]]:
+def _carry_out(plan: list[_Planned]) -> tuple[dict[str, list[RepeatRun]], dict[str, str]]:
     """Runs by what they vary, and reasons of those that could not be; an interrupt ends it."""
     from tqdm.auto import tqdm
 
-    runs: dict[str, list[Run]] = {}
+    runs: dict[str, list[RepeatRun]] = {}
     reasons: dict[str, str] = {}
     with tqdm(plan, unit="run", desc="repeat", leave=False) as bar:
         try:
@@ -126,7 +126,7 @@ def _carry_out(plan: list[_Planned]) -> tuple[dict[str, list[Run]], dict[str, st
                     reasons[name] = error.problem
                     continue
                 if reply.steps:
-                    runs.setdefault(name, []).append(Run(label, reply))
+                    runs.setdefault(name, []).append(RepeatRun(label, reply))
                 if reply.finish == "interrupted":
                     break
         except KeyboardInterrupt:
@@ -137,7 +137,7 @@ def _carry_out(plan: list[_Planned]) -> tuple[dict[str, list[Run]], dict[str, st
 def _conditions(
     vary: Sequence[str],
     alone: dict[str, str],
-    runs: dict[str, list[Run]],
+    runs: dict[str, list[RepeatRun]],
     reasons: dict[str, str],
 ) -> tuple[Condition, ...]:
     """The runs by what they vary; `alone` says what the reference is called in each."""
@@ -148,6 +148,6 @@ def _conditions(
             made.append(Condition(name, (), reasons.get(name, "It was stopped before its turn.")))
             continue
         if name in alone:
-            found = [Run(alone[name], runs["temperature 0"][0].reply), *found]
+            found = [RepeatRun(alone[name], runs["temperature 0"][0].reply), *found]
         made.append(Condition(name, tuple(found)))
     return tuple(made)

@@ -57,7 +57,7 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
         hovertemplate="%{y}: %{x:.3%} of the draws<extra></extra>",
     )  # fmt: skip
     picture = theme.figure(
-        *bars, marks, title=run.left, x="probability (computed)", y="", height=450,
+        *bars, marks, title=run.headline, x="probability (computed)", y="", height=450,
         bargap=0.2, bargroupgap=0.1,
     )  # fmt: skip
     # Fixed margins and range: with those that plotly finds by itself it draws twice.
@@ -116,7 +116,7 @@ def curve_data(run: ChainRun) -> dict[str, tuple[list, list]]:
     return {
         "before": _curve(run.prediction.probabilities),
         "after": _curve(last[last > 0]),
-        "cut": ([run.kept] * 2, [0, 1]),
+        "cut": ([run.remaining] * 2, [0, 1]),
     }
 
 
@@ -152,8 +152,8 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.Picture:
     names = token_names(run.prediction, top)
     heads = "".join(f'<th scope="col" style="{_HEAD}">{_head(stage)}</th>' for stage in run.stages)
     told = (
-        ("tokens left", [f"{stage.kept:,}" for stage in run.stages]),
-        ("cut off here", [f"{stage.cut:.1%}" if i else "" for i, stage in enumerate(run.stages)]),
+        ("tokens left", [f"{stage.remaining:,}" for stage in run.stages]),
+        ("cut off here", [f"{stage.cut_share:.1%}" if i else "" for i, stage in enumerate(run.stages)]),
         ("entropy, bits", [f"{stage.entropy_bits:.2f}" for stage in run.stages]),
     )
     body = [

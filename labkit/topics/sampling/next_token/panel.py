@@ -141,7 +141,7 @@ class ChainPanel(Panel):
             after.x = bars["after"]
             if drawn.x or bars["drawn"]:
                 drawn.x = bars["drawn"]
-            self.figure.layout.title.text = self.run.left
+            self.figure.layout.title.text = self.run.headline
         self._rest.call(self._draw_rest)
 
     def _draw_rest(self) -> None:

@@ -171,7 +171,7 @@ class ChainRun:
         return softmax(self.final_scores)
 
     @cached_property
-    def kept(self) -> int:
+    def remaining(self) -> int:
         """How many tokens are left at the end."""
         return int(np.isfinite(self.final_scores).sum())
 
@@ -189,20 +189,20 @@ class ChainRun:
     def summary(self) -> str:
         """What is left at the end, in a line."""
         named = ", ".join(f"{s.name} {s.setting:g}" for s in self.stages[1:]) or "nothing changed"
-        return f"{named}: {self.left} (computed)"
+        return f"{named}: {self.headline} (computed)"
 
     @property
-    def left(self) -> str:
+    def headline(self) -> str:
         """How many tokens are left, and how undecided it is, in a line."""
         return (
-            f"{self.kept:,} of {len(self.prediction.scores):,} tokens left · entropy "
+            f"{self.remaining:,} of {len(self.prediction.scores):,} tokens left · entropy "
             f"{self.prediction.entropy_bits:.2f} → {self.entropy_bits:.2f} bits"
         )
 
     def __repr__(self) -> str:
         rows = [
-            f"{s.name:<20}{'' if s.setting is None else f'{s.setting:g}':>8}{s.kept:>10,} tokens"
-            f"{s.cut:>9.2%} cut off{s.entropy_bits:>8.2f} bits"
+            f"{s.name:<20}{'' if s.setting is None else f'{s.setting:g}':>8}{s.remaining:>10,} tokens"
+            f"{s.cut_share:>9.2%} cut off{s.entropy_bits:>8.2f} bits"
             for s in self.stages
         ]
         return "\n".join(rows)

@@ -18,7 +18,7 @@ MOST_BEAMS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Dullness:
+class Repetitiveness:
     """How predictable texts are, and how much they repeat each other and themselves.
 
     Attributes:
@@ -35,7 +35,7 @@ class Dullness:
     self_similarity: float | None
 
 
-def dullness(replies: Sequence[Reply]) -> Dullness:
+def measure_repetitiveness(replies: Sequence[Reply]) -> Repetitiveness:
     """Measures texts that answer the same prompt.
 
     Args:
@@ -47,7 +47,7 @@ def dullness(replies: Sequence[Reply]) -> Dullness:
         raise ValueError("replies must be one or more; got none")
     ids = [[step.token_id for step in reply.steps] for reply in replies]
     bits = [-step.logprob / log(2) for reply in replies for step in reply.steps]
-    return Dullness(
+    return Repetitiveness(
         fmean(bits),
         fmean(loops(each).repeated_share for each in ids),
         distinct_n(ids, 2),
@@ -69,19 +69,19 @@ class BeamSearch:
     samples: tuple[Reply, ...]
 
     @property
-    def of_beams(self) -> Dullness:
+    def beam_repetitiveness(self) -> Repetitiveness:
         """Of the texts that the search found."""
-        return dullness(self.beams)
+        return measure_repetitiveness(self.beams)
 
     @property
-    def of_samples(self) -> Dullness:
+    def sample_repetitiveness(self) -> Repetitiveness:
         """Of the texts that were drawn."""
-        return dullness(self.samples)
+        return measure_repetitiveness(self.samples)
 
     @property
     def summary(self) -> str:
         """Surprise and likeness of both, in a line."""
-        beams, samples = self.of_beams, self.of_samples
+        beams, samples = self.beam_repetitiveness, self.sample_repetitiveness
         return (
             f"{self.beams[0].model}: {len(self.beams)} beams of {beams.bits_per_token:.2f} bits a "
             f"token, self-similarity {_told(beams.self_similarity)}; {len(self.samples)} samples "

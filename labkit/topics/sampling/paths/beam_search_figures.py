@@ -10,7 +10,7 @@ from labkit.ui import html, theme
 from .beam_search import BeamSearch
 
 _CELL = "padding:3px 18px 3px 0;text-align:left;vertical-align:top"
-# Field of `Dullness`: what it says, and how it is written.
+# Field of `Repetitiveness`: what it says, and how it is written.
 _MEASURES = {
     "bits_per_token": ("surprise, bits a token", "{:.2f}"),
     "repeated_share": ("four tokens in a row that came before in the same text", "{:.0%}"),
@@ -24,7 +24,7 @@ def beams_table(result: BeamSearch) -> html.Picture:
     names = [f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
     heads = "".join(f'<th scope="col" style="{_CELL};width:36%">{name}</th>' for name in names)
     rows = "".join(
-        _row(name, form, getattr(result.of_beams, key), getattr(result.of_samples, key))
+        _row(name, form, getattr(result.beam_repetitiveness, key), getattr(result.sample_repetitiveness, key))
         for key, (name, form) in _MEASURES.items()
     )
     columns = (_texts(result.beams), _texts(result.samples))

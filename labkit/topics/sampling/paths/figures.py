@@ -3,7 +3,7 @@
 from .beam_search import BeamSearch
 from .beam_search_figures import beams_table
 from .trace import Trace
-from .trace_figures import trace_picture
+from .trace_figures import trace_figure
 from .tree import Tree
 from .tree_figures import tree_figure
 from .walk import Branches
@@ -12,6 +12,6 @@ from .walk_figures import branches_table
 FIGURES = {
     BeamSearch: beams_table,
     Branches: branches_table,
-    Trace: trace_picture,
+    Trace: trace_figure,
     Tree: tree_figure,
 }

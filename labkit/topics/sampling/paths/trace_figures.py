@@ -48,7 +48,7 @@ padding:6px 12px;font:13px/1.6 system-ui,'Noto Sans',sans-serif;white-space:norm
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TracePicture:
+class TraceFigure:
     """The text and the curve below it; a notebook shows both as a cell's last line.
 
     Attributes:
@@ -68,12 +68,12 @@ class TracePicture:
         return repr(self.text)
 
 
-def trace_picture(trace: Trace) -> TracePicture:
+def trace_figure(trace: Trace) -> TraceFigure:
     """The text coloured by surprise, and the curves of surprise and entropy."""
-    return TracePicture(trace_text(trace), trace_curve(trace))
+    return TraceFigure(trace_strip(trace), surprise_figure(trace))
 
 
-def trace_text(trace: Trace) -> html.Picture:
+def trace_strip(trace: Trace) -> html.Picture:
     """Each token on the ground, and over the line, of its surprise; what it beat, on demand."""
     count = len(trace.tokens)
     shown = trace.tokens[:MOST_TOKENS]
@@ -137,7 +137,7 @@ def _alternative(each: Alternative, taken: bool) -> str:
     )
 
 
-def trace_curve(trace: Trace):
+def surprise_figure(trace: Trace):
     """Bits of surprise as bars; as a line the entropy, the surprise that was to be expected."""
     import plotly.graph_objects as go
 

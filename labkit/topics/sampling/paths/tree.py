@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import exp
 
 from labkit.backends.generate import Backend
-from labkit.backends.local.decoding.expansion import grow_levels
+from labkit.backends.local.decoding.tree_expansion import expand_tree
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.topics.sampling.next_token.prediction import require_scores
@@ -108,7 +108,7 @@ def grow_tree(
         )
     nodes: list[Node] = []
     start = 0  # number of the first node of the level before
-    for level, texts in enumerate(grow_levels(model, model.encode(prompt, raw=raw), width, depth)):
+    for level, texts in enumerate(expand_tree(model, model.encode(prompt, raw=raw), width, depth)):
         first = len(nodes)
         for before, token_id, logprob in texts:
             parent = start + before if level else None

@@ -19,7 +19,7 @@ NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ChosenToken:
     """A token that was taken on the way.
 
     Attributes:
@@ -47,7 +47,7 @@ class Branch:
 
     name: str
     text: str
-    tokens: tuple[Taken, ...]
+    tokens: tuple[ChosenToken, ...]
 
     @property
     def logprob(self) -> float:
@@ -64,7 +64,7 @@ class Branch:
         """Mean surprise, which texts of unlike length can be compared by; None without a token."""
         return -self.logprob / log(2) / len(self.tokens) if self.tokens else None
 
-    def parts_from(self, other: "Branch") -> int:
+    def shared_tokens(self, other: "Branch") -> int:
         """How many tokens both begin with."""
         pairs = zip(self.tokens, other.tokens, strict=False)
         same = takewhile(lambda pair: pair[0].token_id == pair[1].token_id, pairs)
@@ -103,7 +103,7 @@ class Branches:
         )
 
 
-class Walker:
+class Walk:
     """A walk through what a model could write.
 
     Attributes:
@@ -116,15 +116,15 @@ class Walker:
 
     def __init__(self, model: Backend, prompt: str | Messages, *, raw: bool = False):
         require_scores(model, "walk")
-        self._walk = Cursor(model, model.encode(prompt, raw=raw))
+        self._cursor = Cursor(model, model.encode(prompt, raw=raw))
         self._model, self._prompt = model.name, prompt
-        self._without_cache = self._walk.tokens_read
+        self._without_cache = self._cursor.tokens_read
         self.name = NAMES[0]
         self._branches = {self.name: Branch(self.name, "", ())}
         self._look()
 
     def _look(self) -> None:
-        scores = self._walk.scores.astype(np.float64)
+        scores = self._cursor.scores.astype(np.float64)
         top = scores.max()
         self._logprobs = scores - top - np.log(np.exp(scores - top).sum())
 
@@ -133,7 +133,7 @@ class Walker:
         """The likeliest next tokens, best first."""
         best = np.argsort(-self._logprobs, kind="stable")[:CANDIDATES].tolist()
         return tuple(
-            Alternative(token, self._walk.text_of(token), float(self._logprobs[token]))
+            Alternative(token, self._cursor.text_of(token), float(self._logprobs[token]))
             for token in best
         )
 
@@ -146,7 +146,7 @@ class Walker:
     def result(self) -> Branches:
         """All branches so far, to compare."""
         branches = tuple(self._branches.values())
-        read = self._walk.tokens_read
+        read = self._cursor.tokens_read
         return Branches(self._model, self._prompt, branches, read, self._without_cache)
 
     def take(self, token_id: int) -> None:
@@ -156,10 +156,10 @@ class Walker:
             ValueError: if it is none of the vocabulary, or the context is full.
         """
         before = self._logprobs
-        self._walk.take(token_id)
+        self._cursor.take(token_id)
         logprob = float(before[token_id])
         rank = int((before > before[token_id]).sum()) + 1
-        taken = Taken(token_id, self._walk.text_of(token_id), logprob, rank)
+        taken = ChosenToken(token_id, self._cursor.text_of(token_id), logprob, rank)
         self._moved((*self.branch.tokens, taken))
 
     def take_likeliest(self) -> None:
@@ -172,7 +172,7 @@ class Walker:
         Raises:
             ValueError: for a temperature or a seed out of bounds.
         """
-        self.take(self._walk.draw(Settings(temperature=temperature, seed=seed)))
+        self.take(self._cursor.draw(Settings(temperature=temperature, seed=seed)))
 
     def write(self, text: str) -> None:
         """Takes the tokens of a text that the learner typed.
@@ -181,12 +181,12 @@ class Walker:
             ValueError: if it is empty or longer than `MOST_TYPED` tokens.
         """
         check_text(text)
-        if len(text) > self._walk.most_characters(MOST_TYPED):
+        if len(text) > self._cursor.most_characters(MOST_TYPED):
             raise ValueError(
                 f"text must be 1 to {MOST_TYPED} tokens; got {len(text):,} characters, which are "
                 "more in any case"
             )
-        ids = self._walk.encode(text)
+        ids = self._cursor.encode(text)
         if not 1 <= len(ids) <= MOST_TYPED:
             raise ValueError(f"text must be 1 to {MOST_TYPED} tokens; got {len(ids)}")
         for token_id in ids:
@@ -198,7 +198,7 @@ class Walker:
         Raises:
             ValueError: if fewer were taken.
         """
-        self._walk.back(tokens)
+        self._cursor.back(tokens)
         self._moved(self.branch.tokens[:-tokens])
 
     def start_branch(self) -> None:
@@ -222,11 +222,11 @@ class Walker:
         if name not in self._branches:
             raise ValueError(f"name must be one of {', '.join(self._branches)}; got {name!r}")
         taken = (token.token_id for token in self._branches[name].tokens)
-        self._walk.go((*self._walk.prompt_ids, *taken))
+        self._cursor.go_to((*self._cursor.prompt_ids, *taken))
         self.name = name
         self._moved(self.branch.tokens)
 
-    def _moved(self, tokens: tuple[Taken, ...]) -> None:
-        self._branches[self.name] = Branch(self.name, self._walk.text, tokens)
-        self._without_cache += len(self._walk.ids)
+    def _moved(self, tokens: tuple[ChosenToken, ...]) -> None:
+        self._branches[self.name] = Branch(self.name, self._cursor.text, tokens)
+        self._without_cache += len(self._cursor.ids)
         self._look()

@@ -41,7 +41,7 @@ def _row(branch: Branch, first: Branch, here: bool) -> str:
 
 def _text(branch: Branch, first: Branch) -> str:
     texts = [token.text for token in branch.tokens]
-    at = branch.parts_from(first)
+    at = branch.shared_tokens(first)
     if at == min(len(branch.tokens), len(first.tokens)):  # one goes on where the other ends
         return token_chips.chips(texts)
     told = f"parts from {first.name} after {at} token{'s' if at != 1 else ''}"

@@ -13,7 +13,7 @@ from labkit.ui import html, theme, token_chips
 from labkit.ui.panel import Panel, column, row
 from labkit.ui.visible_text import spell
 
-from .walk import CANDIDATES, Branches, Taken, Walker
+from .walk import CANDIDATES, Branches, ChosenToken, Walk
 from .walk_figures import branches_table, chance
 
 STATIC_TOKENS = 6
@@ -31,21 +31,21 @@ def walk_panel(model: Backend, prompt: str | Messages, *, raw: bool = False) -> 
         LabError: if the model does not run here.
         ValueError: for a prompt out of bounds.
     """
-    return WalkPanel(Walker(model, prompt, raw=raw), prompt)
+    return WalkPanel(Walk(model, prompt, raw=raw), prompt)
 
 
 class WalkPanel(Panel):
     """Candidates as buttons, moves, and the branches compared.
 
     Attributes:
-        walker: the walk; what is done to it in a cell shows after the panel's next move.
+        walk: the walk; what is done to it in a cell shows after the panel's next move.
         candidates: a button for each of the likeliest tokens.
         likeliest, draw, back, branch, write: the other moves' buttons.
         temperature, typed, chosen: what they ask: for Draw one, Write, and the branch to go to.
     """
 
-    def __init__(self, walker: Walker, prompt: str | Messages):
-        self.walker, self._prompt = walker, prompt
+    def __init__(self, walk: Walk, prompt: str | Messages):
+        self.walk, self._prompt = walk, prompt
         self._said, self._tone = "Pick a token, or let the model.", "plain"
         self._make_candidates()
         self._make_moves()
@@ -63,7 +63,7 @@ class WalkPanel(Panel):
         self._bars = [widgets.HTML() for _ in range(CANDIDATES)]
 
     def _make_moves(self) -> None:
-        w = self.walker
+        w = self.walk
         self.likeliest = self._button("Take the likeliest", "forward", w.take_likeliest)
         self.draw = self._button("Draw one", "random", lambda: w.draw(self.temperature.value))
         self.back = self._button("Back", "undo", w.back)
@@ -96,7 +96,7 @@ class WalkPanel(Panel):
     @property
     def result(self) -> Branches:
         """All branches so far."""
-        return self.walker.result
+        return self.walk.result
 
     @property
     def widget(self) -> widgets.Widget:
@@ -118,29 +118,29 @@ class WalkPanel(Panel):
         return column(self._text, both, self._status, self._table, max_width="1000px")
 
     def _take(self, place: int) -> None:
-        self.walker.take(self._shown[place].token_id)
+        self.walk.take(self._shown[place].token_id)
 
     def _write(self) -> None:
-        self.walker.write(self.typed.value)
+        self.walk.write(self.typed.value)
         self.typed.value = ""
 
     def _go(self, change: dict) -> None:
-        if change["new"] and change["new"] != self.walker.name:
-            self._move(lambda: self.walker.go(change["new"]))
+        if change["new"] and change["new"] != self.walk.name:
+            self._move(lambda: self.walk.go(change["new"]))
 
     def _move(self, act: Callable[[], None]) -> None:
         """Does it, and says in place what came of it."""
-        before = self.walker.branch
+        before = self.walk.branch
         try:
             act()
-            self._said, self._tone = _told(before, self.walker.branch), "plain"
+            self._said, self._tone = _told(before, self.walk.branch), "plain"
         except (ValueError, LabError) as error:
             self._said, self._tone = str(error), "bad"
         self._draw()
 
     def _draw(self) -> None:
-        self._shown = self.walker.candidates
-        branch, result = self.walker.branch, self.result
+        self._shown = self.walk.candidates
+        branch, result = self.walk.branch, self.result
         self._text.value = html.card(_so_far(self._prompt, [each.text for each in branch.tokens]))
         for place, (each, button) in enumerate(zip(self._shown, self.candidates, strict=True), 1):
             share = chance(exp(each.logprob))
@@ -162,7 +162,7 @@ class WalkPanel(Panel):
 
     def static_form(self) -> list:
         """Two branches that were walked without the learner, or the learner's own."""
-        if not self.walker.branch.tokens:
+        if not self.walk.branch.tokens:
             self._walk_alone()
         self._draw()
         return [self._text.value + self._status.value + self._table.value]
@@ -171,11 +171,11 @@ class WalkPanel(Panel):
         """Where nobody can press a button: the likeliest text, and the one beside it."""
         for place in (0, 1):
             if place:
-                self.walker.start_branch()
-                self.walker.back(STATIC_TOKENS)
-            self.walker.take(self.walker.candidates[place].token_id)
+                self.walk.start_branch()
+                self.walk.back(STATIC_TOKENS)
+            self.walk.take(self.walk.candidates[place].token_id)
             for _ in range(STATIC_TOKENS - 1):
-                self.walker.take_likeliest()
+                self.walk.take_likeliest()
         self._said = "Walked without you: A takes the likeliest every time, B begins with the next."
 
 
@@ -188,7 +188,7 @@ def _told(before, after) -> str:
     return " ".join(_said(token) for token in after.tokens[len(before.tokens) :])
 
 
-def _said(token: Taken) -> str:
+def _said(token: ChosenToken) -> str:
     place = "the likeliest" if token.rank == 1 else f"number {token.rank:,} in the model's order"
     return f"Took {token.text!r}: {chance(exp(token.logprob))}, {place}."
 

@@ -20,7 +20,7 @@ MOST_SAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class SampleRange:
     """A number over several samples.
 
     Attributes:
@@ -49,7 +49,7 @@ class Cell:
     replies: tuple[Reply, ...]
 
     @property
-    def measures(self) -> dict[str, Spread | None]:
+    def measures(self) -> dict[str, SampleRange | None]:
         """Each of `MEASURES` over the samples; None where no sample has it."""
         columns = zip(*(_measure(reply, self.replies) for reply in self.replies), strict=True)
         return dict(zip(MEASURES, map(_spread, columns), strict=True))
@@ -81,14 +81,14 @@ def _measure(reply: Reply, siblings: Sequence[Reply]) -> tuple[float | bool | No
     )
 
 
-def _spread(values: Sequence[float | bool | None]) -> Spread | None:
+def _spread(values: Sequence[float | bool | None]) -> SampleRange | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
     if isinstance(known[0], bool):
         low, high = share_interval(share := fmean(known), len(known))
-        return Spread(low, share, high)
-    return Spread(min(known), median(known), max(known))
+        return SampleRange(low, share, high)
+    return SampleRange(min(known), median(known), max(known))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -141,7 +141,7 @@ class Sweep:
         return self.summary
 
 
-def _told(spread: Spread | None) -> str:
+def _told(spread: SampleRange | None) -> str:
     return "unknown" if spread is None else f"{spread.middle:.2f}"
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 from labkit.backends.generate import Backend
-from labkit.backends.local import runtime
-from labkit.backends.local.decoding.speculative import GUESS, Assisted
+from labkit.backends.local import overrides
+from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
 from labkit.backends.local.model import load
-from labkit.backends.local.modes import Batched, Uncached
+from labkit.backends.local.modes import BatchMode, UncachedMode
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.errors import LabError
@@ -67,7 +67,7 @@ def vary_batch_size(
     """
     require_local(model, "vary_batch_size")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    cases = [Case(size, Batched(model, size), prompt, settings, rows=size) for size in sizes]
+    cases = [Case(size, BatchMode(model, size), prompt, settings, rows=size) for size in sizes]
     return run_in_turn(
         cases, name="batch size", axis="answers written at once",
         shown=("throughput_tokens_per_s", "decode_tokens_per_s"), **run,
@@ -87,7 +87,7 @@ def vary_cache(
     """
     require_local(model, "vary_cache")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    ways = (("with the cache", model), ("without", Uncached(model)))
+    ways = (("with the cache", model), ("without", UncachedMode(model)))
     cases = [Case(value, backend, prompt, settings) for value, backend in ways]
     return run_in_turn(
         cases, name="KV cache", axis="KV cache", shown=("decode_tokens_per_s", "elapsed_s"), **run
@@ -118,7 +118,7 @@ def vary_dtype(
             try:
                 other = model
                 if dtype != model.plan.needs.dtype:
-                    other = loaded.enter_context(runtime.loaded_in(model, dtype))
+                    other = loaded.enter_context(overrides.loaded_in(model, dtype))
                 cases.append(Case(dtype, other, prompt, settings))
             except LabError as error:
                 missing.append(f"{dtype}: {error.problem}")
@@ -151,11 +151,11 @@ def vary_threads(
         LabError: where the model does not run on a CPU of two threads or more.
     """
     require_local(model, "vary_threads")
-    most = runtime.require_cpu_threads(model)
+    most = overrides.require_cpu_threads(model)
     powers = [2**n for n in range(most.bit_length()) if 2**n < most]
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
     cases = [
-        Case(count, model, prompt, settings, around=partial(runtime.threads, count))
+        Case(count, model, prompt, settings, around=partial(overrides.threads, count))
         for count in counts or [*powers, most]
     ]
     return run_in_turn(
@@ -208,7 +208,7 @@ def vary_speculation(
     prompt: str | Messages = COPYING,
     *,
     assistant: str | Backend | None = None,
-    guessed: int = GUESS,
+    guessed: int = DRAFT_TOKENS,
     max_tokens: int = 48,
     **run,
 ) -> Experiment:
@@ -225,18 +225,18 @@ def vary_speculation(
     """
     require_local(model, "vary_assistance")
     check_whole("guessed", guessed)
-    ways = {"alone": model, "guesses from the text": Assisted(model, tokens=guessed)}
+    ways = {"alone": model, "guesses from the text": SpeculativeMode(model, tokens=guessed)}
     if assistant is not None:
         other = load(assistant) if isinstance(assistant, str) else assistant
         require_local(other, "vary_assistance")
-        ways[f"guesses by {other.name}"] = Assisted(model, other, guessed)
+        ways[f"guesses by {other.name}"] = SpeculativeMode(model, other, guessed)
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
     done = run_in_turn(
         [Case(name, way, prompt, settings) for name, way in ways.items()],
         name="assistance", axis="who guesses", shown=("decode_tokens_per_s", "ttft_s"), **run,
     )  # fmt: skip
     helped = [(name, way) for name, way in ways.items() if way is not model]
-    return replace(done, notes=tuple(f"{name}: {way.guesses.sentence}" for name, way in helped))
+    return replace(done, notes=tuple(f"{name}: {way.draft_stats.sentence}" for name, way in helped))
 
 
 def models_here() -> list[str]:

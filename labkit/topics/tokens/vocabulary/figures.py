@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from labkit.topics.tokens.strip import visible
+from labkit.topics.tokens.token_strip import visible
 from labkit.ui import theme
 
-from .bpe import BpeTraining
-from .vocabulary import VocabularyMap
+from .bpe_training import BpeTraining
+from .vocabulary_map import VocabularyMap
 
 LONGEST_SHOWN = 16  # characters of a token's text on an axis
 LENGTHS = 20  # bytes; longer tokens share a bar

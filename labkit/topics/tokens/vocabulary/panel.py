@@ -4,14 +4,14 @@ import ipywidgets as widgets
 
 from labkit.backends.prompts import check_text
 from labkit.topics.tokens.panel import LIVE_TOKENS, text_box
-from labkit.topics.tokens.strip import strip
+from labkit.topics.tokens.token_strip import token_strip
 from labkit.topics.tokens.tokenization import show_bytes
 from labkit.ui import html, theme
 from labkit.ui.panel import Panel, check_typed, column, html_or_error
 from labkit.ui.visible_text import mark
 
 from . import figures
-from .bpe import BYTES, BpeTraining, train_bpe
+from .bpe_training import BYTES, BpeTraining, train_bpe
 
 
 def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = None) -> "BpePanel":
@@ -51,7 +51,7 @@ class BpePanel(Panel):
             0, 0, len(training.merges), description="merges", style={"description_width": "60px"},
             layout={"width": "auto"},
         )  # fmt: skip
-        self.picture = widgets.HTML()
+        self.strip = widgets.HTML()
         self.figure = theme.widget(figures.bpe_figure(training, 0))
         self.corpus.observe(self._train, "value")
         for control in (self.text, self.merges):
@@ -61,7 +61,7 @@ class BpePanel(Panel):
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        return column(self.corpus, self.text, self.merges, self.picture, self.figure)
+        return column(self.corpus, self.text, self.merges, self.strip, self.figure)
 
     @property
     def summary(self) -> str:
@@ -73,7 +73,7 @@ class BpePanel(Panel):
             check_typed(self.corpus.value, "corpus")
             self.training = train_bpe(self.corpus.value, self._vocab_size)
         except ValueError as error:
-            self.picture.value = html.note(str(error), "bad")
+            self.strip.value = html.note(str(error), "bad")
             return
         self.merges.max = len(self.training.merges)  # takes the value down with it
         counts, ratios = zip(*self.training.curve, strict=True)
@@ -82,7 +82,7 @@ class BpePanel(Panel):
         self._draw()
 
     def _draw(self, change: object = None) -> None:
-        self.picture.value = html_or_error(self._picture)
+        self.strip.value = html_or_error(self._picture)
         merges = self.merges.value
         with self.figure.batch_update():
             self.figure.data[1].x = [merges]
@@ -99,7 +99,7 @@ class BpePanel(Panel):
             said += f"The tokens before it: {newest}." if newest else "It is the first."
         check_typed(self.text.value, "text")
         tokens = self.training.tokenize(self.text.value, merges)
-        return html.note(said) + strip([tokens], most=LIVE_TOKENS).html
+        return html.note(said) + token_strip([tokens], most=LIVE_TOKENS).html
 
     def _newest(self, merges: int) -> list[str]:
         """The last tokens that the vocabulary had grown by then, the newest first."""
@@ -110,7 +110,7 @@ class BpePanel(Panel):
     def static_form(self) -> list:
         """The text after all merges, and the curve."""
         self.merges.value = self.merges.max
-        return [self.picture.value, figures.bpe_figure(self.training)]
+        return [self.strip.value, figures.bpe_figure(self.training)]
 
 
 def _quoted(text: str) -> str:

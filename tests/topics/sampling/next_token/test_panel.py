@@ -26,7 +26,7 @@ def test_a_slider_moves_bars_curve_table_and_title(panel):
     panel.controls["top_p"].value = 0.5
     after = (bars(panel), panel.table.value, panel.figure.layout.title.text)
     assert all(one != other for one, other in zip(before, after, strict=True))
-    assert panel.curve.data[2].x[0] == panel.run.stages[-1].kept
+    assert panel.curve.data[2].x[0] == panel.run.stages[-1].remaining
     assert "top_<wbr>p" in panel.table.value
 
 
@@ -42,11 +42,11 @@ def test_all_stages_at_once(panel):
 def test_the_order_is_changed_by_buttons(panel):
     panel.controls["top_p"].value = 0.9
     panel.controls["temperature"].value = 2
-    kept = panel.run.stages[-1].kept
+    kept = panel.run.stages[-1].remaining
     panel.up["top_p"].click()
     panel.up["top_p"].click()
     assert panel.order.index("top_p") < panel.order.index("temperature")
-    assert panel.run.stages[-1].kept < kept
+    assert panel.run.stages[-1].remaining < kept
     assert panel._rows.children[2].children[2] is panel.controls["top_p"]
     panel.down["top_p"].click()
     assert panel.order.index("top_p") == 3
@@ -72,7 +72,7 @@ def test_draws_are_marked_and_go_when_a_slider_moves(panel):
 
 def test_temperature_0_leaves_one_token(panel):
     panel.controls["temperature"].value = 0
-    assert panel.run.stages[-1].kept == 1 and max(bars(panel)) == 1
+    assert panel.run.stages[-1].remaining == 1 and max(bars(panel)) == 1
 
 
 def test_reset_changes_nothing_any_more(panel):
@@ -93,7 +93,7 @@ def test_no_slider_runs_the_model(smollm2, panel, monkeypatch):
 
 def test_a_value_between_the_steps_is_kept(prediction):
     panel = explore_prediction(prediction, top_k=7)
-    assert panel.controls["top_k"].value == 7 and panel.run.stages[-1].kept == 7
+    assert panel.controls["top_k"].value == 7 and panel.run.stages[-1].remaining == 7
     slider = explore_prediction(prediction, temperature=0.33).controls["temperature"]
     assert (slider.value, slider.step) == (0.33, pytest.approx(0.005))
 

@@ -60,12 +60,12 @@ def test_every_stage_tells_what_it_left(prediction):
         "scores", "temperature", "top_k", "top_p", "min_p",
     ]  # fmt: skip
     assert [stage.setting for stage in run.stages] == [None, 1.5, 100, 0.8, 0.02]
-    kept = [stage.kept for stage in run.stages]
+    kept = [stage.remaining for stage in run.stages]
     assert kept[:3] == [49_152, 49_152, 100] and kept == sorted(kept, reverse=True)
     for before, stage in zip(run.stages, run.stages[1:], strict=False):
         gone = (before.probabilities > 0) & (stage.probabilities == 0)
-        assert stage.cut == pytest.approx(before.probabilities[gone].sum(), abs=1e-6)
-    assert run.stages[3].cut <= 0.2
+        assert stage.cut_share == pytest.approx(before.probabilities[gone].sum(), abs=1e-6)
+    assert run.stages[3].cut_share <= 0.2
 
 
 def test_the_order_is_the_learners(prediction):
@@ -73,7 +73,7 @@ def test_the_order_is_the_learners(prediction):
     usual = run_chain(prediction, temperature=2, top_p=0.9)
     turned = run_chain(prediction, temperature=2, top_p=0.9, order=late)
     assert [s.name for s in turned.stages] == ["scores", "top_p", "temperature"]
-    assert turned.stages[-1].kept < usual.stages[-1].kept
+    assert turned.stages[-1].remaining < usual.stages[-1].remaining
 
 
 SETTINGS = st.fixed_dictionaries(
@@ -95,8 +95,8 @@ SETTINGS = st.fixed_dictionaries(
 def test_whatever_the_settings_something_is_left_and_sums_to_1(scores, chosen):
     run = run_chain(made_up(scores, ids=(3, 4, 3)), **chosen)
     for before, stage in zip(run.stages, run.stages[1:], strict=False):
-        assert 1 <= stage.kept <= before.kept
-        assert 0 <= stage.cut <= 1 + 1e-5
+        assert 1 <= stage.remaining <= before.remaining
+        assert 0 <= stage.cut_share <= 1 + 1e-5
     for stage in run.stages:
         assert stage.probabilities.sum() == pytest.approx(1, abs=1e-5)
         assert 0 <= stage.entropy_bits <= math.log2(60) + 1e-4
@@ -190,10 +190,10 @@ def test_the_figure_has_the_numbers(prediction):
         assert sum(bars.x) == pytest.approx(1, abs=1e-4)
         assert bars.x[0] == pytest.approx(stage.probabilities.max())
     assert sum(drawn.x) == pytest.approx(1)
-    assert list(cut.x) == [run.stages[-1].kept] * 2
+    assert list(cut.x) == [run.stages[-1].remaining] * 2
     assert curve.y[-1] == pytest.approx(1) and curve_before.y[-1] == pytest.approx(1)
-    assert list(curve.y) == sorted(curve.y) and curve.x[-1] == run.stages[-1].kept
-    assert f"{run.kept:,} of 49,152 tokens left" in picture.layout.title.text
+    assert list(curve.y) == sorted(curve.y) and curve.x[-1] == run.stages[-1].remaining
+    assert f"{run.remaining:,} of 49,152 tokens left" in picture.layout.title.text
 
 
 def test_a_prediction_is_drawn_before_anything_is_cut(prediction):

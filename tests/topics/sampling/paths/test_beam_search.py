@@ -1,4 +1,4 @@
-"""Beam search: transformers' own texts with the model's own scores; dullness by hand."""
+"""Beam search: transformers' own texts with the model's own scores; measure_repetitiveness by hand."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import labkit
 from labkit.backends.local.decoding import beam_search as backend
 from labkit.backends.reply import Reply, Step
 from labkit.backends.settings import Settings
-from labkit.topics.sampling.paths.beam_search import BeamSearch, beam_search, dullness
+from labkit.topics.sampling.paths.beam_search import BeamSearch, beam_search, measure_repetitiveness
 from labkit.topics.sampling.paths.beam_search_figures import beams_table
 from labkit.topics.sampling.paths.trace import trace
 
@@ -65,8 +65,8 @@ def test_no_time_is_told_that_was_not_measured(result):
 
 
 def test_a_beam_ends_at_its_end_token():
-    assert backend._to_the_end([5, 6, 1, 1, 1], frozenset([1])) == [5, 6, 1]
-    assert backend._to_the_end([5, 6], frozenset([1])) == [5, 6]
+    assert backend._without_padding([5, 6, 1, 1, 1], frozenset([1])) == [5, 6, 1]
+    assert backend._without_padding([5, 6], frozenset([1])) == [5, 6]
 
 
 def test_samples_are_those_of_generate(tiny, result):
@@ -79,8 +79,8 @@ def test_samples_are_those_of_generate(tiny, result):
 
 def test_on_the_real_model_beams_are_likelier_and_more_alike(smollm2):
     told = beam_search(smollm2, "Write a short story about a lighthouse.", beams=3, max_tokens=16)
-    assert told.of_beams.bits_per_token < told.of_samples.bits_per_token
-    assert told.of_beams.self_similarity > told.of_samples.self_similarity
+    assert told.beam_repetitiveness.bits_per_token < told.sample_repetitiveness.bits_per_token
+    assert told.beam_repetitiveness.self_similarity > told.sample_repetitiveness.self_similarity
     assert "3 beams of" in labkit.summarize(told).lines[0]
     assert trace(told.beams[0]).bits_per_token > 0
     assert told.beams[0].text == smollm2.tokenizer.decode(
@@ -95,13 +95,13 @@ def reply_of(text, *ids, logprob=-0.6931471805599453):
 
 
 def test_dullness_by_hand():
-    told = dullness([reply_of("a b", 1, 2, 1, 2, 1, 2), reply_of("a b", 1, 2, 1, 2, 1, 2)])
+    told = measure_repetitiveness([reply_of("a b", 1, 2, 1, 2, 1, 2), reply_of("a b", 1, 2, 1, 2, 1, 2)])
     assert told.bits_per_token == pytest.approx(1)
     assert told.distinct_2 == pytest.approx(2 / 10)
     assert told.repeated_share == pytest.approx(1 / 3)  # of (1212), (2121), (1212)
     assert told.self_similarity == 1
     with pytest.raises(ValueError, match="replies must be one or more; got none"):
-        dullness([])
+        measure_repetitiveness([])
 
 
 @pytest.mark.parametrize(

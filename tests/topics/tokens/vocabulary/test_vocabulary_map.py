@@ -5,7 +5,7 @@ import time
 import pytest
 
 import labkit
-from labkit.topics.tokens.vocabulary.vocabulary import script_of
+from labkit.topics.tokens.vocabulary.vocabulary_map import script_of
 
 
 @pytest.mark.parametrize("name", ["smollm2", "gpt2", "mistral-v1", "qwen2.5", "tekken"])

@@ -22,7 +22,7 @@ class Candidate:
 
     entry: Entry
     plan: Plan
-    present: bool
+    on_disk: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import labkit
 from labkit.data import read_data
 from labkit.topics.tokens import figures
-from labkit.topics.tokens.vocabulary.bpe import BYTES
+from labkit.topics.tokens.vocabulary.bpe_training import BYTES
 
 STORY = read_data("corpus.txt")
 

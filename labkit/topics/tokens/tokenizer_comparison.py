@@ -34,7 +34,7 @@ class CloudCount:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison:
+class TokenizerComparison:
     """Texts, each cut by several tokenizers.
 
     Attributes:
@@ -78,7 +78,7 @@ def _told(count: int | None) -> str:
 
 def compare_tokenizers(
     texts: str | Sequence[str] | Mapping[str, str], names: Sequence[Any] | None = None
-) -> Comparison:
+) -> TokenizerComparison:
     """The same texts through several tokenizers.
 
     Args:
@@ -101,7 +101,7 @@ def compare_tokenizers(
             f"texts and names must have at least one each; got {reprlib.repr(texts)}, {names!r}"
         )
     rows = tuple(tuple(_cut(text, name) for name in names) for text in texts.values())
-    return Comparison(tuple(texts), tuple(cell.name for cell in rows[0]), rows)
+    return TokenizerComparison(tuple(texts), tuple(cell.name for cell in rows[0]), rows)
 
 
 def _label(text: Any) -> str:

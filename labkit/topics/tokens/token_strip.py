@@ -15,7 +15,7 @@ from labkit.ui import html
 from labkit.ui.visible_text import mark
 
 from .chat_template import ChatTokens
-from .comparison import CloudCount, Comparison
+from .tokenizer_comparison import CloudCount, TokenizerComparison
 from .tokenization import Token, Tokenization, show_bytes
 
 MOST_TOKENS = 5000  # of all rows together; a browser stays smooth with them
@@ -48,7 +48,7 @@ font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44
 </style>"""
 
 
-def strip(rows: Sequence[Tokenization | CloudCount], *, most: int = MOST_TOKENS) -> html.Picture:
+def token_strip(rows: Sequence[Tokenization | CloudCount], *, most: int = MOST_TOKENS) -> html.Picture:
     """The same text, cut by several tokenizers, one row each.
 
     Args:
@@ -69,7 +69,7 @@ def strip(rows: Sequence[Tokenization | CloudCount], *, most: int = MOST_TOKENS)
 
 def text_strip(tokenization: Tokenization) -> html.Picture:
     """A strip of one row."""
-    return strip([tokenization])
+    return token_strip([tokenization])
 
 
 def chat_strip(chat: ChatTokens) -> html.Picture:
@@ -77,16 +77,16 @@ def chat_strip(chat: ChatTokens) -> html.Picture:
     text = html.card(html.paragraph(chat.text[:MOST_CHARACTERS]))
     if len(chat.text) > MOST_CHARACTERS:
         text += html.note(f"Only the first {MOST_CHARACTERS:,} characters are shown.")
-    return html.Picture(text + strip([chat.tokenization]).html)
+    return html.Picture(text + token_strip([chat.tokenization]).html)
 
 
-def comparison_strip(comparison: Comparison) -> html.Picture:
+def comparison_strip(comparison: TokenizerComparison) -> html.Picture:
     """A strip for each text, its label before it where there are several."""
     rows = list(zip(comparison.labels, comparison.rows, strict=True))
     parts = []
     for label, row in rows[:MOST_TEXTS]:
         head = f"<b>{escape(label)}</b>" if len(rows) > 1 else ""
-        parts.append(head + strip(row, most=MOST_TOKENS // min(len(rows), MOST_TEXTS)).html)
+        parts.append(head + token_strip(row, most=MOST_TOKENS // min(len(rows), MOST_TEXTS)).html)
     if len(rows) > MOST_TEXTS:
         parts.append(html.note(f"{len(rows) - MOST_TEXTS:,} more texts are in .rows and .counts."))
     return html.Picture("".join(parts))

@@ -1,4 +1,4 @@
-"""The gallery and the digits, as tables of HTML."""
+"""The examples and the digits, as tables of HTML."""
 
 from collections.abc import Iterable
 from html import escape
@@ -6,8 +6,8 @@ from html import escape
 from labkit.ui import theme
 from labkit.ui.html import Picture
 
-from .examples import Digits, Gallery
-from .strip import visible
+from .examples import DigitGroups, ExampleTexts
+from .token_strip import visible
 from .tokenization import Tokenization
 
 _CELL = (
@@ -18,10 +18,10 @@ _WHY = f"color:{theme.GREY};margin-top:2px"
 _PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 1px;margin-right:1px"
 
 
-def gallery_table(gallery: Gallery) -> Picture:
+def examples_table(examples: ExampleTexts) -> Picture:
     """Each text with its tokens by tokenizer, and why."""
-    comparison = gallery.comparison
-    texts = zip(comparison.labels, comparison.rows, gallery.reasons, strict=True)
+    comparison = examples.comparison
+    texts = zip(comparison.labels, comparison.rows, examples.reasons, strict=True)
     rows = (
         [f"<b>{escape(label)}</b>", _text(cells[0].text, why), *(str(cell.count) for cell in cells)]
         for label, cells, why in texts
@@ -35,7 +35,7 @@ def _text(text: str, why: str) -> str:
     return f'<div style="{_MONO}">{lines}</div><div style="{_WHY}">{escape(why)}</div>'
 
 
-def digits_table(digits: Digits) -> Picture:
+def digits_table(digits: DigitGroups) -> Picture:
     """Each number as each tokenizer cuts it: a tokenizer a row."""
     comparison = digits.comparison
     rows = (

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.topics.tokens.strip import COLUMNS, MOST_TEXTS, strip, visible
+from labkit.topics.tokens.token_strip import COLUMNS, MOST_TEXTS, token_strip, visible
 
 TEXT = "The Donaudampfschiff: naïve 👩‍🚀\n\tcafé 12345"
 
@@ -86,7 +86,7 @@ def test_nothing_invisible_is_left(data, shown):
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_text_no_markup_of_it_survives(text):
-    picture = strip([labkit.tokenize(text + "<script>alert(1)</script><i>", "gpt2")])
+    picture = token_strip([labkit.tokenize(text + "<script>alert(1)</script><i>", "gpt2")])
     assert Tokens(picture.html).tags <= {"style", "div", "span", "i", "b"}
     assert "<script" not in picture.html
 

@@ -20,7 +20,7 @@ VARIATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RepeatRun:
     """One of the answers.
 
     Attributes:
@@ -70,7 +70,7 @@ class Condition:
     """
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[RepeatRun, ...]
     why_not: str | None = None
 
     @property
@@ -79,15 +79,15 @@ class Condition:
         return VARIATIONS[self.name]
 
     @property
-    def partings(self) -> tuple[FirstDifference | None, ...]:
+    def differences(self) -> tuple[FirstDifference | None, ...]:
         """For each answer after the first: where it parts from it; None where it does not."""
-        return tuple(_parting(self.runs[0], run) for run in self.runs[1:])
+        return tuple(_difference(self.runs[0], run) for run in self.runs[1:])
 
     @property
-    def first_parting(self) -> FirstDifference | None:
+    def earliest_difference(self) -> FirstDifference | None:
         """The earliest of them; None where all answers are the same."""
-        found = [parting for parting in self.partings if parting]
-        return min(found, key=lambda parting: parting.at, default=None)
+        found = [difference for difference in self.differences if difference]
+        return min(found, key=lambda difference: difference.index, default=None)
 
     @property
     def largest_shift(self) -> float | None:
@@ -100,13 +100,13 @@ class Condition:
         return max(shifts, default=None)
 
 
-def _common(first: Run, other: Run) -> int:
+def _common(first: RepeatRun, other: RepeatRun) -> int:
     pairs = zip(first.ids, other.ids, strict=False)
     same = min(len(first.ids), len(other.ids))
     return next((at for at, (one, two) in enumerate(pairs) if one != two), same)
 
 
-def _parting(first: Run, other: Run) -> FirstDifference | None:
+def _difference(first: RepeatRun, other: RepeatRun) -> FirstDifference | None:
     at = _common(first, other)
     if at == min(len(first.ids), len(other.ids)):  # one that was stopped early does not part
         return None
@@ -115,7 +115,7 @@ def _parting(first: Run, other: Run) -> FirstDifference | None:
     return FirstDifference(at, *texts, here.alternatives[:2])
 
 
-def _shifts(first: Run, other: Run) -> Iterator[float]:
+def _shifts(first: RepeatRun, other: RepeatRun) -> Iterator[float]:
     both = zip(first.reply.steps, other.reply.steps[: _common(first, other)], strict=False)
     return (abs(one.logprob - two.logprob) for one, two in both)
 
@@ -147,8 +147,8 @@ def _told(condition: Condition) -> str:
     if condition.why_not:
         return f"{condition.what}: not run"
     texts = len({run.ids for run in condition.runs})
-    if condition.first_parting is None:
+    if condition.earliest_difference is None:
         return f"{condition.what}: {len(condition.runs)} runs, all the same"
-    at = condition.first_parting.at + 1
+    at = condition.earliest_difference.index + 1
     told = f"{condition.what}: {len(condition.runs)} runs, {texts} different answers"
     return f"{told}, which part at token {at}"

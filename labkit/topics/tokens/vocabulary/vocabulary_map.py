@@ -21,7 +21,7 @@ NEVER = {0xC0, 0xC1, *range(0xF5, 0x100)}
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class VocabularyEntry:
     """A token with its text.
 
     Attributes:
@@ -54,10 +54,10 @@ class VocabularyMap:
     reader: Reader = field(compare=False)
     lengths: tuple[tuple[int, int], ...]
     scripts: tuple[tuple[str, int], ...]
-    longest: tuple[Named, ...]
+    longest: tuple[VocabularyEntry, ...]
     fragments: int
-    special: tuple[Named, ...]
-    unreached: tuple[Named, ...]
+    special: tuple[VocabularyEntry, ...]
+    unreached: tuple[VocabularyEntry, ...]
     unused: int
     missing_bytes: tuple[int, ...]
 
@@ -90,10 +90,10 @@ def map_vocabulary(name: Any = "smollm2") -> VocabularyMap:
         reader,
         tuple(sorted(Counter(map(len, text.values())).items())),
         tuple(Counter(_group(whole.get(i)) for i in text).most_common()),
-        tuple(Named(i, show_bytes(text[i])) for i in longest),
+        tuple(VocabularyEntry(i, show_bytes(text[i])) for i in longest),
         len(text) - len(whole),
-        tuple(Named(i, data.decode(errors="replace")) for i, data in special.items()),
-        tuple(Named(i, whole[i]) for i in _unreached(reader, whole)),
+        tuple(VocabularyEntry(i, data.decode(errors="replace")) for i, data in special.items()),
+        tuple(VocabularyEntry(i, whole[i]) for i in _unreached(reader, whole)),
         reader.size - len(used),
         tuple(sorted(set(range(256)) - NEVER - single)),
     )
