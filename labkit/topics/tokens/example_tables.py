@@ -1,4 +1,4 @@
-"""The examples and the digits, as tables of HTML."""
+"""Example texts and grouped digits, as HTML tables."""
 
 from collections.abc import Iterable
 from html import escape
@@ -19,7 +19,7 @@ _PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 1px;margin-
 
 
 def examples_table(examples: ExampleTexts) -> Picture:
-    """Each text with its tokens by tokenizer, and why."""
+    """Each text with its token counts and the reason for them."""
     comparison = examples.comparison
     texts = zip(comparison.labels, comparison.rows, examples.reasons, strict=True)
     rows = (
@@ -30,13 +30,13 @@ def examples_table(examples: ExampleTexts) -> Picture:
 
 
 def _text(text: str, why: str) -> str:
-    """A text's lines under one another, spaces shown, and a sentence about it."""
+    """A text line by line, with visible spaces, and the reason below."""
     lines = "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
     return f'<div style="{_MONO}">{lines}</div><div style="{_WHY}">{escape(why)}</div>'
 
 
 def digits_table(digits: DigitGroups) -> Picture:
-    """Each number as each tokenizer cuts it: a tokenizer a row."""
+    """Each number as each tokenizer splits it, one row per tokenizer."""
     comparison = digits.comparison
     rows = (
         [f'<b style="white-space:nowrap">{escape(name)}</b>', *map(_pieces, cells)]
@@ -51,7 +51,7 @@ def _pieces(cell: Tokenization) -> str:
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Picture:
-    """Cells that are safe already."""
+    """A table of cells that are already safe HTML."""
     head = "".join(f'<th scope="col" style="{_CELL};border:0">{cell}</th>' for cell in heads)
     body = "".join(map(_row, rows))
     style = f"border-collapse:collapse;color:{theme.INK};background:{theme.PAPER};font-size:13px"

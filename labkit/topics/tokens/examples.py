@@ -1,14 +1,14 @@
-"""Texts that tokenizers find easy or hard, each with the reason."""
+"""Example texts, easy and hard for tokenizers, each with the reason."""
 
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 from .tokenization import Tokenization
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 
-# Label, text, reason. Notebook 08 comes back to the numbers.
+# Label, text, reason. Notebook 08 returns to the numbers.
 _EXAMPLES = (
     (
         "everyday words", "The weather is nice today.",
@@ -16,7 +16,7 @@ _EXAMPLES = (
     ),
     (
         "a misspelling", "The waether is ncie tdoay.",
-        "A word that was never seen whole falls into pieces that were.",
+        "A word that was never seen whole is split into pieces that were.",
     ),
     (
         "a rare name", "Xiuhtecuhtli met Wojciechowska.",
@@ -41,16 +41,16 @@ _EXAMPLES = (
     ),
     (
         "emoji", "👍🏽 🧑‍🚀 🇺🇦 🎉",
-        "One picture may be several characters (skin tone, joiner, flag letters) of four bytes "
+        "One symbol may be several characters (skin tone, joiner, flag letters) of four bytes "
         "each, and rare bytes are tokens of their own.",
     ),
     (
         "a URL", "https://www.example.com/a/b?id=8f3c9d2e&lang=en",
-        "The beginning is common; the path and the id are as good as random letters.",
+        "The beginning is common; the path and the id are practically random letters.",
     ),
     (
         "capitals", "THE WEATHER IS NICE TODAY.",
-        "To a tokenizer, capitals are other letters; words in capitals were rarer.",
+        "To a tokenizer, capitals are different letters; words in capitals were rarer.",
     ),
 )  # fmt: skip
 LONGEST_NUMBER = 60
@@ -59,11 +59,11 @@ NUMBERS = ("7", "365", "2026", "31415", "1234567", "1,234,567", "3.14159")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExampleTexts:
-    """Texts with their counts and reasons.
+    """Example texts with their counts and reasons.
 
     Attributes:
-        comparison: a text a row, its label, and its tokens by tokenizer.
-        reasons: one a text.
+        comparison: one row per text, with its tokens by tokenizer.
+        reasons: why each text is easy or hard.
     """
 
     comparison: TokenizerComparison
@@ -71,14 +71,14 @@ class ExampleTexts:
 
     @property
     def summary(self) -> str:
-        """Characters a token, from the easiest text to the hardest, with the first tokenizer."""
+        """Characters per token of the easiest and the hardest text, with the first tokenizer."""
         cells = [(row[0], label) for row, label in zip(
             self.comparison.rows, self.comparison.labels, strict=True
         )]  # fmt: skip
         ratios = sorted((len(cell.text) / cell.count, label) for cell, label in cells)
         (low, hardest), (high, easiest) = ratios[0], ratios[-1]
         return (
-            f"characters a token with {self.comparison.names[0]}: {high:.1f} for {easiest}, "
+            f"characters per token with {self.comparison.names[0]}: {high:.1f} for {easiest}, "
             f"{low:.1f} for {hardest}"
         )
 
@@ -86,11 +86,13 @@ class ExampleTexts:
         return repr(self.comparison)
 
 
-def example_texts(names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1")) -> ExampleTexts:
+def example_texts(
+    names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1"),
+) -> ExampleTexts:
     """Code, JSON, numbers, indentation, emoji, a URL, a misspelling, a rare name.
 
     Args:
-        names: as for `compare_tokenizers`; public tokenizers alone.
+        names: as for `compare_tokenizers`; public tokenizers only.
     """
     texts = {label: text for label, text, _ in _EXAMPLES}
     return ExampleTexts(_compare_public(texts, names), tuple(reason for *_, reason in _EXAMPLES))
@@ -101,23 +103,23 @@ class DigitGroups:
     """How tokenizers group the digits of numbers.
 
     Attributes:
-        comparison: a number a row.
+        comparison: one row per number.
     """
 
     comparison: TokenizerComparison
 
     @property
     def summary(self) -> str:
-        """The longest number, cut into the fewest tokens and into the most."""
+        """The longest number, with the fewest tokens and with the most."""
         row = max(self.comparison.rows, key=lambda cells: len(cells[0].text))
         few, many = (pick(row, key=lambda cell: cell.count) for pick in (min, max))
-        return f"{row[0].text} is {_cut(few)}, and {_cut(many)}"
+        return f"{row[0].text} is {_segments(few)}, and {_segments(many)}"
 
     def __repr__(self) -> str:
         return self.summary
 
 
-def _cut(cell: Tokenization) -> str:
+def _segments(cell: Tokenization) -> str:
     return f"{cell.segmentation} with {cell.name}"
 
 
@@ -127,10 +129,10 @@ def compare_digits(
     """How each tokenizer groups the digits of some numbers.
 
     Args:
-        numbers: as they are written, each of at most `LONGEST_NUMBER` characters.
-        names: as for `compare_tokenizers`; public tokenizers alone.
+        numbers: numbers as text, each of at most `LONGEST_NUMBER` characters.
+        names: as for `compare_tokenizers`; public tokenizers only.
     Raises:
-        ValueError: for what is no text, or too long, and for a tokenizer that is not public.
+        ValueError: a number is not a text or too long, or a tokenizer is not public.
     """
     numbers = (numbers,) if isinstance(numbers, str) else tuple(numbers)
     for number in numbers:
@@ -143,7 +145,7 @@ def compare_digits(
 
 
 def _compare_public(texts: dict[str, str], names: Sequence[Any] | None) -> TokenizerComparison:
-    """Where every token is to be shown, a count alone will not do."""
+    """A comparison of which every token can be shown, not just counted."""
     comparison = compare_tokenizers(texts, names)
     for cell in comparison.rows[0]:
         if not isinstance(cell, Tokenization):

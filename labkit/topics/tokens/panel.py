@@ -1,4 +1,4 @@
-"""Panels: type a text and watch it being cut; move a slider and watch a tokenizer grow."""
+"""The tokenizer panel: type a text and watch its tokens."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,23 @@ from labkit.models.tokenizers.open import known_tokenizers
 from labkit.ui import html
 from labkit.ui.panel import Panel, check_typed, column, html_or_error, row
 
-from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 from .token_strip import token_strip
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 
 TEXT = "Hello! Try 12345, naïve, こんにちは or 👩‍🚀."
-LIVE_TOKENS = 2000  # of all rows together, so that it follows every key
+LIVE_TOKENS = 2000  # in all rows together, few enough to follow every key
 
 
 def tokenize_panel(
     text: str = TEXT, names: Sequence[str] = ("smollm2", "gpt2", "o200k")
 ) -> "TokenPanel":
-    """A box to type in; the tokens follow.
+    """A box to type in, with the tokens of several tokenizers below.
 
     Args:
-        text: what stands in the box at first.
+        text: initial text of the box.
         names: tokenizers that are ticked at first.
     Raises:
-        ValueError: for a name that is not in the list, or a text that is none or too long.
+        ValueError: a name is not in the list, or the text is not a text or too long.
     """
     check_text(text)
     check_typed(text, "text")
@@ -37,12 +37,12 @@ def tokenize_panel(
 
 
 class TokenPanel(Panel):
-    """A text box, a tick for each tokenizer, and the strip.
+    """A text box, a tick for each tokenizer, and the strip of tokens.
 
     Attributes:
-        text, ticks: the controls; `ticks` by name.
-        picture: the strip, or a sentence about what is wrong.
-        comparison: what is shown; None while nothing is ticked.
+        text, ticks: controls; `ticks` by name.
+        strip: tokens of the text, or a sentence about what is wrong.
+        comparison: comparison in the strip; None while nothing is ticked.
     """
 
     def __init__(self, text: str, offered: Sequence[str], names: Sequence[str]):
@@ -66,14 +66,14 @@ class TokenPanel(Panel):
 
     @property
     def summary(self) -> str:
-        """The counts of the text that is shown."""
+        """The token counts of the text in the box."""
         return repr(self.comparison) if self.comparison else "your text: no tokens are shown"
 
     def _draw(self, change: object = None) -> None:
         self.comparison = None
-        self.strip.value = html_or_error(self._picture)
+        self.strip.value = html_or_error(self._strip_html)
 
-    def _picture(self) -> str:
+    def _strip_html(self) -> str:
         names = [name for name, tick in self.ticks.items() if tick.value]
         if not names:
             return html.note("Tick a tokenizer.")
@@ -87,7 +87,7 @@ class TokenPanel(Panel):
 
 
 def text_box(label: str, text: str, *, rows: int, live: bool = True) -> widgets.Textarea:
-    """A box to type in; live: every key is sent."""
+    """A box to type in; `live` sends every key."""
     return widgets.Textarea(
         text, description=label, rows=rows, layout={"width": "auto"}, continuous_update=live,
         style={"description_width": "60px"},

@@ -25,7 +25,9 @@ def test_every_exhibit_has_counts_and_a_reason():
     for wanted in ("code", "JSON", "number", "indentation", "emoji", "URL", "misspelling", "name"):
         assert any(wanted in label for label in labels), wanted
     page = unescape(labkit.plot(examples).html)
-    for label, reason, row in zip(labels, examples.reasons, examples.comparison.counts, strict=True):
+    for label, reason, row in zip(
+        labels, examples.reasons, examples.comparison.counts, strict=True
+    ):
         assert label in page
         assert reason in page
         assert re.search(rf"<td [^>]*>{row[0]}</td><td [^>]*>{row[1]}</td>", page)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.models.tokenizers.open import known_tokenizers
-from labkit.topics.tokens.tokenizer_comparison import compare_tokenizers
 from labkit.topics.tokens.tokenization import show_bytes, tokenize
+from labkit.topics.tokens.tokenizer_comparison import compare_tokenizers
 
 NAMES = known_tokenizers()
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)

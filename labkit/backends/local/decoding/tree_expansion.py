@@ -39,7 +39,7 @@ def expand_tree(
         rows = [n for n, (_, token_id, _) in enumerate(texts) if token_id not in model.end_ids]
         if level == depth - 1 or not rows:
             return
-        # The cache row of a text is that of its parent, counted among the texts that were continued.
+        # A text's cache row is that of its parent, counted among the texts that were continued.
         cache.batch_select_indices(torch.tensor([n // width for n in rows], device=scores.device))
         unread = torch.tensor([[texts[n][1]] for n in rows], device=scores.device)
         scores = next_scores(model.model, unread, cache)

@@ -1,4 +1,4 @@
-"""The same request again and again, one thing varied at a time: where do the answers part?"""
+"""Results of repeated requests, by what was varied: where do the answers first differ?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from labkit.backends.reply import Alternative, Reply
 from labkit.topics.sampling.paths.trace import token_text
 
 BATCH = 8
-# What is varied, and what stays: the last three are held against temperature 0, run alone.
+# What is varied; the last three are compared with a plain run at temperature 0.
 VARIATIONS = {
     "nothing": "the same seed every time",
     "seed": "another seed every time",
@@ -21,11 +21,11 @@ VARIATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class RepeatRun:
-    """One of the answers.
+    """One run of the request.
 
     Attributes:
         label: how it was run, in words.
-        reply: what came.
+        reply: answer of the model.
     """
 
     label: str
@@ -33,40 +33,40 @@ class RepeatRun:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The tokens that were written."""
+        """Token ids of the answer."""
         return tuple(step.token_id for step in self.reply.steps)
 
 
 @dataclass(frozen=True, slots=True)
 class FirstDifference:
-    """Where an answer parts from the first one.
+    """Where an answer first differs from the reference.
 
     Attributes:
-        at: how many tokens both begin with.
-        first: the token that the first answer goes on with.
-        other: the token that the other goes on with.
-        leading: the two likeliest tokens there, by the first answer's scores.
+        index: number of tokens that both share before it.
+        first: text of the next token in the first answer.
+        other: text of the next token in the other.
+        leading: two likeliest tokens there, by the first answer's scores.
     """
 
-    at: int
+    index: int
     first: str
     other: str
     leading: tuple[Alternative, Alternative]
 
     @property
     def gap(self) -> float:
-        """By how much the two leading log-probabilities differ: 0 where both are as likely."""
+        """Difference of the two leading log-probabilities; 0 where both are equally likely."""
         return self.leading[0].logprob - self.leading[1].logprob
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one thing, varied, did to the answers.
+    """The runs in which one thing was varied.
 
     Attributes:
         name: one of `VARIATIONS`.
-        runs: the answers; all are held against the first.
-        why_not: why it could not be varied, or None.
+        runs: runs of the request; the first is the reference for the others.
+        why_not: reason why it could not be varied, or None.
     """
 
     name: str
@@ -74,24 +74,24 @@ class Condition:
     why_not: str | None = None
 
     @property
-    def what(self) -> str:
+    def description(self) -> str:
         """What was varied, in words."""
         return VARIATIONS[self.name]
 
     @property
     def differences(self) -> tuple[FirstDifference | None, ...]:
-        """For each answer after the first: where it parts from it; None where it does not."""
+        """For each answer after the first: its first difference, or None where it has none."""
         return tuple(_difference(self.runs[0], run) for run in self.runs[1:])
 
     @property
     def earliest_difference(self) -> FirstDifference | None:
-        """The earliest of them; None where all answers are the same."""
-        found = [difference for difference in self.differences if difference]
-        return min(found, key=lambda difference: difference.index, default=None)
+        """The earliest difference; None where all answers are the same."""
+        differences = filter(None, self.differences)
+        return min(differences, key=lambda difference: difference.index, default=None)
 
     @property
     def largest_shift(self) -> float | None:
-        """By how much the log-probability of a token differs at most, before answers part.
+        """Largest change in the log-probability of a token, before answers differ.
 
         0: the scores were the same to the last digit. None without a second answer, or where no
         token is shared.
@@ -100,34 +100,34 @@ class Condition:
         return max(shifts, default=None)
 
 
-def _common(first: RepeatRun, other: RepeatRun) -> int:
+def _shared_tokens(first: RepeatRun, other: RepeatRun) -> int:
     pairs = zip(first.ids, other.ids, strict=False)
     same = min(len(first.ids), len(other.ids))
-    return next((at for at, (one, two) in enumerate(pairs) if one != two), same)
+    return next((index for index, (one, two) in enumerate(pairs) if one != two), same)
 
 
 def _difference(first: RepeatRun, other: RepeatRun) -> FirstDifference | None:
-    at = _common(first, other)
-    if at == min(len(first.ids), len(other.ids)):  # one that was stopped early does not part
+    index = _shared_tokens(first, other)
+    if index == min(len(first.ids), len(other.ids)):  # one was only stopped early
         return None
-    here = first.reply.steps[at]
-    texts = token_text(here), token_text(other.reply.steps[at])
-    return FirstDifference(at, *texts, here.alternatives[:2])
+    here = first.reply.steps[index]
+    texts = token_text(here), token_text(other.reply.steps[index])
+    return FirstDifference(index, *texts, here.alternatives[:2])
 
 
 def _shifts(first: RepeatRun, other: RepeatRun) -> Iterator[float]:
-    both = zip(first.reply.steps, other.reply.steps[: _common(first, other)], strict=False)
+    both = zip(first.reply.steps, other.reply.steps[: _shared_tokens(first, other)], strict=False)
     return (abs(one.logprob - two.logprob) for one, two in both)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Repeats:
-    """The same request, run again and again (measured).
+    """The same request, repeated with one thing varied at a time (measured).
 
     Attributes:
         model: name of the model.
-        prompt: what it was asked.
-        conditions: one for each thing that was varied.
+        prompt: prompt of every run.
+        conditions: runs by what was varied.
     """
 
     model: str
@@ -136,19 +136,19 @@ class Repeats:
 
     @property
     def summary(self) -> str:
-        """Which of the things that were varied changed the answer."""
-        return f"{self.model}: {'; '.join(map(_told, self.conditions))} (measured)"
+        """Which variations changed the answer."""
+        return f"{self.model}: {'; '.join(map(_line, self.conditions))} (measured)"
 
     def __repr__(self) -> str:
         return self.summary
 
 
-def _told(condition: Condition) -> str:
+def _line(condition: Condition) -> str:
     if condition.why_not:
-        return f"{condition.what}: not run"
+        return f"{condition.description}: not run"
     texts = len({run.ids for run in condition.runs})
     if condition.earliest_difference is None:
-        return f"{condition.what}: {len(condition.runs)} runs, all the same"
-    at = condition.earliest_difference.index + 1
-    told = f"{condition.what}: {len(condition.runs)} runs, {texts} different answers"
-    return f"{told}, which part at token {at}"
+        return f"{condition.description}: {len(condition.runs)} runs, all the same"
+    counts = f"{len(condition.runs)} runs, {texts} different answers"
+    first = condition.earliest_difference.index + 1
+    return f"{condition.description}: {counts}, which differ from token {first} on"

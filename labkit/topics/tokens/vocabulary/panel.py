@@ -1,4 +1,4 @@
-"""A slider over the merges of a byte-pair encoding: watch a tokenizer grow."""
+"""The BPE panel: a slider over the merges, to watch a tokenizer grow."""
 
 import ipywidgets as widgets
 
@@ -15,14 +15,14 @@ from .bpe_training import BYTES, BpeTraining, train_bpe
 
 
 def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = None) -> "BpePanel":
-    """A slider over the merges: a text being joined up, the vocabulary growing, the compression.
+    """A slider over the merges, with the tokens of a text, the vocabulary and the compression.
 
     Args:
         training: from ``train_bpe``.
-        text: what to watch; empty: the beginning of the corpus.
-        vocab_size: of a training with another corpus, made in the panel; None: as now.
+        text: text to tokenize; empty: the beginning of the corpus.
+        vocab_size: vocabulary size when the corpus is changed in the panel; None: as now.
     Raises:
-        ValueError: for a text or a corpus that is too long for a box.
+        ValueError: the text or the corpus is too long for a box.
     """
     check_typed(training.corpus, "corpus")
     check_text(text)
@@ -30,17 +30,17 @@ def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = 
     return BpePanel(training, text or training.corpus[:120], vocab_size or training.vocab_size)
 
 
-NEWEST = 6  # tokens of the vocabulary that are shown beside the last
+NEWEST = 6  # tokens of the vocabulary listed beside the last
 
 
 class BpePanel(Panel):
-    """The corpus, the slider, the text as it is cut, the curve.
+    """The corpus, the slider, the tokens of the text, and the curve.
 
     Attributes:
-        corpus, text, merges: the controls; a changed corpus is trained on at once.
-        training: the tokenizer that is shown.
-        picture: the last merge and the strip.
-        figure: the live figure.
+        corpus, text, merges: controls; a changed corpus is trained on at once.
+        training: training that is shown.
+        strip: last merge, and the tokens of the text.
+        figure: compression curve, updated in place.
     """
 
     def __init__(self, training: BpeTraining, text: str, vocab_size: int):
@@ -65,7 +65,7 @@ class BpePanel(Panel):
 
     @property
     def summary(self) -> str:
-        """The training that is shown."""
+        """The summary of the training."""
         return self.training.summary
 
     def _train(self, change: object = None) -> None:
@@ -82,27 +82,27 @@ class BpePanel(Panel):
         self._draw()
 
     def _draw(self, change: object = None) -> None:
-        self.strip.value = html_or_error(self._picture)
+        self.strip.value = html_or_error(self._strip_html)
         merges = self.merges.value
         with self.figure.batch_update():
             self.figure.data[1].x = [merges]
             self.figure.data[1].y = [figures.ratio_at(self.training, merges)]
             self.figure.layout.title.text = figures.bpe_title(self.training, merges)
 
-    def _picture(self) -> str:
+    def _strip_html(self) -> str:
         merges = self.merges.value
-        said = "No merge yet: every byte is a token."
+        news = "No merge yet: every byte is a token."
         if merges:
             left, right, joined = map(_quoted, self.training.merge(merges))
-            said = f"Merge {merges}: {left} and {right} become {joined}. "
+            news = f"Merge {merges}: {left} and {right} become {joined}. "
             newest = ", ".join(self._newest(merges - 1))
-            said += f"The tokens before it: {newest}." if newest else "It is the first."
+            news += f"The tokens before it: {newest}." if newest else "It is the first."
         check_typed(self.text.value, "text")
         tokens = self.training.tokenize(self.text.value, merges)
-        return html.note(said) + token_strip([tokens], most=LIVE_TOKENS).html
+        return html.note(news) + token_strip([tokens], most=LIVE_TOKENS).html
 
     def _newest(self, merges: int) -> list[str]:
-        """The last tokens that the vocabulary had grown by then, the newest first."""
+        """The last tokens added to the vocabulary, newest first."""
         reader = self.training.reader(merges)
         ids = range(reader.size - 1, max(BYTES, reader.size - NEWEST) - 1, -1)
         return [_quoted(show_bytes(reader.bytes_of(token_id))) for token_id in ids]
@@ -114,7 +114,7 @@ class BpePanel(Panel):
 
 
 def _quoted(text: str) -> str:
-    """A token in a sentence, spelt as in the strip."""
+    """A token in quotation marks, spelt as in the strip."""
     return f"“{''.join(map(mark, text))}”"
 
 
