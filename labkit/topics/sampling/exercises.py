@@ -10,7 +10,9 @@ from labkit.topics.sampling.next_token.prediction import Prediction
 TOLERANCE = 0.02  # absolute error of a probability, which may be read off a figure
 
 
-def check_remaining(prediction: Prediction, settings: dict | None, *, tokens: int) -> ExerciseResult:
+def check_remaining(
+    prediction: Prediction, settings: dict | None, *, tokens: int
+) -> ExerciseResult:
     """Exercise 1: settings without top_k that keep exactly this number of tokens."""
     if not settings or not isinstance(settings, dict):
         return ExerciseResult(False, "Put settings in place of None, such as {'top_p': 0.8}.")
@@ -61,7 +63,7 @@ def check_sure(prediction: Prediction, temperature: float | None) -> ExerciseRes
         return ExerciseResult(False, f"{error}")
     result = f"at temperature {temperature:g} it is drawn in {share:.2%} of cases"
     if 0.99 <= share < 0.999:
-        return ExerciseResult(
-            True, f"Yes, {result}: nearly temperature 0, but not quite."
-        )
-    return ExerciseResult(False, f"No, {result}. Try a {'lower' if share < 0.99 else 'higher'} one.")
+        return ExerciseResult(True, f"Yes, {result}: nearly temperature 0, but not quite.")
+    return ExerciseResult(
+        False, f"No, {result}. Try a {'lower' if share < 0.99 else 'higher'} one."
+    )

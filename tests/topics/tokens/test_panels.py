@@ -52,13 +52,13 @@ def test_an_error_is_a_sentence_in_place(live, monkeypatch):
     assert 'role="alert"' not in live.strip.value
 
 
-def test_ten_megabytes_get_a_sentence_and_are_not_cut(live, growing, monkeypatch):
-    def cut(*_):
-        raise AssertionError("what is too long is not to be read")
+def test_ten_megabytes_get_a_sentence_and_are_not_tokenized(live, growing, monkeypatch):
+    def tokenized(*_):
+        raise AssertionError("a text that is too long must not be tokenized")
 
-    monkeypatch.setattr("labkit.topics.tokens.panel.compare_tokenizers", cut)
-    monkeypatch.setattr("labkit.topics.tokens.panel.train_bpe", cut)
-    monkeypatch.setattr(type(growing.training), "tokenize", cut)
+    monkeypatch.setattr("labkit.topics.tokens.panel.compare_tokenizers", tokenized)
+    monkeypatch.setattr("labkit.topics.tokens.vocabulary.panel.train_bpe", tokenized)
+    monkeypatch.setattr(type(growing.training), "tokenize", tokenized)
     huge = "<b>ten</b> " * 1_000_000
     for panel, box, name in (
         (live, live.text, "text"), (growing, growing.text, "text"),
@@ -128,12 +128,12 @@ def test_another_corpus_is_trained_on(growing):
     assert growing.merges.max == 0
 
 
-def test_a_page_shows_what_stands_there_where_no_control_works(live, growing, monkeypatch):
-    shown = []
+def test_a_static_page_shows_strip_and_curve(live, growing, monkeypatch):
+    displayed = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
     live._ipython_display_()
     growing._ipython_display_()
-    assert "lk-strip" in shown[0].data
-    assert "Merge 144" in shown[1].data
-    assert shown[2].data[0].y
+    assert "lk-strip" in displayed[0].data
+    assert "Merge 144" in displayed[1].data
+    assert displayed[2].data[0].y

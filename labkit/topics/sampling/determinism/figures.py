@@ -8,7 +8,7 @@ from labkit.topics.sampling.paths.trace import token_text
 from labkit.ui import html, theme, token_chips
 from labkit.ui.visible_text import spell
 
-from .results import Condition, FirstDifference, Repeats, RepeatRun
+from .results import Condition, FirstDifference, RepeatRun, Repeats
 
 _CELL = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
 
@@ -29,16 +29,16 @@ def repeats_table(repeats: Repeats) -> html.Picture:
 
 
 def _group(condition: Condition) -> str:
-    line = f"border-top:2px solid {theme.GREY}"
+    line, result = f"border-top:2px solid {theme.GREY}", escape(_result(condition))
     head = (
         f'<tr style="{line}"><th colspan="2" scope="rowgroup" style="{_CELL}">'
-        f'{escape(condition.description)}<div style="font-weight:400">{escape(_result(condition))}</div>'
+        f'{escape(condition.description)}<div style="font-weight:400">{result}</div>'
         "</th></tr>"
     )
     return f"<tbody>{head}{''.join(_rows(condition))}</tbody>"
 
 
-def _verdict(condition: Condition) -> str:
+def _result(condition: Condition) -> str:
     if condition.why_not:
         return f"– not varied: {condition.why_not}"
     if len(condition.runs) < 2:  # interrupted
@@ -90,7 +90,9 @@ def _text(condition: Condition, run: RepeatRun) -> str:
     difference = condition.differences[index - 1] if index else None
     if difference is None:
         return token_chips.chips(texts)
-    return token_chips.chips(texts, bar_at=difference.index, bar_label="first difference from the first answer")
+    return token_chips.chips(
+        texts, bar_at=difference.index, bar_label="first difference from the first answer"
+    )
 
 
 FIGURES = {

@@ -13,7 +13,7 @@ from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.topics.sampling.next_token.prediction import require_scores
 
-from .results import BATCH, VARIATIONS, Condition, Repeats, RepeatRun
+from .results import BATCH, VARIATIONS, Condition, RepeatRun, Repeats
 
 _WITH_REFERENCE = ("batch", "dtype", "threads")  # compared with a plain run at temperature 0
 

@@ -94,7 +94,8 @@ class ChainRun:
 
     def __repr__(self) -> str:
         rows = [
-            f"{s.name:<20}{'' if s.setting is None else f'{s.setting:g}':>8}{s.remaining:>10,} tokens"
+            f"{s.name:<20}{'' if s.setting is None else f'{s.setting:g}':>8}"
+            f"{s.remaining:>10,} tokens"
             f"{s.cut_share:>9.2%} cut off{s.entropy_bits:>8.2f} bits"
             for s in self.stages
         ]

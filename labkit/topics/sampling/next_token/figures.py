@@ -154,7 +154,10 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.Picture:
     heads = "".join(f'<th scope="col" style="{_HEAD}">{_head(stage)}</th>' for stage in run.stages)
     totals = (
         ("tokens remaining", [f"{stage.remaining:,}" for stage in run.stages]),
-        ("cut off here", [f"{stage.cut_share:.1%}" if i else "" for i, stage in enumerate(run.stages)]),
+        (
+            "cut off here",
+            [f"{stage.cut_share:.1%}" if i else "" for i, stage in enumerate(run.stages)],
+        ),
         ("entropy, bits", [f"{stage.entropy_bits:.2f}" for stage in run.stages]),
     )
     body = [

@@ -70,7 +70,9 @@ class ChainPanel(Panel):
             control.observe(lambda _: self._change(), "value")
 
     def _make_buttons(self) -> None:
-        self.draw_one = widgets.Button(description="Draw one", icon="random", layout={"width": "130px"})
+        self.draw_one = widgets.Button(
+            description="Draw one", icon="random", layout={"width": "130px"}
+        )
         self.draw_many = widgets.Button(
             description="Draw 1,000", icon="random", layout={"width": "130px"}
         )
@@ -184,7 +186,10 @@ def _control(stage: str, value) -> widgets.Widget:
     }
     if stage == "top_k":
         steps = sorted({*TOP_KS, *([value] if value else [])})
-        options = [("off", 0), *((f"{k:,}", k) for k in reversed(steps))]  # None would mean that nothing is chosen
+        options = [
+            ("off", 0),
+            *((f"{k:,}", k) for k in reversed(steps)),
+        ]  # None would mean that nothing is chosen
         return widgets.SelectionSlider(options=options, value=value or 0, **look)
     low, high, step = RANGES[stage]
     while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:

@@ -1,4 +1,4 @@
-"""Which figure each way through a text has."""
+"""The table of figures: trace, tree, beam search, walk."""
 
 from .beam_search import BeamSearch
 from .beam_search_figures import beams_table

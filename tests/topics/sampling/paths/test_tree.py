@@ -89,7 +89,7 @@ def test_where_every_text_ended_it_ends(tiny, monkeypatch):
         ({"width": 1, "depth": 21}, "depth at most 20"),
     ],
 )
-def test_what_is_out_of_bounds_is_told(tiny, bad, sentence):
+def test_what_is_out_of_range_is_refused(tiny, bad, sentence):
     with pytest.raises(ValueError, match=sentence.replace("*", r"\*")):
         grow_tree(tiny, "the cat", raw=True, **bad)
 
@@ -105,7 +105,7 @@ def test_the_figure_fills_every_box_and_shows_white_space(smollm2):
         assert name == "prompt" or name.startswith("others") or value >= SMALLEST
     assert "·Paris" in boxes.labels
     assert "⏎" in boxes.labels
-    assert set(boxes.marker.pattern.shape) == {"", "/"}, "the others are told by strokes too"
+    assert set(boxes.marker.pattern.shape) == {"", "/"}, "the others are hatched too"
 
 
 def test_text_in_the_figure_is_escaped(tiny):

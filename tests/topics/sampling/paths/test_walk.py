@@ -19,7 +19,7 @@ from labkit.topics.sampling.paths.walk_panel import walk_panel
 PROMPT = "the cat sat on the mat"
 VOCABULARY = 300
 TOKEN = st.integers(0, VOCABULARY - 1)
-MOVES = st.lists(
+ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("take"), TOKEN),
         st.tuples(st.just("back"), st.integers(1, 6)),
@@ -43,8 +43,8 @@ def fresh(model, ids):
         return model.model(torch.tensor([ids])).logits[0, -1].float().numpy()
 
 
-def move(walk, kind, what):
-    """One move of the learner's; one that is out of bounds leaves all as it was."""
+def act(walk, kind, what):
+    """One step of the learner's; one that is out of range changes nothing."""
     if kind == "take":
         walk.take(what)
     elif kind == "write":
@@ -54,25 +54,27 @@ def move(walk, kind, what):
     elif kind == "branch":
         names = [branch.name for branch in walk.result.branches]
         if what < len(names):
-            walk.go(names[what])
+            walk.switch_to(names[what])
         else:
             walk.start_branch()
 
 
-@given(moves=MOVES)
+@given(actions=ACTIONS)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_after_any_moves_the_scores_are_those_of_a_fresh_pass(tiny, moves):
+def test_after_any_moves_the_scores_are_those_of_a_fresh_pass(tiny, actions):
     walk = Walk(tiny, PROMPT, raw=True)
-    for kind, what in moves:
-        move(walk, kind, what)
+    for kind, what in actions:
+        act(walk, kind, what)
     inner = walk._cursor
     np.testing.assert_allclose(inner.scores, fresh(tiny, inner.ids), atol=1e-3)
     for branch in walk.result.branches:
         ids = [*inner.prompt_ids, *(token.token_id for token in branch.tokens)]
-        assert branch.logprob == pytest.approx(told(tiny, ids, len(inner.prompt_ids)), abs=1e-3)
+        assert branch.logprob == pytest.approx(
+            text_logprob(tiny, ids, len(inner.prompt_ids)), abs=1e-3
+        )
 
 
-def told(model, ids, prompt_tokens):
+def text_logprob(model, ids, prompt_tokens):
     """The log-probability of what follows the prompt, from one pass over all of it."""
     with torch.inference_mode():
         logprobs = model.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
@@ -109,7 +111,7 @@ def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
     assert cursor.tokens_read == sum(passes)
 
 
-def test_a_window_that_is_left_is_read_anew(make_tiny, tmp_path):
+def test_a_window_that_was_left_is_read_again(make_tiny, tmp_path):
     model = labkit.load(make_tiny(tmp_path, "gemma3_text", sliding_window=16))
     cursor = Cursor(model, model.encode(PROMPT, raw=True))
     while len(cursor.ids) < 15:
@@ -125,7 +127,7 @@ def test_a_window_that_is_left_is_read_anew(make_tiny, tmp_path):
     np.testing.assert_allclose(cursor.scores, fresh(model, cursor.ids), atol=1e-3)
 
 
-def test_an_interrupted_pass_leaves_a_walk_that_goes_on(tiny, monkeypatch):
+def test_a_walk_continues_after_an_interrupted_pass(tiny, monkeypatch):
     cursor = Cursor(tiny, tiny.encode(PROMPT, raw=True))
     layer = tiny.model.model.layers[1]
     with monkeypatch.context() as broken:
@@ -137,7 +139,7 @@ def test_an_interrupted_pass_leaves_a_walk_that_goes_on(tiny, monkeypatch):
     np.testing.assert_allclose(cursor.scores, fresh(tiny, cursor.ids), atol=1e-3)
 
 
-def test_what_is_out_of_bounds_is_told_and_moves_nothing(tiny):
+def test_what_is_out_of_range_is_refused_and_changes_nothing(tiny):
     cursor = Cursor(tiny, tiny.encode(PROMPT, raw=True))
     for wrong, sentence in (
         (lambda: cursor.take(VOCABULARY), "0 to 299; got 300"),
@@ -193,7 +195,7 @@ def test_a_draw_follows_the_temperature_and_the_seed(walk):
     assert len(set(drawn)) > 1
 
 
-def test_branches_and_where_they_part(walk):
+def test_branches_and_their_shared_tokens(walk):
     for token in (10, 11, 12):
         walk.take(token)
     walk.start_branch()
@@ -208,10 +210,10 @@ def test_branches_and_where_they_part(walk):
     assert a.bits_per_token == pytest.approx(-a.logprob / math.log(2) / 3)
     assert walk.result.tokens_read < walk.result.tokens_without_cache
     assert "2 branches walked" in walk.result.summary
-    walk.go("A")
+    walk.switch_to("A")
     assert walk.branch == a
     with pytest.raises(ValueError, match="one of A, B; got 'Z'"):
-        walk.go("Z")
+        walk.switch_to("Z")
 
 
 def test_what_is_typed_is_taken_token_by_token(walk):
@@ -240,7 +242,7 @@ def test_there_are_as_many_branches_as_letters(walk):
 # -- the table and the panel ---------------------------------------------------------------------
 
 
-def test_the_table_escapes_and_marks_where_branches_part(walk):
+def test_the_table_escapes_and_marks_where_branches_differ(walk):
     walk.write("<b>x</b>")
     walk.start_branch()
     walk.back()
@@ -249,9 +251,9 @@ def test_the_table_escapes_and_marks_where_branches_part(walk):
     assert "<b>x" not in html
     assert "▸ B" in html
     shared = walk.branch.shared_tokens(walk.result.branches[0])
-    assert f"parts from A after {shared} tokens" in html
+    assert f"differs from A after {shared} tokens" in html
     walk.back()
-    assert "parts from" not in branches_table(walk.result).html, "it only ends earlier"
+    assert "differs from" not in branches_table(walk.result).html, "it only ends earlier"
 
 
 @pytest.fixture
@@ -260,10 +262,10 @@ def panel(tiny):
 
 
 def test_the_panel_moves_by_its_buttons(panel):
-    shown = panel.candidates[2].description
+    label = panel.candidates[2].description
     panel.candidates[2].click()
     assert panel.walk.branch.tokens[0].rank == 3
-    assert panel.candidates[2].description != shown
+    assert panel.candidates[2].description != label
     panel.likeliest.click()
     panel.temperature.value = 0
     panel.draw.click()
@@ -290,7 +292,7 @@ def test_a_third_branch_stays_where_it_began(panel):
     assert panel.walk.name == "B"
 
 
-def test_a_button_says_token_and_probability(panel):
+def test_a_button_shows_token_and_probability(panel):
     best = panel.walk.candidates[0]
     assert f"{math.exp(best.logprob):.1%}" in panel.candidates[0].description
     assert repr(best.text) in panel.candidates[0].tooltip
@@ -305,14 +307,14 @@ def test_a_button_says_token_and_probability(panel):
     ],
     ids=["empty", "ten megabytes", "surrogate"],
 )
-def test_bad_input_is_said_in_place(panel, typed, sentence):
+def test_bad_input_gets_a_sentence_in_place(panel, typed, sentence):
     panel.typed.value = typed
     panel.write.click()
     assert 'role="alert"' in panel._status.value
     assert sentence in panel._status.value
     assert not panel.walk.branch.tokens
-    shown = (panel._text, panel._status, panel._table)
-    assert sum(len(widget.value) for widget in shown) < 5000
+    parts = (panel._text, panel._status, panel._table)
+    assert sum(len(widget.value) for widget in parts) < 5000
     panel.likeliest.click()
     assert 'role="alert"' not in panel._status.value
 
@@ -334,12 +336,12 @@ def test_html_in_the_prompt_is_escaped(tiny):
     ).replace("<b>Then", "")
 
 
-def test_a_page_shows_two_branches_where_no_button_would_work(panel, monkeypatch):
-    shown = []
+def test_a_static_page_shows_two_branches(panel, monkeypatch):
+    displayed = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
     panel._ipython_display_()
-    assert "parts from A after 0 tokens" in shown[0].data
+    assert "differs from A after 0 tokens" in displayed[0].data
     assert [len(branch.tokens) for branch in panel.result.branches] == [6, 6]
 
 
