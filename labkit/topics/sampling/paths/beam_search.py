@@ -82,8 +82,8 @@ class BeamSearch:
         """Surprise and self-similarity of both, in a line."""
         beams, samples = self.beam_repetitiveness, self.sample_repetitiveness
         return (
-            f"{self.beams[0].model}: {len(self.beams)} beams of {beams.bits_per_token:.2f} bits per "
-            f"token, self-similarity {_similarity(beams)}; {len(self.samples)} samples of "
+            f"{self.beams[0].model}: {len(self.beams)} beams of {beams.bits_per_token:.2f} bits "
+            f"per token, self-similarity {_similarity(beams)}; {len(self.samples)} samples of "
             f"{samples.bits_per_token:.2f} bits, {_similarity(samples)} (measured)"
         )
 

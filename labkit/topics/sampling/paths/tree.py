@@ -14,7 +14,7 @@ MOST_TEXTS = 512  # in one level, and so in one batch
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A token in the tree, which stands for the text that ends with it.
+    """A token in the tree; it represents the text that ends with it.
 
     Attributes:
         parent: index of the previous token in `Tree.nodes`; None after the prompt.

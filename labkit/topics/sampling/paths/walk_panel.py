@@ -163,7 +163,7 @@ class WalkPanel(Panel):
         self.chosen.observe(self._switch, "value")
 
     def static_form(self) -> list:
-        """The learner's branches, or two automatic ones if there are none."""
+        """The learner's branches; before the first token, two automatic ones."""
         if not self.walk.branch.tokens:
             self._walk_automatically()
         self._draw()
