@@ -16,7 +16,7 @@ from .prediction import Prediction, entropy_bits, softmax
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Stage:
+class ChainStage:
     """The scores after one stage of the chain.
 
     Attributes:
@@ -74,7 +74,7 @@ class ChainRun:
         return entropy_bits(self.drawn_from)
 
     @cached_property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[ChainStage, ...]:
         """The distribution after each stage."""
         return _stages(self.scores, self.settings)
 
@@ -116,8 +116,8 @@ def run_chain(prediction: Prediction, **settings) -> ChainRun:
     return ChainRun(prediction, chosen, scores_by_stage(prediction.scores, prediction.ids, chosen))
 
 
-def _stages(scores: Mapping[str, np.ndarray], settings: Settings) -> tuple[Stage, ...]:
-    stages: list[Stage] = []
+def _stages(scores: Mapping[str, np.ndarray], settings: Settings) -> tuple[ChainStage, ...]:
+    stages: list[ChainStage] = []
     for name, row in scores.items():
         ids = np.flatnonzero(np.isfinite(row))  # usually few: the rest costs nothing
         shares = softmax(row[ids])
@@ -126,7 +126,7 @@ def _stages(scores: Mapping[str, np.ndarray], settings: Settings) -> tuple[Stage
         cut = 1 - float(stages[-1].probabilities[ids].sum()) if stages else 0.0
         setting = getattr(settings, name, None)
         stages.append(
-            Stage(name, setting, probabilities, len(ids), max(0.0, cut), entropy_bits(shares))
+            ChainStage(name, setting, probabilities, len(ids), max(0.0, cut), entropy_bits(shares))
         )
     return tuple(stages)
 

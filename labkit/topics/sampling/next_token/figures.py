@@ -7,7 +7,7 @@ import numpy as np
 from labkit.ui import html, theme
 from labkit.ui.visible_text import spell
 
-from .chain import ChainRun, Draws, Stage, run_chain
+from .chain import ChainRun, ChainStage, Draws, run_chain
 from .prediction import Prediction
 
 BARS = 14  # tokens with a bar of their own; all others share one
@@ -179,7 +179,7 @@ _HEAD = "text-align:right;font-weight:600;padding:2px 8px;vertical-align:bottom"
 _NUMBER = "text-align:right;padding:1px 8px"
 
 
-def _head(stage: Stage) -> str:
+def _head(stage: ChainStage) -> str:
     if stage.setting is None:
         return "the model's<br>scores"
     return f"{stage.name.replace('_', '_<wbr>')}<br>{stage.setting:g}"

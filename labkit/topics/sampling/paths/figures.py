@@ -4,7 +4,7 @@ from .beam_search import BeamSearch
 from .beam_search_figures import beams_table
 from .trace import Trace
 from .trace_figures import trace_figure
-from .tree import Tree
+from .tree import TokenTree
 from .tree_figures import tree_figure
 from .walk import Branches
 from .walk_figures import branches_table
@@ -13,5 +13,5 @@ FIGURES = {
     BeamSearch: beams_table,
     Branches: branches_table,
     Trace: trace_figure,
-    Tree: tree_figure,
+    TokenTree: tree_figure,
 }

@@ -13,11 +13,11 @@ MOST_TEXTS = 512  # in one level, and so in one batch
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class TreeNode:
     """A token in the tree; it represents the text that ends with it.
 
     Attributes:
-        parent: index of the previous token in `Tree.nodes`; None after the prompt.
+        parent: index of the previous token in `TokenTree.nodes`; None after the prompt.
         depth: number of tokens after the prompt, 1 for the first.
         token_id: number of the token in the vocabulary.
         text: text of the token alone.
@@ -34,7 +34,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Tree:
+class TokenTree:
     """The likeliest tokens after a prompt, the likeliest after each of these, and so on (measured).
 
     Attributes:
@@ -49,7 +49,7 @@ class Tree:
     prompt: str | Messages
     width: int
     depth: int
-    nodes: tuple[Node, ...]
+    nodes: tuple[TreeNode, ...]
 
     @property
     def leaves(self) -> tuple[int, ...]:
@@ -58,7 +58,7 @@ class Tree:
         ends = (number for number in range(len(self.nodes)) if number not in inner)
         return tuple(sorted(ends, key=lambda number: -self.nodes[number].path_logprob))
 
-    def path(self, number: int) -> tuple[Node, ...]:
+    def path(self, number: int) -> tuple[TreeNode, ...]:
         """The nodes from the prompt to a node."""
         node = self.nodes[number]
         return (*(() if node.parent is None else self.path(node.parent)), node)
@@ -85,7 +85,7 @@ class Tree:
 
 def grow_tree(
     model: Backend, prompt: str | Messages, *, width: int = 3, depth: int = 4, raw: bool = False
-) -> Tree:
+) -> TokenTree:
     """Builds the tree of the likeliest continuations.
 
     Args:
@@ -106,7 +106,7 @@ def grow_tree(
             f"width ** depth must be at most {MOST_TEXTS} and depth at most 20; "
             f"got width {width} and depth {depth}"
         )
-    nodes: list[Node] = []
+    nodes: list[TreeNode] = []
     start = 0  # index of the first node of the previous level
     for level, texts in enumerate(expand_tree(model, model.encode(prompt, raw=raw), width, depth)):
         first = len(nodes)
@@ -114,6 +114,6 @@ def grow_tree(
             parent = start + parent_text if level else None
             total = logprob + (nodes[parent].path_logprob if level else 0.0)
             text = model.text_of(token_id)
-            nodes.append(Node(parent, level + 1, token_id, text, logprob, total))
+            nodes.append(TreeNode(parent, level + 1, token_id, text, logprob, total))
         start = first
-    return Tree(model.name, prompt, width, depth, tuple(nodes))
+    return TokenTree(model.name, prompt, width, depth, tuple(nodes))

@@ -6,14 +6,14 @@ from math import exp
 from labkit.ui import theme
 from labkit.ui.visible_text import spell
 
-from .tree import Tree
+from .tree import TokenTree
 
 _COLOURS = ("#BBDDF2", "#FBE3B0", "#BFE5D8", "#EBD3E1")  # pale, for the text on them
 SMALLEST = 0.004  # share of the height: a box below two pixels is counted among the others
 READABLE = 0.04  # share of the height: a smaller box shows its text only as a tooltip
 
 
-def tree_figure(tree: Tree):
+def tree_figure(tree: TokenTree):
     """A box for each token; its height is the probability of the text that ends with it."""
     import plotly.graph_objects as go
 
@@ -56,12 +56,12 @@ def _text(label: str, value: float, share: float) -> str:
     return f"{label}  {share:.1%}" if value >= READABLE else ""
 
 
-def _prompt(tree: Tree) -> str:
+def _prompt(tree: TokenTree) -> str:
     prompt = tree.prompt if isinstance(tree.prompt, str) else str(tree.prompt[-1]["content"])
     return escape(prompt if len(prompt) <= 24 else f"…{prompt[-24:]}")
 
 
-def _row(tree: Tree, number: int) -> tuple:
+def _row(tree: TokenTree, number: int) -> tuple:
     node = tree.nodes[number]
     parent = "prompt" if node.parent is None else str(node.parent)
     colour = _COLOURS[number % tree.width % len(_COLOURS)]
@@ -69,7 +69,7 @@ def _row(tree: Tree, number: int) -> tuple:
     return str(number), parent, label, exp(node.path_logprob), exp(node.logprob), colour, ""
 
 
-def _others(tree: Tree, visible: list[int]) -> list[tuple]:
+def _others(tree: TokenTree, visible: list[int]) -> list[tuple]:
     """A box for the rest of the vocabulary after each visible text that has children."""
     totals = {node.parent: 0.0 for node in tree.nodes if node.parent in (None, *visible)}
     for number in visible:

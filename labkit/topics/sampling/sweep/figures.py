@@ -5,7 +5,7 @@ from html import escape
 
 from labkit.ui import html, theme
 
-from .sweep import MEASURES, Cell, Sweep
+from .sweep import MEASURES, Sweep, SweepCell
 
 COLUMNS = 3
 STYLES = (
@@ -35,7 +35,7 @@ def sweep_figure(sweep: Sweep):
     return figure
 
 
-def _line(name: str, index: int, cells: Sequence[Cell], number: int):
+def _line(name: str, index: int, cells: Sequence[SweepCell], number: int):
     import plotly.graph_objects as go
 
     colour, dash, symbol = STYLES[number % len(STYLES)]
@@ -132,13 +132,13 @@ _SEED = (
 _ENDS = {"stop": "ended at the end token", "length": "cut at max_tokens", "interrupted": "stopped"}
 
 
-def _head(cell: Cell) -> str:
+def _head(cell: SweepCell) -> str:
     return f"temperature {cell.temperature:g}" + (
         f", top_p {cell.top_p:g}" if cell.top_p < 1 else ""
     )
 
 
-def _answer(cell: Cell, seed: int) -> str:
+def _answer(cell: SweepCell, seed: int) -> str:
     reply = next((reply for reply in cell.replies if reply.settings.seed == seed), None)
     if reply is None:
         return f'<td style="{_CELL}">(not written)</td>'

@@ -35,7 +35,7 @@ class SampleRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SweepCell:
     """The answers to one pair of settings.
 
     Attributes:
@@ -108,13 +108,13 @@ class Sweep:
     elapsed_s: float
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[SweepCell, ...]:
         """The answers by their settings, in the order of the sweep."""
         groups: dict[tuple[float, float], list[Reply]] = {}
         for reply in self.replies:
             chosen = reply.settings
             groups.setdefault((chosen.temperature, chosen.top_p), []).append(reply)
-        return tuple(Cell(*pair, tuple(replies)) for pair, replies in groups.items())
+        return tuple(SweepCell(*pair, tuple(replies)) for pair, replies in groups.items())
 
     @property
     def tokens(self) -> int:
