@@ -40,7 +40,7 @@ def language_figure(table: LanguageTable):
     )
     figure = theme.figure(
         heat,
-        title="Tokens of the same text, as a multiple of the English one's (computed)",
+        title="Tokens of the same text, as a multiple of English (computed)",
         x="",
         y="",
         height=110 + 22 * len(languages),
@@ -81,9 +81,9 @@ def cost_figure(costs: LanguageCosts):
     )
     axis = figure.layout.xaxis.to_plotly_json()
     titles = (
-        f"seconds to write as much here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
+        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
         f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
-        "that read and write it (computed)",
+        "that read and write the text (computed)",
     )
     figure.update_layout(
         xaxis={**axis, "domain": [0, 0.3]},

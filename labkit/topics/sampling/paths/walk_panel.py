@@ -75,7 +75,7 @@ class WalkPanel(Panel):
             layout={"width": "330px"},
         )  # fmt: skip
         self.typed = widgets.Text(
-            placeholder="your own text, with its space", description="or type", style=label,
+            placeholder="your own text, with its leading space", description="or type", style=label,
             layout={"width": "330px"},
         )  # fmt: skip
         self.chosen = widgets.Dropdown(

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from labkit.checks import check_whole
+
 REPETITIONS = 3  # a loop repeats its piece at least this often …
 LOOP_TOKENS = 8  # … and is at least this long: "ha ha ha" is too short
 LONGEST_PERIOD = 64  # tokens; longer repetitions show in the repeated share
@@ -22,14 +24,13 @@ def distinct_n(sequences: Iterable[Sequence[Hashable]], n: int) -> float | None:
         1 where no n-gram repeats, near 0 where all are the same; None where there is no n-gram.
         It falls with length, so compare texts of similar length.
     Raises:
-        ValueError: n is below 1.
+        ValueError: n is not a whole number, 1 or more.
     Source: Li et al. 2016, "A Diversity-Promoting Objective Function …", section 5.
 
     >>> distinct_n([[1, 2, 3], [1, 2, 4]], 2)  # (1, 2) occurs twice
     0.75
     """
-    if n < 1:
-        raise ValueError(f"n must be 1 or more; got {n!r}")
+    check_whole("n", n)
     grams = [gram for sequence in sequences for gram in _ngrams(sequence, n)]
     return len(set(grams)) / len(grams) if grams else None
 

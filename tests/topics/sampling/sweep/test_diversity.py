@@ -27,7 +27,7 @@ def test_the_same_text_twice_halves_it(ids, n):
 
 
 def test_an_n_below_1_is_refused():
-    with pytest.raises(ValueError, match="n must be 1 or more; got 0"):
+    with pytest.raises(ValueError, match="n must be a whole number, 1 or more; got 0"):
         distinct_n([[1, 2]], 0)
 
 
