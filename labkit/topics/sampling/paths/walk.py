@@ -122,7 +122,7 @@ class Walk:
         self._branches = {self.name: Branch(self.name, "", ())}
         self._update_logprobs()
 
-    def _look(self) -> None:
+    def _update_logprobs(self) -> None:
         scores = self._cursor.scores.astype(np.float64)
         top = scores.max()
         self._logprobs = scores - top - np.log(np.exp(scores - top).sum())
