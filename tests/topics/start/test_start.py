@@ -56,7 +56,7 @@ def test_the_numbers_of_a_reply(reply):
     assert reply.prompt_tokens == 4
 
 
-def test_a_reply_of_one_token_has_no_speed_and_none_no_time():
+def test_a_reply_of_one_token_has_no_speed_and_an_empty_one_no_time():
     one = Scripted([("Yes", 0.4)])
     assert generate(one, "?").decode_tokens_per_s is None
     none = generate(Scripted([]), "?")
