@@ -3,7 +3,7 @@
 import pytest
 
 import labkit
-from labkit.topics.tokens.strip import MOST_TOKENS
+from labkit.topics.tokens.token_strip import MOST_TOKENS
 
 from .conftest import shoot_cells
 
@@ -99,7 +99,7 @@ def test_the_slider_joins_the_text(ran, shot):
     )
     ran.wait_for_timeout(1000)
     shot("01_bpe_moved")
-    assert "tokens a character" in ran.evaluate(TITLE)
+    assert "tokens per character" in ran.evaluate(TITLE)
 
 
 def test_five_thousand_tokens_stay_smooth(ran):

@@ -1,4 +1,4 @@
-"""From scores to a choice: temperature, filters, chance. Notebook 02."""
+"""From scores to a token: temperature, filters, chance. Notebook 02."""
 
 from labkit.public_names import lazy_names
 

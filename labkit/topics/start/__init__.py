@@ -1,4 +1,4 @@
-"""The lab's first steps: this machine, a first prompt. Notebook 00."""
+"""First steps: this machine, a first prompt. Notebook 00."""
 
 from labkit.public_names import lazy_names
 

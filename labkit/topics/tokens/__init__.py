@@ -1,4 +1,4 @@
-"""How text becomes tokens: strips, languages, templates, BPE grown, vocabularies. Notebook 01."""
+"""How text becomes tokens: tokenizers, languages, chat templates, vocabularies. Notebook 01."""
 
 from labkit.public_names import lazy_names
 

@@ -1,22 +1,22 @@
-"""Texts that tokenizers find easy or hard, each with the reason."""
+"""Example texts, easy and hard for tokenizers, each with the reason."""
 
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .comparison import Comparison, compare_tokenizers
 from .tokenization import Tokenization
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 
-# Label, text, reason. Notebook 08 comes back to the numbers.
-_EXHIBITS = (
+# Label, text, reason. Notebook 08 returns to the numbers.
+_EXAMPLES = (
     (
         "everyday words", "The weather is nice today.",
         "Words that were common in the training text are one token each, the space included.",
     ),
     (
         "a misspelling", "The waether is ncie tdoay.",
-        "A word that was never seen whole falls into pieces that were.",
+        "A word that was never seen whole is split into pieces that were.",
     ),
     (
         "a rare name", "Xiuhtecuhtli met Wojciechowska.",
@@ -37,20 +37,20 @@ _EXHIBITS = (
     ),
     (
         "a number", "The answer is 1234567890.",
-        "Digits are grouped by rule or by chance: one by one, in threes, or as it happened.",
+        "DigitGroups are grouped by rule or by chance: one by one, in threes, or as it happened.",
     ),
     (
         "emoji", "👍🏽 🧑‍🚀 🇺🇦 🎉",
-        "One picture may be several characters (skin tone, joiner, flag letters) of four bytes "
+        "One symbol may be several characters (skin tone, joiner, flag letters) of four bytes "
         "each, and rare bytes are tokens of their own.",
     ),
     (
         "a URL", "https://www.example.com/a/b?id=8f3c9d2e&lang=en",
-        "The beginning is common; the path and the id are as good as random letters.",
+        "The beginning is common; the path and the id are practically random letters.",
     ),
     (
         "capitals", "THE WEATHER IS NICE TODAY.",
-        "To a tokenizer, capitals are other letters; words in capitals were rarer.",
+        "To a tokenizer, capitals are different letters; words in capitals were rarer.",
     ),
 )  # fmt: skip
 LONGEST_NUMBER = 60
@@ -58,27 +58,27 @@ NUMBERS = ("7", "365", "2026", "31415", "1234567", "1,234,567", "3.14159")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Gallery:
-    """Texts with their counts and reasons.
+class ExampleTexts:
+    """Example texts with their counts and reasons.
 
     Attributes:
-        comparison: a text a row, its label, and its tokens by tokenizer.
-        reasons: one a text.
+        comparison: one row per text, with its tokens by tokenizer.
+        reasons: why each text is easy or hard.
     """
 
-    comparison: Comparison
+    comparison: TokenizerComparison
     reasons: tuple[str, ...]
 
     @property
     def summary(self) -> str:
-        """Characters a token, from the easiest text to the hardest, with the first tokenizer."""
+        """Characters per token of the easiest and the hardest text, with the first tokenizer."""
         cells = [(row[0], label) for row, label in zip(
             self.comparison.rows, self.comparison.labels, strict=True
         )]  # fmt: skip
         ratios = sorted((len(cell.text) / cell.count, label) for cell, label in cells)
         (low, hardest), (high, easiest) = ratios[0], ratios[-1]
         return (
-            f"characters a token with {self.comparison.names[0]}: {high:.1f} for {easiest}, "
+            f"characters per token with {self.comparison.names[0]}: {high:.1f} for {easiest}, "
             f"{low:.1f} for {hardest}"
         )
 
@@ -86,51 +86,53 @@ class Gallery:
         return repr(self.comparison)
 
 
-def example_texts(names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1")) -> Gallery:
+def example_texts(
+    names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1"),
+) -> ExampleTexts:
     """Code, JSON, numbers, indentation, emoji, a URL, a misspelling, a rare name.
 
     Args:
-        names: as for `compare_tokenizers`; public tokenizers alone.
+        names: as for `compare_tokenizers`; public tokenizers only.
     """
-    texts = {label: text for label, text, _ in _EXHIBITS}
-    return Gallery(_compare_public(texts, names), tuple(reason for *_, reason in _EXHIBITS))
+    texts = {label: text for label, text, _ in _EXAMPLES}
+    return ExampleTexts(_compare_public(texts, names), tuple(reason for *_, reason in _EXAMPLES))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Digits:
+class DigitGroups:
     """How tokenizers group the digits of numbers.
 
     Attributes:
-        comparison: a number a row.
+        comparison: one row per number.
     """
 
-    comparison: Comparison
+    comparison: TokenizerComparison
 
     @property
     def summary(self) -> str:
-        """The longest number, cut into the fewest tokens and into the most."""
+        """The longest number, with the fewest tokens and with the most."""
         row = max(self.comparison.rows, key=lambda cells: len(cells[0].text))
         few, many = (pick(row, key=lambda cell: cell.count) for pick in (min, max))
-        return f"{row[0].text} is {_cut(few)}, and {_cut(many)}"
+        return f"{row[0].text} is {_segments(few)}, and {_segments(many)}"
 
     def __repr__(self) -> str:
         return self.summary
 
 
-def _cut(cell: Tokenization) -> str:
-    return f"{cell.cut} with {cell.name}"
+def _segments(cell: Tokenization) -> str:
+    return f"{cell.segmentation} with {cell.name}"
 
 
 def compare_digits(
     numbers: str | Sequence[str] = NUMBERS, names: Sequence[Any] | None = None
-) -> Digits:
+) -> DigitGroups:
     """How each tokenizer groups the digits of some numbers.
 
     Args:
-        numbers: as they are written, each of at most `LONGEST_NUMBER` characters.
-        names: as for `compare_tokenizers`; public tokenizers alone.
+        numbers: numbers as text, each of at most `LONGEST_NUMBER` characters.
+        names: as for `compare_tokenizers`; public tokenizers only.
     Raises:
-        ValueError: for what is no text, or too long, and for a tokenizer that is not public.
+        ValueError: a number is not a text or too long, or a tokenizer is not public.
     """
     numbers = (numbers,) if isinstance(numbers, str) else tuple(numbers)
     for number in numbers:
@@ -139,11 +141,11 @@ def compare_digits(
                 f"numbers must be texts of 1 to {LONGEST_NUMBER} characters, such as "
                 f'["9.11"]; got {reprlib.repr(number)}'
             )
-    return Digits(_compare_public({number: number for number in numbers}, names))
+    return DigitGroups(_compare_public({number: number for number in numbers}, names))
 
 
-def _compare_public(texts: dict[str, str], names: Sequence[Any] | None) -> Comparison:
-    """Where every token is to be shown, a count alone will not do."""
+def _compare_public(texts: dict[str, str], names: Sequence[Any] | None) -> TokenizerComparison:
+    """A comparison of which every token can be shown, not just counted."""
     comparison = compare_tokenizers(texts, names)
     for cell in comparison.rows[0]:
         if not isinstance(cell, Tokenization):

@@ -1,4 +1,4 @@
-"""Pictures of languages, turns, merges and vocabularies."""
+"""Figures of token counts by language and by turn, and the table of all figures."""
 
 import math
 from html import escape
@@ -6,12 +6,12 @@ from html import escape
 from labkit.ui import theme
 
 from .chat_template import ChatTokens, TurnCosts
-from .comparison import Comparison
-from .examples import Digits, Gallery
+from .example_tables import digits_table, examples_table
+from .examples import DigitGroups, ExampleTexts
 from .languages import LanguageCosts, LanguageTable
-from .strip import chat_strip, comparison_strip, text_strip
-from .tables import digits_table, gallery_table
+from .token_strip import chat_strip, comparison_strip, text_strip
 from .tokenization import Tokenization
+from .tokenizer_comparison import TokenizerComparison
 
 
 def language_figure(table: LanguageTable):
@@ -38,19 +38,19 @@ def language_figure(table: LanguageTable):
         xgap=1,
         ygap=1,
     )
-    picture = theme.figure(
+    figure = theme.figure(
         heat,
-        title="Tokens of the same text, as a multiple of the English one's (computed)",
+        title="Tokens of the same text, as a multiple of English (computed)",
         x="",
         y="",
         height=110 + 22 * len(languages),
     )
-    picture.update_xaxes(side="top", showgrid=False, type="category")
-    return picture.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
+    figure.update_xaxes(side="top", showgrid=False, type="category")
+    return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
 
 
 def cost_figure(costs: LanguageCosts):
-    """What the tokens mean: share of the window, seconds here, a price in the cloud."""
+    """What the token counts mean: share of the window, seconds here, price in the cloud."""
     import plotly.graph_objects as go
 
     rows = sorted(costs.rows, key=lambda row: row.local_tokens)
@@ -71,7 +71,7 @@ def cost_figure(costs: LanguageCosts):
         )
         for number, (values, unit, colour, shape) in enumerate(parts, start=1)
     ]
-    picture = theme.figure(
+    figure = theme.figure(
         *bars,
         title=f"What the tokens mean here and in the cloud ({escape(costs.price.origin)})",
         x=f"% of a window of {costs.window:,}<br>tokens (computed)",
@@ -79,34 +79,34 @@ def cost_figure(costs: LanguageCosts):
         height=150 + 18 * len(rows),
         showlegend=False,
     )
-    axis = picture.layout.xaxis.to_plotly_json()
+    axis = figure.layout.xaxis.to_plotly_json()
     titles = (
-        f"seconds to write as much here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
+        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
         f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
-        "that read and write it (computed)",
+        "that read and write the text (computed)",
     )
-    picture.update_layout(
+    figure.update_layout(
         xaxis={**axis, "domain": [0, 0.3]},
         xaxis2={**axis, "domain": [0.35, 0.65], "title": {"text": titles[0]}},
         xaxis3={**axis, "domain": [0.7, 1], "title": {"text": titles[1]}},
     )
-    picture.update_xaxes(title_font_size=12)
-    return picture.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
+    figure.update_xaxes(title_font_size=12)
+    return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
 
 
 def turns_figure(turns: TurnCosts):
-    """Tokens read on each turn: the system prompt again, all that was said again, what is new."""
+    """Tokens read on each turn: the system prompt again, earlier messages again, new messages."""
     import plotly.graph_objects as go
 
     numbers = list(range(1, len(turns.prompt_tokens) + 1))
     system = [turns.system_tokens] * len(numbers)
-    said = [
+    earlier = [
         total - new - turns.system_tokens
         for total, new in zip(turns.prompt_tokens, turns.new_tokens, strict=True)
     ]
     parts = (
         ("system prompt, again", system, theme.ORANGE, "/"),
-        ("said before, again", said, theme.SKY, ""),
+        ("earlier messages, again", earlier, theme.SKY, ""),
         ("new", list(turns.new_tokens), theme.BLUE, "."),
     )
     bars = [
@@ -130,9 +130,9 @@ def turns_figure(turns: TurnCosts):
 
 FIGURES = {
     ChatTokens: chat_strip,
-    Comparison: comparison_strip,
-    Digits: digits_table,
-    Gallery: gallery_table,
+    TokenizerComparison: comparison_strip,
+    DigitGroups: digits_table,
+    ExampleTexts: examples_table,
     LanguageCosts: cost_figure,
     LanguageTable: language_figure,
     Tokenization: text_strip,

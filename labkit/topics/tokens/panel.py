@@ -1,4 +1,4 @@
-"""Panels: type a text and watch it being cut; move a slider and watch a tokenizer grow."""
+"""The tokenizer panel: type a text and watch its tokens."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,23 @@ from labkit.models.tokenizers.open import known_tokenizers
 from labkit.ui import html
 from labkit.ui.panel import Panel, check_typed, column, html_or_error, row
 
-from .comparison import Comparison, compare_tokenizers
-from .strip import strip
+from .token_strip import token_strip
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 
 TEXT = "Hello! Try 12345, naïve, こんにちは or 👩‍🚀."
-LIVE_TOKENS = 2000  # of all rows together, so that it follows every key
+LIVE_TOKENS = 2000  # in all rows together, few enough to follow every key
 
 
 def tokenize_panel(
     text: str = TEXT, names: Sequence[str] = ("smollm2", "gpt2", "o200k")
 ) -> "TokenPanel":
-    """A box to type in; the tokens follow.
+    """A box to type in, with the tokens of several tokenizers below.
 
     Args:
-        text: what stands in the box at first.
+        text: initial text of the box.
         names: tokenizers that are ticked at first.
     Raises:
-        ValueError: for a name that is not in the list, or a text that is none or too long.
+        ValueError: a name is not in the list, or the text is not a text or too long.
     """
     check_text(text)
     check_typed(text, "text")
@@ -37,16 +37,16 @@ def tokenize_panel(
 
 
 class TokenPanel(Panel):
-    """A text box, a tick for each tokenizer, and the strip.
+    """A text box, a tick for each tokenizer, and the strip of tokens.
 
     Attributes:
-        text, ticks: the controls; `ticks` by name.
-        picture: the strip, or a sentence about what is wrong.
-        comparison: what is shown; None while nothing is ticked.
+        text, ticks: controls; `ticks` by name.
+        strip: tokens of the text, or a sentence about what is wrong.
+        comparison: comparison in the strip; None while nothing is ticked.
     """
 
     def __init__(self, text: str, offered: Sequence[str], names: Sequence[str]):
-        self.comparison: Comparison | None = None
+        self.comparison: TokenizerComparison | None = None
         self.text = text_box("Text", text, rows=4)
         self.ticks = {
             name: widgets.Checkbox(
@@ -54,7 +54,7 @@ class TokenPanel(Panel):
             )
             for name in offered
         }
-        self.picture = widgets.HTML()
+        self.strip = widgets.HTML()
         for control in (self.text, *self.ticks.values()):
             control.observe(self._draw, "value")
         self._draw()
@@ -62,32 +62,32 @@ class TokenPanel(Panel):
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        return column(self.text, row(*self.ticks.values()), self.picture)
+        return column(self.text, row(*self.ticks.values()), self.strip)
 
     @property
     def summary(self) -> str:
-        """The counts of the text that is shown."""
+        """The token counts of the text in the box."""
         return repr(self.comparison) if self.comparison else "your text: no tokens are shown"
 
     def _draw(self, change: object = None) -> None:
         self.comparison = None
-        self.picture.value = html_or_error(self._picture)
+        self.strip.value = html_or_error(self._strip_html)
 
-    def _picture(self) -> str:
+    def _strip_html(self) -> str:
         names = [name for name, tick in self.ticks.items() if tick.value]
         if not names:
             return html.note("Tick a tokenizer.")
         check_typed(self.text.value, "text")
         self.comparison = compare_tokenizers({"your text": self.text.value}, names)
-        return strip(self.comparison.rows[0], most=LIVE_TOKENS).html
+        return token_strip(self.comparison.rows[0], most=LIVE_TOKENS).html
 
     def static_form(self) -> list:
         """The strip of the text."""
-        return [self.picture.value]
+        return [self.strip.value]
 
 
 def text_box(label: str, text: str, *, rows: int, live: bool = True) -> widgets.Textarea:
-    """A box to type in; live: every key is sent."""
+    """A box to type in; `live` sends every key."""
     return widgets.Textarea(
         text, description=label, rows=rows, layout={"width": "auto"}, continuous_update=live,
         style={"description_width": "60px"},

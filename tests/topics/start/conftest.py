@@ -1,4 +1,4 @@
-"""A scripted backend: a clock and texts that the test decides, as no real model would keep them."""
+"""A scripted backend: the test sets its texts and its clock."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from labkit.backends.settings import Settings
 
 
 class Scripted:
-    """Not a model: it plays steps. ``steps`` are (text, elapsed_s) pairs."""
+    """A backend that plays back ``steps``, (text, elapsed_s) pairs."""
 
     name = "scripted"
 

@@ -1,4 +1,4 @@
-"""The gallery, the digits, a conversation and its turns."""
+"""Example texts, digits, a conversation and its turns."""
 
 import re
 from html import unescape
@@ -19,20 +19,22 @@ SYSTEM = "You are the assistant of a small bakery."
 TURNS = [("Do you have rye bread?", "Yes."), ("And on Sundays?", "No."), ("Why?", "We sleep.")]
 
 
-def test_every_exhibit_has_counts_and_a_reason():
-    gallery = labkit.tokens.example_texts(["gpt2", "o200k"])
-    labels = gallery.comparison.labels
+def test_every_example_has_counts_and_a_reason():
+    examples = labkit.tokens.example_texts(["gpt2", "o200k"])
+    labels = examples.comparison.labels
     for wanted in ("code", "JSON", "number", "indentation", "emoji", "URL", "misspelling", "name"):
         assert any(wanted in label for label in labels), wanted
-    page = unescape(labkit.plot(gallery).html)
-    for label, reason, row in zip(labels, gallery.reasons, gallery.comparison.counts, strict=True):
+    page = unescape(labkit.plot(examples).html)
+    for label, reason, row in zip(
+        labels, examples.reasons, examples.comparison.counts, strict=True
+    ):
         assert label in page
         assert reason in page
         assert re.search(rf"<td [^>]*>{row[0]}</td><td [^>]*>{row[1]}</td>", page)
-    assert "characters a token with gpt2" in gallery.summary
+    assert "characters per token with gpt2" in examples.summary
 
 
-def test_what_the_reasons_say_is_so():
+def test_the_reasons_are_true():
     counts = dict(
         zip(
             labkit.tokens.example_texts(["gpt2", "o200k"]).comparison.labels,
@@ -60,15 +62,15 @@ def test_markup_in_a_number_is_escaped():
 
 
 @pytest.mark.parametrize("wrong", [[9.11], ["1" * 61], [""], [None], ["7" * 10_000_000]], ids=str)
-def test_what_is_no_number_to_show_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"^numbers must be texts of 1 to 60 .*; got") as told:
+def test_an_invalid_number_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"^numbers must be texts of 1 to 60 .*; got") as error:
         labkit.tokens.compare_digits(wrong, ["gpt2"])
-    assert len(str(told.value)) < 200
+    assert len(str(error.value)) < 200
 
 
-def test_the_summary_shows_spaces_and_what_has_no_shape():
-    told = labkit.tokens.compare_digits(["7\x04"], ["mistral-v1", "gpt2"]).summary
-    assert told == "7\x04 is 7|⟨U+0004⟩ with gpt2, and ·|7|⟨U+0004⟩ with mistral-v1"
+def test_the_summary_shows_spaces_and_invisible_characters():
+    summary = labkit.tokens.compare_digits(["7\x04"], ["mistral-v1", "gpt2"]).summary
+    assert summary == "7\x04 is 7|⟨U+0004⟩ with gpt2, and ·|7|⟨U+0004⟩ with mistral-v1"
 
 
 def test_one_number_is_enough():
@@ -89,8 +91,8 @@ def test_a_tokenizer_that_is_not_public_cannot_be_shown(verb, monkeypatch):
 
 def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
     chat = labkit.tokens.apply_chat_template(smollm2, TALK)
-    asked = {"add_generation_prompt": True, "return_dict": False}
-    ids = smollm2.tokenizer.apply_chat_template(TALK, **asked)
+    options = {"add_generation_prompt": True, "return_dict": False}
+    ids = smollm2.tokenizer.apply_chat_template(TALK, **options)
     assert list(chat.tokenization.ids) == ids
     assert chat.content_count < chat.count
     page = labkit.plot(chat).html
@@ -102,7 +104,7 @@ def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
     assert f"{chat.count} tokens" in chat.summary
 
 
-def test_what_is_no_model_is_refused_in_a_sentence():
+def test_a_name_is_not_a_model():
     with pytest.raises(ValueError, match=r"model must be a chat model, .*; got 'smollm2'"):
         apply_chat_template("smollm2", "Hi")
 
@@ -117,16 +119,16 @@ def test_a_prompt_alone_is_a_users_message(smollm2):
 
 
 @pytest.mark.parametrize("wrong", [[], [{"role": "user"}], ["Hi"]])
-def test_messages_that_are_none_are_refused(smollm2, wrong):
+def test_invalid_messages_are_refused(smollm2, wrong):
     with pytest.raises(ValueError, match="a role and a content"):
         apply_chat_template(smollm2, wrong)
 
 
-def test_what_is_no_conversation_is_not_repeated_whole(smollm2):
+def test_an_invalid_conversation_is_not_repeated_whole(smollm2):
     for wrong in (7, [HUGE], [("user", HUGE, HUGE)]):
-        with pytest.raises(ValueError, match=r"^messages must") as told:
+        with pytest.raises(ValueError, match=r"^messages must") as error:
             apply_chat_template(smollm2, wrong)
-        assert len(str(told.value)) < 300
+        assert len(str(error.value)) < 300
 
 
 def test_ten_megabytes_of_conversation_are_counted_and_shown_in_part(smollm2):
@@ -169,14 +171,14 @@ def test_every_turn_reads_the_system_prompt_again(smollm2):
     ("text", "right", "why"),
     [
         ("ก", True, "2 tokens"), ("👍🏽", True, "tokens"), ("ཏཱ", True, "tokens"),
-        ("hello", False, "rare"), ("ก" * 11, False, "10 is the most"), (None, False, "None"),
+        ("hello", False, "rare"), ("ก" * 11, False, "10 is the limit"), (None, False, "None"),
         (7, False, "in quotes"),
     ],
 )  # fmt: skip
 def test_more_tokens_than_characters(text, right, why):
-    verdict = exercises.check_more_tokens(text)
-    assert verdict.right == right
-    assert why in verdict.why
+    result = exercises.check_more_tokens(text)
+    assert result.right == right
+    assert why in result.why
 
 
 @pytest.mark.parametrize(
@@ -189,9 +191,9 @@ def test_more_tokens_than_characters(text, right, why):
     ],
 )  # fmt: skip
 def test_one_word_one_token(word, right, why):
-    verdict = exercises.check_word(word)
-    assert verdict.right == right, verdict
-    assert why in verdict.why
+    result = exercises.check_word(word)
+    assert result.right == right, result
+    assert why in result.why
 
 
 def test_half_a_system_prompt(smollm2):

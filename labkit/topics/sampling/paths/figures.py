@@ -1,10 +1,10 @@
-"""Which figure each way through a text has."""
+"""The table of figures: trace, tree, beam search, walk."""
 
 from .beam_search import BeamSearch
 from .beam_search_figures import beams_table
 from .trace import Trace
-from .trace_figures import trace_picture
-from .tree import Tree
+from .trace_figures import trace_figure
+from .tree import TokenTree
 from .tree_figures import tree_figure
 from .walk import Branches
 from .walk_figures import branches_table
@@ -12,6 +12,6 @@ from .walk_figures import branches_table
 FIGURES = {
     BeamSearch: beams_table,
     Branches: branches_table,
-    Trace: trace_picture,
-    Tree: tree_figure,
+    Trace: trace_figure,
+    TokenTree: tree_figure,
 }

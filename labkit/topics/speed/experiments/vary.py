@@ -7,10 +7,10 @@ from functools import partial
 
 from labkit.backends.capabilities import StreamsRows
 from labkit.backends.generate import Backend
-from labkit.backends.local import runtime
-from labkit.backends.local.decoding.speculative import GUESS, Assisted
+from labkit.backends.local import overrides
+from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
 from labkit.backends.local.model import load
-from labkit.backends.local.modes import Batched, Uncached
+from labkit.backends.local.modes import BatchMode, UncachedMode
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.errors import LabError
@@ -71,7 +71,7 @@ def vary_batch_size(
     require_local(model, "vary_batch_size")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
     cases = [
-        ExperimentCase(size, Batched(model, size), prompt, settings, rows=size) for size in sizes
+        ExperimentCase(size, BatchMode(model, size), prompt, settings, rows=size) for size in sizes
     ]
     return run_interleaved(
         cases, name="batch size", axis="answers written at once",
@@ -92,7 +92,7 @@ def vary_cache(
     """
     require_local(model, "vary_cache")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    backends = (("with the cache", model), ("without", Uncached(model)))
+    backends = (("with the cache", model), ("without", UncachedMode(model)))
     cases = [ExperimentCase(value, backend, prompt, settings) for value, backend in backends]
     return run_interleaved(
         cases, name="KV cache", axis="KV cache", metrics=("decode_tokens_per_s", "elapsed_s"), **run
@@ -123,7 +123,7 @@ def vary_dtype(
             try:
                 other = model
                 if dtype != model.plan.needs.dtype:
-                    other = loaded.enter_context(runtime.loaded_in(model, dtype))
+                    other = loaded.enter_context(overrides.loaded_in(model, dtype))
                 cases.append(ExperimentCase(dtype, other, prompt, settings))
             except LabError as error:
                 missing.append(f"{dtype}: {error.problem}")
@@ -156,11 +156,11 @@ def vary_threads(
         LabError: the model does not run on a CPU with two threads or more.
     """
     require_local(model, "vary_threads")
-    most = runtime.require_cpu_threads(model)
+    most = overrides.require_cpu_threads(model)
     powers = [2**n for n in range(most.bit_length()) if 2**n < most]
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
     cases = [
-        ExperimentCase(count, model, prompt, settings, around=partial(runtime.threads, count))
+        ExperimentCase(count, model, prompt, settings, around=partial(overrides.threads, count))
         for count in counts or [*powers, most]
     ]
     return run_interleaved(
@@ -213,7 +213,7 @@ def vary_speculation(
     prompt: str | Messages = COPYING,
     *,
     draft_model: str | Backend | None = None,
-    draft_tokens: int = GUESS,
+    draft_tokens: int = DRAFT_TOKENS,
     max_tokens: int = 48,
     **run,
 ) -> Experiment:
@@ -230,11 +230,11 @@ def vary_speculation(
     """
     require_local(model, "vary_speculation")
     check_whole("draft_tokens", draft_tokens)
-    drafting = {"drafts from the text": Assisted(model, tokens=draft_tokens)}
+    drafting = {"drafts from the text": SpeculativeMode(model, tokens=draft_tokens)}
     if draft_model is not None:
         other = load(draft_model) if isinstance(draft_model, str) else draft_model
         require_local(other, "vary_speculation")
-        drafting[f"drafts by {other.name}"] = Assisted(model, other, draft_tokens)
+        drafting[f"drafts by {other.name}"] = SpeculativeMode(model, other, draft_tokens)
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
     done = run_interleaved(
         [
@@ -244,7 +244,7 @@ def vary_speculation(
         name="speculation", axis="source of the drafts",
         metrics=("decode_tokens_per_s", "ttft_s"), **run,
     )  # fmt: skip
-    notes = (f"{name}: {backend.guesses.sentence}" for name, backend in drafting.items())
+    notes = (f"{name}: {backend.draft_stats.sentence}" for name, backend in drafting.items())
     return replace(done, notes=tuple(notes))
 
 

@@ -1,14 +1,14 @@
-"""Figures of a vocabulary: how merges grow one, and what is in it."""
+"""Figures of a vocabulary: how merges build it, and what is in it."""
 
 import math
 from collections.abc import Sequence
 from html import escape
 
-from labkit.topics.tokens.strip import visible
+from labkit.topics.tokens.token_strip import visible
 from labkit.ui import theme
 
-from .bpe import BpeTraining
-from .vocabulary import VocabularyMap
+from .bpe_training import BpeTraining
+from .vocabulary_map import VocabularyMap
 
 LONGEST_SHOWN = 16  # characters of a token's text on an axis
 LENGTHS = 20  # bytes; longer tokens share a bar
@@ -16,11 +16,11 @@ SCRIPTS = 12
 
 
 def bpe_figure(training: BpeTraining, merges: int | None = None):
-    """The compression curve, and where on it a number of merges stands.
+    """The compression curve, with a mark at a number of merges.
 
     Args:
         training: from ``train_bpe``.
-        merges: how many were made; None: all.
+        merges: number of merges to mark; None: all.
     """
     import plotly.graph_objects as go
 
@@ -40,14 +40,14 @@ def bpe_figure(training: BpeTraining, merges: int | None = None):
         *traces,
         title=bpe_title(training, merges),
         x="merges",
-        y="tokens a character",
+        y="tokens per character",
         height=280,
         showlegend=False,
     ).update_yaxes(rangemode="tozero")
 
 
 def ratio_at(training: BpeTraining, merges: int) -> float:
-    """The curve's height there, between its points by a straight line."""
+    """The curve at a number of merges, interpolated between its points."""
     before = max(point for point in training.curve if point[0] <= merges)
     after = min(point for point in training.curve if point[0] >= merges)
     if before == after:
@@ -57,15 +57,15 @@ def ratio_at(training: BpeTraining, merges: int) -> float:
 
 
 def bpe_title(training: BpeTraining, merges: int) -> str:
-    """Vocabulary and compression after so many merges, in one line."""
+    """Size and compression after a number of merges, in one line."""
     size = training.reader(merges).size
     ratio = ratio_at(training, merges)
-    made = f"{merges} merge{'s' if merges != 1 else ''}"
-    return f"{made}: a vocabulary of {size}, {ratio:.2f} tokens a character"
+    count = f"{merges} merge{'s' if merges != 1 else ''}"
+    return f"{count}: a vocabulary of {size}, {ratio:.2f} tokens per character"
 
 
 def vocabulary_figure(vocabulary: VocabularyMap):
-    """A vocabulary's lengths, scripts, longest tokens, and those that no text gives."""
+    """A vocabulary's token lengths, scripts, longest tokens, and kinds of token."""
     import plotly.graph_objects as go
 
     parts = (
@@ -75,13 +75,13 @@ def vocabulary_figure(vocabulary: VocabularyMap):
         ("kinds of token (logarithmic)", *_kinds(vocabulary), theme.PINK, "h"),
     )
     bars, layout = [], {}
-    for number, (title, names, values, colour, way) in enumerate(parts, start=1):
+    for number, (title, names, values, colour, orientation) in enumerate(parts, start=1):
         end = "" if number == 1 else str(number)
-        x, y = (names, values) if way == "v" else (values, names)
+        x, y = (names, values) if orientation == "v" else (values, names)
         bars.append(
             go.Bar(
-                x=x, y=y, orientation=way, xaxis=f"x{end}", yaxis=f"y{end}",
-                text=[f"{value:,}" for value in values] if way == "h" else None,
+                x=x, y=y, orientation=orientation, xaxis=f"x{end}", yaxis=f"y{end}",
+                text=[f"{value:,}" for value in values] if orientation == "h" else None,
                 textposition="outside", cliponaxis=False, marker={"color": colour},
                 hovertemplate="%{x}: %{y}<extra></extra>",
             )
@@ -89,7 +89,7 @@ def vocabulary_figure(vocabulary: VocabularyMap):
         left, top = number in (1, 3), number <= 2
         layout[f"xaxis{end}"] = _axis([0, 0.38] if left else [0.64, 1], f"y{end}", title)
         layout[f"yaxis{end}"] = _axis([0.6, 1] if top else [0, 0.4], f"x{end}", "")
-        if way == "h":
+        if orientation == "h":
             layout[f"yaxis{end}"] |= {"autorange": "reversed", "showgrid": False, "ticksuffix": " "}
             layout[f"xaxis{end}"]["range"] = [0, 1.25 * max(values)]  # room for the numbers
     layout["xaxis"]["type"] = "category"
@@ -119,8 +119,8 @@ def _lengths(lengths: Sequence[tuple[int, int]]) -> tuple[list[str], list[int]]:
 
 def _top(scripts: Sequence[tuple[str, int]]) -> tuple[list[str], list[int]]:
     rest = sum(tokens for _, tokens in scripts[SCRIPTS:])
-    shown = [*scripts[:SCRIPTS], *([("others", rest)] if rest else [])]
-    names, values = zip(*shown, strict=True)
+    top = [*scripts[:SCRIPTS], *([("others", rest)] if rest else [])]
+    names, values = zip(*top, strict=True)
     return list(names), list(values)
 
 
@@ -139,7 +139,7 @@ def _kinds(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
     beside = len(vocabulary.special) + vocabulary.unused + vocabulary.fragments
     kinds = (
         ("whole characters", vocabulary.reader.size - beside),
-        ("of these, no text gives", len(vocabulary.unreached)),
+        ("of these, unreachable", len(vocabulary.unreached)),
         ("part of a character", vocabulary.fragments),
         ("special", len(vocabulary.special)),
         ("ids without a token", vocabulary.unused),

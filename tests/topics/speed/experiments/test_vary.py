@@ -4,9 +4,9 @@ import pytest
 
 import labkit
 from labkit.backends.local import model as local_model
-from labkit.backends.local import runtime
-from labkit.backends.local.decoding.speculative import Assisted
-from labkit.backends.local.modes import Batched, Uncached
+from labkit.backends.local import overrides
+from labkit.backends.local.decoding.speculative import SpeculativeMode
+from labkit.backends.local.modes import BatchMode, UncachedMode
 from labkit.errors import LabError
 from labkit.formatting import LINE
 from labkit.topics.speed.experiments import prompt_length, runner
@@ -95,11 +95,11 @@ def test_batch_size(tiny):
     assert (one.rows, three.rows) == (1, 3)
     alone = three.decode_tokens_per_s
     assert three.throughput_tokens_per_s.values == tuple(3 * v for v in alone.values)
-    assert ids_of(Batched(tiny, 3), max_tokens=4) == ids_of(tiny, max_tokens=4)
+    assert ids_of(BatchMode(tiny, 3), max_tokens=4) == ids_of(tiny, max_tokens=4)
 
 
 def test_without_the_cache_the_text_is_the_same(tiny):
-    assert ids_of(Uncached(tiny), max_tokens=12) == ids_of(tiny, max_tokens=12)
+    assert ids_of(UncachedMode(tiny), max_tokens=12) == ids_of(tiny, max_tokens=12)
     told = labkit.speed.vary_cache(tiny, "the cat", **FEW)
     assert [point.value for point in told.points] == ["with the cache", "without"]
     texts = {point.measurement.runs[0].text for point in told.points}
@@ -113,11 +113,11 @@ def test_dtype(tiny):
 
 
 def test_threads(tiny, monkeypatch):
-    monkeypatch.setattr(runtime, "require_cpu_threads", lambda model: 2)
-    before = runtime.thread_count()
+    monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
+    before = overrides.thread_count()
     told = labkit.speed.vary_threads(tiny, "the cat", **FEW)
     setups = [dict(point.measurement.setup.software)["threads"] for point in told.points]
-    assert setups == ["1", "2"] and runtime.thread_count() == before
+    assert setups == ["1", "2"] and overrides.thread_count() == before
 
 
 def test_model_size(tiny, tmp_path):
@@ -185,7 +185,7 @@ def interrupt(monkeypatch):
     """``interrupt(run)`` presses Stop after the second token of the run of that number."""
 
     def press(number):
-        ask, write, runs = runner.time_run, local_model.Writer.write, []
+        ask, write, runs = runner.time_run, local_model.StepWriter.write, []
 
         def asked(*arguments, **more):
             runs.append(0)
@@ -199,14 +199,14 @@ def interrupt(monkeypatch):
             return step
 
         monkeypatch.setattr(runner, "time_run", asked)
-        monkeypatch.setattr(local_model.Writer, "write", written)
+        monkeypatch.setattr(local_model.StepWriter, "write", written)
 
     return press
 
 
 @pytest.mark.parametrize("name", VERBS)
 def test_stop_keeps_what_was_measured_and_the_bar_ends(tiny, interrupt, bars, monkeypatch, name):
-    monkeypatch.setattr(runtime, "require_cpu_threads", lambda model: 2)
+    monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
     interrupt(5)  # two to warm up, a round of two, and then with the second round's first
     told = VERBS[name](tiny)
     assert [len(point.measurement.counted) for point in told.points] == [1, 1]
@@ -281,7 +281,7 @@ def test_guesses_leave_every_text_as_it_is(tiny):
     for settings in ({"temperature": 0}, {"temperature": 1.5, "seed": 3, "top_p": 0.9}):
         alone = list(tiny.stream("the cat sat on the cat sat", max_tokens=40, **settings))
         for assistant in (None, tiny):
-            helped = Assisted(tiny, assistant, tokens=4)
+            helped = SpeculativeMode(tiny, assistant, tokens=4)
             steps = list(helped.stream("the cat sat on the cat sat", max_tokens=40, **settings))
             assert [step.token_id for step in steps] == [step.token_id for step in alone]
             assert [step.text for step in steps] == [step.text for step in alone]
@@ -290,14 +290,15 @@ def test_guesses_leave_every_text_as_it_is(tiny):
 
 
 def test_an_assistant_that_is_the_model_guesses_right(tiny):
-    helped = Assisted(tiny, tiny, tokens=4)
+    helped = SpeculativeMode(tiny, tiny, tokens=4)
     list(helped.stream("the cat", temperature=0, max_tokens=21))
-    assert helped.guesses.tried == helped.guesses.right == 16  # 1 + 4 passes of 4 and their own
-    assert helped.guesses.sentence == "16 of 16 guessed tokens were right"
+    stats = helped.draft_stats
+    assert stats.drafted == stats.accepted == 16  # 1 + 4 passes of 4 and their own
+    assert helped.draft_stats.sentence == "16 of 16 drafted tokens were accepted"
 
 
 def test_guesses_fill_the_context_and_no_more(tiny):
-    helped = Assisted(tiny, tiny, tokens=4)
+    helped = SpeculativeMode(tiny, tiny, tokens=4)
     running = helped.stream("the cat", temperature=0, max_tokens=1000)
     steps = list(running)
     assert running.prompt_tokens + len(steps) == tiny.context
@@ -306,14 +307,14 @@ def test_guesses_fill_the_context_and_no_more(tiny):
 
 def test_guesses_in_a_window_end_where_it_slides(make_tiny, tmp_path):
     windowed = labkit.load(make_tiny(tmp_path / "window", "mistral", sliding_window=16))
-    helped = Assisted(windowed, windowed, tokens=4)
+    helped = SpeculativeMode(windowed, windowed, tokens=4)
     assert ids_of(helped, max_tokens=40) == ids_of(windowed, max_tokens=40)
-    assert 0 < helped.guesses.tried < 30
+    assert 0 < helped.draft_stats.drafted < 30
 
 
 def test_an_assistant_must_know_the_same_tokens(tiny, smollm2):
-    with pytest.raises(LabError, match="another vocabulary"):
-        Assisted(smollm2, tiny)
+    with pytest.raises(LabError, match="vocabularies differ"):
+        SpeculativeMode(smollm2, tiny)
 
 
 def test_speculation(tiny):
@@ -322,7 +323,7 @@ def test_speculation(tiny):
     )
     assert [point.value for point in told.points][:2] == ["no drafts", "drafts from the text"]
     assert len({point.measurement.runs[0].text for point in told.points}) == 1
-    assert "guessed tokens were right" in repr(told)
+    assert "drafted tokens were accepted" in repr(told)
     with pytest.raises(ValueError, match="draft_tokens must be a whole number, 1 or more; got 0"):
         labkit.speed.vary_speculation(tiny, "the cat", draft_tokens=0)
 

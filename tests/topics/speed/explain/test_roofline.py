@@ -93,10 +93,10 @@ def test_a_small_gpu_is_not_filled(monkeypatch):
 
     free = [3 << 30]
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[0], 4 << 30))
-    assert bandwidth.room_for_buffer("cuda") == 3 << 28
+    assert bandwidth.buffer_size("cuda") == 3 << 28
     free[0] = 80 << 30
-    assert bandwidth.room_for_buffer("cuda") == bandwidth.GPU_BUFFER_BYTES
-    assert bandwidth.room_for_buffer("cpu") == bandwidth.BUFFER_BYTES
+    assert bandwidth.buffer_size("cuda") == bandwidth.GPU_BUFFER_BYTES
+    assert bandwidth.buffer_size("cpu") == bandwidth.BUFFER_BYTES
 
 
 def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):

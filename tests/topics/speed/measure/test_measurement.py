@@ -254,7 +254,7 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
     told = dict(m.setup.software)
     assert (told["device"], told["gpu"]) == ("cuda", "A GPU") and "threads" not in told
     assert m.setup.label.startswith("A GPU, transformers")
-    with pytest.raises(LabError, match="runs on cuda: its threads do not compute"):
+    with pytest.raises(LabError, match="runs on cuda, where CPU threads do no work"):
         labkit.speed.vary_threads(tiny)
     gpu = Gpu("A GPU", 8 << 30, 256 * 100, None)
     machine = replace(kv_cache.inspect_machine(), gpus=(gpu,))

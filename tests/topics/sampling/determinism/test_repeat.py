@@ -1,4 +1,4 @@
-"""Determinism: one thing varied at a time, where runs part, and everything as it was after."""
+"""Determinism: one thing varied at a time, first differences, and everything restored after."""
 
 import math
 
@@ -7,14 +7,14 @@ import torch
 
 import labkit
 from labkit.backends.local import model as local_model
-from labkit.backends.local import runtime
+from labkit.backends.local import overrides
 from labkit.backends.reply import Alternative, Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
 from labkit.topics.sampling.determinism import repeat as repeat_module
 from labkit.topics.sampling.determinism.figures import repeats_table
 from labkit.topics.sampling.determinism.repeat import repeat
-from labkit.topics.sampling.determinism.repeats import VARIATIONS, Condition, Repeats, Run
+from labkit.topics.sampling.determinism.results import VARIATIONS, Condition, RepeatRun, Repeats
 
 PROMPT = "the cat sat"
 
@@ -27,7 +27,7 @@ def tiny(make_tiny, tmp_path_factory):
 @pytest.fixture(scope="module")
 def repeats(tiny):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime, "thread_count", lambda: 2)
+        patch.setattr(overrides, "thread_count", lambda: 2)
         return repeat(tiny, PROMPT, times=3, max_tokens=8, temperature=1.0, raw=True)
 
 
@@ -50,18 +50,18 @@ def test_every_condition_has_its_runs(repeats):
 
 def test_the_same_seed_gives_the_same_answer_other_seeds_others(tiny, repeats):
     same = condition(repeats, "nothing")
-    assert same.partings == (None, None)
+    assert same.differences == (None, None)
     assert same.largest_shift == 0
     other = condition(repeats, "seed")
     assert [run.reply.settings.seed for run in other.runs] == [0, 1, 2]
-    assert other.first_parting is not None
+    assert other.earliest_difference is not None
     alone = labkit.generate(tiny, PROMPT, temperature=1.0, seed=2, max_tokens=8, raw=True)
     assert other.runs[2].ids == ids(alone)
 
 
 def test_temperature_0_is_the_same_every_time_and_is_the_reference(tiny, repeats):
     zero = condition(repeats, "temperature 0")
-    assert zero.first_parting is None
+    assert zero.earliest_difference is None
     for name in ("batch", "dtype", "threads"):
         first, other = condition(repeats, name).runs
         assert first.label in ("alone", "in float32", "with 2 threads")
@@ -71,66 +71,66 @@ def test_temperature_0_is_the_same_every_time_and_is_the_reference(tiny, repeats
     assert zero.runs[0].ids == ids(alone)
 
 
-def test_another_dtype_really_computed_otherwise(tiny, repeats):
+def test_another_dtype_really_computes_differently(tiny, repeats):
     dtype = condition(repeats, "dtype")
     assert dtype.runs[1].label == "in bfloat16"
     assert dtype.largest_shift is None or dtype.largest_shift > 0
     assert next(tiny.model.parameters()).dtype == torch.float32
 
 
-def test_only_what_is_asked_for_is_run(tiny):
+def test_only_the_requested_variations_run(tiny):
     (only,) = repeat(tiny, PROMPT, vary="batch", max_tokens=4, raw=True).conditions
     assert (only.name, len(only.runs)) == ("batch", 2)
 
 
-def test_threads_are_as_they_were_also_after_an_error(tiny):
+def test_threads_are_restored_also_after_an_error(tiny):
     before = torch.get_num_threads()
-    with pytest.raises(RuntimeError), runtime.threads(1):
+    with pytest.raises(RuntimeError), overrides.threads(1):
         assert torch.get_num_threads() == 1
         raise RuntimeError
     assert torch.get_num_threads() == before
 
 
-def test_what_cannot_be_varied_is_said(tiny, monkeypatch):
-    monkeypatch.setattr(runtime, "thread_count", lambda: 1)
+def test_a_variation_that_cannot_run_has_its_reason(tiny, monkeypatch):
+    monkeypatch.setattr(overrides, "thread_count", lambda: 1)
     full = LabError("There is no room for a second copy.")
-    monkeypatch.setattr(runtime, "load", lambda *_, **__: (_ for _ in ()).throw(full))
-    told = repeat(tiny, PROMPT, vary=("threads", "dtype"), max_tokens=4, raw=True)
-    reasons = {each.name: each.why_not for each in told.conditions}
+    monkeypatch.setattr(overrides, "load", lambda *_, **__: (_ for _ in ()).throw(full))
+    result = repeat(tiny, PROMPT, vary=("threads", "dtype"), max_tokens=4, raw=True)
+    reasons = {each.name: each.why_not for each in result.conditions}
     assert "one thread here" in reasons["threads"]
     assert "no room" in reasons["dtype"]
-    assert "in two number formats: not run; temperature 0, with all threads" in told.summary
-    assert "no room for a second copy" in repeats_table(told).html
+    assert "in two number formats: not run; temperature 0, with all threads" in result.summary
+    assert "no room for a second copy" in repeats_table(result).html
 
 
-def test_an_interrupt_keeps_what_came(tiny, monkeypatch):
-    asked = []
+def test_an_interrupt_keeps_the_runs_so_far(tiny, monkeypatch):
+    calls = []
 
     def two_then_stop(*args, **settings):
-        asked.append(settings)
-        if len(asked) > 2:
+        calls.append(settings)
+        if len(calls) > 2:
             raise KeyboardInterrupt
         return labkit.generate(*args, **settings)
 
     monkeypatch.setattr(repeat_module, "generate", two_then_stop)
-    told = repeat(tiny, PROMPT, vary=("nothing", "batch"), times=3, max_tokens=4, raw=True)
-    assert [len(each.runs) for each in told.conditions] == [2, 0]
-    assert "stopped before its turn" in told.conditions[1].why_not
+    result = repeat(tiny, PROMPT, vary=("nothing", "batch"), times=3, max_tokens=4, raw=True)
+    assert [len(each.runs) for each in result.conditions] == [2, 0]
+    assert "stopped before its turn" in result.conditions[1].why_not
 
 
 def test_an_interrupt_with_the_last_token_stops_the_rest_too(tiny, monkeypatch):
-    write, written = local_model.Writer.write, []
+    write, written = local_model.StepWriter.write, []
 
-    def stopped(writer, choice):
-        step = write(writer, choice)
+    def interrupted(writer, token):
+        step = write(writer, token)
         written.append(step)
         if len(written) == 8:  # the second answer's last
             raise KeyboardInterrupt
         return step
 
-    monkeypatch.setattr(local_model.Writer, "write", stopped)
-    (told,) = repeat(tiny, PROMPT, vary="nothing", times=9, max_tokens=4, raw=True).conditions
-    assert [run.reply.finish for run in told.runs] == ["length", "interrupted"]
+    monkeypatch.setattr(local_model.StepWriter, "write", interrupted)
+    (result,) = repeat(tiny, PROMPT, vary="nothing", times=9, max_tokens=4, raw=True).conditions
+    assert [run.reply.finish for run in result.runs] == ["length", "interrupted"]
     assert len(written) == 8
 
 
@@ -145,19 +145,19 @@ def test_an_interrupt_with_the_last_token_stops_the_rest_too(tiny, monkeypatch):
         ({"prompt": ""}, "prompt must have"),
     ],
 )
-def test_bad_input_is_told_at_once(tiny, bad, sentence):
+def test_bad_input_is_refused_at_once(tiny, bad, sentence):
     with pytest.raises(ValueError, match=sentence):
         repeat(tiny, **{"prompt": PROMPT, **bad})
 
 
 def test_the_same_answer_every_time_and_a_wrong_one(smollm2):
-    told = repeat(smollm2, "What is 12 x 12?", vary=("temperature 0",), times=2, max_tokens=12)
-    (zero,) = told.conditions
-    assert zero.first_parting is None
+    result = repeat(smollm2, "What is 12 x 12?", vary=("temperature 0",), times=2, max_tokens=12)
+    (zero,) = result.conditions
+    assert zero.earliest_difference is None
     assert "144" not in zero.runs[0].reply.text
 
 
-# -- where they part -----------------------------------------------------------------------------
+# -- first differences ---------------------------------------------------------------------------
 
 
 def run_of(label, *tokens):
@@ -167,46 +167,46 @@ def run_of(label, *tokens):
              Alternative(99, "<i>", math.log(0.25))), 1.0, 0.1)
         for token, text, logprob in tokens
     )  # fmt: skip
-    return Run(label, Reply("m", "p", Settings(seed=0), steps, Outcome("stop", 1)))
+    return RepeatRun(label, Reply("m", "p", Settings(seed=0), steps, Outcome("stop", 1)))
 
 
 A, B, C = ((1, "a", math.log(0.5)), (2, " b", math.log(0.3)), (3, "<b>", math.log(0.3)))
 
 
-def test_the_parting_by_hand():
+def test_a_difference_by_hand():
     close = (1, "a", math.log(0.5) + 1e-3)
-    told = Condition("batch", (run_of("alone", A, B), run_of("batch", close, C)))
-    (parting,) = told.partings
-    assert (parting.at, parting.first, parting.other) == (1, " b", "<b>")
-    assert parting.gap == pytest.approx(math.log(0.3 / 0.25))
-    assert told.largest_shift == pytest.approx(1e-3)
+    result = Condition("batch", (run_of("alone", A, B), run_of("batch", close, C)))
+    (difference,) = result.differences
+    assert (difference.index, difference.first, difference.other) == (1, " b", "<b>")
+    assert difference.gap == pytest.approx(math.log(0.3 / 0.25))
+    assert result.largest_shift == pytest.approx(1e-3)
 
 
-def test_the_first_of_several_partings_counts():
-    told = Condition("seed", (run_of("1", A, B), run_of("2", A, C), run_of("3", C, B)))
-    assert [parting.at for parting in told.partings] == [1, 0]
-    assert told.first_parting.at == 0
+def test_the_earliest_of_several_differences_counts():
+    result = Condition("seed", (run_of("1", A, B), run_of("2", A, C), run_of("3", C, B)))
+    assert [difference.index for difference in result.differences] == [1, 0]
+    assert result.earliest_difference.index == 0
 
 
-def test_an_answer_that_was_stopped_early_does_not_part():
-    told = Condition("seed", (run_of("1", A, B), run_of("2", A)))
-    assert told.partings == (None,)
+def test_an_answer_that_was_stopped_early_does_not_differ():
+    result = Condition("seed", (run_of("1", A, B), run_of("2", A)))
+    assert result.differences == (None,)
 
 
 # -- the table -----------------------------------------------------------------------------------
 
 
-def test_the_table_has_a_row_for_each_different_answer_and_marks_the_parting():
+def test_the_table_has_a_row_for_each_different_answer_and_marks_the_difference():
     same = [run_of(f"run {n}", A, B) for n in range(3)]
-    told = Repeats("m", "p", (
+    result = Repeats("m", "p", (
         Condition("nothing", tuple(same)),
         Condition("batch", (run_of("alone", A, B), run_of("in a batch", A, C))),
     ))  # fmt: skip
-    html = repeats_table(told).html
+    html = repeats_table(result).html
     assert html.count('<th scope="row"') == 3
     assert "✓ 3 answers, all the same; the log-probabilities are the same too" in html
-    assert "✗ part at token 2: one went on with “·b”, another with “&lt;b&gt;”" in html
-    assert html.count("here it parts from the first") == 2  # title and label of one bar
+    assert "✗ differ from token 2 on: one has “·b”, another “&lt;b&gt;”" in html
+    assert html.count("first difference from the first answer") == 2  # title and label of one bar
     assert "<i>" not in html
 
 

@@ -1,4 +1,4 @@
-"""A whole vocabulary as a map: lengths, scripts, the longest tokens, those that no text reaches."""
+"""A whole vocabulary at a glance: lengths, scripts, longest tokens, unreachable tokens."""
 
 import functools
 import itertools
@@ -13,20 +13,20 @@ from labkit.models.tokenizers.readers import Reader
 from labkit.topics.tokens.tokenization import show_bytes
 
 LONGEST = 12
-# What may stand beside a token where it is looked for: a rule that cuts before or after it alone
-# may not cut there.
+# Contexts in which a token is looked for: a pre-tokenizer that splits a token alone may keep it
+# whole beside other characters.
 BEFORE, AFTER = ("", "a", ".", "%", " ", "\n"), ("", "a", "s", "S", "M", "1", " a", "\n", "/")
-# Bytes that UTF-8 never uses: a vocabulary without them lacks nothing.
+# Bytes that UTF-8 never uses: a vocabulary does not need them.
 NEVER = {0xC0, 0xC1, *range(0xF5, 0x100)}
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A token with its text.
+class VocabularyEntry:
+    """A token of a vocabulary.
 
     Attributes:
-        token_id: its number.
-        text: what it says.
+        token_id: number of the token.
+        text: text of the token.
     """
 
     token_id: int
@@ -38,26 +38,26 @@ class VocabularyMap:
     """All tokens of a tokenizer, counted.
 
     Attributes:
-        reader: the tokenizer.
-        lengths: (bytes, tokens of that length), the shortest first.
-        scripts: (script of the first letter, tokens), the most frequent first; tokens without a
-            letter by what they are.
-        longest: the longest tokens in bytes, special ones apart.
-        fragments: tokens that are no whole characters; only the bytes beside them make them text.
-        special: tokens that mark something.
-        unreached: tokens that no text was found to give: their own text, alone or beside other
+        reader: tokenizer of the vocabulary.
+        lengths: (bytes, number of tokens of that length), shortest first.
+        scripts: (script of the first letter, number of tokens), most frequent first; tokens
+            without a letter by kind.
+        longest: longest tokens in bytes, without special ones.
+        fragments: number of tokens with incomplete characters, which need other bytes beside them.
+        special: tokens that are markers and not text.
+        unreached: tokens that no text was found to produce: their own text, alone or beside other
             characters, becomes other tokens.
-        unused: ids without a token.
-        missing_bytes: bytes of UTF-8 that no token writes: characters with them are lost.
+        unused: number of ids without a token.
+        missing_bytes: bytes of UTF-8 that no token writes; characters with them are lost.
     """
 
     reader: Reader = field(compare=False)
     lengths: tuple[tuple[int, int], ...]
     scripts: tuple[tuple[str, int], ...]
-    longest: tuple[Named, ...]
+    longest: tuple[VocabularyEntry, ...]
     fragments: int
-    special: tuple[Named, ...]
-    unreached: tuple[Named, ...]
+    special: tuple[VocabularyEntry, ...]
+    unreached: tuple[VocabularyEntry, ...]
     unused: int
     missing_bytes: tuple[int, ...]
 
@@ -66,7 +66,7 @@ class VocabularyMap:
         """Sizes in one line."""
         return (
             f"{self.reader.title}: {self.reader.size:,} tokens, {len(self.special):,} special, "
-            f"{len(self.unreached):,} that no text was found to give"
+            f"{len(self.unreached):,} that no text was found to produce"
         )
 
     def __repr__(self) -> str:
@@ -74,7 +74,7 @@ class VocabularyMap:
 
 
 def map_vocabulary(name: Any = "smollm2") -> VocabularyMap:
-    """Looks at every token of a vocabulary; a second or two for 200,000.
+    """Examines every token of a vocabulary, in a second or two for 200,000.
 
     Args:
         name: as for `labkit.tokenize`.
@@ -83,23 +83,23 @@ def map_vocabulary(name: Any = "smollm2") -> VocabularyMap:
     used = {i: data for i in range(reader.size) if (data := reader.bytes_of(i))}
     special = {i: data for i, data in used.items() if reader.is_special(i)}
     text = {i: data for i, data in used.items() if i not in special}
-    whole = {i: shown for i, data in text.items() if (shown := _whole(data)) is not None}
+    whole = {i: decoded for i, data in text.items() if (decoded := _decode(data)) is not None}
     longest = sorted(text, key=lambda token_id: -len(text[token_id]))[:LONGEST]
     single = {data[0] for data in text.values() if len(data) == 1}
     return VocabularyMap(
         reader,
         tuple(sorted(Counter(map(len, text.values())).items())),
         tuple(Counter(_group(whole.get(i)) for i in text).most_common()),
-        tuple(Named(i, show_bytes(text[i])) for i in longest),
+        tuple(VocabularyEntry(i, show_bytes(text[i])) for i in longest),
         len(text) - len(whole),
-        tuple(Named(i, data.decode(errors="replace")) for i, data in special.items()),
-        tuple(Named(i, whole[i]) for i in _unreached(reader, whole)),
+        tuple(VocabularyEntry(i, data.decode(errors="replace")) for i, data in special.items()),
+        tuple(VocabularyEntry(i, whole[i]) for i in _unreached(reader, whole)),
         reader.size - len(used),
         tuple(sorted(set(range(256)) - NEVER - single)),
     )
 
 
-def _whole(data: bytes) -> str | None:
+def _decode(data: bytes) -> str | None:
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -107,7 +107,7 @@ def _whole(data: bytes) -> str | None:
 
 
 def _unreached(reader: Reader, texts: Mapping[int, str]) -> list[int]:
-    """Those that their own text does not give, neither alone nor beside other characters."""
+    """Tokens that their own text does not produce, neither alone nor beside other characters."""
     alone = zip(texts, reader.round_trips(list(texts)), strict=True)
     doubtful = [token_id for token_id, back in alone if not back]
     return [
@@ -128,7 +128,7 @@ def _group(text: str | None) -> str:
         return script_of(letter)
     if text.isspace():
         return "white space"
-    return "digits" if any(map(str.isdigit, text)) else "signs"
+    return "digits" if any(map(str.isdigit, text)) else "symbols"
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Which models run on this machine."""
+"""This machine, and which models of the catalogue fit it."""
 
 from dataclasses import dataclass
 
@@ -12,26 +12,26 @@ from labkit.models.storage.fetch import hub_cached
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model of the catalogue, on this machine.
+    """A model of the catalogue, seen from this machine.
 
     Attributes:
-        entry: the model.
+        entry: catalogue entry of the model.
         plan: device, dtype, memory needed and memory free (computed).
-        present: whether its files are here.
+        on_disk: whether its files are on this machine.
     """
 
     entry: Entry
     plan: Plan
-    present: bool
+    on_disk: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MachineReport:
-    """This machine, and what each model of the catalogue would need of it.
+    """This machine, and what each model of the catalogue would need.
 
     Attributes:
-        machine: what is there, as it was when it was looked at (measured).
-        candidates: the catalogue's models, smallest first.
+        machine: hardware and free memory at the time of the report (measured).
+        candidates: models of the catalogue, smallest first.
     """
 
     machine: Machine
@@ -39,12 +39,12 @@ class MachineReport:
 
     @property
     def fitting(self) -> tuple[str, ...]:
-        """Names of the models that fit."""
+        """Names of the models that fit, smallest first."""
         return tuple(each.entry.name for each in self.candidates if each.plan.fits)
 
     @property
     def summary(self) -> str:
-        """The machine, in a few lines."""
+        """The machine in a few lines."""
         return repr(self)
 
     def __repr__(self) -> str:
@@ -64,17 +64,17 @@ class MachineReport:
 
 
 def describe_machine() -> MachineReport:
-    """Looks at this machine and works out which models of the catalogue fit; loads none."""
+    """Inspects this machine and computes which models of the catalogue fit; loads no model."""
     machine = inspect_machine()
-    kept = store.list_models()
+    stored = store.list_models()
     candidates = [
-        Candidate(entry, plan_entry(entry, machine), _present(entry, kept))
+        Candidate(entry, plan_entry(entry, machine), _is_on_disk(entry, stored))
         for entry in sorted(CATALOGUE.values(), key=lambda entry: entry.parameters)
     ]
     return MachineReport(machine, tuple(candidates))
 
 
-def _present(entry: Entry, kept: dict) -> bool:
-    if "safetensors" in kept.get(entry.name, ()):
+def _is_on_disk(entry: Entry, stored: dict) -> bool:
+    if "safetensors" in stored.get(entry.name, ()):
         return True
     return isinstance(entry.source, HubSource) and hub_cached(entry.source) is not None

@@ -14,13 +14,13 @@ from .tokenization import Tokenization, tokenize
 
 @dataclass(frozen=True, slots=True)
 class CloudCount:
-    """What is known of a tokenizer that its makers keep to themselves.
+    """The count of a text by a tokenizer that is not public.
 
     Attributes:
-        name: what it was asked for by.
-        text: the text.
-        count: tokens as the provider's own endpoint counted them, a few for the message around the
-            text included; None: unknown, for no key is set.
+        name: name of the tokenizer or model.
+        text: text that was counted.
+        count: number of tokens by the provider's own endpoint, which includes a few for the
+            message around the text; None: unknown, since no key is set.
     """
 
     name: str
@@ -29,17 +29,17 @@ class CloudCount:
 
     @property
     def title(self) -> str:
-        """For a row's head."""
+        """Heading of a row."""
         return self.name
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison:
-    """Texts, each cut by several tokenizers.
+class TokenizerComparison:
+    """The same texts through several tokenizers.
 
     Attributes:
-        labels: one for each text.
-        names: of the tokenizers.
+        labels: label of each text.
+        names: names of the tokenizers.
         rows: (texts, names), each a `Tokenization`, or a `CloudCount` where the tokenizer is not
             public.
     """
@@ -50,12 +50,12 @@ class Comparison:
 
     @property
     def counts(self) -> tuple[tuple[int | None, ...], ...]:
-        """(texts, names), tokens; None where it is unknown."""
+        """(texts, names): numbers of tokens; None where unknown."""
         return tuple(tuple(cell.count for cell in row) for row in self.rows)
 
     @property
     def summary(self) -> str:
-        """The first text's fewest and most tokens."""
+        """The fewest and the most tokens of the first text."""
         known = [cell for cell in self.rows[0] if cell.count is not None]
         if not known:
             return f"{self.labels[0]}: unknown"
@@ -66,28 +66,28 @@ class Comparison:
 
     def __repr__(self) -> str:
         lines = [
-            f"{label}: " + ", ".join(f"{cell.name} {_told(cell.count)}" for cell in row)
+            f"{label}: " + ", ".join(f"{cell.name} {_count_text(cell.count)}" for cell in row)
             for label, row in zip(self.labels, self.rows, strict=True)
         ]
         return "\n".join(lines)
 
 
-def _told(count: int | None) -> str:
+def _count_text(count: int | None) -> str:
     return "unknown" if count is None else f"{count:,}"
 
 
 def compare_tokenizers(
     texts: str | Sequence[str] | Mapping[str, str], names: Sequence[Any] | None = None
-) -> Comparison:
+) -> TokenizerComparison:
     """The same texts through several tokenizers.
 
     Args:
-        texts: one text, several, or label to text.
-        names: as for `tokenize`; None: all of the lab's list that are here. ``"claude"``, whose
-            tokenizer is not public, is counted by its maker's endpoint if ``ANTHROPIC_API_KEY`` is
-            set (the text is sent there), and is unknown if not.
+        texts: one text, several, or a mapping of label to text.
+        names: as for `tokenize`; None: all of the lab's list that are on this machine.
+            ``"claude"``, whose tokenizer is not public, is counted by its maker's endpoint if
+            ``ANTHROPIC_API_KEY`` is set (the text is sent there), and unknown otherwise.
     Raises:
-        ValueError: for no text or no name.
+        ValueError: texts or names are empty.
     """
     if isinstance(texts, str):
         texts = {_label(texts): texts}
@@ -100,8 +100,8 @@ def compare_tokenizers(
         raise ValueError(
             f"texts and names must have at least one each; got {reprlib.repr(texts)}, {names!r}"
         )
-    rows = tuple(tuple(_cut(text, name) for name in names) for text in texts.values())
-    return Comparison(tuple(texts), tuple(cell.name for cell in rows[0]), rows)
+    rows = tuple(tuple(_count(text, name) for name in names) for text in texts.values())
+    return TokenizerComparison(tuple(texts), tuple(cell.name for cell in rows[0]), rows)
 
 
 def _label(text: Any) -> str:
@@ -110,7 +110,7 @@ def _label(text: Any) -> str:
     return line if len(line) <= 30 else f"{line[:29]}…"
 
 
-def _cut(text: str, name: Any) -> Tokenization | CloudCount:
+def _count(text: str, name: Any) -> Tokenization | CloudCount:
     if isinstance(name, str) and name.startswith("claude"):
         check_text(text)
         return CloudCount(name, text, count_tokens(text, name))

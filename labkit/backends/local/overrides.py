@@ -1,4 +1,4 @@
-"""The same model, run otherwise: with other threads, in another dtype."""
+"""Temporary overrides of how a model runs: its number of threads, its dtype."""
 
 import gc
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from .model import LocalModel, load
 
 
 def thread_count() -> int:
-    """How many threads torch computes with."""
+    """Number of CPU threads that torch uses."""
     return torch.get_num_threads()
 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Computes with so many threads meanwhile."""
+    """Sets the number of threads inside a with block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -29,29 +29,29 @@ def threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
-    """The same weights in another dtype, in memory meanwhile.
+    """A second copy of a model in another dtype, loaded inside a with block.
 
     Raises:
-        LabError: if there is no room for both.
+        LabError: too little memory for both.
     """
     other = load(model.name, device=model.plan.device, dtype=dtype)
     try:
         yield other
     finally:
-        del other  # the caller's name for it is gone with its with block
+        del other  # the caller's reference ends with its with block
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
 def require_cpu_threads(model: LocalModel) -> int:
-    """How many threads there are to compare one with.
+    """Number of threads to compare a single one with.
 
     Raises:
-        LabError: where the model does not run on the CPU, or has one thread only.
+        LabError: the model does not run on the CPU, or torch has one thread only.
     """
     if model.plan.device != "cpu":
-        raise LabError(f"{model.name} runs on {model.plan.device}: its threads do not compute.")
+        raise LabError(f"{model.name} runs on {model.plan.device}, where CPU threads do no work.")
     if thread_count() < 2:
-        raise LabError("torch has one thread here: there is nothing to compare it with.")
+        raise LabError("torch has one thread here, so there is nothing to compare.")
     return thread_count()

@@ -1,4 +1,4 @@
-"""The strip: what it shows, what it escapes, where it cuts."""
+"""The strip: what it shows, what it escapes, where it truncates."""
 
 import re
 from html import unescape
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.topics.tokens.strip import COLUMNS, MOST_TEXTS, strip, visible
+from labkit.topics.tokens.token_strip import COLUMNS, MOST_TEXTS, token_strip, visible
 
 TEXT = "The Donaudampfschiff: naïve 👩‍🚀\n\tcafé 12345"
 
@@ -26,9 +26,9 @@ class Tokens(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.add(tag)
         if tag == "i":
-            told = dict(attributes)
-            assert told["tabindex"] == "0"
-            self.found.append([told["class"], told["data-t"], ""])
+            found = dict(attributes)
+            assert found["tabindex"] == "0"
+            self.found.append([found["class"], found["data-t"], ""])
             self.inside = True
 
     def handle_endtag(self, tag):
@@ -39,30 +39,30 @@ class Tokens(HTMLParser):
             self.found[-1][2] += data
 
 
-def tokens(picture):
-    return Tokens(picture.html).found
+def tokens(figure):
+    return Tokens(figure.html).found
 
 
 def test_every_token_is_there_with_its_details():
-    cut = labkit.tokenize(TEXT, "gpt2")
-    found = tokens(labkit.plot(cut))
-    assert len(found) == cut.count
-    for (_, details, _), token in zip(found, cut.tokens, strict=True):
+    tokenization = labkit.tokenize(TEXT, "gpt2")
+    found = tokens(labkit.plot(tokenization))
+    assert len(found) == tokenization.count
+    for (_, details, _), token in zip(found, tokenization.tokens, strict=True):
         assert f"id {token.token_id} · bytes {token.data.hex(' ').upper()} · " in details
         assert f"characters {token.start} to {token.end}" in details
         assert details.endswith("" if token.rank is None else f" · merge rank {token.rank:,}")
 
 
 def test_neighbours_differ_and_have_borders():
-    picture = labkit.plot(labkit.tokenize(TEXT, "gpt2"))
-    classes = [kinds for kinds, *_ in tokens(picture)]
+    figure = labkit.plot(labkit.tokenize(TEXT, "gpt2"))
+    classes = [kinds for kinds, *_ in tokens(figure)]
     assert all(a[0] != b[0] for a, b in pairwise(classes))
-    assert re.search(r"\.lk-strip i\{[^}]*border:1px solid", picture.html)
+    assert re.search(r"\.lk-strip i\{[^}]*border:1px solid", figure.html)
 
 
 def test_white_space_bytes_and_special_tokens_can_be_seen():
-    cut = labkit.tokenize("<|im_start|>a b\n\t👍", "smollm2", special=True)
-    found = tokens(labkit.plot(cut))
+    tokenization = labkit.tokenize("<|im_start|>a b\n\t👍", "smollm2", special=True)
+    found = tokens(labkit.plot(tokenization))
     assert found[0][0].endswith(" s")
     assert "special token" in found[0][1]
     texts = [text for *_, text in found]
@@ -72,23 +72,23 @@ def test_white_space_bytes_and_special_tokens_can_be_seen():
 
 
 @pytest.mark.parametrize(
-    ("data", "shown"),
+    ("data", "text"),
     [
         (b" a", "·a"), (b"\n", "⏎"), (b"\t", "⇥"), (b"\r", "␍"), (b"\x00", "␀"), (b"\x7f", "␡"),
         ("\u200b".encode(), "⟨U+200B⟩"), ("\u202e".encode(), "⟨U+202E⟩"), (b"\xf0\x9f", "F09F"),
         ("\u0301".encode(), "◌\u0301"), ("é".encode(), "é"), (b"", ""),
     ],
 )  # fmt: skip
-def test_nothing_invisible_is_left(data, shown):
-    assert visible(data) == shown
+def test_nothing_invisible_is_left(data, text):
+    assert visible(data) == text
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_text_no_markup_of_it_survives(text):
-    picture = strip([labkit.tokenize(text + "<script>alert(1)</script><i>", "gpt2")])
-    assert Tokens(picture.html).tags <= {"style", "div", "span", "i", "b"}
-    assert "<script" not in picture.html
+    figure = token_strip([labkit.tokenize(text + "<script>alert(1)</script><i>", "gpt2")])
+    assert Tokens(figure.html).tags <= {"style", "div", "span", "i", "b"}
+    assert "<script" not in figure.html
 
 
 def rows_of(page, count):
@@ -104,8 +104,8 @@ def test_several_tokenizers_are_aligned():
     names = ["gpt2", "o200k", "mistral-v1"]
     table = labkit.tokens.compare_tokenizers(TEXT, names)
     page = labkit.plot(table).html
-    for row, cut in zip(rows_of(page, 3), table.rows[0], strict=True):
-        assert row == [visible(data) for data in cut.data]
+    for row, tokenization in zip(rows_of(page, 3), table.rows[0], strict=True):
+        assert row == [visible(data) for data in tokenization.data]
     # A segment ends where all rows have a border: its rows cover the same characters.
     for segment in re.findall(r"<div>((?:<div class=lk-cell>.*?</div>){3})</div>", page):
         ends = [
@@ -125,10 +125,10 @@ def test_lines_are_as_wide_as_a_notebook():
 
 
 @pytest.mark.parametrize(
-    ("text", "way"), [("שלום", "rtl"), ("12 مرحبا", "rtl"), ("Hi שלום", "ltr")]
+    ("text", "direction"), [("שלום", "rtl"), ("12 مرحبا", "rtl"), ("Hi שלום", "ltr")]
 )
-def test_what_is_written_from_the_right_runs_from_the_right(text, way):
-    assert f'dir="{way}"' in labkit.plot(labkit.tokenize(text)).html
+def test_right_to_left_text_runs_from_the_right(text, direction):
+    assert f'dir="{direction}"' in labkit.plot(labkit.tokenize(text)).html
 
 
 def test_long_text_is_cut_with_a_note():
@@ -158,16 +158,16 @@ def test_an_empty_text_and_an_unknown_tokenizer(monkeypatch):
     assert "claude: unknown, its tokenizer is not public" in page
 
 
-def test_a_picture_says_what_it_is_in_a_terminal():
-    picture = labkit.plot(labkit.tokenize("Hi"))
-    assert picture._repr_html_() == picture.html
-    assert "notebook" in repr(picture)
+def test_a_figure_says_what_it_is_in_a_terminal():
+    figure = labkit.plot(labkit.tokenize("Hi"))
+    assert figure._repr_html_() == figure.html
+    assert "notebook" in repr(figure)
 
 
 def test_ten_megabytes_are_counted_whole_and_shown_in_part():
     text = "The <b>fox</b> \x07 été. " * 500_000
-    cut = labkit.tokenize(text, "o200k")
-    shown = labkit.plot(cut).html
-    assert len(text) > 10_000_000 and cut.count > 1_000_000
-    assert "Only the first" in shown and len(shown) < 2_000_000
-    assert "<b>fox" not in shown
+    tokenization = labkit.tokenize(text, "o200k")
+    page = labkit.plot(tokenization).html
+    assert len(text) > 10_000_000 and tokenization.count > 1_000_000
+    assert "Only the first" in page and len(page) < 2_000_000
+    assert "<b>fox" not in page

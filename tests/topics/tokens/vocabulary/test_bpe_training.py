@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.data import read_data
-from labkit.topics.tokens import figures
-from labkit.topics.tokens.vocabulary.bpe import BYTES
+from labkit.topics.tokens.vocabulary import figures
+from labkit.topics.tokens.vocabulary.bpe_training import BYTES
 
 STORY = read_data("corpus.txt")
 
@@ -43,8 +43,8 @@ def test_every_merge_joins_a_most_frequent_pair(training):
     """
     from tokenizers.pre_tokenizers import ByteLevel
 
-    cut = ByteLevel(add_prefix_space=False).pre_tokenize_str(STORY)
-    words = Counter(tuple(word) for word, _ in cut)
+    words = ByteLevel(add_prefix_space=False).pre_tokenize_str(STORY)
+    words = Counter(tuple(word) for word, _ in words)
     for left, right in training.merges:
         pairs = Counter()
         for word, count in words.items():
@@ -65,11 +65,11 @@ def join(word, left, right):
 
 @pytest.mark.parametrize("merges", [0, 1, 17, 100, 244])
 def test_a_stage_is_the_library_with_the_first_merges(training, merges):
-    cut = training.tokenize("the baker and the bread", merges)
-    assert "".join(cut.pieces) == cut.text
+    tokenization = training.tokenize("the baker and the bread", merges)
+    assert "".join(tokenization.pieces) == tokenization.text
     assert training.reader(merges).size == BYTES + merges
     if merges == 0:
-        assert cut.pieces == tuple(cut.text)
+        assert tokenization.pieces == tuple(tokenization.text)
     if merges:
         left, right, joined = training.merge(merges)
         assert left + right == joined
@@ -105,7 +105,7 @@ def test_a_corpus_in_other_letters_grows_bytes_into_letters():
     assert training.tokenize("дом", len(training.merges)).decoded == "дом"
 
 
-def test_a_short_corpus_ends_when_no_pair_is_left():
+def test_a_short_corpus_ends_when_no_pair_remains():
     training = labkit.tokens.train_bpe("ab", 5000)
     assert training.merges == (("a", "b"),)
     assert labkit.tokens.train_bpe("a", 300).merges == ()
@@ -115,7 +115,7 @@ def test_a_short_corpus_ends_when_no_pair_is_left():
     ("corpus", "size", "sentence"),
     [
         ("", 300, "corpus must have"), ("a", 255, "vocab_size must be"), ("a", 1e3, "vocab_size"),
-        ("a", 60_000, "256 to 50000"), ("\ud800", 300, "lone surrogates"), (None, 300, "a text"),
+        ("a", 60_000, "256 to 50,000"), ("\ud800", 300, "lone surrogates"), (7, 300, "a text"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(corpus, size, sentence):
@@ -124,6 +124,6 @@ def test_bad_input_gets_a_sentence(corpus, size, sentence):
 
 
 @pytest.mark.parametrize("merges", [-1, 10_000, 1.5, None])
-def test_a_stage_that_is_none(training, merges):
-    with pytest.raises(ValueError, match="merges must be 0 to 244"):
+def test_an_unknown_stage(training, merges):
+    with pytest.raises(ValueError, match="merges must be a whole number, 0 to 244; got"):
         training.reader(merges)

@@ -1,4 +1,4 @@
-"""Byte-pair encoding, grown merge by merge: the tokenizers library trains it and applies it."""
+"""Byte-pair encoding, merge by merge: the tokenizers library trains it and applies it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +12,18 @@ from labkit.topics.tokens.tokenization import Tokenization, show_bytes
 
 BYTES = 256
 POINTS = 60  # of the compression curve
-MEASURED = 20_000  # characters of the corpus on which the curve is measured
+MEASURED = 20_000  # characters of the corpus that the curve is measured on
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BpeTraining:
-    """A tokenizer that was trained, and can be looked at after each of its merges.
+    """A trained tokenizer that can be inspected after each of its merges.
 
     Attributes:
-        corpus: what it was trained on.
+        corpus: training text.
         merges: pairs of tokens in the order in which they were joined, in the vocabulary's own
-            writing (Ġ is a space).
-        curve: (merges, tokens a character), measured on the first `MEASURED` characters.
+            spelling (Ġ is a space).
+        curve: (merges, tokens per character), measured on the first `MEASURED` characters.
     """
 
     corpus: str
@@ -31,38 +31,36 @@ class BpeTraining:
     curve: tuple[tuple[int, float], ...]
 
     def reader(self, merges: int) -> TokenizersReader:
-        """The tokenizer as it was after so many merges.
+        """The tokenizer after a number of merges.
 
         Raises:
-            ValueError: if there are not so many.
+            ValueError: merges is more than were made.
         """
         check_whole("merges", merges, 0, len(self.merges))
         return with_merges(f"{merges} merge{'s' if merges != 1 else ''}", self.merges[:merges])
 
     def tokenize(self, text: str, merges: int) -> Tokenization:
-        """A text as the tokenizer cut it after so many merges."""
+        """A text tokenized after a number of merges."""
         check_text(text)
         reader = self.reader(merges)
         return Tokenization(text, tuple(reader.encode(text)), reader)
 
     def merge(self, number: int) -> tuple[str, str, str]:
-        """The merge of that number, the first being 1: left, right and what they became."""
-        left, right = self.merges[number - 1]
-        read = self.reader(number)
-        pieces = (read.bytes_of(read.library.token_to_id(part)) for part in (left, right))
-        left, right = pieces
+        """Left part, right part and result of a merge; the first is number 1."""
+        reader, parts = self.reader(number), self.merges[number - 1]
+        left, right = (reader.bytes_of(reader.library.token_to_id(part)) for part in parts)
         return show_bytes(left), show_bytes(right), show_bytes(left + right)
 
     @property
     def vocab_size(self) -> int:
-        """Tokens that it knows in the end: the bytes and what was joined."""
+        """Size of the final vocabulary: the bytes and the merged tokens."""
         return BYTES + len({left + right for left, right in self.merges})
 
     @property
     def summary(self) -> str:
-        """Compression before and after."""
+        """Tokens per character before and after."""
         (_, before), (count, after) = self.curve[0], self.curve[-1]
-        change = f"from {before:.2f} to {after:.2f} tokens a character"
+        change = f"from {before:.2f} to {after:.2f} tokens per character"
         return f"BPE: {count} merges take the corpus {change}"
 
     def __repr__(self) -> str:
@@ -70,13 +68,13 @@ class BpeTraining:
 
 
 def train_bpe(corpus: str | None = None, vocab_size: int = 600) -> BpeTraining:
-    """Grows a byte-level BPE vocabulary on a text, most frequent pair first.
+    """Trains a byte-level BPE vocabulary on a text, most frequent pair first.
 
     Args:
-        corpus: any text; what is frequent in it becomes one token. None: the lab's own.
-        vocab_size: tokens to end with, the 256 bytes included; fewer come where no pair is left.
+        corpus: training text, whose frequent strings become tokens; None: the lab's own.
+        vocab_size: final number of tokens, including the 256 bytes; fewer if no pair remains.
     Raises:
-        ValueError: for an empty corpus, or a size that is not 256 to 50,000.
+        ValueError: the corpus is empty, or the size is not 256 to 50,000.
     Source: Sennrich, Haddow and Birch 2016; on bytes: Radford et al. 2019.
 
     >>> train_bpe("low lower lowest", 260).merge(2)

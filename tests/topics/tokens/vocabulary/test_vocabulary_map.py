@@ -5,7 +5,7 @@ import time
 import pytest
 
 import labkit
-from labkit.topics.tokens.vocabulary.vocabulary import script_of
+from labkit.topics.tokens.vocabulary.vocabulary_map import script_of
 
 
 @pytest.mark.parametrize("name", ["smollm2", "gpt2", "mistral-v1", "qwen2.5", "tekken"])
@@ -43,7 +43,7 @@ def test_what_no_text_gives():
     assert labkit.tokens.map_vocabulary("gpt2").unreached == ()
 
 
-def test_what_stands_beside_may_reach_a_token():
+def test_neighbouring_characters_may_reach_a_token():
     """GPT-4o's " I'" comes of its own text as two tokens, and as one before some letters."""
     o200k = labkit.tokens.map_vocabulary("o200k")
     token_id = o200k.reader.library.encode_single_token(" I'")

@@ -1,6 +1,6 @@
-"""The strip: a text as coloured tokens, several tokenizers under one another; HTML, no script.
+"""Token strips: a text as coloured tokens, one row per tokenizer; HTML without script.
 
-Every line is cut here and not by the browser, so that each can begin with the tokenizers' names.
+Lines are broken here and not by the browser, so that each can begin with the tokenizers' names.
 """
 
 import bisect
@@ -15,21 +15,21 @@ from labkit.ui import html
 from labkit.ui.visible_text import mark
 
 from .chat_template import ChatTokens
-from .comparison import CloudCount, Comparison
 from .tokenization import Token, Tokenization, show_bytes
+from .tokenizer_comparison import CloudCount, TokenizerComparison
 
-MOST_TOKENS = 5000  # of all rows together; a browser stays smooth with them
-MOST_TEXTS = 50  # of a comparison
-MOST_CHARACTERS = 4000  # of a conversation as text
-COLUMNS = 84  # of the monospaced font, in a line of tokens
+MOST_TOKENS = 5000  # in all rows together; a browser still scrolls smoothly
+MOST_TEXTS = 50  # in a comparison
+MOST_CHARACTERS = 4000  # in the text of a conversation
+COLUMNS = 84  # characters of the monospaced font in a line of tokens
 SHOWN_BYTES = 16
 _RIGHT_TO_LEFT = ("R", "AL")
 
 STYLE = """<style>
 .lk-strip{color:#24292F;background:#fff;padding:6px 8px 3.2em;font:14px/1.35 ui-monospace,
 'DejaVu Sans Mono','Noto Sans Mono',Menlo,Consolas,monospace;overflow-x:auto}
-.lk-strip .lk-told{font-family:system-ui,'Noto Sans',sans-serif;font-size:13px;margin-bottom:6px}
-.lk-told span{display:inline-block;margin-right:1.3em}
+.lk-strip .lk-counts{font-family:system-ui,'Noto Sans',sans-serif;font-size:13px;margin-bottom:6px}
+.lk-counts span{display:inline-block;margin-right:1.3em}
 .lk-line{display:flex;position:relative;margin:0 0 7px}
 .lk-names{flex:none;width:7.5em;font:12px/20px system-ui,'Noto Sans',sans-serif;color:#57606A}
 .lk-names div,.lk-cell{height:20px;margin:2px 0;white-space:nowrap}
@@ -48,51 +48,51 @@ font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44
 </style>"""
 
 
-def strip(rows: Sequence[Tokenization | CloudCount], *, most: int = MOST_TOKENS) -> html.Picture:
-    """The same text, cut by several tokenizers, one row each.
+def token_strip(
+    rows: Sequence[Tokenization | CloudCount], *, most: int = MOST_TOKENS
+) -> html.Picture:
+    """The tokens of one text by several tokenizers, one row each.
 
     Args:
-        rows: of one text.
-        most: how many tokens to show, of all rows together; a longer text is cut, and a note says
-            so.
+        rows: tokenizations of the same text.
+        most: limit of tokens in all rows together; a longer text is truncated, with a note.
     """
-    cut = [row for row in rows if isinstance(row, Tokenization)]
-    shown, is_cut = _first(cut, most // max(1, len(cut)))
-    body = [_told(row) for row in rows]
-    text = f'<div class="lk-told">{"".join(body)}</div>'
-    if is_cut:
-        characters = max((row[-1].end for row in shown if row), default=0)
+    public = [row for row in rows if isinstance(row, Tokenization)]
+    tokens, is_truncated = _first(public, most // max(1, len(public)))
+    text = f'<div class="lk-counts">{"".join(map(_count, rows))}</div>'
+    if is_truncated:
+        characters = max((row[-1].end for row in tokens if row), default=0)
         text += html.note(f"Only the first {characters:,} characters are shown; all are counted.")
-    text += "".join(_lines([row.name for row in cut], shown, cut[0].text if cut else ""))
+    text += "".join(_lines([row.name for row in public], tokens, public[0].text if public else ""))
     return html.Picture(f'{STYLE}<div class="lk-strip" role="group">{text}</div>')
 
 
 def text_strip(tokenization: Tokenization) -> html.Picture:
-    """A strip of one row."""
-    return strip([tokenization])
+    """The tokens of a text."""
+    return token_strip([tokenization])
 
 
 def chat_strip(chat: ChatTokens) -> html.Picture:
-    """A conversation as the one text that its template makes of it, and as its model reads that."""
+    """A conversation as the one text that its template writes, and as tokens."""
     text = html.card(html.paragraph(chat.text[:MOST_CHARACTERS]))
     if len(chat.text) > MOST_CHARACTERS:
         text += html.note(f"Only the first {MOST_CHARACTERS:,} characters are shown.")
-    return html.Picture(text + strip([chat.tokenization]).html)
+    return html.Picture(text + token_strip([chat.tokenization]).html)
 
 
-def comparison_strip(comparison: Comparison) -> html.Picture:
-    """A strip for each text, its label before it where there are several."""
+def comparison_strip(comparison: TokenizerComparison) -> html.Picture:
+    """A strip for each text, with its label where there are several."""
     rows = list(zip(comparison.labels, comparison.rows, strict=True))
-    parts = []
+    strips = []
     for label, row in rows[:MOST_TEXTS]:
         head = f"<b>{escape(label)}</b>" if len(rows) > 1 else ""
-        parts.append(head + strip(row, most=MOST_TOKENS // min(len(rows), MOST_TEXTS)).html)
+        strips.append(head + token_strip(row, most=MOST_TOKENS // min(len(rows), MOST_TEXTS)).html)
     if len(rows) > MOST_TEXTS:
-        parts.append(html.note(f"{len(rows) - MOST_TEXTS:,} more texts are in .rows and .counts."))
-    return html.Picture("".join(parts))
+        strips.append(html.note(f"{len(rows) - MOST_TEXTS:,} more texts are in .rows and .counts."))
+    return html.Picture("".join(strips))
 
 
-def _told(row: Tokenization | CloudCount) -> str:
+def _count(row: Tokenization | CloudCount) -> str:
     if row.count is None:
         return f"<span>{escape(row.title)}: unknown, its tokenizer is not public</span>"
     count = f"<b>{row.count:,}</b> token{'s' if row.count != 1 else ''}"
@@ -100,20 +100,20 @@ def _told(row: Tokenization | CloudCount) -> str:
 
 
 def _about(name: str) -> str:
-    """What a tokenizer of the list is, for a pointer that rests on its name."""
+    """What a tokenizer of the list is, as the tooltip of its name."""
     known = TOKENIZERS.get(name)
     return f"{known.title}, {known.kind}: {known.used_by}" if known else name
 
 
 def _first(rows: Sequence[Tokenization], most: int) -> tuple[list[list[Token]], bool]:
-    """So many tokens of each row, and none beyond where the shortest of them ends."""
-    shown = [list(row.first(most)) for row in rows]
+    """The first tokens of each row, up to the same character; and whether any are missing."""
+    first = [list(row.first(most)) for row in rows]
     ends = [
-        tokens[-1].start for row, tokens in zip(rows, shown, strict=True) if row.count > len(tokens)
+        tokens[-1].start for row, tokens in zip(rows, first, strict=True) if row.count > len(tokens)
     ]
     if not ends:
-        return shown, False
-    return [[token for token in tokens if token.end <= min(ends)] for tokens in shown], True
+        return first, False
+    return [[token for token in tokens if token.end <= min(ends)] for tokens in first], True
 
 
 def _lines(names: Sequence[str], rows: list[list[Token]], text: str) -> Iterator[str]:
@@ -131,13 +131,13 @@ def _lines(names: Sequence[str], rows: list[list[Token]], text: str) -> Iterator
 
 
 def _runs_left(text: str) -> bool:
-    """Whether the text's first letter belongs to a script that is written from the right."""
+    """Whether the text's first letter belongs to a right-to-left script."""
     kinds = (unicodedata.bidirectional(character) for character in text[:1000])
     return next((kind in _RIGHT_TO_LEFT for kind in kinds if kind in ("L", "R", "AL")), False)
 
 
 def _segments(rows: list[list[Token]]) -> list[list[list[Token]]]:
-    """The rows cut wherever all of them have a border: what is between stays together."""
+    """The rows, divided wherever all of them have a token border."""
     borders = [
         {after.start for before, after in pairwise(row) if before.end <= after.start}
         for row in rows
@@ -151,7 +151,7 @@ def _segments(rows: list[list[Token]]) -> list[list[list[Token]]]:
 
 
 def _packed(segments: list[list[list[Token]]]) -> Iterator[list[list[str]]]:
-    """Lines of segments, each a cell of HTML a row; a line ends where the text's own does."""
+    """Lines of segments, each with one HTML cell per row; a line break in the text ends a line."""
     line, used, number = [], 0, [0] * (len(segments[0]) if segments else 0)
     for segment in segments:
         texts = [[visible(token.data) for token in tokens] for tokens in segment]
@@ -171,7 +171,7 @@ def _packed(segments: list[list[list[Token]]]) -> Iterator[list[list[str]]]:
 
 
 def _cell(tokens: list[Token], texts: list[str], number: list[int], row: int) -> str:
-    """The tokens of one row of a segment; `number` counts each row's tokens for their colours."""
+    """The tokens of one row in a segment; `number` counts each row's tokens, for their colours."""
     cell = []
     for token, text in zip(tokens, texts, strict=True):
         kinds = (
@@ -185,25 +185,25 @@ def _cell(tokens: list[Token], texts: list[str], number: list[int], row: int) ->
 
 
 def _details(token: Token) -> str:
-    """What is shown on hover and on keyboard focus."""
+    """The tooltip on hover and on keyboard focus."""
     data = token.data[:SHOWN_BYTES].hex(" ").upper()
     more = f" … ({len(token.data)})" if len(token.data) > SHOWN_BYTES else ""
-    told = [
+    details = [
         f"id {token.token_id}",
         f"bytes {data}{more}",
         f"characters {token.start} to {token.end}",
     ]
     if token.special:
-        told.append("special token")
+        details.append("special token")
     if token.rank is not None:
-        told.append(f"merge rank {token.rank:,}")
-    return " · ".join(told)
+        details.append(f"merge rank {token.rank:,}")
+    return " · ".join(details)
 
 
 def visible(data: bytes) -> str:
-    """A token's text with white space and all that is invisible made to be seen.
+    """A token's text with white space and invisible characters made visible.
 
-    Bytes of a split character are in hex, which the token's dashed border tells from letters.
+    Bytes of a split character are in hex; the token's dashed border distinguishes them.
 
     >>> visible(b" a\\n"), visible("é".encode()[:1])
     ('·a⏎', 'C3')
@@ -213,7 +213,7 @@ def visible(data: bytes) -> str:
 
 
 def _columns(text: str) -> float:
-    """How wide a token is: its characters, and its borders."""
+    """Width of a token in columns: its characters and its borders."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     marks = sum(unicodedata.combining(character) > 0 for character in text)
     return max(1, len(text) + wide - marks) + 0.8
