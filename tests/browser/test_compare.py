@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import shoot_cells
+from .notebook_page import assert_ran_whole
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "04_compare"
@@ -41,14 +41,8 @@ def growth(lengths):
     return grew[0], grew[-1]
 
 
-def test_the_whole_notebook_runs_without_an_error(ran, shot):
-    shot("04_end")
-    assert ran.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
-    assert ran.locator(".js-plotly-plot .main-svg").count() >= 4
-
-
-def test_pictures_to_look_at(ran):
-    shoot_cells(ran)
+def test_the_whole_notebook_runs_without_an_error(ran):
+    assert_ran_whole(ran, figures=4)
 
 
 def test_the_stand_in_is_marked_wherever_it_appears(ran, panel):
@@ -60,20 +54,19 @@ def test_the_stand_in_is_marked_wherever_it_appears(ran, panel):
     assert any("stand-in: the same" in row for row in rows)
 
 
-def test_two_columns_grow_at_the_same_time(ran, panel, shot):
+def test_two_columns_grow_at_the_same_time(ran, panel):
     panel.get_by_role("checkbox").set_checked(False)
     panel.locator("input[type=number]").fill("160")
     panel.locator("textarea").fill("Write a story about a lighthouse and a storm.")
     run(panel)
     seen = panel.evaluate(WATCH)
-    shot("04_columns")
     (first, first_end), (other, other_end) = (
         growth(column) for column in list(zip(*seen, strict=True))[:2]
     )
     assert max(first, other) < min(first_end, other_end), seen
 
 
-def test_stop_ends_all_and_keeps_what_came(ran, panel, shot):
+def test_stop_ends_all_and_keeps_what_came(ran, panel):
     panel.locator("input[type=number]").fill("1500")
     run(panel)
     texts = panel.get_by_role("region", name="Answer of")
@@ -86,19 +79,17 @@ def test_stop_ends_all_and_keeps_what_came(ran, panel, shot):
         )
     panel.get_by_role("button", name="Stop").click()
     panel.get_by_text("Stopped.").wait_for(timeout=60_000)
-    shot("04_stopped")
     assert panel.get_by_text("■ stopped").count() >= 2
     assert all(len(text.strip()) > 40 for text in texts.all_inner_texts())
     assert panel.get_by_role("button", name="Run").is_enabled()
 
 
-def test_bad_input_gets_a_sentence_in_place(panel, shot):
+def test_bad_input_gets_a_sentence_in_place(panel):
     before = panel.locator("textarea").input_value()
     panel.locator("textarea").fill("")
     panel.get_by_role("button", name="Run").click()
     alert = panel.get_by_role("alert")
     alert.wait_for(timeout=20_000)
-    shot("04_alert")
     assert "prompt must have" in alert.inner_text()
     panel.locator("textarea").fill(before)
 
@@ -117,7 +108,7 @@ def test_an_answer_is_reached_and_scrolled_by_keys(ran, panel):
 PROMPT = "panel => Number(/Prompt (\\d+) of/.exec(panel.innerText)?.[1] ?? 0)"
 
 
-def test_a_vote_is_cast_by_button_and_by_key(ran, shot):
+def test_a_vote_is_cast_by_button_and_by_key(ran):
     ballot = ran.locator(".jp-OutputArea-output .lk-vote").first
     ballot.scroll_into_view_if_needed()
     ballot.get_by_text("Prompt 1 of").wait_for(timeout=20_000)
@@ -134,10 +125,8 @@ def test_a_vote_is_cast_by_button_and_by_key(ran, shot):
             arg=[ballot.element_handle(), before],
             timeout=20_000,
         )
-        shot(f"04_vote_{way}")
     ballot.get_by_role("button", name="Show the names").click()
     ballot.locator(".js-plotly-plot").wait_for(timeout=30_000)
-    shot("04_vote_end")
     assert "llama.cpp" in ballot.inner_text()
 
 
