@@ -7,7 +7,7 @@ import pytest
 import labkit
 from labkit.backends.http_timing import PARTS, HttpTiming
 
-from .conftest import adding_up
+from .measured_again import adding_up
 from .tls_server import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
 
 QUESTION = "Why is the sky blue?"

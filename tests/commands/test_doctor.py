@@ -411,7 +411,8 @@ def test_work_that_was_cut_off(quiet, kept):
 def test_work_in_progress_is_no_fault(quiet):
     store.beside("small", "gguf").mkdir(parents=True)
     hold = (
-        "from labkit.models import store\nwith store.locked('small'): print(1, flush=True); input()"
+        "from labkit.models.storage import store\n"
+        "with store.locked('small'): print(1, flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", hold], cwd=bootstrap.ROOT, stdin=subprocess.PIPE,
@@ -480,8 +481,8 @@ def test_a_package_index_that_hangs(pip_asks, monkeypatch):
 def ask_hub(url, offline="0"):
     """In a process of its own: the hub's client reads these once, when it is imported."""
     code = (
-        "import dataclasses, json; from labkit.commands.checks import surroundings;"
-        "print(json.dumps([dataclasses.asdict(check) for check in surroundings.hub()]))"
+        "import dataclasses, json; from labkit.commands.checks import environment;"
+        "print(json.dumps([dataclasses.asdict(check) for check in environment.hub()]))"
     )
     told = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": offline, "NO_PROXY": "*", "no_proxy": "*"}
     done = subprocess.run(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from labkit.backends.emulated.links import LINKS, Link, find_link
 from labkit.backends.emulated.relay import HOST, Relay, _Way
 
-from ..conftest import quickest
+from ..measured_again import quickest
 
 LINK = st.builds(
     Link,

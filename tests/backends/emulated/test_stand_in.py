@@ -8,7 +8,8 @@ import labkit
 from labkit.backends.emulated.links import Link
 from labkit.backends.emulated.stand_in import ORIGIN, StandIn
 
-from ..conftest import adding_up, quickest, until
+from ..loopback import until
+from ..measured_again import adding_up, quickest
 
 QUESTION = "Why is the sky blue?"
 LINK = Link(0.08, bandwidth_bits_per_s=20e6)

@@ -19,7 +19,7 @@ from labkit.backends.remote.ollama import OllamaModel
 from labkit.backends.remote.parameters import DIALECTS, request_fields
 from labkit.backends.settings import Settings
 
-from ..conftest import CLIENTS, event, get, piece, read_request, until
+from ..loopback import CLIENTS, event, get, piece, read_request, until
 
 QUESTION = "Why is the sky blue?"
 END = b"data: [DONE]\n\n"

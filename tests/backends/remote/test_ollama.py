@@ -25,7 +25,7 @@ import labkit
 from labkit.backends.remote.discovery import Server
 from labkit.backends.remote.ollama import OllamaModel
 
-from ..conftest import event, piece
+from ..loopback import event, piece
 
 LINES = b"Content-Type: application/x-ndjson\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + LINES
