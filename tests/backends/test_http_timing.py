@@ -26,6 +26,7 @@ def scripts(name, *pauses):
     )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ["openai", "anthropic"])
 def test_parts_add_up_to_the_whole_by_another_clock(provider, name):
     server = provider(name)

@@ -41,6 +41,7 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, nea
         found.close()
 
 
+@pytest.mark.alone
 def test_the_parts_of_a_real_link_add_up(no_keys, near):
     found = labkit.line_up(near, link="LTE")
     try:

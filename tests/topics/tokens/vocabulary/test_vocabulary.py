@@ -62,6 +62,7 @@ def test_the_figure_has_its_four_parts():
     assert "50,257 tokens" in figure.layout.title.text
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_quarter_of_a_million_tokens_take_seconds():
     began = time.monotonic()
