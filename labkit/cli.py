@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import __version__, bootstrap
+from labkit import __version__
+from labkit.install import bootstrap
+
 from .errors import LabError
 
 # Optional parts of pyproject.toml that a command needs.

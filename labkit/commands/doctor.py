@@ -16,8 +16,8 @@ from concurrent import futures
 from functools import partial
 
 from labkit.errors import LabError
+from labkit.install.pip import StatusLine
 from labkit.models.machine import inspect_machine
-from labkit.pip_install import StatusLine
 
 from .checks import FAILING, FINE, WARNING, Check, environment, hardware, software, storage
 

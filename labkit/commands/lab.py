@@ -14,8 +14,8 @@ import webbrowser
 from pathlib import Path
 from urllib.parse import quote
 
-from labkit.bootstrap import ROOT
 from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
 
 CONFIG = Path(__file__).parent / "jupyter"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

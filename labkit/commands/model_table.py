@@ -1,12 +1,12 @@
 """What ``models list`` shows: every model of the catalogue and every other that lies here."""
 
+from labkit.formatting import GIB
 from labkit.models.catalogue import CATALOGUE, Entry
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import plan_entry
 from labkit.models.storage import store
 from labkit.models.storage.inventory import HUB_CACHE, Kept, inventory
 
-GIB = 1024**3
 HEADINGS = ("model", "here", "parameters", "download", "needs here", "licence", "source")
 
 

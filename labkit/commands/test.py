@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from labkit.bootstrap import ROOT
+from labkit.install.bootstrap import ROOT
 
 TWO_WORKERS = ["-n", "2", "--dist", "loadfile"]  # a file's tests share what it set up
 NO_TESTS = 5  # pytest's exit status

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from labkit import bootstrap
-from labkit.pip_install import FETCHED, Pip, StatusLine, locked
+from labkit.install import bootstrap
+from labkit.install.pip import FETCHED, Pip, StatusLine, locked
 
 
 def fetch_wheels(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.formatting import GIB
 
 from .catalogue import CATALOGUE, Entry
 from .machine import Machine
@@ -168,12 +169,12 @@ def require_fit(name: str, chosen: Plan, machine: Machine) -> None:
     """Raises a LabError with the numbers, and with what would fit, unless the plan fits."""
     if chosen.fits:
         return
-    need, gib = chosen.needs, 1024**3
+    need = chosen.needs
     fitting = [e.name for e in CATALOGUE.values() if plan_entry(e, machine).fits]
     raise LabError(
-        f"{name} needs {need.memory_bytes / gib:.1f} GiB in {need.dtype} "
-        f"({need.weights_bytes / gib:.1f} weights, {need.cache_bytes / gib:.1f} cache, "
-        f"{need.runtime_bytes / gib:.1f} torch), and {chosen.available_bytes / gib:.1f} GiB are "
+        f"{name} needs {need.memory_bytes / GIB:.1f} GiB in {need.dtype} "
+        f"({need.weights_bytes / GIB:.1f} weights, {need.cache_bytes / GIB:.1f} cache, "
+        f"{need.runtime_bytes / GIB:.1f} torch), and {chosen.available_bytes / GIB:.1f} GiB are "
         "free here.",
         f"These fit: {', '.join(fitting) or 'none of the catalogue'}. Closing other programs "
         "frees memory.",

@@ -67,7 +67,7 @@ def answers(page, tmp_path):
         row(1, "near", "Pear", elapsed_s=None),
         row(1, "far", "fig", elapsed_s=100.0),
     )
-    path = labkit.save_batch(BatchTable(("near", "far"), rows), tmp_path / "answers.html")
+    path = labkit.save(BatchTable(("near", "far"), rows), tmp_path / "answers.html")
     page.goto(path.as_uri())
     return page
 

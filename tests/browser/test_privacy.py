@@ -80,7 +80,7 @@ SAVED = "() => JSON.stringify(window.jupyterapp.shell.currentWidget.context.mode
 
 def test_a_key_that_is_typed_is_kept_and_nowhere_on_the_page(ran):
     key = f"sk-planted-{secrets.token_hex(12)}"
-    ran.evaluate(ADD, 'lab.enter_key("mistral")')
+    ran.evaluate(ADD, 'lab.comparison.api_key_panel("mistral")')
     field = ran.locator("input[type=password]")
     field.press_sequentially(key, timeout=60_000)
     field.press("Enter")

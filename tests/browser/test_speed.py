@@ -33,7 +33,7 @@ def test_the_text_comes_at_every_speed_and_stops(ran):
     assert panel.evaluate(lengths) == stopped
 
 
-LONG = "long = lab.vary_output_length(model, question, repeats=500, limit_s=900)\nprint(long)"
+LONG = "long = lab.speed.vary_output_length(model, question, repeats=500, limit_s=900)\nprint(long)"
 RUN_LAST = """source => {
   const panel = window.jupyterapp.shell.currentWidget;
   panel.content.activeCellIndex = panel.content.widgets.length - 1;

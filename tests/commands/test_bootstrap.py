@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from labkit import bootstrap
 from labkit.errors import LabError
+from labkit.install import bootstrap
+from labkit.install.pip import StatusLine
 from labkit.models.storage.pack import pack
-from labkit.pip_install import StatusLine
 
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
@@ -237,7 +237,7 @@ def test_a_terminal_gets_one_line(capsys):
 def test_only_the_standard_library():
     """In a bare interpreter, with site-packages out of reach."""
     code = (
-        f"import sys; sys.path.insert(0, {str(bootstrap.ROOT)!r}); import labkit.bootstrap;"
+        f"import sys; sys.path.insert(0, {str(bootstrap.ROOT)!r}); import labkit.install.bootstrap;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     bare = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-c", code]

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from labkit import cli
-from labkit.bootstrap import ROOT
 from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
 
 BARE = getattr(sys, "_base_executable", sys.executable)
 OURS = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "

@@ -14,10 +14,10 @@ from importlib import metadata
 
 import pytest
 
-from labkit import bootstrap
 from labkit.commands import doctor
 from labkit.commands.checks import Check, environment, hardware, software, storage
 from labkit.errors import LabError
+from labkit.install import bootstrap
 from labkit.models.machine import Gpu, Machine
 from labkit.models.storage import store
 

@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from labkit import bootstrap, cli
 from labkit.commands import wheels as wheels_command
 from labkit.commands.models import main
 from labkit.errors import LabError
+from labkit.install import bootstrap, cli
 from labkit.models import loading
 from labkit.models.storage import store
 

@@ -42,8 +42,9 @@ class Checkout:
     def __init__(self, root, index_url=""):
         self.root, self.index_url = root, index_url
         (root / "labkit/commands").mkdir(parents=True)
-        for file in (ROOT / "labkit").glob("*.py"):
+        for file in (ROOT / "labkit").glob("*.py*"):
             shutil.copy(file, root / "labkit")
+        shutil.copytree(ROOT / "labkit/install", root / "labkit/install")
         (root / "labkit/commands/__init__.py").write_text("")
         shutil.copytree(ROOT / "labkit/models", root / "labkit/models")
         for name in ("run", "doctor", "models", "test"):

@@ -91,11 +91,11 @@ nbformat.write(notebook, sys.argv[3])
 @pytest.fixture(scope="session")
 def run(notebook_files):
     """Runs a Python program without a network, where the kernel can do that; else as it is."""
-    is_offline = labkit.prove_offline(None).holds
+    is_offline = labkit.privacy.prove_offline(None).holds
 
     def run(*command):
         if is_offline:
-            ran = labkit.run_offline(["python", *command], timeout_s=3600)
+            ran = labkit.privacy.run_offline(["python", *command], timeout_s=3600)
             return ran.status, ran.output
         env = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

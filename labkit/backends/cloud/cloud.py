@@ -33,7 +33,8 @@ def cloud(
 ) -> CloudModel:
     """A model of a provider, ready to be asked. Prompts go to that provider and cost money.
 
-    The key is taken from ``labkit.enter_key``, or else from the environment; see `clouds`.
+    The key is taken from ``labkit.comparison.api_key_panel``, or else from the environment; see
+    `clouds`.
 
     Args:
         provider: ``"openai"``, ``"anthropic"``, ``"google"``, ``"mistral"``, ``"openrouter"``,
@@ -114,8 +115,8 @@ def _key(provider: str, known: Provider | None, given: str | None) -> Secret | N
     if found is None and known:
         raise LabError(
             f"There is no key for {known.name}.",
-            f'Type it: labkit.enter_key("{provider}"), or set {known.key_names[0]} before the lab '
-            f"starts. Keys are made at {known.key_page}. Without one, a recording "
+            f'Type it: labkit.comparison.api_key_panel("{provider}"), or set {known.key_names[0]} '
+            f"before the lab starts. Keys are made at {known.key_page}. Without one, a recording "
             "(labkit.replay) or the stand-in (labkit.stand_in) shows the way.",
         )
     return found

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
+from labkit.checks import check_number
+
 from .findings import KINDS, PERSONAL, SECRETS, Finding, without_overlaps
 from .personal_data import find_personal
 from .secrets import find_secrets
@@ -59,5 +61,4 @@ def check_kinds(kinds: Collection[str] | None) -> None:
 
 def check_confidence(least: float) -> None:
     """Raises a ValueError unless it is a number from 0 to 1."""
-    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
-        raise ValueError(f"least_confidence must be a number, 0 to 1; got {least!r}")
+    check_number("least_confidence", least, "0 to 1", lambda number: 0 <= number <= 1)

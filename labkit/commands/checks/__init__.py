@@ -7,7 +7,6 @@ the functions, and an ImportError becomes a line that says what cannot be known.
 from dataclasses import dataclass
 
 FINE, WARNING, FAILING = "fine", "warning", "failing"
-GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import sys
 from labkit.backends.remote.discovery import PORTS, find_servers
 from labkit.commands import lab
 from labkit.errors import LabError
+from labkit.install.pip import NO_NETWORK
 from labkit.models.catalogue import DEFAULT, find
-from labkit.pip_install import NO_NETWORK
 
 from . import FINE, WARNING, Check, listed
 

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from labkit.formatting import GIB
 from labkit.models.catalogue import DEFAULT, find
 from labkit.models.memory_plan import plan
 
-from . import FAILING, FINE, GIB, WARNING, Check
+from . import FAILING, FINE, WARNING, Check
 
 DRIVER = (
     "Install or update NVIDIA's driver and restart, until nvidia-smi lists the GPU; a container "

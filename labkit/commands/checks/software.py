@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from labkit import bootstrap
+from labkit.install import bootstrap
 
 from . import FAILING, FINE, WARNING, Check, listed
 

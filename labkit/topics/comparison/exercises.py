@@ -5,6 +5,7 @@ from numbers import Real
 
 from labkit.backends.emulated.links import find_link
 from labkit.backends.reply import Reply
+from labkit.checks import is_number
 from labkit.exercise import ExerciseResult
 from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 from labkit.topics.comparison.side_by_side.time_split import away_s
@@ -80,7 +81,7 @@ def check_votes_needed(
         share: of the decided votes, for the preferred one.
         undecided: of all votes, ties and "both bad".
     """
-    if isinstance(votes, bool) or not isinstance(votes, int | float):
+    if not is_number(votes):
         return ExerciseResult(False, "Put a number of votes in place of None.")
     right = votes_needed(share, undecided=undecided)
     decided = votes_needed(share)

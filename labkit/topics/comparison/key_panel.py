@@ -3,12 +3,16 @@
 import getpass
 import html
 
+import ipywidgets as widgets
+import traitlets
+
 from labkit.backends.cloud.cloud import clouds
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote.api_keys import keep_key
+from labkit.ui.panel import Panel
 
 
-def enter_key(provider: str = "openai"):
+def api_key_panel(provider: str = "openai"):
     """Asks for a provider's key in a password field, and keeps it until this process ends.
 
     The key is stored neither in the notebook nor in its outputs: the field is emptied as soon as
@@ -17,7 +21,7 @@ def enter_key(provider: str = "openai"):
     Args:
         provider: see `labkit.cloud`; an address too.
     Returns:
-        The field, for a notebook to show; in a terminal, where the key is asked for at once, the
+        The panel, for a notebook to show; in a terminal, where the key is asked for at once, the
         list of `labkit.clouds`.
     Raises:
         ValueError: no such provider, or in a terminal what is no key.
@@ -28,7 +32,7 @@ def enter_key(provider: str = "openai"):
         )
     name = PROVIDERS[provider].name if provider in PROVIDERS else provider
     if _in_notebook():
-        return KeyField(provider, name).panel
+        return KeyPanel(provider, name)
     keep_key(provider, getpass.getpass(f"Key for {name} (not shown): "))
     return clouds()
 
@@ -42,33 +46,44 @@ def _in_notebook() -> bool:
     return getattr(get_ipython(), "kernel", None) is not None
 
 
-class KeyField:
+class KeyField(widgets.Password):
+    """A password field; what is typed is not sent back to every page that shows the notebook."""
+
+    value = traitlets.Unicode().tag(sync=True, echo_update=False)
+
+
+class KeyPanel(Panel):
     """The field, and what became of what was typed.
 
     Attributes:
         field: takes the key on Enter, or when it is left, and is empty again.
-        told: a sentence that is no secret.
-        panel: both, for a notebook to show.
+        status: a sentence without a secret.
     """
 
     def __init__(self, provider: str, name: str):
-        import ipywidgets
-        import traitlets
-
-        class Field(ipywidgets.Password):
-            # What is typed is not sent back to every page that shows the notebook.
-            value = traitlets.Unicode().tag(sync=True, echo_update=False)
-
         self._provider, self._name = provider, html.escape(name)
-        self.field = Field(
+        self.field = KeyField(
             description=f"Key for {name}:",
             placeholder="paste it, then press Enter",
             continuous_update=False,
             style={"description_width": "initial"},
         )
-        self.told = ipywidgets.HTML()
+        self.status = widgets.HTML()
         self.field.observe(self._keep, "value")
-        self.panel = ipywidgets.VBox([self.field, self.told])
+
+    @property
+    def widget(self) -> widgets.Widget:
+        """The panel as one widget."""
+        return widgets.VBox([self.field, self.status])
+
+    @property
+    def summary(self) -> str:
+        """Whether a key was taken."""
+        return self.status.value or f"no key was typed for {self._name}"
+
+    def static_form(self) -> list:
+        """A sentence: no key can be typed on a page."""
+        return [self.summary]
 
     def _keep(self, change) -> None:
         if not (text := change["new"]):
@@ -77,6 +92,6 @@ class KeyField:
         try:
             keep_key(self._provider, text)
         except ValueError as error:
-            self.told.value = html.escape(str(error))
+            self.status.value = html.escape(str(error))
             return
-        self.told.value = f"The key for {self._name} is kept until the kernel stops."
+        self.status.value = f"The key for {self._name} is kept until the kernel stops."

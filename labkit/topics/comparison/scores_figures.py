@@ -108,7 +108,7 @@ def _place(picture, benchmark: Benchmark, place: int, count: int, names: list[st
         )  # fmt: skip
 
 
-def show_scores(published: PublishedScores) -> Picture:
+def scores_table(published: PublishedScores) -> Picture:
     """Every number with how it was made, who says so, where and when."""
     heads = ("model", "parameters", "benchmark", "score", "how", "source", "date")
     head = "".join(f'<th scope="col" style="{_CELL}">{each}</th>' for each in heads)

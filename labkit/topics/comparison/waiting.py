@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.checks import check_whole
+from labkit.stats import percentile
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.topics.speed.measure.measurement import Measurement
-from labkit.topics.speed.measure.run import percentile
 
 UNTIL = {"first": "until the first token", "end": "until the whole answer"}
 FEWEST = 3  # measured replies; fewer say next to nothing about how much replies differ
@@ -128,7 +129,7 @@ def _share_below(one: Sequence[float], other: Sequence[float]) -> float:
     return below / (len(one) * len(other))
 
 
-def wait_in_a_day(
+def simulate_day(
     replies: BatchTable | Mapping[str, Any],
     *,
     requests: int = 50,
@@ -144,7 +145,7 @@ def wait_in_a_day(
     hour, is not in it.
 
     Args:
-        replies: from ``labkit.run_batch``; or for each name, replies or a measurement:
+        replies: from ``labkit.comparison.run_batch``; or for each name, replies or a measurement:
             ``{"local": labkit.measure(…), "far": [reply, reply, reply]}``. Waiting that a server
             asked for (Retry-After) is the batch's doing and left out.
         requests: in a day.
@@ -157,8 +158,7 @@ def wait_in_a_day(
         6.2 and 13.3.
     """
     for name, value in (("requests", requests), ("days", days)):
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100_000:
-            raise ValueError(f"{name} must be a whole number, 1 to 100,000; got {value!r}")
+        check_whole(name, value, 1, 100_000)
     if until not in UNTIL:
         raise ValueError(f"until must be 'first' or 'end'; got {until!r}")
     waitings = [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from labkit.topics.speed.measure.run import Spread
+from labkit.stats import Spread
 from labkit.ui import theme
 
 ROW_HEIGHT, GAP = 40, 0.02

@@ -1,5 +1,6 @@
 """Checks of notebook 03's exercises: any right answer passes, a wrong one is told why."""
 
+from labkit.checks import is_number
 from labkit.exercise import ExerciseResult
 from labkit.topics.speed.explain.roofline import Roofline
 from labkit.topics.speed.measure.measurement import Measurement
@@ -57,4 +58,4 @@ def check_wrong_speed(measurement: Measurement, answer: float | None) -> Exercis
 
 
 def _is_positive(answer: object) -> bool:
-    return isinstance(answer, int | float) and not isinstance(answer, bool) and answer > 0
+    return is_number(answer) and answer > 0

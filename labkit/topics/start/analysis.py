@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
+from labkit.formatting import GIB
 from labkit.models.catalogue import CATALOGUE, Entry, HubSource
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import Plan, plan_entry
 from labkit.models.storage import store
 from labkit.models.storage.fetch import hub_cached
-
-GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MachineCheck:
+class MachineReport:
     """This machine, and what each model of the catalogue would need of it.
 
     Attributes:
@@ -64,7 +63,7 @@ class MachineCheck:
         return "\n".join(lines)
 
 
-def check_machine() -> MachineCheck:
+def describe_machine() -> MachineReport:
     """Looks at this machine and works out which models of the catalogue fit; loads none."""
     machine = inspect_machine()
     kept = store.kept()
@@ -72,7 +71,7 @@ def check_machine() -> MachineCheck:
         Candidate(entry, plan_entry(entry, machine), _present(entry, kept))
         for entry in sorted(CATALOGUE.values(), key=lambda entry: entry.parameters)
     ]
-    return MachineCheck(machine, tuple(candidates))
+    return MachineReport(machine, tuple(candidates))
 
 
 def _present(entry: Entry, kept: dict) -> bool:

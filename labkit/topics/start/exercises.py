@@ -7,7 +7,7 @@ from labkit.backends.generate import Backend, generate
 from labkit.backends.reply import Reply
 from labkit.exercise import ExerciseResult
 
-from .analysis import MachineCheck
+from .analysis import MachineReport
 
 TOLERANCE = 0.25  # how far an estimate may be off: machines are not steadier than that
 
@@ -58,7 +58,7 @@ def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Exerci
     )
 
 
-def check_largest(check: MachineCheck, name: str | None) -> ExerciseResult:
+def check_largest(check: MachineReport, name: str | None) -> ExerciseResult:
     """Exercise 3: which is the largest model of the catalogue that fits here?"""
     rows = {each.entry.name: each for each in check.candidates}
     if not isinstance(name, str):

@@ -5,12 +5,13 @@ from html import escape
 from itertools import pairwise
 
 from labkit.backends.reply import Reply, Step
+from labkit.formatting import GIB
 from labkit.ui import theme
 
-from .analysis import GIB, Candidate, MachineCheck
+from .analysis import Candidate, MachineReport
 
 
-def machine_figure(check: MachineCheck):
+def machine_figure(check: MachineReport):
     """Memory that each model needs, against the memory that is free: one bar a model."""
     import plotly.graph_objects as go
 
@@ -143,3 +144,9 @@ def timing_title(steps: Sequence[Step]) -> str:
     if last > first:  # beam search gives all of them at once
         said += f", then {(count - 1) / (last - first):.1f} tokens/s"
     return said
+
+
+FIGURES = {
+    Reply: reply_figure,
+    MachineReport: machine_figure,
+}

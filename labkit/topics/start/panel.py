@@ -11,14 +11,13 @@ from labkit.backends.prompts import check_text
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.ui import html, theme
+from labkit.ui.panel import RunPanel, check_typed, column, row
 from labkit.ui.runner import Progress, Runner
-from labkit.ui.static import static
-from labkit.ui.typed_text import check_typed
 
 from . import figures
 
 
-def ask(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "PromptPanel":
+def prompt_panel(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "PromptPanel":
     """A panel in which a model answers, live.
 
     Args:
@@ -33,7 +32,7 @@ def ask(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "Pr
     return PromptPanel(model, prompt, Settings(**settings))
 
 
-class PromptPanel:
+class PromptPanel(RunPanel):
     """Controls, the answer and its timing figure. `reply` is the last answer.
 
     Attributes:
@@ -89,21 +88,17 @@ class PromptPanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        choice = widgets.HBox([self.temperature, self.top_p], layout={"flex_flow": "row wrap"})
-        extent = widgets.HBox([self.max_tokens, self.seed], layout={"flex_flow": "row wrap"})
-        return widgets.VBox(
-            [self.prompt, choice, extent, self.runner.widget, self.answer, self.figure],
-            layout={"max_width": "960px"},
-        )
+        choice, extent = row(self.temperature, self.top_p), row(self.max_tokens, self.seed)
+        return column(self.prompt, choice, extent, self.runner.widget, self.answer, self.figure)
 
-    def start(self) -> "PromptPanel":
-        """Presses Run."""
-        self.runner.start()
-        return self
+    @property
+    def summary(self) -> str:
+        """The numbers of the last answer, in a line."""
+        return self.reply.summary if self.reply else "nothing was asked yet"
 
-    def wait(self, timeout_s: float | None = None) -> Reply | None:
-        """Waits for the answer, and returns it."""
-        self.runner.wait(timeout_s)
+    @property
+    def result(self) -> Reply | None:
+        """The last answer."""
         return self.reply
 
     def _chosen(self) -> dict:
@@ -156,12 +151,8 @@ class PromptPanel:
             self.figure.layout.title.text = figures.timing_title(steps)
             self.figure.layout.xaxis.range = figures.token_range(len(steps), self.max_tokens.value)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """The prompt, its answer and where the time went."""
         reply = self.start().wait()
         asked = html.paragraph(f"Prompt: {self.prompt.value}")
-        display(HTML(asked + html.card(html.paragraph(reply.text))), figures.reply_figure(reply))
+        return [asked + html.card(html.paragraph(reply.text)), figures.reply_figure(reply)]

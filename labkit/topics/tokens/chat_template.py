@@ -54,7 +54,7 @@ class ChatTokens:
         return self.summary
 
 
-def read_chat(model: Any, messages: str | Messages) -> ChatTokens:
+def apply_chat_template(model: Any, messages: str | Messages) -> ChatTokens:
     """A conversation as its model reads it.
 
     Args:
@@ -158,9 +158,9 @@ def cost_turns(model: Any, system: str, turns: Sequence[tuple[str, str]]) -> Tur
     prompts = []
     for question, answer in turns:
         messages.append({"role": "user", "content": question})
-        prompts.append(read_chat(model, messages).count)
+        prompts.append(apply_chat_template(model, messages).count)
         messages.append({"role": "assistant", "content": answer})
-    bare = read_chat(model, [{"role": "system", "content": ""}, messages[1]]).count
+    bare = apply_chat_template(model, [{"role": "system", "content": ""}, messages[1]]).count
     own = prompts[0] - bare
     added = (after - before for before, after in pairwise([own, *prompts]))
     return TurnCosts(own, tuple(prompts), tuple(added))

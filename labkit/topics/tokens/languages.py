@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.checks import check_number
 from labkit.data import read_data
 from labkit.models.prices import Price, look_up_price
 
@@ -179,8 +180,7 @@ def cost_languages(
         ValueError: for a speed or a window of 0 or less, or a tokenizer that is not in the table.
     """
     for name, value in (("tokens_per_s", tokens_per_s), ("window", window)):
-        if not isinstance(value, int | float) or not value > 0:
-            raise ValueError(f"{name} must be a number above 0; got {value!r}")
+        check_number(name, value, "above 0", lambda number: number > 0)
     price = look_up_price(cloud_model)
     both = (price.input_usd_per_million + price.output_usd_per_million) / 1e6
     counts = zip(table.languages, table.counts_of(local), table.counts_of(cloud), strict=True)

@@ -6,7 +6,7 @@ from html import escape
 from labkit.ui import theme
 from labkit.ui.html import Picture
 
-from .example_texts import Digits, Gallery
+from .examples import Digits, Gallery
 from .strip import visible
 from .tokenization import Tokenization
 

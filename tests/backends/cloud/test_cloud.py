@@ -15,7 +15,7 @@ from labkit.backends.cloud.budget import Budget, Estimate
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote import api_keys
 from labkit.models.prices import price_at_most
-from labkit.topics.comparison.key_panel import KeyField
+from labkit.topics.comparison.key_panel import KeyPanel
 
 from ..tls_server import HANG_UP, chat_end, chat_event, text
 
@@ -272,22 +272,22 @@ def test_without_a_key_it_says_where_to_get_one(planted, monkeypatch):
 
 
 def test_a_typed_key_is_kept_and_its_field_is_emptied(planted):
-    field = KeyField("google", "Google")
+    field = KeyPanel("google", "Google")
     field.field.value = f"  {planted.key} "
-    assert field.field.value == "" and "kept until" in field.told.value
-    planted.saw(field.field.get_state(), field.told.value, field.panel)
+    assert field.field.value == "" and "kept until" in field.status.value
+    planted.saw(field.field.get_state(), field.status.value, field.widget)
     assert api_keys.find_key("google", ()).reveal() == planted.key
     field.field.value = "two words"
-    assert "key must be one word" in field.told.value and "two words" not in field.told.value
+    assert "key must be one word" in field.status.value and "two words" not in field.status.value
     api_keys.forget_key("google")
     assert api_keys.find_key("google", ()) is None
     with pytest.raises(ValueError, match="provider must be one of"):
-        labkit.enter_key("opnai")
+        labkit.comparison.api_key_panel("opnai")
 
 
 def test_in_a_terminal_a_key_is_asked_for_unseen(planted, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda asked: planted.key)
-    planted.saw(labkit.enter_key("openrouter"))
+    planted.saw(labkit.comparison.api_key_panel("openrouter"))
     assert labkit.cloud("openrouter").kind == "OpenRouter"
 
 

@@ -267,4 +267,4 @@ def test_in_a_column_it_leaves_the_others_unharmed(provider, planted, proxy, nam
     assert re.search(sentence, failed.error) and failed.finish == "failed"
     assert failed.text == ("Once upon" if how in BREAKS else "")
     assert (whole.text, whole.finish, whole.error) == ("Once upon", "stop", None)
-    planted.saw(side, labkit.show_columns(side).html, labkit.plot(side).to_json())
+    planted.saw(side, labkit.plot(side, kind="answers").html, labkit.plot(side).to_json())

@@ -361,7 +361,7 @@ def with_packages(home, tmp_path, monkeypatch, new_home):
 
 
 def test_packages_for_this_python(with_packages):
-    from labkit import bootstrap
+    from labkit.install import bootstrap
 
     file = with_packages()
     require_same_python(file)

@@ -95,7 +95,7 @@ def test_facts_stand_in_line_and_unknown_is_said(side):
 
 
 def test_columns_escape_what_models_write(side):
-    html = labkit.show_columns(side).html
+    html = labkit.plot(side, kind="answers").html
     assert "<b> " not in html and "<i>" not in html and "&lt;b&gt;" in html
     assert html.count('role="region"') == 3 and 'aria-label="Answer of far"' in html
     assert STAND_IN in html
@@ -104,7 +104,7 @@ def test_columns_escape_what_models_write(side):
 
 def test_the_text_arrives_as_it_came(side):
     assert arrivals(side.replies[0]) == ([0.0, 0.3, 0.8, 1.3], [0, 4, 8, 12])
-    picture = labkit.plot_arrivals(side)
+    picture = labkit.plot(side, kind="arrivals")
     assert len({line.line.dash for line in picture.data}) == 3
     assert "stand-in" in picture.data[1].name
 
@@ -112,5 +112,5 @@ def test_the_text_arrives_as_it_came(side):
 def test_an_answer_without_anything_is_an_empty_row():
     side = SideBySide("x", ("none",), (a_reply(),), (False,))
     assert not any(len(trace.x) for trace in labkit.plot(side).data)
-    labkit.plot_arrivals(side)
+    labkit.plot(side, kind="arrivals")
     assert "wrote nothing" in side.summary

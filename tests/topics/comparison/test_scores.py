@@ -6,12 +6,12 @@ import pytest
 
 import labkit
 from labkit.data import read_data
-from labkit.topics.comparison.scores_figures import scores_figure, show_scores
+from labkit.topics.comparison.scores_figures import scores_figure, scores_table
 
 
 @pytest.fixture(scope="module")
 def published():
-    return labkit.published_scores()
+    return labkit.comparison.published_scores()
 
 
 def test_every_number_has_a_source_a_way_and_a_date_or_version(published):
@@ -52,7 +52,7 @@ def test_small_and_large_models_are_both_there_and_sources_differ(published):
 
 
 def test_a_choice_of_models_and_benchmarks():
-    some = labkit.published_scores(["MMLU"], models=("GPT-4o", "SmolLM2"))
+    some = labkit.comparison.published_scores(["MMLU"], models=("GPT-4o", "SmolLM2"))
     assert {b.name for b in some.benchmarks} == {"MMLU"}
     assert all("GPT-4o" in m.name or "SmolLM2" in m.name for m in some.models)
     assert {s.benchmark for s in some.scores} == {"MMLU"}
@@ -65,7 +65,7 @@ def test_a_choice_of_models_and_benchmarks():
 )  # fmt: skip
 def test_what_is_not_there_is_named(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
-        labkit.published_scores(**wrong)
+        labkit.comparison.published_scores(**wrong)
 
 
 def test_the_picture_has_a_dot_for_each_number(published):
@@ -80,7 +80,7 @@ def test_the_picture_has_a_dot_for_each_number(published):
 
 
 def test_the_table_has_every_number_and_its_source(published):
-    page = show_scores(published).html
+    page = scores_table(published).html
     assert page.count("<tr>") == len(published.scores) + 1
     for score in published.scores:
         assert score.source.url in page

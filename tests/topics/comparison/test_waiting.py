@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.topics.comparison.batch.table import BatchTable, Row
-from labkit.topics.comparison.waiting import in_words, wait_in_a_day
+from labkit.topics.comparison.waiting import in_words, simulate_day
 from labkit.topics.comparison.waiting_figures import BINS, count_days, day_figure
 
 
@@ -25,13 +25,13 @@ some_times = st.lists(st.floats(0.01, 100), min_size=3, max_size=12)
 @settings(deadline=None, max_examples=30)
 @given(some_times, st.integers(1, 60), st.integers(0, 99))
 def test_a_day_lies_between_its_best_and_its_worst(times, requests, seed):
-    day = wait_in_a_day({"a": replies(times)}, requests=requests, days=200, seed=seed)
+    day = simulate_day({"a": replies(times)}, requests=requests, days=200, seed=seed)
     waiting = day.of("a")
     low, high = waiting.interval_s
     assert requests * min(times) <= waiting.days_s[0] * (1 + 1e-9)
     assert waiting.days_s[-1] <= requests * max(times) * (1 + 1e-9)
     assert low <= waiting.median_s <= high and list(waiting.days_s) == sorted(waiting.days_s)
-    again = wait_in_a_day({"a": replies(times)}, requests=requests, days=200, seed=seed)
+    again = simulate_day({"a": replies(times)}, requests=requests, days=200, seed=seed)
     assert again == day
 
 
@@ -40,7 +40,7 @@ def test_mean_and_spread_are_what_the_bootstrap_promises():
     lot = random.Random(3)
     times = [lot.uniform(0.5, 4) for _ in range(12)]
     requests, measured = 50, len(times)
-    days = wait_in_a_day({"a": replies(times)}, days=20_000).of("a").days_s
+    days = simulate_day({"a": replies(times)}, days=20_000).of("a").days_s
     var = fmean((t - fmean(times)) ** 2 for t in times)
     spread = math.sqrt(requests * var * (1 - 1 / measured) + requests**2 * var / measured)
     assert fmean(days) == pytest.approx(requests * fmean(times), rel=0.02)
@@ -48,28 +48,28 @@ def test_mean_and_spread_are_what_the_bootstrap_promises():
 
 
 def test_one_more_backend_changes_nothing_for_the_others():
-    alone = wait_in_a_day({"a": replies([1, 2, 3])})
-    both = wait_in_a_day({"b": replies([4, 5, 6]), "a": replies([1, 2, 3])})
+    alone = simulate_day({"a": replies([1, 2, 3])})
+    both = simulate_day({"b": replies([4, 5, 6]), "a": replies([1, 2, 3])})
     assert both.of("a") == alone.of("a")
 
 
 def test_the_shorter_one_is_shorter_on_all_days_or_on_half():
-    apart = wait_in_a_day({"quick": replies([1, 1.1, 1.2]), "slow": replies([9, 9.1, 9.2])})
+    apart = simulate_day({"quick": replies([1, 1.1, 1.2]), "slow": replies([9, 9.1, 9.2])})
     assert apart.shorter == (1.0,)
-    alike = wait_in_a_day({"one": replies([2, 2, 2]), "other": replies([2, 2, 2])})
+    alike = simulate_day({"one": replies([2, 2, 2]), "other": replies([2, 2, 2])})
     assert alike.shorter == (0.5,)
 
 
 def test_until_the_first_token_it_is_shorter():
     told = {"a": replies([1, 2, 3, 4])}
-    first, end = wait_in_a_day(told, until="first"), wait_in_a_day(told)
+    first, end = simulate_day(told, until="first"), simulate_day(told)
     assert first.of("a").median_s * 4 == pytest.approx(end.of("a").median_s)
     assert "first token" in first.summary
 
 
 def test_failed_replies_are_left_out_and_counted():
     told = {"a": [*replies([1, 2, 3]), *replies([99], finish="failed")]}
-    waiting = wait_in_a_day(told).of("a")
+    waiting = simulate_day(told).of("a")
     assert waiting.left_out == 1 and max(waiting.waits_s) == 3
 
 
@@ -79,7 +79,7 @@ def test_a_tables_backends_each_get_their_own_and_their_origin():
             ttft_s=0.1, elapsed_s=1.0 + n, origin=origin, waited_s=50.0)
         for n in range(4) for name, origin in (("near", "measured"), ("far", "recorded, x"))
     ]  # fmt: skip
-    day = wait_in_a_day(BatchTable(("near", "far"), tuple(cells)))
+    day = simulate_day(BatchTable(("near", "far"), tuple(cells)))
     assert [w.origin for w in day.waitings] == ["measured", "recorded, x"]
     assert max(day.of("near").waits_s) == 4  # not the batch's own waiting
     assert "recorded, x" in day.summary and "computed" in day.summary
@@ -89,7 +89,9 @@ def test_a_tables_backends_each_get_their_own_and_their_origin():
 def test_real_replies_of_a_real_model(smollm2):
     measured = labkit.measure(smollm2, "Name a river.", max_tokens=4, repeats=5, warmup=0)
     told = [labkit.generate(smollm2, "Name a tree.", max_tokens=4) for _ in range(3)]
-    day = labkit.wait_in_a_day({"measured": measured, "replies": told}, requests=5, days=50)
+    day = labkit.comparison.simulate_day(
+        {"measured": measured, "replies": told}, requests=5, days=50
+    )
     assert day.of("measured").waits_s == tuple(run.elapsed_s for run in measured.counted)
     assert day.of("replies").waits_s == tuple(reply.elapsed_s for reply in told)
     assert labkit.plot(day).data
@@ -103,18 +105,18 @@ def test_real_replies_of_a_real_model(smollm2):
 )  # fmt: skip
 def test_bad_input_names_the_argument(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
-        wait_in_a_day(**{"replies": {"a": replies([1, 2, 3])}, **wrong})
+        simulate_day(**{"replies": {"a": replies([1, 2, 3])}, **wrong})
 
 
 def test_an_unknown_name_is_told_which_there_are():
     with pytest.raises(ValueError, match=r"^name must be one of a; got 'b'"):
-        wait_in_a_day({"a": replies([1, 2, 3])}).of("b")
+        simulate_day({"a": replies([1, 2, 3])}).of("b")
 
 
 @given(some_times, some_times)
 @settings(deadline=None, max_examples=20)
 def test_the_picture_holds_every_day_once(one, other):
-    day = wait_in_a_day({"<b>one": replies(one), "other": replies(other)}, days=150)
+    day = simulate_day({"<b>one": replies(one), "other": replies(other)}, days=150)
     figure = day_figure(day)
     most = max(w.days_s[-1] for w in day.waitings)
     for waiting, bars in zip(day.waitings, figure.data, strict=True):
@@ -128,5 +130,5 @@ def test_the_picture_holds_every_day_once(one, other):
 
 @pytest.mark.parametrize(("most", "unit"), [(1, "seconds"), (20, "minutes"), (2000, "hours")])
 def test_its_unit_fits_the_waiting(most, unit):
-    figure = day_figure(wait_in_a_day({"a": replies([most, most, most])}, requests=20))
+    figure = day_figure(simulate_day({"a": replies([most, most, most])}, requests=20))
     assert figure.layout.xaxis.title.text.startswith(unit)

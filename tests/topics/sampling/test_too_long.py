@@ -17,10 +17,10 @@ VERBS = {
     "generate": labkit.generate,
     "predict": labkit.predict,
     "sweep": labkit.sweep,
-    "walk": labkit.walk,
-    "repeat": labkit.repeat,
-    "beam_search": labkit.beam_search,
-    "grow_tree": labkit.grow_tree,
+    "walk": labkit.sampling.walk_panel,
+    "repeat": labkit.sampling.repeat,
+    "beam_search": labkit.sampling.beam_search,
+    "grow_tree": labkit.sampling.grow_tree,
     "messages": lambda model, prompt: labkit.stream(model, [{"role": "user", "content": prompt}]),
 }
 
@@ -77,7 +77,12 @@ def test_no_text_that_fits_is_refused(tiny, text):
 
 
 def test_a_lone_surrogate_is_told_wherever_it_is(smollm2):
-    for ask in (labkit.stream, labkit.predict, labkit.grow_tree, labkit.walk):
+    for ask in (
+        labkit.stream,
+        labkit.predict,
+        labkit.sampling.grow_tree,
+        labkit.sampling.walk_panel,
+    ):
         with pytest.raises(ValueError, match=r"^prompt must be Unicode .* as character 3"):
             ask(smollm2, "hot\ud800")
     with pytest.raises(ValueError, match=r"^the content of a message must be Unicode"):

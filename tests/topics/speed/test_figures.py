@@ -28,16 +28,16 @@ def test_the_waterfall_falls_from_part_to_part(make_measurement):
 
 def test_nothing_measured_is_an_empty_picture(make_measurement, make_run):
     nothing = make_measurement(make_run(tokens=0, finish="interrupted"))
-    for draw in (labkit.plot, labkit.plot_gaps, labkit.plot_repeats):
+    for draw in (labkit.plot, labkit.plot, labkit.plot):
         draw(nothing)
     one_token = make_measurement(make_run(tokens=1))
     assert len(labkit.plot(one_token).data) == 1
-    labkit.plot_gaps(one_token)
+    labkit.plot(one_token, kind="gaps")
 
 
 def test_gaps_that_stand_out(make_measurement, make_run):
     slow = make_run(gap_s=0.9, tokens=2)
-    picture = labkit.plot_gaps(make_measurement(make_run(tokens=30), slow))
+    picture = labkit.plot(make_measurement(make_run(tokens=30), slow), kind="gaps")
     usual, out = picture.data
     assert len(usual.y) == 29 and list(out.y) == pytest.approx([900])
     assert out.customdata[0] == 2  # the second run's
@@ -46,7 +46,7 @@ def test_gaps_that_stand_out(make_measurement, make_run):
 
 def test_repeats_show_what_was_left_out(make_measurement, make_run):
     m = make_measurement(make_run(), make_run(finish="interrupted"), warmup=(make_run(3.0),))
-    first = labkit.plot_repeats(m).data[:3]
+    first = labkit.plot(m, kind="repeats").data[:3]
     assert [dots.name.split(",")[0] for dots in first][1:] == ["warm-up", "aborted"]
     assert [list(dots.x) for dots in first] == [[1], [0], [2]]
 
@@ -94,9 +94,9 @@ def test_predictions_beside_what_was_measured(make_measurement, make_run):
     known = [
         make_run(n / 100, 0.1, tokens, prompt_tokens=n) for n in (10, 50, 90) for tokens in (4, 9)
     ]
-    fit = labkit.fit_latency(*known)
+    fit = labkit.speed.fit_latency(*known)
     unseen = make_run(0.3, 0.1, 6, prompt_tokens=30)
-    dots = labkit.plot(labkit.check_latency(fit, unseen)).data[1]
+    dots = labkit.plot(labkit.speed.validate_latency(fit, unseen)).data[1]
     assert (dots.x[0], dots.y[0]) == pytest.approx((0.8, 0.8), rel=0.01)
     assert len(labkit.plot(fit).data[1].x) == 6
 
@@ -107,5 +107,5 @@ def test_the_other_pictures(make_measurement):
     assert labkit.plot(growth).data[0].x == (0, 8, 16)
     load = Load("made <b>up", (LoadRun(2, 3, True), LoadRun(2, 1.5, False)))
     assert "&lt;b&gt;" in labkit.plot(load).layout.title.text
-    both = labkit.compare_measurements(one=make_measurement(), two=make_measurement())
+    both = labkit.speed.compare_measurements(one=make_measurement(), two=make_measurement())
     assert len(labkit.plot(both).data) == 4

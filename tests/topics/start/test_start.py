@@ -27,14 +27,14 @@ def reply(scripted):
 
 
 def test_the_check_covers_the_catalogue():
-    check = labkit.check_machine()
+    check = labkit.start.describe_machine()
     assert {each.entry.name for each in check.candidates} == set(CATALOGUE)
     assert set(check.fitting) <= set(CATALOGUE)
     assert f"of {len(CATALOGUE)} models" in repr(check)
 
 
 def test_the_machine_figure_shows_need_and_free():
-    check = labkit.check_machine()
+    check = labkit.start.describe_machine()
     figure = labkit.plot(check)
     for row, *parts in zip(check.candidates, *(trace.x for trace in figure.data), strict=True):
         assert sum(parts) == pytest.approx(row.plan.needs.memory_bytes / 2**30)
@@ -80,7 +80,7 @@ def test_model_text_in_figures_is_escaped(reply):
 
 
 def test_plot_says_what_it_draws():
-    with pytest.raises(TypeError, match=r"MachineCheck, .*Reply"):
+    with pytest.raises(TypeError, match=r"MachineReport, .*Reply"):
         labkit.plot("a text")
 
 
@@ -105,7 +105,7 @@ def test_seconds_any_right_estimate_passes(reply):
 
 
 def test_largest_model():
-    check = labkit.check_machine()
+    check = labkit.start.describe_machine()
     assert exercises.check_largest(check, check.fitting[-1]).right
     assert "larger one does too" in exercises.check_largest(check, check.fitting[0]).why
     assert "no name of the catalogue" in exercises.check_largest(check, "gpt").why
@@ -131,7 +131,7 @@ def test_other_word(smollm2):
 
 
 def test_the_summary_has_the_learners_own_numbers(reply):
-    summary = labkit.summarize(labkit.check_machine(), reply, None)
+    summary = labkit.summarize(labkit.start.describe_machine(), reply, None)
     assert "scripted, temperature 0.7: 4 tokens read, 3 written" in repr(summary)
     assert "first after 0.50 s, then 6.7 tokens/s (measured, one run)" in repr(summary)
     assert summary._repr_html_().count("<li>") == len(summary.lines) == 2
@@ -147,7 +147,7 @@ def test_a_summary_is_safe_html():
 
 @pytest.fixture
 def panel(scripted):
-    return labkit.ask(scripted, "Count.", max_tokens=10, seed=3)
+    return labkit.start.prompt_panel(scripted, "Count.", max_tokens=10, seed=3)
 
 
 def test_run_answers_and_draws(panel):
@@ -173,7 +173,7 @@ def test_controls_reach_the_model(panel):
 
 def test_stop_ends_the_work_and_keeps_what_came():
     endless = Scripted((f" {n}", 0.1 * n) for n in itertools.count(1))
-    panel = labkit.ask(endless, "Count.", max_tokens=2000)
+    panel = labkit.start.prompt_panel(endless, "Count.", max_tokens=2000)
     panel.start()
     while not panel._steps:
         pass
@@ -206,7 +206,7 @@ def test_stop_does_not_wait_for_the_next_word_of_a_server():
             running._steps = Waiting()
             return running
 
-    panel = labkit.ask(Stalling([("one", 0.1), ("two", 0.2)]), "Count.")
+    panel = labkit.start.prompt_panel(Stalling([("one", 0.1), ("two", 0.2)]), "Count.")
     panel.start()
     while not panel._steps:
         pass
@@ -253,16 +253,16 @@ def test_any_other_error_is_said_in_place_too(panel, scripted):
 
 def test_what_is_out_of_bounds_is_told_at_once(scripted):
     with pytest.raises(ValueError, match="temperature must be"):
-        labkit.ask(scripted, "Hi", temperature=-1)
+        labkit.start.prompt_panel(scripted, "Hi", temperature=-1)
     with pytest.raises(ValueError, match=r"prompt must be at most 100,000 .* got 100,001"):
-        labkit.ask(scripted, "x" * 100_001)
+        labkit.start.prompt_panel(scripted, "x" * 100_001)
     for prompt, sentence in (("\ud800", "lone surrogates"), (7, "prompt must be a text; got int")):
         with pytest.raises(ValueError, match=sentence):
-            labkit.ask(scripted, prompt)
+            labkit.start.prompt_panel(scripted, prompt)
 
 
 def test_a_prompt_beyond_the_context_is_a_sentence_in_place(smollm2):
-    panel = labkit.ask(smollm2, "water " * 16_000)
+    panel = labkit.start.prompt_panel(smollm2, "water " * 16_000)
     panel.start()
     with pytest.raises(ValueError, match="context of 8,192 tokens; got 16,0"):
         panel.wait(120)
@@ -270,7 +270,9 @@ def test_a_prompt_beyond_the_context_is_a_sentence_in_place(smollm2):
 
 
 def test_a_start_beyond_a_sliders_range_widens_it(scripted):
-    chosen = labkit.ask(scripted, "Hi", temperature=5, top_p=0.01, max_tokens=5000)._chosen()
+    chosen = labkit.start.prompt_panel(
+        scripted, "Hi", temperature=5, top_p=0.01, max_tokens=5000
+    )._chosen()
     assert chosen == {"temperature": 5, "top_p": 0.01, "max_tokens": 5000, "seed": None}
 
 

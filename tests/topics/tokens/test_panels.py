@@ -9,12 +9,12 @@ from labkit.topics.tokens.panel import TEXT
 
 @pytest.fixture
 def live():
-    return labkit.tokenize_live("Hello <b>", ["gpt2"])
+    return labkit.tokens.tokenize_panel("Hello <b>", ["gpt2"])
 
 
 @pytest.fixture
 def growing():
-    return labkit.explore(labkit.train_bpe(read_data("corpus.txt"), 400), text="the bread")
+    return labkit.explore(labkit.tokens.train_bpe(read_data("corpus.txt"), 400), text="the bread")
 
 
 def test_the_strip_follows_the_text(live):
@@ -74,19 +74,23 @@ def test_ten_megabytes_get_a_sentence_and_are_not_cut(live, growing, monkeypatch
 def test_what_no_box_can_hold_is_refused_at_once(growing):
     huge = "ten " * 50_000
     for start in (
-        lambda: labkit.tokenize_live(huge), lambda: labkit.explore(growing.training, text=huge),
-        lambda: labkit.explore(labkit.train_bpe(huge, 300)),
+        lambda: labkit.tokens.tokenize_panel(huge),
+        lambda: labkit.explore(growing.training, text=huge),
+        lambda: labkit.explore(labkit.tokens.train_bpe(huge, 300)),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"must be at most 100,000 characters .* got 200,000"):
             start()
-    for start in (labkit.tokenize_live, lambda text: labkit.explore(growing.training, text=text)):
+    for start in (
+        labkit.tokens.tokenize_panel,
+        lambda text: labkit.explore(growing.training, text=text),
+    ):
         with pytest.raises(ValueError, match="lone surrogates"):
             start("\ud800")
 
 
 def test_a_name_that_is_not_offered():
     with pytest.raises(ValueError, match=r"names must be of smollm2, .*; got 'gpt9'"):
-        labkit.tokenize_live(names=["gpt9"])
+        labkit.tokens.tokenize_panel(names=["gpt9"])
 
 
 def test_the_slider_joins_the_text_and_moves_the_mark(growing):

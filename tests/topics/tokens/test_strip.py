@@ -102,7 +102,7 @@ def rows_of(page, count):
 
 def test_several_tokenizers_are_aligned():
     names = ["gpt2", "o200k", "mistral-v1"]
-    table = labkit.compare_tokenizers(TEXT, names)
+    table = labkit.tokens.compare_tokenizers(TEXT, names)
     page = labkit.plot(table).html
     for row, cut in zip(rows_of(page, 3), table.rows[0], strict=True):
         assert row == [visible(data) for data in cut.data]
@@ -137,13 +137,15 @@ def test_long_text_is_cut_with_a_note():
     assert 4900 <= len(re.findall("<i ", page)) <= 5000
     assert "Only the first" in page
     assert f"<b>{long.count:,}</b> tokens" in page
-    both = labkit.plot(labkit.compare_tokenizers("Дом и сад. " * 3000, ["gpt2", "o200k"])).html
+    both = labkit.plot(
+        labkit.tokens.compare_tokenizers("Дом и сад. " * 3000, ["gpt2", "o200k"])
+    ).html
     assert 2500 <= len(re.findall("<i ", both)) <= 5000
 
 
 def test_of_many_texts_the_first_are_shown():
     texts = [f"text {number}" for number in range(MOST_TEXTS + 1234)]
-    page = labkit.plot(labkit.compare_tokenizers(texts, ["gpt2"])).html
+    page = labkit.plot(labkit.tokens.compare_tokenizers(texts, ["gpt2"])).html
     assert page.count("<i ") == 2 * MOST_TEXTS
     assert "1,234 more texts are in .rows" in page
 
@@ -151,7 +153,7 @@ def test_of_many_texts_the_first_are_shown():
 def test_an_empty_text_and_an_unknown_tokenizer(monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     assert "<b>0</b> tokens" in labkit.plot(labkit.tokenize("")).html
-    page = labkit.plot(labkit.compare_tokenizers("Hi", ["gpt2", "claude"])).html
+    page = labkit.plot(labkit.tokens.compare_tokenizers("Hi", ["gpt2", "claude"])).html
     assert 'title="GPT-2, byte-level BPE: GPT-2, and the first GPT-3"' in page
     assert "claude: unknown, its tokenizer is not public" in page
 

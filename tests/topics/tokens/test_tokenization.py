@@ -104,12 +104,12 @@ def test_bytes_are_shown_in_hex_where_they_are_no_character():
 
 
 def test_a_comparison_has_a_row_a_text_and_a_cell_a_tokenizer():
-    table = labkit.compare_tokenizers({"a": "Hello", "b": "Hello world"}, ["gpt2", "o200k"])
+    table = labkit.tokens.compare_tokenizers({"a": "Hello", "b": "Hello world"}, ["gpt2", "o200k"])
     assert table.counts == ((1, 1), (2, 2))
     assert table.names == ("gpt2", "o200k")
     assert "a: gpt2 1, o200k 1" in repr(table)
-    assert labkit.compare_tokenizers(["x", "y"], "gpt2").labels == ("1: x", "2: y")
-    assert len(labkit.compare_tokenizers("x").names) >= 8
+    assert labkit.tokens.compare_tokenizers(["x", "y"], "gpt2").labels == ("1: x", "2: y")
+    assert len(labkit.tokens.compare_tokenizers("x").names) >= 8
 
 
 def test_claude_is_unknown_and_not_imitated(monkeypatch):

@@ -16,6 +16,7 @@ from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply, Stream
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.errors import BusyError, LabError
 from labkit.topics.comparison.side_by_side.cost_estimate import told_before
 
@@ -100,8 +101,7 @@ class Batch:
         raw: bool = False,
         **settings,
     ):
-        if not isinstance(at_once, int) or isinstance(at_once, bool) or at_once < 1:
-            raise ValueError(f"at_once must be a whole number, 1 or more; got {at_once!r}")
+        check_whole("at_once", at_once)
         self._settings, self._asked = Settings(**settings), {"raw": raw, **settings}
         self._backends = named(backends)
         told = {"raw": raw, **asdict(self._settings)}

@@ -82,7 +82,7 @@ def batch_table(table: BatchTable) -> Picture:
     """
     shown = table.rows[:MOST_ROWS]
     more = len(table.rows) - len(shown)
-    note = f"<p>{more:,} more rows are in the table; labkit.save_batch writes them all.</p>"
+    note = f"<p>{more:,} more rows are in the table; labkit.save writes them all.</p>"
     return Picture(f"<style>{_STYLE}</style>{_table(table, shown, False)}{note * (more > 0)}")
 
 
@@ -164,8 +164,9 @@ def save_batch(table: BatchTable, path: str | Path) -> Path:
     """Writes a table of answers as the file's ending says.
 
     Args:
-        table: from ``labkit.run_batch`` or ``labkit.load_batch``; sorted and filtered as you like.
-        path: ``.json`` is read again by ``labkit.load_batch``; ``.csv`` is for a spreadsheet, in
+        table: from ``labkit.comparison.run_batch`` or ``labkit.open_result``; sorted and filtered
+            as you like.
+        path: ``.json`` is read again by ``labkit.open_result``; ``.csv`` is for a spreadsheet, in
             which texts that look like formulas get an apostrophe; ``.html`` is a page that sorts
             and filters by itself.
     Returns:
@@ -186,3 +187,13 @@ def save_batch(table: BatchTable, path: str | Path) -> Path:
             f"{path} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
         ) from None
     return path
+
+
+FIGURES = {
+    BatchTable: batch_table,
+}
+
+
+WRITERS = {
+    BatchTable: save_batch,
+}

@@ -19,7 +19,7 @@ CSV_COLUMNS = (
 
 
 def to_json(table: BatchTable) -> str:
-    """The table as JSON, which `load_batch` reads again without any loss."""
+    """The table as JSON, which `read` reads again without any loss."""
     told = {
         **HEAD,
         "backends": table.backends,
@@ -54,8 +54,8 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if value.lstrip(" ").startswith(FORMULA) else value
 
 
-def load_batch(path: str | Path) -> BatchTable:
-    """A table from a file that `labkit.run_batch` or `labkit.save_batch` wrote.
+def read(path: str | Path) -> BatchTable:
+    """A table from a file that `labkit.comparison.run_batch` or `labkit.save` wrote.
 
     Args:
         path: of a ``.jsonl`` or a ``.json`` file.
@@ -67,7 +67,8 @@ def load_batch(path: str | Path) -> BatchTable:
         held = path.read_bytes()
     except OSError as error:
         raise LabError(
-            f"{path} cannot be read: {error.strerror}.", "labkit.run_batch writes such files."
+            f"{path} cannot be read: {error.strerror}.",
+            "labkit.comparison.run_batch writes such files.",
         ) from None
     try:
         told = json.loads(held)
@@ -78,7 +79,7 @@ def load_batch(path: str | Path) -> BatchTable:
     except (ValueError, KeyError, TypeError):
         raise LabError(
             f"{path} is no table of this lab, or is damaged.",
-            "Name a file that labkit.run_batch or labkit.save_batch wrote.",
+            "Name a file that labkit.comparison.run_batch or labkit.save wrote.",
         ) from None
 
 

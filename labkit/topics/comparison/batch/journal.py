@@ -138,7 +138,7 @@ def require_head(path: Path, held: bytes) -> None:
     if head != HEAD:
         raise LabError(
             f"{path} is no file of a batch of this lab.",
-            "Name one that labkit.run_batch wrote, or one that is not there yet.",
+            "Name one that labkit.comparison.run_batch wrote, or one that is not there yet.",
         )
 
 

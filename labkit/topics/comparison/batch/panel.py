@@ -8,8 +8,8 @@ import ipywidgets as widgets
 from labkit.backends.prompts import Messages
 from labkit.topics.comparison.side_by_side.cost_estimate import BEFORE
 from labkit.ui import html
+from labkit.ui.panel import Panel, RunPanel, column, row
 from labkit.ui.runner import Progress, Runner
-from labkit.ui.static import static
 
 from .batch import Backends, Batch
 from .figures import batch_table, used_columns
@@ -22,7 +22,7 @@ def explore_batch(table: BatchTable, sort: str | None = None, find: str = "") ->
     """A table of answers with sorting and filtering.
 
     Args:
-        table: from ``labkit.run_batch`` or ``labkit.load_batch``.
+        table: from ``labkit.comparison.run_batch`` or ``labkit.open_result``.
         sort: column that it is sorted by at first, such as ``"elapsed_s"``; None: as asked.
         find: text that is looked for at first.
     Raises:
@@ -35,12 +35,12 @@ def explore_batch(table: BatchTable, sort: str | None = None, find: str = "") ->
     return panel
 
 
-class TablePanel:
+class TablePanel(Panel):
     """A table under its controls.
 
     Attributes:
         table: all of it.
-        shown: the rows that are shown, in their order; `labkit.save_batch` takes it.
+        shown: the rows that are shown, in their order; `labkit.save` takes it.
         sort, descending, backend, find: the controls.
     """
 
@@ -68,11 +68,8 @@ class TablePanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        row = widgets.HBox(
-            [self.sort, self.descending, self.backend, self.find, self.count],
-            layout={"flex_flow": "row wrap", "align_items": "center"},
-        )
-        return widgets.VBox([row, self.picture], layout={"max_width": "1150px"})
+        controls = row(self.sort, self.descending, self.backend, self.find, self.count)
+        return column(controls, self.picture, max_width="1150px")
 
     @property
     def summary(self) -> str:
@@ -87,10 +84,9 @@ class TablePanel:
         self.count.value = html.note(f"{len(self.shown.rows)} of {len(self.table.rows)} rows")
         self.picture.value = batch_table(self.shown).html
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        display(HTML(self.picture.value) if static() else self.widget)
+    def static_form(self) -> list:
+        """The table as it is sorted and filtered."""
+        return [self.picture.value]
 
 
 def _columns(table: BatchTable) -> list[tuple[str, str]]:
@@ -106,7 +102,7 @@ def _offer(dropdown: widgets.Dropdown, options: list[tuple[str, str]]) -> None:
     dropdown.value = chosen if any(chosen == value for _, value in options) else options[0][1]
 
 
-def ask_batch(
+def batch_panel(
     prompts: Sequence[str | Messages],
     backends: Backends,
     *,
@@ -132,7 +128,7 @@ def ask_batch(
     return BatchPanel(Batch(prompts, backends, at_once=at_once, file=file, raw=raw, **settings))
 
 
-class BatchPanel:
+class BatchPanel(RunPanel):
     """Run, Stop, progress and the table.
 
     Attributes:
@@ -154,6 +150,8 @@ class BatchPanel:
         """The answers so far."""
         return self.batch.table
 
+    result = table
+
     @property
     def summary(self) -> str:
         """The table's."""
@@ -163,16 +161,6 @@ class BatchPanel:
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
         return widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
-
-    def start(self) -> "BatchPanel":
-        """Presses Run."""
-        self.runner.start()
-        return self
-
-    def wait(self, timeout_s: float | None = None) -> BatchTable:
-        """Waits until all are answered or have failed, and returns the table."""
-        self.runner.wait(timeout_s)
-        return self.table
 
     def _work(self) -> Iterator[Progress]:
         moves = self.batch.run()
@@ -189,10 +177,11 @@ class BatchPanel:
             self._drawn = self.batch.ended
             self.panel.show(self.batch.table)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
+    def static_form(self) -> list:
+        """The table when all is answered."""
+        return [batch_table(self.start().wait()).html]
 
-        if not static():
-            display(self.widget)
-            return
-        display(HTML(batch_table(self.start().wait()).html))
+
+PANELS = {
+    BatchTable: explore_batch,
+}

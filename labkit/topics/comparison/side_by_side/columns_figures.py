@@ -20,7 +20,7 @@ _TEXT = f"height:{HEIGHT};overflow-y:auto;margin-bottom:6px"
 _TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;line-height:1.45"
 
 
-def show_columns(side: SideBySide) -> html.Picture:
+def answers_table(side: SideBySide) -> html.Picture:
     """The answers beside one another, and under each where its time, tokens and bytes went."""
     columns = "".join(
         f'<div style="flex:1 1 270px;min-width:250px">{column(name, reply, here)}</div>'

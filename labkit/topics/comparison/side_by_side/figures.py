@@ -7,6 +7,7 @@ from textwrap import wrap
 from labkit.backends.reply import Reply
 from labkit.ui import theme
 
+from .columns_figures import answers_table
 from .side_by_side import SideBySide
 from .time_split import NAMES, STREAM, model_s, say_s, split_time
 
@@ -136,7 +137,7 @@ def _room(words: str) -> float:
     return max(0.3, 1 - (len(words) + 3) * LETTER_PX / WIDTH_PX)
 
 
-def plot_arrivals(side: SideBySide):
+def arrivals_figure(side: SideBySide):
     """How the text of each came: its characters against the seconds since the request."""
     import plotly.graph_objects as go
 
@@ -166,3 +167,8 @@ def arrivals(reply: Reply) -> tuple[list[float], list[int]]:
         times.append(step.elapsed_s)
         counts.append(counts[-1] + len(step.text))
     return times, counts
+
+
+FIGURES = {
+    SideBySide: {"time": time_figure, "arrivals": arrivals_figure, "answers": answers_table},
+}

@@ -7,9 +7,8 @@ import ipywidgets as widgets
 
 from labkit.backends.settings import Settings
 from labkit.ui import html, theme
+from labkit.ui.panel import RunPanel, check_typed, column, row
 from labkit.ui.runner import Progress, Runner
-from labkit.ui.static import static
-from labkit.ui.typed_text import check_typed
 
 from . import columns_figures, figures
 from .concurrent import Backends, Column, ConcurrentRun
@@ -17,7 +16,7 @@ from .cost_estimate import BEFORE, told_before
 from .side_by_side import SideBySide, finish
 
 
-def compare_live(
+def compare_panel(
     prompt: str,
     backends: Backends,
     *,
@@ -42,7 +41,7 @@ def compare_live(
     )
 
 
-class ComparePanel:
+class ComparePanel(RunPanel):
     """A column for each model, what is known of each below it, and where the seconds went.
 
     Attributes:
@@ -61,7 +60,7 @@ class ComparePanel:
         self._backends = {lane.name: lane.backend for lane in race.lanes}
         self._given = settings
         self._shown = 0  # lanes whose end the picture shows
-        self.result: SideBySide | None = None
+        self._result: SideBySide | None = None
         self._make_controls(race, Settings(**settings))
         self.heads, self.below = ([widgets.HTML() for _ in race.lanes] for _ in "12")
         # The text is replaced as it grows; what holds the keyboard's focus and scrolls is not.
@@ -100,6 +99,11 @@ class ComparePanel:
             self.estimates.value = html.note(f"{BEFORE}{'; '.join(told)}") if told else ""
 
     @property
+    def result(self) -> SideBySide | None:
+        """The last answers."""
+        return self._result
+
+    @property
     def summary(self) -> str:
         """Each one's times, in a line."""
         return self.result.summary if self.result else "nothing was compared yet"
@@ -107,28 +111,19 @@ class ComparePanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        choice = widgets.HBox(
-            [self.temperature, self.max_tokens, self.in_turn],
-            layout={"flex_flow": "row wrap", "align_items": "center"},
-        )
+        choice = row(self.temperature, self.max_tokens, self.in_turn)
         one = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
         parts = zip(self.heads, self.texts, self.below, strict=True)
-        columns = [widgets.VBox(each, layout=one) for each in parts]
-        row = widgets.HBox(columns, layout={"flex_flow": "row wrap", "align_items": "flex-start"})
-        return widgets.VBox(
-            [self.prompt, choice, self.estimates, self.runner.widget, row, self.figure],
-            layout={"max_width": "1150px"},
+        columns = row(*(widgets.VBox(each, layout=one) for each in parts), align_items="flex-start")
+        return column(
+            self.prompt,
+            choice,
+            self.estimates,
+            self.runner.widget,
+            columns,
+            self.figure,
+            max_width="1150px",
         )
-
-    def start(self) -> "ComparePanel":
-        """Presses Run."""
-        self.runner.start()
-        return self
-
-    def wait(self, timeout_s: float | None = None) -> SideBySide | None:
-        """Waits until all have ended, and returns what came."""
-        self.runner.wait(timeout_s)
-        return self.result
 
     def _work(self) -> Iterator[Progress]:
         check_typed(self.prompt.value, "prompt")
@@ -140,14 +135,14 @@ class ComparePanel:
         self._race = ConcurrentRun(
             self.prompt.value, self._backends, in_turn=self.in_turn.value, **chosen
         )
-        self._shown, self.result = 0, None
+        self._shown, self._result = 0, None
         moves = self._race.run()
         try:
             for _ in moves:
                 yield self._progress()
         finally:
             moves.close()
-            self.result = finish(self._race, self._reference)
+            self._result = finish(self._race, self._reference)
         yield self._progress()
 
     def _progress(self) -> Progress:
@@ -196,14 +191,10 @@ class ComparePanel:
         ]
         return figures.parts_figure(side.names, replies, figures.time_title(side))
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """The answers in their columns, and their times."""
         side = self.result or self.start().wait()
-        display(HTML(columns_figures.show_columns(side).html), figures.time_figure(side))
+        return [columns_figures.answers_table(side).html, figures.time_figure(side)]
 
 
 def _state(lane: Column, over: bool) -> str:

@@ -84,3 +84,8 @@ def _table(differences: TextDifferences) -> str:
 
 def _share(found: float | None) -> str:
     return "–" if found is None else f"{found:.0%} found"
+
+
+FIGURES = {
+    TextDifferences: differences_picture,
+}

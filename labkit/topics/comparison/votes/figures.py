@@ -74,7 +74,7 @@ def _title(votes: Votes) -> str:
     return f"{len(votes.votes)} blind votes of {voters}: {settled} (measured)"
 
 
-def plot_votes_needed(votes: Votes | None = None):
+def votes_needed_figure(votes: Votes | None = None):
     """How many votes would settle it, by how clear the preference really is.
 
     Args:
@@ -125,3 +125,8 @@ def _here(votes: Votes | None) -> list:
             hovertemplate="%{y} votes, %{x:.0f} %<extra></extra>",
         )
     ]  # fmt: skip
+
+
+FIGURES = {
+    Votes: {"preference": votes_figure, "needed": votes_needed_figure},
+}

@@ -43,7 +43,7 @@ def save_votes(votes: Votes, path: str | Path) -> Path:
     return path
 
 
-def load_votes(path: str | Path) -> Votes:
+def read(path: str | Path) -> Votes:
     """Votes that `save_votes` or the panel wrote, here or elsewhere.
 
     Raises:
@@ -53,13 +53,15 @@ def load_votes(path: str | Path) -> Votes:
     try:
         return _votes(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise LabError(f"There is no file {path}.", "Votes are kept by labkit.vote.") from None
+        raise LabError(
+            f"There is no file {path}.", "Votes are kept by labkit.comparison.vote_panel."
+        ) from None
     except OSError as error:
         raise LabError(f"{path} cannot be read: {error.strerror}.", "Name another file.") from None
     except (ValueError, KeyError, TypeError):
         raise LabError(
             f"{path} holds no votes of this lab, or is damaged.",
-            "Name a file that labkit.vote wrote.",
+            "Name a file that labkit.comparison.vote_panel wrote.",
         ) from None
 
 
@@ -80,7 +82,7 @@ def join_votes(files: str | Path | Iterable[str | Path]) -> Votes:
     left_out = []
     for path in paths:
         try:
-            votes = load_votes(path)
+            votes = read(path)
         except LabError as error:
             left_out.append(error.problem)
             continue
@@ -130,3 +132,8 @@ def _text(told: Any) -> str:
     if not isinstance(told, str):
         raise TypeError("no text")
     return told
+
+
+WRITERS = {
+    Votes: save_votes,
+}

@@ -10,10 +10,10 @@ from labkit.errors import LabError
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
 from labkit.ui.key_listener import Keys
-from labkit.ui.static import static
+from labkit.ui.panel import Panel, row
 
 from . import figures
-from .files import load_votes, save_votes
+from .files import read, save_votes
 from .votes import Ballot, Pair, Votes, cast, count, make_pairs, new_ballot
 
 AREA = "lk-vote"
@@ -23,7 +23,7 @@ BUTTONS = {"A": "A is better (A)", "B": "B is better (B)", "tie": "Tie (T)",
 LABEL = "Blind vote. Keys: A, B, T for a tie, N for both bad, Backspace to go back."
 
 
-def vote(
+def vote_panel(
     table: BatchTable,
     names: Sequence[str] | None = None,
     *,
@@ -37,10 +37,10 @@ def vote(
     The names are shown at the end. What both answered alike counts as a tie and is not asked.
 
     Args:
-        table: from ``labkit.run_batch``; do not look at it before you vote.
+        table: from ``labkit.comparison.run_batch``; do not look at it before you vote.
         names: of the two backends; None: the only two.
         file: where each vote is kept at once, such as ``"my_votes.json"``; the same call goes on
-            where it stopped. Such files of a class are joined by ``labkit.join_votes``.
+            where it stopped. Such files of a class are joined by ``labkit.comparison.join_votes``.
         voter: your name, if the file is to tell it.
         seed: repeats the lots.
     Raises:
@@ -54,7 +54,7 @@ def _names(table: BatchTable, names: Sequence[str] | None) -> tuple[str, str]:
     return tuple(names or table.backends)
 
 
-class VotePanel:
+class VotePanel(Panel):
     """Two answers, four buttons, and at the end the result.
 
     Attributes:
@@ -104,9 +104,8 @@ class VotePanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        wrap = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        answers = widgets.HBox(list(self.answers.values()), layout=wrap)
-        choices = widgets.HBox([*self.buttons.values(), self.back, self.end], layout=wrap)
+        answers = row(*self.answers.values(), align_items="flex-start")
+        choices = row(*self.buttons.values(), self.back, self.end, align_items="flex-start")
         parts = [self.status, self.question, answers, choices, self.result, self.keys]
         box = widgets.VBox(parts, layout={"max_width": "1000px", "padding": "4px"})
         box.add_class(AREA)
@@ -165,14 +164,15 @@ class VotePanel:
         """The ballot of the file, if it is there and on these answers."""
         if self._file is None or not Path(self._file).exists():
             return new_ballot(voter)
-        held = load_votes(self._file)
+        held = read(self._file)
         asked = [(pair.prompt, pair.a, pair.b) for pair in self.pairs]
         ballot = held.ballots[0] if len(held.ballots) == 1 else None
-        voted = [(vote.prompt, vote.a, vote.b) for vote in ballot.votes] if ballot else None
+        votes = ballot.votes if ballot else ()
+        voted = [(vote.prompt, vote.a, vote.b) for vote in votes] if ballot else None
         if voted is None or voted != asked[: len(voted)]:
             raise LabError(
                 f"{self._file} holds votes on other answers, or of several voters.",
-                "Name another file; labkit.join_votes counts several together.",
+                "Name another file; labkit.comparison.join_votes counts several together.",
             )
         return ballot
 
@@ -205,18 +205,15 @@ class VotePanel:
         self.status.value = html.note(f"{self.votes.summary}.{told}{kept}", tone)
         self.result.children = (theme.widget(figures.votes_figure(self.votes)),)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """The pair that is asked about, or the result."""
+        if self.pair is None:
+            return [self.status.value, figures.votes_figure(self.votes)]
         pair = self.pair
-        if pair is None:
-            display(HTML(self.status.value), figures.votes_figure(self.votes))
-            return
-        display(HTML(_part("Prompt", pair.prompt) + _part("Answer A", pair.text_a)
-                     + _part("Answer B", pair.text_b)))  # fmt: skip
+        asked, answers = _part("Prompt", pair.prompt), (pair.text_a, pair.text_b)
+        return [
+            asked + "".join(_part(f"Answer {s}", a) for s, a in zip("AB", answers, strict=True))
+        ]
 
 
 _HOW = "Click into the panel, then press A, B, T or N; or use the buttons."

@@ -211,7 +211,7 @@ def make_pairs(
     lot, so that a habit of taking the left one favours nobody.
 
     Args:
-        table: from ``labkit.run_batch``.
+        table: from ``labkit.comparison.run_batch``.
         names: of the two backends; None: the only two.
         seed: repeats the shuffle; a class that is to see the same order takes the same.
     Raises:

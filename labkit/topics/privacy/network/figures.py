@@ -99,3 +99,10 @@ def proof_picture(proof: OfflineProof) -> html.Picture:
 def _way(way: Way) -> list[str]:
     verdict = "✓ cut off" if way.cut_off else "✗ not cut off"
     return list(map(escape, (way.name, way.outside, way.inside, way.away, verdict)))
+
+
+FIGURES = {
+    NetworkLog: network_picture,
+    NetworkWatch: watch_picture,
+    OfflineProof: proof_picture,
+}

@@ -92,3 +92,9 @@ def _text(text: str | None) -> str:
 def _sources(terms: Terms) -> str:
     """Addresses as text: nothing on the page goes to them by itself."""
     return "<br>".join(escape(each.removeprefix("https://")) for each in terms.sources)
+
+
+FIGURES = {
+    Payload: payload_picture,
+    TermsTable: terms_table,
+}

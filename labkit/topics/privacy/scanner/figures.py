@@ -3,9 +3,11 @@
 from html import escape
 
 from labkit.backends.guard.findings import KINDS, Finding
+from labkit.backends.guard.redaction import Redacted
 from labkit.ui import html, theme
 from labkit.ui.table import grid
 
+from .finding_figures import redacted_picture
 from .labelled_texts import Label
 from .scanner_score import KindScore, ScannerScore
 
@@ -89,7 +91,7 @@ def _counts(each: KindScore, name: str) -> str:
     return f"{each.right} of {each.reported}" if each.reported else "no finding"
 
 
-def plot_misses(score: ScannerScore) -> html.Picture:
+def misses_table(score: ScannerScore) -> html.Picture:
     """Everything that was not found whole, where it stands, and every false alarm."""
     missed = [(escape(label.kind), _around(text, label)) for text, label in score.missed]
     alarms = [
@@ -108,3 +110,9 @@ def _around(text: str, place: Label | Finding) -> str:
     after = text[place.end : place.end + SHOWN_AROUND]
     shown = f"{escape(before)}<b><u>{escape(text[place.start : place.end])}</u></b>{escape(after)}"
     return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{shown}</span>'
+
+
+FIGURES = {
+    ScannerScore: {"score": score_figure, "misses": misses_table},
+    Redacted: redacted_picture,
+}

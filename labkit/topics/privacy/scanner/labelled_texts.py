@@ -93,7 +93,7 @@ def _draw(alphabet: str, length: int, rng: random.Random) -> str:
 NAMES = ("login", "customer")
 
 
-def read_leak(name: str) -> str:
+def sample_text(name: str) -> str:
     """One of the texts, the random parts of its fake keys filled in; the same each time.
 
     Args:

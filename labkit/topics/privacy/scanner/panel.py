@@ -8,7 +8,7 @@ from labkit.backends.guard.scanner import LEAST_CONFIDENCE, check_confidence, sc
 from labkit.errors import LabError
 from labkit.ui import html
 from labkit.ui.debounce import Debounce
-from labkit.ui.static import static
+from labkit.ui.panel import Panel, column, row
 
 from .finding_figures import marked, text_box
 
@@ -25,7 +25,7 @@ _KINDS = {
 }
 
 
-def scan_live(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) -> "ScanPanel":
+def scan_panel(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) -> "ScanPanel":
     """A panel in which a text is scanned as you type; nothing leaves this machine.
 
     Args:
@@ -40,7 +40,7 @@ def scan_live(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) -
     return ScanPanel(text, least_confidence)
 
 
-class ScanPanel:
+class ScanPanel(Panel):
     """A text, what is found in it, what would leave, and an answer before and after.
 
     Attributes:
@@ -74,15 +74,17 @@ class ScanPanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        choice = widgets.HBox([self.kinds, self.confidence], layout={"flex_flow": "row wrap"})
-        parts = [
-            self.text, choice,
-            widgets.HTML("<b>What is found</b>"), self.found,
-            widgets.HTML("<b>What would leave, redacted</b>"), self.leaving,
+        return column(
+            self.text,
+            row(self.kinds, self.confidence),
+            widgets.HTML("<b>What is found</b>"),
+            self.found,
+            widgets.HTML("<b>What would leave, redacted</b>"),
+            self.leaving,
             self.answer,
-            widgets.HTML("<b>The answer, put right again on this machine</b>"), self.restored,
-        ]  # fmt: skip
-        return widgets.VBox(parts, layout={"max_width": "960px"})
+            widgets.HTML("<b>The answer, restored on this machine</b>"),
+            self.restored,
+        )
 
     @property
     def summary(self) -> str:
@@ -122,7 +124,6 @@ class ScanPanel:
         restored = self.redacted.restore(answer) if self.redacted else answer
         self.restored.value = text_box(restored)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        display(HTML(self.found.value + self.leaving.value) if static() else self.widget)
+    def static_form(self) -> list:
+        """What is found, and what would leave."""
+        return [self.found.value + self.leaving.value]

@@ -91,3 +91,8 @@ def _text(condition: Condition, run: Run) -> str:
     if parting is None:
         return token_chips.chips(texts)
     return token_chips.chips(texts, bar_at=parting.at, bar_label="here it parts from the first")
+
+
+FIGURES = {
+    Repeats: repeats_table,
+}

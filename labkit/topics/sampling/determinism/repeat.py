@@ -9,6 +9,7 @@ from labkit.backends.local.modes import Batched
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.topics.sampling.next_token.prediction import require_scores
 
@@ -50,8 +51,7 @@ def repeat(
     unknown = [name for name in vary if name not in VARIATIONS]
     if unknown or not vary:
         raise ValueError(f"vary must name some of {', '.join(VARIATIONS)}; got {vary!r}")
-    if not isinstance(times, int) or not 2 <= times <= 100:
-        raise ValueError(f"times must be a whole number, 2 to 100; got {times!r}")
+    check_whole("times", times, 2, 100)
     Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
     ask = partial(generate, model, prompt, raw=raw, max_tokens=max_tokens)
     plan = [*_repeated(ask, vary, times, temperature, seed)]

@@ -193,3 +193,10 @@ def _cell(share: float) -> str:
         return f'<td style="{_NUMBER};color:{theme.GREY}">✗</td>'
     bar = f"linear-gradient(to right,{theme.SKY}66 {100 * share:.1f}%,transparent 0)"
     return f'<td style="{_NUMBER};background:{bar};min-width:64px">{share:.1%}</td>'
+
+
+FIGURES = {
+    Prediction: prediction_figure,
+    ChainRun: chain_figure,
+    Draws: draws_figure,
+}

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from labkit.backends.settings import STAGES, Settings
 from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
-from labkit.ui.static import static
+from labkit.ui.panel import Panel, column, row
 
 from . import figures
 from .prediction import Draws, Prediction, draw, run_chain
@@ -29,14 +29,14 @@ def explore_prediction(prediction: Prediction, **settings) -> "ChainPanel":
 
     Args:
         prediction: from ``labkit.predict``.
-        settings: where the controls stand at first, as for ``labkit.run_chain``.
+        settings: where the controls stand at first, as for ``labkit.sampling.run_chain``.
     Raises:
         ValueError: for a setting out of bounds.
     """
     return ChainPanel(prediction, Settings(**{"temperature": 1.0, **settings}))
 
 
-class ChainPanel:
+class ChainPanel(Panel):
     """Sliders in an order that the learner chooses, the stages as a table, and the figure.
 
     Attributes:
@@ -160,18 +160,19 @@ class ChainPanel:
         left = widgets.VBox(
             [told, self._rows, buttons, self.status], layout={"width": "430px", "flex": "none"}
         )
-        above = widgets.HBox([left, self.table], layout={"flex_flow": "row wrap"})
-        below = widgets.HBox([self.figure, self.curve], layout={"flex_flow": "row wrap"})
-        return widgets.VBox([above, below], layout={"max_width": "1080px"})
+        above = row(left, self.table, align_items="stretch")
+        below = row(self.figure, self.curve, align_items="stretch")
+        return column(above, below, max_width="1080px")
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
+    @property
+    def summary(self) -> str:
+        """What the stages leave of the vocabulary."""
+        return self.run.summary
 
-        if static():
-            pictures = (figures.chain_figure(self.run), figures.curve_figure(self.run))
-            display(figures.stages_table(self.run), *pictures)
-        else:
-            display(self.widget)
+    def static_form(self) -> list:
+        """The stages, and the figures as the controls stand."""
+        drawn = figures.chain_figure(self.run), figures.curve_figure(self.run)
+        return [figures.stages_table(self.run), *drawn]
 
 
 def _control(stage: str, value) -> widgets.Widget:
@@ -190,3 +191,8 @@ def _control(stage: str, value) -> widgets.Widget:
     digits = ".2f" if step >= 0.01 else ".3f"
     low, high = min(low, value), max(high, value)  # a start beyond the slider's range widens it
     return widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=digits, **look)
+
+
+PANELS = {
+    Prediction: explore_prediction,
+}

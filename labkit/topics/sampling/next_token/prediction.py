@@ -13,6 +13,7 @@ import numpy as np
 from labkit.backends.local.sampler import draw_from_scores, scores_by_stage
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.errors import LabError
 
 
@@ -282,9 +283,8 @@ def draw(run: ChainRun | Prediction, times: int = 1, *, seed: int | None = None)
     """
     run = run_chain(run) if isinstance(run, Prediction) else run
     if not isinstance(run, ChainRun):
-        raise ValueError(f"run must come from labkit.run_chain; got {type(run).__name__}")
-    if not isinstance(times, int) or not 1 <= times <= 1_000_000:
-        raise ValueError(f"times must be a whole number, 1 to 1,000,000; got {times!r}")
+        raise ValueError(f"run must come from labkit.sampling.run_chain; got {type(run).__name__}")
+    check_whole("times", times, 1, 1_000_000)
     seed = random.getrandbits(32) if seed is None else Settings(seed=seed).seed
     drawn = draw_from_scores(run.final_scores, times, seed)
     return Draws(run, times, seed, tuple(Counter(drawn.tolist()).most_common()))

@@ -10,6 +10,7 @@ from labkit.backends.local.decoding.beam_search import search_beams
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.topics.sampling.next_token.prediction import require_scores
 from labkit.topics.sampling.sweep.diversity import distinct_n, loops, self_similarity
 
@@ -122,8 +123,7 @@ def beam_search(
     from tqdm.auto import tqdm
 
     require_scores(model, "beam_search")
-    if not isinstance(beams, int) or not 2 <= beams <= MOST_BEAMS:
-        raise ValueError(f"beams must be a whole number, 2 to {MOST_BEAMS}; got {beams!r}")
+    check_whole("beams", beams, 2, MOST_BEAMS)
     first = Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
     rows = [
         Settings(temperature=temperature, max_tokens=max_tokens, seed=first.seed + n)

@@ -6,6 +6,7 @@ from math import exp
 from labkit.backends.generate import Backend
 from labkit.backends.local.decoding.expansion import grow_levels
 from labkit.backends.prompts import Messages
+from labkit.checks import check_whole
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 MOST_TEXTS = 512  # in one level, and so in one batch
@@ -99,8 +100,7 @@ def grow_tree(
     """
     require_scores(model, "grow_tree")
     for name, value in (("width", width), ("depth", depth)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number, 1 or more; got {value!r}")
+        check_whole(name, value)
     if depth > 20 or width**depth > MOST_TEXTS:
         raise ValueError(
             f"width ** depth must be at most {MOST_TEXTS} and depth at most 20; "

@@ -10,7 +10,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
 from labkit.ui import html, theme, token_chips
-from labkit.ui.static import static
+from labkit.ui.panel import Panel, column, row
 from labkit.ui.visible_text import spell
 
 from .walk import CANDIDATES, Branches, Taken, Walker
@@ -20,7 +20,7 @@ STATIC_TOKENS = 6
 PROMPT_SHOWN = 1000  # characters: the end of a longer prompt is what the model goes on with
 
 
-def walk(model: Backend, prompt: str | Messages, *, raw: bool = False) -> "WalkPanel":
+def walk_panel(model: Backend, prompt: str | Messages, *, raw: bool = False) -> "WalkPanel":
     """A panel in which you choose every next token yourself, and see what each choice costs.
 
     Args:
@@ -34,7 +34,7 @@ def walk(model: Backend, prompt: str | Messages, *, raw: bool = False) -> "WalkP
     return WalkPanel(Walker(model, prompt, raw=raw), prompt)
 
 
-class WalkPanel:
+class WalkPanel(Panel):
     """Candidates as buttons, moves, and the branches compared.
 
     Attributes:
@@ -101,26 +101,21 @@ class WalkPanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        listed = [
+        pairs = [
             widgets.HBox(pair, layout={"align_items": "center"})
             for pair in zip(self.candidates, self._bars, strict=True)
         ]
-        rows = [
+        lines = [
             [self.likeliest],
             [self.draw, self.temperature],
             [self.write, self.typed],
             [self.back],
             [self.branch, self.chosen],
         ]
-        wrapped = {"flex_flow": "row wrap", "align_items": "center"}
-        moves = [widgets.HBox(row, layout=wrapped) for row in rows]
-        both = widgets.HBox(
-            [widgets.VBox(listed, layout={"min_width": "400px"}), widgets.VBox(moves)],
-            layout={"flex_flow": "row wrap"},
-        )
-        return widgets.VBox(
-            [self._text, both, self._status, self._table], layout={"max_width": "1000px"}
-        )
+        moves = widgets.VBox([row(*line) for line in lines])
+        listed = widgets.VBox(pairs, layout={"min_width": "400px"})
+        both = row(listed, moves, align_items="stretch")
+        return column(self._text, both, self._status, self._table, max_width="1000px")
 
     def _take(self, place: int) -> None:
         self.walker.take(self._shown[place].token_id)
@@ -165,16 +160,12 @@ class WalkPanel:
         self.chosen.options, self.chosen.value = names, current
         self.chosen.observe(self._go, "value")
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """Two branches that were walked without the learner, or the learner's own."""
         if not self.walker.branch.tokens:
             self._walk_alone()
         self._draw()
-        display(HTML(self._text.value + self._status.value + self._table.value))
+        return [self._text.value + self._status.value + self._table.value]
 
     def _walk_alone(self) -> None:
         """Where nobody can press a button: the likeliest text, and the one beside it."""

@@ -89,7 +89,7 @@ def _title(sweep: Sweep) -> str:
     )
 
 
-def gallery(sweep: Sweep, samples: int = 4) -> html.Picture:
+def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.Picture:
     """The answers themselves: a column for each setting, a row for each seed.
 
     Args:
@@ -147,3 +147,8 @@ def _answer(cell: Cell, seed: int) -> str:
         f'<td style="{_CELL}">{html.paragraph(reply.text)}'
         f'<div style="color:{theme.GREY};font-size:12px">{end}</div></td>'
     )
+
+
+FIGURES = {
+    Sweep: {"measures": sweep_figure, "texts": sweep_texts_table},
+}

@@ -10,6 +10,7 @@ from labkit.backends.generate import collect_rows
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.stats import share_interval
 from labkit.topics.sampling.next_token.prediction import require_scores
 
@@ -185,8 +186,7 @@ def sweep(
     from tqdm.auto import tqdm
 
     require_scores(model, "sweep")
-    if not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
-        raise ValueError(f"samples must be a whole number, 1 to {MOST_SAMPLES}; got {samples!r}")
+    check_whole("samples", samples, 1, MOST_SAMPLES)
     first = Settings(seed=seed).seeded().seed
     rows = [
         Settings(temperature=t, top_p=p, seed=first + n, max_tokens=max_tokens, **settings)

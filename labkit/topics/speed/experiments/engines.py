@@ -11,7 +11,7 @@ from labkit.backends.local.model import load
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.discovery import Server, servers
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import MIB, in_lines
 from labkit.topics.speed.measure.machine_noise import tell_disturbed
 
 from .process_memory import Footprint, measure_footprints
@@ -21,7 +21,6 @@ from .vary import PROMPT, require_local
 
 LIMIT_S = 35.0  # for warming up and the rounds; loading and memory take their time besides
 CONTEXT = 1024  # of llama.cpp in this process, which takes its memory at once
-MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True, repr=False)

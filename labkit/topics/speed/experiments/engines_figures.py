@@ -2,11 +2,12 @@
 
 from html import escape
 
+from labkit.formatting import MIB
 from labkit.topics.speed.bar_table_figures import BarColumn, rows_figure
 from labkit.ui import html, theme
 
-from .engines import MIB, EngineComparison
-from .figures import how_measured
+from .engines import EngineComparison
+from .runner import how_measured
 from .text_divergence import EngineText
 
 _CELL = (
@@ -51,7 +52,7 @@ def _memory(footprint) -> str:
     return f"{footprint.held_bytes / MIB:,.0f} ({whose})"
 
 
-def plot_texts(comparison) -> html.Picture:
+def texts_table(comparison) -> html.Picture:
     """What each wrote, one under another: a mark and a line under the text say where it parts.
 
     Args:

@@ -3,11 +3,14 @@
 from html import escape
 from statistics import median
 
-from labkit.topics.speed.explain.kv_cache import MIB, CacheGrowth
 from labkit.topics.speed.measure.figures import panel
 from labkit.ui import theme
 
-from .runner import SAID, Experiment
+from .engines import EngineComparison
+from .engines_figures import engines_figure, texts_table
+from .quantization import QuantizationComparison
+from .quantization_figures import quantization_figure
+from .runner import SAID, Experiment, how_measured
 
 _COLOURS = {"ttft_s": theme.ORANGE, "elapsed_s": theme.GREEN, "prefill_tokens_per_s": theme.ORANGE}
 LOOKS = ((theme.BLUE, "solid", "circle"), (theme.RED, "dash", "square"))
@@ -30,13 +33,6 @@ def experiment_figure(experiment: Experiment):
 
 def _title(experiment: Experiment) -> str:
     return f"{escape(experiment.model)}, {experiment.name} varied · {how_measured(experiment)}"
-
-
-def how_measured(experiment: Experiment) -> str:
-    """How often, and whether in quiet, for a title."""
-    rounds = f"{experiment.rounds} round{'s' if experiment.rounds != 1 else ''} in turn"
-    disturbed = any(each.disturbed for each in experiment.disturbances)
-    return f"{rounds}, measured{' · machine disturbed' if disturbed else ''}"
 
 
 def _axis(experiment: Experiment) -> dict:
@@ -99,35 +95,8 @@ def _cache_figure(experiment: Experiment):
     return picture.update_yaxes(rangemode="tozero")
 
 
-def cache_figure(growth: CacheGrowth):
-    """Bytes of the cache at each length: computed as a line, measured as dots."""
-    import plotly.graph_objects as go
-
-    tokens = [size.tokens for size in growth.sizes]
-    end = [0, tokens[-1]]
-    computed = go.Scatter(
-        name="computed from the configuration", x=[0, *tokens], mode="lines",
-        y=[0, *(size.computed_bytes / MIB for size in growth.sizes)],
-        line={"color": theme.GREY, "dash": "dash"}, hoverinfo="skip",
-    )  # fmt: skip
-    dots = [
-        go.Scatter(
-            name=name, x=tokens, y=values, mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 11},
-            hovertemplate="%{x} tokens: %{y:.2f} MiB<extra></extra>",
-        )
-        for name, values, colour, symbol in (
-            ("measured", [s.used_bytes / MIB for s in growth.sizes], theme.BLUE, "circle"),
-            ("held, with room to grow", [s.held_bytes / MIB for s in growth.sizes],
-             theme.ORANGE, "diamond-open"),
-        )
-    ]  # fmt: skip
-    title = (
-        f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB a token in "
-        f"{growth.dtype} · longest text here {growth.longest:,} tokens"
-    )
-    picture = theme.figure(
-        computed, *dots, title=title, x="tokens in the cache", y="MiB", margin={"t": 80},
-        height=350,
-    )  # fmt: skip
-    return picture.update_xaxes(range=[0, end[1] * 1.06]).update_yaxes(rangemode="tozero")
+FIGURES = {
+    Experiment: experiment_figure,
+    EngineComparison: {"numbers": engines_figure, "texts": texts_table},
+    QuantizationComparison: {"numbers": quantization_figure, "texts": texts_table},
+}

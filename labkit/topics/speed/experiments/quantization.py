@@ -17,9 +17,9 @@ from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.quantize import get_copies
+from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import tell_disturbed
 from labkit.topics.speed.measure.measurement import Measurement
-from labkit.topics.speed.measure.run import Spread
 
 from .kl_divergence import Divergence, compare_scores
 from .process_memory import Footprint, measure_footprints

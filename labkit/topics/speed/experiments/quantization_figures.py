@@ -2,11 +2,11 @@
 
 from html import escape
 
+from labkit.formatting import MIB
 from labkit.topics.speed.bar_table_figures import BarColumn, rows_figure
-from labkit.topics.speed.explain.kv_cache import MIB
 
-from .figures import how_measured
 from .quantization import QuantizationComparison, QuantizedFile
+from .runner import how_measured
 
 
 def quantization_figure(comparison: QuantizationComparison):

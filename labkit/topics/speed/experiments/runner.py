@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.formatting import in_lines
+from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import Disturbance, Watch, tell_disturbed
 from labkit.topics.speed.measure.measurement import (
     Measurement,
@@ -21,7 +22,7 @@ from labkit.topics.speed.measure.measurement import (
     require_one,
     runs_here,
 )
-from labkit.topics.speed.measure.run import Run, Spread, time_run
+from labkit.topics.speed.measure.run import Run, time_run
 
 LIMIT_S = 50.0  # no further round begins that would not be over by then
 
@@ -207,3 +208,10 @@ def _rounds(cases: Sequence[Case], repeats: int, limit_s: float) -> Iterator[Run
         start = time.monotonic()
         yield from (case.run() for case in cases)
         longest = max(longest, time.monotonic() - start)
+
+
+def how_measured(experiment: Experiment) -> str:
+    """How often, and whether in quiet, for a title."""
+    rounds = f"{experiment.rounds} round{'s' if experiment.rounds != 1 else ''} in turn"
+    disturbed = any(each.disturbed for each in experiment.disturbances)
+    return f"{rounds}, measured{' · machine disturbed' if disturbed else ''}"

@@ -11,6 +11,7 @@ from labkit.backends.local.decoding.speculative import GUESS, Assisted
 from labkit.backends.local.model import load
 from labkit.backends.local.modes import Batched, Uncached
 from labkit.backends.prompts import Messages
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.models.storage import store
 
@@ -202,7 +203,7 @@ COPYING = (
 )
 
 
-def vary_assistance(
+def vary_speculation(
     model: Backend,
     prompt: str | Messages = COPYING,
     *,
@@ -223,8 +224,7 @@ def vary_assistance(
         run: as for `vary_output_length`.
     """
     require_local(model, "vary_assistance")
-    if not isinstance(guessed, int) or guessed < 1:
-        raise ValueError(f"guessed must be a whole number, 1 or more; got {guessed!r}")
+    check_whole("guessed", guessed)
     ways = {"alone": model, "guesses from the text": Assisted(model, tokens=guessed)}
     if assistant is not None:
         other = load(assistant) if isinstance(assistant, str) else assistant

@@ -3,9 +3,11 @@
 from html import escape
 from math import log10
 
+from labkit.formatting import MIB
 from labkit.topics.speed.measure.run import Run
 from labkit.ui import theme
 
+from .kv_cache import CacheGrowth
 from .latency import LatencyFit, LatencyPrediction, predict_latency
 from .latency_check import LatencyCheck
 from .roofline import Roofline, RooflinePoint
@@ -129,3 +131,45 @@ def _dots_beside(runs: tuple[Run, ...], predictions: list[LatencyPrediction], le
         hovertemplate="%{customdata[0]} tokens in, %{customdata[1]} out: measured %{x:.2f} s, "
         "predicted %{y:.2f} s<extra></extra>",
     )  # fmt: skip
+
+
+def cache_figure(growth: CacheGrowth):
+    """Bytes of the cache at each length: computed as a line, measured as dots."""
+    import plotly.graph_objects as go
+
+    tokens = [size.tokens for size in growth.sizes]
+    end = [0, tokens[-1]]
+    computed = go.Scatter(
+        name="computed from the configuration", x=[0, *tokens], mode="lines",
+        y=[0, *(size.computed_bytes / MIB for size in growth.sizes)],
+        line={"color": theme.GREY, "dash": "dash"}, hoverinfo="skip",
+    )  # fmt: skip
+    dots = [
+        go.Scatter(
+            name=name, x=tokens, y=values, mode="markers",
+            marker={"color": colour, "symbol": symbol, "size": 11},
+            hovertemplate="%{x} tokens: %{y:.2f} MiB<extra></extra>",
+        )
+        for name, values, colour, symbol in (
+            ("measured", [s.used_bytes / MIB for s in growth.sizes], theme.BLUE, "circle"),
+            ("held, with room to grow", [s.held_bytes / MIB for s in growth.sizes],
+             theme.ORANGE, "diamond-open"),
+        )
+    ]  # fmt: skip
+    title = (
+        f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB a token in "
+        f"{growth.dtype} · longest text here {growth.longest:,} tokens"
+    )
+    picture = theme.figure(
+        computed, *dots, title=title, x="tokens in the cache", y="MiB", margin={"t": 80},
+        height=350,
+    )  # fmt: skip
+    return picture.update_xaxes(range=[0, end[1] * 1.06]).update_yaxes(rangemode="tozero")
+
+
+FIGURES = {
+    CacheGrowth: cache_figure,
+    LatencyCheck: check_figure,
+    LatencyFit: fit_figure,
+    Roofline: roofline_figure,
+}

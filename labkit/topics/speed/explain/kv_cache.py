@@ -11,7 +11,6 @@ from labkit.formatting import in_lines
 from labkit.models.machine import inspect_machine
 from labkit.models.memory_plan import cache_bytes
 
-MIB = 1024**2
 LENGTHS = (64, 128, 256, 512)
 
 

@@ -13,6 +13,7 @@ from math import sqrt
 
 import numpy as np
 
+from labkit.checks import check_whole
 from labkit.formatting import in_lines
 from labkit.topics.speed.measure.load_time import Load
 from labkit.topics.speed.measure.machine_noise import Disturbance, tell_disturbed
@@ -215,8 +216,7 @@ def predict_latency(
         with_load: the model is loaded first; the fit must know how long that takes.
     """
     for name, value in (("tokens_in", tokens_in), ("tokens_out", tokens_out)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number, 1 or more; got {value!r}")
+        check_whole(name, value)
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
     if with_load and fit.load_s is None:

@@ -67,7 +67,7 @@ class LatencyCheck:
         return in_lines(self.summary)
 
 
-def check_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyCheck:
+def validate_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyCheck:
     """Whether predictions hold for requests that the fit has not seen.
 
     Args:
@@ -122,7 +122,7 @@ class TokenBudget:
         return in_lines(self.summary)
 
 
-def tokens_within(
+def token_budget(
     fit: LatencyFit, budget_s: float, tokens_in: int, *, level: float = 0.9
 ) -> TokenBudget:
     """How many tokens an answer may have, so that the request keeps a time.

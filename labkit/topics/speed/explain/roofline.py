@@ -11,8 +11,8 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.bandwidth import Probe, probe_device
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.stats import Spread
 from labkit.topics.speed.measure.measurement import Measurement
-from labkit.topics.speed.measure.run import Spread
 
 from .operation_count import Work, decode_work, prefill_work
 

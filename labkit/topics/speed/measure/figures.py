@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
+from labkit.stats import Spread, percentile
 from labkit.ui import theme
 
-from .files import NUMBERS, MeasurementComparison
+from .comparison import NUMBERS, MeasurementComparison
 from .load_time import Load
 from .measurement import Measurement
-from .run import Run, Spread, percentile
+from .run import Run
 
 
 def waterfall_figure(measurement: Measurement):
@@ -70,7 +71,7 @@ def _title(m: Measurement, what: str) -> str:
     return f"{escape(m.model)}: {what} · {runs}"
 
 
-def plot_gaps(measurement: Measurement):
+def gaps_figure(measurement: Measurement):
     """Every gap between two tokens of every run, and those that stand out.
 
     A gap stands out if it is longer than the upper quartile by more than one and a half times the
@@ -135,7 +136,7 @@ def _percentile_lines(picture, measurement: Measurement, top: float) -> None:
         before = at
 
 
-def plot_repeats(measurement: Measurement):
+def repeats_figure(measurement: Measurement):
     """Each run as a dot, the warm-up and the aborted ones too, beside median and quartiles."""
     halves = (
         ("time to first token, s", lambda run: run.ttft_s, measurement.ttft_s),
@@ -265,3 +266,10 @@ def measurements_figure(comparison: MeasurementComparison):
         better = "more is better" if more else "less is better"
         panel(picture, place, len(shown), f"{what}, {unit} ({better})", x="")
     return picture
+
+
+FIGURES = {
+    Measurement: {"waterfall": waterfall_figure, "gaps": gaps_figure, "repeats": repeats_figure},
+    MeasurementComparison: measurements_figure,
+    Load: load_figure,
+}

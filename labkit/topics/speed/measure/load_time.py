@@ -8,11 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.loading import get_model
+from labkit.stats import Spread
 
-from .run import Spread, spread
+from .run import spread
 
 _FRESH = """
 import json, sys, time
@@ -103,8 +105,7 @@ def measure_load(
     """
     from tqdm.auto import tqdm
 
-    if not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(f"repeats must be a whole number, 1 or more; got {repeats!r}")
+    check_whole("repeats", repeats)
     folder, _ = get_model(str(name))
     options = {key: value for key, value in (("device", device), ("dtype", dtype)) if value}
     runs = []

@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import MIB, in_lines
 from labkit.models.machine import inspect_machine
+from labkit.stats import Spread, percentile
 
 from .load_time import Load
 from .machine_noise import Disturbance, Watch
-from .run import Run, Spread, percentile, spread, time_run
-
-MIB = 1024**2
+from .run import Run, spread, time_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +227,8 @@ def measure(
         ValueError: for a prompt or a setting out of bounds.
         LabError: if the model fails before one run is complete.
     """
-    _whole("repeats", repeats, 5)
-    _whole("warmup", warmup, 0)
+    check_whole("repeats", repeats, 5)
+    check_whole("warmup", warmup, 0)
     settings = {"max_tokens": max_tokens, "temperature": temperature, **settings}
     Settings(**settings)
     watch = Watch(own_work=runs_here(backend))
@@ -287,8 +287,3 @@ def look_up(backend: Backend) -> Setup:
         software=tuple((str(name), str(value)) for name, value in software.items()),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number, {least} or more; got {value!r}")

@@ -7,77 +7,21 @@ token's numbers to the CPU before it stamps it, so that on a GPU too the work is
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import floor
 
 from labkit.backends.generate import Backend, stream
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Step, Stream, timed_tokens
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
+from labkit.stats import Spread
 
 from . import peak_memory
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A number over several runs.
-
-    Attributes:
-        values: of each run, in the order in which they ran; at least one.
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """The middle one."""
-        return percentile(self.values, 50)
-
-    @property
-    def low(self) -> float:
-        """The least."""
-        return min(self.values)
-
-    @property
-    def high(self) -> float:
-        """The most."""
-        return max(self.values)
-
-    @property
-    def quartiles(self) -> tuple[float, float]:
-        """Between them lies the middle half."""
-        return percentile(self.values, 25), percentile(self.values, 75)
 
 
 def spread(values: Sequence[float | None]) -> Spread | None:
     """The known ones of several numbers; None where none is known."""
     known = tuple(value for value in values if value is not None)
     return Spread(known) if known else None
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that so many percent of all lie at or below, interpolated between neighbours.
-
-    Sorted values stand at the places 0 to n - 1; the percentile stands at ``(n - 1) * percent /
-    100``, on the straight line between the two next to it: numpy's default.
-
-    Args:
-        values: at least one.
-        percent: 0 to 100.
-    Source: Hyndman and Fan 1996, "Sample Quantiles in Statistical Packages", definition 7.
-
-    >>> percentile([1, 2, 3, 4], 50), percentile([10, 20], 95)
-    (2.5, 19.5)
-    """
-    if not values or not 0 <= percent <= 100:
-        raise ValueError(
-            f"percent must be 0 to 100, of at least one value; got {percent!r} of {len(values)}"
-        )
-    ordered = sorted(values)
-    place = (len(ordered) - 1) * percent / 100
-    below = floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 @dataclass(frozen=True, slots=True)

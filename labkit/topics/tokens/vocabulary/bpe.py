@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.backends.prompts import check_text
+from labkit.checks import check_whole
+from labkit.data import read_data
 from labkit.models.tokenizers.bpe_trainer import train_merges, with_merges
 from labkit.models.tokenizers.readers import TokenizersReader
 from labkit.topics.tokens.tokenization import Tokenization, show_bytes
@@ -34,8 +36,7 @@ class BpeTraining:
         Raises:
             ValueError: if there are not so many.
         """
-        if not isinstance(merges, int) or not 0 <= merges <= len(self.merges):
-            raise ValueError(f"merges must be 0 to {len(self.merges)}; got {merges!r}")
+        check_whole("merges", merges, 0, len(self.merges))
         return with_merges(f"{merges} merge{'s' if merges != 1 else ''}", self.merges[:merges])
 
     def tokenize(self, text: str, merges: int) -> Tokenization:
@@ -68,11 +69,11 @@ class BpeTraining:
         return self.summary
 
 
-def train_bpe(corpus: str, vocab_size: int = 600) -> BpeTraining:
+def train_bpe(corpus: str | None = None, vocab_size: int = 600) -> BpeTraining:
     """Grows a byte-level BPE vocabulary on a text, most frequent pair first.
 
     Args:
-        corpus: any text; what is frequent in it becomes one token.
+        corpus: any text; what is frequent in it becomes one token. None: the lab's own.
         vocab_size: tokens to end with, the 256 bytes included; fewer come where no pair is left.
     Raises:
         ValueError: for an empty corpus, or a size that is not 256 to 50,000.
@@ -81,11 +82,11 @@ def train_bpe(corpus: str, vocab_size: int = 600) -> BpeTraining:
     >>> train_bpe("low lower lowest", 260).merge(2)
     ('lo', 'w', 'low')
     """
+    corpus = read_data("corpus.txt") if corpus is None else corpus
     check_text(corpus)
     if not corpus:
         raise ValueError("corpus must have at least one character; got an empty text")
-    if not isinstance(vocab_size, int) or not BYTES <= vocab_size <= 50_000:
-        raise ValueError(f"vocab_size must be a whole number, 256 to 50000; got {vocab_size!r}")
+    check_whole("vocab_size", vocab_size, BYTES, 50_000)
     merges = train_merges(corpus, vocab_size)
     return BpeTraining(corpus, merges, _curve(corpus[:MEASURED], merges))
 

@@ -19,7 +19,7 @@ import labkit
 from labkit.errors import LabError
 from labkit.topics.comparison.batch import batch as batching
 from labkit.topics.comparison.batch.batch import Batch, run_batch
-from labkit.topics.comparison.batch.files import load_batch
+from labkit.topics.comparison.batch.files import read
 from labkit.topics.comparison.batch.table import ENDED
 
 from ..busy_server import BusyServer
@@ -225,7 +225,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         gate.set()
-        there = [row.prompt for row in load_batch(file).rows if row.answered]
+        there = [row.prompt for row in read(file).rows if row.answered]
         server.asked.clear()
         table = run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)
     assert there == PROMPTS[:2] and server.prompts == PROMPTS[2:]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import labkit
 from labkit.errors import LabError
 from labkit.topics.comparison.batch.figures import MOST_ROWS, batch_table, save_batch, to_page
-from labkit.topics.comparison.batch.files import FORMULA, load_batch, to_csv
+from labkit.topics.comparison.batch.files import FORMULA, read, to_csv
 from labkit.topics.comparison.batch.table import COLUMNS, BatchTable, Row
 
 HARM = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
@@ -53,7 +53,7 @@ def table():
 @given(tables)
 def test_json_comes_back_as_it_was(table):
     with tempfile.TemporaryDirectory() as folder:
-        assert load_batch(save_batch(table, Path(folder) / "answers.json")) == table
+        assert read(save_batch(table, Path(folder) / "answers.json")) == table
 
 
 @given(tables)
@@ -103,11 +103,11 @@ def test_a_column_that_is_none_is_named(table):
 
 @pytest.mark.parametrize("ending", [".json", ".csv", ".html"])
 def test_files_by_their_ending(table, tmp_path, ending):
-    path = labkit.save_batch(table, tmp_path / f"answers{ending}")
+    path = labkit.save(table, tmp_path / f"answers{ending}")
     held = path.read_text(encoding="utf-8-sig")
     assert "prompt 1" in held and "no net" in held
     if ending == ".json":
-        assert load_batch(path) == table
+        assert read(path) == table
 
 
 def test_another_ending_or_folder_is_refused(table, tmp_path):
@@ -122,9 +122,9 @@ def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, held):
     path = tmp_path / "answers.json"
     path.write_text(held)
     with pytest.raises(LabError, match=r"no (table|file of a batch)"):
-        load_batch(path)
+        read(path)
     with pytest.raises(LabError, match="cannot be read"):
-        load_batch(tmp_path / "nowhere.json")
+        read(tmp_path / "nowhere.json")
 
 
 def test_a_damaged_row_is_refused(table, tmp_path):
@@ -135,7 +135,7 @@ def test_a_damaged_row_is_refused(table, tmp_path):
         damaged = tmp_path / "damaged.json"
         damaged.write_text(json.dumps(told))
         with pytest.raises(LabError, match="no table"):
-            load_batch(damaged)
+            read(damaged)
 
 
 def test_model_text_is_escaped_everywhere():

@@ -54,7 +54,7 @@ def test_columns_that_say_nothing_are_not_offered(table):
 
 def test_a_batch_fills_its_table_and_goes_on_after_an_end():
     with BusyServer() as server:
-        panel = labkit.ask_batch(["a", "b"], [server.model])
+        panel = labkit.comparison.batch_panel(["a", "b"], [server.model])
         assert panel.table.missing == 2
         assert panel.start().wait(60).missing == 0
         assert "You asked: a" in panel.panel.picture.value and panel.runner.bar.value == 2
@@ -66,9 +66,9 @@ def test_what_a_batch_would_send_and_cost_is_told_before():
     with BusyServer() as server:
         address = server.model.base_url
         far = labkit.cloud(address, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
-        short = labkit.with_settings(far, "short", max_tokens=1)
+        short = labkit.comparison.with_settings(far, "short", max_tokens=1)
         prompts, models = ["Hello", "world"], {"near": server.model, "far": far, "short": short}
-        panel = labkit.ask_batch(prompts, models, max_tokens=100)
+        panel = labkit.comparison.batch_panel(prompts, models, max_tokens=100)
         assert not server.asked
         at_most = [sum(far.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
                    for n in (100, 1)]  # fmt: skip
@@ -78,12 +78,12 @@ def test_what_a_batch_would_send_and_cost_is_told_before():
             assert f"price at most ${price:.6f}" in told and told in panel.estimates.value
         panel.start().wait(60)
         assert panel.batch.before == ()  # all have their answer
-    assert labkit.ask_batch(["a"], [server.model]).estimates.value == ""
+    assert labkit.comparison.batch_panel(["a"], [server.model]).estimates.value == ""
 
 
 def test_with_a_file_run_asks_for_what_is_missing_alone(tmp_path):
     with BusyServer([(500, {})]) as server:
-        panel = labkit.ask_batch(["a", "b"], [server.model], file=tmp_path / "a.jsonl")
+        panel = labkit.comparison.batch_panel(["a", "b"], [server.model], file=tmp_path / "a.jsonl")
         assert panel.start().wait(60).missing == 1
         panel.panel.find.value = "asked"
         assert panel.start().wait(60).missing == 0
@@ -91,7 +91,9 @@ def test_with_a_file_run_asks_for_what_is_missing_alone(tmp_path):
 
 
 def test_stop_stops_the_model_and_keeps_what_came(smollm2):
-    panel = labkit.ask_batch(["Tell me a story."] * 3, [smollm2], max_tokens=200, seed=1)
+    panel = labkit.comparison.batch_panel(
+        ["Tell me a story."] * 3, [smollm2], max_tokens=200, seed=1
+    )
     panel.start()
     end = time.monotonic() + 60
     while not panel.batch._tries and time.monotonic() < end:
@@ -105,7 +107,9 @@ def test_stop_stops_the_model_and_keeps_what_came(smollm2):
 def test_what_is_wrong_with_the_file_is_told_in_place(tmp_path):
     (tmp_path / "diary").write_text("dear diary")
     with BusyServer() as server:
-        panel = labkit.ask_batch(["a"], [server.model], file=tmp_path / "diary").start()
+        panel = labkit.comparison.batch_panel(
+            ["a"], [server.model], file=tmp_path / "diary"
+        ).start()
         with pytest.raises(LabError):
             panel.wait(60)
     assert "no file of a batch" in panel.runner.status.value
@@ -117,10 +121,10 @@ def test_where_no_control_answers_the_tables_stand_by_themselves(monkeypatch, ta
     monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
     labkit.explore(table)._ipython_display_()
     with BusyServer() as server:
-        labkit.ask_batch(["a"], [server.model])._ipython_display_()
+        labkit.comparison.batch_panel(["a"], [server.model])._ipython_display_()
     assert "apple" in shown[0].data and "You asked: a" in shown[1].data
 
 
 def test_bad_input_is_refused_before_there_is_a_panel(smollm2):
     with pytest.raises(ValueError, match=r"^prompts must"):
-        labkit.ask_batch([], [smollm2])
+        labkit.comparison.batch_panel([], [smollm2])

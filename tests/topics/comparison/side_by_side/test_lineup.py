@@ -23,7 +23,7 @@ def no_keys(monkeypatch, tmp_path):
 
 
 def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, near):
-    found = labkit.line_up(near, link="none")
+    found = labkit.comparison.line_up(near, link="none")
     try:
         assert list(found) == [near.name, found.far.name]
         assert "stand-in" in found.far.name and "No key" in repr(found)
@@ -33,17 +33,17 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, nea
         assert side.computed_here == (True, True) and len(side.shared) == 2
         stood = side.origins[1]
         assert stood.startswith("stand-in")
-        for shown in (labkit.show_columns(side).html, repr(side), side.summary):
+        for shown in (labkit.plot(side, kind="answers").html, repr(side), side.summary):
             assert stood in shown
         assert "stand-in" in labkit.plot(side).layout.yaxis.categoryarray[1]
-        assert "stand-in" in labkit.plot_arrivals(side).data[1].name
+        assert "stand-in" in labkit.plot(side, kind="arrivals").data[1].name
     finally:
         found.close()
 
 
 @pytest.mark.alone
 def test_the_parts_of_a_real_link_add_up(no_keys, near):
-    found = labkit.line_up(near, link="LTE")
+    found = labkit.comparison.line_up(near, link="LTE")
     try:
         side = labkit.compare("Hello", {"far": found.far}, max_tokens=4, temperature=0)
         reply, parts = side.replies[0], side.parts[0]
@@ -56,7 +56,7 @@ def test_the_parts_of_a_real_link_add_up(no_keys, near):
 
 def test_a_key_takes_the_stand_ins_place_and_is_never_told(no_keys, near, monkeypatch):
     monkeypatch.setenv("MISTRAL_API_KEY", "planted-key-4711")
-    found = labkit.line_up(near)
+    found = labkit.comparison.line_up(near)
     assert found.far.kind == "Mistral" and found.far.budget is found.budget
     assert "key found" in repr(found) and "planted" not in repr(found)
     assert found.budget.spent_usd == 0
@@ -67,7 +67,7 @@ def test_a_server_that_runs_here_takes_part(no_keys, near, llama_process, monkey
     address = server.base_url.removesuffix("/v1")
     running = Server("llama.cpp", address, ("smollm2",))
     monkeypatch.setattr(lineup, "servers", lambda: (running,))
-    found = labkit.line_up(near, link="none")
+    found = labkit.comparison.line_up(near, link="none")
     try:
         assert "Server on this machine" in repr(found) and len(found) == 3
         side = labkit.compare("Hello", found, max_tokens=3, in_turn=True)
@@ -79,20 +79,21 @@ def test_a_server_that_runs_here_takes_part(no_keys, near, llama_process, monkey
 def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, near, tmp_path):
     labkit.record(near, "Hello", name="kept", folder=tmp_path, max_tokens=3)
     (tmp_path / "damaged.json").write_text("{")
-    found = labkit.line_up(near, prompt="Hello", link="none")
+    found = labkit.comparison.line_up(near, prompt="Hello", link="none")
     found.close()
     assert "Recording" in repr(found)
     name = next(name for name in found if "recorded" in name)
     side = labkit.compare("Hello", {name: found[name]})
     assert side.origins[0].startswith("recorded") and side.computed_here == (False,)
     assert "recorded" in labkit.plot(side).layout.yaxis.categoryarray[0]
-    other = labkit.line_up(near, prompt="Another", link="none")
+    other = labkit.comparison.line_up(near, prompt="Another", link="none")
     other.close()
     assert not any("recorded" in name for name in other)
 
 
 def test_over_links_the_text_is_the_same_and_the_way_is_what_differs(near):
-    side = labkit.compare_links(near, "Why is the sky blue?", links=("none", "satellite"),
+    side = labkit.comparison.compare_links(near, "Why is the sky blue?",
+        links=("none", "satellite"),
                                 max_tokens=6)  # fmt: skip
     here, loopback, none, satellite = side.replies
     assert side.errors == (None,) * 4 and len(set(side.texts)) == 1 and side.in_turn
@@ -106,6 +107,6 @@ def test_over_links_the_text_is_the_same_and_the_way_is_what_differs(near):
 
 def test_another_kind_of_model_is_named(smollm2):
     with pytest.raises(ValueError, match=r"model must be one of labkit\.load_llamacpp"):
-        labkit.compare_links(smollm2, "x")
+        labkit.comparison.compare_links(smollm2, "x")
     with pytest.raises(ValueError, match="prompt must"):
         labkit.compare("", {"x": smollm2})

@@ -17,7 +17,9 @@ def relay(make_relay):
 
 @pytest.fixture
 def panel(relay):
-    return labkit.compare_live(QUESTION, [relay.backend(n, of=2) for n in range(2)], max_tokens=9)
+    return labkit.comparison.compare_panel(
+        QUESTION, [relay.backend(n, of=2) for n in range(2)], max_tokens=9
+    )
 
 
 def test_run_fills_both_columns(panel):
@@ -52,7 +54,7 @@ def test_each_word_is_drawn_as_it_comes_in_both_columns(relay, panel, monkeypatc
 
 def test_one_that_fails_says_so_in_its_column(relay):
     nobody = labkit.connect("http://127.0.0.1:9", "m", kind="OpenAI-compatible")
-    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=1), nobody])
+    panel = labkit.comparison.compare_panel(QUESTION, [relay.backend(0, of=1), nobody])
     panel.start().wait(60)
     assert "a0 b0 c0" in panel.texts[0].value
     alert = panel.texts[1].value.partition('role="alert"')[2]
@@ -63,7 +65,7 @@ def test_one_that_fails_says_so_in_its_column(relay):
 
 def test_stop_keeps_what_came(make_relay):
     relay = make_relay("a", "b", patience_s=60)  # the second word waits for nobody
-    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=2)]).start()
+    panel = labkit.comparison.compare_panel(QUESTION, [relay.backend(0, of=2)]).start()
     assert relay.wait_for(1)
     while not panel._race.lanes[0].steps:
         threading.Event().wait(0.05)
@@ -84,28 +86,28 @@ def test_bad_input_is_a_sentence_in_place_and_the_answers_stay(panel):
 
 def test_settings_go_along_and_bad_ones_are_named(relay):
     backend = relay.backend(0, of=1)
-    panel = labkit.compare_live("x", [backend], temperature=0.3, seed=5, in_turn=True)
+    panel = labkit.comparison.compare_panel("x", [backend], temperature=0.3, seed=5, in_turn=True)
     assert (panel.temperature.value, panel.in_turn.value) == (0.3, True)
     settings = panel.start().wait(60).replies[0].settings
     assert (settings.temperature, settings.seed) == (0.3, 5)
     with pytest.raises(ValueError, match="temperature must"):
-        labkit.compare_live("x", [backend], temperature="hot")
+        labkit.comparison.compare_panel("x", [backend], temperature="hot")
 
 
 def test_a_prompt_too_long_for_a_box_is_a_sentence_and_nothing_is_asked(relay):
-    panel = labkit.compare_live("x", [relay.backend(0, of=1)])
+    panel = labkit.comparison.compare_panel("x", [relay.backend(0, of=1)])
     panel.prompt.value = "word " * 200_000
     with pytest.raises(ValueError, match="prompt must be at most"):
         panel.start().wait(60)
     assert "prompt must be at most" in panel.runner.status.value and panel.result is None
     with pytest.raises(ValueError, match="prompt must be at most"):
-        labkit.compare_live("word " * 200_000, [relay.backend(0, of=1)])
+        labkit.comparison.compare_panel("word " * 200_000, [relay.backend(0, of=1)])
 
 
 def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
     address = relay.backend(0, of=1).base_url
     thinks = labkit.cloud("openai", "gpt-6-astra", key="planted-key-4711", address=address)
-    panel = labkit.compare_live("x", [thinks])
+    panel = labkit.comparison.compare_panel("x", [thinks])
     reply = panel.start().wait(60).replies[0]
     assert reply.error is None and reply.settings.temperature == 1.0
     panel.temperature.value = 0.2
@@ -115,9 +117,9 @@ def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
 
 def test_what_would_be_sent_and_cost_is_told_before(relay):
     near = relay.backend(0, of=1)
-    assert labkit.compare_live("x", [near]).estimates.value == ""
+    assert labkit.comparison.compare_panel("x", [near]).estimates.value == ""
     far = labkit.cloud(near.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
-    panel = labkit.compare_live("Hello", [near, far], max_tokens=9)
+    panel = labkit.comparison.compare_panel("Hello", [near, far], max_tokens=9)
     before = panel.estimates.value
     assert "5 bytes" in before and "at most $" in before and "planted" not in before
     panel.max_tokens.value = 900

@@ -47,7 +47,7 @@ def test_the_names_of_a_mapping_and_of_a_model_asked_twice(make_relay):
     ]
     side = labkit.compare("x", {"<b>here": one})
     assert side.names == ("<b>here",) and side.texts == ("a0 ",)
-    assert "<b>here" not in labkit.show_columns(side).html
+    assert "<b>here" not in labkit.plot(side, kind="answers").html
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_a_policy_holds_in_its_column_and_nothing_is_sent(make_relay):
     assert "ada" in side.errors[1] or "mail" in side.errors[1].lower()
     passed = labkit.compare(QUESTION, [far])
     assert passed.texts == ("b0 ",) and len(relay.asked) == 1
-    assert "planted" not in repr(side) + repr(passed) + labkit.show_columns(passed).html
+    assert "planted" not in repr(side) + repr(passed) + labkit.plot(passed, kind="answers").html
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_time_in_this_process_has_two_parts():
 def test_labkit_compare_is_a_verb_in_whatever_order_things_are_imported():
     for code in (
         "import labkit.topics.comparison.side_by_side.concurrent, labkit",
-        "import labkit; labkit.compare_texts",
+        "import labkit; labkit.comparison.compare_texts",
     ):
         told = (
             "assert callable(labkit.compare) and labkit.topics.comparison.side_by_side.concurrent"

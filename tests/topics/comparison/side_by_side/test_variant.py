@@ -6,7 +6,7 @@ import labkit
 
 
 def test_its_own_settings_go_before_the_others(smollm2):
-    cold = labkit.with_settings(smollm2, "cold", temperature=0)
+    cold = labkit.comparison.with_settings(smollm2, "cold", temperature=0)
     asked = {"temperature": 1.5, "max_tokens": 6, "seed": 3}
     reply = labkit.generate(cold, "Name a river.", **asked)
     alone = labkit.generate(smollm2, "Name a river.", temperature=0, max_tokens=6)
@@ -20,4 +20,4 @@ def test_its_own_settings_go_before_the_others(smollm2):
 )
 def test_bad_input_is_refused(smollm2, name, settings, told):
     with pytest.raises(ValueError, match=f"^{told}"):
-        labkit.with_settings(smollm2, name, **settings)
+        labkit.comparison.with_settings(smollm2, name, **settings)

@@ -85,23 +85,23 @@ def test_texts_in_a_loop_take_no_minutes():
 
 def test_several_texts_and_a_reference():
     texts = ["the cat sat", "the dog sat", "a bird"]
-    told = labkit.compare_texts(texts)
+    told = labkit.comparison.compare_texts(texts)
     assert [name for name, _ in told.others] == ["text 2", "text 3"]
     assert told.similarities[0][0] == 1 and told.similarities[0][2] == 0
-    held = labkit.compare_texts(texts, reference="the cat sat down")
+    held = labkit.comparison.compare_texts(texts, reference="the cat sat down")
     assert [difference.found for difference in held.differences] == [0.75, 0.5, 0]
     assert "the reference" in held.summary and "computed" in held.summary
 
 
 def test_bad_texts_are_named():
     with pytest.raises(ValueError, match="answers must be two texts or more"):
-        labkit.compare_texts(["alone"])
+        labkit.comparison.compare_texts(["alone"])
     with pytest.raises(ValueError, match="answers must be texts"):
-        labkit.compare_texts([1, 2])
+        labkit.comparison.compare_texts([1, 2])
 
 
 def test_the_picture_escapes_and_marks():
-    told = labkit.compare_texts(["<script>x</script> a", "<b>y</b> a"])
+    told = labkit.comparison.compare_texts(["<script>x</script> a", "<b>y</b> a"])
     picture = labkit.plot(told).html
     assert "<script" not in picture and "<b>y" not in picture
     assert "<del" in picture and "<ins" in picture and "&lt;" in picture
@@ -116,4 +116,4 @@ def test_one_that_failed_before_its_first_word_is_left_out():
     wrote = Reply("a", "x", Settings(), (step,), 1, "stop")
     failed = Reply("b", "x", Settings(), (), None, "failed", error="It is not there.")
     side = SideBySide("x", ("a", "b", "c"), (wrote, failed, wrote), (True,) * 3, reference="words")
-    assert labkit.compare_texts(side).names == ("a", "c")
+    assert labkit.comparison.compare_texts(side).names == ("a", "c")

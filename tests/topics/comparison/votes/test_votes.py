@@ -14,8 +14,8 @@ import labkit
 from labkit.errors import LabError
 from labkit.stats import share_interval
 from labkit.topics.comparison.batch.table import BatchTable, Row
-from labkit.topics.comparison.votes.figures import plot_votes_needed, votes_figure
-from labkit.topics.comparison.votes.files import join_votes, load_votes, save_votes
+from labkit.topics.comparison.votes.figures import votes_figure, votes_needed_figure
+from labkit.topics.comparison.votes.files import join_votes, read, save_votes
 from labkit.topics.comparison.votes.power import independent_votes, votes_needed
 from labkit.topics.comparison.votes.votes import CHOICES, Ballot, Vote, Votes, count, make_pairs
 
@@ -224,7 +224,7 @@ def test_joined_votes_are_the_sum(tmp_path_factory, told):
     assert len(joined.ballots) == len(told) and not joined.left_out
     assert join_votes(folder).counts == joined.counts
     assert join_votes([*files, *files]).counts == joined.counts  # no file counts twice
-    assert load_votes(save_votes(joined, folder / "all.json")).counts == joined.counts
+    assert read(save_votes(joined, folder / "all.json")).counts == joined.counts
     assert join_votes(folder).counts == joined.counts  # nor does a file of files
 
 
@@ -257,7 +257,7 @@ def test_a_broken_or_foreign_file_gets_a_sentence(tmp_path, held):
     broken = tmp_path / "broken.json"
     broken.write_text(held)
     with pytest.raises(LabError, match="holds no votes"):
-        load_votes(broken)
+        read(broken)
     good = save_votes(count(NAMES, ballots(["A", "B"])), tmp_path / "good.json")
     joined = join_votes([broken, good, tmp_path / "nowhere.json"])
     assert len(joined.votes) == 2 and len(joined.left_out) == 2
@@ -284,7 +284,7 @@ def test_bytes_that_are_no_text_get_the_sentence_too(tmp_path):
     broken = tmp_path / "broken.json"
     broken.write_bytes(random.Random(1).randbytes(300))
     with pytest.raises(LabError, match="holds no votes"):
-        load_votes(broken)
+        read(broken)
 
 
 # --- the panel
@@ -297,7 +297,7 @@ def words(panel):
 
 
 def test_no_name_is_shown_before_the_end():
-    panel = labkit.vote(table(4), seed=2)
+    panel = labkit.comparison.vote_panel(table(4), seed=2)
     for _ in range(4):
         assert "near" not in words(panel) and "far" not in words(panel)
         assert not panel.result.children
@@ -307,7 +307,7 @@ def test_no_name_is_shown_before_the_end():
 
 
 def test_keys_vote_and_go_back():
-    panel = labkit.vote(table(5), seed=1)
+    panel = labkit.comparison.vote_panel(table(5), seed=1)
     for key in ("a", "b", "backspace", "t", "n", "x"):
         panel.keys._handle_custom_msg({"key": key}, [])
     assert [vote.choice for vote in panel.votes.votes] == ["A", "tie", "both bad"]
@@ -316,7 +316,7 @@ def test_keys_vote_and_go_back():
 
 
 def test_each_vote_is_for_the_one_who_stood_there():
-    panel = labkit.vote(table(6), seed=5)
+    panel = labkit.comparison.vote_panel(table(6), seed=5)
     while panel.pair:
         panel.choose("A" if panel.pair.a == "far" else "B")
     assert panel.votes.counts["far"] == 6 and panel.votes.share == 0
@@ -324,7 +324,7 @@ def test_each_vote_is_for_the_one_who_stood_there():
 
 
 def test_the_same_text_is_a_tie_that_is_not_asked():
-    panel = labkit.vote(table(4, same=(0, 2)), seed=3)
+    panel = labkit.comparison.vote_panel(table(4, same=(0, 2)), seed=3)
     asked = 0
     while panel.pair:
         assert not panel.pair.same
@@ -335,7 +335,7 @@ def test_the_same_text_is_a_tie_that_is_not_asked():
 
 
 def test_back_passes_over_what_was_not_asked():
-    panel = labkit.vote(table(4, same=(0, 2)), seed=3)
+    panel = labkit.comparison.vote_panel(table(4, same=(0, 2)), seed=3)
     before = panel.pair
     panel.choose("A")
     panel.take_back()
@@ -345,12 +345,12 @@ def test_back_passes_over_what_was_not_asked():
 
 
 def test_all_the_same_is_at_its_end_at_once():
-    panel = labkit.vote(table(3, same=(0, 1, 2)))
+    panel = labkit.comparison.vote_panel(table(3, same=(0, 1, 2)))
     assert panel.pair is None and panel.votes.counts["tie"] == 3
 
 
 def test_ended_early_it_shows_the_names():
-    panel = labkit.vote(table(5))
+    panel = labkit.comparison.vote_panel(table(5))
     assert panel.end.disabled
     panel.choose("tie")
     panel.end.click()
@@ -361,40 +361,40 @@ def test_ended_early_it_shows_the_names():
 
 def test_every_vote_is_in_the_file_at_once_and_it_goes_on_there(tmp_path):
     file = tmp_path / "my.json"
-    panel = labkit.vote(table(5), file=file, voter="Ada", seed=4)
+    panel = labkit.comparison.vote_panel(table(5), file=file, voter="Ada", seed=4)
     assert not file.exists()
     panel.choose("A")
     panel.choose("tie")
     held = json.loads(file.read_text())
     assert held["ballots"][0]["voter"] == "Ada" and len(held["ballots"][0]["votes"]) == 2
-    again = labkit.vote(table(5), file=file, seed=4)
+    again = labkit.comparison.vote_panel(table(5), file=file, seed=4)
     assert again.votes == panel.votes and again.pair == panel.pair
     again.take_back()
-    assert len(load_votes(file).votes) == 1
+    assert len(read(file).votes) == 1
     assert list(tmp_path.iterdir()) == [file]  # nothing half written is left
 
 
 def test_a_file_on_other_answers_is_not_written_over(tmp_path):
     file = tmp_path / "my.json"
-    labkit.vote(table(5), file=file, seed=4).choose("A")
+    labkit.comparison.vote_panel(table(5), file=file, seed=4).choose("A")
     held = file.read_text()
     with pytest.raises(LabError, match="other answers"):
-        labkit.vote(table(5), file=file, seed=5)
+        labkit.comparison.vote_panel(table(5), file=file, seed=5)
     file.write_text("notes")
     with pytest.raises(LabError, match="holds no votes"):
-        labkit.vote(table(5), file=file)
+        labkit.comparison.vote_panel(table(5), file=file)
     assert file.read_text() == "notes" and held
 
 
 def test_model_text_is_escaped_in_the_panel():
     cells = (row(0, "near", HARM, prompt=HARM), row(0, "far", HARM + "!", prompt=HARM))
-    panel = labkit.vote(BatchTable(NAMES, cells))
+    panel = labkit.comparison.vote_panel(BatchTable(NAMES, cells))
     assert HARM not in words(panel) and "&lt;script&gt;" in words(panel)
 
 
 def test_where_no_key_answers_it_shows_the_first_pair(monkeypatch):
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    panel, shown = labkit.vote(table(2), seed=1), []
+    panel, shown = labkit.comparison.vote_panel(table(2), seed=1), []
     monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
     panel._ipython_display_()
     assert panel.pair.text_a in shown[0].data and "near" not in shown[0].data
@@ -406,10 +406,12 @@ def test_where_no_key_answers_it_shows_the_first_pair(monkeypatch):
 
 
 def test_a_real_models_answers_are_voted_on(smollm2):
-    hot = labkit.with_settings(smollm2, "hot", temperature=2.0)
-    cold = labkit.with_settings(smollm2, "cold", temperature=0)
-    table = labkit.run_batch(["Name a river.", "Name a tree."], [hot, cold], max_tokens=10, seed=1)
-    panel = labkit.vote(table)
+    hot = labkit.comparison.with_settings(smollm2, "hot", temperature=2.0)
+    cold = labkit.comparison.with_settings(smollm2, "cold", temperature=0)
+    table = labkit.comparison.run_batch(
+        ["Name a river.", "Name a tree."], [hot, cold], max_tokens=10, seed=1
+    )
+    panel = labkit.comparison.vote_panel(table)
     texts = {panel.pair.text_a, panel.pair.text_b}
     assert texts == {r.text for r in table.rows if r.prompt == panel.pair.prompt}
 
@@ -435,14 +437,14 @@ def test_the_picture_shows_the_counts_and_the_interval(told):
 
 
 def test_the_curve_of_votes_needed():
-    figure = plot_votes_needed(count(NAMES, ballots(["A"] * 7 + ["B"] * 3)))
+    figure = votes_needed_figure(count(NAMES, ballots(["A"] * 7 + ["B"] * 3)))
     curve, here = figure.data
     assert list(curve.y) == [votes_needed(x / 100) for x in curve.x]
     assert (here.x[0], here.y[0]) == (pytest.approx(70), 10)
-    assert len(plot_votes_needed().data) == 1
+    assert len(votes_needed_figure().data) == 1
 
 
 def test_plot_and_summary_before_any_vote():
     votes = Votes(NAMES, ())
     assert labkit.plot(votes).data and "none decided" in votes.summary
-    assert labkit.vote(table()).summary == "blind vote: no votes yet"
+    assert labkit.comparison.vote_panel(table()).summary == "blind vote: no votes yet"

@@ -99,7 +99,7 @@ def test_misses_and_alarms_stand_in_their_context():
     score = measure_scanner(
         [Example(text, (Label(0, len(EVIL), "password"),))], scanner=lambda t: []
     )
-    shown = labkit.plot_misses(score).html
+    shown = labkit.plot(score, kind="misses").html
     assert "Missed: 1" in shown and "False alarms: 0" in shown
     assert EVIL not in shown and "is the password" in shown
 
@@ -117,7 +117,7 @@ def test_the_proof_shows_each_way_and_the_answer():
 
 
 def test_terms_and_payload_show_source_date_and_what_is_unknown():
-    shown = labkit.plot(labkit.provider_terms()).html
+    shown = labkit.plot(labkit.privacy.provider_terms()).html
     assert "unknown" in shown and "2026-11-23" in shown and "href" not in shown
     cloud = labkit.cloud("anthropic", key="planted-key-123456", policy=None)
     payload = labkit.payload(cloud, f"Write to jane@example.com {EVIL}")

@@ -11,7 +11,7 @@ KEY = "AKIA" + "Q7ZX" * 4
 
 @pytest.fixture
 def panel():
-    return labkit.scan_live()
+    return labkit.privacy.scan_panel()
 
 
 def test_typing_scans_redacts_and_restores(panel):
@@ -52,7 +52,7 @@ def test_an_empty_text_is_no_error(panel):
 
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="least_confidence must be a number, 0 to 1; got 3"):
-        labkit.scan_live(least_confidence=3)
+        labkit.privacy.scan_panel(least_confidence=3)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from labkit.topics.privacy.scanner.labelled_texts import (
     Label,
     parse,
     read_examples,
-    read_leak,
+    sample_text,
 )
 from labkit.topics.privacy.scanner.scanner_score import measure_scanner
 
@@ -96,7 +96,7 @@ def test_what_it_finds_comes_back_into_each_text(part):
 
 def test_the_scanner_is_as_good_as_it_was():
     """No golden value: a floor, so that a changed rule or library that breaks it is noticed."""
-    score = labkit.measure_scanner()
+    score = labkit.privacy.measure_scanner()
     assert score.total.recall > 0.75 and score.total.precision > 0.9
     by = {each.kind: each for each in score.kinds}
     assert by["cloud key"].recall > 0.9 and by["api key"].precision > 0.9
@@ -106,16 +106,16 @@ def test_the_scanner_is_as_good_as_it_was():
 
 
 def test_more_confidence_finds_less():
-    few = labkit.measure_scanner(least_confidence=0.96).total
-    assert few.found < labkit.measure_scanner(least_confidence=0.4).total.found
+    few = labkit.privacy.measure_scanner(least_confidence=0.96).total
+    assert few.found < labkit.privacy.measure_scanner(least_confidence=0.4).total.found
 
 
 def test_the_lessons_texts_hold_what_the_notebook_says():
-    login, customer = read_leak("login"), read_leak("customer")
+    login, customer = sample_text("login"), sample_text("customer")
     assert {"password", "cloud key", "email address"} <= {f.kind for f in labkit.scan(login)}
     assert {"person", "bank account", "card number"} <= {f.kind for f in labkit.scan(customer)}
     session = login.rpartition("session=")[2].strip()
     assert len(session) == 32 and session in labkit.redact(login).text, "what it misses"
     assert "Lindenallee 7" in labkit.redact(customer).text
     with pytest.raises(ValueError, match="name must be one of login, customer"):
-        read_leak("secrets")
+        sample_text("secrets")

@@ -48,14 +48,14 @@ def test_what_it_predicts_is_what_the_stream_says(smollm2, prediction):
 
 def test_a_draw_is_what_a_reply_with_that_seed_begins_with(smollm2, prediction):
     chosen = {"temperature": 1.3, "top_p": 0.9}
-    run = labkit.run_chain(prediction, **chosen)
+    run = labkit.sampling.run_chain(prediction, **chosen)
     for seed in range(5):
         reply = labkit.generate(smollm2, PROMPT, raw=True, max_tokens=1, seed=seed, **chosen)
-        assert labkit.draw(run, seed=seed).counts == ((reply.steps[0].token_id, 1),)
+        assert labkit.sampling.draw(run, seed=seed).counts == ((reply.steps[0].token_id, 1),)
 
 
 def test_every_stage_tells_what_it_left(prediction):
-    run = labkit.run_chain(prediction, temperature=1.5, top_k=100, top_p=0.8, min_p=0.02)
+    run = labkit.sampling.run_chain(prediction, temperature=1.5, top_k=100, top_p=0.8, min_p=0.02)
     assert [stage.name for stage in run.stages] == [
         "scores", "temperature", "top_k", "top_p", "min_p",
     ]  # fmt: skip
@@ -100,14 +100,14 @@ def test_whatever_the_settings_something_is_left_and_sums_to_1(scores, chosen):
     for stage in run.stages:
         assert stage.probabilities.sum() == pytest.approx(1, abs=1e-5)
         assert 0 <= stage.entropy_bits <= math.log2(60) + 1e-4
-    drawn = labkit.draw(run, 20, seed=1)
+    drawn = labkit.sampling.draw(run, 20, seed=1)
     assert sum(count for _, count in drawn.counts) == 20
     assert all(run.drawn_from[token] > 0 for token, _ in drawn.counts)
 
 
 def test_draws_come_as_often_as_expected(prediction):
     run = run_chain(prediction, temperature=1.2, top_k=20)
-    draws = labkit.draw(run, 20_000, seed=4)
+    draws = labkit.sampling.draw(run, 20_000, seed=4)
     expected = {t: 20_000 * run.drawn_from[t] for t in np.flatnonzero(run.drawn_from)}
     counts = dict(draws.counts)
     chi2 = sum((counts.get(t, 0) - e) ** 2 / e for t, e in expected.items())
@@ -146,7 +146,7 @@ def test_bad_settings_are_named(settings, sentence):
 @pytest.mark.parametrize("times", [0, -1, 2_000_000, "many", 1.5])
 def test_bad_times_are_named(times):
     with pytest.raises(ValueError, match="times must be"):
-        labkit.draw(run_chain(made_up([1, 2])), times)
+        labkit.sampling.draw(run_chain(made_up([1, 2])), times)
 
 
 def test_a_model_that_hides_its_scores_is_refused_with_a_way_out():
@@ -159,15 +159,17 @@ def test_a_model_that_hides_its_scores_is_refused_with_a_way_out():
 
 
 def test_a_draw_is_told_as_one(prediction):
-    told = labkit.draw(labkit.run_chain(prediction, temperature=0), seed=5).summary
+    told = labkit.sampling.draw(
+        labkit.sampling.run_chain(prediction, temperature=0), seed=5
+    ).summary
     assert told == "drew ' Paris', which had 100.00% (seed 5)"
 
 
 def test_a_prediction_can_be_drawn_from_as_it_is(prediction):
-    plain = labkit.draw(prediction, 1000, seed=4)
-    assert plain.counts == labkit.draw(run_chain(prediction), 1000, seed=4).counts
+    plain = labkit.sampling.draw(prediction, 1000, seed=4)
+    assert plain.counts == labkit.sampling.draw(run_chain(prediction), 1000, seed=4).counts
     with pytest.raises(ValueError, match=r"run must come from labkit\.run_chain; got str"):
-        labkit.draw("Paris")
+        labkit.sampling.draw("Paris")
 
 
 def test_an_empty_prompt_is_refused(smollm2):
@@ -180,7 +182,7 @@ def test_an_empty_prompt_is_refused(smollm2):
 
 def test_the_figure_has_the_numbers(prediction):
     run = run_chain(prediction, temperature=0.7, top_p=0.9)
-    picture = labkit.plot(labkit.draw(run, 1000, seed=2))
+    picture = labkit.plot(labkit.sampling.draw(run, 1000, seed=2))
     before, after, drawn = picture.data
     curve_before, curve, cut = figures.curve_figure(run).data
     assert before.y[0] == "·Paris" and before.y[-1] == "all others"

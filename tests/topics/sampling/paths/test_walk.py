@@ -14,7 +14,7 @@ from labkit.backends.settings import Settings
 from labkit.errors import LabError
 from labkit.topics.sampling.paths.walk import Walker
 from labkit.topics.sampling.paths.walk_figures import branches_table
-from labkit.topics.sampling.paths.walk_panel import walk
+from labkit.topics.sampling.paths.walk_panel import walk_panel
 
 PROMPT = "the cat sat on the mat"
 VOCABULARY = 300
@@ -81,15 +81,15 @@ def told(model, ids, prompt_tokens):
 
 
 def test_on_the_real_model(smollm2):
-    walk = Cursor(smollm2, smollm2.encode("Why is the sky blue?"))
-    start = walk.ids
+    cursor = Cursor(smollm2, smollm2.encode("Why is the sky blue?"))
+    start = cursor.ids
     for token in (504, 7042, 284):
-        walk.take(token)
-    walk.back(2)
-    walk.take(30)
-    np.testing.assert_allclose(walk.scores, fresh(smollm2, [*start, 504, 30]), atol=1e-2)
-    walk.go((*start, 504, 7042))
-    np.testing.assert_allclose(walk.scores, fresh(smollm2, walk.ids), atol=1e-2)
+        cursor.take(token)
+    cursor.back(2)
+    cursor.take(30)
+    np.testing.assert_allclose(cursor.scores, fresh(smollm2, [*start, 504, 30]), atol=1e-2)
+    cursor.go((*start, 504, 7042))
+    np.testing.assert_allclose(cursor.scores, fresh(smollm2, cursor.ids), atol=1e-2)
 
 
 def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
@@ -98,57 +98,57 @@ def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
     model.model.register_forward_pre_hook(
         lambda _, args, more: passes.append(more["input_ids"].shape[1]), with_kwargs=True
     )
-    walk = Cursor(model, model.encode(PROMPT, raw=True))
-    start = walk.ids
+    cursor = Cursor(model, model.encode(PROMPT, raw=True))
+    start = cursor.ids
     for token in range(10, 16):
-        walk.take(token)
-    walk.back(4)  # only the last token, whose scores are wanted
-    walk.go((*start, 10, 20, 21, 22))  # the branch's own three
-    walk.go(walk.ids)  # nothing
+        cursor.take(token)
+    cursor.back(4)  # only the last token, whose scores are wanted
+    cursor.go((*start, 10, 20, 21, 22))  # the branch's own three
+    cursor.go(cursor.ids)  # nothing
     assert passes == [len(start), 1, 1, 1, 1, 1, 1, 1, 3]
-    assert walk.tokens_read == sum(passes)
+    assert cursor.tokens_read == sum(passes)
 
 
 def test_a_window_that_is_left_is_read_anew(make_tiny, tmp_path):
     model = labkit.load(make_tiny(tmp_path, "gemma3_text", sliding_window=16))
-    walk = Cursor(model, model.encode(PROMPT, raw=True))
-    while len(walk.ids) < 15:
-        walk.take(7)
-    before = walk.tokens_read
-    walk.back()
-    assert walk.tokens_read == before + 1
+    cursor = Cursor(model, model.encode(PROMPT, raw=True))
+    while len(cursor.ids) < 15:
+        cursor.take(7)
+    before = cursor.tokens_read
+    cursor.back()
+    assert cursor.tokens_read == before + 1
     for token in (7, 8, 9):
-        walk.take(token)
-    before = walk.tokens_read
-    walk.back()
-    assert walk.tokens_read == before + len(walk.ids)
-    np.testing.assert_allclose(walk.scores, fresh(model, walk.ids), atol=1e-3)
+        cursor.take(token)
+    before = cursor.tokens_read
+    cursor.back()
+    assert cursor.tokens_read == before + len(cursor.ids)
+    np.testing.assert_allclose(cursor.scores, fresh(model, cursor.ids), atol=1e-3)
 
 
 def test_an_interrupted_pass_leaves_a_walk_that_goes_on(tiny, monkeypatch):
-    walk = Cursor(tiny, tiny.encode(PROMPT, raw=True))
+    cursor = Cursor(tiny, tiny.encode(PROMPT, raw=True))
     layer = tiny.model.model.layers[1]
     with monkeypatch.context() as broken:
         broken.setattr(layer, "forward", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            walk.take(9)
-    assert walk.ids == walk.prompt_ids
-    walk.take(11)
-    np.testing.assert_allclose(walk.scores, fresh(tiny, walk.ids), atol=1e-3)
+            cursor.take(9)
+    assert cursor.ids == cursor.prompt_ids
+    cursor.take(11)
+    np.testing.assert_allclose(cursor.scores, fresh(tiny, cursor.ids), atol=1e-3)
 
 
 def test_what_is_out_of_bounds_is_told_and_moves_nothing(tiny):
-    walk = Cursor(tiny, tiny.encode(PROMPT, raw=True))
+    cursor = Cursor(tiny, tiny.encode(PROMPT, raw=True))
     for wrong, sentence in (
-        (lambda: walk.take(VOCABULARY), "0 to 299; got 300"),
-        (lambda: walk.take(-1), "0 to 299"),
-        (lambda: walk.back(), "as many as were taken; got 1"),
-        (lambda: walk.go((1, 2)), "begin with the prompt"),
-        (lambda: walk.go((*walk.ids, *[5] * 200)), "context of 128 tokens"),
+        (lambda: cursor.take(VOCABULARY), "0 to 299; got 300"),
+        (lambda: cursor.take(-1), "0 to 299"),
+        (lambda: cursor.back(), "as many as were taken; got 1"),
+        (lambda: cursor.go((1, 2)), "begin with the prompt"),
+        (lambda: cursor.go((*cursor.ids, *[5] * 200)), "context of 128 tokens"),
     ):
         with pytest.raises(ValueError, match=sentence):
             wrong()
-    assert walk.ids == walk.prompt_ids
+    assert cursor.ids == cursor.prompt_ids
 
 
 def test_other_backends_are_refused_in_a_sentence():
@@ -256,7 +256,7 @@ def test_the_table_escapes_and_marks_where_branches_part(walker):
 
 @pytest.fixture
 def panel(tiny):
-    return walk(tiny, PROMPT, raw=True)
+    return walk_panel(tiny, PROMPT, raw=True)
 
 
 def test_the_panel_moves_by_its_buttons(panel):
@@ -324,12 +324,12 @@ def test_back_is_off_at_the_prompt(panel):
 
 
 def test_of_a_long_prompt_the_end_is_shown(smollm2):
-    text = walk(smollm2, f"Begin. {'word ' * 400}At last", raw=True)._text.value
+    text = walk_panel(smollm2, f"Begin. {'word ' * 400}At last", raw=True)._text.value
     assert "At last" in text and "Begin" not in text and len(text) < 3000
 
 
 def test_html_in_the_prompt_is_escaped(tiny):
-    assert "<b>" not in walk(tiny, "<b>bold", raw=True)._text.value.replace(
+    assert "<b>" not in walk_panel(tiny, "<b>bold", raw=True)._text.value.replace(
         "<b>Prompt", ""
     ).replace("<b>Then", "")
 

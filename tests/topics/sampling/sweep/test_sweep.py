@@ -119,7 +119,9 @@ def test_an_interrupt_keeps_what_was_written(smollm2, monkeypatch):
     stopped = labkit.sweep(smollm2, PROMPT, temperatures=(1,), samples=4, max_tokens=40)
     assert stopped.tokens == 21
     assert {reply.finish for reply in stopped.replies} == {"interrupted"}
-    assert labkit.plot(stopped).data and "interrupted" not in labkit.gallery(stopped).html
+    assert (
+        labkit.plot(stopped).data and "interrupted" not in labkit.plot(stopped, kind="texts").html
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,12 +157,12 @@ def test_the_curves_have_the_measures(swept):
 
 
 def test_the_gallery_shows_the_texts_and_escapes_them(swept):
-    shown = labkit.gallery(swept, samples=2).html
+    shown = labkit.plot(swept, samples=2, kind="texts").html
     assert shown.count("seed 5") == 1 and "6 more answers" in shown
     nasty = Sweep("m", "p", tuple(made_up(["<script>alert(1)</script> x"])), 1.0)
-    assert "<script>" not in labkit.gallery(nasty).html
+    assert "<script>" not in labkit.plot(nasty, kind="texts").html
     with pytest.raises(ValueError, match=r"sweep must come from labkit\.sweep; got str"):
-        labkit.gallery("the sea")
+        labkit.plot("the sea", kind="texts")
 
 
 def test_the_summary_tells_both_ends(swept):

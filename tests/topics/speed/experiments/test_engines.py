@@ -55,7 +55,7 @@ def llama_server(smollm2):
 def test_engines_beside_one_another(make_scripted):
     far = make_scripted((0.5, 0.75), chunks=True, output_tokens=6)
     far.base_url = "http://127.0.0.1:1"
-    told = labkit.vary_engine({"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2)
+    told = labkit.speed.vary_engine({"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2)
     speeds = dict(told.experiment.numbers("decode_tokens_per_s"))
     assert speeds["near"].values == (2, 2)
     assert speeds["far"].values == (20, 20)  # 5 gaps in 0.25 s
@@ -69,17 +69,17 @@ def test_engines_beside_one_another(make_scripted):
 
 def test_one_that_fails_does_not_end_it_for_the_others(make_scripted):
     dead = make_scripted((LabError,))
-    told = labkit.vary_engine({"dead": dead, "well": make_scripted((0.5, 1.0))}, repeats=2)
+    told = labkit.speed.vary_engine({"dead": dead, "well": make_scripted((0.5, 1.0))}, repeats=2)
     assert [point.value for point in told.points] == ["well"]
     assert told.missing == ("dead: The server went away.",)
     with pytest.raises(LabError, match=r"No engine answers: dead: The server went away\."):
-        labkit.vary_engine({"dead": dead})
+        labkit.speed.vary_engine({"dead": dead})
 
 
 def test_a_stop_keeps_what_was_measured(make_scripted):
     good, cut = (0.5, 1.0), (0.5, KeyboardInterrupt)
     one, two = make_scripted(good), make_scripted(good, good, good, cut)
-    told = labkit.vary_engine({"one": one, "two": two}, repeats=9)
+    told = labkit.speed.vary_engine({"one": one, "two": two}, repeats=9)
     assert [len(point.measurement.counted) for point in told.points] == [2, 1]
     assert told.footprints == (None, None)
 
@@ -112,14 +112,14 @@ def test_two_servers_of_one_kind_are_told_apart(tiny, monkeypatch):
 
 def test_what_runs_elsewhere_is_refused(make_scripted):
     with pytest.raises(LabError, match="vary_engine cannot vary 'scripted'"):
-        labkit.vary_engine(make_scripted((0.5,)))
+        labkit.speed.vary_engine(make_scripted((0.5,)))
 
 
 @pytest.mark.slow
 def test_the_same_weights_in_every_engine(smollm2, llama_server, monkeypatch):
     server, _ = llama_server
     monkeypatch.setattr(engines, "servers", lambda: (server,))
-    told = labkit.vary_engine(smollm2, repeats=2, max_tokens=8)
+    told = labkit.speed.vary_engine(smollm2, repeats=2, max_tokens=8)
     assert told.missing == ()
     names = ("transformers, float32", "llama.cpp in process, Q4_1", "llama.cpp's server")
     assert told.names == names
@@ -240,10 +240,10 @@ def test_texts_part_after_what_they_share(start, one, other):
 
 def test_the_texts_are_marked_where_they_part(make_scripted):
     one, two = make_scripted((0.5, 1.0)), make_scripted((0.5, 1.0, 1.5))
-    told = labkit.vary_engine({"o<n>e": one, "two": two}, repeats=1)
+    told = labkit.speed.vary_engine({"o<n>e": one, "two": two}, repeats=1)
     assert [each.parts_at for each in told.writings] == [None, 6]
     assert "two parts from the text of o<n>e after 6 characters" in told.summary
-    html = labkit.plot_texts(told).html
+    html = labkit.plot(told, kind="texts").html
     assert "o&lt;n&gt;e" in html and "o<n>e" not in html
     after = html.partition("ab ab <span role")[2]
     assert 'aria-label="here it parts"' in after and after.index("┃") < after.index("ab ")
@@ -252,7 +252,7 @@ def test_the_texts_are_marked_where_they_part(make_scripted):
 
 def test_the_picture_tells_numbers_and_gaps_in_words(make_scripted):
     silent = make_scripted((0.5, 1.0), chunks=True)  # tells no number of tokens
-    told = labkit.vary_engine({"one": make_scripted((0.5, 1.0)), "silent": silent}, repeats=3)
+    told = labkit.speed.vary_engine({"one": make_scripted((0.5, 1.0)), "silent": silent}, repeats=3)
     picture = labkit.plot(told)
     first, speed, memory = picture.data
     assert list(first.x) == [0.5, 0.5] and list(speed.x) == [2, 0] and list(memory.x) == [0, 0]

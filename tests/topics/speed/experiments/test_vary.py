@@ -22,14 +22,14 @@ def ids_of(backend, **settings):
 
 
 def test_prompt_length(tiny):
-    told = labkit.vary_prompt_length(tiny, lengths=(8, 32, 500), **FEW)
+    told = labkit.speed.vary_prompt_length(tiny, lengths=(8, 32, 500), **FEW)
     assert [point.value for point in told.points] == [
         point.measurement.prompt_tokens for point in told.points
     ]
     assert len(told.points) == 2 and told.rounds == 2
     assert told.missing == ("No room for the answer in the context: 500 tokens.",)
     assert told.points[0].value < told.points[1].value
-    fit = labkit.fit_latency(told)
+    fit = labkit.speed.fit_latency(told)
     assert fit.tokens_in == (told.points[0].value, told.points[1].value)
     assert "prompt length varied" in told.summary
 
@@ -42,7 +42,7 @@ def roomy(make_tiny, tmp_path):
 
 def test_prompts_go_up_to_the_context_by_themselves(roomy, monkeypatch):
     monkeypatch.setattr(prompt_length, "TWICE", 0)  # as if no time passed
-    told = labkit.vary_prompt_length(roomy, repeats=1)
+    told = labkit.speed.vary_prompt_length(roomy, repeats=1)
     lengths = [point.measurement.prompt_tokens for point in told.points]
     assert lengths == pytest.approx([128, 256, 512, 992], abs=4) and max(lengths) < roomy.context
     assert all(point.measurement.output_tokens.median == 8 for point in told.points[:3])
@@ -68,29 +68,29 @@ def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
     monkeypatch.setattr(type(roomy), "scores", scores)
     monkeypatch.setattr(prompt_length.time, "monotonic", lambda: now[0])
     # 128 tokens take 0.64 s and 256 take 1.28: 1.92 in all, and 512 could take four times 1.28.
-    told = labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
+    told = labkit.speed.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
     assert len(told.points) == 2
     (missing,) = told.missing
     assert "Prompts of 512 tokens and more were left out" in missing
     assert "lengths=(…, 992)" in missing and missing in " ".join(repr(told).split())
-    assert len(labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7.1).points) == 3
-    named = labkit.vary_prompt_length(roomy, repeats=1, lengths=(512,), limit_s=0)
+    assert len(labkit.speed.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7.1).points) == 3
+    named = labkit.speed.vary_prompt_length(roomy, repeats=1, lengths=(512,), limit_s=0)
     assert len(named.points) == 1 and named.missing == ()
 
 
 @pytest.mark.parametrize("lengths", [(), (500,), (0,), ("long",)])
 def test_lengths_that_are_none(tiny, lengths):
     with pytest.raises(ValueError, match="lengths must be"):
-        labkit.vary_prompt_length(tiny, lengths=lengths)
+        labkit.speed.vary_prompt_length(tiny, lengths=lengths)
 
 
 def test_output_length(tiny):
-    told = labkit.vary_output_length(tiny, "the cat", lengths=(2, 6), repeats=2)
+    told = labkit.speed.vary_output_length(tiny, "the cat", lengths=(2, 6), repeats=2)
     assert [point.measurement.output_tokens.median for point in told.points] == [2, 6]
 
 
 def test_batch_size(tiny):
-    told = labkit.vary_batch_size(tiny, "the cat", sizes=(1, 3), **FEW)
+    told = labkit.speed.vary_batch_size(tiny, "the cat", sizes=(1, 3), **FEW)
     one, three = (point.measurement for point in told.points)
     assert (one.rows, three.rows) == (1, 3)
     alone = three.decode_tokens_per_s
@@ -100,14 +100,14 @@ def test_batch_size(tiny):
 
 def test_without_the_cache_the_text_is_the_same(tiny):
     assert ids_of(Uncached(tiny), max_tokens=12) == ids_of(tiny, max_tokens=12)
-    told = labkit.vary_cache(tiny, "the cat", **FEW)
+    told = labkit.speed.vary_cache(tiny, "the cat", **FEW)
     assert [point.value for point in told.points] == ["with the cache", "without"]
     texts = {point.measurement.runs[0].text for point in told.points}
     assert len(texts) == 1
 
 
 def test_dtype(tiny):
-    told = labkit.vary_dtype(tiny, "the cat", dtypes=("float32", "bfloat16"), **FEW)
+    told = labkit.speed.vary_dtype(tiny, "the cat", dtypes=("float32", "bfloat16"), **FEW)
     setups = [dict(point.measurement.setup.software)["dtype"] for point in told.points]
     assert setups == ["float32", "bfloat16"]
 
@@ -115,13 +115,13 @@ def test_dtype(tiny):
 def test_threads(tiny, monkeypatch):
     monkeypatch.setattr(runtime, "require_cpu_threads", lambda model: 2)
     before = runtime.thread_count()
-    told = labkit.vary_threads(tiny, "the cat", **FEW)
+    told = labkit.speed.vary_threads(tiny, "the cat", **FEW)
     setups = [dict(point.measurement.setup.software)["threads"] for point in told.points]
     assert setups == ["1", "2"] and runtime.thread_count() == before
 
 
 def test_model_size(tiny, tmp_path):
-    told = labkit.vary_model_size([tiny, str(tmp_path / "none")], "the cat", **FEW)
+    told = labkit.speed.vary_model_size([tiny, str(tmp_path / "none")], "the cat", **FEW)
     assert len(told.points) == 1 and told.points[0].value > 0
     assert len(told.missing) == 1 and "There is no folder" in told.missing[0]
 
@@ -152,14 +152,18 @@ def test_an_interrupt_keeps_what_was_measured(make_scripted):
 
 
 VERBS = {
-    "prompt length": lambda m: labkit.vary_prompt_length(m, lengths=(8, 16), repeats=3),
-    "output length": lambda m: labkit.vary_output_length(m, "the cat", lengths=(2, 4), repeats=3),
-    "batch size": lambda m: labkit.vary_batch_size(m, "the cat", sizes=(1, 3), **THREE),
-    "KV cache": lambda m: labkit.vary_cache(m, "the cat", **THREE),
-    "dtype": lambda m: labkit.vary_dtype(m, "the cat", dtypes=("float32", "bfloat16"), **THREE),
-    "threads": lambda m: labkit.vary_threads(m, "the cat", counts=(1, 2), **THREE),
-    "model size": lambda m: labkit.vary_model_size([m, Bigger(m)], "the cat", **THREE),
-    "assistance": lambda m: labkit.vary_assistance(m, "the cat sat on the cat sat", **THREE),
+    "prompt length": lambda m: labkit.speed.vary_prompt_length(m, lengths=(8, 16), repeats=3),
+    "output length": lambda m: labkit.speed.vary_output_length(
+        m, "the cat", lengths=(2, 4), repeats=3
+    ),
+    "batch size": lambda m: labkit.speed.vary_batch_size(m, "the cat", sizes=(1, 3), **THREE),
+    "KV cache": lambda m: labkit.speed.vary_cache(m, "the cat", **THREE),
+    "dtype": lambda m: labkit.speed.vary_dtype(
+        m, "the cat", dtypes=("float32", "bfloat16"), **THREE
+    ),
+    "threads": lambda m: labkit.speed.vary_threads(m, "the cat", counts=(1, 2), **THREE),
+    "model size": lambda m: labkit.speed.vary_model_size([m, Bigger(m)], "the cat", **THREE),
+    "assistance": lambda m: labkit.speed.vary_speculation(m, "the cat sat on the cat sat", **THREE),
 }
 
 
@@ -210,7 +214,7 @@ def test_stop_keeps_what_was_measured_and_the_bar_ends(tiny, interrupt, bars, mo
 
 def test_stop_before_anything_is_measured(tiny, interrupt):
     interrupt(1)
-    told = labkit.vary_cache(tiny, "the cat", **THREE)
+    told = labkit.speed.vary_cache(tiny, "the cat", **THREE)
     assert told.points == () and "nothing was measured" in told.summary
     labkit.plot(told)
 
@@ -245,23 +249,23 @@ def test_the_time_limit_counts_warming_up_too(make_scripted, monkeypatch):
 
 def test_what_runs_elsewhere_is_refused(make_scripted):
     with pytest.raises(LabError, match="vary_batch_size cannot vary 'scripted'"):
-        labkit.vary_batch_size(make_scripted((0.5,)))
+        labkit.speed.vary_batch_size(make_scripted((0.5,)))
     with pytest.raises(ValueError, match="repeats"):
         run_in_turn([], name="x", axis="x", shown=())
 
 
 def test_the_cache_grows_as_computed(tiny, monkeypatch):
-    told = labkit.measure_cache(tiny, lengths=(8, 16, 100))
+    told = labkit.speed.measure_cache(tiny, lengths=(8, 16, 100))
     # 2 layers * 2 (key, value) * 2 heads * 8 wide * 4 bytes
     assert told.token_bytes == 256
     assert [size.used_bytes for size in told.sizes] == [256 * 8, 256 * 16, 256 * 100]
     assert all(size.used_bytes == size.computed_bytes <= size.held_bytes for size in told.sizes)
     assert (told.longest, told.limited_by) == (128, "context")
     monkeypatch.setattr(kv_cache, "free_bytes", lambda model: 256 * 100 + 255)
-    little = labkit.measure_cache(tiny, lengths=(8,))
+    little = labkit.speed.measure_cache(tiny, lengths=(8,))
     assert (little.longest, little.limited_by) == (100, "memory")
     with pytest.raises(ValueError, match="lengths must rise"):
-        labkit.measure_cache(tiny, lengths=(16, 8))
+        labkit.speed.measure_cache(tiny, lengths=(16, 8))
 
 
 def test_guesses_leave_every_text_as_it_is(tiny):
@@ -304,16 +308,16 @@ def test_an_assistant_must_know_the_same_tokens(tiny, smollm2):
 
 
 def test_assistance(tiny):
-    told = labkit.vary_assistance(tiny, "the cat sat", assistant=tiny, guessed=3, **FEW)
+    told = labkit.speed.vary_speculation(tiny, "the cat sat", assistant=tiny, guessed=3, **FEW)
     assert [point.value for point in told.points][:2] == ["alone", "guesses from the text"]
     assert len({point.measurement.runs[0].text for point in told.points}) == 1
     assert "guessed tokens were right" in repr(told)
     with pytest.raises(ValueError, match="guessed must be a whole number, 1 or more; got 0"):
-        labkit.vary_assistance(tiny, "the cat", guessed=0)
+        labkit.speed.vary_speculation(tiny, "the cat", guessed=0)
 
 
 def test_what_is_printed_is_broken_between_words(tiny):
-    told = labkit.vary_output_length(tiny, "the cat sat", lengths=(2, 4), repeats=1)
+    told = labkit.speed.vary_output_length(tiny, "the cat sat", lengths=(2, 4), repeats=1)
     printed = repr(told).splitlines()
     assert max(map(len, printed)) <= LINE
     assert " ".join(printed).startswith(told.summary)

@@ -117,13 +117,13 @@ def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
 def test_a_tiny_model_from_measuring_to_roof(tiny):
     bandwidth = probe_device(rounds=2, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
     measured = labkit.measure(tiny, "the cat", max_tokens=4)
-    told = labkit.roofline(tiny, measured, probe=bandwidth)
+    told = labkit.speed.roofline(tiny, measured, probe=bandwidth)
     assert [point.work.name for point in told.points] == ["prefill", "decode"]
     assert told.points[0].work.tokens == len(tiny.encode("the cat"))
     with pytest.raises(LabError, match="does not show its configuration"):
-        labkit.roofline(type("Server", (), {"name": "far"})(), measured)
+        labkit.speed.roofline(type("Server", (), {"name": "far"})(), measured)
     with pytest.raises(ValueError, match="measurement must be of"):
-        labkit.roofline(tiny, labkit.load_measurement(_renamed(measured, tiny)), probe=bandwidth)
+        labkit.speed.roofline(tiny, labkit.open_result(_renamed(measured, tiny)), probe=bandwidth)
 
 
 def _renamed(measured, tiny):
@@ -136,7 +136,7 @@ def _renamed(measured, tiny):
 @pytest.mark.slow
 def test_the_real_model_stays_under_its_roof(smollm2):
     measured = labkit.measure(smollm2, "Tell me about the sea, the wind and the ships on it.")
-    told = labkit.roofline(smollm2, measured)
+    told = labkit.speed.roofline(smollm2, measured)
     assert [point.bound for point in told.points][1] == "memory"
     for point in told.points:
         most = point.ceiling_tokens_per_s * (1 + point.error)

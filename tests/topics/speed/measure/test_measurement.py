@@ -12,11 +12,12 @@ import labkit
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 from labkit.models.machine import Gpu
+from labkit.stats import percentile
 from labkit.topics.speed.explain import kv_cache
 from labkit.topics.speed.measure import load_time, machine_noise
 from labkit.topics.speed.measure.load_time import Load, LoadRun
 from labkit.topics.speed.measure.machine_noise import Disturbance, Watch
-from labkit.topics.speed.measure.run import percentile, time_run
+from labkit.topics.speed.measure.run import time_run
 
 TIMES = (0.5, 0.625, 0.75, 1.25)
 
@@ -141,22 +142,22 @@ def test_a_measurement_survives_its_file(make_measurement, make_run, tmp_path):
         disturbance=quiet, load=load,
     )  # fmt: skip
     path = labkit.save(m, tmp_path / "measured.json")
-    assert labkit.load_measurement(path) == m
+    assert labkit.open_result(path) == m
     assert json.loads(path.read_text())["labkit_measurement"] == 1
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "other.json").write_text('{"a": 1}')
     with pytest.raises(LabError, match="is no measurement of this lab"):
-        labkit.load_measurement(tmp_path / "other.json")
+        labkit.open_result(tmp_path / "other.json")
     with pytest.raises(LabError, match="There is no file"):
-        labkit.load_measurement(tmp_path / "none.json")
+        labkit.open_result(tmp_path / "none.json")
 
 
 def test_two_measurements_side_by_side(make_measurement, make_run):
     slow = make_measurement(*[make_run(0.5, 0.25)] * 5)
     fast = make_measurement(*[make_run(0.5, 0.125)] * 5, max_tokens=9)
-    both = labkit.compare_measurements(slow=slow, fast=fast)
+    both = labkit.speed.compare_measurements(slow=slow, fast=fast)
     lines = {line.name: line for line in both.lines}
     assert lines["decode_tokens_per_s"].ratios == (1, 2)
     assert lines["decode_tokens_per_s"].apart == (False, True)
@@ -249,11 +250,11 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
     assert (told["device"], told["gpu"]) == ("cuda", "A GPU") and "threads" not in told
     assert m.setup.label.startswith("A GPU, transformers")
     with pytest.raises(LabError, match="runs on cuda: its threads do not compute"):
-        labkit.vary_threads(tiny)
+        labkit.speed.vary_threads(tiny)
     gpu = Gpu("A GPU", 8 << 30, 256 * 100, None)
     machine = replace(kv_cache.inspect_machine(), gpus=(gpu,))
     monkeypatch.setattr(kv_cache, "inspect_machine", lambda: machine)
-    growth = labkit.measure_cache(tiny, lengths=(8,))
+    growth = labkit.speed.measure_cache(tiny, lengths=(8,))
     assert (growth.free_bytes, growth.longest) == (
         256 * 100,
         100,
@@ -270,7 +271,7 @@ def test_loads_that_are_stopped_keep_those_that_came(monkeypatch, tmp_path):
         return told
 
     monkeypatch.setattr(load_time, "load_afresh", load)
-    told = labkit.measure_load(tmp_path, repeats=9)
+    told = labkit.speed.measure_load(tmp_path, repeats=9)
     assert [run.load_s for run in told.runs] == [3.0, 1.0]
 
 
@@ -279,7 +280,7 @@ def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):
     times = iter([(2.0, 3.0), (2.0, 1.0), (2.0, 5.0), (2.0, 1.5)])
     monkeypatch.setattr(load_time, "load_afresh", lambda name, options: next(times))
     monkeypatch.setattr(load_time, "drop_from_memory", lambda folder: True)
-    load = labkit.measure_load(tmp_path, repeats=2)
+    load = labkit.speed.measure_load(tmp_path, repeats=2)
     assert load.cold_s.values == (3.0, 5.0) and load.warm_s.values == (1.0, 1.5)
     assert "cold 4.0 s, warm 1.2 s, imports 2.0 s" in load.summary
 

@@ -17,7 +17,7 @@ STORY = read_data("corpus.txt")
 
 @pytest.fixture(scope="module")
 def training():
-    return labkit.train_bpe(STORY, 500)
+    return labkit.tokens.train_bpe(STORY, 500)
 
 
 def test_the_last_stage_is_what_tokenizers_trains(training):
@@ -100,15 +100,15 @@ def test_the_curve_falls_and_is_drawn(training):
 
 
 def test_a_corpus_in_other_letters_grows_bytes_into_letters():
-    training = labkit.train_bpe("дом домик домой", 262)
+    training = labkit.tokens.train_bpe("дом домик домой", 262)
     assert "⟨" in training.merge(1)[0]
     assert training.tokenize("дом", len(training.merges)).decoded == "дом"
 
 
 def test_a_short_corpus_ends_when_no_pair_is_left():
-    training = labkit.train_bpe("ab", 5000)
+    training = labkit.tokens.train_bpe("ab", 5000)
     assert training.merges == (("a", "b"),)
-    assert labkit.train_bpe("a", 300).merges == ()
+    assert labkit.tokens.train_bpe("a", 300).merges == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_short_corpus_ends_when_no_pair_is_left():
 )  # fmt: skip
 def test_bad_input_gets_a_sentence(corpus, size, sentence):
     with pytest.raises(ValueError, match=sentence):
-        labkit.train_bpe(corpus, size)
+        labkit.tokens.train_bpe(corpus, size)
 
 
 @pytest.mark.parametrize("merges", [-1, 10_000, 1.5, None])

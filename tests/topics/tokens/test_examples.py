@@ -8,7 +8,7 @@ import pytest
 import labkit
 from labkit.errors import LabError
 from labkit.topics.tokens import exercises
-from labkit.topics.tokens.chat_template import read_chat
+from labkit.topics.tokens.chat_template import apply_chat_template
 
 TALK = [
     {"role": "system", "content": "Be brief."},
@@ -20,7 +20,7 @@ TURNS = [("Do you have rye bread?", "Yes."), ("And on Sundays?", "No."), ("Why?"
 
 
 def test_every_exhibit_has_counts_and_a_reason():
-    gallery = labkit.open_gallery(["gpt2", "o200k"])
+    gallery = labkit.tokens.example_texts(["gpt2", "o200k"])
     labels = gallery.comparison.labels
     for wanted in ("code", "JSON", "number", "indentation", "emoji", "URL", "misspelling", "name"):
         assert any(wanted in label for label in labels), wanted
@@ -35,8 +35,8 @@ def test_every_exhibit_has_counts_and_a_reason():
 def test_what_the_reasons_say_is_so():
     counts = dict(
         zip(
-            labkit.open_gallery(["gpt2", "o200k"]).comparison.labels,
-            labkit.open_gallery(["gpt2", "o200k"]).comparison.counts,
+            labkit.tokens.example_texts(["gpt2", "o200k"]).comparison.labels,
+            labkit.tokens.example_texts(["gpt2", "o200k"]).comparison.counts,
             strict=True,
         )
     )
@@ -46,7 +46,7 @@ def test_what_the_reasons_say_is_so():
 
 
 def test_digits_are_grouped_as_each_tokenizer_groups_them():
-    digits = labkit.compare_numbers(["1234567"], ["smollm2", "cl100k"])
+    digits = labkit.tokens.compare_digits(["1234567"], ["smollm2", "cl100k"])
     one, three = digits.comparison.rows[0]
     assert one.pieces == tuple("1234567")
     assert three.pieces == ("123", "456", "7")
@@ -56,27 +56,27 @@ def test_digits_are_grouped_as_each_tokenizer_groups_them():
 
 
 def test_markup_in_a_number_is_escaped():
-    assert "<script" not in labkit.plot(labkit.compare_numbers(["<script>1"], ["gpt2"])).html
+    assert "<script" not in labkit.plot(labkit.tokens.compare_digits(["<script>1"], ["gpt2"])).html
 
 
 @pytest.mark.parametrize("wrong", [[9.11], ["1" * 61], [""], [None], ["7" * 10_000_000]], ids=str)
 def test_what_is_no_number_to_show_is_refused(wrong):
     with pytest.raises(ValueError, match=r"^numbers must be texts of 1 to 60 .*; got") as told:
-        labkit.compare_numbers(wrong, ["gpt2"])
+        labkit.tokens.compare_digits(wrong, ["gpt2"])
     assert len(str(told.value)) < 200
 
 
 def test_the_summary_shows_spaces_and_what_has_no_shape():
-    told = labkit.compare_numbers(["7\x04"], ["mistral-v1", "gpt2"]).summary
+    told = labkit.tokens.compare_digits(["7\x04"], ["mistral-v1", "gpt2"]).summary
     assert told == "7\x04 is 7|⟨U+0004⟩ with gpt2, and ·|7|⟨U+0004⟩ with mistral-v1"
 
 
 def test_one_number_is_enough():
-    assert labkit.compare_numbers("9.11", ["gpt2"]).comparison.labels == ("9.11",)
+    assert labkit.tokens.compare_digits("9.11", ["gpt2"]).comparison.labels == ("9.11",)
 
 
 @pytest.mark.parametrize(
-    "verb", [labkit.open_gallery, lambda names: labkit.compare_numbers("7", names)]
+    "verb", [labkit.tokens.example_texts, lambda names: labkit.tokens.compare_digits("7", names)]
 )
 def test_a_tokenizer_that_is_not_public_cannot_be_shown(verb, monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
@@ -88,7 +88,7 @@ def test_a_tokenizer_that_is_not_public_cannot_be_shown(verb, monkeypatch):
 
 
 def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
-    chat = labkit.read_chat(smollm2, TALK)
+    chat = labkit.tokens.apply_chat_template(smollm2, TALK)
     asked = {"add_generation_prompt": True, "return_dict": False}
     ids = smollm2.tokenizer.apply_chat_template(TALK, **asked)
     assert list(chat.tokenization.ids) == ids
@@ -104,33 +104,33 @@ def test_a_conversation_is_what_the_models_template_makes_of_it(smollm2):
 
 def test_what_is_no_model_is_refused_in_a_sentence():
     with pytest.raises(ValueError, match=r"model must be a chat model, .*; got 'smollm2'"):
-        read_chat("smollm2", "Hi")
+        apply_chat_template("smollm2", "Hi")
 
 
 def test_pairs_are_messages_too(smollm2):
     pairs = [(each["role"], each["content"]) for each in TALK]
-    assert read_chat(smollm2, pairs) == read_chat(smollm2, TALK)
+    assert apply_chat_template(smollm2, pairs) == apply_chat_template(smollm2, TALK)
 
 
 def test_a_prompt_alone_is_a_users_message(smollm2):
-    assert "user\nHi" in read_chat(smollm2, "Hi").text
+    assert "user\nHi" in apply_chat_template(smollm2, "Hi").text
 
 
 @pytest.mark.parametrize("wrong", [[], [{"role": "user"}], ["Hi"]])
 def test_messages_that_are_none_are_refused(smollm2, wrong):
     with pytest.raises(ValueError, match="a role and a content"):
-        read_chat(smollm2, wrong)
+        apply_chat_template(smollm2, wrong)
 
 
 def test_what_is_no_conversation_is_not_repeated_whole(smollm2):
     for wrong in (7, [HUGE], [("user", HUGE, HUGE)]):
         with pytest.raises(ValueError, match=r"^messages must") as told:
-            read_chat(smollm2, wrong)
+            apply_chat_template(smollm2, wrong)
         assert len(str(told.value)) < 300
 
 
 def test_ten_megabytes_of_conversation_are_counted_and_shown_in_part(smollm2):
-    chat = read_chat(smollm2, HUGE)
+    chat = apply_chat_template(smollm2, HUGE)
     assert chat.count > 2_000_000
     page = labkit.plot(chat).html
     assert "Only the first" in page and len(page) < 2_000_000 and "<b>fox" not in page
@@ -142,15 +142,15 @@ def test_a_model_without_a_template(smollm2):
         tokenizer = type("T", (), {"chat_template": None})
 
     with pytest.raises(LabError, match="base has no chat template"):
-        read_chat(Base, "Hi")
+        apply_chat_template(Base, "Hi")
 
 
 def test_every_turn_reads_the_system_prompt_again(smollm2):
-    turns = labkit.cost_turns(smollm2, SYSTEM, TURNS)
+    turns = labkit.tokens.cost_turns(smollm2, SYSTEM, TURNS)
     messages = [{"role": "system", "content": SYSTEM}]
     for (question, answer), prompt in zip(TURNS, turns.prompt_tokens, strict=True):
         messages.append({"role": "user", "content": question})
-        assert prompt == read_chat(smollm2, messages).count
+        assert prompt == apply_chat_template(smollm2, messages).count
         messages.append({"role": "assistant", "content": answer})
     assert turns.system_tokens == labkit.tokenize(SYSTEM, smollm2).count
     assert sum(turns.new_tokens) + turns.system_tokens == turns.prompt_tokens[-1]
@@ -159,7 +159,7 @@ def test_every_turn_reads_the_system_prompt_again(smollm2):
         assert sum(trace.y[number] for trace in figure.data) == total
     assert len({trace.marker.pattern.shape for trace in figure.data}) == 3
     with pytest.raises(ValueError, match="turns must be"):
-        labkit.cost_turns(smollm2, SYSTEM, [])
+        labkit.tokens.cost_turns(smollm2, SYSTEM, [])
 
 
 # -- exercises -----------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_one_word_one_token(word, right, why):
 
 
 def test_half_a_system_prompt(smollm2):
-    turns = labkit.cost_turns(smollm2, SYSTEM, TURNS)
+    turns = labkit.tokens.cost_turns(smollm2, SYSTEM, TURNS)
     saved = turns.system_tokens / 2 * 3
     for right in (saved, int(saved), turns.system_tokens // 2 * 3):
         assert exercises.check_saved(turns, right).right

@@ -19,10 +19,11 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from .errors import LabError
-from .pip_install import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
+from labkit.errors import LabError
 
-ROOT = Path(__file__).resolve().parent.parent
+from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
+
+ROOT = Path(__file__).resolve().parents[2]
 CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's own cache included
 STATE = "labkit.json"
 OURS = {STATE, LOG, LOCK, SCRATCH}

@@ -86,7 +86,7 @@ class Gallery:
         return repr(self.comparison)
 
 
-def open_gallery(names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1")) -> Gallery:
+def example_texts(names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1")) -> Gallery:
     """Code, JSON, numbers, indentation, emoji, a URL, a misspelling, a rare name.
 
     Args:
@@ -121,7 +121,7 @@ def _cut(cell: Tokenization) -> str:
     return f"{cell.cut} with {cell.name}"
 
 
-def compare_numbers(
+def compare_digits(
     numbers: str | Sequence[str] = NUMBERS, names: Sequence[Any] | None = None
 ) -> Digits:
     """How each tokenizer groups the digits of some numbers.

@@ -1,7 +1,7 @@
-"""pip, run so that one can see how far it is, and its failures said in a sentence.
+"""pip, run so that one can see how far it is, and its failures explained in a sentence.
 
-pip writes to a log; while it runs, the log is read for its steps. Like `labkit.bootstrap`, this
-uses the standard library alone.
+pip writes to a log; while it runs, the log is read for its steps. Like `bootstrap`, this uses the
+standard library alone.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from .errors import LabError
+from labkit.errors import LabError
 
 LOG, LOCK, SCRATCH = "labkit-install.log", "labkit.lock", "labkit-scratch"
 NO_NETWORK = re.compile(
