@@ -6,7 +6,8 @@ import sys
 
 from labkit.install.bootstrap import ROOT
 
-TWO_WORKERS = ["-n", "2", "--dist", "loadfile"]  # a file's tests share what it set up
+# A file's tests share what it set up; files go in their order, so the long ones of a browser early.
+TWO_WORKERS = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 NO_TESTS = 5  # pytest's exit status
 
 
