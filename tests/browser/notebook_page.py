@@ -53,7 +53,7 @@ def stop_kernel(page):
 
 
 def assert_ran_whole(page, figures):
-    """After `run_all`: without a network, nothing on stderr, a widget, and at least these figures drawn."""
+    """After `run_all`: no network, nothing on stderr, widgets, and at least `figures` figures."""
     page.lab.assert_offline()
     assert_no_warnings(outputs := page.evaluate(OUTPUTS))
     assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
