@@ -96,7 +96,8 @@ def _parse(argv):
     # argparse would take pytest's own options for ours; only a lone --help is.
     if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
         args = parser.parse_args(["test"])
-        args.pytest_arguments = argv[1:]
+        args.pytest_arguments = [option for option in argv[1:] if option != "--quick"]
+        args.quick = "--quick" in argv
         return args
     return parser.parse_args(argv)
 
@@ -150,7 +151,15 @@ def _add_lab(commands):
 
 def _add_test(commands):
     test = _add(
-        commands, "test", "Run the test suite.", usage=f"{PYTHON} -m labkit test [PYTEST OPTIONS]"
+        commands,
+        "test",
+        "Run the test suite: all of it, or what options of pytest choose.",
+        usage=f"{PYTHON} -m labkit test [--quick] [PYTEST OPTIONS]",
+    )
+    test.add_argument(
+        "--quick",
+        action="store_true",
+        help="in about 3 minutes, what needs neither a browser nor whole notebooks",
     )
     test.add_argument(
         "pytest_arguments", nargs="*", metavar="PYTEST OPTIONS", help="all of them go to pytest"

@@ -31,6 +31,7 @@ def kept(provider, planted, tmp_path):
     return file
 
 
+@pytest.mark.alone
 def test_a_replay_is_the_answer_of_then_and_says_so(kept, planted):
     model = labkit.replay(kept)
     reply = labkit.generate(model, QUESTION)

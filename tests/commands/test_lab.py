@@ -16,7 +16,7 @@ import pytest
 from labkit.commands import lab
 from labkit.errors import LabError
 
-from .conftest import ROOT, Checkout
+from .tiny_checkout import ROOT, Checkout
 
 EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 

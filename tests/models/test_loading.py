@@ -10,7 +10,7 @@ from labkit.errors import LabError
 from labkit.models import loading
 from labkit.models.cpu_layers import FusedRMSNorm, PackedLinear, optimize_for_cpu
 
-from .conftest import ARCHITECTURES
+ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

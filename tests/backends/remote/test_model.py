@@ -18,7 +18,7 @@ from labkit.backends.remote.discovery import Server
 from labkit.backends.remote.protocols.parameters import PARAMETERS, request_fields
 from labkit.backends.settings import Settings
 
-from ..conftest import CLIENTS, event, get, piece, read_request, until
+from ..loopback import CLIENTS, event, get, piece, read_request, until
 
 QUESTION = "Why is the sky blue?"
 END = b"data: [DONE]\n\n"

@@ -13,7 +13,7 @@ import pytest
 import labkit
 from labkit.backends.remote.discovery import find_servers
 
-from ..conftest import free_port, get, until
+from ..loopback import free_port, get, until
 
 QUESTION = "Why is the sky blue?"
 

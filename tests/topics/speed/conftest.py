@@ -1,7 +1,5 @@
 """A backend that plays times that the test decides; no clock of this machine enters a number."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from labkit.backends.reply import Step, Stream
@@ -16,7 +14,6 @@ SETUP = Setup(
 )  # fmt: skip
 
 
-@dataclass(slots=True)
 class Scripted:
     """Not a model. Each request plays the next row of times: seconds, or what to raise there."""
 

@@ -15,7 +15,7 @@ from labkit.models.catalogue import CATALOGUE
 from labkit.topics.start import exercises, figures
 from labkit.ui import theme
 
-from .conftest import Scripted
+from .scripted_model import Scripted
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from werkzeug import Response
 import labkit
 from labkit.backends.remote.discovery import Server
 
-from ...conftest import event, piece
+from ...loopback import event, piece
 
 LINES = b"Content-Type: application/x-ndjson\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + LINES

@@ -43,6 +43,7 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, loc
         found.close()
 
 
+@pytest.mark.alone
 def test_the_parts_of_a_real_link_add_up(no_keys, local):
     found = labkit.comparison.line_up(local, link="LTE")
     try:

@@ -137,6 +137,7 @@ def test_the_same_weights_in_every_engine(smollm2, llama_server, monkeypatch):
     assert told.texts[0].diverges_at is None and all(each.text for each in told.texts)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["in process", "over its server"])
 def test_the_lab_and_the_engine_agree_on_the_same_run(smollm2, llama_server, where):

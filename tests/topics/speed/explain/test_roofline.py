@@ -132,6 +132,7 @@ def _renamed(measured, tiny):
     return labkit.save(replace(measured, model="another"), tiny.folder / "m.json")
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_the_real_model_stays_under_its_roof(smollm2):
     measured = labkit.measure(smollm2, "Tell me about the sea, the wind and the ships on it.")
