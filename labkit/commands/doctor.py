@@ -112,7 +112,7 @@ def _result(name, future, limit_s):
     except ImportError as error:
         return [Check(name, WARNING, _unknown(error), software.reinstall_hint())]
     except LabError as error:
-        return [Check(name, FAILING, error.problem, error.mend)]
+        return [Check(name, FAILING, error.problem, error.hint)]
     except Exception as error:
         detail = f"could not be checked: {type(error).__name__}: {error}"
         return [Check(name, WARNING, detail, "Please report this as a fault of the lab.")]

@@ -10,7 +10,7 @@ _TONES = {"good": theme.GREEN, "warning": theme.ORANGE, "bad": theme.RED, "plain
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Picture:
+class HtmlFigure:
     """A figure made of HTML, without plotly; a notebook shows it as a cell's last line.
 
     Attributes:

@@ -189,7 +189,7 @@ def test_too_little_disk(here, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(LabError, match=r"takes 3 GB of disk, and .* has 2.5 GB free") as error:
         bootstrap.ensure()
-    assert "LABKIT_VENV" in error.value.mend
+    assert "LABKIT_VENV" in error.value.hint
     assert bootstrap._gigabytes([("torch", "2"), ("nvidia-cublas", "13")]) == 8
 
 
@@ -197,7 +197,7 @@ def test_no_venv_module(here, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(LabError, match="no venv module") as error:
         bootstrap.ensure()
-    assert "sudo apt install python3-venv" in error.value.mend
+    assert "sudo apt install python3-venv" in error.value.hint
 
 
 def test_a_folder_that_is_something_else_is_left_alone(here, monkeypatch, tmp_path):

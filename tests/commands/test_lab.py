@@ -99,7 +99,7 @@ def test_a_notebook_by_any_name(checkout, name):
 def test_a_notebook_that_is_not_there(checkout):
     with pytest.raises(LabError, match="notebook '01_token'") as error:
         lab._notebook("01_token")
-    assert error.value.mend == "Did you mean notebooks/01_tokens.ipynb?"
+    assert error.value.hint == "Did you mean notebooks/01_tokens.ipynb?"
 
 
 def test_a_notebook_outside_the_checkout_is_none_of_ours(checkout, tmp_path):

@@ -147,7 +147,7 @@ def test_terms_that_are_not_accepted(gemma, person, capsys, answer):
 def test_terms_where_nobody_can_be_asked(gemma, person):
     with pytest.raises(LabError, match="Gemma terms of use") as error:
         run("get", "gemma-3-270m")
-    assert "--accept-terms" in error.value.mend
+    assert "--accept-terms" in error.value.hint
     assert run("get", "gemma-3-270m", "--accept-terms") == 0
 
 

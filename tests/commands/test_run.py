@@ -190,7 +190,7 @@ def test_all_notebooks_by_default_and_short_names(tmp_path, monkeypatch):
     assert run.find_notebooks(["01_x", "notebooks/01_x.ipynb"]) == [second]
     with pytest.raises(LabError, match="no notebook called '01_xx'") as error:
         run.find_notebooks(["01_xx"])
-    assert error.value.mend == "Did you mean notebooks/01_x.ipynb?"
+    assert error.value.hint == "Did you mean notebooks/01_x.ipynb?"
 
 
 @pytest.mark.parametrize(

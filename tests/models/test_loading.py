@@ -139,4 +139,4 @@ def test_a_file_that_only_pretends_to_be_gguf(tmp_path, home):
 def test_terms_come_first(home):
     with pytest.raises(LabError, match="Gemma terms of use") as refused:
         labkit.load("gemma-3-270m")
-    assert "--accept-terms" in refused.value.mend
+    assert "--accept-terms" in refused.value.hint

@@ -61,8 +61,8 @@ def test_a_refusal_has_the_numbers_and_what_fits():
         require_fit("llama-2-7b", chosen, SMALL)
     assert "needs 14.1 GiB in bfloat16" in refused.value.problem
     assert "1.0 GiB are free here" in refused.value.problem
-    assert "smollm2-135m" in refused.value.mend
-    assert "smollm2-1.7b" not in refused.value.mend
+    assert "smollm2-135m" in refused.value.hint
+    assert "smollm2-1.7b" not in refused.value.hint
 
 
 SHAPES = {

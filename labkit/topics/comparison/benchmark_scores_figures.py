@@ -3,7 +3,7 @@
 from html import escape
 
 from labkit.ui import theme
-from labkit.ui.html import Picture
+from labkit.ui.html import HtmlFigure
 
 from .benchmark_scores import Benchmark, PublishedScores, Score
 
@@ -108,7 +108,7 @@ def _arrange(figure, benchmark: Benchmark, index: int, count: int, names: list[s
         )  # fmt: skip
 
 
-def scores_table(published: PublishedScores) -> Picture:
+def scores_table(published: PublishedScores) -> HtmlFigure:
     """Every score with its method, publisher, address and date."""
     heads = ("model", "parameters", "benchmark", "score", "how", "source", "date")
     head = "".join(f'<th scope="col" style="{_CELL}">{each}</th>' for each in heads)
@@ -119,7 +119,7 @@ def scores_table(published: PublishedScores) -> Picture:
             for score in published.of(model.name, benchmark.name):
                 rows.append(_row(model.name, size, score))
     caption = escape(published.note)
-    return Picture(
+    return HtmlFigure(
         f'<div style="overflow-x:auto;color:{theme.INK};font-size:13px">'
         f'<table style="border-collapse:collapse"><caption style="text-align:left">{caption}'
         f"</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

@@ -3,7 +3,7 @@
 from html import escape
 
 from labkit.ui import theme
-from labkit.ui.html import Picture
+from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
 
 from .examples import DigitGroups, ExampleTexts
@@ -15,7 +15,7 @@ _WHY = f"color:{theme.GREY};margin-top:2px"
 _PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 1px;margin-right:1px"
 
 
-def examples_table(examples: ExampleTexts) -> Picture:
+def examples_table(examples: ExampleTexts) -> HtmlFigure:
     """Each text with its token counts and the reason for them."""
     comparison = examples.comparison
     texts = zip(comparison.labels, comparison.rows, examples.reasons, strict=True)
@@ -23,7 +23,7 @@ def examples_table(examples: ExampleTexts) -> Picture:
         [f"<b>{escape(label)}</b>", _text(cells[0].text, why), *(str(cell.count) for cell in cells)]
         for label, cells, why in texts
     )
-    return Picture(grid(["", "text, and why", *map(escape, comparison.names)], rows))
+    return HtmlFigure(grid(["", "text, and why", *map(escape, comparison.names)], rows))
 
 
 def _text(text: str, why: str) -> str:
@@ -32,14 +32,14 @@ def _text(text: str, why: str) -> str:
     return f'<div style="{_MONO}">{lines}</div><div style="{_WHY}">{escape(why)}</div>'
 
 
-def digits_table(digits: DigitGroups) -> Picture:
+def digits_table(digits: DigitGroups) -> HtmlFigure:
     """Each number as each tokenizer splits it, one row per tokenizer."""
     comparison = digits.comparison
     rows = (
         [f"<b>{escape(name)}</b>", *map(_pieces, cells)]
         for name, cells in zip(comparison.names, zip(*comparison.rows, strict=True), strict=True)
     )
-    return Picture(grid(["", *map(escape, comparison.labels)], rows))
+    return HtmlFigure(grid(["", *map(escape, comparison.labels)], rows))
 
 
 def _pieces(cell: Tokenization) -> str:

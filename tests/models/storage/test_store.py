@@ -125,7 +125,7 @@ def test_a_home_that_cannot_be_made(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "file"))
     with pytest.raises(LabError, match="cannot be created") as error:
         store.list_models()
-    assert "LABKIT_HOME" in error.value.mend
+    assert "LABKIT_HOME" in error.value.hint
 
 
 def test_a_home_that_cannot_be_written(home):

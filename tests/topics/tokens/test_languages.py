@@ -110,4 +110,4 @@ def test_missing_data_gets_a_hint(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "FOLDER", tmp_path)
     with pytest.raises(LabError, match="There is no file") as error:
         data.read_data("languages.json")
-    assert "checkout" in error.value.mend
+    assert "checkout" in error.value.hint

@@ -9,7 +9,7 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.ui import theme
-from labkit.ui.html import Picture
+from labkit.ui.html import HtmlFigure
 
 from .files import to_csv, to_json
 from .table import COLUMNS, BatchRow, BatchTable
@@ -75,7 +75,7 @@ filter();
 """
 
 
-def batch_table(table: BatchTable) -> Picture:
+def batch_table(table: BatchTable) -> HtmlFigure:
     """The answers as a table, with a row for each prompt and backend.
 
     ``labkit.explore`` adds sorting and filtering.
@@ -83,7 +83,7 @@ def batch_table(table: BatchTable) -> Picture:
     rows = table.rows[:MOST_ROWS]
     more = len(table.rows) - len(rows)
     note = f"<p>{more:,} more rows are in the table; labkit.save writes all of them.</p>"
-    return Picture(f"<style>{_STYLE}</style>{_table(table, rows, False)}{note * (more > 0)}")
+    return HtmlFigure(f"<style>{_STYLE}</style>{_table(table, rows, False)}{note * (more > 0)}")
 
 
 def _table(table: BatchTable, rows: Iterable[BatchRow], sorts: bool) -> str:

@@ -20,7 +20,7 @@ _TEXT = f"height:{HEIGHT};overflow-y:auto;margin-bottom:6px"
 _TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;line-height:1.45"
 
 
-def answers_table(side: SideBySide) -> html.Picture:
+def answers_table(side: SideBySide) -> html.HtmlFigure:
     """The answers in columns, and under each its times, tokens and bytes."""
     columns = "".join(
         f'<div style="flex:1 1 270px;min-width:250px">{_column(name, reply, here)}</div>'
@@ -29,7 +29,7 @@ def answers_table(side: SideBySide) -> html.Picture:
     prompt = side.prompt if isinstance(side.prompt, str) else str(side.prompt[-1]["content"])
     head = f"<b>Prompt</b>{html.paragraph(prompt)}"
     row = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{columns}</div>'
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="color:{theme.INK}">{head}{row}{html.note(side.summary)}</div>'
     )
 

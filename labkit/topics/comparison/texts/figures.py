@@ -12,7 +12,7 @@ _INSERTED = f"background:#DCEEFA;color:{theme.INK};text-decoration:underline 2px
 _CELL = "padding:2px 14px 2px 0;text-align:left;font-weight:400"
 
 
-def differences_figure(differences: TextDifferences) -> html.Picture:
+def differences_figure(differences: TextDifferences) -> html.HtmlFigure:
     """Each text compared with the baseline, and how similar they are."""
     name = escape(differences.baseline_name)
     first = (
@@ -26,7 +26,7 @@ def differences_figure(differences: TextDifferences) -> html.Picture:
         f'<ins style="{_INSERTED}">underlined</ins> only here. '
         "This counts words, not meanings (computed)."
     )
-    return html.Picture(f'<div style="color:{theme.INK}">{key}{row}{_table(differences)}</div>')
+    return html.HtmlFigure(f'<div style="color:{theme.INK}">{key}{row}{_table(differences)}</div>')
 
 
 def _column() -> str:

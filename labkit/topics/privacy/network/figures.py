@@ -10,7 +10,7 @@ from .network_watch import NetworkWatch
 from .offline_proof import OfflineProof, ProbeResult
 
 
-def network_figure(log: NetworkLog) -> html.Picture:
+def network_figure(log: NetworkLog) -> html.HtmlFigure:
     """A row for each attempt, or a note that there was none; and what the watch cannot see."""
     departed = [each for each in log.leaving if not each.refused]
     tone, sign = ("warning", "") if departed else ("good", "✓ ")
@@ -18,7 +18,7 @@ def network_figure(log: NetworkLog) -> html.Picture:
     children = (
         f" Programs started meanwhile: {escape(', '.join(log.children))}." if log.children else ""
     )
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + log.summary, tone)}'
         f"{_attempts(log.attempts)}"
         f'<details style="margin-top:8px"><summary style="cursor:pointer">What this cannot see'
@@ -26,7 +26,7 @@ def network_figure(log: NetworkLog) -> html.Picture:
     )
 
 
-def watch_figure(watch: NetworkWatch) -> html.Picture:
+def watch_figure(watch: NetworkWatch) -> html.HtmlFigure:
     """The attempts that a watch has recorded so far."""
     return network_figure(watch.log)
 
@@ -75,10 +75,10 @@ def _bytes(count: int | None) -> str:
     return "unknown" if count is None else f"{count:,}"
 
 
-def proof_figure(proof: OfflineProof) -> html.Picture:
+def proof_figure(proof: OfflineProof) -> html.HtmlFigure:
     """Each method of connecting, with and without a network, and the model's answer without one."""
     if proof.why_not:
-        return html.Picture(html.note(f"Not tried here. {proof.why_not}", "warning"))
+        return html.HtmlFigure(html.note(f"Not tried here. {proof.why_not}", "warning"))
     tone = "good" if proof.holds else "bad"
     here, away = "this machine", "off the machine"
     heads = ["method", f"{here}, online", f"{here}, offline", f"{away}, offline", ""]
@@ -91,7 +91,7 @@ def proof_figure(proof: OfflineProof) -> html.Picture:
         body += f'<div style="margin-top:8px">{escape(caption)}</div>'
         body += html.card(html.paragraph(proof.text))
     sign = "✓ " if proof.holds else ""
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + proof.summary, tone)}'
         f"{body}</div>"
     )

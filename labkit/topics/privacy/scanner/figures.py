@@ -91,14 +91,14 @@ def _counts(each: KindScore, name: str) -> str:
     return f"{each.right} of {each.reported}" if each.reported else "no finding"
 
 
-def misses_table(score: ScannerScore) -> html.Picture:
+def misses_table(score: ScannerScore) -> html.HtmlFigure:
     """Every label that was not found completely, and every false alarm, each in its context."""
     missed = [(escape(label.kind), _in_context(text, label)) for text, label in score.missed]
     alarms = [
         (escape(f"{finding.kind}, by {finding.rule}"), _in_context(text, finding))
         for text, finding in score.false_alarms
     ]
-    return html.Picture(
+    return html.HtmlFigure(
         grid([], missed, f"Missed: {len(missed)}, which would leave")
         + grid([], alarms, f"False alarms: {len(alarms)}")
     )

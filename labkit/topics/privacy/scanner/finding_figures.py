@@ -15,11 +15,11 @@ _LEGEND = (
 )
 
 
-def redacted_figure(redacted: Redacted) -> html.Picture:
+def redacted_figure(redacted: Redacted) -> html.HtmlFigure:
     """The text with its findings framed, and beside it the redacted text that may leave."""
     original = redacted.restore(redacted.text)
     count = len(redacted.findings)
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="display:flex;flex-wrap:wrap;gap:14px;color:{theme.INK}">'
         f"{_column(f'original: {count} found', marked(original, redacted.findings))}"
         f"{_column('redacted, as it may leave', text_box(redacted.text))}</div>"

@@ -13,7 +13,7 @@ from .results import Condition, FirstDifference, RepeatRun, Repeats
 _CELL = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
 
 
-def repeats_table(repeats: Repeats) -> html.Picture:
+def repeats_table(repeats: Repeats) -> html.HtmlFigure:
     """What was varied, whether the answers stayed the same, and where they first differ if not."""
     head = (
         f"{escape(repeats.model)}, the same request, repeated · measured. "
@@ -25,7 +25,7 @@ def repeats_table(repeats: Repeats) -> html.Picture:
         f"border-collapse:collapse;table-layout:auto;color:{theme.INK};width:100%;font-size:14px"
     )
     caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
-    return html.Picture(f'<table style="{style}">{caption}{body}</table>')
+    return html.HtmlFigure(f'<table style="{style}">{caption}{body}</table>')
 
 
 def _group(condition: Condition) -> str:

@@ -147,7 +147,7 @@ def _curve(probabilities: np.ndarray) -> tuple[list[int], list[float]]:
     return ranks.tolist(), np.minimum(sums[ranks - 1], 1).tolist()
 
 
-def stages_table(run: ChainRun, rows: int = 8) -> html.Picture:
+def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
     """A column for every stage: the likeliest tokens, then totals."""
     top = leading(run.prediction)[:rows]
     names = token_names(run.prediction, top)
@@ -167,7 +167,7 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.Picture:
     body += [_row(name, [f'<td style="{_NUMBER}">{text}</td>' for text in texts], top=not number)
              for number, (name, texts) in enumerate(totals)]  # fmt: skip
     caption = "Stage by stage, from scores to what is drawn from"
-    return html.Picture(
+    return html.HtmlFigure(
         f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;color:{theme.INK}">'
         f'<caption style="text-align:left;font-weight:600;padding:4px 0">{caption}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead>"

@@ -19,7 +19,7 @@ _MEASURES = {
 }
 
 
-def beams_table(result: BeamSearch) -> html.Picture:
+def beams_table(result: BeamSearch) -> html.HtmlFigure:
     """The measures of both in two columns, and the texts under them."""
     names = [f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
     heads = "".join(f'<th scope="col" style="{_CELL};width:36%">{name}</th>' for name in names)
@@ -37,7 +37,7 @@ def beams_table(result: BeamSearch) -> html.Picture:
     title = f"Beam search beside sampling · measured, {escape(result.beams[0].model)}"
     caption = f'<caption style="text-align:left;font-weight:600">{title}</caption>'
     style = f"border-collapse:collapse;color:{theme.INK};width:100%;font-size:14px"
-    return html.Picture(
+    return html.HtmlFigure(
         f'<table style="{style}">{caption}<tr><td></td>{heads}</tr>{rows}'
         f'<tr><th scope="row" style="{_CELL}">texts</th>{texts}</tr></table>'
     )

@@ -56,7 +56,7 @@ class TraceFigure:
         curve: ``go.Figure`` of surprise and entropy.
     """
 
-    text: html.Picture
+    text: html.HtmlFigure
     curve: Any
 
     def _ipython_display_(self) -> None:
@@ -73,7 +73,7 @@ def trace_figure(trace: Trace) -> TraceFigure:
     return TraceFigure(trace_strip(trace), surprise_figure(trace))
 
 
-def trace_strip(trace: Trace) -> html.Picture:
+def trace_strip(trace: Trace) -> html.HtmlFigure:
     """The tokens, coloured and underlined by surprise, each with its alternatives on demand."""
     count = len(trace.tokens)
     first = trace.tokens[:MOST_TOKENS]
@@ -87,7 +87,7 @@ def trace_strip(trace: Trace) -> html.Picture:
     )
     summary = f'<div style="font-size:13px">{escape(trace.summary)}</div>'
     inside = f"{summary}{_legend()}<div>{tokens}</div>{note}{hint}"
-    return html.Picture(f'{STYLE}<div class="lk-trace" role="group">{inside}</div>')
+    return html.HtmlFigure(f'{STYLE}<div class="lk-trace" role="group">{inside}</div>')
 
 
 def _legend() -> str:

@@ -10,7 +10,7 @@ _CELL = "padding:4px 12px 4px 0;text-align:left;vertical-align:top"
 _HEADS = ("branch", "tokens", "probability of the whole", "bits per token", "text")
 
 
-def branches_table(result: Branches, *, current: str | None = None) -> html.Picture:
+def branches_table(result: Branches, *, current: str | None = None) -> html.HtmlFigure:
     """One row per branch, with a bar where it first differs from the first branch.
 
     Args:
@@ -20,7 +20,7 @@ def branches_table(result: Branches, *, current: str | None = None) -> html.Pict
     head = "".join(f'<th scope="col" style="{_CELL}">{name}</th>' for name in _HEADS)
     rows = "".join(_row(each, result.branches[0], each.name == current) for each in result.branches)
     style = f"border-collapse:collapse;width:100%;color:{theme.INK}"
-    return html.Picture(f'<table style="{style}"><tr>{head}</tr>{rows}</table>')
+    return html.HtmlFigure(f'<table style="{style}"><tr>{head}</tr>{rows}</table>')
 
 
 def _row(branch: Branch, first: Branch, here: bool) -> str:

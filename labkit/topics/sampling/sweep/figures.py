@@ -89,7 +89,7 @@ def _title(sweep: Sweep) -> str:
     )
 
 
-def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.Picture:
+def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
     """The answers themselves: a column for each setting, a row for each seed.
 
     Args:
@@ -112,7 +112,7 @@ def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.Picture:
     )
     more = len(sweep.replies) - len(seeds) * len(cells)
     note = html.note(f"{more} more answers are in .replies.") if more > 0 else ""
-    return html.Picture(
+    return html.HtmlFigure(
         '<div style="overflow-x:auto"><table style="border-collapse:collapse;table-layout:auto;'
         f'width:100%;color:{theme.INK};font-size:13px">'
         '<caption style="text-align:left;font-weight:600">'

@@ -52,7 +52,7 @@ def _memory(footprint) -> str:
     return f"{footprint.total_bytes / MIB:,.0f} ({whose})"
 
 
-def texts_table(comparison) -> html.Picture:
+def texts_table(comparison) -> html.HtmlFigure:
     """What each wrote, one below the other; a mark and an underline show where it diverges.
 
     Args:
@@ -67,7 +67,7 @@ def texts_table(comparison) -> html.Picture:
     body = "".join(_row(text, index == 0) for index, text in enumerate(texts))
     caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
     style = f"border-collapse:collapse;color:{theme.INK};width:100%;font-size:14px"
-    return html.Picture(f'<table style="{style}">{caption}<tbody>{body}</tbody></table>')
+    return html.HtmlFigure(f'<table style="{style}">{caption}<tbody>{body}</tbody></table>')
 
 
 def _row(text: GeneratedText, first: bool) -> str:
