@@ -247,8 +247,10 @@ def test_every_old_name_has_a_new_one():
 def test_style(check):
     told = subprocess.run(
         [sys.executable, "-m", "ruff", *check, "labkit", "tests", "notebooks"],
-        capture_output=True, text=True, cwd=ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert told.returncode == 0, told.stdout
 
 

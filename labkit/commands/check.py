@@ -44,9 +44,5 @@ def _passes(name: str) -> bool:
 
 def _run(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *command],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=ROOT,
+        [sys.executable, "-m", *command], capture_output=True, text=True, encoding="utf-8", cwd=ROOT
     )

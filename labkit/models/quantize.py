@@ -160,8 +160,9 @@ def _copy_field(writer, name: str, field) -> None:
         writer.add_custom_alignment(field.contents())
         return
     written = name.startswith("GGUF.") or name in (
-        gguf.Keys.General.ARCHITECTURE, gguf.Keys.General.FILE_TYPE,
-    )  # fmt: skip
+        gguf.Keys.General.ARCHITECTURE,
+        gguf.Keys.General.FILE_TYPE,
+    )
     value = field.contents()
     if written or (isinstance(value, list) and not value):  # an empty list cannot be written
         return

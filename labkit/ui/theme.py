@@ -76,13 +76,7 @@ def pattern(shape: str) -> dict:
     Args:
         shape: plotly's name: ``"/"``, ``"."``, ``"x"``; empty: none.
     """
-    return {
-        "shape": shape,
-        "fillmode": "overlay",
-        "fgcolor": INK,
-        "fgopacity": 0.6,
-        "size": 6,
-    }
+    return {"shape": shape, "fillmode": "overlay", "fgcolor": INK, "fgopacity": 0.6, "size": 6}
 
 
 def widget(fresh):

@@ -70,8 +70,10 @@ def slowed(kept, folder, *times):
 @pytest.mark.parametrize("speed", [1, 4])
 def test_no_piece_comes_before_its_time(kept, speed):
     began = time.perf_counter()
-    came = [(step, time.perf_counter() - began)
-            for step in labkit.replay(kept, speed=speed).stream(QUESTION)]  # fmt: skip
+    came = [
+        (step, time.perf_counter() - began)
+        for step in labkit.replay(kept, speed=speed).stream(QUESTION)
+    ]
     assert came and all(at >= step.elapsed_s / speed for step, at in came)
 
 

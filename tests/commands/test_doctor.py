@@ -415,9 +415,12 @@ def test_work_in_progress_is_no_fault(quiet):
         "with store.locked('small'): print(1, flush=True); input()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", hold], cwd=bootstrap.ROOT, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
-    ) as other:  # fmt: skip
+        [sys.executable, "-c", hold],
+        cwd=bootstrap.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
         assert other.stdout.readline() == "1\n"
         check = only(storage.unfinished())
         assert (check.name, check.status) == ("Unfinished small", "fine")
@@ -486,9 +489,13 @@ def ask_hub(url, offline="0"):
     )
     told = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": offline, "NO_PROXY": "*", "no_proxy": "*"}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=bootstrap.ROOT, env=os.environ | told,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=bootstrap.ROOT,
+        env=os.environ | told,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return Check(**only(json.loads(done.stdout)))
 
 

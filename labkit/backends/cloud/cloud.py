@@ -181,8 +181,11 @@ def clouds() -> Clouds:
     """The providers that the lab knows, and for which of them there is a key. Nothing is sent."""
     return Clouds(
         CloudListing(
-            provider, known.name, known.model, known.key_names[0],
+            provider,
+            known.name,
+            known.model,
+            known.key_names[0],
             find_key(provider, known.key_names) is not None,
         )
         for provider, known in PROVIDERS.items()
-    )  # fmt: skip
+    )

@@ -150,8 +150,7 @@ def _download(url: str, part: Path, title: str) -> None:
         if answer is not None and answer.status_code == 416:
             return  # the part is complete already, or another file: the checksum decides
         raise LabError(
-            f"{title} did not arrive: {error}",
-            "Run the same again: the download resumes.",
+            f"{title} did not arrive: {error}", "Run the same again: the download resumes."
         ) from error
 
 

@@ -95,8 +95,7 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
         ) from None
     except OSError as error:
         raise LabError(
-            f"{file} was not unpacked: {error}.",
-            "Run the same again: what is here is skipped.",
+            f"{file} was not unpacked: {error}.", "Run the same again: what is here is skipped."
         ) from None
 
 

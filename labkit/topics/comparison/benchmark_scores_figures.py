@@ -7,8 +7,10 @@ from labkit.ui.html import HtmlFigure
 
 from .benchmark_scores import Benchmark, PublishedScores, Score
 
-LOOKS = {True: (theme.BLUE, "circle", "open weights"),
-         False: (theme.RED, "diamond", "only in a cloud")}  # fmt: skip
+LOOKS = {
+    True: (theme.BLUE, "circle", "open weights"),
+    False: (theme.RED, "diamond", "only in a cloud"),
+}
 ROW_PX = 21
 _CELL = f"border:1px solid {theme.LINE};padding:3px 8px;text-align:left;vertical-align:top"
 
@@ -21,13 +23,22 @@ def scores_figure(published: PublishedScores):
         traces += _benchmark(published, benchmark, index)
     height = 170 + ROW_PX * len(names)
     figure = theme.figure(
-        *traces, title="Published scores, as their publishers state them (recorded, not measured)",
-        x="", y="", height=height, showlegend=True,
+        *traces,
+        title="Published scores, as their publishers state them (recorded, not measured)",
+        x="",
+        y="",
+        height=height,
+        showlegend=True,
         margin={"t": 96, "b": 44, "l": 12},
         # Below the title and the tools, above the names of the tests.
-        legend={"y": 1 - 36 / height, "yanchor": "top", "yref": "container", "x": 1,
-                "xanchor": "right"},
-    )  # fmt: skip
+        legend={
+            "y": 1 - 36 / height,
+            "yanchor": "top",
+            "yref": "container",
+            "x": 1,
+            "xanchor": "right",
+        },
+    )
     for index, benchmark in enumerate(published.benchmarks):
         _arrange(figure, benchmark, index, len(published.benchmarks), names)
     return figure
@@ -40,11 +51,16 @@ def _benchmark(published: PublishedScores, benchmark: Benchmark, index: int) -> 
     lines = _ranges(published, benchmark)
     traces = [
         go.Scatter(
-            x=[x for x, _ in lines], y=[y for _, y in lines], mode="lines", hoverinfo="skip",
-            line={"color": theme.GREY, "width": 1.5}, xaxis=f"x{axis}", yaxis="y",
+            x=[x for x, _ in lines],
+            y=[y for _, y in lines],
+            mode="lines",
+            hoverinfo="skip",
+            line={"color": theme.GREY, "width": 1.5},
+            xaxis=f"x{axis}",
+            yaxis="y",
             showlegend=False,
         )
-    ]  # fmt: skip
+    ]
     for is_open, (colour, symbol, label) in LOOKS.items():
         dots = [
             score
@@ -52,14 +68,26 @@ def _benchmark(published: PublishedScores, benchmark: Benchmark, index: int) -> 
             if model.is_open == is_open
             for score in published.of(model.name, benchmark.name)
         ]
-        traces.append(go.Scatter(
-            name=label, legendgroup=label, x=[dot.percent for dot in dots],
-            y=[dot.model for dot in dots], mode="markers", xaxis=f"x{axis}", yaxis="y",
-            marker={"color": colour, "symbol": symbol, "size": 9,
-                    "line": {"color": theme.PAPER, "width": 1}},
-            customdata=[_source(dot) for dot in dots], showlegend=index == 0,
-            hovertemplate="%{y}: %{x:g} %<br>%{customdata}<extra></extra>",
-        ))  # fmt: skip
+        traces.append(
+            go.Scatter(
+                name=label,
+                legendgroup=label,
+                x=[dot.percent for dot in dots],
+                y=[dot.model for dot in dots],
+                mode="markers",
+                xaxis=f"x{axis}",
+                yaxis="y",
+                marker={
+                    "color": colour,
+                    "symbol": symbol,
+                    "size": 9,
+                    "line": {"color": theme.PAPER, "width": 1},
+                },
+                customdata=[_source(dot) for dot in dots],
+                showlegend=index == 0,
+                hovertemplate="%{y}: %{x:g} %<br>%{customdata}<extra></extra>",
+            )
+        )
     return traces
 
 
@@ -83,29 +111,60 @@ def _arrange(figure, benchmark: Benchmark, index: int, count: int, names: list[s
     width = (1 - 0.03 * (count - 1)) / count
     left = index * (width + 0.03)
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
-    figure.update_layout({
-        f"xaxis{number}": {**axis, "anchor": "y", "domain": [left, left + width],
-                           "range": [-4, 104], "dtick": 50}
-    })  # fmt: skip
+    figure.update_layout(
+        {
+            f"xaxis{number}": {
+                **axis,
+                "anchor": "y",
+                "domain": [left, left + width],
+                "range": [-4, 104],
+                "dtick": 50,
+            }
+        }
+    )
     if index == 0:
         figure.update_yaxes(
-            type="category", categoryorder="array", categoryarray=names, automargin=True,
-            range=[len(names) - 0.4, -0.6], dtick=1, tickfont={"size": 12},
-        )  # fmt: skip
+            type="category",
+            categoryorder="array",
+            categoryarray=names,
+            automargin=True,
+            range=[len(names) - 0.4, -0.6],
+            dtick=1,
+            tickfont={"size": 12},
+        )
     figure.add_annotation(
-        text=f"<b>{benchmark.name}</b>, %", x=left, y=1, xref="paper", yref="paper", xanchor="left",
-        yanchor="bottom", showarrow=False,
-    )  # fmt: skip
+        text=f"<b>{benchmark.name}</b>, %",
+        x=left,
+        y=1,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+    )
     if benchmark.guessing_percent:
         figure.add_shape(
-            type="line", x0=benchmark.guessing_percent, x1=benchmark.guessing_percent,
-            xref=f"x{number}", y0=0, y1=1, yref="paper",
+            type="line",
+            x0=benchmark.guessing_percent,
+            x1=benchmark.guessing_percent,
+            xref=f"x{number}",
+            y0=0,
+            y1=1,
+            yref="paper",
             line={"color": theme.INK, "width": 1, "dash": "dot"},
-        )  # fmt: skip
+        )
         figure.add_annotation(
-            text="guessing", x=benchmark.guessing_percent, y=0.01, xref=f"x{number}", yref="paper",
-            xanchor="right", yanchor="bottom", showarrow=False, textangle=-90, font={"size": 11},
-        )  # fmt: skip
+            text="guessing",
+            x=benchmark.guessing_percent,
+            y=0.01,
+            xref=f"x{number}",
+            yref="paper",
+            xanchor="right",
+            yanchor="bottom",
+            showarrow=False,
+            textangle=-90,
+            font={"size": 11},
+        )
 
 
 def scores_table(published: PublishedScores) -> HtmlFigure:
@@ -132,6 +191,13 @@ def _row(model: str, size: str, score: Score) -> str:
     version = f"; {escape(source.version)}" if source.version else ""
     made = f"{escape(source.harness)}; read in {escape(source.read_in)}{version}"
     origin = f'<div style="min-width:340px">{link}<br>{made}</div>'
-    cells = [escape(model), size, score.benchmark, f"{score.percent:g}\u00a0%", escape(score.how),
-             origin, escape(source.date or "none").replace("-", "\u2011")]  # fmt: skip
+    cells = [
+        escape(model),
+        size,
+        score.benchmark,
+        f"{score.percent:g}\u00a0%",
+        escape(score.how),
+        origin,
+        escape(source.date or "none").replace("-", "\u2011"),
+    ]
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"

@@ -47,14 +47,23 @@ def machine_figure(report: MachineReport):
     figure.update_layout(legend=below)
     figure.add_vline(x=free, line={"color": theme.RED, "width": 2, "dash": "dash"})
     figure.add_annotation(
-        x=free, y=1, yref="paper", yanchor="bottom", xanchor="right", showarrow=False,
-        text=f"free: {free:.1f} GiB ", font={"color": theme.RED},
-    )  # fmt: skip
+        x=free,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        xanchor="right",
+        showarrow=False,
+        text=f"free: {free:.1f} GiB ",
+        font={"color": theme.RED},
+    )
     for name, row in zip(names, rows, strict=True):
         figure.add_annotation(
-            x=row.plan.needs.memory_bytes / GIB, y=name, xanchor="left", showarrow=False,
+            x=row.plan.needs.memory_bytes / GIB,
+            y=name,
+            xanchor="left",
+            showarrow=False,
             text=_fit_label(row),
-        )  # fmt: skip
+        )
     widest = max(*(row.plan.needs.memory_bytes / GIB for row in rows), free)
     return figure.update_xaxes(range=[0, widest * 1.25])
 
@@ -146,7 +155,4 @@ def timing_title(steps: Sequence[Step]) -> str:
     return title
 
 
-FIGURES = {
-    Reply: reply_figure,
-    MachineReport: machine_figure,
-}
+FIGURES = {Reply: reply_figure, MachineReport: machine_figure}

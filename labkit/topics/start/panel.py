@@ -76,13 +76,20 @@ class PromptPanel(RunPanel):
             layout={"width": "380px"},
         )
         self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens, min=1, max=max(2048, settings.max_tokens),
-            description="max_tokens", style=label, layout={"width": "190px"},
-        )  # fmt: skip
+            settings.max_tokens,
+            min=1,
+            max=max(2048, settings.max_tokens),
+            description="max_tokens",
+            style=label,
+            layout={"width": "190px"},
+        )
         self.seed = widgets.Text(
-            "" if settings.seed is None else str(settings.seed), description="seed",
-            placeholder="a fresh one", style=label, layout={"width": "220px"},
-        )  # fmt: skip
+            "" if settings.seed is None else str(settings.seed),
+            description="seed",
+            placeholder="a fresh one",
+            style=label,
+            layout={"width": "220px"},
+        )
 
     @property
     def widget(self) -> widgets.Widget:

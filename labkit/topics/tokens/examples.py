@@ -11,48 +11,58 @@ from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 # Label, text, reason. Notebook 08 returns to the numbers.
 _EXAMPLES = (
     (
-        "everyday words", "The weather is nice today.",
+        "everyday words",
+        "The weather is nice today.",
         "Words that were common in the training text are one token each, the space included.",
     ),
     (
-        "a misspelling", "The waether is ncie tdoay.",
+        "a misspelling",
+        "The waether is ncie tdoay.",
         "A word that was never seen whole is split into pieces that were.",
     ),
     (
-        "a rare name", "Xiuhtecuhtli met Wojciechowska.",
+        "a rare name",
+        "Xiuhtecuhtli met Wojciechowska.",
         "Names from elsewhere were rare in the training text: a token is a syllable or a letter.",
     ),
     (
-        "code", "for i in range(10):\n    print(i ** 2)",
+        "code",
+        "for i in range(10):\n    print(i ** 2)",
         "Newer tokenizers learnt from code; a bracket and a colon may be one token.",
     ),
     (
-        "indentation", "if a:\n        if b:\n                if c:\n                        d()",
+        "indentation",
+        "if a:\n        if b:\n                if c:\n                        d()",
         "A run of spaces is one token where the tokenizer learnt it, and one for each space where "
         "it did not: GPT-2 is the example.",
     ),
     (
-        "JSON", '{"name": "Ada", "tags": ["a", "b"], "age": 36}',
+        "JSON",
+        '{"name": "Ada", "tags": ["a", "b"], "age": 36}',
         "Quotes, braces and commas are read, and paid for, like words.",
     ),
     (
-        "a number", "The answer is 1234567890.",
+        "a number",
+        "The answer is 1234567890.",
         "DigitGroups are grouped by rule or by chance: one by one, in threes, or as it happened.",
     ),
     (
-        "emoji", "👍🏽 🧑‍🚀 🇺🇦 🎉",
+        "emoji",
+        "👍🏽 🧑‍🚀 🇺🇦 🎉",
         "One symbol may be several characters (skin tone, joiner, flag letters) of four bytes "
         "each, and rare bytes are tokens of their own.",
     ),
     (
-        "a URL", "https://www.example.com/a/b?id=8f3c9d2e&lang=en",
+        "a URL",
+        "https://www.example.com/a/b?id=8f3c9d2e&lang=en",
         "The beginning is common; the path and the id are practically random letters.",
     ),
     (
-        "capitals", "THE WEATHER IS NICE TODAY.",
+        "capitals",
+        "THE WEATHER IS NICE TODAY.",
         "To a tokenizer, capitals are different letters; words in capitals were rarer.",
     ),
-)  # fmt: skip
+)
 LONGEST_NUMBER = 60
 NUMBERS = ("7", "365", "2026", "31415", "1234567", "1,234,567", "3.14159")
 
@@ -72,9 +82,10 @@ class ExampleTexts:
     @property
     def summary(self) -> str:
         """Characters per token of the easiest and the hardest text, with the first tokenizer."""
-        cells = [(row[0], label) for row, label in zip(
-            self.comparison.rows, self.comparison.labels, strict=True
-        )]  # fmt: skip
+        cells = [
+            (row[0], label)
+            for row, label in zip(self.comparison.rows, self.comparison.labels, strict=True)
+        ]
         ratios = sorted((len(cell.text) / cell.count, label) for cell, label in cells)
         (low, hardest), (high, easiest) = ratios[0], ratios[-1]
         return (

@@ -89,6 +89,10 @@ class TokenPanel(Panel):
 def text_box(label: str, text: str, *, rows: int, live: bool = True) -> widgets.Textarea:
     """A box to type in; `live` sends every key."""
     return widgets.Textarea(
-        text, description=label, rows=rows, layout={"width": "auto"}, continuous_update=live,
+        text,
+        description=label,
+        rows=rows,
+        layout={"width": "auto"},
+        continuous_update=live,
         style={"description_width": "60px"},
-    )  # fmt: skip
+    )

@@ -23,9 +23,16 @@ QUESTION = "Why is the sky blue?"
 OPENAI_STYLE = [name for name, known in PROVIDERS.items() if known.speaks == "openai"]
 # github.com/mistralai/client-python, models/chatcompletionstreamrequest.py: it refuses others.
 MISTRAL_FIELDS = {
-    "model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed",
+    "model",
+    "messages",
+    "stream",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "stop",
+    "random_seed",
     "presence_penalty",
-}  # fmt: skip
+}
 
 
 def ask(server, name="openai", model=None, prompt=QUESTION, cloud=None, **settings):
@@ -142,14 +149,7 @@ def test_openrouter_tells_its_price_itself(provider):
 
 def test_an_unknown_model_has_no_price_unless_it_is_given(provider):
     server = provider("azure")
-    server.answer(
-        text("Hi"),
-        chat_event(model="ours", usage=None),
-        chat_end(
-            10,
-            5,
-        ),
-    )
+    server.answer(text("Hi"), chat_event(model="ours", usage=None), chat_end(10, 5))
     reply = ask(server, "azure", "our-own-model")
     assert reply.price_usd is not None, "the answer names the model behind the deployment"
     named = labkit.cloud(

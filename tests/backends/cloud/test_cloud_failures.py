@@ -49,11 +49,11 @@ def begin(name):
         ([STALL_S, HANG_UP], r"sent nothing for 2 s.*\n.*read_timeout_s"),
         ([b"event: message_delta\ndata: {no json\n\n", HANG_UP], r"not an event of its interface"),
         ([b"event: completion\ndata: 7\n\n"], r"not an event of its interface|broke off"),
-        ([b"event: error\ndata: {\"error\": {\"message\": \"Overloaded\"}}\n\n"], r"Overloaded"),
+        ([b'event: error\ndata: {"error": {"message": "Overloaded"}}\n\n'], r"Overloaded"),
         ([], r"broke off in the middle"),
     ],
     ids=["cut", "stall", "malformed", "not an event", "error event", "no end"],
-)  # fmt: skip
+)
 def test_what_came_before_the_failure_is_kept(provider, planted, name, parts, sentence):
     server = provider(name)
     server.answer(*begin(name), *parts)

@@ -19,11 +19,7 @@ from labkit.backends.emulated.relay import HOST, Relay, _Direction
 from ..measured_again import quickest
 
 LINK = st.builds(
-    Link,
-    st.floats(0, 2),
-    st.floats(0, 0.2),
-    st.none() | st.floats(1e4, 1e9),
-    st.floats(0, 0.5),
+    Link, st.floats(0, 2), st.floats(0, 0.2), st.none() | st.floats(1e4, 1e9), st.floats(0, 0.5)
 )
 
 

@@ -15,9 +15,12 @@ QUESTION = "Why is the sky blue?"
 def oracle(model, ids, **settings):
     """The output of transformers' own generate for these ids, with scores and logits."""
     return model.model.generate(
-        torch.tensor([ids]), return_dict_in_generate=True, output_scores=True, output_logits=True,
+        torch.tensor([ids]),
+        return_dict_in_generate=True,
+        output_scores=True,
+        output_logits=True,
         **settings,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")

@@ -24,10 +24,14 @@ SAMPLED = [
     {"temperature": 0.7, "min_p": 0.05, "repetition_penalty": 1.2},
     {"temperature": 1.1, "typical_p": 0.8, "top_k": 200},
     {
-        "temperature": 1.4, "top_k": 300, "top_p": 0.97, "min_p": 0.001, "typical_p": 0.95,
+        "temperature": 1.4,
+        "top_k": 300,
+        "top_p": 0.97,
+        "min_p": 0.001,
+        "typical_p": 0.95,
         "repetition_penalty": 1.15,
     },  # all that transformers has, in its own order
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("chosen", SAMPLED, ids=str)
@@ -35,9 +39,14 @@ def test_the_chain_gives_the_scores_of_generate(smollm2, chosen):
     ids = smollm2.encode("Why is the sky blue?")
     torch.manual_seed(11)
     expected = smollm2.model.generate(
-        torch.tensor([ids]), do_sample=True, max_new_tokens=12, output_scores=True,
-        output_logits=True, return_dict_in_generate=True, **{"top_k": 0, **chosen},
-    )  # fmt: skip
+        torch.tensor([ids]),
+        do_sample=True,
+        max_new_tokens=12,
+        output_scores=True,
+        output_logits=True,
+        return_dict_in_generate=True,
+        **{"top_k": 0, **chosen},
+    )
     for index, (logits, scores) in enumerate(zip(expected.logits, expected.scores, strict=True)):
         so_far = expected.sequences[0, : len(ids) + index].tolist()
         stages = scores_by_stage(logits[0].numpy(), so_far, Settings(**chosen))

@@ -105,8 +105,9 @@ def test_the_lesson_with_a_key_asks_the_provider_and_holds_none(
     server = provider("anthropic", host="api.anthropic.com")
     proxy(server.port)
     for number in range(20):
-        server.answer(claude_start(9), claude_text(f"Answer {number}"), claude_text("."),
-                      claude_end(5))  # fmt: skip
+        server.answer(
+            claude_start(9), claude_text(f"Answer {number}"), claude_text("."), claude_end(5)
+        )
     notebook = nbformat.read(ROOT / "notebooks" / "04_compare.ipynb", as_version=4)
     run(notebook, kernel_home, planted)
     nbformat.write(notebook, kernel_home / "ran.ipynb")

@@ -82,9 +82,14 @@ def answers(machine):
 def test_a_model_is_fetched_without_what_is_not_needed(answers, machine):
     assert answers["owner/good"][1] == ""
     assert sorted(set(answers["fetched"])) == sorted(
-        ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
-         "tokenizer_config.json"]
-    )  # fmt: skip
+        [
+            "config.json",
+            "generation_config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ]
+    )
     assert answers["owner/good"][0].startswith(machine.environment["HF_HOME"])
 
 

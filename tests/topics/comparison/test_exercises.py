@@ -55,9 +55,15 @@ def test_right_answers_pass(votes):
 
 @pytest.mark.parametrize(
     ("votes", "why"),
-    [(None, "Replace None"), (True, "Replace None"), ("many", "Replace None"),
-     (194, "must be decided"), (20, "too few"), (5000, "Fewer")],
-)  # fmt: skip
+    [
+        (None, "Replace None"),
+        (True, "Replace None"),
+        ("many", "Replace None"),
+        (194, "must be decided"),
+        (20, "too few"),
+        (5000, "Fewer"),
+    ],
+)
 def test_wrong_answers_get_a_reason(votes, why):
     result = check_votes_needed(votes, share=0.6, undecided=0.2)
     assert not result.right and why in result.why

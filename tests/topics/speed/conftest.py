@@ -9,9 +9,13 @@ from labkit.topics.speed.measure.measurement import Measurement, Setup
 from labkit.topics.speed.measure.run import Run
 
 SETUP = Setup(
-    "a processor", "Linux x86_64", 2, 8 * 1024**3,
-    (("engine", "scripted"), ("dtype", "float32")), "2026-11-01T12:00:00+00:00",
-)  # fmt: skip
+    "a processor",
+    "Linux x86_64",
+    2,
+    8 * 1024**3,
+    (("engine", "scripted"), ("dtype", "float32")),
+    "2026-11-01T12:00:00+00:00",
+)
 
 
 class Scripted:

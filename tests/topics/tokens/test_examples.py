@@ -170,11 +170,15 @@ def test_every_turn_reads_the_system_prompt_again(smollm2):
 @pytest.mark.parametrize(
     ("text", "right", "why"),
     [
-        ("ก", True, "2 tokens"), ("👍🏽", True, "tokens"), ("ཏཱ", True, "tokens"),
-        ("hello", False, "rare"), ("ก" * 11, False, "10 is the limit"), (None, False, "None"),
+        ("ก", True, "2 tokens"),
+        ("👍🏽", True, "tokens"),
+        ("ཏཱ", True, "tokens"),
+        ("hello", False, "rare"),
+        ("ก" * 11, False, "10 is the limit"),
+        (None, False, "None"),
         (7, False, "in quotes"),
     ],
-)  # fmt: skip
+)
 def test_more_tokens_than_characters(text, right, why):
     result = exercises.check_more_tokens(text)
     assert result.right == right
@@ -184,12 +188,17 @@ def test_more_tokens_than_characters(text, right, why):
 @pytest.mark.parametrize(
     ("word", "right", "why"),
     [
-        ("Straßenbahn", False, "o200k needs"), ("город", True, " город"), ("नमस्ते", False, "Try"),
-        ("hello", False, "gpt2 needs only 1"), ("two words", False, "not one word"),
-        (" город", True, "город"), (None, False, "None"), (7, False, "in quotes"),
+        ("Straßenbahn", False, "o200k needs"),
+        ("город", True, " город"),
+        ("नमस्ते", False, "Try"),
+        ("hello", False, "gpt2 needs only 1"),
+        ("two words", False, "not one word"),
+        (" город", True, "город"),
+        (None, False, "None"),
+        (7, False, "in quotes"),
         ("x" * 10_000_000, False, "not one word"),
     ],
-)  # fmt: skip
+)
 def test_one_word_one_token(word, right, why):
     result = exercises.check_word(word)
     assert result.right == right, result

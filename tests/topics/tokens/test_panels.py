@@ -61,9 +61,10 @@ def test_ten_megabytes_get_a_sentence_and_are_not_tokenized(live, growing, monke
     monkeypatch.setattr(type(growing.training), "tokenize", tokenized)
     huge = "<b>ten</b> " * 1_000_000
     for panel, box, name in (
-        (live, live.text, "text"), (growing, growing.text, "text"),
+        (live, live.text, "text"),
+        (growing, growing.text, "text"),
         (growing, growing.corpus, "corpus"),
-    ):  # fmt: skip
+    ):
         box.value = huge
         assert f"{name} must be at most 100,000 characters" in panel.strip.value
         assert "got 11,000,000" in panel.strip.value
@@ -77,7 +78,7 @@ def test_what_no_box_can_hold_is_refused_at_once(growing):
         lambda: labkit.tokens.tokenize_panel(huge),
         lambda: labkit.explore(growing.training, text=huge),
         lambda: labkit.explore(labkit.tokens.train_bpe(huge, 300)),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ValueError, match=r"must be at most 100,000 characters .* got 200,000"):
             start()
     for start in (

@@ -74,11 +74,20 @@ def test_white_space_bytes_and_special_tokens_can_be_seen():
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b" a", "·a"), (b"\n", "⏎"), (b"\t", "⇥"), (b"\r", "␍"), (b"\x00", "␀"), (b"\x7f", "␡"),
-        ("\u200b".encode(), "⟨U+200B⟩"), ("\u202e".encode(), "⟨U+202E⟩"), (b"\xf0\x9f", "F09F"),
-        ("\u0301".encode(), "◌\u0301"), ("é".encode(), "é"), (b"", ""),
+        (b" a", "·a"),
+        (b"\n", "⏎"),
+        (b"\t", "⇥"),
+        (b"\r", "␍"),
+        (b"\x00", "␀"),
+        (b"\x7f", "␡"),
+        ("\u200b".encode(), "⟨U+200B⟩"),
+        ("\u202e".encode(), "⟨U+202E⟩"),
+        (b"\xf0\x9f", "F09F"),
+        ("\u0301".encode(), "◌\u0301"),
+        ("é".encode(), "é"),
+        (b"", ""),
     ],
-)  # fmt: skip
+)
 def test_nothing_invisible_is_left(data, text):
     assert visible(data) == text
 

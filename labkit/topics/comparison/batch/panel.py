@@ -183,6 +183,4 @@ class BatchPanel(RunPanel):
         return [batch_table(self.start().wait()).html]
 
 
-PANELS = {
-    BatchTable: explore_batch,
-}
+PANELS = {BatchTable: explore_batch}

@@ -121,8 +121,14 @@ class BatchRow:
         return "\n".join(f"{each['role']}: {each['content']}" for each in self.prompt)
 
 
-NUMBERS = ("ttft_s", "elapsed_s", "prompt_tokens", "output_tokens", "decode_tokens_per_s",
-           "price_usd")  # fmt: skip
+NUMBERS = (
+    "ttft_s",
+    "elapsed_s",
+    "prompt_tokens",
+    "output_tokens",
+    "decode_tokens_per_s",
+    "price_usd",
+)
 TEXTS = ("key", "backend", "text", "finish", "origin", "asked_at")
 
 
@@ -131,11 +137,19 @@ def make_row(
 ) -> BatchRow:
     """The row of a reply."""
     return BatchRow(
-        key=job.key, prompt_index=job.prompt_index, prompt=job.prompt, backend=job.backend,
-        text=without_keys(_encodable(reply.text)), finish=reply.finish, error=reply.error,
-        origin=reply.origin, asked_at=asked_at, tries=tries, waited_s=waited_s,
+        key=job.key,
+        prompt_index=job.prompt_index,
+        prompt=job.prompt,
+        backend=job.backend,
+        text=without_keys(_encodable(reply.text)),
+        finish=reply.finish,
+        error=reply.error,
+        origin=reply.origin,
+        asked_at=asked_at,
+        tries=tries,
+        waited_s=waited_s,
         **{name: getattr(reply, name) for name in NUMBERS},
-    )  # fmt: skip
+    )
 
 
 def _encodable(text: str) -> str:

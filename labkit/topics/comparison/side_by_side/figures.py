@@ -12,13 +12,22 @@ from .side_by_side import SideBySide
 from .time_split import PART_NAMES, STREAM, TimePart, format_seconds, model_s, split_time
 
 LOOKS = (
-    (theme.GREY, "."), (theme.PINK, "\\"), (theme.GREEN, "x"), (theme.YELLOW, "-"),
-    (theme.ORANGE, "/"), (theme.SKY, "|"), (theme.BLUE, ""),
-)  # fmt: skip
+    (theme.GREY, "."),
+    (theme.PINK, "\\"),
+    (theme.GREEN, "x"),
+    (theme.YELLOW, "-"),
+    (theme.ORANGE, "/"),
+    (theme.SKY, "|"),
+    (theme.BLUE, ""),
+)
 LINES = (
-    (theme.BLUE, "solid"), (theme.ORANGE, "dash"), (theme.GREEN, "dot"), (theme.PINK, "dashdot"),
-    (theme.RED, "longdash"), (theme.GREY, "longdashdot"),
-)  # fmt: skip
+    (theme.BLUE, "solid"),
+    (theme.ORANGE, "dash"),
+    (theme.GREEN, "dot"),
+    (theme.PINK, "dashdot"),
+    (theme.RED, "longdash"),
+    (theme.GREY, "longdashdot"),
+)
 ROW_PX, LINE_PX, GAP_PX = 46, 17, 64
 WIDTH_PX, LETTER_PX = 560, 7.2  # of the bars' room, about, and of a letter in it
 LABEL = 30  # characters of a row's label, in a line
@@ -45,9 +54,15 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
     half = max(ROW_PX, LINE_PX * lines + 8) * len(rows)
     inner = 2 * half + GAP_PX
     figure = theme.figure(
-        *_bars(rows, replies, False), *_bars(rows, replies, True), title=title, x="", y="",
-        height=inner + 190, barmode="overlay", margin={"t": 90, "b": 100},
-    )  # fmt: skip
+        *_bars(rows, replies, False),
+        *_bars(rows, replies, True),
+        title=title,
+        x="",
+        y="",
+        height=inner + 190,
+        barmode="overlay",
+        margin={"t": 90, "b": 100},
+    )
     _arrange(
         figure, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)
     )
@@ -75,7 +90,11 @@ def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list
     ]
     return [
         go.Bar(
-            name=name, legendgroup=name, xaxis=f"x{axis}", yaxis=f"y{axis}", orientation="h",
+            name=name,
+            legendgroup=name,
+            xaxis=f"x{axis}",
+            yaxis=f"y{axis}",
+            orientation="h",
             y=[row for row, part in parts if part.name == name],
             x=[part.seconds for _, part in parts if part.name == name],
             base=[part.begin_s for _, part in parts if part.name == name],
@@ -84,7 +103,7 @@ def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list
             hovertemplate=f"{name}: %{{x:.3f}} s<extra></extra>",
         )
         for name, (colour, pattern) in zip(PART_NAMES, LOOKS, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _parts(reply: Reply | None) -> tuple[TimePart, ...]:
@@ -119,22 +138,47 @@ def _arrange(figure, rows: list[str], number: str, domain: list, name: str, ends
     """Gives one of the two groups of bars its half of the figure, and its labels."""
     longest = max(end / _bar_share(label) for end, label in ends) or 1
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
-    figure.update_layout({
-        f"xaxis{number}": {**axis, "anchor": f"y{number}", "range": [0, longest],
-                           "title": {"text": ""}},
-        f"yaxis{number}": {**axis, "anchor": f"x{number}", "domain": domain, "ticksuffix": "  ",
-                           "categoryorder": "array", "categoryarray": rows, "type": "category",
-                           "range": [len(rows) - 0.5, -0.5], "showgrid": False},
-    })  # fmt: skip
+    figure.update_layout(
+        {
+            f"xaxis{number}": {
+                **axis,
+                "anchor": f"y{number}",
+                "range": [0, longest],
+                "title": {"text": ""},
+            },
+            f"yaxis{number}": {
+                **axis,
+                "anchor": f"x{number}",
+                "domain": domain,
+                "ticksuffix": "  ",
+                "categoryorder": "array",
+                "categoryarray": rows,
+                "type": "category",
+                "range": [len(rows) - 0.5, -0.5],
+                "showgrid": False,
+            },
+        }
+    )
     figure.add_annotation(
-        text=f"<b>{name}</b>", x=0, xref="paper", xanchor="left", y=domain[1], yref="paper",
-        yanchor="bottom", showarrow=False,
-    )  # fmt: skip
+        text=f"<b>{name}</b>",
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=domain[1],
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+    )
     for row, (end, label) in zip(rows, ends, strict=True):
         figure.add_annotation(
-            x=end, y=row, xref=f"x{number}", yref=f"y{number}", xanchor="left", showarrow=False,
+            x=end,
+            y=row,
+            xref=f"x{number}",
+            yref=f"y{number}",
+            xanchor="left",
+            showarrow=False,
             text=f" {label}",
-        )  # fmt: skip
+        )
 
 
 def _bar_share(label: str) -> float:
@@ -151,16 +195,25 @@ def arrivals_figure(side: SideBySide):
     for index, (name, reply) in enumerate(written):
         colour, dash = LINES[index % len(LINES)]
         x, y = arrivals(reply)
-        lines.append(go.Scatter(
-            name=f"{escape(name)} ({escape(reply.origin)})", x=x, y=y, mode="lines",
-            line={"color": colour, "dash": dash, "width": 2, "shape": "hv"},
-            hovertemplate="%{y} characters after %{x:.2f} s<extra></extra>",
-        ))  # fmt: skip
+        lines.append(
+            go.Scatter(
+                name=f"{escape(name)} ({escape(reply.origin)})",
+                x=x,
+                y=y,
+                mode="lines",
+                line={"color": colour, "dash": dash, "width": 2, "shape": "hv"},
+                hovertemplate="%{y} characters after %{x:.2f} s<extra></extra>",
+            )
+        )
     mode = "in turn, each from its own request" if side.sequential else "at once"
     figure = theme.figure(
-        *lines, title=f"How the text arrived · {mode}",
-        x="seconds since the request", y="characters", height=340, showlegend=True,
-    )  # fmt: skip
+        *lines,
+        title=f"How the text arrived · {mode}",
+        x="seconds since the request",
+        y="characters",
+        height=340,
+        showlegend=True,
+    )
     below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "orientation": "v"}
     return figure.update_layout(legend=below).update_xaxes(rangemode="tozero")
 
@@ -174,6 +227,4 @@ def arrivals(reply: Reply) -> tuple[list[float], list[int]]:
     return times, counts
 
 
-FIGURES = {
-    SideBySide: {"time": time_figure, "arrivals": arrivals_figure, "answers": answers_table},
-}
+FIGURES = {SideBySide: {"time": time_figure, "arrivals": arrivals_figure, "answers": answers_table}}

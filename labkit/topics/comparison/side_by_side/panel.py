@@ -77,13 +77,22 @@ class ComparePanel(RunPanel):
             str(run.prompt), description="Prompt", rows=3, layout={"width": "auto"}, style=label
         )
         self.temperature = widgets.FloatSlider(
-            settings.temperature, min=0, max=2, step=0.05, description="temperature", style=label,
+            settings.temperature,
+            min=0,
+            max=2,
+            step=0.05,
+            description="temperature",
+            style=label,
             layout={"width": "380px"},
-        )  # fmt: skip
+        )
         self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens, min=1, max=2048, description="max_tokens", style=label,
+            settings.max_tokens,
+            min=1,
+            max=2048,
+            description="max_tokens",
+            style=label,
             layout={"width": "190px"},
-        )  # fmt: skip
+        )
         self.sequential = widgets.Checkbox(
             run.sequential, description="one after another", indent=False, layout={"width": "180px"}
         )

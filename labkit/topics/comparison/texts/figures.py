@@ -64,9 +64,7 @@ def _table(differences: TextDifferences) -> str:
     has_reference = differences.baseline_name == REFERENCE
     heads = [*differences.names, *(["of the reference's words"] if has_reference else [])]
     head = "".join(f'<th scope="col" style="{_CELL}">{escape(name)}</th>' for name in heads)
-    rows = zip(
-        differences.names, differences.similarities, differences.differences, strict=True
-    )  # fmt: skip
+    rows = zip(differences.names, differences.similarities, differences.differences, strict=True)
     body = "".join(
         f'<tr><th scope="row" style="{_CELL}">{escape(name)}</th>'
         + "".join(f'<td style="{_CELL}">{similarity:.0%}</td>' for similarity in row)
@@ -86,6 +84,4 @@ def _share(recall: float | None) -> str:
     return "–" if recall is None else f"{recall:.0%} found"
 
 
-FIGURES = {
-    TextDifferences: differences_figure,
-}
+FIGURES = {TextDifferences: differences_figure}

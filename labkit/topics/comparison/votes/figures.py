@@ -22,23 +22,35 @@ def votes_figure(votes: Votes):
     total = max(1, len(votes.votes))
     bars = [
         go.Bar(
-            name=f"{escape(_label(name, votes))}: {votes.counts[name]}", y=["all votes"],
-            x=[100 * votes.counts[name] / total], orientation="h",
+            name=f"{escape(_label(name, votes))}: {votes.counts[name]}",
+            y=["all votes"],
+            x=[100 * votes.counts[name] / total],
+            orientation="h",
             marker={"color": looks[name][0], "pattern": theme.pattern(looks[name][1])},
             hovertemplate=f"{escape(name)}: {votes.counts[name]} votes<extra></extra>",
         )
         for name in order
-    ]  # fmt: skip
+    ]
     figure = theme.figure(
-        *bars, *_interval(votes), title=_title(votes), x="", y="", height=250,
-        barmode="stack", showlegend=True, margin={"t": 60, "b": 64},
+        *bars,
+        *_interval(votes),
+        title=_title(votes),
+        x="",
+        y="",
+        height=250,
+        barmode="stack",
+        showlegend=True,
+        margin={"t": 60, "b": 64},
         legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"},
-    )  # fmt: skip
+    )
     figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     figure.update_yaxes(
-        categoryorder="array", categoryarray=["decided votes", "all votes"], ticksuffix="  ",
-        range=[-0.6, 1.6], showgrid=False,
-    )  # fmt: skip
+        categoryorder="array",
+        categoryarray=["decided votes", "all votes"],
+        ticksuffix="  ",
+        range=[-0.6, 1.6],
+        showgrid=False,
+    )
     return figure.update_xaxes(range=[0, 100], ticksuffix=" %")
 
 
@@ -55,15 +67,27 @@ def _interval(votes: Votes) -> list:
     label = f"{share:.0f} % for {escape(votes.names[0])}, {low:.0f} to {high:.0f} %"
     return [
         go.Scatter(
-            name=f"{100 * LEVEL:.0f} % interval", x=[share], y=["decided votes"],
-            mode="markers+text", text=[label], showlegend=True,
+            name=f"{100 * LEVEL:.0f} % interval",
+            x=[share],
+            y=["decided votes"],
+            mode="markers+text",
+            text=[label],
+            showlegend=True,
             textposition="top left" if share > 65 else "top right" if share < 35 else "top center",
-            marker={"symbol": "diamond", "size": 12, "color": theme.INK}, cliponaxis=False,
-            error_x={"type": "data", "symmetric": False, "array": [high - share],
-                     "arrayminus": [share - low], "color": theme.INK, "thickness": 2, "width": 8},
+            marker={"symbol": "diamond", "size": 12, "color": theme.INK},
+            cliponaxis=False,
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - share],
+                "arrayminus": [share - low],
+                "color": theme.INK,
+                "thickness": 2,
+                "width": 8,
+            },
             hovertemplate=f"{label}<extra></extra>",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _title(votes: Votes) -> str:
@@ -87,17 +111,23 @@ def votes_needed_figure(votes: Votes | None = None):
     if votes and votes.decided:
         undecided = 1 - votes.decided / len(votes.votes)
     curve = go.Scatter(
-        name="needed in 80 of 100 cases", mode="lines", x=[100 * share for share in shares],
+        name="needed in 80 of 100 cases",
+        mode="lines",
+        x=[100 * share for share in shares],
         y=[votes_needed(share, undecided=undecided) for share in shares],
         line={"color": theme.BLUE, "width": 2},
         hovertemplate="a preference of %{x:.1f} %: %{y:,} votes<extra></extra>",
-    )  # fmt: skip
+    )
     ties = f", with {100 * undecided:.0f} % undecided as here" if undecided else ""
     figure = theme.figure(
-        curve, *_mark(votes), title=f"How many votes settle it{ties} (computed)",
+        curve,
+        *_mark(votes),
+        title=f"How many votes settle it{ties} (computed)",
         x="true share of the preferred one among decided votes",
-        y="votes (logarithmic)", height=330, showlegend=True,
-    )  # fmt: skip
+        y="votes (logarithmic)",
+        height=330,
+        showlegend=True,
+    )
     figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     lowest = 100 * _interval_of_leader(votes)[0] if votes and votes.decided else 50
     figure.update_xaxes(ticksuffix=" %", range=[min(50, lowest) - 1, 101])
@@ -118,15 +148,21 @@ def _mark(votes: Votes | None) -> list:
     low, high = _interval_of_leader(votes)
     return [
         go.Scatter(
-            name="your votes, with their interval", mode="markers", x=[100 * share],
-            y=[len(votes.votes)], marker={"symbol": "diamond", "size": 12, "color": theme.RED},
-            error_x={"type": "data", "symmetric": False, "array": [100 * (high - share)],
-                     "arrayminus": [100 * (share - low)], "color": theme.RED},
+            name="your votes, with their interval",
+            mode="markers",
+            x=[100 * share],
+            y=[len(votes.votes)],
+            marker={"symbol": "diamond", "size": 12, "color": theme.RED},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (high - share)],
+                "arrayminus": [100 * (share - low)],
+                "color": theme.RED,
+            },
             hovertemplate="%{y} votes, %{x:.0f} %<extra></extra>",
         )
-    ]  # fmt: skip
+    ]
 
 
-FIGURES = {
-    Votes: {"preference": votes_figure, "needed": votes_needed_figure},
-}
+FIGURES = {Votes: {"preference": votes_figure, "needed": votes_needed_figure}}

@@ -18,8 +18,12 @@ from .votes import Ballot, Pair, Votes, cast, count_votes, make_pairs, new_ballo
 
 AREA = "lk-vote"
 KEYS = {"a": "A", "b": "B", "t": "tie", "n": "both bad"}
-BUTTONS = {"A": "A is better (A)", "B": "B is better (B)", "tie": "Tie (T)",
-           "both bad": "Both bad (N)"}  # fmt: skip
+BUTTONS = {
+    "A": "A is better (A)",
+    "B": "B is better (B)",
+    "tie": "Tie (T)",
+    "both bad": "Both bad (N)",
+}
 LABEL = "Blind vote. Keys: A, B, T for a tie, N for both bad, Backspace to go back."
 HOW = "Click into the panel, then press A, B, T or N; or use the buttons."
 
@@ -91,9 +95,11 @@ class VotePanel(Panel):
         for choice, button in self.buttons.items():
             button.on_click(lambda _, choice=choice: self.choose(choice))
         self.back = widgets.Button(
-            description="Back", icon="undo", tooltip="Take the last vote back (Backspace)",
+            description="Back",
+            icon="undo",
+            tooltip="Take the last vote back (Backspace)",
             layout={"width": "90px"},
-        )  # fmt: skip
+        )
         self.end = widgets.Button(
             description="Show the names", tooltip="End here and see who was who", layout=wide
         )

@@ -38,17 +38,7 @@ def _attempts(attempts: tuple[Attempt, ...]) -> str:
             f'text-align:center;color:{theme.GREY};margin-top:6px">an empty list: no connection, '
             "no name looked up</div>"
         )
-    heads = [
-        "at",
-        "kind",
-        "target",
-        "",
-        "bytes out",
-        "bytes in",
-        "caller",
-        "library",
-        "seen by",
-    ]
+    heads = ["at", "kind", "target", "", "bytes out", "bytes in", "caller", "library", "seen by"]
     return grid(heads, map(_attempt, attempts))
 
 
@@ -102,8 +92,4 @@ def _probe(probe: ProbeResult) -> list[str]:
     return list(map(escape, (probe.method, probe.online, probe.offline, probe.external, verdict)))
 
 
-FIGURES = {
-    NetworkLog: network_figure,
-    NetworkWatch: watch_figure,
-    OfflineProof: proof_figure,
-}
+FIGURES = {NetworkLog: network_figure, NetworkWatch: watch_figure, OfflineProof: proof_figure}

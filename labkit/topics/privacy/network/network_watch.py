@@ -146,8 +146,17 @@ class NetworkWatch:
         elapsed_s = time.perf_counter() - self._began
         self._attempts.append(
             Attempt(
-                kind, None, *row.remote[:2], row.process, None, None, "system table", False,
-                None, None, elapsed_s,
+                kind,
+                None,
+                *row.remote[:2],
+                row.process,
+                None,
+                None,
+                "system table",
+                False,
+                None,
+                None,
+                elapsed_s,
             )
-        )  # fmt: skip
+        )
         return len(self._attempts) - 1

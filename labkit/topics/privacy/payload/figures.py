@@ -31,8 +31,8 @@ def payload_picture(payload: Payload) -> html.HtmlFigure:
 
 def _carried(carried: Carried) -> str:
     count = len(carried.findings)
-    said = f"{count} found" if count else "nothing found"
-    head = f"<code>{escape(carried.path)}</code> · {said}"
+    summary = f"{count} found" if count else "nothing found"
+    head = f"<code>{escape(carried.path)}</code> · {summary}"
     return f'<div style="margin:6px 0 2px">{head}</div>{marked(carried.text, carried.findings)}'
 
 
@@ -74,10 +74,13 @@ def _folded(head: str, inner: str) -> str:
 def terms_table(table: TermsTable) -> html.HtmlFigure:
     """A row for each provider: how long, for what, and who reads it."""
     rows = (
-        [f"<b>{escape(each.provider)}</b>", *map(_text, (each.kept, each.training, each.seen_by)),
-         _sources(each)]
+        [
+            f"<b>{escape(each.provider)}</b>",
+            *map(_text, (each.kept, each.training, each.seen_by)),
+            _sources(each),
+        ]
         for each in table.terms
-    )  # fmt: skip
+    )
     heads = ["", "kept", "used for training", "read by people", "where it says so"]
     note = (
         f'<div style="font-size:12px;color:{theme.GREY};max-width:75em">{escape(table.note)}</div>'
@@ -94,7 +97,4 @@ def _sources(terms: Terms) -> str:
     return "<br>".join(escape(each.removeprefix("https://")) for each in terms.sources)
 
 
-FIGURES = {
-    Payload: payload_picture,
-    TermsTable: terms_table,
-}
+FIGURES = {Payload: payload_picture, TermsTable: terms_table}

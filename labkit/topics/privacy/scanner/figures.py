@@ -42,7 +42,7 @@ def score_figure(score: ScannerScore):
             "domain": [0.53, 1],
             "title": {"text": "share of findings that are right (precision)", "font": {"size": 13}},
             "anchor": "y",
-        },
+        }
     )
     return figure
 
@@ -61,13 +61,17 @@ def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
         xaxis=_AXIS[name],
         marker={"color": colour, "pattern": theme.pattern(shape)},
         error_x={
-            "type": "data", "symmetric": False, "thickness": 1, "width": 4, "color": theme.INK,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1,
+            "width": 4,
+            "color": theme.INK,
             "array": [ends[1] - share if ends else 0 for share, ends in both],
             "arrayminus": [share - ends[0] if ends else 0 for share, ends in both],
         },
         customdata=[_counts(each, name) for each in rows],
         hovertemplate="%{y}: %{customdata}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _numbers(rows: list[KindScore], name: str):
@@ -75,10 +79,14 @@ def _numbers(rows: list[KindScore], name: str):
     import plotly.graph_objects as go
 
     return go.Scatter(
-        mode="text", x=[1.04] * len(rows), y=[_name(each) for each in rows], xaxis=_AXIS[name],
-        text=[_counts(each, name) for each in rows], textposition="middle right",
+        mode="text",
+        x=[1.04] * len(rows),
+        y=[_name(each) for each in rows],
+        xaxis=_AXIS[name],
+        text=[_counts(each, name) for each in rows],
+        textposition="middle right",
         hoverinfo="skip",
-    )  # fmt: skip
+    )
 
 
 def _name(each: KindScore) -> str:
@@ -112,7 +120,4 @@ def _in_context(text: str, span: Label | Finding) -> str:
     return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{inner}</span>'
 
 
-FIGURES = {
-    ScannerScore: {"score": score_figure, "misses": misses_table},
-    Redacted: redacted_figure,
-}
+FIGURES = {ScannerScore: {"score": score_figure, "misses": misses_table}, Redacted: redacted_figure}

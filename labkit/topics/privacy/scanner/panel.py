@@ -58,13 +58,22 @@ class ScanPanel(Panel):
             options=list(_KINDS), description="Look for", style=label, layout={"width": "330px"}
         )
         self.confidence = widgets.FloatSlider(
-            least_confidence, min=0, max=1, step=0.05, description="confidence ≥", style=label,
-            layout={"width": "380px"}, continuous_update=False,
-        )  # fmt: skip
+            least_confidence,
+            min=0,
+            max=1,
+            step=0.05,
+            description="confidence ≥",
+            style=label,
+            layout={"width": "380px"},
+            continuous_update=False,
+        )
         self.answer = widgets.Textarea(
-            description="Answer", rows=2, layout=wide, style=label,
+            description="Answer",
+            rows=2,
+            layout=wide,
+            style=label,
             placeholder="Paste or type an answer that uses the placeholders, such as [PERSON_1].",
-        )  # fmt: skip
+        )
         self.found, self.leaving, self.restored = (widgets.HTML() for _ in range(3))
         for control in (self.text, self.kinds, self.confidence):
             control.observe(lambda _: self._debounce.call(self._scan), "value")

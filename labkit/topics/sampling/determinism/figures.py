@@ -95,6 +95,4 @@ def _text(condition: Condition, run: RepeatRun) -> str:
     )
 
 
-FIGURES = {
-    Repeats: repeats_table,
-}
+FIGURES = {Repeats: repeats_table}

@@ -42,7 +42,10 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
     data = bar_data(run, top, draws)
     bars = [
         go.Bar(
-            name=name, x=data[key], y=names, orientation="h",
+            name=name,
+            x=data[key],
+            y=names,
+            orientation="h",
             marker={"color": colour, "line": {"color": theme.INK, "width": width}},
             hovertemplate="%{y}: %{x:.3%}<extra>" + name + "</extra>",
         )
@@ -50,17 +53,30 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
             ("before", "the model's own", theme.PAPER, 1),
             ("after", "drawn from", theme.BLUE, 0),
         )
-    ]  # fmt: skip
+    ]
     marks = go.Scatter(
-        name="drawn", x=data["drawn"], y=names, mode="markers",
-        marker={"symbol": "diamond", "color": theme.ORANGE, "size": 9,
-                "line": {"color": theme.INK, "width": 1}},
+        name="drawn",
+        x=data["drawn"],
+        y=names,
+        mode="markers",
+        marker={
+            "symbol": "diamond",
+            "color": theme.ORANGE,
+            "size": 9,
+            "line": {"color": theme.INK, "width": 1},
+        },
         hovertemplate="%{y}: %{x:.3%} of the draws<extra></extra>",
-    )  # fmt: skip
+    )
     figure = theme.figure(
-        *bars, marks, title=run.headline, x="probability (computed)", y="", height=450,
-        bargap=0.2, bargroupgap=0.1,
-    )  # fmt: skip
+        *bars,
+        marks,
+        title=run.headline,
+        x="probability (computed)",
+        y="",
+        height=450,
+        bargap=0.2,
+        bargroupgap=0.1,
+    )
     # Fixed margins and range: plotly draws twice where it computes them.
     figure.update_layout(margin={"l": 8 * max(map(len, names)) + 16, "b": 48, "r": 28})
     figure.update_xaxes(automargin=False, tickformat=".0%", range=[0, 1])
@@ -88,7 +104,10 @@ def curve_figure(run: ChainRun):
     data = curve_data(run)
     curves = [
         go.Scatter(
-            name=name, x=data[key][0], y=data[key][1], mode="lines",
+            name=name,
+            x=data[key][0],
+            y=data[key][1],
+            mode="lines",
             line={"color": colour, "dash": dash, "width": 2},
             hovertemplate=hover + "<extra>" + name + "</extra>",
         )
@@ -97,11 +116,10 @@ def curve_figure(run: ChainRun):
             ("after", "drawn from", theme.BLUE, "solid", _TOGETHER),
             ("cut", "the cut", theme.RED, "dash", "%{x:,} tokens remain"),
         )
-    ]  # fmt: skip
+    ]
     figure = theme.figure(
-        *curves, title="Cumulative probability", x="number of likeliest tokens",
-        y="", height=450,
-    )  # fmt: skip
+        *curves, title="Cumulative probability", x="number of likeliest tokens", y="", height=450
+    )
     figure.update_layout(margin={"l": 52, "b": 48, "r": 20})
     decades = [-0.05, float(np.log10(len(run.prediction.scores))) + 0.05]
     figure.update_xaxes(automargin=False, type="log", range=decades, dtick=1)
@@ -164,8 +182,10 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
         _row(name, [_cell(stage.probabilities[token_id]) for stage in run.stages])
         for name, token_id in zip(names, top, strict=True)
     ]
-    body += [_row(name, [f'<td style="{_NUMBER}">{text}</td>' for text in texts], top=not number)
-             for number, (name, texts) in enumerate(totals)]  # fmt: skip
+    body += [
+        _row(name, [f'<td style="{_NUMBER}">{text}</td>' for text in texts], top=not number)
+        for number, (name, texts) in enumerate(totals)
+    ]
     caption = "Stage by stage, from scores to what is drawn from"
     return html.HtmlFigure(
         f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;color:{theme.INK}">'
@@ -199,8 +219,4 @@ def _cell(share: float) -> str:
     return f'<td style="{_NUMBER};background:{bar};min-width:64px">{share:.1%}</td>'
 
 
-FIGURES = {
-    Prediction: prediction_figure,
-    ChainRun: chain_figure,
-    Draws: draws_figure,
-}
+FIGURES = {Prediction: prediction_figure, ChainRun: chain_figure, Draws: draws_figure}

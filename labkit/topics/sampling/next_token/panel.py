@@ -14,15 +14,23 @@ from .chain import Draws, draw, run_chain
 from .prediction import Prediction
 
 OFF = {
-    "temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0,
-    "repetition_penalty": 1.0, "presence_penalty": 0.0,
-}  # fmt: skip
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+}
 TOP_KS = (1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 100, 200, 500, 1000, 5000, 10_000)
 RANGES = {
-    "temperature": (0, 3, 0.05), "top_p": (0.01, 1, 0.01), "min_p": (0, 0.3, 0.001),
-    "typical_p": (0.01, 1, 0.01), "repetition_penalty": (0.5, 2, 0.05),
+    "temperature": (0, 3, 0.05),
+    "top_p": (0.01, 1, 0.01),
+    "min_p": (0, 0.3, 0.001),
+    "typical_p": (0.01, 1, 0.01),
+    "repetition_penalty": (0.5, 2, 0.05),
     "presence_penalty": (-2, 2, 0.1),
-}  # fmt: skip
+}
 
 
 def explore_prediction(prediction: Prediction, **settings) -> "ChainPanel":
@@ -199,6 +207,4 @@ def _control(stage: str, value) -> widgets.Widget:
     return widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=digits, **look)
 
 
-PANELS = {
-    Prediction: explore_prediction,
-}
+PANELS = {Prediction: explore_prediction}

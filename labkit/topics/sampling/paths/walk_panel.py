@@ -71,13 +71,20 @@ class WalkPanel(Panel):
         self.write = self._button("Write", "pencil", self._write)
         label = {"description_width": "85px"}
         self.temperature = widgets.FloatSlider(
-            1, min=0, max=3, step=0.05, description="temperature", style=label,
+            1,
+            min=0,
+            max=3,
+            step=0.05,
+            description="temperature",
+            style=label,
             layout={"width": "330px"},
-        )  # fmt: skip
+        )
         self.typed = widgets.Text(
-            placeholder="your own text, with its leading space", description="or type", style=label,
+            placeholder="your own text, with its leading space",
+            description="or type",
+            style=label,
             layout={"width": "330px"},
-        )  # fmt: skip
+        )
         self.chosen = widgets.Dropdown(
             options=["A"], description="go to", style=label, layout={"width": "190px"}
         )

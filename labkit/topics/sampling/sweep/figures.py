@@ -26,10 +26,15 @@ def sweep_figure(sweep: Sweep):
         for number, top_p in enumerate(top_ps)
     ]
     figure = theme.figure(
-        *lines, title=_title(sweep), x="", y="", height=520, showlegend=len(top_ps) > 1,
+        *lines,
+        title=_title(sweep),
+        x="",
+        y="",
+        height=520,
+        showlegend=len(top_ps) > 1,
         margin={"t": 96, "b": 44, "l": 34},
         legend={"yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-    )  # fmt: skip
+    )
     for index, (name, title) in enumerate(MEASURES.items()):
         _place_subplot(figure, index, name, title)
     return figure
@@ -43,19 +48,28 @@ def _line(name: str, index: int, cells: Sequence[SweepCell], number: int):
     middle = [samples.middle for _, samples in known]
     axis = "" if index == 0 else str(index + 1)
     return go.Scatter(
-        x=[temperature for temperature, _ in known], y=middle, xaxis=f"x{axis}", yaxis=f"y{axis}",
-        name=f"top_p {cells[0].top_p:g}", legendgroup=str(number), showlegend=index == 0,
-        mode="lines+markers", line={"color": colour, "dash": dash},
+        x=[temperature for temperature, _ in known],
+        y=middle,
+        xaxis=f"x{axis}",
+        yaxis=f"y{axis}",
+        name=f"top_p {cells[0].top_p:g}",
+        legendgroup=str(number),
+        showlegend=index == 0,
+        mode="lines+markers",
+        line={"color": colour, "dash": dash},
         marker={"symbol": symbol, "size": 8},
         error_y={
-            "type": "data", "symmetric": False, "thickness": 1, "width": 4,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1,
+            "width": 4,
             "array": [samples.high - samples.middle for _, samples in known],
             "arrayminus": [samples.middle - samples.low for _, samples in known],
         },
         customdata=[[samples.low, samples.high] for _, samples in known],
         hovertemplate="temperature %{x:g}: %{y:.2f}, from %{customdata[0]:.2f} to "
         "%{customdata[1]:.2f}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _place_subplot(figure, index: int, name: str, title: str) -> None:
@@ -67,17 +81,35 @@ def _place_subplot(figure, index: int, name: str, title: str) -> None:
     number = "" if index == 0 else str(index + 1)
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
     is_share = name not in ("entropy_bits", "tokens")
-    figure.update_layout({
-        f"xaxis{number}": {**axis, "domain": [left, left + width], "anchor": f"y{number}",
-                           "title": {"text": "temperature" if row else "", "font": {"size": 13}}},
-        f"yaxis{number}": {**axis, "domain": [bottom, bottom + height], "anchor": f"x{number}",
-                           "rangemode": "tozero", "automargin": False,
-                           **({"range": [-0.04, 1.04]} if is_share else {})},
-    })  # fmt: skip
+    figure.update_layout(
+        {
+            f"xaxis{number}": {
+                **axis,
+                "domain": [left, left + width],
+                "anchor": f"y{number}",
+                "title": {"text": "temperature" if row else "", "font": {"size": 13}},
+            },
+            f"yaxis{number}": {
+                **axis,
+                "domain": [bottom, bottom + height],
+                "anchor": f"x{number}",
+                "rangemode": "tozero",
+                "automargin": False,
+                **({"range": [-0.04, 1.04]} if is_share else {}),
+            },
+        }
+    )
     figure.add_annotation(
-        text=title, x=left, y=bottom + height, xref="paper", yref="paper", xanchor="left",
-        yanchor="bottom", showarrow=False, font={"size": 12.5},
-    )  # fmt: skip
+        text=title,
+        x=left,
+        y=bottom + height,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12.5},
+    )
 
 
 def _title(sweep: Sweep) -> str:
@@ -101,8 +133,9 @@ def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
     if not isinstance(sweep, Sweep):
         raise ValueError(f"sweep must come from labkit.sweep; got {type(sweep).__name__}")
     cells = sweep.cells
-    heads = "".join(f'<th scope="col" style="{_CELL};font-weight:600">{_head(c)}</th>'
-                    for c in cells)  # fmt: skip
+    heads = "".join(
+        f'<th scope="col" style="{_CELL};font-weight:600">{_head(c)}</th>' for c in cells
+    )
     seeds = list(dict.fromkeys(reply.settings.seed for reply in sweep.replies))[:samples]
     rows = "".join(
         f'<tr><th scope="row" style="{_SEED}">seed {seed}</th>'
@@ -149,6 +182,4 @@ def _answer(cell: SweepCell, seed: int) -> str:
     )
 
 
-FIGURES = {
-    Sweep: {"measures": sweep_figure, "texts": sweep_texts_table},
-}
+FIGURES = {Sweep: {"measures": sweep_figure, "texts": sweep_texts_table}}

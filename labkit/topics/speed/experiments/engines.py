@@ -111,9 +111,14 @@ def vary_engine(
     if not cases:
         raise LabError(f"No engine answers: {' '.join(missing)}")
     done = run_interleaved(
-        cases, name="engine", axis="engine", metrics=("ttft_s", "decode_tokens_per_s"),
-        missing=missing, limit_s=limit_s, **run,
-    )  # fmt: skip
+        cases,
+        name="engine",
+        axis="engine",
+        metrics=("ttft_s", "decode_tokens_per_s"),
+        missing=missing,
+        limit_s=limit_s,
+        **run,
+    )
     backends = {case.value: case.backend for case in cases}
     complete = not was_stopped(done, len(cases))
     footprints = measure_footprints(

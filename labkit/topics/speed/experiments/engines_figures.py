@@ -3,8 +3,8 @@
 from html import escape
 
 from labkit.formatting import MIB
-from labkit.topics.speed.bar_table import BarColumn, bar_table_figure
 from labkit.ui import html, theme
+from labkit.ui.bar_table import BarColumn, bar_table_figure
 
 from .engines import EngineComparison
 from .runner import how_measured

@@ -21,15 +21,23 @@ def experiment_figure(experiment: Experiment):
     if experiment.name == "KV cache":
         return _cache_figure(experiment)
     figure = theme.figure(
-        title=_title(experiment), x="", y="", height=350, margin={"b": 44, "t": 76},
+        title=_title(experiment),
+        x="",
+        y="",
+        height=350,
+        margin={"b": 44, "t": 76},
         showlegend=False,
-    )  # fmt: skip
+    )
     for index, name in enumerate(experiment.metrics):
         figure.add_trace(_line(experiment, name, index))
         subplot(
-            figure, index, len(experiment.metrics), METRIC_LABELS[name], x=experiment.axis,
+            figure,
+            index,
+            len(experiment.metrics),
+            METRIC_LABELS[name],
+            x=experiment.axis,
             **_axis(experiment),
-        )  # fmt: skip
+        )
     return figure
 
 
@@ -63,18 +71,25 @@ def _line(experiment: Experiment, name: str, index: int):
     axis = str(index + 1) if index else ""
     words = any(isinstance(value, str) for value, _ in known)
     return go.Scatter(
-        x=[value for value, _ in known], y=[several.median for _, several in known],
-        xaxis=f"x{axis}", yaxis=f"y{axis}", mode="markers" if words else "lines+markers",
-        line={"color": _COLOURS.get(name, theme.BLUE)}, marker={"size": 9},
+        x=[value for value, _ in known],
+        y=[several.median for _, several in known],
+        xaxis=f"x{axis}",
+        yaxis=f"y{axis}",
+        mode="markers" if words else "lines+markers",
+        line={"color": _COLOURS.get(name, theme.BLUE)},
+        marker={"size": 9},
         error_y={
-            "type": "data", "symmetric": False, "thickness": 1.5, "width": 5,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.5,
+            "width": 5,
             "array": [several.high - several.median for _, several in known],
             "arrayminus": [several.median - several.low for _, several in known],
         },
         customdata=[[several.low, several.high, len(several.values)] for _, several in known],
         hovertemplate="%{x}: %{y:.3g}, from %{customdata[0]:.3g} to %{customdata[1]:.3g} in "
         "%{customdata[2]} runs<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _cache_figure(experiment: Experiment):
@@ -85,15 +100,25 @@ def _cache_figure(experiment: Experiment):
     for point, (colour, dash, symbol) in zip(experiment.points, STYLES, strict=False):
         columns = zip(*(run.itl_s for run in point.measurement.counted), strict=False)
         gaps = [1000 * median(column) for column in columns]
-        lines.append(go.Scatter(
-            name=str(point.value), x=list(range(2, len(gaps) + 2)), y=gaps, mode="lines+markers",
-            line={"color": colour, "dash": dash}, marker={"symbol": symbol},
-            hovertemplate="token %{x}: %{y:.0f} ms<extra></extra>",
-        ))  # fmt: skip
+        lines.append(
+            go.Scatter(
+                name=str(point.value),
+                x=list(range(2, len(gaps) + 2)),
+                y=gaps,
+                mode="lines+markers",
+                line={"color": colour, "dash": dash},
+                marker={"symbol": symbol},
+                hovertemplate="token %{x}: %{y:.0f} ms<extra></extra>",
+            )
+        )
     figure = theme.figure(
-        *lines, title=_title(experiment), x="token of the answer",
-        y="milliseconds for it, median", height=350, margin={"t": 80},
-    )  # fmt: skip
+        *lines,
+        title=_title(experiment),
+        x="token of the answer",
+        y="milliseconds for it, median",
+        height=350,
+        margin={"t": 80},
+    )
     return figure.update_yaxes(rangemode="tozero")
 
 

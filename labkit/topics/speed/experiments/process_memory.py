@@ -24,8 +24,11 @@ print(json.dumps([psutil.Process().memory_info().rss, peak_memory.peak_bytes(), 
 # The listening process is recognised by its name, or a Python by its command; others may only
 # forward a container's port. LM Studio is missing: its models do not run in the one that listens.
 KNOWN = {
-    "Ollama": "ollama", "vLLM": "vllm", "llama.cpp": "llama", "transformers serve": "transformers",
-}  # fmt: skip
+    "Ollama": "ollama",
+    "vLLM": "vllm",
+    "llama.cpp": "llama",
+    "transformers serve": "transformers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,10 @@ def _recipe(backend: Backend) -> tuple[str, dict] | None:
 def _of_new_process(verb: str, arguments: dict, prompt: str) -> Footprint | None:
     proc = subprocess.run(
         [sys.executable, "-c", _MEASURE_SCRIPT, json.dumps([verb, arguments, prompt])],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     if proc.returncode:
         return None
     resident, peak, on_gpu = json.loads(proc.stdout.strip().splitlines()[-1])

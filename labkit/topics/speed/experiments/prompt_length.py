@@ -51,10 +51,14 @@ def vary_prompt_length(
         ExperimentCase(len(model.encode(text, raw=True)), model, text, settings) for text in prompts
     ]
     return run_interleaved(
-        cases, name="prompt length", axis="tokens in the prompt", limit_s=limit_s,
-        missing=_left_out(tried, fitting, wanted), **run,
+        cases,
+        name="prompt length",
+        axis="tokens in the prompt",
+        limit_s=limit_s,
+        missing=_left_out(tried, fitting, wanted),
+        **run,
         metrics=("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"),
-    )  # fmt: skip
+    )
 
 
 def doubling_lengths(longest: int) -> list[int]:

@@ -33,8 +33,10 @@ LONGEST_TEXT = 2000  # characters of it
 POSITIONS = range(16, 112, 3)  # tokens before each position compared
 TOP = 1000  # likeliest tokens compared at each
 NAMES = {
-    "name": "number format", "axis": "number format", "metrics": ("decode_tokens_per_s", "ttft_s"),
-}  # fmt: skip
+    "name": "number format",
+    "axis": "number format",
+    "metrics": ("decode_tokens_per_s", "ttft_s"),
+}
 LIMIT_S = 28.0  # for warm-up and rounds; scores and memory take extra time
 CONTEXT = 1024
 

@@ -3,7 +3,7 @@
 from html import escape
 
 from labkit.formatting import MIB
-from labkit.topics.speed.bar_table import BarColumn, bar_table_figure
+from labkit.ui.bar_table import BarColumn, bar_table_figure
 
 from .quantization import QuantizationComparison, QuantizedFile
 from .runner import how_measured
@@ -27,10 +27,18 @@ def quantization_figure(comparison: QuantizationComparison):
     names = [_name(file) for file in files]
     figure = bar_table_figure(_title(comparison), names, columns)
     return figure.add_annotation(
-        text=escape(comparison.caution).replace(": ", ":<br>"), align="left", x=0, xref="paper",
-        xanchor="left", y=0, yref="paper", yanchor="top", yshift=-4, showarrow=False,
+        text=escape(comparison.caution).replace(": ", ":<br>"),
+        align="left",
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-4,
+        showarrow=False,
         font={"size": 12},
-    ).update_layout(margin={"b": 48})  # fmt: skip
+    ).update_layout(margin={"b": 48})
 
 
 def _name(file: QuantizedFile) -> str:

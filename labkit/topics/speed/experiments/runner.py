@@ -182,9 +182,15 @@ def run_interleaved(
     for index, case in enumerate(cases):
         own = tuple(counted[index::count])
         measurement = Measurement(
-            case.backend.name, case.prompt, case.settings["max_tokens"], own,
-            tuple(warm[index : index + 1]), case.setup(), noise, rows=case.rows,
-        )  # fmt: skip
+            case.backend.name,
+            case.prompt,
+            case.settings["max_tokens"],
+            own,
+            tuple(warm[index : index + 1]),
+            case.setup(),
+            noise,
+            rows=case.rows,
+        )
         if measurement.counted:
             points.append(Point(case.value, measurement))
     rounds = max((len(point.measurement.counted) for point in points), default=0)

@@ -46,9 +46,12 @@ def vary_output_length(
         for length in lengths
     ]
     return run_interleaved(
-        cases, name="output length", axis="tokens written at most",
-        metrics=("elapsed_s", "ttft_s", "decode_tokens_per_s"), **run,
-    )  # fmt: skip
+        cases,
+        name="output length",
+        axis="tokens written at most",
+        metrics=("elapsed_s", "ttft_s", "decode_tokens_per_s"),
+        **run,
+    )
 
 
 def vary_batch_size(
@@ -74,9 +77,12 @@ def vary_batch_size(
         ExperimentCase(size, BatchMode(model, size), prompt, settings, rows=size) for size in sizes
     ]
     return run_interleaved(
-        cases, name="batch size", axis="answers written at once",
-        metrics=("throughput_tokens_per_s", "decode_tokens_per_s"), **run,
-    )  # fmt: skip
+        cases,
+        name="batch size",
+        axis="answers written at once",
+        metrics=("throughput_tokens_per_s", "decode_tokens_per_s"),
+        **run,
+    )
 
 
 def vary_cache(
@@ -128,9 +134,13 @@ def vary_dtype(
             except LabError as error:
                 missing.append(f"{dtype}: {error.problem}")
         done = run_interleaved(
-            cases, name="dtype", axis="number format of the weights", missing=missing,
-            metrics=("decode_tokens_per_s", "ttft_s"), **run,
-        )  # fmt: skip
+            cases,
+            name="dtype",
+            axis="number format of the weights",
+            missing=missing,
+            metrics=("decode_tokens_per_s", "ttft_s"),
+            **run,
+        )
         cases.clear()
         other = None
     return done
@@ -196,9 +206,13 @@ def vary_model_size(
         cases.append(ExperimentCase(round(millions, 3), model, prompt, settings))
     cases.sort(key=lambda case: case.value)
     return run_interleaved(
-        cases, name="model size", axis="million parameters", missing=missing,
-        metrics=("decode_tokens_per_s", "ttft_s"), **run,
-    )  # fmt: skip
+        cases,
+        name="model size",
+        axis="million parameters",
+        missing=missing,
+        metrics=("decode_tokens_per_s", "ttft_s"),
+        **run,
+    )
 
 
 COPYING = (
@@ -241,9 +255,11 @@ def vary_speculation(
             ExperimentCase(name, backend, prompt, settings)
             for name, backend in {"no drafts": model, **drafting}.items()
         ],
-        name="speculation", axis="source of the drafts",
-        metrics=("decode_tokens_per_s", "ttft_s"), **run,
-    )  # fmt: skip
+        name="speculation",
+        axis="source of the drafts",
+        metrics=("decode_tokens_per_s", "ttft_s"),
+        **run,
+    )
     notes = (f"{name}: {backend.draft_stats.sentence}" for name, backend in drafting.items())
     return replace(done, notes=tuple(notes))
 

@@ -23,15 +23,23 @@ def roofline_figure(roof: Roofline):
     intensities = [point.work.intensity for point in roof.points]
     low, high = min([*intensities, roof.ridge]) / 4, max([*intensities, roof.ridge]) * 4
     line = go.Scatter(
-        x=[low, roof.ridge, high], y=[low * bandwidth / 1e9, peak / 1e9, peak / 1e9],
-        mode="lines", line={"color": theme.INK, "width": 2}, showlegend=False, hoverinfo="skip",
-    )  # fmt: skip
+        x=[low, roof.ridge, high],
+        y=[low * bandwidth / 1e9, peak / 1e9, peak / 1e9],
+        mode="lines",
+        line={"color": theme.INK, "width": 2},
+        showlegend=False,
+        hoverinfo="skip",
+    )
     dots = [trace for point in roof.points for trace in _roofline_dots(point)]
     figure = theme.figure(
-        line, *dots, title=f"{escape(roof.model)} under this machine's roof · measured",
-        x="arithmetic intensity, operations per byte read", y="GFLOP/s", height=420,
+        line,
+        *dots,
+        title=f"{escape(roof.model)} under this machine's roof · measured",
+        x="arithmetic intensity, operations per byte read",
+        y="GFLOP/s",
+        height=420,
         margin={"t": 80},
-    )  # fmt: skip
+    )
     floor = min([low * bandwidth, *(p.flops_per_s for p in roof.points if p.flops_per_s)])
     figure.update_xaxes(type="log", range=[log10(low), log10(high)], dtick=1)
     figure.update_yaxes(type="log", dtick=1, range=[log10(floor / 3e9), log10(peak * 4 / 1e9)])
@@ -52,13 +60,15 @@ def _roofline_dots(point: RooflinePoint) -> list:
     reached = point.flops_per_s
     return [
         go.Scatter(
-            name=f"{point.work.name}: ceiling and measured", x=[x, x][: 2 if reached else 1],
-            y=[top, *([reached / 1e9] if reached else [])], mode="lines+markers",
+            name=f"{point.work.name}: ceiling and measured",
+            x=[x, x][: 2 if reached else 1],
+            y=[top, *([reached / 1e9] if reached else [])],
+            mode="lines+markers",
             line={"color": colour, "dash": "dot", "width": 1},
             marker={"color": colour, "size": 12, "symbol": [f"{symbol}-open", symbol]},
             hovertemplate="%{x:.3g} operations per byte: %{y:.3g} GFLOP/s<extra></extra>",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _label(figure, point: RooflinePoint) -> None:
@@ -69,18 +79,29 @@ def _label(figure, point: RooflinePoint) -> None:
         f"{point.reached:.0%} of {point.ceiling_tokens_per_s:,.3g} ± {point.error:.0%}"
     )
     figure.add_annotation(
-        x=log10(point.work.intensity), y=log10(point.flops_per_s / 1e9), text=text,
-        showarrow=False, xanchor="left" if point.bound == "memory" else "right",
-        xshift=12 if point.bound == "memory" else -12, align="left", yanchor="top",
-    )  # fmt: skip
+        x=log10(point.work.intensity),
+        y=log10(point.flops_per_s / 1e9),
+        text=text,
+        showarrow=False,
+        xanchor="left" if point.bound == "memory" else "right",
+        xshift=12 if point.bound == "memory" else -12,
+        align="left",
+        yanchor="top",
+    )
 
 
 def _note(figure, x: float, y: float, text: str) -> None:
     """A text to the upper left of a point on the roof."""
     figure.add_annotation(
-        x=log10(x), y=log10(y), text=text, showarrow=False, xanchor="right", yanchor="bottom",
-        yshift=4, font={"color": theme.GREY},
-    )  # fmt: skip
+        x=log10(x),
+        y=log10(y),
+        text=text,
+        showarrow=False,
+        xanchor="right",
+        yanchor="bottom",
+        yshift=4,
+        font={"color": theme.GREY},
+    )
 
 
 def check_figure(check: LatencyCheck):
@@ -105,13 +126,22 @@ def _predictions_figure(runs: tuple[Run, ...], predictions, title: str):
     end = 1.08 * max([*(run.elapsed_s for run in runs), *(p.high_s for p in predictions)])
     level = f"{predictions[0].level:.0%}"
     line = go.Scatter(
-        name="predicted as measured", x=[0, end], y=[0, end], mode="lines", hoverinfo="skip",
+        name="predicted as measured",
+        x=[0, end],
+        y=[0, end],
+        mode="lines",
+        hoverinfo="skip",
         line={"color": theme.GREY, "dash": "dash"},
-    )  # fmt: skip
+    )
     figure = theme.figure(
-        line, _prediction_dots(runs, predictions, level), title=title,
-        x="seconds measured, end to end", y="seconds predicted", height=420, margin={"t": 80},
-    )  # fmt: skip
+        line,
+        _prediction_dots(runs, predictions, level),
+        title=title,
+        x="seconds measured, end to end",
+        y="seconds predicted",
+        height=420,
+        margin={"t": 80},
+    )
     return figure.update_xaxes(range=[0, end]).update_yaxes(range=[0, end])
 
 
@@ -119,18 +149,24 @@ def _prediction_dots(runs: tuple[Run, ...], predictions: list[LatencyPrediction]
     import plotly.graph_objects as go
 
     return go.Scatter(
-        name=f"a request, with its {level} interval", mode="markers",
-        x=[run.elapsed_s for run in runs], y=[p.elapsed_s for p in predictions],
+        name=f"a request, with its {level} interval",
+        mode="markers",
+        x=[run.elapsed_s for run in runs],
+        y=[p.elapsed_s for p in predictions],
         marker={"color": theme.BLUE, "size": 9},
         error_y={
-            "type": "data", "symmetric": False, "thickness": 1, "width": 4, "color": theme.SKY,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1,
+            "width": 4,
+            "color": theme.SKY,
             "array": [p.high_s - p.elapsed_s for p in predictions],
             "arrayminus": [p.elapsed_s - p.low_s for p in predictions],
         },
         customdata=[[p.tokens_in, p.tokens_out] for p in predictions],
         hovertemplate="%{customdata[0]} tokens in, %{customdata[1]} out: measured %{x:.2f} s, "
         "predicted %{y:.2f} s<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def cache_figure(growth: CacheGrowth):
@@ -140,30 +176,39 @@ def cache_figure(growth: CacheGrowth):
     tokens = [size.tokens for size in growth.sizes]
     end = [0, tokens[-1]]
     computed = go.Scatter(
-        name="computed from the configuration", x=[0, *tokens], mode="lines",
+        name="computed from the configuration",
+        x=[0, *tokens],
+        mode="lines",
         y=[0, *(size.computed_bytes / MIB for size in growth.sizes)],
-        line={"color": theme.GREY, "dash": "dash"}, hoverinfo="skip",
-    )  # fmt: skip
+        line={"color": theme.GREY, "dash": "dash"},
+        hoverinfo="skip",
+    )
     dots = [
         go.Scatter(
-            name=name, x=tokens, y=values, mode="markers",
+            name=name,
+            x=tokens,
+            y=values,
+            mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 11},
             hovertemplate="%{x} tokens: %{y:.2f} MiB<extra></extra>",
         )
         for name, values, colour, symbol in (
             ("measured", [s.used_bytes / MIB for s in growth.sizes], theme.BLUE, "circle"),
-            ("allocated, with room to grow", [s.allocated_bytes / MIB for s in growth.sizes],
-             theme.ORANGE, "diamond-open"),
+            (
+                "allocated, with room to grow",
+                [s.allocated_bytes / MIB for s in growth.sizes],
+                theme.ORANGE,
+                "diamond-open",
+            ),
         )
-    ]  # fmt: skip
+    ]
     title = (
         f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
         f"{growth.dtype} · longest text here {growth.longest:,} tokens"
     )
     figure = theme.figure(
-        computed, *dots, title=title, x="tokens in the cache", y="MiB", margin={"t": 80},
-        height=350,
-    )  # fmt: skip
+        computed, *dots, title=title, x="tokens in the cache", y="MiB", margin={"t": 80}, height=350
+    )
     return figure.update_xaxes(range=[0, end[1] * 1.06]).update_yaxes(rangemode="tozero")
 
 

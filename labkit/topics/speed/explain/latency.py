@@ -199,12 +199,7 @@ def _decode_terms_of(run: Run) -> tuple[float, float]:
 
 
 def predict_latency(
-    fit: LatencyFit,
-    tokens_in: int,
-    tokens_out: int,
-    *,
-    level: float = 0.9,
-    with_load: bool = False,
+    fit: LatencyFit, tokens_in: int, tokens_out: int, *, level: float = 0.9, with_load: bool = False
 ) -> LatencyPrediction:
     """How long a request will take, with an interval.
 
@@ -229,9 +224,16 @@ def predict_latency(
     prefill_s, decode_s = fit.prefill.predict(before), fit.decode.predict(after)
     total = load_s + prefill_s + decode_s
     return LatencyPrediction(
-        tokens_in, tokens_out, load_s, prefill_s, decode_s, max(0.0, total - half), total + half,
-        level, beyond(fit, tokens_in, tokens_out),
-    )  # fmt: skip
+        tokens_in,
+        tokens_out,
+        load_s,
+        prefill_s,
+        decode_s,
+        max(0.0, total - half),
+        total + half,
+        level,
+        beyond(fit, tokens_in, tokens_out),
+    )
 
 
 def beyond(fit: LatencyFit, tokens_in: int, tokens_out: int) -> tuple[str, ...]:

@@ -20,19 +20,26 @@ def waterfall_figure(measurement: Measurement):
     begins = [sum(part.median for _, part, *_ in parts[:n]) for n in range(len(parts))]
     bars = [
         go.Bar(
-            y=[name], x=[part.median], base=begin, orientation="h", showlegend=False,
+            y=[name],
+            x=[part.median],
+            base=begin,
+            orientation="h",
+            showlegend=False,
             marker={"color": colour, "pattern": theme.pattern(pattern)},
             error_x=_range(part),
             hovertemplate=f"{escape(name)}: {part.median:.3g} s, {part.low:.3g} to "
             f"{part.high:.3g} s<extra></extra>",
         )
         for begin, (name, part, colour, pattern, _) in zip(begins, parts, strict=True)
-    ]  # fmt: skip
+    ]
     end = max((b + part.high for b, (_, part, *_) in zip(begins, parts, strict=True)), default=1)
     figure = theme.figure(
-        *bars, title=_title(measurement, "where the seconds go"), x="seconds, median and range",
-        y="", height=150 + 46 * max(1, len(parts)),
-    )  # fmt: skip
+        *bars,
+        title=_title(measurement, "where the seconds go"),
+        x="seconds, median and range",
+        y="",
+        height=150 + 46 * max(1, len(parts)),
+    )
     for begin, (name, part, _, _, label) in zip(begins, parts, strict=True):
         figure.add_annotation(
             x=begin + part.high, y=name, xanchor="left", showarrow=False, text=f"  {label}"
@@ -60,9 +67,14 @@ def _parts(m: Measurement) -> list[tuple[str, Spread, str, str, str]]:
 
 def _range(part: Spread) -> dict:
     return {
-        "type": "data", "symmetric": False, "thickness": 1.5, "width": 5, "color": theme.INK,
-        "array": [part.high - part.median], "arrayminus": [part.median - part.low],
-    }  # fmt: skip
+        "type": "data",
+        "symmetric": False,
+        "thickness": 1.5,
+        "width": 5,
+        "color": theme.INK,
+        "array": [part.high - part.median],
+        "arrayminus": [part.median - part.low],
+    }
 
 
 def _title(m: Measurement, what: str) -> str:
@@ -91,18 +103,24 @@ def gaps_figure(measurement: Measurement):
     )
     dots = [
         go.Scatter(
-            name=name, x=[position for position, _, _ in group], y=[gap for _, gap, _ in group],
-            customdata=[number for *_, number in group], mode="markers",
+            name=name,
+            x=[position for position, _, _ in group],
+            y=[gap for _, gap, _ in group],
+            customdata=[number for *_, number in group],
+            mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.7},
             hovertemplate="token %{x}, run %{customdata}: %{y:.1f} ms<extra></extra>",
         )
         for name, group, colour, symbol in groups
-    ]  # fmt: skip
+    ]
     figure = theme.figure(
-        *dots, title=_title(measurement, "every inter-token latency"),
-        x="token of the answer (the first has no gap before it)", y="milliseconds",
-        margin={"r": 90, "t": 80}, height=360,
-    )  # fmt: skip
+        *dots,
+        title=_title(measurement, "every inter-token latency"),
+        x="token of the answer (the first has no gap before it)",
+        y="milliseconds",
+        margin={"r": 90, "t": 80},
+        height=360,
+    )
     figure.update_yaxes(rangemode="tozero")
     _percentile_lines(figure, measurement, max((gap for _, gap, _ in gaps), default=1))
     return figure
@@ -130,9 +148,14 @@ def _percentile_lines(figure, measurement: Measurement, top: float) -> None:
         figure.add_hline(y=value, line={"color": theme.INK, "width": 1, "dash": dash})
         at = max(value, before + least)
         figure.add_annotation(
-            x=1, xref="paper", xanchor="left", y=at, showarrow=False, font={"size": 12},
+            x=1,
+            xref="paper",
+            xanchor="left",
+            y=at,
+            showarrow=False,
+            font={"size": 12},
             text=f" p{percent} {value:.0f} ms",
-        )  # fmt: skip
+        )
         before = at
 
 
@@ -143,21 +166,41 @@ def repeats_figure(measurement: Measurement):
         ("decode, tokens/s", lambda run: run.decode_tokens_per_s, measurement.decode_tokens_per_s),
     )
     figure = theme.figure(
-        title=_title(measurement, "run after run"), x="", y="", height=340,
+        title=_title(measurement, "run after run"),
+        x="",
+        y="",
+        height=340,
         margin={"b": 44, "t": 84},
-    )  # fmt: skip
+    )
     for index, (name, number, several) in enumerate(halves):
         for trace in _dots(measurement, number, index):
             figure.add_trace(trace)
         subplot(figure, index, 2, name, x="run", dtick=max(1, len(measurement.runs) // 8))
         if several:
             low, high = several.quartiles
-            axes = {"xref": f"x{index + 1 if index else ''} domain", "x0": 0, "x1": 1,
-                    "yref": f"y{index + 1 if index else ''}"}  # fmt: skip
-            figure.add_shape(type="rect", y0=low, y1=high, fillcolor=theme.SKY, opacity=0.25,
-                              line={"width": 0}, layer="below", **axes)  # fmt: skip
-            figure.add_shape(type="line", y0=several.median, y1=several.median,
-                              line={"color": theme.BLUE, "width": 2}, **axes)  # fmt: skip
+            axes = {
+                "xref": f"x{index + 1 if index else ''} domain",
+                "x0": 0,
+                "x1": 1,
+                "yref": f"y{index + 1 if index else ''}",
+            }
+            figure.add_shape(
+                type="rect",
+                y0=low,
+                y1=high,
+                fillcolor=theme.SKY,
+                opacity=0.25,
+                line={"width": 0},
+                layer="below",
+                **axes,
+            )
+            figure.add_shape(
+                type="line",
+                y0=several.median,
+                y1=several.median,
+                line={"color": theme.BLUE, "width": 2},
+                **axes,
+            )
     return figure
 
 
@@ -167,24 +210,37 @@ def _dots(m: Measurement, number, index: int) -> list:
     warm = [(1 - len(m.warmup) + n, run) for n, run in enumerate(m.warmup)]
     runs = list(enumerate(m.runs, 1))
     groups = (
-        ("counted (line: median, band: middle half)", [r for r in runs if r[1].complete],
-         theme.BLUE, "circle"),
+        (
+            "counted (line: median, band: middle half)",
+            [r for r in runs if r[1].complete],
+            theme.BLUE,
+            "circle",
+        ),
         ("warm-up, left out", warm, theme.ORANGE, "diamond-open"),
         ("aborted, left out", [r for r in runs if not r[1].complete], theme.RED, "x"),
-    )  # fmt: skip
+    )
     axis = str(index + 1) if index else ""
     return [
         go.Scatter(
-            name=name, legendgroup=name, showlegend=index == 0, mode="markers",
-            x=[at for at, _ in known], y=[number(run) for _, run in known],
-            xaxis=f"x{axis}", yaxis=f"y{axis}",
-            marker={"color": colour, "symbol": symbol, "size": 10,
-                    "line": {"width": 2, "color": colour}},
+            name=name,
+            legendgroup=name,
+            showlegend=index == 0,
+            mode="markers",
+            x=[at for at, _ in known],
+            y=[number(run) for _, run in known],
+            xaxis=f"x{axis}",
+            yaxis=f"y{axis}",
+            marker={
+                "color": colour,
+                "symbol": symbol,
+                "size": 10,
+                "line": {"width": 2, "color": colour},
+            },
             hovertemplate="run %{x}: %{y:.3g}<extra></extra>",
         )
         for name, group, colour, symbol in groups
         if (known := _known(group, number))
-    ]  # fmt: skip
+    ]
 
 
 def _known(group: Sequence[tuple[int, Run]], number) -> list[tuple[int, Run]]:
@@ -204,13 +260,20 @@ def subplot(figure, index: int, count: int, name: str, x: str, **axis) -> None:
         "title": {"text": x, **small},
     }
     side = {"anchor": f"x{number}", "rangemode": "tozero", "title": {"text": ""}}
-    figure.update_layout({
-        f"xaxis{number}": {**plain, **bottom, **axis}, f"yaxis{number}": {**plain, **side},
-    })  # fmt: skip
+    figure.update_layout(
+        {f"xaxis{number}": {**plain, **bottom, **axis}, f"yaxis{number}": {**plain, **side}}
+    )
     figure.add_annotation(
-        text=name, x=left, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom",
-        showarrow=False, font={"size": 13},
-    )  # fmt: skip
+        text=name,
+        x=left,
+        xref="paper",
+        xanchor="left",
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 13},
+    )
     above = {"yref": "container", "y": 0.9, "yanchor": "top", "x": 0, "xanchor": "left"}
     figure.update_layout(legend=above)
 
@@ -226,17 +289,23 @@ def load_figure(load: LoadTime):
     )
     dots = [
         go.Scatter(
-            x=part.values, y=[name] * len(part.values), mode="markers", showlegend=False,
+            x=part.values,
+            y=[name] * len(part.values),
+            mode="markers",
+            showlegend=False,
             marker={"color": colour, "symbol": symbol, "size": 11, "opacity": 0.75},
             hovertemplate="%{y}: %{x:.2f} s<extra></extra>",
         )
         for name, part, colour, symbol in groups
         if part
-    ]  # fmt: skip
+    ]
     figure = theme.figure(
-        *dots, title=f"Loading {escape(load.model)}, each in a fresh process · measured",
-        x="seconds", y="", height=230,
-    )  # fmt: skip
+        *dots,
+        title=f"Loading {escape(load.model)}, each in a fresh process · measured",
+        x="seconds",
+        y="",
+        height=230,
+    )
     return figure.update_xaxes(rangemode="tozero").update_yaxes(ticksuffix="  ")
 
 
@@ -245,21 +314,33 @@ def measurements_figure(comparison: MeasurementComparison):
     import plotly.graph_objects as go
 
     figure = theme.figure(
-        title="Measurements side by side, median and range · measured", x="", y="",
-        height=320, margin={"b": 44, "t": 70}, showlegend=False,
-    )  # fmt: skip
+        title="Measurements side by side, median and range · measured",
+        x="",
+        y="",
+        height=320,
+        margin={"b": 44, "t": 70},
+        showlegend=False,
+    )
     spreads = {metric.name: metric.spreads for metric in comparison.metrics}
     for index, name in enumerate(("ttft_s", "decode_tokens_per_s")):
         axis = str(index + 1) if index else ""
         for who, several in zip(comparison.names, spreads[name], strict=True):
             if several:
-                figure.add_trace(go.Bar(
-                    x=[escape(who)], y=[several.median], error_y=_range(several),
-                    xaxis=f"x{axis}", yaxis=f"y{axis}", width=0.5,
-                    marker={"color": (theme.ORANGE, theme.BLUE)[index],
-                            "pattern": theme.pattern(("/", "")[index])},
-                    hovertemplate="%{x}: %{y:.3g}<extra></extra>",
-                ))  # fmt: skip
+                figure.add_trace(
+                    go.Bar(
+                        x=[escape(who)],
+                        y=[several.median],
+                        error_y=_range(several),
+                        xaxis=f"x{axis}",
+                        yaxis=f"y{axis}",
+                        width=0.5,
+                        marker={
+                            "color": (theme.ORANGE, theme.BLUE)[index],
+                            "pattern": theme.pattern(("/", "")[index]),
+                        },
+                        hovertemplate="%{x}: %{y:.3g}<extra></extra>",
+                    )
+                )
         what, unit, more = METRICS[name]
         better = "more is better" if more else "less is better"
         subplot(figure, index, 2, f"{what}, {unit} ({better})", x="")

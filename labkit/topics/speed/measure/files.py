@@ -69,6 +69,4 @@ def _run(payload: dict) -> Run:
     return Run(**{**payload, **values})
 
 
-WRITERS = {
-    Measurement: save_measurement,
-}
+WRITERS = {Measurement: save_measurement}

@@ -85,11 +85,7 @@ class LoadTime:
 
 
 def measure_load(
-    name: str | Path,
-    *,
-    device: str | None = None,
-    dtype: str | None = None,
-    repeats: int = 3,
+    name: str | Path, *, device: str | None = None, dtype: str | None = None, repeats: int = 3
 ) -> LoadTime:
     """How long loading takes: cold and warm loads in turn, each in a new process.
 
@@ -133,8 +129,10 @@ def load_in_new_process(name: str, options: dict[str, str]) -> tuple[float, floa
     """Seconds to import and to load, in a process of its own."""
     proc = subprocess.run(
         [sys.executable, "-c", _LOAD_SCRIPT, name, json.dumps(options)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     if proc.returncode:
         lines = proc.stderr.strip().splitlines() or ["it ended without a message"]
         raise LabError(f"Loading {name} failed in a process of its own: {lines[-1]}")

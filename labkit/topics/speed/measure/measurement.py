@@ -239,9 +239,15 @@ def measure(
     runs = tuple(collect_runs(one_after_another, warmup + repeats, "measure"))
     require_complete_run(runs)
     return Measurement(
-        backend.name, prompt, max_tokens, runs[warmup:], runs[:warmup], describe_setup(backend),
-        monitor.end(), load,
-    )  # fmt: skip
+        backend.name,
+        prompt,
+        max_tokens,
+        runs[warmup:],
+        runs[:warmup],
+        describe_setup(backend),
+        monitor.end(),
+        load,
+    )
 
 
 def collect_runs(runs: Iterator[Run], total: int, what: str) -> Iterator[Run]:

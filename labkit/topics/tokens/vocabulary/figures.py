@@ -80,12 +80,18 @@ def vocabulary_figure(vocabulary: VocabularyMap):
         x, y = (names, values) if orientation == "v" else (values, names)
         bars.append(
             go.Bar(
-                x=x, y=y, orientation=orientation, xaxis=f"x{end}", yaxis=f"y{end}",
+                x=x,
+                y=y,
+                orientation=orientation,
+                xaxis=f"x{end}",
+                yaxis=f"y{end}",
                 text=[f"{value:,}" for value in values] if orientation == "h" else None,
-                textposition="outside", cliponaxis=False, marker={"color": colour},
+                textposition="outside",
+                cliponaxis=False,
+                marker={"color": colour},
                 hovertemplate="%{x}: %{y}<extra></extra>",
             )
-        )  # fmt: skip
+        )
         left, top = number in (1, 3), number <= 2
         layout[f"xaxis{end}"] = _axis([0, 0.38] if left else [0.64, 1], f"y{end}", title)
         layout[f"yaxis{end}"] = _axis([0.6, 1] if top else [0, 0.4], f"x{end}", "")
@@ -148,7 +154,4 @@ def _kinds(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
     return list(names), list(values)
 
 
-FIGURES = {
-    BpeTraining: bpe_figure,
-    VocabularyMap: vocabulary_figure,
-}
+FIGURES = {BpeTraining: bpe_figure, VocabularyMap: vocabulary_figure}

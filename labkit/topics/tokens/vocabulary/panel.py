@@ -48,9 +48,13 @@ class BpePanel(Panel):
         self.corpus = text_box("Corpus", training.corpus, rows=5, live=False)
         self.text = text_box("Text", text, rows=2)
         self.merges = widgets.IntSlider(
-            0, 0, len(training.merges), description="merges", style={"description_width": "60px"},
+            0,
+            0,
+            len(training.merges),
+            description="merges",
+            style={"description_width": "60px"},
             layout={"width": "auto"},
-        )  # fmt: skip
+        )
         self.strip = widgets.HTML()
         self.figure = theme.widget(figures.bpe_figure(training, 0))
         self.corpus.observe(self._train, "value")
@@ -118,6 +122,4 @@ def _quoted(text: str) -> str:
     return f"“{''.join(map(mark, text))}”"
 
 
-PANELS = {
-    BpeTraining: explore_bpe,
-}
+PANELS = {BpeTraining: explore_bpe}

@@ -242,8 +242,13 @@ def test_killed_in_the_middle_it_resumes_there(tmp_path):
 
 def test_stopped_it_keeps_what_came_and_resumes_later(smollm2, tmp_path):
     file = tmp_path / "answers.jsonl"
-    batch = BatchRun(["Tell me a story.", "Tell me another."], {"here": smollm2}, file=file,
-                  max_tokens=30, seed=1)  # fmt: skip
+    batch = BatchRun(
+        ["Tell me a story.", "Tell me another."],
+        {"here": smollm2},
+        file=file,
+        max_tokens=30,
+        seed=1,
+    )
     updates = batch.run()
     next(updates)
     until(lambda: batch._tries)
@@ -251,10 +256,16 @@ def test_stopped_it_keeps_what_came_and_resumes_later(smollm2, tmp_path):
     updates.close()
     assert batch.table.missing >= 1
     assert {row.finish for row in batch.table.rows} <= {"interrupted", *ENDED}
-    again = run_batch(["Tell me a story.", "Tell me another."], {"here": smollm2}, file=file,
-                      max_tokens=30, seed=1)  # fmt: skip
-    alone = run_batch(["Tell me a story.", "Tell me another."], {"here": smollm2}, max_tokens=30,
-                      seed=1)  # fmt: skip
+    again = run_batch(
+        ["Tell me a story.", "Tell me another."],
+        {"here": smollm2},
+        file=file,
+        max_tokens=30,
+        seed=1,
+    )
+    alone = run_batch(
+        ["Tell me a story.", "Tell me another."], {"here": smollm2}, max_tokens=30, seed=1
+    )
     assert untimed(again) == untimed(alone) and again.missing == 0
 
 

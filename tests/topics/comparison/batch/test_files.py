@@ -143,10 +143,20 @@ def test_files_of_earlier_versions_are_read_and_written_with_the_same_keys(tmp_p
     path.write_text(EARLIER)
     table = labkit.open_result(path)
     assert table.rows[0] == row(
-        1, "m", "Hello", key="4f", prompt="Hi", asked_at="2026-11-20T10:00:00.000+00:00", tries=2,
-        waited_s=1.5, ttft_s=0.1, elapsed_s=0.4, prompt_tokens=5, output_tokens=2,
+        1,
+        "m",
+        "Hello",
+        key="4f",
+        prompt="Hi",
+        asked_at="2026-11-20T10:00:00.000+00:00",
+        tries=2,
+        waited_s=1.5,
+        ttft_s=0.1,
+        elapsed_s=0.4,
+        prompt_tokens=5,
+        output_tokens=2,
         decode_tokens_per_s=3.3,
-    )  # fmt: skip
+    )
     saved = json.loads(save_batch(table, tmp_path / "answers.json").read_text())
     assert saved["rows"] == [json.loads(EARLIER.splitlines()[1])]
 
@@ -163,8 +173,11 @@ def test_a_damaged_row_is_refused(table, tmp_path):
 
 
 def test_model_text_is_escaped_everywhere():
-    table = BatchTable((HARM,), (row(backend=HARM, text=HARM, prompt=HARM, error=HARM,
-                                     origin=HARM),), stopped=(HARM,))  # fmt: skip
+    table = BatchTable(
+        (HARM,),
+        (row(backend=HARM, text=HARM, prompt=HARM, error=HARM, origin=HARM),),
+        stopped=(HARM,),
+    )
     for page in (to_page(table), batch_table(table).html):
         assert "<img" not in page and "alert(2)</script>" not in page
         assert page.count("<script>") == ("<!DOCTYPE" in page)

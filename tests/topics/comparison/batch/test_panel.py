@@ -13,15 +13,25 @@ from ..busy_server import BusyServer
 
 
 def row(index, backend, text, **more):
-    return BatchRow(key=f"{index}{backend}", prompt_index=index, backend=backend, text=text,
-               **{"prompt": f"prompt {index}", "finish": "stop", **more})  # fmt: skip
+    return BatchRow(
+        key=f"{index}{backend}",
+        prompt_index=index,
+        backend=backend,
+        text=text,
+        **{"prompt": f"prompt {index}", "finish": "stop", **more},
+    )
 
 
 @pytest.fixture
 def table():
-    return BatchTable(("local", "remote"), (row(0, "local", "pear", elapsed_s=2.0),
-                                        row(0, "remote", "apple", elapsed_s=3.0),
-                                        row(1, "local", "fig", elapsed_s=1.0)))  # fmt: skip
+    return BatchTable(
+        ("local", "remote"),
+        (
+            row(0, "local", "pear", elapsed_s=2.0),
+            row(0, "remote", "apple", elapsed_s=3.0),
+            row(1, "local", "fig", elapsed_s=1.0),
+        ),
+    )
 
 
 def texts(panel):
@@ -73,8 +83,10 @@ def test_what_a_batch_would_send_and_cost_is_estimated_first():
         )
         panel = labkit.comparison.batch_panel(prompts, models, max_tokens=100)
         assert not server.asked
-        at_most = [sum(remote.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
-                   for n in (100, 1)]  # fmt: skip
+        at_most = [
+            sum(remote.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
+            for n in (100, 1)
+        ]
         assert len(panel.batch.costs) == 2 and "planted" not in panel.estimates.value
         for sentence, price in zip(panel.batch.costs, at_most, strict=True):
             assert f"2 requests, 10 bytes of prompts would be sent to {address}" in sentence

@@ -94,9 +94,9 @@ def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, local, tmp_
 
 
 def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
-    side = labkit.comparison.compare_links(local, "Why is the sky blue?",
-        links=("none", "satellite"),
-                                max_tokens=6)  # fmt: skip
+    side = labkit.comparison.compare_links(
+        local, "Why is the sky blue?", links=("none", "satellite"), max_tokens=6
+    )
     here, loopback, none, satellite = side.replies
     assert side.errors == (None,) * 4 and len(set(side.texts)) == 1 and side.sequential
     assert here.http is None and loopback.http.tls_s is None and none.http.tls_s > 0

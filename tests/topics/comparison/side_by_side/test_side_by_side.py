@@ -59,8 +59,10 @@ def test_real_models_write_at_the_same_time_and_the_same_as_alone(smollm2, local
     lasts = [len(order) - 1 - order[::-1].index(number) for number in range(3)]
     firsts = [order.index(number) for number in range(3)]
     assert max(firsts) < min(lasts), order  # each had begun before any had ended
-    alone = [labkit.generate(each, QUESTION, temperature=0, max_tokens=24)
-             for each in (smollm2, local, server)]  # fmt: skip
+    alone = [
+        labkit.generate(each, QUESTION, temperature=0, max_tokens=24)
+        for each in (smollm2, local, server)
+    ]
     assert [reply.text for reply in run.replies] == [reply.text for reply in alone]
 
 
@@ -208,8 +210,9 @@ def test_time_is_split_by_the_clients_timing():
 def test_time_in_this_process_has_two_parts():
     reply = a_reply(0.5, 0.8, 1.5)
     assert [(part.name, part.seconds) for part in split_time(reply)] == [
-        ("first token", 0.5), ("stream", 1.0),
-    ]  # fmt: skip
+        ("first token", 0.5),
+        ("stream", 1.0),
+    ]
     assert network_s(reply) == 0
     assert split_time(a_reply()) == () and network_s(a_reply()) is None
     closed = a_reply(0.5, http=HttpTiming("https://a", wait_s=0.5))

@@ -135,9 +135,14 @@ def test_a_clearer_preference_needs_no_more_votes_and_ties_need_more(share, more
 
 @pytest.mark.parametrize(
     ("wrong", "name"),
-    [({"share": 0.5}, "share"), ({"share": 1.2}, "share"), ({"share": 0.6, "power": 1}, "power"),
-     ({"share": 0.6, "undecided": 1}, "undecided"), ({"share": 0.6, "level": 0}, "level")],
-)  # fmt: skip
+    [
+        ({"share": 0.5}, "share"),
+        ({"share": 1.2}, "share"),
+        ({"share": 0.6, "power": 1}, "power"),
+        ({"share": 0.6, "undecided": 1}, "undecided"),
+        ({"share": 0.6, "level": 0}, "level"),
+    ],
+)
 def test_bad_numbers_are_named(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         votes_needed(**wrong)
@@ -204,8 +209,12 @@ def test_one_who_always_takes_the_left_one_prefers_nobody(seed):
 
 
 def test_only_what_both_answered_is_voted_on():
-    cells = [row(0, "local", "a"), row(0, "remote", "b"), row(1, "local", "c"),
-             row(1, "remote", "d", finish="failed")]  # fmt: skip
+    cells = [
+        row(0, "local", "a"),
+        row(0, "remote", "b"),
+        row(1, "local", "c"),
+        row(1, "remote", "d", finish="failed"),
+    ]
     pairs = make_pairs(BatchTable(NAMES, tuple(cells)))
     assert [pair.prompt for pair in pairs] == ["prompt 0"]
 
@@ -253,15 +262,22 @@ def test_names_in_another_order_are_the_same_two(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", "notes", '{"labkit_votes": 2, "names": ["a", "b"], "ballots": []}',
-     '{"labkit_votes": 1, "names": ["a", "a"], "ballots": []}',
-     '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{}]}',
-     '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": 7}',
-     '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{"ballot_id": "1", '
-     '"voter": "", "votes": [{"prompt": "p", "a": "local", "b": "remote", "choice": "A wins"}]}]}',
-     '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{"ballot_id": "1", '
-     '"voter": "", "votes": [{"prompt": "p", "a": "local", "b": "local", "choice": "A"}]}]}'],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "{}",
+        "notes",
+        '{"labkit_votes": 2, "names": ["a", "b"], "ballots": []}',
+        '{"labkit_votes": 1, "names": ["a", "a"], "ballots": []}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{}]}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": 7}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{"ballot_id": "1", '
+        '"voter": "", "votes": [{"prompt": "p", "a": "local", "b": "remote", '
+        '"choice": "A wins"}]}]}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{"ballot_id": "1", '
+        '"voter": "", "votes": [{"prompt": "p", "a": "local", "b": "local", "choice": "A"}]}]}',
+    ],
+)
 def test_a_broken_or_foreign_file_gets_a_sentence(tmp_path, content):
     broken = tmp_path / "broken.json"
     broken.write_text(content)

@@ -107,9 +107,12 @@ def run_script(folder, text, listener):
     script = folder / "script.py"
     script.write_text(text.format(url=f"http://127.0.0.1:{listener[1]}"))
     return subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=True,
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ).stdout  # fmt: skip
+    ).stdout
 
 
 LIBRARY = """
@@ -279,11 +282,18 @@ def test_bad_arguments_are_named(verb, arguments, sentence):
 @pytest.mark.parametrize(
     ("host", "answer"),
     [
-        ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True),
-        ("::ffff:127.0.0.1", True), ("fe80::1%eth0", False), ("10.0.0.1", False),
-        ("localhost.example", False), (None, False), ("", False),
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("::ffff:127.0.0.1", True),
+        ("fe80::1%eth0", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        (None, False),
+        ("", False),
     ],
-)  # fmt: skip
+)
 def test_the_loopback_is_known_by_its_spelling(host, answer):
     assert is_loopback(host) is answer
 

@@ -19,11 +19,19 @@ EVIL = "<script>alert(1)</script>"
 
 def attempt(**more):
     values = {
-        "kind": "connection", "host": None, "address": "192.0.2.1", "port": 443,
-        "process": "this process", "library": "httpcore2/_sync.py, line 3",
-        "caller": "notebook cell [3], line 1", "seen_by": "audit hook", "refused": False,
-        "bytes_sent": 1234, "bytes_received": None, "elapsed_s": 0.5,
-    }  # fmt: skip
+        "kind": "connection",
+        "host": None,
+        "address": "192.0.2.1",
+        "port": 443,
+        "process": "this process",
+        "library": "httpcore2/_sync.py, line 3",
+        "caller": "notebook cell [3], line 1",
+        "seen_by": "audit hook",
+        "refused": False,
+        "bytes_sent": 1234,
+        "bytes_received": None,
+        "elapsed_s": 0.5,
+    }
     return Attempt(**{**values, **more})
 
 

@@ -163,10 +163,17 @@ def test_the_same_answer_every_time_and_a_wrong_one(smollm2):
 def run_of(label, *tokens):
     """A run by hand; tokens are (id, text, logprob), the alternative always the same."""
     steps = tuple(
-        Step(token, text, logprob, 0.0, (Alternative(token, text, logprob),
-             Alternative(99, "<i>", math.log(0.25))), 1.0, 0.1)
+        Step(
+            token,
+            text,
+            logprob,
+            0.0,
+            (Alternative(token, text, logprob), Alternative(99, "<i>", math.log(0.25))),
+            1.0,
+            0.1,
+        )
         for token, text, logprob in tokens
-    )  # fmt: skip
+    )
     return RepeatRun(label, Reply("m", "p", Settings(seed=0), steps, Outcome("stop", 1)))
 
 
@@ -198,10 +205,14 @@ def test_an_answer_that_was_stopped_early_does_not_differ():
 
 def test_the_table_has_a_row_for_each_different_answer_and_marks_the_difference():
     same = [run_of(f"run {n}", A, B) for n in range(3)]
-    result = Repeats("m", "p", (
-        Condition("nothing", tuple(same)),
-        Condition("batch", (run_of("alone", A, B), run_of("in a batch", A, C))),
-    ))  # fmt: skip
+    result = Repeats(
+        "m",
+        "p",
+        (
+            Condition("nothing", tuple(same)),
+            Condition("batch", (run_of("alone", A, B), run_of("in a batch", A, C))),
+        ),
+    )
     html = repeats_table(result).html
     assert html.count('<th scope="row"') == 3
     assert "✓ 3 answers, all the same; the log-probabilities are the same too" in html

@@ -31,8 +31,15 @@ def test_a_slider_moves_bars_curve_table_and_title(panel):
 
 
 def test_all_stages_at_once(panel):
-    values = {"temperature": 1.5, "top_k": 50, "top_p": 0.9, "min_p": 0.01, "typical_p": 0.9,
-              "repetition_penalty": 1.2, "presence_penalty": 0.5}  # fmt: skip
+    values = {
+        "temperature": 1.5,
+        "top_k": 50,
+        "top_p": 0.9,
+        "min_p": 0.01,
+        "typical_p": 0.9,
+        "repetition_penalty": 1.2,
+        "presence_penalty": 0.5,
+    }
     for stage, value in values.items():
         panel.controls[stage].value = value
     assert [stage.name for stage in panel.run.stages] == ["scores", *STAGES]

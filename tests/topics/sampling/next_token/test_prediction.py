@@ -58,8 +58,12 @@ def test_a_draw_is_what_a_reply_with_that_seed_begins_with(smollm2, prediction):
 def test_every_stage_has_what_remains(prediction):
     run = labkit.sampling.run_chain(prediction, temperature=1.5, top_k=100, top_p=0.8, min_p=0.02)
     assert [stage.name for stage in run.stages] == [
-        "scores", "temperature", "top_k", "top_p", "min_p",
-    ]  # fmt: skip
+        "scores",
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+    ]
     assert [stage.setting for stage in run.stages] == [None, 1.5, 100, 0.8, 0.02]
     remaining = [stage.remaining for stage in run.stages]
     assert remaining[:3] == [49_152, 49_152, 100]

@@ -31,9 +31,14 @@ def result(tiny):
 def test_beams_and_their_scores_match_generate(tiny, result):
     ids = torch.tensor([tiny.encode(PROMPT, raw=True)])
     expected = tiny.model.generate(
-        ids, num_beams=4, num_return_sequences=4, max_new_tokens=8, do_sample=False,
-        return_dict_in_generate=True, output_scores=True,
-    )  # fmt: skip
+        ids,
+        num_beams=4,
+        num_return_sequences=4,
+        max_new_tokens=8,
+        do_sample=False,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
     for reply, row, score in zip(
         result.beams,
         expected.sequences[:, ids.shape[1] :].tolist(),

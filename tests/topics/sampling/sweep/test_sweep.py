@@ -48,9 +48,13 @@ def test_an_answer_is_what_generate_gives(smollm2, swept):
     for reply in (swept.replies[0], swept.replies[7], swept.replies[-1]):
         chosen = reply.settings
         alone = labkit.generate(
-            smollm2, PROMPT, temperature=chosen.temperature, top_p=chosen.top_p,
-            seed=chosen.seed, max_tokens=10,
-        )  # fmt: skip
+            smollm2,
+            PROMPT,
+            temperature=chosen.temperature,
+            top_p=chosen.top_p,
+            seed=chosen.seed,
+            max_tokens=10,
+        )
         assert alone.text == reply.text
         assert reply.prompt_tokens == alone.prompt_tokens
 

@@ -33,9 +33,12 @@ def test_contexts_are_added_up():
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.floats(0.001, 0.5), st.floats(1e-5, 0.01), st.sampled_from([0.0, 1e-6, 1e-5]),
-    st.floats(0.001, 0.2), st.sampled_from([0.0, 1e-6, 1e-4]),
-)  # fmt: skip
+    st.floats(0.001, 0.5),
+    st.floats(1e-5, 0.01),
+    st.sampled_from([0.0, 1e-6, 1e-5]),
+    st.floats(0.001, 0.2),
+    st.sampled_from([0.0, 1e-6, 1e-4]),
+)
 def test_known_parameters_come_back(constant, a_token, square, step, growth):
     fit = labkit.speed.fit_latency(made_up(GRID, constant, a_token, square, step, growth))
     for tokens_in, tokens_out in ((100, 10), (400, 40)):

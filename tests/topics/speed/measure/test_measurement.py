@@ -138,9 +138,12 @@ def test_a_measurement_survives_its_file(make_measurement, make_run, tmp_path):
     load = LoadTime("made up", (LoadRun(2.0, 1.0, True), LoadRun(2.0, 0.5, False)))
     timings = EngineTimings("an engine", decode_s=0.4, decode_tokens_per_s=10.5)
     m = make_measurement(
-        make_run(timings=timings), make_run(finish="interrupted"), warmup=(make_run(3.0),),
-        noise=quiet, load=load,
-    )  # fmt: skip
+        make_run(timings=timings),
+        make_run(finish="interrupted"),
+        warmup=(make_run(3.0),),
+        noise=quiet,
+        load=load,
+    )
     path = labkit.save(m, tmp_path / "measured.json")
     assert labkit.open_result(path) == m
     assert json.loads(path.read_text())["labkit_measurement"] == 1
@@ -247,9 +250,10 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
     monkeypatch.setattr(tiny, "plan", replace(tiny.plan, device="cuda"))
     m = labkit.measure(tiny, "the cat", max_tokens=3)
     assert calls[:3] == [
-        ("synchronize", "cuda"), ("reset_peak_memory_stats", "cuda"),
+        ("synchronize", "cuda"),
+        ("reset_peak_memory_stats", "cuda"),
         ("max_memory_allocated", "cuda"),
-    ]  # fmt: skip
+    ]
     assert m.gpu_peak_bytes == 3 << 20
     told = dict(m.setup.software)
     assert (told["device"], told["gpu"]) == ("cuda", "A GPU") and "threads" not in told

@@ -114,10 +114,14 @@ def test_a_short_corpus_ends_when_no_pair_remains():
 @pytest.mark.parametrize(
     ("corpus", "size", "sentence"),
     [
-        ("", 300, "corpus must have"), ("a", 255, "vocab_size must be"), ("a", 1e3, "vocab_size"),
-        ("a", 60_000, "256 to 50,000"), ("\ud800", 300, "lone surrogates"), (7, 300, "a text"),
+        ("", 300, "corpus must have"),
+        ("a", 255, "vocab_size must be"),
+        ("a", 1e3, "vocab_size"),
+        ("a", 60_000, "256 to 50,000"),
+        ("\ud800", 300, "lone surrogates"),
+        (7, 300, "a text"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_gets_a_sentence(corpus, size, sentence):
     with pytest.raises(ValueError, match=sentence):
         labkit.tokens.train_bpe(corpus, size)
