@@ -12,11 +12,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import __version__, bootstrap
-from .errors import LabError
+from labkit import __version__
+from labkit.errors import LabError
+from labkit.install import bootstrap
 
 # Optional parts of pyproject.toml that a command needs.
-EXTRAS = {"lab": ["llamacpp"], "run": ["llamacpp"], "test": ["test"]}
+EXTRAS = {
+    "lab": ["llamacpp"],
+    "run": ["llamacpp"],
+    "test": ["test"],
+    "check": ["test"],
+    "docs": ["test"],
+}
 PYTHON = "python" if os.name == "nt" else "python3"
 EXAMPLES = f"""
 examples:
@@ -89,7 +96,8 @@ def _parse(argv):
     # argparse would take pytest's own options for ours; only a lone --help is.
     if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
         args = parser.parse_args(["test"])
-        args.pytest_arguments = argv[1:]
+        args.pytest_arguments = [option for option in argv[1:] if option != "--quick"]
+        args.quick = "--quick" in argv
         return args
     return parser.parse_args(argv)
 
@@ -109,6 +117,8 @@ def _parser():
     _add_run(commands)
     _add_doctor(commands)
     _add_models(commands)
+    _add_check(commands)
+    _add_docs(commands)
     return parser
 
 
@@ -141,7 +151,15 @@ def _add_lab(commands):
 
 def _add_test(commands):
     test = _add(
-        commands, "test", "Run the test suite.", usage=f"{PYTHON} -m labkit test [PYTEST OPTIONS]"
+        commands,
+        "test",
+        "Run the test suite: all of it, or what options of pytest choose.",
+        usage=f"{PYTHON} -m labkit test [--quick] [PYTEST OPTIONS]",
+    )
+    test.add_argument(
+        "--quick",
+        action="store_true",
+        help="in about 3 minutes, what needs neither a browser nor whole notebooks",
     )
     test.add_argument(
         "pytest_arguments", nargs="*", metavar="PYTEST OPTIONS", help="all of them go to pytest"
@@ -180,6 +198,16 @@ def _add_models(commands):
     pack.add_argument("--without-packages", action="store_true", help="models only")
     unpack = _add(actions, "unpack", "Set up from such an archive, without a network.")
     unpack.add_argument("file", metavar="FILE", help="the archive that `models pack` wrote")
+
+
+def _add_check(commands):
+    check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
+    check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
+
+
+def _add_docs(commands):
+    docs = _add(commands, "docs", "Write the public names with their docstrings as HTML pages.")
+    docs.add_argument("--to", metavar="FOLDER", help="where they go (default: .pages/api)")
 
 
 def _port(text):

@@ -1,94 +1,73 @@
-"""`plot`, `explore`, `summarize`: each result has its picture, its line, and perhaps sliders."""
+"""`plot`, `explore`, `summarize`: every result has its figures and its line, some have a panel."""
 
 import importlib
+import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
-_EXPERIMENTS = "labkit.topics.speed.experiments"
-# Name of the result's class: where the function is that draws it, or that makes its panel.
-_FIGURES = {
-    "BatchTable": "labkit.topics.comparison.batch.figures:batch_table",
-    "BeamSearch": "labkit.topics.sampling.paths.beam_search_figures:beams_table",
-    "BpeTraining": "labkit.topics.tokens.figures:bpe_figure",
-    "Branches": "labkit.topics.sampling.paths.walk_figures:branches_table",
-    "CacheGrowth": "labkit.topics.speed.experiments.figures:cache_figure",
-    "ChainRun": "labkit.topics.sampling.next_token.figures:chain_figure",
-    "ChatTokens": "labkit.topics.tokens.strip:chat_strip",
-    "Comparison": "labkit.topics.tokens.strip:comparison_strip",
-    "DayOfWaiting": "labkit.topics.comparison.waiting_figures:day_figure",
-    "Digits": "labkit.topics.tokens.tables:digits_table",
-    "Draws": "labkit.topics.sampling.next_token.figures:draws_figure",
-    "EngineComparison": "labkit.topics.speed.experiments.engines_figures:engines_figure",
-    "Experiment": "labkit.topics.speed.experiments.figures:experiment_figure",
-    "Gallery": "labkit.topics.tokens.tables:gallery_table",
-    "LanguageCosts": "labkit.topics.tokens.figures:cost_figure",
-    "LanguageTable": "labkit.topics.tokens.figures:language_figure",
-    "LatencyCheck": "labkit.topics.speed.explain.figures:check_figure",
-    "LatencyFit": "labkit.topics.speed.explain.figures:fit_figure",
-    "Load": "labkit.topics.speed.measure.figures:load_figure",
-    "MachineCheck": "labkit.topics.start.figures:machine_figure",
-    "Measurement": "labkit.topics.speed.measure.figures:waterfall_figure",
-    "MeasurementComparison": "labkit.topics.speed.measure.figures:measurements_figure",
-    "NetworkLog": "labkit.topics.privacy.network.figures:network_picture",
-    "NetworkWatch": "labkit.topics.privacy.network.figures:watch_picture",
-    "OfflineProof": "labkit.topics.privacy.network.figures:proof_picture",
-    "Payload": "labkit.topics.privacy.payload.figures:payload_picture",
-    "Prediction": "labkit.topics.sampling.next_token.figures:prediction_figure",
-    "PublishedScores": "labkit.topics.comparison.scores_figures:scores_figure",
-    "QuantizationComparison": f"{_EXPERIMENTS}.quantization_figures:quantization_figure",
-    "Redacted": "labkit.topics.privacy.scanner.finding_figures:redacted_picture",
-    "Repeats": "labkit.topics.sampling.determinism.figures:repeats_table",
-    "Reply": "labkit.topics.start.figures:reply_figure",
-    "Roofline": "labkit.topics.speed.explain.figures:roofline_figure",
-    "ScannerScore": "labkit.topics.privacy.scanner.figures:score_figure",
-    "SideBySide": "labkit.topics.comparison.side_by_side.figures:time_figure",
-    "Sweep": "labkit.topics.sampling.sweep.figures:sweep_figure",
-    "TermsTable": "labkit.topics.privacy.payload.figures:terms_table",
-    "TextDifferences": "labkit.topics.comparison.texts.figures:differences_picture",
-    "Tokenization": "labkit.topics.tokens.strip:text_strip",
-    "Trace": "labkit.topics.sampling.paths.trace_figures:trace_picture",
-    "Tree": "labkit.topics.sampling.paths.tree_figures:tree_figure",
-    "TurnCosts": "labkit.topics.tokens.figures:turns_figure",
-    "VocabularyMap": "labkit.topics.tokens.figures:vocabulary_figure",
-    "Votes": "labkit.topics.comparison.votes.figures:votes_figure",
-}
-_PANELS: dict[str, str] = {
-    "BatchTable": "labkit.topics.comparison.batch.panel:explore_batch",
-    "BpeTraining": "labkit.topics.tokens.panel:explore_bpe",
-    "Prediction": "labkit.topics.sampling.next_token.panel:explore_prediction",
+# Results of backends are drawn by the topic whose lesson they are; all others by their neighbours.
+_ELSEWHERE = {
+    "labkit.backends.reply": "labkit.topics.start",
+    "labkit.backends.guard.redaction": "labkit.topics.privacy.scanner",
 }
 
 
-def plot(result):
-    """The picture of a result; a notebook shows it as a cell's last line.
+def plot(result: Any, kind: str | None = None, **options: Any) -> Any:
+    """The figure of a result; a notebook shows it as a cell's last line.
 
     Args:
         result: what a verb of the lab returned.
+        kind: which of its figures, where it has several, such as ``"gaps"`` of a measurement;
+            None: the first.
+        options: of that figure, such as ``samples`` of a sweep's texts.
     Raises:
-        TypeError: for what is no result of the lab.
+        TypeError: the result has no figure.
+        ValueError: it has none of that kind.
     """
-    return _find("plot draws", _FIGURES, result)(result)
+    figures = registered(result, "figures", "FIGURES")
+    if figures is None:
+        raise TypeError(f"plot draws what the lab's verbs return; got {type(result).__name__}")
+    figures = figures if isinstance(figures, dict) else {"figure": figures}
+    if kind is not None and kind not in figures:
+        name, kinds = type(result).__name__, ", ".join(figures)
+        raise ValueError(f"kind of a {name} must be one of {kinds}; got {kind!r}")
+    return figures[kind or next(iter(figures))](result, **options)
 
 
-def explore(result, **start):
+def explore(result: Any, **start: Any) -> Any:
     """A panel that puts sliders on a result; no slider runs the model.
 
     Args:
         result: what a verb of the lab returned.
         start: where the panel's controls stand at first.
     Raises:
-        TypeError: for a result that has no panel.
+        TypeError: the result has no panel.
     """
-    return _find("explore puts sliders on", _PANELS, result)(result, **start)
+    panel = registered(result, "panel", "PANELS")
+    if panel is None:
+        raise TypeError(
+            "explore takes a prediction, a trained tokenizer or a table of answers; "
+            f"got {type(result).__name__}"
+        )
+    return panel(result, **start)
 
 
-def _find(what: str, places: dict[str, str], result):
-    place = places.get(type(result).__name__)
-    if place is None:
-        known = ", ".join(sorted(places))
-        raise TypeError(f"{what} results of the lab ({known}); got {type(result).__name__}")
-    module, _, function = place.partition(":")
-    return getattr(importlib.import_module(module), function)
+def registered(result: Any, module: str, table: str) -> Callable | dict[str, Callable] | None:
+    """What the folder of a result's type registers for it, or None.
+
+    Args:
+        result: any object.
+        module: file of that folder, such as ``"figures"``.
+        table: a dict in it by type, such as ``FIGURES``.
+    """
+    home = type(result).__module__
+    folder = _ELSEWHERE.get(home, home.rpartition(".")[0])
+    name = f"{folder}.{module}"
+    if not folder.startswith("labkit.") or importlib.util.find_spec(name) is None:
+        return None
+    return getattr(importlib.import_module(name), table, {}).get(type(result))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,15 +87,16 @@ class Summary:
         return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in self.lines)}</ul>"
 
 
-def summarize(*results) -> Summary:
+def summarize(*results: Any) -> Summary:
     """The learner's own numbers, together.
 
     Args:
         results: of the lab's verbs or panels; None, where a panel was not run, is left out.
     Raises:
-        TypeError: for what has no summary.
+        TypeError: something has no summary.
     """
     for result in results:
         if result is not None and not hasattr(result, "summary"):
-            raise TypeError(f"summarize tells results of the lab; got {type(result).__name__}")
+            name = type(result).__name__
+            raise TypeError(f"summarize takes results and panels of the lab; got {name}")
     return Summary(tuple(result.summary for result in results if result is not None))

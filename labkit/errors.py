@@ -10,20 +10,20 @@ class LabError(Exception):
 
     Args:
         problem: one sentence that says what is wrong.
-        mend: what the person can do next.
+        hint: what the person can do next.
 
     >>> print(LabError("There is no model called 'smol'.", "See: python3 -m labkit models list"))
     There is no model called 'smol'.
       → See: python3 -m labkit models list
     """
 
-    def __init__(self, problem: str, mend: str = ""):
-        super().__init__(problem, mend)
+    def __init__(self, problem: str, hint: str = ""):
+        super().__init__(problem, hint)
         self.problem = problem
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.problem}\n  → {self.mend}" if self.mend else self.problem
+        return f"{self.problem}\n  → {self.hint}" if self.hint else self.problem
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the sentence, and none of the lab's own lines (IPython asks)."""
@@ -31,14 +31,14 @@ class LabError(Exception):
 
 
 class BusyError(LabError):
-    """A server that may answer later: it is asked too much, or has too much to do.
+    """A server that may answer later: a rate limit is reached, or it is overloaded.
 
     Args:
         problem: one sentence that says what is wrong.
-        mend: what the person can do next.
+        hint: what the person can do next.
         retry_after_s: seconds that the server asks to wait; None where it does not say.
     """
 
-    def __init__(self, problem: str, mend: str = "", retry_after_s: float | None = None):
-        super().__init__(problem, mend)
+    def __init__(self, problem: str, hint: str = "", retry_after_s: float | None = None):
+        super().__init__(problem, hint)
         self.retry_after_s = retry_after_s

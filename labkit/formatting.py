@@ -2,6 +2,7 @@
 
 from textwrap import fill
 
+MIB, GIB = 1024**2, 1024**3  # bytes of memory; of disks and downloads, MB and GB are powers of ten
 LINE = 92  # characters: as many as a notebook shows in a row in a window of 1280 pixels
 
 

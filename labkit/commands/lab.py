@@ -14,25 +14,25 @@ import webbrowser
 from pathlib import Path
 from urllib.parse import quote
 
-from labkit.bootstrap import ROOT
 from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
 
 CONFIG = Path(__file__).parent / "jupyter"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-QUIET = [  # nothing calls out, and nothing asks
+QUIET = [  # no requests to the network, no questions
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
     "--Application.log_level=ERROR",
     "--ServerApp.port_retries=0",
     "--ServerApp.answer_yes=True",
-    "--KernelManager.transport_encryption=auto",  # or kernels warn of others on this machine
-    "--ServerApp.allow_root=True",  # in a container everyone is; on the loopback, with a token
+    "--KernelManager.transport_encryption=auto",  # otherwise kernels warn of other users
+    "--ServerApp.allow_root=True",  # as in containers; the server is on the loopback, with a token
 ]
 
 
 def main(args):
-    """Starts JupyterLab, says where it is, and waits until it or the person ends it."""
+    """Starts JupyterLab, prints its address, and waits until it ends or is stopped."""
     path = "/lab/tree/" + quote(_notebook(args.notebook))
     port = checked_port(args.host, args.port) if args.port else _free(args.host)
     token = secrets.token_hex(24)
@@ -44,33 +44,33 @@ def main(args):
 
 
 def _notebook(name):
-    """The notebook's path below the checkout, however it was named."""
+    """The notebook's path in the checkout, by name, file name or path."""
     known = {file.relative_to(ROOT).as_posix() for file in ROOT.glob("notebooks/*.ipynb")}
     for path in (Path(name), ROOT / name, ROOT / "notebooks" / name):
         path = path.with_name(path.name.removesuffix(".ipynb") + ".ipynb").resolve()
         if path.is_file() and path.is_relative_to(ROOT):
             return path.relative_to(ROOT).as_posix()
     near = difflib.get_close_matches(f"notebooks/{Path(name).stem}.ipynb", known, 1, cutoff=0.5)
-    others = f"There are: {', '.join(sorted(known)) or 'none'}."
+    known_names = f"There are: {', '.join(sorted(known)) or 'none'}."
     raise LabError(
         f"There is no notebook {name!r} in this checkout.",
-        f"Did you mean {near[0]}?" if near else others,
+        f"Did you mean {near[0]}?" if near else known_names,
     )
 
 
 def checked_port(host, port):
-    """The port, if it is free; else a LabError that says why not."""
+    """The port if it is free, else a LabError with the reason."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=family).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            problem, mend = f"Port {port} is in use.", "Leave --port away: a free one is taken."
+            problem, hint = f"Port {port} is in use.", "Omit --port: a free one is chosen."
         elif error.errno == errno.EACCES:
-            problem, mend = f"Port {port} is not yours to open.", "Take one from 1024 upwards."
+            problem, hint = f"Port {port} needs root rights.", "Take one from 1024 upwards."
         else:
-            problem, mend = f"This machine has no address {host!r}.", "Leave --host away."
-        raise LabError(problem, mend) from error
+            problem, hint = f"This machine has no address {host!r}.", "Omit --host."
+        raise LabError(problem, hint) from error
     return port
 
 
@@ -78,11 +78,11 @@ def _free(host, first=8888, count=100):
     for port in range(first, first + count):
         with contextlib.suppress(LabError):
             return checked_port(host, port)
-    return checked_port(host, first)  # says what is wrong
+    return checked_port(host, first)  # raises the reason
 
 
 def has_browser():
-    """Whether a browser with windows can be opened from here."""
+    """Whether a graphical browser can be opened from here."""
     shows = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     if sys.platform.startswith("linux") and not shows:
         return False
@@ -95,15 +95,15 @@ def has_browser():
 
 @contextlib.contextmanager
 def _jupyter(host, port, path, token, browser):
-    """JupyterLab as a child, which is gone afterwards, kernels included."""
+    """JupyterLab as a child process, which ends afterwards with its kernels."""
     command = [sys.executable, "-m", "jupyterlab", *QUIET]
     command += [f"--ServerApp.ip={host}", f"--ServerApp.port={port}"]
     command += [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={path}"]
     command += [f"--ServerApp.open_browser={browser}"]
-    # The token goes by the environment: other users can read a command line.
+    # The token is passed in the environment: other users can read a command line.
     settings = {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1"}
     settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-    # Beside the person's own: it answers JupyterLab's question about news with no.
+    # In addition to the user's own; it declines JupyterLab's news.
     paths = [str(CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     settings["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -111,7 +111,7 @@ def _jupyter(host, port, path, token, browser):
         command,
         stdin=subprocess.DEVNULL,
         env=os.environ | settings,
-        start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order
+        start_new_session=True,  # Ctrl-C reaches only this process, which stops the server in order
     )
     try:
         yield server
@@ -129,7 +129,7 @@ def _stop(server):
 
 
 def _wait_until_up(server, host, port):
-    """Returns when the server answers; a LabError if it ends before."""
+    """Returns when the server answers; raises a LabError if it ends before."""
     there = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     while server.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((there, port), timeout=1):

@@ -1,27 +1,27 @@
-"""What ``models list`` shows: every model of the catalogue and every other that lies here."""
+"""The output of ``models list``: the models of the catalogue, and all others stored here."""
 
+from labkit.formatting import GIB
 from labkit.models.catalogue import CATALOGUE, Entry
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import plan_entry
 from labkit.models.storage import store
-from labkit.models.storage.inventory import HUB_CACHE, Kept, inventory
+from labkit.models.storage.inventory import HUB_CACHE, StoredModel, inventory
 
-GIB = 1024**3
 HEADINGS = ("model", "here", "parameters", "download", "needs here", "licence", "source")
 
 
 def rows() -> list[dict]:
-    """A dictionary a model: the catalogue's order, then the others that lie here."""
+    """A dictionary per model: the catalogue in order, then the others stored here."""
     machine, found = inspect_machine(), inventory()
     listed = [_row(entry, machine, found.get(entry.name)) for entry in CATALOGUE.values()]
-    return listed + [_others(kept) for name, kept in found.items() if name not in CATALOGUE]
+    return listed + [_others(stored) for name, stored in found.items() if name not in CATALOGUE]
 
 
-def _row(entry: Entry, machine: Machine, kept: Kept | None) -> dict:
+def _row(entry: Entry, machine: Machine, stored: StoredModel | None) -> dict:
     plan = plan_entry(entry, machine)
     return {
         "name": entry.name,
-        **_on_disk(kept),
+        **_on_disk(stored),
         "kind": entry.kind,
         "parameters": entry.parameters,
         "context": entry.context,
@@ -33,26 +33,26 @@ def _row(entry: Entry, machine: Machine, kept: Kept | None) -> dict:
         "dtype": plan.needs.dtype,
         "license": entry.license,
         "terms": entry.terms,
-        "source": entry.source.place,
+        "source": entry.source.origin,
     }
 
 
-def _others(kept: Kept) -> dict:
-    own = [folder for part, folder in kept.folders.items() if part != HUB_CACHE]
-    source = store.read_manifest(own[0]).get("source", "") if own else f"hub {kept.name}"
-    return {"name": kept.name, **_on_disk(kept), "source": source}
+def _others(stored: StoredModel) -> dict:
+    own = [folder for part, folder in stored.folders.items() if part != HUB_CACHE]
+    source = store.read_manifest(own[0]).get("source", "") if own else f"hub {stored.name}"
+    return {"name": stored.name, **_on_disk(stored), "source": source}
 
 
-def _on_disk(kept: Kept | None) -> dict:
+def _on_disk(stored: StoredModel | None) -> dict:
     return {
-        "here": bool(kept and kept.here),
-        "disk_bytes": kept.disk_bytes if kept else 0,
-        "folders": {part: str(folder) for part, folder in kept.folders.items()} if kept else {},
+        "here": bool(stored and stored.here),
+        "disk_bytes": stored.disk_bytes if stored else 0,
+        "folders": {part: str(folder) for part, folder in stored.folders.items()} if stored else {},
     }
 
 
 def table(rows: list[dict]) -> str:
-    """The rows for people, in columns, and where the files lie."""
+    """The rows as text in columns, and the folders of the files."""
     cells = [HEADINGS, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
@@ -60,15 +60,15 @@ def table(rows: list[dict]) -> str:
     total = sum(row["disk_bytes"] for row in here)
     lines += ["", f"{_size(total)} on disk:" if here else "Nothing is on disk yet."]
     for row in here:
-        places = list(row["folders"].values()) or ["unfinished, in " + str(store.models_folder())]
-        lines += [f"  {row['name']}: {place}" for place in places]
+        folders = list(row["folders"].values()) or ["unfinished, in " + str(store.models_folder())]
+        lines += [f"  {row['name']}: {folder}" for folder in folders]
     return "\n".join(lines)
 
 
 def _cells(row: dict) -> tuple[str, ...]:
     here = _size(row["disk_bytes"]) if row["disk_bytes"] else "–"
     if row["disk_bytes"] and not row["here"]:
-        here += ", cut off"
+        here += ", unfinished"
     if "parameters" not in row:
         return (row["name"], here, "", "", "", "", row["source"])
     parameters, download = f"{row['parameters'] / 1e6:,.0f} M", _size(row["download_bytes"])

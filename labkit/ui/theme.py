@@ -71,18 +71,12 @@ def figure(*traces, title: str, x: str, y: str, height: int = 320, **layout):
 
 
 def pattern(shape: str) -> dict:
-    """Strokes over a bar's colour, so that neither has to be told apart alone.
+    """Strokes over a bar's colour, so that bars differ in more than colour.
 
     Args:
         shape: plotly's name: ``"/"``, ``"."``, ``"x"``; empty: none.
     """
-    return {
-        "shape": shape,
-        "fillmode": "overlay",
-        "fgcolor": INK,
-        "fgopacity": 0.6,
-        "size": 6,
-    }
+    return {"shape": shape, "fillmode": "overlay", "fgcolor": INK, "fgopacity": 0.6, "size": 6}
 
 
 def widget(fresh):

@@ -2,77 +2,18 @@
 
 import contextlib
 import io
-import json
 import logging
 import socket
-import statistics
 import threading
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
 from labkit.backends.remote import api_keys
 from labkit.backends.remote.discovery import Server
 
+from .loopback import CLIENTS, free_port, read_request
 from .tls_server import Planted, Proxy, SecureServer
-
-CLIENTS = 30
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-def get(url, timeout=10):
-    with urllib.request.urlopen(url, timeout=timeout) as answer:
-        return answer.read().decode()
-
-
-def until(test, seconds, pause=0.05):
-    """Waits until that is true; False if it never is."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if test():
-                return True
-        except (OSError, urllib.error.URLError):
-            pass
-        time.sleep(pause)
-    return False
-
-
-def quickest(measure, expected, count=5, most=25):
-    """The median of the quickest of several measurements.
-
-    A busy machine only ever adds time: measured again until the median of so many is within a tenth
-    of what is expected, or until there were ``most`` measurements.
-    """
-    times = []
-    while len(times) < most:
-        times.append(measure())
-        middle = statistics.median(sorted(times)[:count])
-        if len(times) >= count and middle <= 1.1 * expected:
-            break
-    assert min(times) >= expected, "quicker than it can be"
-    return middle
-
-
-def adding_up(ask, attempts=8):
-    """The `HttpTiming` of an answer whose parts add up to the time that we see pass, within 2 %.
-
-    On a busy machine we may be woken late and see more time than there was: then asked again.
-    """
-    for _ in range(attempts):
-        running, began = ask(), time.perf_counter()
-        *_, last = [time.perf_counter() for _ in running]
-        told = sum(seconds for _, seconds in running.http.parts)
-        assert told <= last - began, "more time than there was"
-        if told == pytest.approx(last - began, rel=0.02):
-            return running.http
-    raise AssertionError(f"{told:.4f} s of {last - began:.4f} s are told")
 
 
 @pytest.fixture(scope="session")
@@ -97,14 +38,6 @@ def llama_server(gguf_file):
     server = xllamacpp.Server(parameters)  # stops when nothing refers to it any more
     yield Server("llama.cpp", server.listening_address, ("smollm2",))
     del server
-
-
-def event(**chunk):
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
-
-
-def piece(text, **more):
-    return event(choices=[{"index": 0, "delta": {"content": text}, **more}])
 
 
 @pytest.fixture
@@ -133,18 +66,6 @@ def scripted():
     yield listen
     for listener in listeners:
         listener.close()
-
-
-def read_request(connection):
-    """The JSON of a request's body."""
-    told = b""
-    while b"\r\n\r\n" not in told:
-        told += connection.recv(65536)
-    head, _, body = told.partition(b"\r\n\r\n")
-    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
-    while len(body) < int(lengths[0].split(b":")[1]):
-        body += connection.recv(65536)
-    return json.loads(body)
 
 
 @pytest.fixture

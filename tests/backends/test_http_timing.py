@@ -7,7 +7,7 @@ import pytest
 import labkit
 from labkit.backends.http_timing import PARTS, HttpTiming
 
-from .conftest import adding_up
+from .measured_again import adding_up
 from .tls_server import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
 
 QUESTION = "Why is the sky blue?"
@@ -26,6 +26,7 @@ def scripts(name, *pauses):
     )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ["openai", "anthropic"])
 def test_parts_add_up_to_the_whole_by_another_clock(provider, name):
     server = provider(name)

@@ -31,6 +31,7 @@ def kept(provider, planted, tmp_path):
     return file
 
 
+@pytest.mark.alone
 def test_a_replay_is_the_answer_of_then_and_says_so(kept, planted):
     model = labkit.replay(kept)
     reply = labkit.generate(model, QUESTION)
@@ -69,8 +70,10 @@ def slowed(kept, folder, *times):
 @pytest.mark.parametrize("speed", [1, 4])
 def test_no_piece_comes_before_its_time(kept, speed):
     began = time.perf_counter()
-    came = [(step, time.perf_counter() - began)
-            for step in labkit.replay(kept, speed=speed).stream(QUESTION)]  # fmt: skip
+    came = [
+        (step, time.perf_counter() - began)
+        for step in labkit.replay(kept, speed=speed).stream(QUESTION)
+    ]
     assert came and all(at >= step.elapsed_s / speed for step, at in came)
 
 

@@ -56,9 +56,15 @@ def claude_event(**told):
 def claude_start(read, **more):
     usage = {"input_tokens": read, "output_tokens": 1, **more}
     message = {
-        "id": "msg_1", "type": "message", "role": "assistant", "content": [],
-        "model": "claude-haiku-5-5", "stop_reason": None, "stop_sequence": None, "usage": usage,
-    }  # fmt: skip
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "content": [],
+        "model": "claude-haiku-5-5",
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
     block = {"type": "text", "text": "", "citations": None}
     begun = claude_event(type="content_block_start", index=0, content_block=block)
     return (

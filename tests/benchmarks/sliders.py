@@ -112,8 +112,10 @@ def browser_ms(moves):
             handles = [cells[0].locator(".noUi-handle").nth(2), cells[1].locator(".noUi-handle")]
             for cell in cells:
                 cell.locator(".js-plotly-plot .gtitle").first.wait_for(timeout=120_000)
-            times = [[press(page, *pair, n) for pair in zip(cells, handles, strict=True)]
-                     for n in range(moves + 1)]  # fmt: skip
+            times = [
+                [press(page, *pair, n) for pair in zip(cells, handles, strict=True)]
+                for n in range(moves + 1)
+            ]
             browser.close()
         finally:
             server.terminate()

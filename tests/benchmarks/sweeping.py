@@ -59,9 +59,14 @@ def make_contenders(vllm):
         for temperature in TEMPERATURES:
             for _ in range(times):
                 out = plain.generate(
-                    ids, do_sample=True, temperature=temperature, top_k=0, max_new_tokens=TOKENS,
-                    num_return_sequences=samples, pad_token_id=lab.tokenizer.pad_token_id,
-                )  # fmt: skip
+                    ids,
+                    do_sample=True,
+                    temperature=temperature,
+                    top_k=0,
+                    max_new_tokens=TOKENS,
+                    num_return_sequences=samples,
+                    pad_token_id=lab.tokenizer.pad_token_id,
+                )
                 written += sum(count(row, end) for row in out[:, ids.shape[1] :].tolist())
         return written
 

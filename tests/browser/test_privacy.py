@@ -1,10 +1,10 @@
-"""Notebook 05 in JupyterLab: run whole, a text scanned as it is typed, an answer put right."""
+"""Notebook 05 in JupyterLab: run whole, a text scanned as it is typed, an answer restored."""
 
 import secrets
 
 import pytest
 
-from .conftest import shoot_cells
+from .notebook_page import assert_ran_whole
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "05_privacy"
@@ -24,21 +24,14 @@ def type_into(area, text):
     area.press_sequentially(text)
 
 
-def test_the_whole_notebook_runs_without_an_error(ran, shot):
-    shot("05_end")
-    assert ran.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
-    assert ran.locator(".js-plotly-plot .main-svg").count() >= 2
+def test_the_whole_notebook_runs_without_an_error(ran):
+    assert_ran_whole(ran, figures=2)
 
 
-def test_pictures_to_look_at(ran):
-    shoot_cells(ran)
-
-
-def test_the_network_picture_of_a_local_answer_is_empty(ran, shot):
+def test_the_network_figure_of_a_local_answer_is_empty(ran):
     cell = ran.locator(".jp-CodeCell").nth(1)
     cell.scroll_into_view_if_needed()
     cell.get_by_text("an empty list: no connection, no name looked up").wait_for(timeout=20_000)
-    shot("05_local")
     assert cell.get_by_text("no connection was tried").count() == 1
     assert not cell.locator("table").count()
 
@@ -52,14 +45,13 @@ def test_that_of_a_call_shows_the_call(ran):
     assert not cell.get_by_text("an empty list").count()
 
 
-def test_what_is_typed_is_scanned_and_an_answer_is_put_right(ran, panel, shot):
+def test_what_is_typed_is_scanned_and_an_answer_is_restored(ran, panel):
     text, answer = panel.locator("textarea").first, panel.locator("textarea").last
     type_into(text, "Write to anna.meyer@example.com, please.")
     panel.get_by_text("Write to [EMAIL_1], please.").first.wait_for(timeout=30_000)
     assert panel.get_by_text("1 found").count() == 1
     type_into(answer, "I wrote to [EMAIL_1].")
     panel.get_by_text("I wrote to anna.meyer@example.com.").wait_for(timeout=30_000)
-    shot("05_scan")
 
 
 def test_a_slider_moved_by_key_finds_less(ran, panel):
@@ -86,18 +78,17 @@ ADD = """source => {
 SAVED = "() => JSON.stringify(window.jupyterapp.shell.currentWidget.context.model.toJSON())"
 
 
-def test_a_key_that_is_typed_is_kept_and_nowhere_on_the_page(ran, shot):
+def test_a_key_that_is_typed_is_kept_and_nowhere_on_the_page(ran):
     key = f"sk-planted-{secrets.token_hex(12)}"
-    ran.evaluate(ADD, 'lab.enter_key("mistral")')
+    ran.evaluate(ADD, 'lab.comparison.api_key_panel("mistral")')
     field = ran.locator("input[type=password]")
     field.press_sequentially(key, timeout=60_000)
-    shot("05_key")
     field.press("Enter")
     ran.get_by_text("is kept until the kernel stops").wait_for(timeout=60_000)
     ran.wait_for_function("() => !document.querySelector('input[type=password]').value")
     ran.evaluate(ADD, "lab.clouds()")
     ran.get_by_text("Mistral: key found").wait_for(timeout=60_000)
-    assert "enter_key" in (saved := ran.evaluate(SAVED)), "what Save would write"
+    assert "api_key_panel" in (saved := ran.evaluate(SAVED)), "what Save would write"
     assert key not in saved + ran.content()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import shoot_cells
+from .notebook_page import assert_ran_whole
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "02_sampling"
@@ -34,17 +34,11 @@ def wait_for_title(page, panel, before):
     page.wait_for_function(CHANGED, arg=[panel.element_handle(), before], timeout=20_000)
 
 
-def test_the_whole_notebook_runs_without_an_error(ran, shot):
-    shot("02_end")
-    assert ran.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
-    assert ran.locator(".js-plotly-plot .main-svg").count() >= 6
+def test_the_whole_notebook_runs_without_an_error(ran):
+    assert_ran_whole(ran, figures=6)
 
 
-def test_pictures_to_look_at(ran):
-    shoot_cells(ran)
-
-
-def test_a_slider_moved_by_keys_changes_bars_table_and_title(ran, sliders, shot):
+def test_a_slider_moved_by_keys_changes_bars_table_and_title(ran, sliders):
     handle = sliders.locator(".noUi-handle").nth(2)  # temperature
     handle.focus()
     title, width = sliders.evaluate(TITLE), sliders.evaluate(BARS)
@@ -54,30 +48,27 @@ def test_a_slider_moved_by_keys_changes_bars_table_and_title(ran, sliders, shot)
     for _ in range(8):
         ran.keyboard.press("ArrowLeft")
     ran.wait_for_timeout(1000)
-    shot("02_slider")
     assert sliders.evaluate(BARS) > width  # a lower temperature: the leading token gains
     assert sliders.locator("table").inner_text() != table
 
 
-def test_the_order_is_changed_by_its_arrows(ran, sliders, shot):
+def test_the_order_is_changed_by_its_arrows(ran, sliders):
     title = sliders.evaluate(TITLE)
     for _ in range(2):
         sliders.get_by_title("Apply top_p earlier").click()
     wait_for_title(ran, sliders, title)
     heads = sliders.locator("thead th").all_inner_texts()
-    shot("02_order")
     assert heads[1].startswith("top_p") and heads[2].startswith("temperature")
 
 
-def test_a_thousand_draws_are_marked(ran, sliders, shot):
+def test_a_thousand_draws_are_marked(ran, sliders):
     sliders.get_by_role("button", name="Draw 1,000").click()
     sliders.get_by_text("1,000 draws").wait_for(timeout=20_000)
     ran.wait_for_timeout(500)
-    shot("02_draws")
     assert sliders.locator(".js-plotly-plot .points path").count() > 0
 
 
-def test_a_token_is_picked_and_taken_back(ran, steps, shot):
+def test_a_token_is_picked_and_taken_back(ran, steps):
     before = steps.inner_text()
     steps.get_by_role("button", name="Take the likeliest").click()
     ran.wait_for_function(
@@ -85,22 +76,19 @@ def test_a_token_is_picked_and_taken_back(ran, steps, shot):
         arg=[steps.element_handle(), before],
         timeout=20_000,
     )
-    shot("02_walk")
     steps.get_by_role("button", name="Branch").click()
     steps.get_by_role("button", name="Draw one").click()
     ran.wait_for_timeout(1500)
-    shot("02_walk_branch")
     assert "B" in steps.locator("table").last.inner_text()
 
 
-def test_a_traced_token_tells_what_it_was_chosen_over(ran, shot):
+def test_a_traced_token_tells_what_it_was_chosen_over(ran):
     tokens = ran.locator(".lk-trace .t")
     tokens.nth(3).scroll_into_view_if_needed()
     ran.mouse.move(5, 5)
     assert not tokens.nth(3).locator(".p").is_visible()
     tokens.nth(2).focus()
     ran.keyboard.press("Tab")
-    shot("02_trace")
     told = tokens.nth(3).locator(".p")
     assert told.is_visible() and "token 4 of" in told.inner_text() and "%" in told.inner_text()
 

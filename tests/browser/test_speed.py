@@ -4,23 +4,17 @@ import re
 
 import pytest
 
-from .conftest import shoot_cells
+from .notebook_page import assert_ran_whole
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "03_speed"
 
 
-def test_the_whole_notebook_runs_without_an_error(ran, shot):
-    shot("03_end")
-    assert ran.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
-    assert ran.locator(".js-plotly-plot .main-svg").count() >= 9
+def test_the_whole_notebook_runs_without_an_error(ran):
+    assert_ran_whole(ran, figures=9)
 
 
-def test_pictures_to_look_at(ran):
-    shoot_cells(ran)
-
-
-def test_the_text_comes_at_every_speed_and_stops(ran, shot):
+def test_the_text_comes_at_every_speed_and_stops(ran):
     panel = ran.locator(".widget-box", has=ran.get_by_role("button", name="Run")).first
     panel.scroll_into_view_if_needed()
     panel.get_by_role("button", name="Run").focus()
@@ -32,7 +26,6 @@ def test_the_text_comes_at_every_speed_and_stops(ran, shot):
       return now.length >= 4 && Math.max(...now) > 5 * Math.min(...now) && Math.min(...now) > 0;
     }}"""
     ran.wait_for_function(grown, arg=panel.element_handle(), timeout=60_000)
-    shot("03_pace")
     panel.get_by_role("button", name="Stop").click()
     panel.get_by_role("button", name="Run").and_(ran.locator(":enabled")).wait_for(timeout=20_000)
     stopped = panel.evaluate(lengths)
@@ -40,7 +33,7 @@ def test_the_text_comes_at_every_speed_and_stops(ran, shot):
     assert panel.evaluate(lengths) == stopped
 
 
-LONG = "long = lab.vary_output_length(model, question, repeats=500, limit_s=900)\nprint(long)"
+LONG = "long = lab.speed.vary_output_length(model, question, repeats=500, limit_s=900)\nprint(long)"
 RUN_LAST = """source => {
   const panel = window.jupyterapp.shell.currentWidget;
   panel.content.activeCellIndex = panel.content.widgets.length - 1;
@@ -49,16 +42,14 @@ RUN_LAST = """source => {
 }"""
 
 
-def test_the_toolbars_stop_keeps_what_an_experiment_measured(ran, shot):
+def test_the_toolbars_stop_keeps_what_an_experiment_measured(ran):
     cell = ran.locator(".jp-CodeCell").last
     ran.evaluate(RUN_LAST, LONG)
     bar = cell.locator(".jp-OutputArea-output", has_text=re.compile(r"\b([6-9]|\d\d)/2004"))
     bar.wait_for(timeout=300_000)  # two rounds of four lengths at most
-    shot("03_experiment_runs")
     ran.locator('[data-command="notebook:interrupt-kernel"]').first.click()
     told = cell.locator("pre", has_text="output length varied: seconds end to end at 8:")
     told.wait_for(timeout=60_000)
-    shot("03_experiment_stopped")
     assert cell.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     assert "Traceback" not in cell.inner_text() and "Interrupt" not in told.inner_text()
     assert bar.count() == 0, "a bar that was left"

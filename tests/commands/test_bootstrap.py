@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from labkit import bootstrap
 from labkit.errors import LabError
+from labkit.install import bootstrap
+from labkit.install.pip import StatusLine
 from labkit.models.storage.pack import pack
-from labkit.pip_install import StatusLine
 
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
@@ -52,7 +52,7 @@ def test_two_first_runs_at_once_on_a_broken_environment(bare_checkout, index):
         assert json.loads(out)["packages"].items() >= {"tiny-one": "1.0", "tiny-two": "1.0"}.items()
     both = "".join(err for _, err, _ in results)
     assert both.count("Setting up the lab") == both.count("The lab is set up") == 1
-    assert "Waiting another start is setting up the lab" in both
+    assert "Waiting: another process is setting up the lab" in both
     assert re.search(r"Installing \d of 4", both)
     assert not (bare_checkout.venv / "labkit-scratch").exists()
 
@@ -94,7 +94,7 @@ def test_a_start_waits_for_the_pip_of_one_that_was_killed(checkout, index):
     assert index.reached.wait(60)
     os.kill(process.pid, signal.SIGKILL)  # pip is left behind, and still holds the lock
     again = checkout.start("run")
-    assert "Waiting another start" in again.stderr.readline()
+    assert "Waiting: another process" in again.stderr.readline()
     index.release()
     _, err = again.communicate(timeout=60)
     assert again.returncode == 7, err
@@ -128,7 +128,7 @@ def test_a_package_that_would_not_install(checkout):
     project.write_text(project.read_text().replace('"many-files"', '"never-there"'))
     status, _, err = checkout.run("run")
     assert status == 1
-    assert "never-there would not install. pip's last words:\n    " in err
+    assert "never-there could not be installed. pip's last lines:\n    " in err
     assert "ERROR: ResolutionImpossible" in err
     assert str(checkout.log) in err
     assert "no matching distributions available" in checkout.log.read_text()
@@ -146,7 +146,7 @@ def test_a_machine_that_was_never_online(checkout, index, wheels, tmp_path):
         "models", "unpack", "nowhere.zip", LABKIT_VENV=str(tmp_path / "v")
     )
     assert status == 1
-    assert "nowhere.zip is not there, or is no zip file." in err
+    assert "nowhere.zip is missing, or is not a zip file." in err
 
 
 def test_an_environment_that_fits_is_used(bare_checkout, index):
@@ -189,7 +189,7 @@ def test_too_little_disk(here, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(LabError, match=r"takes 3 GB of disk, and .* has 2.5 GB free") as error:
         bootstrap.ensure()
-    assert "LABKIT_VENV" in error.value.mend
+    assert "LABKIT_VENV" in error.value.hint
     assert bootstrap._gigabytes([("torch", "2"), ("nvidia-cublas", "13")]) == 8
 
 
@@ -197,14 +197,14 @@ def test_no_venv_module(here, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(LabError, match="no venv module") as error:
         bootstrap.ensure()
-    assert "sudo apt install python3-venv" in error.value.mend
+    assert "sudo apt install python3-venv" in error.value.hint
 
 
 def test_a_folder_that_is_something_else_is_left_alone(here, monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_VENV", str(tmp_path / "thesis"))
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis/chapter1.txt").write_text("It was a dark and stormy night.")
-    with pytest.raises(LabError, match="is no Python environment"):
+    with pytest.raises(LabError, match="is not a Python environment"):
         bootstrap.ensure()
     assert (tmp_path / "thesis/chapter1.txt").exists()
 
@@ -237,7 +237,7 @@ def test_a_terminal_gets_one_line(capsys):
 def test_only_the_standard_library():
     """In a bare interpreter, with site-packages out of reach."""
     code = (
-        f"import sys; sys.path.insert(0, {str(bootstrap.ROOT)!r}); import labkit.bootstrap;"
+        f"import sys; sys.path.insert(0, {str(bootstrap.ROOT)!r}); import labkit.install.bootstrap;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     bare = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-c", code]

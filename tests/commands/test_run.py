@@ -21,8 +21,9 @@ from labkit.commands import run
 from labkit.commands.notebooks import execute, mathml, pages, render
 from labkit.errors import LabError
 
+from ..browser.chromium import new_page, start_chromium
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 DOT = (  # one green pixel, as PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
     "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -189,7 +190,7 @@ def test_all_notebooks_by_default_and_short_names(tmp_path, monkeypatch):
     assert run.find_notebooks(["01_x", "notebooks/01_x.ipynb"]) == [second]
     with pytest.raises(LabError, match="no notebook called '01_xx'") as error:
         run.find_notebooks(["01_xx"])
-    assert error.value.mend == "Did you mean notebooks/01_x.ipynb?"
+    assert error.value.hint == "Did you mean notebooks/01_x.ipynb?"
 
 
 @pytest.mark.parametrize(
@@ -327,27 +328,19 @@ def test_formulas_as_mathml(page):
     assert mathml.tex_to_mathml(r"\weird{x}") == r'<code class="tex">\weird{x}</code>'
 
 
+@pytest.mark.slow
 def test_a_browser_draws_the_page_and_asks_for_nothing(site):
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium: install the system's package 'chromium' to look at pages")
-    with playwright.sync_playwright() as p:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=options)
-        view = browser.new_page(viewport={"width": 390, "height": 800})
-        requests, problems = [], []
-        view.on("request", lambda request: requests.append(request.url))
-        view.on("console", lambda message: problems.append(message.text))
-        view.on("pageerror", lambda error: problems.append(str(error)))
-        address = (site[0] / "01_token.html").as_uri()
-        view.goto(address)
+    with start_chromium() as browser:
+        view = new_page(browser, width=390, height=800)
+        warnings = []
+        view.on("console", lambda message: warnings.append(message.text))
+        view.goto((site[0] / "01_token.html").as_uri())
         view.wait_for_selector(".js-plotly-plot .main-svg", timeout=20_000)
         assert view.locator(".bars .point").count() == 2
         assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")  # on a phone
         assert view.locator(".modebar-btn[data-title*=hare]").count() == 0
         view.click("text=Next")
         assert view.title() == "More"
-        browser.close()
     files = [(site[0] / name).as_uri() for name in ("01_token.html", "02_more.html")]
-    assert [url.split("#")[0] for url in requests] == files
-    assert problems == []
+    assert [url.split("#")[0] for url in view.requests] == files
+    assert view.errors == warnings == []

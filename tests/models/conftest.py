@@ -10,8 +10,6 @@ from labkit.models.catalogue import CATALOGUE, Entry, Wheel, WheelSource
 
 from .loopback_servers import Index, wheel
 
-ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
-
 
 @pytest.fixture
 def index(monkeypatch):

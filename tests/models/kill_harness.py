@@ -9,7 +9,7 @@ import json
 DRIVER = """
 import json, os, signal, sys, time
 from pathlib import Path
-from labkit.models import store
+from labkit.models.storage import store
 
 {work}
 

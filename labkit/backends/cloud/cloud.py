@@ -36,7 +36,8 @@ def cloud(
 ) -> RemoteModel:
     """A model of a provider, ready to be asked. Prompts go to that provider and cost money.
 
-    The key is taken from ``labkit.enter_key``, or else from the environment; see `clouds`.
+    The key is taken from ``labkit.comparison.api_key_panel``, or else from the environment; see
+    `clouds`.
 
     Args:
         provider: ``"openai"``, ``"anthropic"``, ``"google"``, ``"mistral"``, ``"openrouter"``,
@@ -115,8 +116,8 @@ def _key(provider: str, known: Provider | None, given: str | None) -> Secret | N
     if found is None and known:
         raise LabError(
             f"There is no key for {known.name}.",
-            f'Type it: labkit.enter_key("{provider}"), or set {known.key_names[0]} before the lab '
-            f"starts. Keys are made at {known.key_page}. Without one, a recording "
+            f'Type it: labkit.comparison.api_key_panel("{provider}"), or set {known.key_names[0]} '
+            f"before the lab starts. Keys are made at {known.key_page}. Without one, a recording "
             "(labkit.replay) or the stand-in (labkit.stand_in) shows how it works.",
         )
     return found
@@ -180,8 +181,11 @@ def clouds() -> Clouds:
     """The providers that the lab knows, and for which of them there is a key. Nothing is sent."""
     return Clouds(
         CloudListing(
-            provider, known.name, known.model, known.key_names[0],
+            provider,
+            known.name,
+            known.model,
+            known.key_names[0],
             find_key(provider, known.key_names) is not None,
         )
         for provider, known in PROVIDERS.items()
-    )  # fmt: skip
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.settings import Settings
-from labkit.models.prices import price_at_most, price_list, price_of
+from labkit.models.prices import max_price, price_list, price_of
 
 from .budget import Budget, Estimate, Reservation, prompt_size
 
@@ -69,7 +69,7 @@ class Meter:
     def _at_most(self, read: int, written: int) -> float | None:
         if self.per_million:
             return self._by_hand(read, written)
-        return price_at_most(self.model, self.prices[0], read, written) if self.prices else None
+        return max_price(self.model, self.prices[0], read, written) if self.prices else None
 
     def _by_hand(self, read: int, written: int) -> float:
         return (self.per_million[0] * read + self.per_million[1] * written) / 1e6

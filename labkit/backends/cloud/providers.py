@@ -76,7 +76,7 @@ PROVIDERS = {
         ("openai", "chat"),
         _OPENAI,
         source="openai 3.54: types/chat, types/shared/chat_model.py; developers.openai.com, "
-        '"Using the latest model": no temperature unless the reasoning effort is none, which '
+        '"Using the latest model": no temperature unless the reasoning effort is off, which '
         "gpt-6-astra and gpt-6.1-sol do not have",
     ),
     "anthropic": Provider(

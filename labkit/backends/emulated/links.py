@@ -33,9 +33,11 @@ class Link:
         _within("loss", self.loss, "at least 0 and below 1", lambda x: 0 <= x < 1)
         if self.bandwidth_bits_per_s is not None:
             _within(
-                "bandwidth_bits_per_s", self.bandwidth_bits_per_s, "1000 or more, or None",
+                "bandwidth_bits_per_s",
+                self.bandwidth_bits_per_s,
+                "1000 or more, or None",
                 lambda x: x >= 1000,
-            )  # fmt: skip
+            )
 
     @property
     def summary(self) -> str:
@@ -65,17 +67,21 @@ LINKS = {
     "LTE": Link(0.070, 0.0, 12e6, source=_WEBPAGETEST.format("LTE")),
     "3G": Link(0.300, 0.0, 1.6e6, source=_WEBPAGETEST.format("3G")),
     "ocean": Link(
-        0.080, 0.0, 20e6,
+        0.080,
+        0.0,
+        20e6,
         source="computed: 8,000 km of fibre at 200,000 km/s, there and back; bandwidth assumed",
     ),
     "satellite": Link(
-        0.556, 0.0, 20e6,
+        0.556,
+        0.0,
+        20e6,
         source="computed: 4 × 41,679 km, the edge of a geostationary satellite's view, at the "
         "speed of light; bandwidth assumed",
     ),
     "poor Wi-Fi": Link(0.040, 0.015, 5e6, loss=0.03, source="assumed"),
     "busy": Link(0.080, 0.0, 20e6, queue_s=1.5, source="ocean, and an assumed queue"),
-}  # fmt: skip
+}
 
 
 def find_link(link: str | Link) -> Link:

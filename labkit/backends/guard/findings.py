@@ -1,26 +1,26 @@
-"""What a scanner found in a text: where, what kind, by which rule, and how sure the rule is."""
+"""A scanner's findings: position, kind, rule, and the rule's confidence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Kind: what it is, and the word in its placeholder.
+# Kind: description, and the word in its placeholder.
 SECRETS = {
     "api key": ("a key of a model provider or another web service", "API_KEY"),
     "cloud key": ("a key of a cloud platform's account or storage", "CLOUD_KEY"),
-    "access token": ("a token that stands for a person or a program", "TOKEN"),
+    "access token": ("a token that gives access as a person or a program", "TOKEN"),
     "private key": ("the private half of a key pair", "PRIVATE_KEY"),
-    "password": ("a password, also within an address", "PASSWORD"),
-    "random text": ("a quoted text so random that it may be a key", "SECRET"),
+    "password": ("a password, also inside an address", "PASSWORD"),
+    "random text": ("a quoted text that is random enough to be a key", "SECRET"),
 }
 PERSONAL = {
     "email address": ("an email address", "EMAIL"),
-    "phone number": ("a phone number that exists by its country's plan", "PHONE"),
-    "card number": ("a payment card's number, checked by its last digit", "CARD"),
-    "bank account": ("an IBAN, checked by its digits", "IBAN"),
+    "phone number": ("a phone number that is valid in its country", "PHONE"),
+    "card number": ("a payment card number with a valid check digit", "CARD"),
+    "bank account": ("an IBAN with valid check digits", "IBAN"),
     "wallet": ("an address of a cryptocurrency", "WALLET"),
-    "national id": ("a number that a state or an insurance gave a person", "ID"),
+    "national id": ("a person's number with a state or an insurance", "ID"),
     "network address": ("an IP or MAC address", "ADDRESS"),
-    "date of birth": ("a date that is said to be a birthday", "BIRTHDAY"),
+    "date of birth": ("a date that the text calls a birthday", "BIRTHDAY"),
     "person": ("a person's name, by a small language model", "PERSON"),
 }
 KINDS = {**SECRETS, **PERSONAL}
@@ -28,16 +28,16 @@ KINDS = {**SECRETS, **PERSONAL}
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Finding:
-    """A stretch of a text that should perhaps not leave the machine.
+    """A span of a text that should perhaps not leave the machine.
 
     Attributes:
-        start: its first character, counted in Unicode code points as Python counts.
-        end: one beyond its last character.
+        start: the index of its first character, in Unicode code points as Python counts.
+        end: the index after its last character.
         kind: one of `KINDS`.
-        rule: who found it: the library and its rule.
-        confidence: 0 to 1, how sure the rule is: Presidio's own score; for secrets, how specific
-            the rule is, which we set.
-        text: the stretch itself. It is in no repr and no error.
+        rule: the library and the rule that found it.
+        confidence: the rule's confidence, 0 to 1: Presidio's own score; for secrets, a value that
+            we set by how specific the rule is.
+        text: the span itself, which no repr and no error contains.
     """
 
     start: int
@@ -58,7 +58,7 @@ class Finding:
 
     @property
     def masked(self) -> str:
-        """Enough to know it again, too little to use it."""
+        """Enough of the text to recognize it, too little to use it."""
         return mask(self.text)
 
     def __repr__(self) -> str:
@@ -69,41 +69,41 @@ class Finding:
 
 
 def mask(text: str) -> str:
-    """A secret's first characters, a quarter of them and four at most, and its length.
+    """A secret's first characters, at most a quarter of it and at most four, and its length.
 
     >>> mask("AKIA0123456789ABCDEF"), mask("hunter2"), mask("ab")
     ('AKIA… (20 characters)', 'h… (7 characters)', '… (2 characters)')
     """
-    shown = text[: min(4, len(text) // 4)].replace("\n", " ")
-    return f"{shown}… ({len(text)} character{'s' if len(text) != 1 else ''})"
+    start = text[: min(4, len(text) // 4)].replace("\n", " ")
+    return f"{start}… ({len(text)} character{'s' if len(text) != 1 else ''})"
 
 
 def without_overlaps(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings in the order of the text; of those that overlap, the surest, then the longest.
+    """Findings in the order of the text; of overlapping ones the most confident, then the longest.
 
-    What the winner does not cover of a loser is kept as a finding of its own, so that nothing
-    found is forgotten.
+    The part of a loser that the winner does not cover becomes a separate finding, so that nothing
+    is lost.
     """
-    kept: list[Finding] = []
+    separate: list[Finding] = []
     for finding in sorted(findings, key=_rank):
-        kept += _uncovered(finding, kept)
-    return tuple(sorted(kept, key=lambda finding: finding.start))
+        separate += _uncovered(finding, separate)
+    return tuple(sorted(separate, key=lambda finding: finding.start))
 
 
 def _rank(finding: Finding) -> tuple[float, int, int]:
     return -finding.confidence, finding.start - finding.end, finding.start
 
 
-def _uncovered(finding: Finding, kept: list[Finding]) -> list[Finding]:
-    """The stretches of a finding that are not covered, without the white space at their ends."""
-    pieces = [(finding.start, finding.end)]
-    for other in kept:
-        pieces = [part for piece in pieces for part in _minus(piece, (other.start, other.end))]
-    return [part for start, end in pieces if (part := _part(finding, start, end))]
+def _uncovered(finding: Finding, others: list[Finding]) -> list[Finding]:
+    """The parts of a finding outside of the others, without the white space at their ends."""
+    spans = [(finding.start, finding.end)]
+    for other in others:
+        spans = [part for span in spans for part in _minus(span, (other.start, other.end))]
+    return [part for start, end in spans if (part := _part(finding, start, end))]
 
 
-def _minus(piece: tuple[int, int], cut: tuple[int, int]) -> list[tuple[int, int]]:
-    parts = (piece[0], min(piece[1], cut[0])), (max(piece[0], cut[1]), piece[1])
+def _minus(span: tuple[int, int], cut: tuple[int, int]) -> list[tuple[int, int]]:
+    parts = (span[0], min(span[1], cut[0])), (max(span[0], cut[1]), span[1])
     return [part for part in parts if part[0] < part[1]]
 
 

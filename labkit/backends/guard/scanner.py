@@ -1,6 +1,8 @@
-"""Secrets and personal data in a text, found on this machine: what a policy decides by."""
+"""`scan`: finds secrets and personal data in a text, on this machine, for a policy to act on."""
 
 from collections.abc import Collection, Iterator
+
+from labkit.checks import check_number
 
 from .findings import KINDS, PERSONAL, SECRETS, Finding, without_overlaps
 from .personal_data import find_personal
@@ -12,21 +14,21 @@ LEAST_CONFIDENCE = 0.4
 def scan(
     text: str, *, kinds: Collection[str] | None = None, least_confidence: float = LEAST_CONFIDENCE
 ) -> tuple[Finding, ...]:
-    """What in a text should perhaps not leave this machine. Nothing is sent to find it.
+    """Finds what should perhaps not leave this machine. Nothing is sent to find it.
 
     Secrets are found by the rules of detect-secrets and a few of our own, personal data by
-    Presidio with a small English language model for names. It misses some, and takes some for
-    what they are not: notebook 05 measures both.
+    Presidio with a small English language model for names. The scanner has misses and false
+    alarms: notebook 05 measures both.
 
     Args:
-        text: any.
-        kinds: those to look for, of `KINDS`; None: all.
-        least_confidence: findings less sure are left out.
+        text: the text to scan.
+        kinds: the kinds to look for, of `KINDS`; None: all.
+        least_confidence: the confidence below which findings are ignored.
     Returns:
-        Findings in the order of the text, none overlapping another.
+        Findings in the order of the text, without overlaps.
     Raises:
-        ValueError: a text that is none, an unknown kind, or a confidence out of bounds.
-        LabError: the packages that find them are missing.
+        ValueError: something that is not a text, an unknown kind, or a confidence out of range.
+        LabError: the scanner's packages are missing.
 
     >>> scan("My AWS key is AKIAIOSFODNN7EXAMPLE.", kinds={"cloud key"})
     (cloud key AKIA… (20 characters) at characters 14 to 34, confidence 0.95, \
@@ -49,7 +51,7 @@ def _all(text: str, wanted: Collection[str]) -> Iterator[Finding]:
 
 
 def check_kinds(kinds: Collection[str] | None) -> None:
-    """Raises a ValueError unless they are several of `KINDS`, or None."""
+    """Raises a ValueError unless `kinds` is None or a collection of `KINDS`."""
     if isinstance(kinds, str):
         raise ValueError(f"kinds must be several names, such as ({kinds!r},); got {kinds!r}")
     for kind in kinds or ():
@@ -58,6 +60,5 @@ def check_kinds(kinds: Collection[str] | None) -> None:
 
 
 def check_confidence(least: float) -> None:
-    """Raises a ValueError unless it is a number from 0 to 1."""
-    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
-        raise ValueError(f"least_confidence must be a number, 0 to 1; got {least!r}")
+    """Raises a ValueError unless the least confidence is a number from 0 to 1."""
+    check_number("least_confidence", least, "0 to 1", lambda number: 0 <= number <= 1)

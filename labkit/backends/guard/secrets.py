@@ -1,7 +1,7 @@
-"""Secrets in a text: detect-secrets' own patterns, and those of providers that it does not know.
+"""Finds secrets with the patterns of detect-secrets, and of providers that it does not cover.
 
-Its plugins give patterns; they are used here with their places in the text, several to a line, and
-without its file handling, its comments that switch it off, and its checks over the network.
+The patterns come from its plugins. Here they report positions, find several secrets on a line, and
+do without its file handling, the comments that disable it, and its checks over the network.
 """
 
 import re
@@ -14,19 +14,19 @@ from labkit.errors import LabError
 
 from .findings import Finding
 
-SURE, NAMED, RANDOM = 0.95, 0.7, 0.5  # its shape alone, its name, its randomness
+SURE, NAMED, RANDOM = 0.95, 0.7, 0.5  # confidence by its format, by its name, by its randomness
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern; where it has groups, the secret is the group that took part.
+    """A pattern; if it has groups, the secret is the group that matched.
 
     Attributes:
-        kind: of `labkit.backends.guard.findings.SECRETS`.
-        name: who knows it, and what it is.
-        pattern: its regular expression.
-        confidence: how specific it is.
-        doubtful: whether what stands there may be a mere word, such as a variable's name.
+        kind: one of `labkit.backends.guard.findings.SECRETS`.
+        name: the rule's name, with its library if it is not ours.
+        pattern: the regular expression.
+        confidence: the confidence of its findings.
+        doubtful: whether a match may be an ordinary word, such as a variable's name.
     """
 
     kind: str
@@ -36,9 +36,9 @@ class Rule:
     doubtful: bool = False
 
 
-# Plugins of detect-secrets, by their module and class. Left out are those that flag prose
-# (Artifactory), whose patterns are better below (JWT, npm, private keys), that look for what
-# Presidio does (IPPublic), or for services that closed.
+# Plugins of detect-secrets, by module and class. Left out are those that flag prose (Artifactory),
+# that have better patterns below (JWT, npm, private keys), that do the same as Presidio (IPPublic),
+# or that are for services which no longer exist.
 _PLUGINS = {
     "aws.AWSKeyDetector": "cloud key",
     "azure_storage_key.AzureStorageKeyDetector": "cloud key",
@@ -57,17 +57,17 @@ _PLUGINS = {
     "telegram_token.TelegramBotTokenDetector": "access token",
     "twilio.TwilioKeyDetector": "api key",
 }
-_PREFIX_GROUPS = {"GitHubTokenDetector", "GitLabTokenDetector"}  # a group is not the secret
+_PREFIX_GROUPS = {"GitHubTokenDetector", "GitLabTokenDetector"}  # their groups are only prefixes
 
 # A private key from its first line to its last, or as far as it was pasted; line breaks may be
-# written as \n. Its name alone, in a sentence or in code, has no such block after it.
+# written as \n. Its header alone, in a sentence or in code, is not followed by such a block.
 _BLOCK = r"(?:(?!-----)[\w\s+/=\\\"',.:;-])"
 _PRIVATE_KEY = (
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
     rf"(?={_BLOCK}{{0,300}}?[A-Za-z0-9+/=]{{30}}){_BLOCK}+"
     r"(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?"
 )
-# A capital name as in a file of environment variables, with its value as it stands.
+# A name in capitals, as in a file of environment variables, with its value.
 _SETTING = (
     r"(?m)^[ \t]*(?:export[ \t]+)?[A-Z0-9_]*(?:{words})S?(?:_[A-Z0-9_]*)?[ \t]*=[ \t]*"
     r"[\"']?([^\s\"'#]{{8,}})"
@@ -95,7 +95,7 @@ _OURS = (
     Rule("access token", "Hugging Face token", re.compile(r"\bhf_[A-Za-z0-9]{30,}\b")),
     Rule("access token", "GitHub token", re.compile(r"\bgithub_pat_[A-Za-z0-9]{22}_\w{40,}\b")),
     Rule("access token", "npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    # {" in base64 begins both of its first parts; detect-secrets' own pattern leaves the third.
+    # Its first two parts begin with {" in base64; detect-secrets' own pattern omits the third.
     Rule("access token", "JSON web token", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")),
     Rule("access token", "Slack app token", re.compile(r"\bxapp-\d-[A-Z0-9]+-\d+-[0-9a-f]{20,}")),
     Rule(
@@ -143,18 +143,18 @@ _OURS = (
 
 
 def find_secrets(text: str) -> Iterator[Finding]:
-    """Every secret that a rule knows; they may overlap."""
+    """Every secret that a rule matches; findings may overlap."""
     for rule in (*_rules(), *_OURS):
         for found in rule.pattern.finditer(text):
             group = found.lastindex or 0
             start, end = found.span(group)
-            if start < end and _stands_alone(text, start) and not _is_harmless(rule, found[group]):
+            if start < end and _begins_word(text, start) and not _is_harmless(rule, found[group]):
                 yield Finding(start, end, rule.kind, rule.name, rule.confidence, text[start:end])
     yield from _in_lines(text)
 
 
-def _stands_alone(text: str, start: int) -> bool:
-    """Whether it is not the middle of a longer word, where any letters can come by chance."""
+def _begins_word(text: str, start: int) -> bool:
+    """Whether it does not start inside a longer word, where any letters can occur by chance."""
     return start == 0 or not (text[start].isalnum() and text[start - 1].isalnum())
 
 
@@ -162,13 +162,13 @@ def _stands_alone(text: str, start: int) -> bool:
 def _rules() -> tuple[Rule, ...]:
     """The patterns of the plugins."""
     rules = []
-    for place, kind in _PLUGINS.items():
-        module, _, name = place.partition(".")
+    for path, kind in _PLUGINS.items():
+        module, _, name = path.partition(".")
         plugin = _plugin(module, name)
         for pattern in plugin.denylist:
-            told = pattern.pattern
-            told = _without_groups(told) if name in _PREFIX_GROUPS else told
-            compiled = re.compile(told, pattern.flags | re.MULTILINE)
+            source = pattern.pattern
+            source = _without_groups(source) if name in _PREFIX_GROUPS else source
+            compiled = re.compile(source, pattern.flags | re.MULTILINE)
             rules.append(Rule(kind, f"detect-secrets {name}", compiled))
     return tuple(rules)
 
@@ -184,16 +184,16 @@ def _plugin(module: str, name: str):
     except ImportError as error:
         raise LabError(
             f"The scanner for secrets is not installed: {error}.",
-            "pip install detect-secrets. Until then nothing can be looked through.",
+            "pip install detect-secrets. Until then nothing can be scanned.",
         ) from None
 
 
-LONGEST_LINE = 2000  # characters that the slower rules look at in one go
+LONGEST_LINE = 2000  # characters that the slower rules get at a time
 _DIGEST = re.compile(r"(?i)sha-?\d|md5|hash|digest|checksum|integrity|commit|revision|etag|uuid")
 
 
 def _in_lines(text: str) -> Iterator[Finding]:
-    """What detect-secrets finds by a name on the same line, or by its randomness."""
+    """What detect-secrets finds by a name on the same line, or by randomness."""
     at = 0
     for line in text.splitlines(keepends=True):
         for begin in range(0, len(line), LONGEST_LINE):
@@ -209,8 +209,8 @@ def _named(line: str, at: int) -> Iterator[Finding]:
 
     for pattern, group in PATTERNS.items():
         for found in pattern.finditer(line):
-            value = found[group]
-            if not _is_word(value) and not is_indirect_reference(found[0] + line[found.end() :]):
+            value, rest = found[group], line[found.end() :]
+            if not _is_placeholder(value) and not is_indirect_reference(found[0] + rest):
                 kind = "api key" if "key" in found[0].replace(value, "").lower() else "password"
                 start = at + found.start(group)
                 yield Finding(
@@ -244,17 +244,17 @@ def _random(line: str, at: int) -> Iterator[Finding]:
 
 
 def _is_harmless(rule: Rule, value: str) -> bool:
-    return rule.doubtful and _is_word(value)
+    return rule.doubtful and _is_placeholder(value)
 
 
-# What stands for a secret that is elsewhere: a name, a call, an ellipsis.
-_STANDS_FOR = re.compile(
+# Placeholders of a secret that is elsewhere: a name, a call, an ellipsis.
+_PLACEHOLDER = re.compile(
     r"(?i)[<\[{$%].*|\W+|x+|(your|my|the|some|an?|insert|enter|put)[-_ ].*|"
     r"change[-_]?me|example|placeholder|todo|none|null|undefined|true|false|"
     r"[\w.]+[(\[].*|(os|process|env|self|config|settings|request)\.\S+|\.{3,}|\*{3,}.*"
 )
 
 
-def _is_word(value: str) -> bool:
-    """Whether it stands for a secret that is elsewhere, and is none."""
-    return len(value) < 4 or bool(_STANDS_FOR.fullmatch(value))
+def _is_placeholder(value: str) -> bool:
+    """Whether it is a placeholder of a secret that is elsewhere, or too short for one."""
+    return len(value) < 4 or bool(_PLACEHOLDER.fullmatch(value))

@@ -159,8 +159,7 @@ class LlamaCppModel:
             **request_fields("llama.cpp", chosen, raw=raw),
         }
         return Stream(
-            chosen,
-            lambda run: AnswerReader(run.note, self.name).steps(self._events(body, raw)),
+            chosen, lambda run: AnswerReader(run.note, self.name).steps(self._events(body, raw))
         )
 
     def _events(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:

@@ -1,1 +1,1 @@
-"""A model on this machine, in transformers: every score is there to be seen."""
+"""A model on this machine, through transformers, with every score accessible."""

@@ -1,4 +1,4 @@
-"""The device itself: waiting for it, its peak memory, its bandwidth and its arithmetic."""
+"""What the device can do at its best: memory bandwidth and arithmetic, measured."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ GPU_SHAPES = ((2048, 4096, 4096), (4096, 4096, 11008))
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a device does at its best, measured a few times (measured).
+    """What a device does at its best, over several rounds (measured).
 
     Attributes:
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        dtype: of the arithmetic.
-        threads: that torch computes with on a CPU.
-        bytes_per_s: read from memory, of each round.
-        flops_per_s: operations of a matrix product, of each round.
+        dtype: number format of the arithmetic.
+        threads: CPU threads that torch uses.
+        bytes_per_s: memory bandwidth in each round.
+        flops_per_s: operations per second of a matrix product in each round.
     """
 
     device: str
@@ -45,31 +45,31 @@ def probe_device(
     buffer_bytes: int | None = None,
     shapes: Sequence[tuple[int, int, int]] | None = None,
 ) -> Probe:
-    """Reads a buffer larger than the caches, and multiplies matrices; the best way of each counts.
+    """Reads a buffer larger than the caches, and multiplies matrices; the fastest variant counts.
 
-    In each round the buffer is read by a sum and by a matrix-vector product, as decoding reads its
-    weights, and the quicker of them is kept; so it is with the shapes of the matrix products.
+    Each round reads the buffer by a sum and by a matrix-vector product, as decoding reads its
+    weights, and records the faster of the two; likewise for the shapes of the matrix products.
 
     Args:
         device: where to measure.
-        dtype: of the matrices.
-        rounds: how often; the first, which warms up, is left out.
-        buffer_bytes: size of the buffer; by itself `BUFFER_BYTES`, on a GPU `GPU_BUFFER_BYTES`, or
-            a quarter of what is free there, if that is less.
-        shapes: rows, inner and outer size of each product; by itself `SHAPES` or `GPU_SHAPES`.
+        dtype: number format of the matrices.
+        rounds: how many count, after one more to warm up.
+        buffer_bytes: size of the buffer; by default `BUFFER_BYTES`, on a GPU `GPU_BUFFER_BYTES` or
+            a quarter of the free memory, whichever is less.
+        shapes: rows, inner and outer size of each product; by default `SHAPES` or `GPU_SHAPES`.
     """
-    reads = _reads(device, getattr(torch, dtype), buffer_bytes or room_for_buffer(device))
+    reads = _reads(device, getattr(torch, dtype), buffer_bytes or buffer_size(device))
     products = _products(device, dtype, shapes or (SHAPES if device == "cpu" else GPU_SHAPES))
     bandwidths, speeds = [], []
     for _ in range(rounds + 1):
-        bandwidths.append(max(size / _seconds(act, device) for size, act in reads))
-        speeds.append(max(flops / _seconds(act, device) for flops, act in products))
+        bandwidths.append(max(size / _seconds(read, device) for size, read in reads))
+        speeds.append(max(flops / _seconds(multiply, device) for flops, multiply in products))
     threads = torch.get_num_threads()
     return Probe(device, dtype, threads, tuple(bandwidths[1:]), tuple(speeds[1:]))
 
 
-def room_for_buffer(device: str) -> int:
-    """How many bytes to read: more than any cache holds, and no more than there is room for."""
+def buffer_size(device: str) -> int:
+    """Size of the buffer in bytes: more than any cache holds, within the free memory."""
     if device == "cpu":
         return BUFFER_BYTES
     if device.startswith("cuda"):
@@ -78,27 +78,27 @@ def room_for_buffer(device: str) -> int:
 
 
 def _reads(device: str, dtype: torch.dtype, size: int) -> list[tuple[int, Callable]]:
-    width, kind = 4096, torch.float32 if device == "cpu" else dtype
-    matrix = torch.ones(size // kind.itemsize // width, width, device=device, dtype=kind)
-    vector = torch.ones(width, device=device, dtype=kind)
-    held = matrix.numel() * matrix.element_size()
-    return [(held, matrix.sum), (held, lambda: matrix @ vector)]
+    width, dtype = 4096, torch.float32 if device == "cpu" else dtype
+    matrix = torch.ones(size // dtype.itemsize // width, width, device=device, dtype=dtype)
+    vector = torch.ones(width, device=device, dtype=dtype)
+    return [(matrix.nbytes, matrix.sum), (matrix.nbytes, lambda: matrix @ vector)]
 
 
 def _products(device: str, dtype: str, shapes) -> list[tuple[int, Callable]]:
-    kind = getattr(torch, dtype)
-    made = []
+    products, torch_dtype = [], getattr(torch, dtype)
     for rows, inner, outer in shapes:
-        a = torch.randn(rows, inner, device=device, dtype=kind)
-        b = torch.randn(outer, inner, device=device, dtype=kind)
-        made.append((2 * rows * inner * outer, lambda a=a, b=b: torch.nn.functional.linear(a, b)))
-    return made
+        a = torch.randn(rows, inner, device=device, dtype=torch_dtype)
+        b = torch.randn(outer, inner, device=device, dtype=torch_dtype)
+        products.append(
+            (2 * rows * inner * outer, lambda a=a, b=b: torch.nn.functional.linear(a, b))
+        )
+    return products
 
 
-def _seconds(act: Callable, device: str) -> float:
-    """The device is waited for before and after."""
+def _seconds(run: Callable, device: str) -> float:
+    """Time of a call, with the device idle before and after it."""
     synchronize(device)
     began = time.perf_counter()
-    act()
+    run()
     synchronize(device)
     return time.perf_counter() - began

@@ -1,39 +1,39 @@
-"""From token ids to text that can be shown: whole characters only."""
+"""From token ids to displayable text: complete characters only."""
 
 INCOMPLETE = "�"
-# As many tokens of the prompt as can decide how the first new one is written: a character has at
-# most four byte tokens, and SentencePiece drops the space before the first token of all.
+# Tokens of the prompt that can decide how the first new one is written: a character has at most
+# four byte tokens, and SentencePiece drops the space before the very first token.
 CONTEXT_TOKENS = 6
 
 
 class Detokenizer:
-    """Text of a growing row of tokens, complete characters only.
+    """Text of a growing sequence of tokens, complete characters only.
 
     Args:
         tokenizer: transformers' tokenizer.
-        prompt_ids: the tokens before the first.
+        prompt_ids: tokens before the first.
     """
 
     def __init__(self, tokenizer, prompt_ids):
         self._tokenizer = tokenizer
         self._ids = list(prompt_ids[-CONTEXT_TOKENS:])
-        self._shown = len(self._ids)
+        self._emitted = len(self._ids)
 
     def push(self, token_id: int, *, last: bool = False) -> str:
         """The text that became complete with this token.
 
         Args:
             token_id: the next token.
-            last: give what is left, half characters too (as U+FFFD).
+            last: whether to return the rest too, incomplete characters as U+FFFD.
         """
         self._ids.append(token_id)
-        before = self._decode(self._ids[: self._shown])
+        before = self._decode(self._ids[: self._emitted])
         text = self._decode(self._ids)[len(before) :]
         if text.endswith(INCOMPLETE) and not last:
             return ""
-        # Only the tokens of this piece are kept, to decide how the next is written.
-        self._ids = self._ids[self._shown :] if text else self._ids
-        self._shown = len(self._ids)
+        # Only the tokens of this piece are needed, to decide how the next is written.
+        self._ids = self._ids[self._emitted :] if text else self._ids
+        self._emitted = len(self._ids)
         return text
 
     def _decode(self, ids) -> str:

@@ -1,4 +1,4 @@
-"""The device a model runs on: waiting for it, its peak memory, and what it is called."""
+"""The device a model runs on: synchronization, peak memory, description."""
 
 from importlib.metadata import version
 
@@ -6,7 +6,7 @@ import torch
 
 
 def synchronize(device: str) -> None:
-    """Waits until a GPU has done all that it was given; a CPU has nothing left to do."""
+    """Waits until a GPU has finished its queued work; on a CPU nothing is queued."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
     elif device == "mps":
@@ -14,7 +14,7 @@ def synchronize(device: str) -> None:
 
 
 def gpu_peak_bytes(device: str, *, reset: bool = False) -> int | None:
-    """The most that torch held on a CUDA device since the last reset; None on other devices."""
+    """Peak memory that torch allocated on a CUDA device since the last reset; None elsewhere."""
     if not device.startswith("cuda"):
         return None
     if reset:
@@ -23,11 +23,11 @@ def gpu_peak_bytes(device: str, *, reset: bool = False) -> int | None:
 
 
 def describe(device: str, dtype: str) -> dict[str, str]:
-    """With what a model runs here: device, dtype, threads and versions."""
-    told = {"engine": f"transformers {version('transformers')}", "device": device, "dtype": dtype}
-    told["torch"] = torch.__version__
+    """What a model runs on: engine, device, dtype, threads and versions."""
+    engine = f"transformers {version('transformers')}"
+    facts = {"engine": engine, "device": device, "dtype": dtype, "torch": torch.__version__}
     if device == "cpu":
-        told["threads"] = str(torch.get_num_threads())
+        facts["threads"] = str(torch.get_num_threads())
     elif device.startswith("cuda"):
-        told["gpu"] = torch.cuda.get_device_name(device)
-    return told
+        facts["gpu"] = torch.cuda.get_device_name(device)
+    return facts

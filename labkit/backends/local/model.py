@@ -1,4 +1,4 @@
-"""A model on this machine, through transformers: every score is there to be seen."""
+"""A model on this machine, through transformers, with every score accessible."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import Alternative, RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
-from labkit.models.loading import Loaded, open_model
+from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
 
-from . import bandwidth
-from .cache import prefill, rows_that_fit
+from . import device
 from .detokenizer import Detokenizer
+from .kv_cache import prefill, rows_that_fit
 from .sampler import SampledToken
 
 ALTERNATIVES = 10
@@ -30,18 +30,18 @@ def load(
     dtype: str | None = None,
     accept_terms: bool = False,
 ) -> "LocalModel":
-    """A model in memory, ready to be asked; fetched first if it is not on this machine.
+    """Loads a model into memory, and downloads it first if it is not on this machine.
 
     Args:
         name: a short name (``python3 -m labkit models list``), a hub id such as ``"owner/name"``,
             or the path of a folder or of a .gguf file.
-        device: ``"cuda"``, ``"mps"`` or ``"cpu"``; by itself the first of these that is there.
-        dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by itself by the rule that
-            ``labkit.models.memory_plan.plan`` states.
-        accept_terms: True if you read and accept the model's terms of use, where it has some.
+        device: ``"cuda"``, ``"mps"`` or ``"cpu"``; by default the first of these that is present.
+        dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default chosen by the rule of
+            ``labkit.models.memory_plan.plan``.
+        accept_terms: True if you have read and accept the model's terms of use, where it has any.
     Raises:
         LabError: unknown name, no network, too little memory or disk, damaged or pickled weights.
-        ValueError: no such device or dtype.
+        ValueError: unknown device or dtype.
     """
     _one_of("device", device, ("cuda", "mps", "cpu"))
     _one_of("dtype", dtype, ("float32", "bfloat16", "float16"))
@@ -57,17 +57,17 @@ class LocalModel:
     """A model on this machine.
 
     Attributes:
-        name: what it was loaded by.
-        model: transformers' own model, for whoever wants to go below.
+        name: name that it was loaded by.
+        model: transformers' own model, for direct access to it.
         tokenizer: transformers' own tokenizer.
-        plan: device, dtype and memory, as chosen on loading.
-        folder: the safetensors folder.
-        gguf_file: the GGUF file it came from, or None.
-        context: the most tokens it can attend to.
+        plan: device, dtype and memory, chosen on loading.
+        folder: safetensors folder.
+        gguf_file: GGUF file that it was converted from, or None.
+        context: most tokens that it can attend to.
         chat: whether it has a chat template.
     """
 
-    def __init__(self, loaded: Loaded):
+    def __init__(self, loaded: LoadedModel):
         self.name = loaded.name
         self.model = loaded.model
         self.tokenizer = loaded.tokenizer
@@ -86,27 +86,27 @@ class LocalModel:
         )
 
     def encode(self, prompt: str | Messages, *, raw: bool = False) -> list[int]:
-        """The tokens that the model is given for a prompt.
+        """The tokens that the model reads for a prompt.
 
         Args:
             prompt: a text or chat messages.
-            raw: take the text as it stands, without the chat template.
+            raw: whether to take the text without the chat template.
         Raises:
-            ValueError: an empty prompt, messages that are none, or a prompt beyond the context.
+            ValueError: the prompt is empty, not a list of messages, or longer than the context.
         """
-        given = self._checked(prompt, raw)
-        if isinstance(given, str):
-            self._require_spellable(given)
-            return self._within_context(self.tokenizer(given, verbose=False)["input_ids"])
-        self._require_spellable(*(message["content"] for message in given))
-        quiet = {"verbose": False}  # what is too long is told below
+        checked = self._checked(prompt, raw)
+        if isinstance(checked, str):
+            self._require_spellable(checked)
+            return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
+        self._require_spellable(*(message["content"] for message in checked))
+        quiet = {"verbose": False}  # `_within_context` has the error for long prompts
         ids = self.tokenizer.apply_chat_template(
-            given, add_generation_prompt=True, return_dict=True, tokenizer_kwargs=quiet
+            checked, add_generation_prompt=True, return_dict=True, tokenizer_kwargs=quiet
         )["input_ids"]
         return self._within_context(ids)
 
     def _checked(self, prompt: str | Messages, raw: bool) -> str | list[dict[str, str]]:
-        """A text to go on with, or messages for the chat template."""
+        """A text to continue, or messages for the chat template."""
         if isinstance(prompt, str):
             return checked_prompt(prompt, raw=raw or not self.chat)
         messages = checked_messages(prompt)
@@ -118,22 +118,22 @@ class LocalModel:
         return messages
 
     def most_characters(self, tokens: int) -> int:
-        """How many characters so many tokens can spell at most."""
+        """The most characters that a number of tokens can spell."""
         return tokens * self._longest_piece
 
     @cached_property
     def _longest_piece(self) -> int:
-        """Characters of the longest token; byte-level vocabularies write a byte as a character."""
+        """Characters of the longest token; byte-level vocabularies write a byte as one."""
         return max(map(len, self.tokenizer.get_vocab()))
 
     def _require_spellable(self, *texts: str) -> None:
-        """Refuses at once what no prompt that fits can spell: cutting it would take long."""
+        """Refuses a text that cannot fit, before tokenizing it, which would take long."""
         characters = sum(map(len, texts))
         if characters >= self.context and characters > self.most_characters(self.context):
             raise ValueError(
                 f"prompt must leave room in the context of {self.context:,} tokens; got "
-                f"{characters:,} characters, which take {characters // self._longest_piece:,} "
-                "tokens at the very least"
+                f"{characters:,} characters, which are at least "
+                f"{characters // self._longest_piece:,} tokens"
             )
 
     def _within_context(self, ids: list[int]) -> list[int]:
@@ -149,7 +149,7 @@ class LocalModel:
         """One forward pass over a prompt.
 
         Returns:
-            The prompt's token ids, and (vocab,) float32: the score of every token as the next.
+            The prompt's token ids, and (vocab,) float32: every token's score to come next.
         """
         ids = self.encode(prompt, raw=raw)
         _, scores = prefill(self.model, ids)
@@ -174,15 +174,15 @@ class LocalModel:
         raw: bool = False,
         batch_size: int | None = None,
     ) -> RowsStream:
-        """Many answers to one prompt at once; it is read once.
+        """Answers to one prompt in a batch, the prompt read once.
 
         Args:
             prompt: as for `labkit.stream`.
             rows: the settings of each answer.
             raw: as for `labkit.stream`.
-            batch_size: how many run together; None: as many as there is memory for.
+            batch_size: rows per batch; None: as many as memory allows.
         Raises:
-            ValueError: for a prompt out of bounds, or no rows.
+            ValueError: the prompt is out of range, or rows are empty.
         """
         began = time.perf_counter()
         if not rows:
@@ -195,18 +195,18 @@ class LocalModel:
     def _run(
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
     ) -> Iterator[tuple[int, Step]]:
-        """Batch after batch of rows; ends each row by setting its stream's ``finish``."""
+        """Runs the rows batch by batch; sets each stream's ``finish`` when its row ends."""
         size = min(batch_size or self._rows_that_fit(streams, ids), len(streams))
-        prompt = prefill(self.model, ids)
+        prefilled = prefill(self.model, ids)
         for first in range(0, len(streams), size):
             chunk = streams[first : first + size]
             settings = [stream.settings for stream in chunk]
             shared = first + size < len(streams)
-            batch = Batch(self.model, ids, prompt, settings, ALTERNATIVES, shared=shared)
-            writers = [Writer(self, stream, ids, began) for stream in chunk]
+            batch = Batch(self.model, ids, prefilled, settings, ALTERNATIVES, shared=shared)
+            writers = [StepWriter(self, stream, ids, began) for stream in chunk]
             while batch.running:
-                for row, choice in batch.advance():
-                    yield first + row, writers[row].write(choice)
+                for row, token in batch.advance():
+                    yield first + row, writers[row].write(token)
                 batch.drop({row for row in batch.running if chunk[row].finish})
 
     def _rows_that_fit(self, streams: Sequence[Stream], ids: list[int]) -> int:
@@ -219,64 +219,64 @@ class LocalModel:
         longest = min(longest, self.context)
         return rows_that_fit(self.model.config, longest, self.plan.needs.dtype, free)
 
-    def step(self, choice: SampledToken, shown: str, elapsed_s: float) -> Step:
-        """A `Step` out of a choice, its alternatives spelt out."""
+    def step(self, token: SampledToken, text: str, elapsed_s: float) -> Step:
+        """A `Step` of a sampled token, with the texts of its alternatives."""
         return Step(
-            token_id=choice.token_id,
-            text=shown,
-            logprob=choice.logprob,
-            drawn_logprob=choice.drawn_logprob,
+            token_id=token.token_id,
+            text=text,
+            logprob=token.logprob,
+            drawn_logprob=token.drawn_logprob,
             alternatives=tuple(
                 Alternative(token_id, self.text_of(token_id), logprob)
-                for token_id, logprob in choice.leading
+                for token_id, logprob in token.leading
             ),
-            entropy_bits=choice.entropy_bits,
+            entropy_bits=token.entropy_bits,
             elapsed_s=elapsed_s,
         )
 
     def text_of(self, token_id: int) -> str:
-        """What a token stands for by itself; bytes that are no whole character as U+FFFD."""
+        """Text of a single token; incomplete characters as U+FFFD."""
         if token_id not in self._texts:
             self._texts[token_id] = self.tokenizer.decode([token_id])
         return self._texts[token_id]
 
     def synchronize(self) -> None:
-        """Waits until the device has done all that it was given."""
-        bandwidth.synchronize(self.plan.device)
+        """Waits until the device has finished its queued work."""
+        device.synchronize(self.plan.device)
 
     def gpu_peak_bytes(self, *, reset: bool = False) -> int | None:
-        """The most that torch held on the GPU since the last reset; None on a CPU."""
-        return bandwidth.gpu_peak_bytes(self.plan.device, reset=reset)
+        """Peak memory that torch allocated on the GPU since the last reset; None on a CPU."""
+        return device.gpu_peak_bytes(self.plan.device, reset=reset)
 
     def about(self) -> dict[str, str]:
-        """With what it runs: engine, device, dtype, threads and versions."""
-        return bandwidth.describe(self.plan.device, self.plan.needs.dtype)
+        """What it runs on: engine, device, dtype, threads and versions."""
+        return device.describe(self.plan.device, self.plan.needs.dtype)
 
     @cached_property
     def end_ids(self) -> frozenset[int]:
-        """The tokens by which the model says that it is done."""
-        told = self.model.generation_config.eos_token_id
-        told = [told] if isinstance(told, int) else list(told or ())
-        return frozenset([*told, self.tokenizer.eos_token_id]) - {None}
+        """The tokens that end an answer."""
+        ids = self.model.generation_config.eos_token_id
+        ids = [ids] if isinstance(ids, int) else list(ids or ())
+        return frozenset([*ids, self.tokenizer.eos_token_id]) - {None}
 
 
-class Writer:
-    """One row's text: whole characters, up to a stop string, the end token or the last place."""
+class StepWriter:
+    """Turns one row's tokens into steps, up to a stop string, the end token or the limit."""
 
     def __init__(self, model: LocalModel, stream: Stream, ids: list[int], began: float):
         self._model, self._stream, self._began = model, stream, began
         self._text = Detokenizer(model.tokenizer, ids)
         self._scan = StopScanner(stream.settings.stop)
-        self._room = min(stream.settings.max_tokens, model.context - len(ids))
+        self._remaining = min(stream.settings.max_tokens, model.context - len(ids))
 
-    def write(self, choice: SampledToken) -> Step:
-        """The step of a choice; sets the stream's ``finish`` if it is the last."""
-        self._room -= 1
-        ended = choice.token_id in self._model.end_ids
-        last = ended or self._room == 0
-        shown = self._scan.push(self._text.push(choice.token_id, last=last), last=last)
+    def write(self, token: SampledToken) -> Step:
+        """The step of a token; sets the stream's ``finish`` if it is the last."""
+        self._remaining -= 1
+        ended = token.token_id in self._model.end_ids
+        last = ended or self._remaining == 0
+        text = self._scan.push(self._text.push(token.token_id, last=last), last=last)
         if ended or self._scan.stopped:
             self._stream.note(finish="stop")
         elif last:
             self._stream.note(finish="length")
-        return self._model.step(choice, shown, time.perf_counter() - self._began)
+        return self._model.step(token, text, time.perf_counter() - self._began)

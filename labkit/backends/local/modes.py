@@ -1,4 +1,4 @@
-"""The same model, asked in other ways, each a backend of its own: in a batch, without a cache."""
+"""Other decoding modes of a local model, each a backend of its own: in a batch, without a cache."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -10,15 +10,15 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 
-from .cache import growing_cache, prefill
-from .model import ALTERNATIVES, LocalModel, Writer
+from .kv_cache import growing_cache, prefill
+from .model import ALTERNATIVES, LocalModel, StepWriter
 from .sampler import Sampler
 
 
-class Way:
-    """A model that is asked in another way; whatever else it has stays as it is.
+class ModelMode:
+    """A model in another decoding mode.
 
-    Each way says in `_run` how its tokens come about; `Batched`, how its stream does.
+    A mode computes its tokens in `_run`; `BatchMode` replaces `stream` instead.
     """
 
     def __init__(self, model: LocalModel):
@@ -33,28 +33,28 @@ class Way:
         return Stream(chosen, lambda run: self._run(run, ids, began), prompt_tokens=len(ids))
 
     def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
-        """The steps after a prompt's tokens; sets the stream's ``finish``."""
+        """The steps after the prompt; sets the stream's ``finish``."""
         raise NotImplementedError
 
     def synchronize(self) -> None:
-        """As the model's."""
+        """See `LocalModel`."""
         self.model.synchronize()
 
     def gpu_peak_bytes(self, *, reset: bool = False) -> int | None:
-        """As the model's."""
+        """See `LocalModel`."""
         return self.model.gpu_peak_bytes(reset=reset)
 
     def about(self) -> dict[str, str]:
-        """As the model's."""
+        """See `LocalModel`."""
         return self.model.about()
 
 
-class Batched(Way):
-    """So many equal rows at once; the stream is the first one's.
+class BatchMode(ModelMode):
+    """Several equal rows at once; the stream is that of the first.
 
     Args:
         model: from ``labkit.load``.
-        rows: 1 or more.
+        rows: size of the batch, 1 or more.
     """
 
     def __init__(self, model: LocalModel, rows: int):
@@ -70,6 +70,7 @@ class Batched(Way):
 
 
 def _first_row(running: Stream, rows: RowsStream) -> Iterator[Step]:
+    """The steps and the outcome of the first row; closes all rows at its end."""
     with closing(rows):
         for row, step in rows:
             running.outcome = rows.streams[0].outcome
@@ -77,32 +78,32 @@ def _first_row(running: Stream, rows: RowsStream) -> Iterator[Step]:
                 yield step
 
 
-class Uncached(Way):
-    """Without a KV cache: every token reads the whole text so far again."""
+class UncachedMode(ModelMode):
+    """Without a KV cache: every token reads the whole text again."""
 
     @torch.inference_mode()
     def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
         model = self.model.model
-        writer = Writer(self.model, running, ids, began)
-        chooser = Sampler([running.settings], ALTERNATIVES)
-        row = torch.tensor([ids], device=model.device)
+        writer = StepWriter(self.model, running, ids, began)
+        sampler = Sampler([running.settings], ALTERNATIVES)
+        text = torch.tensor([ids], device=model.device)
         while not running.finish:
-            scores = model(input_ids=row, use_cache=False, logits_to_keep=1).logits[:, -1].float()
-            chosen, (choice,) = chooser.choose(row, scores)
-            row = torch.cat((row, chosen), dim=1)
-            yield writer.write(choice)
+            scores = model(input_ids=text, use_cache=False, logits_to_keep=1).logits[:, -1].float()
+            chosen, (token,) = sampler.sample(text, scores)
+            text = torch.cat((text, chosen), dim=1)
+            yield writer.write(token)
 
 
 @torch.inference_mode()
 def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Fills one cache, and looks at it at each length.
+    """Fills one cache, and measures it at each length.
 
     Args:
         model: from ``labkit.load``.
-        lengths: of the text in tokens, rising.
+        lengths: lengths of the text in tokens, ascending.
     Yields:
-        The length, the bytes of the keys and values, and the bytes that are held for them, with
-        the room to grow in.
+        The length, the bytes of the keys and values, and the bytes allocated for them, spare
+        capacity included.
     """
     cache, vocabulary = growing_cache(model.model.config), len(model.tokenizer)
     ids = [n % vocabulary for n in range(lengths[-1])]
@@ -110,6 +111,6 @@ def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int,
     for length in lengths:
         prefill(model.model, ids[start:length], cache)
         start = length
-        kept = [half for layer in cache.layers for half in (layer.keys, layer.values)]
-        used = sum(half.numel() * half.element_size() for half in kept)
-        yield length, used, sum(half.untyped_storage().nbytes() for half in kept)
+        tensors = [each for layer in cache.layers for each in (layer.keys, layer.values)]
+        used = sum(each.nbytes for each in tensors)
+        yield length, used, sum(each.untyped_storage().nbytes() for each in tensors)

@@ -1,4 +1,4 @@
-"""From the model's scores to a choice: transformers' own logits processors, in a chosen order."""
+"""From scores to a token: transformers' own logits processors, in a chosen order, then a draw."""
 
 import math
 import random
@@ -14,61 +14,62 @@ from transformers.generation import logits_process as lp
 from labkit.backends.settings import Settings
 
 
-class PresencePenalty(lp.LogitsProcessor):
+class PresencePenaltyProcessor(lp.LogitsProcessor):
     """Takes a fixed amount off the score of each token that occurred, however often.
 
-    transformers has none. Here, as for its repetition penalty, the prompt's tokens count too;
-    servers differ in that. Source: the OpenAI API's reference, ``presence_penalty``.
+    transformers has no such processor. As for its repetition penalty, the prompt's tokens count
+    too; servers differ in that. Source: the OpenAI API's reference, ``presence_penalty``.
     """
 
     def __init__(self, penalty: float):
         self.penalty = penalty
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """As every processor: ids (rows, length) and scores (rows, vocab) to scores."""
+        """Processes scores (rows, vocab), given the ids so far (rows, length)."""
         return scores.scatter(1, input_ids, scores.gather(1, input_ids) - self.penalty)
 
 
-class Greedy(lp.LogitsProcessor):
-    """Temperature 0: leaves the best score alone."""
+class GreedyProcessor(lp.LogitsProcessor):
+    """Temperature 0: keeps only the best score."""
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """As every processor: ids (rows, length) and scores (rows, vocab) to scores."""
+        """Processes scores (rows, vocab), given the ids so far (rows, length)."""
         best = scores.argmax(-1, keepdim=True)
         return torch.full_like(scores, -torch.inf).scatter(1, best, scores.gather(1, best))
 
 
 def build_chain(settings: Settings) -> dict[str, Callable]:
-    """The processors that these settings ask for, by stage, in the settings' order.
+    """The processors of these settings, by stage, in the settings' order.
 
-    Scores of shape (rows, vocab) go in with the ids so far, (rows, length); a token that is
-    filtered out comes out as -inf. At temperature 0 nothing is filtered, as in transformers.
+    Each takes the ids so far, (rows, length), and scores, (rows, vocab); a token that is filtered
+    out comes out as -inf. At temperature 0 nothing is filtered, as in transformers.
     """
     s = settings
     drawn = s.temperature > 0
-    made = {
+    processors = {
         "repetition_penalty": s.repetition_penalty != 1
         and lp.RepetitionPenaltyLogitsProcessor(float(s.repetition_penalty)),
-        "presence_penalty": s.presence_penalty != 0 and PresencePenalty(s.presence_penalty),
+        "presence_penalty": s.presence_penalty != 0
+        and PresencePenaltyProcessor(s.presence_penalty),
         "temperature": s.temperature != 1
-        and (lp.TemperatureLogitsWarper(float(s.temperature)) if drawn else Greedy()),
+        and (lp.TemperatureLogitsWarper(float(s.temperature)) if drawn else GreedyProcessor()),
         "top_k": drawn and s.top_k is not None and lp.TopKLogitsWarper(s.top_k),
         "top_p": drawn and s.top_p < 1 and lp.TopPLogitsWarper(float(s.top_p)),
         "min_p": drawn and s.min_p > 0 and lp.MinPLogitsWarper(float(s.min_p)),
         "typical_p": drawn and s.typical_p < 1 and lp.TypicalLogitsWarper(float(s.typical_p)),
     }
-    return {stage: made[stage] for stage in s.order if made[stage]}
+    return {stage: processors[stage] for stage in s.order if processors[stage]}
 
 
 def scores_by_stage(scores: np.ndarray, ids: Sequence[int], settings: Settings):
-    """The scores as each stage of the chain leaves them.
+    """The scores after each stage of the chain.
 
     Args:
         scores: (vocab,) float32, the model's logits.
-        ids: the tokens so far.
-        settings: which stages, and in which order.
+        ids: tokens so far.
+        settings: stages and their order.
     Returns:
-        Dict of stage to (vocab,) float32, in order; ``"scores"`` is first: what the model gave.
+        Stage to (vocab,) float32, in order; ``"scores"`` comes first: the model's own.
     """
     row, ids = torch.from_numpy(scores.copy())[None], torch.tensor([ids])
     stages = {"scores": scores}
@@ -81,10 +82,10 @@ def scores_by_stage(scores: np.ndarray, ids: Sequence[int], settings: Settings):
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keeps this thread's torch operations to itself.
+    """Runs torch on a single thread.
 
-    They take tens of microseconds here; on a machine that also draws the page, waiting for a
-    second core takes longer than the work.
+    Operations take tens of microseconds here; on a machine that also draws the page, waiting for
+    a second core takes longer than the work.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -95,19 +96,19 @@ def _one_thread() -> Iterator[None]:
 
 
 def draw(probabilities: torch.Tensor, uniform: Sequence[Sequence[float]]) -> torch.Tensor:
-    """Draws tokens: those under which the uniform numbers fall when all tokens are lined up.
+    """Draws tokens by inverting the cumulative distribution at uniform random numbers.
 
-    One number decides, so a row's token depends on its own seed and on nothing else that is
-    drawn, on whichever device.
+    One number decides, so a row's token depends on its own seed alone, whatever else is drawn, on
+    any device.
 
     Args:
-        probabilities: (rows, vocab), each row with any positive sum.
+        probabilities: (rows, vocab), each row with a positive sum.
         uniform: (rows, times) numbers in [0, 1).
     Returns:
         (rows, times) int64; never a token of probability 0.
     """
     device = probabilities.device
-    if device.type == "mps":  # it has no float64, in which alone 50,000 sums stay exact enough
+    if device.type == "mps":  # it lacks float64, which 50,000 sums need to stay exact enough
         probabilities = probabilities.cpu()
     sums = probabilities.cumsum(-1, dtype=torch.float64)
     marks = torch.tensor(uniform, dtype=torch.float64, device=sums.device) * sums[:, -1:]
@@ -115,12 +116,12 @@ def draw(probabilities: torch.Tensor, uniform: Sequence[Sequence[float]]) -> tor
 
 
 def draw_from_scores(scores: np.ndarray, times: int, seed: int) -> np.ndarray:
-    """So many draws of one token; the first is what a stream with that seed begins with.
+    """Draws one token repeatedly; the first is what a stream with this seed begins with.
 
     Args:
-        scores: (vocab,) float32, as the last stage left them.
-        times: how often.
-        seed: of the random numbers.
+        scores: (vocab,) float32, after the last stage.
+        times: number of draws.
+        seed: seed of the random numbers.
     Returns:
         (times,) int64, token ids.
     """
@@ -131,14 +132,14 @@ def draw_from_scores(scores: np.ndarray, times: int, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class SampledToken:
-    """The token that was taken, and how it stood among the others.
+    """A sampled token, and what the model's scores said of it.
 
     Attributes:
-        token_id: the token.
-        logprob: its log-probability by the model's own scores.
-        drawn_logprob: its log-probability in the distribution it was drawn from.
+        token_id: number of the token in the vocabulary.
+        logprob: log-probability of the token by the model's own scores.
+        drawn_logprob: log-probability of the token in the distribution it was drawn from.
         entropy_bits: entropy of the model's own distribution.
-        leading: the likeliest tokens by the model's own scores, with their log-probabilities.
+        leading: likeliest tokens by the model's own scores, with their log-probabilities.
     """
 
     token_id: int
@@ -149,7 +150,7 @@ class SampledToken:
 
 
 class Sampler:
-    """Takes one token after another for every row, by the row's settings and its seed.
+    """Samples one token after another for every row, by the row's settings and seed.
 
     Args:
         rows: settings of each row, with seeds.
@@ -162,7 +163,7 @@ class Sampler:
         self._group()
 
     def _group(self) -> None:
-        """Rows that differ in nothing but the seed go through one chain together."""
+        """Groups rows that differ only in the seed: they go through one chain together."""
         groups: dict[Any, list[int]] = {}
         for row, (settings, _) in enumerate(self._rows):
             groups.setdefault(replace(settings, seed=None), []).append(row)
@@ -172,23 +173,23 @@ class Sampler:
         ]
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Goes on with these rows alone, numbered anew from 0."""
+        """Keeps only these rows, renumbered from 0."""
         self._rows = [self._rows[row] for row in rows]
         self._group()
 
-    def choose(
+    def sample(
         self, ids: torch.Tensor, scores: torch.Tensor
     ) -> tuple[torch.Tensor, list[SampledToken]]:
-        """Chooses each row's next token.
+        """Samples each row's next token.
 
         Args:
             ids: (rows, length) int, the tokens so far.
             scores: (rows, vocab) float32, the model's logits.
         Returns:
-            The tokens as (rows, 1) on their device, and a `Choice` for each row.
+            The tokens as (rows, 1) on their device, and a `SampledToken` for each row.
         """
         logprobs = scores.log_softmax(-1)
-        chained = self._through_chains(ids, scores)
+        chained = self._process(ids, scores)
         tokens = draw(chained.softmax(-1), [[generator.random()] for _, generator in self._rows])
         drawn = chained.gather(-1, tokens) - chained.logsumexp(-1, keepdim=True)
         top = logprobs.topk(min(self._leading, logprobs.shape[-1]))
@@ -202,19 +203,19 @@ class Sampler:
             for (token_id, *leading), numbers in zip(whole, real, strict=True)
         ]
 
-    def _through_chains(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def _process(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         if len(self._chains) == 1:
-            return _through(self._chains[0][1], ids, scores)
+            return _apply(self._chains[0][1], ids, scores)
         chained = scores
         for rows, chain in self._chains:
             if chain:
                 chained = scores.clone() if chained is scores else chained
                 rows = rows.to(scores.device)
-                chained[rows] = _through(chain, ids[rows], scores[rows])
+                chained[rows] = _apply(chain, ids[rows], scores[rows])
         return chained
 
 
-def _through(chain: list[Callable], ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+def _apply(chain: list[Callable], ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
     for processor in chain:
         scores = processor(ids, scores)
     return scores

@@ -20,17 +20,16 @@ from dataclasses import dataclass
 
 # Where each listens by default; `transformers serve` takes vLLM's, and llama.cpp moved
 # from 8080 to 9931 in 2026 (its pull request 26508).
-PORTS = {
-    11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp", 9931: "llama.cpp",
-}  # fmt: skip
+PORTS = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp", 9931: "llama.cpp"}
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
 # FastAPI lists them in /openapi.json.
 SERVE_PATHS = {"/v1/models", "/load_model", "/reset"}
 # Where each reports its version, and by which name; the others' documents name no such path.
 VERSIONS = {
-    "Ollama": ("/api/version", "version"), "vLLM": ("/version", "version"),
+    "Ollama": ("/api/version", "version"),
+    "vLLM": ("/version", "version"),
     "llama.cpp": ("/props", "build_info"),
-}  # fmt: skip
+}
 LONGEST_ANSWER = 4_000_000  # bytes
 
 
@@ -96,7 +95,7 @@ def identify(address, timeout_s):
             return Server("LM Studio", address, _each(own, "data", "id", _writes_text))
         paths = ask("/openapi.json").get("paths")
         if isinstance(paths, dict) and paths.keys() >= SERVE_PATHS:
-            # It lists the hub's cache, and fails where there is none.
+            # It lists the hub's cache, and fails without a cache.
             return Server("transformers serve", address, _each(listing, "data", "id"))
     except (OSError, http.client.HTTPException):  # nobody there, too slow, or not HTTP
         return None

@@ -13,7 +13,7 @@ from labkit.backends.settings import Settings
 from .addresses import is_loopback, server_root
 from .discovery import find_version
 from .http.errors import as_sentences
-from .protocols.protocol import Meter, RemoteProtocol
+from .protocols.protocol import RemoteProtocol, RequestMeter
 from .protocols.reader import AnswerReader
 from .protocols.warmup import warm_up
 from .rewrite import rewrite
@@ -45,7 +45,7 @@ class RemoteModel:
         transport: Transport,
         *,
         policy: Policy | str | None = None,
-        meter: Meter | None = None,
+        meter: RequestMeter | None = None,
         label: str | None = None,
         origin: str = "measured",
     ):

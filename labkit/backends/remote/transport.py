@@ -125,7 +125,7 @@ class Exchange:
                 self._opened(response)
                 for event in events:
                     self._came.put((self._tracer.arrived, event))
-        except BaseException as error:  # whoever waits must hear of it
+        except BaseException as error:  # raised where the events are read
             last = error
         self._response = None  # its connection may be another's from now on
         self._ended = True

@@ -1,38 +1,37 @@
-"""What `doctor` looks at: each module has functions that give `Check`s.
+"""The checks of `doctor`: each module has functions that yield `Check`s.
 
-On a bare interpreter nothing but the standard library is there: other packages are imported inside
-the functions, and an ImportError becomes a line that says what cannot be known.
+A bare interpreter has only the standard library: other packages are imported inside the functions,
+and an ImportError becomes a line that says what cannot be known.
 """
 
 from dataclasses import dataclass
 
 FINE, WARNING, FAILING = "fine", "warning", "failing"
-GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor's.
+    """One line of `doctor`.
 
     Attributes:
-        name: what was looked at.
+        name: name of what was checked.
         status: ``"fine"``, ``"warning"`` or ``"failing"``.
-        detail: what was found.
-        mend: what to do about it; empty when there is nothing to do.
+        detail: the finding.
+        hint: what to do about it; empty if there is nothing to do.
     """
 
     name: str
     status: str
     detail: str
-    mend: str = ""
+    hint: str = ""
 
 
 def listed(names, most=6):
-    """Some names in a sentence, and how many more there are.
+    """The first names as text, and the number of the others.
 
     >>> listed(["a", "b", "c"], most=2)
     'a, b and 1 more'
     """
     names = list(names)
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    text = ", ".join(names[:most])
+    return f"{text} and {len(names) - most} more" if len(names) > most else text

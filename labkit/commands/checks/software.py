@@ -1,4 +1,4 @@
-"""Python, and the packages against pyproject.toml and the lock."""
+"""Python, and the packages compared with pyproject.toml and the lock."""
 
 import importlib.util
 import shutil
@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from labkit import bootstrap
+from labkit.install import bootstrap
 
 from . import FAILING, FINE, WARNING, Check, listed
 
@@ -18,12 +18,12 @@ VENV = (
 
 
 def python():
-    """Its version, and which environment it is. `labkit.__main__` has turned away an older one."""
+    """Its version and environment. `labkit.__main__` has already refused an older one."""
     version = ".".join(map(str, sys.version_info[:3]))
     detail = f"{version}, {_environment()} ({sys.prefix})"
     if sys.maxsize > 2**32:
         yield Check("Python", FINE, detail)
-    else:  # torch is built for no such
+    else:  # there is no torch for it
         yield Check("Python", FAILING, f"{detail}; 32 bits", "Install a 64-bit Python, and use it.")
 
 
@@ -40,22 +40,22 @@ def _environment():
 
 
 def set_up():
-    """What `lab` will need for setting up, where that is still to come."""
+    """What `lab` will need for the set-up, if that is still to come."""
     if bootstrap.find():
         return
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        yield Check("Set-up", FAILING, "this Python has no venv module, which it takes", VENV)
+        yield Check("Set-up", FAILING, "this Python has no venv module, which it needs", VENV)
     venv, need = bootstrap.venv_folder(), bootstrap.CPU_GB
-    place = next(folder for folder in (venv, *venv.parents) if folder.exists())
-    free = shutil.disk_usage(place).free / 1e9
+    folder = next(folder for folder in (venv, *venv.parents) if folder.exists())
+    free = shutil.disk_usage(folder).free / 1e9
     if free < need:
-        detail = f"takes {need} GB of disk, and {free:.1f} GB are free in {place}"
-        mend = "Make room there, or set LABKIT_VENV to a folder on a larger disk."
-        yield Check("Set-up", FAILING, detail, mend)
+        detail = f"takes {need} GB of disk, and {free:.1f} GB are free in {folder}"
+        hint = "Make room there, or set LABKIT_VENV to a folder on a larger disk."
+        yield Check("Set-up", FAILING, detail, hint)
 
 
 def packages():
-    """One line: what is missing, what is too old, what is not as the lock has it."""
+    """One line: what is missing, what is too old, what differs from the lock."""
     if importlib.util.find_spec("packaging") is None:
         yield _not_set_up("packaging")
         return
@@ -70,14 +70,14 @@ def packages():
 
 
 def _not_set_up(missing):
-    """Before the first `lab` this is no fault; in an environment that `lab` made it is one."""
+    """Not a fault before the first `lab`, but one in an environment that `lab` made."""
     if _is_ours():
-        return Check("Packages", FAILING, f"not here: {missing}", mend())
+        return Check("Packages", FAILING, f"not here: {missing}", reinstall_hint())
     return Check("Packages", WARNING, f"not set up yet: {missing} not here", SET_UP)
 
 
-def mend(extras=()):
-    """How the packages of this environment, with these optional parts, come right."""
+def reinstall_hint(extras=()):
+    """How to repair the packages of this environment, with these optional parts."""
     if _is_ours():
         return f"Delete the folder {sys.prefix}, then: python3 -m labkit lab"
     if bootstrap.find():
@@ -91,7 +91,7 @@ def _compared(needed, missing, extras):
     for by, requirement in needed:
         version = _version(requirement.name)
         if version and not requirement.specifier.contains(version, prereleases=True):
-            wrong[by].append(f"{requirement.name} {version} (asked: {requirement.specifier})")
+            wrong[by].append(f"{requirement.name} {version} (required: {requirement.specifier})")
     ours = wrong.pop("labkit", [])
     others = [f"{text} by {by}" for by, texts in wrong.items() for text in texts]
     differing = sorted(_differing({requirement.name for _, requirement in needed}))
@@ -100,9 +100,9 @@ def _compared(needed, missing, extras):
     detail += f"; optional parts here: {', '.join(parts[True])}" if parts[True] else ""
     detail += f"; optional parts not here: {', '.join(parts[False])}" if parts[False] else ""
     if missing or ours:
-        return Check("Packages", FAILING, detail, mend(parts[True]))
+        return Check("Packages", FAILING, detail, reinstall_hint(parts[True]))
     if others or differing:
-        return Check("Packages", WARNING, detail, mend(parts[True]))
+        return Check("Packages", WARNING, detail, reinstall_hint(parts[True]))
     return Check("Packages", FINE, detail)
 
 
@@ -111,12 +111,12 @@ def _found(count, missing, wrong, differing):
     if missing:
         yield f"{len(missing)} missing: {listed(missing)}"
     if wrong:
-        yield f"{len(wrong)} outside what is asked for: {listed(wrong)}"
+        yield f"{len(wrong)} outside the required versions: {listed(wrong)}"
     if differing:
         yield f"{len(differing)} in other versions than the lock's: {listed(differing)}"
 
 
-# What is asked for, and what is there
+# What is required, and what is installed
 
 
 def _project_extras():
@@ -136,7 +136,7 @@ def _requires(name, extras):
     for text in texts:
         try:
             requirement = Requirement(text)
-        except InvalidRequirement:  # of an old package; pip did without it too
+        except InvalidRequirement:  # in an old package; pip ignored it too
             continue
         marker = requirement.marker
         if not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
@@ -144,16 +144,16 @@ def _requires(name, extras):
 
 
 def _needed(extras):
-    """Everything that the lab needs here, directly or not: pairs of who asks, and what."""
+    """All that the lab needs here, directly or not: pairs of a package and its requirement."""
     from packaging.requirements import Requirement
 
     pairs, seen = [], set()
     pending = [("labkit", frozenset()), *(("labkit", frozenset({extra})) for extra in extras)]
-    for name, asked in pending:  # grows while it is read
-        if (name, asked) in seen or not (name == "labkit" or _version(name)):
+    for name, parts in pending:  # grows while it is read
+        if (name, parts) in seen or not (name == "labkit" or _version(name)):
             continue
-        seen.add((name, asked))
-        for requirement in _requires(name, asked):
+        seen.add((name, parts))
+        for requirement in _requires(name, parts):
             wanted = Requirement(f"{_plain(requirement.name)}{requirement.specifier}")
             if wanted.name != "labkit":
                 pairs.append((name, wanted))
@@ -172,7 +172,7 @@ def _plain(name):
 
 
 def _version(name):
-    """The version that is installed; None if there is none, or if its record is broken."""
+    """The installed version; None if it is not installed, or its record is broken."""
     try:
         return metadata.version(name)
     except (metadata.PackageNotFoundError, KeyError):
@@ -180,7 +180,7 @@ def _version(name):
 
 
 def _differing(names):
-    """Those whose version is not the lock's, in words. A build's mark (+cpu) makes no other."""
+    """Sentences on versions that differ from the lock's; a build tag (+cpu) does not count."""
     from packaging.requirements import Requirement
     from packaging.version import Version
 

@@ -1,1 +1,1 @@
-"""Notebooks executed, and shown as pages that work offline."""
+"""Executing notebooks, and writing them as pages that work offline."""

@@ -1,7 +1,7 @@
-"""One notebook's cells run in a kernel, with a bar that shows how far it is.
+"""Running a notebook's cells in a kernel, with a progress bar.
 
-The kernel is the Python that runs this command. A cell that fails, never ends, or takes its kernel
-with it stops its notebook, and is described in one block of text.
+The kernel is the Python that runs this command. A cell that fails, does not end, or kills its
+kernel stops its notebook, and is described in one block of text.
 """
 
 import logging
@@ -25,20 +25,25 @@ from labkit.errors import LabError
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CELL_TIMEOUT_S = 600
-TRACEBACK_LINES = 25  # the end of a traceback says where it broke
+TRACEBACK_LINES = 25  # the end of a traceback shows the failing line
 _DOCTOR = "See what this machine lacks: python3 -m labkit doctor"
 
-# nbclient logs what is reported here anyway: a cell that took too long, a kernel that died.
+# nbclient logs what is reported here anyway: a cell that timed out, a kernel that died.
 _SILENT = logging.getLogger("labkit.run")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One notebook after its run: what its cells put out, and where it stopped.
+class NotebookRun:
+    """The result of running one notebook.
 
-    ``problem`` is None when every cell ran; ``stopped`` says that a person pressed Ctrl-C.
+    Attributes:
+        path: the notebook's file.
+        notebook: the cells with their outputs.
+        elapsed_s: seconds that it took.
+        problem: the failing cell and its error as text; None if every cell ran.
+        stopped: whether Ctrl-C stopped it.
     """
 
     path: Path
@@ -49,14 +54,14 @@ class Run:
 
 
 class _ThisPythonSpecs(KernelSpecManager):
-    """Knows one kernel, the Python that runs this command, whatever else is installed."""
+    """Knows one kernel: the Python that runs this command."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         return KernelSpec(**get_kernel_dict())
 
 
 class _ThisPython(AsyncKernelManager):
-    """Starts kernels of the Python that runs this command, and talks to them encrypted."""
+    """Starts kernels of the Python that runs this command, with encrypted connections."""
 
     @default("transport_encryption")
     def _where_possible(self) -> str:
@@ -67,22 +72,22 @@ class _ThisPython(AsyncKernelManager):
         return _ThisPythonSpecs(data_dir=self.data_dir)
 
 
-def execute(path: Path, notebook: NotebookNode) -> Run:
-    """Run a notebook's cells in order, in its own folder, up to the first that fails.
+def execute(path: Path, notebook: NotebookNode) -> NotebookRun:
+    """Runs a notebook's cells in order, in its own folder, up to the first that fails.
 
     Args:
-        path: where the notebook lies; never written.
+        path: the notebook's file, which is never written.
         notebook: its cells, which receive their outputs.
 
     Raises:
-        LabError: if no kernel can be started.
+        LabError: no kernel can be started.
     """
     started = time.monotonic()
     client = _client(path, notebook)
     number, problem, stopped = 0, None, False
     try:
         with client.setup_kernel(env=kernel_environment()):
-            # A kernel that is told to go politely finishes its cell first: not when one failed.
+            # A graceful shutdown would wait for the cell to finish; not after a failure.
             client.shutdown_kernel = "immediate"
             for number, cell in _with_progress(path, notebook):
                 client.execute_cell(cell, number - 1)
@@ -90,10 +95,10 @@ def execute(path: Path, notebook: NotebookNode) -> Run:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         problem = describe_failure(notebook, number, error)
     except KeyboardInterrupt:
-        problem, stopped = _place(notebook, number), True
+        problem, stopped = _describe_cell(notebook, number), True
     except RuntimeError as error:
         raise LabError(f"The notebook's kernel did not start: {error}", _DOCTOR) from error
-    return Run(path, notebook, time.monotonic() - started, problem, stopped)
+    return NotebookRun(path, notebook, time.monotonic() - started, problem, stopped)
 
 
 def _client(path: Path, notebook: NotebookNode) -> NotebookClient:
@@ -103,25 +108,25 @@ def _client(path: Path, notebook: NotebookNode) -> NotebookClient:
         kernel_name="python3",
         timeout=CELL_TIMEOUT_S,
         record_timing=False,
-        coalesce_streams=True,  # one block a stream, and of a progress bar its last state
+        coalesce_streams=True,  # one block per stream, and only the last state of a progress bar
         resources={"metadata": {"path": str(path.parent)}},
         log=_SILENT,
     )
 
 
 def kernel_environment() -> dict[str, str]:
-    """Give the kernel's environment: labkit importable, and outputs that need no browser."""
+    """The kernel's environment: labkit is importable, and outputs need no browser."""
     paths = [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "LABKIT_STATIC": "1",  # panels show their static form
-        "PLOTLY_RENDERER": "plotly_mimetype",  # figures as data: the page brings plotly.js, once
+        "PLOTLY_RENDERER": "plotly_mimetype",  # figures as data: the page has one plotly.js
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no warning about the debugger at each start
     }
 
 
 def _with_progress(path: Path, notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
-    """Number the cells from 1 while a bar shows the present one; silent where no terminal is."""
+    """Numbers the cells from 1; a bar shows the current one if there is a terminal."""
     heading = ""
     with tqdm(
         total=len(notebook.cells),
@@ -148,7 +153,7 @@ def _first_line(cell: NotebookNode) -> str:
     return next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
 
 
-def _place(notebook: NotebookNode, number: int) -> str:
+def _describe_cell(notebook: NotebookNode, number: int) -> str:
     if not number:
         return "its start"
     cell = notebook.cells[number - 1]
@@ -156,12 +161,12 @@ def _place(notebook: NotebookNode, number: int) -> str:
 
 
 def describe_failure(notebook: NotebookNode, number: int, error: Exception) -> str:
-    """Say which cell failed, and how, as one block of text.
+    """Describes which cell failed, and how, in one block of text.
 
     Args:
-        notebook: with the failed cell's outputs.
-        number: the failed cell, counted from 1.
-        error: what nbclient raised.
+        notebook: the notebook with the failed cell's outputs.
+        number: number of the failed cell, from 1.
+        error: the exception that nbclient raised.
     """
     if isinstance(error, CellTimeoutError):
         lines = [f"It ran longer than {CELL_TIMEOUT_S} s, and was stopped."]
@@ -169,11 +174,11 @@ def describe_failure(notebook: NotebookNode, number: int, error: Exception) -> s
         lines = ["The kernel died while this cell ran; most often memory ran out.", f"→ {_DOCTOR}"]
     else:
         lines = _traceback(notebook.cells[number - 1]) or [f"{error.ename}: {error.evalue}"]
-    return "\n".join([_place(notebook, number), *lines])
+    return "\n".join([_describe_cell(notebook, number), *lines])
 
 
 def _traceback(cell: NotebookNode) -> list[str]:
-    """Give the end of a cell's traceback without its colours; it closes with the error's text."""
+    """The end of a cell's traceback without colours; the error's message comes last."""
     errors = [output for output in cell.outputs if output.output_type == "error"]
     text = "\n".join(errors[-1].traceback) if errors else ""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()

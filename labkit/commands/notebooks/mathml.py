@@ -1,23 +1,23 @@
-"""Formulas of a notebook as MathML, which browsers draw by themselves, without a script."""
+"""Formulas of a notebook as MathML, which browsers draw without a script."""
 
 import re
 from html import escape
 
 try:
     from latex2mathml.converter import convert
-except ImportError:  # an environment of one's own: formulas stay readable as TeX
+except ImportError:  # not installed: formulas stay readable as TeX
     convert = None
 
-# Where the converter does not know a command it hands on its name, or a bare alignment mark.
+# An unknown command leaves its name, or a bare alignment mark, in the converter's output.
 _NOT_UNDERSTOOD = re.compile(r"<m\w+[^>]*>\s*(\\|&(?!#?\w+;))")
 
 
 def tex_to_mathml(tex: str, block: bool = False) -> str:
-    """Turn a formula into MathML, or keep its TeX where that cannot be done.
+    """Converts a formula to MathML, or keeps its TeX if that is not possible.
 
     Args:
         tex: the formula, without dollar signs.
-        block: True for a formula on a line of its own.
+        block: whether the formula is on a line of its own.
 
     Returns:
         HTML: a ``<math>`` element, or the TeX as code.
@@ -25,11 +25,11 @@ def tex_to_mathml(tex: str, block: bool = False) -> str:
     >>> tex_to_mathml("x_")
     '<code class="tex">x_</code>'
     """
-    # "aligned" is "align" inside a formula; the converter knows the latter alone.
+    # "aligned" is "align" inside a formula; the converter knows only the latter.
     known = re.sub(r"\{(aligned|split|gathered)\}", "{align*}", tex.strip())
     try:
         mathml = convert(known, display="block" if block else "inline") if convert else ""
-    except Exception:  # a converter of many small parsers: any kind of error means "not understood"
+    except Exception:  # its many small parsers raise any kind of error
         mathml = ""
     if mathml and not _NOT_UNDERSTOOD.search(mathml):
         return mathml

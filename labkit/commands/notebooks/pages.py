@@ -1,7 +1,7 @@
 """Executed notebooks as pages: one file each that works offline, and an index.
 
-A page carries all it needs: styles, pictures, and plotly.js once if it shows a figure. So that this
-stays true whatever a notebook puts out, every page also forbids its browser to fetch anything.
+A page contains all it needs: styles, images, and plotly.js once if it shows a figure. Whatever a
+notebook outputs, a policy in every page also forbids the browser to load anything.
 """
 
 import re
@@ -20,10 +20,10 @@ from labkit.errors import LabError
 
 from .render import render_cells, self_contained
 
-GENERATOR = "labkit run"  # by this mark the index knows which pages are the lab's
+GENERATOR = "labkit run"  # marks the lab's pages for the index
 
-# The last line of defence: nothing is fetched, even where a cell's own HTML asks for it.
-# plotly.js makes code for some of its drawings ('unsafe-eval') and pictures out of them (blob:).
+# The last line of defence: nothing is loaded, even if a cell's own HTML requests it.
+# plotly.js generates code for some of its figures ('unsafe-eval') and images of them (blob:).
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
@@ -32,27 +32,27 @@ _POLICY = (
 _DRAW = """
 for (const box of document.querySelectorAll(".figure")) {
   const figure = JSON.parse(box.querySelector("script").textContent);
-  const place = box.appendChild(document.createElement("div"));
+  const target = box.appendChild(document.createElement("div"));
   figure.config = {
     responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
   };
-  Plotly.newPlot(place, figure);
+  Plotly.newPlot(target, figure);
 }
 """
 
 
 def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> list[Path]:
-    """Write a page a notebook, and an index where the folder holds more than one.
+    """Writes a page per notebook, and an index if the folder has more than one.
 
     Args:
-        notebooks: each one's file and its executed cells.
-        folder: where the pages go; made if missing. Pages of earlier runs stay.
+        notebooks: file and executed cells of each notebook.
+        folder: folder of the pages, created if missing. Pages of earlier runs stay.
 
     Returns:
         The files written, the index first.
 
     Raises:
-        LabError: if two notebooks would become the same page, or the folder cannot be written.
+        LabError: two notebooks would become the same page, or the folder cannot be written.
     """
     names = [path.stem + ".html" for path, _ in notebooks]
     for name, count in Counter(names).items():
@@ -74,7 +74,7 @@ def _write_page(path: Path, notebook: NotebookNode, folder: Path, pages: set[str
 
 
 def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
-    """Give one notebook as a whole HTML document.
+    """One notebook as a complete HTML document.
 
     Args:
         path: the notebook's file.
@@ -82,7 +82,7 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
         pages: names of all pages in the folder, for the links between them.
 
     Raises:
-        LabError: if a cell shows a picture that is not attached to it.
+        LabError: a cell shows an image that is not attached to it.
     """
     try:
         soup = self_contained(render_cells(notebook), path.parent, pages)
@@ -100,7 +100,7 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
 
 
 def _text(tag) -> str:
-    """Give an element's words on one line, without the link that marks a heading."""
+    """An element's text on one line, without the anchor link of a heading."""
     return " ".join(
         "".join(
             part for part in tag.strings if not part.find_parent("a", class_="anchor-link")
@@ -111,7 +111,7 @@ def _text(tag) -> str:
 def _version() -> str:
     try:
         return version("labkit")
-    except ImportError:  # run from a checkout that is not installed
+    except ImportError:  # a checkout that is not installed
         from labkit import __version__
 
         return __version__
@@ -151,7 +151,7 @@ def _styles() -> str:
 
 
 def _pages_in(folder: Path) -> list[Path]:
-    """List the lab's pages in a folder, those of earlier runs included."""
+    """The lab's pages in a folder, those of earlier runs included."""
     mark = f'content="{GENERATOR}"'
     pages = sorted(path for path in folder.glob("*.html") if path.name != "index.html")
     return [path for path in pages if mark in _head(path)]
@@ -178,7 +178,7 @@ def _write_index(folder: Path) -> Path:
 
 
 def _move_into_place(path: Path, text: str) -> None:
-    """Write aside and rename: whoever reads sees the old page or the new one, never a half."""
+    """Writes to a temporary file and renames it, so that readers never see half a page."""
     aside = path.with_name(f".{path.name}.part")
     try:
         aside.write_text(text, encoding="utf-8")

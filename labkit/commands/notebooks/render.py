@@ -1,7 +1,7 @@
 """A notebook's cells as HTML that needs nothing from outside the page.
 
-Only what reads well without a kernel is kept: plotly figures as data for the page's one plotly.js,
-HTML, pictures, text. Of a widget stays the static form beside it, or a note.
+It includes what is readable without a kernel: plotly figures as data for the page's one plotly.js,
+HTML, images, text. A widget is replaced by the static form beside it, or by a note.
 """
 
 import base64
@@ -22,13 +22,13 @@ from .mathml import tex_to_mathml
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 _highlight = Highlight2HTML(pygments_lexer="ipython3")
 
 
 class _Markdown(IPythonRenderer):
-    """Markdown as JupyterLab reads it, with formulas drawn by the browser itself."""
+    """Markdown as in JupyterLab, with formulas as MathML."""
 
     def block_math(self, body: str) -> str:
         return tex_to_mathml(body, block=True)
@@ -41,13 +41,13 @@ class _Markdown(IPythonRenderer):
 
 
 def render_cells(notebook: NotebookNode) -> str:
-    """Give all cells and their outputs, in order, as HTML.
+    """All cells and their outputs, in order, as HTML.
 
     Args:
         notebook: an executed notebook of nbformat 4.
 
     Returns:
-        HTML that may still point outside; `self_contained` mends that.
+        HTML that may still refer to other files; `self_contained` resolves that.
     """
     rendered = (_cell(cell) for cell in notebook.cells if cell.source.strip())
     return _without_private_paths("\n".join(rendered))
@@ -64,7 +64,7 @@ def _cell(cell: NotebookNode) -> str:
 
 
 def markdown(text: str, attachments: dict | None = None) -> str:
-    """Turn Markdown into HTML; pictures attached to the cell are embedded."""
+    """Converts Markdown to HTML; images attached to the cell are embedded."""
     renderer = _Markdown(escape=False, attachments=attachments or {}, anchor_link_text="#")
     return MarkdownWithMath(renderer=renderer).render(text)
 
@@ -79,7 +79,7 @@ def _output(output: NotebookNode) -> str:
 
 
 def _error(output: NotebookNode) -> str:
-    """Show what went wrong in one line; the traceback opens on a click."""
+    """The error in one line; the traceback opens on a click."""
     lines = [line for line in output.traceback if re.sub(r"\x1b\[[0-9;]*m", "", line).strip("-")]
     traceback = ansi2html("\n".join(lines))
     message = f"<strong>{escape(output.ename)}</strong>: {escape(output.evalue)}"
@@ -90,7 +90,7 @@ def _error(output: NotebookNode) -> str:
 
 
 def _richest(data: dict, metadata: dict) -> str:
-    """Choose the form of an output that says most without a kernel."""
+    """The form of an output that shows most without a kernel."""
     if PLOTLY in data:
         return _figure(data[PLOTLY])
     if "text/html" in data:
@@ -100,9 +100,9 @@ def _richest(data: dict, metadata: dict) -> str:
     if "image/svg+xml" in data:
         svg = base64.b64encode(data["image/svg+xml"].encode()).decode()
         return f'<img alt="" src="data:image/svg+xml;base64,{svg}">'
-    for kind in PICTURES:
+    for kind in IMAGES:
         if kind in data:
-            return _picture(kind, data[kind], metadata.get(kind, {}))
+            return _image(kind, data[kind], metadata.get(kind, {}))
     return _plainest(data)
 
 
@@ -111,27 +111,27 @@ def _plainest(data: dict) -> str:
     if "text/latex" in data:
         return tex_to_mathml(data["text/latex"].strip().strip("$"), block=True)
     if WIDGET in data:
-        # The rest of a finished progress bar tells nothing.
+        # The remains of a finished progress bar are left out.
         is_progress = re.match(r"\s*\d+%\|", text)
         return "" if is_progress else '<p class="note">Interactive: open the notebook.</p>'
     return f"<pre>{ansi2html(text)}</pre>" if text else ""
 
 
-def _picture(kind: str, encoded: str, metadata: dict) -> str:
+def _image(kind: str, encoded: str, metadata: dict) -> str:
     size = "".join(f' {k}="{int(metadata[k])}"' for k in ("width", "height") if metadata.get(k))
     return f'<img alt=""{size} src="data:{kind};base64,{"".join(encoded.split())}">'
 
 
 def _figure(figure: dict) -> str:
-    """Leave a figure's data in the page, where the page's script finds and draws it."""
+    """A figure's data, which the page's script finds and draws."""
     layout = dict(figure.get("layout", {}))
     layout.pop("width", None)  # as wide as the page, also on a phone
     title = layout.get("title") or ""
     label = title.get("text", "") if isinstance(title, dict) else title
     label = BeautifulSoup(label or "Figure", "html.parser").get_text(" ")
-    kept = {"data": figure.get("data", []), "layout": layout, "frames": figure.get("frames", [])}
+    drawn = {"data": figure.get("data", []), "layout": layout, "frames": figure.get("frames", [])}
     # "<" would let text inside the figure close the script element.
-    data = json.dumps(kept).replace("<", "\\u003c")
+    data = json.dumps(drawn).replace("<", "\\u003c")
     return (
         f'<div class="figure" role="img" aria-label="{escape(label)}" '
         f'style="min-height: {int(layout.get("height") or 450)}px">'
@@ -141,26 +141,26 @@ def _figure(figure: dict) -> str:
 
 
 def _without_private_paths(html: str) -> str:
-    """Shorten the folders of this machine: a page is read by others.
+    """Shortens the folders of this machine, because a page is read by others.
 
-    Tracebacks and warnings name files in full, a person's name with them.
+    Tracebacks and warnings contain full paths, and in them the user's name.
     """
     checkout = Path(__file__).resolve().parents[3]
     shorter = {str(checkout): checkout.name, sys.prefix: "…", str(Path.home()): "~"}
     for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
-        if len(Path(folder).parts) > 2:  # "/root" or "/usr" tell nothing, and stand in other words
+        if len(Path(folder).parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
             html = html.replace(folder, name)
     return html
 
 
 def self_contained(html: str, folder: Path, pages: set[str]) -> BeautifulSoup:
-    """Take out, or bring in, all that HTML would fetch.
+    """Removes or embeds everything that the HTML would load.
 
     Args:
-        html: what `render_cells` gave.
-        folder: the notebook's, from which its pictures are read.
+        html: the output of `render_cells`.
+        folder: the notebook's folder, from which its images are read.
         pages: file names of the pages beside this one; a link to another notebook becomes a link
-            to its page, and a link to a file that is not there becomes plain text.
+            to its page, and a link to a missing file becomes plain text.
 
     Returns:
         The parsed HTML.
@@ -177,7 +177,7 @@ def self_contained(html: str, folder: Path, pages: set[str]) -> BeautifulSoup:
 
 
 def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
-    """Bring a picture into the page; one on the network becomes a link to it."""
+    """Embeds an image in the page; one on the network becomes a link to it."""
     for attribute in ("srcset", "poster"):
         del tag[attribute]
     where = "src" if tag.name != "image" else "href"
@@ -191,7 +191,7 @@ def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
         tag["alt"] = tag.get("alt", "")
         return
     link = soup.new_tag("a", href=address)
-    link.string = f"[{tag.get('alt') or 'picture'}]"
+    link.string = f"[{tag.get('alt') or 'image'}]"
     tag.replace_with(link)
 
 

@@ -1,1 +1,1 @@
-"""A model's files: fetched, kept, listed, packed and unpacked."""
+"""A model's files: download, store, inventory, and archives."""

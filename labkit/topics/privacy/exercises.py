@@ -1,4 +1,4 @@
-"""Checks of notebook 05's exercises: any right answer passes, a wrong one is told why."""
+"""Checks of notebook 05's exercises: any right answer passes, a wrong one gets the reason."""
 
 import re
 
@@ -11,22 +11,22 @@ from labkit.topics.privacy.payload.payload import Payload
 def check_missed(text: str | None, secret: str | None) -> ExerciseResult:
     """Exercise 1: a text in which the scanner misses a secret that people would understand."""
     if not text or not secret:
-        return ExerciseResult(False, "Put your text and the secret within it in place of None.")
+        return ExerciseResult(False, "Replace None with your text and the secret within it.")
     if not isinstance(text, str) or not isinstance(secret, str):
         return ExerciseResult(False, "Both have to be texts, in quotation marks.")
     if secret not in text:
-        return ExerciseResult(False, "The secret does not stand in the text, letter by letter.")
+        return ExerciseResult(False, "The text does not contain the secret, letter by letter.")
     start = text.index(secret)
     inside = [each for each in scan(text) if each.start < start + len(secret) and each.end > start]
     if inside:
-        told = ", ".join(f"{each.kind} by {each.rule}" for each in inside)
+        rules = ", ".join(f"{each.kind} by {each.rule}" for each in inside)
         return ExerciseResult(
-            False, f"Found: {told}. Hide it better: how would you say it on the phone?"
+            False, f"Found: {rules}. Hide it better: how would you say it on the phone?"
         )
     words = len(re.findall(r"\w+", text)) - len(re.findall(r"\w+", secret))
     if words < 3:
         return ExerciseResult(
-            False, "Nobody would know what it is. Say in the text what it is for."
+            False, "No reader would know what it is. Say in the text what it is for."
         )
     return ExerciseResult(True, f"Missed: all {len(secret)} characters of it would have left.")
 
@@ -34,41 +34,41 @@ def check_missed(text: str | None, secret: str | None) -> ExerciseResult:
 def check_alarm(text: str | None) -> ExerciseResult:
     """Exercise 2: a harmless text that the scanner takes for a leak."""
     if not text:
-        return ExerciseResult(False, "Put a text in place of None.")
+        return ExerciseResult(False, "Replace None with a text.")
     if not isinstance(text, str):
         return ExerciseResult(False, "It has to be a text, in quotation marks.")
     found = scan(text)
     if not found:
         return ExerciseResult(
-            False, "No alarm. What looks like a name, a number or a key, and is none?"
+            False, "No alarm. What looks like a name, a number or a key without being one?"
         )
-    told = ", ".join(
+    alarms = ", ".join(
         f"{each.kind} “{each.text}”, confidence {each.confidence:.2f}" for each in found
     )
     return ExerciseResult(
-        True, f"An alarm: {told}. If you are sure that it is harmless, it is a false one."
+        True, f"An alarm: {alarms}. If you are sure that the text is harmless, it is a false one."
     )
 
 
 def check_policy(payload: Payload | None, *, never: str) -> ExerciseResult:
-    """Exercise 3: a request that is sent, and in which a certain text does not stand."""
+    """Exercise 3: a request that is sent without a certain text in it."""
     if payload is None:
         return ExerciseResult(
-            False, "Put labkit.payload(cloud, …, policy=labkit.Policy(…)) in place of None."
+            False, "Replace None with labkit.payload(cloud, …, policy=labkit.Policy(…))."
         )
     if not isinstance(payload, Payload):
-        return ExerciseResult(False, f"That is no payload but {type(payload).__name__}.")
+        return ExerciseResult(False, f"That is a {type(payload).__name__}, not a payload.")
     if payload.total_bytes == 0:
         return ExerciseResult(False, "Nothing would be sent at all. Safe, but you get no answer.")
     if never in payload.body or any(never in each.text for each in payload.texts):
         return ExerciseResult(False, f"“{never}” would still leave. Which policy takes it out?")
-    left = sorted({finding.kind for finding in payload.findings if finding.kind in KINDS})
-    if left:
+    remaining = sorted({finding.kind for finding in payload.findings if finding.kind in KINDS})
+    if remaining:
         return ExerciseResult(
-            False, f"That one stays here, but others would leave: {', '.join(left)}."
+            False, f"That one stays here, but others would leave: {', '.join(remaining)}."
         )
     return ExerciseResult(
         True,
-        f"{payload.total_bytes:,} bytes would leave, and nothing that the scanner knows is in "
-        "them. Read them once more: the scanner does not know everything.",
+        f"{payload.total_bytes:,} bytes would leave, and the scanner finds nothing in them. "
+        "Read them once more: the scanner does not know everything.",
     )

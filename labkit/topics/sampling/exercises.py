@@ -1,42 +1,45 @@
-"""Checks of notebook 02's exercises: any right answer passes, a wrong one is told why."""
+"""Checks for the exercises of notebook 02: any right answer passes, a wrong one gets the reason."""
 
 import math
 from numbers import Real
 
 from labkit.exercise import ExerciseResult
-from labkit.topics.sampling.next_token.prediction import Prediction, run_chain
+from labkit.topics.sampling.next_token.chain import run_chain
+from labkit.topics.sampling.next_token.prediction import Prediction
 
-TOLERANCE = 0.02  # of a probability: it may have been read off a picture
+TOLERANCE = 0.02  # absolute error of a probability, which may be read off a figure
 
 
-def check_kept(prediction: Prediction, settings: dict | None, *, tokens: int) -> ExerciseResult:
-    """Exercise 1: settings, top_k left alone, with which exactly so many tokens are left."""
+def check_remaining(
+    prediction: Prediction, settings: dict | None, *, tokens: int
+) -> ExerciseResult:
+    """Exercise 1: settings without top_k that keep exactly this number of tokens."""
     if not settings or not isinstance(settings, dict):
         return ExerciseResult(False, "Put settings in place of None, such as {'top_p': 0.8}.")
     if settings.get("top_k") is not None:
-        return ExerciseResult(False, "With top_k it is too easy: find a way without it.")
+        return ExerciseResult(False, "With top_k it is too easy: find settings without it.")
     try:
         run = run_chain(prediction, **settings)
     except (TypeError, ValueError) as error:
-        return ExerciseResult(False, f"These are no settings: {error}")
-    kept = run.stages[-1].kept
-    if kept == tokens:
-        return ExerciseResult(True, f"{kept} tokens are left: {run.summary}")
-    way = "Too many: cut off more." if kept > tokens else "Too few: cut off less."
-    return ExerciseResult(False, f"{kept:,} tokens are left. {way}")
+        return ExerciseResult(False, f"These settings do not work: {error}")
+    remaining = run.remaining
+    if remaining == tokens:
+        return ExerciseResult(True, f"{remaining} tokens remain: {run.summary}")
+    advice = "Too many: cut off more." if remaining > tokens else "Too few: cut off less."
+    return ExerciseResult(False, f"{remaining:,} tokens remain. {advice}")
 
 
 def check_in_a_row(
     prediction: Prediction, probability: float | None, *, draws: int
 ) -> ExerciseResult:
-    """Exercise 2: how likely is it to draw the leading token so many times in turn?"""
+    """Exercise 2: how likely is it to draw the leading token this many times in a row?"""
     if not isinstance(probability, Real):
         return ExerciseResult(False, "Put a probability, 0 to 1, in place of None.")
     best = float(prediction.probabilities.max())
     right = best**draws
-    told = f"{best:.3f} to the power of {draws} is {right:.3f}"
+    formula = f"{best:.3f} to the power of {draws} is {right:.3f}"
     if abs(probability - right) <= TOLERANCE:
-        return ExerciseResult(True, f"Each draw is a new one: {told}.")
+        return ExerciseResult(True, f"Each draw is a new one: {formula}.")
     if math.isclose(probability, best, abs_tol=TOLERANCE):
         return ExerciseResult(
             False, f"{probability:g} is the chance of one draw. All of them must hit."
@@ -58,9 +61,9 @@ def check_sure(prediction: Prediction, temperature: float | None) -> ExerciseRes
         share = float(run_chain(prediction, temperature=temperature).drawn_from.max())
     except ValueError as error:
         return ExerciseResult(False, f"{error}")
-    told = f"at temperature {temperature:g} it is drawn in {share:.2%} of cases"
+    result = f"at temperature {temperature:g} it is drawn in {share:.2%} of cases"
     if 0.99 <= share < 0.999:
-        return ExerciseResult(
-            True, f"Yes, {told}: nearly the same as temperature 0, and not the same."
-        )
-    return ExerciseResult(False, f"No, {told}. Try a {'lower' if share < 0.99 else 'higher'} one.")
+        return ExerciseResult(True, f"Yes, {result}: nearly temperature 0, but not quite.")
+    return ExerciseResult(
+        False, f"No, {result}. Try a {'lower' if share < 0.99 else 'higher'} one."
+    )

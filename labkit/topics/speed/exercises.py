@@ -1,44 +1,52 @@
-"""Checks of notebook 03's exercises: any right answer passes, a wrong one is told why."""
+"""Checks of notebook 03's exercises: any right answer passes, a wrong one gets a hint."""
 
+from labkit.checks import is_number
 from labkit.exercise import ExerciseResult
 from labkit.topics.speed.explain.roofline import Roofline
 from labkit.topics.speed.measure.measurement import Measurement
 
-BIT_FORMATS = (4.0, 4.5, 5.0)  # of 4-bit files: with or without a scale, and an offset, a block
+BIT_FORMATS = (
+    4.0,
+    4.5,
+    5.0,
+)  # bits per weight of 4-bit files: plain, with a scale per block, and with an offset as well
 
 
 def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) -> ExerciseResult:
-    """Exercise 1: the most tokens a second that a model of 4 bits a weight can write here."""
+    """Exercise 1: the most tokens per second that a model of 4 bits per weight can write here."""
     if answer is None:
-        return ExerciseResult(False, "Put tokens a second in place of None.")
+        return ExerciseResult(False, "Put tokens per second in place of None.")
     if not _is_positive(answer):
-        return ExerciseResult(False, f"Tokens a second are a number above 0; got {answer!r}.")
+        return ExerciseResult(False, f"Tokens per second are a number above 0; got {answer!r}.")
     bytes_per_s = max(roof.probe.bytes_per_s)
     slowest, quickest = (
         bytes_per_s / (parameters * bits / 8) for bits in (BIT_FORMATS[-1], BIT_FORMATS[0])
     )
-    told = (
+    bounds = (
         f"{bytes_per_s / 1e9:.1f} GB/s over {parameters * 4 / 8 / 1e9:.1f} to "
         f"{parameters * 5 / 8 / 1e9:.1f} GB is {slowest:.2g} to {quickest:.2g} tokens/s"
     )
     if 0.9 * slowest <= answer <= 1.1 * quickest:
-        return ExerciseResult(True, f"Each token reads every weight once: {told}, and never more.")
+        return ExerciseResult(
+            True, f"Each token reads every weight once: {bounds}, and never more."
+        )
     if 0.9 * slowest <= answer / 8 <= 1.1 * quickest:
-        return ExerciseResult(False, "Those are bits and bytes mixed up: a byte has 8 bits.")
+        return ExerciseResult(False, "Bits and bytes are mixed up: a byte has 8 bits.")
     if 0.9 * slowest <= answer * 8 <= 1.1 * quickest:
         return ExerciseResult(False, "4 bits are half a byte. How many bytes are all the weights?")
-    way = "Too fast" if answer > quickest else "Too slow"
+    verdict = "Too fast" if answer > quickest else "Too slow"
     return ExerciseResult(
-        False, f"{way}: how many bytes are the weights, and how often do they fit into a second?"
+        False,
+        f"{verdict}: how many bytes are the weights, and how often do they fit into a second?",
     )
 
 
 def check_wrong_speed(measurement: Measurement, answer: float | None) -> ExerciseResult:
-    """Exercise 2: the speed that comes of counting the prompt's tokens as written ones."""
+    """Exercise 2: the speed if the prompt's tokens are counted as output."""
     if answer is None:
-        return ExerciseResult(False, "Put tokens a second in place of None.")
+        return ExerciseResult(False, "Put tokens per second in place of None.")
     if not _is_positive(answer):
-        return ExerciseResult(False, f"Tokens a second are a number above 0; got {answer!r}.")
+        return ExerciseResult(False, f"Tokens per second are a number above 0; got {answer!r}.")
     written, read = measurement.output_tokens.median, measurement.prompt_tokens
     elapsed, right = measurement.elapsed_s.median, measurement.decode_tokens_per_s.median
     wrong = (read + written) / elapsed
@@ -50,11 +58,13 @@ def check_wrong_speed(measurement: Measurement, answer: float | None) -> Exercis
             "would make it look faster still.",
         )
     if abs(answer - right) <= 0.05 * right:
-        return ExerciseResult(False, "That is the right speed. The wrong one was asked for.")
+        return ExerciseResult(
+            False, "That is the right speed. The exercise asks for the wrong one."
+        )
     return ExerciseResult(
         False, "Add the prompt's tokens to those written, and divide by the time end to end."
     )
 
 
 def _is_positive(answer: object) -> bool:
-    return isinstance(answer, int | float) and not isinstance(answer, bool) and answer > 0
+    return is_number(answer) and answer > 0

@@ -1,4 +1,4 @@
-"""Checks of notebook 00's exercises: any right answer passes, a wrong one is told why."""
+"""Checks for the exercises of notebook 00: any right answer passes, a wrong one gets the reason."""
 
 import math
 from numbers import Real
@@ -7,23 +7,23 @@ from labkit.backends.generate import Backend, generate
 from labkit.backends.reply import Reply
 from labkit.exercise import ExerciseResult
 
-from .analysis import MachineCheck
+from .machine_report import MachineReport
 
-TOLERANCE = 0.25  # how far an estimate may be off: machines are not steadier than that
+TOLERANCE = 0.25  # relative error of an estimate; machines are no steadier than that
 
 
 def check_other_word(
     model: Backend, prompt: str, *, temperature: float, seed: int
 ) -> ExerciseResult:
-    """Exercise 1: do these settings make the answer begin otherwise than at temperature 0?"""
+    """Exercise 1: does the answer begin differently than at temperature 0 with these settings?"""
     surest = generate(model, prompt, temperature=0, max_tokens=1).steps[0]
     try:
-        taken = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
+        drawn = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
     except ValueError as error:
-        return ExerciseResult(False, f"These are no settings: {error}.")
-    word, other = surest.alternatives[0].text, _text_of(taken)
-    if taken.token_id != surest.token_id:
-        share = math.exp(taken.logprob)
+        return ExerciseResult(False, f"These settings do not work: {error}.")
+    word, other = surest.alternatives[0].text, _text_of(drawn)
+    if drawn.token_id != surest.token_id:
+        share = math.exp(drawn.logprob)
         return ExerciseResult(True, f"It begins with {other!r}, which the model gave {share:.1%}.")
     share = math.exp(surest.logprob)
     return ExerciseResult(
@@ -34,22 +34,22 @@ def check_other_word(
 
 
 def _text_of(step) -> str:
-    told = {each.token_id: each.text for each in step.alternatives}
-    return told.get(step.token_id, step.text)
+    texts = {each.token_id: each.text for each in step.alternatives}
+    return texts.get(step.token_id, step.text)
 
 
 def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> ExerciseResult:
-    """Exercise 2: how long will an answer of so many tokens take, going by this reply?"""
+    """Exercise 2: how long will an answer of this length take, judging by this reply?"""
     if not isinstance(seconds, Real):
         return ExerciseResult(False, "Put your estimate in place of None.")
     if reply.decode_tokens_per_s is None:
         return ExerciseResult(
-            False, "That reply is too short to go by: take one of two tokens or more."
+            False, "That reply is too short to judge by: take one of two tokens or more."
         )
     expected = reply.ttft_s + (tokens - 1) / reply.decode_tokens_per_s
-    way = f"{reply.ttft_s:.2f} s + {tokens - 1} / {reply.decode_tokens_per_s:.1f} tokens/s"
+    formula = f"{reply.ttft_s:.2f} s + {tokens - 1} / {reply.decode_tokens_per_s:.1f} tokens/s"
     if abs(seconds - expected) <= TOLERANCE * expected:
-        return ExerciseResult(True, f"Going by this reply: {way} = {expected:.1f} s.")
+        return ExerciseResult(True, f"By this reply: {formula} = {expected:.1f} s.")
     size = "too long" if seconds > expected else "too short"
     return ExerciseResult(
         False,
@@ -58,18 +58,18 @@ def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Exerci
     )
 
 
-def check_largest(check: MachineCheck, name: str | None) -> ExerciseResult:
+def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
     """Exercise 3: which is the largest model of the catalogue that fits here?"""
-    rows = {each.entry.name: each for each in check.candidates}
+    rows = {each.entry.name: each for each in report.candidates}
     if not isinstance(name, str):
         return ExerciseResult(False, "Put a model's name, in quotes, in place of None.")
     if name not in rows:
-        return ExerciseResult(False, f"{name!r} is no name of the catalogue: {', '.join(rows)}.")
+        return ExerciseResult(False, f"{name!r} is not in the catalogue: {', '.join(rows)}.")
     if not rows[name].plan.fits:
         return ExerciseResult(
             False, f"{name} needs more memory than is free: its bar crosses the line."
         )
-    largest = check.fitting[-1]
+    largest = report.fitting[-1]
     if name == largest:
         return ExerciseResult(True, f"{name} fits, and nothing larger does.")
     return ExerciseResult(False, f"{name} fits, but a larger one does too.")

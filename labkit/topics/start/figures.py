@@ -1,20 +1,21 @@
-"""Pictures of the machine and of a reply's time."""
+"""Figures of this machine, and of the times of a reply."""
 
 from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
 from labkit.backends.reply import Reply, Step
+from labkit.formatting import GIB
 from labkit.ui import theme
 
-from .analysis import GIB, Candidate, MachineCheck
+from .machine_report import Candidate, MachineReport
 
 
-def machine_figure(check: MachineCheck):
-    """Memory that each model needs, against the memory that is free: one bar a model."""
+def machine_figure(report: MachineReport):
+    """Memory that each model needs, one bar per model, with the free memory as a line."""
     import plotly.graph_objects as go
 
-    rows = check.candidates
+    rows = report.candidates
     names = [_row_name(row) for row in rows]
     parts = (
         ("weights", [row.plan.needs.weights_bytes for row in rows], theme.BLUE, ""),
@@ -33,7 +34,7 @@ def machine_figure(check: MachineCheck):
         for name, values, colour, pattern in parts
     ]
     free = max(row.plan.available_bytes for row in rows) / GIB
-    picture = theme.figure(
+    figure = theme.figure(
         *bars,
         title=f"Memory that each model needs, and the {free:.1f} GiB that are free here",
         x="GiB (computed from each model's configuration)",
@@ -41,28 +42,37 @@ def machine_figure(check: MachineCheck):
         height=170 + 30 * len(rows),
         barmode="stack",
     )
-    picture.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
     below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"}
-    picture.update_layout(legend=below)
-    picture.add_vline(x=free, line={"color": theme.RED, "width": 2, "dash": "dash"})
-    picture.add_annotation(
-        x=free, y=1, yref="paper", yanchor="bottom", xanchor="right", showarrow=False,
-        text=f"free: {free:.1f} GiB ", font={"color": theme.RED},
-    )  # fmt: skip
+    figure.update_layout(legend=below)
+    figure.add_vline(x=free, line={"color": theme.RED, "width": 2, "dash": "dash"})
+    figure.add_annotation(
+        x=free,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        xanchor="right",
+        showarrow=False,
+        text=f"free: {free:.1f} GiB ",
+        font={"color": theme.RED},
+    )
     for name, row in zip(names, rows, strict=True):
-        picture.add_annotation(
-            x=row.plan.needs.memory_bytes / GIB, y=name, xanchor="left", showarrow=False,
-            text=_verdict(row),
-        )  # fmt: skip
+        figure.add_annotation(
+            x=row.plan.needs.memory_bytes / GIB,
+            y=name,
+            xanchor="left",
+            showarrow=False,
+            text=_fit_label(row),
+        )
     widest = max(*(row.plan.needs.memory_bytes / GIB for row in rows), free)
-    return picture.update_xaxes(range=[0, widest * 1.25])
+    return figure.update_xaxes(range=[0, widest * 1.25])
 
 
 def _row_name(row: Candidate) -> str:
-    return f"{row.entry.name}{' (here)' if row.present else ''}"
+    return f"{row.entry.name}{' (here)' if row.on_disk else ''}"
 
 
-def _verdict(row: Candidate) -> str:
+def _fit_label(row: Candidate) -> str:
     device = {"cuda": "GPU", "mps": "GPU"}.get(row.plan.device, "CPU")
     if not row.plan.fits:
         return " ✗ too large"
@@ -71,18 +81,18 @@ def _verdict(row: Candidate) -> str:
 
 
 def reply_figure(reply: Reply):
-    """Milliseconds that each token took: the first, with the reading of the prompt, apart."""
+    """Milliseconds per token: the first, which includes reading the prompt, in its own colour."""
     title = f"{timing_title(reply.steps)} · {reply.origin}, {escape(reply.model)}"
     return timing_figure(reply.steps, title=title)
 
 
 def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = None):
-    """Bars of milliseconds a token.
+    """A bar of milliseconds for each token.
 
     Args:
-        steps: of one reply.
-        title: of the figure.
-        tokens: how many places to leave, where more are to come.
+        steps: steps of one reply.
+        title: title of the figure.
+        tokens: length of the axis where more tokens are to come; None: as many as there are.
     """
     import plotly.graph_objects as go
 
@@ -97,27 +107,27 @@ def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = Non
             hovertemplate="token %{x} %{customdata}: %{y:.0f} ms<extra></extra>",
         )
         for key, name, colour, pattern in (
-            ("first", "first token, with reading the prompt", theme.ORANGE, "/"),
+            ("first", "first token, including reading the prompt", theme.ORANGE, "/"),
             ("later", "each token after it", theme.BLUE, ""),
         )
     ]
-    picture = theme.figure(*bars, title=title, x="token", y="milliseconds", bargap=0.15)
-    picture.update_xaxes(range=token_range(len(steps), tokens or len(steps)))
-    return picture.update_yaxes(rangemode="tozero")
+    figure = theme.figure(*bars, title=title, x="token", y="milliseconds", bargap=0.15)
+    figure.update_xaxes(range=token_range(len(steps), tokens or len(steps)))
+    return figure.update_yaxes(rangemode="tozero")
 
 
-def token_range(written: int, most: int) -> list[float]:
-    """The axis for so many tokens of so many to come: it grows by hundreds, so that it is calm.
+def token_range(written: int, expected: int) -> list[float]:
+    """Range of the token axis: it grows by hundreds, so that it does not jump with every token.
 
     >>> token_range(3, 60), token_range(130, 1500)
     ([0.4, 60.6], [0.4, 200.6])
     """
-    room = min(most, 100 * (written // 100 + 1))
+    room = min(expected, 100 * (written // 100 + 1))
     return [0.4, max(room, written, 8) + 0.6]
 
 
 def timing_data(steps: Sequence[Step]) -> dict[str, dict[str, list]]:
-    """The two rows of bars: ``"first"`` and ``"later"``, each with ``x``, ``y`` and ``text``."""
+    """Data of both traces: ``"first"`` and ``"later"``, each with ``x``, ``y`` and ``text``."""
     times = [0.0, *(step.elapsed_s for step in steps)]
     gaps = [1000 * (after - before) for before, after in pairwise(times)]
     texts = [escape(repr(step.text)) if step.text else "(no text yet)" for step in steps]
@@ -139,7 +149,10 @@ def timing_title(steps: Sequence[Step]) -> str:
     if not steps:
         return "no token yet"
     first, last, count = steps[0].elapsed_s, steps[-1].elapsed_s, len(steps)
-    said = f"{count} token{'s' if count > 1 else ''}: the first after {first:.2f} s"
+    title = f"{count} token{'s' if count > 1 else ''}: the first after {first:.2f} s"
     if last > first:  # beam search gives all of them at once
-        said += f", then {(count - 1) / (last - first):.1f} tokens/s"
-    return said
+        title += f", then {(count - 1) / (last - first):.1f} tokens/s"
+    return title
+
+
+FIGURES = {Reply: reply_figure, MachineReport: machine_figure}

@@ -1,4 +1,4 @@
-"""A prompt box: ask a model, watch the answer come with its speed, change a setting, ask again."""
+"""The prompt panel: ask a model, watch the answer and its speed, change a setting, ask again."""
 
 from collections.abc import Iterator
 
@@ -10,36 +10,35 @@ from labkit.backends.prompts import check_text
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.ui import html, theme
+from labkit.ui.panel import RunPanel, check_typed, column, row
 from labkit.ui.runner import Progress, Runner
-from labkit.ui.static import static
-from labkit.ui.typed_text import check_typed
 
 from . import figures
 
 
-def ask(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "PromptPanel":
-    """A panel in which a model answers, live.
+def prompt_panel(model: Backend, prompt: str = "Why is the sky blue?", **settings) -> "PromptPanel":
+    """A panel in which a model answers as you watch.
 
     Args:
         model: from ``labkit.load``.
-        prompt: what stands in the box at first.
-        settings: where the controls stand at first: temperature, top_p, max_tokens, seed.
+        prompt: initial text of the prompt box.
+        settings: initial values of the controls: temperature, top_p, max_tokens, seed.
     Raises:
-        ValueError: for a setting out of bounds, or a prompt that is none or too long for a box.
+        ValueError: a setting is out of range, or the prompt is not a text or too long for a box.
     """
     check_text(prompt, "prompt")
     check_typed(prompt, "prompt")
     return PromptPanel(model, prompt, Settings(**settings))
 
 
-class PromptPanel:
-    """Controls, the answer and its timing figure. `reply` is the last answer.
+class PromptPanel(RunPanel):
+    """Controls, the answer, and the figure of its times.
 
     Attributes:
-        reply: the last answer, stopped ones included; None before the first.
+        reply: last answer, complete or stopped; None before the first.
         runner: Run, Stop and progress.
-        prompt, temperature, top_p, max_tokens, seed: the controls.
-        figure: the live figure.
+        prompt, temperature, top_p, max_tokens, seed: controls.
+        figure: figure that is updated while the answer comes.
     """
 
     def __init__(self, model: Backend, prompt: str, settings: Settings):
@@ -51,7 +50,7 @@ class PromptPanel:
         self._make_controls(prompt, settings)
         self.answer = widgets.HTML(html.card(html.paragraph(" ")))
         self.figure = theme.widget(self._timing())
-        self.runner = Runner(self._work, self._draw, "Ask the model", self._hang_up)
+        self.runner = Runner(self._work, self._draw, "Ask the model", self._stop_stream)
 
     def _make_controls(self, prompt: str, settings: Settings) -> None:
         wide, label = {"width": "auto"}, {"description_width": "85px"}
@@ -77,35 +76,38 @@ class PromptPanel:
             layout={"width": "380px"},
         )
         self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens, min=1, max=max(2048, settings.max_tokens),
-            description="max_tokens", style=label, layout={"width": "190px"},
-        )  # fmt: skip
+            settings.max_tokens,
+            min=1,
+            max=max(2048, settings.max_tokens),
+            description="max_tokens",
+            style=label,
+            layout={"width": "190px"},
+        )
         self.seed = widgets.Text(
-            "" if settings.seed is None else str(settings.seed), description="seed",
-            placeholder="a fresh one", style=label, layout={"width": "220px"},
-        )  # fmt: skip
+            "" if settings.seed is None else str(settings.seed),
+            description="seed",
+            placeholder="a fresh one",
+            style=label,
+            layout={"width": "220px"},
+        )
 
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        choice = widgets.HBox([self.temperature, self.top_p], layout={"flex_flow": "row wrap"})
-        extent = widgets.HBox([self.max_tokens, self.seed], layout={"flex_flow": "row wrap"})
-        return widgets.VBox(
-            [self.prompt, choice, extent, self.runner.widget, self.answer, self.figure],
-            layout={"max_width": "960px"},
-        )
+        choice, extent = row(self.temperature, self.top_p), row(self.max_tokens, self.seed)
+        return column(self.prompt, choice, extent, self.runner.widget, self.answer, self.figure)
 
-    def start(self) -> "PromptPanel":
-        """Presses Run."""
-        self.runner.start()
-        return self
+    @property
+    def summary(self) -> str:
+        """The numbers of the last answer in a line."""
+        return self.reply.summary if self.reply else "no prompt was sent yet"
 
-    def wait(self, timeout_s: float | None = None) -> Reply | None:
-        """Waits for the answer, and returns it."""
-        self.runner.wait(timeout_s)
+    @property
+    def result(self) -> Reply | None:
+        """The last answer."""
         return self.reply
 
-    def _chosen(self) -> dict:
+    def _settings_now(self) -> dict:
         seed = self.seed.value.strip()
         if seed and not seed.isdecimal():
             raise ValueError(f"seed must be a whole number, 0 or more, or empty; got {seed!r}")
@@ -119,12 +121,12 @@ class PromptPanel:
     def _work(self) -> Iterator[Progress]:
         prompt = self.prompt.value
         check_typed(prompt, "prompt")
-        running = self._stream = stream_from(self._model, prompt, **self._chosen())
-        self._steps = []  # only now: a setting out of bounds leaves the last answer standing
+        running = self._stream = stream_from(self._model, prompt, **self._settings_now())
+        self._steps = []  # only now: a setting out of range leaves the last answer in place
         total = running.settings.max_tokens
-        known = running.prompt_tokens  # a server tells it at the end only
-        read = f"{known} tokens of prompt" if known else "the prompt"
-        yield Progress(0, total, f"reading {read} …")
+        length = running.prompt_tokens  # a server reports it only at the end
+        prompt_length = f"{length} tokens of prompt" if length else "the prompt"
+        yield Progress(0, total, f"reading {prompt_length} …")
         try:
             for step in running:
                 self._steps.append(step)
@@ -133,8 +135,8 @@ class PromptPanel:
             running.close()
             self.reply = make_reply(self._model.name, prompt, running, self._steps)
 
-    def _hang_up(self) -> None:
-        """Does not wait for a server's next word; a model of this process ends with its token."""
+    def _stop_stream(self) -> None:
+        """Closes a server's stream without waiting; a model in this process finishes its step."""
         if self._stream:
             self._stream.close()
 
@@ -154,12 +156,8 @@ class PromptPanel:
             self.figure.layout.title.text = figures.timing_title(steps)
             self.figure.layout.xaxis.range = figures.token_range(len(steps), self.max_tokens.value)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """The prompt, its answer and the figure of its times."""
         reply = self.start().wait()
-        asked = html.paragraph(f"Prompt: {self.prompt.value}")
-        display(HTML(asked + html.card(html.paragraph(reply.text))), figures.reply_figure(reply))
+        prompt = html.paragraph(f"Prompt: {self.prompt.value}")
+        return [prompt + html.card(html.paragraph(reply.text)), figures.reply_figure(reply)]

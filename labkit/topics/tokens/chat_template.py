@@ -1,4 +1,4 @@
-"""A conversation as the model reads it: one text with special tokens, sent whole on every turn."""
+"""A conversation as the model reads it: one text with special tokens, resent on every turn."""
 
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ class ChatTokens:
     """A conversation after the chat template.
 
     Attributes:
-        messages: (role, content), as they were given.
-        tokenization: of the text that the template made of them, special tokens read as such.
+        messages: (role, content) pairs of the conversation.
+        tokenization: tokens of the rendered text, with its special tokens.
     """
 
     messages: tuple[tuple[str, str], ...]
@@ -32,18 +32,18 @@ class ChatTokens:
 
     @property
     def count(self) -> int:
-        """Tokens of all of it."""
+        """Number of tokens, the template's included."""
         return self.tokenization.count
 
     @property
     def content_count(self) -> int:
-        """Tokens of the messages' contents alone."""
-        cut = (self.tokenization.reader.encode(content) for _, content in self.messages)
-        return sum(map(len, cut))
+        """Number of tokens of the messages' contents alone."""
+        contents = (self.tokenization.reader.encode(content) for _, content in self.messages)
+        return sum(map(len, contents))
 
     @property
     def summary(self) -> str:
-        """Contents against what the template adds."""
+        """All tokens, and those of the contents."""
         count = len(self.messages)
         return (
             f"a conversation of {count} message{'s' if count != 1 else ''}: {self.count:,} tokens, "
@@ -54,15 +54,15 @@ class ChatTokens:
         return self.summary
 
 
-def read_chat(model: Any, messages: str | Messages) -> ChatTokens:
-    """A conversation as its model reads it.
+def apply_chat_template(model: Any, messages: str | Messages) -> ChatTokens:
+    """A conversation after a model's chat template.
 
     Args:
         model: a chat model from ``labkit.load``.
-        messages: a prompt, or messages: (role, content) pairs, or mappings of these two names.
+        messages: a prompt, or messages, each a (role, content) pair or a mapping of the two names.
     Raises:
-        ValueError: for messages that are none.
-        LabError: if the model has no chat template.
+        ValueError: the messages lack a role or a content.
+        LabError: the model has no chat template.
     """
     messages = _checked(messages)
     return ChatTokens(
@@ -109,12 +109,12 @@ def _rendered(model: Any, messages: Messages) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TurnCosts:
-    """What is read on every turn of a conversation, with the system prompt and without its text.
+    """Tokens that are read on every turn of a conversation, and the system prompt's part in them.
 
     Attributes:
-        system_tokens: what the system prompt's own text adds to each turn.
-        prompt_tokens: all that is read, by turn.
-        new_tokens: what of it came since the turn before: an answer and a question.
+        system_tokens: tokens that the system prompt's own text adds to each turn.
+        prompt_tokens: tokens read, by turn.
+        new_tokens: tokens added since the turn before: an answer and a question.
     """
 
     system_tokens: int
@@ -123,16 +123,16 @@ class TurnCosts:
 
     @property
     def total_tokens(self) -> int:
-        """Tokens read in the whole conversation."""
+        """Number of tokens read in the whole conversation."""
         return sum(self.prompt_tokens)
 
     @property
     def summary(self) -> str:
-        """What the system prompt's repetition adds up to."""
+        """What repeating the system prompt adds up to."""
         turns = len(self.prompt_tokens)
-        told = f"each of {turns} turns" if turns > 1 else "the only turn"
+        repeated = f"each of {turns} turns" if turns > 1 else "the only turn"
         return (
-            f"a system prompt of {self.system_tokens} tokens, read on {told}: "
+            f"a system prompt of {self.system_tokens} tokens, read on {repeated}: "
             f"{self.system_tokens * turns} of {self.total_tokens} tokens read"
         )
 
@@ -141,26 +141,26 @@ class TurnCosts:
 
 
 def cost_turns(model: Any, system: str, turns: Sequence[tuple[str, str]]) -> TurnCosts:
-    """What a system prompt costs: a model remembers nothing, so every turn sends all of it again.
+    """What a system prompt costs: a model remembers nothing, so every turn resends all of it.
 
     Args:
         model: a chat model from ``labkit.load``.
-        system: the system prompt.
+        system: text of the system prompt.
         turns: (question, answer) pairs.
     Raises:
-        ValueError: for no turn.
+        ValueError: turns are empty or not pairs.
     """
     if not turns or any(len(turn) != 2 for turn in turns):
         raise ValueError(
-            f"turns must be one pair of question and answer or more; got {reprlib.repr(turns)}"
+            f"turns must be one or more pairs of question and answer; got {reprlib.repr(turns)}"
         )
     messages = [{"role": "system", "content": system}]
     prompts = []
     for question, answer in turns:
         messages.append({"role": "user", "content": question})
-        prompts.append(read_chat(model, messages).count)
+        prompts.append(apply_chat_template(model, messages).count)
         messages.append({"role": "assistant", "content": answer})
-    bare = read_chat(model, [{"role": "system", "content": ""}, messages[1]]).count
+    bare = apply_chat_template(model, [{"role": "system", "content": ""}, messages[1]]).count
     own = prompts[0] - bare
     added = (after - before for before, after in pairwise([own, *prompts]))
     return TurnCosts(own, tuple(prompts), tuple(added))

@@ -1,4 +1,4 @@
-"""Checks of notebook 01's exercises: any right answer passes, a wrong one is told why."""
+"""Checks for the exercises of notebook 01: any right answer passes, a wrong one gets the reason."""
 
 import reprlib
 from numbers import Real
@@ -13,48 +13,51 @@ LONGEST_WORD = 60  # characters
 
 
 def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10) -> ExerciseResult:
-    """Exercise 1: a short text that takes more tokens than it has characters."""
+    """Exercise 1: a short text with more tokens than characters."""
     if not text or not isinstance(text, str):
         return ExerciseResult(False, "Put a text, in quotes, in place of None.")
     if len(text) > most:
-        return ExerciseResult(False, f"That has {len(text)} characters; {most} is the most.")
+        return ExerciseResult(False, f"That has {len(text)} characters; {most} is the limit.")
     count = tokenize(text, name).count
-    told = f"{len(text)} characters ({len(text.encode())} bytes), {count} token{'s' * (count != 1)}"
+    size = f"{len(text)} characters ({len(text.encode())} bytes), {count} token{'s' * (count != 1)}"
     if count > len(text):
         return ExerciseResult(
-            True, f"{told}: a character is several bytes, and rare ones stay apart."
+            True, f"{size}: a character is several bytes, which are only joined if frequent."
         )
-    return ExerciseResult(False, f"{told}. Try letters that were rare in what {name} learnt from.")
+    return ExerciseResult(
+        False, f"{size}. Try letters that were rare in the texts that {name} learnt from."
+    )
 
 
 def check_word(word: str | None) -> ExerciseResult:
-    """Exercise 2: one word that is one token to a newer tokenizer, three or more to an older."""
+    """Exercise 2: a word that is one token to a newer tokenizer, three or more to an older one."""
     if not word or not isinstance(word, str):
         return ExerciseResult(False, "Put a word, in quotes, in place of None.")
     if len(word.split()) != 1 or len(word) > LONGEST_WORD:
         return ExerciseResult(False, f"{reprlib.repr(word)} is not one word.")
-    tries = [_try_word(form) for form in (word, f" {word.strip()}")]  # as in a text, after a space
-    return next((verdict for verdict in tries if verdict.right), tries[0])
+    forms = (word, f" {word.strip()}")  # also as in a text, after a space
+    attempts = list(map(_try_word, forms))
+    return next((result for result in attempts if result.right), attempts[0])
 
 
 def _try_word(word: str) -> ExerciseResult:
     few, many = tokenize(word, FEW), tokenize(word, MANY)
-    told = f"{FEW}: {few.cut}, {MANY}: {many.cut}."
+    counts = f"{FEW}: {few.segmentation}, {MANY}: {many.segmentation}."
     if few.count == 1 and many.count >= 3:
-        return ExerciseResult(True, told)
+        return ExerciseResult(True, counts)
     wrong = f"{FEW} needs {few.count}" if few.count > 1 else f"{MANY} needs only {many.count}"
-    return ExerciseResult(False, f"{told} {wrong}. Try a word of another language, or of code.")
+    return ExerciseResult(False, f"{counts} {wrong}. Try a word of another language, or of code.")
 
 
 def check_saved(turns: TurnCosts, tokens: int | None) -> ExerciseResult:
-    """Exercise 3: how many tokens fewer are read if the system prompt is half as long?"""
+    """Exercise 3: how many fewer tokens are read if the system prompt is half as long?"""
     if not isinstance(tokens, Real):
         return ExerciseResult(False, "Put a number in place of None.")
     count = len(turns.prompt_tokens)
     right = turns.system_tokens / 2 * count
-    told = f"{turns.system_tokens} tokens / 2 × {count} turns = {right:g}"
-    if abs(tokens - right) <= count / 2:  # half a token a turn: nobody can halve an odd number
-        return ExerciseResult(True, f"{told}.")
+    formula = f"{turns.system_tokens} tokens / 2 × {count} turns = {right:g}"
+    if abs(tokens - right) <= count / 2:  # half a token per turn, for an odd number of them
+        return ExerciseResult(True, f"{formula}.")
     if abs(tokens - turns.system_tokens / 2) <= 0.5:
         return ExerciseResult(
             False, "That is what one turn saves; the prompt is read on every turn."

@@ -1,20 +1,17 @@
-"""Pictures of languages, turns, merges and vocabularies."""
+"""Figures of token counts by language and by turn, and the table of all figures."""
 
 import math
-from collections.abc import Sequence
 from html import escape
 
-from labkit.topics.tokens.vocabulary.bpe import BpeTraining
-from labkit.topics.tokens.vocabulary.vocabulary import VocabularyMap
 from labkit.ui import theme
 
-from .chat_template import TurnCosts
+from .chat_template import ChatTokens, TurnCosts
+from .example_tables import digits_table, examples_table
+from .examples import DigitGroups, ExampleTexts
 from .languages import LanguageCosts, LanguageTable
-from .strip import visible
-
-LONGEST_SHOWN = 16  # characters of a token's text on an axis
-LENGTHS = 20  # bytes; longer tokens share a bar
-SCRIPTS = 12
+from .token_strip import chat_strip, comparison_strip, text_strip
+from .tokenization import Tokenization
+from .tokenizer_comparison import TokenizerComparison
 
 
 def language_figure(table: LanguageTable):
@@ -41,19 +38,19 @@ def language_figure(table: LanguageTable):
         xgap=1,
         ygap=1,
     )
-    picture = theme.figure(
+    figure = theme.figure(
         heat,
-        title="Tokens of the same text, as a multiple of the English one's (computed)",
+        title="Tokens of the same text, as a multiple of English (computed)",
         x="",
         y="",
         height=110 + 22 * len(languages),
     )
-    picture.update_xaxes(side="top", showgrid=False, type="category")
-    return picture.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
+    figure.update_xaxes(side="top", showgrid=False, type="category")
+    return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
 
 
 def cost_figure(costs: LanguageCosts):
-    """What the tokens mean: share of the window, seconds here, a price in the cloud."""
+    """What the token counts mean: share of the window, seconds here, price in the cloud."""
     import plotly.graph_objects as go
 
     rows = sorted(costs.rows, key=lambda row: row.local_tokens)
@@ -74,7 +71,7 @@ def cost_figure(costs: LanguageCosts):
         )
         for number, (values, unit, colour, shape) in enumerate(parts, start=1)
     ]
-    picture = theme.figure(
+    figure = theme.figure(
         *bars,
         title=f"What the tokens mean here and in the cloud ({escape(costs.price.origin)})",
         x=f"% of a window of {costs.window:,}<br>tokens (computed)",
@@ -82,34 +79,34 @@ def cost_figure(costs: LanguageCosts):
         height=150 + 18 * len(rows),
         showlegend=False,
     )
-    axis = picture.layout.xaxis.to_plotly_json()
+    axis = figure.layout.xaxis.to_plotly_json()
     titles = (
-        f"seconds to write as much here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
+        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
         f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
-        "that read and write it (computed)",
+        "that read and write the text (computed)",
     )
-    picture.update_layout(
+    figure.update_layout(
         xaxis={**axis, "domain": [0, 0.3]},
         xaxis2={**axis, "domain": [0.35, 0.65], "title": {"text": titles[0]}},
         xaxis3={**axis, "domain": [0.7, 1], "title": {"text": titles[1]}},
     )
-    picture.update_xaxes(title_font_size=12)
-    return picture.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
+    figure.update_xaxes(title_font_size=12)
+    return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
 
 
 def turns_figure(turns: TurnCosts):
-    """Tokens read on each turn: the system prompt again, all that was said again, what is new."""
+    """Tokens read on each turn: the system prompt again, earlier messages again, new messages."""
     import plotly.graph_objects as go
 
     numbers = list(range(1, len(turns.prompt_tokens) + 1))
     system = [turns.system_tokens] * len(numbers)
-    said = [
+    earlier = [
         total - new - turns.system_tokens
         for total, new in zip(turns.prompt_tokens, turns.new_tokens, strict=True)
     ]
     parts = (
         ("system prompt, again", system, theme.ORANGE, "/"),
-        ("said before, again", said, theme.SKY, ""),
+        ("earlier messages, again", earlier, theme.SKY, ""),
         ("new", list(turns.new_tokens), theme.BLUE, "."),
     )
     bars = [
@@ -131,134 +128,13 @@ def turns_figure(turns: TurnCosts):
     ).update_xaxes(dtick=1)
 
 
-def bpe_figure(training: BpeTraining, merges: int | None = None):
-    """The compression curve, and where on it a number of merges stands.
-
-    Args:
-        training: from ``train_bpe``.
-        merges: how many were made; None: all.
-    """
-    import plotly.graph_objects as go
-
-    merges = len(training.merges) if merges is None else merges
-    counts, ratios = zip(*training.curve, strict=True)
-    traces = (
-        go.Scatter(x=counts, y=ratios, mode="lines", line={"color": theme.BLUE}, name="corpus"),
-        go.Scatter(
-            x=[merges],
-            y=[ratio_at(training, merges)],
-            mode="markers",
-            marker={"color": theme.RED, "size": 13, "symbol": "diamond"},
-            name="now",
-        ),
-    )
-    return theme.figure(
-        *traces,
-        title=bpe_title(training, merges),
-        x="merges",
-        y="tokens a character",
-        height=280,
-        showlegend=False,
-    ).update_yaxes(rangemode="tozero")
-
-
-def ratio_at(training: BpeTraining, merges: int) -> float:
-    """The curve's height there, between its points by a straight line."""
-    before = max(point for point in training.curve if point[0] <= merges)
-    after = min(point for point in training.curve if point[0] >= merges)
-    if before == after:
-        return before[1]
-    share = (merges - before[0]) / (after[0] - before[0])
-    return before[1] + share * (after[1] - before[1])
-
-
-def bpe_title(training: BpeTraining, merges: int) -> str:
-    """Vocabulary and compression after so many merges, in one line."""
-    size = training.reader(merges).size
-    ratio = ratio_at(training, merges)
-    made = f"{merges} merge{'s' if merges != 1 else ''}"
-    return f"{made}: a vocabulary of {size}, {ratio:.2f} tokens a character"
-
-
-def vocabulary_figure(vocabulary: VocabularyMap):
-    """A vocabulary's lengths, scripts, longest tokens, and those that no text gives."""
-    import plotly.graph_objects as go
-
-    parts = (
-        ("length of a token in bytes", *_lengths(vocabulary.lengths), theme.BLUE, "v"),
-        ("script of the first letter", *_top(vocabulary.scripts), theme.GREEN, "h"),
-        ("bytes of the longest tokens", *_longest(vocabulary), theme.ORANGE, "h"),
-        ("kinds of token (logarithmic)", *_kinds(vocabulary), theme.PINK, "h"),
-    )
-    bars, layout = [], {}
-    for number, (title, names, values, colour, way) in enumerate(parts, start=1):
-        end = "" if number == 1 else str(number)
-        x, y = (names, values) if way == "v" else (values, names)
-        bars.append(
-            go.Bar(
-                x=x, y=y, orientation=way, xaxis=f"x{end}", yaxis=f"y{end}",
-                text=[f"{value:,}" for value in values] if way == "h" else None,
-                textposition="outside", cliponaxis=False, marker={"color": colour},
-                hovertemplate="%{x}: %{y}<extra></extra>",
-            )
-        )  # fmt: skip
-        left, top = number in (1, 3), number <= 2
-        layout[f"xaxis{end}"] = _axis([0, 0.38] if left else [0.64, 1], f"y{end}", title)
-        layout[f"yaxis{end}"] = _axis([0.6, 1] if top else [0, 0.4], f"x{end}", "")
-        if way == "h":
-            layout[f"yaxis{end}"] |= {"autorange": "reversed", "showgrid": False, "ticksuffix": " "}
-            layout[f"xaxis{end}"]["range"] = [0, 1.25 * max(values)]  # room for the numbers
-    layout["xaxis"]["type"] = "category"
-    layout["xaxis4"] |= {"type": "log", "range": [0, 1.4 * math.log10(vocabulary.reader.size)]}
-    title = f"{vocabulary.reader.title}: {vocabulary.reader.size:,} tokens (computed)"
-    return theme.figure(*bars, title=title, x="", y="", height=720, showlegend=False).update_layout(
-        layout
-    )
-
-
-def _axis(domain: Sequence[float], anchor: str, title: str) -> dict:
-    return {
-        "domain": list(domain),
-        "anchor": anchor,
-        "title": {"text": title, "font": {"size": 13}},
-        "gridcolor": theme.LINE,
-        "automargin": True,
-    }
-
-
-def _lengths(lengths: Sequence[tuple[int, int]]) -> tuple[list[str], list[int]]:
-    rest = sum(tokens for length, tokens in lengths if length > LENGTHS)
-    short = [(str(length), tokens) for length, tokens in lengths if length <= LENGTHS]
-    names, values = zip(*short, (f">{LENGTHS}", rest), strict=True)
-    return list(names), list(values)
-
-
-def _top(scripts: Sequence[tuple[str, int]]) -> tuple[list[str], list[int]]:
-    rest = sum(tokens for _, tokens in scripts[SCRIPTS:])
-    shown = [*scripts[:SCRIPTS], *([("others", rest)] if rest else [])]
-    names, values = zip(*shown, strict=True)
-    return list(names), list(values)
-
-
-def _longest(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
-    names = [
-        f"{_short(visible(each.text.encode()))} ({each.token_id})" for each in vocabulary.longest
-    ]
-    return names, [len(each.text.encode()) for each in vocabulary.longest]
-
-
-def _short(text: str) -> str:
-    return escape(text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…")
-
-
-def _kinds(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
-    beside = len(vocabulary.special) + vocabulary.unused + vocabulary.fragments
-    kinds = (
-        ("whole characters", vocabulary.reader.size - beside),
-        ("of these, no text gives", len(vocabulary.unreached)),
-        ("part of a character", vocabulary.fragments),
-        ("special", len(vocabulary.special)),
-        ("ids without a token", vocabulary.unused),
-    )
-    names, values = zip(*kinds, strict=True)
-    return list(names), list(values)
+FIGURES = {
+    ChatTokens: chat_strip,
+    TokenizerComparison: comparison_strip,
+    DigitGroups: digits_table,
+    ExampleTexts: examples_table,
+    LanguageCosts: cost_figure,
+    LanguageTable: language_figure,
+    Tokenization: text_strip,
+    TurnCosts: turns_figure,
+}

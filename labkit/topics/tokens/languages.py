@@ -1,13 +1,14 @@
-"""One short text in many languages: how many tokens each takes, and what that means."""
+"""One short text in many languages: how many tokens each takes, and what that costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.checks import check_number
 from labkit.data import read_data
 from labkit.models.prices import Price, look_up_price
 
-from .comparison import Comparison, compare_tokenizers
+from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 
 BASE = "English"
 
@@ -17,10 +18,10 @@ class LanguageText:
     """The lab's text in one language.
 
     Attributes:
-        language: its English name.
-        code: ISO 639-1.
-        script: that most of its letters belong to.
-        text: the text.
+        language: English name of the language.
+        code: language code, ISO 639-1.
+        script: script that most letters belong to.
+        text: text in this language.
     """
 
     language: str
@@ -30,7 +31,7 @@ class LanguageText:
 
 
 def language_texts() -> tuple[LanguageText, ...]:
-    """The text in every language that the lab has; ``data/languages.json`` says how it was made."""
+    """The lab's text in every language; ``data/languages.json`` says how it was made."""
     return tuple(LanguageText(**row) for row in read_data("languages.json")["texts"])
 
 
@@ -39,28 +40,28 @@ class LanguageTable:
     """Tokens of the same text by language and tokenizer.
 
     Attributes:
-        texts: one a language.
-        comparison: the counts (computed by the tokenizers themselves).
+        texts: text in each language.
+        comparison: token counts (computed by the tokenizers themselves).
     """
 
     texts: tuple[LanguageText, ...]
-    comparison: Comparison
+    comparison: TokenizerComparison
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Their English names."""
+        """English names of the languages."""
         return tuple(each.language for each in self.texts)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The tokenizers."""
+        """Names of the tokenizers."""
         return self.comparison.names
 
     def counts_of(self, name: str) -> tuple[int, ...]:
-        """Tokens by language with one tokenizer.
+        """Token counts of one tokenizer, by language.
 
         Raises:
-            ValueError: if it is not in the table.
+            ValueError: the tokenizer is not in the table.
         """
         if name not in self.names:
             raise ValueError(f"name must be one of {', '.join(self.names)}; got {name!r}")
@@ -69,7 +70,7 @@ class LanguageTable:
 
     @property
     def relative(self) -> tuple[tuple[float, ...], ...]:
-        """(languages, names): tokens over those of the English text with the same tokenizer."""
+        """(languages, names): counts as multiples of the English one of the same tokenizer."""
         base = self.comparison.counts[self.languages.index(BASE)]
         return tuple(
             tuple(count / english for count, english in zip(row, base, strict=True))
@@ -78,7 +79,7 @@ class LanguageTable:
 
     @property
     def summary(self) -> str:
-        """Where the gap is widest."""
+        """The widest gap."""
         ratio, language, name = max(
             (ratio, language, name)
             for language, row in zip(self.languages, self.relative, strict=True)
@@ -94,7 +95,7 @@ def compare_languages(names: Sequence[Any] | None = None) -> LanguageTable:
     """The lab's text in every language, through several tokenizers.
 
     Args:
-        names: as for `compare_tokenizers`; public tokenizers alone.
+        names: as for `compare_tokenizers`; public tokenizers only.
     """
     texts = language_texts()
     comparison = compare_tokenizers({each.language: each.text for each in texts}, names)
@@ -105,15 +106,15 @@ def compare_languages(names: Sequence[Any] | None = None) -> LanguageTable:
 
 @dataclass(frozen=True, slots=True)
 class LanguageCost:
-    """What one language means for a model here and for one in the cloud.
+    """What a text in one language costs, with a model here and with one in the cloud.
 
     Attributes:
-        language: its name.
-        local_tokens: with the local model's tokenizer.
-        window_share: of the context window, for the text as it stands (computed).
+        language: English name of the language.
+        local_tokens: tokens of the text with the local model's tokenizer.
+        window_share: share of the context window that the text fills (computed).
         write_s: seconds to write an answer as long as the text, at the measured speed (computed).
-        cloud_tokens: with the cloud model's tokenizer.
-        price_usd: of 1,000 requests that read the text and write as much (computed).
+        cloud_tokens: tokens of the text with the cloud model's tokenizer.
+        price_usd: price of 1,000 requests that read the text and write as much (computed).
     """
 
     language: str
@@ -126,14 +127,14 @@ class LanguageCost:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LanguageCosts:
-    """A language's tokens as space, time and money.
+    """Token counts as space, time and money.
 
     Attributes:
-        rows: one a language, in the order of the table.
+        rows: cost of each language, in the order of the table.
         local, cloud: names of the two tokenizers.
-        window: tokens of the context window.
-        tokens_per_s: of the local model (measured).
-        price: of the cloud model, with source and date.
+        window: size of the context window in tokens.
+        tokens_per_s: decoding speed of the local model (measured).
+        price: price of the cloud model, with source and date.
     """
 
     rows: tuple[LanguageCost, ...]
@@ -145,12 +146,12 @@ class LanguageCosts:
 
     @property
     def summary(self) -> str:
-        """The dearest language against English."""
+        """English, and the language that takes longest."""
         english = next(row for row in self.rows if row.language == BASE)
-        dearest = max(self.rows, key=lambda row: row.write_s)
+        slowest = max(self.rows, key=lambda row: row.write_s)
         return (
-            f"the same answer: {english.write_s:.1f} s in English, {dearest.write_s:.1f} s in "
-            f"{dearest.language}, at {self.tokens_per_s:.1f} tokens/s (measured)"
+            f"the same answer: {english.write_s:.1f} s in English, {slowest.write_s:.1f} s in "
+            f"{slowest.language}, at {self.tokens_per_s:.1f} tokens/s (measured)"
         )
 
     def __repr__(self) -> str:
@@ -166,21 +167,20 @@ def cost_languages(
     cloud: str = "o200k",
     cloud_model: str = "gpt-5",
 ) -> LanguageCosts:
-    """What the counts mean: share of a context window, seconds here, a price in the cloud.
+    """What the counts mean: share of a context window, seconds here, price in the cloud.
 
     Args:
         table: from `compare_languages`.
-        tokens_per_s: of the local model, measured: ``reply.decode_tokens_per_s``.
-        window: tokens of the local model's context.
-        local: the local model's tokenizer.
-        cloud: the cloud model's tokenizer.
-        cloud_model: whose list price is taken.
+        tokens_per_s: decoding speed of the local model, as in ``reply.decode_tokens_per_s``.
+        window: context window of the local model in tokens.
+        local: tokenizer of the local model.
+        cloud: tokenizer of the cloud model.
+        cloud_model: model whose list price applies.
     Raises:
-        ValueError: for a speed or a window of 0 or less, or a tokenizer that is not in the table.
+        ValueError: the speed or the window is 0 or less, or a tokenizer is not in the table.
     """
     for name, value in (("tokens_per_s", tokens_per_s), ("window", window)):
-        if not isinstance(value, int | float) or not value > 0:
-            raise ValueError(f"{name} must be a number above 0; got {value!r}")
+        check_number(name, value, "above 0", lambda number: number > 0)
     price = look_up_price(cloud_model)
     both = (price.input_usd_per_million + price.output_usd_per_million) / 1e6
     counts = zip(table.languages, table.counts_of(local), table.counts_of(cloud), strict=True)

@@ -1,40 +1,40 @@
-"""Which characters of a text each token covers."""
+"""Offsets: which characters of a text each token covers."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-Span = tuple[int, int]
+Offset = tuple[int, int]  # first character, and the one after the last
 
 
-def locate(
-    text: str, read: str, pieces: Sequence[bytes], offsets: Callable[[], Sequence[Span]]
-) -> Iterator[Span]:
+def token_offsets(
+    text: str, normalized: str, pieces: Sequence[bytes], fallback: Callable[[], Sequence[Offset]]
+) -> Iterator[Offset]:
     """The range of characters of each of the first tokens.
 
     Args:
-        text: as it was given.
-        read: as the tokenizer reads it: accents composed, or a space put before it.
+        text: original text.
+        normalized: text as the tokenizer reads it: accents composed, or a space before it.
         pieces: bytes of each token.
-        offsets: asks the library, for a vocabulary that does not keep every byte.
+        fallback: the library's own offsets, for a vocabulary that loses bytes.
     Returns:
         (start, end) of each token in `text`. A character that several tokens share belongs to the
         range of each.
 
-    >>> list(locate("aé!", "aé!", ["aé!".encode()[:2], "é!".encode()[1:]], list))
+    >>> list(token_offsets("aé!", "aé!", ["aé!".encode()[:2], "é!".encode()[1:]], list))
     [(0, 2), (1, 3)]
     """
-    if not read.encode().startswith(b"".join(pieces)):
-        return iter(offsets()[: len(pieces)])
-    spans = _count(pieces)
-    if read == text:
-        return spans
-    if read == f" {text}":
-        return ((max(0, start - 1), end - 1) for start, end in spans)
-    return _back(spans, text, read)
+    if not normalized.encode().startswith(b"".join(pieces)):
+        return iter(fallback()[: len(pieces)])
+    offsets = _count(pieces)
+    if normalized == text:
+        return offsets
+    if normalized == f" {text}":
+        return ((max(0, start - 1), end - 1) for start, end in offsets)
+    return _in_original(offsets, text, normalized)
 
 
-def _count(pieces: Iterable[bytes]) -> Iterator[Span]:
-    """UTF-8 tells a character's first byte from the others."""
+def _count(pieces: Iterable[bytes]) -> Iterator[Offset]:
+    """Offsets by counting the first bytes of characters, which UTF-8 marks."""
     done = 0
     for piece in pieces:
         begins_inside = bool(piece) and piece[0] & 0xC0 == 0x80
@@ -43,23 +43,23 @@ def _count(pieces: Iterable[bytes]) -> Iterator[Span]:
         yield start, done
 
 
-def _back(spans: Iterable[Span], text: str, read: str) -> Iterator[Span]:
-    """From characters of the composed text to those of the text itself."""
-    ranges = [span for span, composed in _groups(text, read) for _ in composed]
-    for start, end in spans:
+def _in_original(offsets: Iterable[Offset], text: str, normalized: str) -> Iterator[Offset]:
+    """Offsets in the normalized text as offsets in the original."""
+    ranges = [offset for offset, composed in _groups(text, normalized) for _ in composed]
+    for start, end in offsets:
         yield ranges[start][0], ranges[max(start, end - 1)][1]
 
 
-def _groups(text: str, read: str) -> list[tuple[Span, str]]:
-    """Stretches that compose by themselves, each with what becomes of it."""
+def _groups(text: str, normalized: str) -> list[tuple[Offset, str]]:
+    """Stretches that compose independently, each with its composed form."""
     borders = [i for i, character in enumerate(text) if not _joins(character)]
-    spans = list(zip([0, *borders[1:]], [*borders[1:], len(text)], strict=True))
-    groups = [(span, unicodedata.normalize("NFC", text[slice(*span)])) for span in spans]
-    if "".join(composed for _, composed in groups) == read:
+    offsets = list(zip([0, *borders[1:]], [*borders[1:], len(text)], strict=True))
+    groups = [(each, unicodedata.normalize("NFC", text[slice(*each)])) for each in offsets]
+    if "".join(composed for _, composed in groups) == normalized:
         return groups
-    return [((0, len(text)), read)]  # rare letters that compose otherwise: the text as one
+    return [((0, len(text)), normalized)]  # rare letters compose differently: one stretch
 
 
 def _joins(character: str) -> bool:
-    """Whether it may become one with the character before it: accents, Korean vowels and ends."""
+    """Whether it may compose with the character before it: accents, Korean vowels and finals."""
     return bool(unicodedata.combining(character)) or "\u1161" <= character <= "\u11c2"

@@ -1,4 +1,4 @@
-"""Text to tokens, by the real tokenizers."""
+"""From text to tokens, with the models' own tokenizers."""
 
 import codecs
 import functools
@@ -10,7 +10,7 @@ from labkit.backends.prompts import check_text
 from labkit.models.tokenizers.open import open_tokenizer
 from labkit.models.tokenizers.readers import Reader
 
-from .offsets import locate
+from .offsets import token_offsets
 
 DEFAULT = "smollm2"
 
@@ -20,13 +20,12 @@ class Token:
     """One token of a text.
 
     Attributes:
-        token_id: its number in the vocabulary.
-        data: the bytes that it stands for.
-        start, end: the characters of the text that it covers; two tokens that share a character
-            both cover it.
-        rank: which merge made it, 0 the first that was learnt; None for single bytes and special
+        token_id: number of the token in the vocabulary.
+        data: bytes of the token.
+        start, end: range of characters that it covers; tokens that share a character both cover it.
+        rank: number of the merge that made it, 0 for the first; None for single bytes and special
             tokens.
-        special: whether it marks something, and is not a piece of text.
+        special: whether it is a marker and not a piece of text.
     """
 
     token_id: int
@@ -38,18 +37,18 @@ class Token:
 
     @property
     def text(self) -> str:
-        """What it says; bytes that are no whole character in hex, such as ⟨F0⟩."""
+        """Text of the token; bytes of incomplete characters in hex, such as ⟨F0⟩."""
         return show_bytes(self.data)
 
 
-def _shape(character: str) -> str:
+def _visible(character: str) -> str:
     if character == " ":
         return "·"
     return character if character.isprintable() else f"⟨U+{ord(character):04X}⟩"
 
 
 def show_bytes(data: bytes) -> str:
-    """Bytes as text, and in hex where they are no whole character.
+    """Bytes as text, and in hex where they are not a complete character.
 
     >>> show_bytes("é!".encode()[1:])
     '⟨A9⟩!'
@@ -67,13 +66,13 @@ codecs.register_error("lab-hex", _hex)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tokenization:
-    """A text, as a tokenizer cuts it.
+    """A text as a tokenizer splits it.
 
     Attributes:
-        text: the text.
-        ids: of its tokens.
-        reader: the tokenizer; ``reader.library`` is the object of its own library.
-        special: whether names of special tokens in the text were read as these.
+        text: original text.
+        ids: token ids of the text.
+        reader: tokenizer; ``reader.library`` is the object of its own library.
+        special: whether names of special tokens in the text were read as these tokens.
     """
 
     text: str
@@ -83,62 +82,62 @@ class Tokenization:
 
     @property
     def name(self) -> str:
-        """What the tokenizer was asked for by."""
+        """Name of the tokenizer."""
         return self.reader.name
 
     @property
     def count(self) -> int:
-        """How many tokens."""
+        """Number of tokens."""
         return len(self.ids)
 
     @property
     def data(self) -> tuple[bytes, ...]:
-        """The bytes that each token stands for."""
+        """Bytes of each token."""
         return tuple(map(self.reader.bytes_of, self.ids))
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """The same as text; bytes that are no whole character in hex, such as ⟨F0⟩."""
+        """Text of each token; bytes of incomplete characters in hex, such as ⟨F0⟩."""
         return tuple(map(show_bytes, self.data))
 
     @property
-    def cut(self) -> str:
-        """The pieces with bars between them; spaces show as ``·``, what has no shape in hex."""
-        return "|".join("".join(map(_shape, piece)) for piece in self.pieces)
+    def segmentation(self) -> str:
+        """The pieces with bars between; spaces as ``·``, invisible characters in hex."""
+        return "|".join("".join(map(_visible, piece)) for piece in self.pieces)
 
     @property
-    def spans(self) -> tuple[tuple[int, int], ...]:
-        """The characters (start, end) that each token covers."""
-        return self._spans(self.data)
+    def offsets(self) -> tuple[tuple[int, int], ...]:
+        """Range of characters, (start, end), that each token covers."""
+        return self._offsets(self.data)
 
-    def _spans(self, pieces: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
-        """Those of the first tokens, whose bytes these are."""
+    def _offsets(self, pieces: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
+        """Offsets of the first tokens, given their bytes."""
         reader, text = self.reader, self.text
-        ask = functools.partial(reader.offsets, text, special=self.special)
-        return tuple(locate(text, reader.reads(text), pieces, ask))
+        fallback = functools.partial(reader.offsets, text, special=self.special)
+        return tuple(token_offsets(text, reader.normalize(text), pieces, fallback))
 
     @property
     def tokens(self) -> tuple[Token, ...]:
-        """All that is known of each token."""
+        """All tokens with their details."""
         return self.first(self.count)
 
     def first(self, count: int) -> tuple[Token, ...]:
-        """All that is known of the first tokens: of a long text, no more than is to be shown."""
+        """The first tokens with their details, so that a long text costs no more than is shown."""
         ids, reader = self.ids[:count], self.reader
         pieces = tuple(map(reader.bytes_of, ids))
-        rows = zip(ids, pieces, self._spans(pieces), strict=False)
+        rows = zip(ids, pieces, self._offsets(pieces), strict=False)
         return tuple(
             Token(i, data, *span, reader.rank_of(i), reader.is_special(i)) for i, data, span in rows
         )
 
     @property
     def decoded(self) -> str:
-        """The text that these ids give again."""
+        """The ids decoded back to text."""
         return self.reader.decode(self.ids)
 
     @property
     def summary(self) -> str:
-        """Tokens against characters and bytes."""
+        """Numbers of characters, bytes and tokens."""
         return repr(self)
 
     def __repr__(self) -> str:
@@ -147,18 +146,18 @@ class Tokenization:
 
 
 def tokenize(text: str, name: Any = DEFAULT, *, special: bool = False) -> Tokenization:
-    """A text, cut into the tokens that a model reads.
+    """Splits a text into the tokens that a model reads.
 
     Args:
         text: any Unicode text.
         name: a tokenizer's short name, a hub id, a folder, or a model from ``labkit.load``.
-        special: read names of special tokens in the text as these tokens, as chat templates need;
-            by itself they are text like any other.
+        special: whether to read names of special tokens in the text as these tokens, as chat
+            templates need; by default they are ordinary text.
     Returns:
-        The ids; pieces, spans and all else are worked out when they are asked for.
+        The token ids; pieces, offsets and the rest are computed on access.
     Raises:
-        ValueError: if the text is none, or has a lone surrogate, which no encoding can write.
-        LabError: unknown tokenizer, no network.
+        ValueError: not a text, or one with a lone surrogate, which no encoding can write.
+        LabError: unknown tokenizer, or no network.
 
     >>> tokenize("Hello world", "gpt2").pieces
     ('Hello', ' world')

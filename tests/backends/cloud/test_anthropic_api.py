@@ -74,8 +74,7 @@ def test_what_it_does_not_take_is_refused():
 
 
 @pytest.mark.parametrize(
-    "reason, finish",
-    [("max_tokens", "length"), ("stop_sequence", "stop"), ("refusal", "stop")],
+    "reason, finish", [("max_tokens", "length"), ("stop_sequence", "stop"), ("refusal", "stop")]
 )
 def test_why_it_ended(provider, reason, finish):
     server = provider("anthropic")
@@ -87,8 +86,9 @@ def test_cached_tokens_are_counted_and_cost_less(provider):
     server = provider("anthropic")
     server.answer(
         claude_start(10, cache_read_input_tokens=1000, cache_creation_input_tokens=0),
-        claude_text("Hi"), claude_end(5),
-    )  # fmt: skip
+        claude_text("Hi"),
+        claude_end(5),
+    )
     reply = ask(server)
     assert reply.prompt_tokens == 1010
     assert reply.price_usd == pytest.approx((10 * 0.10 + 1000 * 0.01 + 5 * 0.50) / 1e6)
@@ -100,8 +100,9 @@ def test_thoughts_take_their_time_and_are_no_answer(provider):
     server.answer(
         claude_start(3),
         claude_event(type="content_block_delta", index=0, delta=thought),
-        claude_text("Hi"), claude_end(9),
-    )  # fmt: skip
+        claude_text("Hi"),
+        claude_end(9),
+    )
     reply = ask(server)
     assert reply.text == "Hi" and [step.text for step in reply.steps] == ["", "Hi"]
 
@@ -109,9 +110,17 @@ def test_thoughts_take_their_time_and_are_no_answer(provider):
 def test_its_models(provider):
     server = provider("anthropic")
     listed = {
-        "data": [{"id": "claude-x", "type": "model", "display_name": "X",
-                  "created_at": "2026-10-07T00:00:00Z"}],
-        "has_more": False, "first_id": None, "last_id": None,
-    }  # fmt: skip
+        "data": [
+            {
+                "id": "claude-x",
+                "type": "model",
+                "display_name": "X",
+                "created_at": "2026-10-07T00:00:00Z",
+            }
+        ],
+        "has_more": False,
+        "first_id": None,
+        "last_id": None,
+    }
     server.refuse("200 OK", listed)
     assert labkit.cloud("anthropic", address=server.address).models() == ("claude-x",)

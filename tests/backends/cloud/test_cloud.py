@@ -14,8 +14,8 @@ import labkit
 from labkit.backends.cloud.budget import Budget, Estimate
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote import api_keys
-from labkit.models.prices import price_at_most
-from labkit.topics.comparison.key_panel import KeyField
+from labkit.models.prices import max_price
+from labkit.topics.comparison.provider_key_panel import ApiKeyPanel
 
 from ..tls_server import HANG_UP, chat_end, chat_event, text
 
@@ -23,9 +23,16 @@ QUESTION = "Why is the sky blue?"
 OPENAI_STYLE = [name for name, known in PROVIDERS.items() if known.speaks == "openai"]
 # github.com/mistralai/client-python, models/chatcompletionstreamrequest.py: it refuses others.
 MISTRAL_FIELDS = {
-    "model", "messages", "stream", "temperature", "top_p", "max_tokens", "stop", "random_seed",
+    "model",
+    "messages",
+    "stream",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "stop",
+    "random_seed",
     "presence_penalty",
-}  # fmt: skip
+}
 
 
 def ask(server, name="openai", model=None, prompt=QUESTION, cloud=None, **settings):
@@ -89,7 +96,7 @@ def test_the_default_models_are_known_and_priced():
         assert all(each.names for each in known.families.values())
         if known.model:
             assert known.parameters(known.model).names["max_tokens"]
-            assert 0 < price_at_most(known.model, known.prices[0], 1000, 1000) < 0.01, name
+            assert 0 < max_price(known.model, known.prices[0], 1000, 1000) < 0.01, name
     from anthropic.types.model_param import ModelParam
     from openai.types.shared.chat_model import ChatModel
 
@@ -142,14 +149,7 @@ def test_openrouter_tells_its_price_itself(provider):
 
 def test_an_unknown_model_has_no_price_unless_it_is_given(provider):
     server = provider("azure")
-    server.answer(
-        text("Hi"),
-        chat_event(model="ours", usage=None),
-        chat_end(
-            10,
-            5,
-        ),
-    )
+    server.answer(text("Hi"), chat_event(model="ours", usage=None), chat_end(10, 5))
     reply = ask(server, "azure", "our-own-model")
     assert reply.price_usd is not None, "the answer names the model behind the deployment"
     named = labkit.cloud(
@@ -191,7 +191,7 @@ def test_an_estimate_grows_with_the_prompt_and_the_answer(prompt, written):
     estimate = cloud.estimate(prompt, max_tokens=written)
     sent = len(prompt.encode())
     assert estimate.prompt_bytes == sent < estimate.prompt_tokens
-    assert estimate.price_usd >= price_at_most("gpt-6-luna", "openai", sent, written) > 0
+    assert estimate.price_usd >= max_price("gpt-6-luna", "openai", sent, written) > 0
     assert cloud.estimate(prompt, max_tokens=written + 1).price_usd > estimate.price_usd
     assert "at most" in estimate.summary and "computed, genai-prices" in estimate.summary
 
@@ -272,22 +272,22 @@ def test_without_a_key_it_says_where_to_get_one(planted, monkeypatch):
 
 
 def test_a_typed_key_is_kept_and_its_field_is_emptied(planted):
-    field = KeyField("google", "Google")
+    field = ApiKeyPanel("google", "Google")
     field.field.value = f"  {planted.key} "
-    assert field.field.value == "" and "kept until" in field.told.value
-    planted.saw(field.field.get_state(), field.told.value, field.panel)
+    assert field.field.value == "" and "kept until" in field.status.value
+    planted.saw(field.field.get_state(), field.status.value, field.widget)
     assert api_keys.find_key("google", ()).reveal() == planted.key
     field.field.value = "two words"
-    assert "key must be one word" in field.told.value and "two words" not in field.told.value
+    assert "key must be one word" in field.status.value and "two words" not in field.status.value
     api_keys.forget_key("google")
     assert api_keys.find_key("google", ()) is None
     with pytest.raises(ValueError, match="provider must be one of"):
-        labkit.enter_key("opnai")
+        labkit.comparison.api_key_panel("opnai")
 
 
 def test_in_a_terminal_a_key_is_asked_for_unseen(planted, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda asked: planted.key)
-    planted.saw(labkit.enter_key("openrouter"))
+    planted.saw(labkit.comparison.api_key_panel("openrouter"))
     assert labkit.cloud("openrouter").kind == "OpenRouter"
 
 

@@ -49,11 +49,11 @@ def begin(name):
         ([STALL_S, HANG_UP], r"sent nothing for 2 s.*\n.*read_timeout_s"),
         ([b"event: message_delta\ndata: {no json\n\n", HANG_UP], r"not an event of its interface"),
         ([b"event: completion\ndata: 7\n\n"], r"not an event of its interface|broke off"),
-        ([b"event: error\ndata: {\"error\": {\"message\": \"Overloaded\"}}\n\n"], r"Overloaded"),
+        ([b'event: error\ndata: {"error": {"message": "Overloaded"}}\n\n'], r"Overloaded"),
         ([], r"broke off in the middle"),
     ],
     ids=["cut", "stall", "malformed", "not an event", "error event", "no end"],
-)  # fmt: skip
+)
 def test_what_came_before_the_failure_is_kept(provider, planted, name, parts, sentence):
     server = provider(name)
     server.answer(*begin(name), *parts)
@@ -100,7 +100,7 @@ def test_an_empty_account_is_no_busy_provider(provider, planted):
     told = {"error": {"message": "You exceeded your quota.", "code": "insufficient_quota"}}
     server.refuse("429 Too Many Requests", told, retry_after=7)
     error = refused(planted, server)
-    assert not isinstance(error, BusyError) and "credit" in error.mend
+    assert not isinstance(error, BusyError) and "credit" in error.hint
 
 
 def test_googles_ways_to_refuse_a_key(provider, planted):
@@ -267,4 +267,4 @@ def test_in_a_column_it_leaves_the_others_unharmed(provider, planted, proxy, nam
     assert re.search(sentence, failed.error) and failed.finish == "failed"
     assert failed.text == ("Once upon" if how in BREAKS else "")
     assert (whole.text, whole.finish, whole.error) == ("Once upon", "stop", None)
-    planted.saw(side, labkit.show_columns(side).html, labkit.plot(side).to_json())
+    planted.saw(side, labkit.plot(side, kind="answers").html, labkit.plot(side).to_json())

@@ -21,9 +21,11 @@ def test_without_a_key_nothing_is_sent_and_the_count_is_unknown(monkeypatch):
 def test_the_endpoint_counts(endpoint):
     asked = {"model": MODEL, "messages": [{"role": "user", "content": "Hello <b>"}]}
     endpoint.expect_oneshot_request(
-        "/v1/messages/count_tokens", method="POST", json=asked,
+        "/v1/messages/count_tokens",
+        method="POST",
+        json=asked,
         headers={"x-api-key": "sk-test", "anthropic-version": "2023-06-01"},
-    ).respond_with_json({"input_tokens": 11})  # fmt: skip
+    ).respond_with_json({"input_tokens": 11})
     assert count_tokens("Hello <b>", "claude") == 11
     assert count_tokens("") == 0
     endpoint.check_assertions()

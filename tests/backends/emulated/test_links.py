@@ -16,14 +16,10 @@ from hypothesis import strategies as st
 from labkit.backends.emulated.links import LINKS, Link, find_link
 from labkit.backends.emulated.relay import HOST, Relay, _Direction
 
-from ..conftest import quickest
+from ..measured_again import quickest
 
 LINK = st.builds(
-    Link,
-    st.floats(0, 2),
-    st.floats(0, 0.2),
-    st.none() | st.floats(1e4, 1e9),
-    st.floats(0, 0.5),
+    Link, st.floats(0, 2), st.floats(0, 0.2), st.none() | st.floats(1e4, 1e9), st.floats(0, 0.5)
 )
 
 
@@ -153,6 +149,7 @@ def ask(way, told):
     return got.partition(b"\r\n\r\n")[2]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("part", ["open", "tls", "message"])
 def test_every_round_trip_takes_its_time(relay, part):
     """Opening a connection, the handshake of TLS 1.3 and a message each cost one."""

@@ -8,7 +8,8 @@ import labkit
 from labkit.backends.emulated.links import Link
 from labkit.backends.emulated.stand_in import ORIGIN, StandIn
 
-from ..conftest import adding_up, quickest, until
+from ..loopback import until
+from ..measured_again import adding_up, quickest
 
 QUESTION = "Why is the sky blue?"
 LINK = Link(0.08, bandwidth_bits_per_s=20e6)
@@ -47,6 +48,7 @@ def test_the_answer_is_the_models_own(stand_in, engine):
     assert reply.price_usd is None
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("part", ["connect_s", "tls_s", "wait_s"])
 def test_a_link_of_80_ms_is_measured_as_80_ms(stand_in, part):
     """Connection and TLS are a round trip each; so is the wait, as the answer's head comes at once.
@@ -62,6 +64,7 @@ def test_a_link_of_80_ms_is_measured_as_80_ms(stand_in, part):
     assert quickest(measure, LINK.round_trip_s) == pytest.approx(LINK.round_trip_s, rel=0.1)
 
 
+@pytest.mark.alone
 def test_the_parts_add_up_to_the_whole(stand_in):
     wire = adding_up(lambda: stand_in().stream(QUESTION, max_tokens=16))
     assert len(wire.parts) == 7 and wire.bytes_sent > 300 and wire.bytes_received > 1000

@@ -1,4 +1,4 @@
-"""The scanner: places right in any Unicode text, fake keys of many forms, and what is none."""
+"""The scanner: right positions in any Unicode text, fake keys of many forms, no false alarms."""
 
 import hashlib
 import itertools
@@ -28,7 +28,7 @@ AROUND = st.text(
 
 @given(AROUND, AROUND)
 @settings(max_examples=200, deadline=None)
-def test_places_are_right_in_any_text(before, after):
+def test_positions_are_right_in_any_text(before, after):
     text = f"{before} {KEY} {after}"
     found = scan(text, kinds={"cloud key"})
     start = len(before) + 1
@@ -39,7 +39,7 @@ def test_places_are_right_in_any_text(before, after):
 @pytest.mark.parametrize(
     "before", ["", "Grüße 👩‍🚀 ", "東京から\n", "a\u0301e\u0301 ", "x" * 9000 + "\n"]
 )
-def test_personal_data_is_placed_right_too(before):
+def test_positions_of_personal_data_are_right_too(before):
     text = f"{before}Write to jane@example.com or call +1 212-555-0123."
     found = {each.kind: each for each in scan(text)}
     for kind, value in (("email address", "jane@example.com"), ("phone number", "+1 212-555-0123")):
@@ -72,7 +72,7 @@ def test_a_private_key_is_found_to_its_last_line():
         'secret = get_secret("database")',
     ],
 )
-def test_what_only_speaks_of_a_secret_is_none(code):
+def test_what_only_mentions_a_secret_is_not_found(code):
     assert scan(code) == ()
 
 
@@ -122,8 +122,8 @@ def test_the_language_model_is_explosions_own_and_brings_no_code():
     package = distribution(MODEL)
     files = {str(file): file.locate() for file in package.files}
     for name, checksum in CHECKSUMS.items():
-        (place,) = (files[file] for file in files if file.endswith(f"{package.version}/{name}"))
-        assert hashlib.sha256(place.read_bytes()).hexdigest() == checksum, name
+        (path,) = (files[file] for file in files if file.endswith(f"{package.version}/{name}"))
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == checksum, name
     assert [file for file in files if file.endswith(".py")] == [f"{MODEL}/__init__.py"]
     assert not [file for file in files if file.endswith((".so", ".pyd", ".dll", ".pkl", ".pickle"))]
     assert package.metadata["License"] == "MIT"

@@ -13,11 +13,14 @@ QUESTION = "Why is the sky blue?"
 
 
 def oracle(model, ids, **settings):
-    """What transformers' own generate writes for these ids, with scores and logits."""
+    """The output of transformers' own generate for these ids, with scores and logits."""
     return model.model.generate(
-        torch.tensor([ids]), return_dict_in_generate=True, output_scores=True, output_logits=True,
+        torch.tensor([ids]),
+        return_dict_in_generate=True,
+        output_scores=True,
+        output_logits=True,
         **settings,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +28,10 @@ def greedy(smollm2):
     return labkit.generate(smollm2, QUESTION, temperature=0, max_tokens=64)
 
 
-def test_greedy_is_that_of_generate(smollm2, greedy):
+def test_greedy_matches_generate(smollm2, greedy):
     ids = smollm2.encode(QUESTION)
-    told = oracle(smollm2, ids, do_sample=False, max_new_tokens=64)
-    expected = told.sequences[0, len(ids) :].tolist()
+    expected = oracle(smollm2, ids, do_sample=False, max_new_tokens=64)
+    expected = expected.sequences[0, len(ids) :].tolist()
     assert len(expected) == 64
     assert [step.token_id for step in greedy.steps] == expected
     assert greedy.text == smollm2.tokenizer.decode(expected, skip_special_tokens=True)
@@ -40,8 +43,8 @@ def test_plain_weights_give_the_same_text(smollm2, greedy):
 
     plain = AutoModelForCausalLM.from_pretrained(smollm2.folder).eval()
     ids = smollm2.encode(QUESTION)
-    told = plain.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=64)
-    assert [step.token_id for step in greedy.steps] == told[0, len(ids) :].tolist()
+    expected = plain.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=64)
+    assert [step.token_id for step in greedy.steps] == expected[0, len(ids) :].tolist()
 
 
 def test_same_seed_same_text_other_seed_another(smollm2):
@@ -60,7 +63,7 @@ def test_a_reply_without_seed_can_be_repeated(smollm2):
     assert again.text == reply.text
 
 
-def test_times_grow_and_are_counted_right(greedy):
+def test_times_rise_and_give_the_speed(greedy):
     times = [step.elapsed_s for step in greedy.steps]
     assert times == sorted(times)
     assert greedy.ttft_s == times[0]
@@ -80,7 +83,7 @@ def test_a_stop_string_over_token_borders(smollm2):
     assert "".join(step.text for step in reply.steps) == reply.text
 
 
-def test_a_chat_ends_by_itself(smollm2):
+def test_a_chat_ends_at_its_end_token(smollm2):
     reply = labkit.generate(smollm2, "Say yes.", temperature=0, max_tokens=100)
     assert reply.finish == "stop"
     assert reply.steps[-1].token_id == smollm2.tokenizer.eos_token_id
@@ -109,10 +112,10 @@ def test_leaving_the_loop_stops_the_model(smollm2):
         hook.remove()
 
 
-def test_interrupting_keeps_what_came(smollm2):
+def test_interrupting_keeps_the_tokens_so_far(smollm2):
     passes, begun = itertools.count(), threading.Event()
 
-    def note(*_):
+    def count(*_):
         if next(passes) == 3:
             begun.set()
 
@@ -120,7 +123,7 @@ def test_interrupting_keeps_what_came(smollm2):
         begun.wait()
         signal.raise_signal(signal.SIGINT)
 
-    hook = smollm2.model.register_forward_hook(note)
+    hook = smollm2.model.register_forward_hook(count)
     threading.Thread(target=interrupt, daemon=True).start()
     reply = labkit.generate(smollm2, "Tell me a very long story.", max_tokens=2000, seed=1)
     hook.remove()
@@ -141,18 +144,18 @@ def test_the_context_is_the_bound(smollm2):
 
 
 @pytest.mark.parametrize("prompt", ["", [], [{"role": "user"}], 7, None])
-def test_a_prompt_that_is_none(smollm2, prompt):
+def test_an_invalid_prompt_is_refused(smollm2, prompt):
     with pytest.raises(ValueError, match=r"prompt must .*got"):
         labkit.stream(smollm2, prompt)
 
 
 @pytest.mark.parametrize("bad", [{"temperature": -1}, {"top_p": 0}, {"max_tokens": 0}], ids=str)
-def test_bad_settings_are_told_at_once(smollm2, bad):
+def test_bad_settings_are_refused_at_once(smollm2, bad):
     with pytest.raises(ValueError, match="got"):
         labkit.stream(smollm2, QUESTION, **bad)
 
 
 @pytest.mark.parametrize("verb", [labkit.stream, labkit.generate])
-def test_a_name_is_no_model(verb):
+def test_a_name_is_not_a_model(verb):
     with pytest.raises(ValueError, match=r"model must be loaded, .*; got 'smollm2-135m'"):
         verb("smollm2-135m", QUESTION)

@@ -1,4 +1,4 @@
-"""From scores to a choice: against transformers' `generate`, and against the probabilities."""
+"""From scores to a token: against transformers' `generate`, and against the probabilities."""
 
 import math
 from collections import Counter
@@ -24,47 +24,56 @@ SAMPLED = [
     {"temperature": 0.7, "min_p": 0.05, "repetition_penalty": 1.2},
     {"temperature": 1.1, "typical_p": 0.8, "top_k": 200},
     {
-        "temperature": 1.4, "top_k": 300, "top_p": 0.97, "min_p": 0.001, "typical_p": 0.95,
+        "temperature": 1.4,
+        "top_k": 300,
+        "top_p": 0.97,
+        "min_p": 0.001,
+        "typical_p": 0.95,
         "repetition_penalty": 1.15,
     },  # all that transformers has, in its own order
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("chosen", SAMPLED, ids=str)
 def test_the_chain_gives_the_scores_of_generate(smollm2, chosen):
     ids = smollm2.encode("Why is the sky blue?")
     torch.manual_seed(11)
-    told = smollm2.model.generate(
-        torch.tensor([ids]), do_sample=True, max_new_tokens=12, output_scores=True,
-        output_logits=True, return_dict_in_generate=True, **{"top_k": 0, **chosen},
-    )  # fmt: skip
-    for place, (logits, scores) in enumerate(zip(told.logits, told.scores, strict=True)):
-        so_far = told.sequences[0, : len(ids) + place].tolist()
+    expected = smollm2.model.generate(
+        torch.tensor([ids]),
+        do_sample=True,
+        max_new_tokens=12,
+        output_scores=True,
+        output_logits=True,
+        return_dict_in_generate=True,
+        **{"top_k": 0, **chosen},
+    )
+    for index, (logits, scores) in enumerate(zip(expected.logits, expected.scores, strict=True)):
+        so_far = expected.sequences[0, : len(ids) + index].tolist()
         stages = scores_by_stage(logits[0].numpy(), so_far, Settings(**chosen))
         np.testing.assert_allclose(list(stages.values())[-1], scores[0].numpy(), rtol=1e-5)
 
 
-def test_what_is_recorded_is_the_models_own_and_the_chains():
+def test_a_sampled_token_records_the_models_and_the_chains_logprob():
     scores = torch.randn(1, 60, generator=torch.Generator().manual_seed(1))
     chosen = Settings(temperature=0.6, top_k=5, seed=3)
-    token, (choice,) = Sampler([chosen], 4).choose(torch.tensor([[0]]), scores)
+    ids, (token,) = Sampler([chosen], 4).sample(torch.tensor([[0]]), scores)
     own = scores[0].log_softmax(-1)
     chained = scores_by_stage(scores[0].numpy(), [0], chosen)["top_k"]
-    assert choice.token_id == token.item()
-    assert choice.logprob == pytest.approx(own[choice.token_id].item())
+    assert token.token_id == ids.item()
+    assert token.logprob == pytest.approx(own[token.token_id].item())
     shares = torch.from_numpy(chained).log_softmax(-1)
-    assert choice.drawn_logprob == pytest.approx(shares[choice.token_id].item())
-    assert [token_id for token_id, _ in choice.leading] == own.topk(4).indices.tolist()
+    assert token.drawn_logprob == pytest.approx(shares[token.token_id].item())
+    assert [token_id for token_id, _ in token.leading] == own.topk(4).indices.tolist()
     entropy = -(own.exp() * own).sum().item() / math.log(2)
-    assert choice.entropy_bits == pytest.approx(entropy, abs=1e-5)
+    assert token.entropy_bits == pytest.approx(entropy, abs=1e-5)
 
 
 def test_temperature_0_leaves_no_choice():
-    chooser = Sampler([Settings(temperature=0, seed=1)], 3)
-    token, (choice,) = chooser.choose(torch.tensor([[0]]), torch.tensor([[0.0, 2.0, 1.0]]))
-    assert (token.item(), choice.drawn_logprob) == (1, 0.0)
-    assert choice.logprob == pytest.approx(math.log(math.exp(2) / (1 + math.e + math.exp(2))))
-    assert [token_id for token_id, _ in choice.leading] == [1, 2, 0]
+    sampler = Sampler([Settings(temperature=0, seed=1)], 3)
+    ids, (token,) = sampler.sample(torch.tensor([[0]]), torch.tensor([[0.0, 2.0, 1.0]]))
+    assert (ids.item(), token.drawn_logprob) == (1, 0.0)
+    assert token.logprob == pytest.approx(math.log(math.exp(2) / (1 + math.e + math.exp(2))))
+    assert [token_id for token_id, _ in token.leading] == [1, 2, 0]
 
 
 def test_settings_that_change_nothing_make_no_stage():
@@ -80,13 +89,13 @@ def test_the_stages_come_in_the_order_asked_for():
 def test_the_order_decides():
     """top_p before a high temperature keeps fewer tokens than after it."""
     scores = np.linspace(5, 0, 50, dtype=np.float32)
-    kept = {}
+    remaining = {}
     for first in ("temperature", "top_p"):
         order = (first, *(stage for stage in STAGES if stage != first))
         chosen = Settings(temperature=3, top_p=0.8, order=order)
         last = list(scores_by_stage(scores, [0], chosen).values())[-1]
-        kept[first] = np.isfinite(last).sum()
-    assert kept["top_p"] < kept["temperature"]
+        remaining[first] = np.isfinite(last).sum()
+    assert remaining["top_p"] < remaining["temperature"]
 
 
 def test_presence_penalty_is_taken_off_once():
@@ -102,8 +111,8 @@ def test_tokens_are_drawn_as_often_as_their_probabilities_say(chosen):
     times, row = 20_000, Settings(**{"temperature": 0.9, "seed": 9, **chosen})
     stages = scores_by_stage(scores[0].numpy(), [0], row)
     shares = torch.from_numpy(list(stages.values())[-1]).softmax(-1).double()
-    chooser = Sampler([row], 1)
-    drawn = Counter(chooser.choose(torch.tensor([[0]]), scores)[0].item() for _ in range(times))
+    sampler = Sampler([row], 1)
+    drawn = Counter(sampler.sample(torch.tensor([[0]]), scores)[0].item() for _ in range(times))
     assert all(shares[token] > 0 for token in drawn)
     often = [token for token in range(40) if times * shares[token] >= 5]
     chi2 = sum((drawn[t] - times * shares[t]) ** 2 / (times * shares[t]) for t in often).item()
@@ -116,40 +125,40 @@ SHARES = st.lists(st.floats(0, 1, width=32), min_size=2, max_size=30).filter(any
 
 @given(SHARES, st.floats(0, 1, exclude_max=True))
 @settings(deadline=None)
-def test_a_token_of_no_probability_is_never_drawn(probabilities, uniform):
+def test_a_token_of_probability_0_is_never_drawn(probabilities, uniform):
     token = draw(torch.tensor([probabilities]), [[uniform]]).item()
     assert torch.tensor(probabilities)[token] > 0
 
 
-def test_rows_of_other_settings_are_chosen_as_if_alone():
+def test_rows_of_different_settings_are_sampled_as_if_alone():
     scores = torch.randn(6, 80, generator=torch.Generator().manual_seed(2))
     ids = torch.arange(12).reshape(6, 2)
     rows = [
         Settings(temperature=t, top_p=p, seed=seed)
         for seed, (t, p) in enumerate([(0, 1), (1, 1), (0.5, 0.5), (1, 1), (0.5, 0.5), (2, 0.9)])
     ]
-    _, together = Sampler(rows, 3).choose(ids, scores)
-    for place, row in enumerate(rows):
-        _, (alone,) = Sampler([row], 3).choose(ids[[place]], scores[[place]])
-        assert together[place].token_id == alone.token_id
-        assert together[place].drawn_logprob == pytest.approx(alone.drawn_logprob, abs=1e-5)
+    _, together = Sampler(rows, 3).sample(ids, scores)
+    for index, row in enumerate(rows):
+        _, (alone,) = Sampler([row], 3).sample(ids[[index]], scores[[index]])
+        assert together[index].token_id == alone.token_id
+        assert together[index].drawn_logprob == pytest.approx(alone.drawn_logprob, abs=1e-5)
 
 
-def test_rows_that_go_on_keep_their_random_numbers():
+def test_remaining_rows_keep_their_random_numbers():
     scores = torch.zeros(3, 500)
     ids = torch.zeros(3, 1, dtype=torch.long)
     rows = [Settings(temperature=1, seed=seed) for seed in (4, 5, 6)]
     whole, fewer = Sampler(rows, 1), Sampler(rows, 1)
-    whole.choose(ids, scores)
-    fewer.choose(ids, scores)
+    whole.sample(ids, scores)
+    fewer.sample(ids, scores)
     fewer.keep([0, 2])
-    every, _ = whole.choose(ids, scores)
-    some, _ = fewer.choose(ids[[0, 2]], scores[[0, 2]])
+    every, _ = whole.sample(ids, scores)
+    some, _ = fewer.sample(ids[[0, 2]], scores[[0, 2]])
     assert some.tolist() == every[[0, 2]].tolist()
 
 
-def test_many_draws_begin_as_a_stream_does():
+def test_repeated_draws_begin_as_a_stream_does():
     scores = torch.randn(1, 300, generator=torch.Generator().manual_seed(3))
-    token, _ = Sampler([Settings(temperature=1, seed=21)], 1).choose(torch.tensor([[0]]), scores)
+    token, _ = Sampler([Settings(temperature=1, seed=21)], 1).sample(torch.tensor([[0]]), scores)
     drawn = draw_from_scores(scores[0].numpy(), 5, 21)
     assert drawn.shape == (5,) and drawn[0] == token.item()

@@ -18,8 +18,8 @@ import logging, os
 import labkit as lab
 logging.basicConfig(level=logging.DEBUG)
 ---
-field = lab.enter_key("mistral")
-field.children[0].set_state({"value": os.environ["TYPED"]})  # as a browser has it
+field = lab.comparison.api_key_panel("mistral")
+field.field.set_state({"value": os.environ["TYPED"]})  # as a browser has it
 field
 ---
 lab.clouds(), lab.cloud("mistral")
@@ -42,16 +42,16 @@ lab.show_columns(side)
 ---
 lab.plot(side)
 ---
-table = lab.run_batch(["Hi", "Ho"], [cloud, claude], file="answers.jsonl")
-[lab.save_batch(table, f"answers.{kind}") for kind in ("json", "csv", "html")]
+table = lab.comparison.run_batch(["Hi", "Ho"], [cloud, claude], file="answers.jsonl")
+[lab.save(table, f"answers.{kind}") for kind in ("json", "csv", "html")]
 ---
-ballot = lab.vote(table, file="votes.json")
+ballot = lab.comparison.vote_panel(table, file="votes.json")
 ballot.choose("A")
 ballot
 ---
 lab.replay(lab.record(cloud, "Hi", folder="."))
 ---
-panel = lab.compare_live("Hi", [cloud])
+panel = lab.comparison.compare_panel("Hi", [cloud])
 panel.start().wait()
 panel
 ---
@@ -105,8 +105,9 @@ def test_the_lesson_with_a_key_asks_the_provider_and_holds_none(
     server = provider("anthropic", host="api.anthropic.com")
     proxy(server.port)
     for number in range(20):
-        server.answer(claude_start(9), claude_text(f"Answer {number}"), claude_text("."),
-                      claude_end(5))  # fmt: skip
+        server.answer(
+            claude_start(9), claude_text(f"Answer {number}"), claude_text("."), claude_end(5)
+        )
     notebook = nbformat.read(ROOT / "notebooks" / "04_compare.ipynb", as_version=4)
     run(notebook, kernel_home, planted)
     nbformat.write(notebook, kernel_home / "ran.ipynb")

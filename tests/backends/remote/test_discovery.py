@@ -16,7 +16,7 @@ import pytest
 import labkit
 from labkit.backends.remote import discovery
 from labkit.backends.remote.discovery import Server, find_servers
-from labkit.topics.speed.measure.measurement import look_up
+from labkit.topics.speed.measure.measurement import describe_setup
 
 # github.com/vllm-project/vllm, ModelCard of the OpenAI interface's protocol, and /version.
 VLLM = {
@@ -29,9 +29,12 @@ VLLM = {
 # github.com/ollama/ollama, docs/openapi.yaml: VersionResponse and ModelSummary, of which an entry
 # with `remote_host` is computed elsewhere; docs/api/openai-compatibility.mdx: /v1/models.
 CLOUD = {
-    "name": "gpt-oss:120b-cloud", "model": "gpt-oss:120b-cloud", "size": 384,
-    "remote_model": "gpt-oss:120b", "remote_host": "https://ollama.com:443",
-}  # fmt: skip
+    "name": "gpt-oss:120b-cloud",
+    "model": "gpt-oss:120b-cloud",
+    "size": 384,
+    "remote_model": "gpt-oss:120b",
+    "remote_host": "https://ollama.com:443",
+}
 OLLAMA = {
     "/v1/models": {
         "object": "list",
@@ -157,14 +160,18 @@ def test_what_ollama_passes_on_to_its_cloud_has_a_policy(httpserver, model, leav
 @pytest.mark.parametrize(
     ("answers", "engine"),
     [
-        (OLLAMA, "Ollama 0.34.1"), (VLLM, "vLLM 0.32.0"), (LLAMA_CPP, "llama.cpp b6000-abc"),
+        (OLLAMA, "Ollama 0.34.1"),
+        (VLLM, "vLLM 0.32.0"),
+        (LLAMA_CPP, "llama.cpp b6000-abc"),
         (LLAMA_CPP | {"/props": {"build_info": "b0-unknown"}}, "llama.cpp"),
-        (LM_STUDIO, "LM Studio"), (TRANSFORMERS, "transformers serve"),
+        (LM_STUDIO, "LM Studio"),
+        (TRANSFORMERS, "transformers serve"),
     ],
-)  # fmt: skip
+)
 def test_a_measurement_says_which_engine_it_was_of(httpserver, answers, engine):
     (server,) = play(httpserver, answers)
-    assert dict(look_up(labkit.connect(server, server.models[0])).software)["engine"] == engine
+    software = dict(describe_setup(labkit.connect(server, server.models[0])).software)
+    assert software["engine"] == engine
 
 
 def test_no_other_machine_is_asked_for_its_version(monkeypatch):
@@ -226,8 +233,7 @@ def stream_for_ever(connection):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [lambda c: c.sendall(b"SSH-2.0-OpenSSH\r\n"), lambda c: c.close(), stream_for_ever],
+    "answer", [lambda c: c.sendall(b"SSH-2.0-OpenSSH\r\n"), lambda c: c.close(), stream_for_ever]
 )
 def test_what_speaks_otherwise_is_left_out(answer):
     listener, port = listening(answer)

@@ -18,7 +18,7 @@ from labkit.backends.remote.discovery import Server
 from labkit.backends.remote.protocols.parameters import PARAMETERS, request_fields
 from labkit.backends.settings import Settings
 
-from ..conftest import CLIENTS, event, get, piece, read_request, until
+from ..loopback import CLIENTS, event, get, piece, read_request, until
 
 QUESTION = "Why is the sky blue?"
 END = b"data: [DONE]\n\n"
@@ -36,8 +36,10 @@ def greedy(server):
 
 def test_what_listens_is_found_out(server, llama_server):
     assert (server.kind, server.model, server.name) == (
-        "llama.cpp", "smollm2", "smollm2 (llama.cpp)",
-    )  # fmt: skip
+        "llama.cpp",
+        "smollm2",
+        "smollm2 (llama.cpp)",
+    )
     assert server.models() == ("smollm2",)
     assert llama_server.address in repr(server)
 
@@ -231,9 +233,12 @@ def test_pieces_are_not_tokens(scripted):
     usage = {"prompt_tokens": 9, "completion_tokens": 5}
     address, asked = scripted(
         event(choices=[{"delta": {"role": "assistant", "content": ""}}]),
-        piece("Hello wor"), 0.05, piece("ld!", finish_reason="stop"),
-        event(choices=[], usage=usage), END,
-    )  # fmt: skip
+        piece("Hello wor"),
+        0.05,
+        piece("ld!", finish_reason="stop"),
+        event(choices=[], usage=usage),
+        END,
+    )
     reply = labkit.generate(ask(address), "Hi", seed=5)
     assert [step.token_id for step in reply.steps] == [None, None]
     assert (reply.prompt_tokens, reply.output_tokens, reply.chunked) == (9, 5, True)
@@ -386,10 +391,13 @@ def test_a_redirect_is_not_followed(httpserver):
 @pytest.mark.parametrize(
     "address, here",
     [
-        ("http://127.0.0.1:1/v1", True), ("http://localhost/v1", True), ("http://[::1]:8/v1", True),
-        ("http://10.0.0.1/v1", False), ("https://localhost.example.org/v1", False),
+        ("http://127.0.0.1:1/v1", True),
+        ("http://localhost/v1", True),
+        ("http://[::1]:8/v1", True),
+        ("http://10.0.0.1/v1", False),
+        ("https://localhost.example.org/v1", False),
     ],
-)  # fmt: skip
+)
 def test_what_is_on_this_machine(address, here):
     assert is_loopback(address) is here
 
@@ -416,10 +424,18 @@ def test_a_prompt_that_is_none(bad):
 def test_a_setting_is_sent_or_refused(kind):
     """No setting is dropped in silence: each changes the request, or is a ValueError."""
     changed = {
-        "temperature": 0.1, "top_k": 3, "top_p": 0.5, "min_p": 0.1, "typical_p": 0.5,
-        "repetition_penalty": 1.5, "presence_penalty": 1.0, "max_tokens": 3, "seed": 9,
-        "stop": ("a",), "order": tuple(reversed(Settings().order)),
-    }  # fmt: skip
+        "temperature": 0.1,
+        "top_k": 3,
+        "top_p": 0.5,
+        "min_p": 0.1,
+        "typical_p": 0.5,
+        "repetition_penalty": 1.5,
+        "presence_penalty": 1.0,
+        "max_tokens": 3,
+        "seed": 9,
+        "stop": ("a",),
+        "order": tuple(reversed(Settings().order)),
+    }
     plain = request_fields(kind, Settings(seed=1), raw=False)
     for name, value in changed.items():
         try:

@@ -13,7 +13,7 @@ import pytest
 import labkit
 from labkit.backends.remote.discovery import find_servers
 
-from ..conftest import free_port, get, until
+from ..loopback import free_port, get, until
 
 QUESTION = "Why is the sky blue?"
 
@@ -54,9 +54,22 @@ def transformers_serve(smollm2, start):
     port = free_port()
     command = "from transformers.cli.transformers import main; main()"
     return start(
-        port, sys.executable, "-c", command, "serve", str(smollm2.folder), "--host", "127.0.0.1",
-        "--port", str(port), "--device", "cpu", "--dtype", "float32", patience_s=120,
-    )  # fmt: skip
+        port,
+        sys.executable,
+        "-c",
+        command,
+        "serve",
+        str(smollm2.folder),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--device",
+        "cpu",
+        "--dtype",
+        "float32",
+        patience_s=120,
+    )
 
 
 @pytest.mark.slow
@@ -83,10 +96,22 @@ def vllm(smollm2, start):
         pytest.skip("LABKIT_VLLM names no vllm command")
     port = free_port()
     return start(
-        port, command, "serve", str(smollm2.folder), "--dtype", "float32", "--enforce-eager",
-        "--host", "127.0.0.1", "--port", str(port), "--max-model-len", "1024",
-        patience_s=240, VLLM_CPU_KVCACHE_SPACE="2",
-    )  # fmt: skip
+        port,
+        command,
+        "serve",
+        str(smollm2.folder),
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--max-model-len",
+        "1024",
+        patience_s=240,
+        VLLM_CPU_KVCACHE_SPACE="2",
+    )
 
 
 @pytest.mark.slow

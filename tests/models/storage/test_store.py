@@ -17,7 +17,7 @@ WEIGHTS = "model.safetensors"
 
 
 def place(name="small", content=b"0" * 1000, part="safetensors"):
-    with store.placing(name, part, "a test") as aside:
+    with store.new_part(name, part, "a test") as aside:
         (aside / WEIGHTS).write_bytes(content)
         (aside / "sub").mkdir()
         (aside / "sub" / "more").write_text("more")
@@ -26,7 +26,7 @@ def place(name="small", content=b"0" * 1000, part="safetensors"):
 
 def test_a_placed_part_is_known_with_its_files(home):
     folder = place()
-    assert store.kept() == {"small": ("safetensors",)}
+    assert store.list_models() == {"small": ("safetensors",)}
     manifest = store.read_manifest(folder)
     assert manifest["source"] == "a test"
     assert set(manifest["files"]) == {WEIGHTS, "sub/more"}
@@ -35,23 +35,23 @@ def test_a_placed_part_is_known_with_its_files(home):
 
 
 def test_whoever_shares_the_home_may_read(home):
-    with store.placing("small", "safetensors", "a test") as aside:
+    with store.new_part("small", "safetensors", "a test") as aside:
         (aside / WEIGHTS).write_bytes(b"0")
         (aside / WEIGHTS).chmod(0o600)
     assert (store.part_folder("small", "safetensors") / WEIGHTS).stat().st_mode & 0o044 == 0o044
 
 
 def test_what_fails_leaves_nothing(home):
-    with pytest.raises(RuntimeError), store.placing("small", "gguf", "a test") as aside:
+    with pytest.raises(RuntimeError), store.new_part("small", "gguf", "a test") as aside:
         (aside / "a.gguf").write_bytes(b"half")
         raise RuntimeError
-    assert store.kept() == {}
+    assert store.list_models() == {}
     assert not list(store.models_folder().iterdir())
 
 
 def test_a_failed_replacement_leaves_what_was_there(home):
     folder = place()
-    with pytest.raises(RuntimeError), store.placing("small", "safetensors", "a test"):
+    with pytest.raises(RuntimeError), store.new_part("small", "safetensors", "a test"):
         raise RuntimeError
     assert store.damaged(folder, thorough=True) == []
 
@@ -101,11 +101,11 @@ def test_only_a_thorough_look_finds_what_rots_under_the_same_date(home):
 def test_a_hub_id_is_a_name_too(home):
     folder = place("owner/name")
     assert folder == home / "models" / "owner--name" / "safetensors"
-    assert list(store.kept()) == ["owner/name"]
+    assert list(store.list_models()) == ["owner/name"]
     with store.locked("owner/name"):
         pass
     assert store.remove("owner/name") > 1000
-    assert store.kept() == {}
+    assert store.list_models() == {}
 
 
 def test_remove_takes_unfinished_work_and_nothing_of_a_neighbour(home):
@@ -115,7 +115,7 @@ def test_remove_takes_unfinished_work_and_nothing_of_a_neighbour(home):
         store.beside(name, "wheels").mkdir()
         (store.beside(name, "wheels") / "a.part").write_bytes(b"0" * 10)
     assert store.remove("qwen2") > 1000
-    assert list(store.kept()) == ["qwen2.5-3b"]
+    assert list(store.list_models()) == ["qwen2.5-3b"]
     assert not store.unfinished("qwen2")
     assert len(store.unfinished("qwen2.5-3b")) == 1
 
@@ -123,9 +123,9 @@ def test_remove_takes_unfinished_work_and_nothing_of_a_neighbour(home):
 def test_a_home_that_cannot_be_made(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "file"))
-    with pytest.raises(LabError, match="cannot be made") as error:
-        store.kept()
-    assert "LABKIT_HOME" in error.value.mend
+    with pytest.raises(LabError, match="cannot be created") as error:
+        store.list_models()
+    assert "LABKIT_HOME" in error.value.hint
 
 
 def test_a_home_that_cannot_be_written(home):
@@ -135,7 +135,7 @@ def test_a_home_that_cannot_be_written(home):
 
 
 def test_who_comes_second_waits_and_says_so(home):
-    code = "from labkit.models import store\nwith store.locked('small'): print('mine')"
+    code = "from labkit.models.storage import store\nwith store.locked('small'): print('mine')"
     with store.locked("small"):
         second = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert "waiting" in second.stdout.readline()
@@ -154,7 +154,7 @@ def test_too_small_a_disk_gets_the_numbers(home, monkeypatch, tmp_path):
 PLACE = """
 import filelock, platformdirs
 def work():
-    with store.locked("small"), store.placing("small", "safetensors", "a test") as aside:
+    with store.locked("small"), store.new_part("small", "safetensors", "a test") as aside:
         for i in range(100):
             (aside / f"{i}.safetensors").write_bytes(bytes(200_000))
 """
@@ -166,7 +166,7 @@ def test_killed_at_any_moment_a_part_is_whole_or_absent(home, start_python):
 
 REPLACE = """
 import os, signal, sys
-from labkit.models import store
+from labkit.models.storage import store
 renames = iter(range(int(sys.argv[1])))
 rename = store.Path.rename
 def rename_or_die(*paths):
@@ -174,7 +174,7 @@ def rename_or_die(*paths):
         os.kill(os.getpid(), signal.SIGKILL)
     rename(*paths)
 store.Path.rename = rename_or_die
-with store.locked("small"), store.placing("small", "safetensors", "a test") as aside:
+with store.locked("small"), store.new_part("small", "safetensors", "a test") as aside:
     (aside / "model.safetensors").write_bytes(b"new")
 """
 

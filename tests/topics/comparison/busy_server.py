@@ -1,4 +1,4 @@
-"""A real HTTP server in OpenAI's language that is too busy as often as it is told to be."""
+"""A real HTTP server with OpenAI's API that refuses as many requests as a test wants."""
 
 import json
 import threading
@@ -9,16 +9,16 @@ import labkit
 
 
 class BusyServer:
-    """Answers each question with its own words; what it was asked, and when, is kept.
+    """Answers each prompt with its own words, and records the prompts and their times.
 
     Args:
-        refusals: the first answers: a status and headers each. After them it answers well.
+        refusals: the first responses: a status and headers each. After them it answers.
         gate: an answer waits for this event …
         free: … once so many were given.
     """
 
     def __init__(self, refusals=(), *, gate=None, free=0, name="busy"):
-        self.asked, self.at_once, self.most_at_once = [], 0, 0
+        self.asked, self.concurrent, self.most_concurrent = [], 0, 0
         self._refusals, self._gate, self._free, self.given = list(refusals), gate, free, 0
         self._lock = threading.Lock()
         outer = self
@@ -45,7 +45,7 @@ class BusyServer:
 
     @property
     def prompts(self):
-        """What it was asked, refused or not."""
+        """The prompts it received, refused or not."""
         return [prompt for prompt, _ in self.asked]
 
     def _next_refusal(self, prompt):
@@ -61,34 +61,36 @@ class BusyServer:
             self._refuse(request, *refusal)
             return
         with self._lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
+            self.concurrent += 1
+            self.most_concurrent = max(self.most_concurrent, self.concurrent)
             self.given += 1
             waits = self._gate and self.given > self._free
         if waits:
             self._gate.wait(30)
         self._write(request, f"You asked: {prompt}", body)
         with self._lock:
-            self.at_once -= 1
+            self.concurrent -= 1
 
     def _refuse(self, request, status, headers):
-        told = json.dumps({"error": {"message": "slow down"}}).encode()
+        body = json.dumps({"error": {"message": "slow down"}}).encode()
         request.send_response(status)
         for name, value in headers.items():
             request.send_header(name, value)
-        request.send_header("Content-Length", str(len(told)))
+        request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(told)
+        request.wfile.write(body)
 
     def _write(self, request, text, body):
         request.send_response(200)
         request.send_header("Content-Type", "text/event-stream")
         request.end_headers()
-        pieces = [{"delta": {"content": word + " "}} for word in text.split()]
-        usage = {"prompt_tokens": 7, "completion_tokens": len(pieces)}
-        events = [{"choices": [{"index": 0, **piece}]} for piece in pieces]
-        events += [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-                   {"choices": [], "usage": usage}]  # fmt: skip
+        chunks = [{"delta": {"content": word + " "}} for word in text.split()]
+        usage = {"prompt_tokens": 7, "completion_tokens": len(chunks)}
+        events = [{"choices": [{"index": 0, **chunk}]} for chunk in chunks]
+        events += [
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {"choices": [], "usage": usage},
+        ]
         for event in events:
             request.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
         request.wfile.write(b"data: [DONE]\n\n")

@@ -26,7 +26,7 @@ time.sleep(3600)
 
 
 @pytest.fixture(scope="session")
-def near(smollm2):
+def local(smollm2):
     """The real model in llama.cpp, in this process."""
     pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
     model = labkit.load_llamacpp(smollm2.gguf_file, threads=1)
@@ -50,15 +50,15 @@ def llama_process(smollm2):
 
 
 class Relay:
-    """Real HTTP servers that speak OpenAI's language and write their words only in turn.
+    """Real HTTP servers that speak OpenAI's API and write their words only in turn.
 
-    The first writes its second word when the second has written its first, and so on: whoever asks
-    one after the other waits for ever. With `by_itself` False, a test says whose turn it is.
+    The first writes its second word when the second has written its first, and so on: a caller
+    that asks them one after the other waits forever. With `automatic` False, a test sets the turn.
     """
 
     def __init__(self, words, patience_s=30):
         self.words, self.patience_s = words, patience_s
-        self.turn, self.moved, self.by_itself = 0, threading.Condition(), True
+        self.turn, self.moved, self.automatic = 0, threading.Condition(), True
         self.asked = []
         self.servers = []
 
@@ -80,15 +80,15 @@ class Relay:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
-                for place, word in enumerate(relay.words):
-                    if not relay.wait_for(place * of + number):
+                for index, word in enumerate(relay.words):
+                    if not relay.wait_for(index * of + number):
                         return
-                    self.tell({"delta": {"content": f"{word}{number} "}})
-                    if relay.by_itself:
+                    self.send({"delta": {"content": f"{word}{number} "}})
+                    if relay.automatic:
                         relay.next()
-                self.tell({"delta": {}, "finish_reason": "stop"})
+                self.send({"delta": {}, "finish_reason": "stop"})
 
-            def tell(self, choice):
+            def send(self, choice):
                 chunk = {"choices": [{"index": 0, **choice}]}
                 self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
                 self.wfile.flush()

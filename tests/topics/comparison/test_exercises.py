@@ -1,4 +1,4 @@
-"""Any right answer passes, a wrong one is told why."""
+"""Any right answer passes, a wrong one gets the reason."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from labkit.topics.comparison import exercises
 from labkit.topics.comparison.exercises import check_votes_needed
 from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 
-HTTP = HttpTiming("https://far", 0.0, 0.08, 0.08, 0.002, 0.08, 0.458, 1.0)
+HTTP = HttpTiming("https://remote", 0.0, 0.08, 0.08, 0.002, 0.08, 0.458, 1.0)
 
 
 def a_reply(*times, **more):
@@ -18,13 +18,13 @@ def a_reply(*times, **more):
     return Reply("made up", "x", Settings(), steps, Outcome("stop", 5, **more))
 
 
-NEAR = a_reply(0.2, *(0.2 + 0.02 * n for n in range(1, 51)))  # 50 tokens/s
-FAR = a_reply(0.7, 1.7, http=HTTP, timings=EngineTimings("x", prompt_s=0.45))
+LOCAL = a_reply(0.2, *(0.2 + 0.02 * n for n in range(1, 51)))  # 50 tokens/s
+REMOTE = a_reply(0.7, 1.7, http=HTTP, timings=EngineTimings("x", prompt_s=0.45))
 NAMES = ("in this process", "ocean: 80 ms there and back")
-SIDE = SideBySide("x", NAMES, (NEAR, FAR), (True, True))
+SIDE = SideBySide("x", NAMES, (LOCAL, REMOTE), (True, True))
 
 
-def test_how_often_the_link_was_crossed():
+def test_how_many_round_trips_a_link_took():
     assert exercises.check_round_trips(SIDE, 3).right
     assert "too few" in exercises.check_round_trips(SIDE, 1).why
     assert "too many" in exercises.check_round_trips(SIDE, 5).why
@@ -33,30 +33,37 @@ def test_how_often_the_link_was_crossed():
     assert "no link 'fibre'" in exercises.check_round_trips(SIDE, 3, link="fibre").why
 
 
-def test_from_which_length_on_the_far_one_is_first():
+def test_from_which_length_on_the_remote_one_is_first():
     """0.5 s behind, and 10 ms gained a token: 50 tokens after the first."""
-    assert exercises.check_overtaking(NEAR, FAR, 51, far_tokens_per_s=100).right
-    assert "too few" in exercises.check_overtaking(NEAR, FAR, 10, far_tokens_per_s=100).why
-    assert "too many" in exercises.check_overtaking(NEAR, FAR, 200, far_tokens_per_s=100).why
-    assert "never" in exercises.check_overtaking(NEAR, FAR, 51, far_tokens_per_s=40).why
+    assert exercises.check_overtaking(LOCAL, REMOTE, 51, remote_tokens_per_s=100).right
+    assert "too few" in exercises.check_overtaking(LOCAL, REMOTE, 10, remote_tokens_per_s=100).why
+    assert "too many" in exercises.check_overtaking(LOCAL, REMOTE, 200, remote_tokens_per_s=100).why
+    assert "Never" in exercises.check_overtaking(LOCAL, REMOTE, 51, remote_tokens_per_s=40).why
     for given in (None, "x"):
         assert (
-            "your number" in exercises.check_overtaking(NEAR, FAR, given, far_tokens_per_s=100).why
+            "your number"
+            in exercises.check_overtaking(LOCAL, REMOTE, given, remote_tokens_per_s=100).why
         )
-    assert not exercises.check_overtaking(a_reply(0.1), FAR, 3, far_tokens_per_s=100).right
+    assert not exercises.check_overtaking(a_reply(0.1), REMOTE, 3, remote_tokens_per_s=100).right
 
 
 @pytest.mark.parametrize("votes", [243, 240, 250.0])
 def test_right_answers_pass(votes):
-    told = check_votes_needed(votes, share=0.6, undecided=0.2)
-    assert told.right and "194 decided" in told.why and "243 in all" in told.why
+    result = check_votes_needed(votes, share=0.6, undecided=0.2)
+    assert result.right and "194 decided" in result.why and "243 in all" in result.why
 
 
 @pytest.mark.parametrize(
     ("votes", "why"),
-    [(None, "in place of None"), (True, "in place of None"), ("many", "in place of None"),
-     (194, "must be decided"), (20, "too few"), (5000, "Fewer")],
-)  # fmt: skip
-def test_wrong_answers_are_told_why(votes, why):
-    told = check_votes_needed(votes, share=0.6, undecided=0.2)
-    assert not told.right and why in told.why
+    [
+        (None, "Replace None"),
+        (True, "Replace None"),
+        ("many", "Replace None"),
+        (194, "must be decided"),
+        (20, "too few"),
+        (5000, "Fewer"),
+    ],
+)
+def test_wrong_answers_get_a_reason(votes, why):
+    result = check_votes_needed(votes, share=0.6, undecided=0.2)
+    assert not result.right and why in result.why

@@ -16,19 +16,19 @@ ROOT = Path(__file__).resolve().parents[3]
 def listener():
     """A listener that takes whatever comes, reads it, and answers ``hello``."""
     server = socket.create_server(("127.0.0.1", 0), backlog=16)
-    kept = []
+    connections = []
 
     def take():
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = server.accept()
-                kept.append(connection)
+                connections.append(connection)
                 connection.sendall(b"hello")
 
     threading.Thread(target=take, daemon=True).start()
     yield server.getsockname()
     server.close()
-    for connection in kept:
+    for connection in connections:
         connection.close()
 
 
@@ -38,11 +38,11 @@ def namespace():
     command = [
         sys.executable,
         "-m",
-        "labkit.topics.privacy.network.namespace",
+        "labkit.topics.privacy.network.network_namespace",
         sys.executable,
         "-c",
         "print('in')",
     ]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if told.returncode:
-        pytest.skip(f"no network namespace here: {told.stderr.strip()}")
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        pytest.skip(f"no network namespace here: {ran.stderr.strip()}")

@@ -1,42 +1,43 @@
-"""Notebook 02's exercises: any right answer passes, a wrong one is told why."""
+"""Notebook 02's exercises: any right answer passes, a wrong one gets the reason."""
 
 import numpy as np
 import pytest
 
-from labkit.topics.sampling.exercises import check_in_a_row, check_kept, check_sure
-from labkit.topics.sampling.next_token.prediction import Prediction, run_chain
+from labkit.topics.sampling.exercises import check_in_a_row, check_remaining, check_sure
+from labkit.topics.sampling.next_token.chain import run_chain
+from labkit.topics.sampling.next_token.prediction import Prediction
 
 
 @pytest.fixture(scope="module")
 def prediction():
-    """Of no model: one token ahead, and a long tail."""
+    """Made up: one leading token, and a long tail."""
     scores = np.concatenate([[8.0], np.linspace(6, -6, 499)]).astype(np.float32)
     return Prediction("made up", "prompt", (0,), scores, 0.0, str)
 
 
-def kept(prediction, **settings):
-    return run_chain(prediction, **settings).kept
+def remaining(prediction, **settings):
+    return run_chain(prediction, **settings).remaining
 
 
 @pytest.mark.parametrize("name", ["top_p", "min_p"])
-def test_any_way_to_ten_tokens_is_right(prediction, name):
+def test_any_settings_for_ten_tokens_are_right(prediction, name):
     tries = (value / 1000 for value in range(1, 1000))
-    found = next(value for value in tries if kept(prediction, **{name: value}) == 10)
-    assert check_kept(prediction, {name: found}, tokens=10).right
+    found = next(value for value in tries if remaining(prediction, **{name: value}) == 10)
+    assert check_remaining(prediction, {name: found}, tokens=10).right
 
 
-def test_too_few_too_many_and_the_easy_way_are_told_apart(prediction):
-    assert "Too many" in check_kept(prediction, {"min_p": 0.001}, tokens=10).why
-    assert "Too few" in check_kept(prediction, {"top_p": 0.01}, tokens=10).why
-    assert "without it" in check_kept(prediction, {"top_k": 10}, tokens=10).why
-    assert not check_kept(prediction, {"top_k": 10}, tokens=10).right
+def test_too_few_too_many_and_top_k_get_different_answers(prediction):
+    assert "Too many" in check_remaining(prediction, {"min_p": 0.001}, tokens=10).why
+    assert "Too few" in check_remaining(prediction, {"top_p": 0.01}, tokens=10).why
+    assert "without it" in check_remaining(prediction, {"top_k": 10}, tokens=10).why
+    assert not check_remaining(prediction, {"top_k": 10}, tokens=10).right
 
 
 @pytest.mark.parametrize(
     "bad", [None, {}, "hot", {"top_p": 7}, {"temperature": "hot"}, {"top_q": 1}]
 )
-def test_what_is_no_settings_gets_a_sentence(prediction, bad):
-    verdict = check_kept(prediction, bad, tokens=10)
+def test_invalid_settings_get_a_sentence(prediction, bad):
+    verdict = check_remaining(prediction, bad, tokens=10)
     assert not verdict.right and verdict.why
 
 
@@ -55,7 +56,7 @@ def test_draws_that_must_all_hit_are_multiplied(prediction):
         assert not verdict.right and why in verdict.why
 
 
-def test_nearly_sure_is_a_narrow_place(prediction):
+def test_nearly_certain_is_a_narrow_range(prediction):
     shares = {
         t: run_chain(prediction, temperature=t).drawn_from.max()
         for t in np.arange(0.1, 1, 0.02).tolist()

@@ -1,4 +1,4 @@
-"""Ten megabytes as a prompt: every verb says so in a sentence, and none of them reads it."""
+"""Ten megabytes as a prompt: every verb refuses it in a sentence, without tokenizing it."""
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +9,7 @@ import labkit
 HUGE = "A <b>sentence</b> that says no more than the last. " * 200_000
 SENTENCE = (
     r"^prompt must leave room in the context of 8,192 tokens; got 10,\d{3},\d{3} characters, which "
-    r"take [\d,]{5,} tokens at the very least$"
+    r"are at least [\d,]{5,} tokens$"
 )
 VERBS = {
     "stream": labkit.stream,
@@ -17,16 +17,16 @@ VERBS = {
     "generate": labkit.generate,
     "predict": labkit.predict,
     "sweep": labkit.sweep,
-    "walk": labkit.walk,
-    "repeat": labkit.repeat,
-    "beam_search": labkit.beam_search,
-    "grow_tree": labkit.grow_tree,
+    "walk": labkit.sampling.walk_panel,
+    "repeat": labkit.sampling.repeat,
+    "beam_search": labkit.sampling.beam_search,
+    "grow_tree": labkit.sampling.grow_tree,
     "messages": lambda model, prompt: labkit.stream(model, [{"role": "user", "content": prompt}]),
 }
 
 
 class OnlyVocabulary:
-    """A tokenizer that must not be asked to cut anything."""
+    """A tokenizer that must not tokenize."""
 
     chat_template = "there is one"
 
@@ -42,14 +42,14 @@ class NoPass:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_ten_megabytes_are_refused_before_they_are_cut(smollm2, monkeypatch, verb):
+def test_ten_megabytes_are_refused_before_tokenizing(smollm2, monkeypatch, verb):
     monkeypatch.setattr(smollm2, "tokenizer", OnlyVocabulary(smollm2.tokenizer))
     monkeypatch.setattr(smollm2, "model", NoPass(smollm2.model))
     with pytest.raises(ValueError, match=SENTENCE):
         VERBS[verb](smollm2, HUGE)
 
 
-def test_what_so_many_tokens_could_spell_is_counted_in_tokens(smollm2, capsys):
+def test_a_text_that_could_fit_is_counted_in_tokens(smollm2, capsys):
     with pytest.raises(ValueError, match=r"context of 8,192 tokens; got 20,0\d\d tokens$"):
         labkit.stream(smollm2, "water " * 20_000)
     assert not capsys.readouterr().err, "transformers' own warning"
@@ -62,7 +62,7 @@ def tiny(make_tiny, tmp_path_factory):
 
 @given(ids=st.lists(st.integers(0, 49_151), max_size=40))
 @settings(max_examples=200, deadline=None)
-def test_no_tokens_spell_more_than_is_said(smollm2, ids):
+def test_no_tokens_spell_more_than_the_limit(smollm2, ids):
     assert len(smollm2.tokenizer.decode(ids)) <= smollm2.most_characters(len(ids))
 
 
@@ -76,8 +76,13 @@ def test_no_text_that_fits_is_refused(tiny, text):
         assert len(tiny.encode(text, raw=True)) == count
 
 
-def test_a_lone_surrogate_is_told_wherever_it_is(smollm2):
-    for ask in (labkit.stream, labkit.predict, labkit.grow_tree, labkit.walk):
+def test_a_lone_surrogate_is_refused_everywhere(smollm2):
+    for ask in (
+        labkit.stream,
+        labkit.predict,
+        labkit.sampling.grow_tree,
+        labkit.sampling.walk_panel,
+    ):
         with pytest.raises(ValueError, match=r"^prompt must be Unicode .* as character 3"):
             ask(smollm2, "hot\ud800")
     with pytest.raises(ValueError, match=r"^the content of a message must be Unicode"):
@@ -86,7 +91,7 @@ def test_a_lone_surrogate_is_told_wherever_it_is(smollm2):
         labkit.stream(smollm2, [{"role": "user", "content": 7}])
 
 
-def test_what_is_no_prompt_is_not_repeated_whole(smollm2):
-    with pytest.raises(ValueError, match=r"^prompt must be a text, or messages") as told:
+def test_an_invalid_prompt_is_not_repeated_whole(smollm2):
+    with pytest.raises(ValueError, match=r"^prompt must be a text, or messages") as error:
         labkit.stream(smollm2, [HUGE])
-    assert len(str(told.value)) < 300
+    assert len(str(error.value)) < 300

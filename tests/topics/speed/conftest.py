@@ -9,9 +9,13 @@ from labkit.topics.speed.measure.measurement import Measurement, Setup
 from labkit.topics.speed.measure.run import Run
 
 SETUP = Setup(
-    "a processor", "Linux x86_64", 2, 8 * 1024**3,
-    (("engine", "scripted"), ("dtype", "float32")), "2026-11-01T12:00:00+00:00",
-)  # fmt: skip
+    "a processor",
+    "Linux x86_64",
+    2,
+    8 * 1024**3,
+    (("engine", "scripted"), ("dtype", "float32")),
+    "2026-11-01T12:00:00+00:00",
+)
 
 
 class Scripted:
@@ -53,13 +57,13 @@ class Scripted:
 
 def a_run(ttft_s=0.5, gap_s=0.1, tokens=5, prompt_tokens=10, **more):
     times = tuple(ttft_s + gap_s * n for n in range(tokens))
-    told = {"output_tokens": tokens, "prompt_tokens": prompt_tokens, "finish": "length", **more}
-    return Run(times, **told)
+    fields = {"output_tokens": tokens, "prompt_tokens": prompt_tokens, "finish": "length", **more}
+    return Run(times, **fields)
 
 
 def a_measurement(*runs, **more):
-    told = {"max_tokens": 8, "warmup": (), "setup": SETUP, **more}
-    return Measurement("made up", "prompt", runs=runs or (a_run(),) * 5, **told)
+    fields = {"max_tokens": 8, "warmup": (), "setup": SETUP, **more}
+    return Measurement("made up", "prompt", runs=runs or (a_run(),) * 5, **fields)
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ def tiny(make_tiny, tmp_path_factory):
 
 
 class Bars(list):
-    """Bars of progress that were closed, each as (name, done, total)."""
+    """Progress bars that were closed, each as (name, done, total)."""
 
     def __init__(self):
         self.updates = []
@@ -94,7 +98,7 @@ class Bars(list):
 
 @pytest.fixture
 def bars(monkeypatch):
-    """What learners see of the progress."""
+    """The progress bars that learners see."""
     from tqdm import std
 
     seen, close, update = Bars(), std.tqdm.close, std.tqdm.update
@@ -106,9 +110,9 @@ def bars(monkeypatch):
         close(bar)
 
     def updated(bar, n=1):
-        told = update(bar, n)
+        result = update(bar, n)
         seen.updates.append(bar.n)
-        return told
+        return result
 
     monkeypatch.setattr(std.tqdm, "close", closed)
     monkeypatch.setattr(std.tqdm, "update", updated)

@@ -15,7 +15,7 @@ from labkit.models.catalogue import CATALOGUE
 from labkit.topics.start import exercises, figures
 from labkit.ui import theme
 
-from .conftest import Scripted
+from .scripted_model import Scripted
 
 
 @pytest.fixture
@@ -26,23 +26,23 @@ def reply(scripted):
 # -- the machine ---------------------------------------------------------------------------------
 
 
-def test_the_check_covers_the_catalogue():
-    check = labkit.check_machine()
-    assert {each.entry.name for each in check.candidates} == set(CATALOGUE)
-    assert set(check.fitting) <= set(CATALOGUE)
-    assert f"of {len(CATALOGUE)} models" in repr(check)
+def test_the_report_covers_the_catalogue():
+    report = labkit.start.describe_machine()
+    assert {each.entry.name for each in report.candidates} == set(CATALOGUE)
+    assert set(report.fitting) <= set(CATALOGUE)
+    assert f"of {len(CATALOGUE)} models" in repr(report)
 
 
 def test_the_machine_figure_shows_need_and_free():
-    check = labkit.check_machine()
-    figure = labkit.plot(check)
-    for row, *parts in zip(check.candidates, *(trace.x for trace in figure.data), strict=True):
+    report = labkit.start.describe_machine()
+    figure = labkit.plot(report)
+    for row, *parts in zip(report.candidates, *(trace.x for trace in figure.data), strict=True):
         assert sum(parts) == pytest.approx(row.plan.needs.memory_bytes / 2**30)
     assert figure.layout.shapes[0].x0 == pytest.approx(
-        max(row.plan.available_bytes for row in check.candidates) / 2**30
+        max(row.plan.available_bytes for row in report.candidates) / 2**30
     )
     patterns = {trace.marker.pattern.shape for trace in figure.data}
-    assert len(patterns) == len(figure.data), "told apart by colour alone"
+    assert len(patterns) == len(figure.data), "distinguished by colour alone"
 
 
 # -- a reply -------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def test_the_numbers_of_a_reply(reply):
     assert reply.prompt_tokens == 4
 
 
-def test_a_reply_of_one_token_has_no_speed_and_none_no_time():
+def test_a_reply_of_one_token_has_no_speed_and_an_empty_one_no_time():
     one = Scripted([("Yes", 0.4)])
     assert generate(one, "?").decode_tokens_per_s is None
     none = generate(Scripted([]), "?")
@@ -80,11 +80,11 @@ def test_model_text_in_figures_is_escaped(reply):
 
 
 def test_plot_says_what_it_draws():
-    with pytest.raises(TypeError, match=r"MachineCheck, .*Reply"):
+    with pytest.raises(TypeError, match="plot draws what the lab's verbs return; got str"):
         labkit.plot("a text")
 
 
-def test_figures_offer_no_way_to_a_cloud(reply):
+def test_figures_offer_no_upload_to_a_cloud(reply):
     live = theme.widget(labkit.plot(reply))
     assert live._config["showSendToCloud"] is False
     assert not live._config["plotlyServerURL"]
@@ -105,12 +105,12 @@ def test_seconds_any_right_estimate_passes(reply):
 
 
 def test_largest_model():
-    check = labkit.check_machine()
-    assert exercises.check_largest(check, check.fitting[-1]).right
-    assert "larger one does too" in exercises.check_largest(check, check.fitting[0]).why
-    assert "no name of the catalogue" in exercises.check_largest(check, "gpt").why
+    report = labkit.start.describe_machine()
+    assert exercises.check_largest(report, report.fitting[-1]).right
+    assert "larger one does too" in exercises.check_largest(report, report.fitting[0]).why
+    assert "not in the catalogue" in exercises.check_largest(report, "gpt").why
     for wrong in (None, 7, ["gpt"]):
-        assert "in quotes" in exercises.check_largest(check, wrong).why
+        assert "in quotes" in exercises.check_largest(report, wrong).why
 
 
 def test_other_word(smollm2):
@@ -131,15 +131,15 @@ def test_other_word(smollm2):
 
 
 def test_the_summary_has_the_learners_own_numbers(reply):
-    summary = labkit.summarize(labkit.check_machine(), reply, None)
+    summary = labkit.summarize(labkit.start.describe_machine(), reply, None)
     assert "scripted, temperature 0.7: 4 tokens read, 3 written" in repr(summary)
     assert "first after 0.50 s, then 6.7 tokens/s (measured, one run)" in repr(summary)
     assert summary._repr_html_().count("<li>") == len(summary.lines) == 2
 
 
 def test_a_summary_is_safe_html():
-    shown = Summary(("<img src=x> & co",))._repr_html_()
-    assert shown == "<ul><li>&lt;img src=x&gt; &amp; co</li></ul>"
+    page = Summary(("<img src=x> & co",))._repr_html_()
+    assert page == "<ul><li>&lt;img src=x&gt; &amp; co</li></ul>"
 
 
 # -- the panel -----------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_a_summary_is_safe_html():
 
 @pytest.fixture
 def panel(scripted):
-    return labkit.ask(scripted, "Count.", max_tokens=10, seed=3)
+    return labkit.start.prompt_panel(scripted, "Count.", max_tokens=10, seed=3)
 
 
 def test_run_answers_and_draws(panel):
@@ -171,9 +171,9 @@ def test_controls_reach_the_model(panel):
     assert chosen == Settings(temperature=1.5, top_p=0.5, max_tokens=7, seed=42)
 
 
-def test_stop_ends_the_work_and_keeps_what_came():
+def test_stop_ends_the_work_and_keeps_the_answer_so_far():
     endless = Scripted((f" {n}", 0.1 * n) for n in itertools.count(1))
-    panel = labkit.ask(endless, "Count.", max_tokens=2000)
+    panel = labkit.start.prompt_panel(endless, "Count.", max_tokens=2000)
     panel.start()
     while not panel._steps:
         pass
@@ -185,8 +185,8 @@ def test_stop_ends_the_work_and_keeps_what_came():
     assert "Stopped." in panel.runner.status.value
 
 
-def test_stop_does_not_wait_for_the_next_word_of_a_server():
-    hung_up = threading.Event()
+def test_stop_does_not_wait_for_a_silent_server():
+    closed = threading.Event()
 
     class Stalling(Scripted):
         def stream(self, prompt, **settings):
@@ -197,15 +197,15 @@ def test_stop_does_not_wait_for_the_next_word_of_a_server():
                 def __next__(self):
                     if first := next(steps, None):
                         return next(first)
-                    assert hung_up.wait(60)
+                    assert closed.wait(60)
                     raise StopIteration
 
                 def close(self):
-                    hung_up.set()
+                    closed.set()
 
             return Stream(running.settings, lambda _: Waiting())
 
-    panel = labkit.ask(Stalling([("one", 0.1), ("two", 0.2)]), "Count.")
+    panel = labkit.start.prompt_panel(Stalling([("one", 0.1), ("two", 0.2)]), "Count.")
     panel.start()
     while not panel._steps:
         pass
@@ -223,7 +223,7 @@ def test_stop_does_not_wait_for_the_next_word_of_a_server():
         ("prompt", "<b>ten</b> " * 1_000_000, "prompt must be at most 100,000 characters"),
     ],
 )
-def test_bad_input_is_said_in_place_and_loses_nothing(panel, control, value, sentence):
+def test_bad_input_gets_a_sentence_in_place_and_loses_nothing(panel, control, value, sentence):
     first = panel.start().wait(20)
     getattr(panel, control).value = value
     panel.start()
@@ -237,7 +237,7 @@ def test_bad_input_is_said_in_place_and_loses_nothing(panel, control, value, sen
     assert not panel.runner.run.disabled
 
 
-def test_any_other_error_is_said_in_place_too(panel, scripted):
+def test_any_other_error_gets_a_sentence_in_place_too(panel, scripted):
     def broken(running):
         yield Step(0, "One", None, None, (), None, 0.1)
         raise RuntimeError("the device is gone")
@@ -250,18 +250,18 @@ def test_any_other_error_is_said_in_place_too(panel, scripted):
     assert panel.reply.text == "One"
 
 
-def test_what_is_out_of_bounds_is_told_at_once(scripted):
+def test_what_is_out_of_range_is_refused_at_once(scripted):
     with pytest.raises(ValueError, match="temperature must be"):
-        labkit.ask(scripted, "Hi", temperature=-1)
+        labkit.start.prompt_panel(scripted, "Hi", temperature=-1)
     with pytest.raises(ValueError, match=r"prompt must be at most 100,000 .* got 100,001"):
-        labkit.ask(scripted, "x" * 100_001)
+        labkit.start.prompt_panel(scripted, "x" * 100_001)
     for prompt, sentence in (("\ud800", "lone surrogates"), (7, "prompt must be a text; got int")):
         with pytest.raises(ValueError, match=sentence):
-            labkit.ask(scripted, prompt)
+            labkit.start.prompt_panel(scripted, prompt)
 
 
 def test_a_prompt_beyond_the_context_is_a_sentence_in_place(smollm2):
-    panel = labkit.ask(smollm2, "water " * 16_000)
+    panel = labkit.start.prompt_panel(smollm2, "water " * 16_000)
     panel.start()
     with pytest.raises(ValueError, match="context of 8,192 tokens; got 16,0"):
         panel.wait(120)
@@ -269,19 +269,21 @@ def test_a_prompt_beyond_the_context_is_a_sentence_in_place(smollm2):
 
 
 def test_a_start_beyond_a_sliders_range_widens_it(scripted):
-    chosen = labkit.ask(scripted, "Hi", temperature=5, top_p=0.01, max_tokens=5000)._chosen()
+    chosen = labkit.start.prompt_panel(
+        scripted, "Hi", temperature=5, top_p=0.01, max_tokens=5000
+    )._settings_now()
     assert chosen == {"temperature": 5, "top_p": 0.01, "max_tokens": 5000, "seed": None}
 
 
-def test_a_page_shows_the_answer_where_no_control_would_work(panel, monkeypatch):
-    shown = []
+def test_a_static_page_shows_the_answer(panel, monkeypatch):
+    displayed = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
     panel._ipython_display_()
-    assert "two three" in shown[0].data
-    assert shown[1].data[0].y
+    assert "two three" in displayed[0].data
+    assert displayed[1].data[0].y
 
 
-def test_the_axis_is_calm():
+def test_the_axis_does_not_jump():
     ranges = [figures.token_range(n, 500)[1] for n in range(100)]
     assert len(set(ranges)) == 1

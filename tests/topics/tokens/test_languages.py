@@ -11,7 +11,7 @@ from labkit import data
 from labkit.errors import LabError
 from labkit.models.prices import look_up_price
 from labkit.topics.tokens.languages import BASE, compare_languages, cost_languages, language_texts
-from labkit.topics.tokens.vocabulary.vocabulary import script_of
+from labkit.topics.tokens.vocabulary.vocabulary_map import script_of
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_the_heat_map_has_a_cell_for_each(table):
     assert len(heat.y) == len(table.texts)
 
 
-def test_an_unknown_count_has_no_place_in_the_table(monkeypatch):
+def test_an_unknown_count_is_refused(monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     with pytest.raises(ValueError, match="public tokenizers"):
         compare_languages(["gpt2", "claude"])
@@ -96,8 +96,8 @@ def test_a_price_has_a_source_and_a_date():
 
 
 @pytest.mark.parametrize("wrong", [{"tokens_per_s": 0}, {"tokens_per_s": None}])
-def test_a_speed_that_is_none_is_refused(table, wrong):
-    with pytest.raises(ValueError, match="tokens_per_s must be a number above 0"):
+def test_an_invalid_speed_is_refused(table, wrong):
+    with pytest.raises(ValueError, match="tokens_per_s must be a number, above 0"):
         cost_languages(table, **wrong)
 
 
@@ -106,8 +106,8 @@ def test_a_window_of_nothing_is_refused(table):
         cost_languages(table, tokens_per_s=1, window=0)
 
 
-def test_data_is_told_where_it_is_missing(monkeypatch, tmp_path):
+def test_missing_data_gets_a_hint(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "FOLDER", tmp_path)
     with pytest.raises(LabError, match="There is no file") as error:
         data.read_data("languages.json")
-    assert "checkout" in error.value.mend
+    assert "checkout" in error.value.hint

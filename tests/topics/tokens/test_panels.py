@@ -9,20 +9,20 @@ from labkit.topics.tokens.panel import TEXT
 
 @pytest.fixture
 def live():
-    return labkit.tokenize_live("Hello <b>", ["gpt2"])
+    return labkit.tokens.tokenize_panel("Hello <b>", ["gpt2"])
 
 
 @pytest.fixture
 def growing():
-    return labkit.explore(labkit.train_bpe(read_data("corpus.txt"), 400), text="the bread")
+    return labkit.explore(labkit.tokens.train_bpe(read_data("corpus.txt"), 400), text="the bread")
 
 
 def test_the_strip_follows_the_text(live):
     assert live.comparison.counts == ((4,),)
-    before = live.picture.value
+    before = live.strip.value
     live.text.value = "Hello world <script>"
-    assert live.picture.value != before
-    assert "<script>" not in live.picture.value
+    assert live.strip.value != before
+    assert "<script>" not in live.strip.value
     assert live.comparison.rows[0][0].text == "Hello world <script>"
     assert "your text: gpt2" in live.summary
 
@@ -31,7 +31,7 @@ def test_ticks_add_and_remove_rows(live):
     live.ticks["o200k"].value = True
     assert live.comparison.names == ("gpt2", "o200k")
     live.ticks["gpt2"].value = live.ticks["o200k"].value = False
-    assert "Tick a tokenizer" in live.picture.value
+    assert "Tick a tokenizer" in live.strip.value
     assert live.comparison is None
     assert "no tokens" in live.summary
 
@@ -39,63 +39,68 @@ def test_ticks_add_and_remove_rows(live):
 def test_any_text_is_taken(live):
     for text in ("", "\x00\x1b[0m", "long " * 20_000, TEXT):
         live.text.value = text
-        assert "lk-strip" in live.picture.value
-        assert 'role="alert"' not in live.picture.value
+        assert "lk-strip" in live.strip.value
+        assert 'role="alert"' not in live.strip.value
 
 
 def test_an_error_is_a_sentence_in_place(live, monkeypatch):
     live.text.value = "\ud800"
-    assert 'role="alert"' in live.picture.value
-    assert "lone surrogates" in live.picture.value
-    assert "Traceback" not in live.picture.value
+    assert 'role="alert"' in live.strip.value
+    assert "lone surrogates" in live.strip.value
+    assert "Traceback" not in live.strip.value
     live.text.value = "fine"
-    assert 'role="alert"' not in live.picture.value
+    assert 'role="alert"' not in live.strip.value
 
 
-def test_ten_megabytes_get_a_sentence_and_are_not_cut(live, growing, monkeypatch):
-    def cut(*_):
-        raise AssertionError("what is too long is not to be read")
+def test_ten_megabytes_get_a_sentence_and_are_not_tokenized(live, growing, monkeypatch):
+    def tokenized(*_):
+        raise AssertionError("a text that is too long must not be tokenized")
 
-    monkeypatch.setattr("labkit.topics.tokens.panel.compare_tokenizers", cut)
-    monkeypatch.setattr("labkit.topics.tokens.panel.train_bpe", cut)
-    monkeypatch.setattr(type(growing.training), "tokenize", cut)
+    monkeypatch.setattr("labkit.topics.tokens.panel.compare_tokenizers", tokenized)
+    monkeypatch.setattr("labkit.topics.tokens.vocabulary.panel.train_bpe", tokenized)
+    monkeypatch.setattr(type(growing.training), "tokenize", tokenized)
     huge = "<b>ten</b> " * 1_000_000
     for panel, box, name in (
-        (live, live.text, "text"), (growing, growing.text, "text"),
+        (live, live.text, "text"),
+        (growing, growing.text, "text"),
         (growing, growing.corpus, "corpus"),
-    ):  # fmt: skip
+    ):
         box.value = huge
-        assert f"{name} must be at most 100,000 characters" in panel.picture.value
-        assert "got 11,000,000" in panel.picture.value
-        assert 'role="alert"' in panel.picture.value and len(panel.picture.value) < 1000
+        assert f"{name} must be at most 100,000 characters" in panel.strip.value
+        assert "got 11,000,000" in panel.strip.value
+        assert 'role="alert"' in panel.strip.value and len(panel.strip.value) < 1000
     assert live.comparison is None and "no tokens" in live.summary
 
 
 def test_what_no_box_can_hold_is_refused_at_once(growing):
     huge = "ten " * 50_000
     for start in (
-        lambda: labkit.tokenize_live(huge), lambda: labkit.explore(growing.training, text=huge),
-        lambda: labkit.explore(labkit.train_bpe(huge, 300)),
-    ):  # fmt: skip
+        lambda: labkit.tokens.tokenize_panel(huge),
+        lambda: labkit.explore(growing.training, text=huge),
+        lambda: labkit.explore(labkit.tokens.train_bpe(huge, 300)),
+    ):
         with pytest.raises(ValueError, match=r"must be at most 100,000 characters .* got 200,000"):
             start()
-    for start in (labkit.tokenize_live, lambda text: labkit.explore(growing.training, text=text)):
+    for start in (
+        labkit.tokens.tokenize_panel,
+        lambda text: labkit.explore(growing.training, text=text),
+    ):
         with pytest.raises(ValueError, match="lone surrogates"):
             start("\ud800")
 
 
 def test_a_name_that_is_not_offered():
     with pytest.raises(ValueError, match=r"names must be of smollm2, .*; got 'gpt9'"):
-        labkit.tokenize_live(names=["gpt9"])
+        labkit.tokens.tokenize_panel(names=["gpt9"])
 
 
 def test_the_slider_joins_the_text_and_moves_the_mark(growing):
     assert growing.merges.value == 0
-    assert "No merge yet" in growing.picture.value
+    assert "No merge yet" in growing.strip.value
     counts, titles = [], []
     for merges in (0, 10, 144):
         growing.merges.value = merges
-        counts.append(growing.picture.value.count("<i "))
+        counts.append(growing.strip.value.count("<i "))
         titles.append(growing.figure.layout.title.text)
         assert growing.figure.data[1].x == (merges,)
     assert counts == sorted(counts, reverse=True)
@@ -104,9 +109,9 @@ def test_the_slider_joins_the_text_and_moves_the_mark(growing):
     assert len(set(titles)) == 3
     assert "144 merges: a vocabulary of 400" in titles[-1]
     *_, joined = growing.training.merge(144)
-    assert f"“{joined.replace(' ', '·')}”" in growing.picture.value
+    assert f"“{joined.replace(' ', '·')}”" in growing.strip.value
     growing.merges.value = 1
-    assert "It is the first" in growing.picture.value
+    assert "It is the first" in growing.strip.value
     assert growing.figure.layout.title.text.startswith("1 merge: a vocabulary of 257")
 
 
@@ -118,18 +123,18 @@ def test_another_corpus_is_trained_on(growing):
     assert len(growing.figure.data[0].x) == len(growing.training.curve)
     before = growing.training
     growing.corpus.value = ""
-    assert "corpus must have at least one character" in growing.picture.value
+    assert "corpus must have at least one character" in growing.strip.value
     assert growing.training is before
     growing.corpus.value = "x"
     assert growing.merges.max == 0
 
 
-def test_a_page_shows_what_stands_there_where_no_control_works(live, growing, monkeypatch):
-    shown = []
+def test_a_static_page_shows_strip_and_curve(live, growing, monkeypatch):
+    displayed = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
     live._ipython_display_()
     growing._ipython_display_()
-    assert "lk-strip" in shown[0].data
-    assert "Merge 144" in shown[1].data
-    assert shown[2].data[0].y
+    assert "lk-strip" in displayed[0].data
+    assert "Merge 144" in displayed[1].data
+    assert displayed[2].data[0].y

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.models.tokenizers.open import known_tokenizers
-from labkit.topics.tokens.comparison import compare_tokenizers
 from labkit.topics.tokens.tokenization import show_bytes, tokenize
+from labkit.topics.tokens.tokenizer_comparison import compare_tokenizers
 
 NAMES = known_tokenizers()
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
-def test_ids_pieces_and_spans():
+def test_ids_pieces_and_offsets():
     first = labkit.tokenize("Hello  wörld 👍", "gpt2")
     assert first.ids == tuple(first.reader.library.encode("Hello  wörld 👍"))
     assert first.pieces == ("Hello", " ", " w", "ör", "ld", " ⟨F0⟩⟨9F⟩⟨91⟩", "⟨8D⟩")
-    assert first.spans[-3:] == ((10, 12), (12, 14), (13, 14))
+    assert first.offsets[-3:] == ((10, 12), (12, 14), (13, 14))
     assert first.count == len(first.tokens) == 7
     assert first.decoded == first.text
     assert repr(first) == "GPT-2: 14 characters (18 bytes) in 7 tokens"
@@ -37,12 +37,12 @@ def test_ids_pieces_and_spans():
 @example(text="\u0301a")
 @example(text="a\x04b \U00040000:")
 @settings(max_examples=40, deadline=None)
-def test_spans_cover_the_text_in_order(name, text):
-    cut = tokenize(text, name)
-    assert len(cut.spans) == cut.count
-    starts = [start for start, _ in cut.spans]
+def test_offsets_cover_the_text_in_order(name, text):
+    tokenization = tokenize(text, name)
+    assert len(tokenization.offsets) == tokenization.count
+    starts = [start for start, _ in tokenization.offsets]
     assert starts == sorted(starts)
-    covered = {i for start, end in cut.spans for i in range(start, end)}
+    covered = {i for start, end in tokenization.offsets for i in range(start, end)}
     # SmolLM2 lacks some bytes; a character that is one of them has no token.
     lost = {i for i, c in enumerate(text) if ord(c) in (4, 6, 19, 20, 22, 29)}
     assert covered >= set(range(len(text))) - (lost if name == "smollm2" else set())
@@ -51,7 +51,7 @@ def test_spans_cover_the_text_in_order(name, text):
 @pytest.mark.parametrize("name", NAMES)
 @given(text=ANY)
 @settings(max_examples=40, deadline=None)
-def test_a_token_of_whole_characters_says_what_it_covers(name, text):
+def test_a_token_of_complete_characters_is_what_it_covers(name, text):
     text = unicodedata.normalize("NFC", text)
     for token in tokenize(text, name).tokens:
         is_whole = not re.search("⟨..⟩", token.text)
@@ -60,12 +60,12 @@ def test_a_token_of_whole_characters_says_what_it_covers(name, text):
 
 
 def test_the_first_tokens_are_the_same_as_those_of_all():
-    cut = tokenize("naïve 👍 text " * 20, "mistral-v1")
+    tokenization = tokenize("naïve 👍 text " * 20, "mistral-v1")
     for count in (0, 1, 7, 10_000):
-        assert cut.first(count) == cut.tokens[:count]
+        assert tokenization.first(count) == tokenization.tokens[:count]
 
 
-def test_special_tokens_only_when_asked():
+def test_special_tokens_only_on_request():
     text = "<|im_start|>user"
     assert [t.special for t in tokenize(text, "smollm2").tokens].count(True) == 0
     read = tokenize(text, "smollm2", special=True).tokens
@@ -79,7 +79,7 @@ def test_lone_surrogates_are_refused_in_a_sentence(text):
 
 
 @pytest.mark.parametrize("text", [None, 3, b"bytes", ["a"]])
-def test_what_is_no_text_is_refused(text):
+def test_only_a_text_is_accepted(text):
     with pytest.raises(ValueError, match="text must be a text; got"):
         tokenize(text)
 
@@ -89,10 +89,10 @@ def test_what_is_no_text_is_refused(text):
 def test_ten_megabytes_take_seconds(name):
     text = "Hello wörld, 123 times.\n" * 420_000
     began = time.monotonic()
-    cut = tokenize(text, name)
-    assert cut.first(100)[-1].end > 100
+    tokenization = tokenize(text, name)
+    assert tokenization.first(100)[-1].end > 100
     assert time.monotonic() - began < 60
-    assert cut.count > 1_000_000
+    assert tokenization.count > 1_000_000
 
 
 def test_bytes_are_shown_in_hex_where_they_are_no_character():
@@ -104,12 +104,12 @@ def test_bytes_are_shown_in_hex_where_they_are_no_character():
 
 
 def test_a_comparison_has_a_row_a_text_and_a_cell_a_tokenizer():
-    table = labkit.compare_tokenizers({"a": "Hello", "b": "Hello world"}, ["gpt2", "o200k"])
+    table = labkit.tokens.compare_tokenizers({"a": "Hello", "b": "Hello world"}, ["gpt2", "o200k"])
     assert table.counts == ((1, 1), (2, 2))
     assert table.names == ("gpt2", "o200k")
     assert "a: gpt2 1, o200k 1" in repr(table)
-    assert labkit.compare_tokenizers(["x", "y"], "gpt2").labels == ("1: x", "2: y")
-    assert len(labkit.compare_tokenizers("x").names) >= 8
+    assert labkit.tokens.compare_tokenizers(["x", "y"], "gpt2").labels == ("1: x", "2: y")
+    assert len(labkit.tokens.compare_tokenizers("x").names) >= 8
 
 
 def test_claude_is_unknown_and_not_imitated(monkeypatch):

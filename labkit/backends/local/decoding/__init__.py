@@ -1,1 +1,1 @@
-"""Ways to decode other than one token after another: batches, drafts, beams, a cursor."""
+"""Decoding beyond one token after another: batches, drafts, beams, trees, a cursor."""

@@ -1,12 +1,12 @@
-"""Many rows from one prompt: it is read once, and one forward pass serves all rows that go on.
+"""Many rows from one prompt: it is read once, and one forward pass serves all running rows.
 
-With one row, a step's time is that of reading the weights; thirty-two rows read them once too, and
-a step takes only a few times as long. Rows differ in settings and seeds alone, so all have the
+With one row, a step takes the time of reading the weights; thirty-two rows read them once too, and
+a step takes only a few times as long. Rows differ only in settings and seeds, so all have the
 same length at any time, and nothing is padded. A row that ends leaves the batch.
 
 The same seed gives a row the same text in any batch, as far as the scores are the same: matrix
 products of other sizes add up in another order, so scores differ in their last digits, and where
-two tokens are as good as equal, or a drawn number falls on the border of two, rows can part.
+two tokens are nearly equal, or a random number falls between two, the texts can differ.
 """
 
 import copy
@@ -14,54 +14,55 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from labkit.backends.local.cache import next_scores
+from labkit.backends.local.kv_cache import next_scores
 from labkit.backends.local.sampler import SampledToken, Sampler
 from labkit.backends.settings import Settings
 
 
 class Batch:
-    """Rows that go on from one prompt.
+    """Rows that continue one prompt.
 
     Args:
         model: transformers' model.
-        prompt_ids: the prompt.
-        prompt: its cache and its scores, from `read`; the cache is used up unless `shared`.
+        prompt_ids: tokens of the prompt.
+        prefilled: the prompt's cache and scores, from `prefill`; the cache is consumed unless
+            `shared`.
         rows: settings of each row, with seeds.
         leading: how many alternatives to report.
-        shared: other batches go on from the same prompt after this one.
+        shared: whether other batches continue the same prompt after this one.
 
     Attributes:
-        running: numbers of the rows that go on.
+        running: indices of the rows that have not ended.
     """
 
-    def __init__(self, model, prompt_ids, prompt, rows: Sequence[Settings], leading, *, shared):
+    def __init__(self, model, prompt_ids, prefilled, rows: Sequence[Settings], leading, *, shared):
         self._model = model
-        cache, scores = prompt
+        cache, scores = prefilled
         self._cache = copy.deepcopy(cache) if shared else cache
         if len(rows) > 1:
             self._cache.batch_repeat_interleave(len(rows))
         self._next = scores.expand(len(rows), -1)
         self._ids = torch.tensor([list(prompt_ids)] * len(rows), device=model.device)
-        self._chooser = Sampler(rows, leading)
+        self._sampler = Sampler(rows, leading)
         self._unread: torch.Tensor | None = None
         self.running = list(range(len(rows)))
 
     def advance(self) -> Iterator[tuple[int, SampledToken]]:
-        """The next token of each running row: (row, choice) pairs."""
+        """The next token of each running row, as (row, token) pairs."""
         scores = self._next
         if self._unread is not None:
             scores = next_scores(self._model, self._unread, self._cache)
-        self._unread, choices = self._chooser.choose(self._ids, scores)
+        self._unread, sampled = self._sampler.sample(self._ids, scores)
         self._ids = torch.cat((self._ids, self._unread), dim=1)
-        return zip(list(self.running), choices, strict=True)
+        return zip(list(self.running), sampled, strict=True)
 
     def drop(self, ended: set[int]) -> None:
-        """Goes on without these rows."""
-        kept = [place for place, row in enumerate(self.running) if row not in ended]
-        self.running = [self.running[place] for place in kept]
-        if not ended or not kept:
+        """Removes the rows that ended."""
+        remaining = [index for index, row in enumerate(self.running) if row not in ended]
+        self.running = [self.running[index] for index in remaining]
+        if not ended or not remaining:
             return
-        places = torch.tensor(kept, device=self._ids.device)
-        self._ids, self._unread = self._ids[places], self._unread[places]
-        self._cache.batch_select_indices(places)
-        self._chooser.keep(kept)
+        indices = torch.tensor(remaining, device=self._ids.device)
+        self._ids, self._unread = self._ids[indices], self._unread[indices]
+        self._cache.batch_select_indices(indices)
+        self._sampler.keep(remaining)

@@ -1,4 +1,4 @@
-"""Beam search, by transformers' own `generate`; the scores of each text from a pass of its own."""
+"""Beam search by transformers' own `generate`; one more pass per text gives its scores."""
 
 import math
 import time
@@ -26,24 +26,24 @@ def search_beams(
 ) -> list[Reply]:
     """The texts that the search ends with, best first.
 
-    None of them is known before the search has ended, so every step's `elapsed_s` is the time of
-    the whole search, and there are no tokens per second to be told.
+    No text is known before the search has ended, so every step's `elapsed_s` is the time of the
+    whole search, and there is no decoding speed to report.
 
     Args:
         model: the model.
         prompt: a text, or chat messages.
-        beams: how many texts are kept on the way, and returned.
-        max_tokens: at most so many in each.
-        raw: take the text as it stands, without the chat template.
-        on_step: called after each step of the search.
+        beams: how many texts the search keeps at every step, and returns.
+        max_tokens: limit of each text.
+        raw: whether to take the text without the chat template.
+        on_step: callback after each step of the search.
     """
     began = time.perf_counter()
     ids = model.encode(prompt, raw=raw)
-    found = _search(model, ids, beams, min(max_tokens, model.context - len(ids)), on_step)
+    texts = _search(model, ids, beams, min(max_tokens, model.context - len(ids)), on_step)
     elapsed_s = time.perf_counter() - began
     settings = Settings(temperature=0, max_tokens=max_tokens)
     replies = []
-    for new in found:
+    for new in texts:
         finish = "stop" if new[-1] in model.end_ids else "length"
         steps = _steps(model, ids, new, elapsed_s)
         replies.append(Reply(model.name, prompt, settings, steps, Outcome(finish, len(ids))))
@@ -72,12 +72,12 @@ def _search(model, ids: list[int], beams: int, room: int, on_step) -> list[list[
         generation_config=config,
         stopping_criteria=StoppingCriteriaList([count]),
     )
-    return [_to_the_end(row, model.end_ids) for row in rows[:, len(ids) :].tolist()]
+    return [_without_padding(row, model.end_ids) for row in rows[:, len(ids) :].tolist()]
 
 
-def _to_the_end(new: list[int], ends: frozenset[int]) -> list[int]:
-    """Without what fills a row up to the longest one's length."""
-    first = next((place for place, token_id in enumerate(new) if token_id in ends), len(new))
+def _without_padding(new: list[int], ends: frozenset[int]) -> list[int]:
+    """A row up to its end token; after it, padding fills the row to the longest one's length."""
+    first = next((index for index, token_id in enumerate(new) if token_id in ends), len(new))
     return new[: first + 1]
 
 
@@ -85,7 +85,7 @@ def _to_the_end(new: list[int], ends: frozenset[int]) -> list[int]:
 def _steps(
     model: LocalModel, ids: list[int], new: Sequence[int], elapsed_s: float
 ) -> tuple[Step, ...]:
-    """The steps of a text, as the model scores its tokens."""
+    """The steps of a text, with the scores of one pass over it."""
     whole = torch.tensor([[*ids, *new]], device=model.model.device)
     scores = model.model(input_ids=whole, logits_to_keep=len(new) + 1).logits[0, :-1].float()
     logprobs = scores.log_softmax(-1)
@@ -98,8 +98,8 @@ def _steps(
     return tuple(
         model.step(
             SampledToken(token_id, logprob, None, entropy, tuple(zip(*pairs, strict=True))),
-            text.push(token_id, last=place == len(new)),
+            text.push(token_id, last=number == len(new)),
             elapsed_s,
         )
-        for place, (token_id, logprob, entropy, pairs) in enumerate(rows, 1)
+        for number, (token_id, logprob, entropy, pairs) in enumerate(rows, 1)
     )

@@ -1,4 +1,4 @@
-"""A text chosen token by token, forwards and back: the cache is cropped, not computed again."""
+"""A position in a text, moved token by token, forwards and back, without recomputing the cache."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -6,26 +6,25 @@ from itertools import takewhile
 import torch
 from transformers import DynamicCache
 
-from labkit.backends.local.cache import prefill
 from labkit.backends.local.detokenizer import Detokenizer
+from labkit.backends.local.kv_cache import prefill
 from labkit.backends.local.model import LocalModel
 from labkit.backends.local.sampler import Sampler
 from labkit.backends.settings import Settings
 
 
 class Cursor:
-    """A text, and what the model thinks may come next.
+    """A text, and the model's scores for the token after it.
 
-    Going anywhere, forwards, back or to another branch, keeps the cache of what both texts begin
-    with and reads the rest alone. The last token is always read: the scores come from it. Layers
-    with a sliding window forget what has left it, so once a text is longer than the window, going
-    back reads it anew.
+    A move to any other text keeps the cache of the tokens that both begin with, and reads only the
+    rest. The last token is always read: the scores come from it. Layers with a sliding window
+    forget what is outside it, so once a text is longer than the window, going back reads it again.
 
     Attributes:
         prompt_ids: the prompt's tokens, with which every text begins.
-        ids: the tokens so far, the prompt's included.
+        ids: the tokens so far, including the prompt's.
         scores: (vocab,) float32, the model's logits for the next token.
-        tokens_read: how many tokens the model has read in all: what walking has cost.
+        tokens_read: total number of tokens that the model has read.
 
     Args:
         model: from ``labkit.load``.
@@ -38,38 +37,38 @@ class Cursor:
         self.ids: tuple[int, ...] = ()
         self.tokens_read = 0
         self.prompt_ids = tuple(prompt_ids)
-        self.go(self.prompt_ids)
+        self.go_to(self.prompt_ids)
 
     def take(self, token_id: int) -> None:
-        """One token further."""
-        self.go((*self.ids, token_id))
+        """Appends a token."""
+        self.go_to((*self.ids, token_id))
 
     def back(self, tokens: int = 1) -> None:
-        """So many tokens back, as far as the prompt.
+        """Removes the last tokens, down to the prompt.
 
         Raises:
-            ValueError: if fewer were taken.
+            ValueError: tokens is more than were taken.
         """
         taken = len(self.ids) - len(self.prompt_ids)
         if not 1 <= tokens <= taken:
             raise ValueError(f"tokens must be 1 to {taken}, as many as were taken; got {tokens!r}")
-        self.go(self.ids[:-tokens])
+        self.go_to(self.ids[:-tokens])
 
     @torch.inference_mode()
-    def go(self, ids: Sequence[int]) -> None:
-        """To any text that begins with the prompt.
+    def go_to(self, ids: Sequence[int]) -> None:
+        """Moves to any text that begins with the prompt.
 
         Raises:
-            ValueError: if it does not, a token is none of the vocabulary, or the context is full.
+            ValueError: ids do not begin with the prompt, or do not fit the vocabulary or context.
         """
         ids = tuple(ids)
         if ids == self.ids:
             return
         self._check(ids)
-        cache, kept = self._crop(ids)
-        cache, scores = prefill(self._model.model, ids[kept:], cache)
+        cache, shared = self._crop(ids)
+        cache, scores = prefill(self._model.model, ids[shared:], cache)
         self._cache, self.ids, self.scores = cache, ids, scores[0].cpu().numpy()
-        self.tokens_read += len(ids) - kept
+        self.tokens_read += len(ids) - shared
 
     def _check(self, ids: tuple[int, ...]) -> None:
         if ids[: len(self.prompt_ids)] != self.prompt_ids:
@@ -83,10 +82,10 @@ class Cursor:
             raise ValueError(f"ids must be tokens, 0 to {vocabulary - 1:,}; got {max(ids):,}")
 
     def _crop(self, ids: tuple[int, ...]) -> tuple[DynamicCache | None, int]:
-        """The cache of what is shared with these tokens, and how many those are.
+        """The cache of the tokens shared with these ids, and how many they are.
 
-        The walk is without a cache until the model has read: an interrupted pass leaves half of
-        its layers longer than the others.
+        The cursor holds no cache until the model has read the rest: an interrupted pass leaves
+        some layers of it longer than the others.
         """
         cache, self._cache = self._cache, None
         pairs = zip(self.ids, ids[:-1], strict=False)
@@ -99,39 +98,39 @@ class Cursor:
         return cache, shared
 
     def draw(self, settings: Settings) -> int:
-        """A token drawn as these settings say; it is not taken yet."""
+        """Draws a token with these settings, without appending it."""
         ids, scores = torch.tensor([self.ids]), torch.from_numpy(self.scores)[None]
-        tokens, _ = Sampler([settings.seeded()], 1).choose(ids, scores)
+        tokens, _ = Sampler([settings.seeded()], 1).sample(ids, scores)
         return int(tokens)
 
     @property
     def text(self) -> str:
-        """What was written after the prompt."""
+        """The text after the prompt."""
         new = self.ids[len(self.prompt_ids) :]
         whole = Detokenizer(self._model.tokenizer, self.prompt_ids)
         return "".join(
-            whole.push(token, last=place == len(new)) for place, token in enumerate(new, 1)
+            whole.push(token, last=number == len(new)) for number, token in enumerate(new, 1)
         )
 
     def text_of(self, token_id: int) -> str:
-        """What a token stands for by itself."""
+        """Text of a single token."""
         return self._model.text_of(token_id)
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text that goes on from here."""
+        """The tokens of a text to append."""
         return self._model.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def most_characters(self, tokens: int) -> int:
-        """How many characters so many tokens can spell at most."""
+        """The most characters that a number of tokens can spell."""
         return self._model.most_characters(tokens)
 
 
 def can_crop(cache: DynamicCache, more: int = 0) -> bool:
-    """Whether tokens can be taken back: a layer with a sliding window keeps the last ones alone.
+    """Whether tokens can be removed: a layer with a sliding window keeps only the last ones.
 
     Args:
-        cache: of a text.
-        more: so many tokens are to be read, and taken back, after it.
+        cache: cache of a text.
+        more: tokens that will be read after it and may be removed again.
     """
     sliding = (layer for layer in cache.layers if layer.is_sliding)
     within = all(layer.get_seq_length() + more < layer.sliding_window for layer in sliding)

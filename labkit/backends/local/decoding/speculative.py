@@ -1,10 +1,10 @@
-"""Assisted generation: a guess at the next tokens, checked by the model in one forward pass.
+"""Speculative decoding: a draft of the next tokens, verified by the model in one forward pass.
 
-Writing one token and checking six read the weights once each, and on a machine that waits for its
-memory they take nearly the same time. Every token is the model's own all the same: it is drawn
-from the model's scores with the request's own random numbers, and the guess is followed only as
-long as it says the same. So the text is the same as without, at any temperature, up to the last
-digits of the arithmetic.
+Writing one token and verifying six read the weights once each, and on a machine limited by memory
+bandwidth they take nearly the same time. Every token is still the model's own: it is drawn from the
+model's scores with the request's own random numbers, and the draft is accepted only as long as it
+agrees. So the text is the same as without, at any temperature, up to the last digits of the
+arithmetic.
 
 Source: Leviathan et al. 2023, "Fast Inference from Transformers via Speculative Decoding"; the
 lookup is transformers' own.
@@ -16,118 +16,122 @@ from dataclasses import dataclass
 import torch
 from transformers.generation.candidate_generator import PromptLookupCandidateGenerator
 
-from labkit.backends.local.cache import prefill, prefill_all
-from labkit.backends.local.model import ALTERNATIVES, LocalModel, Writer
-from labkit.backends.local.modes import Way
+from labkit.backends.local.kv_cache import prefill, prefill_all
+from labkit.backends.local.model import ALTERNATIVES, LocalModel, StepWriter
+from labkit.backends.local.modes import ModelMode
 from labkit.backends.local.sampler import Sampler
 from labkit.backends.reply import Step, Stream
 from labkit.errors import LabError
 
 from .cursor import Cursor, can_crop
 
-GUESS = 5  # tokens guessed at once
+DRAFT_TOKENS = 5  # drafted for each pass
 
-Guess = Callable[[Sequence[int]], list[int]]
+Drafter = Callable[[Sequence[int]], list[int]]
 
 
 @dataclass(slots=True)
 class DraftStats:
-    """How good the guesses were, over all requests.
+    """How many drafted tokens were accepted, over all requests.
 
     Attributes:
-        tried: tokens that were guessed.
-        right: those that the model would have written.
+        drafted: tokens that were drafted.
+        accepted: drafted tokens that the model wrote too.
     """
 
-    tried: int = 0
-    right: int = 0
+    drafted: int = 0
+    accepted: int = 0
 
     @property
     def sentence(self) -> str:
-        """The two in words."""
-        if not self.tried:
-            return "no token was guessed"
-        return f"{self.right:,} of {self.tried:,} guessed tokens were right"
+        """Both counts in words."""
+        if not self.drafted:
+            return "no token was drafted"
+        return f"{self.accepted:,} of {self.drafted:,} drafted tokens were accepted"
 
 
-class Assisted(Way):
-    """The same model, which checks guesses; what it writes stays the same.
+class SpeculativeMode(ModelMode):
+    """The same model with drafts to verify; the text it writes stays the same.
 
     Attributes:
-        guesses: how good they were.
+        draft_stats: tokens drafted and accepted so far.
 
     Args:
         model: from ``labkit.load``.
-        assistant: a smaller model that guesses, with the same vocabulary; None: what followed
-            the last two tokens where they stood before in the text.
-        tokens: guessed at once.
+        assistant: a smaller model with the same vocabulary, which drafts; None: drafts repeat what
+            followed the last two tokens earlier in the text.
+        tokens: how many to draft for each pass.
     Raises:
-        LabError: the assistant has another vocabulary.
+        LabError: the assistant has a different vocabulary.
     """
 
-    def __init__(self, model: LocalModel, assistant: LocalModel | None = None, tokens: int = GUESS):
+    def __init__(
+        self, model: LocalModel, assistant: LocalModel | None = None, tokens: int = DRAFT_TOKENS
+    ):
         super().__init__(model)
         if assistant and assistant.tokenizer.get_vocab() != model.tokenizer.get_vocab():
             raise LabError(
-                f"{assistant.name} has another vocabulary than {model.name}, and its tokens mean "
-                "nothing to it.",
+                f"{assistant.name} cannot draft for {model.name}: their vocabularies differ.",
                 "Take a smaller model of the same family.",
             )
         self._assistant, self._tokens = assistant, tokens
-        self.guesses = DraftStats()
+        self.draft_stats = DraftStats()
 
     @torch.inference_mode()
     def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
-        writer = Writer(self.model, running, ids, began)
-        chooser = Sampler([running.settings], ALTERNATIVES)
-        guess_after, text, guess = self._guesser(), list(ids), []
+        writer = StepWriter(self.model, running, ids, began)
+        sampler = Sampler([running.settings], ALTERNATIVES)
+        drafter, text, draft = self._drafter(), list(ids), []
         cache, scores = prefill(self.model.model, ids)
-        last = len(ids) + running.settings.max_tokens - 1  # after it there is nothing to guess
+        last = len(ids) + running.settings.max_tokens - 1  # nothing to draft after it
         while True:
-            kept = 0  # of the guess
+            accepted = 0  # tokens of this draft
             for row in scores:
-                _, (choice,) = chooser.choose(self._row(text), row[None])
-                text.append(choice.token_id)
-                guessed = guess[kept : kept + 1] == [choice.token_id]
-                kept += guessed
-                self.guesses.right += guessed
-                yield writer.write(choice)
+                _, (token,) = sampler.sample(self._row(text), row[None])
+                text.append(token.token_id)
+                agrees = draft[accepted : accepted + 1] == [token.token_id]
+                accepted += agrees
+                self.draft_stats.accepted += agrees
+                yield writer.write(token)
                 if running.finish:
                     return
-                if not guessed:
+                if not agrees:
                     break
-            if kept < len(guess):
-                cache.crop(kept - len(guess))
+            if accepted < len(draft):
+                cache.crop(accepted - len(draft))
             room = min(self._tokens, last - len(text), self.model.context - len(text) - 1)
-            guess = guess_after(text)[: max(0, room)] if can_crop(cache, self._tokens + 1) else []
-            self.guesses.tried += len(guess)
-            scores = prefill_all(self.model.model, [text[-1], *guess], cache)
+            draft = drafter(text)[: max(0, room)] if can_crop(cache, self._tokens + 1) else []
+            self.draft_stats.drafted += len(draft)
+            scores = prefill_all(self.model.model, [text[-1], *draft], cache)
 
     def _row(self, ids: list[int]) -> torch.Tensor:
         return torch.tensor([ids], device=self.model.model.device)
 
-    def _guesser(self) -> Guess:
-        return _look_up(self._tokens) if self._assistant is None else self._ask_assistant()
-
-    def _ask_assistant(self) -> Guess:
-        walk = None
-
-        def guess(ids: Sequence[int]) -> list[int]:
-            nonlocal walk
-            walk = walk or Cursor(self._assistant, ids)
-            walk.go(ids)
-            for _ in range(self._tokens):
-                walk.take(int(walk.scores.argmax()))
-            return list(walk.ids[len(ids) :])
-
-        return guess
+    def _drafter(self) -> Drafter:
+        if self._assistant is None:
+            return _prompt_lookup(self._tokens)
+        return _assistant_drafts(self._assistant, self._tokens)
 
 
-def _look_up(tokens: int) -> Guess:
+def _assistant_drafts(assistant: LocalModel, tokens: int) -> Drafter:
+    cursor = None
+
+    def draft(ids: Sequence[int]) -> list[int]:
+        nonlocal cursor
+        cursor = cursor or Cursor(assistant, ids)
+        cursor.go_to(ids)
+        for _ in range(tokens):
+            cursor.take(int(cursor.scores.argmax()))
+        return list(cursor.ids[len(ids) :])
+
+    return draft
+
+
+def _prompt_lookup(tokens: int) -> Drafter:
     generator = PromptLookupCandidateGenerator(num_output_tokens=tokens, max_length=2**31)
 
-    def guess(ids: Sequence[int]) -> list[int]:
-        found, _ = generator.get_candidates(torch.tensor([ids]))
-        return found[0, len(ids) :].tolist()
+    def draft(ids: Sequence[int]) -> list[int]:
+        candidates, _ = generator.get_candidates(torch.tensor([ids]))
+        return candidates[0, len(ids) :].tolist()
 
-    return guess
+    return draft

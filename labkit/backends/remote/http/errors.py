@@ -38,7 +38,7 @@ OF_SERVERS = Hints()
 OF_CLOUDS = Hints(
     unreachable="Check this machine's network. Without one: labkit.replay, or labkit.stand_in.",
     broken=f"{KEPT} Ask again.",
-    unauthorised="Type it: labkit.enter_key(…). labkit.clouds() lists whose keys were found.",
+    unauthorised="Type it: labkit.comparison.api_key_panel(…). See labkit.clouds().",
     unknown="backend.models() lists the models that it has.",
     failed="The provider's status page may say more. Ask again in a while.",
     silent="labkit.cloud(…, read_timeout_s=…).",

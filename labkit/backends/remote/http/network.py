@@ -18,7 +18,7 @@ from .tracer import tracing
 LAST_S = 0.25  # how long the end of an answer may take after its last event
 
 
-class _Answer(httpx2.SyncByteStream):
+class _ReadToEnd(httpx2.SyncByteStream):
     """An answer that is read to its very end, so that its connection can be used again.
 
     The client of openai hangs up on what comes after the last event, which is no more than the
@@ -86,7 +86,7 @@ class _TracedTransport(httpx2.HTTPTransport):
         response = super().handle_request(request)
         connection = response.extensions["network_stream"]
         tracer.answered(connection)
-        response.stream = _Answer(response.stream, connection)
+        response.stream = _ReadToEnd(response.stream, connection)
         return response
 
 

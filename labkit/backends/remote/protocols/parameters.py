@@ -18,9 +18,14 @@ _OPENAI["presence_penalty"] = "presence_penalty"
 _MORE = {name: name for name in ("top_k", "min_p", "typical_p", "repetition_penalty")}
 # llama.cpp's names of the stages; its two penalties are one stage.
 _SAMPLERS = {
-    "repetition_penalty": "penalties", "presence_penalty": "penalties", "typical_p": "typ_p",
-    "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p",
-}  # fmt: skip
+    "repetition_penalty": "penalties",
+    "presence_penalty": "penalties",
+    "typical_p": "typ_p",
+    "temperature": "temperature",
+    "top_k": "top_k",
+    "top_p": "top_p",
+    "min_p": "min_p",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class RemoteProtocol(Protocol):
         """A function that puts each event of one answer in the form of OpenAI's, as a `Chunk`."""
 
 
-class Meter(Protocol):
+class RequestMeter(Protocol):
     """Prices requests, and keeps them within a budget."""
 
     budget: Any

@@ -1,4 +1,4 @@
-"""A table of answers as HTML: in the notebook, and as a page of its own that sorts and filters."""
+"""A table of answers as HTML: in the notebook, and as a page with sorting and filtering."""
 
 import base64
 import hashlib
@@ -9,12 +9,12 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.ui import theme
-from labkit.ui.html import Picture
+from labkit.ui.html import HtmlFigure
 
 from .files import to_csv, to_json
-from .table import COLUMNS, BatchTable, Row
+from .table import COLUMNS, BatchRow, BatchTable
 
-MOST_ROWS = 200  # in a notebook; a file holds them all
+MOST_ROWS = 200  # in a notebook; a file holds all
 TEXT_COLUMNS = ("prompt", "text")
 DIGITS = {"price_usd": 6, "ttft_s": 3, "elapsed_s": 3, "waited_s": 1, "decode_tokens_per_s": 1}
 _STYLE = f"""
@@ -34,16 +34,16 @@ text-align:left}}
 """
 _PAGE_STYLE = f"""body{{margin:16px;color:{theme.INK};font-family:{theme.FONT}}}
 label{{margin-right:14px}}input,select{{font:inherit;padding:2px 6px}}"""
-# Sorts by a column's hidden values, filters by a text and a backend. It reads and moves what is on
-# the page and makes no HTML of it.
+# Sorts by a column's hidden values, filters by a text and a backend. It only moves and hides rows
+# and makes no HTML out of their text.
 _SCRIPT = """
 const body = document.querySelector("tbody"), rows = [...body.rows];
 const heads = [...document.querySelectorAll("th[data-column]")];
 const text = document.getElementById("text"), backend = document.getElementById("backend");
 const status = document.getElementById("status");
 function value(row, column, isNumber) {
-  const told = row.cells[column].dataset.value;
-  return told === "" ? null : isNumber ? Number(told) : told.toLowerCase();
+  const text = row.cells[column].dataset.value;
+  return text === "" ? null : isNumber ? Number(text) : text.toLowerCase();
 }
 function sort(head) {
   const down = head.getAttribute("aria-sort") === "ascending", column = head.cellIndex;
@@ -59,14 +59,14 @@ function sort(head) {
 }
 function filter() {
   const wanted = text.value.toLowerCase();
-  let shown = 0;
+  let count = 0;
   for (const row of rows) {
     const fits = row.textContent.toLowerCase().includes(wanted)
       && (!backend.value || row.dataset.backend === backend.value);
     row.hidden = !fits;
-    shown += fits;
+    count += fits;
   }
-  status.textContent = `${shown} of ${rows.length} rows`;
+  status.textContent = `${count} of ${rows.length} rows`;
 }
 heads.forEach(head => head.querySelector("button").addEventListener("click", () => sort(head)));
 text.addEventListener("input", filter);
@@ -75,23 +75,23 @@ filter();
 """
 
 
-def batch_table(table: BatchTable) -> Picture:
-    """The answers as a table: a row for each prompt and backend.
+def batch_table(table: BatchTable) -> HtmlFigure:
+    """The answers as a table, with a row for each prompt and backend.
 
-    ``labkit.explore`` puts sorting and filtering on it.
+    ``labkit.explore`` adds sorting and filtering.
     """
-    shown = table.rows[:MOST_ROWS]
-    more = len(table.rows) - len(shown)
-    note = f"<p>{more:,} more rows are in the table; labkit.save_batch writes them all.</p>"
-    return Picture(f"<style>{_STYLE}</style>{_table(table, shown, False)}{note * (more > 0)}")
+    rows = table.rows[:MOST_ROWS]
+    more = len(table.rows) - len(rows)
+    note = f"<p>{more:,} more rows are in the table; labkit.save writes all of them.</p>"
+    return HtmlFigure(f"<style>{_STYLE}</style>{_table(table, rows, False)}{note * (more > 0)}")
 
 
-def _table(table: BatchTable, rows: Iterable[Row], sorts: bool) -> str:
+def _table(table: BatchTable, rows: Iterable[BatchRow], sorts: bool) -> str:
     columns = used_columns(table)
     heads = "".join(_head(name, sorts) for name in columns)
     body = "".join(_row(row, columns) for row in rows)
     caption = escape(table.summary)
-    sentences = "".join(f'<p class="bad">✗ {escape(told)}</p>' for told in table.stopped)
+    sentences = "".join(f'<p class="bad">✗ {escape(reason)}</p>' for reason in table.stopped)
     return (
         f'<div class="lk-batch">{sentences}<table><caption>{caption}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -99,7 +99,7 @@ def _table(table: BatchTable, rows: Iterable[Row], sorts: bool) -> str:
 
 
 def used_columns(table: BatchTable) -> tuple[str, ...]:
-    """The columns that tell anything: no price that nobody knows, no origin that all share."""
+    """The columns with information: no price where none is known, no origin that all share."""
     always = ("prompt", "backend", "text", "finish")
     values = {name: {value(row) for row in table.rows} for name, (_, value) in COLUMNS.items()}
     needed = {name for name in values if any(values[name])}
@@ -118,16 +118,16 @@ def _head(name: str, sorts: bool) -> str:
     return f'<th scope="col" data-column data-kind="{kind}">{inner}</th>'
 
 
-def _row(row: Row, columns: Iterable[str]) -> str:
+def _row(row: BatchRow, columns: Iterable[str]) -> str:
     cells = "".join(_cell(row, name) for name in columns)
     return f'<tr data-backend="{escape(row.backend)}">{cells}</tr>'
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(row: BatchRow, name: str) -> str:
     value = COLUMNS[name][1](row)
     if _is_number(name):
-        told = "" if value is None else f"{value:.{DIGITS.get(name, 0)}f}"
-        return f'<td class="n" data-value="{"" if value is None else value}">{told}</td>'
+        number = "" if value is None else f"{value:.{DIGITS.get(name, 0)}f}"
+        return f'<td class="n" data-value="{"" if value is None else value}">{number}</td>'
     inner = escape(value)
     if name == "text" and row.error:
         inner += f'<div class="bad">✗ {escape(row.error)}</div>'
@@ -136,17 +136,17 @@ def _cell(row: Row, name: str) -> str:
 
 
 def to_page(table: BatchTable) -> str:
-    """The table as a page of its own that sorts and filters, without a network.
+    """The table as a separate page with sorting and filtering, which needs no network.
 
-    All that was written by others is escaped; and the page's own rule (Content-Security-Policy)
-    lets it load nothing and run no script but the one it was made with.
+    All text of models and users is escaped, and the page's Content-Security-Policy lets it load
+    nothing and run no script but its own.
     """
     digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-    rule = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     choices = "".join(f"<option>{escape(name)}</option>" for name in table.backends)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{rule}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Answers side by side</title><style>{_PAGE_STYLE}{_STYLE}</style></head><body>"
         "<h1>Answers side by side</h1>"
@@ -161,24 +161,25 @@ _WRITERS = {".json": to_json, ".csv": to_csv, ".html": to_page}
 
 
 def save_batch(table: BatchTable, path: str | Path) -> Path:
-    """Writes a table of answers as the file's ending says.
+    """Writes a table of answers in the format of the file's ending.
 
     Args:
-        table: from ``labkit.run_batch`` or ``labkit.load_batch``; sorted and filtered as you like.
-        path: ``.json`` is read again by ``labkit.load_batch``; ``.csv`` is for a spreadsheet, in
-            which texts that look like formulas get an apostrophe; ``.html`` is a page that sorts
-            and filters by itself.
+        table: from ``labkit.comparison.run_batch`` or ``labkit.open_result``; it may be sorted
+            and filtered.
+        path: the file's path. ``.json`` can be opened with ``labkit.open_result``; ``.csv`` is for
+            a spreadsheet, and texts in it that look like formulas get an apostrophe; ``.html`` is
+            a page with its own sorting and filtering.
     Returns:
-        Where it is.
+        The path.
     Raises:
         ValueError: another ending.
-        LabError: it cannot be written there.
+        LabError: the file cannot be written.
     """
     path = Path(path)
     writer: Any = _WRITERS.get(path.suffix)
     if writer is None:
         raise ValueError(f"path must end in {', '.join(_WRITERS)}; got {str(path)!r}")
-    encoding = "utf-8-sig" if path.suffix == ".csv" else "utf-8"  # or Excel takes it for Latin-1
+    encoding = "utf-8-sig" if path.suffix == ".csv" else "utf-8"  # else Excel reads it as Latin-1
     try:
         path.write_text(writer(table), encoding=encoding, newline="")
     except OSError as error:
@@ -186,3 +187,7 @@ def save_batch(table: BatchTable, path: str | Path) -> Path:
             f"{path} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
         ) from None
     return path
+
+
+FIGURES = {BatchTable: batch_table}
+WRITERS = {BatchTable: save_batch}

@@ -1,7 +1,7 @@
-"""A file that is only ever added to, a line for each answer: what was written is never lost.
+"""An append-only file with a line for each answer, so that no finished answer is lost.
 
-Every line is on the disk before the next question is asked. A crash can cut off the last line and
-no other; it is taken off when the file is opened again, and its question is asked once more.
+A line is written to disk as soon as its answer is complete. A crash can cut off only the last
+line; it is removed when the file is opened again, and its prompt is sent once more.
 """
 
 import contextlib
@@ -10,62 +10,61 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from labkit.errors import LabError
 
-from .table import Row, read_row
+from .table import BatchRow, read_row, to_record
 
 FORMAT = 1
 HEAD = {"labkit_batch": FORMAT}
 
 
 class Journal:
-    """The file of a batch, open for adding.
+    """The file of a batch, open for appending.
 
     Attributes:
-        path: where it is; None: nothing is kept.
-        rows: by key, the last one of each.
+        path: the file's path; None: rows are kept in memory only.
+        rows: the last row of each key.
     """
 
-    def __init__(self, path: Path | None, rows: dict[str, Row], file: IO[bytes] | None):
+    def __init__(self, path: Path | None, rows: dict[str, BatchRow], file: IO[bytes] | None):
         self.path, self.rows, self._file = path, rows, file
 
-    def add(self, row: Row) -> None:
-        """Keeps a row; it is on the disk when this returns.
+    def add(self, row: BatchRow) -> None:
+        """Adds a row; it is on disk when this returns.
 
         Raises:
-            LabError: the disk is full, or gone.
+            LabError: the disk is full or has been removed.
         """
         self.rows[row.key] = row
         if self._file is None:
             return
         try:
-            _write(self._file, asdict(row))
+            _write(self._file, to_record(row))
         except OSError as error:
             raise LabError(
                 f"{self.path} cannot be written to: {error.strerror}.",
-                "Make room there, then run the batch again: it goes on where it stopped.",
+                "Free some space, then run the batch again: it resumes where it stopped.",
             ) from None
 
 
 @contextlib.contextmanager
 def open_journal(path: str | Path | None) -> Iterator[Journal]:
-    """The file of a batch with what it holds, made if it is not there, closed at the end.
+    """Opens the file of a batch with the rows in it, creates it if necessary, and closes it.
 
     Args:
-        path: of the file; None: rows are kept in memory alone.
+        path: the file's path; None: rows are kept in memory only.
     Raises:
-        LabError: it is another kind of file, it is damaged elsewhere than at its end, its folder
-            is not there, or another batch writes to it.
+        LabError: it is another kind of file, it is damaged before its last line, its folder does
+            not exist, or another batch is writing to it.
     """
     if path is None:
         yield Journal(None, {}, None)
         return
     path = Path(path)
-    with _alone(path):
+    with _lock(path):
         try:
             file = path.open("ab+")
         except OSError as error:
@@ -73,16 +72,16 @@ def open_journal(path: str | Path | None) -> Iterator[Journal]:
                 f"{path} cannot be opened: {error.strerror}.", "Name a file in a folder of yours."
             ) from None
         try:
-            rows = read_rows(path, _mended(path, file))
+            rows = read_rows(path, _repaired(path, file))
             yield Journal(path, {row.key: row for row in rows}, file)
         finally:
-            with contextlib.suppress(OSError):  # a full disk was told of when it filled
+            with contextlib.suppress(OSError):  # `add` has reported a full disk already
                 file.close()
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Two batches in one file would ask everything twice. The lock lies with temporary files."""
+def _lock(path: Path) -> Iterator[None]:
+    """Two batches in one file would do everything twice. The lock is in the temporary folder."""
     import filelock
 
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
@@ -99,19 +98,19 @@ def _alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _mended(path: Path, file: IO[bytes]) -> bytes:
-    """What the file holds, without a last line that was cut off; a new one gets its head."""
+def _repaired(path: Path, file: IO[bytes]) -> bytes:
+    """The file's content, without a last line that was cut off; a new file gets its head."""
     file.seek(0)
-    held = file.read()
-    if (json.dumps(HEAD) + "\n").encode().startswith(held):  # new, or cut off in its head
+    content = file.read()
+    if (json.dumps(HEAD) + "\n").encode().startswith(content):  # new, or cut off in its head
         file.truncate(0)
         _write(file, HEAD)
         return json.dumps(HEAD).encode() + b"\n"
-    whole, tail = held[: held.rfind(b"\n") + 1], held[held.rfind(b"\n") + 1 :]
-    require_head(path, held)
+    whole, tail = content[: content.rfind(b"\n") + 1], content[content.rfind(b"\n") + 1 :]
+    require_head(path, content)
     if tail and _is_row(tail):  # only its line break is missing
         file.write(b"\n")
-        return held + b"\n"
+        return content + b"\n"
     file.truncate(len(whole))
     return whole
 
@@ -123,39 +122,39 @@ def _is_row(line: bytes) -> bool:
         return False
 
 
-def _write(file: IO[bytes], told: dict[str, Any]) -> None:
-    file.write(json.dumps(told, ensure_ascii=False).encode() + b"\n")
+def _write(file: IO[bytes], record: dict[str, Any]) -> None:
+    file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
     file.flush()
     os.fsync(file.fileno())
 
 
-def require_head(path: Path, held: bytes) -> None:
-    """Raises a LabError for a file that is no journal: it must not be written to."""
+def require_head(path: Path, content: bytes) -> None:
+    """Raises a LabError for a file that is not a journal: it must not be written to."""
     try:
-        head = json.loads(held.split(b"\n", 1)[0])
+        head = json.loads(content.split(b"\n", 1)[0])
     except ValueError:
         head = None
     if head != HEAD:
         raise LabError(
-            f"{path} is no file of a batch of this lab.",
-            "Name one that labkit.run_batch wrote, or one that is not there yet.",
+            f"{path} is not a batch file of this lab.",
+            "Name one that labkit.comparison.run_batch wrote, or a new one.",
         )
 
 
-def read_rows(path: Path, held: bytes) -> list[Row]:
+def read_rows(path: Path, content: bytes) -> list[BatchRow]:
     """All rows of a journal, in the order in which they were written.
 
     Raises:
-        LabError: a line is no row.
+        LabError: a line is not a row.
     """
-    require_head(path, held)
+    require_head(path, content)
     rows = []
-    for number, line in enumerate(held.splitlines()[1:], 2):
+    for number, line in enumerate(content.splitlines()[1:], 2):
         try:
             rows.append(read_row(json.loads(line)))
         except ValueError:
             raise LabError(
-                f"Line {number} of {path} is no row of a batch.",
-                "Take that line out, or name another file.",
+                f"Line {number} of {path} is not a row of a batch.",
+                "Remove that line, or name another file.",
             ) from None
     return rows

@@ -1,4 +1,4 @@
-"""Panels: a table of answers that sorts and filters, and a batch with Run, Stop and progress."""
+"""Panels: a table of answers with sorting and filtering, and a batch with Run and Stop."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,44 +8,44 @@ import ipywidgets as widgets
 from labkit.backends.prompts import Messages
 from labkit.topics.comparison.side_by_side.cost_estimate import BEFORE
 from labkit.ui import html
+from labkit.ui.panel import Panel, RunPanel, column, row
 from labkit.ui.runner import Progress, Runner
-from labkit.ui.static import static
 
-from .batch import Backends, Batch
+from .batch import Backends, BatchRun
 from .figures import batch_table, used_columns
 from .table import COLUMNS, BatchTable
 
-AS_ASKED = "as asked"
+UNSORTED = "unsorted"
 
 
 def explore_batch(table: BatchTable, sort: str | None = None, find: str = "") -> "TablePanel":
     """A table of answers with sorting and filtering.
 
     Args:
-        table: from ``labkit.run_batch`` or ``labkit.load_batch``.
-        sort: column that it is sorted by at first, such as ``"elapsed_s"``; None: as asked.
-        find: text that is looked for at first.
+        table: from ``labkit.comparison.run_batch`` or ``labkit.open_result``.
+        sort: the column to sort by at first, such as ``"elapsed_s"``; None: the table's order.
+        find: the text to look for at first.
     Raises:
         ValueError: no such column.
     """
     if sort is not None:
         table.sorted_by(sort)
     panel = TablePanel(table)
-    panel.sort.value, panel.find.value = sort or AS_ASKED, find
+    panel.sort.value, panel.find.value = sort or UNSORTED, find
     return panel
 
 
-class TablePanel:
+class TablePanel(Panel):
     """A table under its controls.
 
     Attributes:
-        table: all of it.
-        shown: the rows that are shown, in their order; `labkit.save_batch` takes it.
+        table: the whole table.
+        view: the table as it is sorted and filtered; `labkit.save` takes it.
         sort, descending, backend, find: the controls.
     """
 
     def __init__(self, table: BatchTable):
-        self.table = self.shown = table
+        self.table = self.view = table
         style = {"description_width": "initial"}
         self.sort = widgets.Dropdown(description="Sort by", style=style)
         self.descending = widgets.Checkbox(
@@ -53,52 +53,48 @@ class TablePanel:
         )
         self.backend = widgets.Dropdown(description="Backend", style=style)
         self.find = widgets.Text(description="Find", style=style, placeholder="in any text")
-        self.count, self.picture = widgets.HTML(), widgets.HTML()
+        self.count, self.figure = widgets.HTML(), widgets.HTML()
         self.show(table)
         for control in (self.sort, self.descending, self.backend, self.find):
             control.observe(self._draw, "value")
 
     def show(self, table: BatchTable) -> None:
-        """Shows another table; the controls stay as they are, where they still fit."""
+        """Shows another table; the controls keep their values, where they still apply."""
         self.table = table
-        _offer(self.sort, [("as asked", AS_ASKED), *_columns(table)])
-        _offer(self.backend, [("all", ""), *((name, name) for name in table.backends)])
+        _set_options(self.sort, [("original order", UNSORTED), *_columns(table)])
+        _set_options(self.backend, [("all", ""), *((name, name) for name in table.backends)])
         self._draw()
 
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        row = widgets.HBox(
-            [self.sort, self.descending, self.backend, self.find, self.count],
-            layout={"flex_flow": "row wrap", "align_items": "center"},
-        )
-        return widgets.VBox([row, self.picture], layout={"max_width": "1150px"})
+        controls = row(self.sort, self.descending, self.backend, self.find, self.count)
+        return column(controls, self.figure, max_width="1150px")
 
     @property
     def summary(self) -> str:
-        """The table's."""
+        """The summary of the table."""
         return self.table.summary
 
     def _draw(self, change: object = None) -> None:
-        self.shown = self.table.filtered(self.find.value, backend=self.backend.value or None)
-        if self.sort.value != AS_ASKED:
+        self.view = self.table.filtered(self.find.value, backend=self.backend.value or None)
+        if self.sort.value != UNSORTED:
             descending = self.descending.value
-            self.shown = self.shown.sorted_by(self.sort.value, descending=descending)
-        self.count.value = html.note(f"{len(self.shown.rows)} of {len(self.table.rows)} rows")
-        self.picture.value = batch_table(self.shown).html
+            self.view = self.view.sorted_by(self.sort.value, descending=descending)
+        self.count.value = html.note(f"{len(self.view.rows)} of {len(self.table.rows)} rows")
+        self.figure.value = batch_table(self.view).html
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        display(HTML(self.picture.value) if static() else self.widget)
+    def static_form(self) -> list:
+        """The table as it is sorted and filtered."""
+        return [self.figure.value]
 
 
 def _columns(table: BatchTable) -> list[tuple[str, str]]:
     return [(COLUMNS[name][0], name) for name in used_columns(table)]
 
 
-def _offer(dropdown: widgets.Dropdown, options: list[tuple[str, str]]) -> None:
-    """Other options; what was chosen stays chosen if it still is one."""
+def _set_options(dropdown: widgets.Dropdown, options: list[tuple[str, str]]) -> None:
+    """Replaces the options; the selected one stays selected if it is still among them."""
     if tuple(options) == tuple(dropdown.options):
         return
     chosen = dropdown.value
@@ -106,47 +102,48 @@ def _offer(dropdown: widgets.Dropdown, options: list[tuple[str, str]]) -> None:
     dropdown.value = chosen if any(chosen == value for _, value in options) else options[0][1]
 
 
-def ask_batch(
+def batch_panel(
     prompts: Sequence[str | Messages],
     backends: Backends,
     *,
-    at_once: int = 1,
+    max_concurrent: int = 1,
     file: str | Path | None = None,
     raw: bool = False,
     **settings,
 ) -> "BatchPanel":
     """A batch in a panel: Run, Stop, progress, and the table as it fills.
 
-    Run after Stop goes on: nothing that has its answer is asked again.
+    Run after Stop resumes the batch: no prompt that has its answer is sent again.
 
     Args:
-        prompts: as for `run_batch`, and so are the others.
-        backends: a list, or names of your own for each.
-        at_once: at most so many questions are under way.
-        file: where the answers are kept; None: in memory alone.
-        raw: go on with the texts as they stand.
+        prompts: texts, or chat messages; all arguments are those of `run_batch`.
+        backends: a list, or a dict with your own names.
+        max_concurrent: the most requests at a time.
+        file: the file for the answers; None: in memory only.
+        raw: continue the texts without the chat template.
         settings: the same for all.
     Raises:
-        ValueError: as `run_batch`.
+        ValueError: as for `run_batch`.
     """
-    return BatchPanel(Batch(prompts, backends, at_once=at_once, file=file, raw=raw, **settings))
+    options = {"max_concurrent": max_concurrent, "file": file, "raw": raw, **settings}
+    return BatchPanel(BatchRun(prompts, backends, **options))
 
 
-class BatchPanel:
+class BatchPanel(RunPanel):
     """Run, Stop, progress and the table.
 
     Attributes:
-        batch: what is asked.
-        estimates: what would be sent to providers, and cost at most, before it is.
+        batch: the batch that it runs.
+        estimates: an estimate of what would be sent to providers, and its highest price.
         runner: Run, Stop and progress.
         panel: the table with its sorting and filtering.
     """
 
-    def __init__(self, batch: Batch):
+    def __init__(self, batch: BatchRun):
         self.batch, self.panel = batch, TablePanel(batch.table)
-        self.runner = Runner(self._work, self._draw, "Ask every prompt that has no answer yet")
-        told = batch.before
-        self.estimates = widgets.HTML(html.note(f"{BEFORE}{'; '.join(told)}") if told else "")
+        self.runner = Runner(self._work, self._draw, "Send every prompt that has no answer yet")
+        costs = batch.costs
+        self.estimates = widgets.HTML(html.note(f"{BEFORE}{'; '.join(costs)}") if costs else "")
         self._drawn = -1
 
     @property
@@ -154,9 +151,11 @@ class BatchPanel:
         """The answers so far."""
         return self.batch.table
 
+    result = table
+
     @property
     def summary(self) -> str:
-        """The table's."""
+        """The summary of the table."""
         return self.table.summary
 
     @property
@@ -164,35 +163,24 @@ class BatchPanel:
         """The panel as one widget."""
         return widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
-    def start(self) -> "BatchPanel":
-        """Presses Run."""
-        self.runner.start()
-        return self
-
-    def wait(self, timeout_s: float | None = None) -> BatchTable:
-        """Waits until all are answered or have failed, and returns the table."""
-        self.runner.wait(timeout_s)
-        return self.table
-
     def _work(self) -> Iterator[Progress]:
-        moves = self.batch.run()
+        updates = self.batch.run()
         try:
-            for message in moves:
+            for message in updates:
                 yield Progress(self.batch.ended, self.batch.total, message)
         finally:
-            moves.close()
+            updates.close()
         yield Progress(self.batch.ended, self.batch.total, f"{self.batch.ended} answers")
 
     def _draw(self) -> None:
-        """Only where an answer came: else a table that is being read would jump."""
+        """Redraws only after a new answer: otherwise a table that is being read would jump."""
         if self._drawn != self.batch.ended:
             self._drawn = self.batch.ended
             self.panel.show(self.batch.table)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
+    def static_form(self) -> list:
+        """The table of all answers."""
+        return [batch_table(self.start().wait()).html]
 
-        if not static():
-            display(self.widget)
-            return
-        display(HTML(batch_table(self.start().wait()).html))
+
+PANELS = {BatchTable: explore_batch}

@@ -1,9 +1,9 @@
-"""The answers to a batch of prompts as a table: a row for each prompt and backend."""
+"""The answers to a batch of prompts as a table, with a row for each prompt and backend."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from statistics import median
 from typing import Any
@@ -13,22 +13,23 @@ from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.reply import Reply
 
 ENDED = ("stop", "length")
-ENDS = {"stop": "by itself", "length": "at max_tokens", "interrupted": "stopped by you"}
+ENDS = {"stop": "finished", "length": "at max_tokens", "interrupted": "stopped by you"}
+RECORD_KEYS = {"prompt_index": "place"}  # fields whose name in files differs
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One question to one backend.
+class BatchJob:
+    """One prompt for one backend.
 
     Attributes:
-        place: number of the prompt, from 0.
-        prompt: what is asked.
-        backend: the name of who is asked.
-        settings: how tokens are chosen, and whether it goes on with the raw text.
-        repeat: how often the same prompt came before in the batch.
+        prompt_index: number of the prompt, from 0.
+        prompt: the prompt.
+        backend: the backend's name.
+        settings: the sampling settings, and ``raw``.
+        repeat: number of earlier occurrences of the same prompt in the batch.
     """
 
-    place: int
+    prompt_index: int
     prompt: str | Messages
     backend: str
     settings: Mapping[str, Any]
@@ -36,62 +37,61 @@ class Job:
 
     @property
     def key(self) -> str:
-        """By which its row is known again in a file: the same question to the same backend."""
-        told = [self.prompt, self.backend, dict(self.settings), self.repeat]
-        text = json.dumps(told, ensure_ascii=True, sort_keys=True, default=list)
+        """Identifies its row in a file: the same for the same prompt to the same backend."""
+        parts = [self.prompt, self.backend, dict(self.settings), self.repeat]
+        text = json.dumps(parts, ensure_ascii=True, sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def make_jobs(
     prompts: Sequence[str | Messages], names: Sequence[str], settings: Mapping[str, Any]
-) -> list[Job]:
-    """Every prompt to every backend, in that order.
+) -> list[BatchJob]:
+    """Every prompt for every backend, in that order.
 
     Args:
         prompts: texts, or chat messages.
-        names: of the backends.
-        settings: of all, ``raw`` among them.
+        names: the backends' names.
+        settings: the settings of all, including ``raw``.
     Raises:
-        ValueError: no prompts, or bad ones.
+        ValueError: no prompts, or invalid ones.
     """
     if isinstance(prompts, str) or not isinstance(prompts, Sequence) or not prompts:
-        raise ValueError(f"prompts must be a list of one prompt or more; got {prompts!r}")
-    jobs, seen = [], Counter()
-    for place, prompt in enumerate(prompts):
+        raise ValueError(f"prompts must be a list of at least one prompt; got {prompts!r}")
+    jobs, counts = [], Counter()
+    for index, prompt in enumerate(prompts):
         checked_prompt(prompt, raw=settings["raw"])
-        kept = prompt if isinstance(prompt, str) else [dict(each) for each in prompt]
-        known = str(kept)
-        jobs += [Job(place, kept, name, settings, seen[known]) for name in names]
-        seen[known] += 1
+        copy = prompt if isinstance(prompt, str) else [dict(each) for each in prompt]
+        jobs += [BatchJob(index, copy, name, settings, counts[str(copy)]) for name in names]
+        counts[str(copy)] += 1
     return jobs
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One answer with its numbers. What is unknown is None.
+class BatchRow:
+    """One answer with its numbers; None stands for unknown.
 
     Attributes:
-        key: see `Job.key`.
-        place: number of the prompt in its batch, from 0.
-        prompt: what was asked.
-        backend: the name of who was asked.
-        text: the answer, or what there was of it.
+        key: the key of its `BatchJob`.
+        prompt_index: number of the prompt in its batch, from 0.
+        prompt: the prompt.
+        backend: the backend's name.
+        text: the answer, which may be partial.
         finish: as for `Reply`: ``"stop"``, ``"length"``, ``"interrupted"`` or ``"failed"``.
-        error: what went wrong and how to mend it, or None.
-        origin: how the numbers came about.
-        asked_at: when the request that answered began: ISO 8601, UTC.
-        tries: requests that were made for it.
-        waited_s: seconds that were waited before, because the server asked for it.
-        ttft_s: seconds from that last request to the first token.
-        elapsed_s: seconds from that last request to the last token.
+        error: the error with its hint, or None.
+        origin: the origin of the numbers.
+        asked_at: start of the request that was answered: ISO 8601, UTC.
+        tries: number of requests that it took.
+        waited_s: seconds of waiting before that request, because the server asked for it.
+        ttft_s: seconds from that request to the first token.
+        elapsed_s: seconds from that request to the last token.
         prompt_tokens: tokens read.
         output_tokens: tokens written.
         decode_tokens_per_s: tokens a second after the first.
-        price_usd: by the provider's usage and list price.
+        price_usd: price by the provider's token count and list price.
     """
 
     key: str
-    place: int
+    prompt_index: int
     prompt: str | Messages
     backend: str
     text: str
@@ -110,65 +110,85 @@ class Row:
 
     @property
     def answered(self) -> bool:
-        """Whether it ended as an answer should, so that it need not be asked again."""
+        """Whether the answer is complete, so that it need not be requested again."""
         return self.finish in ENDED
 
     @property
     def prompt_text(self) -> str:
-        """The prompt as people read it; of chat messages, each after its role."""
+        """The prompt as readable text; each chat message after its role."""
         if isinstance(self.prompt, str):
             return self.prompt
         return "\n".join(f"{each['role']}: {each['content']}" for each in self.prompt)
 
 
-NUMBERS = ("ttft_s", "elapsed_s", "prompt_tokens", "output_tokens", "decode_tokens_per_s",
-           "price_usd")  # fmt: skip
-
-
+NUMBERS = (
+    "ttft_s",
+    "elapsed_s",
+    "prompt_tokens",
+    "output_tokens",
+    "decode_tokens_per_s",
+    "price_usd",
+)
 TEXTS = ("key", "backend", "text", "finish", "origin", "asked_at")
 
 
-def make_row(job: Job, reply: Reply, *, asked_at: str, tries: int, waited_s: float) -> Row:
+def make_row(
+    job: BatchJob, reply: Reply, *, asked_at: str, tries: int, waited_s: float
+) -> BatchRow:
     """The row of a reply."""
-    return Row(
-        key=job.key, place=job.place, prompt=job.prompt, backend=job.backend,
-        text=without_keys(_sound(reply.text)), finish=reply.finish, error=reply.error,
-        origin=reply.origin, asked_at=asked_at, tries=tries, waited_s=waited_s,
+    return BatchRow(
+        key=job.key,
+        prompt_index=job.prompt_index,
+        prompt=job.prompt,
+        backend=job.backend,
+        text=without_keys(_encodable(reply.text)),
+        finish=reply.finish,
+        error=reply.error,
+        origin=reply.origin,
+        asked_at=asked_at,
+        tries=tries,
+        waited_s=waited_s,
         **{name: getattr(reply, name) for name in NUMBERS},
-    )  # fmt: skip
+    )
 
 
-def _sound(text: str) -> str:
-    """A text that can be written to a file: a server may send halves of characters."""
+def _encodable(text: str) -> str:
+    """A text that can be written to a file: a server may send lone surrogates."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def read_row(told: Mapping[str, Any]) -> Row:
-    """A row as it was written to a file.
+def to_record(row: BatchRow) -> dict[str, Any]:
+    """A row as files hold it."""
+    return {RECORD_KEYS.get(name, name): value for name, value in asdict(row).items()}
+
+
+def read_row(record: Any) -> BatchRow:
+    """A row from a file's record.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not the record of a row.
     """
-    names = {field.name for field in fields(Row)}
-    if not isinstance(told, dict) or told.keys() != names:
-        raise ValueError("no row of a batch")
-    kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, int | float | None)}
-    kinds |= {"place": int, "tries": int, "waited_s": int | float, "error": str | None}
-    if not all(isinstance(told[name], kind) for name, kind in kinds.items()):
-        raise ValueError("no row of a batch")
-    if not _is_prompt(told["prompt"]):
-        raise ValueError("no row of a batch")
-    return Row(**told)
+    names = {RECORD_KEYS.get(field.name, field.name): field.name for field in fields(BatchRow)}
+    types = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, int | float | None)}
+    types |= {"place": int, "tries": int, "waited_s": int | float, "error": str | None}
+    if (
+        not isinstance(record, dict)
+        or record.keys() != names.keys()
+        or not all(isinstance(record[name], each) for name, each in types.items())
+        or not _is_prompt(record["prompt"])
+    ):
+        raise ValueError("not a row of a batch")
+    return BatchRow(**{names[key]: value for key, value in record.items()})
 
 
-def _is_prompt(told: Any) -> bool:
-    if not isinstance(told, list):
-        return isinstance(told, str)
-    return all(isinstance(each, dict) and {"role", "content"} <= each.keys() for each in told)
+def _is_prompt(value: Any) -> bool:
+    if not isinstance(value, list):
+        return isinstance(value, str)
+    return all(isinstance(each, dict) and {"role", "content"} <= each.keys() for each in value)
 
 
-# What a table sorts by: its name in the table, and the value of a row.
-COLUMNS: dict[str, tuple[str, Callable[[Row], Any]]] = {
+# The columns of a table: label, and the value in a row.
+COLUMNS: dict[str, tuple[str, Callable[[BatchRow], Any]]] = {
     "prompt": ("prompt", lambda row: row.prompt_text),
     "backend": ("backend", lambda row: row.backend),
     "text": ("answer", lambda row: row.text),
@@ -189,23 +209,23 @@ class BatchTable:
     """Answers of several backends to several prompts.
 
     Attributes:
-        backends: their names, in the order in which they were given.
-        rows: one for each answer; of one that failed or was stopped, what there is.
-        missing: answers that are not there: failed, stopped, or never asked for.
-        stopped: why a backend was not asked any further, in a sentence each.
+        backends: the backends' names, in the given order.
+        rows: one for each answer, partial where it failed or was stopped.
+        missing: number of answers that failed, were stopped or never requested.
+        stopped: a sentence for each backend that was given up, saying why.
     """
 
     backends: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[BatchRow, ...]
     missing: int = 0
     stopped: tuple[str, ...] = ()
 
-    def of(self, backend: str) -> tuple[Row, ...]:
+    def of(self, backend: str) -> tuple[BatchRow, ...]:
         """The rows of one backend."""
         return tuple(row for row in self.rows if row.backend == backend)
 
     def sorted_by(self, column: str, *, descending: bool = False) -> "BatchTable":
-        """The same, in another order; what is unknown comes last.
+        """The table in another order; unknown values come last.
 
         Args:
             column: one of `COLUMNS`.
@@ -218,35 +238,35 @@ class BatchTable:
         unknown = [row for row in self.rows if value(row) is None]
         return replace(
             self,
-            rows=(*sorted(known, key=lambda r: _order(value(r)), reverse=descending), *unknown),
+            rows=(*sorted(known, key=lambda r: _sort_key(value(r)), reverse=descending), *unknown),
         )
 
     def filtered(self, text: str = "", *, backend: str | None = None) -> "BatchTable":
-        """Only the rows with that text in prompt, answer or error; capitals do not matter.
+        """The rows with that text in prompt, answer or error; case is ignored.
 
         Args:
-            text: what to look for; empty: any row.
-            backend: of this one alone; None: of all.
+            text: the text to look for; empty: any row.
+            backend: the only backend to keep; None: all.
         """
-        looked_for = text.casefold()
-        kept = [
+        pattern = text.casefold()
+        rows = tuple(
             row
             for row in self.rows
             if backend in (None, row.backend)
-            and looked_for in f"{row.prompt_text}\n{row.text}\n{row.error or ''}".casefold()
-        ]
-        return replace(self, rows=tuple(kept))
+            and pattern in f"{row.prompt_text}\n{row.text}\n{row.error or ''}".casefold()
+        )
+        return replace(self, rows=rows)
 
     @property
     def summary(self) -> str:
-        """How many answers of whom, how long each took, and what is not there."""
-        told = "; ".join(self._told(name) for name in self.backends)
-        lacking = f"; {self.missing} not there" if self.missing else ""
-        origins = ", ".join(dict.fromkeys(row.origin for row in self.rows)) or "nothing asked"
-        prompts = len({row.place for row in self.rows})
-        return f"{prompts} {'prompt' if prompts == 1 else 'prompts'}: {told}{lacking} ({origins})"
+        """The answers of each backend, their median time, and how many are missing."""
+        counts = "; ".join(self._count(name) for name in self.backends)
+        missing = f"; {self.missing} missing" if self.missing else ""
+        origins = ", ".join(dict.fromkeys(row.origin for row in self.rows)) or "no answers yet"
+        prompts = len({row.prompt_index for row in self.rows})
+        return f"{prompts} {'prompt' if prompts == 1 else 'prompts'}: {counts}{missing} ({origins})"
 
-    def _told(self, name: str) -> str:
+    def _count(self, name: str) -> str:
         rows = [row for row in self.of(name) if row.answered]
         times = [row.elapsed_s for row in rows if row.elapsed_s is not None]
         took = f", median {median(times):.2f} s" if times else ""
@@ -257,10 +277,5 @@ class BatchTable:
         return "\n".join([self.summary, *self.stopped, *dict.fromkeys(failed)])
 
 
-def _order(value: Any) -> Any:
+def _sort_key(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
-
-
-def as_told(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Rows as JSON takes them."""
-    return [asdict(row) for row in rows]

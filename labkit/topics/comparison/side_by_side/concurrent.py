@@ -1,4 +1,4 @@
-"""Several backends asked at once, each in a thread of its own, so that none waits for another."""
+"""Several backends answer at the same time, each in its own thread, so that none waits."""
 
 import queue
 import threading
@@ -13,24 +13,24 @@ from labkit.backends.reply import Reply, Step, Stream
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
 
-TICK_S = 0.05  # how often Stop is looked at while nothing arrives
-MOMENT_S = 0.2  # how long a stopped model has for the token it is at, before it is hung up on
-PATIENCE_S = 2.0  # and how long it is waited for then; its thread ends by itself
+TICK_S = 0.05  # between checks of Stop while nothing arrives
+MOMENT_S = 0.2  # for a stopped model to finish its token, before its stream is closed
+PATIENCE_S = 2.0  # to wait for its thread after that; the thread is left to end on its own
 
 Backends = Sequence[Backend] | Mapping[str, Backend]
 
 
 @dataclass(slots=True)
 class Column:
-    """One backend's part, as it stands; its own thread alone writes here.
+    """One backend's progress; only its own thread writes here.
 
     Attributes:
-        name: what the column is called.
-        backend: who is asked.
-        steps: what came so far.
-        stream: its answer; None before it was asked, or where it refused the request.
-        error: what went wrong, or None.
-        asked_s: seconds from the start of the race until it was asked.
+        name: the column's heading.
+        backend: the backend that answers.
+        steps: the steps so far.
+        stream: its answer; None before the request, or where the backend refused it.
+        error: the error that ended it, or None.
+        started_s: seconds from the start of the run to its request; None before it.
         ended: whether nothing more will come.
     """
 
@@ -39,7 +39,7 @@ class Column:
     steps: list[Step] = field(default_factory=list)
     stream: Stream | None = None
     error: str | None = None
-    asked_s: float | None = None
+    started_s: float | None = None
     ended: bool = False
 
     @property
@@ -49,20 +49,20 @@ class Column:
 
 
 class ConcurrentRun:
-    """One prompt, several backends: `run` yields whenever one of them has written something.
+    """One prompt, several backends: `updates` yields whenever one of them has written something.
 
     Args:
         prompt: a text, or chat messages.
-        backends: several, or names of your own for each.
-        raw: go on with the text as it stands, with chat models too.
-        in_turn: one after another, for times that do not disturb each other.
+        backends: a list, or a dict with your own names.
+        raw: continue the text without the chat template, with chat models too.
+        sequential: one after another, so that none slows another down.
         settings: the same for all: temperature, max_tokens, seed …
 
     Attributes:
-        lanes: one for each backend, in their order.
+        columns: one for each backend, in the given order.
 
     Raises:
-        ValueError: no backends, or a prompt or setting out of bounds.
+        ValueError: no backends, or a prompt or setting that is out of range.
     """
 
     def __init__(
@@ -71,26 +71,26 @@ class ConcurrentRun:
         backends: Backends,
         *,
         raw: bool = False,
-        in_turn: bool = False,
+        sequential: bool = False,
         **settings,
     ):
         checked_prompt(prompt, raw=raw)
-        self._settings, self._asked = Settings(**settings), {"raw": raw, **settings}
-        self.prompt, self.in_turn = prompt, in_turn
-        self.lanes = tuple(Column(name, each) for name, each in name_each(backends).items())
+        self._settings, self._options = Settings(**settings), {"raw": raw, **settings}
+        self.prompt, self.sequential = prompt, sequential
+        self.columns = tuple(Column(name, each) for name, each in name_each(backends).items())
         self._arrivals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._began = 0.0
 
-    def run(self) -> Iterator[int | None]:
-        """The number of the lane that wrote something or ended; None where nothing came for long.
+    def updates(self) -> Iterator[int | None]:
+        """The number of the column that wrote something or ended; None after a while without any.
 
         Leaving the loop stops all models.
         """
         self._began = time.perf_counter()
         threads = self._start()
         try:
-            while not all(lane.ended for lane in self.lanes):
+            while not all(column.ended for column in self.columns):
                 try:
                     yield self._arrivals.get(timeout=TICK_S)
                 except queue.Empty:
@@ -99,65 +99,66 @@ class ConcurrentRun:
             self._stop(threads)
 
     def _stop(self, threads: Sequence[threading.Thread]) -> None:
-        """Each stops with its next token; one that waits for its server is hung up on."""
+        """Each stops at its next token; the stream of one that waits for its server is closed."""
         self._stopping.set()
         _join(threads, MOMENT_S)
-        for lane in self.lanes:
-            if lane.stream and not lane.ended:
-                lane.stream.close()
+        for column in self.columns:
+            if column.stream and not column.ended:
+                column.stream.close()
         _join(threads, PATIENCE_S)
 
     @property
     def replies(self) -> tuple[Reply, ...]:
-        """What each has written so far; a lane that has not ended counts as interrupted."""
-        return tuple(self._reply(lane) for lane in self.lanes)
+        """What each has written so far; a column that has not ended counts as interrupted."""
+        return tuple(self._reply(column) for column in self.columns)
 
-    def _reply(self, lane: Column) -> Reply:
-        running = lane.stream or Stream(self._settings)
-        if lane.error:
-            running.note(finish="failed", error=lane.error)
-        return make_reply(lane.backend.name, self.prompt, running, tuple(lane.steps))
+    def _reply(self, column: Column) -> Reply:
+        running = column.stream or Stream(self._settings)
+        if column.error:
+            running.note(finish="failed", error=column.error)
+        return make_reply(column.backend.name, self.prompt, running, tuple(column.steps))
 
     def _start(self) -> list[threading.Thread]:
-        """All threads, which begin together once the last of them is there, or in turn."""
-        threads, gate, before = [], threading.Barrier(len(self.lanes)), threading.Event()
+        """One thread for each column; they begin together once all have started, or in turn."""
+        threads, gate, before = [], threading.Barrier(len(self.columns)), threading.Event()
         before.set()
-        for number, lane in enumerate(self.lanes):
+        for number, column in enumerate(self.columns):
             end = threading.Event()
-            ready = before.wait if self.in_turn else gate.wait
-            work = (number, lane, ready, end)
+            ready = before.wait if self.sequential else gate.wait
+            work = (number, column, ready, end)
             threads.append(threading.Thread(target=self._go, args=work, daemon=True))
             before = end
         for thread in threads:
             thread.start()
         return threads
 
-    def _go(self, number: int, lane: Column, ready, end: threading.Event) -> None:
+    def _go(self, number: int, column: Column, ready, end: threading.Event) -> None:
         ready()
         try:
             if not self._stopping.is_set():
-                self._ask(number, lane)
+                self._ask(number, column)
         except (LabError, ValueError) as error:
-            lane.error = str(error)
-        except Exception as error:  # whatever it is, the other lanes go on
-            # Its own words are left out: a library's may hold a header, and so a key.
-            problem = f"{lane.name} failed: {type(error).__name__}."
-            lane.error = str(LabError(problem, "Ask it alone, with labkit.generate, to see where."))
+            column.error = str(error)
+        except Exception as error:  # the other columns continue, whatever it is
+            # Its message is left out: a library's may quote a header, and so a key.
+            problem = f"{column.name} failed: {type(error).__name__}."
+            hint = "Call labkit.generate on it alone to see where."
+            column.error = str(LabError(problem, hint))
         finally:
-            lane.ended = True
+            column.ended = True
             end.set()
             self._arrivals.put(number)
 
-    def _ask(self, number: int, lane: Column) -> None:
-        lane.asked_s = time.perf_counter() - self._began
-        lane.stream = stream_from(lane.backend, self.prompt, **self._asked)
+    def _ask(self, number: int, column: Column) -> None:
+        column.started_s = time.perf_counter() - self._began
+        column.stream = stream_from(column.backend, self.prompt, **self._options)
 
         def take(step: Step) -> None:
-            lane.steps.append(step)
+            column.steps.append(step)
             self._arrivals.put(number)
 
-        collect(lane.stream, take, self._stopping.is_set)
-        lane.error = lane.stream.error
+        collect(column.stream, take, self._stopping.is_set)
+        column.error = column.stream.error
 
 
 def _join(threads: Sequence[threading.Thread], within_s: float) -> None:
@@ -167,17 +168,17 @@ def _join(threads: Sequence[threading.Thread], within_s: float) -> None:
 
 
 def name_each(backends: Backends) -> dict[str, Backend]:
-    """Each backend under a name of its own; of several with one name, the later are numbered."""
+    """Each backend under its own name; of several with the same name, the later are numbered."""
     if isinstance(backends, Mapping):
         named = dict(backends)
     else:
         named = {}
         for each in backends if isinstance(backends, Sequence) else ():
-            alike = sum(other.name == each.name for other in named.values())
-            named[f"{each.name} ({alike + 1})" if alike else each.name] = each
+            same = sum(other.name == each.name for other in named.values())
+            named[f"{each.name} ({same + 1})" if same else each.name] = each
     if not named:
         raise ValueError(
-            f"backends must be a list of one backend or more, such as [local, cloud]; "
+            f"backends must be a list of at least one backend, such as [local, cloud]; "
             f"got {backends!r}"
         )
     return named

@@ -1,4 +1,4 @@
-"""What providers would be sent, and what it costs at most: told before anything is."""
+"""What would be sent to providers, and the most it can cost, computed before anything is sent."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from labkit.backends.prompts import Messages
 BEFORE = "Before you press Run: "
 
 
-def told_before(
+def cost_sentences(
     backends: Mapping[str, Backend],
     prompts: Mapping[str, Sequence[str | Messages]],
     max_tokens: int,
@@ -18,29 +18,30 @@ def told_before(
     """A sentence for each model that costs money, computed; nothing is sent.
 
     Args:
-        backends: by name; those that know no price, as local models, are passed over.
-        prompts: by the same names, what each would be asked.
-        max_tokens: at most so many tokens are written in an answer.
+        backends: by name; those without a price, such as local models, are skipped.
+        prompts: the prompts of each backend, by the same names.
+        max_tokens: the limit of an answer's length, where a variant does not set its own.
     Raises:
         ValueError: an empty prompt.
     """
-    told = []
+    sentences = []
     for name, backend in backends.items():
         model = model_of(backend)
-        most = getattr(backend, "settings", {}).get("max_tokens", max_tokens)
+        limit = getattr(backend, "settings", {}).get("max_tokens", max_tokens)
         if isinstance(model, Priced) and prompts[name]:
-            each = [model.estimate(prompt, max_tokens=most) for prompt in prompts[name]]
-            if None not in each:
-                told.append(each[0].summary if len(each) == 1 else _together(each))
-    return tuple(told)
+            estimates = [model.estimate(prompt, max_tokens=limit) for prompt in prompts[name]]
+            if None not in estimates:
+                one = len(estimates) == 1
+                sentences.append(estimates[0].summary if one else _total(estimates))
+    return tuple(sentences)
 
 
-def _together(each: Sequence[Estimate]) -> str:
-    """Several requests to one model, in a line."""
-    one, prices = each[0], [estimate.price_usd for estimate in each]
+def _total(estimates: Sequence[Estimate]) -> str:
+    """Several requests to one model, in one line."""
+    first, prices = estimates[0], [estimate.price_usd for estimate in estimates]
     price = "unknown" if None in prices else f"${sum(prices):.6f}"
-    size = sum(estimate.prompt_bytes for estimate in each)
+    size = sum(estimate.prompt_bytes for estimate in estimates)
     return (
-        f"{one.model}: {len(each)} requests, {size:,} bytes of prompts would be sent to "
-        f"{one.address}; price at most {price} (computed, {one.source})"
+        f"{first.model}: {len(estimates)} requests, {size:,} bytes of prompts would be sent to "
+        f"{first.address}; price at most {price} (computed, {first.source})"
     )

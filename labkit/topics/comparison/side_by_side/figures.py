@@ -1,4 +1,4 @@
-"""Pictures of answers side by side: where the time went, and how the text came."""
+"""Figures of answers side by side: where the time went, and how the text arrived."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,56 +7,72 @@ from textwrap import wrap
 from labkit.backends.reply import Reply
 from labkit.ui import theme
 
+from .answer_columns_figures import answers_table
 from .side_by_side import SideBySide
-from .time_split import NAMES, STREAM, model_s, say_s, split_time
+from .time_split import PART_NAMES, STREAM, TimePart, format_seconds, model_s, split_time
 
 LOOKS = (
-    (theme.GREY, "."), (theme.PINK, "\\"), (theme.GREEN, "x"), (theme.YELLOW, "-"),
-    (theme.ORANGE, "/"), (theme.SKY, "|"), (theme.BLUE, ""),
-)  # fmt: skip
+    (theme.GREY, "."),
+    (theme.PINK, "\\"),
+    (theme.GREEN, "x"),
+    (theme.YELLOW, "-"),
+    (theme.ORANGE, "/"),
+    (theme.SKY, "|"),
+    (theme.BLUE, ""),
+)
 LINES = (
-    (theme.BLUE, "solid"), (theme.ORANGE, "dash"), (theme.GREEN, "dot"), (theme.PINK, "dashdot"),
-    (theme.RED, "longdash"), (theme.GREY, "longdashdot"),
-)  # fmt: skip
+    (theme.BLUE, "solid"),
+    (theme.ORANGE, "dash"),
+    (theme.GREEN, "dot"),
+    (theme.PINK, "dashdot"),
+    (theme.RED, "longdash"),
+    (theme.GREY, "longdashdot"),
+)
 ROW_PX, LINE_PX, GAP_PX = 46, 17, 64
 WIDTH_PX, LETTER_PX = 560, 7.2  # of the bars' room, about, and of a letter in it
 LABEL = 30  # characters of a row's label, in a line
 
 
 def time_figure(side: SideBySide):
-    """Where the time of each answer went: until the first token, and as a whole, on one zero."""
+    """Where the time of each answer went: until the first token, and in total, from one zero."""
     return parts_figure(side.names, side.replies, time_title(side))
 
 
 def time_title(side: SideBySide) -> str:
-    """What a picture of times says first: asked how, and who shared the machine."""
-    way = "asked in turn" if side.in_turn else "asked at once"
+    """The title of a time figure: at once or in turn, and which models shared the machine."""
+    title = f"Where the seconds went · {'in turn' if side.sequential else 'at once'}"
     if not side.shared:
-        return f"Where the seconds went · {way}"
+        return title
     shared = f"{' and '.join(side.shared)} shared this machine"
-    return f"Where the seconds went · {way}<br><sub>{escape(shared)}</sub>"
+    return f"{title}<br><sub>{escape(shared)}</sub>"
 
 
 def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: str):
-    """Bars from the request on, one row a column; a None is a row that is still empty."""
+    """Bars that start at the request, a row for each column; the row of a None stays empty."""
     rows = [_label(name, reply) for name, reply in zip(names, replies, strict=True)]
     lines = max(row.count("<br>") + 1 for row in rows)
     half = max(ROW_PX, LINE_PX * lines + 8) * len(rows)
     inner = 2 * half + GAP_PX
-    picture = theme.figure(
-        *_bars(rows, replies, False), *_bars(rows, replies, True), title=title, x="", y="",
-        height=inner + 190, barmode="overlay", margin={"t": 90, "b": 100},
-    )  # fmt: skip
-    _place(
-        picture, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)
+    figure = theme.figure(
+        *_bars(rows, replies, False),
+        *_bars(rows, replies, True),
+        title=title,
+        x="",
+        y="",
+        height=inner + 190,
+        barmode="overlay",
+        margin={"t": 90, "b": 100},
     )
-    _place(picture, rows, "2", [0, half / inner], "seconds of the whole answer", _wholes(replies))
+    _arrange(
+        figure, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)
+    )
+    _arrange(figure, rows, "2", [0, half / inner], "seconds of the whole answer", _totals(replies))
     below = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
-    return picture.update_layout(legend={**below, "traceorder": "normal"})
+    return figure.update_layout(legend={**below, "traceorder": "normal"})
 
 
 def _label(name: str, reply: Reply | None) -> str:
-    """A row's name and where its numbers come from, in lines."""
+    """A row's name and the origin of its numbers, broken into lines."""
     lines = [f"<b>{escape(line)}</b>" for line in wrap(name, LABEL, break_on_hyphens=False)]
     origin = [escape(line) for line in wrap(reply.origin, LABEL + 6)] if reply else []
     return "<br>".join([*lines, *(f"<i>{line}</i>" for line in origin)])
@@ -66,103 +82,149 @@ def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list
     import plotly.graph_objects as go
 
     axis = "2" if whole else ""
-    told = [
+    parts = [
         (row, part)
         for row, reply in zip(rows, replies, strict=True)
-        for part in (split_time(reply) if reply else ())
+        for part in _parts(reply)
         if whole or part.name != STREAM
     ]
     return [
         go.Bar(
-            name=name, legendgroup=name, xaxis=f"x{axis}", yaxis=f"y{axis}", orientation="h",
-            y=[row for row, part in told if part.name == name],
-            x=[part.seconds for _, part in told if part.name == name],
-            base=[part.begin_s for _, part in told if part.name == name],
-            showlegend=whole and any(part.name == name for _, part in told),
+            name=name,
+            legendgroup=name,
+            xaxis=f"x{axis}",
+            yaxis=f"y{axis}",
+            orientation="h",
+            y=[row for row, part in parts if part.name == name],
+            x=[part.seconds for _, part in parts if part.name == name],
+            base=[part.begin_s for _, part in parts if part.name == name],
+            showlegend=whole and any(part.name == name for _, part in parts),
             marker={"color": colour, "pattern": theme.pattern(pattern)},
             hovertemplate=f"{name}: %{{x:.3f}} s<extra></extra>",
         )
-        for name, (colour, pattern) in zip(NAMES, LOOKS, strict=True)
-    ]  # fmt: skip
+        for name, (colour, pattern) in zip(PART_NAMES, LOOKS, strict=True)
+    ]
+
+
+def _parts(reply: Reply | None) -> tuple[TimePart, ...]:
+    return split_time(reply) if reply else ()
 
 
 def _firsts(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
-    """For each row, until when its bar reaches before the stream, and the words behind it."""
-    told = []
+    """For each row, the end of its bar before the stream, and the label behind it."""
+    ends = []
     for reply in replies:
-        parts = [part for part in (split_time(reply) if reply else ()) if part.name != STREAM]
+        parts = [part for part in _parts(reply) if part.name != STREAM]
+        end = parts[-1].end_s if parts else 0.0
         work = model_s(reply) if parts and reply.http else None
-        own = f"; {say_s(work)} of it the model's own work" if work is not None else ""
-        told.append((parts[-1].end_s, say_s(parts[-1].end_s) + own) if parts else (0.0, ""))
-    return told
+        own = f"; {format_seconds(work)} of it the model's own work" if work is not None else ""
+        ends.append((end, format_seconds(end) + own if parts else ""))
+    return ends
 
 
-def _wholes(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
-    """For each row, until when its whole bar reaches, and the words behind it."""
-    told = []
+def _totals(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
+    """For each row, the end of its whole bar, and the label behind it."""
+    ends = []
     for reply in replies:
-        parts = split_time(reply) if reply else ()
-        ended = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish, "")
-        after = say_s(parts[-1].end_s) if parts else ""
-        words = " after ".join(filter(None, [ended, after]))
-        told.append((parts[-1].end_s if parts else 0.0, words))
-    return told
+        parts = _parts(reply)
+        outcome = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish, "")
+        after = format_seconds(parts[-1].end_s) if parts else ""
+        label = " after ".join(filter(None, [outcome, after]))
+        ends.append((parts[-1].end_s if parts else 0.0, label))
+    return ends
 
 
-def _place(picture, rows: list[str], number: str, domain: list, name: str, ends: list) -> None:
-    """Gives one of the two groups of bars its half of the picture, and its words."""
-    longest = max(end / _room(words) for end, words in ends) or 1
+def _arrange(figure, rows: list[str], number: str, domain: list, name: str, ends: list) -> None:
+    """Gives one of the two groups of bars its half of the figure, and its labels."""
+    longest = max(end / _bar_share(label) for end, label in ends) or 1
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
-    picture.update_layout({
-        f"xaxis{number}": {**axis, "anchor": f"y{number}", "range": [0, longest],
-                           "title": {"text": ""}},
-        f"yaxis{number}": {**axis, "anchor": f"x{number}", "domain": domain, "ticksuffix": "  ",
-                           "categoryorder": "array", "categoryarray": rows, "type": "category",
-                           "range": [len(rows) - 0.5, -0.5], "showgrid": False},
-    })  # fmt: skip
-    picture.add_annotation(
-        text=f"<b>{name}</b>", x=0, xref="paper", xanchor="left", y=domain[1], yref="paper",
-        yanchor="bottom", showarrow=False,
-    )  # fmt: skip
-    for row, (end, words) in zip(rows, ends, strict=True):
-        picture.add_annotation(
-            x=end, y=row, xref=f"x{number}", yref=f"y{number}", xanchor="left", showarrow=False,
-            text=f" {words}",
-        )  # fmt: skip
+    figure.update_layout(
+        {
+            f"xaxis{number}": {
+                **axis,
+                "anchor": f"y{number}",
+                "range": [0, longest],
+                "title": {"text": ""},
+            },
+            f"yaxis{number}": {
+                **axis,
+                "anchor": f"x{number}",
+                "domain": domain,
+                "ticksuffix": "  ",
+                "categoryorder": "array",
+                "categoryarray": rows,
+                "type": "category",
+                "range": [len(rows) - 0.5, -0.5],
+                "showgrid": False,
+            },
+        }
+    )
+    figure.add_annotation(
+        text=f"<b>{name}</b>",
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=domain[1],
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+    )
+    for row, (end, label) in zip(rows, ends, strict=True):
+        figure.add_annotation(
+            x=end,
+            y=row,
+            xref=f"x{number}",
+            yref=f"y{number}",
+            xanchor="left",
+            showarrow=False,
+            text=f" {label}",
+        )
 
 
-def _room(words: str) -> float:
-    """The share of the width that a bar may take, so that its words fit in behind it."""
-    return max(0.3, 1 - (len(words) + 3) * LETTER_PX / WIDTH_PX)
+def _bar_share(label: str) -> float:
+    """The share of the width that a bar may take, so that its label fits in behind it."""
+    return max(0.3, 1 - (len(label) + 3) * LETTER_PX / WIDTH_PX)
 
 
-def plot_arrivals(side: SideBySide):
-    """How the text of each came: its characters against the seconds since the request."""
+def arrivals_figure(side: SideBySide):
+    """How the text of each arrived: its characters against the seconds since the request."""
     import plotly.graph_objects as go
 
     lines = []
-    wrote = [each for each in zip(side.names, side.replies, strict=True) if each[1].steps]
-    for place, (name, reply) in enumerate(wrote):
-        colour, dash = LINES[place % len(LINES)]
+    written = [each for each in zip(side.names, side.replies, strict=True) if each[1].steps]
+    for index, (name, reply) in enumerate(written):
+        colour, dash = LINES[index % len(LINES)]
         x, y = arrivals(reply)
-        lines.append(go.Scatter(
-            name=f"{escape(name)} ({escape(reply.origin)})", x=x, y=y, mode="lines",
-            line={"color": colour, "dash": dash, "width": 2, "shape": "hv"},
-            hovertemplate="%{y} characters after %{x:.2f} s<extra></extra>",
-        ))  # fmt: skip
-    way = "in turn, each from its own request" if side.in_turn else "at once"
-    picture = theme.figure(
-        *lines, title=f"How the text came · asked {way}",
-        x="seconds since the request", y="characters", height=340, showlegend=True,
-    )  # fmt: skip
+        lines.append(
+            go.Scatter(
+                name=f"{escape(name)} ({escape(reply.origin)})",
+                x=x,
+                y=y,
+                mode="lines",
+                line={"color": colour, "dash": dash, "width": 2, "shape": "hv"},
+                hovertemplate="%{y} characters after %{x:.2f} s<extra></extra>",
+            )
+        )
+    mode = "in turn, each from its own request" if side.sequential else "at once"
+    figure = theme.figure(
+        *lines,
+        title=f"How the text arrived · {mode}",
+        x="seconds since the request",
+        y="characters",
+        height=340,
+        showlegend=True,
+    )
     below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "orientation": "v"}
-    return picture.update_layout(legend=below).update_xaxes(rangemode="tozero")
+    return figure.update_layout(legend=below).update_xaxes(rangemode="tozero")
 
 
 def arrivals(reply: Reply) -> tuple[list[float], list[int]]:
-    """Seconds, and the characters that were there then: from nothing to the whole text."""
+    """Seconds, and the characters written by then: from nothing to the whole text."""
     times, counts = [0.0], [0]
     for step in reply.steps:
         times.append(step.elapsed_s)
         counts.append(counts[-1] + len(step.text))
     return times, counts
+
+
+FIGURES = {SideBySide: {"time": time_figure, "arrivals": arrivals_figure, "answers": answers_table}}

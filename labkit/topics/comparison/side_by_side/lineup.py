@@ -1,4 +1,4 @@
-"""Who can be compared on this machine now: here, on a server here, and far away."""
+"""`line_up`: the backends that can be compared now: local, on a local server, and remote."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,23 +18,23 @@ from labkit.errors import LabError
 
 from .concurrent import name_each
 
-LIMIT_USD = 0.10  # what a notebook may spend unless it is told otherwise
+LIMIT_USD = 0.10  # what a notebook may spend by default
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Lineup(Mapping[str, Backend]):
-    """Backends by their names, and why these.
+    """Backends by name, and how each was found.
 
     Attributes:
-        near: the model of this machine.
-        far: the model of a provider; where there is no key, the stand-in.
-        backends: all of them: those two, servers that run here, further providers, recordings.
+        local: the model on this machine.
+        remote: a provider's model; without any key, the stand-in.
+        backends: all of them: those two, local servers, further providers, recordings.
         notes: a line on each, and on what is missing.
-        budget: what may be spent at providers.
+        budget: the spending limit for providers.
     """
 
-    near: Backend
-    far: Backend
+    local: Backend
+    remote: Backend
     backends: dict[str, Backend]
     notes: tuple[str, ...]
     budget: Budget
@@ -50,60 +50,60 @@ class Lineup(Mapping[str, Backend]):
 
     @property
     def pair(self) -> dict[str, Backend]:
-        """The near model and the far one, by names that tell which is a stand-in."""
-        return {name: each for name, each in self.items() if each in (self.near, self.far)}
+        """The local model and the remote one, by name; the name says if it is a stand-in."""
+        return {name: each for name, each in self.items() if each in (self.local, self.remote)}
 
     @property
     def summary(self) -> str:
-        """Who takes part, in a line."""
+        """The names of all, in one line."""
         return f"{len(self)} to compare: {', '.join(self)}"
 
     def __repr__(self) -> str:
         return "\n".join(self.notes)
 
     def close(self) -> None:
-        """Ends the stand-in, where there is one; other models are left as they are."""
-        if isinstance(self.far, StandIn):
-            self.far.close()
+        """Closes the stand-in, where there is one; other models stay open."""
+        if isinstance(self.remote, StandIn):
+            self.remote.close()
 
 
 def line_up(
-    near: Backend | None = None,
+    local: Backend | None = None,
     *,
     prompt: str | None = None,
     link: str | Link = "ocean",
     budget: Budget | None = None,
 ) -> Lineup:
-    """Finds whom this machine can put side by side now, for `compare`.
+    """Finds the backends that can be compared on this machine now, for `compare`.
 
-    The near model; every model server that runs on the loopback, with its first model; a model of
-    every provider whose key is known; where there is none, the stand-in; and the recordings that
-    answer the prompt. Nothing is sent to a provider yet.
+    The local model; every model server on the loopback, with its first model; a model of every
+    provider with a known key, or else the stand-in; and the recordings that answer the prompt.
+    Nothing is sent to a provider yet.
 
     Args:
-        near: a model of this machine; None: the bundled one, in llama.cpp.
-        prompt: which recordings are wanted.
-        link: over which the stand-in is reached.
-        budget: what may be spent at providers; None: ten US cents.
+        local: a model on this machine; None: the bundled one, in llama.cpp.
+        prompt: the prompt that recordings must answer.
+        link: the link to the stand-in.
+        budget: the spending limit for providers; None: ten US cents.
     Raises:
         LabError: llama.cpp or the model is missing.
         ValueError: no such link.
     """
-    near = near or load_llamacpp()
+    local = local or load_llamacpp()
     budget = budget or Budget(LIMIT_USD)
     found, notes = _local_servers()
-    far = _providers(budget)
-    notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in far]
-    if not far:
-        far = [stand_in(link=link)]
+    remote = _providers(budget)
+    notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in remote]
+    if not remote:
+        remote = [stand_in(link=link)]
         notes.append(
-            f"No key of a provider is known (labkit.clouds()): {far[0].name} takes its place, the "
-            f"same small model behind a link: {far[0].link.summary}."
+            f"No provider key is known (labkit.clouds()): {remote[0].name} takes its place, the "
+            f"same small model behind a link: {remote[0].link.summary}."
         )
     recorded = _recordings(prompt)
     notes += [f"Recording: {each!r}" for each in recorded]
-    backends = name_each((near, *far, *found, *recorded))
-    return Lineup(near, far[0], backends, (f"Here: {near!r}", *notes), budget)
+    backends = name_each((local, *remote, *found, *recorded))
+    return Lineup(local, remote[0], backends, (f"Here: {local!r}", *notes), budget)
 
 
 def _local_servers() -> tuple[list[Backend], list[str]]:
@@ -115,13 +115,13 @@ def _local_servers() -> tuple[list[Backend], list[str]]:
     if not found:
         notes.append(
             "No model server runs on the usual ports of this machine. Start Ollama, LM Studio, "
-            "vLLM or llama.cpp, run this again, and it takes part."
+            "vLLM or llama.cpp and run this again to include it."
         )
     return found, notes
 
 
 def _providers(budget: Budget) -> list[RemoteModel]:
-    """A model of each provider with a key; left out is one whose model has to be named."""
+    """A model of each provider with a key, except where the model has to be named."""
     with_key = [each for each in clouds() if each.key_found and each.model]
     found = []
     for each in with_key:
@@ -131,7 +131,7 @@ def _providers(budget: Budget) -> list[RemoteModel]:
 
 
 def _recordings(prompt: str | None) -> list[Recording]:
-    """Those that hold an answer to the prompt; a damaged file is none."""
+    """Those that hold an answer to the prompt; damaged files are skipped."""
     found = []
     for name in recordings():
         with suppress(LabError):

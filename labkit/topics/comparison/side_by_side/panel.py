@@ -1,4 +1,4 @@
-"""Columns that fill at the same time: one prompt, several models, Run and Stop."""
+"""`compare_panel`: one prompt, several models, and columns that fill at the same time."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,85 +7,94 @@ import ipywidgets as widgets
 
 from labkit.backends.settings import Settings
 from labkit.ui import html, theme
+from labkit.ui import panel as layout
+from labkit.ui.panel import RunPanel, check_typed
 from labkit.ui.runner import Progress, Runner
-from labkit.ui.static import static
-from labkit.ui.typed_text import check_typed
 
-from . import columns_figures, figures
+from . import answer_columns_figures, figures
 from .concurrent import Backends, Column, ConcurrentRun
-from .cost_estimate import BEFORE, told_before
-from .side_by_side import SideBySide, finish
+from .cost_estimate import BEFORE, cost_sentences
+from .side_by_side import SideBySide, collect_answers
 
 
-def compare_live(
+def compare_panel(
     prompt: str,
     backends: Backends,
     *,
     reference: str | None = None,
-    in_turn: bool = False,
+    sequential: bool = False,
     **settings,
 ) -> "ComparePanel":
     """A panel in which several models answer the same prompt, each in its column as it writes.
 
     Args:
-        prompt: what stands in the box at first.
-        backends: a list, or names of your own for each: ``{"here": local, "far": cloud}``.
-        reference: the answer that is hoped for, for `compare_texts`.
-        in_turn: whether they are asked one after another at first.
-        settings: where the controls stand at first: temperature, max_tokens; more are sent along.
+        prompt: the first prompt in the box.
+        backends: a list, or a dict with your own names: ``{"local": local, "cloud": cloud}``.
+        reference: the expected answer, for `compare_texts`.
+        sequential: whether they first run one after another.
+        settings: the first values of the controls: temperature, max_tokens; others are passed on.
     Raises:
-        ValueError: no backends, or a prompt or setting out of bounds.
+        ValueError: no backends, or a prompt or setting that is out of range.
     """
     check_typed(prompt, "prompt")
     return ComparePanel(
-        ConcurrentRun(prompt, backends, in_turn=in_turn, **settings), settings, reference
+        ConcurrentRun(prompt, backends, sequential=sequential, **settings), settings, reference
     )
 
 
-class ComparePanel:
-    """A column for each model, what is known of each below it, and where the seconds went.
+class ComparePanel(RunPanel):
+    """A column for each model with its numbers below, and a figure of where the seconds went.
 
     Attributes:
         result: the last answers, stopped ones included; None before the first.
         runner: Run, Stop and progress.
-        prompt, temperature, max_tokens, in_turn: the controls.
-        estimates: what would be sent to providers, and cost at most, before it is.
-        heads: who answers in each column, and how it stands.
-        texts: what each has written so far; they can be scrolled by keys.
-        below: the numbers of each, known when it has ended.
-        figure: the live picture of the times.
+        prompt, temperature, max_tokens, sequential: the controls.
+        estimates: an estimate of what would be sent to providers, and its highest price.
+        heads: name, origin and state of each column.
+        texts: the text of each so far; scrollable by keys.
+        numbers: the numbers of each, shown when it has ended.
+        figure: the live figure of the times.
     """
 
-    def __init__(self, race: ConcurrentRun, settings: dict, reference: str | None):
-        self._race, self._reference = race, reference
-        self._backends = {lane.name: lane.backend for lane in race.lanes}
+    def __init__(self, run: ConcurrentRun, settings: dict, reference: str | None):
+        self._run, self._reference = run, reference
+        self._backends = {column.name: column.backend for column in run.columns}
         self._given = settings
-        self._shown = 0  # lanes whose end the picture shows
-        self.result: SideBySide | None = None
-        self._make_controls(race, Settings(**settings))
-        self.heads, self.below = ([widgets.HTML() for _ in race.lanes] for _ in "12")
-        # The text is replaced as it grows; what holds the keyboard's focus and scrolls is not.
-        room = {"height": columns_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
-        self.texts = [widgets.HTML(layout=room, tabbable=True) for _ in race.lanes]
+        self._drawn_ends = 0  # columns that the figure shows as ended
+        self._result: SideBySide | None = None
+        self._make_controls(run, Settings(**settings))
+        self.heads, self.numbers = ([widgets.HTML() for _ in run.columns] for _ in "12")
+        # Only the text is replaced as it grows, not the box that has the focus and scrolls.
+        box = {"height": answer_columns_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
+        self.texts = [widgets.HTML(layout=box, tabbable=True) for _ in run.columns]
         self.figure = theme.widget(self._times())
-        self.runner = Runner(self._work, self._draw, "Ask all of them")
+        self.runner = Runner(self._work, self._draw, "Send the prompt to all of them")
         self._draw()
 
-    def _make_controls(self, race: ConcurrentRun, settings: Settings) -> None:
+    def _make_controls(self, run: ConcurrentRun, settings: Settings) -> None:
         label = {"description_width": "85px"}
         self.prompt = widgets.Textarea(
-            str(race.prompt), description="Prompt", rows=3, layout={"width": "auto"}, style=label
+            str(run.prompt), description="Prompt", rows=3, layout={"width": "auto"}, style=label
         )
         self.temperature = widgets.FloatSlider(
-            settings.temperature, min=0, max=2, step=0.05, description="temperature", style=label,
+            settings.temperature,
+            min=0,
+            max=2,
+            step=0.05,
+            description="temperature",
+            style=label,
             layout={"width": "380px"},
-        )  # fmt: skip
+        )
         self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens, min=1, max=2048, description="max_tokens", style=label,
+            settings.max_tokens,
+            min=1,
+            max=2048,
+            description="max_tokens",
+            style=label,
             layout={"width": "190px"},
-        )  # fmt: skip
-        self.in_turn = widgets.Checkbox(
-            race.in_turn, description="one after another", indent=False, layout={"width": "180px"}
+        )
+        self.sequential = widgets.Checkbox(
+            run.sequential, description="one after another", indent=False, layout={"width": "180px"}
         )
         self.estimates = widgets.HTML()
         for control in (self.prompt, self.max_tokens):
@@ -93,95 +102,94 @@ class ComparePanel:
         self._estimate()
 
     def _estimate(self) -> None:
-        """Asks those that know a price what they would take."""
+        """Estimates the price at those backends that have one."""
         with suppress(ValueError):  # an empty prompt: Run says so
             prompts = dict.fromkeys(self._backends, (self.prompt.value,))
-            told = told_before(self._backends, prompts, self.max_tokens.value)
-            self.estimates.value = html.note(f"{BEFORE}{'; '.join(told)}") if told else ""
+            costs = cost_sentences(self._backends, prompts, self.max_tokens.value)
+            self.estimates.value = html.note(f"{BEFORE}{'; '.join(costs)}") if costs else ""
+
+    @property
+    def result(self) -> SideBySide | None:
+        """The last answers."""
+        return self._result
 
     @property
     def summary(self) -> str:
-        """Each one's times, in a line."""
+        """The times of each, in one line."""
         return self.result.summary if self.result else "nothing was compared yet"
 
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        choice = widgets.HBox(
-            [self.temperature, self.max_tokens, self.in_turn],
-            layout={"flex_flow": "row wrap", "align_items": "center"},
+        controls = layout.row(self.temperature, self.max_tokens, self.sequential)
+        box = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
+        parts = zip(self.heads, self.texts, self.numbers, strict=True)
+        boxes = [widgets.VBox(each, layout=box) for each in parts]
+        columns = layout.row(*boxes, align_items="flex-start")
+        return layout.column(
+            self.prompt,
+            controls,
+            self.estimates,
+            self.runner.widget,
+            columns,
+            self.figure,
+            max_width="1150px",
         )
-        one = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
-        parts = zip(self.heads, self.texts, self.below, strict=True)
-        columns = [widgets.VBox(each, layout=one) for each in parts]
-        row = widgets.HBox(columns, layout={"flex_flow": "row wrap", "align_items": "flex-start"})
-        return widgets.VBox(
-            [self.prompt, choice, self.estimates, self.runner.widget, row, self.figure],
-            layout={"max_width": "1150px"},
-        )
-
-    def start(self) -> "ComparePanel":
-        """Presses Run."""
-        self.runner.start()
-        return self
-
-    def wait(self, timeout_s: float | None = None) -> SideBySide | None:
-        """Waits until all have ended, and returns what came."""
-        self.runner.wait(timeout_s)
-        return self.result
 
     def _work(self) -> Iterator[Progress]:
         check_typed(self.prompt.value, "prompt")
         chosen = {**self._given, "max_tokens": self.max_tokens.value}
-        # Left where it stands, each has its own: some models take none.
+        # Unchanged, it is not sent and each model uses its own: some accept none.
         if "temperature" in self._given or self.temperature.value != Settings().temperature:
             chosen["temperature"] = self.temperature.value
-        # Only now: a setting out of bounds leaves the last answers standing.
-        self._race = ConcurrentRun(
-            self.prompt.value, self._backends, in_turn=self.in_turn.value, **chosen
+        # Only here: after a setting that is out of range, the last answers stay.
+        self._run = ConcurrentRun(
+            self.prompt.value, self._backends, sequential=self.sequential.value, **chosen
         )
-        self._shown, self.result = 0, None
-        moves = self._race.run()
+        self._drawn_ends, self._result = 0, None
+        updates = self._run.updates()
         try:
-            for _ in moves:
+            for _ in updates:
                 yield self._progress()
         finally:
-            moves.close()
-            self.result = finish(self._race, self._reference)
+            updates.close()
+            self._result = collect_answers(self._run, self._reference)
         yield self._progress()
 
     def _progress(self) -> Progress:
-        """Told in whole columns, so that a screen reader is not told of every token."""
-        lanes = self._race.lanes
-        ended = [lane for lane in lanes if lane.ended]
-        most = self.max_tokens.value * len(lanes)
-        done = sum(self.max_tokens.value if lane.ended else len(lane.steps) for lane in lanes)
-        failed = [lane.name for lane in ended if lane.error]
-        told = f"{len(ended)} of {len(lanes)} have ended"
-        told += f"; failed: {', '.join(failed)}" if failed else ""
-        return Progress(min(done, most), most, told)
+        """The message counts whole columns, so that a screen reader does not read every token."""
+        columns = self._run.columns
+        ended = [column for column in columns if column.ended]
+        most = self.max_tokens.value * len(columns)
+        done = sum(
+            self.max_tokens.value if column.ended else len(column.steps) for column in columns
+        )
+        failed = [column.name for column in ended if column.error]
+        message = f"{len(ended)} of {len(columns)} have ended"
+        message += f"; failed: {', '.join(failed)}" if failed else ""
+        return Progress(min(done, most), most, message)
 
     def _draw(self) -> None:
-        for number, lane in enumerate(self._race.lanes):
-            origin = lane.stream.origin if lane.stream else ""
-            state = _state(lane, self.result is not None)
-            self.heads[number].value = columns_figures.head(lane.name, origin, state)
-            text = columns_figures.answer(lane.name, lane.text, lane.error)
+        for number, column in enumerate(self._run.columns):
+            origin = column.stream.origin if column.stream else ""
+            state = _state(column, self.result is not None)
+            self.heads[number].value = answer_columns_figures.head(column.name, origin, state)
+            text = answer_columns_figures.answer(column.name, column.text, column.error)
             self.texts[number].value = text
-        ended = sum(lane.ended for lane in self._race.lanes) + (self.result is not None)
-        if ended != self._shown:
-            self._shown = ended
+        ended = sum(column.ended for column in self._run.columns) + (self.result is not None)
+        if ended != self._drawn_ends:
+            self._drawn_ends = ended
             self._draw_ends()
 
     def _draw_ends(self) -> None:
-        """What is known of those that have ended, and their times."""
-        side = self.result or finish(self._race, self._reference)
-        for number, lane in enumerate(self._race.lanes):
-            over = lane.ended or self.result is not None
-            told = columns_figures.below(
-                lane.name, side.replies[number], side.computed_here[number]
+        """The numbers and times of those that have ended."""
+        side = self.result or collect_answers(self._run, self._reference)
+        for number, column in enumerate(self._run.columns):
+            over = column.ended or self.result is not None
+            table = answer_columns_figures.numbers_table(
+                column.name, side.replies[number], side.computed_here[number]
             )
-            self.below[number].value = told if over else ""
+            self.numbers[number].value = table if over else ""
         fresh = self._times()
         with self.figure.batch_update():
             for trace, new in zip(self.figure.data, fresh.data, strict=True):
@@ -189,33 +197,29 @@ class ComparePanel:
             self.figure.layout.update(fresh.layout)
 
     def _times(self):
-        side = self.result or finish(self._race, self._reference)
-        over = [lane.ended or self.result is not None for lane in self._race.lanes]
+        side = self.result or collect_answers(self._run, self._reference)
+        over = [column.ended or self.result is not None for column in self._run.columns]
         replies = [
-            reply if known else None for reply, known in zip(side.replies, over, strict=True)
+            reply if ended else None for reply, ended in zip(side.replies, over, strict=True)
         ]
         return figures.parts_figure(side.names, replies, figures.time_title(side))
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """The answers in columns, and their times."""
         side = self.result or self.start().wait()
-        display(HTML(columns_figures.show_columns(side).html), figures.time_figure(side))
+        return [answer_columns_figures.answers_table(side).html, figures.time_figure(side)]
 
 
-def _state(lane: Column, over: bool) -> str:
-    """How a column stands, in words that tell its progress without a colour."""
-    steps = tuple(lane.steps)
-    if lane.ended or over:
-        how = "failed" if lane.error else lane.stream and lane.stream.finish
-        end = columns_figures.ENDS[how or "interrupted"]
+def _state(column: Column, over: bool) -> str:
+    """The state of a column in words, so that it does not depend on colour."""
+    steps = tuple(column.steps)
+    if column.ended or over:
+        how = "failed" if column.error else column.stream and column.stream.finish
+        end = answer_columns_figures.ENDS[how or "interrupted"]
         return f"{end} after {steps[-1].elapsed_s:.2f} s" if steps else end
-    if lane.asked_s is None:
-        return "not asked yet"
+    if column.started_s is None:
+        return "not started yet"
     if not steps:
-        return "… asked, nothing came yet"
-    what = "pieces" if lane.stream.chunked else "tokens"
-    return f"… the first after {steps[0].elapsed_s:.2f} s, {len(steps)} {what} so far"
+        return "… started, no token yet"
+    unit = "chunks" if column.stream.chunked else "tokens"
+    return f"… the first after {steps[0].elapsed_s:.2f} s, {len(steps)} {unit} so far"

@@ -1,4 +1,4 @@
-"""One prompt, several backends, all at once: the answers, their times, and what went wrong."""
+"""`compare`: one prompt, several backends, and their answers with times and errors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,37 +9,37 @@ from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.reply import Reply
 
 from .concurrent import Backends, Column, ConcurrentRun
-from .time_split import Part, split_time
+from .time_split import TimePart, split_time
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SideBySide:
-    """The same prompt, answered by several.
+    """The same prompt, answered by several backends.
 
     Attributes:
-        prompt: what they were asked.
-        names: of the columns.
-        replies: one for each, in the same order; of one that failed, what came until then.
-        computed_here: whether each computed on this machine, as far as can be told.
-        in_turn: asked one after another; if not, those that computed here shared the machine.
-        reference: the answer that was hoped for, or None.
+        prompt: the prompt that every backend answered.
+        names: the names of the columns.
+        replies: one for each column; where a backend failed, its partial reply.
+        computed_here: whether each computed on this machine, as far as can be determined.
+        sequential: whether they ran one after another; if not, the local ones shared the machine.
+        reference: the expected answer, or None.
     """
 
     prompt: str | Messages
     names: tuple[str, ...]
     replies: tuple[Reply, ...]
     computed_here: tuple[bool, ...]
-    in_turn: bool = False
+    sequential: bool = False
     reference: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What each wrote."""
+        """The text of each."""
         return tuple(reply.text for reply in self.replies)
 
     @property
     def errors(self) -> tuple[str | None, ...]:
-        """What went wrong with each and how to mend it; None where nothing did."""
+        """The error of each, with a hint; None where there was none."""
         return tuple(reply.error for reply in self.replies)
 
     @property
@@ -48,24 +48,24 @@ class SideBySide:
         return tuple(reply.origin for reply in self.replies)
 
     @property
-    def parts(self) -> tuple[tuple[Part, ...], ...]:
+    def parts(self) -> tuple[tuple[TimePart, ...], ...]:
         """Where the time of each went; see `split_time`."""
         return tuple(map(split_time, self.replies))
 
     @property
     def shared(self) -> tuple[str, ...]:
-        """Those that computed on this machine at the same time, and so slowed each other down."""
+        """Backends that computed on this machine at the same time and slowed each other down."""
         here = [n for n, is_here in zip(self.names, self.computed_here, strict=True) if is_here]
-        return tuple(here) if len(here) > 1 and not self.in_turn else ()
+        return tuple(here) if len(here) > 1 and not self.sequential else ()
 
     @property
     def summary(self) -> str:
-        """Each one's times, in a line."""
-        told = list(map(_told, self.names, self.replies))
+        """The times of each, in one line."""
+        parts = list(map(_times, self.names, self.replies))
         if self.shared:
-            told.append(f"{' and '.join(self.shared)} shared this machine")
-        told += dict.fromkeys(origin for origin in self.origins if ":" in origin)
-        return f"{'In turn' if self.in_turn else 'At once'}: {'; '.join(told)}"
+            parts.append(f"{' and '.join(self.shared)} shared this machine")
+        parts += dict.fromkeys(origin for origin in self.origins if ":" in origin)
+        return f"{'In turn' if self.sequential else 'At once'}: {'; '.join(parts)}"
 
     def __repr__(self) -> str:
         blocks = map(_block, self.names, self.replies)
@@ -77,7 +77,7 @@ def _block(name: str, reply: Reply) -> str:
     return f"{name} ({reply.origin})\n{reply.text}{failed}"
 
 
-def _told(name: str, reply: Reply) -> str:
+def _times(name: str, reply: Reply) -> str:
     failed = " and then failed" if reply.error and reply.steps else ""
     if not reply.steps:
         return f"{name} {'failed' if reply.error else 'wrote nothing'}"
@@ -92,62 +92,62 @@ def compare(
     backends: Backends,
     *,
     reference: str | None = None,
-    in_turn: bool = False,
+    sequential: bool = False,
     raw: bool = False,
     **settings,
 ) -> SideBySide:
-    """The same prompt to several backends at once; one that fails leaves the others unharmed.
+    """Sends the same prompt to several backends at once; if one fails, the others continue.
 
-    Interrupting it (the notebook's stop button, Ctrl-C) stops all of them; what they wrote until
-    then is kept.
+    Interrupting it (the notebook's stop button, Ctrl-C) stops all of them and keeps what they
+    wrote until then.
 
     Args:
         prompt: a text, or chat messages.
-        backends: a list, or names of your own for each: ``{"here": local, "far": cloud}``.
-        reference: the answer that is hoped for, for `compare_texts`.
-        in_turn: one after another. At once is how it feels; in turn is how to time models that
+        backends: a list, or a dict with your own names: ``{"local": local, "cloud": cloud}``.
+        reference: the expected answer, for `compare_texts`.
+        sequential: one after another. At once is how it feels; in turn is how to time models that
             compute on the same machine.
-        raw: go on with the text as it stands, with chat models too.
+        raw: continue the text without the chat template, with chat models too.
         settings: the same for all: see ``labkit.backends.settings.Settings``.
     Raises:
-        ValueError: no backends, or a prompt or setting out of bounds. What only one of them does
-            not take is an error of its column.
+        ValueError: no backends, or a prompt or setting that is out of range. A setting that only
+            one backend rejects is an error of its column.
     """
-    race = ConcurrentRun(prompt, backends, raw=raw, in_turn=in_turn, **settings)
-    _run(race)
-    return finish(race, reference)
+    run = ConcurrentRun(prompt, backends, raw=raw, sequential=sequential, **settings)
+    _finish(run)
+    return collect_answers(run, reference)
 
 
-def _run(race: ConcurrentRun) -> None:
+def _finish(run: ConcurrentRun) -> None:
     from tqdm.auto import tqdm
 
     with tqdm(unit="token", desc="compare", leave=False) as bar:
-        moves: Iterator = race.run()
+        updates: Iterator = run.updates()
         try:
-            for number in moves:
+            for number in updates:
                 bar.update(number is not None)
         except KeyboardInterrupt:
             pass
         finally:
-            moves.close()
+            updates.close()
 
 
-def finish(race: ConcurrentRun, reference: str | None = None) -> SideBySide:
-    """What a race that has ended, or was stopped, has come to."""
-    replies = race.replies
+def collect_answers(run: ConcurrentRun, reference: str | None = None) -> SideBySide:
+    """The answers of a run so far, whether it is still running, has ended or was stopped."""
+    replies = run.replies
     return SideBySide(
-        prompt=race.prompt,
-        names=tuple(lane.name for lane in race.lanes),
+        prompt=run.prompt,
+        names=tuple(column.name for column in run.columns),
         replies=replies,
-        computed_here=tuple(map(_computed_here, race.lanes, replies)),
-        in_turn=race.in_turn,
+        computed_here=tuple(map(_computed_here, run.columns, replies)),
+        sequential=run.sequential,
         reference=reference,
     )
 
 
-def _computed_here(lane: Column, reply: Reply) -> bool:
+def _computed_here(column: Column, reply: Reply) -> bool:
     """A recording computes nothing; a stand-in does, behind its link; so does a loopback server."""
     if reply.origin.startswith("recorded") or not reply.steps:
         return False
-    address = getattr(model_of(lane.backend), "base_url", None)
+    address = getattr(model_of(column.backend), "base_url", None)
     return reply.origin.startswith("stand-in") or address is None or is_loopback(str(address))

@@ -1,1 +1,1 @@
-"""Texts against one another, word by word."""
+"""Texts compared word by word."""

@@ -1,52 +1,51 @@
-"""Several answers against one another, or against the answer that was hoped for."""
+"""`compare_texts`: several answers compared with each other, or with an expected answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 
-from .word_diff import Difference, find_difference
+from .word_diff import WordDiff, diff_words
 
 REFERENCE = "the reference"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TextDifferences:
-    """Several texts, each held against the first, or against a reference answer (computed).
+    """Several texts, each compared with the first, or with a reference answer (computed).
 
     Attributes:
-        names: of the texts.
+        names: the names of the texts.
         texts: the answers.
-        against: the text that they are held against.
-        against_name: what it is called.
-        differences: one for each text; the first's with itself where there is no reference.
+        baseline: the text that they are compared with.
+        baseline_name: its name.
+        differences: one for each text; without a reference, the first is compared with itself.
     """
 
     names: tuple[str, ...]
     texts: tuple[str, ...]
-    against: str
-    against_name: str
-    differences: tuple[Difference, ...]
+    baseline: str
+    baseline_name: str
+    differences: tuple[WordDiff, ...]
 
     @property
     def similarities(self) -> tuple[tuple[float, ...], ...]:
-        """Every text with every other, by `Difference.similarity`."""
+        """Every text with every other, by `WordDiff.similarity`."""
         return tuple(
-            tuple(find_difference(one, other).similarity for other in self.texts)
-            for one in self.texts
+            tuple(diff_words(one, other).similarity for other in self.texts) for one in self.texts
         )
 
     @property
-    def others(self) -> tuple[tuple[str, Difference], ...]:
-        """Name and difference of each text, save the one that they are held against."""
-        told = tuple(zip(self.names, self.differences, strict=True))
-        return told if self.against_name == REFERENCE else told[1:]
+    def others(self) -> tuple[tuple[str, WordDiff], ...]:
+        """Name and difference of each text except the baseline."""
+        named = tuple(zip(self.names, self.differences, strict=True))
+        return named if self.baseline_name == REFERENCE else named[1:]
 
     @property
     def summary(self) -> str:
-        """How alike each is, and where they part, in a line."""
-        told = "; ".join(f"{name} {difference!r}" for name, difference in self.others)
-        return f"Against {self.against_name}: {told} (computed, by words)"
+        """How similar each is, and where it diverges, in one line."""
+        results = "; ".join(f"{name} {difference!r}" for name, difference in self.others)
+        return f"Compared with {self.baseline_name}: {results} (computed, by words)"
 
     def __repr__(self) -> str:
         return self.summary
@@ -55,43 +54,42 @@ class TextDifferences:
 def compare_texts(
     answers: SideBySide | Sequence[str], *, reference: str | None = None
 ) -> TextDifferences:
-    """What texts share and where they part, word by word. It counts words and knows no meaning.
+    """What texts share and where they diverge, word by word. It counts words, not meanings.
 
     Args:
-        answers: from `compare`, or two texts and more.
-        reference: hold them against this answer; None: against that of `compare`, or else against
-            the first text.
+        answers: from `compare`, or at least two texts.
+        reference: the answer to compare them with; None: the reference of `compare`, or else the
+            first text.
     Raises:
-        ValueError: too few texts, or what is no text.
+        ValueError: too few texts, or something that is not a text.
     """
     side = isinstance(answers, SideBySide)
-    names, texts = _written(answers) if side else _checked(answers)
+    names, texts = _answers(answers) if side else _checked(answers)
     reference = answers.reference if side and reference is None else reference
     if len(texts) + (reference is not None) < 2:
         raise ValueError(
             f"answers must be two texts or more, or one and a reference; got {len(texts)}"
         )
-    against = texts[0] if reference is None else reference
-    differences = tuple(find_difference(against, text) for text in texts)
+    baseline = texts[0] if reference is None else reference
+    differences = tuple(diff_words(baseline, text) for text in texts)
     name = names[0] if reference is None else REFERENCE
-    return TextDifferences(names, texts, against, name, differences)
+    return TextDifferences(names, texts, baseline, name, differences)
 
 
-_Named = tuple[tuple[str, ...], tuple[str, ...]]  # names, texts
+_NamedTexts = tuple[tuple[str, ...], tuple[str, ...]]  # names, texts
 
 
-def _written(side: SideBySide) -> _Named:
-    """Of those that failed before their first word there is nothing to compare."""
-    kept = [
+def _answers(side: SideBySide) -> _NamedTexts:
+    """All answers except those that failed before their first word."""
+    answers = [
         (name, reply.text)
         for name, reply in zip(side.names, side.replies, strict=True)
         if reply.text or not reply.error
     ]
-    return tuple(name for name, _ in kept), tuple(text for _, text in kept)
+    return tuple(name for name, _ in answers), tuple(text for _, text in answers)
 
 
-def _checked(answers: Sequence[str]) -> _Named:
-    good = isinstance(answers, list | tuple) and all(isinstance(text, str) for text in answers)
-    if not good:
+def _checked(answers: Sequence[str]) -> _NamedTexts:
+    if not isinstance(answers, list | tuple) or not all(isinstance(text, str) for text in answers):
         raise ValueError(f"answers must be texts, or the result of compare; got {answers!r}")
     return tuple(f"text {number}" for number in range(1, len(answers) + 1)), tuple(answers)

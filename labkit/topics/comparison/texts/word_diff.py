@@ -1,4 +1,4 @@
-"""Two texts against one another, word by word: what they share, where they part, how alike."""
+"""Two texts compared word by word: what they share, where they diverge, how similar they are."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,16 +7,16 @@ from difflib import SequenceMatcher
 
 import regex
 
-# A word with the white space after it, and before it where the text begins; signs stand alone, and
-# so do the letters of scripts that put no space between words.
+# A word with the white space after it, and before it where the text begins. Punctuation stands
+# alone, and so do the letters of scripts that put no space between words.
 _WORDS = regex.compile(
     r"(?:^\s+)?(?:[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}]\p{M}*"
     r"|[\w\p{M}]+(?:['’]\w+)*|[^\w\s])\s*|^\s+"
 )
-SAME, GONE, NEW, CHANGED = "same", "gone", "new", "changed"
-PAIRS = 20_000  # equal words of two texts, each with each: so far difflib takes a moment
+EQUAL, DELETED, INSERTED, REPLACED = "equal", "deleted", "inserted", "replaced"
+MOST_PAIRS = 20_000  # pairs of equal words in two texts, up to which difflib is quick
 
-_Slices = tuple[bool, int, int, int, int]  # same or not, and from where to where in both texts
+_Slices = tuple[bool, int, int, int, int]  # equal or not; start and end in both texts
 
 
 def split_words(text: str) -> list[str]:
@@ -29,14 +29,14 @@ def split_words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of words that both texts have, or that they do not.
+class DiffSegment:
+    """A run of words that both texts have, or that differs.
 
     Attributes:
-        kind: ``"same"``, ``"gone"`` (the first text's alone), ``"new"`` (the second's alone), or
-            ``"changed"`` (one for the other).
-        first: these words as the first text has them.
-        second: as the second has them; of the same words, the white space may differ.
+        kind: ``"equal"``, ``"deleted"`` (only in the first text), ``"inserted"`` (only in the
+            second), or ``"replaced"`` (one for the other).
+        first: the words in the first text.
+        second: the words in the second; of equal words, the white space may differ.
     """
 
     kind: str
@@ -45,35 +45,35 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Difference:
-    """Two texts, word by word; white space does not count, capitals and signs do.
+class WordDiff:
+    """Two texts, word by word; white space is ignored, case and punctuation are not.
 
     Attributes:
-        pieces: joined, their ``first`` are the first text and their ``second`` the second. A lone
-            shared word between two longer changes is shown as part of them.
+        segments: the runs of words; their ``first`` joined are the first text, their ``second``
+            the second. A lone shared word between two longer changes is part of them.
         similarity: 0 (no word in common) to 1 (the same words in the same order): twice the words
-            that both have in the same order, by the words of both.
-        found: share of the first text's words that the second has in the same order; None where
-            the first has none.
-        shared_words: how many words both begin with.
+            that both have in the same order, divided by the words of both.
+        recall: share of the first text's words that the second has in the same order; None where
+            the first has no words.
+        shared_words: number of words that both begin with.
     """
 
-    pieces: tuple[Piece, ...]
+    segments: tuple[DiffSegment, ...]
     similarity: float
-    found: float | None
+    recall: float | None
     shared_words: int
 
     @property
     def identical(self) -> bool:
         """Whether they have the same words in the same order."""
-        return all(piece.kind == SAME for piece in self.pieces)
+        return all(segment.kind == EQUAL for segment in self.segments)
 
     @property
-    def parting(self) -> tuple[str, str] | None:
-        """The words with which each goes on where they part, or None; empty where one has ended."""
+    def first_change(self) -> tuple[str, str] | None:
+        """The first word of each that differs, empty where a text has ended; None if identical."""
         if self.identical:
             return None
-        texts = "".join(p.first for p in self.pieces), "".join(p.second for p in self.pieces)
+        texts = "".join(s.first for s in self.segments), "".join(s.second for s in self.segments)
         rests = (split_words(text)[self.shared_words :] for text in texts)
         one, other = (rest[0].strip() if rest else "" for rest in rests)
         return one, other
@@ -81,22 +81,22 @@ class Difference:
     def __repr__(self) -> str:
         if self.identical:
             return "the same words in the same order"
-        one, other = (repr(word) if word else "its end" for word in self.parting)
+        one, other = (repr(word) if word else "its end" for word in self.first_change)
         return (
-            f"{self.similarity:.0%} alike, apart after {self.shared_words} words: "
+            f"{self.similarity:.0%} similar, different after {self.shared_words} words: "
             f"{one} there, {other} here"
         )
 
 
-def find_difference(first: str, second: str) -> Difference:
-    """Two texts, word by word.
+def diff_words(first: str, second: str) -> WordDiff:
+    """Two texts, compared word by word.
 
-    Source: the pieces are those of Python's difflib; `similarity` is rapidfuzz's normalized Indel
-    similarity, by the longest common sequence of words, and unlike difflib's ratio it is the same
-    both ways; `found` is the recall of ROUGE-L (Lin 2004, "ROUGE").
+    Source: the segments are those of Python's difflib; `similarity` is rapidfuzz's normalized
+    Indel similarity, by the longest common subsequence of words, and unlike difflib's ratio it is
+    symmetric; `recall` is that of ROUGE-L (Lin 2004, "ROUGE").
 
-    >>> find_difference("the cat sat", "the cat ran").pieces[-1]
-    Piece(kind='changed', first='sat', second='ran')
+    >>> diff_words("the cat sat", "the cat ran").segments[-1]
+    DiffSegment(kind='replaced', first='sat', second='ran')
     """
     from rapidfuzz.distance import LCSseq
 
@@ -104,34 +104,34 @@ def find_difference(first: str, second: str) -> Difference:
     keys = [word.strip() for word in one], [word.strip() for word in other]
     common = LCSseq.similarity(*keys)
     total = len(one) + len(other)
-    return Difference(
-        pieces=tuple(
-            Piece(_kind(*run), "".join(one[run[1] : run[2]]), "".join(other[run[3] : run[4]]))
-            for run in _without_islands(_runs(_codes(*keys)))
+    return WordDiff(
+        segments=tuple(
+            DiffSegment(_kind(*run), "".join(one[run[1] : run[2]]), "".join(other[run[3] : run[4]]))
+            for run in _without_islands(_runs(_opcodes(*keys)))
         ),
         similarity=2 * common / total if total else 1.0,
-        found=common / len(one) if one else None,
+        recall=common / len(one) if one else None,
         shared_words=_shared(*keys),
     )
 
 
-def _codes(one: Sequence[str], other: Sequence[str]) -> Iterable[tuple[str, int, int, int, int]]:
-    """From one to the other: by difflib, which prefers long runs, as people do.
+def _opcodes(one: Sequence[str], other: Sequence[str]) -> Iterable[tuple[str, int, int, int, int]]:
+    """The edits from one to the other: by difflib, which prefers long runs, as people do.
 
-    Where few words come again and again, as in a model's loop, difflib would take minutes.
+    Where few words repeat, as in a model's loop, difflib would take minutes.
     """
     from rapidfuzz.distance import LCSseq
 
     counts = Counter(one), Counter(other)
-    if sum(often * counts[1][word] for word, often in counts[0].items()) > PAIRS:
+    if sum(count * counts[1][word] for word, count in counts[0].items()) > MOST_PAIRS:
         return LCSseq.opcodes(one, other)
     return SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
 
 
-def _runs(codes) -> list[_Slices]:
-    """Runs of the same words and of others, in turn: what is gone and what is new go together."""
+def _runs(opcodes) -> list[_Slices]:
+    """Runs of equal words and of others, alternating: deletions and insertions go together."""
     runs: list[_Slices] = []
-    for tag, a, b, c, d in codes:
+    for tag, a, b, c, d in opcodes:
         same = tag == "equal"
         if runs and runs[-1][0] == same:
             runs[-1] = (same, runs[-1][1], b, runs[-1][3], d)
@@ -141,18 +141,18 @@ def _runs(codes) -> list[_Slices]:
 
 
 def _without_islands(runs: list[_Slices]) -> list[_Slices]:
-    """A lone shared word that cuts a long change in two is taken into it: so it can be read."""
-    kept: list[_Slices] = []
-    for place, run in enumerate(runs):
-        before, after = kept[-1:], runs[place + 1 : place + 2]
+    """A lone shared word that splits a long change is merged into it, which is easier to read."""
+    merged: list[_Slices] = []
+    for index, run in enumerate(runs):
+        before, after = merged[-1:], runs[index + 1 : index + 2]
         lone = run[0] and run[2] - run[1] == 1 and before and after
         if lone and min(_extent(before[0]), _extent(after[0])) >= 2:
             run = (False, *run[1:])
         if before and before[0][0] == run[0]:
-            kept[-1] = (run[0], before[0][1], run[2], before[0][3], run[4])
+            merged[-1] = (run[0], before[0][1], run[2], before[0][3], run[4])
         else:
-            kept.append(run)
-    return kept
+            merged.append(run)
+    return merged
 
 
 def _extent(run: _Slices) -> int:
@@ -161,11 +161,11 @@ def _extent(run: _Slices) -> int:
 
 def _kind(same: bool, a: int, b: int, c: int, d: int) -> str:
     if same:
-        return SAME
-    return NEW if a == b else GONE if c == d else CHANGED
+        return EQUAL
+    return INSERTED if a == b else DELETED if c == d else REPLACED
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
     pairs = zip(one, other, strict=False)
-    alike = min(len(one), len(other))
-    return next((at for at, (a, b) in enumerate(pairs) if a != b), alike)
+    shorter = min(len(one), len(other))
+    return next((index for index, (a, b) in enumerate(pairs) if a != b), shorter)

@@ -1,4 +1,4 @@
-"""Pictures of votes: what was preferred and how sure that is, and what would settle it."""
+"""Figures of votes: the preference with its interval, and how many votes would settle it."""
 
 from html import escape
 
@@ -13,7 +13,7 @@ SIDES = ((theme.BLUE, ""), (theme.ORANGE, "/"))
 
 
 def votes_figure(votes: Votes):
-    """All votes in a bar, and below it the share of the decided ones with its interval."""
+    """All votes as a bar, and below it the share of the decided ones with its interval."""
     import plotly.graph_objects as go
 
     one, other = votes.names
@@ -22,24 +22,36 @@ def votes_figure(votes: Votes):
     total = max(1, len(votes.votes))
     bars = [
         go.Bar(
-            name=f"{escape(_label(name, votes))}: {votes.counts[name]}", y=["all votes"],
-            x=[100 * votes.counts[name] / total], orientation="h",
+            name=f"{escape(_label(name, votes))}: {votes.counts[name]}",
+            y=["all votes"],
+            x=[100 * votes.counts[name] / total],
+            orientation="h",
             marker={"color": looks[name][0], "pattern": theme.pattern(looks[name][1])},
             hovertemplate=f"{escape(name)}: {votes.counts[name]} votes<extra></extra>",
         )
         for name in order
-    ]  # fmt: skip
-    picture = theme.figure(
-        *bars, *_interval(votes), title=_title(votes), x="", y="", height=250,
-        barmode="stack", showlegend=True, margin={"t": 60, "b": 64},
+    ]
+    figure = theme.figure(
+        *bars,
+        *_interval(votes),
+        title=_title(votes),
+        x="",
+        y="",
+        height=250,
+        barmode="stack",
+        showlegend=True,
+        margin={"t": 60, "b": 64},
         legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"},
-    )  # fmt: skip
-    picture.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
-    picture.update_yaxes(
-        categoryorder="array", categoryarray=["decided votes", "all votes"], ticksuffix="  ",
-        range=[-0.6, 1.6], showgrid=False,
-    )  # fmt: skip
-    return picture.update_xaxes(range=[0, 100], ticksuffix=" %")
+    )
+    figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=["decided votes", "all votes"],
+        ticksuffix="  ",
+        range=[-0.6, 1.6],
+        showgrid=False,
+    )
+    return figure.update_xaxes(range=[0, 100], ticksuffix=" %")
 
 
 def _label(name: str, votes: Votes) -> str:
@@ -52,18 +64,30 @@ def _interval(votes: Votes) -> list:
     if not votes.decided:
         return []
     share, (low, high) = 100 * votes.share, (100 * end for end in votes.interval)
-    told = f"{share:.0f} % for {escape(votes.names[0])}, {low:.0f} to {high:.0f} %"
+    label = f"{share:.0f} % for {escape(votes.names[0])}, {low:.0f} to {high:.0f} %"
     return [
         go.Scatter(
-            name=f"{100 * LEVEL:.0f} % interval", x=[share], y=["decided votes"],
-            mode="markers+text", text=[told], showlegend=True,
+            name=f"{100 * LEVEL:.0f} % interval",
+            x=[share],
+            y=["decided votes"],
+            mode="markers+text",
+            text=[label],
+            showlegend=True,
             textposition="top left" if share > 65 else "top right" if share < 35 else "top center",
-            marker={"symbol": "diamond", "size": 12, "color": theme.INK}, cliponaxis=False,
-            error_x={"type": "data", "symmetric": False, "array": [high - share],
-                     "arrayminus": [share - low], "color": theme.INK, "thickness": 2, "width": 8},
-            hovertemplate=f"{told}<extra></extra>",
+            marker={"symbol": "diamond", "size": 12, "color": theme.INK},
+            cliponaxis=False,
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - share],
+                "arrayminus": [share - low],
+                "color": theme.INK,
+                "thickness": 2,
+                "width": 8,
+            },
+            hovertemplate=f"{label}<extra></extra>",
         )
-    ]  # fmt: skip
+    ]
 
 
 def _title(votes: Votes) -> str:
@@ -74,11 +98,11 @@ def _title(votes: Votes) -> str:
     return f"{len(votes.votes)} blind votes of {voters}: {settled} (measured)"
 
 
-def plot_votes_needed(votes: Votes | None = None):
-    """How many votes would settle it, by how clear the preference really is.
+def votes_needed_figure(votes: Votes | None = None):
+    """The number of votes that would settle it, by the true share of the preferred backend.
 
     Args:
-        votes: whose share and number are marked; None: the curve alone.
+        votes: the votes to mark on the curve; None: only the curve.
     """
     import plotly.graph_objects as go
 
@@ -87,21 +111,27 @@ def plot_votes_needed(votes: Votes | None = None):
     if votes and votes.decided:
         undecided = 1 - votes.decided / len(votes.votes)
     curve = go.Scatter(
-        name="needed in 80 of 100 cases", mode="lines", x=[100 * share for share in shares],
+        name="needed in 80 of 100 cases",
+        mode="lines",
+        x=[100 * share for share in shares],
         y=[votes_needed(share, undecided=undecided) for share in shares],
         line={"color": theme.BLUE, "width": 2},
         hovertemplate="a preference of %{x:.1f} %: %{y:,} votes<extra></extra>",
-    )  # fmt: skip
+    )
     ties = f", with {100 * undecided:.0f} % undecided as here" if undecided else ""
-    picture = theme.figure(
-        curve, *_here(votes), title=f"How many votes settle it{ties} (computed)",
+    figure = theme.figure(
+        curve,
+        *_mark(votes),
+        title=f"How many votes settle it{ties} (computed)",
         x="true share of the preferred one among decided votes",
-        y="votes, ten times as many at each line", height=330, showlegend=True,
-    )  # fmt: skip
-    picture.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
+        y="votes (logarithmic)",
+        height=330,
+        showlegend=True,
+    )
+    figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     lowest = 100 * _interval_of_leader(votes)[0] if votes and votes.decided else 50
-    picture.update_xaxes(ticksuffix=" %", range=[min(50, lowest) - 1, 101])
-    return picture.update_yaxes(type="log", dtick=1)
+    figure.update_xaxes(ticksuffix=" %", range=[min(50, lowest) - 1, 101])
+    return figure.update_yaxes(type="log", dtick=1)
 
 
 def _interval_of_leader(votes: Votes) -> tuple[float, float]:
@@ -109,7 +139,7 @@ def _interval_of_leader(votes: Votes) -> tuple[float, float]:
     return (low, high) if votes.share >= 0.5 else (1 - high, 1 - low)
 
 
-def _here(votes: Votes | None) -> list:
+def _mark(votes: Votes | None) -> list:
     import plotly.graph_objects as go
 
     if not votes or not votes.decided:
@@ -118,10 +148,21 @@ def _here(votes: Votes | None) -> list:
     low, high = _interval_of_leader(votes)
     return [
         go.Scatter(
-            name="your votes, with their interval", mode="markers", x=[100 * share],
-            y=[len(votes.votes)], marker={"symbol": "diamond", "size": 12, "color": theme.RED},
-            error_x={"type": "data", "symmetric": False, "array": [100 * (high - share)],
-                     "arrayminus": [100 * (share - low)], "color": theme.RED},
+            name="your votes, with their interval",
+            mode="markers",
+            x=[100 * share],
+            y=[len(votes.votes)],
+            marker={"symbol": "diamond", "size": 12, "color": theme.RED},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (high - share)],
+                "arrayminus": [100 * (share - low)],
+                "color": theme.RED,
+            },
             hovertemplate="%{y} votes, %{x:.0f} %<extra></extra>",
         )
-    ]  # fmt: skip
+    ]
+
+
+FIGURES = {Votes: {"preference": votes_figure, "needed": votes_needed_figure}}

@@ -1,4 +1,4 @@
-"""The blind vote: two answers side by side, names hidden until the end, by keys or buttons."""
+"""`vote_panel`: two answers side by side, names hidden until the end, votes by key or button."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,21 +9,26 @@ import ipywidgets as widgets
 from labkit.errors import LabError
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
-from labkit.ui.key_listener import Keys
-from labkit.ui.static import static
+from labkit.ui.key_listener import KeyListener
+from labkit.ui.panel import Panel, row
 
 from . import figures
-from .files import load_votes, save_votes
-from .votes import Ballot, Pair, Votes, cast, count, make_pairs, new_ballot
+from .files import read, save_votes
+from .votes import Ballot, Pair, Votes, cast, count_votes, make_pairs, new_ballot
 
 AREA = "lk-vote"
 KEYS = {"a": "A", "b": "B", "t": "tie", "n": "both bad"}
-BUTTONS = {"A": "A is better (A)", "B": "B is better (B)", "tie": "Tie (T)",
-           "both bad": "Both bad (N)"}  # fmt: skip
+BUTTONS = {
+    "A": "A is better (A)",
+    "B": "B is better (B)",
+    "tie": "Tie (T)",
+    "both bad": "Both bad (N)",
+}
 LABEL = "Blind vote. Keys: A, B, T for a tie, N for both bad, Backspace to go back."
+HOW = "Click into the panel, then press A, B, T or N; or use the buttons."
 
 
-def vote(
+def vote_panel(
     table: BatchTable,
     names: Sequence[str] | None = None,
     *,
@@ -33,16 +38,16 @@ def vote(
 ) -> "VotePanel":
     """A blind vote on the answers of two backends, prompt by prompt.
 
-    Which of the two stands as A is drawn by lot for each prompt, and so is the prompts' order.
-    The names are shown at the end. What both answered alike counts as a tie and is not asked.
+    Which of the two is A is drawn at random for each prompt, and so is the order of the prompts.
+    The names are shown at the end. Two identical answers count as a tie without a vote.
 
     Args:
-        table: from ``labkit.run_batch``; do not look at it before you vote.
-        names: of the two backends; None: the only two.
-        file: where each vote is kept at once, such as ``"my_votes.json"``; the same call goes on
-            where it stopped. Such files of a class are joined by ``labkit.join_votes``.
-        voter: your name, if the file is to tell it.
-        seed: repeats the lots.
+        table: from ``labkit.comparison.run_batch``; do not look at it before you vote.
+        names: the names of the two backends; None: the only two.
+        file: the file that saves each vote immediately, such as ``"my_votes.json"``; the same call
+            resumes there. ``labkit.comparison.join_votes`` joins such files of a class.
+        voter: your name, if it should be in the file.
+        seed: the random seed.
     Raises:
         ValueError: there are not two backends, or no prompt that both answered.
         LabError: the file holds something else, or votes on other answers.
@@ -54,15 +59,15 @@ def _names(table: BatchTable, names: Sequence[str] | None) -> tuple[str, str]:
     return tuple(names or table.backends)
 
 
-class VotePanel:
+class VotePanel(Panel):
     """Two answers, four buttons, and at the end the result.
 
     Attributes:
-        pairs: what is voted on, in order.
-        votes: those cast so far; they name the backends.
-        buttons: by choice.
-        back: takes the last vote back.
-        end: shows the names before all is voted on.
+        pairs: the pairs of answers, in the order of voting.
+        votes: the votes cast so far; they name the backends.
+        buttons: the button of each choice.
+        back: the button that takes back the last vote.
+        end: the button that ends the vote early and shows the names.
     """
 
     def __init__(
@@ -73,9 +78,9 @@ class VotePanel:
         voter: str = "",
     ):
         self.pairs, self._names, self._file = tuple(pairs), names, file
-        self._ballot, self._ended = self._begun(voter), False
+        self._ballot, self._ended = self._open_ballot(voter), False
         self._make_controls()
-        self._pass_ties()
+        self._skip_ties()
         self._draw()
 
     def _make_controls(self) -> None:
@@ -90,23 +95,24 @@ class VotePanel:
         for choice, button in self.buttons.items():
             button.on_click(lambda _, choice=choice: self.choose(choice))
         self.back = widgets.Button(
-            description="Back", icon="undo", tooltip="Take the last vote back (Backspace)",
+            description="Back",
+            icon="undo",
+            tooltip="Take the last vote back (Backspace)",
             layout={"width": "90px"},
-        )  # fmt: skip
+        )
         self.end = widgets.Button(
             description="Show the names", tooltip="End here and see who was who", layout=wide
         )
         self.back.on_click(lambda _: self.take_back())
         self.end.on_click(lambda _: self.finish())
-        self.keys = Keys(AREA, [*KEYS, "backspace"], LABEL, self._press)
+        self.keys = KeyListener(AREA, [*KEYS, "backspace"], LABEL, self._press)
         self.result = widgets.VBox(layout={"width": "100%"})
 
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        wrap = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        answers = widgets.HBox(list(self.answers.values()), layout=wrap)
-        choices = widgets.HBox([*self.buttons.values(), self.back, self.end], layout=wrap)
+        answers = row(*self.answers.values(), align_items="flex-start")
+        choices = row(*self.buttons.values(), self.back, self.end, align_items="flex-start")
         parts = [self.status, self.question, answers, choices, self.result, self.keys]
         box = widgets.VBox(parts, layout={"max_width": "1000px", "padding": "4px"})
         box.add_class(AREA)
@@ -114,39 +120,39 @@ class VotePanel:
 
     @property
     def votes(self) -> Votes:
-        """The votes cast so far; they tell which backend was which."""
-        return count(self._names, self._ballot)
+        """The votes cast so far; they name the backends."""
+        return count_votes(self._names, self._ballot)
 
     @property
     def summary(self) -> str:
-        """The preference; before the first vote, that there is none."""
+        """The preference, or that there are no votes yet."""
         return self.votes.summary if self._ballot.votes else "blind vote: no votes yet"
 
     @property
     def pair(self) -> Pair | None:
-        """What is asked now; None at the end."""
+        """The current pair; None at the end."""
         if self._ended or len(self._ballot.votes) >= len(self.pairs):
             return None
         return self.pairs[len(self._ballot.votes)]
 
     def choose(self, choice: str) -> None:
-        """Casts a vote on what is shown.
+        """Casts a vote on the current pair.
 
         Args:
             choice: one of ``"A"``, ``"B"``, ``"tie"``, ``"both bad"``.
         """
         if self.pair:
-            self._keep(cast(self._ballot, self.pair, choice))
-            self._pass_ties()
+            self._save(cast(self._ballot, self.pair, choice))
+            self._skip_ties()
             self._draw()
 
     def take_back(self) -> None:
-        """Takes the last vote back that was asked for."""
+        """Takes back the voter's last vote."""
         votes = list(self._ballot.votes)
         while votes and self.pairs[len(votes) - 1].same:
             votes.pop()
         if votes and not self._ended and self.pair:
-            self._keep(replace(self._ballot, votes=tuple(votes[:-1])))
+            self._save(replace(self._ballot, votes=tuple(votes[:-1])))
             self._draw()
 
     def finish(self) -> None:
@@ -157,26 +163,26 @@ class VotePanel:
     def _press(self, key: str) -> None:
         self.take_back() if key == "backspace" else self.choose(KEYS[key])
 
-    def _pass_ties(self) -> None:
+    def _skip_ties(self) -> None:
         while self.pair and self.pair.same:
-            self._keep(cast(self._ballot, self.pair, "tie"))
+            self._save(cast(self._ballot, self.pair, "tie"))
 
-    def _begun(self, voter: str) -> Ballot:
-        """The ballot of the file, if it is there and on these answers."""
+    def _open_ballot(self, voter: str) -> Ballot:
+        """The ballot of the file, if it is on these answers; a new one if there is no file."""
         if self._file is None or not Path(self._file).exists():
             return new_ballot(voter)
-        held = load_votes(self._file)
-        asked = [(pair.prompt, pair.a, pair.b) for pair in self.pairs]
-        ballot = held.ballots[0] if len(held.ballots) == 1 else None
-        voted = [(vote.prompt, vote.a, vote.b) for vote in ballot.votes] if ballot else None
-        if voted is None or voted != asked[: len(voted)]:
+        ballots = read(self._file).ballots
+        ballot = ballots[0] if len(ballots) == 1 else None
+        voted = [(vote.prompt, vote.a, vote.b) for vote in ballot.votes] if ballot else []
+        expected = [(pair.prompt, pair.a, pair.b) for pair in self.pairs[: len(voted)]]
+        if ballot is None or voted != expected:
             raise LabError(
                 f"{self._file} holds votes on other answers, or of several voters.",
-                "Name another file; labkit.join_votes counts several together.",
+                "Name another file; labkit.comparison.join_votes counts several together.",
             )
         return ballot
 
-    def _keep(self, ballot: Ballot) -> None:
+    def _save(self, ballot: Ballot) -> None:
         self._ballot = ballot
         if self._file is not None:
             save_votes(self.votes, self._file)
@@ -190,39 +196,33 @@ class VotePanel:
         if pair is None:
             self._show_end()
             return
-        self.status.value = html.note(f"Prompt {done + 1} of {len(self.pairs)}. {_HOW}")
+        self.status.value = html.note(f"Prompt {done + 1} of {len(self.pairs)}. {HOW}")
         self.question.value = _part("Prompt", pair.prompt)
         self.answers["A"].value = _part("Answer A", pair.text_a)
         self.answers["B"].value = _part("Answer B", pair.text_b)
 
     def _show_end(self) -> None:
-        """Names for the first time, with what came of it."""
+        """Shows the names for the first time, with the result."""
         self.question.value = self.answers["A"].value = self.answers["B"].value = ""
         same = sum(pair.same for pair in self.pairs[: len(self._ballot.votes)])
-        told = f" {same} of them were the same text and count as ties." if same else ""
-        kept = f" Kept in {self._file}." if self._file else ""
+        ties = f" {same} of them had identical texts and count as ties." if same else ""
+        file = f" Saved in {self._file}." if self._file else ""
         tone = "good" if self.votes.settled else "plain"
-        self.status.value = html.note(f"{self.votes.summary}.{told}{kept}", tone)
+        self.status.value = html.note(f"{self.votes.summary}.{ties}{file}", tone)
         self.result.children = (theme.widget(figures.votes_figure(self.votes)),)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """The current pair, or the result."""
+        if self.pair is None:
+            return [self.status.value, figures.votes_figure(self.votes)]
         pair = self.pair
-        if pair is None:
-            display(HTML(self.status.value), figures.votes_figure(self.votes))
-            return
-        display(HTML(_part("Prompt", pair.prompt) + _part("Answer A", pair.text_a)
-                     + _part("Answer B", pair.text_b)))  # fmt: skip
-
-
-_HOW = "Click into the panel, then press A, B, T or N; or use the buttons."
+        prompt, answers = _part("Prompt", pair.prompt), (pair.text_a, pair.text_b)
+        return [
+            prompt + "".join(_part(f"Answer {s}", a) for s, a in zip("AB", answers, strict=True))
+        ]
 
 
 def _part(name: str, text: str) -> str:
-    """A text under its name, for eyes and for screen readers."""
+    """A text under its heading, labelled for screen readers too."""
     inner = html.card(html.paragraph(text.strip() or "(no text)"))
     return f'<section aria-label="{name}"><b>{name}</b>{inner}</section>'

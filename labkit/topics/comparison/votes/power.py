@@ -1,4 +1,4 @@
-"""How sure a preference is, and how many votes would settle it: counting, no model."""
+"""Statistical power of blind votes: their effective number, and how many settle a preference."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -9,35 +9,35 @@ from labkit.stats import LEVEL, z_of
 POWER = 0.8
 
 
-def independent_votes(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> float:
-    """How many independent votes so many votes are worth that hang together.
+def effective_sample_size(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> float:
+    """The number of independent votes that carry as much information as these clustered ones.
 
     Thirty votes on one prompt say much about that prompt and little about others. The number of
-    votes is divided by the design effect: by how much the share varies more from group to group
-    than votes drawn by lot would. Of several groupings, the one that costs most counts.
+    votes is divided by the design effect: how much more the share varies from group to group than
+    with independent votes. Of several groupings, the one with the largest effect counts.
 
     Args:
-        wins: of each vote, whether the one was preferred.
-        groupings: of each vote, the group it belongs to: its prompt; its voter. One of a single
-            group cannot tell how much groups differ, and is passed over.
+        wins: for each vote, whether the first backend was preferred.
+        groupings: for each vote, its group: its prompt; its voter. A grouping with a single group
+            says nothing about how groups differ, and is ignored.
     Returns:
         At most the number of votes; where all votes agree, the number of groups.
     Source: Kish 1965, "Survey Sampling" (design effect); Miller 2024, "Adding Error Bars to
         Evals", section 2.2, for questions as clusters; Wilson's interval with the effective
         number: Korn and Graubard 1998.
 
-    >>> independent_votes([True, True, False, False], ["x", "x", "y", "y"])
+    >>> effective_sample_size([True, True, False, False], ["x", "x", "y", "y"])
     1.0
     """
-    return min([float(len(wins)), *(_worth(wins, groups) for groups in groupings)])
+    return min([float(len(wins)), *(_effective_n(wins, groups) for groups in groupings)])
 
 
-def _worth(wins: Sequence[bool], groups: Sequence[Hashable]) -> float:
+def _effective_n(wins: Sequence[bool], groups: Sequence[Hashable]) -> float:
     sums: dict[Hashable, list[int]] = {}
     for win, group in zip(wins, groups, strict=True):
-        told = sums.setdefault(group, [0, 0])
-        told[0] += win
-        told[1] += 1
+        won_of = sums.setdefault(group, [0, 0])
+        won_of[0] += win
+        won_of[1] += 1
     votes, clusters = len(wins), len(sums)
     if clusters in (1, votes):
         return float(votes)
@@ -52,21 +52,22 @@ def _worth(wins: Sequence[bool], groups: Sequence[Hashable]) -> float:
 def votes_needed(
     share: float, *, undecided: float = 0.0, power: float = POWER, level: float = LEVEL
 ) -> int:
-    """How many votes would settle which of two is preferred, if the true share were this one.
+    """The number of votes that would settle which of two is preferred, at a given true share.
 
-    Settled: the interval lies wholly on one side of one half. With so many votes that happens in
-    80 of 100 such elections (`power`).
+    Settled means that the interval lies entirely on one side of one half. With this number of
+    votes that happens in 80 of 100 such elections (`power`).
 
     Args:
-        share: of the decided votes, 0 to 1, not one half: no number of votes settles a draw.
-        undecided: share of all votes that are ties or "both bad", 0 to below 1.
-        power: how often it is to be settled, 0 to 1.
-        level: of the interval.
+        share: the true share of the decided votes, 0 to 1 but not one half: no number of votes
+            settles a draw.
+        undecided: the share of ties and "both bad" among all votes, 0 to below 1.
+        power: the probability of settling it, 0 to 1.
+        level: the confidence level of the interval.
     Returns:
-        All votes, the undecided among them.
-    Source: the size of a test of one proportion, Fleiss, Levin and Paik 2003, "Statistical Methods
-        for Rates and Proportions", section 2.5, without continuity correction; Wilson's interval
-        leaves out one half exactly where that test rejects it.
+        The number of all votes, undecided ones included.
+    Source: the sample size of a test of one proportion, Fleiss, Levin and Paik 2003, "Statistical
+        Methods for Rates and Proportions", section 2.5, without continuity correction; Wilson's
+        interval excludes one half exactly where that test rejects it.
 
     >>> votes_needed(0.6), votes_needed(0.9)
     (194, 10)

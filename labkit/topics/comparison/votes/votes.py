@@ -1,4 +1,4 @@
-"""Blind votes: which of two answers is better, told apart by nothing but their text."""
+"""Blind votes: which of two answers is better, judged by nothing but their text."""
 
 import random
 import secrets
@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 from labkit.stats import LEVEL, share_interval
 from labkit.topics.comparison.batch.table import BatchTable
 
-from .power import independent_votes, votes_needed
+from .power import effective_sample_size, votes_needed
 
 CHOICES = ("A", "B", "tie", "both bad")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two answers to one prompt, as they are put before the voter.
+    """Two answers to one prompt, as the voter sees them.
 
     Attributes:
-        prompt: what was asked, as text.
-        a: name of the backend whose answer stands as A.
-        b: of the one whose answer stands as B.
-        text_a: A's answer.
-        text_b: B's answer.
+        prompt: the prompt as text.
+        a: the name of the backend behind A.
+        b: the name of the backend behind B.
+        text_a: the answer shown as A.
+        text_b: the answer shown as B.
     """
 
     prompt: str
@@ -34,7 +34,7 @@ class Pair:
 
     @property
     def same(self) -> bool:
-        """Whether both wrote the same: a tie that nobody need be asked about."""
+        """Whether both texts are the same: a tie that needs no vote."""
         return self.text_a.strip() == self.text_b.strip()
 
 
@@ -43,9 +43,9 @@ class Vote:
     """One decision.
 
     Attributes:
-        prompt: what was asked.
-        a: name of the backend that stood as A.
-        b: of the one that stood as B.
+        prompt: the prompt as text.
+        a: the name of the backend behind A.
+        b: the name of the backend behind B.
         choice: one of `CHOICES`.
     """
 
@@ -62,12 +62,12 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What one person decided.
+    """The votes of one person.
 
     Attributes:
-        ballot_id: by which the same ballot is known again, however often its file was copied.
-        voter: a name, or empty.
-        votes: in the order in which they were cast.
+        ballot_id: identifies the ballot in every copy of its file.
+        voter: the voter's name, or empty.
+        votes: the votes in the order in which they were cast.
     """
 
     ballot_id: str
@@ -77,16 +77,16 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Votes:
-    """Votes on two backends, of one person or of many (measured).
+    """Votes on two backends, by one person or several (measured).
 
-    A share counts the decided votes alone. Ties and "both bad" are told beside it and enter the
-    number of votes that would settle it: the sign test's way with ties (Dixon and Mood 1946, "The
-    Statistical Sign Test", section 4), which asks only whether one is preferred more often.
+    A share counts only the decided votes. Ties and "both bad" are reported beside it and enter the
+    number of votes that would settle it. This is how the sign test treats ties (Dixon and Mood
+    1946, "The Statistical Sign Test", section 4): it asks only which one is preferred more often.
 
     Attributes:
-        names: of the two backends; the share is that of the first.
-        ballots: one for each person, or each time.
-        left_out: why a file was not counted, in a sentence each.
+        names: the names of the two backends; the share is that of the first.
+        ballots: one for each person, or each vote of a person.
+        left_out: a sentence for each file that was not counted, saying why.
     """
 
     names: tuple[str, str]
@@ -95,64 +95,64 @@ class Votes:
 
     @property
     def votes(self) -> tuple[Vote, ...]:
-        """All of them."""
+        """All votes of all ballots."""
         return tuple(vote for ballot in self.ballots for vote in ballot.votes)
 
     @property
     def counts(self) -> dict[str, int]:
         """How often each backend was preferred, and the ties and "both bad"."""
-        told = Counter(vote.winner or vote.choice for vote in self.votes)
-        return {key: told[key] for key in (*self.names, "tie", "both bad")}
+        counter = Counter(vote.winner or vote.choice for vote in self.votes)
+        return {key: counter[key] for key in (*self.names, "tie", "both bad")}
 
     @property
     def decided(self) -> int:
-        """Votes for either."""
+        """The number of votes for either backend."""
         return sum(self.counts[name] for name in self.names)
 
     @property
     def share(self) -> float | None:
-        """Of the decided votes, those for the first; None where none is decided."""
+        """The first backend's share of the decided votes; None without a decided vote."""
         return self.counts[self.names[0]] / self.decided if self.decided else None
 
     @property
-    def worth(self) -> float | None:
-        """How many independent votes the decided ones are worth; see `independent_votes`."""
-        told = [
+    def effective_n(self) -> float | None:
+        """The effective number of decided votes; see `effective_sample_size`."""
+        decided = [
             (vote.winner == self.names[0], vote.prompt, ballot.ballot_id)
             for ballot in self.ballots
             for vote in ballot.votes
             if vote.winner
         ]
-        return independent_votes(*zip(*told, strict=True)) if told else None
+        return effective_sample_size(*zip(*decided, strict=True)) if decided else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the true share may lie: 95 % confidence; None without a decided vote."""
-        return share_interval(self.share, self.worth) if self.decided else None
+        """The 95 % confidence interval of the true share; None without a decided vote."""
+        return share_interval(self.share, self.effective_n) if self.decided else None
 
     @property
     def settled(self) -> bool:
-        """Whether the interval lies on one side of one half."""
+        """Whether the interval lies entirely on one side of one half."""
         return bool(self.decided) and not self.interval[0] <= 0.5 <= self.interval[1]
 
     @property
     def needed(self) -> int | None:
-        """Votes in all that would settle it, were the true share the counted one.
+        """The number of votes that would settle it if the true share were the counted one.
 
-        That is a guess until many are counted: the counted share is itself uncertain. None where
-        it is one half, or nothing is decided.
+        With few votes this is a rough guess, since the counted share is itself uncertain. None if
+        it is one half, or without a decided vote.
         """
         if not self.decided or self.share == 0.5:
             return None
         undecided = 1 - self.decided / len(self.votes)
         alone = votes_needed(self.share, undecided=undecided)
-        return max(alone, round(alone * self.decided / self.worth))
+        return max(alone, round(alone * self.decided / self.effective_n))
 
     @property
     def position_share(self) -> float | None:
-        """Of the decided votes, those for whatever stood as A: far from one half is a habit."""
-        told = [vote.choice == "A" for vote in self.votes if vote.winner]
-        return sum(told) / len(told) if told else None
+        """The share of A among the decided votes: far from one half, it shows a position bias."""
+        chose_a = [vote.choice == "A" for vote in self.votes if vote.winner]
+        return sum(chose_a) / len(chose_a) if chose_a else None
 
     @property
     def summary(self) -> str:
@@ -175,8 +175,8 @@ class Votes:
         if self.settled:
             return f"settled: {self.names[self.share < 0.5]} is preferred"
         if self.needed is None:
-            return "not settled, and as even as can be"
-        return f"not settled: if the true share is this one, about {self.needed:,} votes would do"
+            return "not settled, exactly even"
+        return f"not settled: at this share it would take about {self.needed:,} votes"
 
     def __repr__(self) -> str:
         return "\n".join([self.summary, *(f"✗ {sentence}" for sentence in self.left_out)])
@@ -187,7 +187,7 @@ def _people(ballots: int) -> str:
 
 
 def new_ballot(voter: str = "") -> Ballot:
-    """An empty ballot that no other is like."""
+    """An empty ballot with a unique id."""
     return Ballot(secrets.token_hex(8), voter, ())
 
 
@@ -195,7 +195,7 @@ def cast(ballot: Ballot, pair: Pair, choice: str) -> Ballot:
     """The ballot with one more vote.
 
     Raises:
-        ValueError: for what is none of `CHOICES`.
+        ValueError: a choice that is not in `CHOICES`.
     """
     if choice not in CHOICES:
         raise ValueError(f"choice must be one of {', '.join(CHOICES)}; got {choice!r}")
@@ -207,13 +207,13 @@ def make_pairs(
 ) -> tuple[Pair, ...]:
     """The answers of two backends, prompt by prompt, in a shuffled order and on shuffled sides.
 
-    Each stands as A in half of the prompts (one more or less where their number is odd), drawn by
-    lot, so that a habit of taking the left one favours nobody.
+    Each is A for a random half of the prompts (one more or less if their number is odd), so that a
+    habit of choosing the left one favours neither.
 
     Args:
-        table: from ``labkit.run_batch``.
-        names: of the two backends; None: the only two.
-        seed: repeats the shuffle; a class that is to see the same order takes the same.
+        table: from ``labkit.comparison.run_batch``.
+        names: the names of the two backends; None: the only two.
+        seed: the random seed; a class that should see the same order uses the same seed.
     Raises:
         ValueError: there are not two backends, or no prompt that both answered.
     """
@@ -221,12 +221,12 @@ def make_pairs(
     both = list(_answered_by_both(table, one, other))
     if not both:
         raise ValueError(f"table must hold a prompt that {one} and {other} both answered; got none")
-    lot = random.Random(seed)
-    lot.shuffle(both)
-    swapped = [place % 2 == 1 for place in range(len(both))]
+    rng = random.Random(seed)
+    rng.shuffle(both)
+    swapped = [index % 2 == 1 for index in range(len(both))]
     if len(both) % 2:
-        swapped[-1] = lot.random() < 0.5  # of an odd number, who stands as A once more
-    lot.shuffle(swapped)
+        swapped[-1] = rng.random() < 0.5  # with an odd number, one of them is A once more
+    rng.shuffle(swapped)
     return tuple(
         Pair(prompt, other, one, second, first) if swap else Pair(prompt, one, other, first, second)
         for (prompt, first, second), swap in zip(both, swapped, strict=True)
@@ -235,10 +235,10 @@ def make_pairs(
 
 def _answered_by_both(table: BatchTable, one: str, other: str) -> Iterator[tuple[str, str, str]]:
     """Prompt and both answers, in the table's order."""
-    answers = {row.place: row for row in table.rows if row.backend == other and row.answered}
+    answers = {r.prompt_index: r.text for r in table.rows if r.backend == other and r.answered}
     for row in table.rows:
-        if row.backend == one and row.answered and row.place in answers:
-            yield row.prompt_text, row.text, answers[row.place].text
+        if row.backend == one and row.answered and row.prompt_index in answers:
+            yield row.prompt_text, row.text, answers[row.prompt_index]
 
 
 def _two(table: BatchTable, names: Sequence[str] | None) -> tuple[str, str]:
@@ -249,8 +249,8 @@ def _two(table: BatchTable, names: Sequence[str] | None) -> tuple[str, str]:
     return chosen
 
 
-def count(names: Iterable[str], *ballots: Ballot, left_out: Iterable[str] = ()) -> Votes:
-    """Votes on these two backends; of ballots that are the same, the fullest counts, once."""
+def count_votes(names: Iterable[str], *ballots: Ballot, left_out: Iterable[str] = ()) -> Votes:
+    """Votes on these two backends; of several copies of a ballot, only the fullest counts."""
     fullest: dict[str, Ballot] = {}
     for ballot in ballots:
         known = fullest.get(ballot.ballot_id)

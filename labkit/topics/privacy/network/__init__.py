@@ -1,1 +1,1 @@
-"""Every connection that is tried, and a network that is switched off."""
+"""Connections as they are attempted, and programs without a network."""

@@ -1,7 +1,7 @@
-"""Python's own word for every connection it tries, before it happens: its audit events.
+"""Python's audit events, which report every connection of Python code before it is made.
 
-An audit hook cannot be taken away again, so there is one for the process, set at the first watch,
-which does nothing while nobody watches. What it raises stops the connection.
+An audit hook cannot be removed, so the process has only one, set at the first watch, which does
+nothing while there is no watch. An exception in it stops the connection.
 
 Source: docs.python.org, "Audit events table"; PEP 578.
 """
@@ -29,32 +29,32 @@ REFUSED = "labkit refused this connection: the network is switched off here"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """A connection, a lookup or a datagram that Python is about to try.
+class ConnectionEvent:
+    """A connection, a lookup or a datagram that Python code is about to make.
 
     Attributes:
-        what, host, address, port: as of `labkit.topics.privacy.network.connection_log.Attempt`.
-        library, asked_by: where in the code.
+        kind, host, address, port, library, caller: as in
+            `labkit.topics.privacy.network.connection_log.Attempt`.
     """
 
-    what: str
+    kind: str
     host: str | None
     address: str | None
     port: int | None
     library: str | None
-    asked_by: str | None
+    caller: str | None
 
 
-Listener = Callable[[Event], bool]  # returns whether to refuse
+Listener = Callable[[ConnectionEvent], bool]  # returns whether to refuse
 _listeners: list[Listener] = []
 _child_listeners: list[Callable[[str], None]] = []
 _installed = threading.Lock()
-_last_lookup = threading.local()  # the name that this thread asked for last, and its port
+_last_lookup = threading.local()  # the last name that this thread looked up, and its port
 _is_set = False
 
 
 def listen(listener: Listener, on_child: Callable[[str], None]) -> Callable[[], None]:
-    """Has the listeners called from now on; returns what ends it."""
+    """Calls the listeners from now on; returns a function that ends it."""
     global _is_set
     with _installed:
         if not _is_set:
@@ -70,7 +70,7 @@ def listen(listener: Listener, on_child: Callable[[str], None]) -> Callable[[], 
     return end
 
 
-# Events that tell of a program that is started, and what it is called; None: by the first argument.
+# Events of a program's start, and the program's name; None: the first argument is its path.
 _PROGRAMS = {
     "subprocess.Popen": None,
     "os.posix_spawn": None,
@@ -93,44 +93,48 @@ def _hook(name: str, args: tuple) -> None:
             each(_PROGRAMS[name] or Path(str(args[0])).name)
 
 
-def _refusal(event: Event) -> OSError:
-    """An error that libraries know how to take."""
-    if event.what == "lookup":
+def _refusal(event: ConnectionEvent) -> OSError:
+    """An error that libraries know how to handle."""
+    if event.kind == "lookup":
         return socket.gaierror(socket.EAI_FAIL, REFUSED)
     return ConnectionRefusedError(errno.ECONNREFUSED, REFUSED)
 
 
-def _on_connect(sock: socket.socket, address: Any, what: str = "connection") -> Event | None:
-    """None for sockets that have no address to go to, and for Windows' pairs of sockets."""
+def _on_connect(
+    sock: socket.socket, address: Any, kind: str = "connection"
+) -> ConnectionEvent | None:
+    """None for sockets without an address, and for the socket pairs of Windows."""
     if not isinstance(address, tuple) or _is_pair(sys._getframe(2)):
         return None
     number, port = str(address[0]), address[1]
-    asked, at = getattr(_last_lookup, "name", (None, None))
-    host = asked if at == port and asked != number else None
-    return Event(what, host, number, port, *_callers())
+    name, name_port = getattr(_last_lookup, "name", (None, None))
+    host = name if name_port == port and name != number else None
+    return ConnectionEvent(kind, host, number, port, *_callers())
 
 
-def _on_lookup(host: Any, port: Any = None, *more: Any) -> Event | None:
-    """None where no name server is asked: a number, an empty name, this machine's own name."""
+def _on_lookup(host: Any, port: Any = None, *more: Any) -> ConnectionEvent | None:
+    """None where no name server is needed: a number, an empty name, this machine's own name."""
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     port = int(port) if str(port).isdecimal() else None
     _last_lookup.name = (name, port)
     if not name or name == "localhost" or _is_number(name):
         return None
-    return Event("lookup", name, None, port, *_callers())
+    return ConnectionEvent("lookup", name, None, port, *_callers())
 
 
-def _on_send(sock: socket.socket, address: Any) -> Event | None:
+def _on_send(sock: socket.socket, address: Any) -> ConnectionEvent | None:
     return _on_connect(sock, address, "datagrams") if address else None
 
 
-def _on_reverse(place: Any) -> Event | None:
-    """A name server is asked for the name of a number; None for this machine's own."""
-    number = str(place[0] if isinstance(place, tuple) else place)
-    return None if is_loopback(number) else Event("lookup", number, None, None, *_callers())
+def _on_reverse(address: Any) -> ConnectionEvent | None:
+    """A lookup of the name of a number; None for this machine's own."""
+    number = str(address[0] if isinstance(address, tuple) else address)
+    return (
+        None if is_loopback(number) else ConnectionEvent("lookup", number, None, None, *_callers())
+    )
 
 
-_READERS: dict[str, Callable[..., Event | None]] = {
+_READERS: dict[str, Callable[..., ConnectionEvent | None]] = {
     "socket.connect": _on_connect,
     "socket.sendto": _on_send,
     "socket.sendmsg": _on_send,
@@ -156,23 +160,23 @@ def _is_pair(frame: FrameType | None) -> bool:
 
 
 def _callers() -> tuple[str | None, str | None]:
-    """The innermost package that connects, and the outermost code that is nobody's package.
+    """The innermost package that connects, and the outermost code outside of all packages.
 
-    What is further out than that code, such as the notebook's kernel, only runs it. The lab's own
-    code asks where nobody else does, as in a thread of its own.
+    Anything further out, such as the notebook's kernel, only runs that code. The lab's own code
+    counts only where there is no other, as in one of its threads.
     """
-    library = asked = lab = None
+    library = caller = lab = None
     frame = sys._getframe(3)
     while frame:
         file = frame.f_code.co_filename
         if file.startswith(_SITE):
-            if not (library or asked or lab):
+            if not (library or caller or lab):
                 library = _package_line(file, frame.f_lineno)
         elif not file.startswith((*_STDLIB, _HERE, "<")):
-            place = _place(file, frame.f_lineno)
-            lab, asked = (place, asked) if file.startswith(_LAB) else (lab, place)
+            line = _source_line(file, frame.f_lineno)
+            lab, caller = (line, caller) if file.startswith(_LAB) else (lab, line)
         frame = frame.f_back
-    return library, asked or lab
+    return library, caller or lab
 
 
 def _package_line(file: str, line: int) -> str:
@@ -180,11 +184,11 @@ def _package_line(file: str, line: int) -> str:
     return f"{Path(inside).as_posix()}, line {line}"
 
 
-def _place(file: str, line: int) -> str:
-    """A notebook's cell by its number, any other file by its name."""
+def _source_line(file: str, line: int) -> str:
+    """A notebook cell by its number, any other file by its name."""
     if ipython := sys.modules.get("IPython"):
         shell = ipython.get_ipython()
         if cell := shell and shell.compile.format_code_name(file):
             return f"notebook cell {cell[1].removeprefix('In')}, line {line}"
-    shown = file.removeprefix(_ROOT) if file.startswith(_ROOT) else Path(file).name
-    return f"{shown}, line {line}"
+    name = file.removeprefix(_ROOT) if file.startswith(_ROOT) else Path(file).name
+    return f"{name}, line {line}"

@@ -1,4 +1,4 @@
-"""What was tried over the network, and what was cut off: tables that say it when empty."""
+"""Attempted connections and the offline proof as HTML tables; an empty one says so."""
 
 from html import escape
 
@@ -6,19 +6,19 @@ from labkit.ui import html, theme
 from labkit.ui.table import grid
 
 from .connection_log import Attempt, NetworkLog
-from .proof import OfflineProof, Way
-from .watch import NetworkWatch
+from .network_watch import NetworkWatch
+from .offline_proof import OfflineProof, ProbeResult
 
 
-def network_picture(log: NetworkLog) -> html.Picture:
-    """A row for each connection that was tried, or that there was none; and what cannot be seen."""
-    left = [each for each in log.leaving if not each.refused]
-    tone, sign = ("warning", "") if left else ("good", "✓ ")
+def network_figure(log: NetworkLog) -> html.HtmlFigure:
+    """A row for each attempt, or a note that there was none; and what the watch cannot see."""
+    departed = [each for each in log.leaving if not each.refused]
+    tone, sign = ("warning", "") if departed else ("good", "✓ ")
     unseen = "".join(f"<li>{escape(each)}</li>" for each in log.cannot_see)
     children = (
         f" Programs started meanwhile: {escape(', '.join(log.children))}." if log.children else ""
     )
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + log.summary, tone)}'
         f"{_attempts(log.attempts)}"
         f'<details style="margin-top:8px"><summary style="cursor:pointer">What this cannot see'
@@ -26,9 +26,9 @@ def network_picture(log: NetworkLog) -> html.Picture:
     )
 
 
-def watch_picture(watch: NetworkWatch) -> html.Picture:
-    """What a watch has seen so far."""
-    return network_picture(watch.log)
+def watch_figure(watch: NetworkWatch) -> html.HtmlFigure:
+    """The attempts that a watch has recorded so far."""
+    return network_figure(watch.log)
 
 
 def _attempts(attempts: tuple[Attempt, ...]) -> str:
@@ -38,33 +38,23 @@ def _attempts(attempts: tuple[Attempt, ...]) -> str:
             f'text-align:center;color:{theme.GREY};margin-top:6px">an empty list: no connection, '
             "no name looked up</div>"
         )
-    heads = [
-        "at",
-        "what",
-        "where to",
-        "",
-        "bytes out",
-        "bytes in",
-        "asked by",
-        "library",
-        "seen by",
-    ]
+    heads = ["at", "kind", "target", "", "bytes out", "bytes in", "caller", "library", "seen by"]
     return grid(heads, map(_attempt, attempts))
 
 
 def _attempt(each: Attempt) -> list[str]:
-    fate = "refused" if each.refused else "stays here" if each.stays else "leaves"
+    fate = "refused" if each.refused else "stays here" if each.is_local else "leaves"
     sign = {"refused": "✗", "stays here": "↺", "leaves": "→"}[fate]
     unknown = "native code" if each.seen_by == "system table" else "unknown"
-    asked = each.asked_by or (unknown if each.process == "this process" else each.process)
+    caller = each.caller or (unknown if each.process == "this process" else each.process)
     cells = [
         f"{each.elapsed_s:.2f} s",
-        each.what,
+        each.kind,
         each.target,
         f"{sign} {fate}",
         _bytes(each.bytes_sent),
         _bytes(each.bytes_received),
-        asked,
+        caller,
         each.library or "–",
         each.seen_by,
     ]
@@ -75,27 +65,31 @@ def _bytes(count: int | None) -> str:
     return "unknown" if count is None else f"{count:,}"
 
 
-def proof_picture(proof: OfflineProof) -> html.Picture:
-    """Each way of connecting with and without a network, and what the model wrote without one."""
+def proof_figure(proof: OfflineProof) -> html.HtmlFigure:
+    """Each method of connecting, with and without a network, and the model's answer without one."""
     if proof.why_not:
-        return html.Picture(html.note(f"Not tried here. {proof.why_not}", "warning"))
+        return html.HtmlFigure(html.note(f"Not tried here. {proof.why_not}", "warning"))
     tone = "good" if proof.holds else "bad"
-    heads = ["way", "this machine, network on", "the same, without", "off the machine, without", ""]
-    body = grid(heads, map(_way, proof.ways))
+    here, away = "this machine", "off the machine"
+    heads = ["method", f"{here}, online", f"{here}, offline", f"{away}, offline", ""]
+    body = grid(heads, map(_probe, proof.probes))
     if proof.text is not None:
-        said = (
-            f"{proof.model}, loaded and asked without a network in {proof.elapsed_s:.1f} s; "
-            f"it tried {proof.tried or 'no'} connections:"
+        caption = (
+            f"{proof.model}, loaded and run without a network in {proof.elapsed_s:.1f} s; "
+            f"it attempted {proof.attempts or 'no'} connections:"
         )
-        body += f'<div style="margin-top:8px">{escape(said)}</div>'
+        body += f'<div style="margin-top:8px">{escape(caption)}</div>'
         body += html.card(html.paragraph(proof.text))
     sign = "✓ " if proof.holds else ""
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + proof.summary, tone)}'
         f"{body}</div>"
     )
 
 
-def _way(way: Way) -> list[str]:
-    verdict = "✓ cut off" if way.cut_off else "✗ not cut off"
-    return list(map(escape, (way.name, way.outside, way.inside, way.away, verdict)))
+def _probe(probe: ProbeResult) -> list[str]:
+    verdict = "✓ cut off" if probe.cut_off else "✗ not cut off"
+    return list(map(escape, (probe.method, probe.online, probe.offline, probe.external, verdict)))
+
+
+FIGURES = {NetworkLog: network_figure, NetworkWatch: watch_figure, OfflineProof: proof_figure}

@@ -1,4 +1,4 @@
-"""The network off: for this process by Python's audit hook, for another by the Linux kernel."""
+"""No network: `offline` for this process, by an audit hook; `run_offline` for another program."""
 
 import os
 import subprocess
@@ -10,24 +10,24 @@ from pathlib import Path
 
 from labkit.errors import LabError
 
-from .namespace import CANNOT
-from .watch import NetworkWatch
+from .network_namespace import CANNOT
+from .network_watch import NetworkWatch
 
 ROOT = Path(__file__).resolve().parents[4]
-# Libraries that would otherwise try the network first, and wait for it.
+# For libraries that would otherwise try the network first, and wait for it.
 _ENVIRONMENT = {"HF_HUB_OFFLINE": "1"}
 
 
 def offline(*, loopback: bool = True) -> NetworkWatch:
-    """Switches the network off for the Python code of this process, inside its ``with``.
+    """Switches off the network for this process's Python code, inside its ``with``.
 
-    Whatever tries to leave sees an error as if nobody had answered, and is listed in the ``log``.
-    It does not hold native code, nor child processes; `run_offline` does.
+    Code that tries to leave gets an error as if there were no answer, and is listed in the
+    ``log``. It does not stop native code or child processes; `run_offline` does.
 
     Args:
-        loopback: let through what stays on this machine, such as a model server of your own.
+        loopback: whether to allow what stays on this machine, such as your own model server.
     Returns:
-        A context manager as of `labkit.watch_network`.
+        A context manager, as for `labkit.watch_network`.
     """
     if not isinstance(loopback, bool):
         raise ValueError(f"loopback must be True or False; got {loopback!r}")
@@ -36,13 +36,13 @@ def offline(*, loopback: bool = True) -> NetworkWatch:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OfflineRun:
-    """A command that ran where there was no network (measured).
+    """A command that ran without a network (measured).
 
     Attributes:
-        command: what ran.
-        status: its exit status: 0 if all went well.
-        output: what it printed, errors too.
-        elapsed_s: seconds that it took.
+        command: the command that ran.
+        status: its exit status, 0 for success.
+        output: its printed output, errors included.
+        elapsed_s: its running time in seconds.
     """
 
     command: tuple[str, ...]
@@ -52,11 +52,11 @@ class OfflineRun:
 
     @property
     def summary(self) -> str:
-        """How it ended, in a line."""
-        ended = "ran to its end" if self.status == 0 else f"ended with status {self.status}"
+        """How it ended, in one line."""
+        ended = "succeeded" if self.status == 0 else f"ended with status {self.status}"
         return (
-            f"{Path(self.command[0]).name} {ended} in {self.elapsed_s:.1f} s, in a network "
-            f"namespace of its own: only its own loopback to send to (measured)"
+            f"{Path(self.command[0]).name} {ended} after {self.elapsed_s:.1f} s in a separate "
+            "network namespace, which has only its own loopback (measured)"
         )
 
     def __repr__(self) -> str:
@@ -64,37 +64,37 @@ class OfflineRun:
 
 
 def run_offline(command: Sequence[str], *, timeout_s: float = 600) -> OfflineRun:
-    """Runs a program where the Linux kernel gives it no network, native code included.
+    """Runs a program to which the Linux kernel gives no network, native code included.
 
-    It gets a loopback of its own: servers within the program work, those outside do not answer.
+    It has its own loopback: servers within the program work, those outside do not answer.
 
     Args:
-        command: the program and its arguments; ``"python"`` is this environment's own.
-        timeout_s: after how many seconds it is ended.
+        command: the program and its arguments; ``"python"`` is that of this environment.
+        timeout_s: the time limit in seconds.
     Raises:
-        LabError: no Linux, no such namespace allowed, or it took too long.
+        LabError: the system is not Linux, it forbids such namespaces, or time ran out.
         ValueError: no command.
     """
     if isinstance(command, str) or not command:
-        raise ValueError(f'command must be such as ["python", "-V"]; got {command!r}')
+        raise ValueError(f'command must be a list such as ["python", "-V"]; got {command!r}')
     command = tuple(sys.executable if each == "python" else str(each) for each in command)
     _require_linux()
     began = time.perf_counter()
     ran = _run(command, timeout_s)
     if ran.returncode == CANNOT:
-        raise LabError(f"The kernel refuses: {ran.stdout.strip()}.", _MEND)
+        raise LabError(f"The kernel refuses: {ran.stdout.strip()}.", _HINT)
     return OfflineRun(command, ran.returncode, ran.stdout, time.perf_counter() - began)
 
 
-_MEND = (
-    "Where it is off, an administrator can allow user namespaces: see user_namespaces(7). Without "
-    "one, labkit.offline() still holds this process's Python code; or pull the plug."
+_HINT = (
+    "On Linux, an administrator can allow user namespaces: see user_namespaces(7). Without them, "
+    "labkit.offline() still stops this process's Python code; or unplug the cable."
 )
 
 
 def _require_linux() -> None:
     if not sys.platform.startswith("linux"):
-        raise LabError("Only Linux has network namespaces.", _MEND)
+        raise LabError("Only Linux has network namespaces.", _HINT)
 
 
 def _run(command: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProcess:
@@ -102,7 +102,7 @@ def _run(command: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProc
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     try:
         return subprocess.run(
-            [sys.executable, "-m", "labkit.topics.privacy.network.namespace", *command],
+            [sys.executable, "-m", "labkit.topics.privacy.network.network_namespace", *command],
             env=os.environ | _ENVIRONMENT | {"PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -114,5 +114,5 @@ def _run(command: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProc
         )
     except subprocess.TimeoutExpired:
         raise LabError(
-            f"{command[0]} had not ended after {timeout_s:g} s.", "Give it longer: timeout_s=…."
+            f"{command[0]} had not ended after {timeout_s:g} s.", "Give it more time: timeout_s=…."
         ) from None

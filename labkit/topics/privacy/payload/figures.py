@@ -12,15 +12,15 @@ from .terms import Terms, TermsTable, or_unknown
 SHOWN_TEXTS = 8
 
 
-def payload_picture(payload: Payload) -> html.Picture:
+def payload_picture(payload: Payload) -> html.HtmlFigure:
     """Where it would go, every header, every text with what was found in it, and every byte."""
     if payload.refusal:
-        return html.Picture(html.note(f"0 bytes would leave.\n{payload.refusal}", "good"))
+        return html.HtmlFigure(html.note(f"0 bytes would leave.\n{payload.refusal}", "good"))
     if payload.address is None:
-        return html.Picture(html.note(f"✓ {payload.summary}", "good"))
+        return html.HtmlFigure(html.note(f"✓ {payload.summary}", "good"))
     tone = "plain" if payload.stays else "warning"
     texts = "".join(map(_carried, payload.texts[:SHOWN_TEXTS]))
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="color:{theme.INK};font-size:13px">{html.note(payload.summary, tone)}'
         f"{_section('The texts in it, as the other side reads them', texts)}"
         f"{_section('What becomes of it there', _becomes(payload))}"
@@ -31,8 +31,8 @@ def payload_picture(payload: Payload) -> html.Picture:
 
 def _carried(carried: Carried) -> str:
     count = len(carried.findings)
-    said = f"{count} found" if count else "nothing found"
-    head = f"<code>{escape(carried.path)}</code> · {said}"
+    summary = f"{count} found" if count else "nothing found"
+    head = f"<code>{escape(carried.path)}</code> · {summary}"
     return f'<div style="margin:6px 0 2px">{head}</div>{marked(carried.text, carried.findings)}'
 
 
@@ -71,18 +71,21 @@ def _folded(head: str, inner: str) -> str:
     )
 
 
-def terms_table(table: TermsTable) -> html.Picture:
+def terms_table(table: TermsTable) -> html.HtmlFigure:
     """A row for each provider: how long, for what, and who reads it."""
     rows = (
-        [f"<b>{escape(each.provider)}</b>", *map(_text, (each.kept, each.training, each.seen_by)),
-         _sources(each)]
+        [
+            f"<b>{escape(each.provider)}</b>",
+            *map(_text, (each.kept, each.training, each.seen_by)),
+            _sources(each),
+        ]
         for each in table.terms
-    )  # fmt: skip
+    )
     heads = ["", "kept", "used for training", "read by people", "where it says so"]
     note = (
         f'<div style="font-size:12px;color:{theme.GREY};max-width:75em">{escape(table.note)}</div>'
     )
-    return html.Picture(grid(heads, rows) + note)
+    return html.HtmlFigure(grid(heads, rows) + note)
 
 
 def _text(text: str | None) -> str:
@@ -92,3 +95,6 @@ def _text(text: str | None) -> str:
 def _sources(terms: Terms) -> str:
     """Addresses as text: nothing on the page goes to them."""
     return "<br>".join(escape(each.removeprefix("https://")) for each in terms.sources)
+
+
+FIGURES = {Payload: payload_picture, TermsTable: terms_table}

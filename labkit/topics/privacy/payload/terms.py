@@ -63,11 +63,17 @@ def provider_terms() -> TermsTable:
     data = read_data("terms.json")
     rows = tuple(
         Terms(
-            each["name"], tuple(each["hosts"]), each["kept"], each["training"], each["seen_by"],
-            each["page_date"], tuple(each["sources"]), data["read"],
+            each["name"],
+            tuple(each["hosts"]),
+            each["kept"],
+            each["training"],
+            each["seen_by"],
+            each["page_date"],
+            tuple(each["sources"]),
+            data["read"],
         )
         for each in data["providers"]
-    )  # fmt: skip
+    )
     return TermsTable(rows, data["note"])
 
 

@@ -1,16 +1,18 @@
-"""How good the scanner is, as bars with their intervals; and what it missed, in its own words."""
+"""The scanner's recall and precision as bars with intervals; its misses and false alarms."""
 
 from html import escape
 
 from labkit.backends.guard.findings import KINDS, Finding
+from labkit.backends.guard.redaction import Redacted
 from labkit.ui import html, theme
 from labkit.ui.table import grid
 
+from .finding_figures import redacted_figure
 from .labelled_texts import Label
 from .scanner_score import KindScore, ScannerScore
 
 _AXIS = {"recall": "x", "precision": "x2"}
-SHOWN_AROUND = 60  # characters before and after what was missed
+CONTEXT = 60  # characters before and after a miss or a false alarm
 
 
 def score_figure(score: ScannerScore):
@@ -40,7 +42,7 @@ def score_figure(score: ScannerScore):
             "domain": [0.53, 1],
             "title": {"text": "share of findings that are right (precision)", "font": {"size": 13}},
             "anchor": "y",
-        },
+        }
     )
     return figure
 
@@ -59,24 +61,32 @@ def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
         xaxis=_AXIS[name],
         marker={"color": colour, "pattern": theme.pattern(shape)},
         error_x={
-            "type": "data", "symmetric": False, "thickness": 1, "width": 4, "color": theme.INK,
-            "array": [span[1] - share if span else 0 for share, span in both],
-            "arrayminus": [share - span[0] if span else 0 for share, span in both],
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1,
+            "width": 4,
+            "color": theme.INK,
+            "array": [ends[1] - share if ends else 0 for share, ends in both],
+            "arrayminus": [share - ends[0] if ends else 0 for share, ends in both],
         },
         customdata=[_counts(each, name) for each in rows],
         hovertemplate="%{y}: %{customdata}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _numbers(rows: list[KindScore], name: str):
-    """The counts, beside the bars and beyond their intervals."""
+    """The counts, to the right of the bars and their intervals."""
     import plotly.graph_objects as go
 
     return go.Scatter(
-        mode="text", x=[1.04] * len(rows), y=[_name(each) for each in rows], xaxis=_AXIS[name],
-        text=[_counts(each, name) for each in rows], textposition="middle right",
+        mode="text",
+        x=[1.04] * len(rows),
+        y=[_name(each) for each in rows],
+        xaxis=_AXIS[name],
+        text=[_counts(each, name) for each in rows],
+        textposition="middle right",
         hoverinfo="skip",
-    )  # fmt: skip
+    )
 
 
 def _name(each: KindScore) -> str:
@@ -89,22 +99,25 @@ def _counts(each: KindScore, name: str) -> str:
     return f"{each.right} of {each.reported}" if each.reported else "no finding"
 
 
-def plot_misses(score: ScannerScore) -> html.Picture:
-    """Everything that was not found whole, where it stands, and every false alarm."""
-    missed = [(escape(label.kind), _around(text, label)) for text, label in score.missed]
+def misses_table(score: ScannerScore) -> html.HtmlFigure:
+    """Every label that was not found completely, and every false alarm, each in its context."""
+    missed = [(escape(label.kind), _in_context(text, label)) for text, label in score.missed]
     alarms = [
-        (escape(f"{finding.kind}, by {finding.rule}"), _around(text, finding))
+        (escape(f"{finding.kind}, by {finding.rule}"), _in_context(text, finding))
         for text, finding in score.false_alarms
     ]
-    return html.Picture(
+    return html.HtmlFigure(
         grid([], missed, f"Missed: {len(missed)}, which would leave")
         + grid([], alarms, f"False alarms: {len(alarms)}")
     )
 
 
-def _around(text: str, place: Label | Finding) -> str:
-    """The stretch between its neighbours, in bold, safe."""
-    before = text[max(0, place.start - SHOWN_AROUND) : place.start]
-    after = text[place.end : place.end + SHOWN_AROUND]
-    shown = f"{escape(before)}<b><u>{escape(text[place.start : place.end])}</u></b>{escape(after)}"
-    return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{shown}</span>'
+def _in_context(text: str, span: Label | Finding) -> str:
+    """The span in bold, with the text around it, as safe HTML."""
+    before = text[max(0, span.start - CONTEXT) : span.start]
+    after = text[span.end : span.end + CONTEXT]
+    inner = f"{escape(before)}<b><u>{escape(text[span.start : span.end])}</u></b>{escape(after)}"
+    return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{inner}</span>'
+
+
+FIGURES = {ScannerScore: {"score": score_figure, "misses": misses_table}, Redacted: redacted_figure}

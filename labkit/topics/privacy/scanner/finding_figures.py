@@ -1,4 +1,4 @@
-"""Findings where they stand: a text with each one framed and named."""
+"""Findings in their text, each one framed and named."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,19 +10,19 @@ from labkit.ui.token_chips import MONOSPACED
 
 _FRAMES = {True: ("#FBE3D4", "solid"), False: ("#DCEEFA", "dashed")}  # secrets; personal data
 _LEGEND = (
-    "<b>framed</b>: a secret · <b>dashed</b>: personal data · the small word says which kind, "
-    "and a pointer that rests on it by which rule"
+    "<b>framed</b>: a secret · <b>dashed</b>: personal data · the small label names the kind; "
+    "hover over it to see the rule"
 )
 
 
-def redacted_picture(redacted: Redacted) -> html.Picture:
-    """The text with what was found framed, and beside it the text that may leave."""
+def redacted_figure(redacted: Redacted) -> html.HtmlFigure:
+    """The text with its findings framed, and beside it the redacted text that may leave."""
     original = redacted.restore(redacted.text)
     count = len(redacted.findings)
-    return html.Picture(
+    return html.HtmlFigure(
         f'<div style="display:flex;flex-wrap:wrap;gap:14px;color:{theme.INK}">'
-        f"{_column(f'as it stands: {count} found', marked(original, redacted.findings))}"
-        f"{_column('as it may leave', text_box(redacted.text))}</div>"
+        f"{_column(f'original: {count} found', marked(original, redacted.findings))}"
+        f"{_column('redacted, as it may leave', text_box(redacted.text))}</div>"
         f'<div style="font-size:12px;color:{theme.GREY};margin-top:4px">{_LEGEND}</div>'
     )
 
@@ -35,7 +35,7 @@ def _column(head: str, inner: str) -> str:
 
 
 def marked(text: str, findings: Sequence[Finding]) -> str:
-    """A text as safe HTML, each finding framed, its kind written after it."""
+    """A text as safe HTML, each finding framed and followed by its kind."""
     parts, at = [], 0
     for finding in findings:
         parts += [escape(text[at : finding.start]), _mark(finding)]
@@ -45,20 +45,20 @@ def marked(text: str, findings: Sequence[Finding]) -> str:
 
 def _mark(finding: Finding) -> str:
     ground, line = _FRAMES[finding.kind in SECRETS]
-    told = f"{finding.kind}, confidence {finding.confidence:.2f}, by {finding.rule}"
+    title = f"{finding.kind}, confidence {finding.confidence:.2f}, by {finding.rule}"
     frame = f"border:1px {line} {theme.INK};border-radius:3px;padding:0 2px"
     label = (
         f'<span style="font:11px {theme.FONT};background:{theme.INK};color:{theme.PAPER};'
         f'border-radius:3px;padding:0 4px;margin-left:2px;white-space:nowrap">{finding.kind}</span>'
     )
     return (
-        f'<mark title="{escape(told)}" style="background:{ground};color:{theme.INK};{frame}">'
+        f'<mark title="{escape(title)}" style="background:{ground};color:{theme.INK};{frame}">'
         f"{escape(finding.text)}{label}</mark>"
     )
 
 
 def text_box(text: str) -> str:
-    """A text as it was written, as safe HTML."""
+    """An unchanged text as safe HTML."""
     return _box(escape(text))
 
 

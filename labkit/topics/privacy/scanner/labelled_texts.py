@@ -1,4 +1,4 @@
-"""Texts with what should be found marked in them: the scanner's exam, and the lessons' samples."""
+"""Texts with labelled secrets and personal data, for measuring the scanner and for the lesson."""
 
 import random
 import re
@@ -22,12 +22,12 @@ _ALPHABETS = {
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A stretch that should be found.
+    """A span that should be found.
 
     Attributes:
-        start: its first character.
-        end: one beyond its last.
-        kind: of `labkit.backends.guard.findings.KINDS`, or one that no rule looks for.
+        start: the index of its first character.
+        end: the index after its last character.
+        kind: one of `labkit.backends.guard.findings.KINDS`, or a kind without a rule.
     """
 
     start: int
@@ -37,42 +37,41 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and what should be found in it.
+    """A text and its labels.
 
     Attributes:
-        text: without marks.
-        labels: in the order of the text; none where there is nothing to find.
+        text: the text without marks.
+        labels: the labels in the order of the text; empty where there is nothing to find.
     """
 
     text: str
     labels: tuple[Label, ...]
 
 
-PARTS = ("examples", "fresh")  # written before the scanner's rules were last changed, and after
+PARTS = ("examples", "fresh")  # written before and after the last change of the scanner's rules
 
 
 def read_examples(part: str | None = None) -> tuple[Example, ...]:
-    """The labelled texts of ``data/scanner.json``, the random parts of their fake keys drawn anew.
+    """The labelled texts of ``data/scanner.json``, with the random parts of fake keys filled in.
 
-    The same file gives the same texts each time; the repository holds nothing that looks like a
-    key.
+    The texts are the same each time, while the repository holds nothing that looks like a key.
 
     Args:
         part: one of `PARTS`; None: all of them.
     Raises:
         ValueError: no such part.
-        LabError: the lab's data is missing.
+        LabError: the lab's data folder is missing.
     """
     if part not in (None, *PARTS):
         raise ValueError(f"part must be one of {', '.join(PARTS)}, or None; got {part!r}")
-    told = read_data("scanner.json")
-    rng = random.Random(told["seed"])
-    parsed = {each: [parse(text, rng) for text in told[each]] for each in PARTS}
+    data = read_data("scanner.json")
+    rng = random.Random(data["seed"])
+    parsed = {each: [parse(text, rng) for text in data[each]] for each in PARTS}
     return tuple(example for each in PARTS if part in (None, each) for example in parsed[each])
 
 
 def parse(marked: str, rng: random.Random) -> Example:
-    """A marked text without its marks.
+    """Turns the marks in a text into labels.
 
     >>> parse("Hi ⟦person|Jo⟧!", random.Random(0))
     Example(text='Hi Jo!', labels=(Label(start=3, end=5, kind='person'),))
@@ -93,16 +92,16 @@ def _draw(alphabet: str, length: int, rng: random.Random) -> str:
 NAMES = ("login", "customer")
 
 
-def read_leak(name: str) -> str:
-    """One of the texts, the random parts of its fake keys filled in; the same each time.
+def sample_text(name: str) -> str:
+    """A sample text of the lesson, with the random parts of fake keys filled in.
 
     Args:
         name: ``"login"``, a login function with a question about it; ``"customer"``, a record.
     Raises:
         ValueError: no such text.
-        LabError: the lab's data is missing.
+        LabError: the lab's data folder is missing.
     """
     if name not in NAMES:
         raise ValueError(f"name must be one of {', '.join(NAMES)}; got {name!r}")
-    told = read_data("leaks.json")
-    return parse(told[name], random.Random(told["seed"])).text
+    data = read_data("leaks.json")
+    return parse(data[name], random.Random(data["seed"])).text

@@ -1,4 +1,4 @@
-"""A panel: paste a text, see what is found in it, and what would leave; put an answer right."""
+"""`scan_panel`: paste a text, see what is found and what would leave; restore an answer."""
 
 import ipywidgets as widgets
 
@@ -8,11 +8,11 @@ from labkit.backends.guard.scanner import LEAST_CONFIDENCE, check_confidence, sc
 from labkit.errors import LabError
 from labkit.ui import html
 from labkit.ui.debounce import Debounce
-from labkit.ui.static import static
+from labkit.ui.panel import Panel, column, row
 
 from .finding_figures import marked, text_box
 
-LONGEST = 20_000  # characters that are scanned while one types
+LONGEST = 20_000  # characters that are scanned while typing
 TEXT = (
     "Hello, I am Maria Schneider, born on 12 March 1990.\n"
     "My card 4111 1111 1111 1111 was charged twice, please call +49 30 23125 042.\n"
@@ -25,73 +25,83 @@ _KINDS = {
 }
 
 
-def scan_live(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) -> "ScanPanel":
+def scan_panel(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) -> "ScanPanel":
     """A panel in which a text is scanned as you type; nothing leaves this machine.
 
     Args:
-        text: what stands in it at first.
-        least_confidence: where its slider stands at first.
+        text: the first text.
+        least_confidence: the first value of the slider.
     Raises:
-        ValueError: a confidence out of bounds.
-        LabError: the packages that scan are missing.
+        ValueError: a confidence that is out of range.
+        LabError: the scanner's packages are missing.
     """
     check_confidence(least_confidence)
-    scan("")  # a missing package is told at once, and the language model is loaded now
+    scan("")  # reports a missing package here, and loads the language model
     return ScanPanel(text, least_confidence)
 
 
-class ScanPanel:
-    """A text, what is found in it, what would leave, and an answer before and after.
+class ScanPanel(Panel):
+    """A text, what is found in it, what would leave, and an answer before and after restoring.
 
     Attributes:
         text, kinds, confidence, answer: the controls.
-        redacted: what is shown; None while there is only a sentence.
-        found, leaving, restored: the three pictures.
+        redacted: the redacted text; None after an error.
+        found, leaving, restored: the three texts as HTML.
     """
 
     def __init__(self, text: str, least_confidence: float):
         self.redacted: Redacted | None = None
-        self._rest = Debounce()
+        self._debounce = Debounce()
         wide, label = {"width": "auto"}, {"description_width": "110px"}
         self.text = widgets.Textarea(text, description="Text", rows=6, layout=wide, style=label)
         self.kinds = widgets.Dropdown(
             options=list(_KINDS), description="Look for", style=label, layout={"width": "330px"}
         )
         self.confidence = widgets.FloatSlider(
-            least_confidence, min=0, max=1, step=0.05, description="confidence ≥", style=label,
-            layout={"width": "380px"}, continuous_update=False,
-        )  # fmt: skip
+            least_confidence,
+            min=0,
+            max=1,
+            step=0.05,
+            description="confidence ≥",
+            style=label,
+            layout={"width": "380px"},
+            continuous_update=False,
+        )
         self.answer = widgets.Textarea(
-            description="Answer", rows=2, layout=wide, style=label,
+            description="Answer",
+            rows=2,
+            layout=wide,
+            style=label,
             placeholder="Paste or type an answer that uses the placeholders, such as [PERSON_1].",
-        )  # fmt: skip
+        )
         self.found, self.leaving, self.restored = (widgets.HTML() for _ in range(3))
         for control in (self.text, self.kinds, self.confidence):
-            control.observe(lambda _: self._rest.call(self._scan), "value")
+            control.observe(lambda _: self._debounce.call(self._scan), "value")
         self.answer.observe(lambda _: self._restore(), "value")
         self._scan()
 
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        choice = widgets.HBox([self.kinds, self.confidence], layout={"flex_flow": "row wrap"})
-        parts = [
-            self.text, choice,
-            widgets.HTML("<b>What is found</b>"), self.found,
-            widgets.HTML("<b>What would leave, redacted</b>"), self.leaving,
+        return column(
+            self.text,
+            row(self.kinds, self.confidence),
+            widgets.HTML("<b>What is found</b>"),
+            self.found,
+            widgets.HTML("<b>What would leave, redacted</b>"),
+            self.leaving,
             self.answer,
-            widgets.HTML("<b>The answer, put right again on this machine</b>"), self.restored,
-        ]  # fmt: skip
-        return widgets.VBox(parts, layout={"max_width": "960px"})
+            widgets.HTML("<b>The answer, restored on this machine</b>"),
+            self.restored,
+        )
 
     @property
     def summary(self) -> str:
-        """What was found in the text that is shown."""
+        """The findings in the current text."""
         if self.redacted is None:
             return "your text: not scanned"
-        kinds = sorted({finding.kind for finding in self.redacted.findings})
-        told = ", ".join(kinds) or "nothing"
-        return f"your text: {len(self.redacted.findings)} found ({told}), computed"
+        kinds = ", ".join(sorted({finding.kind for finding in self.redacted.findings}))
+        return f"your text: {len(self.redacted.findings)} found ({kinds or 'nothing'}), computed"
 
     def _scan(self) -> None:
         text = self.text.value
@@ -100,7 +110,7 @@ class ScanPanel:
             if len(text) > LONGEST:
                 raise ValueError(
                     f"text must have at most {LONGEST:,} characters here; got {len(text):,}. "
-                    "Longer ones: labkit.scan(text)."
+                    "For longer texts: labkit.scan(text)."
                 )
             kinds, least = _KINDS[self.kinds.value], self.confidence.value
             self.redacted = redact(text, scan(text, kinds=kinds, least_confidence=least))
@@ -113,8 +123,8 @@ class ScanPanel:
 
     def _show(self) -> None:
         count = len(self.redacted.findings)
-        said = f"{count} found." if count else "Nothing found. That is no proof that there is none."
-        self.found.value = html.note(said) + marked(self.text.value, self.redacted.findings)
+        result = f"{count} found." if count else "Nothing found, which is no proof of its absence."
+        self.found.value = html.note(result) + marked(self.text.value, self.redacted.findings)
         self.leaving.value = text_box(self.redacted.text)
 
     def _restore(self) -> None:
@@ -122,7 +132,6 @@ class ScanPanel:
         restored = self.redacted.restore(answer) if self.redacted else answer
         self.restored.value = text_box(restored)
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        display(HTML(self.found.value + self.leaving.value) if static() else self.widget)
+    def static_form(self) -> list:
+        """The findings, and what would leave."""
+        return [self.found.value + self.leaving.value]

@@ -1,4 +1,4 @@
-"""How good the scanner is: what it finds and what it misses, on texts written for this lab."""
+"""`measure_scanner`: the scanner's recall and precision on texts written for this lab."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -15,15 +15,15 @@ Scanner = Callable[[str], Sequence[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class KindScore:
-    """How the scanner does with one kind.
+    """The scanner's result for one kind.
 
     Attributes:
-        kind: of secret or of personal data; also those that no rule looks for.
-        labelled: how many stretches of it the texts hold.
-        found: how many of these are covered to the last character, by findings of any kind.
-        partly: how many are covered in part: the rest would leave.
-        reported: how many findings of this kind there are.
-        right: how many of these lie on a stretch that is labelled, of any kind.
+        kind: the kind of secret or personal data, which may be one without a rule.
+        labelled: number of labels of this kind in the texts.
+        found: number of these that findings of any kind cover completely.
+        partly: number of these that findings cover in part, so that the rest would leave.
+        reported: number of findings of this kind.
+        right: number of these findings that overlap a label of any kind.
     """
 
     kind: str
@@ -35,37 +35,37 @@ class KindScore:
 
     @property
     def recall(self) -> float | None:
-        """The share that is found; None where there is none to find."""
+        """The share of labels that is found; None without labels."""
         return self.found / self.labelled if self.labelled else None
 
     @property
     def precision(self) -> float | None:
-        """The share of findings that are right; None where there is no finding."""
+        """The share of findings that are right; None without findings."""
         return self.right / self.reported if self.reported else None
 
     @property
     def recall_range(self) -> tuple[float, float] | None:
-        """95 % interval of the recall, by Wilson's score."""
+        """The 95 % interval of the recall (Wilson's score interval)."""
         return share_interval(self.recall, self.labelled) if self.labelled else None
 
     @property
     def precision_range(self) -> tuple[float, float] | None:
-        """95 % interval of the precision, by Wilson's score."""
+        """The 95 % interval of the precision (Wilson's score interval)."""
         return share_interval(self.precision, self.reported) if self.reported else None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ScannerScore:
-    """The scanner's exam (measured).
+    """How well the scanner did on labelled texts (measured).
 
     Attributes:
         kinds: a score for each kind.
-        missed: each stretch that was not found whole: its text and its label.
-        false_alarms: each finding where nothing is labelled: its text and the finding.
-        texts: how many texts were scanned.
-        empty_texts: how many of them hold nothing to find.
-        alarmed_texts: how many of these have a finding even so.
-        least_confidence: findings less sure were left out.
+        missed: text and label of each label that was not found completely.
+        false_alarms: text and finding of each finding without a label.
+        texts: number of texts.
+        empty_texts: number of texts without labels.
+        alarmed_texts: number of texts without labels that have findings.
+        least_confidence: the confidence below which findings were ignored.
     """
 
     kinds: tuple[KindScore, ...]
@@ -78,16 +78,16 @@ class ScannerScore:
 
     @property
     def total(self) -> KindScore:
-        """All kinds that a rule looks for, together."""
+        """The sum of all kinds that have a rule."""
         sums = [
             sum(getattr(each, name) for each in self.kinds if each.kind in KINDS)
             for name in ("labelled", "found", "partly", "reported", "right")
         ]
-        return KindScore("all that is looked for", *sums)
+        return KindScore("all kinds with a rule", *sums)
 
     @property
     def summary(self) -> str:
-        """Recall and precision, in a line."""
+        """Recall and precision, in one line."""
         total = self.total
         return (
             f"scanner: {total.found} of {total.labelled} found ({total.recall:.0%}), "
@@ -106,29 +106,30 @@ def measure_scanner(
     least_confidence: float = LEAST_CONFIDENCE,
     scanner: Scanner | None = None,
 ) -> ScannerScore:
-    """How much of what should be found is found, and how many findings are right.
+    """The share of labels that the scanner finds, and the share of its findings that are right.
 
     Args:
         examples: from `read_examples`; None: those of ``data/scanner.json``.
-        least_confidence: findings less sure are left out.
-        scanner: another scanner to measure: a text to its findings; None: `labkit.scan`.
+        least_confidence: the confidence below which findings are ignored.
+        scanner: another scanner to measure, a function from a text to its findings; None:
+            `labkit.scan`.
     Raises:
-        ValueError: no examples, or a confidence out of bounds.
+        ValueError: no examples, or a confidence that is out of range.
     """
     examples = tuple(read_examples() if examples is None else examples)
     if not examples:
         raise ValueError("examples must hold at least one text; got none")
-    look = scanner or (lambda text: scan(text, least_confidence=least_confidence))
-    found = [tuple(look(example.text)) for example in examples]
+    find = scanner or (lambda text: scan(text, least_confidence=least_confidence))
+    found = [tuple(find(example.text)) for example in examples]
     return _score(tuple(zip(examples, found, strict=True)), least_confidence)
 
 
 def _score(
-    seen: tuple[tuple[Example, tuple[Finding, ...]], ...], least_confidence: float
+    scanned: tuple[tuple[Example, tuple[Finding, ...]], ...], least_confidence: float
 ) -> ScannerScore:
     counts: Counter[tuple[str, str]] = Counter()
     missed, false_alarms, alarmed = [], [], 0
-    for example, findings in seen:
+    for example, findings in scanned:
         for label in example.labels:
             share = _covered(label, findings)
             counts["labelled", label.kind] += 1
@@ -150,8 +151,8 @@ def _score(
         ),
         tuple(missed),
         tuple(false_alarms),
-        len(seen),
-        sum(not example.labels for example, _ in seen),
+        len(scanned),
+        sum(not example.labels for example, _ in scanned),
         alarmed,
         least_confidence,
     )
@@ -162,6 +163,6 @@ def _overlap(one: Finding | Label, two: Finding | Label) -> int:
 
 
 def _covered(label: Label, findings: Sequence[Finding]) -> float:
-    """Which share of a label's characters lie in findings, which do not overlap."""
+    """The share of a label's characters that findings cover; findings do not overlap."""
     shared = sum(_overlap(label, finding) for finding in findings)
     return shared / (label.end - label.start)

@@ -1,1 +1,1 @@
-"""The same request again and again: where do the answers differ?"""
+"""The same request, repeated: where do the answers differ?"""

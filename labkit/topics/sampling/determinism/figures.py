@@ -1,4 +1,4 @@
-"""The answers under one another: a row for each different one, a bar where it parts."""
+"""The answers of repeated requests: a row for each different one, a bar where it differs."""
 
 from html import escape
 from itertools import groupby
@@ -8,46 +8,46 @@ from labkit.topics.sampling.paths.trace import token_text
 from labkit.ui import html, theme, token_chips
 from labkit.ui.visible_text import spell
 
-from .repeats import Condition, FirstDifference, Repeats, Run
+from .results import Condition, FirstDifference, RepeatRun, Repeats
 
 _CELL = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
 
 
-def repeats_table(repeats: Repeats) -> html.Picture:
-    """What was varied, whether the answers stayed the same, and where they part if not."""
+def repeats_table(repeats: Repeats) -> html.HtmlFigure:
+    """What was varied, whether the answers stayed the same, and where they first differ if not."""
     head = (
-        f"{escape(repeats.model)}, the same request again and again · measured. "
+        f"{escape(repeats.model)}, the same request, repeated · measured. "
         '<span style="color:' + theme.RED + ';font-weight:700">┃</span> marks where an answer '
-        "parts from the first of its group."
+        "first differs from the first of its group."
     )
     body = "".join(map(_group, repeats.conditions))
     style = (
         f"border-collapse:collapse;table-layout:auto;color:{theme.INK};width:100%;font-size:14px"
     )
     caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
-    return html.Picture(f'<table style="{style}">{caption}{body}</table>')
+    return html.HtmlFigure(f'<table style="{style}">{caption}{body}</table>')
 
 
 def _group(condition: Condition) -> str:
-    line = f"border-top:2px solid {theme.GREY}"
+    line, result = f"border-top:2px solid {theme.GREY}", escape(_result(condition))
     head = (
         f'<tr style="{line}"><th colspan="2" scope="rowgroup" style="{_CELL}">'
-        f'{escape(condition.what)}<div style="font-weight:400">{escape(_verdict(condition))}</div>'
+        f'{escape(condition.description)}<div style="font-weight:400">{result}</div>'
         "</th></tr>"
     )
     return f"<tbody>{head}{''.join(_rows(condition))}</tbody>"
 
 
-def _verdict(condition: Condition) -> str:
+def _result(condition: Condition) -> str:
     if condition.why_not:
         return f"– not varied: {condition.why_not}"
     if len(condition.runs) < 2:  # interrupted
         return "– stopped before there was a second answer"
-    parting, shift = condition.first_parting, condition.largest_shift
-    if parting:
-        return f"✗ part at token {parting.at + 1}: {_leading(parting)}"
-    told = "are the same too" if not shift else f"differ by up to {_digit(shift)}"
-    return f"✓ {len(condition.runs)} answers, all the same; the log-probabilities {told}"
+    difference, shift = condition.earliest_difference, condition.largest_shift
+    if difference:
+        return f"✗ differ from token {difference.index + 1} on: {_leading(difference)}"
+    scores = "are the same too" if not shift else f"differ by up to {_digit(shift)}"
+    return f"✓ {len(condition.runs)} answers, all the same; the log-probabilities {scores}"
 
 
 def _digit(value: float) -> str:
@@ -59,19 +59,19 @@ def _digit(value: float) -> str:
     return f"{value:.{-floor(log10(value))}f}"
 
 
-def _leading(parting: FirstDifference) -> str:
-    ahead = " and ".join(
-        f"“{spell(each.text)}” with {exp(each.logprob):.1%}" for each in parting.leading
+def _leading(difference: FirstDifference) -> str:
+    leaders = " and ".join(
+        f"“{spell(each.text)}” with {exp(each.logprob):.1%}" for each in difference.leading
     )
     return (
-        f"one went on with “{spell(parting.first)}”, another with “{spell(parting.other)}”; "
-        f"ahead were {ahead}, {parting.gap:.2f} apart in log-probability"
+        f"one has “{spell(difference.first)}”, another “{spell(difference.other)}”; "
+        f"in the lead were {leaders}, {difference.gap:.2f} apart in log-probability"
     )
 
 
 def _rows(condition: Condition):
-    """A row for each different answer, in the order in which they first came."""
-    order = {run.ids: place for place, run in reversed(list(enumerate(condition.runs)))}
+    """A row for each different answer, in order of first appearance."""
+    order = {run.ids: index for index, run in reversed(list(enumerate(condition.runs)))}
     ordered = sorted(condition.runs, key=lambda run: order[run.ids])
     for _, same in groupby(ordered, key=lambda run: run.ids):
         runs = list(same)
@@ -84,10 +84,15 @@ def _rows(condition: Condition):
         )
 
 
-def _text(condition: Condition, run: Run) -> str:
+def _text(condition: Condition, run: RepeatRun) -> str:
     texts = [token_text(step) for step in run.reply.steps]
-    place = condition.runs.index(run)
-    parting = condition.partings[place - 1] if place else None
-    if parting is None:
+    index = condition.runs.index(run)
+    difference = condition.differences[index - 1] if index else None
+    if difference is None:
         return token_chips.chips(texts)
-    return token_chips.chips(texts, bar_at=parting.at, bar_label="here it parts from the first")
+    return token_chips.chips(
+        texts, bar_at=difference.index, bar_label="first difference from the first answer"
+    )
+
+
+FIGURES = {Repeats: repeats_table}

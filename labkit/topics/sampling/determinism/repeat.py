@@ -1,20 +1,21 @@
-"""Asks the same thing again and again, with one thing varied at a time."""
+"""The same request, repeated with one thing varied at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from labkit.backends.generate import generate
-from labkit.backends.local import runtime
-from labkit.backends.local.modes import Batched
+from labkit.backends.local import overrides
+from labkit.backends.local.modes import BatchMode
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.topics.sampling.next_token.prediction import require_scores
 
-from .repeats import BATCH, VARIATIONS, Condition, Repeats, Run
+from .results import BATCH, VARIATIONS, Condition, RepeatRun, Repeats
 
-_AGAINST_ALONE = ("batch", "dtype", "threads")
+_WITH_REFERENCE = ("batch", "dtype", "threads")  # compared with a plain run at temperature 0
 
 
 def repeat(
@@ -28,67 +29,66 @@ def repeat(
     seed: int = 0,
     raw: bool = False,
 ) -> Repeats:
-    """The same request again and again, with one thing varied at a time.
+    """Repeats a request with one thing varied at a time.
 
-    Interrupting it keeps what came.
+    Interrupting it keeps the answers so far.
 
     Args:
         model: from ``labkit.load``.
         prompt: a text, or chat messages.
         vary: one name of `VARIATIONS`, or several.
-        times: how often to ask with the same seed, with other seeds and at temperature 0.
-        temperature: where the seed matters.
-        max_tokens: at most so many in each answer.
-        seed: the first one.
-        raw: go on with the text as it stands, with a chat model too.
+        times: number of runs with the same seed, with other seeds, and at temperature 0.
+        temperature: temperature of the runs in which the seed matters.
+        max_tokens: limit of each answer.
+        seed: first seed.
+        raw: whether to continue the text without the chat template.
     Raises:
-        ValueError: for a prompt or a setting out of bounds.
-        LabError: for a model that does not show its scores.
+        ValueError: the prompt or a setting is out of range.
+        LabError: the model does not give its scores.
     """
     require_scores(model, "repeat")
     vary = (vary,) if isinstance(vary, str) else tuple(vary)
     unknown = [name for name in vary if name not in VARIATIONS]
     if unknown or not vary:
         raise ValueError(f"vary must name some of {', '.join(VARIATIONS)}; got {vary!r}")
-    if not isinstance(times, int) or not 2 <= times <= 100:
-        raise ValueError(f"times must be a whole number, 2 to 100; got {times!r}")
+    check_whole("times", times, 2, 100)
     Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
-    ask = partial(generate, model, prompt, raw=raw, max_tokens=max_tokens)
-    plan = [*_repeated(ask, vary, times, temperature, seed)]
+    run = partial(generate, model, prompt, raw=raw, max_tokens=max_tokens)
+    plan = [*_repeated(run, vary, times, temperature, seed)]
     plan += _varied(model, vary, prompt=prompt, raw=raw, max_tokens=max_tokens, seed=seed)
-    alone = {
+    references = {
         "batch": "alone",
         "dtype": f"in {model.plan.needs.dtype}",
-        "threads": f"with {runtime.thread_count()} threads",
+        "threads": f"with {overrides.thread_count()} threads",
     }
-    return Repeats(model.name, prompt, _conditions(vary, alone, *_carry_out(plan)))
+    return Repeats(model.name, prompt, _conditions(vary, references, *_execute(plan)))
 
 
-# A run that is to be: what it varies, its label, and what carries it out.
-_Planned = tuple[str, str, Callable[[], Reply]]
+# What a run varies, its label, and the call.
+_PlannedRun = tuple[str, str, Callable[[], Reply]]
 
 
-def _repeated(ask, vary, times, temperature, seed) -> Iterator[_Planned]:
+def _repeated(run, vary, times, temperature, seed) -> Iterator[_PlannedRun]:
     """The runs that differ in their seeds, or in nothing."""
     for n in range(times if "nothing" in vary else 0):
-        yield "nothing", f"run {n + 1}", partial(ask, temperature=temperature, seed=seed)
+        yield "nothing", f"run {n + 1}", partial(run, temperature=temperature, seed=seed)
     for n in range(times if "seed" in vary else 0):
-        yield "seed", f"seed {seed + n}", partial(ask, temperature=temperature, seed=seed + n)
-    once = int(any(name in vary for name in _AGAINST_ALONE))
+        yield "seed", f"seed {seed + n}", partial(run, temperature=temperature, seed=seed + n)
+    once = int(any(name in vary for name in _WITH_REFERENCE))
     for n in range(times if "temperature 0" in vary else once):
-        yield "temperature 0", f"run {n + 1}", partial(ask, temperature=0, seed=seed + n)
+        yield "temperature 0", f"run {n + 1}", partial(run, temperature=0, seed=seed + n)
 
 
-def _varied(model, vary, **request) -> Iterator[_Planned]:
-    """The runs at temperature 0 of which each is held against the first one that ran alone."""
+def _varied(model, vary, **request) -> Iterator[_PlannedRun]:
+    """The runs at temperature 0 that are each compared with the plain one."""
     request = {**request, "temperature": 0}
-    for name, label, carry_out in (
+    for name, label, run in (
         ("batch", f"in a batch of {BATCH}", _in_a_batch),
         ("dtype", f"in {_other_dtype(model)}", _in_other_dtype),
         ("threads", "with one thread", _with_one_thread),
     ):
         if name in vary:
-            yield name, label, partial(carry_out, model, **request)
+            yield name, label, partial(run, model, **request)
 
 
 def _other_dtype(model) -> str:
@@ -96,37 +96,37 @@ def _other_dtype(model) -> str:
 
 
 def _in_a_batch(model, prompt, **request) -> Reply:
-    return generate(Batched(model, BATCH), prompt, **request)
+    return generate(BatchMode(model, BATCH), prompt, **request)
 
 
 def _in_other_dtype(model, prompt, **request) -> Reply:
-    with runtime.loaded_in(model, _other_dtype(model)) as other:
+    with overrides.loaded_in(model, _other_dtype(model)) as other:
         return generate(other, prompt, **request)
 
 
 def _with_one_thread(model, prompt, **request) -> Reply:
-    runtime.require_cpu_threads(model)
-    with runtime.threads(1):
+    overrides.require_cpu_threads(model)
+    with overrides.threads(1):
         return generate(model, prompt, **request)
 
 
-def _carry_out(plan: list[_Planned]) -> tuple[dict[str, list[Run]], dict[str, str]]:
-    """Runs by what they vary, and reasons of those that could not be; an interrupt ends it."""
+def _execute(plan: list[_PlannedRun]) -> tuple[dict[str, list[RepeatRun]], dict[str, str]]:
+    """Runs by what they vary, and reasons of those that could not run; an interrupt ends it."""
     from tqdm.auto import tqdm
 
-    runs: dict[str, list[Run]] = {}
+    runs: dict[str, list[RepeatRun]] = {}
     reasons: dict[str, str] = {}
     with tqdm(plan, unit="run", desc="repeat", leave=False) as bar:
         try:
-            for name, label, carry_out in bar:
+            for name, label, run in bar:
                 bar.set_postfix_str(f"{name}: {label}")
                 try:
-                    reply = carry_out()
+                    reply = run()
                 except LabError as error:
                     reasons[name] = error.problem
                     continue
                 if reply.steps:
-                    runs.setdefault(name, []).append(Run(label, reply))
+                    runs.setdefault(name, []).append(RepeatRun(label, reply))
                 if reply.finish == "interrupted":
                     break
         except KeyboardInterrupt:
@@ -136,18 +136,19 @@ def _carry_out(plan: list[_Planned]) -> tuple[dict[str, list[Run]], dict[str, st
 
 def _conditions(
     vary: Sequence[str],
-    alone: dict[str, str],
-    runs: dict[str, list[Run]],
+    references: dict[str, str],
+    runs: dict[str, list[RepeatRun]],
     reasons: dict[str, str],
 ) -> tuple[Condition, ...]:
-    """The runs by what they vary; `alone` says what the reference is called in each."""
-    made = []
+    """The runs by what they vary; `references` has the label of the reference in each."""
+    conditions = []
     for name in (name for name in VARIATIONS if name in vary):
-        found = runs.get(name, [])
-        if not found:
-            made.append(Condition(name, (), reasons.get(name, "It was stopped before its turn.")))
+        own = runs.get(name, [])
+        if not own:
+            reason = reasons.get(name, "It was stopped before its turn.")
+            conditions.append(Condition(name, (), reason))
             continue
-        if name in alone:
-            found = [Run(alone[name], runs["temperature 0"][0].reply), *found]
-        made.append(Condition(name, tuple(found)))
-    return tuple(made)
+        if name in references:
+            own = [RepeatRun(references[name], runs["temperature 0"][0].reply), *own]
+        conditions.append(Condition(name, tuple(own)))
+    return tuple(conditions)

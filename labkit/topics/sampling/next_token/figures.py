@@ -1,4 +1,4 @@
-"""Pictures of the chain: what the model scored, what is left, what was drawn."""
+"""Figures of the sampling chain: the model's scores, what remains, what was drawn."""
 
 from html import escape
 
@@ -7,23 +7,24 @@ import numpy as np
 from labkit.ui import html, theme
 from labkit.ui.visible_text import spell
 
-from .prediction import ChainRun, Draws, Prediction, Stage, run_chain
+from .chain import ChainRun, ChainStage, Draws, run_chain
+from .prediction import Prediction
 
-SHOWN = 14  # tokens with a bar of their own; all others share one
+BARS = 14  # tokens with a bar of their own; all others share one
 CURVE_POINTS = 60
 OTHERS = "all others"
 
 
 def prediction_figure(prediction: Prediction):
     """The model's own probabilities: the likeliest tokens, and all others together."""
-    picture = chain_figure(run_chain(prediction))
-    picture.data = picture.data[1:2]  # nothing is cut or drawn yet
+    figure = chain_figure(run_chain(prediction))
+    figure.data = figure.data[1:2]  # nothing is cut off or drawn yet
     title = f"What comes next · entropy {prediction.entropy_bits:.2f} bits (measured)"
-    return picture.update_layout(title_text=title, xaxis_title_text="probability")
+    return figure.update_layout(title_text=title, xaxis_title_text="probability")
 
 
 def draws_figure(draws: Draws):
-    """What was drawn, against what the probabilities say."""
+    """What was drawn, beside the probabilities."""
     return chain_figure(draws.run, draws)
 
 
@@ -32,7 +33,7 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
 
     Args:
         run: from ``run_chain``.
-        draws: what was drawn from it; marks beside the bars.
+        draws: draws to mark beside the bars.
     """
     import plotly.graph_objects as go
 
@@ -41,7 +42,10 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
     data = bar_data(run, top, draws)
     bars = [
         go.Bar(
-            name=name, x=data[key], y=names, orientation="h",
+            name=name,
+            x=data[key],
+            y=names,
+            orientation="h",
             marker={"color": colour, "line": {"color": theme.INK, "width": width}},
             hovertemplate="%{y}: %{x:.3%}<extra>" + name + "</extra>",
         )
@@ -49,21 +53,34 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
             ("before", "the model's own", theme.PAPER, 1),
             ("after", "drawn from", theme.BLUE, 0),
         )
-    ]  # fmt: skip
+    ]
     marks = go.Scatter(
-        name="drawn", x=data["drawn"], y=names, mode="markers",
-        marker={"symbol": "diamond", "color": theme.ORANGE, "size": 9,
-                "line": {"color": theme.INK, "width": 1}},
+        name="drawn",
+        x=data["drawn"],
+        y=names,
+        mode="markers",
+        marker={
+            "symbol": "diamond",
+            "color": theme.ORANGE,
+            "size": 9,
+            "line": {"color": theme.INK, "width": 1},
+        },
         hovertemplate="%{y}: %{x:.3%} of the draws<extra></extra>",
-    )  # fmt: skip
-    picture = theme.figure(
-        *bars, marks, title=run.left, x="probability (computed)", y="", height=450,
-        bargap=0.2, bargroupgap=0.1,
-    )  # fmt: skip
-    # Fixed margins and range: with those that plotly finds by itself it draws twice.
-    picture.update_layout(margin={"l": 8 * max(map(len, names)) + 16, "b": 48, "r": 28})
-    picture.update_xaxes(automargin=False, tickformat=".0%", range=[0, 1])
-    return picture.update_yaxes(
+    )
+    figure = theme.figure(
+        *bars,
+        marks,
+        title=run.headline,
+        x="probability (computed)",
+        y="",
+        height=450,
+        bargap=0.2,
+        bargroupgap=0.1,
+    )
+    # Fixed margins and range: plotly draws twice where it computes them.
+    figure.update_layout(margin={"l": 8 * max(map(len, names)) + 16, "b": 48, "r": 28})
+    figure.update_xaxes(automargin=False, tickformat=".0%", range=[0, 1])
+    return figure.update_yaxes(
         automargin=False, autorange="reversed", showgrid=False, ticksuffix="  "
     )
 
@@ -81,89 +98,96 @@ def bar_data(run: ChainRun, top: list[int], draws: Draws | None = None) -> dict[
 
 
 def curve_figure(run: ChainRun):
-    """How much probability the likeliest tokens have together, before and after, with the cut."""
+    """Cumulative probability of the likeliest tokens, before and after the chain, with the cut."""
     import plotly.graph_objects as go
 
     data = curve_data(run)
     curves = [
         go.Scatter(
-            name=name, x=data[key][0], y=data[key][1], mode="lines",
+            name=name,
+            x=data[key][0],
+            y=data[key][1],
+            mode="lines",
             line={"color": colour, "dash": dash, "width": 2},
             hovertemplate=hover + "<extra>" + name + "</extra>",
         )
         for key, name, colour, dash, hover in (
             ("before", "the model's own", theme.GREY, "dot", _TOGETHER),
             ("after", "drawn from", theme.BLUE, "solid", _TOGETHER),
-            ("cut", "the cut", theme.RED, "dash", "%{x:,} tokens left"),
+            ("cut", "the cut", theme.RED, "dash", "%{x:,} tokens remain"),
         )
-    ]  # fmt: skip
-    picture = theme.figure(
-        *curves, title="Probability of the likeliest together", x="so many of the likeliest tokens",
-        y="", height=450,
-    )  # fmt: skip
-    picture.update_layout(margin={"l": 52, "b": 48, "r": 20})
+    ]
+    figure = theme.figure(
+        *curves, title="Cumulative probability", x="number of likeliest tokens", y="", height=450
+    )
+    figure.update_layout(margin={"l": 52, "b": 48, "r": 20})
     decades = [-0.05, float(np.log10(len(run.prediction.scores))) + 0.05]
-    picture.update_xaxes(automargin=False, type="log", range=decades, dtick=1)
-    return picture.update_yaxes(automargin=False, tickformat=".0%", range=[0, 1.03])
+    figure.update_xaxes(automargin=False, type="log", range=decades, dtick=1)
+    return figure.update_yaxes(automargin=False, tickformat=".0%", range=[0, 1.03])
 
 
 _TOGETHER = "the likeliest %{x:,}: %{y:.2%} together"
 
 
 def curve_data(run: ChainRun) -> dict[str, tuple[list, list]]:
-    """Places and heights of the lines: ``"before"``, ``"after"``, ``"cut"``."""
+    """Points of the lines: ``"before"``, ``"after"``, ``"cut"``."""
     last = run.drawn_from
     return {
         "before": _curve(run.prediction.probabilities),
         "after": _curve(last[last > 0]),
-        "cut": ([run.kept] * 2, [0, 1]),
+        "cut": ([run.remaining] * 2, [0, 1]),
     }
 
 
 def leading(prediction: Prediction) -> list[int]:
     """The likeliest tokens by the model's own scores, best first."""
-    few = np.argpartition(prediction.scores, -SHOWN)[-SHOWN:]
+    few = np.argpartition(prediction.scores, -BARS)[-BARS:]
     return few[np.argsort(-prediction.scores[few])].tolist()
 
 
 def token_names(prediction: Prediction, token_ids: list[int]) -> list[str]:
-    """Their texts, safe and each different from the others."""
+    """Texts of tokens, escaped and each different from the others."""
     texts = [escape(spell(prediction.text_of(token_id))) for token_id in token_ids]
-    twice = {text for text in texts if texts.count(text) > 1}
-    named = zip(texts, token_ids, strict=True)
-    return [f"{text} #{token_id}" if text in twice else text for text, token_id in named]
+    repeated = {text for text in texts if texts.count(text) > 1}
+    pairs = zip(texts, token_ids, strict=True)
+    return [f"{text} #{token_id}" if text in repeated else text for text, token_id in pairs]
 
 
 def _with_rest(shares: np.ndarray, top: list[int]) -> list[float]:
-    shown = shares[top].tolist()
-    return [*shown, max(0.0, float(shares.sum()) - sum(shown))]
+    own = shares[top].tolist()
+    return [*own, max(0.0, float(shares.sum()) - sum(own))]
 
 
 def _curve(probabilities: np.ndarray) -> tuple[list[int], list[float]]:
-    """How much the likeliest 1, 2, 3 … tokens have together, at places even on a log axis."""
+    """Cumulative probability of the likeliest 1, 2, 3 … tokens, evenly spaced on a log axis."""
     sums = np.cumsum(np.sort(probabilities)[::-1], dtype=np.float64)
     ranks = np.unique(np.geomspace(1, len(sums), CURVE_POINTS).round().astype(int))
     return ranks.tolist(), np.minimum(sums[ranks - 1], 1).tolist()
 
 
-def stages_table(run: ChainRun, rows: int = 8) -> html.Picture:
-    """Every stage as a column: what became of the likeliest tokens, and of all together."""
+def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
+    """A column for every stage: the likeliest tokens, then totals."""
     top = leading(run.prediction)[:rows]
     names = token_names(run.prediction, top)
     heads = "".join(f'<th scope="col" style="{_HEAD}">{_head(stage)}</th>' for stage in run.stages)
-    told = (
-        ("tokens left", [f"{stage.kept:,}" for stage in run.stages]),
-        ("cut off here", [f"{stage.cut:.1%}" if i else "" for i, stage in enumerate(run.stages)]),
+    totals = (
+        ("tokens remaining", [f"{stage.remaining:,}" for stage in run.stages]),
+        (
+            "cut off here",
+            [f"{stage.cut_share:.1%}" if i else "" for i, stage in enumerate(run.stages)],
+        ),
         ("entropy, bits", [f"{stage.entropy_bits:.2f}" for stage in run.stages]),
     )
     body = [
         _row(name, [_cell(stage.probabilities[token_id]) for stage in run.stages])
         for name, token_id in zip(names, top, strict=True)
     ]
-    body += [_row(name, [f'<td style="{_NUMBER}">{text}</td>' for text in texts], top=not number)
-             for number, (name, texts) in enumerate(told)]  # fmt: skip
+    body += [
+        _row(name, [f'<td style="{_NUMBER}">{text}</td>' for text in texts], top=not number)
+        for number, (name, texts) in enumerate(totals)
+    ]
     caption = "Stage by stage, from scores to what is drawn from"
-    return html.Picture(
+    return html.HtmlFigure(
         f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;color:{theme.INK}">'
         f'<caption style="text-align:left;font-weight:600;padding:4px 0">{caption}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead>"
@@ -175,7 +199,7 @@ _HEAD = "text-align:right;font-weight:600;padding:2px 8px;vertical-align:bottom"
 _NUMBER = "text-align:right;padding:1px 8px"
 
 
-def _head(stage: Stage) -> str:
+def _head(stage: ChainStage) -> str:
     if stage.setting is None:
         return "the model's<br>scores"
     return f"{stage.name.replace('_', '_<wbr>')}<br>{stage.setting:g}"
@@ -188,8 +212,11 @@ def _row(name: str, cells: list[str], *, top: bool = False) -> str:
 
 
 def _cell(share: float) -> str:
-    """A probability over a bar as long; a dash for a token that is out."""
+    """A probability over a bar of its length; a cross for a token that was cut off."""
     if share == 0:
         return f'<td style="{_NUMBER};color:{theme.GREY}">✗</td>'
     bar = f"linear-gradient(to right,{theme.SKY}66 {100 * share:.1f}%,transparent 0)"
     return f'<td style="{_NUMBER};background:{bar};min-width:64px">{share:.1%}</td>'
+
+
+FIGURES = {Prediction: prediction_figure, ChainRun: chain_figure, Draws: draws_figure}

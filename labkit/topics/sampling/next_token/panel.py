@@ -1,4 +1,4 @@
-"""Sliders on a prediction: every stage of the chain, in any order, without running the model."""
+"""The chain panel: sliders for every stage, in any order, without running the model."""
 
 import random
 
@@ -7,56 +7,65 @@ import ipywidgets as widgets
 from labkit.backends.settings import STAGES, Settings
 from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
-from labkit.ui.static import static
+from labkit.ui.panel import Panel, column, row
 
 from . import figures
-from .prediction import Draws, Prediction, draw, run_chain
+from .chain import Draws, draw, run_chain
+from .prediction import Prediction
 
 OFF = {
-    "temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0,
-    "repetition_penalty": 1.0, "presence_penalty": 0.0,
-}  # fmt: skip
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+}
 TOP_KS = (1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 100, 200, 500, 1000, 5000, 10_000)
 RANGES = {
-    "temperature": (0, 3, 0.05), "top_p": (0.01, 1, 0.01), "min_p": (0, 0.3, 0.001),
-    "typical_p": (0.01, 1, 0.01), "repetition_penalty": (0.5, 2, 0.05),
+    "temperature": (0, 3, 0.05),
+    "top_p": (0.01, 1, 0.01),
+    "min_p": (0, 0.3, 0.001),
+    "typical_p": (0.01, 1, 0.01),
+    "repetition_penalty": (0.5, 2, 0.05),
     "presence_penalty": (-2, 2, 0.1),
-}  # fmt: skip
+}
 
 
 def explore_prediction(prediction: Prediction, **settings) -> "ChainPanel":
-    """Sliders on a prediction: temperature, filters and penalties, all at once.
+    """Sliders on a prediction: temperature, filters and penalties together.
 
     Args:
         prediction: from ``labkit.predict``.
-        settings: where the controls stand at first, as for ``labkit.run_chain``.
+        settings: initial values of the controls, as for ``labkit.sampling.run_chain``.
     Raises:
-        ValueError: for a setting out of bounds.
+        ValueError: a setting is out of range.
     """
     return ChainPanel(prediction, Settings(**{"temperature": 1.0, **settings}))
 
 
-class ChainPanel:
-    """Sliders in an order that the learner chooses, the stages as a table, and the figure.
+class ChainPanel(Panel):
+    """Sliders in an order that the learner chooses, the table of stages, and the figures.
 
     Attributes:
-        run: the chain as the controls stand.
-        draws: the last draws, or None since a control moved.
+        run: chain with the current settings.
+        draws: last draws; None after a control changes.
         controls: stage to its slider.
-        up, down: stage to the button that moves it.
-        figure, curve: the live figures.
-        order: the stages as they are applied.
+        up, down: stage to its button.
+        figure, curve: figures, updated in place.
+        order: stages in the order in which they are applied.
     """
 
     def __init__(self, prediction: Prediction, settings: Settings):
         self.prediction = prediction
         self.order = list(settings.order)
         self.draws: Draws | None = None
-        self._holding, self._rest = False, Debounce()
+        self._is_resetting, self._rest = False, Debounce()
         self.controls = {stage: _control(stage, getattr(settings, stage)) for stage in STAGES}
-        self.up = {stage: self._mover(stage, -1) for stage in STAGES}
-        self.down = {stage: self._mover(stage, +1) for stage in STAGES}
-        self.run = run_chain(prediction, **self._chosen())
+        self.up = {stage: self._order_button(stage, -1) for stage in STAGES}
+        self.down = {stage: self._order_button(stage, +1) for stage in STAGES}
+        self.run = run_chain(prediction, **self._settings_now())
         self._top = figures.leading(prediction)
         self.figure = theme.widget(figures.chain_figure(self.run).update_layout(width=600))
         self.curve = theme.widget(figures.curve_figure(self.run).update_layout(width=440))
@@ -69,18 +78,20 @@ class ChainPanel:
             control.observe(lambda _: self._change(), "value")
 
     def _make_buttons(self) -> None:
-        self.once = widgets.Button(description="Draw one", icon="random", layout={"width": "130px"})
-        self.often = widgets.Button(
+        self.draw_one = widgets.Button(
+            description="Draw one", icon="random", layout={"width": "130px"}
+        )
+        self.draw_many = widgets.Button(
             description="Draw 1,000", icon="random", layout={"width": "130px"}
         )
         self.reset_button = widgets.Button(
             description="Reset", icon="undo", layout={"width": "130px"}
         )
-        self.once.on_click(lambda _: self._draw_tokens(1))
-        self.often.on_click(lambda _: self._draw_tokens(1000))
+        self.draw_one.on_click(lambda _: self._draw_tokens(1))
+        self.draw_many.on_click(lambda _: self._draw_tokens(1000))
         self.reset_button.on_click(lambda _: self.reset())
 
-    def _mover(self, stage: str, step: int) -> widgets.Button:
+    def _order_button(self, stage: str, step: int) -> widgets.Button:
         word, arrow = ("earlier", "arrow-up") if step < 0 else ("later", "arrow-down")
         button = widgets.Button(
             icon=arrow, tooltip=f"Apply {stage} {word}", layout={"width": "34px"}
@@ -89,15 +100,15 @@ class ChainPanel:
         return button
 
     def _move(self, stage: str, step: int) -> None:
-        place = self.order.index(stage)
-        other = place + step
+        index = self.order.index(stage)
+        other = index + step
         if 0 <= other < len(self.order):
-            self.order[place], self.order[other] = self.order[other], self.order[place]
+            self.order[index], self.order[other] = self.order[other], self.order[index]
             self._arrange()
             self._change()
 
     def _arrange(self) -> None:
-        """The rows of sliders in their order."""
+        """Puts the rows of sliders in their order."""
         for stage in STAGES:
             self.up[stage].disabled = stage == self.order[0]
             self.down[stage].disabled = stage == self.order[-1]
@@ -106,25 +117,25 @@ class ChainPanel:
             for stage in self.order
         ]
 
-    def _chosen(self) -> dict:
+    def _settings_now(self) -> dict:
         values = {stage: control.value for stage, control in self.controls.items()}
         return {**values, "top_k": values["top_k"] or None, "order": tuple(self.order)}
 
     def reset(self) -> None:
-        """Sets every control to where it changes nothing, in transformers' order."""
-        self._holding = True  # the figure waits, and is drawn once
+        """Sets every control to its neutral value, in transformers' order."""
+        self._is_resetting = True  # the figure is drawn once, at the end
         self.order = list(STAGES)
         self._arrange()
         for stage, control in self.controls.items():
             control.value = OFF[stage]
-        self._holding = False
+        self._is_resetting = False
         self._change()
 
     def _change(self) -> None:
-        if self._holding:
+        if self._is_resetting:
             return
         self.draws = None
-        self.run = run_chain(self.prediction, **self._chosen())
+        self.run = run_chain(self.prediction, **self._settings_now())
         self.status.value = ""
         self._draw()
 
@@ -134,14 +145,14 @@ class ChainPanel:
         self._draw()
 
     def _draw(self) -> None:
-        """The bars at once; curve and table when the slider rests, for they cost as much again."""
+        """Updates the bars at once; curve and table, which cost as much again, at rest."""
         bars = figures.bar_data(self.run, self._top, self.draws)
         _, after, drawn = self.figure.data
         with self.figure.batch_update():
             after.x = bars["after"]
             if drawn.x or bars["drawn"]:
                 drawn.x = bars["drawn"]
-            self.figure.layout.title.text = self.run.left
+            self.figure.layout.title.text = self.run.headline
         self._rest.call(self._draw_rest)
 
     def _draw_rest(self) -> None:
@@ -155,23 +166,24 @@ class ChainPanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        told = widgets.HTML(html.paragraph("Applied from top to bottom:"))
-        buttons = widgets.HBox([self.once, self.often, self.reset_button])
+        head = widgets.HTML(html.paragraph("Applied from top to bottom:"))
+        buttons = widgets.HBox([self.draw_one, self.draw_many, self.reset_button])
         left = widgets.VBox(
-            [told, self._rows, buttons, self.status], layout={"width": "430px", "flex": "none"}
+            [head, self._rows, buttons, self.status], layout={"width": "430px", "flex": "none"}
         )
-        above = widgets.HBox([left, self.table], layout={"flex_flow": "row wrap"})
-        below = widgets.HBox([self.figure, self.curve], layout={"flex_flow": "row wrap"})
-        return widgets.VBox([above, below], layout={"max_width": "1080px"})
+        above = row(left, self.table, align_items="stretch")
+        below = row(self.figure, self.curve, align_items="stretch")
+        return column(above, below, max_width="1080px")
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
+    @property
+    def summary(self) -> str:
+        """The settings, and what remains of the vocabulary."""
+        return self.run.summary
 
-        if static():
-            pictures = (figures.chain_figure(self.run), figures.curve_figure(self.run))
-            display(figures.stages_table(self.run), *pictures)
-        else:
-            display(self.widget)
+    def static_form(self) -> list:
+        """The table of stages and both figures."""
+        run = self.run
+        return [figures.stages_table(run), figures.chain_figure(run), figures.curve_figure(run)]
 
 
 def _control(stage: str, value) -> widgets.Widget:
@@ -182,11 +194,17 @@ def _control(stage: str, value) -> widgets.Widget:
     }
     if stage == "top_k":
         steps = sorted({*TOP_KS, *([value] if value else [])})
-        options = [("off", 0), *((f"{k:,}", k) for k in reversed(steps))]  # None would be no choice
+        options = [
+            ("off", 0),
+            *((f"{k:,}", k) for k in reversed(steps)),
+        ]  # None would mean that nothing is chosen
         return widgets.SelectionSlider(options=options, value=value or 0, **look)
     low, high, step = RANGES[stage]
     while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:
-        step /= 10  # the page would round the learner's own value to a step
+        step /= 10  # the page would round the learner's value to a step
     digits = ".2f" if step >= 0.01 else ".3f"
-    low, high = min(low, value), max(high, value)  # a start beyond the slider's range widens it
+    low, high = min(low, value), max(high, value)  # an initial value beyond the range widens it
     return widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=digits, **look)
+
+
+PANELS = {Prediction: explore_prediction}

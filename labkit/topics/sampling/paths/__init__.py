@@ -1,1 +1,1 @@
-"""Token by token through a text: its trace, its tree, beams, and a walk by hand."""
+"""Texts token by token: the trace, the tree, beam search, and a walk by hand."""

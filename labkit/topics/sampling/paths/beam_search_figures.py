@@ -1,4 +1,4 @@
-"""Beam search and sampling side by side: what was written, and how dull it is."""
+"""Beam search and sampling side by side: the texts, and how repetitive they are."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,21 +10,26 @@ from labkit.ui import html, theme
 from .beam_search import BeamSearch
 
 _CELL = "padding:3px 18px 3px 0;text-align:left;vertical-align:top"
-# Field of `Dullness`: what it says, and how it is written.
+# Field of `Repetitiveness`: its title and its format.
 _MEASURES = {
-    "bits_per_token": ("surprise, bits a token", "{:.2f}"),
-    "repeated_share": ("four tokens in a row that came before in the same text", "{:.0%}"),
+    "bits_per_token": ("surprise, bits per token", "{:.2f}"),
+    "repeated_share": ("repeated 4-grams within a text", "{:.0%}"),
     "distinct_2": ("different token pairs, over all texts (distinct-2)", "{:.0%}"),
-    "self_similarity": ("likeness of the texts to each other, 0 to 1", "{:.2f}"),
+    "self_similarity": ("similarity of the texts to each other, 0 to 1", "{:.2f}"),
 }
 
 
-def beams_table(result: BeamSearch) -> html.Picture:
+def beams_table(result: BeamSearch) -> html.HtmlFigure:
     """The measures of both in two columns, and the texts under them."""
     names = [f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
     heads = "".join(f'<th scope="col" style="{_CELL};width:36%">{name}</th>' for name in names)
     rows = "".join(
-        _row(name, form, getattr(result.of_beams, key), getattr(result.of_samples, key))
+        _row(
+            name,
+            form,
+            getattr(result.beam_repetitiveness, key),
+            getattr(result.sample_repetitiveness, key),
+        )
         for key, (name, form) in _MEASURES.items()
     )
     columns = (_texts(result.beams), _texts(result.samples))
@@ -32,7 +37,7 @@ def beams_table(result: BeamSearch) -> html.Picture:
     title = f"Beam search beside sampling · measured, {escape(result.beams[0].model)}"
     caption = f'<caption style="text-align:left;font-weight:600">{title}</caption>'
     style = f"border-collapse:collapse;color:{theme.INK};width:100%;font-size:14px"
-    return html.Picture(
+    return html.HtmlFigure(
         f'<table style="{style}">{caption}<tr><td></td>{heads}</tr>{rows}'
         f'<tr><th scope="row" style="{_CELL}">texts</th>{texts}</tr></table>'
     )
@@ -54,4 +59,4 @@ def _texts(replies: Sequence[Reply]) -> str:
 
 def _bits(reply: Reply) -> str:
     bits = sum(-step.logprob for step in reply.steps) / log(2) / len(reply.steps)
-    return f'<div style="font-size:12px;color:{theme.GREY}">{bits:.2f} bits a token</div>'
+    return f'<div style="font-size:12px;color:{theme.GREY}">{bits:.2f} bits per token</div>'

@@ -1,4 +1,4 @@
-"""A generated text, token by token: how surprising each was, and what it was chosen over."""
+"""A generated text, token by token: how surprising each was, and what else was likely."""
 
 import reprlib
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class TracedToken:
     """A token of a reply, as the model's own scores see it.
 
     Attributes:
-        text: what it stands for by itself.
+        text: text of the token alone.
         surprise_bits: -log2 of its probability by the model's own scores.
-        entropy_bits: the surprise that was to be expected there; None where it is unknown.
-        rank: its place among the alternatives, 1 for the likeliest; None if it is none of them.
-        alternatives: the likeliest tokens there, best first; itself among them or not.
+        entropy_bits: expected surprise at this token; None where unknown.
+        rank: rank among the alternatives, 1 for the likeliest; None if it is not among them.
+        alternatives: likeliest tokens there, best first; they may include the token itself.
     """
 
     text: str
@@ -32,8 +32,8 @@ class Trace:
     """A reply with the surprise of each of its tokens (computed from its log-probabilities).
 
     Attributes:
-        reply: the reply.
-        tokens: in its order; the end token included.
+        reply: reply that was traced.
+        tokens: tokens of the reply, including the end token.
     """
 
     reply: Reply
@@ -41,12 +41,12 @@ class Trace:
 
     @property
     def bits_per_token(self) -> float:
-        """Mean surprise: how many yes-or-no answers a token was worth to the model."""
+        """Mean surprise of a token."""
         return fmean(token.surprise_bits for token in self.tokens)
 
     @property
     def perplexity(self) -> float:
-        """As if it had chosen among so many tokens every time: 2 to the bits per token."""
+        """Number of equally likely tokens with the same mean surprise: 2 to the bits per token."""
         return 2**self.bits_per_token
 
     @property
@@ -56,7 +56,7 @@ class Trace:
 
     @property
     def summary(self) -> str:
-        """Surprise in a line."""
+        """Mean surprise, and the most surprising token."""
         most = max(self.tokens, key=lambda token: token.surprise_bits)
         return (
             f"{self.reply.model}: {len(self.tokens)} tokens of {self.bits_per_token:.2f} bits "
@@ -75,8 +75,7 @@ def trace(reply: Reply) -> Trace:
     Args:
         reply: from ``labkit.generate`` or another verb.
     Raises:
-        ValueError: for what is no reply, has no tokens, or is from a backend that tells no
-            log-probabilities.
+        ValueError: not a reply, one without tokens, or one without all log-probabilities.
     """
     if not isinstance(reply, Reply):
         raise ValueError(f"reply must come from labkit.generate; got {reprlib.repr(reply)}")
@@ -85,15 +84,15 @@ def trace(reply: Reply) -> Trace:
     if any(step.logprob is None for step in reply.steps):
         raise ValueError(
             "reply must have the log-probability of every token; "
-            f"got one from {reply.model}, which does not tell them all"
+            f"got one from {reply.model}, which does not report them all"
         )
     return Trace(reply, tuple(map(_traced, reply.steps)))
 
 
 def token_text(step: Step) -> str:
-    """What a step's token stands for by itself.
+    """Text of a step's token alone.
 
-    A step's own text lacks what is half a character yet, or held back for a stop string.
+    The step's own text lacks incomplete characters, and text withheld for a stop string.
     """
     texts = (each.text for each in step.alternatives if each.token_id == step.token_id)
     return next(texts, step.text)

@@ -1,4 +1,4 @@
-"""A text coloured by surprise, each token with what it was chosen over; the curve below it."""
+"""A text coloured by surprise, with the alternatives of each token, and the curve below it."""
 
 from dataclasses import dataclass
 from html import escape
@@ -12,8 +12,8 @@ from labkit.ui.visible_text import spell
 
 from .trace import Trace, TracedToken
 
-MOST_TOKENS = 500  # each brings its alternatives: some 200 kB of HTML for 150 tokens
-# Bits below which a class of surprise ends, its ground, and the thickness of its line in pixels.
+MOST_TOKENS = 500  # with alternatives, about 200 kB of HTML for 150 tokens
+# Upper bound of a class of surprise in bits, its background, and its underline in pixels.
 CLASSES = (
     (1, "#FFFFFF", 0),
     (2, "#FFF3D6", 1),
@@ -23,8 +23,8 @@ CLASSES = (
 )
 
 _CLASS_RULES = "".join(
-    f".lk-trace .s{number}{{background:{ground};border-bottom-width:{line}px}}"
-    for number, (_, ground, line) in enumerate(CLASSES)
+    f".lk-trace .s{number}{{background:{background};border-bottom-width:{line}px}}"
+    for number, (_, background, line) in enumerate(CLASSES)
 )
 STYLE = f"""<style>
 .lk-trace{{position:relative;color:{theme.INK};background:#fff;padding:4px 2px 150px;
@@ -48,15 +48,15 @@ padding:6px 12px;font:13px/1.6 system-ui,'Noto Sans',sans-serif;white-space:norm
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TracePicture:
+class TraceFigure:
     """The text and the curve below it; a notebook shows both as a cell's last line.
 
     Attributes:
-        text: the coloured text.
-        curve: a ``go.Figure``.
+        text: text coloured by surprise.
+        curve: ``go.Figure`` of surprise and entropy.
     """
 
-    text: html.Picture
+    text: html.HtmlFigure
     curve: Any
 
     def _ipython_display_(self) -> None:
@@ -68,26 +68,26 @@ class TracePicture:
         return repr(self.text)
 
 
-def trace_picture(trace: Trace) -> TracePicture:
+def trace_figure(trace: Trace) -> TraceFigure:
     """The text coloured by surprise, and the curves of surprise and entropy."""
-    return TracePicture(trace_text(trace), trace_curve(trace))
+    return TraceFigure(trace_strip(trace), surprise_figure(trace))
 
 
-def trace_text(trace: Trace) -> html.Picture:
-    """Each token on the ground, and over the line, of its surprise; what it beat, on demand."""
+def trace_strip(trace: Trace) -> html.HtmlFigure:
+    """The tokens, coloured and underlined by surprise, each with its alternatives on demand."""
     count = len(trace.tokens)
-    shown = trace.tokens[:MOST_TOKENS]
-    tokens = "".join(_token(token, at, count) for at, token in enumerate(shown, 1))
-    cut = (
-        "" if len(shown) == count else html.note(f"Only the first {MOST_TOKENS} tokens are shown.")
+    first = trace.tokens[:MOST_TOKENS]
+    tokens = "".join(_token(token, number, count) for number, token in enumerate(first, 1))
+    note = (
+        html.note(f"Only the first {MOST_TOKENS} tokens are shown.") if count > len(first) else ""
     )
     hint = (
         '<div class="h">Point at a token, or step to it with the Tab key, to see how likely it was '
-        "and what it was chosen over. A click keeps it.</div>"
+        "and which others were. A click pins it.</div>"
     )
-    told = f'<div style="font-size:13px">{escape(trace.summary)}</div>'
-    inside = f"{told}{_legend()}<div>{tokens}</div>{cut}{hint}"
-    return html.Picture(f'{STYLE}<div class="lk-trace" role="group">{inside}</div>')
+    summary = f'<div style="font-size:13px">{escape(trace.summary)}</div>'
+    inside = f"{summary}{_legend()}<div>{tokens}</div>{note}{hint}"
+    return html.HtmlFigure(f'{STYLE}<div class="lk-trace" role="group">{inside}</div>')
 
 
 def _legend() -> str:
@@ -103,50 +103,50 @@ def _class(bits: float) -> int:
     return next(number for number, (high, *_) in enumerate(CLASSES) if bits < high)
 
 
-def _token(token: TracedToken, at: int, count: int) -> str:
-    plain = token.text.strip() and token.text.isprintable()
-    shown = token.text if plain else spell(token.text)
+def _token(token: TracedToken, number: int, count: int) -> str:
+    is_plain = token.text.strip() and token.text.isprintable()
+    text = token.text if is_plain else spell(token.text)
     label = f"{spell(token.text)}: {token.surprise_bits:.1f} bits"
     line = "<br>" if token.text.endswith("\n") else ""
     return (
         f'<span class="t s{_class(token.surprise_bits)}" tabindex="0" role="note" '
-        f'aria-label="{escape(label)}">{escape(shown)}{_details(token, at, count)}</span>{line}'
+        f'aria-label="{escape(label)}">{escape(text)}{_details(token, number, count)}</span>{line}'
     )
 
 
-def _details(token: TracedToken, at: int, count: int) -> str:
-    """What is shown of a token on demand: its own numbers, then what could have come."""
+def _details(token: TracedToken, number: int, count: int) -> str:
+    """The details of a token: its own numbers, then its alternatives."""
     share = 2**-token.surprise_bits
     rank = f"the model's choice number {token.rank}" if token.rank else "not among those below"
-    expected = token.entropy_bits
-    expected = "" if expected is None else f"; {expected:.2f} bits were to be expected (entropy)"
+    entropy = token.entropy_bits
+    expected = "" if entropy is None else f"; {entropy:.2f} bits were to be expected (entropy)"
     head = (
-        f"token {at} of {count}: <b>{escape(spell(token.text))}</b> had {share:.2%}, {rank}: "
+        f"token {number} of {count}: <b>{escape(spell(token.text))}</b> had {share:.2%}, {rank}: "
         f"a surprise of {token.surprise_bits:.2f} bits{expected}"
     )
-    rows = (_alternative(each, at == token.rank) for at, each in enumerate(token.alternatives, 1))
+    rows = (_alternative(each, n == token.rank) for n, each in enumerate(token.alternatives, 1))
     return f'<span class="p">{head}<br>{"".join(rows)}</span>'
 
 
-def _alternative(each: Alternative, taken: bool) -> str:
+def _alternative(each: Alternative, is_own: bool) -> str:
     share = exp(each.logprob)
-    mark, name = ("✓ ", "a x") if taken else ("", "a")
+    mark, name = ("✓ ", "a x") if is_own else ("", "a")
     return (
         f'<span class="{name}">{mark}<b>{escape(spell(each.text, 12))}</b> {share:.1%}'
         f'<u style="width:{100 * share:.0f}%"></u></span>'
     )
 
 
-def trace_curve(trace: Trace):
-    """Bits of surprise as bars; as a line the entropy, the surprise that was to be expected."""
+def surprise_figure(trace: Trace):
+    """Surprise as bars; entropy, the expected surprise, as a line."""
     import plotly.graph_objects as go
 
-    places = list(range(1, len(trace.tokens) + 1))
+    numbers = list(range(1, len(trace.tokens) + 1))
     texts = [escape(spell(token.text)) for token in trace.tokens]
     traces = [
         go.Bar(
             name="surprise",
-            x=places,
+            x=numbers,
             y=[token.surprise_bits for token in trace.tokens],
             customdata=texts,
             marker={"color": theme.ORANGE},
@@ -156,14 +156,16 @@ def trace_curve(trace: Trace):
     if any(token.entropy_bits is not None for token in trace.tokens):
         traces.append(
             go.Scatter(
-                name="entropy: the surprise to be expected",
-                x=places,
+                name="entropy: the expected surprise",
+                x=numbers,
                 y=[token.entropy_bits for token in trace.tokens],
                 mode="lines",
                 line={"color": theme.BLUE, "width": 2, "shape": "hvh"},
                 hovertemplate="token %{x}: entropy %{y:.2f} bits<extra></extra>",
             )
         )
-    title = f"Mean surprise {trace.bits_per_token:.2f} bits a token · {escape(trace.reply.origin)}"
-    picture = theme.figure(*traces, title=title, x="token", y="bits", height=280, bargap=0.15)
-    return picture.update_yaxes(rangemode="tozero")
+    title = (
+        f"Mean surprise {trace.bits_per_token:.2f} bits per token · {escape(trace.reply.origin)}"
+    )
+    figure = theme.figure(*traces, title=title, x="token", y="bits", height=280, bargap=0.15)
+    return figure.update_yaxes(rangemode="tozero")

@@ -1,27 +1,28 @@
-"""The tree of the most likely continuations, with their probabilities."""
+"""The tree of the likeliest continuations, with their probabilities."""
 
 from dataclasses import dataclass
 from math import exp
 
 from labkit.backends.generate import Backend
-from labkit.backends.local.decoding.expansion import grow_levels
+from labkit.backends.local.decoding.tree_expansion import expand_tree
 from labkit.backends.prompts import Messages
+from labkit.checks import check_whole
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 MOST_TEXTS = 512  # in one level, and so in one batch
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A token at one place of the tree, and with it the text that leads there.
+class TreeNode:
+    """A token in the tree; it represents the text that ends with it.
 
     Attributes:
-        parent: number of the node before it in `Tree.nodes`; None after the prompt.
-        depth: 1 for the first token after the prompt.
-        token_id: its number in the vocabulary.
-        text: what it stands for by itself.
+        parent: index of the previous token in `TokenTree.nodes`; None after the prompt.
+        depth: number of tokens after the prompt, 1 for the first.
+        token_id: number of the token in the vocabulary.
+        text: text of the token alone.
         logprob: natural logarithm of its probability after the text before it.
-        path_logprob: the same for all tokens from the prompt up to this one.
+        path_logprob: natural logarithm of the probability of the whole text.
     """
 
     parent: int | None
@@ -33,32 +34,32 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Tree:
+class TokenTree:
     """The likeliest tokens after a prompt, the likeliest after each of these, and so on (measured).
 
     Attributes:
         model: name of the model.
-        prompt: what it was asked.
-        width: how many tokens were followed after each text.
-        depth: how many levels.
-        nodes: level by level, each parent's children together and best first.
+        prompt: prompt that all texts continue.
+        width: number of tokens followed after each text.
+        depth: number of levels.
+        nodes: tokens level by level, each parent's children together and best first.
     """
 
     model: str
     prompt: str | Messages
     width: int
     depth: int
-    nodes: tuple[Node, ...]
+    nodes: tuple[TreeNode, ...]
 
     @property
     def leaves(self) -> tuple[int, ...]:
-        """Numbers of the nodes at which the tree ends, the likeliest text first."""
+        """Indices of the nodes without children, the likeliest text first."""
         inner = {node.parent for node in self.nodes}
         ends = (number for number in range(len(self.nodes)) if number not in inner)
         return tuple(sorted(ends, key=lambda number: -self.nodes[number].path_logprob))
 
-    def path(self, number: int) -> tuple[Node, ...]:
-        """The nodes from the prompt to this one."""
+    def path(self, number: int) -> tuple[TreeNode, ...]:
+        """The nodes from the prompt to a node."""
         node = self.nodes[number]
         return (*(() if node.parent is None else self.path(node.parent)), node)
 
@@ -69,11 +70,11 @@ class Tree:
 
     @property
     def summary(self) -> str:
-        """The likeliest text, and how much the tree holds."""
+        """The likeliest text, and the probability that the tree covers."""
         best = self.path(self.leaves[0])
         text = "".join(node.text for node in best)
         return (
-            f"{self.model}: {len(self.leaves)} texts of up to {self.depth} tokens hold "
+            f"{self.model}: {len(self.leaves)} texts of up to {self.depth} tokens cover "
             f"{self.covered:.1%} of the probability; the likeliest, {text!r}, has "
             f"{exp(best[-1].path_logprob):.1%} (measured)"
         )
@@ -84,36 +85,35 @@ class Tree:
 
 def grow_tree(
     model: Backend, prompt: str | Messages, *, width: int = 3, depth: int = 4, raw: bool = False
-) -> Tree:
-    """The tree of the most likely continuations.
+) -> TokenTree:
+    """Builds the tree of the likeliest continuations.
 
     Args:
         model: from ``labkit.load``.
         prompt: a text, or chat messages.
-        width: how many of the likeliest tokens to follow after each text.
-        depth: how many tokens far; ``width ** depth`` is at most 512.
-        raw: go on with the text as it stands, with a chat model too.
+        width: number of the likeliest tokens to follow after each text.
+        depth: length of the texts in tokens; ``width ** depth`` is at most 512.
+        raw: whether to continue the text without the chat template.
     Raises:
-        ValueError: for a prompt, a width or a depth out of bounds.
-        LabError: for a model that does not show its scores.
+        ValueError: the prompt, the width or the depth is out of range.
+        LabError: the model does not give its scores.
     """
     require_scores(model, "grow_tree")
     for name, value in (("width", width), ("depth", depth)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number, 1 or more; got {value!r}")
+        check_whole(name, value)
     if depth > 20 or width**depth > MOST_TEXTS:
         raise ValueError(
             f"width ** depth must be at most {MOST_TEXTS} and depth at most 20; "
             f"got width {width} and depth {depth}"
         )
-    nodes: list[Node] = []
-    start = 0  # number of the first node of the level before
-    for level, texts in enumerate(grow_levels(model, model.encode(prompt, raw=raw), width, depth)):
+    nodes: list[TreeNode] = []
+    start = 0  # index of the first node of the previous level
+    for level, texts in enumerate(expand_tree(model, model.encode(prompt, raw=raw), width, depth)):
         first = len(nodes)
-        for before, token_id, logprob in texts:
-            parent = start + before if level else None
+        for parent_text, token_id, logprob in texts:
+            parent = start + parent_text if level else None
             total = logprob + (nodes[parent].path_logprob if level else 0.0)
             text = model.text_of(token_id)
-            nodes.append(Node(parent, level + 1, token_id, text, logprob, total))
+            nodes.append(TreeNode(parent, level + 1, token_id, text, logprob, total))
         start = first
-    return Tree(model.name, prompt, width, depth, tuple(nodes))
+    return TokenTree(model.name, prompt, width, depth, tuple(nodes))

@@ -6,21 +6,21 @@ from math import exp
 from labkit.ui import theme
 from labkit.ui.visible_text import spell
 
-from .tree import Tree
+from .tree import TokenTree
 
-_COLOURS = ("#BBDDF2", "#FBE3B0", "#BFE5D8", "#EBD3E1")  # pale: the text on them is to be read
-SMALLEST = 0.004  # of all: thinner than two pixels a box cannot be seen; it joins the others
-READABLE = 0.04  # of all: a thinner box has no room for its text, which a pointer still shows
+_COLOURS = ("#BBDDF2", "#FBE3B0", "#BFE5D8", "#EBD3E1")  # pale, for the text on them
+SMALLEST = 0.004  # share of the height: a box below two pixels is counted among the others
+READABLE = 0.04  # share of the height: a smaller box shows its text only as a tooltip
 
 
-def tree_figure(tree: Tree):
+def tree_figure(tree: TokenTree):
     """A box for each token; its height is the probability of the text that ends with it."""
     import plotly.graph_objects as go
 
     rows = [("prompt", "", _prompt(tree), 1.0, 1.0, theme.PAPER, "")]
-    shown = [n for n, node in enumerate(tree.nodes) if exp(node.path_logprob) >= SMALLEST]
-    rows += [_row(tree, number) for number in shown]
-    rows += _others(tree, shown)
+    visible = [n for n, node in enumerate(tree.nodes) if exp(node.path_logprob) >= SMALLEST]
+    rows += [_row(tree, number) for number in visible]
+    rows += _others(tree, visible)
     ids, parents, labels, values, shares, colours, patterns = zip(*rows, strict=True)
     boxes = go.Icicle(
         ids=ids,
@@ -29,7 +29,7 @@ def tree_figure(tree: Tree):
         values=values,
         customdata=shares,
         branchvalues="total",
-        sort=False,  # best first, and the others below them
+        sort=False,  # best first, the others below
         tiling={"orientation": "h"},
         marker={
             "colors": colours,
@@ -46,7 +46,7 @@ def tree_figure(tree: Tree):
         pathbar={"visible": False},
     )
     title = (
-        f"The tree's {len(tree.leaves)} texts hold {tree.covered:.1%} of the probability"
+        f"The tree's {len(tree.leaves)} texts cover {tree.covered:.1%} of the probability"
         f" · measured, {escape(tree.model)}"
     )
     return theme.figure(boxes, title=title, x="", y="", height=560)
@@ -56,12 +56,12 @@ def _text(label: str, value: float, share: float) -> str:
     return f"{label}  {share:.1%}" if value >= READABLE else ""
 
 
-def _prompt(tree: Tree) -> str:
-    asked = tree.prompt if isinstance(tree.prompt, str) else str(tree.prompt[-1]["content"])
-    return escape(asked if len(asked) <= 24 else f"…{asked[-24:]}")
+def _prompt(tree: TokenTree) -> str:
+    prompt = tree.prompt if isinstance(tree.prompt, str) else str(tree.prompt[-1]["content"])
+    return escape(prompt if len(prompt) <= 24 else f"…{prompt[-24:]}")
 
 
-def _row(tree: Tree, number: int) -> tuple:
+def _row(tree: TokenTree, number: int) -> tuple:
     node = tree.nodes[number]
     parent = "prompt" if node.parent is None else str(node.parent)
     colour = _COLOURS[number % tree.width % len(_COLOURS)]
@@ -69,17 +69,17 @@ def _row(tree: Tree, number: int) -> tuple:
     return str(number), parent, label, exp(node.path_logprob), exp(node.logprob), colour, ""
 
 
-def _others(tree: Tree, shown: list[int]) -> list[tuple]:
-    """What is left of each text that is shown with tokens after it: the rest of the vocabulary."""
-    followed = {node.parent: 0.0 for node in tree.nodes if node.parent in (None, *shown)}
-    for number in shown:
-        followed[tree.nodes[number].parent] += exp(tree.nodes[number].path_logprob)
+def _others(tree: TokenTree, visible: list[int]) -> list[tuple]:
+    """A box for the rest of the vocabulary after each visible text that has children."""
+    totals = {node.parent: 0.0 for node in tree.nodes if node.parent in (None, *visible)}
+    for number in visible:
+        totals[tree.nodes[number].parent] += exp(tree.nodes[number].path_logprob)
     rows = []
-    for parent, total in followed.items():
+    for parent, total in totals.items():
         whole = 1.0 if parent is None else exp(tree.nodes[parent].path_logprob)
-        place = "prompt" if parent is None else str(parent)
+        parent_id = "prompt" if parent is None else str(parent)
         rest = whole - total
-        if rest > 0:  # rounding can leave a little less than nothing
-            name = f"others {place}"
-            rows.append((name, place, "all others", rest, rest / whole, theme.PAPER, "/"))
+        if rest > 0:  # rounding can make it slightly negative
+            own_id, share = f"others {parent_id}", rest / whole
+            rows.append((own_id, parent_id, "all others", rest, share, theme.PAPER, "/"))
     return rows

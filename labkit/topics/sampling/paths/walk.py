@@ -1,4 +1,4 @@
-"""Step by step: the learner picks the next token, steps back, branches, and compares branches."""
+"""A walk: the learner picks the next token, steps back, branches, and compares branches."""
 
 from dataclasses import dataclass
 from itertools import takewhile
@@ -14,19 +14,19 @@ from labkit.backends.settings import Settings
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 CANDIDATES = 10
-MOST_TYPED = 24  # tokens at once; each is a pass through the model
+MOST_TYPED = 24  # tokens at once, each a pass through the model
 NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A token that was taken on the way.
+class ChosenToken:
+    """A token that was chosen in a walk.
 
     Attributes:
-        token_id: its number in the vocabulary.
-        text: what it stands for by itself.
+        token_id: number of the token in the vocabulary.
+        text: text of the token alone.
         logprob: natural logarithm of the probability that the model gave it.
-        rank: 1 where it was the likeliest of all.
+        rank: rank in the vocabulary, 1 for the likeliest.
     """
 
     token_id: int
@@ -37,35 +37,35 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One of the texts that were written from the same prompt.
+    """One of the texts of a walk.
 
     Attributes:
         name: ``"A"``, ``"B"`` …
-        text: what it says after the prompt.
-        tokens: those that were taken.
+        text: text after the prompt.
+        tokens: tokens that were chosen.
     """
 
     name: str
     text: str
-    tokens: tuple[Taken, ...]
+    tokens: tuple[ChosenToken, ...]
 
     @property
     def logprob(self) -> float:
-        """Natural logarithm of the probability of all its tokens together."""
+        """Natural logarithm of the probability of the whole text."""
         return sum(token.logprob for token in self.tokens)
 
     @property
     def probability(self) -> float:
-        """How likely the model is to write just this: the product over its tokens."""
+        """Probability of the whole text: the product over its tokens."""
         return exp(self.logprob)
 
     @property
     def bits_per_token(self) -> float | None:
-        """Mean surprise, which texts of unlike length can be compared by; None without a token."""
+        """Mean surprise, comparable between texts of different length; None without tokens."""
         return -self.logprob / log(2) / len(self.tokens) if self.tokens else None
 
-    def parts_from(self, other: "Branch") -> int:
-        """How many tokens both begin with."""
+    def shared_tokens(self, other: "Branch") -> int:
+        """Number of tokens that both branches begin with."""
         pairs = zip(self.tokens, other.tokens, strict=False)
         same = takewhile(lambda pair: pair[0].token_id == pair[1].token_id, pairs)
         return sum(1 for _ in same)
@@ -73,15 +73,14 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """What a walk has come to.
+    """All branches of a walk.
 
     Attributes:
         model: name of the model.
-        prompt: where all began.
-        branches: in the order in which they were begun.
-        tokens_read: how many tokens the model has read for it (measured).
-        tokens_without_cache: the same, if every move had begun at the prompt
-            (computed).
+        prompt: prompt that all branches continue.
+        branches: branches in the order in which they were started.
+        tokens_read: number of tokens that the model has read (measured).
+        tokens_without_cache: number of tokens if every step had begun at the prompt (computed).
     """
 
     model: str
@@ -94,37 +93,37 @@ class Branches:
     def summary(self) -> str:
         """The likeliest branch, in a line."""
         best = max(self.branches, key=lambda branch: branch.logprob / max(1, len(branch.tokens)))
-        told = f"{len(self.branches)} branch{'es' if len(self.branches) > 1 else ''} walked"
+        line = f"{len(self.branches)} branch{'es' if len(self.branches) > 1 else ''} walked"
         if best.tokens:
-            told += f", the least surprising {best.name}: {best.bits_per_token:.2f} bits per token"
+            line += f", the least surprising {best.name}: {best.bits_per_token:.2f} bits per token"
         return (
-            f"{self.model}: {told}; {self.tokens_read} tokens read, "
+            f"{self.model}: {line}; {self.tokens_read} tokens read, "
             f"{self.tokens_without_cache} without the cache"
         )
 
 
-class Walker:
-    """A walk through what a model could write.
+class Walk:
+    """A walk through the texts that a model could write.
 
     Attributes:
-        name: of the branch on which it stands.
+        name: name of the current branch.
 
     Raises:
-        LabError: if the model does not run here.
-        ValueError: for a prompt out of bounds.
+        LabError: the model does not give its scores.
+        ValueError: the prompt is out of range.
     """
 
     def __init__(self, model: Backend, prompt: str | Messages, *, raw: bool = False):
         require_scores(model, "walk")
-        self._walk = Cursor(model, model.encode(prompt, raw=raw))
+        self._cursor = Cursor(model, model.encode(prompt, raw=raw))
         self._model, self._prompt = model.name, prompt
-        self._without_cache = self._walk.tokens_read
+        self._without_cache = self._cursor.tokens_read
         self.name = NAMES[0]
         self._branches = {self.name: Branch(self.name, "", ())}
-        self._look()
+        self._update_logprobs()
 
-    def _look(self) -> None:
-        scores = self._walk.scores.astype(np.float64)
+    def _update_logprobs(self) -> None:
+        scores = self._cursor.scores.astype(np.float64)
         top = scores.max()
         self._logprobs = scores - top - np.log(np.exp(scores - top).sum())
 
@@ -133,100 +132,100 @@ class Walker:
         """The likeliest next tokens, best first."""
         best = np.argsort(-self._logprobs, kind="stable")[:CANDIDATES].tolist()
         return tuple(
-            Alternative(token, self._walk.text_of(token), float(self._logprobs[token]))
+            Alternative(token, self._cursor.text_of(token), float(self._logprobs[token]))
             for token in best
         )
 
     @property
     def branch(self) -> Branch:
-        """The branch on which it stands."""
+        """The current branch."""
         return self._branches[self.name]
 
     @property
     def result(self) -> Branches:
-        """All branches so far, to compare."""
+        """All branches so far."""
         branches = tuple(self._branches.values())
-        read = self._walk.tokens_read
+        read = self._cursor.tokens_read
         return Branches(self._model, self._prompt, branches, read, self._without_cache)
 
     def take(self, token_id: int) -> None:
         """Takes a token, likely or not.
 
         Raises:
-            ValueError: if it is none of the vocabulary, or the context is full.
+            ValueError: the token is not in the vocabulary, or the context is full.
         """
         before = self._logprobs
-        self._walk.take(token_id)
+        self._cursor.take(token_id)
         logprob = float(before[token_id])
         rank = int((before > before[token_id]).sum()) + 1
-        taken = Taken(token_id, self._walk.text_of(token_id), logprob, rank)
-        self._moved((*self.branch.tokens, taken))
+        chosen = ChosenToken(token_id, self._cursor.text_of(token_id), logprob, rank)
+        self._update((*self.branch.tokens, chosen))
 
     def take_likeliest(self) -> None:
-        """Takes the token with the best score: temperature 0."""
+        """Takes the likeliest token, as at temperature 0."""
         self.take(int(self._logprobs.argmax()))
 
     def draw(self, temperature: float = 1.0, *, seed: int | None = None) -> None:
-        """Takes a token by chance, as its probability says.
+        """Draws a token by its probability, and takes it.
 
         Raises:
-            ValueError: for a temperature or a seed out of bounds.
+            ValueError: the temperature or the seed is out of range.
         """
-        self.take(self._walk.draw(Settings(temperature=temperature, seed=seed)))
+        self.take(self._cursor.draw(Settings(temperature=temperature, seed=seed)))
 
     def write(self, text: str) -> None:
         """Takes the tokens of a text that the learner typed.
 
         Raises:
-            ValueError: if it is empty or longer than `MOST_TYPED` tokens.
+            ValueError: the text is empty, or longer than `MOST_TYPED` tokens.
         """
         check_text(text)
-        if len(text) > self._walk.most_characters(MOST_TYPED):
+        if len(text) > self._cursor.most_characters(MOST_TYPED):
             raise ValueError(
                 f"text must be 1 to {MOST_TYPED} tokens; got {len(text):,} characters, which are "
-                "more in any case"
+                "certainly more"
             )
-        ids = self._walk.encode(text)
+        ids = self._cursor.encode(text)
         if not 1 <= len(ids) <= MOST_TYPED:
             raise ValueError(f"text must be 1 to {MOST_TYPED} tokens; got {len(ids)}")
         for token_id in ids:
             self.take(token_id)
 
     def back(self, tokens: int = 1) -> None:
-        """So many tokens back.
+        """Goes back by a number of tokens.
 
         Raises:
-            ValueError: if fewer were taken.
+            ValueError: tokens is more than were taken.
         """
-        self._walk.back(tokens)
-        self._moved(self.branch.tokens[:-tokens])
+        self._cursor.back(tokens)
+        self._update(self.branch.tokens[:-tokens])
 
     def start_branch(self) -> None:
-        """Leaves this branch as it is, and goes on with a copy of it.
+        """Starts a new branch as a copy of the current one.
 
         Raises:
-            ValueError: if there are as many as there are letters.
+            ValueError: all letters are in use.
         """
         if len(self._branches) == len(NAMES):
-            raise ValueError(f"branches must be at most {len(NAMES)}; go on with one of them")
+            raise ValueError(f"branches must be at most {len(NAMES)}; continue one of them")
         name = NAMES[len(self._branches)]
         self._branches[name] = Branch(name, self.branch.text, self.branch.tokens)
         self.name = name
 
-    def go(self, name: str) -> None:
-        """Goes to the end of another branch; what it shares with this one is not read again.
+    def switch_to(self, name: str) -> None:
+        """Switches to the end of another branch; tokens that both share are not read again.
 
         Raises:
-            ValueError: if there is no such branch.
+            ValueError: there is no such branch.
         """
         if name not in self._branches:
             raise ValueError(f"name must be one of {', '.join(self._branches)}; got {name!r}")
-        taken = (token.token_id for token in self._branches[name].tokens)
-        self._walk.go((*self._walk.prompt_ids, *taken))
+        ids = (token.token_id for token in self._branches[name].tokens)
+        self._cursor.go_to((*self._cursor.prompt_ids, *ids))
         self.name = name
-        self._moved(self.branch.tokens)
+        self._update(self.branch.tokens)
 
-    def _moved(self, tokens: tuple[Taken, ...]) -> None:
-        self._branches[self.name] = Branch(self.name, self._walk.text, tokens)
-        self._without_cache += len(self._walk.ids)
-        self._look()
+    def _update(self, tokens: tuple[ChosenToken, ...]) -> None:
+        self._branches[self.name] = Branch(self.name, self._cursor.text, tokens)
+        self._without_cache += len(self._cursor.ids)
+        self._update_logprobs()

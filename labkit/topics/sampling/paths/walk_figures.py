@@ -1,4 +1,4 @@
-"""The branches of a walk under one another, with their probabilities."""
+"""The branches of a walk in a table, with their probabilities."""
 
 from html import escape
 
@@ -10,17 +10,17 @@ _CELL = "padding:4px 12px 4px 0;text-align:left;vertical-align:top"
 _HEADS = ("branch", "tokens", "probability of the whole", "bits per token", "text")
 
 
-def branches_table(result: Branches, *, current: str | None = None) -> html.Picture:
-    """A row a branch; a bar stands where it parts from the first.
+def branches_table(result: Branches, *, current: str | None = None) -> html.HtmlFigure:
+    """One row per branch, with a bar where it first differs from the first branch.
 
     Args:
-        result: of a walk.
+        result: branches of a walk.
         current: name of the branch to mark.
     """
     head = "".join(f'<th scope="col" style="{_CELL}">{name}</th>' for name in _HEADS)
     rows = "".join(_row(each, result.branches[0], each.name == current) for each in result.branches)
     style = f"border-collapse:collapse;width:100%;color:{theme.INK}"
-    return html.Picture(f'<table style="{style}"><tr>{head}</tr>{rows}</table>')
+    return html.HtmlFigure(f'<table style="{style}"><tr>{head}</tr>{rows}</table>')
 
 
 def _row(branch: Branch, first: Branch, here: bool) -> str:
@@ -41,15 +41,15 @@ def _row(branch: Branch, first: Branch, here: bool) -> str:
 
 def _text(branch: Branch, first: Branch) -> str:
     texts = [token.text for token in branch.tokens]
-    at = branch.parts_from(first)
-    if at == min(len(branch.tokens), len(first.tokens)):  # one goes on where the other ends
+    shared = branch.shared_tokens(first)
+    if shared == min(len(branch.tokens), len(first.tokens)):  # one continues the other
         return token_chips.chips(texts)
-    told = f"parts from {first.name} after {at} token{'s' if at != 1 else ''}"
-    return token_chips.chips(texts, bar_at=at, bar_label=told)
+    label = f"differs from {first.name} after {shared} token{'s' if shared != 1 else ''}"
+    return token_chips.chips(texts, bar_at=shared, bar_label=label)
 
 
 def chance(probability: float) -> str:
-    """A probability as people say it: in percent, or one in so many.
+    """A probability for readers: in percent, or as 1 in n.
 
     >>> chance(0.123), chance(0.0002), chance(3e-12)
     ('12.3%', '1 in 5,000', '1 in 3 × 10^11')

@@ -1,4 +1,4 @@
-"""Be the sampler: pick the next token, take the likeliest, draw one, step back, branch."""
+"""The walk panel: pick the next token, take the likeliest, draw one, step back, branch."""
 
 from collections.abc import Callable
 from html import escape
@@ -10,45 +10,45 @@ from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
 from labkit.ui import html, theme, token_chips
-from labkit.ui.static import static
+from labkit.ui.panel import Panel, column, row
 from labkit.ui.visible_text import spell
 
-from .walk import CANDIDATES, Branches, Taken, Walker
+from .walk import CANDIDATES, Branches, ChosenToken, Walk
 from .walk_figures import branches_table, chance
 
 STATIC_TOKENS = 6
-PROMPT_SHOWN = 1000  # characters: the end of a longer prompt is what the model goes on with
+PROMPT_LENGTH = 1000  # characters: of a longer prompt the end, which the model continues
 
 
-def walk(model: Backend, prompt: str | Messages, *, raw: bool = False) -> "WalkPanel":
-    """A panel in which you choose every next token yourself, and see what each choice costs.
+def walk_panel(model: Backend, prompt: str | Messages, *, raw: bool = False) -> "WalkPanel":
+    """A panel in which you choose every next token yourself, and see its probability.
 
     Args:
         model: from ``labkit.load``.
         prompt: a text, or chat messages.
-        raw: go on with the text as it stands, with a chat model too.
+        raw: whether to continue the text without the chat template.
     Raises:
-        LabError: if the model does not run here.
-        ValueError: for a prompt out of bounds.
+        LabError: the model does not give its scores.
+        ValueError: the prompt is out of range.
     """
-    return WalkPanel(Walker(model, prompt, raw=raw), prompt)
+    return WalkPanel(Walk(model, prompt, raw=raw), prompt)
 
 
-class WalkPanel:
-    """Candidates as buttons, moves, and the branches compared.
+class WalkPanel(Panel):
+    """A button for each candidate token and for each action, and the table of branches.
 
     Attributes:
-        walker: the walk; what is done to it in a cell shows after the panel's next move.
-        candidates: a button for each of the likeliest tokens.
-        likeliest, draw, back, branch, write: the other moves' buttons.
-        temperature, typed, chosen: what they ask: for Draw one, Write, and the branch to go to.
+        walk: walk of the panel; a change made in a cell shows after the panel's next action.
+        candidates: buttons of the likeliest tokens.
+        likeliest, draw, back, branch, write: buttons of the other actions.
+        temperature, typed, chosen: inputs for Draw one and Write, and the branch to switch to.
     """
 
-    def __init__(self, walker: Walker, prompt: str | Messages):
-        self.walker, self._prompt = walker, prompt
-        self._said, self._tone = "Pick a token, or let the model.", "plain"
+    def __init__(self, walk: Walk, prompt: str | Messages):
+        self.walk, self._prompt = walk, prompt
+        self._message, self._tone = "Pick a token, or let the model.", "plain"
         self._make_candidates()
-        self._make_moves()
+        self._make_actions()
         self._text, self._status, self._table = (widgets.HTML() for _ in range(3))
         self._draw()
 
@@ -58,12 +58,12 @@ class WalkPanel:
             widgets.Button(layout=wide, style={"font_family": "monospace"})
             for _ in range(CANDIDATES)
         ]
-        for place, button in enumerate(self.candidates):
-            button.on_click(lambda _, place=place: self._move(lambda: self._take(place)))
+        for index, button in enumerate(self.candidates):
+            button.on_click(lambda _, index=index: self._act(lambda: self._take(index)))
         self._bars = [widgets.HTML() for _ in range(CANDIDATES)]
 
-    def _make_moves(self) -> None:
-        w = self.walker
+    def _make_actions(self) -> None:
+        w = self.walk
         self.likeliest = self._button("Take the likeliest", "forward", w.take_likeliest)
         self.draw = self._button("Draw one", "random", lambda: w.draw(self.temperature.value))
         self.back = self._button("Back", "undo", w.back)
@@ -71,147 +71,149 @@ class WalkPanel:
         self.write = self._button("Write", "pencil", self._write)
         label = {"description_width": "85px"}
         self.temperature = widgets.FloatSlider(
-            1, min=0, max=3, step=0.05, description="temperature", style=label,
+            1,
+            min=0,
+            max=3,
+            step=0.05,
+            description="temperature",
+            style=label,
             layout={"width": "330px"},
-        )  # fmt: skip
+        )
         self.typed = widgets.Text(
-            placeholder="your own text, with its space", description="or type", style=label,
+            placeholder="your own text, with its leading space",
+            description="or type",
+            style=label,
             layout={"width": "330px"},
-        )  # fmt: skip
+        )
         self.chosen = widgets.Dropdown(
             options=["A"], description="go to", style=label, layout={"width": "190px"}
         )
-        self.chosen.observe(self._go, "value")
+        self.chosen.observe(self._switch, "value")
 
-    def _button(self, name: str, icon: str, act: Callable[[], None]) -> widgets.Button:
-        made = widgets.Button(description=name, icon=icon, layout={"width": "160px"})
-        made.on_click(lambda _: self._move(act))
-        return made
+    def _button(self, name: str, icon: str, action: Callable[[], None]) -> widgets.Button:
+        button = widgets.Button(description=name, icon=icon, layout={"width": "160px"})
+        button.on_click(lambda _: self._act(action))
+        return button
 
     @property
     def summary(self) -> str:
-        """What the walk has come to, in a line."""
+        """The branches, in a line."""
         return self.result.summary
 
     @property
     def result(self) -> Branches:
         """All branches so far."""
-        return self.walker.result
+        return self.walk.result
 
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        listed = [
+        pairs = [
             widgets.HBox(pair, layout={"align_items": "center"})
             for pair in zip(self.candidates, self._bars, strict=True)
         ]
-        rows = [
+        lines = [
             [self.likeliest],
             [self.draw, self.temperature],
             [self.write, self.typed],
             [self.back],
             [self.branch, self.chosen],
         ]
-        wrapped = {"flex_flow": "row wrap", "align_items": "center"}
-        moves = [widgets.HBox(row, layout=wrapped) for row in rows]
-        both = widgets.HBox(
-            [widgets.VBox(listed, layout={"min_width": "400px"}), widgets.VBox(moves)],
-            layout={"flex_flow": "row wrap"},
-        )
-        return widgets.VBox(
-            [self._text, both, self._status, self._table], layout={"max_width": "1000px"}
-        )
+        actions = widgets.VBox([row(*line) for line in lines])
+        candidates = widgets.VBox(pairs, layout={"min_width": "400px"})
+        both = row(candidates, actions, align_items="stretch")
+        return column(self._text, both, self._status, self._table, max_width="1000px")
 
-    def _take(self, place: int) -> None:
-        self.walker.take(self._shown[place].token_id)
+    def _take(self, index: int) -> None:
+        self.walk.take(self._offered[index].token_id)
 
     def _write(self) -> None:
-        self.walker.write(self.typed.value)
+        self.walk.write(self.typed.value)
         self.typed.value = ""
 
-    def _go(self, change: dict) -> None:
-        if change["new"] and change["new"] != self.walker.name:
-            self._move(lambda: self.walker.go(change["new"]))
+    def _switch(self, change: dict) -> None:
+        if change["new"] and change["new"] != self.walk.name:
+            self._act(lambda: self.walk.switch_to(change["new"]))
 
-    def _move(self, act: Callable[[], None]) -> None:
-        """Does it, and says in place what came of it."""
-        before = self.walker.branch
+    def _act(self, action: Callable[[], None]) -> None:
+        """Runs an action, and shows its result or its error in place."""
+        before = self.walk.branch
         try:
-            act()
-            self._said, self._tone = _told(before, self.walker.branch), "plain"
+            action()
+            self._message, self._tone = _change(before, self.walk.branch), "plain"
         except (ValueError, LabError) as error:
-            self._said, self._tone = str(error), "bad"
+            self._message, self._tone = str(error), "bad"
         self._draw()
 
     def _draw(self) -> None:
-        self._shown = self.walker.candidates
-        branch, result = self.walker.branch, self.result
-        self._text.value = html.card(_so_far(self._prompt, [each.text for each in branch.tokens]))
-        for place, (each, button) in enumerate(zip(self._shown, self.candidates, strict=True), 1):
+        self._offered = self.walk.candidates
+        branch, result = self.walk.branch, self.result
+        self._text.value = html.card(
+            _text_so_far(self._prompt, [each.text for each in branch.tokens])
+        )
+        for rank, (each, button) in enumerate(zip(self._offered, self.candidates, strict=True), 1):
             share = chance(exp(each.logprob))
             button.description = f"{spell(each.text)}  ({share})"
-            button.tooltip = f"Take {each.text!r}: {share}, the model's choice number {place}"
-            self._bars[place - 1].value = _bar(exp(each.logprob))
+            button.tooltip = f"Take {each.text!r}: {share}, the model's choice number {rank}"
+            self._bars[rank - 1].value = _bar(exp(each.logprob))
         self.back.disabled = not branch.tokens
-        self._offer([each.name for each in result.branches], branch.name)
-        cost = f"The model has read {result.tokens_read} tokens, prompt included"
-        cost += f"; without the cache it would have been {result.tokens_without_cache}."
-        self._status.value = html.note(f"{self._said}\n{cost}", self._tone)
+        self._list_branches([each.name for each in result.branches], branch.name)
+        cost = f"The model has read {result.tokens_read} tokens, including the prompt"
+        cost += f"; without the cache, {result.tokens_without_cache}."
+        self._status.value = html.note(f"{self._message}\n{cost}", self._tone)
         self._table.value = branches_table(result, current=branch.name).html
 
-    def _offer(self, names: list[str], current: str) -> None:
-        """New options reset what is chosen, which must not be taken for the learner's choice."""
-        self.chosen.unobserve(self._go, "value")
+    def _list_branches(self, names: list[str], current: str) -> None:
+        """Sets the options without an event: new options reset the choice."""
+        self.chosen.unobserve(self._switch, "value")
         self.chosen.options, self.chosen.value = names, current
-        self.chosen.observe(self._go, "value")
+        self.chosen.observe(self._switch, "value")
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
-        if not self.walker.branch.tokens:
-            self._walk_alone()
+    def static_form(self) -> list:
+        """The learner's branches; before the first token, two automatic ones."""
+        if not self.walk.branch.tokens:
+            self._walk_automatically()
         self._draw()
-        display(HTML(self._text.value + self._status.value + self._table.value))
+        return [self._text.value + self._status.value + self._table.value]
 
-    def _walk_alone(self) -> None:
-        """Where nobody can press a button: the likeliest text, and the one beside it."""
-        for place in (0, 1):
-            if place:
-                self.walker.start_branch()
-                self.walker.back(STATIC_TOKENS)
-            self.walker.take(self.walker.candidates[place].token_id)
+    def _walk_automatically(self) -> None:
+        """Writes two branches: the likeliest text, and one that begins with the second token."""
+        for rank in (0, 1):
+            if rank:
+                self.walk.start_branch()
+                self.walk.back(STATIC_TOKENS)
+            self.walk.take(self.walk.candidates[rank].token_id)
             for _ in range(STATIC_TOKENS - 1):
-                self.walker.take_likeliest()
-        self._said = "Walked without you: A takes the likeliest every time, B begins with the next."
+                self.walk.take_likeliest()
+        self._message = (
+            "Automatic: A takes the likeliest token every time, B begins with the second."
+        )
 
 
-def _told(before, after) -> str:
-    """What the move did: from one branch to another, or one longer or shorter."""
+def _change(before, after) -> str:
+    """What an action did: another branch, or the same one longer or shorter."""
     if before.name != after.name:
         return f"On branch {after.name}."
     if len(after.tokens) < len(before.tokens):
         return f"One step back, before {before.tokens[-1].text!r}."
-    return " ".join(_said(token) for token in after.tokens[len(before.tokens) :])
+    return " ".join(_choice(token) for token in after.tokens[len(before.tokens) :])
 
 
-def _said(token: Taken) -> str:
-    place = "the likeliest" if token.rank == 1 else f"number {token.rank:,} in the model's order"
-    return f"Took {token.text!r}: {chance(exp(token.logprob))}, {place}."
+def _choice(token: ChosenToken) -> str:
+    rank = "the likeliest" if token.rank == 1 else f"the model's choice number {token.rank:,}"
+    return f"Took {token.text!r}: {chance(exp(token.logprob))}, {rank}."
 
 
-def _so_far(prompt: str | Messages, texts: list[str]) -> str:
-    asked = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
-    asked = asked if len(asked) <= PROMPT_SHOWN else f"… {asked[-PROMPT_SHOWN:]}"
-    shown = (
+def _text_so_far(prompt: str | Messages, texts: list[str]) -> str:
+    prompt = prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
+    prompt = prompt if len(prompt) <= PROMPT_LENGTH else f"… {prompt[-PROMPT_LENGTH:]}"
+    chosen = (
         token_chips.chips(texts) if texts else '<span style="opacity:.7">nothing taken yet</span>'
     )
-    return f"<b>Prompt</b>{html.paragraph(asked)}<b>Then</b> {shown}"
+    return f"<b>Prompt</b>{html.paragraph(prompt)}<b>Then</b> {chosen}"
 
 
 def _bar(share: float) -> str:
-    """A probability as a length; the button says it in numbers."""
+    """A probability as a bar; the button has the number."""
     style = f"width:{max(1, 160 * share):.0f}px;height:14px;background:{theme.BLUE}"
     return f'<div aria-hidden="true" style="{escape(style)}"></div>'

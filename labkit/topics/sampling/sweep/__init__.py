@@ -1,1 +1,1 @@
-"""Many answers over a grid of settings, and how varied they are."""
+"""Answers over a grid of settings, and how varied they are."""

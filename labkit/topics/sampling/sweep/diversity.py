@@ -1,4 +1,4 @@
-"""How varied texts are, and how much one repeats itself: pure counting, no model."""
+"""How varied texts are, and how much a text repeats itself: pure counting, no model."""
 
 import re
 from collections import Counter
@@ -6,9 +6,11 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-REPETITIONS = 3  # so often must a piece come in turn to be a loop …
-LOOP_TOKENS = 8  # … and so long must the loop be: "ha ha ha" is none yet
-LONGEST_PERIOD = 64  # tokens; a paragraph that comes again and again is found by its share
+from labkit.checks import check_whole
+
+REPETITIONS = 3  # a loop repeats its piece at least this often …
+LOOP_TOKENS = 8  # … and is at least this long: "ha ha ha" is too short
+LONGEST_PERIOD = 64  # tokens; longer repetitions show in the repeated share
 SHARE_N = 4
 
 
@@ -19,17 +21,16 @@ def distinct_n(sequences: Iterable[Sequence[Hashable]], n: int) -> float | None:
         sequences: token ids of each text.
         n: length of an n-gram in tokens.
     Returns:
-        1 where no n-gram comes twice, near 0 where all is the same; None where there is no
-        n-gram. It falls with length, so compare texts of like length.
+        1 where no n-gram repeats, near 0 where all are the same; None where there is no n-gram.
+        It falls with length, so compare texts of similar length.
     Raises:
-        ValueError: if n is below 1.
+        ValueError: n is not a whole number, 1 or more.
     Source: Li et al. 2016, "A Diversity-Promoting Objective Function …", section 5.
 
-    >>> distinct_n([[1, 2, 3], [1, 2, 4]], 2)  # (1, 2) comes twice
+    >>> distinct_n([[1, 2, 3], [1, 2, 4]], 2)  # (1, 2) occurs twice
     0.75
     """
-    if n < 1:
-        raise ValueError(f"n must be 1 or more; got {n!r}")
+    check_whole("n", n)
     grams = [gram for sequence in sequences for gram in _ngrams(sequence, n)]
     return len(set(grams)) / len(grams) if grams else None
 
@@ -39,15 +40,15 @@ def _ngrams(sequence: Sequence[Hashable], n: int) -> Iterator[tuple]:
 
 
 def self_similarity(texts: Sequence[str]) -> float | None:
-    """How alike texts are: the words and word pairs that two have in common, over all pairs.
+    """How similar texts are: the words and word pairs that two share, averaged over all pairs.
 
     Each pair's value is Dice's coefficient of the two texts' words and pairs of neighbouring
-    words, counted as often as they come.
+    words, repetitions counted.
 
     Args:
         texts: answers to the same prompt.
     Returns:
-        0 (no word in common) to 1 (all the same words in the same pairs); None below two texts.
+        0 (no word in common) to 1 (the same words in the same pairs); None below two texts.
     Source: the idea of self-BLEU, Zhu et al. 2018 ("Texygen"); Dice 1945 for the measure, which
         unlike BLEU treats both texts alike.
 
@@ -74,9 +75,9 @@ class Loops:
     """How much a text repeats itself.
 
     Attributes:
-        period: length in tokens of the piece that comes again and again at the end; None where
-            the text does not end in a loop.
-        repeated_share: share of the text's 4-grams that came before in it, 0 to 1.
+        period: length in tokens of the piece that repeats at the end; None where the text does not
+            end in a loop.
+        repeated_share: share of the text's 4-grams that occurred in it before, 0 to 1.
     """
 
     period: int | None
@@ -89,11 +90,11 @@ class Loops:
 
 
 def loops(ids: Sequence[Hashable]) -> Loops:
-    """Whether a text has fallen into a loop, and how much of it came before.
+    """Whether a text ends in a loop, and how much of it is repetition.
 
-    A loop is a piece that comes three times or more in turn, eight tokens or more in all, up to
-    the last token, which may stand within the piece. A text that closes with an end token has
-    left its loop, if it was in one.
+    A loop is a piece that repeats three times or more, over eight tokens or more, up to the last
+    token, which may fall within the piece. A text that closes with an end token has left its loop,
+    if it was in one.
 
     Args:
         ids: token ids of one text.
@@ -107,12 +108,12 @@ def loops(ids: Sequence[Hashable]) -> Loops:
     distinct = distinct_n([ids], SHARE_N)
     share = 0.0 if distinct is None else 1 - distinct
     longest = min(LONGEST_PERIOD, len(ids) // REPETITIONS)
-    found = (period for period in range(1, longest + 1) if _ends_with(ids, period))
-    return Loops(next(found, None), share)
+    periods = (period for period in range(1, longest + 1) if _ends_with(ids, period))
+    return Loops(next(periods, None), share)
 
 
 def _ends_with(ids: list, period: int) -> bool:
-    """Whether the end of the ids repeats with that period, long enough to be a loop."""
+    """Whether the end of the ids repeats with this period, long enough for a loop."""
     length = max(REPETITIONS * period, LOOP_TOKENS)
     tail = ids[-length:]
     return len(tail) == length and tail[period:] == tail[:-period]

@@ -1,14 +1,14 @@
-"""Pictures of a sweep: its measures against temperature, and the answers themselves."""
+"""Figures of a sweep: its measures by temperature, and the answers themselves."""
 
 from collections.abc import Sequence
 from html import escape
 
 from labkit.ui import html, theme
 
-from .sweep import MEASURES, Cell, Sweep
+from .sweep import MEASURES, Sweep, SweepCell
 
 COLUMNS = 3
-LOOKS = (
+STYLES = (
     (theme.BLUE, "solid", "circle"),
     (theme.ORANGE, "dash", "square"),
     (theme.GREEN, "dot", "diamond"),
@@ -18,66 +18,98 @@ GAP, ROW_GAP = 0.07, 0.22
 
 
 def sweep_figure(sweep: Sweep):
-    """Each measure against temperature: median and range of the samples, a line for each top_p."""
+    """Each measure by temperature: median and range of the samples, a line for each top_p."""
     top_ps = list(dict.fromkeys(cell.top_p for cell in sweep.cells))
     lines = [
-        _line(name, place, [cell for cell in sweep.cells if cell.top_p == top_p], number)
-        for place, name in enumerate(MEASURES)
+        _line(name, index, [cell for cell in sweep.cells if cell.top_p == top_p], number)
+        for index, name in enumerate(MEASURES)
         for number, top_p in enumerate(top_ps)
     ]
-    picture = theme.figure(
-        *lines, title=_title(sweep), x="", y="", height=520, showlegend=len(top_ps) > 1,
+    figure = theme.figure(
+        *lines,
+        title=_title(sweep),
+        x="",
+        y="",
+        height=520,
+        showlegend=len(top_ps) > 1,
         margin={"t": 96, "b": 44, "l": 34},
         legend={"yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-    )  # fmt: skip
-    for place, (name, what) in enumerate(MEASURES.items()):
-        _place(picture, place, name, what)
-    return picture
+    )
+    for index, (name, title) in enumerate(MEASURES.items()):
+        _place_subplot(figure, index, name, title)
+    return figure
 
 
-def _line(name: str, place: int, cells: Sequence[Cell], number: int):
+def _line(name: str, index: int, cells: Sequence[SweepCell], number: int):
     import plotly.graph_objects as go
 
-    colour, dash, symbol = LOOKS[number % len(LOOKS)]
+    colour, dash, symbol = STYLES[number % len(STYLES)]
     known = [(cell.temperature, m) for cell in cells if (m := cell.measures[name])]
-    middle = [spread.middle for _, spread in known]
-    axis = "" if place == 0 else str(place + 1)
+    middle = [samples.middle for _, samples in known]
+    axis = "" if index == 0 else str(index + 1)
     return go.Scatter(
-        x=[temperature for temperature, _ in known], y=middle, xaxis=f"x{axis}", yaxis=f"y{axis}",
-        name=f"top_p {cells[0].top_p:g}", legendgroup=str(number), showlegend=place == 0,
-        mode="lines+markers", line={"color": colour, "dash": dash},
+        x=[temperature for temperature, _ in known],
+        y=middle,
+        xaxis=f"x{axis}",
+        yaxis=f"y{axis}",
+        name=f"top_p {cells[0].top_p:g}",
+        legendgroup=str(number),
+        showlegend=index == 0,
+        mode="lines+markers",
+        line={"color": colour, "dash": dash},
         marker={"symbol": symbol, "size": 8},
         error_y={
-            "type": "data", "symmetric": False, "thickness": 1, "width": 4,
-            "array": [spread.high - spread.middle for _, spread in known],
-            "arrayminus": [spread.middle - spread.low for _, spread in known],
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1,
+            "width": 4,
+            "array": [samples.high - samples.middle for _, samples in known],
+            "arrayminus": [samples.middle - samples.low for _, samples in known],
         },
-        customdata=[[spread.low, spread.high] for _, spread in known],
+        customdata=[[samples.low, samples.high] for _, samples in known],
         hovertemplate="temperature %{x:g}: %{y:.2f}, from %{customdata[0]:.2f} to "
         "%{customdata[1]:.2f}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
-def _place(picture, place: int, name: str, what: str) -> None:
-    """Gives a measure its panel in the grid, with its name above it."""
-    row, column = divmod(place, COLUMNS)
+def _place_subplot(figure, index: int, name: str, title: str) -> None:
+    """Puts a measure into its cell of the grid, with its title above it."""
+    row, column = divmod(index, COLUMNS)
     width = (1 - GAP * (COLUMNS - 1)) / COLUMNS
     left, height = column * (width + GAP), (1 - ROW_GAP) / 2
     bottom = (1 - row) * (height + ROW_GAP)
-    number = "" if place == 0 else str(place + 1)
+    number = "" if index == 0 else str(index + 1)
     axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
     is_share = name not in ("entropy_bits", "tokens")
-    picture.update_layout({
-        f"xaxis{number}": {**axis, "domain": [left, left + width], "anchor": f"y{number}",
-                           "title": {"text": "temperature" if row else "", "font": {"size": 13}}},
-        f"yaxis{number}": {**axis, "domain": [bottom, bottom + height], "anchor": f"x{number}",
-                           "rangemode": "tozero", "automargin": False,
-                           **({"range": [-0.04, 1.04]} if is_share else {})},
-    })  # fmt: skip
-    picture.add_annotation(
-        text=what, x=left, y=bottom + height, xref="paper", yref="paper", xanchor="left",
-        yanchor="bottom", showarrow=False, font={"size": 12.5},
-    )  # fmt: skip
+    figure.update_layout(
+        {
+            f"xaxis{number}": {
+                **axis,
+                "domain": [left, left + width],
+                "anchor": f"y{number}",
+                "title": {"text": "temperature" if row else "", "font": {"size": 13}},
+            },
+            f"yaxis{number}": {
+                **axis,
+                "domain": [bottom, bottom + height],
+                "anchor": f"x{number}",
+                "rangemode": "tozero",
+                "automargin": False,
+                **({"range": [-0.04, 1.04]} if is_share else {}),
+            },
+        }
+    )
+    figure.add_annotation(
+        text=title,
+        x=left,
+        y=bottom + height,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12.5},
+    )
 
 
 def _title(sweep: Sweep) -> str:
@@ -89,20 +121,21 @@ def _title(sweep: Sweep) -> str:
     )
 
 
-def gallery(sweep: Sweep, samples: int = 4) -> html.Picture:
+def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
     """The answers themselves: a column for each setting, a row for each seed.
 
     Args:
         sweep: from ``labkit.sweep``.
-        samples: how many rows to show.
+        samples: number of rows.
     Raises:
-        ValueError: for what is no sweep.
+        ValueError: sweep is not a sweep.
     """
     if not isinstance(sweep, Sweep):
         raise ValueError(f"sweep must come from labkit.sweep; got {type(sweep).__name__}")
     cells = sweep.cells
-    heads = "".join(f'<th scope="col" style="{_CELL};font-weight:600">{_head(c)}</th>'
-                    for c in cells)  # fmt: skip
+    heads = "".join(
+        f'<th scope="col" style="{_CELL};font-weight:600">{_head(c)}</th>' for c in cells
+    )
     seeds = list(dict.fromkeys(reply.settings.seed for reply in sweep.replies))[:samples]
     rows = "".join(
         f'<tr><th scope="row" style="{_SEED}">seed {seed}</th>'
@@ -112,11 +145,11 @@ def gallery(sweep: Sweep, samples: int = 4) -> html.Picture:
     )
     more = len(sweep.replies) - len(seeds) * len(cells)
     note = html.note(f"{more} more answers are in .replies.") if more > 0 else ""
-    return html.Picture(
+    return html.HtmlFigure(
         '<div style="overflow-x:auto"><table style="border-collapse:collapse;table-layout:auto;'
         f'width:100%;color:{theme.INK};font-size:13px">'
         '<caption style="text-align:left;font-weight:600">'
-        "The same prompt, other settings: each row has the same random numbers</caption>"
+        "The same prompt at different settings; each row has the same random numbers</caption>"
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
 
@@ -129,21 +162,24 @@ _SEED = (
     f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;font-weight:400;"
     "white-space:nowrap"
 )
-_ENDS = {"stop": "ended by itself", "length": "cut at max_tokens", "interrupted": "stopped by you"}
+_ENDS = {"stop": "ended at the end token", "length": "cut at max_tokens", "interrupted": "stopped"}
 
 
-def _head(cell: Cell) -> str:
+def _head(cell: SweepCell) -> str:
     return f"temperature {cell.temperature:g}" + (
         f", top_p {cell.top_p:g}" if cell.top_p < 1 else ""
     )
 
 
-def _answer(cell: Cell, seed: int) -> str:
+def _answer(cell: SweepCell, seed: int) -> str:
     reply = next((reply for reply in cell.replies if reply.settings.seed == seed), None)
     if reply is None:
-        return f'<td style="{_CELL}">(stopped before)</td>'
+        return f'<td style="{_CELL}">(not written)</td>'
     end = f"{len(reply.steps)} tokens, {_ENDS[reply.finish]}"
     return (
         f'<td style="{_CELL}">{html.paragraph(reply.text)}'
         f'<div style="color:{theme.GREY};font-size:12px">{end}</div></td>'
     )
+
+
+FIGURES = {Sweep: {"measures": sweep_figure, "texts": sweep_texts_table}}

@@ -1,4 +1,4 @@
-"""Many answers to one prompt over a grid of settings, and how varied they are."""
+"""Answers to one prompt over a grid of settings, and how varied they are."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,7 @@ from labkit.backends.generate import collect_rows
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.stats import share_interval
 from labkit.topics.sampling.next_token.prediction import require_scores
 
@@ -19,13 +20,13 @@ MOST_SAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """A number over several samples.
+class SampleRange:
+    """The middle and the range of a measure over several samples.
 
     Attributes:
-        low: the least; of a share, the lower end of its 95 % confidence interval.
-        middle: the median; of a share, the share itself.
-        high: the most; of a share, the upper end.
+        low: smallest value; of a share, the lower end of its 95 % confidence interval.
+        middle: median; of a share, the share itself.
+        high: largest value; of a share, the upper end.
     """
 
     low: float
@@ -34,13 +35,13 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SweepCell:
     """The answers to one pair of settings.
 
     Attributes:
-        temperature: of these answers.
-        top_p: of these answers.
-        replies: one for each sample; fewer where the sweep was stopped.
+        temperature: temperature of these answers.
+        top_p: top_p of these answers.
+        replies: answer of each sample; fewer where the sweep was stopped.
     """
 
     temperature: float
@@ -48,19 +49,19 @@ class Cell:
     replies: tuple[Reply, ...]
 
     @property
-    def measures(self) -> dict[str, Spread | None]:
-        """Each of `MEASURES` over the samples; None where no sample has it."""
+    def measures(self) -> dict[str, SampleRange | None]:
+        """Each of `MEASURES` over the samples; None where it is undefined for all."""
         columns = zip(*(_measure(reply, self.replies) for reply in self.replies), strict=True)
-        return dict(zip(MEASURES, map(_spread, columns), strict=True))
+        return dict(zip(MEASURES, map(_sample_range, columns), strict=True))
 
 
-# Name: what it says. Each is a number, or True or False, for every single answer.
+# Name to title. Each is a number, or True or False, for every single answer.
 MEASURES = {
     "self_similarity": "self-similarity to the other answers",
     "distinct_2": "distinct-2, share of token pairs that differ",
     "entropy_bits": "entropy, mean over an answer, in bits",
     "tokens": "length, in tokens",
-    "stopped": "share that ended by itself",
+    "stopped": "share that ended before max_tokens",
     "looped": "share that fell into a loop",
 }
 
@@ -69,9 +70,9 @@ def _measure(reply: Reply, siblings: Sequence[Reply]) -> tuple[float | bool | No
     ids = [step.token_id for step in reply.steps]
     entropies = [step.entropy_bits for step in reply.steps]
     others = [other.text for other in siblings if other is not reply]
-    likeness = [self_similarity([reply.text, other]) for other in others]
+    similarities = [self_similarity([reply.text, other]) for other in others]
     return (
-        fmean(likeness) if likeness else None,
+        fmean(similarities) if similarities else None,
         distinct_n([ids], 2),
         fmean(entropies),
         len(ids),
@@ -80,14 +81,14 @@ def _measure(reply: Reply, siblings: Sequence[Reply]) -> tuple[float | bool | No
     )
 
 
-def _spread(values: Sequence[float | bool | None]) -> Spread | None:
+def _sample_range(values: Sequence[float | bool | None]) -> SampleRange | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
     if isinstance(known[0], bool):
         low, high = share_interval(share := fmean(known), len(known))
-        return Spread(low, share, high)
-    return Spread(min(known), median(known), max(known))
+        return SampleRange(low, share, high)
+    return SampleRange(min(known), median(known), max(known))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -96,9 +97,9 @@ class Sweep:
 
     Attributes:
         model: name of the model.
-        prompt: what it was asked.
-        replies: all answers with their settings: by temperature, then top_p, then sample.
-        elapsed_s: seconds for all, the prompt included.
+        prompt: prompt of all answers.
+        replies: answers with their settings: by temperature, then top_p, then sample.
+        elapsed_s: seconds for all, including reading the prompt.
     """
 
     model: str
@@ -107,41 +108,41 @@ class Sweep:
     elapsed_s: float
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
-        """The answers by their settings, in the order asked for."""
+    def cells(self) -> tuple[SweepCell, ...]:
+        """The answers by their settings, in the order of the sweep."""
         groups: dict[tuple[float, float], list[Reply]] = {}
         for reply in self.replies:
             chosen = reply.settings
             groups.setdefault((chosen.temperature, chosen.top_p), []).append(reply)
-        return tuple(Cell(*pair, tuple(replies)) for pair, replies in groups.items())
+        return tuple(SweepCell(*pair, tuple(replies)) for pair, replies in groups.items())
 
     @property
     def tokens(self) -> int:
-        """Tokens written in all answers."""
+        """Number of tokens in all answers."""
         return sum(len(reply.steps) for reply in self.replies)
 
     @property
     def summary(self) -> str:
-        """How many answers, and how the first and last settings differ."""
+        """Number of answers, and the self-similarity at the first and the last settings."""
         if not self.replies:
             return f"{self.model}: stopped before the first token"
-        told = [
+        ends = [
             f"temperature {cell.temperature:g}"
             + (f", top_p {cell.top_p:g}" if cell.top_p < 1 else "")
-            + f": self-similarity {_told(cell.measures['self_similarity'])}"
+            + f": self-similarity {_middle(cell.measures['self_similarity'])}"
             for cell in (self.cells[0], self.cells[-1])
         ]
         return (
             f"{self.model}: {len(self.replies)} answers, {self.tokens:,} tokens in "
-            f"{self.elapsed_s:.1f} s; {'; '.join(dict.fromkeys(told))} (measured)"
+            f"{self.elapsed_s:.1f} s; {'; '.join(dict.fromkeys(ends))} (measured)"
         )
 
     def __repr__(self) -> str:
         return self.summary
 
 
-def _told(spread: Spread | None) -> str:
-    return "unknown" if spread is None else f"{spread.middle:.2f}"
+def _middle(samples: SampleRange | None) -> str:
+    return "unknown" if samples is None else f"{samples.middle:.2f}"
 
 
 def sweep(
@@ -157,36 +158,35 @@ def sweep(
     batch_size: int | None = None,
     **settings,
 ) -> Sweep:
-    """Many answers to one prompt at once, over every pair of temperature and top_p.
+    """Answers to one prompt at every pair of temperature and top_p, written in one batch.
 
-    The prompt is read once and all answers run in one batch, or in several where memory is short.
-    Sample number n has the seed ``seed + n`` at every pair of settings, so that samples of the
-    same number differ in nothing but the settings. An answer is what ``labkit.generate`` gives
-    with its settings and seed, up to the arithmetic: sums in batches of another size come in
-    another order, and where two tokens are as good as equal, the texts can part.
+    The prompt is read once; where memory is short, the answers run in several batches. Sample
+    number n has the seed ``seed + n`` at every pair of settings, so that samples of the same
+    number differ only in the settings. An answer is what ``labkit.generate`` gives with its
+    settings and seed, up to rounding: batches of other sizes sum in another order, and where two
+    tokens are nearly equal, the texts can differ.
 
-    Interrupting it stops the model and keeps what was written.
+    Interrupting it stops the model and keeps the answers so far.
 
     Args:
         model: from ``labkit.load``.
         prompt: as for ``labkit.stream``.
-        temperatures: each 0 or more.
-        top_ps: each above 0 and at most 1.
-        samples: answers for each pair.
-        max_tokens: for each answer.
-        seed: of the first sample; None: a fresh one.
+        temperatures: temperatures, each 0 or more.
+        top_ps: values of top_p, each above 0 and at most 1.
+        samples: number of answers for each pair.
+        max_tokens: limit of each answer.
+        seed: seed of the first sample; None: a fresh one.
         raw: as for ``labkit.stream``.
-        batch_size: how many run together; None: as many as there is memory for.
-        settings: more of ``labkit.backends.reply.Settings``, the same for all.
+        batch_size: answers per batch; None: as many as memory allows.
+        settings: more of ``labkit.backends.settings.Settings``, the same for all.
     Raises:
-        ValueError: for a prompt or a setting out of bounds, at once.
-        LabError: for a model that cannot run rows in a batch.
+        ValueError: the prompt or a setting is out of range; raised at once.
+        LabError: the model does not give its scores.
     """
     from tqdm.auto import tqdm
 
     require_scores(model, "sweep")
-    if not isinstance(samples, int) or not 1 <= samples <= MOST_SAMPLES:
-        raise ValueError(f"samples must be a whole number, 1 to {MOST_SAMPLES}; got {samples!r}")
+    check_whole("samples", samples, 1, MOST_SAMPLES)
     first = Settings(seed=seed).seeded().seed
     rows = [
         Settings(temperature=t, top_p=p, seed=first + n, max_tokens=max_tokens, **settings)
@@ -199,12 +199,12 @@ def sweep(
     total = sum(row.max_tokens for row in rows)
     with tqdm(total=total, unit="token", desc="sweep", leave=False) as bar:
         replies = collect_rows(model.name, prompt, running, bar.update)
-        bar.total = bar.n  # answers that ended early leave no unfinished bar behind
+        bar.total = bar.n  # the bar ends full although some answers ended early
     return Sweep(model.name, prompt, replies, time.perf_counter() - began)
 
 
 def _several(name: str, values: Iterable[float]) -> tuple[float, ...]:
-    found = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
-    if not found:
-        raise ValueError(f"{name} must be one number or more, as in (0, 1); got {values!r}")
-    return found
+    numbers = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
+    if not numbers:
+        raise ValueError(f"{name} must be one or more numbers, as in (0, 1); got {values!r}")
+    return numbers

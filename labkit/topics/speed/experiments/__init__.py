@@ -1,1 +1,1 @@
-"""One thing varied at a time: threads, dtype, engine, number format, length."""
+"""Experiments that vary one thing: threads, dtype, engine, number format, length."""

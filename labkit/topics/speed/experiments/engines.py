@@ -1,4 +1,4 @@
-"""One prompt, every engine that is found here: how fast, how much memory, and what each wrote."""
+"""One prompt in every engine found here: speed, memory and text."""
 
 import re
 from collections.abc import Mapping
@@ -12,29 +12,28 @@ from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import Server, servers
 from labkit.errors import LabError
-from labkit.formatting import in_lines
-from labkit.topics.speed.measure.machine_noise import tell_disturbed
+from labkit.formatting import MIB, in_lines
+from labkit.topics.speed.measure.machine_noise import noise_warning
 
 from .process_memory import Footprint, measure_footprints
-from .runner import Case, Experiment, Point, run_in_turn, was_stopped
-from .text_divergence import Compared, tell_partings
+from .runner import Experiment, ExperimentCase, Point, run_interleaved, was_stopped
+from .text_divergence import ExperimentComparison, describe_divergence
 from .vary import PROMPT, require_local
 
-LIMIT_S = 35.0  # for warming up and the rounds; loading and memory take their time besides
-CONTEXT = 1024  # of llama.cpp in this process, which takes its memory at once
-MIB = 1024**2
+LIMIT_S = 35.0  # for warm-up and rounds; loading and memory take extra time
+CONTEXT = 1024  # of llama.cpp in this process, which allocates it at once
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class EngineComparison(Compared):
+class EngineComparison(ExperimentComparison):
     """One prompt in several engines (measured).
 
-    Whether their weights are the same is known of those of this process alone; a server tells no
-    more than its model's name, which `Measurement.model` has.
+    Only the engines in this process are known to have the same weights; a server reports just its
+    model's name, which is in `Measurement.model`.
 
     Attributes:
-        experiment: speed, a point for each engine.
-        footprints: memory of each, or None where it cannot be known.
+        experiment: speed, with a point for each engine.
+        footprints: memory of each engine, or None if it cannot be known.
     """
 
     experiment: Experiment
@@ -42,16 +41,16 @@ class EngineComparison(Compared):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each is called, with the number format of its weights where it tells."""
+        """The name of each, with the number format of its weights if known."""
         return tuple(map(_name, self.points))
 
     @property
     def summary(self) -> str:
-        """Each engine's speed and memory, and where the texts part."""
-        told = [tell_engine(*pair) for pair in zip(self.points, self.footprints, strict=True)]
-        line = "; ".join(told) or "no engine answered"
-        texts = f"; {tell_partings(self.writings)}" if self.points else ""
-        disturbed = tell_disturbed(self.experiment.disturbances)
+        """Each engine's speed and memory, and where the texts diverge."""
+        pairs = zip(self.points, self.footprints, strict=True)
+        line = "; ".join(describe_engine(*pair) for pair in pairs) or "no engine answered"
+        texts = f"; {describe_divergence(self.texts)}" if self.points else ""
+        disturbed = noise_warning(self.experiment.noise)
         return f"{line}{texts} (measured){'. ' if disturbed else ''}{disturbed}"
 
     def __repr__(self) -> str:
@@ -59,19 +58,19 @@ class EngineComparison(Compared):
 
 
 def _name(point: Point) -> str:
-    told = dict(point.measurement.setup.software).get("dtype")
-    return f"{point.value}, {told}" if told else str(point.value)
+    dtype = dict(point.measurement.setup.software).get("dtype")
+    return f"{point.value}, {dtype}" if dtype else str(point.value)
 
 
-def tell_engine(point: Point, footprint: Footprint | None) -> str:
+def describe_engine(point: Point, footprint: Footprint | None) -> str:
     """One engine in a clause."""
     measured = point.measurement
-    told = [f"{point.value}: first token after {measured.ttft_s.median:.2g} s"]
+    parts = [f"{point.value}: first token after {measured.ttft_s.median:.2g} s"]
     if speed := measured.decode_tokens_per_s:
-        told.append(f"then {speed.median:.3g} tokens/s")
+        parts.append(f"then {speed.median:.3g} tokens/s")
     if footprint:
-        told.append(f"{footprint.held_bytes / MIB:,.0f} MiB")
-    return ", ".join(told)
+        parts.append(f"{footprint.total_bytes / MIB:,.0f} MiB")
+    return ", ".join(parts)
 
 
 def vary_engine(
@@ -83,49 +82,58 @@ def vary_engine(
     limit_s: float = LIMIT_S,
     **run,
 ) -> EngineComparison:
-    """One prompt, every engine found here, the same weights: speed, memory, and the text.
+    """One prompt in every engine found here, with the same weights: speed, memory and text.
 
-    Found are transformers, llama.cpp in this process, and each server of `labkit.servers` that has
-    a model of that name. A Stop keeps what was measured.
+    The engines are transformers, llama.cpp in this process, and each server of `labkit.servers`
+    that has a model of that name. A Stop keeps what was measured.
 
     Args:
-        engines: a model from ``labkit.load`` or its name; or what to call each, and the backend.
-        prompt: the same for all.
-        max_tokens: of each answer.
-        raw: go on with the text as it stands.
-        limit_s: seconds for warming up and all rounds.
-        run: ``repeats``, as for `experiment.run_in_turn`.
+        engines: a model from ``labkit.load`` or its name; or backends by a name for each.
+        prompt: prompt that every engine answers.
+        max_tokens: upper bound on the tokens of each answer.
+        raw: whether the prompt is continued without the chat template.
+        limit_s: seconds for warm-up and all rounds.
+        run: ``repeats``, as for `runner.run_interleaved`.
     Raises:
-        LabError: if no engine answers.
+        LabError: no engine answers.
     """
     missing: list[str] = []
     if not isinstance(engines, Mapping):
         engines = find_engines(engines, missing)
-    asked = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
+    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
     cases = [
-        Case(name, backend, prompt, asked, around=getattr(backend, "opened", nullcontext))
+        ExperimentCase(
+            name, backend, prompt, settings, around=getattr(backend, "opened", nullcontext)
+        )
         for name, backend in engines.items()
     ]
     cases = [case for case in cases if _answers(case, missing)]
     if not cases:
         raise LabError(f"No engine answers: {' '.join(missing)}")
-    done = run_in_turn(
-        cases, name="engine", axis="engine", shown=("ttft_s", "decode_tokens_per_s"),
-        missing=missing, limit_s=limit_s, **run,
-    )  # fmt: skip
+    done = run_interleaved(
+        cases,
+        name="engine",
+        axis="engine",
+        metrics=("ttft_s", "decode_tokens_per_s"),
+        missing=missing,
+        limit_s=limit_s,
+        **run,
+    )
     backends = {case.value: case.backend for case in cases}
-    asked = [] if was_stopped(done, len(cases)) else [backends[p.value] for p in done.points]
-    footprints = measure_footprints(asked)
+    complete = not was_stopped(done, len(cases))
+    footprints = measure_footprints(
+        [backends[point.value] for point in done.points] if complete else []
+    )
     unknown = (None,) * (len(done.points) - len(footprints))
     return EngineComparison(done, (*footprints, *unknown))
 
 
 def find_engines(model: Backend | str, missing: list[str]) -> dict[str, Backend]:
-    """Every engine here that has these weights, by a name for people.
+    """Every engine here that has these weights, by name.
 
     Args:
-        model: from ``labkit.load``, or its name.
-        missing: is told what cannot be asked, and why.
+        model: a model from ``labkit.load``, or its name.
+        missing: list that receives a sentence for each engine that cannot be used.
     """
     model = load(model) if isinstance(model, str) else model
     require_local(model, "vary_engine")
@@ -146,19 +154,19 @@ def find_engines(model: Backend | str, missing: list[str]) -> dict[str, Backend]
 def _of_server(server: Server, model: Backend, missing: list[str]) -> Backend | None:
     fitting = [name for name in server.models if is_like(str(model.name), name)]
     if not fitting and server.kind == "transformers serve":
-        fitting = [str(model.folder)]  # it opens whatever folder it is asked for
+        fitting = [str(model.folder)]  # it opens any folder on request
     if fitting:
         return connect(server, fitting[0])
-    has = ", ".join(server.models) or "none that it tells of"
+    has = ", ".join(server.models) or "none that it reports"
     missing.append(
         f"{server.kind} at {server.address}: no model named like {model.name}; it has {has}. "
-        "To ask another: vary_engine({'any name': labkit.connect(server, '…'), …})."
+        "To use another: vary_engine({'any name': labkit.connect(server, '…'), …})."
     )
     return None
 
 
 def is_like(name: str, other: str) -> bool:
-    """Whether a server's name of a model has the lab's in it, however it is punctuated.
+    """Whether a server's name of a model contains the lab's, ignoring punctuation.
 
     >>> is_like("smollm2-135m", "smollm2:135m"), is_like("smollm2-135m", "smollm2:latest")
     (True, False)
@@ -166,12 +174,12 @@ def is_like(name: str, other: str) -> bool:
     True
     """
     last = name.rpartition("/")[2].removesuffix(".gguf")
-    wanted, told = (re.sub("[^a-z0-9]", "", text.lower()) for text in (last, other))
-    return bool(wanted) and wanted in told
+    wanted, found = (re.sub("[^a-z0-9]", "", text.lower()) for text in (last, other))
+    return bool(wanted) and wanted in found
 
 
-def _answers(case: Case, missing: list[str]) -> bool:
-    """Whether it answers a token, so that one that fails does not end it for the others.
+def _answers(case: ExperimentCase, missing: list[str]) -> bool:
+    """Whether it answers with one token; a failure must not end the experiment for the others.
 
     A server may load its model only now.
     """

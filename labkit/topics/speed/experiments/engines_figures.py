@@ -1,13 +1,14 @@
-"""Pictures of engines and of copies beside one another: their numbers, and their texts."""
+"""Figures of engines and of number formats side by side: their numbers and their texts."""
 
 from html import escape
 
-from labkit.topics.speed.bar_table_figures import BarColumn, rows_figure
+from labkit.formatting import MIB
 from labkit.ui import html, theme
+from labkit.ui.bar_table import BarColumn, bar_table_figure
 
-from .engines import MIB, EngineComparison
-from .figures import how_measured
-from .text_divergence import EngineText
+from .engines import EngineComparison
+from .runner import how_measured
+from .text_divergence import GeneratedText
 
 _CELL = (
     f"padding:5px 14px 5px 0;text-align:left;vertical-align:top;border-top:1px solid {theme.LINE}"
@@ -21,16 +22,16 @@ def engines_figure(comparison: EngineComparison):
     points = comparison.points
     first = [point.measurement.ttft_s for point in points]
     speed = [point.measurement.decode_tokens_per_s for point in points]
-    held = comparison.footprints
-    memory = [each and each.held_bytes / MIB for each in held]
+    footprints = comparison.footprints
+    memory = [each and each.total_bytes / MIB for each in footprints]
     columns = (
         BarColumn(
             "time to first token\nseconds\nless is better", tuple(first), tuple(map(_spread, first))
         ),
         BarColumn("decode\ntokens/s\nmore is better", tuple(speed), tuple(map(_spread, speed))),
-        BarColumn("memory\nMiB\nless is better", tuple(memory), tuple(map(_memory, held))),
+        BarColumn("memory\nMiB\nless is better", tuple(memory), tuple(map(_memory, footprints))),
     )
-    return rows_figure(_title(comparison), comparison.names, columns)
+    return bar_table_figure(_title(comparison), comparison.names, columns)
 
 
 def _title(comparison: EngineComparison) -> str:
@@ -48,44 +49,44 @@ def _memory(footprint) -> str:
     whose = "alone" if footprint.own else "server"
     if footprint.gpu_bytes:
         whose = f"{footprint.gpu_bytes / MIB:,.0f} on the GPU"
-    return f"{footprint.held_bytes / MIB:,.0f} ({whose})"
+    return f"{footprint.total_bytes / MIB:,.0f} ({whose})"
 
 
-def plot_texts(comparison) -> html.Picture:
-    """What each wrote, one under another: a mark and a line under the text say where it parts.
+def texts_table(comparison) -> html.HtmlFigure:
+    """What each wrote, one below the other; a mark and an underline show where it diverges.
 
     Args:
-        comparison: of engines, or of number formats.
+        comparison: a comparison of engines or of number formats.
     """
-    writings = comparison.writings
-    first = writings[0].name if writings else ""
+    texts = comparison.texts
+    first = texts[0].name if texts else ""
     head = (
         f"The same request at temperature 0 · measured. {_MARK} and the dotted line show where a "
-        f"text parts from that of {escape(first)}."
+        f"text diverges from that of {escape(first)}."
     )
-    body = "".join(_row(writing, place == 0) for place, writing in enumerate(writings))
+    body = "".join(_row(text, index == 0) for index, text in enumerate(texts))
     caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
     style = f"border-collapse:collapse;color:{theme.INK};width:100%;font-size:14px"
-    return html.Picture(f'<table style="{style}">{caption}<tbody>{body}</tbody></table>')
+    return html.HtmlFigure(f'<table style="{style}">{caption}<tbody>{body}</tbody></table>')
 
 
-def _row(writing: EngineText, first: bool) -> str:
-    verdict = "the others are held against it" if first else _verdict(writing)
-    verdict += f"; {writing.versions} texts in its runs" if writing.versions > 1 else ""
-    verdict = f'<div style="font-weight:400;color:{theme.GREY}">{escape(verdict)}</div>'
-    head = f'<th scope="row" style="{_CELL};width:17em">{escape(writing.name)}{verdict}</th>'
-    return f'<tr>{head}<td style="{_CELL};white-space:pre-wrap">{_marked(writing)}</td></tr>'
+def _row(text: GeneratedText, first: bool) -> str:
+    note = "the others are compared with it" if first else _note(text)
+    note += f"; {text.versions} texts in its runs" if text.versions > 1 else ""
+    note = f'<div style="font-weight:400;color:{theme.GREY}">{escape(note)}</div>'
+    head = f'<th scope="row" style="{_CELL};width:17em">{escape(text.name)}{note}</th>'
+    return f'<tr>{head}<td style="{_CELL};white-space:pre-wrap">{_marked(text)}</td></tr>'
 
 
-def _verdict(writing: EngineText) -> str:
-    if writing.parts_at is None:
+def _note(text: GeneratedText) -> str:
+    if text.diverges_at is None:
         return "✓ the same text"
-    return f"✗ parts after {writing.parts_at} characters"
+    return f"✗ diverges after {text.diverges_at} characters"
 
 
-def _marked(writing: EngineText) -> str:
-    if writing.parts_at is None:
-        return escape(writing.text)
-    same, other = writing.text[: writing.parts_at], writing.text[writing.parts_at :]
-    told = '<span role="img" aria-label="here it parts" title="here it parts">' + _MARK + "</span>"
-    return f'{escape(same)}{told}<span style="{_AFTER}">{escape(other)}</span>'
+def _marked(text: GeneratedText) -> str:
+    if text.diverges_at is None:
+        return escape(text.text)
+    same, other = text.text[: text.diverges_at], text.text[text.diverges_at :]
+    mark = f'<span role="img" aria-label="diverges here" title="diverges here">{_MARK}</span>'
+    return f'{escape(same)}{mark}<span style="{_AFTER}">{escape(other)}</span>'

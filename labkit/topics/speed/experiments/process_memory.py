@@ -1,4 +1,4 @@
-"""How much memory an engine takes: in a process that does nothing else, or in its server's own."""
+"""How much memory an engine takes: in a process that does nothing else, or in its server."""
 
 import json
 import os
@@ -11,21 +11,24 @@ from urllib.parse import urlsplit
 from labkit.backends.capabilities import HasAddress, HasGgufFile, HasPlan
 from labkit.backends.generate import Backend
 
-_FRESH = """
+_MEASURE_SCRIPT = """
 import json, sys
 import labkit, psutil
-from labkit.speed import memory
-verb, told, prompt = json.loads(sys.argv[1])
-model = getattr(labkit, verb)(**told)
+from labkit.topics.speed.measure import peak_memory
+verb, arguments, prompt = json.loads(sys.argv[1])
+model = getattr(labkit, verb)(**arguments)
 labkit.generate(model, prompt, temperature=0, max_tokens=2)
 on_gpu = getattr(model, "gpu_peak_bytes", lambda: None)()
-print(json.dumps([psutil.Process().memory_info().rss, memory.peak_bytes(), on_gpu]))
+print(json.dumps([psutil.Process().memory_info().rss, peak_memory.peak_bytes(), on_gpu]))
 """
-# The process that listens must be known by its name, or a Python's by its command; it may also be
-# one that passes a container's port on. LM Studio's is none of those that its models run in.
+# The listening process is recognised by its name, or a Python by its command; others may only
+# forward a container's port. LM Studio is missing: its models do not run in the one that listens.
 KNOWN = {
-    "Ollama": "ollama", "vLLM": "vllm", "llama.cpp": "llama", "transformers serve": "transformers",
-}  # fmt: skip
+    "Ollama": "ollama",
+    "vLLM": "vllm",
+    "llama.cpp": "llama",
+    "transformers serve": "transformers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,12 @@ class Footprint:
     """Memory of an engine that has answered (measured).
 
     Attributes:
-        resident_bytes: in memory at that moment; of several processes, added up.
-        peak_bytes: the most until then, or None where that was not asked or is not told.
-        processes: that were added up.
-        own: whether it was a process of its own, with Python and nothing else; else the server as
-            it runs, with all that it holds.
-        gpu_bytes: the most that torch held on a GPU besides, or None; of a server it is not known.
+        resident_bytes: resident memory at that moment, summed over the processes.
+        peak_bytes: peak resident memory until then, or None if unknown.
+        processes: number of processes summed.
+        own: whether it was a process of its own, with Python and nothing else; otherwise it is the
+            server as it runs, with everything that it has loaded.
+        gpu_bytes: peak memory of torch on a GPU, or None; unknown for a server.
     """
 
     resident_bytes: int
@@ -48,29 +51,29 @@ class Footprint:
     gpu_bytes: int | None = None
 
     @property
-    def held_bytes(self) -> int:
-        """In memory and on the GPU together, as far as it is known."""
+    def total_bytes(self) -> int:
+        """Resident memory and GPU memory together, as far as known."""
         return self.resident_bytes + (self.gpu_bytes or 0)
 
 
 def measure_footprint(backend: Backend, prompt: str = "Hello") -> Footprint | None:
-    """What an engine takes, or None where that cannot be known.
+    """The memory of an engine, or None if it cannot be known.
 
-    A model of this process is loaded once more, in a fresh process, for what this one holds besides
-    cannot be told apart from it. A server is found by the port that it listens on.
+    A model of this process is loaded again in a new process, because its memory cannot be separated
+    from what else this process holds. A server is found by the port that it listens on.
 
     Args:
-        backend: a model of this process, or of a server on the loopback.
-        prompt: a short one, of which two tokens of an answer are written in the fresh process.
+        backend: a model in this process, or one of a server on the loopback.
+        prompt: short prompt, answered with two tokens in the new process.
     """
     if isinstance(backend, HasAddress):
         return _of_server(backend)
     recipe = _recipe(backend)
-    return _of_fresh(*recipe, prompt) if recipe else None
+    return _of_new_process(*recipe, prompt) if recipe else None
 
 
 def measure_footprints(backends: Iterable[Backend]) -> tuple[Footprint | None, ...]:
-    """What each takes, under a bar; a Stop keeps those that came."""
+    """The memory of each, under a progress bar; a Stop keeps those that are complete."""
     from tqdm.auto import tqdm
 
     found = []
@@ -93,19 +96,21 @@ def _recipe(backend: Backend) -> tuple[str, dict] | None:
     return None
 
 
-def _of_fresh(verb: str, arguments: dict, prompt: str) -> Footprint | None:
-    told = subprocess.run(
-        [sys.executable, "-c", _FRESH, json.dumps([verb, arguments, prompt])],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    if told.returncode:
+def _of_new_process(verb: str, arguments: dict, prompt: str) -> Footprint | None:
+    proc = subprocess.run(
+        [sys.executable, "-c", _MEASURE_SCRIPT, json.dumps([verb, arguments, prompt])],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    if proc.returncode:
         return None
-    resident, peak, on_gpu = json.loads(told.stdout.strip().splitlines()[-1])
+    resident, peak, on_gpu = json.loads(proc.stdout.strip().splitlines()[-1])
     return Footprint(resident, peak, processes=1, own=True, gpu_bytes=on_gpu)
 
 
 def _of_server(backend: Backend) -> Footprint | None:
-    """The server's process with those that it started."""
+    """The server's process and those that it started."""
     import psutil
 
     parts = urlsplit(backend.base_url)
@@ -130,20 +135,22 @@ def _on_this_machine(host: str | None) -> bool:
 
 
 def _listeners(port: int) -> Iterable:
-    """Processes that listen on a port, as far as this user may see."""
+    """Processes that listen on a port, as far as this user may see them."""
     import psutil
 
     for process in psutil.process_iter():
         try:
-            told = process.net_connections("tcp")
+            connections = process.net_connections("tcp")
         except (psutil.Error, OSError):
             continue
-        if any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in told):
+        if any(
+            each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections
+        ):
             yield process
 
 
 def _is_known(process, kind: str) -> bool:
-    """Whether it is that server, and not what passes its port on, nor this process."""
+    """Whether it is that kind of server, not a port forwarder or this process."""
     import psutil
 
     if kind not in KNOWN or process.pid == os.getpid():

@@ -1,16 +1,16 @@
-"""Prompts of several lengths, from 128 tokens up to the context, as far as there is time for."""
+"""Prompts of several lengths, from 128 tokens up to the context, as time allows."""
 
 import time
 from collections.abc import Sequence
 
 from labkit.backends.generate import Backend
 
-from .runner import LIMIT_S, Case, Experiment, run_in_turn
+from .runner import LIMIT_S, Experiment, ExperimentCase, run_interleaved
 from .vary import require_local
 
 SHORTEST = 128
-TWICE = 4.0  # a prompt twice as long takes at most so many times as long: attention is quadratic
-READINGS = 7  # of each prompt: one to see how long it takes, one to warm up, and five rounds
+DOUBLING_COST = 4.0  # a prompt twice as long takes at most 4 times as long: attention is quadratic
+READINGS = 7  # per prompt: one to see how long it takes, one to warm up, and five rounds
 _TEXT = (
     "The harbour lay quiet in the morning, and one boat after another went out to sea. "
     "People on the pier talked about the weather, the price of fish and the long winter. "
@@ -28,37 +28,43 @@ def vary_prompt_length(
     """Prompts of several lengths: the first token comes later, the others hardly.
 
     Args:
-        model: from ``labkit.load``.
-        lengths: in tokens; None: 128, 256 and so on up to the context, as far as there is time.
-        max_tokens: of each answer.
+        model: a model from ``labkit.load``.
+        lengths: lengths in tokens; None: 128, 256 and so on up to the context, as time allows.
+        max_tokens: upper bound on the tokens of each answer.
         limit_s: seconds for all of it.
-        run: ``repeats``, as for `experiment.run_in_turn`.
+        run: ``repeats``, as for `runner.run_interleaved`.
     Raises:
-        ValueError: for lengths that are none, or leave no room for the answer in the context.
+        ValueError: a length is invalid, or leaves no room for the answer in the context.
     """
     require_local(model, "vary_prompt_length")
     longest = model.context - max_tokens
-    wanted = doubled(longest) if lengths is None else list(lengths)
+    wanted = doubling_lengths(longest) if lengths is None else list(lengths)
     if not all(isinstance(length, int) and length >= 1 for length in wanted):
         raise ValueError(f"lengths must be whole numbers, 1 or more; got {lengths!r}")
     fitting = [length for length in wanted if length <= longest]
     if not fitting:
         raise ValueError(f"lengths must be 1 to {longest:,} tokens; got {lengths!r}")
-    tried = fitting if lengths is not None else _in_time(model, fitting, limit_s / READINGS)
+    tried = fitting if lengths is not None else _lengths_in_time(model, fitting, limit_s / READINGS)
     settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": True}
     prompts = [text_of_length(model, length) for length in tried]
-    cases = [Case(len(model.encode(text, raw=True)), model, text, settings) for text in prompts]
-    return run_in_turn(
-        cases, name="prompt length", axis="tokens in the prompt", limit_s=limit_s,
-        missing=_left_out(tried, fitting, wanted), **run,
-        shown=("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"),
-    )  # fmt: skip
+    cases = [
+        ExperimentCase(len(model.encode(text, raw=True)), model, text, settings) for text in prompts
+    ]
+    return run_interleaved(
+        cases,
+        name="prompt length",
+        axis="tokens in the prompt",
+        limit_s=limit_s,
+        missing=_left_out(tried, fitting, wanted),
+        **run,
+        metrics=("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"),
+    )
 
 
-def doubled(longest: int) -> list[int]:
-    """Lengths of which each is twice the one before, and the longest.
+def doubling_lengths(longest: int) -> list[int]:
+    """Lengths that double from 128, and the longest.
 
-    >>> doubled(1000), doubled(100)
+    >>> doubling_lengths(1000), doubling_lengths(100)
     ([128, 256, 512, 1000], [100])
     """
     lengths = [SHORTEST]
@@ -67,8 +73,8 @@ def doubled(longest: int) -> list[int]:
     return [length for length in lengths if length < longest] + [longest]
 
 
-def _in_time(model: Backend, lengths: Sequence[int], limit_s: float) -> list[int]:
-    """The first of rising lengths that are all read once in that time; at least two."""
+def _lengths_in_time(model: Backend, lengths: Sequence[int], limit_s: float) -> list[int]:
+    """The first of rising lengths that are all read once within the time; at least two."""
     spent_s, read = 0.0, []
     for length in lengths:
         prompt, began = text_of_length(model, length), time.monotonic()
@@ -76,25 +82,26 @@ def _in_time(model: Backend, lengths: Sequence[int], limit_s: float) -> list[int
         took_s = time.monotonic() - began
         spent_s += took_s
         read.append(length)
-        if len(read) > 1 and spent_s + TWICE * took_s > limit_s:
+        if len(read) > 1 and spent_s + DOUBLING_COST * took_s > limit_s:
             break
     return read
 
 
 def _left_out(tried, fitting, wanted) -> list[str]:
-    """What was not tried, and why, in words."""
-    told = []
+    """Sentences on the lengths that were not tried, and why."""
+    sentences = []
     if slow := fitting[len(tried) :]:
-        told.append(
-            f"Prompts of {slow[0]:,} tokens and more were left out, for reading them takes long "
-            f"here. lengths=(…, {slow[-1]}) tries them all the same."
+        sentences.append(
+            f"Prompts of {slow[0]:,} tokens and more were left out, because reading them takes "
+            f"long here. lengths=(…, {slow[-1]}) includes them."
         )
     if beyond := [length for length in wanted if length not in fitting]:
-        told.append(f"No room for the answer in the context: {', '.join(map(str, beyond))} tokens.")
-    return told
+        lengths = ", ".join(map(str, beyond))
+        sentences.append(f"No room for the answer in the context: {lengths} tokens.")
+    return sentences
 
 
 def text_of_length(model: Backend, tokens: int) -> str:
-    """A text of about so many tokens: cut tokens can join otherwise when they are read again."""
+    """A text of about that length: tokens at the cut may merge differently when read again."""
     ids = model.tokenizer(_TEXT * (1 + tokens // 20), verbose=False)["input_ids"]
     return model.tokenizer.decode(ids[:tokens], skip_special_tokens=True)

@@ -1,7 +1,7 @@
-"""The same weights in other number formats: size, speed, memory, and what the rounding changed.
+"""The same weights in other number formats: size, speed, memory and the effect of rounding.
 
 Source of the formats: ggml-org/llama.cpp, ggml/src/ggml-common.h (blocks of 32 weights with a
-scale, and a least value in those that end in _1).
+scale, and a minimum in those that end in _1).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,42 +17,44 @@ from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.quantize import get_copies
-from labkit.topics.speed.measure.machine_noise import tell_disturbed
+from labkit.stats import Spread
+from labkit.topics.speed.measure.machine_noise import noise_warning
 from labkit.topics.speed.measure.measurement import Measurement
-from labkit.topics.speed.measure.run import Spread
 
 from .kl_divergence import Divergence, compare_scores
 from .process_memory import Footprint, measure_footprints
-from .runner import Case, Experiment, run_in_turn, was_stopped
-from .text_divergence import Compared, tell_partings
+from .runner import Experiment, ExperimentCase, run_interleaved, was_stopped
+from .text_divergence import ExperimentComparison, describe_divergence
 from .vary import PROMPT
 
 DEFAULT = ("F32", "F16", "Q8_0", "Q5_0", "Q4_0")
-TEXT = "corpus.txt"  # data/: a story that was written for this lab
+TEXT = "corpus.txt"  # in data/: a story written for this lab
 LONGEST_TEXT = 2000  # characters of it
-AT = range(16, 112, 3)  # places: so many tokens come before
-PLACES, TOP = len(AT), 1000
-NAMED = {
-    "name": "number format", "axis": "number format", "shown": ("decode_tokens_per_s", "ttft_s"),
-}  # fmt: skip
-LIMIT_S = 28.0  # for warming up and the rounds; scores and memory take their time besides
+POSITIONS = range(16, 112, 3)  # tokens before each position compared
+TOP = 1000  # likeliest tokens compared at each
+NAMES = {
+    "name": "number format",
+    "axis": "number format",
+    "metrics": ("decode_tokens_per_s", "ttft_s"),
+}
+LIMIT_S = 28.0  # for warm-up and rounds; scores and memory take extra time
 CONTEXT = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizedFile:
-    """One file, and what it does. What was not reached before a Stop is None.
+    """One file and its measurements; those not reached before a Stop are None.
 
     Attributes:
-        kind: its number format, by llama.cpp's name.
-        copied: whether it was made here out of the model's own file, or is that file.
-        file_bytes: its size.
-        weights_bytes: of the weights in it, without vocabulary and names.
+        kind: number format, by llama.cpp's name.
+        copied: whether it was made here from the model's own file, or is that file.
+        file_bytes: size of the file.
+        weights_bytes: size of the weights in it, without vocabulary and names.
         parameters: number of weights.
-        load_s: seconds from its opening to its first answer, of each time.
+        load_s: seconds from opening it to its first answer, each time it was opened.
         measurement: speed.
         footprint: memory of a process that does nothing else.
-        divergence: of its scores from the reference's.
+        divergence: distance of its scores from those of the reference.
     """
 
     kind: str
@@ -67,21 +69,21 @@ class QuantizedFile:
 
     @property
     def bits_per_weight(self) -> float:
-        """Of the weights alone, scales included."""
+        """Bits per weight, scales included."""
         return 8 * self.weights_bytes / self.parameters
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class QuantizationComparison(Compared):
+class QuantizationComparison(ExperimentComparison):
     """The same weights in several number formats, in llama.cpp (measured).
 
     Attributes:
-        model: its name.
-        source: the number format of the file that all the others were made from.
-        reference: the format whose scores and text the others are held against.
-        files: most bits first.
-        experiment: speed; a point for each file that has a complete run.
-        text: where the scores were compared, with its source.
+        model: name of the model.
+        source: number format of the file that all others were made from.
+        reference: format that the scores and texts of the others are compared with.
+        files: the files, most bits first.
+        experiment: speed, with a point for each file that has a complete run.
+        text: description of the text on which the scores were compared.
     """
 
     model: str
@@ -93,33 +95,33 @@ class QuantizationComparison(Compared):
 
     @property
     def caution(self) -> str:
-        """What more bits cannot give here."""
+        """What more bits cannot improve here."""
         return (
-            f"All were made from the {self.source} file: more bits copy its weights more truly, "
-            "and give no better ones."
+            f"All were made from the {self.source} file: more bits copy its weights more exactly, "
+            "but do not improve them."
         )
 
     @property
     def summary(self) -> str:
-        """Each file in a clause, and where all of them come from."""
-        told = "; ".join(map(tell_file, self.files)) or "nothing was measured"
-        texts = f"; {tell_partings(self.writings)}" if self.points else ""
-        line = f"{self.model}: {told}{texts} (measured). {self.caution}"
-        disturbed = tell_disturbed(self.experiment.disturbances)
+        """Each file in a clause, and the file that all were made from."""
+        files = "; ".join(map(describe_file, self.files)) or "nothing was measured"
+        texts = f"; {describe_divergence(self.texts)}" if self.points else ""
+        line = f"{self.model}: {files}{texts} (measured). {self.caution}"
+        disturbed = noise_warning(self.experiment.noise)
         return f"{line} {disturbed}".rstrip()
 
     def __repr__(self) -> str:
         return in_lines(self.summary, f"Scores compared on {self.text}.", *self.missing)
 
 
-def tell_file(file: QuantizedFile) -> str:
+def describe_file(file: QuantizedFile) -> str:
     """One file in a clause."""
-    told = [f"{file.kind} {file.file_bytes / 1e6:,.0f} MB"]
+    parts = [f"{file.kind} {file.file_bytes / 1e6:,.0f} MB"]
     if file.measurement and file.measurement.decode_tokens_per_s:
-        told.append(f"{file.measurement.decode_tokens_per_s.median:.3g} tokens/s")
-    if file.divergence and any(file.divergence.bits):  # the reference is not off itself
-        told.append(f"scores {file.divergence.mean_bits:.2g} bits off")
-    return ", ".join(told)
+        parts.append(f"{file.measurement.decode_tokens_per_s.median:.3g} tokens/s")
+    if file.divergence and any(file.divergence.bits):  # all 0 for the reference
+        parts.append(f"scores {file.divergence.mean_bits:.2g} bits off")
+    return ", ".join(parts)
 
 
 def vary_quantization(
@@ -132,63 +134,63 @@ def vary_quantization(
     limit_s: float = LIMIT_S,
     **run,
 ) -> QuantizationComparison:
-    """The same weights in fewer bits or more, each in llama.cpp: size, speed, memory, fidelity.
+    """The same weights in fewer or more bits, each in llama.cpp: size, speed, memory, fidelity.
 
-    The model's own file takes part. The others are made from it the first time, in the lab's home:
-    for the bundled model 1.1 GB (``python3 -m labkit models list`` shows them). Each is open only
-    while it is asked. A Stop keeps what was measured.
+    The model's own file is included. The others are made from it on first use, in the lab's home:
+    1.1 GB for the bundled model (``python3 -m labkit models list`` shows them). Each is open only
+    while it answers. A Stop keeps what was measured.
 
-    Scores differ for two reasons: weights are rounded, and llama.cpp rounds what it multiplies them
-    with to 8 bits where they have 8 bits or fewer. The model's own file shows the second alone.
+    Scores differ for two reasons: the weights are rounded, and llama.cpp rounds the activations to
+    8 bits where the weights have 8 bits or fewer. The model's own file shows the second alone.
 
     Args:
-        model: a name or a path as for ``labkit.load_llamacpp``, or a model that came from a GGUF
-            file.
-        prompt: the same for all.
-        kinds: number formats, of ``labkit.models.quantize.KINDS``. The one with the most bits is
-            what the scores of the others are held against.
-        max_tokens: of each answer.
-        raw: go on with the text as it stands.
-        limit_s: seconds for warming up and all rounds.
-        run: ``repeats``, as for `experiment.run_in_turn`.
+        model: a name or a path as for ``labkit.load_llamacpp``, or a model loaded from a GGUF file.
+        prompt: prompt that every file answers.
+        kinds: number formats, of ``labkit.models.quantize.KINDS``. The scores of the others are
+            compared with those of the one with the most bits.
+        max_tokens: upper bound on the tokens of each answer.
+        raw: whether the prompt is continued without the chat template.
+        limit_s: seconds for warm-up and all rounds.
+        run: ``repeats``, as for `runner.run_interleaved`.
     Raises:
-        LabError: no llama.cpp, no such file, too little disk or memory.
-        ValueError: a number format that there is none of.
+        LabError: no llama.cpp, no such file, or too little disk or memory.
+        ValueError: a number format is unknown.
     """
     name, own = _own_file(model)
-    looks, going = _look_at_all(own, kinds, read_data(TEXT))
-    asked = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
+    inspected, complete = _inspect_all(own, kinds, read_data(TEXT))
+    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
     cases = [
-        Case(look.kind, look.engine, prompt, asked, around=look.engine.opened) for look in looks
+        ExperimentCase(each.kind, each.engine, prompt, settings, around=each.engine.opened)
+        for each in inspected
     ]
-    done = Experiment(**NAMED, model=name, points=(), rounds=0)
-    if going:
-        done = run_in_turn(cases, **NAMED, limit_s=limit_s, **run)
-        going = not was_stopped(done, len(cases))
-    footprints = measure_footprints([look.engine for look in looks] if going else [])
-    files = _put_together(looks, own, done, footprints)
+    done = Experiment(**NAMES, model=name, points=(), rounds=0)
+    if complete:
+        done = run_interleaved(cases, **NAMES, limit_s=limit_s, **run)
+        complete = not was_stopped(done, len(cases))
+    footprints = measure_footprints([each.engine for each in inspected] if complete else [])
+    files = _combine(inspected, own, done, footprints)
     source = next(file.kind for file in files if not file.copied)
-    where = f"{PLACES} places of data/{TEXT}, a story written for this lab"
+    where = f"{len(POSITIONS)} positions of data/{TEXT}, a story written for this lab"
     return QuantizationComparison(name, source, files[0].kind, files, done, where)
 
 
 def _own_file(model: str | Path | Backend) -> tuple[str, Path]:
-    """A name for people, and the file."""
+    """The model's name and its GGUF file."""
     if isinstance(model, str | Path):
         name = Path(model).stem if str(model).endswith(".gguf") else str(model)
         return name, get_gguf(str(model))
     file = getattr(model, "gguf_file", None)
     if file is None:
         raise LabError(
-            f"{getattr(model, 'name', model)} did not come from a GGUF file.",
-            "Name a model that does, such as smollm2-135m, or the path of a .gguf file.",
+            f"{getattr(model, 'name', model)} was not loaded from a GGUF file.",
+            "Name a model that has one, such as smollm2-135m, or the path of a .gguf file.",
         )
     return str(model.name).removesuffix(" (llama.cpp)"), file
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """A file at its first opening: what it is, and what it expects at each place of the text."""
+class _Inspection:
+    """A file when first opened: its format, and its scores at each position of the text."""
 
     engine: OnDemandModel
     kind: str
@@ -197,8 +199,8 @@ class _Look:
     scores: list[dict[int, float]]
 
 
-def _look_at_all(own: Path, kinds: Sequence[str], text: str) -> tuple[list[_Look], bool]:
-    """The model's own file and its copies, most bits first, and whether all were looked at.
+def _inspect_all(own: Path, kinds: Sequence[str], text: str) -> tuple[list[_Inspection], bool]:
+    """The model's own file and its copies, most bits first, and whether all were inspected.
 
     A Stop keeps those that were.
     """
@@ -207,41 +209,43 @@ def _look_at_all(own: Path, kinds: Sequence[str], text: str) -> tuple[list[_Look
     with OnDemandModel(own, CONTEXT).opened() as engine:
         ids, kind = engine.encode(text[:LONGEST_TEXT], raw=True), engine.kind
     files = [own, *get_copies(own, [each for each in kinds if each != kind]).values()]
-    looks: list[_Look] = []
+    inspected: list[_Inspection] = []
     try:
-        with tqdm(total=PLACES * len(files), unit="place", desc="scores", leave=False) as bar:
+        with tqdm(
+            total=len(POSITIONS) * len(files), unit="position", desc="scores", leave=False
+        ) as bar:
             for file in files:
-                looks.append(_look_at(file, ids, bar.update))
+                inspected.append(_inspect(file, ids, bar.update))
     except KeyboardInterrupt:
-        if not looks:
+        if not inspected:
             raise
-    looks.sort(key=lambda look: -look.weights_bytes)
-    return looks, len(looks) == len(files)
+    inspected.sort(key=lambda each: -each.weights_bytes)
+    return inspected, len(inspected) == len(files)
 
 
-def _look_at(file: Path, ids: Sequence[int], advance: Callable[[], object]) -> _Look:
-    reopened, scores = OnDemandModel(file, CONTEXT), []
-    with reopened.opened() as engine:
-        for expected in expected_tokens(engine, ids, AT, TOP):
+def _inspect(file: Path, ids: Sequence[int], advance: Callable[[], object]) -> _Inspection:
+    on_demand, scores = OnDemandModel(file, CONTEXT), []
+    with on_demand.opened() as engine:
+        for expected in expected_tokens(engine, ids, POSITIONS, TOP):
             scores.append(expected)
             advance()
-        return _Look(reopened, engine.kind, engine.weights_bytes, engine.parameters, scores)
+        return _Inspection(on_demand, engine.kind, engine.weights_bytes, engine.parameters, scores)
 
 
-def _put_together(looks, own: Path, done: Experiment, footprints) -> tuple[QuantizedFile, ...]:
+def _combine(inspected, own: Path, done: Experiment, footprints) -> tuple[QuantizedFile, ...]:
     speeds = {point.value: point.measurement for point in done.points}
-    held = dict(zip((look.kind for look in looks), footprints, strict=False))
+    memory = dict(zip((each.kind for each in inspected), footprints, strict=False))
     return tuple(
         QuantizedFile(
-            kind=look.kind,
-            copied=look.engine.gguf_file != own,
-            file_bytes=look.engine.gguf_file.stat().st_size,
-            weights_bytes=look.weights_bytes,
-            parameters=look.parameters,
-            load_s=Spread(tuple(look.engine.load_s)),
-            measurement=speeds.get(look.kind),
-            footprint=held.get(look.kind),
-            divergence=compare_scores(looks[0].scores, look.scores),
+            kind=each.kind,
+            copied=each.engine.gguf_file != own,
+            file_bytes=each.engine.gguf_file.stat().st_size,
+            weights_bytes=each.weights_bytes,
+            parameters=each.parameters,
+            load_s=Spread(tuple(each.engine.load_s)),
+            measurement=speeds.get(each.kind),
+            footprint=memory.get(each.kind),
+            divergence=compare_scores(inspected[0].scores, each.scores),
         )
-        for look in looks
+        for each in inspected
     )

@@ -1,12 +1,12 @@
-"""The same weights in several number formats: a row for each, its numbers in columns."""
+"""A figure of number formats: a row for each, its numbers in columns."""
 
 from html import escape
 
-from labkit.topics.speed.bar_table_figures import BarColumn, rows_figure
-from labkit.topics.speed.explain.kv_cache import MIB
+from labkit.formatting import MIB
+from labkit.ui.bar_table import BarColumn, bar_table_figure
 
-from .figures import how_measured
 from .quantization import QuantizationComparison, QuantizedFile
+from .runner import how_measured
 
 
 def quantization_figure(comparison: QuantizationComparison):
@@ -17,15 +17,28 @@ def quantization_figure(comparison: QuantizationComparison):
         _column("peak memory\nMiB\nless is better", files, _memory, "{:,.0f}"),
         _column("first token\nafter s\nless is better", files, _first, "{:.2g}"),
         _column("decode\ntokens/s\nmore is better", files, _speed, "{:.3g}"),
-        _column(f"scores\nbits off {comparison.reference}\nless is better", files, _off, _tell_off),
+        _column(
+            f"scores\nbits off {comparison.reference}\nless is better",
+            files,
+            _bits_off,
+            _bits_off_label,
+        ),
     )
     names = [_name(file) for file in files]
-    picture = rows_figure(_title(comparison), names, columns)
-    return picture.add_annotation(
-        text=escape(comparison.caution).replace(": ", ":<br>"), align="left", x=0, xref="paper",
-        xanchor="left", y=0, yref="paper", yanchor="top", yshift=-4, showarrow=False,
+    figure = bar_table_figure(_title(comparison), names, columns)
+    return figure.add_annotation(
+        text=escape(comparison.caution).replace(": ", ":<br>"),
+        align="left",
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-4,
+        showarrow=False,
         font={"size": 12},
-    ).update_layout(margin={"b": 48})  # fmt: skip
+    ).update_layout(margin={"b": 48})
 
 
 def _name(file: QuantizedFile) -> str:
@@ -37,13 +50,13 @@ def _title(comparison: QuantizationComparison) -> str:
     return f"{what} · {how_measured(comparison.experiment)}"
 
 
-def _column(title: str, files: tuple[QuantizedFile, ...], number, told) -> BarColumn:
+def _column(title: str, files: tuple[QuantizedFile, ...], number, label) -> BarColumn:
     values = tuple(map(number, files))
-    words = told if callable(told) else lambda file: _words(number(file), told)
-    return BarColumn(title, values, tuple(map(words, files)))
+    make_label = label if callable(label) else lambda file: _label(number(file), label)
+    return BarColumn(title, values, tuple(map(make_label, files)))
 
 
-def _words(value, form: str) -> str:
+def _label(value, form: str) -> str:
     if value is None:
         return "not known"
     return form.format(value.median if hasattr(value, "median") else value)
@@ -65,10 +78,10 @@ def _speed(file: QuantizedFile):
     return file.measurement and file.measurement.decode_tokens_per_s
 
 
-def _off(file: QuantizedFile) -> float | None:
+def _bits_off(file: QuantizedFile) -> float | None:
     return file.divergence and file.divergence.mean_bits
 
 
-def _tell_off(file: QuantizedFile) -> str:
-    off = _off(file)
+def _bits_off_label(file: QuantizedFile) -> str:
+    off = _bits_off(file)
     return "not known" if off is None else "under 0.001" if 0 < off < 0.001 else f"{off:.2g}"

@@ -1,7 +1,7 @@
-"""One thing varied, the rest as it was: how such an experiment runs, and what it gives.
+"""Experiments that vary one thing and keep the rest: how they run, and their result.
 
-The cases run in turn, round after round, so that a minute in which the machine is slow slows all
-of them alike: only what was measured in turn can be compared.
+The cases are interleaved, round after round, so that a minute in which the machine is slow slows
+all of them alike: only interleaved runs can be compared.
 """
 
 import time
@@ -13,30 +13,31 @@ from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.formatting import in_lines
-from labkit.topics.speed.measure.machine_noise import Disturbance, Watch, tell_disturbed
+from labkit.stats import Spread
+from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor, noise_warning
 from labkit.topics.speed.measure.measurement import (
     Measurement,
     Setup,
-    gather,
-    look_up,
-    require_one,
+    collect_runs,
+    describe_setup,
+    require_complete_run,
 )
-from labkit.topics.speed.measure.run import Run, Spread, time_run
+from labkit.topics.speed.measure.run import Run, time_run
 
-LIMIT_S = 50.0  # no further round begins that would not be over by then
+LIMIT_S = 50.0  # no round starts that would end after this
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One value of the varied thing, and how it is asked for.
+class ExperimentCase:
+    """One value of what is varied, and the request that measures it.
 
     Attributes:
         value: the value.
-        backend: what to ask.
-        prompt: what to ask it.
+        backend: backend that answers.
+        prompt: prompt of the request.
         settings: max_tokens, raw, and more of `Settings`.
-        rows: that run together.
-        around: what must hold while it runs.
+        rows: number of answers that run together.
+        around: context manager entered while it runs.
     """
 
     value: float | str
@@ -47,23 +48,23 @@ class Case:
     around: Callable[[], AbstractContextManager] = field(default=nullcontext)
 
     def run(self, **changed) -> Run:
-        """Asks once."""
+        """Times one request."""
         with self.around():
             return time_run(self.backend, self.prompt, **{**self.settings, **changed})
 
     def setup(self) -> Setup:
-        """With what it runs."""
+        """The machine and software that it runs on."""
         with self.around():
-            return look_up(self.backend)
+            return describe_setup(self.backend)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of the varied thing, with its measurement.
+    """One value of what is varied, with its measurement.
 
     Attributes:
         value: the value.
-        measurement: of it.
+        measurement: its measurement.
     """
 
     value: float | str
@@ -72,17 +73,17 @@ class Point:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Experiment:
-    """What one thing, varied, did to speed and memory (measured).
+    """What varying one thing did to speed and memory (measured).
 
     Attributes:
-        name: what was varied.
-        axis: the same for a picture's axis, with its unit.
+        name: name of what was varied.
+        axis: the same as an axis title, with its unit.
         model: name of the model.
-        points: one for each value that has a complete run.
-        rounds: how often each was asked for.
-        shown: numbers of `Measurement` that it is about.
-        missing: values that could not be tried, and why, in words.
-        notes: what else was found, in words.
+        points: one measurement for each value that has a complete run.
+        rounds: number of runs of each value.
+        metrics: numbers of `Measurement` to show.
+        missing: sentences on values that could not be tried, and why.
+        notes: further findings, as sentences.
     """
 
     name: str
@@ -90,44 +91,44 @@ class Experiment:
     model: str
     points: tuple[Point, ...]
     rounds: int
-    shown: tuple[str, ...]
+    metrics: tuple[str, ...]
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def numbers(self, name: str) -> tuple[tuple[float | str, Spread], ...]:
-        """One number of each measurement that has it, with the value that it belongs to."""
+        """One metric of each measurement that has it, with the value that it belongs to."""
         pairs = ((point.value, getattr(point.measurement, name)) for point in self.points)
-        return tuple((value, told) for value, told in pairs if told)
+        return tuple((value, spread) for value, spread in pairs if spread)
 
     @property
-    def disturbances(self) -> tuple[Disturbance, ...]:
-        """What else the machine did meanwhile; values that ran in turn share one."""
-        known = (point.measurement.disturbance for point in self.points)
+    def noise(self) -> tuple[MachineNoise, ...]:
+        """What else the machine did meanwhile; interleaved values share one record."""
+        known = (point.measurement.noise for point in self.points)
         return tuple(dict.fromkeys(each for each in known if each))
 
     @property
     def summary(self) -> str:
-        """The first value against the last, and whether the machine was disturbed."""
-        told = "; ".join(filter(None, map(self._told, self.shown))) or "nothing was measured"
-        line = f"{self.model}, {self.name} varied: {told} (measured)"
-        disturbed = tell_disturbed(self.disturbances)
+        """The first value compared with the last, and whether the machine was disturbed."""
+        found = "; ".join(filter(None, map(self._ends, self.metrics))) or "nothing was measured"
+        line = f"{self.model}, {self.name} varied: {found} (measured)"
+        disturbed = noise_warning(self.noise)
         return f"{line}. {disturbed}" if disturbed else line
 
-    def _told(self, name: str) -> str:
+    def _ends(self, name: str) -> str:
         known = self.numbers(name)
         if not known:
             return ""
         ends = dict((known[0], known[-1]))
-        values = ", ".join(f"{_text(value)}: {told.median:.3g}" for value, told in ends.items())
+        values = ", ".join(f"{_text(value)}: {each.median:.3g}" for value, each in ends.items())
         at = "," if isinstance(known[0][0], str) else " at"
-        return f"{SAID[name]}{at} {values}"
+        return f"{METRIC_LABELS[name]}{at} {values}"
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.notes, *self.missing)
 
 
-# Numbers of a measurement as people call them.
-SAID = {
+# Labels for the metrics of a measurement.
+METRIC_LABELS = {
     "ttft_s": "seconds to the first token",
     "tpot_s": "seconds per output token",
     "elapsed_s": "seconds end to end",
@@ -141,63 +142,69 @@ def _text(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def run_in_turn(
-    cases: Sequence[Case],
+def run_interleaved(
+    cases: Sequence[ExperimentCase],
     *,
     name: str,
     axis: str,
-    shown: Sequence[str],
+    metrics: Sequence[str],
     repeats: int = 5,
     limit_s: float = LIMIT_S,
     missing: Sequence[str] = (),
 ) -> Experiment:
-    """Warms each case up with two tokens, then runs all in turn, round after round.
+    """Warms each case up with two tokens, then runs all of them round after round.
 
-    Interrupting it keeps what was measured; a round more is begun only if there is time for it.
+    An interrupt keeps what was measured; another round starts only if there is time for it.
 
     Args:
-        cases: one for each value.
-        name: of what is varied.
+        cases: one case for each value.
+        name: name of what is varied.
         axis: the same with its unit.
-        shown: numbers of `Measurement` that it is about.
-        missing: values that could not be tried, and why.
-        repeats: rounds.
-        limit_s: seconds for all of it; the first round is run in any case.
+        metrics: numbers of `Measurement` to show.
+        missing: sentences on values that could not be tried, and why.
+        repeats: number of rounds.
+        limit_s: seconds for all of it; the first round always runs.
     Raises:
-        ValueError: for no case, or no round.
-        LabError: if the model fails before one run is complete.
+        ValueError: there are no cases, or no rounds.
+        LabError: the model fails before one run is complete.
     """
     if not cases or repeats < 1:
         raise ValueError(
             f"repeats must be 1 or more, with values to vary; got {repeats!r}, {len(cases)} values"
         )
-    watch = Watch(own_work=all(runs_here(case.backend) for case in cases))
+    monitor = NoiseMonitor(own_work=all(runs_here(case.backend) for case in cases))
     count = len(cases)
     planned = count * (repeats + 1)
-    runs = list(gather(_rounds(cases, repeats, limit_s), planned, name))
-    require_one(runs)
+    runs = list(collect_runs(_rounds(cases, repeats, limit_s), planned, name))
+    require_complete_run(runs)
     warm, counted = runs[:count], runs[count:]
-    disturbance, points = watch.end(), []
-    for place, case in enumerate(cases):
-        own = tuple(counted[place::count])
+    noise, points = monitor.end(), []
+    for index, case in enumerate(cases):
+        own = tuple(counted[index::count])
         measurement = Measurement(
-            case.backend.name, case.prompt, case.settings["max_tokens"], own,
-            tuple(warm[place : place + 1]), case.setup(), disturbance, rows=case.rows,
-        )  # fmt: skip
+            case.backend.name,
+            case.prompt,
+            case.settings["max_tokens"],
+            own,
+            tuple(warm[index : index + 1]),
+            case.setup(),
+            noise,
+            rows=case.rows,
+        )
         if measurement.counted:
             points.append(Point(case.value, measurement))
     rounds = max((len(point.measurement.counted) for point in points), default=0)
     model = " and ".join(dict.fromkeys(case.backend.name for case in cases))
-    return Experiment(name, axis, model, tuple(points), rounds, tuple(shown), tuple(missing))
+    return Experiment(name, axis, model, tuple(points), rounds, tuple(metrics), tuple(missing))
 
 
 def was_stopped(done: Experiment, cases: int) -> bool:
-    """Whether the learner ended an experiment of so many cases before its time."""
+    """Whether the learner stopped an experiment of that number of cases early."""
     runs = (run for point in done.points for run in point.measurement.runs)
     return len(done.points) < cases or any(run.finish == "interrupted" for run in runs)
 
 
-def _rounds(cases: Sequence[Case], repeats: int, limit_s: float) -> Iterator[Run]:
+def _rounds(cases: Sequence[ExperimentCase], repeats: int, limit_s: float) -> Iterator[Run]:
     began, longest = time.monotonic(), 0.0
     for case in cases:
         yield case.run(max_tokens=min(2, case.settings["max_tokens"]))
@@ -207,3 +214,10 @@ def _rounds(cases: Sequence[Case], repeats: int, limit_s: float) -> Iterator[Run
         start = time.monotonic()
         yield from (case.run() for case in cases)
         longest = max(longest, time.monotonic() - start)
+
+
+def how_measured(experiment: Experiment) -> str:
+    """The number of rounds, and whether the machine was quiet, for a title."""
+    rounds = f"{experiment.rounds} interleaved round{'s' if experiment.rounds != 1 else ''}"
+    disturbed = any(each.disturbed for each in experiment.noise)
+    return f"{rounds}, measured{' · machine disturbed' if disturbed else ''}"

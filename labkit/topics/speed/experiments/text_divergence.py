@@ -1,4 +1,4 @@
-"""What several engines or files wrote to the same request, and where their texts part."""
+"""What several engines or files wrote to the same request, and where their texts diverge."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,27 +8,27 @@ from .runner import Experiment, Point
 
 
 @dataclass(frozen=True, slots=True)
-class EngineText:
-    """What one of them wrote (measured).
+class GeneratedText:
+    """The text of one engine or file (measured).
 
     Attributes:
-        name: of the engine or the file.
-        text: of its first run that counts.
-        parts_at: characters that it shares with the first one's text; None: all of them.
-        versions: different texts in its runs; more than one where temperature 0 is not enough.
+        name: name of the engine or the file.
+        text: text of its first run that counts.
+        diverges_at: number of characters shared with the first text; None: all of them.
+        versions: number of different texts in its runs; above 1 if temperature 0 is not enough.
     """
 
     name: str
     text: str
-    parts_at: int | None
+    diverges_at: int | None
     versions: int
 
 
-class Compared:
-    """What comparisons of engines and of number formats share: an experiment, and its texts.
+class ExperimentComparison:
+    """What comparisons of engines and of number formats share: an experiment and its texts.
 
     Attributes:
-        experiment: speed, a point for each that has a complete run.
+        experiment: speed, with a point for each that has a complete run.
     """
 
     __slots__ = ()
@@ -36,7 +36,7 @@ class Compared:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The measurements."""
+        """One measurement each."""
         return self.experiment.points
 
     @property
@@ -45,46 +45,48 @@ class Compared:
         return self.experiment.missing
 
     @property
-    def writings(self) -> tuple[EngineText, ...]:
-        """What each wrote, and where it parts from the first."""
-        return compare_writings(self.points)
+    def texts(self) -> tuple[GeneratedText, ...]:
+        """What each wrote, and where it diverges from the first."""
+        return compare_texts(self.points)
 
 
-def compare_writings(points: Iterable[Point]) -> tuple[EngineText, ...]:
-    """The text of each point beside the first one's."""
+def compare_texts(points: Iterable[Point]) -> tuple[GeneratedText, ...]:
+    """The text of each point, compared with that of the first."""
     points = tuple(points)
     written = [[run.text for run in point.measurement.counted] for point in points]
     return tuple(
-        EngineText(str(point.value), texts[0], parting(written[0][0], texts[0]), len(set(texts)))
+        GeneratedText(
+            str(point.value), texts[0], divergence_index(written[0][0], texts[0]), len(set(texts))
+        )
         for point, texts in zip(points, written, strict=True)
     )
 
 
-def parting(one: str, other: str) -> int | None:
-    """How many characters two texts share from their beginning; None if they are the same.
+def divergence_index(one: str, other: str) -> int | None:
+    """The number of characters that two texts share at the start; None if they are the same.
 
-    >>> parting("the sky is blue", "the sky is grey"), parting("the", "the end"), parting("a", "a")
-    (11, 3, None)
+    >>> divergence_index("the sky is blue", "the sky is grey"), divergence_index("a", "a")
+    (11, None)
     """
     if one == other:
         return None
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def tell_partings(writings: tuple[EngineText, ...]) -> str:
-    """Where the texts part, in a clause."""
-    apart = [each for each in writings if each.parts_at is not None]
-    if len(writings) < 2:
-        return "one text alone"
+def describe_divergence(texts: tuple[GeneratedText, ...]) -> str:
+    """Where the texts diverge, in a clause."""
+    apart = [each for each in texts if each.diverges_at is not None]
+    if len(texts) < 2:
+        return "only one text"
     if not apart:
-        return f"all {len(writings)} wrote the same text"
-    if len(writings) == 2:
+        return f"all {len(texts)} wrote the same text"
+    if len(texts) == 2:
         return (
-            f"{apart[0].name} parts from the text of {writings[0].name} after "
-            f"{apart[0].parts_at} characters"
+            f"{apart[0].name} diverges from the text of {texts[0].name} after "
+            f"{apart[0].diverges_at} characters"
         )
-    first = min(apart, key=lambda each: each.parts_at)
+    first = min(apart, key=lambda each: each.diverges_at)
     return (
-        f"{len(apart)} of {len(writings) - 1} part from the text of {writings[0].name}, the first "
-        f"after {first.parts_at} characters ({first.name})"
+        f"{len(apart)} of {len(texts) - 1} diverge from the text of {texts[0].name}, the first "
+        f"after {first.diverges_at} characters ({first.name})"
     )

@@ -1,4 +1,4 @@
-"""One thing varied at a time: what makes a model slower, and what does not."""
+"""Experiments on a model from ``labkit.load``: what makes it slower, and what does not."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -7,15 +7,16 @@ from functools import partial
 
 from labkit.backends.capabilities import StreamsRows
 from labkit.backends.generate import Backend
-from labkit.backends.local import runtime
-from labkit.backends.local.decoding.speculative import GUESS, Assisted
+from labkit.backends.local import overrides
+from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
 from labkit.backends.local.model import load
-from labkit.backends.local.modes import Batched, Uncached
+from labkit.backends.local.modes import BatchMode, UncachedMode
 from labkit.backends.prompts import Messages
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.models.storage import store
 
-from .runner import Case, Experiment, run_in_turn
+from .runner import Experiment, ExperimentCase, run_interleaved
 
 PROMPT = "Tell me about the sea, the wind and the ships that sail on it."
 DTYPES = ("float32", "bfloat16", "float16")
@@ -29,23 +30,28 @@ def vary_output_length(
     raw: bool = False,
     **run,
 ) -> Experiment:
-    """Answers of several lengths: each token takes its time, one after the other.
+    """Answers of several lengths: the time grows with every token.
 
     Args:
         model: any backend.
-        prompt: what to ask; an answer that ends by itself stays shorter.
-        lengths: in tokens.
-        raw: go on with the text as it stands.
-        run: ``repeats`` and ``limit_s``, as for `experiment.run_in_turn`.
+        prompt: prompt of every run; an answer may end before its length.
+        lengths: lengths in tokens.
+        raw: whether the prompt is continued without the chat template.
+        run: ``repeats`` and ``limit_s``, as for `runner.run_interleaved`.
     """
     cases = [
-        Case(length, model, prompt, {"max_tokens": length, "temperature": 0.0, "raw": raw})
+        ExperimentCase(
+            length, model, prompt, {"max_tokens": length, "temperature": 0.0, "raw": raw}
+        )
         for length in lengths
     ]
-    return run_in_turn(
-        cases, name="output length", axis="tokens written at most",
-        shown=("elapsed_s", "ttft_s", "decode_tokens_per_s"), **run,
-    )  # fmt: skip
+    return run_interleaved(
+        cases,
+        name="output length",
+        axis="tokens written at most",
+        metrics=("elapsed_s", "ttft_s", "decode_tokens_per_s"),
+        **run,
+    )
 
 
 def vary_batch_size(
@@ -59,38 +65,43 @@ def vary_batch_size(
     """Many answers at once: the weights are read once for all of them.
 
     Args:
-        model: from ``labkit.load``.
-        prompt: the same for every row.
-        sizes: rows that run together.
-        max_tokens: of each row.
-        run: as for `vary_output_length`.
+        model: a model from ``labkit.load``.
+        prompt: prompt that every row answers.
+        sizes: numbers of rows that run together.
+        max_tokens: upper bound on the tokens of each row.
+        run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_batch_size")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    cases = [Case(size, Batched(model, size), prompt, settings, rows=size) for size in sizes]
-    return run_in_turn(
-        cases, name="batch size", axis="answers written at once",
-        shown=("throughput_tokens_per_s", "decode_tokens_per_s"), **run,
-    )  # fmt: skip
+    cases = [
+        ExperimentCase(size, BatchMode(model, size), prompt, settings, rows=size) for size in sizes
+    ]
+    return run_interleaved(
+        cases,
+        name="batch size",
+        axis="answers written at once",
+        metrics=("throughput_tokens_per_s", "decode_tokens_per_s"),
+        **run,
+    )
 
 
 def vary_cache(
     model: Backend, prompt: str | Messages = PROMPT, *, max_tokens: int = 24, **run
 ) -> Experiment:
-    """With the KV cache and without: then every token reads the whole text again.
+    """With the KV cache and without it, where every token reads the whole text again.
 
     Args:
-        model: from ``labkit.load``.
-        prompt: what to ask.
-        max_tokens: of each answer.
-        run: as for `vary_output_length`.
+        model: a model from ``labkit.load``.
+        prompt: prompt of every run.
+        max_tokens: upper bound on the tokens of each answer.
+        run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_cache")
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    ways = (("with the cache", model), ("without", Uncached(model)))
-    cases = [Case(value, backend, prompt, settings) for value, backend in ways]
-    return run_in_turn(
-        cases, name="KV cache", axis="KV cache", shown=("decode_tokens_per_s", "elapsed_s"), **run
+    backends = (("with the cache", model), ("without", UncachedMode(model)))
+    cases = [ExperimentCase(value, backend, prompt, settings) for value, backend in backends]
+    return run_interleaved(
+        cases, name="KV cache", axis="KV cache", metrics=("decode_tokens_per_s", "elapsed_s"), **run
     )
 
 
@@ -105,11 +116,11 @@ def vary_dtype(
     """The same weights in other number formats: half the bytes, but not always half the time.
 
     Args:
-        model: from ``labkit.load``; in its own dtype it is not loaded again.
-        prompt: what to ask.
-        dtypes: names of `DTYPES`; all are in memory at once.
-        max_tokens: of each answer.
-        run: as for `vary_output_length`.
+        model: a model from ``labkit.load``; its own dtype is not loaded again.
+        prompt: prompt of every run.
+        dtypes: names out of `DTYPES`; all are in memory at the same time.
+        max_tokens: upper bound on the tokens of each answer.
+        run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_dtype")
     settings, cases, missing = {"max_tokens": max_tokens, "temperature": 0.0}, [], []
@@ -118,14 +129,18 @@ def vary_dtype(
             try:
                 other = model
                 if dtype != model.plan.needs.dtype:
-                    other = loaded.enter_context(runtime.loaded_in(model, dtype))
-                cases.append(Case(dtype, other, prompt, settings))
+                    other = loaded.enter_context(overrides.loaded_in(model, dtype))
+                cases.append(ExperimentCase(dtype, other, prompt, settings))
             except LabError as error:
                 missing.append(f"{dtype}: {error.problem}")
-        done = run_in_turn(
-            cases, name="dtype", axis="number format of the weights", missing=missing,
-            shown=("decode_tokens_per_s", "ttft_s"), **run,
-        )  # fmt: skip
+        done = run_interleaved(
+            cases,
+            name="dtype",
+            axis="number format of the weights",
+            missing=missing,
+            metrics=("decode_tokens_per_s", "ttft_s"),
+            **run,
+        )
         cases.clear()
         other = None
     return done
@@ -142,24 +157,24 @@ def vary_threads(
     """More threads on a CPU: good for arithmetic, less so for reading memory.
 
     Args:
-        model: from ``labkit.load``, on a CPU.
-        prompt: what to ask.
-        counts: of threads; by itself 1, 2, 4 … up to torch's own number.
-        max_tokens: of each answer.
-        run: as for `vary_output_length`.
+        model: a model from ``labkit.load``, on a CPU.
+        prompt: prompt of every run.
+        counts: numbers of threads; None: 1, 2, 4 … up to torch's own number.
+        max_tokens: upper bound on the tokens of each answer.
+        run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     Raises:
-        LabError: where the model does not run on a CPU of two threads or more.
+        LabError: the model does not run on a CPU with two threads or more.
     """
     require_local(model, "vary_threads")
-    most = runtime.require_cpu_threads(model)
+    most = overrides.require_cpu_threads(model)
     powers = [2**n for n in range(most.bit_length()) if 2**n < most]
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
     cases = [
-        Case(count, model, prompt, settings, around=partial(runtime.threads, count))
+        ExperimentCase(count, model, prompt, settings, around=partial(overrides.threads, count))
         for count in counts or [*powers, most]
     ]
-    return run_in_turn(
-        cases, name="threads", axis="threads", shown=("decode_tokens_per_s", "ttft_s"), **run
+    return run_interleaved(
+        cases, name="threads", axis="threads", metrics=("decode_tokens_per_s", "ttft_s"), **run
     )
 
 
@@ -173,11 +188,11 @@ def vary_model_size(
     """Models of several sizes: nothing is downloaded unless you name it.
 
     Args:
-        models: names for ``labkit.load``, or models; None: those that are on this machine. All
-            are in memory at once.
-        prompt: the same for all.
-        max_tokens: of each answer.
-        run: as for `vary_output_length`.
+        models: models or names for ``labkit.load``; None: those on this machine. All are in
+            memory at the same time.
+        prompt: prompt that every model answers.
+        max_tokens: upper bound on the tokens of each answer.
+        run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     cases, missing, settings = [], [], {"max_tokens": max_tokens, "temperature": 0.0}
     for each in models if models is not None else models_here():
@@ -188,12 +203,16 @@ def vary_model_size(
             continue
         require_local(model, "vary_model_size")
         millions = sum(weight.numel() for weight in model.model.parameters()) / 1e6
-        cases.append(Case(round(millions, 3), model, prompt, settings))
+        cases.append(ExperimentCase(round(millions, 3), model, prompt, settings))
     cases.sort(key=lambda case: case.value)
-    return run_in_turn(
-        cases, name="model size", axis="million parameters", missing=missing,
-        shown=("decode_tokens_per_s", "ttft_s"), **run,
-    )  # fmt: skip
+    return run_interleaved(
+        cases,
+        name="model size",
+        axis="million parameters",
+        missing=missing,
+        metrics=("decode_tokens_per_s", "ttft_s"),
+        **run,
+    )
 
 
 COPYING = (
@@ -203,50 +222,55 @@ COPYING = (
 )
 
 
-def vary_assistance(
+def vary_speculation(
     model: Backend,
     prompt: str | Messages = COPYING,
     *,
-    assistant: str | Backend | None = None,
-    guessed: int = GUESS,
+    draft_model: str | Backend | None = None,
+    draft_tokens: int = DRAFT_TOKENS,
     max_tokens: int = 48,
     **run,
 ) -> Experiment:
-    """Tokens guessed first and only checked by the model: quicker where the guesses are right.
+    """Speculative decoding: tokens are drafted cheaply, and the model only verifies them.
 
     Args:
-        model: from ``labkit.load``.
-        prompt: what to ask; by itself a task in which most of the answer is copied.
-        assistant: a smaller model with the same vocabulary, or its name; None: guesses come from
-            the text alone.
-        guessed: tokens at once, 1 or more.
-        max_tokens: of each answer.
-        run: as for `vary_output_length`.
+        model: a model from ``labkit.load``.
+        prompt: prompt of every run; by default a task in which most of the answer is copied.
+        draft_model: a smaller model with the same vocabulary, or its name; None: drafts are copied
+            from the text alone.
+        draft_tokens: number of tokens drafted per step, 1 or more.
+        max_tokens: upper bound on the tokens of each answer.
+        run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
-    require_local(model, "vary_assistance")
-    if not isinstance(guessed, int) or guessed < 1:
-        raise ValueError(f"guessed must be a whole number, 1 or more; got {guessed!r}")
-    ways = {"alone": model, "guesses from the text": Assisted(model, tokens=guessed)}
-    if assistant is not None:
-        other = load(assistant) if isinstance(assistant, str) else assistant
-        require_local(other, "vary_assistance")
-        ways[f"guesses by {other.name}"] = Assisted(model, other, guessed)
+    require_local(model, "vary_speculation")
+    check_whole("draft_tokens", draft_tokens)
+    drafting = {"drafts from the text": SpeculativeMode(model, tokens=draft_tokens)}
+    if draft_model is not None:
+        other = load(draft_model) if isinstance(draft_model, str) else draft_model
+        require_local(other, "vary_speculation")
+        drafting[f"drafts by {other.name}"] = SpeculativeMode(model, other, draft_tokens)
     settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    done = run_in_turn(
-        [Case(name, way, prompt, settings) for name, way in ways.items()],
-        name="assistance", axis="who guesses", shown=("decode_tokens_per_s", "ttft_s"), **run,
-    )  # fmt: skip
-    helped = [(name, way) for name, way in ways.items() if way is not model]
-    return replace(done, notes=tuple(f"{name}: {way.guesses.sentence}" for name, way in helped))
+    done = run_interleaved(
+        [
+            ExperimentCase(name, backend, prompt, settings)
+            for name, backend in {"no drafts": model, **drafting}.items()
+        ],
+        name="speculation",
+        axis="source of the drafts",
+        metrics=("decode_tokens_per_s", "ttft_s"),
+        **run,
+    )
+    notes = (f"{name}: {backend.draft_stats.sentence}" for name, backend in drafting.items())
+    return replace(done, notes=tuple(notes))
 
 
 def models_here() -> list[str]:
     """Names of the models whose weights are on this machine."""
-    return [name for name, parts in store.kept().items() if "safetensors" in parts]
+    return [name for name, parts in store.list_models().items() if "safetensors" in parts]
 
 
 def require_local(model: Backend, verb: str) -> None:
-    """Raises a LabError for what is no model from ``labkit.load``."""
+    """Raises a LabError for a backend that is not a model from ``labkit.load``."""
     if not isinstance(model, StreamsRows):
         raise LabError(
             f"{verb} cannot vary {getattr(model, 'name', model)!r}, which runs elsewhere.",

@@ -1,11 +1,13 @@
-"""Pictures of what explains and foretells speed: the roofline, and the latency model."""
+"""Figures of what explains and predicts speed: roofline, latency model and KV cache."""
 
 from html import escape
 from math import log10
 
+from labkit.formatting import MIB
 from labkit.topics.speed.measure.run import Run
 from labkit.ui import theme
 
+from .kv_cache import CacheGrowth
 from .latency import LatencyFit, LatencyPrediction, predict_latency
 from .latency_check import LatencyCheck
 from .roofline import Roofline, RooflinePoint
@@ -14,35 +16,43 @@ _LOOKS = {"prefill": (theme.ORANGE, "square"), "decode": (theme.BLUE, "circle")}
 
 
 def roofline_figure(roof: Roofline):
-    """The roof over arithmetic intensity, both axes by powers of ten, with prefill and decode."""
+    """The roof over arithmetic intensity, both axes logarithmic, with prefill and decode."""
     import plotly.graph_objects as go
 
     peak, bandwidth = max(roof.probe.flops_per_s), max(roof.probe.bytes_per_s)
     intensities = [point.work.intensity for point in roof.points]
     low, high = min([*intensities, roof.ridge]) / 4, max([*intensities, roof.ridge]) * 4
     line = go.Scatter(
-        x=[low, roof.ridge, high], y=[low * bandwidth / 1e9, peak / 1e9, peak / 1e9],
-        mode="lines", line={"color": theme.INK, "width": 2}, showlegend=False, hoverinfo="skip",
-    )  # fmt: skip
-    dots = [trace for point in roof.points for trace in _dots(point)]
-    picture = theme.figure(
-        line, *dots, title=f"{escape(roof.model)} under this machine's roof · measured",
-        x="arithmetic intensity, operations for each byte read", y="GFLOP/s", height=420,
+        x=[low, roof.ridge, high],
+        y=[low * bandwidth / 1e9, peak / 1e9, peak / 1e9],
+        mode="lines",
+        line={"color": theme.INK, "width": 2},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    dots = [trace for point in roof.points for trace in _roofline_dots(point)]
+    figure = theme.figure(
+        line,
+        *dots,
+        title=f"{escape(roof.model)} under this machine's roof · measured",
+        x="arithmetic intensity, operations per byte read",
+        y="GFLOP/s",
+        height=420,
         margin={"t": 80},
-    )  # fmt: skip
+    )
     floor = min([low * bandwidth, *(p.flops_per_s for p in roof.points if p.flops_per_s)])
-    picture.update_xaxes(type="log", range=[log10(low), log10(high)], dtick=1)
-    picture.update_yaxes(type="log", dtick=1, range=[log10(floor / 3e9), log10(peak * 4 / 1e9)])
+    figure.update_xaxes(type="log", range=[log10(low), log10(high)], dtick=1)
+    figure.update_yaxes(type="log", dtick=1, range=[log10(floor / 3e9), log10(peak * 4 / 1e9)])
     slope = (low * roof.ridge) ** 0.5
-    _note(picture, slope, slope * bandwidth / 1e9, f"memory: {bandwidth / 1e9:.1f} GB/s  ")
-    _note(picture, high, peak / 1e9, f"arithmetic: {peak / 1e9:.0f} GFLOP/s")
+    _note(figure, slope, slope * bandwidth / 1e9, f"memory: {bandwidth / 1e9:.1f} GB/s  ")
+    _note(figure, high, peak / 1e9, f"arithmetic: {peak / 1e9:.0f} GFLOP/s")
     for point in roof.points:
-        _label(picture, point)
-    return picture
+        _label(figure, point)
+    return figure
 
 
-def _dots(point: RooflinePoint) -> list:
-    """The ceiling as an open mark, the measured one as a full one, a line between them."""
+def _roofline_dots(point: RooflinePoint) -> list:
+    """The ceiling as an open marker, the measured speed as a filled one, a line between them."""
     import plotly.graph_objects as go
 
     colour, symbol = _LOOKS[point.work.name]
@@ -50,82 +60,161 @@ def _dots(point: RooflinePoint) -> list:
     reached = point.flops_per_s
     return [
         go.Scatter(
-            name=f"{point.work.name}: ceiling and measured", x=[x, x][: 2 if reached else 1],
-            y=[top, *([reached / 1e9] if reached else [])], mode="lines+markers",
+            name=f"{point.work.name}: ceiling and measured",
+            x=[x, x][: 2 if reached else 1],
+            y=[top, *([reached / 1e9] if reached else [])],
+            mode="lines+markers",
             line={"color": colour, "dash": "dot", "width": 1},
             marker={"color": colour, "size": 12, "symbol": [f"{symbol}-open", symbol]},
-            hovertemplate="%{x:.3g} operations a byte: %{y:.3g} GFLOP/s<extra></extra>",
+            hovertemplate="%{x:.3g} operations per byte: %{y:.3g} GFLOP/s<extra></extra>",
         )
-    ]  # fmt: skip
+    ]
 
 
-def _label(picture, point: RooflinePoint) -> None:
+def _label(figure, point: RooflinePoint) -> None:
     if not point.flops_per_s:
         return
-    told = (
+    text = (
         f"{point.work.name}: {point.measured_tokens_per_s:,.3g} tokens/s,<br>"
         f"{point.reached:.0%} of {point.ceiling_tokens_per_s:,.3g} ± {point.error:.0%}"
     )
-    picture.add_annotation(
-        x=log10(point.work.intensity), y=log10(point.flops_per_s / 1e9), text=told,
-        showarrow=False, xanchor="left" if point.bound == "memory" else "right",
-        xshift=12 if point.bound == "memory" else -12, align="left", yanchor="top",
-    )  # fmt: skip
+    figure.add_annotation(
+        x=log10(point.work.intensity),
+        y=log10(point.flops_per_s / 1e9),
+        text=text,
+        showarrow=False,
+        xanchor="left" if point.bound == "memory" else "right",
+        xshift=12 if point.bound == "memory" else -12,
+        align="left",
+        yanchor="top",
+    )
 
 
-def _note(picture, x: float, y: float, text: str) -> None:
-    """Words to the upper left of a place on the roof."""
-    picture.add_annotation(
-        x=log10(x), y=log10(y), text=text, showarrow=False, xanchor="right", yanchor="bottom",
-        yshift=4, font={"color": theme.GREY},
-    )  # fmt: skip
+def _note(figure, x: float, y: float, text: str) -> None:
+    """A text to the upper left of a point on the roof."""
+    figure.add_annotation(
+        x=log10(x),
+        y=log10(y),
+        text=text,
+        showarrow=False,
+        xanchor="right",
+        yanchor="bottom",
+        yshift=4,
+        font={"color": theme.GREY},
+    )
 
 
 def check_figure(check: LatencyCheck):
-    """Predicted beside measured, for requests that the fit has not seen."""
+    """Predicted against measured, for requests that the fit has not seen."""
     title = (
         f"{escape(check.model)}: off by {check.median_error:.1%}, the median of "
         f"{len(check.runs)} requests that the fit had not seen"
     )
-    return _beside(check.runs, check.predictions, title)
+    return _predictions_figure(check.runs, check.predictions, title)
 
 
 def fit_figure(fit: LatencyFit):
-    """Predicted beside measured, for the runs that it was fitted to: how well it can describe."""
+    """Predicted against measured, for the runs of the fit: how well it describes them."""
     predictions = [predict_latency(fit, run.prompt_tokens, run.output_tokens) for run in fit.runs]
-    title = f"{escape(fit.model)}: the fit beside the {len(fit.runs)} runs that it was made from"
-    return _beside(fit.runs, predictions, title)
+    title = f"{escape(fit.model)}: the fit on the {len(fit.runs)} runs it was made from"
+    return _predictions_figure(fit.runs, predictions, title)
 
 
-def _beside(runs: tuple[Run, ...], predictions, title: str):
+def _predictions_figure(runs: tuple[Run, ...], predictions, title: str):
     import plotly.graph_objects as go
 
     end = 1.08 * max([*(run.elapsed_s for run in runs), *(p.high_s for p in predictions)])
     level = f"{predictions[0].level:.0%}"
     line = go.Scatter(
-        name="predicted as measured", x=[0, end], y=[0, end], mode="lines", hoverinfo="skip",
+        name="predicted as measured",
+        x=[0, end],
+        y=[0, end],
+        mode="lines",
+        hoverinfo="skip",
         line={"color": theme.GREY, "dash": "dash"},
-    )  # fmt: skip
-    picture = theme.figure(
-        line, _dots_beside(runs, predictions, level), title=title,
-        x="seconds measured, end to end", y="seconds predicted", height=420, margin={"t": 80},
-    )  # fmt: skip
-    return picture.update_xaxes(range=[0, end]).update_yaxes(range=[0, end])
+    )
+    figure = theme.figure(
+        line,
+        _prediction_dots(runs, predictions, level),
+        title=title,
+        x="seconds measured, end to end",
+        y="seconds predicted",
+        height=420,
+        margin={"t": 80},
+    )
+    return figure.update_xaxes(range=[0, end]).update_yaxes(range=[0, end])
 
 
-def _dots_beside(runs: tuple[Run, ...], predictions: list[LatencyPrediction], level: str):
+def _prediction_dots(runs: tuple[Run, ...], predictions: list[LatencyPrediction], level: str):
     import plotly.graph_objects as go
 
     return go.Scatter(
-        name=f"a request, with its {level} interval", mode="markers",
-        x=[run.elapsed_s for run in runs], y=[p.elapsed_s for p in predictions],
+        name=f"a request, with its {level} interval",
+        mode="markers",
+        x=[run.elapsed_s for run in runs],
+        y=[p.elapsed_s for p in predictions],
         marker={"color": theme.BLUE, "size": 9},
         error_y={
-            "type": "data", "symmetric": False, "thickness": 1, "width": 4, "color": theme.SKY,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1,
+            "width": 4,
+            "color": theme.SKY,
             "array": [p.high_s - p.elapsed_s for p in predictions],
             "arrayminus": [p.elapsed_s - p.low_s for p in predictions],
         },
         customdata=[[p.tokens_in, p.tokens_out] for p in predictions],
         hovertemplate="%{customdata[0]} tokens in, %{customdata[1]} out: measured %{x:.2f} s, "
         "predicted %{y:.2f} s<extra></extra>",
-    )  # fmt: skip
+    )
+
+
+def cache_figure(growth: CacheGrowth):
+    """Bytes of the cache at each length: computed as a line, measured as dots."""
+    import plotly.graph_objects as go
+
+    tokens = [size.tokens for size in growth.sizes]
+    end = [0, tokens[-1]]
+    computed = go.Scatter(
+        name="computed from the configuration",
+        x=[0, *tokens],
+        mode="lines",
+        y=[0, *(size.computed_bytes / MIB for size in growth.sizes)],
+        line={"color": theme.GREY, "dash": "dash"},
+        hoverinfo="skip",
+    )
+    dots = [
+        go.Scatter(
+            name=name,
+            x=tokens,
+            y=values,
+            mode="markers",
+            marker={"color": colour, "symbol": symbol, "size": 11},
+            hovertemplate="%{x} tokens: %{y:.2f} MiB<extra></extra>",
+        )
+        for name, values, colour, symbol in (
+            ("measured", [s.used_bytes / MIB for s in growth.sizes], theme.BLUE, "circle"),
+            (
+                "allocated, with room to grow",
+                [s.allocated_bytes / MIB for s in growth.sizes],
+                theme.ORANGE,
+                "diamond-open",
+            ),
+        )
+    ]
+    title = (
+        f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
+        f"{growth.dtype} · longest text here {growth.longest:,} tokens"
+    )
+    figure = theme.figure(
+        computed, *dots, title=title, x="tokens in the cache", y="MiB", margin={"t": 80}, height=350
+    )
+    return figure.update_xaxes(range=[0, end[1] * 1.06]).update_yaxes(rangemode="tozero")
+
+
+FIGURES = {
+    CacheGrowth: cache_figure,
+    LatencyCheck: check_figure,
+    LatencyFit: fit_figure,
+    Roofline: roofline_figure,
+}

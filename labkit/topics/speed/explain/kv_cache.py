@@ -1,4 +1,4 @@
-"""The KV cache: what every token leaves behind, and how long a text may get for it."""
+"""The KV cache: the memory that each token takes, and how long a text can get."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,24 @@ from labkit.formatting import in_lines
 from labkit.models.machine import inspect_machine
 from labkit.models.memory_plan import cache_bytes
 
-MIB = 1024**2
 LENGTHS = (64, 128, 256, 512)
 
 
 @dataclass(frozen=True, slots=True)
 class CacheSize:
-    """The cache at one length.
+    """The size of the cache at one length.
 
     Attributes:
-        tokens: that it holds.
-        computed_bytes: from the configuration.
-        used_bytes: of its keys and values (measured).
-        held_bytes: with the room that is kept for the next tokens (measured).
+        tokens: number of tokens in it.
+        computed_bytes: size by the configuration.
+        used_bytes: size of its keys and values (measured).
+        allocated_bytes: size with the room reserved for the next tokens (measured).
     """
 
     tokens: int
     computed_bytes: int
     used_bytes: int
-    held_bytes: int
+    allocated_bytes: int
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,14 +37,14 @@ class CacheGrowth:
     """How a model's cache grows with the text.
 
     Attributes:
-        model: its name.
-        dtype: of the cache.
-        sizes: at each length that was tried.
-        token_bytes: what one token adds (computed).
-        weights_bytes: of the model, to compare.
-        context: the most tokens that the model was made for.
-        free_bytes: memory that is free beside the model.
-        longest: the most tokens of one text that fit into it, and into the context (computed).
+        model: name of the model.
+        dtype: dtype of the cache.
+        sizes: size at each length measured.
+        token_bytes: bytes that one token adds (computed).
+        weights_bytes: size of the weights, to compare.
+        context: context length of the model, in tokens.
+        free_bytes: free memory beside the model.
+        longest: longest text in tokens that fits the free memory and the context (computed).
     """
 
     model: str
@@ -59,19 +58,19 @@ class CacheGrowth:
 
     @property
     def limited_by(self) -> str:
-        """What ends a text here: the model's ``"context"`` or the ``"memory"``."""
+        """What limits a text here: the model's ``"context"`` or the ``"memory"``."""
         return "context" if self.longest >= self.context else "memory"
 
     @property
     def tokens_like_weights(self) -> int:
-        """So many tokens of cache, in one text or in many, take as much memory as the weights."""
+        """Tokens whose cache, in one text or in many, takes as much memory as the weights."""
         return self.weights_bytes // self.token_bytes
 
     @property
     def summary(self) -> str:
-        """Bytes a token, and the longest text."""
+        """Bytes per token, and the longest text."""
         return (
-            f"{self.model}: {self.token_bytes:,} bytes of cache a token in {self.dtype}; the "
+            f"{self.model}: {self.token_bytes:,} bytes of cache per token in {self.dtype}; the "
             f"longest text here has {self.longest:,} tokens, limited by the {self.limited_by} "
             f"(computed; measured up to {self.sizes[-1].tokens:,} tokens)"
         )
@@ -81,23 +80,23 @@ class CacheGrowth:
 
 
 def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheGrowth:
-    """How the KV cache grows: computed from the configuration, and measured beside it.
+    """How the KV cache grows: computed from the configuration, and measured.
 
     Args:
-        model: from ``labkit.load``.
-        lengths: of the text in tokens, rising, within the model's context.
+        model: a model from ``labkit.load``.
+        lengths: lengths of the text in tokens, rising, within the model's context.
     Raises:
-        LabError: for a model that does not show its cache.
+        LabError: for a model without a readable cache.
     """
     if not isinstance(model, HasPlan):
-        raise LabError(f"{model.name} does not show its cache.", "Take a model from labkit.load.")
+        raise LabError(f"{model.name} does not expose its cache.", "Take a model from labkit.load.")
     lengths = tuple(n for n in lengths if n <= model.context)
     if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
         raise ValueError(f"lengths must rise, from 1 to {model.context}; got {lengths!r}")
     config, dtype = model.model.config.get_text_config().to_dict(), model.plan.needs.dtype
     sizes = tuple(
-        CacheSize(tokens, cache_bytes(config, tokens, dtype), used, held)
-        for tokens, used, held in grow_cache(model, lengths)
+        CacheSize(tokens, cache_bytes(config, tokens, dtype), used, allocated)
+        for tokens, used, allocated in grow_cache(model, lengths)
     )
     free = free_bytes(model)
     return CacheGrowth(
@@ -113,7 +112,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
 
 
 def free_bytes(model: Backend) -> int:
-    """Memory that is free on the model's device."""
+    """Free memory on the model's device."""
     machine = inspect_machine()
     if model.plan.device.startswith("cuda"):
         return max((gpu.free_bytes for gpu in machine.gpus), default=0)
@@ -121,7 +120,7 @@ def free_bytes(model: Backend) -> int:
 
 
 def longest_text(config: Mapping[str, Any], dtype: str, free: int, context: int) -> int:
-    """The most tokens, up to the context, whose cache is at most so many bytes; by halving.
+    """The most tokens, up to the context, whose cache fits the free bytes; by bisection.
 
     >>> shape = {"num_attention_heads": 1, "hidden_size": 1, "num_hidden_layers": 1}
     >>> longest_text({**shape, "model_type": "llama"}, "float32", 88, 100)

@@ -1,10 +1,10 @@
-"""How long will my request take? A model of the time, fitted to runs, checked on others.
+"""How long will my request take? A model of the latency, fitted to runs and checked on others.
 
 prefill = a + b * tokens in (+ c * tokens in squared, where it helps)
-decode = (tokens out - 1) * d + e * contexts, the tokens that each step attends to, added up
+decode = (tokens out - 1) * d + e * contexts, the sum of the tokens that each step attends to
 
-Each is fitted by least squares of the relative errors, for a long request is off by more seconds
-than a short one. No coefficient is negative: no token gives time back.
+Each is fitted by least squares of the relative errors, because the error in seconds grows with
+the request. No coefficient is negative: no token saves time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,64 +13,65 @@ from math import sqrt
 
 import numpy as np
 
+from labkit.checks import check_whole
 from labkit.formatting import in_lines
-from labkit.topics.speed.measure.load_time import Load
-from labkit.topics.speed.measure.machine_noise import Disturbance, tell_disturbed
+from labkit.topics.speed.measure.load_time import LoadTime
+from labkit.topics.speed.measure.machine_noise import MachineNoise, noise_warning
 from labkit.topics.speed.measure.measurement import Measurement
 from labkit.topics.speed.measure.run import Run
 
-from .regression import Line, fit_line, student_quantile
+from .regression import LinearFit, fit_linear, student_quantile
 
 
 def prefill_terms(tokens_in: int) -> tuple[float, float, float]:
-    """What the prefill's coefficients stand for."""
+    """The terms of prefill: constant, tokens in, and their square."""
     return 1.0, float(tokens_in), float(tokens_in) ** 2
 
 
 def decode_terms(tokens_in: int, tokens_out: int) -> tuple[float, float]:
-    """What the decode's coefficients stand for: gaps, and the contexts of all of them added up."""
+    """The terms of decode: gaps, and the sum of their contexts."""
     gaps = tokens_out - 1
     return float(gaps), float(gaps * tokens_in + gaps * (gaps + 1) // 2)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LatencyFit:
-    """A model of the time (fitted to measured runs).
+    """A model of the latency (fitted to measured runs).
 
     Attributes:
         model: name of the model.
-        prefill: seconds: constant, a token in, its square.
-        decode: seconds: a token out, a token of context.
-        correlation: of both parts' errors in one run.
+        prefill: seconds: constant, per token in, per token in squared.
+        decode: seconds: per token out, per token of context.
+        correlation: correlation of the two parts' errors in one run.
         load_s: median seconds of a warm load, or None.
-        tokens_in: the least and the most of the runs.
-        tokens_out: the same.
-        runs: what it was fitted to.
-        disturbances: what else the machine did while they were measured, where somebody looked.
+        tokens_in: smallest and largest prompt of the runs.
+        tokens_out: shortest and longest answer of the runs.
+        runs: the runs that it was fitted to.
+        noise: what else the machine did during the runs, where it was recorded.
     """
 
     model: str
-    prefill: Line
-    decode: Line
+    prefill: LinearFit
+    decode: LinearFit
     correlation: float
     load_s: float | None
     tokens_in: tuple[int, int]
     tokens_out: tuple[int, int]
     runs: tuple[Run, ...]
-    disturbances: tuple[Disturbance, ...] = ()
+    noise: tuple[MachineNoise, ...] = ()
 
     @property
     def summary(self) -> str:
-        """The coefficients, for people, and whether the machine was disturbed."""
+        """The coefficients in words, and whether the machine was disturbed."""
         constant, a_token, square = self.prefill.coefficients
         step, growth = self.decode.coefficients
         squared = f" + {1e9 * square:.2g} ns * tokens in²" if square else ""
         line = (
-            f"{self.model}: prefill {1000 * constant:.1f} ms + {1000 * a_token:.3g} ms a token in"
-            f"{squared}; decode {1000 * step:.1f} ms a token out + "
-            f"{1e6 * growth:.2g} µs for each token before it (fitted to {len(self.runs)} runs)"
+            f"{self.model}: prefill {1000 * constant:.1f} ms + {1000 * a_token:.3g} ms per token in"
+            f"{squared}; decode {1000 * step:.1f} ms per token out + "
+            f"{1e6 * growth:.2g} µs per token before it (fitted to {len(self.runs)} runs)"
         )
-        disturbed = tell_disturbed(self.disturbances)
+        disturbed = noise_warning(self.noise)
         return f"{line}. {disturbed}" if disturbed else line
 
     def __repr__(self) -> str:
@@ -82,14 +83,14 @@ class LatencyPrediction:
     """How long a request will take (computed from a fit).
 
     Attributes:
-        tokens_in: of the prompt.
-        tokens_out: of the answer.
-        load_s: for loading; 0 where the model is loaded already.
-        prefill_s: expected, to the first token.
-        decode_s: expected, from the first token to the last.
-        low_s, high_s: end to end; so many of all requests lie between them.
-        level: how many.
-        beyond: in what it goes beyond the runs of the fit, in words.
+        tokens_in: length of the prompt.
+        tokens_out: length of the answer.
+        load_s: seconds to load the model; 0 if it is loaded already.
+        prefill_s: expected seconds to the first token.
+        decode_s: expected seconds from the first token to the last.
+        low_s, high_s: interval of the time end to end.
+        level: share of requests that the interval contains.
+        beyond: sentences on where the request lies outside the runs of the fit.
     """
 
     tokens_in: int
@@ -104,44 +105,44 @@ class LatencyPrediction:
 
     @property
     def elapsed_s(self) -> float:
-        """Expected end to end."""
+        """Expected seconds end to end."""
         return self.load_s + self.prefill_s + self.decode_s
 
     @property
     def summary(self) -> str:
         """The answer in a sentence."""
-        told = (
+        sentence = (
             f"{self.tokens_in:,} tokens in and {self.tokens_out:,} out take {self.elapsed_s:.2f} s,"
             f" {self.low_s:.2f} to {self.high_s:.2f} s in {self.level:.0%} of requests"
         )
         warning = f"; beyond what was measured: {', '.join(self.beyond)}" if self.beyond else ""
-        return f"{told} (computed from a fit){warning}"
+        return f"{sentence} (computed from a fit){warning}"
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
 
 
-def fit_latency(*measured, load: Load | None = None) -> LatencyFit:
-    """A model of the time from runs with prompts and answers of several lengths.
+def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
+    """A model of the latency, from runs with prompts and answers of several lengths.
 
     Args:
-        measured: measurements, experiments, or runs; of one model, alone on the machine.
-        load: from `measure_load`, for predictions that include loading.
+        measured: measurements, experiments or runs of one model, alone on the machine.
+        load: the result of `measure_load`, for predictions that include loading.
     Raises:
         ValueError: for fewer than four complete runs, or for prompts or answers of one length.
     """
-    found = unfold(measured)
+    found = flatten(measured)
     runs = tuple(run for run in runs_of(found) if run.complete and run.tpot_s)
     runs = tuple(run for run in runs if run.prompt_tokens)
     ins, outs = [run.prompt_tokens for run in runs], [run.output_tokens for run in runs]
     if len(runs) < 4 or len(set(ins)) < 2:
         raise ValueError(
-            "measured must hold four or more complete runs of two or more tokens, with prompts of "
-            f"at least two lengths; got {len(runs)} runs of {len(set(ins))} length(s)"
+            "measured must contain four or more complete runs of two or more tokens, with "
+            f"prompts of at least two lengths; got {len(runs)} runs of {len(set(ins))} length(s)"
         )
-    prefill = fit_line([prefill_terms(n) for n in ins], [run.ttft_s for run in runs])
+    prefill = fit_linear([prefill_terms(n) for n in ins], [run.ttft_s for run in runs])
     rows = [decode_terms(*pair) for pair in zip(ins, outs, strict=True)]
-    decode = fit_line(rows, [run.decode_s for run in runs])
+    decode = fit_linear(rows, [run.decode_s for run in runs])
     return LatencyFit(
         model=next((m.model for m in measured if hasattr(m, "model")), "runs"),
         prefill=prefill,
@@ -151,12 +152,12 @@ def fit_latency(*measured, load: Load | None = None) -> LatencyFit:
         tokens_in=(min(ins), max(ins)),
         tokens_out=(min(outs), max(outs)),
         runs=runs,
-        disturbances=disturbances_of(found),
+        noise=noise_of(found),
     )
 
 
-def unfold(measured: Iterable) -> list[Run | Measurement]:
-    """The measurements in experiments and in collections of any of these; runs as they are."""
+def flatten(measured: Iterable) -> list[Run | Measurement]:
+    """The measurements of experiments and of nested collections; runs unchanged."""
     found: list[Run | Measurement] = []
     for each in measured:
         if isinstance(each, Run | Measurement):
@@ -164,12 +165,12 @@ def unfold(measured: Iterable) -> list[Run | Measurement]:
         elif hasattr(each, "points"):
             found.extend(point.measurement for point in each.points)
         else:
-            found.extend(unfold(each))
+            found.extend(flatten(each))
     return found
 
 
 def runs_of(found: Iterable[Run | Measurement]) -> list[Run]:
-    """The runs that count; those of batches are left out."""
+    """The runs that count, without those of batches."""
     runs: list[Run] = []
     for each in found:
         if isinstance(each, Run):
@@ -179,15 +180,15 @@ def runs_of(found: Iterable[Run | Measurement]) -> list[Run]:
     return runs
 
 
-def disturbances_of(found: Iterable[Run | Measurement]) -> tuple[Disturbance, ...]:
-    """What else the machine did while they were measured, where somebody looked."""
-    known = (each.disturbance for each in found if isinstance(each, Measurement))
+def noise_of(found: Iterable[Run | Measurement]) -> tuple[MachineNoise, ...]:
+    """What else the machine did during the measurements, where it was recorded."""
+    known = (each.noise for each in found if isinstance(each, Measurement))
     return tuple(dict.fromkeys(each for each in known if each))
 
 
-def _correlation(prefill: Line, decode: Line, runs: Sequence[Run]) -> float:
-    one = [run.ttft_s / prefill.at(prefill_terms(run.prompt_tokens)) - 1 for run in runs]
-    two = [run.decode_s / decode.at(_decode_terms_of(run)) - 1 for run in runs]
+def _correlation(prefill: LinearFit, decode: LinearFit, runs: Sequence[Run]) -> float:
+    one = [run.ttft_s / prefill.predict(prefill_terms(run.prompt_tokens)) - 1 for run in runs]
+    two = [run.decode_s / decode.predict(_decode_terms_of(run)) - 1 for run in runs]
     if np.std(one) < 1e-9 or np.std(two) < 1e-9:
         return 0.0
     return float(np.corrcoef(one, two)[0, 1])
@@ -198,25 +199,19 @@ def _decode_terms_of(run: Run) -> tuple[float, float]:
 
 
 def predict_latency(
-    fit: LatencyFit,
-    tokens_in: int,
-    tokens_out: int,
-    *,
-    level: float = 0.9,
-    with_load: bool = False,
+    fit: LatencyFit, tokens_in: int, tokens_out: int, *, level: float = 0.9, with_load: bool = False
 ) -> LatencyPrediction:
-    """How long a request of that many tokens will take, with an interval for a new request.
+    """How long a request will take, with an interval.
 
     Args:
-        fit: from `fit_latency`.
-        tokens_in: of the prompt, 1 or more.
-        tokens_out: of the answer, 1 or more.
-        level: share of requests that the interval shall hold; above 0 and below 1.
-        with_load: the model is loaded first; the fit must know how long that takes.
+        fit: the result of `fit_latency`.
+        tokens_in: length of the prompt, 1 or more.
+        tokens_out: length of the answer, 1 or more.
+        level: share of requests that the interval contains; above 0 and below 1.
+        with_load: whether loading is included; the fit must then have been made with ``load``.
     """
     for name, value in (("tokens_in", tokens_in), ("tokens_out", tokens_out)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number, 1 or more; got {value!r}")
+        check_whole(name, value)
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
     if with_load and fit.load_s is None:
@@ -226,19 +221,26 @@ def predict_latency(
     both = sqrt(max(0.0, one**2 + two**2 + 2 * fit.correlation * one * two))
     half = student_quantile(0.5 + level / 2, min(fit.prefill.freedom, fit.decode.freedom)) * both
     load_s = fit.load_s if with_load else 0.0
-    prefill_s, decode_s = fit.prefill.at(before), fit.decode.at(after)
+    prefill_s, decode_s = fit.prefill.predict(before), fit.decode.predict(after)
     total = load_s + prefill_s + decode_s
     return LatencyPrediction(
-        tokens_in, tokens_out, load_s, prefill_s, decode_s, max(0.0, total - half), total + half,
-        level, beyond(fit, tokens_in, tokens_out),
-    )  # fmt: skip
+        tokens_in,
+        tokens_out,
+        load_s,
+        prefill_s,
+        decode_s,
+        max(0.0, total - half),
+        total + half,
+        level,
+        beyond(fit, tokens_in, tokens_out),
+    )
 
 
 def beyond(fit: LatencyFit, tokens_in: int, tokens_out: int) -> tuple[str, ...]:
-    """In what a request goes beyond the runs of a fit, in words."""
-    asked = (("tokens in", tokens_in, fit.tokens_in), ("tokens out", tokens_out, fit.tokens_out))
+    """Sentences on where a request lies outside the runs of a fit."""
+    ranges = (("tokens in", tokens_in, fit.tokens_in), ("tokens out", tokens_out, fit.tokens_out))
     return tuple(
         f"{value:,} {name}, measured {low:,} to {high:,}"
-        for name, value, (low, high) in asked
+        for name, value, (low, high) in ranges
         if not low <= value <= high
     )

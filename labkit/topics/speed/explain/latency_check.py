@@ -1,20 +1,20 @@
-"""What a fit is good for: held to requests it has not seen, and turned into a budget of tokens."""
+"""What a fit is good for: predictions of requests it has not seen, and token budgets."""
 
 from dataclasses import dataclass
 from statistics import median
 
 from labkit.formatting import in_lines
-from labkit.topics.speed.measure.machine_noise import Disturbance, tell_disturbed
+from labkit.topics.speed.measure.machine_noise import MachineNoise, noise_warning
 from labkit.topics.speed.measure.run import Run
 
 from .latency import (
     LatencyFit,
     LatencyPrediction,
     beyond,
-    disturbances_of,
+    flatten,
+    noise_of,
     predict_latency,
     runs_of,
-    unfold,
 )
 
 
@@ -24,20 +24,20 @@ class LatencyCheck:
 
     Attributes:
         model: name of the model.
-        runs: that were measured.
+        runs: the measured runs.
         predictions: one for each.
-        disturbances: what else the machine did while they, or the fit's runs, were measured, where
-            somebody looked.
+        noise: what else the machine did during these runs and those of the fit, where it was
+            recorded.
     """
 
     model: str
     runs: tuple[Run, ...]
     predictions: tuple[LatencyPrediction, ...]
-    disturbances: tuple[Disturbance, ...] = ()
+    noise: tuple[MachineNoise, ...] = ()
 
     @property
     def errors(self) -> tuple[float, ...]:
-        """By what share of the measured time each prediction is off."""
+        """The error of each prediction, as a share of the measured time."""
         pairs = zip(self.runs, self.predictions, strict=True)
         return tuple(abs(p.elapsed_s - run.elapsed_s) / run.elapsed_s for run, p in pairs)
 
@@ -48,7 +48,7 @@ class LatencyCheck:
 
     @property
     def inside(self) -> int:
-        """How many runs lie in their interval."""
+        """How many runs lie within their interval."""
         pairs = zip(self.runs, self.predictions, strict=True)
         return sum(p.low_s <= run.elapsed_s <= p.high_s for run, p in pairs)
 
@@ -60,45 +60,45 @@ class LatencyCheck:
             f"{len(self.runs)} requests that the fit had not seen), {self.inside} of them lay in "
             f"their {self.predictions[0].level:.0%} interval (measured)"
         )
-        disturbed = tell_disturbed(self.disturbances)
+        disturbed = noise_warning(self.noise)
         return f"{line}. {disturbed}" if disturbed else line
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
 
 
-def check_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyCheck:
+def validate_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyCheck:
     """Whether predictions hold for requests that the fit has not seen.
 
     Args:
-        fit: from `fit_latency`.
-        measured: as for `fit_latency`, other runs.
+        fit: the result of `fit_latency`.
+        measured: other runs, as for `fit_latency`.
         level: as for `predict_latency`.
     Raises:
-        ValueError: without a complete run, or if the fit has seen one of them.
+        ValueError: for no complete run, or for a run that the fit has seen.
     """
-    found = unfold(measured)
+    found = flatten(measured)
     runs = tuple(run for run in runs_of(found) if run.complete and run.prompt_tokens)
     if not runs or any(run is seen for run in runs for seen in fit.runs):
-        raise ValueError("measured must hold complete runs that the fit has not seen")
+        raise ValueError("measured must contain complete runs that the fit has not seen")
     predictions = tuple(
         predict_latency(fit, run.prompt_tokens, run.output_tokens, level=level) for run in runs
     )
-    looked = dict.fromkeys((*fit.disturbances, *disturbances_of(found)))
-    return LatencyCheck(fit.model, runs, predictions, tuple(looked))
+    noise = dict.fromkeys((*fit.noise, *noise_of(found)))
+    return LatencyCheck(fit.model, runs, predictions, tuple(noise))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenBudget:
-    """What a time leaves for the answer (computed from a fit).
+    """How long an answer may be within a time (computed from a fit).
 
     Attributes:
-        budget_s: end to end.
-        tokens_in: of the prompt.
-        expected: tokens out that take that long as a rule.
-        safe: tokens out that keep the time even at the upper end of the interval.
-        level: of the interval.
-        beyond: in what it goes beyond the runs of the fit, in words.
+        budget_s: time end to end.
+        tokens_in: length of the prompt.
+        expected: tokens out that fit within the expected time.
+        safe: tokens out that fit even at the upper end of the interval.
+        level: level of the interval.
+        beyond: sentences on where the request lies outside the runs of the fit.
     """
 
     budget_s: float
@@ -122,15 +122,15 @@ class TokenBudget:
         return in_lines(self.summary)
 
 
-def tokens_within(
+def token_budget(
     fit: LatencyFit, budget_s: float, tokens_in: int, *, level: float = 0.9
 ) -> TokenBudget:
-    """How many tokens an answer may have, so that the request keeps a time.
+    """How many tokens an answer may have for the request to end within a time.
 
     Args:
-        fit: from `fit_latency`.
-        budget_s: end to end, above 0.
-        tokens_in: of the prompt.
+        fit: the result of `fit_latency`.
+        budget_s: time end to end, above 0.
+        tokens_in: length of the prompt.
         level: as for `predict_latency`.
     """
     if not budget_s > 0:
@@ -139,14 +139,14 @@ def tokens_within(
     def predict(tokens: int) -> LatencyPrediction:
         return predict_latency(fit, tokens_in, tokens, level=level)
 
-    expected = _most(lambda tokens: predict(tokens).elapsed_s <= budget_s)
-    safe = _most(lambda tokens: predict(tokens).high_s <= budget_s)
-    said = beyond(fit, tokens_in, max(1, expected))
-    return TokenBudget(budget_s, tokens_in, expected, safe, level, said)
+    expected = _largest(lambda tokens: predict(tokens).elapsed_s <= budget_s)
+    safe = _largest(lambda tokens: predict(tokens).high_s <= budget_s)
+    outside = beyond(fit, tokens_in, max(1, expected))
+    return TokenBudget(budget_s, tokens_in, expected, safe, level, outside)
 
 
-def _most(fits, limit: int = 2**24) -> int:
-    """The most tokens for which it holds, 0 if it holds for none; by halving."""
+def _largest(fits, limit: int = 2**24) -> int:
+    """The largest number of tokens that fits, 0 if none does; by bisection."""
     low, high = 0, limit
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""Bytes and operations that a token takes, out of a model's configuration alone."""
+"""Bytes and operations that a token takes, from a model's configuration alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What must be read and computed, at the least (computed).
+    """The least that must be read and computed (computed).
 
     Attributes:
         name: ``"decode"`` or ``"prefill"``.
-        tokens: that it advances by: 1, or the prompt's.
-        memory_bytes: read from memory and written to it.
+        tokens: tokens processed: 1, or those of the prompt.
+        memory_bytes: bytes read from memory and written to it.
         flops: multiplications and additions, each counted.
     """
 
@@ -25,11 +25,11 @@ class Work:
 
     @property
     def intensity(self) -> float:
-        """Arithmetic intensity: operations for each byte."""
+        """Arithmetic intensity: operations per byte."""
         return self.flops / self.memory_bytes
 
     def seconds(self, bytes_per_s: float, flops_per_s: float) -> float:
-        """The least time: reading and computing overlap at best, so the longer of both."""
+        """The least time: reading and computing overlap at best, so the longer of the two."""
         return max(self.memory_bytes / bytes_per_s, self.flops / flops_per_s)
 
     def bound(self, bytes_per_s: float, flops_per_s: float) -> str:
@@ -39,20 +39,20 @@ class Work:
 
 
 def decode_work(config: Mapping[str, Any], parameters: int, dtype: str, context: int) -> Work:
-    """One token after so many: every weight is read once, and the whole cache.
+    """One token at a context: every weight is read once, and the whole cache.
 
-    Bytes: (weights - lookup) * bytes a weight + cache of the context + cache of one token. The
-    embedding is a lookup of one row; where it is tied to the output layer, that one reads it all.
+    Bytes: (weights - lookup) * bytes per weight + cache of the context + cache of one token. The
+    embedding is a lookup of one row; if it is tied to the output layer, that layer reads all of it.
     Operations: 2 * (weights - lookup), one multiplication and one addition for each weight, and
     4 * layers * heads * head width * context for attention (scores, and their weighted sum).
 
     Args:
-        config: fields of the model's ``config.json``; a dense model.
+        config: fields of the ``config.json`` of a dense model.
         parameters: number of weights; tied ones once.
-        dtype: of the weights and the cache.
+        dtype: dtype of the weights and the cache.
         context: tokens in the cache.
     Raises:
-        ValueError: for a mixture of experts, which reads a part of its weights only.
+        ValueError: for a mixture of experts, which reads only a part of its weights.
     Source: Kaplan et al. 2020, "Scaling Laws for Neural Language Models", table 1, where a
         forward pass is 2 N + 2 layers * context * width; here both products of attention count.
     """
@@ -67,17 +67,17 @@ def decode_work(config: Mapping[str, Any], parameters: int, dtype: str, context:
 
 
 def prefill_work(config: Mapping[str, Any], parameters: int, dtype: str, tokens: int) -> Work:
-    """A prompt at once: the weights are read once for all of its tokens.
+    """A prompt in one pass: the weights are read once for all of its tokens.
 
-    Bytes: as for one token, and the cache of the prompt is written. Operations: those of the
-    layers for each token, of the output layer for the last one alone, and attention of each token
-    to those up to it: tokens * (tokens + 1) / 2 pairs.
+    Bytes: as for one token, and the cache of the prompt is written. Operations: the layers for
+    each token, the output layer for the last token alone, and attention of each token to all up to
+    itself: tokens * (tokens + 1) / 2 pairs.
 
     Args:
         config: as for `decode_work`.
         parameters: as for `decode_work`.
         dtype: as for `decode_work`.
-        tokens: of the prompt.
+        tokens: length of the prompt.
     """
     _require_dense(config)
     output = config["vocab_size"] * config["hidden_size"]
@@ -93,12 +93,12 @@ def prefill_work(config: Mapping[str, Any], parameters: int, dtype: str, tokens:
 
 
 def _lookup(config: Mapping[str, Any]) -> int:
-    """Weights of an embedding that is only looked up; none where the output layer shares it."""
+    """Weights of an embedding that is only looked up; 0 if the output layer shares it."""
     return 0 if config.get("tie_word_embeddings") else config["vocab_size"] * config["hidden_size"]
 
 
 def _attention(config: Mapping[str, Any]) -> int:
-    """Operations for each pair of tokens: 2 for the score and 2 for the sum, a head's width."""
+    """Operations per pair of tokens: 2 for the score and 2 for the sum, per unit of head width."""
     heads = config["num_attention_heads"]
     width = config.get("head_dim") or config["hidden_size"] // heads
     return 4 * config["num_hidden_layers"] * heads * width
@@ -109,5 +109,5 @@ def _require_dense(config: Mapping[str, Any]) -> None:
     if experts > 1:
         raise ValueError(
             f"config must be of a dense model: a mixture of {experts} experts reads only some of "
-            "its weights for a token"
+            "its weights per token"
         )

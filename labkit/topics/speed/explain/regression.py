@@ -1,4 +1,4 @@
-"""Least squares of relative errors, with terms that are never negative, and their doubt."""
+"""Least squares of relative errors: coefficients of 0 or more, with their uncertainty."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from statistics import NormalDist
 
 import numpy as np
 
-HELPS = 0.9  # a further term is taken if errors on left-out runs fall to this share, or less
+MIN_GAIN = 0.9  # a term is added if it cuts the error on left-out runs to this share or less
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One part of the time: a sum of terms with coefficients of 0 or more.
+class LinearFit:
+    """One part of the time: a sum of terms whose coefficients are 0 or more.
 
     Attributes:
-        coefficients: seconds for each unit of its terms.
+        coefficients: seconds per unit of each term.
         spread: standard deviation of the relative errors.
-        covariance: (terms, terms) of the coefficients, for a relative error of 1.
-        freedom: runs less terms.
+        covariance: matrix of the coefficients, for a relative error of 1.
+        freedom: degrees of freedom: runs less terms.
     """
 
     coefficients: tuple[float, ...]
@@ -27,23 +27,23 @@ class Line:
     covariance: tuple[tuple[float, ...], ...]
     freedom: int
 
-    def at(self, terms: Sequence[float]) -> float:
+    def predict(self, terms: Sequence[float]) -> float:
         """Expected seconds."""
         return float(np.dot(self.coefficients, terms))
 
     def deviation(self, terms: Sequence[float]) -> float:
-        """Standard deviation in seconds of a new run: its own noise, and the line's own doubt.
+        """Standard deviation of a new run in seconds: its noise and the fit's uncertainty.
 
         Source: Draper and Smith 1998, "Applied Regression Analysis", section 3.1, with weights
         of one over the expected time.
         """
         row = np.asarray(terms)
-        doubt = float(row @ np.asarray(self.covariance) @ row)
-        return self.spread * sqrt(self.at(terms) ** 2 + max(0.0, doubt))
+        variance = float(row @ np.asarray(self.covariance) @ row)
+        return self.spread * sqrt(self.predict(terms) ** 2 + max(0.0, variance))
 
 
-def fit_line(rows: Sequence[Sequence[float]], seconds: Sequence[float]) -> Line:
-    """Least squares of the relative errors over the terms that help, none of them negative."""
+def fit_linear(rows: Sequence[Sequence[float]], seconds: Sequence[float]) -> LinearFit:
+    """Least squares of the relative errors over the terms that help; no coefficient is negative."""
     rows, seconds = np.asarray(rows, float), np.asarray(seconds, float)
     scaled = rows / seconds[:, None]
     chosen = _choose(scaled)
@@ -54,7 +54,7 @@ def fit_line(rows: Sequence[Sequence[float]], seconds: Sequence[float]) -> Line:
     errors = 1 - scaled @ coefficients
     covariance = np.zeros((rows.shape[1],) * 2)
     covariance[np.ix_(chosen, chosen)] = np.linalg.pinv(part.T @ part)
-    return Line(
+    return LinearFit(
         coefficients=tuple(map(float, coefficients)),
         spread=sqrt(float(errors @ errors) / freedom),
         covariance=tuple(tuple(map(float, row)) for row in covariance),
@@ -63,20 +63,20 @@ def fit_line(rows: Sequence[Sequence[float]], seconds: Sequence[float]) -> Line:
 
 
 def _choose(scaled: np.ndarray) -> list[int]:
-    """The terms to keep: few first, more only if they foretell left-out runs clearly better."""
+    """The fewest terms; more only if they predict left-out runs clearly better."""
     best, best_error = None, np.inf
     for count in range(1, scaled.shape[1] + 1):
         for terms in map(list, combinations(range(scaled.shape[1]), count)):
-            error = _left_out_error(scaled[:, terms])
-            if error is not None and error < best_error * (HELPS if best else 1):
+            error = _press_error(scaled[:, terms])
+            if error is not None and error < best_error * (MIN_GAIN if best else 1):
                 best, best_error = terms, error
     return best or [int(np.argmax(scaled.sum(axis=0) > 0))]
 
 
-def _left_out_error(part: np.ndarray) -> float | None:
-    """Root of the mean squared error of runs, each foretold without itself; None if unusable.
+def _press_error(part: np.ndarray) -> float | None:
+    """Root mean squared error of leave-one-out predictions; None if the terms are unusable.
 
-    Source: Allen 1974, PRESS: the residual over 1 - leverage.
+    Source: Allen 1974, PRESS: each residual over 1 - leverage.
     """
     scale = np.sqrt((part**2).sum(axis=0))
     if not scale.all() or np.linalg.matrix_rank(part / scale) < part.shape[1]:
@@ -90,9 +90,9 @@ def _left_out_error(part: np.ndarray) -> float | None:
 
 
 def student_quantile(share: float, freedom: int) -> float:
-    """Student's t: below it lie so many of all; by its series, exact for 1 and 2.
+    """The quantile of Student's t at a share, by its series; exact for freedom 1 and 2.
 
-    Source: Abramowitz and Stegun 1964, 26.7.5; off by less than 1 % from 3 degrees on.
+    Source: Abramowitz and Stegun 1964, 26.7.5; off by less than 1 % from 3 degrees of freedom.
 
     >>> round(student_quantile(0.95, 10), 2), round(student_quantile(0.95, 2), 2)
     (1.81, 2.92)
@@ -108,4 +108,4 @@ def student_quantile(share: float, freedom: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return z + sum(term / freedom ** (place + 1) for place, term in enumerate(terms))
+    return z + sum(term / freedom**power for power, term in enumerate(terms, 1))

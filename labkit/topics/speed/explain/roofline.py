@@ -1,8 +1,8 @@
-"""Why this fast: what the machine can read and compute in a second, and what a token needs of it.
+"""Why this fast: what the machine reads and computes in a second, and what a token needs.
 
 The roofline (Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance
-Model for Multicore Architectures"): no work runs faster than the lesser of the peak of arithmetic
-and bandwidth * arithmetic intensity.
+Model for Multicore Architectures"): no work runs faster than the lesser of peak arithmetic and
+bandwidth * arithmetic intensity.
 """
 
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.bandwidth import Probe, probe_device
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.stats import Spread
 from labkit.topics.speed.measure.measurement import Measurement
-from labkit.topics.speed.measure.run import Spread
 
 from .operation_count import Work, decode_work, prefill_work
 
-# The probe's best may itself miss the machine's best by so much, on a quiet machine (assumed).
-LEAST_ERROR = 0.10
+# How far the probe's best may miss the machine's best, on a quiet machine (assumed).
+MIN_ERROR = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class RooflinePoint:
-    """Prefill or decode: what it takes, what the machine allows, and what was measured.
+    """Prefill or decode: its work, what the machine allows, and what was measured.
 
     Attributes:
         work: bytes and operations (computed).
         probe: the machine (measured).
-        measured_s: seconds that the work took; None where it was not measured.
+        measured_s: seconds that the work took; None if not measured.
     """
 
     work: Work
@@ -42,37 +42,37 @@ class RooflinePoint:
 
     @property
     def ceiling_tokens_per_s(self) -> float:
-        """The most tokens a second: the ceiling."""
+        """The ceiling in tokens per second."""
         return self.work.tokens / self.ceiling_s
 
     @property
     def measured_tokens_per_s(self) -> float | None:
-        """The median speed that was measured."""
+        """The median speed measured."""
         return self.work.tokens / self.measured_s.median if self.measured_s else None
 
     @property
     def reached(self) -> float | None:
-        """Share of the ceiling that was reached."""
+        """Share of the ceiling reached."""
         return self.ceiling_s / self.measured_s.median if self.measured_s else None
 
     @property
     def bound(self) -> str:
-        """Which roof is over it: ``"memory"`` or ``"arithmetic"``."""
+        """Which roof limits it: ``"memory"`` or ``"arithmetic"``."""
         return self.work.bound(max(self.probe.bytes_per_s), max(self.probe.flops_per_s))
 
     @property
     def error(self) -> float:
         """How far the ceiling may be off, as a share of it.
 
-        The distance of the probe's median from its best, and at least `LEAST_ERROR`.
+        The distance of the probe's median from its best, and at least `MIN_ERROR`.
         """
         is_memory = self.bound == "memory"
         rounds = Spread(self.probe.bytes_per_s if is_memory else self.probe.flops_per_s)
-        return max(LEAST_ERROR, 1 - rounds.median / rounds.high)
+        return max(MIN_ERROR, 1 - rounds.median / rounds.high)
 
     @property
     def flops_per_s(self) -> float | None:
-        """Operations a second that were reached: the height in the picture."""
+        """Operations per second reached: the height in the figure."""
         return self.work.flops / self.measured_s.median if self.measured_s else None
 
 
@@ -92,23 +92,23 @@ class Roofline:
 
     @property
     def ridge(self) -> float:
-        """Operations for each byte at which both roofs meet: left of it, memory is the limit."""
+        """Operations per byte at which the two roofs meet: left of it, memory is the limit."""
         return max(self.probe.flops_per_s) / max(self.probe.bytes_per_s)
 
     @property
     def summary(self) -> str:
-        """Both ceilings with their error, beside what was measured."""
+        """Both ceilings with their error, and what was measured."""
         roof = (
             f"{max(self.probe.bytes_per_s) / 1e9:.1f} GB/s, "
             f"{max(self.probe.flops_per_s) / 1e9:.0f} GFLOP/s in {self.probe.dtype}"
         )
-        return f"{self.model} under {roof}: {'; '.join(map(_told, self.points))} (measured)"
+        return f"{self.model} under {roof}: {'; '.join(map(_describe, self.points))} (measured)"
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
 
 
-def _told(point: RooflinePoint) -> str:
+def _describe(point: RooflinePoint) -> str:
     ceiling = f"{point.ceiling_tokens_per_s:.3g} tokens/s ± {point.error:.0%}"
     reached = f", reached {point.measured_tokens_per_s:.3g} ({point.reached:.0%})"
     return (
@@ -123,16 +123,16 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
     The machine is measured in a second or two, on the model's device and in its dtype.
 
     Args:
-        model: from ``labkit.load``.
-        measurement: of this model, by ``labkit.measure``.
-        probe: the machine measured before; None: now.
+        model: a model from ``labkit.load``.
+        measurement: a measurement of this model, by ``labkit.measure``.
+        probe: an earlier probe of the machine; None: it is probed now.
     Raises:
-        LabError: for a model whose weights are not here to be counted.
+        LabError: for a model whose weights are not in this process.
         ValueError: for a measurement of another model, or a mixture of experts.
     """
     if not isinstance(model, HasPlan):
         raise LabError(
-            f"{model.name} does not show its configuration.", "Take a model from labkit.load."
+            f"{model.name} does not expose its configuration.", "Take a model from labkit.load."
         )
     if measurement.model != model.name or measurement.rows != 1:
         raise ValueError(
@@ -142,27 +142,31 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
     dtype = model.plan.needs.dtype
     probe = probe or probe_device(model.plan.device, dtype)
     config = model.model.config.get_text_config().to_dict()
-    return place(measurement, probe, config, count_weights(model), dtype)
+    return build_roofline(measurement, probe, config, count_weights(model), dtype)
 
 
 def count_weights(model) -> int:
-    """Weights of a loaded model; tied ones once."""
+    """The number of weights of a loaded model; tied ones once."""
     return sum(weight.numel() for weight in model.model.parameters())
 
 
-def place(measurement: Measurement, probe: Probe, config, parameters: int, dtype: str) -> Roofline:
-    """Both points of a measurement; decoding is placed at its middle context.
+def build_roofline(
+    measurement: Measurement, probe: Probe, config, parameters: int, dtype: str
+) -> Roofline:
+    """Both points of a measurement, decode at its middle context.
 
     Args:
-        measurement: with the number of its prompt's tokens.
-        probe: of the machine.
+        measurement: a measurement that knows its prompt's tokens.
+        probe: the probe of the machine.
         config: fields of the model's ``config.json``.
         parameters: number of weights; tied ones once.
-        dtype: of the weights.
+        dtype: dtype of the weights.
     """
     tokens = measurement.prompt_tokens
     if not tokens:
-        raise ValueError("measurement must have a complete run that knows its prompt's tokens")
+        raise ValueError(
+            "measurement must have a complete run with a known number of prompt tokens"
+        )
     middle = tokens + round((measurement.output_tokens.median - 1) / 2)
     prefill = prefill_work(config, parameters, dtype, tokens)
     decode = decode_work(config, parameters, dtype, middle)

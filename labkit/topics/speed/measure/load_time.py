@@ -1,4 +1,4 @@
-"""How long loading takes: each time in a fresh process, with and without its files in memory."""
+"""How long loading takes, each time in a new process: with the files in memory and without."""
 
 import json
 import os
@@ -8,13 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.loading import get_model
+from labkit.stats import Spread
 
-from .run import Spread, spread
+from .run import spread
 
-_FRESH = """
+_LOAD_SCRIPT = """
 import json, sys, time
 began = time.perf_counter()
 from labkit.backends.local.model import load
@@ -29,9 +31,9 @@ class LoadRun:
     """One load, in a process of its own.
 
     Attributes:
-        import_s: importing torch and transformers.
-        load_s: reading the model's files, and laying the weights out.
-        cold: whether the system was asked to drop the files from memory before.
+        import_s: seconds to import torch and transformers.
+        load_s: seconds to read the model's files and to lay out the weights.
+        cold: whether the system was asked to drop the files from memory first.
     """
 
     import_s: float
@@ -40,16 +42,16 @@ class LoadRun:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Load:
+class LoadTime:
     """How long it takes to load a model (measured).
 
     A cold load is one before which the system was asked to drop the model's files from its page
-    cache. It is free to keep them, as are a disk's own cache and a virtual machine's host; so the
+    cache. It is free to keep them, as are the disk's own cache and a virtual machine's host, so the
     first load after a restart can take longer still. Python's own files are in memory both times.
 
     Attributes:
-        model: its name.
-        runs: cold and warm, in turn.
+        model: name of the model.
+        runs: cold and warm loads, alternating.
     """
 
     model: str
@@ -57,7 +59,7 @@ class Load:
 
     @property
     def cold_s(self) -> Spread | None:
-        """Loading with the files on disk; None where the system takes no such advice."""
+        """Loading with the files on disk; None if the system cannot drop them from memory."""
         return spread([run.load_s for run in self.runs if run.cold])
 
     @property
@@ -67,58 +69,53 @@ class Load:
 
     @property
     def import_s(self) -> Spread | None:
-        """Importing torch and transformers, which comes before."""
+        """Importing torch and transformers, which comes first."""
         return spread([run.import_s for run in self.runs])
 
     @property
     def summary(self) -> str:
         """The medians in a line."""
         parts = (("cold", self.cold_s), ("warm", self.warm_s), ("imports", self.import_s))
-        told = [f"{name} {each.median:.1f} s" for name, each in parts if each]
+        medians = [f"{name} {each.median:.1f} s" for name, each in parts if each]
         count = f"median of {len(self.runs)} processes"
-        return f"loading {self.model}: {', '.join(told)} (measured, {count})"
+        return f"loading {self.model}: {', '.join(medians)} (measured, {count})"
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
 
 
 def measure_load(
-    name: str | Path,
-    *,
-    device: str | None = None,
-    dtype: str | None = None,
-    repeats: int = 3,
-) -> Load:
-    """How long loading takes, cold and warm in turn, each in a fresh process.
+    name: str | Path, *, device: str | None = None, dtype: str | None = None, repeats: int = 3
+) -> LoadTime:
+    """How long loading takes: cold and warm loads in turn, each in a new process.
 
-    Interrupting it keeps what came.
+    An interrupt keeps the loads that are complete.
 
     Args:
-        name: as for ``labkit.load``; fetched first if it is not on this machine.
-        device: as for ``labkit.load``.
-        dtype: as for ``labkit.load``.
-        repeats: how often each.
+        name: name or path as for ``labkit.load``; downloaded first if it is not on this machine.
+        device: device as for ``labkit.load``.
+        dtype: dtype as for ``labkit.load``.
+        repeats: number of cold loads, and of warm ones.
     Raises:
-        LabError: if it cannot be loaded.
+        LabError: the model cannot be loaded.
     """
     from tqdm.auto import tqdm
 
-    if not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(f"repeats must be a whole number, 1 or more; got {repeats!r}")
+    check_whole("repeats", repeats)
     folder, _ = get_model(str(name))
     options = {key: value for key, value in (("device", device), ("dtype", dtype)) if value}
     runs = []
     try:
         for cold in tqdm([True, False] * repeats, unit="load", desc="load", leave=False):
-            cold = cold and drop_from_memory(folder)
-            runs.append(LoadRun(*load_afresh(str(name), options), cold))
+            cold = cold and drop_page_cache(folder)
+            runs.append(LoadRun(*load_in_new_process(str(name), options), cold))
     except KeyboardInterrupt:
         pass
-    return Load(str(name), tuple(runs))
+    return LoadTime(str(name), tuple(runs))
 
 
-def drop_from_memory(folder: Path) -> bool:
-    """Asks the system to drop a folder's files from its page cache; False where it cannot."""
+def drop_page_cache(folder: Path) -> bool:
+    """Asks the system to drop a folder's files from its page cache; False if it cannot."""
     if not hasattr(os, "posix_fadvise"):
         return False
     for file in folder.iterdir():
@@ -128,14 +125,16 @@ def drop_from_memory(folder: Path) -> bool:
     return True
 
 
-def load_afresh(name: str, options: dict[str, str]) -> tuple[float, float]:
+def load_in_new_process(name: str, options: dict[str, str]) -> tuple[float, float]:
     """Seconds to import and to load, in a process of its own."""
-    told = subprocess.run(
-        [sys.executable, "-c", _FRESH, name, json.dumps(options)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
-    if told.returncode:
-        lines = told.stderr.strip().splitlines() or ["it ended without a word"]
+    proc = subprocess.run(
+        [sys.executable, "-c", _LOAD_SCRIPT, name, json.dumps(options)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    if proc.returncode:
+        lines = proc.stderr.strip().splitlines() or ["it ended without a message"]
         raise LabError(f"Loading {name} failed in a process of its own: {lines[-1]}")
-    import_s, load_s = json.loads(told.stdout.strip().splitlines()[-1])
+    import_s, load_s = json.loads(proc.stdout.strip().splitlines()[-1])
     return import_s, load_s

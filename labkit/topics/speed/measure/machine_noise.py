@@ -1,26 +1,26 @@
-"""What else the machine did while something was measured."""
+"""What else the machine did during a measurement."""
 
 import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# From here on a measurement is called disturbed. Chosen: a tenth of the machine is what moves a
-# median visibly; two percent stolen is one interruption in fifty.
+# Above these, a measurement counts as disturbed. Chosen: a tenth of the machine moves a median
+# visibly; two percent stolen is one interruption in fifty.
 OTHERS_SHARE, STOLEN_SHARE, SLOWER_CLOCK = 0.10, 0.02, 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbance:
-    """What else happened meanwhile (measured). What the system does not tell is None.
+class MachineNoise:
+    """What else happened meanwhile (measured). What the system does not report is None.
 
     Attributes:
-        wall_s: how long was looked.
+        wall_s: seconds observed.
         cores: logical cores of the machine.
-        others_cores: how many cores other programs kept busy, on average.
+        others_cores: cores that other programs kept busy, on average.
         stolen_share: share of the cores' time that the hypervisor gave to other machines.
         load_average: programs that ran or waited in the minute before the end.
-        frequency_mhz: of the cores, before and after.
+        frequency_mhz: clock of the cores, before and after.
     """
 
     wall_s: float
@@ -50,53 +50,53 @@ class Disturbance:
 
     @property
     def sentence(self) -> str:
-        """How it was, for people."""
+        """How quiet the machine was, in a sentence."""
         if self.reasons:
             return f"The machine was disturbed: {'; '.join(self.reasons)}. Measure again."
         if self.others_cores is None:
-            return "Whether the machine was disturbed cannot be told here."
+            return "Whether the machine was disturbed is not known here."
         return "The machine was quiet."
 
 
-def tell_disturbed(disturbances: Iterable[Disturbance | None]) -> str:
+def noise_warning(noise: Iterable[MachineNoise | None]) -> str:
     """A sentence for measurements of which at least one was disturbed; empty if all were quiet.
 
     Args:
-        disturbances: of each measurement; None where nobody looked.
+        noise: what each measurement recorded; None where it recorded nothing.
     """
-    known = list(dict.fromkeys(each for each in disturbances if each))
-    loud = [each for each in known if each.disturbed]
-    if not loud:
+    known = list(dict.fromkeys(each for each in noise if each))
+    noisy = [each for each in known if each.disturbed]
+    if not noisy:
         return ""
     if len(known) == 1:
-        return loud[0].sentence
-    worst = max(loud, key=lambda each: (len(each.reasons), each.others_cores or 0))
+        return noisy[0].sentence
+    worst = max(noisy, key=lambda each: (len(each.reasons), each.others_cores or 0))
     return (
-        f"The machine was disturbed in {len(loud)} of {len(known)} measurements: "
+        f"The machine was disturbed in {len(noisy)} of {len(known)} measurements: "
         f"{'; '.join(worst.reasons)} in the worst. Measure again."
     )
 
 
-class Watch:
-    """Looks at the machine from its making until `end`.
+class NoiseMonitor:
+    """Observes the machine from its creation until `end`.
 
     Args:
-        own_work: whether the model runs in this process; if it runs in another, its own work
-            cannot be told from other programs'.
+        own_work: whether the model runs in this process; in another process, its work cannot be
+            distinguished from that of other programs.
     """
 
     def __init__(self, *, own_work: bool = True):
         self._own_work = own_work
-        self._began, self._before = time.monotonic(), _look()
+        self._began, self._before = time.monotonic(), _read_counters()
 
-    def end(self) -> Disturbance:
+    def end(self) -> MachineNoise:
         """What happened since."""
-        wall_s, after, before = time.monotonic() - self._began, _look(), self._before
+        wall_s, after, before = time.monotonic() - self._began, _read_counters(), self._before
         total = after["total"] - before["total"]
         stolen = after["stolen"] - before["stolen"] if after["stolen"] is not None else None
         busy, own = after["busy"] - before["busy"], after["own"] - before["own"]
         clocks = (before["mhz"], after["mhz"])
-        return Disturbance(
+        return MachineNoise(
             wall_s=wall_s,
             cores=os.cpu_count() or 1,
             others_cores=max(0.0, busy - own) / wall_s if self._own_work and wall_s else None,
@@ -106,8 +106,8 @@ class Watch:
         )
 
 
-def _look() -> dict[str, float | None]:
-    """The counters of this moment, in seconds of all cores together."""
+def _read_counters() -> dict[str, float | None]:
+    """The system's counters now, in seconds over all cores."""
     import psutil
 
     cpu, own = psutil.cpu_times(), psutil.Process().cpu_times()
@@ -128,7 +128,7 @@ def _frequency() -> float | None:
     import psutil
 
     try:
-        told = psutil.cpu_freq()
+        clock = psutil.cpu_freq()
     except (AttributeError, NotImplementedError, OSError):
         return None
-    return told.current if told and told.current else None
+    return clock.current if clock and clock.current else None

@@ -1,7 +1,7 @@
-"""How fast a model answers here: the same request several times, the first left out of the numbers.
+"""How fast a model answers here: the same request several times, without the first run.
 
-What teaching code gets wrong is kept straight: the prompt's tokens are never counted as output, n
-tokens have n - 1 gaps, a GPU is waited for, and the first (cold) run does not enter any median.
+It avoids the usual errors: the prompt's tokens are never counted as output, n tokens have n - 1
+gaps, a GPU is waited for, and the first (cold) run does not enter any median.
 """
 
 import platform
@@ -13,28 +13,28 @@ from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import MIB, in_lines
 from labkit.models.machine import inspect_machine
+from labkit.stats import Spread, percentile
 
-from .load_time import Load
-from .machine_noise import Disturbance, Watch
-from .run import Run, Spread, percentile, spread, time_run
-
-MIB = 1024**2
+from .load_time import LoadTime
+from .machine_noise import MachineNoise, NoiseMonitor
+from .run import Run, spread, time_run
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Where and with what it was measured: two measurements that differ here may differ in all.
+    """Machine and software of a measurement; two that differ here may differ in every number.
 
     Attributes:
         machine: processor, or GPU where the model runs on one.
         system: operating system and processor family.
         cores: logical cores that this process may use.
-        memory_bytes: of the machine.
+        memory_bytes: memory of the machine.
         software: names and values: engine, device, dtype, threads, versions.
-        measured_at: UTC, ISO 8601.
+        measured_at: time in UTC, ISO 8601.
     """
 
     machine: str
@@ -47,10 +47,10 @@ class Setup:
     @property
     def label(self) -> str:
         """The setup in a line."""
-        told = dict(self.software)
-        parts = [told.get("gpu", self.machine), told.get("engine"), told.get("dtype")]
-        if "threads" in told:
-            parts.append(f"{told['threads']} threads")
+        software = dict(self.software)
+        parts = [software.get("gpu", self.machine), software.get("engine"), software.get("dtype")]
+        if "threads" in software:
+            parts.append(f"{software['threads']} threads")
         return ", ".join(part for part in parts if part)
 
 
@@ -60,15 +60,15 @@ class Measurement:
 
     Attributes:
         model: name of the model.
-        prompt: what it was asked.
-        max_tokens: at most so many were written.
-        runs: in their order; those that were interrupted or failed are kept, and do not count.
-        warmup: the runs before them, shown and not counted.
+        prompt: prompt of every run.
+        max_tokens: upper bound on the tokens of each answer.
+        runs: all runs in order; interrupted and failed ones do not count.
+        warmup: runs before them, which do not count.
         setup: machine, versions, dtype, threads.
-        disturbance: what else the machine did meanwhile; None where nobody looked.
-        load: how long loading took, where that was measured as well.
+        noise: what else the machine did meanwhile; None if it was not recorded.
+        load: how long loading took, if that was measured as well.
         rows: answers that ran together in each run; the times are those of the first.
-        origin: how the numbers came about.
+        origin: where the numbers come from.
     """
 
     model: str
@@ -77,19 +77,19 @@ class Measurement:
     runs: tuple[Run, ...]
     warmup: tuple[Run, ...]
     setup: Setup
-    disturbance: Disturbance | None = None
-    load: Load | None = None
+    noise: MachineNoise | None = None
+    load: LoadTime | None = None
     rows: int = 1
     origin: str = "measured"
 
     @property
     def counted(self) -> tuple[Run, ...]:
-        """The runs that enter the numbers: the complete ones."""
+        """The complete runs, which enter the numbers."""
         return tuple(run for run in self.runs if run.complete)
 
     @property
     def aborted(self) -> tuple[Run, ...]:
-        """The runs that do not."""
+        """The runs that are not complete."""
         return tuple(run for run in self.runs if not run.complete)
 
     def _over(self, number: Callable[[Run], float | None]) -> Spread | None:
@@ -112,7 +112,7 @@ class Measurement:
 
     @property
     def decode_tokens_per_s(self) -> Spread | None:
-        """Tokens a second after the first, of one row."""
+        """Tokens per second after the first, of one row."""
         return self._over(lambda run: run.decode_tokens_per_s)
 
     @property
@@ -122,32 +122,32 @@ class Measurement:
 
     @property
     def throughput_tokens_per_s(self) -> Spread | None:
-        """Tokens a second after the first, of all rows together."""
-        alone = self.decode_tokens_per_s
-        return Spread(tuple(self.rows * value for value in alone.values)) if alone else None
+        """Tokens per second after the first, of all rows together."""
+        one_row = self.decode_tokens_per_s
+        return Spread(tuple(self.rows * value for value in one_row.values)) if one_row else None
 
     @property
-    def share_of_engines(self) -> Spread | None:
-        """The speed measured here over the engine's own figure, run by run; see `timing.Run`."""
-        return self._over(lambda run: run.share_of_engines)
+    def engine_ratio(self) -> Spread | None:
+        """The decode speed measured here over the one the engine reports, run by run."""
+        return self._over(lambda run: run.engine_ratio)
 
     @property
     def output_tokens(self) -> Spread | None:
-        """How many tokens came, the prompt's not among them."""
+        """Tokens written, without those of the prompt."""
         return self._over(lambda run: run.output_tokens)
 
     @property
     def prompt_tokens(self) -> int | None:
-        """How many tokens were read first."""
+        """Tokens of the prompt."""
         return next((run.prompt_tokens for run in self.counted), None)
 
     @property
     def itl_s(self) -> tuple[float, ...]:
-        """Every gap between two tokens, of all runs that count, one run after the other."""
+        """Every gap between two tokens, of all runs that count, run after run."""
         return tuple(gap for run in self.counted for gap in run.itl_s)
 
     def itl_percentile_s(self, percent: float) -> float | None:
-        """So many percent of all gaps are at most as long; see `timing.percentile`."""
+        """The percentile of all gaps; None without a gap. See `labkit.stats.percentile`."""
         return percentile(self.itl_s, percent) if self.itl_s else None
 
     @property
@@ -166,21 +166,21 @@ class Measurement:
         """The medians with their ranges, in a line."""
         if not self.counted:
             return f"{self.model}: no run was complete ({self.origin})"
-        told = [f"{self.model}: first token after {_told(self.ttft_s)} s"]
+        parts = [f"{self.model}: first token after {_median_and_range(self.ttft_s)} s"]
         if self.decode_tokens_per_s:
-            told.append(f"then {_told(self.decode_tokens_per_s)} tokens/s")
-        told.append(f"{_told(self.elapsed_s)} s in all")
+            parts.append(f"then {_median_and_range(self.decode_tokens_per_s)} tokens/s")
+        parts.append(f"{_median_and_range(self.elapsed_s)} s in all")
         runs = f"median and range of {len(self.counted)} runs, {self.origin}"
-        return f"{', '.join(told)} ({runs})"
+        return f"{', '.join(parts)} ({runs})"
 
     def __repr__(self) -> str:
         lines = [self.summary, self.setup.label]
         if len(self.itl_s) > 1:
             gaps = [f"p{p} {1000 * self.itl_percentile_s(p):.1f}" for p in (50, 95, 99)]
             lines.append(f"inter-token latency: {', '.join(gaps)} ms, of {len(self.itl_s)} gaps")
-        if share := self.share_of_engines:
+        if share := self.engine_ratio:
             source = next(run.timings.source for run in self.counted if run.timings)
-            lines.append(f"{share.median:.2f} of the tokens/s that the engine tells ({source})")
+            lines.append(f"{share.median:.2f} of the tokens/s that the engine reports ({source})")
         if self.peak_memory_bytes:
             lines.append(f"peak memory of this process: {self.peak_memory_bytes / MIB:,.0f} MiB")
         if self.gpu_peak_bytes:
@@ -188,12 +188,12 @@ class Measurement:
         if self.aborted:
             ends = ", ".join(run.finish for run in self.aborted)
             lines.append(f"not counted: {len(self.aborted)} run(s), {ends}")
-        if self.disturbance:
-            lines.append(self.disturbance.sentence)
+        if self.noise:
+            lines.append(self.noise.sentence)
         return in_lines(*lines)
 
 
-def _told(several: Spread) -> str:
+def _median_and_range(several: Spread) -> str:
     return f"{several.median:.3g} ({several.low:.3g} to {several.high:.3g})"
 
 
@@ -205,47 +205,53 @@ def measure(
     repeats: int = 5,
     warmup: int = 1,
     raw: bool = False,
-    load: Load | None = None,
+    load: LoadTime | None = None,
     temperature: float = 0.0,
     **settings,
 ) -> Measurement:
-    """How fast a model answers: the same request again and again, with the spread.
+    """How fast a model answers: the same request several times, with the spread.
 
-    Interrupting it keeps the runs that are done; one that was cut is kept as interrupted, and does
-    not count. So it is where the model fails midway.
+    An interrupt keeps the runs that are complete; the one cut short is recorded as interrupted and
+    does not count. The same holds for a run that fails midway.
 
     Args:
-        backend: from ``labkit.load``, or any other.
+        backend: a model from ``labkit.load``, or any other backend.
         prompt: a text, or chat messages.
-        max_tokens: at most so many in each answer.
-        repeats: runs that count, five or more.
-        warmup: runs before them.
-        raw: go on with the text as it stands, with a chat model too.
-        load: from `measure_load`, to stand beside it.
-        temperature: 0 writes the same tokens each time.
-        settings: more of ``labkit.backends.reply.Settings``.
+        max_tokens: upper bound on the tokens of each answer.
+        repeats: number of runs that count, five or more.
+        warmup: number of runs before them.
+        raw: whether the prompt is continued without the chat template.
+        load: the result of `measure_load`, shown with the measurement.
+        temperature: sampling temperature; 0 writes the same tokens each time.
+        settings: more fields of ``labkit.backends.settings.Settings``.
     Raises:
-        ValueError: for a prompt or a setting out of bounds.
-        LabError: if the model fails before one run is complete.
+        ValueError: a prompt or a setting is out of range.
+        LabError: the model fails before one run is complete.
     """
-    _whole("repeats", repeats, 5)
-    _whole("warmup", warmup, 0)
+    check_whole("repeats", repeats, 5)
+    check_whole("warmup", warmup, 0)
     settings = {"max_tokens": max_tokens, "temperature": temperature, **settings}
     Settings(**settings)
-    watch = Watch(own_work=runs_here(backend))
+    monitor = NoiseMonitor(own_work=runs_here(backend))
     one_after_another = (
         time_run(backend, prompt, raw=raw, **settings) for _ in range(warmup + repeats)
     )
-    runs = tuple(gather(one_after_another, warmup + repeats, "measure"))
-    require_one(runs)
+    runs = tuple(collect_runs(one_after_another, warmup + repeats, "measure"))
+    require_complete_run(runs)
     return Measurement(
-        backend.name, prompt, max_tokens, runs[warmup:], runs[:warmup], look_up(backend),
-        watch.end(), load,
-    )  # fmt: skip
+        backend.name,
+        prompt,
+        max_tokens,
+        runs[warmup:],
+        runs[:warmup],
+        describe_setup(backend),
+        monitor.end(),
+        load,
+    )
 
 
-def gather(runs: Iterator[Run], total: int, what: str) -> Iterator[Run]:
-    """Runs as they come, under a bar, until one of them is cut short or the learner interrupts."""
+def collect_runs(runs: Iterator[Run], total: int, what: str) -> Iterator[Run]:
+    """Yields the runs under a progress bar until one is cut short or the learner interrupts."""
     from tqdm.auto import tqdm
 
     with tqdm(total=total, unit="run", desc=what, leave=False) as bar:
@@ -258,23 +264,23 @@ def gather(runs: Iterator[Run], total: int, what: str) -> Iterator[Run]:
         except KeyboardInterrupt:
             return
         finally:
-            bar.total = bar.n  # what ended before its time leaves no unfinished bar behind
+            bar.total = bar.n  # an early end leaves no unfinished bar behind
 
 
-def require_one(runs: Sequence[Run]) -> None:
-    """Raises the LabError of a model that failed before one run was complete."""
+def require_complete_run(runs: Sequence[Run]) -> None:
+    """Raises the error of a model that failed before one run was complete."""
     failed = next((run.error for run in runs if run.error), None)
     if failed and not any(run.complete for run in runs):
-        problem, _, mend = failed.partition("\n  → ")
-        raise LabError(problem, mend)
+        problem, _, hint = failed.partition("\n  → ")
+        raise LabError(problem, hint)
 
 
-def look_up(backend: Backend) -> Setup:
-    """The machine, and what the backend tells of itself by ``about()``."""
+def describe_setup(backend: Backend) -> Setup:
+    """The machine, and what the backend's ``about()`` reports."""
     machine = inspect_machine()
     offered = getattr(backend, "about", None)
-    told = offered() if callable(offered) else {"engine": type(backend).__name__}
-    software = {**told, "python": platform.python_version()}
+    described = offered() if callable(offered) else {"engine": type(backend).__name__}
+    software = {**described, "python": platform.python_version()}
     return Setup(
         machine=machine.cpu,
         system=machine.system,
@@ -283,8 +289,3 @@ def look_up(backend: Backend) -> Setup:
         software=tuple((str(name), str(value)) for name, value in software.items()),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number, {least} or more; got {value!r}")

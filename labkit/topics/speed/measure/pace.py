@@ -1,4 +1,4 @@
-"""What a speed feels like: when each token of a text is there, at several speeds."""
+"""What a speed feels like: when each token of a text arrives, at several speeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Pace:
     """One speed.
 
     Attributes:
-        name: for people.
-        tokens_per_s: after the first token.
-        ttft_s: until the first token.
-        origin: ``"measured"``, or ``"assumed"`` for one that is only shown.
+        name: label in the panel.
+        tokens_per_s: tokens per second after the first.
+        ttft_s: seconds until the first token.
+        origin: ``"measured"``, or ``"assumed"`` for an example.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Pace:
     origin: str = "assumed"
 
     def arrived(self, elapsed_s: float, total: int) -> int:
-        """How many of so many tokens are there after so many seconds.
+        """How many of ``total`` tokens have arrived after a time.
 
         >>> Pace("ten", 10, ttft_s=1).arrived(1.25, 100)
         3
@@ -37,7 +37,7 @@ class Pace:
         return min(total, 1 + int((elapsed_s - self.ttft_s) * self.tokens_per_s + 1e-9))
 
     def seconds(self, total: int) -> float:
-        """When the last of so many tokens is there."""
+        """Seconds until the last of ``total`` tokens."""
         return self.ttft_s + max(0, total - 1) / self.tokens_per_s
 
 
@@ -46,8 +46,8 @@ class Pacing:
     """A text, and the speeds to stream it at.
 
     Attributes:
-        texts: of its tokens.
-        paces: slowest first.
+        texts: text of each token.
+        paces: speeds, slowest first.
     """
 
     texts: tuple[str, ...]
@@ -55,18 +55,18 @@ class Pacing:
 
     @property
     def elapsed_s(self) -> float:
-        """Until the slowest has ended."""
+        """Seconds until the slowest has ended."""
         return max(pace.seconds(len(self.texts)) for pace in self.paces)
 
     def text_at(self, pace: Pace, elapsed_s: float) -> str:
-        """What is there of the text after so many seconds."""
+        """The part of the text that has arrived after a time."""
         return "".join(self.texts[: pace.arrived(elapsed_s, len(self.texts))])
 
     @property
     def summary(self) -> str:
         """How long the text takes at each speed."""
-        told = [f"{p.name} {p.seconds(len(self.texts)):.1f} s ({p.origin})" for p in self.paces]
-        return f"{len(self.texts)} tokens take: {', '.join(told)}"
+        seconds = [f"{p.name} {p.seconds(len(self.texts)):.1f} s ({p.origin})" for p in self.paces]
+        return f"{len(self.texts)} tokens take: {', '.join(seconds)}"
 
     def __repr__(self) -> str:
         return self.summary
@@ -75,24 +75,24 @@ class Pacing:
 def pace_text(
     reply: Reply, measurement: Measurement | None = None, *, paces: Sequence[float] = PACES
 ) -> Pacing:
-    """A reply to be streamed at several speeds, and at this machine's own.
+    """A reply to stream at several speeds, this machine's own among them.
 
     Args:
-        reply: from ``labkit.generate``; its own speed is shown, unless there is a measurement.
-        measurement: whose medians stand for this machine.
-        paces: tokens a second, each above 0.
+        reply: a reply from ``labkit.generate``; its own speed is used if there is no measurement.
+        measurement: a measurement of this machine, whose medians are used.
+        paces: tokens per second, each above 0.
     """
     if not reply.steps or any(not pace > 0 for pace in paces):
         raise ValueError(
             f"paces must be above 0, of a reply with tokens; got {tuple(paces)!r}, "
             f"{len(reply.steps)} tokens"
         )
-    shown = [Pace(f"{pace:g} tokens/s", pace) for pace in paces]
+    examples = [Pace(f"{pace:g} tokens/s", pace) for pace in paces]
     if measurement and measurement.decode_tokens_per_s:
         speed, first = measurement.decode_tokens_per_s.median, measurement.ttft_s.median
     else:
         speed, first = reply.decode_tokens_per_s, reply.ttft_s
     if speed:
-        shown.append(Pace(f"{reply.model} here, {speed:.3g} tokens/s", speed, first, "measured"))
-    ordered = sorted(shown, key=lambda pace: pace.tokens_per_s)
+        examples.append(Pace(f"{reply.model} here, {speed:.3g} tokens/s", speed, first, "measured"))
+    ordered = sorted(examples, key=lambda pace: pace.tokens_per_s)
     return Pacing(tuple(step.text for step in reply.steps), tuple(ordered))

@@ -1,4 +1,4 @@
-"""Feel it: the same text, streamed at several speeds beside one another."""
+"""A panel that streams the same text at several speeds side by side."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,8 +8,8 @@ import ipywidgets as widgets
 
 from labkit.backends.reply import Reply
 from labkit.ui import html
+from labkit.ui.panel import RunPanel, column, row
 from labkit.ui.runner import Progress, Runner
-from labkit.ui.static import static
 
 from .measurement import Measurement
 from .pace import PACES, Pacing, pace_text
@@ -17,28 +17,28 @@ from .pace import PACES, Pacing, pace_text
 TICK_S = 0.04
 
 
-def feel_pace(
+def pace_panel(
     reply: Reply, measurement: Measurement | None = None, *, paces: Sequence[float] = PACES
 ) -> "PacePanel":
     """A panel that streams a reply at several speeds at once, this machine's own among them.
 
     Args:
-        reply: from ``labkit.generate``.
-        measurement: whose medians stand for this machine; None: the reply's own times.
-        paces: tokens a second.
+        reply: a reply from ``labkit.generate``.
+        measurement: a measurement of this machine; None: the reply's own times are used.
+        paces: tokens per second.
     Raises:
-        ValueError: for a reply without tokens, or a speed out of bounds.
+        ValueError: the reply has no tokens, or a speed is out of range.
     """
     return PacePanel(pace_text(reply, measurement, paces=paces))
 
 
-class PacePanel:
+class PacePanel(RunPanel):
     """A column for each speed.
 
     Attributes:
         pacing: the text and its speeds.
         runner: Run, Stop and progress.
-        columns: the text of each speed as it stands.
+        columns: the text streamed so far at each speed.
     """
 
     def __init__(
@@ -62,17 +62,11 @@ class PacePanel:
     @property
     def widget(self) -> widgets.Widget:
         """The panel as one widget."""
-        row = widgets.HBox(self.columns, layout={"flex_flow": "row wrap"})
-        return widgets.VBox([self.runner.widget, row], layout={"max_width": "1250px"})
+        return column(self.runner.widget, row(*self.columns), max_width="1250px")
 
-    def start(self) -> "PacePanel":
-        """Presses Run."""
-        self.runner.start()
-        return self
-
-    def wait(self, timeout_s: float | None = None) -> Pacing:
-        """Waits until the slowest has ended."""
-        self.runner.wait(timeout_s)
+    @property
+    def result(self) -> Pacing:
+        """The text and its speeds."""
         return self.pacing
 
     def _work(self) -> Iterator[Progress]:
@@ -87,22 +81,18 @@ class PacePanel:
 
     def _draw(self) -> None:
         total = len(self.pacing.texts)
-        for column, pace in zip(self.columns, self.pacing.paces, strict=True):
+        for text_column, pace in zip(self.columns, self.pacing.paces, strict=True):
             text = self.pacing.text_at(pace, self._elapsed_s)
             done = self._elapsed_s >= pace.seconds(total) - 1e-9
             state = f"✓ after {pace.seconds(total):.1f} s" if done else "…"
             head = f"<b>{escape(pace.name)}</b><br>{escape(pace.origin)} {state}"
-            column.value = f"{head}{html.card(html.paragraph(text or ' '))}"
+            text_column.value = f"{head}{html.card(html.paragraph(text or ' '))}"
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display
-
-        if not static():
-            display(self.widget)
-            return
+    def static_form(self) -> list:
+        """How long the text takes at each speed."""
         total = len(self.pacing.texts)
         rows = [
             (f"{pace.name} ({pace.origin})", f"{pace.seconds(total):.1f} s")
             for pace in self.pacing.paces
         ]
-        display(HTML(html.table(f"How long {total} tokens take", rows)))
+        return [html.table(f"How long {total} tokens take", rows)]

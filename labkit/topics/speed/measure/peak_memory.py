@@ -7,7 +7,7 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def reset_peak() -> bool:
-    """Starts the peak afresh, where the system lets a process do so (Linux).
+    """Resets the peak where the system allows it (Linux).
 
     Returns:
         Whether it did. Elsewhere `peak_bytes` is the peak since the process began.
@@ -20,7 +20,7 @@ def reset_peak() -> bool:
 
 
 def peak_bytes() -> int | None:
-    """The peak of resident memory, or None where the system does not tell."""
+    """The peak of resident memory, or None if the system does not report it."""
     try:
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -1,13 +1,12 @@
-"""One timed request, and the spread of several.
+"""One timed request.
 
-Every time is that of the backend's own clock, stamped as a token came. ``LocalModel`` pulls each
-token's numbers to the CPU before it stamps it, so that on a GPU too the work is done by then.
+Every time is the backend's own timestamp of a token. ``LocalModel`` copies each token's numbers to
+the CPU before it takes the timestamp, so that on a GPU too the work is done by then.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import floor
 
 from labkit.backends.generate import Backend, collect, stream
 from labkit.backends.prompts import Messages
@@ -15,70 +14,15 @@ from labkit.backends.reply import Step, Stream, timed_tokens
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
+from labkit.stats import Spread
 
 from . import peak_memory
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A number over several runs.
-
-    Attributes:
-        values: of each run, in the order in which they ran; at least one.
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """The middle one."""
-        return percentile(self.values, 50)
-
-    @property
-    def low(self) -> float:
-        """The least."""
-        return min(self.values)
-
-    @property
-    def high(self) -> float:
-        """The most."""
-        return max(self.values)
-
-    @property
-    def quartiles(self) -> tuple[float, float]:
-        """Between them lies the middle half."""
-        return percentile(self.values, 25), percentile(self.values, 75)
-
-
 def spread(values: Sequence[float | None]) -> Spread | None:
-    """The known ones of several numbers; None where none is known."""
+    """The spread of the known numbers; None if none is known."""
     known = tuple(value for value in values if value is not None)
     return Spread(known) if known else None
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that so many percent of all lie at or below, interpolated between neighbours.
-
-    Sorted values stand at the places 0 to n - 1; the percentile stands at ``(n - 1) * percent /
-    100``, on the straight line between the two next to it: numpy's default.
-
-    Args:
-        values: at least one.
-        percent: 0 to 100.
-    Source: Hyndman and Fan 1996, "Sample Quantiles in Statistical Packages", definition 7.
-
-    >>> percentile([1, 2, 3, 4], 50), percentile([10, 20], 95)
-    (2.5, 19.5)
-    """
-    if not values or not 0 <= percent <= 100:
-        raise ValueError(
-            f"percent must be 0 to 100, of at least one value; got {percent!r} of {len(values)}"
-        )
-    ordered = sorted(values)
-    place = (len(ordered) - 1) * percent / 100
-    below = floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +30,17 @@ class Run:
     """One timed request.
 
     Attributes:
-        token_times_s: seconds from the request to each arrival: output tokens only.
-        output_tokens: how many tokens came: one each arrival, or what a server says that sends
-            several at once, less an end token that it counts and does not send; None where that
-            is unknown.
-        prompt_tokens: tokens that were read first, or None where the backend does not tell.
+        token_times_s: seconds from the request to each arrival of output tokens.
+        output_tokens: number of tokens: one per arrival, or the count of a server that sends
+            several at once, less an end token that it counts and does not send; None if unknown.
+        prompt_tokens: tokens of the prompt, or None if the backend does not report them.
         finish: ``"stop"``, ``"length"``, ``"interrupted"`` (by the learner) or ``"failed"``.
-        text: what was written.
-        peak_memory_bytes: the most memory that this process held meanwhile, or since it began
-            where the system starts no peak afresh (other than Linux); None if it does not tell.
-        gpu_peak_bytes: the most that torch held on the GPU meanwhile, or None.
-        error: the sentence of a failed run.
-        timings: what the engine measured itself, by its own clock, or None.
+        text: text of the answer.
+        peak_memory_bytes: peak memory of this process meanwhile, or since it began where the
+            system cannot reset it (other than Linux); None if unknown.
+        gpu_peak_bytes: peak memory of torch on the GPU meanwhile, or None.
+        error: message of a failed run.
+        timings: times by the engine's own clock, or None.
     """
 
     token_times_s: tuple[float, ...]
@@ -112,12 +55,12 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether it counts: it ended as a request should, with at least one token."""
+        """Whether it counts: it was neither interrupted nor failed, and has at least one token."""
         return self.finish in ("stop", "length") and bool(self.token_times_s)
 
     @property
     def ttft_s(self) -> float | None:
-        """Time to first token: prefill, that is reading the prompt, and choosing one token."""
+        """Time to first token: reading the prompt (prefill) and sampling one token."""
         return self.token_times_s[0] if self.token_times_s else None
 
     @property
@@ -139,7 +82,7 @@ class Run:
     def tpot_s(self) -> float | None:
         """Time per output token after the first: (last - first) / (n - 1).
 
-        None below two tokens, where their number is unknown, and where all came at once.
+        None below two tokens, if their number is unknown, and if all came at once.
         """
         if not self.decode_s or (self.output_tokens or 0) < 2:
             return None
@@ -147,30 +90,30 @@ class Run:
 
     @property
     def decode_tokens_per_s(self) -> float | None:
-        """Its inverse."""
+        """Tokens per second after the first: the inverse of `tpot_s`."""
         return None if self.tpot_s is None else 1 / self.tpot_s
 
     @property
-    def share_of_engines(self) -> float | None:
-        """The speed measured here over the one that the engine tells of this very run."""
-        told = self.timings and self.timings.decode_tokens_per_s
-        return self.decode_tokens_per_s / told if told and self.decode_tokens_per_s else None
+    def engine_ratio(self) -> float | None:
+        """The decode speed measured here over the one that the engine reports for this run."""
+        engines = self.timings and self.timings.decode_tokens_per_s
+        return self.decode_tokens_per_s / engines if engines and self.decode_tokens_per_s else None
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
-        """Prompt tokens over the time to first token; None where their number is unknown."""
+        """Prompt tokens over the time to first token; None if their number is unknown."""
         if not self.ttft_s or not self.prompt_tokens:
             return None
         return self.prompt_tokens / self.ttft_s
 
 
 def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Run:
-    """Asks once and keeps every time; an interrupt or a failure midway is kept as such.
+    """Times one request; an interrupt or a failure midway is recorded in the run.
 
     The device is synchronised before the request begins, so that no earlier work counts.
 
     Raises:
-        ValueError: for a prompt or a setting out of bounds, at once.
+        ValueError: a prompt or a setting is out of range.
     """
     _hook(backend, "synchronize")
     _hook(backend, "gpu_peak_bytes", reset=True)
@@ -201,15 +144,15 @@ def _run(backend: Backend, running: Stream, steps: Sequence[Step]) -> Run:
 
 
 def _count(running: Stream, steps: Sequence[Step]) -> int | None:
-    """A chunk from a server is not a token, unless it comes with a token's id or logprob."""
-    tokens = timed_tokens(running, len(steps))
-    if tokens is not None:
-        return tokens
-    are_tokens = all(step.token_id is not None or step.logprob is not None for step in steps)
-    return len(steps) if are_tokens else None
+    """A chunk from a server is not a token unless it comes with a token's id or logprob."""
+    count = timed_tokens(running, len(steps))
+    if count is not None:
+        return count
+    tokens = all(step.token_id is not None or step.logprob is not None for step in steps)
+    return len(steps) if tokens else None
 
 
 def _hook(backend: Backend, name: str, **options):
-    """What a backend may offer beyond `stream`; None where it does not."""
+    """Calls an optional method of a backend; None if it has no such method."""
     offered = getattr(backend, name, None)
     return offered(**options) if callable(offered) else None

@@ -1,1 +1,1 @@
-"""Whole vocabularies, and how byte-pair encoding builds one."""
+"""Whole vocabularies, and how byte-pair encoding builds them."""

@@ -7,7 +7,7 @@ import torch
 
 import labkit
 from labkit.backends.local import model as local_model
-from labkit.backends.local.cache import growing_cache, prefill, rows_that_fit
+from labkit.backends.local.kv_cache import growing_cache, prefill, rows_that_fit
 from labkit.backends.settings import Settings
 from labkit.models.machine import Gpu, inspect_machine
 
@@ -91,18 +91,18 @@ def test_rows_that_fit_grow_with_memory_and_shrink_with_length(smollm2):
 
 
 def test_the_gpus_memory_counts_on_a_gpu(smollm2, monkeypatch):
-    asked = []
-    monkeypatch.setattr(local_model, "rows_that_fit", lambda *args: asked.append(args[-1]) or 2)
+    free = []
+    monkeypatch.setattr(local_model, "rows_that_fit", lambda *args: free.append(args[-1]) or 2)
     gpu = Gpu("a GPU", memory_bytes=8 * 1024**3, free_bytes=3 * 1024**3, driver=None)
     monkeypatch.setattr(
         local_model, "inspect_machine", lambda: replace(inspect_machine(), gpus=(gpu,))
     )
     monkeypatch.setattr(smollm2, "plan", replace(smollm2.plan, device="cuda"))
     next(smollm2.stream_rows(PROMPT, [Settings(), Settings()]))
-    assert asked == [gpu.free_bytes]
+    assert free == [gpu.free_bytes]
 
 
-def test_the_cache_that_grows_in_place_holds_what_transformers_own_does(tiny):
+def test_the_growing_cache_holds_the_same_as_transformers_own(tiny):
     from transformers import DynamicCache
 
     ids = list(range(2, 30))
@@ -112,12 +112,12 @@ def test_the_cache_that_grows_in_place_holds_what_transformers_own_does(tiny):
             end = {0: 5, 5: 6, 6: 20, 20: 28}[start]
             grown, scores = prefill(tiny.model, ids[start:end], grown)
         plain = DynamicCache(config=tiny.model.config)
-        told = tiny.model(torch.tensor([ids]), past_key_values=plain, use_cache=True)
-    torch.testing.assert_close(scores, told.logits[:, -1].float(), atol=1e-4, rtol=1e-4)
+        expected = tiny.model(torch.tensor([ids]), past_key_values=plain, use_cache=True)
+    torch.testing.assert_close(scores, expected.logits[:, -1].float(), atol=1e-4, rtol=1e-4)
     assert grown.get_seq_length() == plain.get_seq_length()
 
 
-def test_stopping_stops_the_model_and_no_rows_is_told(smollm2):
+def test_stopping_stops_the_model_and_empty_rows_are_refused(smollm2):
     with pytest.raises(ValueError, match=r"rows must hold .*got none"):
         smollm2.stream_rows(PROMPT, [])
     running = smollm2.stream_rows(PROMPT, [Settings(), Settings()])

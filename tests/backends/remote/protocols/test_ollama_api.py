@@ -24,16 +24,22 @@ from werkzeug import Response
 import labkit
 from labkit.backends.remote.discovery import Server
 
-from ...conftest import event, piece
+from ...loopback import event, piece
 
 LINES = b"Content-Type: application/x-ndjson\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + LINES
 # docs/api.md, "Chat Request (Streaming)", the final response.
 FORMER = {
-    "model": "llama3.2", "created_at": "2023-08-04T19:22:45.499127Z", "done": True,
-    "total_duration": 4883583458, "load_duration": 1334875, "prompt_eval_count": 26,
-    "prompt_eval_duration": 342546000, "eval_count": 282, "eval_duration": 4535599000,
-}  # fmt: skip
+    "model": "llama3.2",
+    "created_at": "2023-08-04T19:22:45.499127Z",
+    "done": True,
+    "total_duration": 4883583458,
+    "load_duration": 1334875,
+    "prompt_eval_count": 26,
+    "prompt_eval_duration": 342546000,
+    "eval_count": 282,
+    "eval_duration": 4535599000,
+}
 LAST = {**FORMER, "done_reason": "stop", "prompt_eval_cached_count": 16}
 
 
@@ -144,9 +150,11 @@ def test_a_fresh_seed_is_one_that_ollama_takes(scripted):
 
 USAGE = {"prompt_tokens": 24, "completion_tokens": 53, "total_tokens": 77}
 STATS = {
-    "tokens_per_second": 51.43709529007664, "time_to_first_token": 0.111,
-    "generation_time": 0.954, "stop_reason": "eosFound",
-}  # fmt: skip
+    "tokens_per_second": 51.43709529007664,
+    "time_to_first_token": 0.111,
+    "generation_time": 0.954,
+    "stop_reason": "eosFound",
+}
 
 
 @pytest.mark.parametrize(
@@ -156,9 +164,11 @@ STATS = {
 )
 def test_lm_studio_tells_its_statistics(scripted, end):
     address, asked = scripted(
-        piece("An"), piece("swer", finish_reason="stop"),
-        *[event(choices=[], **told) for told in end], b"data: [DONE]\n\n",
-    )  # fmt: skip
+        piece("An"),
+        piece("swer", finish_reason="stop"),
+        *[event(choices=[], **told) for told in end],
+        b"data: [DONE]\n\n",
+    )
     model = labkit.connect(Server("LM Studio", address, ("owner/granite", "other")), "granite")
     assert model.base_url.endswith("/api/v0")
     reply = labkit.generate(model, "Hi", top_k=5)
@@ -182,10 +192,12 @@ def test_lm_studio_need_not_tell_them(scripted, more):
 @pytest.mark.parametrize(
     ("pieces", "text"),
     [
-        ((" 5,", " 6,", " 7"), " 5, 6, "), (("a 7 b", " c"), "a "), ((" 5", " 7", ", "), " 5 7, "),
+        ((" 5,", " 6,", " 7"), " 5, 6, "),
+        (("a 7 b", " c"), "a "),
+        ((" 5", " 7", ", "), " 5 7, "),
         ((" 5, 7", ", 8 and"), " 5, "),
     ],
-)  # fmt: skip
+)
 def test_a_stop_string_that_a_server_leaves_in_is_taken_out(scripted, pieces, text):
     """As `transformers serve` does, whose text ends with it (GenerationConfig.stop_strings)."""
     stop = "7, 8" if "and" in pieces[-1] or pieces[-1] == ", " else "7"
@@ -248,9 +260,11 @@ def test_the_script_for_people_judges_an_lm_studio_that_counts_nothing(httpserve
     server = Server("LM Studio", httpserver.url_for("").rstrip("/"), ("one", "two"))
     broken = script.examine(server, ASKED)
     assert broken == [
-        "it counts the prompt's tokens", "it counts the tokens written", "it ends at max_tokens",
+        "it counts the prompt's tokens",
+        "it counts the tokens written",
+        "it ends at max_tokens",
         "its speed can be told",
-    ]  # fmt: skip
+    ]
     other = argparse.Namespace(model="three", key=None, stop=False)
     assert script.examine(server, other) == []
 

@@ -19,8 +19,8 @@ import labkit
 from labkit.backends.reply import Stream
 from labkit.errors import LabError
 from labkit.topics.comparison.batch import batch as batching
-from labkit.topics.comparison.batch.batch import Batch, run_batch
-from labkit.topics.comparison.batch.files import load_batch
+from labkit.topics.comparison.batch.batch import BatchRun, run_batch
+from labkit.topics.comparison.batch.files import read
 from labkit.topics.comparison.batch.table import ENDED
 
 from ..busy_server import BusyServer
@@ -29,9 +29,9 @@ ROOT = Path(__file__).resolve().parents[4]
 PROMPTS = ["one", "two", "three", "four", "five"]
 
 
-def told(table):
+def untimed(table):
     """What does not depend on the clock."""
-    return [(row.place, row.prompt, row.backend, row.text, row.finish) for row in table.rows]
+    return [(row.prompt_index, row.prompt, row.backend, row.text, row.finish) for row in table.rows]
 
 
 def until(test, seconds=30):
@@ -41,20 +41,22 @@ def until(test, seconds=30):
         time.sleep(0.01)
 
 
-def test_real_models_answer_each_prompt_in_the_order_of_the_table(near, llama_process):
-    _, far = llama_process
+def test_real_models_answer_each_prompt_in_the_order_of_the_table(local, llama_process):
+    _, remote = llama_process
     prompts = ["Name a colour.", "Name a river.", [{"role": "user", "content": "Say hello."}]]
-    table = run_batch(prompts, {"near": near, "far": far}, at_once=3, temperature=0, max_tokens=8)
-    assert [(row.place, row.backend) for row in table.rows] == [
-        (place, name) for place in range(3) for name in ("near", "far")
+    table = run_batch(
+        prompts, {"local": local, "remote": remote}, max_concurrent=3, temperature=0, max_tokens=8
+    )
+    assert [(row.prompt_index, row.backend) for row in table.rows] == [
+        (index, name) for index in range(3) for name in ("local", "remote")
     ]
     assert table.missing == 0 and all(row.text and row.finish in ENDED for row in table.rows)
     assert all(row.output_tokens <= 8 and row.elapsed_s >= row.ttft_s > 0 for row in table.rows)
     assert table.rows[-1].prompt == [{"role": "user", "content": "Say hello."}]
-    assert "3 prompts: near 3 answers" in table.summary and "measured" in table.summary
+    assert "3 prompts: local 3 answers" in table.summary and "measured" in table.summary
 
 
-def test_a_server_that_is_asked_too_much_is_asked_again_when_it_says():
+def test_a_server_over_its_rate_limit_is_retried_when_it_says():
     began = datetime.now(UTC)
     with BusyServer([(429, {"Retry-After": "1"})]) as server:
         table = run_batch(["a", "b"], [server.model])
@@ -62,12 +64,12 @@ def test_a_server_that_is_asked_too_much_is_asked_again_when_it_says():
     assert server.asked[1][1] - server.asked[0][1] >= 1
     assert [row.text.split()[-1] for row in table.rows] == ["a", "b"]
     assert (table.rows[0].tries, table.rows[0].waited_s) == (2, 1)
-    # The waiting is told apart from the answer's own time, which begins after it.
+    # The waiting is separate from the answer's own time, which begins after it.
     asked_at = datetime.fromisoformat(table.rows[0].asked_at)
     assert (asked_at - began).total_seconds() > 0.99
 
 
-def test_a_date_is_obeyed_too():
+def test_a_date_in_retry_after_works_too():
     until_then = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
     with BusyServer([(503, {"Retry-After": until_then})]) as server:
         table = run_batch(["a"], [server.model])
@@ -76,14 +78,14 @@ def test_a_date_is_obeyed_too():
     assert table.missing == 0
 
 
-def test_while_one_waits_the_others_are_asked():
+def test_while_one_waits_the_others_continue():
     with BusyServer([(429, {"Retry-After": "1"})], name="slow") as slow, BusyServer() as other:
         table = run_batch(["a", "b"], {"slow": slow.model, "other": other.model})
     assert max(at for _, at in other.asked) < slow.asked[1][1]
     assert table.missing == 0
 
 
-def test_where_no_time_is_named_the_pauses_grow(monkeypatch):
+def test_without_retry_after_the_pauses_grow(monkeypatch):
     pauses = []
     monkeypatch.setattr(batching.random, "uniform", lambda low, high: pauses.append(high) or 0.001)
     with BusyServer([(429, {})] * 3) as server:
@@ -92,10 +94,13 @@ def test_where_no_time_is_named_the_pauses_grow(monkeypatch):
     assert 0 < table.rows[0].waited_s <= 0.001 * (2 + 4 + 8)
 
 
-def test_a_server_that_wants_to_be_left_alone_for_long_is_left_alone(tmp_path):
+def test_a_server_that_asks_for_a_long_pause_is_given_up(tmp_path):
     file = tmp_path / "answers.jsonl"
-    with BusyServer([(429, {"Retry-After": "3600"})], name="far") as server, BusyServer() as other:
-        backends = {"far": server.model, "other": other.model}
+    with (
+        BusyServer([(429, {"Retry-After": "3600"})], name="remote") as server,
+        BusyServer() as other,
+    ):
+        backends = {"remote": server.model, "other": other.model}
         table = run_batch(["a", "b", "c"], backends, file=file)
         assert server.prompts == ["a"] and len(other.prompts) == 3
         assert table.missing == 3 and "3,600 s" in table.stopped[0]
@@ -118,30 +123,30 @@ def test_other_refusals_are_not_repeated(status):
     assert len(server.asked) == 1 and table.rows[0].error and table.missing == 1
 
 
-def test_no_credit_is_not_waited_for(httpserver):
-    told = {"error": {"message": "no credit", "code": "insufficient_quota"}}
-    httpserver.expect_request("/v1/chat/completions").respond_with_json(told, status=429)
+def test_an_exhausted_quota_is_not_retried(httpserver):
+    error_body = {"error": {"message": "no credit", "code": "insufficient_quota"}}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(error_body, status=429)
     model = labkit.connect(httpserver.url_for("/v1"), "m", kind="OpenAI-compatible")
     table = run_batch(["a"], [model])
     assert len(httpserver.log) == 1 and "no credit" in table.rows[0].error
 
 
-def test_at_most_so_many_are_under_way():
+def test_no_more_than_max_concurrent_requests_run():
     gate = threading.Event()
     with BusyServer(gate=gate) as server:
-        batch = Batch([str(n) for n in range(7)], [server.model], at_once=3)
+        batch = BatchRun([str(n) for n in range(7)], [server.model], max_concurrent=3)
         runner = threading.Thread(target=lambda: list(batch.run()))
         runner.start()
-        until(lambda: server.at_once == 3)
+        until(lambda: server.concurrent == 3)
         time.sleep(0.3)  # a fourth would be there by now
-        assert server.at_once == 3
+        assert server.concurrent == 3
         gate.set()
         runner.join(30)
-    assert server.most_at_once == 3 and batch.table.missing == 0
+    assert server.most_concurrent == 3 and batch.table.missing == 0
 
 
-class Counted:
-    """A model that counts how many ask it at once."""
+class CountingModel:
+    """A model that counts its concurrent requests."""
 
     def __init__(self, model, name):
         self.model, self.name, self.now, self.most = model, name, 0, 0
@@ -163,8 +168,8 @@ class Counted:
 
 
 def test_models_of_this_process_take_turns(smollm2):
-    one, other = Counted(smollm2, "one"), Counted(smollm2, "other")
-    table = run_batch(["a", "b"], [one, other], at_once=4, max_tokens=3, seed=1)
+    one, other = CountingModel(smollm2, "one"), CountingModel(smollm2, "other")
+    table = run_batch(["a", "b"], [one, other], max_concurrent=4, max_tokens=3, seed=1)
     assert one.most == other.most == 1 and table.missing == 0
     begun = sorted((row.asked_at, row.elapsed_s) for row in table.rows)
     for (at, took), (after, _) in pairwise(begun):
@@ -175,14 +180,14 @@ def test_models_of_this_process_take_turns(smollm2):
 def test_one_that_fails_leaves_the_others_unharmed():
     with BusyServer() as server:
         nobody = labkit.connect("http://127.0.0.1:9/v1", "m", kind="OpenAI-compatible")
-        table = run_batch(["a", "b"], {"nobody": nobody, "busy": server.model}, at_once=2)
+        table = run_batch(["a", "b"], {"nobody": nobody, "busy": server.model}, max_concurrent=2)
     assert [row.finish for row in table.of("nobody")] == ["failed"] * 2
     assert "does not answer" in table.of("nobody")[0].error
     assert [row.finish for row in table.of("busy")] == ["stop"] * 2
     assert table.missing == 2 and "✗ nobody" in repr(table)
 
 
-def test_what_breaks_a_backend_in_an_unknown_way_tells_no_secret():
+def test_an_unknown_error_reveals_no_secret():
     class Broken:
         name = "broken"
 
@@ -199,19 +204,21 @@ def test_a_batch_that_was_cut_off_anywhere_ends_as_if_it_never_was(cut, tmp_path
     file = tmp_path_factory.mktemp("batch") / "answers.jsonl"
     with BusyServer() as server:
         whole = run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)
-        held = file.read_bytes()
-        kept = held[: round(cut * len(held))]
-        file.write_bytes(kept)
-        rows = [line for line in kept.splitlines()[1:] if line.endswith(b"}")]
+        content = file.read_bytes()
+        remaining = content[: round(cut * len(content))]
+        file.write_bytes(remaining)
+        rows = [line for line in remaining.splitlines()[1:] if line.endswith(b"}")]
         server.asked.clear()
         resumed = run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)
-        assert told(resumed) == told(whole)
+        assert untimed(resumed) == untimed(whole)
         assert len(server.asked) == len(PROMPTS) - len(rows)  # nothing twice, nothing lost
-        assert told(run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)) == told(whole)
+        assert untimed(run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)) == untimed(
+            whole
+        )
         assert len(server.asked) == len(PROMPTS) - len(rows)
 
 
-def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path):
+def test_killed_in_the_middle_it_resumes_there(tmp_path):
     file, gate = tmp_path / "answers.jsonl", threading.Event()
     code = (
         "import sys, labkit\n"
@@ -226,45 +233,56 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         gate.set()
-        there = [row.prompt for row in load_batch(file).rows if row.answered]
+        there = [row.prompt for row in read(file).rows if row.answered]
         server.asked.clear()
         table = run_batch(PROMPTS, {"busy": server.model}, file=file, seed=1)
     assert there == PROMPTS[:2] and server.prompts == PROMPTS[2:]
     assert [row.text for row in table.rows] == [f"You asked: {prompt} " for prompt in PROMPTS]
 
 
-def test_stopped_it_keeps_what_came_and_goes_on_later(smollm2, tmp_path):
+def test_stopped_it_keeps_what_came_and_resumes_later(smollm2, tmp_path):
     file = tmp_path / "answers.jsonl"
-    batch = Batch(["Tell me a story.", "Tell me another."], {"here": smollm2}, file=file,
-                  max_tokens=30, seed=1)  # fmt: skip
-    moves = batch.run()
-    next(moves)
+    batch = BatchRun(
+        ["Tell me a story.", "Tell me another."],
+        {"here": smollm2},
+        file=file,
+        max_tokens=30,
+        seed=1,
+    )
+    updates = batch.run()
+    next(updates)
     until(lambda: batch._tries)
     time.sleep(1)  # it writes
-    moves.close()
+    updates.close()
     assert batch.table.missing >= 1
     assert {row.finish for row in batch.table.rows} <= {"interrupted", *ENDED}
-    again = run_batch(["Tell me a story.", "Tell me another."], {"here": smollm2}, file=file,
-                      max_tokens=30, seed=1)  # fmt: skip
-    alone = run_batch(["Tell me a story.", "Tell me another."], {"here": smollm2}, max_tokens=30,
-                      seed=1)  # fmt: skip
-    assert told(again) == told(alone) and again.missing == 0
+    again = run_batch(
+        ["Tell me a story.", "Tell me another."],
+        {"here": smollm2},
+        file=file,
+        max_tokens=30,
+        seed=1,
+    )
+    alone = run_batch(
+        ["Tell me a story.", "Tell me another."], {"here": smollm2}, max_tokens=30, seed=1
+    )
+    assert untimed(again) == untimed(alone) and again.missing == 0
 
 
 def test_stopped_it_does_not_wait_for_a_server_that_says_nothing():
     gate = threading.Event()
     with BusyServer(gate=gate) as server:
-        batch = Batch(["a", "b"], [server.model], at_once=2)
-        moves = batch.run()
-        next(moves)
-        until(lambda: server.at_once == 2)
-        moves.close()
+        batch = BatchRun(["a", "b"], [server.model], max_concurrent=2)
+        updates = batch.run()
+        next(updates)
+        until(lambda: server.concurrent == 2)
+        updates.close()
         assert not any(thread.name == batching.NAME for thread in threading.enumerate())
         gate.set()
     assert batch.table.rows == () and batch.table.missing == 2
 
 
-def test_more_prompts_ask_for_the_new_ones_alone(tmp_path):
+def test_only_new_prompts_are_sent(tmp_path):
     file = tmp_path / "answers.jsonl"
     with BusyServer() as server:
         run_batch(["a", "b"], [server.model], file=file)
@@ -273,19 +291,19 @@ def test_more_prompts_ask_for_the_new_ones_alone(tmp_path):
         run_batch(["a", "b"], [server.model], file=file, temperature=0)
         assert sorted(server.prompts) == ["a", "a", "a", "b", "b", "c"]  # so is another setting
     assert [row.prompt for row in table.rows] == ["c", "b", "a", "a"]
-    assert [row.place for row in table.rows] == [0, 1, 2, 3]
+    assert [row.prompt_index for row in table.rows] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("held", ["my diary", '{"labkit_votes": 1}\n', "[1, 2]\n", "\x00\n"])
-def test_a_file_of_another_kind_is_left_as_it_is(tmp_path, held):
+@pytest.mark.parametrize("content", ["my diary", '{"labkit_votes": 1}\n', "[1, 2]\n", "\x00\n"])
+def test_a_file_of_another_kind_is_left_as_it_is(tmp_path, content):
     file = tmp_path / "diary.txt"
-    file.write_text(held)
-    with BusyServer() as server, pytest.raises(LabError, match="no file of a batch"):
+    file.write_text(content)
+    with BusyServer() as server, pytest.raises(LabError, match="not a batch file"):
         run_batch(["a"], [server.model], file=file)
-    assert file.read_text() == held and not server.asked
+    assert file.read_text() == content and not server.asked
 
 
-def test_a_line_that_is_broken_elsewhere_than_at_the_end_is_named(tmp_path):
+def test_a_damaged_line_before_the_end_is_named(tmp_path):
     file = tmp_path / "answers.jsonl"
     with BusyServer() as server:
         run_batch(["a", "b"], [server.model], file=file)
@@ -295,18 +313,18 @@ def test_a_line_that_is_broken_elsewhere_than_at_the_end_is_named(tmp_path):
             run_batch(["a", "b"], [server.model], file=file)
 
 
-def test_two_batches_in_one_file_are_one_too_many(tmp_path):
+def test_two_batches_in_one_file_are_refused(tmp_path):
     file = tmp_path / "answers.jsonl"
     with BusyServer() as server:
-        moves = Batch(["a"], [server.model], file=file).run()
-        next(moves)
+        updates = BatchRun(["a"], [server.model], file=file).run()
+        next(updates)
         with pytest.raises(LabError, match="Another batch"):
             run_batch(["a"], [server.model], file=file)
-        moves.close()
+        updates.close()
         assert run_batch(["a"], [server.model], file=file).missing == 0
 
 
-def test_a_folder_that_is_not_there_is_told_of(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with BusyServer() as server, pytest.raises(LabError, match="cannot be opened"):
         run_batch(["a"], [server.model], file=tmp_path / "nowhere" / "answers.jsonl")
 
@@ -319,7 +337,7 @@ def test_every_line_is_json_that_anybody_can_read(tmp_path):
     assert [json.loads(line) for line in lines if line][1]["prompt"] == "grüß dich\u2028<b>"
 
 
-def test_halves_of_characters_from_a_server_do_not_stop_a_batch(httpserver, tmp_path):
+def test_lone_surrogates_from_a_server_do_not_stop_a_batch(httpserver, tmp_path):
     event = 'data: {"choices": [{"index": 0, "delta": {"content": "a\\ud800"}%s}]}\n\n'
     body = event % "" + event % ', "finish_reason": "stop"' + "data: [DONE]\n\n"
     httpserver.expect_request("/v1/chat/completions").respond_with_data(
@@ -339,7 +357,7 @@ def test_halves_of_characters_from_a_server_do_not_stop_a_batch(httpserver, tmp_
         ({"backends": []}, "backends"),
         ({"backends": ["gpt"]}, "backends"),
         ({"backends": 3}, "backends"),
-        ({"at_once": 0}, "at_once"),
+        ({"max_concurrent": 0}, "max_concurrent"),
         ({"temperature": -1}, "temperature"),
     ],
 )
@@ -348,6 +366,6 @@ def test_bad_input_names_the_argument(wrong, name, smollm2):
         run_batch(**{"prompts": ["a"], "backends": [smollm2], **wrong})
 
 
-def test_two_backends_of_one_name_must_be_told_apart(smollm2):
-    with pytest.raises(ValueError, match="a name of its own"):
+def test_two_backends_of_one_name_are_refused(smollm2):
+    with pytest.raises(ValueError, match="its own name"):
         run_batch(["a"], [smollm2, smollm2])

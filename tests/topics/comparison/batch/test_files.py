@@ -1,4 +1,4 @@
-"""A table of answers: its order, its files, and that nothing in it can do harm."""
+"""A table of answers: its order, its files, and that no text in it can do harm."""
 
 import csv
 import io
@@ -15,52 +15,54 @@ from hypothesis import strategies as st
 import labkit
 from labkit.errors import LabError
 from labkit.topics.comparison.batch.figures import MOST_ROWS, batch_table, save_batch, to_page
-from labkit.topics.comparison.batch.files import FORMULA, load_batch, to_csv
-from labkit.topics.comparison.batch.table import COLUMNS, BatchTable, Row
+from labkit.topics.comparison.batch.files import FORMULA, read, to_csv
+from labkit.topics.comparison.batch.table import COLUMNS, BatchRow, BatchTable
 
 HARM = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 
 
-def row(place=0, backend="near", text="fine", **more):
-    told = {"key": f"{place}-{backend}", "prompt": f"prompt {place}", "finish": "stop", **more}
-    return Row(place=place, backend=backend, text=text, **told)
+def row(index=0, backend="local", text="fine", **more):
+    values = {"key": f"{index}-{backend}", "prompt": f"prompt {index}", "finish": "stop", **more}
+    return BatchRow(prompt_index=index, backend=backend, text=text, **values)
 
 
 texts = st.text(st.characters(codec="utf-8"))
 rows = st.builds(
     row,
-    place=st.integers(0, 5),
-    backend=st.sampled_from(["near", "far"]),
+    index=st.integers(0, 5),
+    backend=st.sampled_from(["local", "remote"]),
     text=texts,
     prompt=texts,
     elapsed_s=st.none() | st.floats(0, 1e6),
     output_tokens=st.none() | st.integers(0, 10**6),
     error=st.none() | texts,
 )
-tables = st.lists(rows, max_size=8).map(lambda rows: BatchTable(("near", "far"), tuple(rows)))
+tables = st.lists(rows, max_size=8).map(lambda rows: BatchTable(("local", "remote"), tuple(rows)))
 
 
 @pytest.fixture
 def table():
     cells = [
-        row(0, "near", "b", elapsed_s=2.0, price_usd=0.001),
-        row(0, "far", "A", elapsed_s=None),
-        row(1, "near", "c", elapsed_s=1.0, finish="failed", error="no net"),
+        row(0, "local", "b", elapsed_s=2.0, price_usd=0.001),
+        row(0, "remote", "A", elapsed_s=None),
+        row(1, "local", "c", elapsed_s=1.0, finish="failed", error="no net"),
     ]
-    return BatchTable(("near", "far"), tuple(cells), missing=2, stopped=("far is asked no more.",))
+    return BatchTable(
+        ("local", "remote"), tuple(cells), missing=2, stopped=("remote gets no further requests.",)
+    )
 
 
 @given(tables)
-def test_json_comes_back_as_it_was(table):
+def test_json_is_read_back_without_loss(table):
     with tempfile.TemporaryDirectory() as folder:
-        assert load_batch(save_batch(table, Path(folder) / "answers.json")) == table
+        assert read(save_batch(table, Path(folder) / "answers.json")) == table
 
 
 @given(tables)
 def test_csv_has_every_row_and_no_formula(table):
-    told = list(csv.DictReader(io.StringIO(to_csv(table), newline="")))
-    assert len(told) == len(table.rows)
-    for cells, one in zip(told, table.rows, strict=True):
+    records = list(csv.DictReader(io.StringIO(to_csv(table), newline="")))
+    assert len(records) == len(table.rows)
+    for cells, one in zip(records, table.rows, strict=True):
         assert cells["text"].removeprefix("'") == one.text.removeprefix("'")
         for value in cells.values():
             assert not value.lstrip(" ").startswith(FORMULA)
@@ -68,13 +70,13 @@ def test_csv_has_every_row_and_no_formula(table):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\n=1", "＝1"])
 def test_what_looks_like_a_formula_gets_an_apostrophe(text):
-    told = next(csv.DictReader(io.StringIO(to_csv(BatchTable(("near",), (row(text=text),))))))
-    assert told["text"].startswith("'") and told["text"].lstrip("'").strip() == text.strip()
+    record = next(csv.DictReader(io.StringIO(to_csv(BatchTable(("local",), (row(text=text),))))))
+    assert record["text"].startswith("'") and record["text"].lstrip("'").strip() == text.strip()
 
 
 def test_numbers_stay_numbers(table):
-    told = list(csv.DictReader(io.StringIO(to_csv(table))))
-    assert [cells["elapsed_s"] for cells in told] == ["2.0", "", "1.0"]
+    records = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert [cells["elapsed_s"] for cells in records] == ["2.0", "", "1.0"]
 
 
 @given(tables, st.sampled_from(list(COLUMNS)), st.booleans())
@@ -88,26 +90,26 @@ def test_sorting_keeps_all_rows_and_puts_the_unknown_last(table, column, descend
     assert keys == sorted(keys, reverse=descending)
 
 
-@given(tables, st.text(max_size=2), st.sampled_from([None, "near", "far"]))
+@given(tables, st.text(max_size=2), st.sampled_from([None, "local", "remote"]))
 def test_filtering_keeps_what_fits(table, text, backend):
-    kept = table.filtered(text, backend=backend).rows
+    found = table.filtered(text, backend=backend).rows
     for each in table.rows:
         whole = f"{each.prompt}\n{each.text}\n{each.error or ''}".casefold()
-        assert (each in kept) == (text.casefold() in whole and backend in (None, each.backend))
+        assert (each in found) == (text.casefold() in whole and backend in (None, each.backend))
 
 
-def test_a_column_that_is_none_is_named(table):
+def test_an_unknown_column_is_named(table):
     with pytest.raises(ValueError, match=r"^column must be one of .*elapsed_s.*; got 'speed'"):
         table.sorted_by("speed")
 
 
 @pytest.mark.parametrize("ending", [".json", ".csv", ".html"])
 def test_files_by_their_ending(table, tmp_path, ending):
-    path = labkit.save_batch(table, tmp_path / f"answers{ending}")
-    held = path.read_text(encoding="utf-8-sig")
-    assert "prompt 1" in held and "no net" in held
+    path = labkit.save(table, tmp_path / f"answers{ending}")
+    content = path.read_text(encoding="utf-8-sig")
+    assert "prompt 1" in content and "no net" in content
     if ending == ".json":
-        assert load_batch(path) == table
+        assert read(path) == table
 
 
 def test_another_ending_or_folder_is_refused(table, tmp_path):
@@ -117,30 +119,65 @@ def test_another_ending_or_folder_is_refused(table, tmp_path):
         save_batch(table, tmp_path / "nowhere" / "answers.csv")
 
 
-@pytest.mark.parametrize("held", ["", "[]", "{}", '{"labkit_batch": 2}', "notes", "\x00\x01"])
-def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, held):
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"labkit_batch": 2}', "notes", "\x00\x01"])
+def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, content):
     path = tmp_path / "answers.json"
-    path.write_text(held)
-    with pytest.raises(LabError, match=r"no (table|file of a batch)"):
-        load_batch(path)
+    path.write_text(content)
+    with pytest.raises(LabError, match=r"not a (table|batch file)"):
+        read(path)
     with pytest.raises(LabError, match="cannot be read"):
-        load_batch(tmp_path / "nowhere.json")
+        read(tmp_path / "nowhere.json")
+
+
+# A journal of labkit 0.1.0: these keys are on learners' disks.
+EARLIER = """{"labkit_batch": 1}
+{"key": "4f", "place": 1, "prompt": "Hi", "backend": "m", "text": "Hello", "finish": "stop", \
+"error": null, "origin": "measured", "asked_at": "2026-11-20T10:00:00.000+00:00", "tries": 2, \
+"waited_s": 1.5, "ttft_s": 0.1, "elapsed_s": 0.4, "prompt_tokens": 5, "output_tokens": 2, \
+"decode_tokens_per_s": 3.3, "price_usd": null}
+"""
+
+
+def test_files_of_earlier_versions_are_read_and_written_with_the_same_keys(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(EARLIER)
+    table = labkit.open_result(path)
+    assert table.rows[0] == row(
+        1,
+        "m",
+        "Hello",
+        key="4f",
+        prompt="Hi",
+        asked_at="2026-11-20T10:00:00.000+00:00",
+        tries=2,
+        waited_s=1.5,
+        ttft_s=0.1,
+        elapsed_s=0.4,
+        prompt_tokens=5,
+        output_tokens=2,
+        decode_tokens_per_s=3.3,
+    )
+    saved = json.loads(save_batch(table, tmp_path / "answers.json").read_text())
+    assert saved["rows"] == [json.loads(EARLIER.splitlines()[1])]
 
 
 def test_a_damaged_row_is_refused(table, tmp_path):
     path = save_batch(table, tmp_path / "answers.json")
     for wrong in ('"place": "0"', '"place": null', '"elapsed_s": "fast"'):
-        told = json.loads(path.read_text())
-        told["rows"][0].update(json.loads("{" + wrong + "}"))
+        record = json.loads(path.read_text())
+        record["rows"][0].update(json.loads("{" + wrong + "}"))
         damaged = tmp_path / "damaged.json"
-        damaged.write_text(json.dumps(told))
-        with pytest.raises(LabError, match="no table"):
-            load_batch(damaged)
+        damaged.write_text(json.dumps(record))
+        with pytest.raises(LabError, match="not a table"):
+            read(damaged)
 
 
 def test_model_text_is_escaped_everywhere():
-    table = BatchTable((HARM,), (row(backend=HARM, text=HARM, prompt=HARM, error=HARM,
-                                     origin=HARM),), stopped=(HARM,))  # fmt: skip
+    table = BatchTable(
+        (HARM,),
+        (row(backend=HARM, text=HARM, prompt=HARM, error=HARM, origin=HARM),),
+        stopped=(HARM,),
+    )
     for page in (to_page(table), batch_table(table).html):
         assert "<img" not in page and "alert(2)</script>" not in page
         assert page.count("<script>") == ("<!DOCTYPE" in page)
@@ -153,13 +190,13 @@ def test_a_page_loads_nothing_and_runs_its_own_script_alone(table):
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_columns_that_say_nothing_are_left_out(table):
+def test_columns_without_information_are_left_out(table):
     bare = replace(table, rows=tuple(replace(each, price_usd=None) for each in table.rows))
     assert "price" in batch_table(table).html and "price" not in batch_table(bare).html
 
 
 def test_a_long_table_is_cut_in_the_notebook_and_whole_in_a_file():
-    table = BatchTable(("near",), tuple(row(place) for place in range(MOST_ROWS + 7)))
+    table = BatchTable(("local",), tuple(row(place) for place in range(MOST_ROWS + 7)))
     assert batch_table(table).html.count("<tr data-backend") == MOST_ROWS
     assert "7 more rows" in batch_table(table).html
     assert to_page(table).count("<tr data-backend") == MOST_ROWS + 7
@@ -167,5 +204,5 @@ def test_a_long_table_is_cut_in_the_notebook_and_whole_in_a_file():
 
 def test_plot_draws_it(table):
     drawn = labkit.plot(table).html
-    assert "no net" in drawn and "far is asked no more." in drawn
-    assert table.summary.startswith("2 prompts: near 1 answer, median 2.00 s; far 1 answer;")
+    assert "no net" in drawn and "remote gets no further requests." in drawn
+    assert table.summary.startswith("2 prompts: local 1 answer, median 2.00 s; remote 1 answer;")

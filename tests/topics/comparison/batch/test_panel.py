@@ -1,4 +1,4 @@
-"""The panels around a table: sorted, filtered, filled while one looks, stopped and gone on with."""
+"""The panels of a table and of a batch: sorting, filtering, filling, Stop and resuming."""
 
 import time
 
@@ -6,26 +6,36 @@ import pytest
 
 import labkit
 from labkit.errors import LabError
-from labkit.topics.comparison.batch.panel import AS_ASKED
-from labkit.topics.comparison.batch.table import BatchTable, Row
+from labkit.topics.comparison.batch.panel import UNSORTED
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
 
 from ..busy_server import BusyServer
 
 
-def row(place, backend, text, **more):
-    return Row(key=f"{place}{backend}", place=place, backend=backend, text=text,
-               **{"prompt": f"prompt {place}", "finish": "stop", **more})  # fmt: skip
+def row(index, backend, text, **more):
+    return BatchRow(
+        key=f"{index}{backend}",
+        prompt_index=index,
+        backend=backend,
+        text=text,
+        **{"prompt": f"prompt {index}", "finish": "stop", **more},
+    )
 
 
 @pytest.fixture
 def table():
-    return BatchTable(("near", "far"), (row(0, "near", "pear", elapsed_s=2.0),
-                                        row(0, "far", "apple", elapsed_s=3.0),
-                                        row(1, "near", "fig", elapsed_s=1.0)))  # fmt: skip
+    return BatchTable(
+        ("local", "remote"),
+        (
+            row(0, "local", "pear", elapsed_s=2.0),
+            row(0, "remote", "apple", elapsed_s=3.0),
+            row(1, "local", "fig", elapsed_s=1.0),
+        ),
+    )
 
 
 def texts(panel):
-    return [row.text for row in panel.shown.rows]
+    return [row.text for row in panel.view.rows]
 
 
 def test_controls_sort_and_filter(table):
@@ -33,57 +43,62 @@ def test_controls_sort_and_filter(table):
     assert texts(panel) == ["fig", "pear", "apple"]
     panel.descending.value = True
     assert texts(panel) == ["apple", "pear", "fig"]
-    panel.backend.value = "near"
+    panel.backend.value = "local"
     assert texts(panel) == ["pear", "fig"] and "2 of 3 rows" in panel.count.value
     panel.find.value = "FIG"
-    assert texts(panel) == ["fig"] and "pear" not in panel.picture.value
-    panel.find.value, panel.backend.value, panel.sort.value = "", "", AS_ASKED
+    assert texts(panel) == ["fig"] and "pear" not in panel.figure.value
+    panel.find.value, panel.backend.value, panel.sort.value = "", "", UNSORTED
     assert texts(panel) == ["pear", "apple", "fig"]
 
 
-def test_what_it_starts_with_is_checked(table):
+def test_first_values_are_checked(table):
     with pytest.raises(ValueError, match=r"^column must"):
         labkit.explore(table, sort="speed")
     assert texts(labkit.explore(table, find="apple")) == ["apple"]
 
 
-def test_columns_that_say_nothing_are_not_offered(table):
+def test_columns_without_information_are_not_offered(table):
     offered = [value for _, value in labkit.explore(table).sort.options]
     assert "elapsed_s" in offered and "price_usd" not in offered
 
 
-def test_a_batch_fills_its_table_and_goes_on_after_an_end():
+def test_a_batch_fills_its_table_and_a_second_run_sends_nothing():
     with BusyServer() as server:
-        panel = labkit.ask_batch(["a", "b"], [server.model])
+        panel = labkit.comparison.batch_panel(["a", "b"], [server.model])
         assert panel.table.missing == 2
         assert panel.start().wait(60).missing == 0
-        assert "You asked: a" in panel.panel.picture.value and panel.runner.bar.value == 2
+        assert "You asked: a" in panel.panel.figure.value and panel.runner.bar.value == 2
         assert panel.start().wait(60).missing == 0
     assert server.prompts == ["a", "b"] and "2 answers" in panel.runner.status.value
 
 
-def test_what_a_batch_would_send_and_cost_is_told_before():
+def test_what_a_batch_would_send_and_cost_is_estimated_first():
     with BusyServer() as server:
         address = server.model.base_url
-        far = labkit.cloud(address, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
-        short = labkit.with_settings(far, "short", max_tokens=1)
-        prompts, models = ["Hello", "world"], {"near": server.model, "far": far, "short": short}
-        panel = labkit.ask_batch(prompts, models, max_tokens=100)
+        remote = labkit.cloud(address, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
+        short = labkit.comparison.with_settings(remote, "short", max_tokens=1)
+        prompts, models = (
+            ["Hello", "world"],
+            {"local": server.model, "remote": remote, "short": short},
+        )
+        panel = labkit.comparison.batch_panel(prompts, models, max_tokens=100)
         assert not server.asked
-        at_most = [sum(far.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
-                   for n in (100, 1)]  # fmt: skip
-        assert len(panel.batch.before) == 2 and "planted" not in panel.estimates.value
-        for told, price in zip(panel.batch.before, at_most, strict=True):
-            assert f"2 requests, 10 bytes of prompts would be sent to {address}" in told
-            assert f"price at most ${price:.6f}" in told and told in panel.estimates.value
+        at_most = [
+            sum(remote.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
+            for n in (100, 1)
+        ]
+        assert len(panel.batch.costs) == 2 and "planted" not in panel.estimates.value
+        for sentence, price in zip(panel.batch.costs, at_most, strict=True):
+            assert f"2 requests, 10 bytes of prompts would be sent to {address}" in sentence
+            assert f"price at most ${price:.6f}" in sentence and sentence in panel.estimates.value
         panel.start().wait(60)
-        assert panel.batch.before == ()  # all have their answer
-    assert labkit.ask_batch(["a"], [server.model]).estimates.value == ""
+        assert panel.batch.costs == ()  # all have their answer
+    assert labkit.comparison.batch_panel(["a"], [server.model]).estimates.value == ""
 
 
-def test_with_a_file_run_asks_for_what_is_missing_alone(tmp_path):
+def test_with_a_file_run_requests_only_what_is_missing(tmp_path):
     with BusyServer([(500, {})]) as server:
-        panel = labkit.ask_batch(["a", "b"], [server.model], file=tmp_path / "a.jsonl")
+        panel = labkit.comparison.batch_panel(["a", "b"], [server.model], file=tmp_path / "a.jsonl")
         assert panel.start().wait(60).missing == 1
         panel.panel.find.value = "asked"
         assert panel.start().wait(60).missing == 0
@@ -91,7 +106,9 @@ def test_with_a_file_run_asks_for_what_is_missing_alone(tmp_path):
 
 
 def test_stop_stops_the_model_and_keeps_what_came(smollm2):
-    panel = labkit.ask_batch(["Tell me a story."] * 3, [smollm2], max_tokens=200, seed=1)
+    panel = labkit.comparison.batch_panel(
+        ["Tell me a story."] * 3, [smollm2], max_tokens=200, seed=1
+    )
     panel.start()
     end = time.monotonic() + 60
     while not panel.batch._tries and time.monotonic() < end:
@@ -102,25 +119,27 @@ def test_stop_stops_the_model_and_keeps_what_came(smollm2):
     assert not panel.runner.run.disabled
 
 
-def test_what_is_wrong_with_the_file_is_told_in_place(tmp_path):
+def test_a_problem_with_the_file_is_shown_in_the_panel(tmp_path):
     (tmp_path / "diary").write_text("dear diary")
     with BusyServer() as server:
-        panel = labkit.ask_batch(["a"], [server.model], file=tmp_path / "diary").start()
+        panel = labkit.comparison.batch_panel(
+            ["a"], [server.model], file=tmp_path / "diary"
+        ).start()
         with pytest.raises(LabError):
             panel.wait(60)
-    assert "no file of a batch" in panel.runner.status.value
+    assert "not a batch file" in panel.runner.status.value
 
 
-def test_where_no_control_answers_the_tables_stand_by_themselves(monkeypatch, table):
+def test_the_static_form_is_the_table(monkeypatch, table):
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
+    outputs = []
+    monkeypatch.setattr("IPython.display.display", lambda *parts: outputs.extend(parts))
     labkit.explore(table)._ipython_display_()
     with BusyServer() as server:
-        labkit.ask_batch(["a"], [server.model])._ipython_display_()
-    assert "apple" in shown[0].data and "You asked: a" in shown[1].data
+        labkit.comparison.batch_panel(["a"], [server.model])._ipython_display_()
+    assert "apple" in outputs[0].data and "You asked: a" in outputs[1].data
 
 
 def test_bad_input_is_refused_before_there_is_a_panel(smollm2):
     with pytest.raises(ValueError, match=r"^prompts must"):
-        labkit.ask_batch([], [smollm2])
+        labkit.comparison.batch_panel([], [smollm2])

@@ -9,7 +9,7 @@ from labkit.backends import recorded
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote.discovery import Server
 from labkit.topics.comparison.side_by_side import lineup
-from labkit.topics.comparison.side_by_side.time_split import away_s
+from labkit.topics.comparison.side_by_side.time_split import network_s
 
 
 @pytest.fixture
@@ -22,29 +22,32 @@ def no_keys(monkeypatch, tmp_path):
     monkeypatch.setattr(lineup, "servers", tuple)
 
 
-def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, near):
-    found = labkit.line_up(near, link="none")
+def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, local):
+    found = labkit.comparison.line_up(local, link="none")
     try:
-        assert list(found) == [near.name, found.far.name]
-        assert "stand-in" in found.far.name and "No key" in repr(found)
-        assert list(found.pair.values()) == [near, found.far] and list(found.pair) == list(found)
+        assert list(found) == [local.name, found.remote.name]
+        assert "stand-in" in found.remote.name and "No provider key" in repr(found)
+        assert list(found.pair.values()) == [local, found.remote] and list(found.pair) == list(
+            found
+        )
         side = labkit.compare("Why is the sky blue?", found, temperature=0, max_tokens=6)
         assert side.errors == (None, None) and side.texts[0] == side.texts[1]
         assert side.computed_here == (True, True) and len(side.shared) == 2
-        stood = side.origins[1]
-        assert stood.startswith("stand-in")
-        for shown in (labkit.show_columns(side).html, repr(side), side.summary):
-            assert stood in shown
+        origin = side.origins[1]
+        assert origin.startswith("stand-in")
+        for text in (labkit.plot(side, kind="answers").html, repr(side), side.summary):
+            assert origin in text
         assert "stand-in" in labkit.plot(side).layout.yaxis.categoryarray[1]
-        assert "stand-in" in labkit.plot_arrivals(side).data[1].name
+        assert "stand-in" in labkit.plot(side, kind="arrivals").data[1].name
     finally:
         found.close()
 
 
-def test_the_parts_of_a_real_link_add_up(no_keys, near):
-    found = labkit.line_up(near, link="LTE")
+@pytest.mark.alone
+def test_the_parts_of_a_real_link_add_up(no_keys, local):
+    found = labkit.comparison.line_up(local, link="LTE")
     try:
-        side = labkit.compare("Hello", {"far": found.far}, max_tokens=4, temperature=0)
+        side = labkit.compare("Hello", {"remote": found.remote}, max_tokens=4, temperature=0)
         reply, parts = side.replies[0], side.parts[0]
         assert [part.name for part in parts][:3] == ["name lookup", "connection", "TLS"]
         assert sum(part.seconds for part in parts) == pytest.approx(reply.elapsed_s, rel=0.02)
@@ -53,58 +56,59 @@ def test_the_parts_of_a_real_link_add_up(no_keys, near):
         found.close()
 
 
-def test_a_key_takes_the_stand_ins_place_and_is_never_told(no_keys, near, monkeypatch):
+def test_a_key_replaces_the_stand_in_and_is_never_shown(no_keys, local, monkeypatch):
     monkeypatch.setenv("MISTRAL_API_KEY", "planted-key-4711")
-    found = labkit.line_up(near)
-    assert found.far.kind == "Mistral" and found.far.budget is found.budget
+    found = labkit.comparison.line_up(local)
+    assert found.remote.kind == "Mistral" and found.remote.budget is found.budget
     assert "key found" in repr(found) and "planted" not in repr(found)
     assert found.budget.spent_usd == 0
 
 
-def test_a_server_that_runs_here_takes_part(no_keys, near, llama_process, monkeypatch):
+def test_a_server_that_runs_here_takes_part(no_keys, local, llama_process, monkeypatch):
     _, server = llama_process
     address = server.base_url.removesuffix("/v1")
     running = Server("llama.cpp", address, ("smollm2",))
     monkeypatch.setattr(lineup, "servers", lambda: (running,))
-    found = labkit.line_up(near, link="none")
+    found = labkit.comparison.line_up(local, link="none")
     try:
         assert "Server on this machine" in repr(found) and len(found) == 3
-        side = labkit.compare("Hello", found, max_tokens=3, in_turn=True)
+        side = labkit.compare("Hello", found, max_tokens=3, sequential=True)
         assert side.errors == (None, None, None)
     finally:
         found.close()
 
 
-def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, near, tmp_path):
-    labkit.record(near, "Hello", name="kept", folder=tmp_path, max_tokens=3)
+def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, local, tmp_path):
+    labkit.record(local, "Hello", name="kept", folder=tmp_path, max_tokens=3)
     (tmp_path / "damaged.json").write_text("{")
-    found = labkit.line_up(near, prompt="Hello", link="none")
+    found = labkit.comparison.line_up(local, prompt="Hello", link="none")
     found.close()
     assert "Recording" in repr(found)
     name = next(name for name in found if "recorded" in name)
     side = labkit.compare("Hello", {name: found[name]})
     assert side.origins[0].startswith("recorded") and side.computed_here == (False,)
     assert "recorded" in labkit.plot(side).layout.yaxis.categoryarray[0]
-    other = labkit.line_up(near, prompt="Another", link="none")
+    other = labkit.comparison.line_up(local, prompt="Another", link="none")
     other.close()
     assert not any("recorded" in name for name in other)
 
 
-def test_over_links_the_text_is_the_same_and_the_way_is_what_differs(near):
-    side = labkit.compare_links(near, "Why is the sky blue?", links=("none", "satellite"),
-                                max_tokens=6)  # fmt: skip
+def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
+    side = labkit.comparison.compare_links(
+        local, "Why is the sky blue?", links=("none", "satellite"), max_tokens=6
+    )
     here, loopback, none, satellite = side.replies
-    assert side.errors == (None,) * 4 and len(set(side.texts)) == 1 and side.in_turn
+    assert side.errors == (None,) * 4 and len(set(side.texts)) == 1 and side.sequential
     assert here.http is None and loopback.http.tls_s is None and none.http.tls_s > 0
     # Three times there and back: the connection, TLS, the request.
-    assert away_s(satellite) >= 3 * 0.556
+    assert network_s(satellite) >= 3 * 0.556
     assert satellite.http.connect_s >= 0.556 and satellite.http.tls_s >= 0.556
     assert side.names[3].startswith("satellite: 556 ms")
-    assert labkit.generate(near, "Hi", max_tokens=2).steps  # the model was lent, not closed
+    assert labkit.generate(local, "Hi", max_tokens=2).steps  # the model was lent, not closed
 
 
 def test_another_kind_of_model_is_named(smollm2):
-    with pytest.raises(ValueError, match=r"model must be one of labkit\.load_llamacpp"):
-        labkit.compare_links(smollm2, "x")
+    with pytest.raises(ValueError, match=r"model must come from labkit\.load_llamacpp"):
+        labkit.comparison.compare_links(smollm2, "x")
     with pytest.raises(ValueError, match="prompt must"):
         labkit.compare("", {"x": smollm2})

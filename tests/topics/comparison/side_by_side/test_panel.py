@@ -17,15 +17,17 @@ def relay(make_relay):
 
 @pytest.fixture
 def panel(relay):
-    return labkit.compare_live(QUESTION, [relay.backend(n, of=2) for n in range(2)], max_tokens=9)
+    return labkit.comparison.compare_panel(
+        QUESTION, [relay.backend(n, of=2) for n in range(2)], max_tokens=9
+    )
 
 
 def test_run_fills_both_columns(panel):
     side = panel.start().wait(60)
     assert side.texts == ("a0 b0 c0 ", "a1 b1 c1 ")
     assert "a0 b0 c0" in panel.texts[0].value and "a1 b1 c1" in panel.texts[1].value
-    assert "ended by itself" in panel.heads[0].value
-    assert "Numbers of" in panel.below[1].value
+    assert "✓ finished" in panel.heads[0].value
+    assert "Numbers of" in panel.numbers[1].value
     assert "2 of 2 have ended" in panel.runner.status.value
     assert sum(len(trace.x) for trace in panel.figure.data if trace.xaxis == "x2") >= 4
     assert panel.summary == side.summary
@@ -33,7 +35,7 @@ def test_run_fills_both_columns(panel):
 
 def test_each_word_is_drawn_as_it_comes_in_both_columns(relay, panel, monkeypatch):
     """No word is sent before the one before it, of the other column, is drawn."""
-    relay.by_itself, seen = False, []
+    relay.automatic, seen = False, []
     draw = panel._draw
 
     def draw_and_pass_on():
@@ -52,7 +54,7 @@ def test_each_word_is_drawn_as_it_comes_in_both_columns(relay, panel, monkeypatc
 
 def test_one_that_fails_says_so_in_its_column(relay):
     nobody = labkit.connect("http://127.0.0.1:9", "m", kind="OpenAI-compatible")
-    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=1), nobody])
+    panel = labkit.comparison.compare_panel(QUESTION, [relay.backend(0, of=1), nobody])
     panel.start().wait(60)
     assert "a0 b0 c0" in panel.texts[0].value
     alert = panel.texts[1].value.partition('role="alert"')[2]
@@ -63,9 +65,9 @@ def test_one_that_fails_says_so_in_its_column(relay):
 
 def test_stop_keeps_what_came(make_relay):
     relay = make_relay("a", "b", patience_s=60)  # the second word waits for nobody
-    panel = labkit.compare_live(QUESTION, [relay.backend(0, of=2)]).start()
+    panel = labkit.comparison.compare_panel(QUESTION, [relay.backend(0, of=2)]).start()
     assert relay.wait_for(1)
-    while not panel._race.lanes[0].steps:
+    while not panel._run.columns[0].steps:
         threading.Event().wait(0.05)
     panel.runner.stop_button.click()
     assert panel.wait(60).texts == ("a0 ",)
@@ -82,30 +84,32 @@ def test_bad_input_is_a_sentence_in_place_and_the_answers_stay(panel):
     assert panel.result is first
 
 
-def test_settings_go_along_and_bad_ones_are_named(relay):
+def test_settings_are_passed_on_and_bad_ones_are_named(relay):
     backend = relay.backend(0, of=1)
-    panel = labkit.compare_live("x", [backend], temperature=0.3, seed=5, in_turn=True)
-    assert (panel.temperature.value, panel.in_turn.value) == (0.3, True)
+    panel = labkit.comparison.compare_panel(
+        "x", [backend], temperature=0.3, seed=5, sequential=True
+    )
+    assert (panel.temperature.value, panel.sequential.value) == (0.3, True)
     settings = panel.start().wait(60).replies[0].settings
     assert (settings.temperature, settings.seed) == (0.3, 5)
     with pytest.raises(ValueError, match="temperature must"):
-        labkit.compare_live("x", [backend], temperature="hot")
+        labkit.comparison.compare_panel("x", [backend], temperature="hot")
 
 
-def test_a_prompt_too_long_for_a_box_is_a_sentence_and_nothing_is_asked(relay):
-    panel = labkit.compare_live("x", [relay.backend(0, of=1)])
+def test_a_prompt_too_long_for_a_box_is_refused_and_nothing_is_sent(relay):
+    panel = labkit.comparison.compare_panel("x", [relay.backend(0, of=1)])
     panel.prompt.value = "word " * 200_000
     with pytest.raises(ValueError, match="prompt must be at most"):
         panel.start().wait(60)
     assert "prompt must be at most" in panel.runner.status.value and panel.result is None
     with pytest.raises(ValueError, match="prompt must be at most"):
-        labkit.compare_live("word " * 200_000, [relay.backend(0, of=1)])
+        labkit.comparison.compare_panel("word " * 200_000, [relay.backend(0, of=1)])
 
 
-def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
+def test_the_temperature_is_sent_only_after_its_slider_moved(relay):
     address = relay.backend(0, of=1).base_url
     thinks = labkit.cloud("openai", "gpt-6-astra", key="planted-key-4711", address=address)
-    panel = labkit.compare_live("x", [thinks])
+    panel = labkit.comparison.compare_panel("x", [thinks])
     reply = panel.start().wait(60).replies[0]
     assert reply.error is None and reply.settings.temperature == 1.0
     panel.temperature.value = 0.2
@@ -113,11 +117,13 @@ def test_who_takes_no_temperature_is_asked_without_one_until_it_is_moved(relay):
     assert len(relay.asked) == 1
 
 
-def test_what_would_be_sent_and_cost_is_told_before(relay):
-    near = relay.backend(0, of=1)
-    assert labkit.compare_live("x", [near]).estimates.value == ""
-    far = labkit.cloud(near.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
-    panel = labkit.compare_live("Hello", [near, far], max_tokens=9)
+def test_what_would_be_sent_and_cost_is_estimated_first(relay):
+    local = relay.backend(0, of=1)
+    assert labkit.comparison.compare_panel("x", [local]).estimates.value == ""
+    remote = labkit.cloud(
+        local.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10)
+    )
+    panel = labkit.comparison.compare_panel("Hello", [local, remote], max_tokens=9)
     before = panel.estimates.value
     assert "5 bytes" in before and "at most $" in before and "planted" not in before
     panel.max_tokens.value = 900
@@ -128,7 +134,7 @@ def test_what_would_be_sent_and_cost_is_told_before(relay):
 
 
 def test_every_control_has_a_name(panel):
-    for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.in_turn):
+    for control in (panel.prompt, panel.temperature, panel.max_tokens, panel.sequential):
         assert control.description
     for number, text in enumerate(panel.texts):
         assert text.tabbable
@@ -137,8 +143,8 @@ def test_every_control_has_a_name(panel):
 
 
 def test_the_static_form_is_the_columns_and_the_figure(panel, monkeypatch):
-    shown = []
+    outputs = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: outputs.extend(things))
     panel._ipython_display_()
-    assert "c1" in shown[0].data and shown[1].data
+    assert "c1" in outputs[0].data and outputs[1].data

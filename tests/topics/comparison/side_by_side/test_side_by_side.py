@@ -16,7 +16,7 @@ from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 from labkit.topics.comparison.side_by_side.concurrent import ConcurrentRun
-from labkit.topics.comparison.side_by_side.time_split import away_s, model_s, split_time
+from labkit.topics.comparison.side_by_side.time_split import model_s, network_s, split_time
 
 QUESTION = "Why is the sky blue?"
 
@@ -33,49 +33,51 @@ def test_servers_that_wait_for_each_other_are_asked_together(make_relay):
 def test_in_turn_is_one_after_the_other(make_relay):
     relay = make_relay("a", "b", patience_s=0.3)
     backends = [relay.backend(number, of=2) for number in range(2)]
-    side = labkit.compare(QUESTION, backends, in_turn=True)
+    side = labkit.compare(QUESTION, backends, sequential=True)
     assert side.texts == ("a0 ", "a1 ")  # the first waited in vain for the second
-    assert side.in_turn and all(side.errors)
+    assert side.sequential and all(side.errors)
 
 
-def test_the_names_of_a_mapping_and_of_a_model_asked_twice(make_relay):
+def test_the_names_of_a_mapping_and_of_a_model_given_twice(make_relay):
     relay = make_relay("a")
     one = relay.backend(0, of=1)
-    assert [lane.name for lane in ConcurrentRun("x", [one, one]).lanes] == [
+    assert [column.name for column in ConcurrentRun("x", [one, one]).columns] == [
         one.name,
         f"{one.name} (2)",
     ]
     side = labkit.compare("x", {"<b>here": one})
     assert side.names == ("<b>here",) and side.texts == ("a0 ",)
-    assert "<b>here" not in labkit.show_columns(side).html
+    assert "<b>here" not in labkit.plot(side, kind="answers").html
 
 
 @pytest.mark.slow
-def test_real_models_write_at_the_same_time_and_the_same_as_alone(smollm2, near, llama_process):
+def test_real_models_write_at_the_same_time_and_the_same_as_alone(smollm2, local, llama_process):
     _, server = llama_process
-    race = ConcurrentRun(QUESTION, [smollm2, near, server], temperature=0, max_tokens=24)
-    order = [number for number in race.run() if number is not None]
-    assert {lane.error for lane in race.lanes} == {None}
+    run = ConcurrentRun(QUESTION, [smollm2, local, server], temperature=0, max_tokens=24)
+    order = [number for number in run.updates() if number is not None]
+    assert {column.error for column in run.columns} == {None}
     lasts = [len(order) - 1 - order[::-1].index(number) for number in range(3)]
     firsts = [order.index(number) for number in range(3)]
     assert max(firsts) < min(lasts), order  # each had begun before any had ended
-    alone = [labkit.generate(each, QUESTION, temperature=0, max_tokens=24)
-             for each in (smollm2, near, server)]  # fmt: skip
-    assert [reply.text for reply in race.replies] == [reply.text for reply in alone]
+    alone = [
+        labkit.generate(each, QUESTION, temperature=0, max_tokens=24)
+        for each in (smollm2, local, server)
+    ]
+    assert [reply.text for reply in run.replies] == [reply.text for reply in alone]
 
 
 @pytest.mark.slow
-def test_a_server_killed_in_the_middle_leaves_the_others_unharmed(near, llama_process):
+def test_a_server_killed_in_the_middle_leaves_the_others_unharmed(local, llama_process):
     process, server = llama_process
-    race = ConcurrentRun(QUESTION, [near, server], temperature=0, max_tokens=60)
-    for number in race.run():
-        if number == 1 and len(race.lanes[1].steps) == 3:
+    run = ConcurrentRun(QUESTION, [local, server], temperature=0, max_tokens=60)
+    for number in run.updates():
+        if number == 1 and len(run.columns[1].steps) == 3:
             process.send_signal(signal.SIGKILL)
-    kept, cut = race.replies
+    whole, cut = run.replies
     assert cut.finish == "failed" and 3 <= len(cut.steps) < 60
     assert "→" in cut.error and server.where in cut.error
-    alone = labkit.generate(near, QUESTION, temperature=0, max_tokens=60)
-    assert (kept.text, kept.finish, kept.error) == (alone.text, alone.finish, None)
+    alone = labkit.generate(local, QUESTION, temperature=0, max_tokens=60)
+    assert (whole.text, whole.finish, whole.error) == (alone.text, alone.finish, None)
     assert alone.text.startswith(cut.text[:20])  # the partial answer is kept
 
 
@@ -111,17 +113,17 @@ def test_whatever_is_raised_stays_in_its_column(make_relay):
     assert "RuntimeError" in side.errors[3] and "sk-planted" not in repr(side)
 
 
-def test_a_policy_holds_in_its_column_and_nothing_is_sent(make_relay):
-    near, relay = make_relay("a").backend(0, of=1), make_relay("b")
+def test_a_policy_applies_in_its_column_and_nothing_is_sent(make_relay):
+    local, relay = make_relay("a").backend(0, of=1), make_relay("b")
     address = f"{relay.backend(0, of=1).base_url}"
-    far = labkit.cloud(address, "m0", key="planted-key-4711")
+    remote = labkit.cloud(address, "m0", key="planted-key-4711")
     secret = "Mail it to ada.lovelace@analytical-engine.org"
-    side = labkit.compare(secret, [near, far])
+    side = labkit.compare(secret, [local, remote])
     assert side.texts == ("a0 ", "") and relay.asked == []
     assert "ada" in side.errors[1] or "mail" in side.errors[1].lower()
-    passed = labkit.compare(QUESTION, [far])
+    passed = labkit.compare(QUESTION, [remote])
     assert passed.texts == ("b0 ",) and len(relay.asked) == 1
-    assert "planted" not in repr(side) + repr(passed) + labkit.show_columns(passed).html
+    assert "planted" not in repr(side) + repr(passed) + labkit.plot(passed, kind="answers").html
 
 
 @pytest.mark.parametrize(
@@ -136,20 +138,20 @@ def test_bad_input_is_the_learners_and_not_a_columns(make_relay, prompt, setting
 
 
 @pytest.mark.slow
-def test_stop_stops_all_and_keeps_what_came(near, llama_process):
+def test_stop_stops_all_and_keeps_what_came(local, llama_process):
     _, server = llama_process
-    race = ConcurrentRun("Tell me a very long story.", [near, server], max_tokens=900)
-    moves = race.run()
-    while not all(len(lane.steps) > 2 for lane in race.lanes):
-        next(moves)
-    moves.close()
-    assert all(lane.ended for lane in race.lanes)
-    counts = [len(lane.steps) for lane in race.lanes]
+    run = ConcurrentRun("Tell me a very long story.", [local, server], max_tokens=900)
+    updates = run.updates()
+    while not all(len(column.steps) > 2 for column in run.columns):
+        next(updates)
+    updates.close()
+    assert all(column.ended for column in run.columns)
+    counts = [len(column.steps) for column in run.columns]
     assert all(2 < count < 900 for count in counts)
     time.sleep(0.5)
-    assert [len(lane.steps) for lane in race.lanes] == counts
-    assert {reply.finish for reply in race.replies} == {"interrupted"}
-    again = labkit.compare(QUESTION, [near, server], temperature=0, max_tokens=4)
+    assert [len(column.steps) for column in run.columns] == counts
+    assert {reply.finish for reply in run.replies} == {"interrupted"}
+    again = labkit.compare(QUESTION, [local, server], temperature=0, max_tokens=4)
     assert [len(reply.steps) for reply in again.replies] == [4, 4]  # both are free again
 
 
@@ -157,14 +159,14 @@ def test_stop_does_not_wait_for_a_server_that_says_nothing(make_relay):
     silent = make_relay("a", "b", patience_s=60)
     silent.turn = 99  # its turn never comes
     talking = make_relay("a").backend(0, of=1)
-    race = ConcurrentRun(QUESTION, [silent.backend(0, of=1), talking])
-    moves = race.run()
-    while not race.lanes[1].ended:
-        next(moves)
+    run = ConcurrentRun(QUESTION, [silent.backend(0, of=1), talking])
+    updates = run.updates()
+    while not run.columns[1].ended:
+        next(updates)
     began = time.monotonic()
-    moves.close()
+    updates.close()
     assert time.monotonic() - began < 30  # and not the minute that the server would take
-    assert [reply.finish for reply in race.replies] == ["interrupted", "stop"]
+    assert [reply.finish for reply in run.replies] == ["interrupted", "stop"]
 
 
 def test_an_interrupted_cell_stops_all_and_returns_what_came(make_relay):
@@ -176,15 +178,17 @@ def test_an_interrupted_cell_stops_all_and_returns_what_came(make_relay):
         "print('asking', flush=True); side = labkit.compare('x', [backend]);"
         "print(side.replies[0].finish, repr(side.texts[0]))"
     )
-    told = subprocess.Popen([sys.executable, "-c", code, base], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, base], stdout=subprocess.PIPE, text=True
+    )
     try:
-        assert told.stdout.readline() == "asking\n"
+        assert process.stdout.readline() == "asking\n"
         assert relay.wait_for(1)  # its first word is on the way
         threading.Event().wait(1.0)
-        told.send_signal(signal.SIGINT)
-        assert told.communicate(timeout=60)[0] == "interrupted 'a0 '\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == "interrupted 'a0 '\n"
     finally:
-        told.kill()
+        process.kill()
 
 
 def a_reply(*times, **more):
@@ -193,33 +197,34 @@ def a_reply(*times, **more):
     return Reply("made up", "x", Settings(), steps, outcome)
 
 
-def test_time_is_split_by_what_the_client_told():
+def test_time_is_split_by_the_clients_timing():
     wire = HttpTiming("https://a", 0.1, 0.2, 0.3, 0.05, 0.5, 0.01, 2.0, bytes_sent=9)
     reply = a_reply(1.16, 3.16, http=wire, timings=EngineTimings("x", prompt_s=0.4))
     parts = split_time(reply)
     assert [part.name for part in parts][:3] == ["name lookup", "connection", "TLS"]
     assert [part.begin_s for part in parts][3:5] == pytest.approx([0.6, 0.65])
     assert parts[-1].end_s == pytest.approx(wire.elapsed_s)
-    assert model_s(reply) == 0.4 and away_s(reply) == pytest.approx(0.76)
+    assert model_s(reply) == 0.4 and network_s(reply) == pytest.approx(0.76)
 
 
 def test_time_in_this_process_has_two_parts():
     reply = a_reply(0.5, 0.8, 1.5)
     assert [(part.name, part.seconds) for part in split_time(reply)] == [
-        ("first token", 0.5), ("stream", 1.0),
-    ]  # fmt: skip
-    assert away_s(reply) == 0
-    assert split_time(a_reply()) == () and away_s(a_reply()) is None
+        ("first token", 0.5),
+        ("stream", 1.0),
+    ]
+    assert network_s(reply) == 0
+    assert split_time(a_reply()) == () and network_s(a_reply()) is None
     closed = a_reply(0.5, http=HttpTiming("https://a", wait_s=0.5))
-    assert model_s(closed) is None and away_s(closed) is None  # a cloud tells nothing of its own
+    assert model_s(closed) is None and network_s(closed) is None  # a cloud tells nothing of its own
 
 
 def test_labkit_compare_is_a_verb_in_whatever_order_things_are_imported():
     for code in (
         "import labkit.topics.comparison.side_by_side.concurrent, labkit",
-        "import labkit; labkit.compare_texts",
+        "import labkit; labkit.comparison.compare_texts",
     ):
-        told = (
+        check = (
             "assert callable(labkit.compare) and labkit.topics.comparison.side_by_side.concurrent"
         )
-        subprocess.run([sys.executable, "-c", f"{code}; {told}"], check=True, env=dict(os.environ))
+        subprocess.run([sys.executable, "-c", f"{code}; {check}"], check=True, env=dict(os.environ))

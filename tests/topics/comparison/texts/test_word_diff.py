@@ -1,11 +1,11 @@
-"""Texts against one another: properties that hold for any two texts, and known cases."""
+"""Word diffs: properties that hold for any two texts, and known cases."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import labkit
-from labkit.topics.comparison.texts.word_diff import find_difference, split_words
+from labkit.topics.comparison.texts.word_diff import diff_words, split_words
 
 # Texts of few words, so that they share some; and any text at all.
 WORDS = st.lists(st.sampled_from(["the ", "cat ", "sat", ",", " on\n", "日本", "é", "<b>"])).map(
@@ -22,29 +22,29 @@ def test_words_joined_are_the_text(text):
 
 
 @given(TEXTS, TEXTS)
-def test_pieces_joined_are_both_texts(one, other):
-    pieces = find_difference(one, other).pieces
-    assert "".join(piece.first for piece in pieces) == one
-    assert "".join(piece.second for piece in pieces) == other
+def test_segments_joined_are_both_texts(one, other):
+    segments = diff_words(one, other).segments
+    assert "".join(segment.first for segment in segments) == one
+    assert "".join(segment.second for segment in segments) == other
 
 
 @given(WORDS, WORDS)
 def test_kinds_tell_the_truth(one, other):
-    for piece in find_difference(one, other).pieces:
-        words = [word.strip() for word in split_words(piece.first)]
-        same = words == [word.strip() for word in split_words(piece.second)]
-        assert same == (piece.kind == "same")
-        assert (piece.first == "") == (piece.kind == "new")
-        assert (piece.second == "") == (piece.kind == "gone")
+    for segment in diff_words(one, other).segments:
+        words = [word.strip() for word in split_words(segment.first)]
+        same = words == [word.strip() for word in split_words(segment.second)]
+        assert same == (segment.kind == "equal")
+        assert (segment.first == "") == (segment.kind == "inserted")
+        assert (segment.second == "") == (segment.kind == "deleted")
 
 
 @given(TEXTS, TEXTS)
 def test_similarity_is_the_same_both_ways_and_one_for_the_same_words(one, other):
-    there, back = find_difference(one, other), find_difference(other, one)
+    there, back = diff_words(one, other), diff_words(other, one)
     assert there.similarity == back.similarity
     assert 0 <= there.similarity <= 1
     assert there.identical == back.identical == (there.similarity == 1)
-    assert find_difference(one, one).identical
+    assert diff_words(one, one).identical
     assert there.shared_words == back.shared_words
 
 
@@ -57,54 +57,59 @@ def test_what_is_found_is_a_longest_common_sequence(one, other):
         for j, against in enumerate(b):
             best = max(table[i][j + 1], table[i + 1][j])
             table[i + 1][j + 1] = table[i][j] + 1 if word == against else best
-    found = find_difference(one, other).found
+    found = diff_words(one, other).recall
     assert found == (table[-1][-1] / len(a) if a else None)
 
 
-def test_where_they_part():
-    told = find_difference("The sky is blue.", "The sky is grey today.")
-    assert told.shared_words == 3 and told.parting == ("blue", "grey")
-    assert find_difference("one two", "one").parting == ("two", "")
-    assert find_difference("same  words", "same words").parting is None
+def test_where_they_diverge():
+    difference = diff_words("The sky is blue.", "The sky is grey today.")
+    assert difference.shared_words == 3 and difference.first_change == ("blue", "grey")
+    assert diff_words("one two", "one").first_change == ("two", "")
+    assert diff_words("same  words", "same words").first_change is None
 
 
 def test_a_lone_shared_word_does_not_cut_a_long_change_in_two():
     one, other = "a b c the d e f", "u v w the x y z"
-    assert [piece.kind for piece in find_difference(one, other).pieces] == ["changed"]
-    assert find_difference(one, other).similarity == pytest.approx(2 / 14)
-    short = find_difference("sky is blue because", "sky looks blue since")
-    assert [piece.kind for piece in short.pieces] == ["same", "changed", "same", "changed"]
+    assert [segment.kind for segment in diff_words(one, other).segments] == ["replaced"]
+    assert diff_words(one, other).similarity == pytest.approx(2 / 14)
+    short = diff_words("sky is blue because", "sky looks blue since")
+    assert [segment.kind for segment in short.segments] == [
+        "equal",
+        "replaced",
+        "equal",
+        "replaced",
+    ]
 
 
 def test_texts_in_a_loop_take_no_minutes():
     """difflib alone took 100 s for these."""
-    told = find_difference("the " * 2000, "the a " * 1000)
-    assert told.similarity == pytest.approx(0.5)
-    assert "".join(piece.second for piece in told.pieces) == "the a " * 1000
+    difference = diff_words("the " * 2000, "the a " * 1000)
+    assert difference.similarity == pytest.approx(0.5)
+    assert "".join(segment.second for segment in difference.segments) == "the a " * 1000
 
 
 def test_several_texts_and_a_reference():
     texts = ["the cat sat", "the dog sat", "a bird"]
-    told = labkit.compare_texts(texts)
-    assert [name for name, _ in told.others] == ["text 2", "text 3"]
-    assert told.similarities[0][0] == 1 and told.similarities[0][2] == 0
-    held = labkit.compare_texts(texts, reference="the cat sat down")
-    assert [difference.found for difference in held.differences] == [0.75, 0.5, 0]
-    assert "the reference" in held.summary and "computed" in held.summary
+    difference = labkit.comparison.compare_texts(texts)
+    assert [name for name, _ in difference.others] == ["text 2", "text 3"]
+    assert difference.similarities[0][0] == 1 and difference.similarities[0][2] == 0
+    compared = labkit.comparison.compare_texts(texts, reference="the cat sat down")
+    assert [difference.recall for difference in compared.differences] == [0.75, 0.5, 0]
+    assert "the reference" in compared.summary and "computed" in compared.summary
 
 
 def test_bad_texts_are_named():
     with pytest.raises(ValueError, match="answers must be two texts or more"):
-        labkit.compare_texts(["alone"])
+        labkit.comparison.compare_texts(["alone"])
     with pytest.raises(ValueError, match="answers must be texts"):
-        labkit.compare_texts([1, 2])
+        labkit.comparison.compare_texts([1, 2])
 
 
-def test_the_picture_escapes_and_marks():
-    told = labkit.compare_texts(["<script>x</script> a", "<b>y</b> a"])
-    picture = labkit.plot(told).html
-    assert "<script" not in picture and "<b>y" not in picture
-    assert "<del" in picture and "<ins" in picture and "&lt;" in picture
+def test_the_figure_escapes_and_marks():
+    difference = labkit.comparison.compare_texts(["<script>x</script> a", "<b>y</b> a"])
+    figure = labkit.plot(difference).html
+    assert "<script" not in figure and "<b>y" not in figure
+    assert "<del" in figure and "<ins" in figure and "&lt;" in figure
 
 
 def test_one_that_failed_before_its_first_word_is_left_out():
@@ -116,4 +121,4 @@ def test_one_that_failed_before_its_first_word_is_left_out():
     wrote = Reply("a", "x", Settings(), (step,), Outcome("stop", 1))
     failed = Reply("b", "x", Settings(), (), Outcome("failed", error="It is not there."))
     side = SideBySide("x", ("a", "b", "c"), (wrote, failed, wrote), (True,) * 3, reference="words")
-    assert labkit.compare_texts(side).names == ("a", "c")
+    assert labkit.comparison.compare_texts(side).names == ("a", "c")

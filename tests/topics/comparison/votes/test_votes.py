@@ -1,4 +1,4 @@
-"""Blind votes: fair lots, honest intervals, files that are joined, a panel that tells no name."""
+"""Blind votes: fair sides, honest intervals, joined files, a panel that hides the names."""
 
 import json
 import math
@@ -13,25 +13,34 @@ from hypothesis import strategies as st
 import labkit
 from labkit.errors import LabError
 from labkit.stats import share_interval
-from labkit.topics.comparison.batch.table import BatchTable, Row
-from labkit.topics.comparison.votes.figures import plot_votes_needed, votes_figure
-from labkit.topics.comparison.votes.files import join_votes, load_votes, save_votes
-from labkit.topics.comparison.votes.power import independent_votes, votes_needed
-from labkit.topics.comparison.votes.votes import CHOICES, Ballot, Vote, Votes, count, make_pairs
+from labkit.topics.comparison.batch.table import BatchRow, BatchTable
+from labkit.topics.comparison.votes.figures import votes_figure, votes_needed_figure
+from labkit.topics.comparison.votes.files import join_votes, read, save_votes
+from labkit.topics.comparison.votes.power import effective_sample_size, votes_needed
+from labkit.topics.comparison.votes.votes import (
+    CHOICES,
+    Ballot,
+    Vote,
+    Votes,
+    count_votes,
+    make_pairs,
+)
 
-NAMES = ("near", "far")
+NAMES = ("local", "remote")
 HARM = "<script>alert(1)</script>"
 
 
-def row(place, backend, text, **more):
-    told = {"prompt": f"prompt {place}", "finish": "stop", **more}
-    return Row(key=f"{place} {backend}", place=place, backend=backend, text=text, **told)
+def row(index, backend, text, **more):
+    values = {"prompt": f"prompt {index}", "finish": "stop", **more}
+    return BatchRow(
+        key=f"{index} {backend}", prompt_index=index, backend=backend, text=text, **values
+    )
 
 
 def table(prompts=6, same=()):
     cells = [
-        row(place, name, "same" if place in same else f"text {place} {number}")
-        for place in range(prompts)
+        row(index, name, "same" if index in same else f"text {index} {number}")
+        for index in range(prompts)
         for number, name in enumerate(NAMES)
     ]
     return BatchTable(NAMES, tuple(cells))
@@ -50,19 +59,19 @@ def ballots(choices, ballot_id="1", sides=None):
 cast_votes = st.lists(st.tuples(st.sampled_from(CHOICES), st.booleans()), max_size=30)
 
 
-def counted(told, ballot_id="1"):
-    return ballots([c for c, _ in told], ballot_id, [s for _, s in told])
+def counted(choices, ballot_id="1"):
+    return ballots([c for c, _ in choices], ballot_id, [s for _, s in choices])
 
 
 # --- numbers
 
 
 @given(cast_votes)
-def test_the_interval_holds_the_share_and_counts_add_up(told):
-    votes = count(NAMES, counted(told))
-    assert sum(votes.counts.values()) == len(votes.votes) == len(told)
-    wins = sum((c == "A") != swap for c, swap in told if c in ("A", "B"))
-    assert votes.counts["near"] == wins
+def test_the_interval_holds_the_share_and_counts_add_up(choices):
+    votes = count_votes(NAMES, counted(choices))
+    assert sum(votes.counts.values()) == len(votes.votes) == len(choices)
+    wins = sum((c == "A") != swap for c, swap in choices if c in ("A", "B"))
+    assert votes.counts["local"] == wins
     if votes.decided:
         low, high = votes.interval
         assert 0 <= low <= votes.share <= high <= 1
@@ -72,7 +81,7 @@ def test_the_interval_holds_the_share_and_counts_add_up(told):
 
 
 @given(st.integers(1, 400), st.data(), st.floats(0.5, 0.999))
-def test_wilsons_interval_is_the_score_test_turned_round(votes, data, level):
+def test_wilsons_interval_inverts_the_score_test(votes, data, level):
     """At its ends, the counted share is just as far off as the level allows (Wilson 1927)."""
     wins = data.draw(st.integers(0, votes))
     low, high = share_interval(wins / votes, votes, level)
@@ -87,17 +96,17 @@ def test_it_holds_the_true_share_as_often_as_it_says():
     """The exact coverage over all counts, 20 votes: on average 95 %, and never far below."""
     cover = []
     for share in (n / 100 for n in range(1, 100)):
-        held = 0.0
+        covered = 0.0
         for wins in range(21):
             low, high = share_interval(wins / 20, 20)
             if low <= share <= high:
-                held += math.comb(20, wins) * share**wins * (1 - share) ** (20 - wins)
-        cover.append(held)
+                covered += math.comb(20, wins) * share**wins * (1 - share) ** (20 - wins)
+        cover.append(covered)
     assert 0.94 < sum(cover) / len(cover) < 0.97 and min(cover) > 0.83
 
 
 def exact_power(votes, share):
-    """How often the interval of so many votes leaves one half out."""
+    """How often the interval of this many votes excludes one half."""
     power = 0.0
     for wins in range(votes + 1):
         low, high = share_interval(wins / votes, votes)
@@ -107,11 +116,11 @@ def exact_power(votes, share):
 
 
 @pytest.mark.parametrize("share", [0.6, 0.65, 0.7, 0.8, 0.9, 0.3])
-def test_so_many_votes_do_settle_it_in_80_of_100_cases(share):
+def test_this_many_votes_settle_it_in_80_of_100_cases(share):
     """Whole votes make the power jump about; over the next few it is what was asked for."""
     needed = votes_needed(share)
-    near = [exact_power(n, share) for n in range(needed, needed + 8)]
-    assert 0.75 < sum(near) / len(near) < 0.93
+    local = [exact_power(n, share) for n in range(needed, needed + 8)]
+    assert 0.75 < sum(local) / len(local) < 0.93
     assert exact_power(max(1, needed // 2), share) < 0.75
 
 
@@ -126,43 +135,48 @@ def test_a_clearer_preference_needs_no_more_votes_and_ties_need_more(share, more
 
 @pytest.mark.parametrize(
     ("wrong", "name"),
-    [({"share": 0.5}, "share"), ({"share": 1.2}, "share"), ({"share": 0.6, "power": 1}, "power"),
-     ({"share": 0.6, "undecided": 1}, "undecided"), ({"share": 0.6, "level": 0}, "level")],
-)  # fmt: skip
+    [
+        ({"share": 0.5}, "share"),
+        ({"share": 1.2}, "share"),
+        ({"share": 0.6, "power": 1}, "power"),
+        ({"share": 0.6, "undecided": 1}, "undecided"),
+        ({"share": 0.6, "level": 0}, "level"),
+    ],
+)
 def test_bad_numbers_are_named(wrong, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
         votes_needed(**wrong)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=20))
-def test_votes_that_do_not_hang_together_are_worth_their_number(wins):
-    assert independent_votes(wins, range(len(wins))) == len(wins)
-    assert independent_votes(wins, ["one voter"] * len(wins)) == len(wins)
+def test_independent_votes_count_in_full(wins):
+    assert effective_sample_size(wins, range(len(wins))) == len(wins)
+    assert effective_sample_size(wins, ["one voter"] * len(wins)) == len(wins)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=40))
-def test_they_are_worth_one_at_least_and_their_number_at_most(told):
-    wins, groups = zip(*told, strict=True)
-    assert 1 <= independent_votes(wins, groups) <= len(wins)
+def test_the_effective_number_is_one_at_least_and_their_number_at_most(votes):
+    wins, groups = zip(*votes, strict=True)
+    assert 1 <= effective_sample_size(wins, groups) <= len(wins)
 
 
-def test_thirty_voters_who_all_agree_on_each_prompt_are_worth_the_prompts():
+def test_thirty_voters_who_agree_on_each_prompt_count_as_the_prompts():
     wins = [place < 3 for _ in range(30) for place in range(5)]
     prompts = [place for _ in range(30) for place in range(5)]
-    assert independent_votes(wins, prompts) <= 5
+    assert effective_sample_size(wins, prompts) <= 5
     classes = [ballots(["A", "A", "A", "B", "B"], str(n)) for n in range(30)]
-    votes = count(NAMES, *classes)
+    votes = count_votes(NAMES, *classes)
     assert votes.interval[1] - votes.interval[0] > 0.6 and not votes.settled
 
 
-# --- lots
+# --- sides
 
 
 @given(st.integers(1, 15), st.integers(0, 10**6))
 def test_each_stands_as_a_in_half_of_the_prompts(prompts, seed):
     pairs = make_pairs(table(prompts), seed=seed)
     as_a = Counter(pair.a for pair in pairs)
-    assert abs(as_a["near"] - as_a["far"]) == prompts % 2
+    assert abs(as_a["local"] - as_a["remote"]) == prompts % 2
     assert sorted(pair.prompt for pair in pairs) == sorted(f"prompt {n}" for n in range(prompts))
     for pair in pairs:
         number = pair.prompt.split()[1]
@@ -171,18 +185,18 @@ def test_each_stands_as_a_in_half_of_the_prompts(prompts, seed):
     assert make_pairs(table(prompts), seed=seed) == pairs
 
 
-def test_over_many_seeds_every_side_and_every_place_comes_as_often():
+def test_over_many_seeds_every_side_and_every_position_is_equally_frequent():
     first, sides, begun = Counter(), Counter(), Counter()
     for seed in range(1200):
         pairs = make_pairs(table(5), seed=seed)
         first[pairs[0].prompt] += 1
         begun[pairs[0].a, pairs[1].a] += 1
-        sides.update(pair.prompt for pair in pairs if pair.a == "near")
+        sides.update(pair.prompt for pair in pairs if pair.a == "local")
     # 1200 draws of 1 in 5, and of 1 in 2: within five standard deviations.
     assert all(abs(n - 240) < 5 * math.sqrt(1200 * 0.2 * 0.8) for n in first.values())
     assert all(abs(n - 600) < 5 * math.sqrt(1200 * 0.25) for n in sides.values())
     # The next side cannot be told from the last: of five sides, two are alike in 2 of 5 pairs.
-    alike = begun["near", "near"] + begun["far", "far"]
+    alike = begun["local", "local"] + begun["remote", "remote"]
     assert abs(alike - 480) < 5 * math.sqrt(1200 * 0.4 * 0.6)
 
 
@@ -190,22 +204,26 @@ def test_over_many_seeds_every_side_and_every_place_comes_as_often():
 @given(st.integers(0, 10**6))
 def test_one_who_always_takes_the_left_one_prefers_nobody(seed):
     pairs = make_pairs(table(8), seed=seed)
-    votes = count(NAMES, Ballot("1", "", tuple(Vote(p.prompt, p.a, p.b, "A") for p in pairs)))
+    votes = count_votes(NAMES, Ballot("1", "", tuple(Vote(p.prompt, p.a, p.b, "A") for p in pairs)))
     assert votes.share == 0.5 and votes.position_share == 1
 
 
 def test_only_what_both_answered_is_voted_on():
-    cells = [row(0, "near", "a"), row(0, "far", "b"), row(1, "near", "c"),
-             row(1, "far", "d", finish="failed")]  # fmt: skip
+    cells = [
+        row(0, "local", "a"),
+        row(0, "remote", "b"),
+        row(1, "local", "c"),
+        row(1, "remote", "d", finish="failed"),
+    ]
     pairs = make_pairs(BatchTable(NAMES, tuple(cells)))
     assert [pair.prompt for pair in pairs] == ["prompt 0"]
 
 
 def test_what_cannot_be_voted_on_is_refused():
     with pytest.raises(ValueError, match=r"^table must hold a prompt"):
-        make_pairs(BatchTable(NAMES, (row(0, "near", "a"),)))
+        make_pairs(BatchTable(NAMES, (row(0, "local", "a"),)))
     with pytest.raises(ValueError, match=r"^names must be two of the table's backends"):
-        make_pairs(table(), ("near", "elsewhere"))
+        make_pairs(table(), ("local", "elsewhere"))
     with pytest.raises(ValueError, match=r"^names must be two"):
         make_pairs(BatchTable(("one",), ()))
 
@@ -214,60 +232,67 @@ def test_what_cannot_be_voted_on_is_refused():
 
 
 @given(st.lists(cast_votes, min_size=1, max_size=5))
-def test_joined_votes_are_the_sum(tmp_path_factory, told):
+def test_joined_votes_are_the_sum(tmp_path_factory, class_choices):
     folder = tmp_path_factory.mktemp("class")
-    alone = [count(NAMES, counted(each, str(n))) for n, each in enumerate(told)]
+    alone = [count_votes(NAMES, counted(each, str(n))) for n, each in enumerate(class_choices)]
     files = [save_votes(votes, folder / f"{n}.json") for n, votes in enumerate(alone)]
     joined = join_votes(files)
     for key in joined.counts:
         assert joined.counts[key] == sum(votes.counts[key] for votes in alone)
-    assert len(joined.ballots) == len(told) and not joined.left_out
+    assert len(joined.ballots) == len(class_choices) and not joined.left_out
     assert join_votes(folder).counts == joined.counts
     assert join_votes([*files, *files]).counts == joined.counts  # no file counts twice
-    assert load_votes(save_votes(joined, folder / "all.json")).counts == joined.counts
+    assert read(save_votes(joined, folder / "all.json")).counts == joined.counts
     assert join_votes(folder).counts == joined.counts  # nor does a file of files
 
 
 def test_of_a_ballot_saved_early_and_late_the_late_one_counts(tmp_path):
-    early = save_votes(count(NAMES, ballots(["A"])), tmp_path / "early.json")
-    late = save_votes(count(NAMES, ballots(["A", "B", "tie"])), tmp_path / "late.json")
+    early = save_votes(count_votes(NAMES, ballots(["A"])), tmp_path / "early.json")
+    late = save_votes(count_votes(NAMES, ballots(["A", "B", "tie"])), tmp_path / "late.json")
     for files in ([early, late], [late, early]):
         assert len(join_votes(files).votes) == 3
 
 
 def test_names_in_another_order_are_the_same_two(tmp_path):
-    one = save_votes(count(NAMES, ballots(["A"], "1")), tmp_path / "1.json")
-    other = save_votes(count(NAMES[::-1], ballots(["A"], "2")), tmp_path / "2.json")
+    one = save_votes(count_votes(NAMES, ballots(["A"], "1")), tmp_path / "1.json")
+    other = save_votes(count_votes(NAMES[::-1], ballots(["A"], "2")), tmp_path / "2.json")
     joined = join_votes([one, other])
-    assert joined.names == NAMES and joined.counts["near"] == 2
+    assert joined.names == NAMES and joined.counts["local"] == 2
 
 
 @pytest.mark.parametrize(
-    "held",
-    ["", "[]", "{}", "notes", '{"labkit_votes": 2, "names": ["a", "b"], "ballots": []}',
-     '{"labkit_votes": 1, "names": ["a", "a"], "ballots": []}',
-     '{"labkit_votes": 1, "names": ["near", "far"], "ballots": [{}]}',
-     '{"labkit_votes": 1, "names": ["near", "far"], "ballots": 7}',
-     '{"labkit_votes": 1, "names": ["near", "far"], "ballots": [{"ballot_id": "1", "voter": "", '
-     '"votes": [{"prompt": "p", "a": "near", "b": "far", "choice": "A wins"}]}]}',
-     '{"labkit_votes": 1, "names": ["near", "far"], "ballots": [{"ballot_id": "1", "voter": "", '
-     '"votes": [{"prompt": "p", "a": "near", "b": "near", "choice": "A"}]}]}'],
-)  # fmt: skip
-def test_a_broken_or_foreign_file_gets_a_sentence(tmp_path, held):
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        "notes",
+        '{"labkit_votes": 2, "names": ["a", "b"], "ballots": []}',
+        '{"labkit_votes": 1, "names": ["a", "a"], "ballots": []}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{}]}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": 7}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{"ballot_id": "1", '
+        '"voter": "", "votes": [{"prompt": "p", "a": "local", "b": "remote", '
+        '"choice": "A wins"}]}]}',
+        '{"labkit_votes": 1, "names": ["local", "remote"], "ballots": [{"ballot_id": "1", '
+        '"voter": "", "votes": [{"prompt": "p", "a": "local", "b": "local", "choice": "A"}]}]}',
+    ],
+)
+def test_a_broken_or_foreign_file_gets_a_sentence(tmp_path, content):
     broken = tmp_path / "broken.json"
-    broken.write_text(held)
-    with pytest.raises(LabError, match="holds no votes"):
-        load_votes(broken)
-    good = save_votes(count(NAMES, ballots(["A", "B"])), tmp_path / "good.json")
+    broken.write_text(content)
+    with pytest.raises(LabError, match="does not hold votes"):
+        read(broken)
+    good = save_votes(count_votes(NAMES, ballots(["A", "B"])), tmp_path / "good.json")
     joined = join_votes([broken, good, tmp_path / "nowhere.json"])
     assert len(joined.votes) == 2 and len(joined.left_out) == 2
-    assert "broken.json holds no votes" in repr(joined) and "no file" in repr(joined)
+    assert "broken.json does not hold votes" in repr(joined) and "no file" in repr(joined)
 
 
 def test_a_file_about_others_is_left_out_with_a_sentence(tmp_path):
-    good = save_votes(count(NAMES, ballots(["A"])), tmp_path / "1.json")
+    good = save_votes(count_votes(NAMES, ballots(["A"])), tmp_path / "1.json")
     other = Ballot("2", "", (Vote("p", "x", "y", "A"),))
-    others = save_votes(count(("x", "y"), other), tmp_path / "2.json")
+    others = save_votes(count_votes(("x", "y"), other), tmp_path / "2.json")
     joined = join_votes([good, others])
     assert len(joined.votes) == 1 and "about x and y" in joined.left_out[0]
 
@@ -277,14 +302,14 @@ def test_no_votes_at_all_is_an_error_with_every_reason(tmp_path):
     with pytest.raises(LabError, match="No votes were found"):
         join_votes(tmp_path)
     with pytest.raises(LabError, match="cannot be written"):
-        save_votes(count(NAMES), tmp_path / "nowhere" / "a.json")
+        save_votes(count_votes(NAMES), tmp_path / "nowhere" / "a.json")
 
 
-def test_bytes_that_are_no_text_get_the_sentence_too(tmp_path):
+def test_bytes_that_are_not_text_get_the_sentence_too(tmp_path):
     broken = tmp_path / "broken.json"
     broken.write_bytes(random.Random(1).randbytes(300))
-    with pytest.raises(LabError, match="holds no votes"):
-        load_votes(broken)
+    with pytest.raises(LabError, match="does not hold votes"):
+        read(broken)
 
 
 # --- the panel
@@ -292,22 +317,22 @@ def test_bytes_that_are_no_text_get_the_sentence_too(tmp_path):
 
 def words(panel):
     """All that the panel shows."""
-    shown = [panel.status, panel.question, *panel.answers.values()]
-    return " ".join(each.value for each in shown)
+    parts = [panel.status, panel.question, *panel.answers.values()]
+    return " ".join(each.value for each in parts)
 
 
 def test_no_name_is_shown_before_the_end():
-    panel = labkit.vote(table(4), seed=2)
+    panel = labkit.comparison.vote_panel(table(4), seed=2)
     for _ in range(4):
-        assert "near" not in words(panel) and "far" not in words(panel)
+        assert "local" not in words(panel) and "remote" not in words(panel)
         assert not panel.result.children
         panel.buttons["A"].click()
-    assert "near" in words(panel) and "far" in words(panel)
+    assert "local" in words(panel) and "remote" in words(panel)
     assert panel.result.children and all(b.disabled for b in panel.buttons.values())
 
 
 def test_keys_vote_and_go_back():
-    panel = labkit.vote(table(5), seed=1)
+    panel = labkit.comparison.vote_panel(table(5), seed=1)
     for key in ("a", "b", "backspace", "t", "n", "x"):
         panel.keys._handle_custom_msg({"key": key}, [])
     assert [vote.choice for vote in panel.votes.votes] == ["A", "tie", "both bad"]
@@ -316,26 +341,26 @@ def test_keys_vote_and_go_back():
 
 
 def test_each_vote_is_for_the_one_who_stood_there():
-    panel = labkit.vote(table(6), seed=5)
+    panel = labkit.comparison.vote_panel(table(6), seed=5)
     while panel.pair:
-        panel.choose("A" if panel.pair.a == "far" else "B")
-    assert panel.votes.counts["far"] == 6 and panel.votes.share == 0
-    assert panel.votes.settled and "settled: far is preferred" in panel.summary
+        panel.choose("A" if panel.pair.a == "remote" else "B")
+    assert panel.votes.counts["remote"] == 6 and panel.votes.share == 0
+    assert panel.votes.settled and "settled: remote is preferred" in panel.summary
 
 
-def test_the_same_text_is_a_tie_that_is_not_asked():
-    panel = labkit.vote(table(4, same=(0, 2)), seed=3)
+def test_the_same_text_is_a_tie_without_a_vote():
+    panel = labkit.comparison.vote_panel(table(4, same=(0, 2)), seed=3)
     asked = 0
     while panel.pair:
         assert not panel.pair.same
         panel.choose("B")
         asked += 1
     assert asked == 2 and panel.votes.counts["tie"] == 2
-    assert "2 of them were the same text" in panel.status.value
+    assert "2 of them had identical texts" in panel.status.value
 
 
-def test_back_passes_over_what_was_not_asked():
-    panel = labkit.vote(table(4, same=(0, 2)), seed=3)
+def test_back_skips_ties_without_a_vote():
+    panel = labkit.comparison.vote_panel(table(4, same=(0, 2)), seed=3)
     before = panel.pair
     panel.choose("A")
     panel.take_back()
@@ -344,87 +369,89 @@ def test_back_passes_over_what_was_not_asked():
     assert panel.pair == before
 
 
-def test_all_the_same_is_at_its_end_at_once():
-    panel = labkit.vote(table(3, same=(0, 1, 2)))
+def test_all_texts_the_same_ends_immediately():
+    panel = labkit.comparison.vote_panel(table(3, same=(0, 1, 2)))
     assert panel.pair is None and panel.votes.counts["tie"] == 3
 
 
 def test_ended_early_it_shows_the_names():
-    panel = labkit.vote(table(5))
+    panel = labkit.comparison.vote_panel(table(5))
     assert panel.end.disabled
     panel.choose("tie")
     panel.end.click()
-    assert panel.pair is None and "near" in words(panel)
+    assert panel.pair is None and "local" in words(panel)
     panel.choose("A")
     assert len(panel.votes.votes) == 1
 
 
-def test_every_vote_is_in_the_file_at_once_and_it_goes_on_there(tmp_path):
+def test_every_vote_is_saved_immediately_and_the_panel_resumes_there(tmp_path):
     file = tmp_path / "my.json"
-    panel = labkit.vote(table(5), file=file, voter="Ada", seed=4)
+    panel = labkit.comparison.vote_panel(table(5), file=file, voter="Ada", seed=4)
     assert not file.exists()
     panel.choose("A")
     panel.choose("tie")
-    held = json.loads(file.read_text())
-    assert held["ballots"][0]["voter"] == "Ada" and len(held["ballots"][0]["votes"]) == 2
-    again = labkit.vote(table(5), file=file, seed=4)
+    record = json.loads(file.read_text())
+    assert record["ballots"][0]["voter"] == "Ada" and len(record["ballots"][0]["votes"]) == 2
+    again = labkit.comparison.vote_panel(table(5), file=file, seed=4)
     assert again.votes == panel.votes and again.pair == panel.pair
     again.take_back()
-    assert len(load_votes(file).votes) == 1
+    assert len(read(file).votes) == 1
     assert list(tmp_path.iterdir()) == [file]  # nothing half written is left
 
 
 def test_a_file_on_other_answers_is_not_written_over(tmp_path):
     file = tmp_path / "my.json"
-    labkit.vote(table(5), file=file, seed=4).choose("A")
-    held = file.read_text()
+    labkit.comparison.vote_panel(table(5), file=file, seed=4).choose("A")
+    content = file.read_text()
     with pytest.raises(LabError, match="other answers"):
-        labkit.vote(table(5), file=file, seed=5)
+        labkit.comparison.vote_panel(table(5), file=file, seed=5)
     file.write_text("notes")
-    with pytest.raises(LabError, match="holds no votes"):
-        labkit.vote(table(5), file=file)
-    assert file.read_text() == "notes" and held
+    with pytest.raises(LabError, match="does not hold votes"):
+        labkit.comparison.vote_panel(table(5), file=file)
+    assert file.read_text() == "notes" and content
 
 
 def test_model_text_is_escaped_in_the_panel():
-    cells = (row(0, "near", HARM, prompt=HARM), row(0, "far", HARM + "!", prompt=HARM))
-    panel = labkit.vote(BatchTable(NAMES, cells))
+    cells = (row(0, "local", HARM, prompt=HARM), row(0, "remote", HARM + "!", prompt=HARM))
+    panel = labkit.comparison.vote_panel(BatchTable(NAMES, cells))
     assert HARM not in words(panel) and "&lt;script&gt;" in words(panel)
 
 
-def test_where_no_key_answers_it_shows_the_first_pair(monkeypatch):
+def test_the_static_form_is_the_first_pair(monkeypatch):
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    panel, shown = labkit.vote(table(2), seed=1), []
-    monkeypatch.setattr("IPython.display.display", lambda *parts: shown.extend(parts))
+    panel, outputs = labkit.comparison.vote_panel(table(2), seed=1), []
+    monkeypatch.setattr("IPython.display.display", lambda *parts: outputs.extend(parts))
     panel._ipython_display_()
-    assert panel.pair.text_a in shown[0].data and "near" not in shown[0].data
+    assert panel.pair.text_a in outputs[0].data and "local" not in outputs[0].data
     panel.choose("A")
     panel.finish()
-    shown.clear()
+    outputs.clear()
     panel._ipython_display_()
-    assert "near" in shown[0].data and len(shown) == 2
+    assert "local" in outputs[0].data and len(outputs) == 2
 
 
 def test_a_real_models_answers_are_voted_on(smollm2):
-    hot = labkit.with_settings(smollm2, "hot", temperature=2.0)
-    cold = labkit.with_settings(smollm2, "cold", temperature=0)
-    table = labkit.run_batch(["Name a river.", "Name a tree."], [hot, cold], max_tokens=10, seed=1)
-    panel = labkit.vote(table)
+    hot = labkit.comparison.with_settings(smollm2, "hot", temperature=2.0)
+    cold = labkit.comparison.with_settings(smollm2, "cold", temperature=0)
+    table = labkit.comparison.run_batch(
+        ["Name a river.", "Name a tree."], [hot, cold], max_tokens=10, seed=1
+    )
+    panel = labkit.comparison.vote_panel(table)
     texts = {panel.pair.text_a, panel.pair.text_b}
     assert texts == {r.text for r in table.rows if r.prompt == panel.pair.prompt}
 
 
-# --- pictures
+# --- figures
 
 
 @given(st.lists(cast_votes, min_size=0, max_size=3))
 @settings(deadline=None, max_examples=25)
-def test_the_picture_shows_the_counts_and_the_interval(told):
-    votes = count(NAMES, *(counted(each, str(n)) for n, each in enumerate(told)))
+def test_the_figure_shows_the_counts_and_the_interval(class_choices):
+    votes = count_votes(NAMES, *(counted(each, str(n)) for n, each in enumerate(class_choices)))
     figure = votes_figure(votes)
     total = max(1, len(votes.votes))
     shares = {trace.name.split(":")[0]: trace.x[0] for trace in figure.data[:4]}
-    assert math.isclose(shares["near preferred"], 100 * votes.counts["near"] / total)
+    assert math.isclose(shares["local preferred"], 100 * votes.counts["local"] / total)
     assert math.isclose(shares["tie"], 100 * votes.counts["tie"] / total)
     assert len(figure.data) == 4 + bool(votes.decided)
     if votes.decided:
@@ -435,14 +462,14 @@ def test_the_picture_shows_the_counts_and_the_interval(told):
 
 
 def test_the_curve_of_votes_needed():
-    figure = plot_votes_needed(count(NAMES, ballots(["A"] * 7 + ["B"] * 3)))
+    figure = votes_needed_figure(count_votes(NAMES, ballots(["A"] * 7 + ["B"] * 3)))
     curve, here = figure.data
     assert list(curve.y) == [votes_needed(x / 100) for x in curve.x]
     assert (here.x[0], here.y[0]) == (pytest.approx(70), 10)
-    assert len(plot_votes_needed().data) == 1
+    assert len(votes_needed_figure().data) == 1
 
 
 def test_plot_and_summary_before_any_vote():
     votes = Votes(NAMES, ())
     assert labkit.plot(votes).data and "none decided" in votes.summary
-    assert labkit.vote(table()).summary == "blind vote: no votes yet"
+    assert labkit.comparison.vote_panel(table()).summary == "blind vote: no votes yet"

@@ -160,7 +160,9 @@ def test_what_the_stand_in_is_sent_stays_here(heard):
 
 
 def test_of_a_variant_it_is_what_its_model_would_send():
-    hot = labkit.with_settings(BACKENDS["mistral"]("http://127.0.0.1:9"), "hot", temperature=1.5)
+    hot = labkit.comparison.with_settings(
+        BACKENDS["mistral"]("http://127.0.0.1:9"), "hot", temperature=1.5
+    )
     payload = labkit.payload(hot, "Hi", temperature=0.1, max_tokens=5)
     sent = json.loads(payload.body)
     assert payload.backend == "hot" and (sent["temperature"], sent["max_tokens"]) == (1.5, 5)

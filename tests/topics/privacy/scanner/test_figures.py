@@ -1,7 +1,8 @@
-"""Pictures by their data; what others wrote is escaped; an empty list is said to be empty."""
+"""Figures by their data; foreign text is escaped; an empty list says so."""
 
 import socket
 import time
+from importlib import import_module
 
 import pytest
 
@@ -9,7 +10,7 @@ import labkit
 from labkit.backends.guard.findings import Finding
 from labkit.backends.guard.redaction import redact
 from labkit.topics.privacy.network.connection_log import Attempt, NetworkLog
-from labkit.topics.privacy.network.proof import OfflineProof, Way
+from labkit.topics.privacy.network.offline_proof import OfflineProof, ProbeResult
 from labkit.topics.privacy.scanner.labelled_texts import Example, Label
 from labkit.topics.privacy.scanner.scanner_score import measure_scanner
 
@@ -17,13 +18,21 @@ EVIL = "<script>alert(1)</script>"
 
 
 def attempt(**more):
-    told = {
-        "what": "connection", "host": None, "address": "192.0.2.1", "port": 443,
-        "process": "this process", "library": "httpcore2/_sync.py, line 3",
-        "asked_by": "notebook cell [3], line 1", "seen_by": "audit hook", "refused": False,
-        "bytes_sent": 1234, "bytes_received": None, "elapsed_s": 0.5,
-    }  # fmt: skip
-    return Attempt(**{**told, **more})
+    values = {
+        "kind": "connection",
+        "host": None,
+        "address": "192.0.2.1",
+        "port": 443,
+        "process": "this process",
+        "library": "httpcore2/_sync.py, line 3",
+        "caller": "notebook cell [3], line 1",
+        "seen_by": "audit hook",
+        "refused": False,
+        "bytes_sent": 1234,
+        "bytes_received": None,
+        "elapsed_s": 0.5,
+    }
+    return Attempt(**{**values, **more})
 
 
 def log(*attempts):
@@ -31,15 +40,15 @@ def log(*attempts):
 
 
 def test_an_empty_list_is_shown_as_one_with_what_it_cannot_see():
-    shown = labkit.plot(log()).html
-    assert "an empty list" in shown and "no connection was tried" in shown
-    assert "What this cannot see" in shown and "native code" in shown
-    assert "measured" in shown
+    html = labkit.plot(log()).html
+    assert "an empty list" in html and "no connection was tried" in html
+    assert "What this cannot see" in html and "native code" in html
+    assert "measured" in html
 
 
 def test_each_attempt_is_a_row_with_its_fate_and_bytes():
-    shown = labkit.plot(log(attempt(), attempt(address="127.0.0.1"), attempt(refused=True))).html
-    assert shown.count("<tr>") == 4
+    html = labkit.plot(log(attempt(), attempt(address="127.0.0.1"), attempt(refused=True))).html
+    assert html.count("<tr>") == 4
     for word in (
         "leaves",
         "stays here",
@@ -48,13 +57,13 @@ def test_each_attempt_is_a_row_with_its_fate_and_bytes():
         "unknown",
         "notebook cell [3], line 1",
     ):
-        assert word in shown
-    assert "an empty list" not in shown
+        assert word in html
+    assert "an empty list" not in html
 
 
-def test_names_of_others_are_escaped():
-    shown = labkit.plot(log(attempt(host=EVIL, process=EVIL, asked_by=None))).html
-    assert EVIL not in shown and "&lt;script&gt;" in shown
+def test_foreign_names_are_escaped():
+    html = labkit.plot(log(attempt(host=EVIL, process=EVIL, caller=None))).html
+    assert EVIL not in html and "&lt;script&gt;" in html
     text = f"{EVIL} Maria"
     found = [Finding(0, len(EVIL), "password", EVIL, 0.9, EVIL)]
     assert EVIL not in labkit.plot(redact(text, found)).html
@@ -66,16 +75,16 @@ def test_a_watch_can_be_drawn_while_it_runs():
         assert "an empty list" in labkit.plot(watch).html
 
 
-def test_findings_are_named_in_words_and_secrets_differ_from_personal_data_in_more_than_colour():
+def test_findings_are_named_and_secrets_differ_from_personal_data_in_more_than_colour():
     text = "pw hunter22 of Maria"
     found = [
         Finding(3, 11, "password", "r", 0.7, "hunter22"),
         Finding(15, 20, "person", "r", 0.8, "Maria"),
     ]
-    shown = labkit.plot(redact(text, found)).html
-    assert ">password</span>" in shown and ">person</span>" in shown
-    assert "1px solid" in shown and "1px dashed" in shown
-    assert "[PASSWORD_1]" in shown and "2 found" in shown
+    html = labkit.plot(redact(text, found)).html
+    assert ">password</span>" in html and ">person</span>" in html
+    assert "1px solid" in html and "1px dashed" in html
+    assert "[PASSWORD_1]" in html and "2 found" in html
 
 
 def test_the_score_has_bars_intervals_and_counts():
@@ -99,17 +108,19 @@ def test_misses_and_alarms_stand_in_their_context():
     score = measure_scanner(
         [Example(text, (Label(0, len(EVIL), "password"),))], scanner=lambda t: []
     )
-    shown = labkit.plot_misses(score).html
-    assert "Missed: 1" in shown and "False alarms: 0" in shown
-    assert EVIL not in shown and "is the password" in shown
+    html = labkit.plot(score, kind="misses").html
+    assert "Missed: 1" in html and "False alarms: 0" in html
+    assert EVIL not in html and "is the password" in html
 
 
-def test_the_proof_shows_each_way_and_the_answer():
-    ways = (Way("Python's socket", "connected", "Connection refused", "Network is unreachable"),)
-    proof = OfflineProof(ways, "smollm2", "Why?", EVIL, 0, 3.2)
-    shown = labkit.plot(proof).html
-    assert "cut off" in shown and "Network is unreachable" in shown and EVIL not in shown
-    broken = OfflineProof((Way("x", "connected", "connected", "connected"),), None, "")
+def test_the_proof_shows_each_method_and_the_answer():
+    probes = (
+        ProbeResult("Python's socket", "connected", "Connection refused", "Network is unreachable"),
+    )
+    proof = OfflineProof(probes, "smollm2", "Why?", EVIL, 0, 3.2)
+    html = labkit.plot(proof).html
+    assert "cut off" in html and "Network is unreachable" in html and EVIL not in html
+    broken = OfflineProof((ProbeResult("x", "connected", "connected", "connected"),), None, "")
     assert not broken.holds and "✗ not cut off" in labkit.plot(broken).html
     untried = OfflineProof((), "smollm2", "Why?", why_not=f"Only Linux. {EVIL}")
     assert not untried.holds and "Not tried here" in labkit.plot(untried).html
@@ -117,8 +128,8 @@ def test_the_proof_shows_each_way_and_the_answer():
 
 
 def test_terms_and_payload_show_source_date_and_what_is_unknown():
-    shown = labkit.plot(labkit.provider_terms()).html
-    assert "unknown" in shown and "2026-11-23" in shown and "href" not in shown
+    html = labkit.plot(labkit.privacy.provider_terms()).html
+    assert "unknown" in html and "2026-11-23" in html and "href" not in html
     cloud = labkit.cloud("anthropic", key="planted-key-123456", policy=None)
     payload = labkit.payload(cloud, f"Write to jane@example.com {EVIL}")
     picture = labkit.plot(payload).html
@@ -139,7 +150,7 @@ def test_a_server_of_ones_own_has_unknown_terms():
 @pytest.mark.parametrize(
     "result", ["NetworkLog", "OfflineProof", "Payload", "Redacted", "TermsTable"]
 )
-def test_they_are_in_the_table_of_pictures(result):
-    from labkit.display import _FIGURES
-
-    assert result in _FIGURES
+def test_they_are_in_the_tables_of_figures(result):
+    rooms = ("network", "payload", "scanner")
+    tables = [import_module(f"labkit.topics.privacy.{room}.figures").FIGURES for room in rooms]
+    assert result in {each.__name__ for table in tables for each in table}

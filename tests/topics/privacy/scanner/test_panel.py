@@ -11,7 +11,7 @@ KEY = "AKIA" + "Q7ZX" * 4
 
 @pytest.fixture
 def panel():
-    return labkit.scan_live()
+    return labkit.privacy.scan_panel()
 
 
 def test_typing_scans_redacts_and_restores(panel):
@@ -45,30 +45,30 @@ def test_a_text_too_long_is_a_sentence_and_the_panel_goes_on(panel):
     assert "1 found" in panel.found.value
 
 
-def test_an_empty_text_is_no_error(panel):
+def test_an_empty_text_is_not_an_error(panel):
     panel.text.value = ""
     assert "Nothing found" in panel.found.value
 
 
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="least_confidence must be a number, 0 to 1; got 3"):
-        labkit.scan_live(least_confidence=3)
+        labkit.privacy.scan_panel(least_confidence=3)
 
 
 @pytest.mark.parametrize(
-    ("text", "secret", "right", "said"),
+    ("text", "secret", "right", "message"),
     [
-        (None, None, False, "in place of None"),
+        (None, None, False, "Replace None"),
         ("The door opens with 4711 in the evening.", "4711", True, "would have left"),
-        ("The door opens with 4711.", "0815", False, "does not stand"),
+        ("The door opens with 4711.", "0815", False, "does not contain"),
         (f"Use {KEY} today please", KEY, False, "Found: cloud key"),
-        ("kaffee", "kaffee", False, "Nobody would know"),
+        ("kaffee", "kaffee", False, "No reader would know"),
         ("The code is 4711.", 4711, False, "have to be texts"),
     ],
 )
-def test_exercise_one(text, secret, right, said):
-    verdict = exercises.check_missed(text, secret)
-    assert verdict.right is right and said in verdict.why
+def test_exercise_one(text, secret, right, message):
+    result = exercises.check_missed(text, secret)
+    assert result.right is right and message in result.why
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,4 @@ def test_exercise_three():
     half = check(action="redact", kinds=("person",))
     assert not half.right and "email address" in half.why
     assert "None" in exercises.check_policy(None, never="x").why
-    assert "no payload" in exercises.check_policy("x", never="x").why
+    assert "not a payload" in exercises.check_policy("x", never="x").why

@@ -1,4 +1,4 @@
-"""The scanner's exam: counting right on findings made by hand; the labelled texts whole."""
+"""The scanner's score: counts on findings made by hand; the labelled texts are complete."""
 
 import random
 
@@ -12,7 +12,7 @@ from labkit.topics.privacy.scanner.labelled_texts import (
     Label,
     parse,
     read_examples,
-    read_leak,
+    sample_text,
 )
 from labkit.topics.privacy.scanner.scanner_score import measure_scanner
 
@@ -50,7 +50,7 @@ def test_it_counts_what_is_found_whole_in_part_and_wrongly():
     assert [each.kind for _, each in score.false_alarms] == ["person"]
 
 
-def test_a_perfect_scanner_has_all_and_a_blind_one_nothing():
+def test_a_perfect_scanner_finds_all_and_a_blind_one_nothing():
     def perfect(text):
         labels = {example.text: example.labels for example in EXAMPLES}[text]
         return [finding(text, each.start, each.end) for each in labels]
@@ -62,14 +62,14 @@ def test_a_perfect_scanner_has_all_and_a_blind_one_nothing():
         measure_scanner([])
 
 
-def test_marks_are_taken_off_and_places_kept():
+def test_marks_become_labels_at_the_right_positions():
     example = parse("a ⟦person|Jo⟧ b ⟦password|‹num 3›⟧", random.Random(0))
     assert example.text[:7] == "a Jo b " and len(example.text) == 10
     assert next(example.text[each.start : each.end] for each in example.labels) == "Jo"
     assert example.text[7:].isdigit()
 
 
-def test_the_labelled_texts_are_whole():
+def test_the_labelled_texts_are_complete():
     every = read_examples()
     assert every == read_examples(), "the same each time"
     assert len(every) == sum(len(read_examples(part)) for part in PARTS) > 250
@@ -87,7 +87,7 @@ def test_the_labelled_texts_are_whole():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_what_it_finds_comes_back_into_each_text(part):
+def test_redaction_is_restored_in_every_text(part):
     """With the scanner's own findings; with any others: tests/backends/guard/test_redaction.py."""
     for example in read_examples(part):
         redacted = labkit.redact(example.text)
@@ -96,7 +96,7 @@ def test_what_it_finds_comes_back_into_each_text(part):
 
 def test_the_scanner_is_as_good_as_it_was():
     """No golden value: a floor, so that a changed rule or library that breaks it is noticed."""
-    score = labkit.measure_scanner()
+    score = labkit.privacy.measure_scanner()
     assert score.total.recall > 0.75 and score.total.precision > 0.9
     by = {each.kind: each for each in score.kinds}
     assert by["cloud key"].recall > 0.9 and by["api key"].precision > 0.9
@@ -106,16 +106,16 @@ def test_the_scanner_is_as_good_as_it_was():
 
 
 def test_more_confidence_finds_less():
-    few = labkit.measure_scanner(least_confidence=0.96).total
-    assert few.found < labkit.measure_scanner(least_confidence=0.4).total.found
+    few = labkit.privacy.measure_scanner(least_confidence=0.96).total
+    assert few.found < labkit.privacy.measure_scanner(least_confidence=0.4).total.found
 
 
 def test_the_lessons_texts_hold_what_the_notebook_says():
-    login, customer = read_leak("login"), read_leak("customer")
+    login, customer = sample_text("login"), sample_text("customer")
     assert {"password", "cloud key", "email address"} <= {f.kind for f in labkit.scan(login)}
     assert {"person", "bank account", "card number"} <= {f.kind for f in labkit.scan(customer)}
     session = login.rpartition("session=")[2].strip()
     assert len(session) == 32 and session in labkit.redact(login).text, "what it misses"
     assert "Lindenallee 7" in labkit.redact(customer).text
     with pytest.raises(ValueError, match="name must be one of login, customer"):
-        read_leak("secrets")
+        sample_text("secrets")

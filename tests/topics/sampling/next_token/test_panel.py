@@ -26,13 +26,20 @@ def test_a_slider_moves_bars_curve_table_and_title(panel):
     panel.controls["top_p"].value = 0.5
     after = (bars(panel), panel.table.value, panel.figure.layout.title.text)
     assert all(one != other for one, other in zip(before, after, strict=True))
-    assert panel.curve.data[2].x[0] == panel.run.stages[-1].kept
+    assert panel.curve.data[2].x[0] == panel.run.stages[-1].remaining
     assert "top_<wbr>p" in panel.table.value
 
 
 def test_all_stages_at_once(panel):
-    values = {"temperature": 1.5, "top_k": 50, "top_p": 0.9, "min_p": 0.01, "typical_p": 0.9,
-              "repetition_penalty": 1.2, "presence_penalty": 0.5}  # fmt: skip
+    values = {
+        "temperature": 1.5,
+        "top_k": 50,
+        "top_p": 0.9,
+        "min_p": 0.01,
+        "typical_p": 0.9,
+        "repetition_penalty": 1.2,
+        "presence_penalty": 0.5,
+    }
     for stage, value in values.items():
         panel.controls[stage].value = value
     assert [stage.name for stage in panel.run.stages] == ["scores", *STAGES]
@@ -42,11 +49,11 @@ def test_all_stages_at_once(panel):
 def test_the_order_is_changed_by_buttons(panel):
     panel.controls["top_p"].value = 0.9
     panel.controls["temperature"].value = 2
-    kept = panel.run.stages[-1].kept
+    remaining = panel.run.stages[-1].remaining
     panel.up["top_p"].click()
     panel.up["top_p"].click()
     assert panel.order.index("top_p") < panel.order.index("temperature")
-    assert panel.run.stages[-1].kept < kept
+    assert panel.run.stages[-1].remaining < remaining
     assert panel._rows.children[2].children[2] is panel.controls["top_p"]
     panel.down["top_p"].click()
     assert panel.order.index("top_p") == 3
@@ -61,10 +68,10 @@ def test_the_ends_of_the_order_cannot_be_passed(panel):
 
 def test_draws_are_marked_and_go_when_a_slider_moves(panel):
     assert list(panel.figure.data[2].x) == []
-    panel.often.click()
+    panel.draw_many.click()
     assert sum(panel.figure.data[2].x) == pytest.approx(1)
     assert "1,000 draws" in panel.status.value
-    panel.once.click()
+    panel.draw_one.click()
     assert sorted(panel.figure.data[2].x)[-1] == 1
     panel.controls["temperature"].value = 1.1
     assert list(panel.figure.data[2].x) == [] and panel.status.value == ""
@@ -72,10 +79,10 @@ def test_draws_are_marked_and_go_when_a_slider_moves(panel):
 
 def test_temperature_0_leaves_one_token(panel):
     panel.controls["temperature"].value = 0
-    assert panel.run.stages[-1].kept == 1 and max(bars(panel)) == 1
+    assert panel.run.stages[-1].remaining == 1 and max(bars(panel)) == 1
 
 
-def test_reset_changes_nothing_any_more(panel):
+def test_reset_sets_all_controls_to_neutral(panel):
     panel.controls["top_k"].value = 5
     panel.up["typical_p"].click()
     panel.reset_button.click()
@@ -87,13 +94,13 @@ def test_reset_changes_nothing_any_more(panel):
 def test_no_slider_runs_the_model(smollm2, panel, monkeypatch):
     monkeypatch.setattr(smollm2, "model", None)
     panel.controls["temperature"].value = 2.5
-    panel.often.click()
+    panel.draw_many.click()
     assert panel.draws.times == 1000
 
 
-def test_a_value_between_the_steps_is_kept(prediction):
+def test_a_value_between_the_steps_stays(prediction):
     panel = explore_prediction(prediction, top_k=7)
-    assert panel.controls["top_k"].value == 7 and panel.run.stages[-1].kept == 7
+    assert panel.controls["top_k"].value == 7 and panel.run.stages[-1].remaining == 7
     slider = explore_prediction(prediction, temperature=0.33).controls["temperature"]
     assert (slider.value, slider.step) == (0.33, pytest.approx(0.005))
 
@@ -117,8 +124,8 @@ def test_every_button_and_slider_has_a_name(panel):
 
 
 def test_the_static_form_is_a_table_and_a_figure(panel, monkeypatch):
-    shown = []
+    displayed = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
     panel._ipython_display_()
-    assert "<table" in shown[0].html and shown[1].data
+    assert "<table" in displayed[0].html and displayed[1].data

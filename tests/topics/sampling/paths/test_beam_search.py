@@ -1,4 +1,4 @@
-"""Beam search: transformers' own texts with the model's own scores; dullness by hand."""
+"""Beam search: transformers' own texts with the model's own scores; repetitiveness by hand."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import labkit
 from labkit.backends.local.decoding import beam_search as backend
 from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
-from labkit.topics.sampling.paths.beam_search import BeamSearch, beam_search, dullness
+from labkit.topics.sampling.paths.beam_search import BeamSearch, beam_search, measure_repetitiveness
 from labkit.topics.sampling.paths.beam_search_figures import beams_table
 from labkit.topics.sampling.paths.trace import trace
 
@@ -28,14 +28,22 @@ def result(tiny):
     return beam_search(tiny, PROMPT, beams=4, max_tokens=8, raw=True)
 
 
-def test_the_beams_are_those_of_generate_and_their_scores_too(tiny, result):
+def test_beams_and_their_scores_match_generate(tiny, result):
     ids = torch.tensor([tiny.encode(PROMPT, raw=True)])
-    told = tiny.model.generate(
-        ids, num_beams=4, num_return_sequences=4, max_new_tokens=8, do_sample=False,
-        return_dict_in_generate=True, output_scores=True,
-    )  # fmt: skip
+    expected = tiny.model.generate(
+        ids,
+        num_beams=4,
+        num_return_sequences=4,
+        max_new_tokens=8,
+        do_sample=False,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
     for reply, row, score in zip(
-        result.beams, told.sequences[:, ids.shape[1] :].tolist(), told.sequences_scores, strict=True
+        result.beams,
+        expected.sequences[:, ids.shape[1] :].tolist(),
+        expected.sequences_scores,
+        strict=True,
     ):
         own = [step.token_id for step in reply.steps]
         assert own == row[: len(own)]
@@ -56,7 +64,7 @@ def test_every_step_is_what_a_fresh_pass_says(tiny, result):
             assert step.drawn_logprob is None
 
 
-def test_no_time_is_told_that_was_not_measured(result):
+def test_times_that_were_not_measured_are_absent(result):
     for reply in result.beams:
         assert len({step.elapsed_s for step in reply.steps}) == 1
         assert reply.decode_tokens_per_s is None
@@ -65,8 +73,8 @@ def test_no_time_is_told_that_was_not_measured(result):
 
 
 def test_a_beam_ends_at_its_end_token():
-    assert backend._to_the_end([5, 6, 1, 1, 1], frozenset([1])) == [5, 6, 1]
-    assert backend._to_the_end([5, 6], frozenset([1])) == [5, 6]
+    assert backend._without_padding([5, 6, 1, 1, 1], frozenset([1])) == [5, 6, 1]
+    assert backend._without_padding([5, 6], frozenset([1])) == [5, 6]
 
 
 def test_samples_are_those_of_generate(tiny, result):
@@ -77,14 +85,14 @@ def test_samples_are_those_of_generate(tiny, result):
     ]
 
 
-def test_on_the_real_model_beams_are_likelier_and_more_alike(smollm2):
-    told = beam_search(smollm2, "Write a short story about a lighthouse.", beams=3, max_tokens=16)
-    assert told.of_beams.bits_per_token < told.of_samples.bits_per_token
-    assert told.of_beams.self_similarity > told.of_samples.self_similarity
-    assert "3 beams of" in labkit.summarize(told).lines[0]
-    assert trace(told.beams[0]).bits_per_token > 0
-    assert told.beams[0].text == smollm2.tokenizer.decode(
-        [step.token_id for step in told.beams[0].steps], skip_special_tokens=True
+def test_on_the_real_model_beams_are_likelier_and_more_similar(smollm2):
+    found = beam_search(smollm2, "Write a short story about a lighthouse.", beams=3, max_tokens=16)
+    assert found.beam_repetitiveness.bits_per_token < found.sample_repetitiveness.bits_per_token
+    assert found.beam_repetitiveness.self_similarity > found.sample_repetitiveness.self_similarity
+    assert "3 beams of" in labkit.summarize(found).lines[0]
+    assert trace(found.beams[0]).bits_per_token > 0
+    assert found.beams[0].text == smollm2.tokenizer.decode(
+        [step.token_id for step in found.beams[0].steps], skip_special_tokens=True
     )
 
 
@@ -94,14 +102,16 @@ def reply_of(text, *ids, logprob=-0.6931471805599453):
     return Reply("<m>", "p", Settings(seed=0), steps, Outcome("length", 1))
 
 
-def test_dullness_by_hand():
-    told = dullness([reply_of("a b", 1, 2, 1, 2, 1, 2), reply_of("a b", 1, 2, 1, 2, 1, 2)])
-    assert told.bits_per_token == pytest.approx(1)
-    assert told.distinct_2 == pytest.approx(2 / 10)
-    assert told.repeated_share == pytest.approx(1 / 3)  # of (1212), (2121), (1212)
-    assert told.self_similarity == 1
+def test_repetitiveness_by_hand():
+    found = measure_repetitiveness(
+        [reply_of("a b", 1, 2, 1, 2, 1, 2), reply_of("a b", 1, 2, 1, 2, 1, 2)]
+    )
+    assert found.bits_per_token == pytest.approx(1)
+    assert found.distinct_2 == pytest.approx(2 / 10)
+    assert found.repeated_share == pytest.approx(1 / 3)  # of (1212), (2121), (1212)
+    assert found.self_similarity == 1
     with pytest.raises(ValueError, match="replies must be one or more; got none"):
-        dullness([])
+        measure_repetitiveness([])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +124,7 @@ def test_dullness_by_hand():
         ({"prompt": ""}, "prompt must have"),
     ],
 )
-def test_bad_input_is_told(tiny, bad, sentence):
+def test_bad_input_is_refused(tiny, bad, sentence):
     with pytest.raises(ValueError, match=sentence):
         beam_search(tiny, **{"prompt": PROMPT, "raw": True, **bad})
 
@@ -125,8 +135,8 @@ def test_the_table_shows_measures_and_texts_escaped():
     assert "<b>x" not in html
     assert "&lt;b&gt;x" in html
     assert "&lt;m&gt;" in html
-    assert "unknown" in html  # the likeness of one text to itself
-    assert "1.00 bits a token" in html
+    assert "unknown" in html  # one text has no similarity
+    assert "1.00 bits per token" in html
 
 
 def test_texts_that_end_early_leave_no_unfinished_bar(tiny, monkeypatch):
@@ -135,13 +145,13 @@ def test_texts_that_end_early_leave_no_unfinished_bar(tiny, monkeypatch):
 
     closed, close = [], std.tqdm.close
 
-    def note(bar):
+    def record(bar):
         closed.append((bar.n, bar.total))
         close(bar)
 
     end = beam_search(tiny, PROMPT, beams=2, max_tokens=1, raw=True).beams[0].steps[0].token_id
     monkeypatch.setitem(tiny.__dict__, "end_ids", frozenset([end]))
-    monkeypatch.setattr(std.tqdm, "close", note)
+    monkeypatch.setattr(std.tqdm, "close", record)
     found = beam_search(tiny, PROMPT, beams=2, max_tokens=30, temperature=0, raw=True)
     assert len(found.samples[0].steps) == 1
     swept = labkit.sweep(tiny, PROMPT, temperatures=(0,), samples=2, max_tokens=30, raw=True)

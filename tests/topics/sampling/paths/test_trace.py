@@ -1,4 +1,4 @@
-"""Trace: surprise from the model's own log-probabilities, and its picture."""
+"""Trace: surprise from the model's own log-probabilities, and its figure."""
 
 import math
 import re
@@ -12,7 +12,7 @@ import labkit
 from labkit.backends.reply import Alternative, Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.topics.sampling.paths.trace import trace
-from labkit.topics.sampling.paths.trace_figures import CLASSES, MOST_TOKENS, _class, trace_picture
+from labkit.topics.sampling.paths.trace_figures import CLASSES, MOST_TOKENS, _class, trace_figure
 
 
 def step(token_id, text, logprob, *others, entropy=1.0):
@@ -37,47 +37,47 @@ def reply():
 
 
 def test_bits_by_hand(reply):
-    told = trace(reply)
-    assert [token.surprise_bits for token in told.tokens] == pytest.approx([1, 3, 0])
-    assert [token.rank for token in told.tokens] == [1, 3, 1]
-    assert told.bits_per_token == pytest.approx(4 / 3)
-    assert told.perplexity == pytest.approx(2 ** (4 / 3))
-    assert told.first_choices == pytest.approx(2 / 3)
-    assert "' x' with 3.0 bits" in labkit.summarize(told).lines[0]
+    result = trace(reply)
+    assert [token.surprise_bits for token in result.tokens] == pytest.approx([1, 3, 0])
+    assert [token.rank for token in result.tokens] == [1, 3, 1]
+    assert result.bits_per_token == pytest.approx(4 / 3)
+    assert result.perplexity == pytest.approx(2 ** (4 / 3))
+    assert result.first_choices == pytest.approx(2 / 3)
+    assert "' x' with 3.0 bits" in labkit.summarize(result).lines[0]
 
 
 def test_a_token_that_no_alternative_names_shows_its_text_and_no_rank():
     lone = replace(step(1, "rare", -12.0), alternatives=(Alternative(5, "usual", -0.1),))
     (token,) = trace(reply_of(lone)).tokens
     assert (token.text, token.rank) == ("rare", None)
-    assert "not among those below" in trace_picture(trace(reply_of(lone))).text.html
+    assert "not among those below" in trace_figure(trace(reply_of(lone))).text.html
 
 
 def test_replies_without_logprobs_or_tokens_are_refused_in_a_sentence(reply):
     silent = replace(reply.steps[1], logprob=None)
-    with pytest.raises(ValueError, match="got one from a model, which does not tell them all"):
+    with pytest.raises(ValueError, match="got one from a model, which does not report them all"):
         trace(replace(reply, steps=(reply.steps[0], silent)))
     with pytest.raises(ValueError, match="at least one token; got an empty one"):
         trace(replace(reply, steps=()))
-    with pytest.raises(ValueError, match=r"must come from labkit\.generate; got 'Why") as told:
+    with pytest.raises(ValueError, match=r"must come from labkit\.generate; got 'Why") as error:
         trace("Why is the sky blue? " * 500_000)
-    assert len(str(told.value)) < 200
+    assert len(str(error.value)) < 200
 
 
 def test_on_the_real_model_the_surprise_is_the_models(smollm2):
     reply = labkit.generate(smollm2, "Why is the sky blue?", temperature=0, max_tokens=12)
-    told = trace(reply)
-    assert told.first_choices == 1
-    assert [2**-token.surprise_bits for token in told.tokens] == pytest.approx(
+    result = trace(reply)
+    assert result.first_choices == 1
+    assert [2**-token.surprise_bits for token in result.tokens] == pytest.approx(
         [math.exp(each.logprob) for each in reply.steps]
     )
 
 
-# -- the picture ---------------------------------------------------------------------------------
+# -- the figure ----------------------------------------------------------------------------------
 
 
-def test_every_token_is_there_with_what_it_beat(reply):
-    html = trace_picture(trace(reply)).text.html
+def test_every_token_is_there_with_its_alternatives(reply):
+    html = trace_figure(trace(reply)).text.html
     assert html.count('tabindex="0"') == 3
     assert "number 3: a surprise of 3.00 bits; 1.00 bits were to be expected" in html
     assert "12.50%" in html
@@ -86,19 +86,19 @@ def test_every_token_is_there_with_what_it_beat(reply):
 
 
 def test_text_is_escaped_and_white_space_is_seen(reply):
-    picture = trace_picture(trace(reply))
-    assert "<b>Hi" not in picture.text.html
-    assert "<i>" not in picture.text.html
-    assert "&lt;b&gt;Hi" in picture.text.html
-    assert "⏎" in picture.text.html
-    assert "<script" not in picture.text.html
-    assert "<b>" not in str(picture.curve.data[0].customdata)
+    figure = trace_figure(trace(reply))
+    assert "<b>Hi" not in figure.text.html
+    assert "<i>" not in figure.text.html
+    assert "&lt;b&gt;Hi" in figure.text.html
+    assert "⏎" in figure.text.html
+    assert "<script" not in figure.text.html
+    assert "<b>" not in str(figure.curve.data[0].customdata)
 
 
 def test_classes_differ_in_more_than_colour():
     lines = [line for *_, line in CLASSES]
     assert lines == sorted(set(lines))
-    assert "8 bits and more" in trace_picture(trace(reply_of(step(1, "a", -1.0)))).text.html
+    assert "8 bits and more" in trace_figure(trace(reply_of(step(1, "a", -1.0)))).text.html
 
 
 @given(st.floats(0, 200))
@@ -109,25 +109,25 @@ def test_every_surprise_has_a_class(bits):
 
 
 def test_the_curve_shows_surprise_and_entropy(reply):
-    surprise, entropy = trace_picture(trace(reply)).curve.data
+    surprise, entropy = trace_figure(trace(reply)).curve.data
     assert list(surprise.y) == pytest.approx([1, 3, 0])
     assert list(entropy.y) == [1, 1, 1]
     unknown = replace(reply, steps=tuple(replace(s, entropy_bits=None) for s in reply.steps))
-    picture = trace_picture(trace(unknown))
-    assert len(picture.curve.data) == 1
-    assert "to be expected" not in picture.text.html
+    figure = trace_figure(trace(unknown))
+    assert len(figure.curve.data) == 1
+    assert "to be expected" not in figure.text.html
 
 
 def test_a_long_text_is_cut_with_a_note():
     long = trace(reply_of(*(step(n, "a", -0.5) for n in range(1, MOST_TOKENS + 30))))
-    html = trace_picture(long).text.html
+    html = trace_figure(long).text.html
     assert html.count('tabindex="0"') == MOST_TOKENS
     assert f"Only the first {MOST_TOKENS} tokens are shown." in html
 
 
 def test_a_notebook_shows_text_and_curve(reply, monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
-    picture = trace_picture(trace(reply))
-    picture._ipython_display_()
-    assert shown == [picture.text, picture.curve]
+    displayed = []
+    monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
+    figure = trace_figure(trace(reply))
+    figure._ipython_display_()
+    assert displayed == [figure.text, figure.curve]

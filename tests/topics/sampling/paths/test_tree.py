@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.backends.local.decoding.expansion import grow_levels
+from labkit.backends.local.decoding.tree_expansion import expand_tree
 from labkit.topics.sampling.paths.tree import grow_tree
 from labkit.topics.sampling.paths.tree_figures import SMALLEST, tree_figure
 
@@ -67,7 +67,7 @@ def test_a_text_that_ended_is_a_leaf(tiny, monkeypatch):
     ids = tiny.encode("the cat", raw=True)
     first = grow_tree(tiny, "the cat", width=3, depth=1, raw=True).nodes[1]
     monkeypatch.setitem(tiny.__dict__, "end_ids", frozenset([first.token_id]))
-    levels = list(grow_levels(tiny, ids, 3, 2))
+    levels = list(expand_tree(tiny, ids, 3, 2))
     assert {before for before, *_ in levels[1]} == {0, 2}
     tree = grow_tree(tiny, "the cat", width=3, depth=3, raw=True)
     assert 1 in tree.leaves
@@ -89,7 +89,7 @@ def test_where_every_text_ended_it_ends(tiny, monkeypatch):
         ({"width": 1, "depth": 21}, "depth at most 20"),
     ],
 )
-def test_what_is_out_of_bounds_is_told(tiny, bad, sentence):
+def test_what_is_out_of_range_is_refused(tiny, bad, sentence):
     with pytest.raises(ValueError, match=sentence.replace("*", r"\*")):
         grow_tree(tiny, "the cat", raw=True, **bad)
 
@@ -105,7 +105,7 @@ def test_the_figure_fills_every_box_and_shows_white_space(smollm2):
         assert name == "prompt" or name.startswith("others") or value >= SMALLEST
     assert "·Paris" in boxes.labels
     assert "⏎" in boxes.labels
-    assert set(boxes.marker.pattern.shape) == {"", "/"}, "the others are told by strokes too"
+    assert set(boxes.marker.pattern.shape) == {"", "/"}, "the others are hatched too"
 
 
 def test_text_in_the_figure_is_escaped(tiny):

@@ -12,14 +12,14 @@ import labkit
 from labkit.backends.local.decoding.cursor import Cursor
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
-from labkit.topics.sampling.paths.walk import Walker
+from labkit.topics.sampling.paths.walk import Walk
 from labkit.topics.sampling.paths.walk_figures import branches_table
-from labkit.topics.sampling.paths.walk_panel import walk
+from labkit.topics.sampling.paths.walk_panel import walk_panel
 
 PROMPT = "the cat sat on the mat"
 VOCABULARY = 300
 TOKEN = st.integers(0, VOCABULARY - 1)
-MOVES = st.lists(
+ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("take"), TOKEN),
         st.tuples(st.just("back"), st.integers(1, 6)),
@@ -43,36 +43,38 @@ def fresh(model, ids):
         return model.model(torch.tensor([ids])).logits[0, -1].float().numpy()
 
 
-def move(walker, kind, what):
-    """One move of the learner's; one that is out of bounds leaves all as it was."""
+def act(walk, kind, what):
+    """One step of the learner's; one that is out of range changes nothing."""
     if kind == "take":
-        walker.take(what)
+        walk.take(what)
     elif kind == "write":
-        walker.write(what)
-    elif kind == "back" and what <= len(walker.branch.tokens):
-        walker.back(what)
+        walk.write(what)
+    elif kind == "back" and what <= len(walk.branch.tokens):
+        walk.back(what)
     elif kind == "branch":
-        names = [branch.name for branch in walker.result.branches]
+        names = [branch.name for branch in walk.result.branches]
         if what < len(names):
-            walker.go(names[what])
+            walk.switch_to(names[what])
         else:
-            walker.start_branch()
+            walk.start_branch()
 
 
-@given(moves=MOVES)
+@given(actions=ACTIONS)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_after_any_moves_the_scores_are_those_of_a_fresh_pass(tiny, moves):
-    walker = Walker(tiny, PROMPT, raw=True)
-    for kind, what in moves:
-        move(walker, kind, what)
-    inner = walker._walk
+def test_after_any_actions_the_scores_match_a_fresh_pass(tiny, actions):
+    walk = Walk(tiny, PROMPT, raw=True)
+    for kind, what in actions:
+        act(walk, kind, what)
+    inner = walk._cursor
     np.testing.assert_allclose(inner.scores, fresh(tiny, inner.ids), atol=1e-3)
-    for branch in walker.result.branches:
+    for branch in walk.result.branches:
         ids = [*inner.prompt_ids, *(token.token_id for token in branch.tokens)]
-        assert branch.logprob == pytest.approx(told(tiny, ids, len(inner.prompt_ids)), abs=1e-3)
+        assert branch.logprob == pytest.approx(
+            text_logprob(tiny, ids, len(inner.prompt_ids)), abs=1e-3
+        )
 
 
-def told(model, ids, prompt_tokens):
+def text_logprob(model, ids, prompt_tokens):
     """The log-probability of what follows the prompt, from one pass over all of it."""
     with torch.inference_mode():
         logprobs = model.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
@@ -81,15 +83,15 @@ def told(model, ids, prompt_tokens):
 
 
 def test_on_the_real_model(smollm2):
-    walk = Cursor(smollm2, smollm2.encode("Why is the sky blue?"))
-    start = walk.ids
+    cursor = Cursor(smollm2, smollm2.encode("Why is the sky blue?"))
+    start = cursor.ids
     for token in (504, 7042, 284):
-        walk.take(token)
-    walk.back(2)
-    walk.take(30)
-    np.testing.assert_allclose(walk.scores, fresh(smollm2, [*start, 504, 30]), atol=1e-2)
-    walk.go((*start, 504, 7042))
-    np.testing.assert_allclose(walk.scores, fresh(smollm2, walk.ids), atol=1e-2)
+        cursor.take(token)
+    cursor.back(2)
+    cursor.take(30)
+    np.testing.assert_allclose(cursor.scores, fresh(smollm2, [*start, 504, 30]), atol=1e-2)
+    cursor.go_to((*start, 504, 7042))
+    np.testing.assert_allclose(cursor.scores, fresh(smollm2, cursor.ids), atol=1e-2)
 
 
 def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
@@ -98,57 +100,57 @@ def test_a_move_reads_only_what_is_new(make_tiny, tmp_path):
     model.model.register_forward_pre_hook(
         lambda _, args, more: passes.append(more["input_ids"].shape[1]), with_kwargs=True
     )
-    walk = Cursor(model, model.encode(PROMPT, raw=True))
-    start = walk.ids
+    cursor = Cursor(model, model.encode(PROMPT, raw=True))
+    start = cursor.ids
     for token in range(10, 16):
-        walk.take(token)
-    walk.back(4)  # only the last token, whose scores are wanted
-    walk.go((*start, 10, 20, 21, 22))  # the branch's own three
-    walk.go(walk.ids)  # nothing
+        cursor.take(token)
+    cursor.back(4)  # only the last token, whose scores are wanted
+    cursor.go_to((*start, 10, 20, 21, 22))  # the branch's own three
+    cursor.go_to(cursor.ids)  # nothing
     assert passes == [len(start), 1, 1, 1, 1, 1, 1, 1, 3]
-    assert walk.tokens_read == sum(passes)
+    assert cursor.tokens_read == sum(passes)
 
 
-def test_a_window_that_is_left_is_read_anew(make_tiny, tmp_path):
+def test_a_window_that_was_left_is_read_again(make_tiny, tmp_path):
     model = labkit.load(make_tiny(tmp_path, "gemma3_text", sliding_window=16))
-    walk = Cursor(model, model.encode(PROMPT, raw=True))
-    while len(walk.ids) < 15:
-        walk.take(7)
-    before = walk.tokens_read
-    walk.back()
-    assert walk.tokens_read == before + 1
+    cursor = Cursor(model, model.encode(PROMPT, raw=True))
+    while len(cursor.ids) < 15:
+        cursor.take(7)
+    before = cursor.tokens_read
+    cursor.back()
+    assert cursor.tokens_read == before + 1
     for token in (7, 8, 9):
-        walk.take(token)
-    before = walk.tokens_read
-    walk.back()
-    assert walk.tokens_read == before + len(walk.ids)
-    np.testing.assert_allclose(walk.scores, fresh(model, walk.ids), atol=1e-3)
+        cursor.take(token)
+    before = cursor.tokens_read
+    cursor.back()
+    assert cursor.tokens_read == before + len(cursor.ids)
+    np.testing.assert_allclose(cursor.scores, fresh(model, cursor.ids), atol=1e-3)
 
 
-def test_an_interrupted_pass_leaves_a_walk_that_goes_on(tiny, monkeypatch):
-    walk = Cursor(tiny, tiny.encode(PROMPT, raw=True))
+def test_a_walk_continues_after_an_interrupted_pass(tiny, monkeypatch):
+    cursor = Cursor(tiny, tiny.encode(PROMPT, raw=True))
     layer = tiny.model.model.layers[1]
     with monkeypatch.context() as broken:
         broken.setattr(layer, "forward", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            walk.take(9)
-    assert walk.ids == walk.prompt_ids
-    walk.take(11)
-    np.testing.assert_allclose(walk.scores, fresh(tiny, walk.ids), atol=1e-3)
+            cursor.take(9)
+    assert cursor.ids == cursor.prompt_ids
+    cursor.take(11)
+    np.testing.assert_allclose(cursor.scores, fresh(tiny, cursor.ids), atol=1e-3)
 
 
-def test_what_is_out_of_bounds_is_told_and_moves_nothing(tiny):
-    walk = Cursor(tiny, tiny.encode(PROMPT, raw=True))
+def test_what_is_out_of_range_is_refused_and_changes_nothing(tiny):
+    cursor = Cursor(tiny, tiny.encode(PROMPT, raw=True))
     for wrong, sentence in (
-        (lambda: walk.take(VOCABULARY), "0 to 299; got 300"),
-        (lambda: walk.take(-1), "0 to 299"),
-        (lambda: walk.back(), "as many as were taken; got 1"),
-        (lambda: walk.go((1, 2)), "begin with the prompt"),
-        (lambda: walk.go((*walk.ids, *[5] * 200)), "context of 128 tokens"),
+        (lambda: cursor.take(VOCABULARY), "0 to 299; got 300"),
+        (lambda: cursor.take(-1), "0 to 299"),
+        (lambda: cursor.back(), "as many as were taken; got 1"),
+        (lambda: cursor.go_to((1, 2)), "begin with the prompt"),
+        (lambda: cursor.go_to((*cursor.ids, *[5] * 200)), "context of 128 tokens"),
     ):
         with pytest.raises(ValueError, match=sentence):
             wrong()
-    assert walk.ids == walk.prompt_ids
+    assert cursor.ids == cursor.prompt_ids
 
 
 def test_other_backends_are_refused_in_a_sentence():
@@ -156,118 +158,118 @@ def test_other_backends_are_refused_in_a_sentence():
         name = "cloud"
 
     with pytest.raises(LabError, match=r"walk needs every score .* 'cloud'"):
-        Walker(Cloud(), PROMPT)
+        Walk(Cloud(), PROMPT)
 
 
-# -- the walker ----------------------------------------------------------------------------------
+# -- the walk ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def walker(tiny):
-    return Walker(tiny, PROMPT, raw=True)
+def walk(tiny):
+    return Walk(tiny, PROMPT, raw=True)
 
 
-def test_candidates_are_the_likeliest_with_their_probabilities(tiny, walker):
-    expected = torch.tensor(fresh(tiny, walker._walk.ids)).log_softmax(-1).topk(10)
-    assert [each.token_id for each in walker.candidates] == expected.indices.tolist()
-    assert [each.logprob for each in walker.candidates] == pytest.approx(
+def test_candidates_are_the_likeliest_with_their_probabilities(tiny, walk):
+    expected = torch.tensor(fresh(tiny, walk._cursor.ids)).log_softmax(-1).topk(10)
+    assert [each.token_id for each in walk.candidates] == expected.indices.tolist()
+    assert [each.logprob for each in walk.candidates] == pytest.approx(
         expected.values.tolist(), abs=1e-3
     )
-    first = walker.candidates[0]
-    walker.take_likeliest()
-    taken = walker.branch.tokens[0]
+    first = walk.candidates[0]
+    walk.take_likeliest()
+    taken = walk.branch.tokens[0]
     assert (taken.token_id, taken.rank) == (first.token_id, 1)
     assert taken.logprob == pytest.approx(first.logprob)
 
 
-def test_a_draw_follows_the_temperature_and_the_seed(walker):
-    best = walker.candidates[0].token_id
-    walker.draw(0)
-    assert walker.branch.tokens[0].token_id == best
+def test_a_draw_follows_the_temperature_and_the_seed(walk):
+    best = walk.candidates[0].token_id
+    walk.draw(0)
+    assert walk.branch.tokens[0].token_id == best
     drawn = []
     for seed in (5, 5, 6, 7, 8):
-        walker.draw(2.0, seed=seed)
-        drawn.append(walker.branch.tokens[-1].token_id)
-        walker.back()
+        walk.draw(2.0, seed=seed)
+        drawn.append(walk.branch.tokens[-1].token_id)
+        walk.back()
     assert drawn[0] == drawn[1]
     assert len(set(drawn)) > 1
 
 
-def test_branches_and_where_they_part(walker):
+def test_branches_and_their_shared_tokens(walk):
     for token in (10, 11, 12):
-        walker.take(token)
-    walker.start_branch()
-    walker.back(2)
-    walker.take(20)
-    a, b = walker.result.branches
+        walk.take(token)
+    walk.start_branch()
+    walk.back(2)
+    walk.take(20)
+    a, b = walk.result.branches
     assert (a.name, b.name) == ("A", "B")
     assert [token.token_id for token in a.tokens] == [10, 11, 12]
     assert [token.token_id for token in b.tokens] == [10, 20]
-    assert a.parts_from(b) == b.parts_from(a) == 1
+    assert a.shared_tokens(b) == b.shared_tokens(a) == 1
     assert b.probability == pytest.approx(math.exp(sum(token.logprob for token in b.tokens)))
     assert a.bits_per_token == pytest.approx(-a.logprob / math.log(2) / 3)
-    assert walker.result.tokens_read < walker.result.tokens_without_cache
-    assert "2 branches walked" in walker.result.summary
-    walker.go("A")
-    assert walker.branch == a
+    assert walk.result.tokens_read < walk.result.tokens_without_cache
+    assert "2 branches walked" in walk.result.summary
+    walk.switch_to("A")
+    assert walk.branch == a
     with pytest.raises(ValueError, match="one of A, B; got 'Z'"):
-        walker.go("Z")
+        walk.switch_to("Z")
 
 
-def test_what_is_typed_is_taken_token_by_token(walker):
-    walker.write(" the hat")
-    assert walker.branch.text == " the hat"
-    assert len(walker.branch.tokens) == len(walker._walk.encode(" the hat"))
+def test_what_is_typed_is_taken_token_by_token(walk):
+    walk.write(" the hat")
+    assert walk.branch.text == " the hat"
+    assert len(walk.branch.tokens) == len(walk._cursor.encode(" the hat"))
     for text in ("", "a" * 1000, "a" * 10_000_000):
         with pytest.raises(ValueError, match="1 to 24 tokens; got"):
-            walker.write(text)
+            walk.write(text)
 
 
-def test_a_character_of_several_tokens_is_whole_in_the_text(walker):
-    walker.write("é€")
-    assert walker.branch.text == "é€"
-    walker.back()
-    assert walker.branch.text.startswith("é")
+def test_a_character_of_several_tokens_is_whole_in_the_text(walk):
+    walk.write("é€")
+    assert walk.branch.text == "é€"
+    walk.back()
+    assert walk.branch.text.startswith("é")
 
 
-def test_there_are_as_many_branches_as_letters(walker):
+def test_there_are_as_many_branches_as_letters(walk):
     for _ in range(25):
-        walker.start_branch()
+        walk.start_branch()
     with pytest.raises(ValueError, match="at most 26"):
-        walker.start_branch()
+        walk.start_branch()
 
 
 # -- the table and the panel ---------------------------------------------------------------------
 
 
-def test_the_table_escapes_and_marks_where_branches_part(walker):
-    walker.write("<b>x</b>")
-    walker.start_branch()
-    walker.back()
-    walker.take(7)
-    html = branches_table(walker.result, current="B").html
+def test_the_table_escapes_and_marks_where_branches_differ(walk):
+    walk.write("<b>x</b>")
+    walk.start_branch()
+    walk.back()
+    walk.take(7)
+    html = branches_table(walk.result, current="B").html
     assert "<b>x" not in html
     assert "▸ B" in html
-    shared = walker.branch.parts_from(walker.result.branches[0])
-    assert f"parts from A after {shared} tokens" in html
-    walker.back()
-    assert "parts from" not in branches_table(walker.result).html, "it only ends earlier"
+    shared = walk.branch.shared_tokens(walk.result.branches[0])
+    assert f"differs from A after {shared} tokens" in html
+    walk.back()
+    assert "differs from" not in branches_table(walk.result).html, "it only ends earlier"
 
 
 @pytest.fixture
 def panel(tiny):
-    return walk(tiny, PROMPT, raw=True)
+    return walk_panel(tiny, PROMPT, raw=True)
 
 
 def test_the_panel_moves_by_its_buttons(panel):
-    shown = panel.candidates[2].description
+    label = panel.candidates[2].description
     panel.candidates[2].click()
-    assert panel.walker.branch.tokens[0].rank == 3
-    assert panel.candidates[2].description != shown
+    assert panel.walk.branch.tokens[0].rank == 3
+    assert panel.candidates[2].description != label
     panel.likeliest.click()
     panel.temperature.value = 0
     panel.draw.click()
-    assert [token.rank for token in panel.walker.branch.tokens] == [3, 1, 1]
+    assert [token.rank for token in panel.walk.branch.tokens] == [3, 1, 1]
     panel.back.click()
     panel.branch.click()
     panel.typed.value = "hat"
@@ -275,7 +277,7 @@ def test_the_panel_moves_by_its_buttons(panel):
     assert panel.typed.value == ""
     assert panel.chosen.value == "B"
     panel.chosen.value = "A"
-    assert panel.walker.name == "A"
+    assert panel.walk.name == "A"
     assert [len(branch.tokens) for branch in panel.result.branches] == [2, 3]
     assert "2 branches" in labkit.summarize(panel).lines[0]
 
@@ -284,14 +286,14 @@ def test_a_third_branch_stays_where_it_began(panel):
     panel.likeliest.click()
     for name in ("B", "C", "D"):
         panel.branch.click()
-        assert panel.walker.name == panel.chosen.value == name
+        assert panel.walk.name == panel.chosen.value == name
     assert panel.chosen.options == ("A", "B", "C", "D")
     panel.chosen.value = "B"
-    assert panel.walker.name == "B"
+    assert panel.walk.name == "B"
 
 
-def test_a_button_says_token_and_probability(panel):
-    best = panel.walker.candidates[0]
+def test_a_button_shows_token_and_probability(panel):
+    best = panel.walk.candidates[0]
     assert f"{math.exp(best.logprob):.1%}" in panel.candidates[0].description
     assert repr(best.text) in panel.candidates[0].tooltip
 
@@ -305,14 +307,14 @@ def test_a_button_says_token_and_probability(panel):
     ],
     ids=["empty", "ten megabytes", "surrogate"],
 )
-def test_bad_input_is_said_in_place(panel, typed, sentence):
+def test_bad_input_gets_a_sentence_in_place(panel, typed, sentence):
     panel.typed.value = typed
     panel.write.click()
     assert 'role="alert"' in panel._status.value
     assert sentence in panel._status.value
-    assert not panel.walker.branch.tokens
-    shown = (panel._text, panel._status, panel._table)
-    assert sum(len(widget.value) for widget in shown) < 5000
+    assert not panel.walk.branch.tokens
+    parts = (panel._text, panel._status, panel._table)
+    assert sum(len(widget.value) for widget in parts) < 5000
     panel.likeliest.click()
     assert 'role="alert"' not in panel._status.value
 
@@ -324,26 +326,26 @@ def test_back_is_off_at_the_prompt(panel):
 
 
 def test_of_a_long_prompt_the_end_is_shown(smollm2):
-    text = walk(smollm2, f"Begin. {'word ' * 400}At last", raw=True)._text.value
+    text = walk_panel(smollm2, f"Begin. {'word ' * 400}At last", raw=True)._text.value
     assert "At last" in text and "Begin" not in text and len(text) < 3000
 
 
 def test_html_in_the_prompt_is_escaped(tiny):
-    assert "<b>" not in walk(tiny, "<b>bold", raw=True)._text.value.replace(
+    assert "<b>" not in walk_panel(tiny, "<b>bold", raw=True)._text.value.replace(
         "<b>Prompt", ""
     ).replace("<b>Then", "")
 
 
-def test_a_page_shows_two_branches_where_no_button_would_work(panel, monkeypatch):
-    shown = []
+def test_a_static_page_shows_two_branches(panel, monkeypatch):
+    displayed = []
     monkeypatch.setenv("LABKIT_STATIC", "1")
-    monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
+    monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
     panel._ipython_display_()
-    assert "parts from A after 0 tokens" in shown[0].data
+    assert "differs from A after 0 tokens" in displayed[0].data
     assert [len(branch.tokens) for branch in panel.result.branches] == [6, 6]
 
 
-def test_a_drawn_token_obeys_all_settings(walker):
-    inner = walker._walk
-    best = walker.candidates[0].token_id
+def test_a_drawn_token_obeys_all_settings(walk):
+    inner = walk._cursor
+    best = walk.candidates[0].token_id
     assert inner.draw(Settings(temperature=2, top_k=1)) == best

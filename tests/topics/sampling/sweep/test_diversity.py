@@ -26,8 +26,8 @@ def test_the_same_text_twice_halves_it(ids, n):
     assert twice is None if once is None else twice == pytest.approx(once / 2)
 
 
-def test_an_n_that_is_none():
-    with pytest.raises(ValueError, match="n must be 1 or more; got 0"):
+def test_an_n_below_1_is_refused():
+    with pytest.raises(ValueError, match="n must be a whole number, 1 or more; got 0"):
         distinct_n([[1, 2]], 0)
 
 
@@ -62,11 +62,11 @@ def test_a_loop_at_the_end_is_found_wherever_it_is_cut(before, piece, times, dat
 
 
 @given(st.lists(st.integers(), max_size=60, unique=True))
-def test_what_never_repeats_is_no_loop(ids):
+def test_without_repetition_there_is_no_loop(ids):
     assert (loops(ids).at_end, loops(ids).repeated_share) == (False, 0.0)
 
 
-def test_a_loop_that_was_left_is_none_but_its_share_stays():
+def test_a_loop_that_was_left_only_shows_in_the_share():
     looped = [1, 2, 3] * 5
     assert loops(looped).period == 3
     left = loops([*looped, 99])

@@ -24,7 +24,7 @@ def swept(smollm2):
 
 
 def made_up(texts, temperature=1.0, finish="length"):
-    """Replies of no model: each word is a token."""
+    """Replies by hand: each word is a token."""
     replies = []
     for seed, text in enumerate(texts):
         words = text.split()
@@ -48,18 +48,22 @@ def test_an_answer_is_what_generate_gives(smollm2, swept):
     for reply in (swept.replies[0], swept.replies[7], swept.replies[-1]):
         chosen = reply.settings
         alone = labkit.generate(
-            smollm2, PROMPT, temperature=chosen.temperature, top_p=chosen.top_p,
-            seed=chosen.seed, max_tokens=10,
-        )  # fmt: skip
+            smollm2,
+            PROMPT,
+            temperature=chosen.temperature,
+            top_p=chosen.top_p,
+            seed=chosen.seed,
+            max_tokens=10,
+        )
         assert alone.text == reply.text
         assert reply.prompt_tokens == alone.prompt_tokens
 
 
-def test_the_prompt_is_read_once_and_rows_that_stopped_leave(make_tiny, tmp_path, monkeypatch):
+def test_the_prompt_is_read_once_and_rows_that_ended_drop_out(make_tiny, tmp_path, monkeypatch):
     """By the passes through the model: rows and tokens of each."""
     tiny = labkit.load(make_tiny(tmp_path))
-    asked = {"temperatures": (0, 1), "samples": 3, "max_tokens": 5, "raw": True, "seed": 4}
-    replies = labkit.sweep(tiny, "the cat sat", **asked).replies
+    options = {"temperatures": (0, 1), "samples": 3, "max_tokens": 5, "raw": True, "seed": 4}
+    replies = labkit.sweep(tiny, "the cat sat", **options).replies
     # The end token: one that some rows come to, and others do not.
     ends = {reply.steps[2].token_id for reply in replies[-2:]}
     monkeypatch.setitem(tiny.__dict__, "end_ids", frozenset(ends))
@@ -67,13 +71,13 @@ def test_the_prompt_is_read_once_and_rows_that_stopped_leave(make_tiny, tmp_path
     tiny.model.register_forward_pre_hook(
         lambda _, args, more: passes.append(tuple(more["input_ids"].shape)), with_kwargs=True
     )
-    swept = labkit.sweep(tiny, "the cat sat", **asked)
+    swept = labkit.sweep(tiny, "the cat sat", **options)
     lengths = [len(reply.steps) for reply in swept.replies]
     assert len(lengths) == 6 and min(lengths) < max(lengths)
     first, *steps = passes
     assert first == (1, len(tiny.encode("the cat sat", raw=True)))
-    going_on = [sum(length > place for length in lengths) for place in range(1, max(lengths))]
-    assert steps == [(rows, 1) for rows in going_on]
+    running = [sum(length > step for length in lengths) for step in range(1, max(lengths))]
+    assert steps == [(rows, 1) for rows in running]
 
 
 def test_temperature_0_gives_the_same_answer_for_every_seed(swept):
@@ -96,7 +100,7 @@ def test_measures_of_texts_worked_out_by_hand():
     assert measures["looped"].middle == 0.5 and measures["stopped"].middle == 1
 
 
-def test_one_sample_has_nothing_to_be_like():
+def test_one_sample_has_no_self_similarity():
     measures = Sweep("m", "p", tuple(made_up(["a b"])), 1.0).cells[0].measures
     assert measures["self_similarity"] is None
 
@@ -105,7 +109,7 @@ def test_a_sweep_that_was_stopped_at_once_says_so():
     assert repr(Sweep("m", "p", (), 0.1)) == "m: stopped before the first token"
 
 
-def test_an_interrupt_keeps_what_was_written(smollm2, monkeypatch):
+def test_an_interrupt_keeps_the_answers_so_far(smollm2, monkeypatch):
     from tqdm import std
 
     real, count = std.tqdm.update, iter(range(10_000))
@@ -119,7 +123,9 @@ def test_an_interrupt_keeps_what_was_written(smollm2, monkeypatch):
     stopped = labkit.sweep(smollm2, PROMPT, temperatures=(1,), samples=4, max_tokens=40)
     assert stopped.tokens == 21
     assert {reply.finish for reply in stopped.replies} == {"interrupted"}
-    assert labkit.plot(stopped).data and "interrupted" not in labkit.gallery(stopped).html
+    assert (
+        labkit.plot(stopped).data and "interrupted" not in labkit.plot(stopped, kind="texts").html
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,10 +136,10 @@ def test_an_interrupt_keeps_what_was_written(smollm2, monkeypatch):
         ({"temperatures": (1, "hot")}, "temperature must be"),
         ({"top_ps": (2,)}, "top_p must be"),
         ({"samples": 10**9}, "samples must be a whole number, 1 to 1000; got"),
-        ({"temperatures": ()}, "temperatures must be one number or more"),
-        ({"temperatures": 0.5}, "temperatures must be one number or more"),
-        ({"temperatures": "hot"}, "temperatures must be one number or more"),
-        ({"top_ps": None}, "top_ps must be one number or more"),
+        ({"temperatures": ()}, "temperatures must be one or more numbers"),
+        ({"temperatures": 0.5}, "temperatures must be one or more numbers"),
+        ({"temperatures": "hot"}, "temperatures must be one or more numbers"),
+        ({"top_ps": None}, "top_ps must be one or more numbers"),
         ({"seed": "lucky"}, "seed must be"),
         ({"max_tokens": 0}, "max_tokens must be"),
     ],
@@ -147,23 +153,25 @@ def test_bad_input_is_named(smollm2, bad, sentence):
 
 
 def test_the_curves_have_the_measures(swept):
-    picture = labkit.plot(swept)
-    assert len(picture.data) == 2 * len(MEASURES)
+    figure = labkit.plot(swept)
+    assert len(figure.data) == 2 * len(MEASURES)
     wanted = [cell.measures["self_similarity"].middle for cell in swept.cells if cell.top_p == 1]
-    assert list(picture.data[1].y) == wanted and list(picture.data[1].x) == [0, 0.8, 1.6]
-    assert {trace.line.dash for trace in picture.data} == {"solid", "dash"}
+    assert list(figure.data[1].y) == wanted and list(figure.data[1].x) == [0, 0.8, 1.6]
+    assert {trace.line.dash for trace in figure.data} == {"solid", "dash"}
 
 
 def test_the_gallery_shows_the_texts_and_escapes_them(swept):
-    shown = labkit.gallery(swept, samples=2).html
-    assert shown.count("seed 5") == 1 and "6 more answers" in shown
+    page = labkit.plot(swept, samples=2, kind="texts").html
+    assert page.count("seed 5") == 1 and "6 more answers" in page
     nasty = Sweep("m", "p", tuple(made_up(["<script>alert(1)</script> x"])), 1.0)
-    assert "<script>" not in labkit.gallery(nasty).html
+    assert "<script>" not in labkit.plot(nasty, kind="texts").html
     with pytest.raises(ValueError, match=r"sweep must come from labkit\.sweep; got str"):
-        labkit.gallery("the sea")
+        labkit.plot("the sea", kind="texts")
 
 
 def test_the_summary_tells_both_ends(swept):
-    told = swept.summary
-    assert "18 answers, 180 tokens" in told
-    assert "temperature 0, top_p 0.9: self-similarity 1.00" in told and "temperature 1.6" in told
+    summary = swept.summary
+    assert "18 answers, 180 tokens" in summary
+    assert (
+        "temperature 0, top_p 0.9: self-similarity 1.00" in summary and "temperature 1.6" in summary
+    )

@@ -17,7 +17,7 @@ from labkit.errors import LabError
 from labkit.topics.speed.experiments import engines
 from labkit.topics.speed.experiments.engines_figures import _memory
 from labkit.topics.speed.experiments.process_memory import measure_footprint
-from labkit.topics.speed.experiments.text_divergence import parting
+from labkit.topics.speed.experiments.text_divergence import divergence_index
 from labkit.topics.speed.measure.run import spread
 
 SERVE = """
@@ -54,12 +54,12 @@ def llama_server(smollm2):
 def test_engines_beside_one_another(make_scripted):
     far = make_scripted((0.5, 0.75), chunks=True, output_tokens=6)
     far.base_url = "http://127.0.0.1:1"
-    told = labkit.vary_engine({"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2)
+    told = labkit.speed.vary_engine({"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2)
     speeds = dict(told.experiment.numbers("decode_tokens_per_s"))
     assert speeds["near"].values == (2, 2)
     assert speeds["far"].values == (20, 20)  # 5 gaps in 0.25 s
     # A server's own work cannot be told from other programs'.
-    assert told.points[0].measurement.disturbance.others_cores is None
+    assert told.points[0].measurement.noise.others_cores is None
     assert told.footprints == (None, None)
     assert told.names == ("near, float32", "far, float32")
     assert "near: first token after 0.5 s, then 2 tokens/s; far: " in told.summary
@@ -68,17 +68,17 @@ def test_engines_beside_one_another(make_scripted):
 
 def test_one_that_fails_does_not_end_it_for_the_others(make_scripted):
     dead = make_scripted((LabError,))
-    told = labkit.vary_engine({"dead": dead, "well": make_scripted((0.5, 1.0))}, repeats=2)
+    told = labkit.speed.vary_engine({"dead": dead, "well": make_scripted((0.5, 1.0))}, repeats=2)
     assert [point.value for point in told.points] == ["well"]
     assert told.missing == ("dead: The server went away.",)
     with pytest.raises(LabError, match=r"No engine answers: dead: The server went away\."):
-        labkit.vary_engine({"dead": dead})
+        labkit.speed.vary_engine({"dead": dead})
 
 
 def test_a_stop_keeps_what_was_measured(make_scripted):
     good, cut = (0.5, 1.0), (0.5, KeyboardInterrupt)
     one, two = make_scripted(good), make_scripted(good, good, good, cut)
-    told = labkit.vary_engine({"one": one, "two": two}, repeats=9)
+    told = labkit.speed.vary_engine({"one": one, "two": two}, repeats=9)
     assert [len(point.measurement.counted) for point in told.points] == [2, 1]
     assert told.footprints == (None, None)
 
@@ -87,8 +87,8 @@ def test_a_stop_keeps_what_was_measured(make_scripted):
     ("server", "found", "missing"),
     [
         (Server("Ollama", "http://127.0.0.1:11434", ("llama3", "tiny:latest")), "Ollama", None),
-        (Server("Ollama", "http://127.0.0.1:11434", ("llama3",)), None, "it has llama3. To ask"),
-        (Server("vLLM", "http://127.0.0.1:8000", ()), None, "none that it tells of"),
+        (Server("Ollama", "http://127.0.0.1:11434", ("llama3",)), None, "it has llama3. To use"),
+        (Server("vLLM", "http://127.0.0.1:8000", ()), None, "none that it reports"),
         (Server("transformers serve", "http://127.0.0.1:8000", ()), "transformers serve", None),
     ],
 )
@@ -111,14 +111,14 @@ def test_two_servers_of_one_kind_are_told_apart(tiny, monkeypatch):
 
 def test_what_runs_elsewhere_is_refused(make_scripted):
     with pytest.raises(LabError, match="vary_engine cannot vary 'scripted'"):
-        labkit.vary_engine(make_scripted((0.5,)))
+        labkit.speed.vary_engine(make_scripted((0.5,)))
 
 
 @pytest.mark.slow
 def test_the_same_weights_in_every_engine(smollm2, llama_server, monkeypatch):
     server, _ = llama_server
     monkeypatch.setattr(engines, "servers", lambda: (server,))
-    told = labkit.vary_engine(smollm2, repeats=2, max_tokens=8)
+    told = labkit.speed.vary_engine(smollm2, repeats=2, max_tokens=8)
     assert told.missing == ()
     names = ("transformers, float32", "llama.cpp in process, Q4_1", "llama.cpp's server")
     assert told.names == names
@@ -130,13 +130,14 @@ def test_the_same_weights_in_every_engine(smollm2, llama_server, monkeypatch):
     assert torch.resident_bytes > smollm2.plan.needs.weights_bytes > llama.resident_bytes
     assert llama.peak_bytes >= llama.resident_bytes > smollm2.gguf_file.stat().st_size
     assert own.resident_bytes > smollm2.gguf_file.stat().st_size
-    picture = labkit.plot(told)
-    assert [list(bars.x) for bars in picture.data][2] == pytest.approx(
+    figure = labkit.plot(told)
+    assert [list(bars.x) for bars in figure.data][2] == pytest.approx(
         [each.resident_bytes / 2**20 for each in told.footprints]
     )
-    assert told.writings[0].parts_at is None and all(each.text for each in told.writings)
+    assert told.texts[0].diverges_at is None and all(each.text for each in told.texts)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["in process", "over its server"])
 def test_the_lab_and_the_engine_agree_on_the_same_run(smollm2, llama_server, where):
@@ -149,14 +150,14 @@ def test_the_lab_and_the_engine_agree_on_the_same_run(smollm2, llama_server, whe
     measured = labkit.measure(model, "Tell me about the sea.", max_tokens=40, repeats=7)
     engine.close()
     assert len(measured.counted) == 7
-    assert measured.share_of_engines.median == pytest.approx(1, abs=0.05)
+    assert measured.engine_ratio.median == pytest.approx(1, abs=0.05)
     told = [(run, run.timings.prompt_s, run.timings.decode_s) for run in measured.counted]
     decode = spread([run.decode_s / decode_s for run, _, decode_s in told])
     whole = spread([run.elapsed_s / (prompt_s + decode_s) for run, prompt_s, decode_s in told])
     assert decode.median == pytest.approx(1, abs=0.05)
     assert whole.median == pytest.approx(1, abs=0.05)
     assert {run.timings.output_tokens for run in measured.counted} == {40}
-    assert f"{measured.share_of_engines.median:.2f} of the tokens/s" in repr(measured)
+    assert f"{measured.engine_ratio.median:.2f} of the tokens/s" in repr(measured)
 
 
 def test_what_a_fresh_process_tells_of_its_gpu(tiny, monkeypatch):
@@ -166,7 +167,7 @@ def test_what_a_fresh_process_tells_of_its_gpu(tiny, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
     told = measure_footprint(tiny)
     assert (told.resident_bytes, told.peak_bytes, told.gpu_bytes) == (5 << 20, 6 << 20, 7 << 20)
-    assert told.held_bytes == 12 << 20
+    assert told.total_bytes == 12 << 20
     assert _memory(told) == "12 (7 on the GPU)"
 
 
@@ -226,7 +227,7 @@ def test_idle_threads_end_and_come_back():
 
 @given(st.text(), st.text(), st.text())
 def test_texts_part_after_what_they_share(start, one, other):
-    at = parting(start + one, start + other)
+    at = divergence_index(start + one, start + other)
     if at is None:
         assert one == other
     else:
@@ -236,23 +237,23 @@ def test_texts_part_after_what_they_share(start, one, other):
 
 def test_the_texts_are_marked_where_they_part(make_scripted):
     one, two = make_scripted((0.5, 1.0)), make_scripted((0.5, 1.0, 1.5))
-    told = labkit.vary_engine({"o<n>e": one, "two": two}, repeats=1)
-    assert [each.parts_at for each in told.writings] == [None, 6]
-    assert "two parts from the text of o<n>e after 6 characters" in told.summary
-    html = labkit.plot_texts(told).html
+    told = labkit.speed.vary_engine({"o<n>e": one, "two": two}, repeats=1)
+    assert [each.diverges_at for each in told.texts] == [None, 6]
+    assert "two diverges from the text of o<n>e after 6 characters" in told.summary
+    html = labkit.plot(told, kind="texts").html
     assert "o&lt;n&gt;e" in html and "o<n>e" not in html
     after = html.partition("ab ab <span role")[2]
-    assert 'aria-label="here it parts"' in after and after.index("┃") < after.index("ab ")
-    assert "✗ parts after 6 characters" in html
+    assert 'aria-label="diverges here"' in after and after.index("┃") < after.index("ab ")
+    assert "✗ diverges after 6 characters" in html
 
 
 def test_the_picture_tells_numbers_and_gaps_in_words(make_scripted):
     silent = make_scripted((0.5, 1.0), chunks=True)  # tells no number of tokens
-    told = labkit.vary_engine({"one": make_scripted((0.5, 1.0)), "silent": silent}, repeats=3)
-    picture = labkit.plot(told)
-    first, speed, memory = picture.data
+    told = labkit.speed.vary_engine({"one": make_scripted((0.5, 1.0)), "silent": silent}, repeats=3)
+    figure = labkit.plot(told)
+    first, speed, memory = figure.data
     assert list(first.x) == [0.5, 0.5] and list(speed.x) == [2, 0] and list(memory.x) == [0, 0]
     assert list(speed.customdata) == ["2", "not known"]
-    words = [note.text for note in picture.layout.annotations]
+    words = [note.text for note in figure.layout.annotations]
     assert words.count(" not known") == 3
     assert memory.error_x.array is None

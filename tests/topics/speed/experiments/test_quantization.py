@@ -23,7 +23,7 @@ def told(tiny_gguf, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("LABKIT_HOME", str(tmp_path_factory.mktemp("home")))
         kinds = ("Q4_0", "F32", "Q8_0")
-        return labkit.vary_quantization(tiny_gguf, "the cat", kinds=kinds, **FEW)
+        return labkit.speed.vary_quantization(tiny_gguf, "the cat", kinds=kinds, **FEW)
 
 
 def test_every_format_is_measured(told):
@@ -39,31 +39,31 @@ def test_every_format_is_measured(told):
         assert file.footprint.own and file.footprint.peak_bytes >= file.footprint.resident_bytes
         assert len(file.load_s.values) >= 4  # opened anew in each round
     assert told.files[0].bits_per_weight == 32
-    assert told.files[0].divergence.bits == (0,) * quantization.PLACES
+    assert told.files[0].divergence.bits == (0,) * len(quantization.POSITIONS)
     near, far = (file.divergence.mean_bits for file in told.files[1:])
     assert 0 < near < far
 
 
 def test_it_says_that_more_bits_are_no_better(told):
-    caution = "All were made from the F32 file: more bits copy its weights more truly"
+    caution = "All were made from the F32 file: more bits copy its weights more exactly"
     assert caution in told.summary and "data/corpus.txt" in repr(told)
     assert "scores" not in told.summary.partition(";")[0]  # the reference is not off itself
 
 
 def test_the_picture_has_a_row_for_each(told):
-    picture = labkit.plot(told)
+    figure = labkit.plot(told)
     names = [f"{file.kind}: {file.bits_per_weight:.1f} bits" for file in told.files]
     names[0] = "F32, its own: 32.0 bits"
-    assert all(list(bars.y) == names for bars in picture.data)
-    size, memory, first, speed, off = picture.data
+    assert all(list(bars.y) == names for bars in figure.data)
+    size, memory, first, speed, off = figure.data
     assert list(size.x) == [file.file_bytes / 1e6 for file in told.files]
     assert list(memory.x) == [file.footprint.peak_bytes / 2**20 for file in told.files]
     assert list(first.x) == [file.measurement.ttft_s.median for file in told.files]
     assert list(speed.x) == [f.measurement.decode_tokens_per_s.median for f in told.files]
     assert list(off.x) == [file.divergence.mean_bits for file in told.files]
-    notes = [note.text.replace("<br>", " ") for note in picture.layout.annotations]
+    notes = [note.text.replace("<br>", " ") for note in figure.layout.annotations]
     assert told.caution in notes
-    assert labkit.plot_texts(told).html.count("<tr>") == 3
+    assert labkit.plot(told, kind="texts").html.count("<tr>") == 3
 
 
 def test_the_files_own_format_is_not_made_again(tiny_gguf, home, monkeypatch):
@@ -73,7 +73,7 @@ def test_the_files_own_format_is_not_made_again(tiny_gguf, home, monkeypatch):
         quantization, "get_copies", lambda file, kinds: asked.extend(kinds) or real(file, kinds)
     )
     monkeypatch.setattr(quantization, "measure_footprints", lambda engines: ())
-    labkit.vary_quantization(tiny_gguf, "the cat", kinds=("F32", "Q8_0"), **FEW)
+    labkit.speed.vary_quantization(tiny_gguf, "the cat", kinds=("F32", "Q8_0"), **FEW)
     assert asked == ["Q8_0"]
 
 
@@ -94,7 +94,7 @@ def test_a_stop_keeps_what_was_measured(tiny_gguf, home, monkeypatch, where):
         return real(*arguments, **more)
 
     monkeypatch.setattr(owner, name, second_is_stopped)
-    told = labkit.vary_quantization(tiny_gguf, "the cat", kinds=("Q8_0", "Q4_0"), **FEW)
+    told = labkit.speed.vary_quantization(tiny_gguf, "the cat", kinds=("Q8_0", "Q4_0"), **FEW)
     speeds = [bool(file.measurement) for file in told.files]
     held = [bool(file.footprint) for file in told.files]
     expected = {
@@ -105,13 +105,13 @@ def test_a_stop_keeps_what_was_measured(tiny_gguf, home, monkeypatch, where):
     assert (speeds, held) == expected[where]
     assert told.files[0].divergence is not None
     labkit.plot(told)
-    assert told.summary and labkit.plot_texts(told).html
+    assert told.summary and labkit.plot(told, kind="texts").html
 
 
 def test_a_model_that_has_no_such_file(tiny, make_scripted):
     for model in (tiny, make_scripted((0.5,))):
-        with pytest.raises(labkit.LabError, match=r"did not come from a GGUF file.*\n.*smollm2"):
-            labkit.vary_quantization(model)
+        with pytest.raises(labkit.LabError, match=r"was not loaded from a GGUF file.*\n.*smollm2"):
+            labkit.speed.vary_quantization(model)
 
 
 LOGITS = st.lists(st.floats(-8, 8), min_size=5, max_size=5)

@@ -4,13 +4,13 @@ import pytest
 
 import labkit
 from labkit.backends.local import model as local_model
-from labkit.backends.local import runtime
-from labkit.backends.local.decoding.speculative import Assisted
-from labkit.backends.local.modes import Batched, Uncached
+from labkit.backends.local import overrides
+from labkit.backends.local.decoding.speculative import SpeculativeMode
+from labkit.backends.local.modes import BatchMode, UncachedMode
 from labkit.errors import LabError
 from labkit.formatting import LINE
 from labkit.topics.speed.experiments import prompt_length, runner
-from labkit.topics.speed.experiments.runner import Case, run_in_turn, was_stopped
+from labkit.topics.speed.experiments.runner import ExperimentCase, run_interleaved, was_stopped
 from labkit.topics.speed.explain import kv_cache
 
 FEW = {"repeats": 2, "max_tokens": 4}
@@ -22,14 +22,14 @@ def ids_of(backend, **settings):
 
 
 def test_prompt_length(tiny):
-    told = labkit.vary_prompt_length(tiny, lengths=(8, 32, 500), **FEW)
+    told = labkit.speed.vary_prompt_length(tiny, lengths=(8, 32, 500), **FEW)
     assert [point.value for point in told.points] == [
         point.measurement.prompt_tokens for point in told.points
     ]
     assert len(told.points) == 2 and told.rounds == 2
     assert told.missing == ("No room for the answer in the context: 500 tokens.",)
     assert told.points[0].value < told.points[1].value
-    fit = labkit.fit_latency(told)
+    fit = labkit.speed.fit_latency(told)
     assert fit.tokens_in == (told.points[0].value, told.points[1].value)
     assert "prompt length varied" in told.summary
 
@@ -40,9 +40,9 @@ def roomy(make_tiny, tmp_path):
     return labkit.load(make_tiny(tmp_path / "roomy", max_position_embeddings=1000))
 
 
-def test_prompts_go_up_to_the_context_by_themselves(roomy, monkeypatch):
-    monkeypatch.setattr(prompt_length, "TWICE", 0)  # as if no time passed
-    told = labkit.vary_prompt_length(roomy, repeats=1)
+def test_prompts_go_up_to_the_context_by_default(roomy, monkeypatch):
+    monkeypatch.setattr(prompt_length, "DOUBLING_COST", 0)  # as if no time passed
+    told = labkit.speed.vary_prompt_length(roomy, repeats=1)
     lengths = [point.measurement.prompt_tokens for point in told.points]
     assert lengths == pytest.approx([128, 256, 512, 992], abs=4) and max(lengths) < roomy.context
     assert all(point.measurement.output_tokens.median == 8 for point in told.points[:3])
@@ -68,60 +68,60 @@ def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
     monkeypatch.setattr(type(roomy), "scores", scores)
     monkeypatch.setattr(prompt_length.time, "monotonic", lambda: now[0])
     # 128 tokens take 0.64 s and 256 take 1.28: 1.92 in all, and 512 could take four times 1.28.
-    told = labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
+    told = labkit.speed.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
     assert len(told.points) == 2
     (missing,) = told.missing
     assert "Prompts of 512 tokens and more were left out" in missing
     assert "lengths=(…, 992)" in missing and missing in " ".join(repr(told).split())
-    assert len(labkit.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7.1).points) == 3
-    named = labkit.vary_prompt_length(roomy, repeats=1, lengths=(512,), limit_s=0)
+    assert len(labkit.speed.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7.1).points) == 3
+    named = labkit.speed.vary_prompt_length(roomy, repeats=1, lengths=(512,), limit_s=0)
     assert len(named.points) == 1 and named.missing == ()
 
 
 @pytest.mark.parametrize("lengths", [(), (500,), (0,), ("long",)])
-def test_lengths_that_are_none(tiny, lengths):
+def test_invalid_lengths_are_refused(tiny, lengths):
     with pytest.raises(ValueError, match="lengths must be"):
-        labkit.vary_prompt_length(tiny, lengths=lengths)
+        labkit.speed.vary_prompt_length(tiny, lengths=lengths)
 
 
 def test_output_length(tiny):
-    told = labkit.vary_output_length(tiny, "the cat", lengths=(2, 6), repeats=2)
+    told = labkit.speed.vary_output_length(tiny, "the cat", lengths=(2, 6), repeats=2)
     assert [point.measurement.output_tokens.median for point in told.points] == [2, 6]
 
 
 def test_batch_size(tiny):
-    told = labkit.vary_batch_size(tiny, "the cat", sizes=(1, 3), **FEW)
+    told = labkit.speed.vary_batch_size(tiny, "the cat", sizes=(1, 3), **FEW)
     one, three = (point.measurement for point in told.points)
     assert (one.rows, three.rows) == (1, 3)
     alone = three.decode_tokens_per_s
     assert three.throughput_tokens_per_s.values == tuple(3 * v for v in alone.values)
-    assert ids_of(Batched(tiny, 3), max_tokens=4) == ids_of(tiny, max_tokens=4)
+    assert ids_of(BatchMode(tiny, 3), max_tokens=4) == ids_of(tiny, max_tokens=4)
 
 
 def test_without_the_cache_the_text_is_the_same(tiny):
-    assert ids_of(Uncached(tiny), max_tokens=12) == ids_of(tiny, max_tokens=12)
-    told = labkit.vary_cache(tiny, "the cat", **FEW)
+    assert ids_of(UncachedMode(tiny), max_tokens=12) == ids_of(tiny, max_tokens=12)
+    told = labkit.speed.vary_cache(tiny, "the cat", **FEW)
     assert [point.value for point in told.points] == ["with the cache", "without"]
     texts = {point.measurement.runs[0].text for point in told.points}
     assert len(texts) == 1
 
 
 def test_dtype(tiny):
-    told = labkit.vary_dtype(tiny, "the cat", dtypes=("float32", "bfloat16"), **FEW)
+    told = labkit.speed.vary_dtype(tiny, "the cat", dtypes=("float32", "bfloat16"), **FEW)
     setups = [dict(point.measurement.setup.software)["dtype"] for point in told.points]
     assert setups == ["float32", "bfloat16"]
 
 
 def test_threads(tiny, monkeypatch):
-    monkeypatch.setattr(runtime, "require_cpu_threads", lambda model: 2)
-    before = runtime.thread_count()
-    told = labkit.vary_threads(tiny, "the cat", **FEW)
+    monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
+    before = overrides.thread_count()
+    told = labkit.speed.vary_threads(tiny, "the cat", **FEW)
     setups = [dict(point.measurement.setup.software)["threads"] for point in told.points]
-    assert setups == ["1", "2"] and runtime.thread_count() == before
+    assert setups == ["1", "2"] and overrides.thread_count() == before
 
 
 def test_model_size(tiny, tmp_path):
-    told = labkit.vary_model_size([tiny, str(tmp_path / "none")], "the cat", **FEW)
+    told = labkit.speed.vary_model_size([tiny, str(tmp_path / "none")], "the cat", **FEW)
     assert len(told.points) == 1 and told.points[0].value > 0
     assert len(told.missing) == 1 and "There is no folder" in told.missing[0]
 
@@ -133,8 +133,8 @@ def test_cases_run_in_turn_after_their_warm_up(make_scripted):
         backend = make_scripted((0.5 * value, 1.0 * value))
         inner = backend.stream
         backend.stream = lambda *a, _s=inner, _v=value, **k: (order.append(_v), _s(*a, **k))[1]
-        cases.append(Case(value, backend, "p", {"max_tokens": 2}))
-    told = run_in_turn(cases, name="x", axis="x", shown=("ttft_s",), repeats=3)
+        cases.append(ExperimentCase(value, backend, "p", {"max_tokens": 2}))
+    told = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=3)
     assert order == [1, 2] * 4
     assert told.numbers("ttft_s")[1][1].values == (1.0, 1.0, 1.0)
     line = "scripted, x varied: seconds to the first token at 1: 0.5, 2: 1 (measured)"
@@ -145,21 +145,30 @@ def test_an_interrupt_keeps_what_was_measured(make_scripted):
     good = (0.5, 1.0)
     one = make_scripted(good)
     two = make_scripted(good, good, good, (0.5, KeyboardInterrupt))
-    cases = [Case(1, one, "p", {"max_tokens": 2}), Case(2, two, "p", {"max_tokens": 2})]
-    told = run_in_turn(cases, name="x", axis="x", shown=("ttft_s",), repeats=9)
+    cases = [
+        ExperimentCase(1, one, "p", {"max_tokens": 2}),
+        ExperimentCase(2, two, "p", {"max_tokens": 2}),
+    ]
+    told = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=9)
     assert [len(point.measurement.counted) for point in told.points] == [3, 2]
     assert told.points[1].measurement.aborted[0].finish == "interrupted"
 
 
 VERBS = {
-    "prompt length": lambda m: labkit.vary_prompt_length(m, lengths=(8, 16), repeats=3),
-    "output length": lambda m: labkit.vary_output_length(m, "the cat", lengths=(2, 4), repeats=3),
-    "batch size": lambda m: labkit.vary_batch_size(m, "the cat", sizes=(1, 3), **THREE),
-    "KV cache": lambda m: labkit.vary_cache(m, "the cat", **THREE),
-    "dtype": lambda m: labkit.vary_dtype(m, "the cat", dtypes=("float32", "bfloat16"), **THREE),
-    "threads": lambda m: labkit.vary_threads(m, "the cat", counts=(1, 2), **THREE),
-    "model size": lambda m: labkit.vary_model_size([m, Bigger(m)], "the cat", **THREE),
-    "assistance": lambda m: labkit.vary_assistance(m, "the cat sat on the cat sat", **THREE),
+    "prompt length": lambda m: labkit.speed.vary_prompt_length(m, lengths=(8, 16), repeats=3),
+    "output length": lambda m: labkit.speed.vary_output_length(
+        m, "the cat", lengths=(2, 4), repeats=3
+    ),
+    "batch size": lambda m: labkit.speed.vary_batch_size(m, "the cat", sizes=(1, 3), **THREE),
+    "KV cache": lambda m: labkit.speed.vary_cache(m, "the cat", **THREE),
+    "dtype": lambda m: labkit.speed.vary_dtype(
+        m, "the cat", dtypes=("float32", "bfloat16"), **THREE
+    ),
+    "threads": lambda m: labkit.speed.vary_threads(m, "the cat", counts=(1, 2), **THREE),
+    "model size": lambda m: labkit.speed.vary_model_size([m, Bigger(m)], "the cat", **THREE),
+    "speculation": lambda m: labkit.speed.vary_speculation(
+        m, "the cat sat on the cat sat", **THREE
+    ),
 }
 
 
@@ -176,7 +185,7 @@ def interrupt(monkeypatch):
     """``interrupt(run)`` presses Stop after the second token of the run of that number."""
 
     def press(number):
-        ask, write, runs = runner.time_run, local_model.Writer.write, []
+        ask, write, runs = runner.time_run, local_model.StepWriter.write, []
 
         def asked(*arguments, **more):
             runs.append(0)
@@ -190,14 +199,14 @@ def interrupt(monkeypatch):
             return step
 
         monkeypatch.setattr(runner, "time_run", asked)
-        monkeypatch.setattr(local_model.Writer, "write", written)
+        monkeypatch.setattr(local_model.StepWriter, "write", written)
 
     return press
 
 
 @pytest.mark.parametrize("name", VERBS)
 def test_stop_keeps_what_was_measured_and_the_bar_ends(tiny, interrupt, bars, monkeypatch, name):
-    monkeypatch.setattr(runtime, "require_cpu_threads", lambda model: 2)
+    monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
     interrupt(5)  # two to warm up, a round of two, and then with the second round's first
     told = VERBS[name](tiny)
     assert [len(point.measurement.counted) for point in told.points] == [1, 1]
@@ -210,20 +219,22 @@ def test_stop_keeps_what_was_measured_and_the_bar_ends(tiny, interrupt, bars, mo
 
 def test_stop_before_anything_is_measured(tiny, interrupt):
     interrupt(1)
-    told = labkit.vary_cache(tiny, "the cat", **THREE)
+    told = labkit.speed.vary_cache(tiny, "the cat", **THREE)
     assert told.points == () and "nothing was measured" in told.summary
     labkit.plot(told)
 
 
-def test_progress_is_told_run_by_run(make_scripted, bars):
-    cases = [Case(n, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2}) for n in (1, 2, 3)]
-    run_in_turn(cases, name="x", axis="x", shown=(), repeats=2)
+def test_progress_is_reported_run_by_run(make_scripted, bars):
+    cases = [
+        ExperimentCase(n, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2}) for n in (1, 2, 3)
+    ]
+    run_interleaved(cases, name="x", axis="x", metrics=(), repeats=2)
     assert bars.updates == list(range(1, 10)) and bars[-1] == ("x", 9, 9)
 
 
 def test_no_round_begins_that_there_is_no_time_for(make_scripted):
-    case = Case(1, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2})
-    assert run_in_turn([case], name="x", axis="x", shown=(), repeats=9, limit_s=0).rounds == 1
+    case = ExperimentCase(1, make_scripted((0.5, 1.0)), "p", {"max_tokens": 2})
+    assert run_interleaved([case], name="x", axis="x", metrics=(), repeats=9, limit_s=0).rounds == 1
 
 
 def test_the_time_limit_counts_warming_up_too(make_scripted, monkeypatch):
@@ -237,38 +248,40 @@ def test_the_time_limit_counts_warming_up_too(make_scripted, monkeypatch):
         return stream(*arguments, **more)
 
     backend.stream = slow
-    case = Case(1, backend, "p", {"max_tokens": 2})
+    case = ExperimentCase(1, backend, "p", {"max_tokens": 2})
     # One second to warm up, then rounds of one: a fifth would end after 5.5.
-    told = run_in_turn([case], name="x", axis="x", shown=(), repeats=9, limit_s=5.5)
+    told = run_interleaved([case], name="x", axis="x", metrics=(), repeats=9, limit_s=5.5)
     assert told.rounds == 4
 
 
 def test_what_runs_elsewhere_is_refused(make_scripted):
     with pytest.raises(LabError, match="vary_batch_size cannot vary 'scripted'"):
-        labkit.vary_batch_size(make_scripted((0.5,)))
+        labkit.speed.vary_batch_size(make_scripted((0.5,)))
     with pytest.raises(ValueError, match="repeats"):
-        run_in_turn([], name="x", axis="x", shown=())
+        run_interleaved([], name="x", axis="x", metrics=())
 
 
 def test_the_cache_grows_as_computed(tiny, monkeypatch):
-    told = labkit.measure_cache(tiny, lengths=(8, 16, 100))
+    told = labkit.speed.measure_cache(tiny, lengths=(8, 16, 100))
     # 2 layers * 2 (key, value) * 2 heads * 8 wide * 4 bytes
     assert told.token_bytes == 256
     assert [size.used_bytes for size in told.sizes] == [256 * 8, 256 * 16, 256 * 100]
-    assert all(size.used_bytes == size.computed_bytes <= size.held_bytes for size in told.sizes)
+    assert all(
+        size.used_bytes == size.computed_bytes <= size.allocated_bytes for size in told.sizes
+    )
     assert (told.longest, told.limited_by) == (128, "context")
     monkeypatch.setattr(kv_cache, "free_bytes", lambda model: 256 * 100 + 255)
-    little = labkit.measure_cache(tiny, lengths=(8,))
+    little = labkit.speed.measure_cache(tiny, lengths=(8,))
     assert (little.longest, little.limited_by) == (100, "memory")
     with pytest.raises(ValueError, match="lengths must rise"):
-        labkit.measure_cache(tiny, lengths=(16, 8))
+        labkit.speed.measure_cache(tiny, lengths=(16, 8))
 
 
 def test_guesses_leave_every_text_as_it_is(tiny):
     for settings in ({"temperature": 0}, {"temperature": 1.5, "seed": 3, "top_p": 0.9}):
         alone = list(tiny.stream("the cat sat on the cat sat", max_tokens=40, **settings))
         for assistant in (None, tiny):
-            helped = Assisted(tiny, assistant, tokens=4)
+            helped = SpeculativeMode(tiny, assistant, tokens=4)
             steps = list(helped.stream("the cat sat on the cat sat", max_tokens=40, **settings))
             assert [step.token_id for step in steps] == [step.token_id for step in alone]
             assert [step.text for step in steps] == [step.text for step in alone]
@@ -277,14 +290,15 @@ def test_guesses_leave_every_text_as_it_is(tiny):
 
 
 def test_an_assistant_that_is_the_model_guesses_right(tiny):
-    helped = Assisted(tiny, tiny, tokens=4)
+    helped = SpeculativeMode(tiny, tiny, tokens=4)
     list(helped.stream("the cat", temperature=0, max_tokens=21))
-    assert helped.guesses.tried == helped.guesses.right == 16  # 1 + 4 passes of 4 and their own
-    assert helped.guesses.sentence == "16 of 16 guessed tokens were right"
+    stats = helped.draft_stats
+    assert stats.drafted == stats.accepted == 16  # 1 + 4 passes of 4 and their own
+    assert helped.draft_stats.sentence == "16 of 16 drafted tokens were accepted"
 
 
 def test_guesses_fill_the_context_and_no_more(tiny):
-    helped = Assisted(tiny, tiny, tokens=4)
+    helped = SpeculativeMode(tiny, tiny, tokens=4)
     running = helped.stream("the cat", temperature=0, max_tokens=1000)
     steps = list(running)
     assert running.prompt_tokens + len(steps) == tiny.context
@@ -293,27 +307,29 @@ def test_guesses_fill_the_context_and_no_more(tiny):
 
 def test_guesses_in_a_window_end_where_it_slides(make_tiny, tmp_path):
     windowed = labkit.load(make_tiny(tmp_path / "window", "mistral", sliding_window=16))
-    helped = Assisted(windowed, windowed, tokens=4)
+    helped = SpeculativeMode(windowed, windowed, tokens=4)
     assert ids_of(helped, max_tokens=40) == ids_of(windowed, max_tokens=40)
-    assert 0 < helped.guesses.tried < 30
+    assert 0 < helped.draft_stats.drafted < 30
 
 
 def test_an_assistant_must_know_the_same_tokens(tiny, smollm2):
-    with pytest.raises(LabError, match="another vocabulary"):
-        Assisted(smollm2, tiny)
+    with pytest.raises(LabError, match="vocabularies differ"):
+        SpeculativeMode(smollm2, tiny)
 
 
-def test_assistance(tiny):
-    told = labkit.vary_assistance(tiny, "the cat sat", assistant=tiny, guessed=3, **FEW)
-    assert [point.value for point in told.points][:2] == ["alone", "guesses from the text"]
+def test_speculation(tiny):
+    told = labkit.speed.vary_speculation(
+        tiny, "the cat sat", draft_model=tiny, draft_tokens=3, **FEW
+    )
+    assert [point.value for point in told.points][:2] == ["no drafts", "drafts from the text"]
     assert len({point.measurement.runs[0].text for point in told.points}) == 1
-    assert "guessed tokens were right" in repr(told)
-    with pytest.raises(ValueError, match="guessed must be a whole number, 1 or more; got 0"):
-        labkit.vary_assistance(tiny, "the cat", guessed=0)
+    assert "drafted tokens were accepted" in repr(told)
+    with pytest.raises(ValueError, match="draft_tokens must be a whole number, 1 or more; got 0"):
+        labkit.speed.vary_speculation(tiny, "the cat", draft_tokens=0)
 
 
 def test_what_is_printed_is_broken_between_words(tiny):
-    told = labkit.vary_output_length(tiny, "the cat sat", lengths=(2, 4), repeats=1)
+    told = labkit.speed.vary_output_length(tiny, "the cat sat", lengths=(2, 4), repeats=1)
     printed = repr(told).splitlines()
     assert max(map(len, printed)) <= LINE
     assert " ".join(printed).startswith(told.summary)

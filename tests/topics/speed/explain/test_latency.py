@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import labkit
 from labkit.topics.speed.explain.latency import decode_terms
 from labkit.topics.speed.explain.regression import student_quantile
-from labkit.topics.speed.measure.load_time import Load, LoadRun
-from labkit.topics.speed.measure.machine_noise import Disturbance
+from labkit.topics.speed.measure.load_time import LoadRun, LoadTime
+from labkit.topics.speed.measure.machine_noise import MachineNoise
 from labkit.topics.speed.measure.run import Run
 
 GRID = [(n, k) for n in (16, 64, 128, 256, 512) for k in (4, 16, 48)]
@@ -33,13 +33,16 @@ def test_contexts_are_added_up():
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.floats(0.001, 0.5), st.floats(1e-5, 0.01), st.sampled_from([0.0, 1e-6, 1e-5]),
-    st.floats(0.001, 0.2), st.sampled_from([0.0, 1e-6, 1e-4]),
-)  # fmt: skip
+    st.floats(0.001, 0.5),
+    st.floats(1e-5, 0.01),
+    st.sampled_from([0.0, 1e-6, 1e-5]),
+    st.floats(0.001, 0.2),
+    st.sampled_from([0.0, 1e-6, 1e-4]),
+)
 def test_known_parameters_come_back(constant, a_token, square, step, growth):
-    fit = labkit.fit_latency(made_up(GRID, constant, a_token, square, step, growth))
+    fit = labkit.speed.fit_latency(made_up(GRID, constant, a_token, square, step, growth))
     for tokens_in, tokens_out in ((100, 10), (400, 40)):
-        told = labkit.predict_latency(fit, tokens_in, tokens_out)
+        told = labkit.speed.predict_latency(fit, tokens_in, tokens_out)
         expected = constant + a_token * tokens_in + square * tokens_in**2
         gaps, contexts = decode_terms(tokens_in, tokens_out)
         assert told.prefill_s == pytest.approx(expected, rel=0.02)
@@ -49,9 +52,9 @@ def test_known_parameters_come_back(constant, a_token, square, step, growth):
 
 def test_a_square_that_does_not_help_is_left_out():
     rng = np.random.default_rng(1)
-    straight = labkit.fit_latency(made_up(GRID * 3, noise=lambda: rng.normal(0, 0.05)))
+    straight = labkit.speed.fit_latency(made_up(GRID * 3, noise=lambda: rng.normal(0, 0.05)))
     assert straight.prefill.coefficients[2] == 0
-    bent = labkit.fit_latency(made_up(GRID, square=2e-5))
+    bent = labkit.speed.fit_latency(made_up(GRID, square=2e-5))
     assert bent.prefill.coefficients == pytest.approx((0.02, 0.002, 2e-5), rel=1e-6)
 
 
@@ -59,78 +62,84 @@ def test_the_interval_holds_what_it_promises():
     rng = np.random.default_rng(4)
     inside = total = 0
     for _ in range(60):
-        fit = labkit.fit_latency(made_up(GRID, noise=lambda: rng.normal(0, 0.08)))
+        fit = labkit.speed.fit_latency(made_up(GRID, noise=lambda: rng.normal(0, 0.08)))
         unseen = made_up([(40, 8), (200, 30), (300, 40)], noise=lambda: rng.normal(0, 0.08))
-        check = labkit.check_latency(fit, *unseen, level=0.9)
+        check = labkit.speed.validate_latency(fit, *unseen, level=0.9)
         inside, total = inside + check.inside, total + len(check.runs)
     assert 0.84 < inside / total < 0.96
 
 
 def test_the_check_gives_the_median_of_the_errors():
-    fit = labkit.fit_latency(made_up(GRID))
+    fit = labkit.speed.fit_latency(made_up(GRID))
     one, two, three = made_up([(20, 5), (100, 5), (200, 5)])
     slow = Run(tuple(2 * t for t in three.token_times_s), 5, 200, "length")
-    check = labkit.check_latency(fit, one, two, slow)
+    check = labkit.speed.validate_latency(fit, one, two, slow)
     assert check.errors == pytest.approx((0, 0, 0.5), abs=1e-6)
     assert check.median_error == pytest.approx(0, abs=1e-6)
     assert "that the fit had not seen" in check.summary
     with pytest.raises(ValueError, match="has not seen"):
-        labkit.check_latency(fit, fit.runs[0])
+        labkit.speed.validate_latency(fit, fit.runs[0])
 
 
 def test_a_disturbed_machine_is_said(make_measurement):
-    quiet = Disturbance(1, 2, 0.1, 0.0, 1, None)
-    loud = Disturbance(1, 2, 0.9, 0.0, 1, None)
+    quiet = MachineNoise(1, 2, 0.1, 0.0, 1, None)
+    noisy = MachineNoise(1, 2, 0.9, 0.0, 1, None)
 
-    def measured(disturbance, *pairs):
-        return make_measurement(*made_up(pairs), disturbance=disturbance)
+    def measured(noise, *pairs):
+        return make_measurement(*made_up(pairs), noise=noise)
 
-    fit = labkit.fit_latency(measured(quiet, *GRID))
+    fit = labkit.speed.fit_latency(measured(quiet, *GRID))
     assert "disturbed" not in fit.summary
-    assert "disturbed" not in labkit.check_latency(fit, measured(quiet, (40, 8))).summary
-    alone = labkit.check_latency(labkit.fit_latency(made_up(GRID)), measured(loud, (40, 8)))
+    assert "disturbed" not in labkit.speed.validate_latency(fit, measured(quiet, (40, 8))).summary
+    alone = labkit.speed.validate_latency(
+        labkit.speed.fit_latency(made_up(GRID)), measured(noisy, (40, 8))
+    )
     told = "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. Measure"
     assert told in alone.summary
-    both = labkit.check_latency(fit, [measured(loud, (40, 8))], *made_up([(50, 9)]))
+    both = labkit.speed.validate_latency(fit, [measured(noisy, (40, 8))], *made_up([(50, 9)]))
     assert len(both.runs) == 2 and "disturbed in 1 of 2 measurements: other" in both.summary
     # The runs of the fit count too: they decide what is predicted.
-    loud_fit = labkit.fit_latency(measured(loud, *GRID))
+    loud_fit = labkit.speed.fit_latency(measured(noisy, *GRID))
     assert "The machine was disturbed: " in loud_fit.summary
-    assert "1 of 2" in labkit.check_latency(loud_fit, measured(quiet, (40, 8))).summary
+    assert "1 of 2" in labkit.speed.validate_latency(loud_fit, measured(quiet, (40, 8))).summary
 
 
 def test_going_beyond_the_runs_is_said():
-    fit = labkit.fit_latency(made_up(GRID))
-    assert labkit.predict_latency(fit, 100, 20).beyond == ()
-    told = labkit.predict_latency(fit, 4000, 20)
+    fit = labkit.speed.fit_latency(made_up(GRID))
+    assert labkit.speed.predict_latency(fit, 100, 20).beyond == ()
+    told = labkit.speed.predict_latency(fit, 4000, 20)
     assert told.beyond == ("4,000 tokens in, measured 16 to 512",)
     assert "beyond what was measured" in told.summary
 
 
 def test_a_budget_leaves_tokens():
-    fit = labkit.fit_latency(made_up(GRID, constant=0.1, a_token=0.001, growth=0.0, step=0.05))
-    left = labkit.tokens_within(fit, 1.0, 100)  # 0.2 s of prefill, then 16 gaps
+    fit = labkit.speed.fit_latency(
+        made_up(GRID, constant=0.1, a_token=0.001, growth=0.0, step=0.05)
+    )
+    left = labkit.speed.token_budget(fit, 1.0, 100)  # 0.2 s of prefill, then 16 gaps
     assert left.expected in (16, 17) and left.safe <= left.expected
-    assert labkit.tokens_within(fit, 0.1, 100).expected == 0
+    assert labkit.speed.token_budget(fit, 0.1, 100).expected == 0
     with pytest.raises(ValueError, match="budget_s must be above 0"):
-        labkit.tokens_within(fit, 0, 100)
+        labkit.speed.token_budget(fit, 0, 100)
 
 
 def test_loading_counts_where_it_is_asked_for():
-    load = Load("made up", (LoadRun(2, 3, True), LoadRun(2, 1.5, False)))
-    fit = labkit.fit_latency(made_up(GRID), load=load)
-    alone = labkit.predict_latency(fit, 100, 10)
-    both = labkit.predict_latency(fit, 100, 10, with_load=True)
+    load = LoadTime("made up", (LoadRun(2, 3, True), LoadRun(2, 1.5, False)))
+    fit = labkit.speed.fit_latency(made_up(GRID), load=load)
+    alone = labkit.speed.predict_latency(fit, 100, 10)
+    both = labkit.speed.predict_latency(fit, 100, 10, with_load=True)
     assert both.elapsed_s == pytest.approx(alone.elapsed_s + 1.5)
     with pytest.raises(ValueError, match="with_load"):
-        labkit.predict_latency(labkit.fit_latency(made_up(GRID)), 100, 10, with_load=True)
+        labkit.speed.predict_latency(
+            labkit.speed.fit_latency(made_up(GRID)), 100, 10, with_load=True
+        )
 
 
 def test_too_little_to_fit_is_refused():
     with pytest.raises(ValueError, match="four or more complete runs"):
-        labkit.fit_latency(made_up(GRID[:3]))
+        labkit.speed.fit_latency(made_up(GRID[:3]))
     with pytest.raises(ValueError, match="tokens_in"):
-        labkit.predict_latency(labkit.fit_latency(made_up(GRID)), 0, 1)
+        labkit.speed.predict_latency(labkit.speed.fit_latency(made_up(GRID)), 0, 1)
 
 
 @pytest.mark.parametrize(

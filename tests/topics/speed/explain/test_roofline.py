@@ -9,7 +9,7 @@ from labkit.backends.local.device import gpu_peak_bytes, synchronize
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
 from labkit.topics.speed.explain.operation_count import decode_work, prefill_work
-from labkit.topics.speed.explain.roofline import place
+from labkit.topics.speed.explain.roofline import build_roofline
 
 SMOLLM2 = CATALOGUE["smollm2-135m"]
 PARAMETERS = 134_515_008
@@ -61,7 +61,7 @@ def test_both_points_under_a_made_up_roof(make_measurement, make_run):
     # 10 GB/s and 100 GFLOP/s: the ridge is at 10 operations a byte.
     bandwidth = Probe("cpu", "float32", 2, (8e9, 10e9, 9e9), (100e9, 100e9, 100e9))
     run = make_run(ttft_s=2.0, gap_s=0.1, tokens=5, prompt_tokens=512)
-    told = place(make_measurement(run), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    told = build_roofline(make_measurement(run), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
     prefill, decode = told.points
     assert told.ridge == 10
     assert (prefill.bound, decode.bound) == ("arithmetic", "memory")
@@ -76,7 +76,7 @@ def test_both_points_under_a_made_up_roof(make_measurement, make_run):
 
 def test_a_restless_machine_has_a_larger_error(make_measurement):
     bandwidth = Probe("cpu", "float32", 2, (5e9, 10e9, 5e9), (100e9,))
-    told = place(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    told = build_roofline(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
     assert told.points[1].error == 0.5
 
 
@@ -93,10 +93,10 @@ def test_a_small_gpu_is_not_filled(monkeypatch):
 
     free = [3 << 30]
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[0], 4 << 30))
-    assert bandwidth.room_for_buffer("cuda") == 3 << 28
+    assert bandwidth.buffer_size("cuda") == 3 << 28
     free[0] = 80 << 30
-    assert bandwidth.room_for_buffer("cuda") == bandwidth.GPU_BUFFER_BYTES
-    assert bandwidth.room_for_buffer("cpu") == bandwidth.BUFFER_BYTES
+    assert bandwidth.buffer_size("cuda") == bandwidth.GPU_BUFFER_BYTES
+    assert bandwidth.buffer_size("cpu") == bandwidth.BUFFER_BYTES
 
 
 def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
@@ -117,13 +117,13 @@ def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
 def test_a_tiny_model_from_measuring_to_roof(tiny):
     bandwidth = probe_device(rounds=2, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
     measured = labkit.measure(tiny, "the cat", max_tokens=4)
-    told = labkit.roofline(tiny, measured, probe=bandwidth)
+    told = labkit.speed.roofline(tiny, measured, probe=bandwidth)
     assert [point.work.name for point in told.points] == ["prefill", "decode"]
     assert told.points[0].work.tokens == len(tiny.encode("the cat"))
-    with pytest.raises(LabError, match="does not show its configuration"):
-        labkit.roofline(type("Server", (), {"name": "far"})(), measured)
+    with pytest.raises(LabError, match="does not expose its configuration"):
+        labkit.speed.roofline(type("Server", (), {"name": "far"})(), measured)
     with pytest.raises(ValueError, match="measurement must be of"):
-        labkit.roofline(tiny, labkit.load_measurement(_renamed(measured, tiny)), probe=bandwidth)
+        labkit.speed.roofline(tiny, labkit.open_result(_renamed(measured, tiny)), probe=bandwidth)
 
 
 def _renamed(measured, tiny):
@@ -132,10 +132,11 @@ def _renamed(measured, tiny):
     return labkit.save(replace(measured, model="another"), tiny.folder / "m.json")
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_the_real_model_stays_under_its_roof(smollm2):
     measured = labkit.measure(smollm2, "Tell me about the sea, the wind and the ships on it.")
-    told = labkit.roofline(smollm2, measured)
+    told = labkit.speed.roofline(smollm2, measured)
     assert [point.bound for point in told.points][1] == "memory"
     for point in told.points:
         most = point.ceiling_tokens_per_s * (1 + point.error)

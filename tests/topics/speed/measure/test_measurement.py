@@ -12,11 +12,12 @@ import labkit
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 from labkit.models.machine import Gpu
+from labkit.stats import percentile
 from labkit.topics.speed.explain import kv_cache
 from labkit.topics.speed.measure import load_time, machine_noise
-from labkit.topics.speed.measure.load_time import Load, LoadRun
-from labkit.topics.speed.measure.machine_noise import Disturbance, Watch
-from labkit.topics.speed.measure.run import percentile, time_run
+from labkit.topics.speed.measure.load_time import LoadRun, LoadTime
+from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor
+from labkit.topics.speed.measure.run import time_run
 
 TIMES = (0.5, 0.625, 0.75, 1.25)
 
@@ -95,9 +96,9 @@ def test_a_measurement_worked_out_by_hand(make_scripted):
 def test_the_engines_own_speed_stands_beside(make_measurement, make_run):
     runs = [make_run(timings=EngineTimings("x", decode_tokens_per_s=v)) for v in (10, 12.5, 20)]
     m = make_measurement(*runs, make_run(), make_run(timings=EngineTimings("x")))
-    assert m.share_of_engines.values == pytest.approx((1, 0.8, 0.5))  # ten tokens a second here
-    assert "0.80 of the tokens/s that the engine tells (x)" in repr(m)
-    assert make_measurement().share_of_engines is None
+    assert m.engine_ratio.values == pytest.approx((1, 0.8, 0.5))  # ten tokens a second here
+    assert "0.80 of the tokens/s that the engine reports (x)" in repr(m)
+    assert make_measurement().engine_ratio is None
 
 
 def test_an_aborted_run_is_kept_and_does_not_count(make_scripted):
@@ -133,44 +134,52 @@ def test_percentiles_are_numpys(values, percent):
 
 
 def test_a_measurement_survives_its_file(make_measurement, make_run, tmp_path):
-    quiet = Disturbance(3.0, 2, 0.05, None, 1.5, (2400.0, 2400.0))
-    load = Load("made up", (LoadRun(2.0, 1.0, True), LoadRun(2.0, 0.5, False)))
+    quiet = MachineNoise(3.0, 2, 0.05, None, 1.5, (2400.0, 2400.0))
+    load = LoadTime("made up", (LoadRun(2.0, 1.0, True), LoadRun(2.0, 0.5, False)))
     timings = EngineTimings("an engine", decode_s=0.4, decode_tokens_per_s=10.5)
     m = make_measurement(
-        make_run(timings=timings), make_run(finish="interrupted"), warmup=(make_run(3.0),),
-        disturbance=quiet, load=load,
-    )  # fmt: skip
+        make_run(timings=timings),
+        make_run(finish="interrupted"),
+        warmup=(make_run(3.0),),
+        noise=quiet,
+        load=load,
+    )
     path = labkit.save(m, tmp_path / "measured.json")
-    assert labkit.load_measurement(path) == m
+    assert labkit.open_result(path) == m
     assert json.loads(path.read_text())["labkit_measurement"] == 1
 
 
-def test_a_file_that_is_none_is_refused(tmp_path):
-    (tmp_path / "other.json").write_text('{"a": 1}')
-    with pytest.raises(LabError, match="is no measurement of this lab"):
-        labkit.load_measurement(tmp_path / "other.json")
-    with pytest.raises(LabError, match="There is no file"):
-        labkit.load_measurement(tmp_path / "none.json")
+def test_another_file_is_refused(tmp_path):
+    other = tmp_path / "other.json"
+    for text, message in (
+        ('{"a": 1}', "is not a result of this lab"),
+        ('{"labkit_measurement": 1}', "is not a measurement of this lab"),
+    ):
+        other.write_text(text)
+        with pytest.raises(LabError, match=message):
+            labkit.open_result(other)
+    with pytest.raises(LabError, match="cannot be read: No such file"):
+        labkit.open_result(tmp_path / "none.json")
 
 
 def test_two_measurements_side_by_side(make_measurement, make_run):
     slow = make_measurement(*[make_run(0.5, 0.25)] * 5)
     fast = make_measurement(*[make_run(0.5, 0.125)] * 5, max_tokens=9)
-    both = labkit.compare_measurements(slow=slow, fast=fast)
-    lines = {line.name: line for line in both.lines}
-    assert lines["decode_tokens_per_s"].ratios == (1, 2)
-    assert lines["decode_tokens_per_s"].apart == (False, True)
-    assert lines["ttft_s"].apart == (False, False)
+    both = labkit.speed.compare_measurements(slow=slow, fast=fast)
+    metrics = {metric.name: metric for metric in both.metrics}
+    assert metrics["decode_tokens_per_s"].ratios == (1, 2)
+    assert metrics["decode_tokens_per_s"].distinct == (False, True)
+    assert metrics["ttft_s"].distinct == (False, False)
     assert both.differences == ("max_tokens: 8 / 9",)
     assert "fast 2.00 times the decode speed of slow;" in both.summary
 
 
 def test_what_counts_as_disturbed():
-    assert Disturbance(1, 2, 0.1, 0.01, 1, (2000, 1900)).sentence == "The machine was quiet."
-    loud = Disturbance(1, 2, 0.5, 0.1, 3, (2000, 1000))
-    assert loud.disturbed and len(loud.reasons) == 3
-    assert "other programs kept 0.5 of 2 cores busy" in loud.sentence
-    assert "cannot be told" in Disturbance(1, 2, None, None, None, None).sentence
+    assert MachineNoise(1, 2, 0.1, 0.01, 1, (2000, 1900)).sentence == "The machine was quiet."
+    noisy = MachineNoise(1, 2, 0.5, 0.1, 3, (2000, 1000))
+    assert noisy.disturbed and len(noisy.reasons) == 3
+    assert "other programs kept 0.5 of 2 cores busy" in noisy.sentence
+    assert "is not known" in MachineNoise(1, 2, None, None, None, None).sentence
 
 
 def look(total, busy, own, stolen=0.0, mhz=2000.0, load=0.5):
@@ -189,21 +198,21 @@ def test_a_watch_takes_the_models_own_work_off(monkeypatch, own_work, others, sa
     """Ten seconds of two cores: 15 busy, 10 of them this process's, and one given away."""
     looks = iter([look(100, 50, 30, 1), look(120, 65, 40, 2, mhz=1500, load=1.5)])
     moments = iter([7.0, 17.0])
-    monkeypatch.setattr(machine_noise, "_look", lambda: next(looks))
+    monkeypatch.setattr(machine_noise, "_read_counters", lambda: next(looks))
     monkeypatch.setattr(machine_noise.time, "monotonic", lambda: next(moments))
     monkeypatch.setattr(machine_noise.os, "cpu_count", lambda: 2)
-    told = Watch(own_work=own_work).end()
+    told = NoiseMonitor(own_work=own_work).end()
     assert (told.wall_s, told.others_cores, told.stolen_share) == (10, others, 1 / 20)
     assert (told.load_average, told.frequency_mhz) == (1.5, (2000, 1500))
     assert said in told.sentence
 
 
 def test_a_look_at_this_machine():
-    before, after = machine_noise._look(), machine_noise._look()
+    before, after = machine_noise._read_counters(), machine_noise._read_counters()
     for name in ("total", "busy", "own"):
         assert 0 <= before[name] <= after[name]
     assert before["busy"] <= before["total"]
-    assert Watch().end().cores >= 1
+    assert NoiseMonitor().end().cores >= 1
 
 
 class OnGpu:
@@ -241,19 +250,20 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
     monkeypatch.setattr(tiny, "plan", replace(tiny.plan, device="cuda"))
     m = labkit.measure(tiny, "the cat", max_tokens=3)
     assert calls[:3] == [
-        ("synchronize", "cuda"), ("reset_peak_memory_stats", "cuda"),
+        ("synchronize", "cuda"),
+        ("reset_peak_memory_stats", "cuda"),
         ("max_memory_allocated", "cuda"),
-    ]  # fmt: skip
+    ]
     assert m.gpu_peak_bytes == 3 << 20
     told = dict(m.setup.software)
     assert (told["device"], told["gpu"]) == ("cuda", "A GPU") and "threads" not in told
     assert m.setup.label.startswith("A GPU, transformers")
-    with pytest.raises(LabError, match="runs on cuda: its threads do not compute"):
-        labkit.vary_threads(tiny)
+    with pytest.raises(LabError, match="runs on cuda, where CPU threads do no work"):
+        labkit.speed.vary_threads(tiny)
     gpu = Gpu("A GPU", 8 << 30, 256 * 100, None)
     machine = replace(kv_cache.inspect_machine(), gpus=(gpu,))
     monkeypatch.setattr(kv_cache, "inspect_machine", lambda: machine)
-    growth = labkit.measure_cache(tiny, lengths=(8,))
+    growth = labkit.speed.measure_cache(tiny, lengths=(8,))
     assert (growth.free_bytes, growth.longest) == (
         256 * 100,
         100,
@@ -269,17 +279,17 @@ def test_loads_that_are_stopped_keep_those_that_came(monkeypatch, tmp_path):
             raise KeyboardInterrupt
         return told
 
-    monkeypatch.setattr(load_time, "load_afresh", load)
-    told = labkit.measure_load(tmp_path, repeats=9)
+    monkeypatch.setattr(load_time, "load_in_new_process", load)
+    told = labkit.speed.measure_load(tmp_path, repeats=9)
     assert [run.load_s for run in told.runs] == [3.0, 1.0]
 
 
 def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"x")
     times = iter([(2.0, 3.0), (2.0, 1.0), (2.0, 5.0), (2.0, 1.5)])
-    monkeypatch.setattr(load_time, "load_afresh", lambda name, options: next(times))
-    monkeypatch.setattr(load_time, "drop_from_memory", lambda folder: True)
-    load = labkit.measure_load(tmp_path, repeats=2)
+    monkeypatch.setattr(load_time, "load_in_new_process", lambda name, options: next(times))
+    monkeypatch.setattr(load_time, "drop_page_cache", lambda folder: True)
+    load = labkit.speed.measure_load(tmp_path, repeats=2)
     assert load.cold_s.values == (3.0, 5.0) and load.warm_s.values == (1.0, 1.5)
     assert "cold 4.0 s, warm 1.2 s, imports 2.0 s" in load.summary
 
@@ -287,7 +297,7 @@ def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_a_load_in_a_process_of_its_own(make_tiny, tmp_path):
     folder = make_tiny(tmp_path / "tiny")
-    import_s, load_s = load_time.load_afresh(str(folder), {"dtype": "float32"})
+    import_s, load_s = load_time.load_in_new_process(str(folder), {"dtype": "float32"})
     assert import_s > 0 and load_s > 0
     with pytest.raises(LabError, match="failed in a process of its own"):
-        load_time.load_afresh(str(tmp_path / "none"), {})
+        load_time.load_in_new_process(str(tmp_path / "none"), {})

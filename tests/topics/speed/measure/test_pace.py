@@ -51,7 +51,7 @@ def test_the_verb_and_its_static_form(reply, monkeypatch, capsys):
     monkeypatch.setenv("LABKIT_STATIC", "1")
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda *things: shown.extend(things))
-    panel = labkit.feel_pace(reply)
+    panel = labkit.speed.pace_panel(reply)
     panel._ipython_display_()
     assert "How long 11 tokens take" in shown[0].data
     assert "11 tokens take: 5 tokens/s 2.0 s (assumed)" in panel.summary

@@ -1,0 +1,105 @@
+"""The KV cache, which grows in place, and `prefill`, which reads a prompt into it."""
+
+from collections.abc import Sequence
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes
+
+ROOM = 64  # tokens of spare capacity whenever a cache grows
+
+
+class GrowingLayer(DynamicLayer):
+    """A layer's cache with spare capacity: a step writes its own token and copies no other."""
+
+    _room = None
+
+    def update(self, key_states, value_states, *args, **kwargs):
+        """As in transformers: takes (rows, heads, new, width), returns all tokens so far."""
+        start = self.get_seq_length()
+        end = start + key_states.shape[-2]
+        self.keys = self._append(0, start, end, key_states)
+        self.values = self._append(1, start, end, value_states)
+        self.is_initialized = True
+        return self.keys, self.values
+
+    def _append(self, index: int, start: int, end: int, new: torch.Tensor) -> torch.Tensor:
+        if self._room is None:
+            self._room = [None, None]
+            self.dtype, self.device = new.dtype, new.device
+        room = self._room[index]
+        if room is None or room.shape[-2] < end or room.shape[0] != new.shape[0]:
+            rows, heads, _, width = new.shape
+            room = new.new_empty(rows, heads, end + ROOM, width)
+            if start:
+                room[:, :, :start] = (self.keys, self.values)[index]
+            self._room[index] = room
+        room[:, :, start:end] = new
+        return room[:, :, :end]
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Repeats every row."""
+        super().batch_repeat_interleave(repeats)
+        self._room = None
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keeps only these rows."""
+        super().batch_select_indices(indices)
+        self._room = None
+
+    def reset(self) -> None:
+        """Empties the cache."""
+        super().reset()
+        self._room = None
+
+
+def growing_cache(config) -> DynamicCache:
+    """A model's cache; its layers without a sliding window grow in place."""
+    cache = DynamicCache(config=config)
+    cache.layers = [
+        GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
+    ]
+    return cache
+
+
+def prefill(model, ids: Sequence[int], cache: DynamicCache | None = None):
+    """One forward pass over tokens: extends the cache, and returns the scores after the last.
+
+    Args:
+        model: transformers' model.
+        ids: tokens that the cache does not hold yet.
+        cache: cache of one row; None: a fresh one.
+    Returns:
+        The cache, and the scores as (1, vocab) float32.
+    """
+    cache = growing_cache(model.config) if cache is None else cache
+    return cache, next_scores(model, torch.tensor([ids], device=model.device), cache)
+
+
+def prefill_all(model, ids: Sequence[int], cache: DynamicCache) -> torch.Tensor:
+    """As `prefill`, with the scores after each of the tokens: (tokens, vocab) float32."""
+    unread = torch.tensor([list(ids)], device=model.device)
+    return model(input_ids=unread, past_key_values=cache, use_cache=True).logits[0].float()
+
+
+def next_scores(model, unread: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+    """Scores after the last unread token of each row: (rows, vocab) float32."""
+    out = model(input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return out.logits[:, -1].float()
+
+
+def rows_that_fit(config, tokens: int, dtype: str, free_bytes: int) -> int:
+    """The most rows of this length in one batch; it uses at most half of the free memory.
+
+    Args:
+        config: transformers' configuration of the model.
+        tokens: length of a row, the prompt included.
+        dtype: number format of the cache, a name of `BYTES_PER_WEIGHT`.
+        free_bytes: free memory.
+    """
+    text = config.get_text_config().to_dict()
+    scores = 8 * text["vocab_size"] * BYTES_PER_WEIGHT["float32"]  # copies while a token is chosen
+    row_bytes = 2 * cache_bytes(text, tokens + ROOM, dtype) + scores  # twice, while rows drop out
+    return max(1, free_bytes // 2 // row_bytes)

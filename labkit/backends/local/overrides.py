@@ -1,0 +1,57 @@
+"""Temporary overrides of how a model runs: its number of threads, its dtype."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from labkit.errors import LabError
+
+from .model import LocalModel, load
+
+
+def thread_count() -> int:
+    """Number of CPU threads that torch uses."""
+    return torch.get_num_threads()
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Sets the number of threads inside a with block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
+    """A second copy of a model in another dtype, loaded inside a with block.
+
+    Raises:
+        LabError: too little memory for both.
+    """
+    other = load(model.name, device=model.plan.device, dtype=dtype)
+    try:
+        yield other
+    finally:
+        del other  # the caller's reference ends with its with block
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def require_cpu_threads(model: LocalModel) -> int:
+    """Number of threads to compare a single one with.
+
+    Raises:
+        LabError: the model does not run on the CPU, or torch has one thread only.
+    """
+    if model.plan.device != "cpu":
+        raise LabError(f"{model.name} runs on {model.plan.device}, where CPU threads do no work.")
+    if thread_count() < 2:
+        raise LabError("torch has one thread here, so there is nothing to compare.")
+    return thread_count()

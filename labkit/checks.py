@@ -1,0 +1,55 @@
+"""Checks of arguments: each error names the argument, its bound and the value given."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+
+def check_whole(
+    name: str, value: Any, least: int = 1, most: int | None = None, *, or_none: bool = False
+) -> None:
+    """Checks that an argument is a whole number between bounds.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        least: the smallest that is allowed.
+        most: the largest; None: no such bound.
+        or_none: whether None is allowed too.
+    Raises:
+        ValueError: it is not.
+
+    >>> check_whole("times", 3, 2, 100)
+    """
+    if or_none and value is None:
+        return
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or value < least or (most is not None and value > most):
+        bound = f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
+        end = ", or None" if or_none else ""
+        raise ValueError(f"{name} must be a whole number, {bound}{end}; got {value!r}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number; True and False are not.
+
+    >>> is_number(0.5), is_number(True), is_number(float("nan"))
+    (True, False, False)
+    """
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)
+
+
+def check_number(name: str, value: Any, bound: str, allowed: Callable[[float], bool]) -> None:
+    """Checks that an argument is a finite number within its bound.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        bound: in words, such as ``"above 0 and at most 1"``.
+        allowed: the bound as a function.
+    Raises:
+        ValueError: it is not.
+    """
+    if not is_number(value) or not allowed(value):
+        raise ValueError(f"{name} must be a number, {bound}; got {value!r}")

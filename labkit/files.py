@@ -1,0 +1,61 @@
+"""`save` and `open_result`: results in files, which begin with what they hold."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+from labkit.display import registered
+from labkit.errors import LabError
+
+# The key that a file begins with, and the module whose function `read` opens it.
+READERS = {
+    "labkit_measurement": "labkit.topics.speed.measure.files",
+    "labkit_batch": "labkit.topics.comparison.batch.files",
+    "labkit_votes": "labkit.topics.comparison.votes.files",
+}
+HEAD = re.compile(rb'\s*\{\s*"(labkit_\w+)"')
+HEAD_BYTES = 200
+
+
+def save(result: Any, path: str | Path) -> Path:
+    """Writes a result to a file, which `open_result` opens again, here or on another machine.
+
+    Args:
+        result: a measurement, a table of answers, or votes. A table goes by the file's ending:
+            ``.json`` is opened again, ``.csv`` is for a spreadsheet, ``.html`` is a page.
+        path: of the file; what it held is replaced.
+    Returns:
+        Where it is.
+    Raises:
+        TypeError: results of that type are not kept in files.
+        LabError: it cannot be written there.
+    """
+    write = registered(result, "files", "WRITERS") or registered(result, "figures", "WRITERS")
+    if write is None:
+        raise TypeError(
+            f"save takes a measurement, a table of answers or votes; got {type(result).__name__}"
+        )
+    return write(result, path)
+
+
+def open_result(path: str | Path) -> Any:
+    """A result that `save` wrote, a batch kept as it ran, or a vote; the file itself says which.
+
+    Raises:
+        LabError: there is no such file, or it does not hold a result of the lab.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = HEAD.match(file.read(HEAD_BYTES))
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be read: {error.strerror}.", "Write one with labkit.save."
+        ) from None
+    reader = READERS.get(head[1].decode()) if head else None
+    if reader is None:
+        raise LabError(
+            f"{path} is not a result of this lab.",
+            "Name a file that labkit.save, labkit.comparison.run_batch or a vote wrote.",
+        )
+    return importlib.import_module(reader).read(path)

@@ -1,0 +1,300 @@
+"""The interpreter that has everything the lab needs: found, or created in ``.venv``.
+
+This file runs before anything is installed, so it uses the standard library alone. `find` looks;
+`ensure` also creates. pip gets ``requirements.lock`` as constraints, not as a list: the CPU build
+of torch needs only two thirds of it.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+import zipfile
+from pathlib import Path
+
+from labkit.errors import LabError
+
+from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
+
+ROOT = Path(__file__).resolve().parents[2]
+CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's cache included
+STATE = "labkit.json"
+OURS = {STATE, LOG, LOCK, SCRATCH}
+
+
+def find(extras=()):
+    """The interpreter that can run the lab now, or None.
+
+    Args:
+        extras: optional parts that it must have too, by their names in
+            ``[project.optional-dependencies]``.
+
+    Returns:
+        ``sys.executable`` if this interpreter fits, else that of the lab's own environment.
+
+    Raises:
+        LabError: an extra is unknown.
+    """
+    requirements, venv = required(extras), venv_folder()
+    inside = Path(sys.prefix).resolve() == venv.resolve()
+    if inside and (venv / STATE).exists():  # ours: judged by its record, not by its contents
+        return sys.executable if _is_complete(venv, extras) else None
+    if _fits(requirements):
+        return sys.executable
+    return str(_python(venv)) if _is_complete(venv, extras) else None
+
+
+def ensure(extras=(), packages=None):
+    """The interpreter that can run the lab, created if it does not exist.
+
+    Args:
+        extras: optional parts that it must have too.
+        packages: a folder of wheels, or a zip with a folder ``packages/`` of them, to install
+            from instead of the network.
+
+    Returns:
+        The interpreter's path; ``sys.executable`` if this one fits.
+
+    Raises:
+        LabError: it could not be created; the message says why, the hint what to do.
+    """
+    python = find(extras)
+    if python:
+        return python
+    venv = venv_folder()
+    _prepare_folder(venv)
+    line = StatusLine()
+    try:
+        with locked(venv, line) as lock:
+            if not _is_complete(venv, extras):  # another start may have finished it meanwhile
+                _make(venv, extras, packages, Pip(venv, _python(venv), line, lock))
+    finally:
+        line.end()
+    return str(_python(venv))
+
+
+def wheels_in(archive):
+    """The names of the wheels in a zip's folder ``packages/``."""
+    if not zipfile.is_zipfile(archive):
+        raise LabError(
+            f"{archive} is missing, or is not a zip file.",
+            "Give the file that `python3 -m labkit models pack` made.",
+        )
+    with zipfile.ZipFile(archive) as opened:
+        return [name for name in opened.namelist() if re.fullmatch(r"packages/[^/\\]+\.whl", name)]
+
+
+# What is required, and what is installed
+
+
+def read_project():
+    """The contents of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def required(extras):
+    """The requirements of pyproject.toml, with those of the extras and the extras they name."""
+    project = read_project()["project"]
+    known = project.get("optional-dependencies", {})
+    wanted, pending = list(project.get("dependencies", [])), list(extras)
+    for extra in pending:  # grows while it is read: an extra may name others
+        if extra not in known:
+            raise LabError(
+                f"There is no optional part called {extra!r}.",
+                f"The parts are: {', '.join(sorted(known))}.",
+            )
+        for requirement in known[extra]:
+            own = re.fullmatch(rf"{project['name']}\[(.+)\]", requirement)
+            if own:
+                pending += [name.strip() for name in own[1].split(",")]
+            else:
+                wanted.append(requirement)
+    return wanted
+
+
+def _fits(requirements):
+    """Whether this interpreter has all of them in suitable versions."""
+    if importlib.util.find_spec("packaging") is None:
+        return False
+    from packaging.requirements import Requirement
+
+    for requirement in map(Requirement, requirements):
+        if requirement.marker and not requirement.marker.evaluate():
+            continue
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            return False
+        if not requirement.specifier.contains(version, prereleases=True):
+            return False
+    return True
+
+
+def venv_folder():
+    """The folder of the lab's own environment: ``LABKIT_VENV``, or ``.venv``."""
+    return Path(os.environ.get("LABKIT_VENV") or ROOT / ".venv").expanduser().absolute()
+
+
+def _python(venv):
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _site_packages(venv):
+    found = [venv / "Lib/site-packages", *venv.glob("lib/python3.*/site-packages")]
+    return next((folder for folder in found if folder.is_dir()), found[0])
+
+
+def _fingerprint(venv):
+    """What an environment was made from; after any difference it is checked again."""
+    files = [ROOT / "requirements.lock", ROOT / "pyproject.toml"]
+    return {
+        "made_from": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+        "checkout": str(ROOT),
+        "base": os.path.realpath(_python(venv)),  # changes when the system's Python is upgraded
+    }
+
+
+def _read_state(venv):
+    try:
+        return json.loads((venv / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _is_complete(venv, extras):
+    state = _read_state(venv)
+    wanted = {**_fingerprint(venv), "extras": state.get("extras", [])}
+    return state == wanted and {*extras} <= {*state["extras"]} and _python(venv).exists()
+
+
+def _write_state(venv, state):
+    text = json.dumps(state, indent=1)
+    aside = venv / (STATE + ".new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(venv / STATE)
+
+
+# Creating it
+
+
+def _make(venv, extras, packages, pip):
+    """Creates the environment, or completes an interrupted one; the record is written last."""
+    started = time.monotonic()
+    extras = sorted({*extras, *_read_state(venv).get("extras", [])})
+    pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
+    pip.log.unlink(missing_ok=True)
+    if not _is_sound(venv):
+        _check_disk(venv, CPU_GB)
+        _new_venv(venv, pip)
+    _write_state(venv, {"extras": extras})
+    shutil.rmtree(pip.scratch, ignore_errors=True)
+    pip.scratch.mkdir()
+    _install(venv, extras, _source(packages, pip.scratch), pip)
+    shutil.rmtree(pip.scratch)
+    _write_state(venv, {**_fingerprint(venv), "extras": extras})
+    pip.line.say(f"The lab is set up ({time.monotonic() - started:.0f} s).")
+
+
+def _install(venv, extras, source, pip):
+    """Installs what pyproject.toml requires, in the lock's versions, then labkit."""
+    site, lock = _site_packages(venv), ROOT / "requirements.lock"
+    pinned = re.search(r"^pip==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    if pinned and not (site / f"pip-{pinned[1]}.dist-info").exists():
+        pip.line.show("Getting pip", pinned[1])
+        pip.run("install", *source, pinned[0])
+    wanted = required(extras) + read_project()["build-system"]["requires"]
+    missing = pip.resolve(wanted, lock, source)
+    _check_disk(venv, _gigabytes(missing))
+    pip.install(missing, source, site)
+    pip.line.show("Finishing", "labkit itself")
+    pip.run("install", *source, "--no-deps", "--no-build-isolation", "-e", str(ROOT), what="labkit")
+
+
+def _gigabytes(packages):
+    names = {name.lower() for name, _ in packages}
+    if any(name.startswith("nvidia-cu") for name in names):
+        return CUDA_GB
+    return CPU_GB if "torch" in names else 1
+
+
+def _source(packages, scratch):
+    """Pip's options for installing from local wheels; empty for the network."""
+    if packages is None:
+        return []
+    folder = Path(packages).absolute()
+    if folder.is_file():
+        wheels, folder = wheels_in(packages), scratch / "packages"
+        with zipfile.ZipFile(packages) as opened:
+            opened.extractall(scratch, wheels)
+    return ["--no-index", "--find-links", str(folder)]
+
+
+def _is_sound(venv):
+    """Whether an environment can be completed: its Python runs and its pip is intact.
+
+    The record of a half-installed package is removed here, so that pip installs it again.
+    """
+    site = _site_packages(venv)
+    for info in site.glob("*.dist-info"):
+        record = info / "RECORD"  # pip writes it last, with INSTALLER in it
+        if not record.exists() or "INSTALLER" not in record.read_text(encoding="utf-8"):
+            shutil.rmtree(info)
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    try:
+        runs = subprocess.run([_python(venv), "-I", "-c", check], capture_output=True)
+    except OSError:
+        return False
+    return runs.returncode == 0 and len([*site.glob("pip-*.dist-info")]) == 1
+
+
+def _new_venv(venv, pip):
+    """Replaces what was there by an environment with nothing but pip."""
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        raise LabError(
+            f"This Python ({sys.executable}) has no venv module, which the set-up needs.",
+            "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere install Python from "
+            "python.org, or use conda with environment.yml.",
+        )
+    pip.line.show("Creating", str(venv))
+    for entry in venv.iterdir():
+        if entry.name not in OURS:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    base = getattr(sys, "_base_executable", sys.executable)  # not that of a venv, which may vanish
+    pip.call([base, "-I", "-m", "venv", str(venv)], what="The environment")
+
+
+def _prepare_folder(venv):
+    """Creates the folder; refuses one with other contents, or one that cannot be written to."""
+    try:
+        venv.mkdir(parents=True, exist_ok=True)
+        writable = os.access(venv, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise LabError(
+            f"The folder {venv} cannot be written to.",
+            "Set LABKIT_VENV to a folder of yours, or copy the checkout to one.",
+        )
+    # An interrupted set-up leaves our files or a venv's; anything else may be someone's home.
+    names = {entry.name for entry in venv.iterdir()} - OURS
+    if names and not names & {"pyvenv.cfg"}:
+        raise LabError(
+            f"The folder {venv} is not a Python environment, so the lab is not set up in it.",
+            "Set LABKIT_VENV to a folder that is empty or does not exist yet.",
+        )
+
+
+def _check_disk(venv, gigabytes):
+    free = shutil.disk_usage(venv).free / 1e9
+    if free < gigabytes:
+        raise LabError(
+            f"Setting up the lab takes {gigabytes} GB of disk, and {venv} has {free:.1f} GB free.",
+            "Make room there, or set LABKIT_VENV to a folder on a larger disk.",
+        )

@@ -1,0 +1,43 @@
+"""Downloading the wheels of the lab's packages, for a machine without a network."""
+
+import sys
+from pathlib import Path
+
+from . import bootstrap
+from .pip import DownloadProgress, Pip, StatusLine, locked
+
+
+def download_wheels(folder: Path) -> list[Path]:
+    """Downloads what `bootstrap` would install here, all optional parts included.
+
+    Args:
+        folder: folder for the wheels; those of an earlier attempt are used.
+    Returns:
+        The wheels, in the versions of the lock.
+    Raises:
+        LabError: no network, no disk space, or no wheel of a package; the hint says what to do.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = bootstrap.ROOT / "requirements.lock"
+    wanted = folder / "requirements.txt"
+    wanted.write_text("\n".join(_requirements(lock)), encoding="utf-8")
+    options = ["--only-binary", ":all:", "-d", folder, "-c", lock, "-r", wanted]
+    line = StatusLine()
+    command = [sys.executable, "-I", "-u", "-m", "pip", "download", *map(str, options)]
+    try:
+        with locked(folder, line) as lock_file:
+            watch = DownloadProgress(line, "Downloading the lab's packages:").read
+            Pip(folder, sys.executable, line, lock_file).call(command, watch, "A package")
+    finally:
+        line.end()
+    return sorted(folder.glob("*.whl"))
+
+
+def _requirements(lock: Path) -> list[str]:
+    """The requirements of the lab and all its parts, and those of the build."""
+    project = bootstrap.read_project()
+    extras = project["project"].get("optional-dependencies", {})
+    pinned = [
+        pin for pin in lock.read_text(encoding="utf-8").splitlines() if pin.startswith("pip=")
+    ]
+    return [*bootstrap.required(extras), *project["build-system"]["requires"], *pinned]

@@ -1,0 +1,118 @@
+"""Layers that make a float32 model faster on a CPU without changing what it computes.
+
+With one row, a layer's time on a CPU is the time to read its weights, plus an overhead per call.
+oneDNN reads them faster from its own layout than MKL does from rows; layers that read the same
+input run in one call; a norm is one operation instead of six. Measured by
+tests/benchmarks/streaming.py. The results equal float32's, up to the order of the sums.
+"""
+
+from collections.abc import Iterator
+from typing import cast
+
+import torch
+from torch import nn
+
+# transformers' names of the layers that read one input, in the order of their calls.
+SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+
+
+class PackedLinear(nn.Linear):
+    """An ``nn.Linear`` with a second, packed copy of its weight for inference.
+
+    The weight itself stays in place for reading, training and changing: with gradients enabled, or
+    after a change of the weight, the layer computes from the weight again.
+    """
+
+    _packed: torch.Tensor | None  # None: a layer before this one computes its outputs too
+    _packed_from: tuple[int, ...]
+    _bias: torch.Tensor | None
+    _followers: tuple["PackedLinear", ...]
+    _sizes: list[int]
+
+    def pack(self, followers: tuple["PackedLinear", ...] = ()) -> None:
+        """Makes the packed copy, together with the layers that read the same input."""
+        group = (self, *followers)
+        weight = torch.cat([layer.weight.detach() for layer in group])
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight, 1)
+        has_bias = self.bias is not None
+        self._bias = torch.cat([layer.bias.detach() for layer in group]) if has_bias else None
+        self._followers = followers
+        self._sizes = [layer.out_features for layer in group]
+        for layer in group:
+            layer._packed_from = layer._state()
+        for follower in followers:
+            follower._packed = None
+
+    def _state(self) -> tuple[int, ...]:
+        """A stamp that changes with the weight; cheap, because every call compares it."""
+        weight, bias = self._parameters["weight"], self._parameters["bias"]
+        assert weight is not None
+        own = (weight.data_ptr(), weight._version)
+        return own if bias is None else (*own, bias.data_ptr(), bias._version)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """The same as ``nn.Linear``: (…, in) to (…, out)."""
+        if torch.is_grad_enabled() or self._packed_from != self._state():
+            return super().forward(input)
+        if self._packed is None:
+            # The outputs travel on the input itself, so concurrent calls cannot mix them up.
+            ready = getattr(input, "_outputs_of", {}).pop(self, None)
+            return super().forward(input) if ready is None else ready
+        out = torch.ops.mkldnn._linear_pointwise(input, self._packed, self._bias, "none", [], "")
+        if not self._followers:
+            return out
+        own, *others = out.split(self._sizes, dim=-1)
+        input.__dict__["_outputs_of"] = dict(zip(self._followers, others, strict=True))
+        return own
+
+
+class FusedRMSNorm(nn.Module):
+    """A Llama-style RMSNorm as one operation of torch."""
+
+    weight: torch.Tensor
+    variance_epsilon: float
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The same as the norm it replaces: (…, hidden) to (…, hidden)."""
+        return torch.rms_norm(x, self.weight.shape, self.weight, self.variance_epsilon)
+
+
+def optimize_for_cpu(model: nn.Module) -> None:
+    """Makes a float32 model faster on a CPU, in place.
+
+    Its modules, their names and their weights stay; a second copy of the linear layers' weights is
+    made. Without oneDNN in this build of torch, nothing happens.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return
+    for family in _families(model):
+        for layer in family:
+            layer.__class__ = PackedLinear
+        leader, *followers = cast(tuple[PackedLinear, ...], family)
+        leader.pack(tuple(followers))
+    for module in model.modules():
+        if _is_plain_rms_norm(module):
+            module.__class__ = FusedRMSNorm
+
+
+def _families(model: nn.Module) -> Iterator[tuple[nn.Linear, ...]]:
+    """Every linear layer once, together with those that read the same input, or alone."""
+    seen: set[nn.Module] = set()
+    for parent in model.modules():
+        groups = [[getattr(parent, name, None) for name in names] for names in SIBLINGS]
+        for group in [*groups, *([child] for child in parent.children())]:
+            family = tuple(layer for layer in group if type(layer) is nn.Linear)
+            plain = len(family) == len(group)
+            if plain and not seen & set(family) and len({x.bias is None for x in family}) == 1:
+                seen.update(family)
+                yield family
+
+
+def _is_plain_rms_norm(module: nn.Module) -> bool:
+    """Whether it computes the same as `torch.rms_norm`; Gemma's, for one, adds 1 to its weight."""
+    if not type(module).__name__.endswith("RMSNorm") or not hasattr(module, "variance_epsilon"):
+        return False
+    norm = cast(FusedRMSNorm, module)  # by its attributes
+    x = torch.linspace(-2, 3, norm.weight.numel())
+    with torch.inference_mode():
+        return torch.allclose(norm(x), FusedRMSNorm.forward(norm, x), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,193 @@
+"""`published_scores`: benchmark scores of well-known models, each with its source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labkit.data import read_data
+
+FILE = "scores.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A set of tasks on which models are scored.
+
+    Attributes:
+        name: its name, such as ``"MMLU"``.
+        tasks: a description of its tasks.
+        guessing_percent: the score of random guessing.
+    """
+
+    name: str
+    tasks: str
+    guessing_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """A model with published scores.
+
+    Attributes:
+        name: its name, with its version where it has one.
+        maker: the organization that trained it.
+        is_open: whether its weights are available, so that it could run on your machine.
+        parameters_billion: its size; None where the maker has not published it.
+    """
+
+    name: str
+    maker: str
+    is_open: bool
+    parameters_billion: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who published scores, where and when.
+
+    Attributes:
+        publisher: the organization that published them.
+        title: the title of the page.
+        url: the address of the page.
+        date: the date of the page, or of the model it came with; None: it has none.
+        version: a commit or remark, or None.
+        read_in: the place where the numbers were read, if not the page itself.
+        harness: how the scores were made, which is the same only within one source.
+    """
+
+    publisher: str
+    title: str
+    url: str
+    date: str | None
+    version: str | None
+    read_in: str
+    harness: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One published number.
+
+    Attributes:
+        model: the model's name.
+        benchmark: the benchmark's name.
+        percent: the score, 0 to 100.
+        how: the number of shots, or the form of the tasks.
+        source: the publication.
+    """
+
+    model: str
+    benchmark: str
+    percent: float
+    how: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PublishedScores:
+    """Scores as their publishers state them (recorded, each with source and date).
+
+    Attributes:
+        benchmarks: the sets of tasks.
+        models: the models, largest first as far as sizes are known.
+        scores: one for each model, benchmark and source.
+        note: a caution for comparing two of them.
+    """
+
+    benchmarks: tuple[Benchmark, ...]
+    models: tuple[PublishedModel, ...]
+    scores: tuple[Score, ...]
+    note: str
+
+    def of(self, model: str, benchmark: str) -> tuple[Score, ...]:
+        """The scores of one model in one benchmark, one for each source."""
+        return tuple(s for s in self.scores if (s.model, s.benchmark) == (model, benchmark))
+
+    @property
+    def widest(self) -> tuple[Score, Score] | None:
+        """The two scores of one model in one benchmark that differ most; low, then high."""
+        pairs = [
+            (min(scores, key=lambda s: s.percent), max(scores, key=lambda s: s.percent))
+            for model in self.models
+            for benchmark in self.benchmarks
+            if len(scores := self.of(model.name, benchmark.name)) > 1
+        ]
+        return max(pairs, key=lambda pair: pair[1].percent - pair[0].percent, default=None)
+
+    @property
+    def summary(self) -> str:
+        """The number of scores, models and sources, and how far two sources differ."""
+        sources = len({score.source for score in self.scores})
+        count = (
+            f"{len(self.scores)} published scores of {len(self.models)} models from {sources} "
+            "sources (recorded November 2026, none measured here)"
+        )
+        if not self.widest:
+            return count
+        low, high = self.widest
+        return (
+            f"{count}; {low.model} in {low.benchmark}: {low.percent:g} % says "
+            f"{low.source.publisher}, {high.percent:g} % says {high.source.publisher}"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def published_scores(
+    benchmarks: Sequence[str] | None = None, *, models: Sequence[str] | None = None
+) -> PublishedScores:
+    """Published results of large and small models on well-known benchmarks.
+
+    Args:
+        benchmarks: some of ``"MMLU"``, ``"GSM8K"``, ``"HumanEval"``, ``"IFEval"``; None: all.
+        models: parts of names, such as ``("GPT-4o", "SmolLM2")``; None: all.
+    Raises:
+        ValueError: a benchmark or a model that is not in the file.
+        LabError: the lab's data folder is missing.
+    """
+    data = read_data(FILE)
+    chosen = _chosen("benchmarks", benchmarks, list(data["benchmarks"]))
+    found = _find_models(data["models"], models)
+    names = {model.name for model in found}
+    scores = [s for s in _scores(data["sources"]) if s.model in names and s.benchmark in chosen]
+    return PublishedScores(
+        tuple(_benchmark(name, data["benchmarks"][name]) for name in chosen),
+        tuple(model for model in found if any(s.model == model.name for s in scores)),
+        tuple(scores),
+        data["note"],
+    )
+
+
+def _find_models(entries: list[dict], parts: Sequence[str] | None) -> list[PublishedModel]:
+    """The models whose names contain one of the parts; every part must occur in a name."""
+    known = [
+        PublishedModel(m["name"], m["maker"], m["weights"] == "open", m["parameters_billion"])
+        for m in entries
+    ]
+    if parts is None:
+        return known
+    found = [model for model in known if any(part in model.name for part in parts)]
+    if not found or not all(any(part in model.name for model in found) for part in parts):
+        names = ", ".join(model.name for model in known)
+        raise ValueError(f"models must be parts of these names: {names}; got {parts!r}")
+    return found
+
+
+def _chosen(argument: str, wanted: Sequence[str] | None, known: list[str]) -> list[str]:
+    wanted = known if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
+    if not wanted or not set(wanted) <= set(known):
+        raise ValueError(f"{argument} must be some of {', '.join(known)}; got {wanted!r}")
+    return wanted
+
+
+def _benchmark(name: str, entry: dict) -> Benchmark:
+    return Benchmark(name, entry["asks"], entry["guessing_percent"])
+
+
+def _scores(sources: list[dict]) -> list[Score]:
+    fields = ("publisher", "title", "url", "date", "version", "read_in", "harness")
+    scores = []
+    for entry in sources:
+        source = Source(**{field: entry[field] for field in fields})
+        scores += [Score(**each, source=source) for each in entry["scores"]]
+    return scores

@@ -1,0 +1,140 @@
+"""Answers in columns as HTML: each with its state, its text, and its numbers."""
+
+from html import escape
+
+from labkit.backends.reply import Reply
+from labkit.ui import html, theme
+
+from .side_by_side import SideBySide
+from .time_split import PART_NAMES, format_seconds, model_s, named_times, network_s
+
+ENDS = {
+    "stop": "✓ finished",
+    "length": "✓ cut at max_tokens",
+    "interrupted": "■ stopped",
+    "failed": "✗ failed",
+}
+NO_PART, UNKNOWN = "–", "unknown"
+HEIGHT = "13em"  # of every text, so that the tables below are aligned
+_TEXT = f"height:{HEIGHT};overflow-y:auto;margin-bottom:6px"
+_TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;line-height:1.45"
+
+
+def answers_table(side: SideBySide) -> html.HtmlFigure:
+    """The answers in columns, and under each its times, tokens and bytes."""
+    columns = "".join(
+        f'<div style="flex:1 1 270px;min-width:250px">{_column(name, reply, here)}</div>'
+        for name, reply, here in zip(side.names, side.replies, side.computed_here, strict=True)
+    )
+    prompt = side.prompt if isinstance(side.prompt, str) else str(side.prompt[-1]["content"])
+    head = f"<b>Prompt</b>{html.paragraph(prompt)}"
+    row = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{columns}</div>'
+    return html.HtmlFigure(
+        f'<div style="color:{theme.INK}">{head}{row}{html.note(side.summary)}</div>'
+    )
+
+
+def _column(name: str, reply: Reply, here: bool) -> str:
+    """One finished column as safe HTML."""
+    upper, text = head(name, reply.origin, _state(reply)), answer(name, reply.text, reply.error)
+    numbers = numbers_table(name, reply, here)
+    return f'{upper}<div tabindex="0" style="{_TEXT}">{text}</div>{numbers}'
+
+
+def head(name: str, origin: str, state: str) -> str:
+    """The backend's name, the origin of the numbers, and the state of the answer."""
+    return (
+        f'<div style="font-weight:600;line-height:1.4">{escape(name)}</div>'
+        f'<div style="font-size:12.5px;line-height:1.45;min-height:4.4em">{escape(origin)}<br>'
+        f"{escape(state)}</div>"
+    )
+
+
+def answer(name: str, text: str, error: str | None = None) -> str:
+    """The text so far, and the error; for screen readers a region with its own name."""
+    inner = html.card(html.paragraph(text or " ")) + (html.note(error, "bad") if error else "")
+    return f'<div role="region" aria-label="{escape(f"Answer of {name}")}">{inner}</div>'
+
+
+def _state(reply: Reply) -> str:
+    """How an answer ended, and after how long."""
+    if not reply.steps:
+        return ENDS[reply.finish]
+    return f"{ENDS[reply.finish]} after {reply.elapsed_s:.2f} s"
+
+
+def numbers_table(name: str, reply: Reply, here: bool) -> str:
+    """The lower part of a column: its times, tokens and bytes."""
+    rows = "".join(
+        f'<tr style="border-top:1px solid {theme.LINE}"><th scope="row" style="text-align:left;'
+        f'font-weight:400;width:46%">{escape(label)}</th>'
+        f'<td style="text-align:left;overflow-wrap:anywhere">{escape(value)}</td></tr>'
+        for label, value in numbers(reply, here)
+    )
+    origin = reply.origin.partition(":")[0]
+    caption = escape(f"Numbers of {name} · {origin}")
+    head = f'<caption style="text-align:left;font-weight:600">{caption}</caption>'
+    return f'<table style="{_TABLE}">{head}{rows}</table>'
+
+
+def numbers(reply: Reply, here: bool) -> list[tuple[str, str]]:
+    """Label and value of each row under an answer; all columns have the same rows."""
+    return [
+        *_times(reply),
+        ("before the first token: the model's own work", _seconds(model_s(reply))),
+        ("before the first token: network and queues", _seconds(network_s(reply))),
+        ("tokens in, out", f"{_count(reply.prompt_tokens)}, {_count(reply.output_tokens)}"),
+        ("tokens/s after the first", _speed(reply)),
+        ("temperature, seed", f"{reply.settings.temperature:g}, {_seed(reply)}"),
+        ("price", _price(reply, here)),
+        ("sent to", _address(reply, here)),
+        ("bytes sent, received", _bytes(reply)),
+    ]
+
+
+def _times(reply: Reply) -> list[tuple[str, str]]:
+    """Each part of the time; a dash where it did not take place."""
+    times = dict(named_times(reply))
+    rows = [(name, _seconds(times[name]) if name in times else NO_PART) for name in PART_NAMES]
+    if reply.http and reply.http.reused:
+        rows[1] = (PART_NAMES[1], "open already")
+    return rows
+
+
+def _seconds(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else format_seconds(seconds)
+
+
+def _count(tokens: int | None) -> str:
+    return UNKNOWN if tokens is None else f"{tokens:,}"
+
+
+def _speed(reply: Reply) -> str:
+    speed = reply.decode_tokens_per_s
+    return f"{speed:.1f}" if speed else UNKNOWN
+
+
+def _seed(reply: Reply) -> str:
+    return "not used" if reply.settings.seed is None else str(reply.settings.seed)
+
+
+def _price(reply: Reply, here: bool) -> str:
+    if reply.price_usd is not None:
+        return f"${reply.price_usd:.6f}, by the provider's token count"
+    if "stand-in" in reply.origin:
+        return "none: a stand-in"
+    return "none; electricity: notebook 06" if here else UNKNOWN
+
+
+def _address(reply: Reply, here: bool) -> str:
+    if reply.http:
+        return f"{reply.http.address}{' (here)' if here else ''}"
+    return (
+        "nowhere: a recording" if reply.origin.startswith("recorded") else "nowhere: this process"
+    )
+
+
+def _bytes(reply: Reply) -> str:
+    if reply.http is None:
+        return "0, 0"
+    return f"{_count(reply.http.bytes_sent)}, {_count(reply.http.bytes_received)}"

@@ -1,0 +1,162 @@
+"""`watch_network`: records every connection of this process and its children, or refuses them."""
+
+import threading
+import time
+from dataclasses import replace
+
+from . import audit_hook
+from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog, is_loopback
+from .connection_table import ConnectionRow, read_table
+
+READ_S = 0.05
+
+
+def watch_network(*, refuse: bool = False) -> "NetworkWatch":
+    """Records every connection that is attempted inside its ``with``.
+
+    It combines two sources. Python's audit hook reports each connection of Python code in advance,
+    and can stop it. The operating system's table, read every `READ_S` seconds, lists those of
+    native code and child processes too, while they are open.
+
+    Args:
+        refuse: whether to stop each connection of this process's Python code, even to the
+            loopback; the library gets an error as if there were no answer. Native code and child
+            processes are not stopped: `run_offline` does that.
+    Returns:
+        A context manager; its ``log`` is a `NetworkLog`, during the watch and after it.
+    """
+    return NetworkWatch(refuse=refuse)
+
+
+class NetworkWatch:
+    """A watch over the network; see `watch_network`.
+
+    Attributes:
+        refuse: whether connections are refused.
+        loopback: whether those to this machine's loopback are allowed even so.
+    """
+
+    def __init__(self, *, refuse: bool, loopback: bool = False):
+        if not isinstance(refuse, bool):
+            raise ValueError(f"refuse must be True or False; got {refuse!r}")
+        self.refuse, self.loopback = refuse, loopback
+        self._attempts: list[Attempt] = []
+        self._rows: dict[tuple, int] = {}  # key of a table row: index of its attempt
+        self._before: set[tuple] = set()
+        self._children: list[str] = []
+        self._lock, self._done = threading.Lock(), threading.Event()
+        self._reads, self._began, self._ended = 0, None, None
+
+    def __enter__(self) -> "NetworkWatch":
+        if self._began is not None:
+            raise ValueError("a watch is for one 'with'; create another: labkit.watch_network()")
+        self._began = time.perf_counter()
+        self._before = {row.key for row in read_table()}
+        self._stop = audit_hook.listen(self._on_event, self._children.append)
+        self._reader = threading.Thread(target=self._read_repeatedly, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._stop()
+        self._done.set()
+        self._reader.join()
+        self._read()
+        self._ended = time.perf_counter()
+
+    @property
+    def log(self) -> NetworkLog:
+        """The log so far."""
+        end = self._ended or time.perf_counter()
+        with self._lock:
+            return NetworkLog(
+                tuple(self._attempts),
+                end - (self._began or end),
+                self._reads,
+                tuple(self._children),
+                (*CANNOT_SEE, CANNOT_REFUSE) if self.refuse else CANNOT_SEE,
+            )
+
+    @property
+    def summary(self) -> str:
+        """See `NetworkLog`."""
+        return self.log.summary
+
+    def __repr__(self) -> str:
+        return repr(self.log)
+
+    def _on_event(self, event: audit_hook.ConnectionEvent) -> bool:
+        refused = self.refuse and not (self.loopback and is_loopback(event.address or event.host))
+        attempt = Attempt(
+            event.kind,
+            event.host,
+            event.address,
+            event.port,
+            "this process",
+            event.library,
+            event.caller,
+            "audit hook",
+            refused,
+            None,
+            None,
+            time.perf_counter() - self._began,
+        )
+        with self._lock:
+            if not self._repeats_datagram(attempt):
+                self._attempts.append(attempt)
+        return refused
+
+    def _repeats_datagram(self, attempt: Attempt) -> bool:
+        """All datagrams to one address are one attempt."""
+        return attempt.kind == "datagrams" and any(
+            (each.kind, each.address, each.port) == ("datagrams", attempt.address, attempt.port)
+            for each in self._attempts
+        )
+
+    def _read_repeatedly(self) -> None:
+        while not self._done.wait(READ_S):
+            self._read()
+
+    def _read(self) -> None:
+        rows = read_table()
+        with self._lock:
+            self._reads += 1
+            for row in rows:
+                if row.key not in self._before:
+                    self._add(row)
+
+    def _add(self, row: ConnectionRow) -> None:
+        """Adds a row of the table to its attempt, or as a new attempt that had no audit event."""
+        index = self._rows.get(row.key)
+        if index is None:
+            index = self._rows[row.key] = self._find_attempt(row)
+        if row.bytes_sent is not None:
+            self._attempts[index] = replace(
+                self._attempts[index], bytes_sent=row.bytes_sent, bytes_received=row.bytes_received
+            )
+
+    def _find_attempt(self, row: ConnectionRow) -> int:
+        taken = set(self._rows.values())
+        for index, each in enumerate(self._attempts):
+            same = (each.address, each.port, each.process) == (*row.remote[:2], row.process)
+            if same and index not in taken:
+                self._attempts[index] = replace(each, seen_by="audit hook and system table")
+                return index
+        kind = "datagrams" if row.is_udp else "connection"
+        elapsed_s = time.perf_counter() - self._began
+        self._attempts.append(
+            Attempt(
+                kind,
+                None,
+                *row.remote[:2],
+                row.process,
+                None,
+                None,
+                "system table",
+                False,
+                None,
+                None,
+                elapsed_s,
+            )
+        )
+        return len(self._attempts) - 1

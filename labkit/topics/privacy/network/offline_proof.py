@@ -1,0 +1,153 @@
+"""`prove_offline`: the same connections with and without a network, and a model that answers.
+
+The target is a listener on this machine's loopback, opened for this purpose. It can be reached
+from outside the namespace, which shows that the attempts are real, and not from inside. So the
+proof sends nothing over a network.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from socket import create_server
+from typing import Any
+
+from labkit.errors import LabError
+
+from . import connection_probe
+from .offline import ROOT, OfflineRun, run_offline
+
+# A documentation address (RFC 5737), never assigned; tried only inside the namespace.
+NOWHERE = "192.0.2.1", 443
+_GENERATE = """
+import json, sys, labkit
+name, prompt = sys.argv[1:]
+with labkit.watch_network() as watch:
+    reply = labkit.generate(labkit.load(name), prompt, temperature=0, max_tokens=24)
+print(json.dumps({"text": reply.text, "attempts": len(watch.log.attempts)}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One method of connecting, tried with and without a network.
+
+    Attributes:
+        method: the method of connecting.
+        online: the result with the network on: ``"connected"``, or the system's error message.
+        offline: the result for the same target, in the namespace.
+        external: the result for an address off this machine, in the namespace.
+    """
+
+    method: str
+    online: str
+    offline: str
+    external: str
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether it connected with a network, and reached nothing without one."""
+        return (
+            self.online == connection_probe.CONNECTED != self.offline
+            and self.external != connection_probe.CONNECTED
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OfflineProof:
+    """What could be reached without a network, and what a model wrote there (measured).
+
+    Attributes:
+        probes: the result of each method of connecting.
+        model: the name of the model in the namespace, or None for the connections only.
+        prompt: the model's prompt.
+        text: the model's answer.
+        attempts: number of connections that the model's process attempted.
+        elapsed_s: seconds of starting, loading and writing, or None.
+        why_not: the reason why the proof is not possible here, or None.
+    """
+
+    probes: tuple[ProbeResult, ...]
+    model: str | None
+    prompt: str
+    text: str | None = None
+    attempts: int | None = None
+    elapsed_s: float | None = None
+    why_not: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether no method reached anything, and the model, if there is one, answered."""
+        cut_off = bool(self.probes) and all(probe.cut_off for probe in self.probes)
+        return cut_off and (self.model is None or bool(self.text))
+
+    @property
+    def summary(self) -> str:
+        """The result, in one line."""
+        if self.why_not:
+            return f"without a network: not tried, {self.why_not}"
+        cut = sum(probe.cut_off for probe in self.probes)
+        result = f"without a network {cut} of {len(self.probes)} methods to connect are cut off"
+        if self.model:
+            answer = "answers" if self.text else "does not answer"
+            result += f", and {self.model} {answer}"
+        return f"{result} (measured, in a network namespace)"
+
+    def __repr__(self) -> str:
+        rows = [f"  {each.method}: {each.online}; without: {each.offline}" for each in self.probes]
+        return "\n".join([self.summary, *rows])
+
+
+def prove_offline(
+    model: str | None = "smollm2-135m", prompt: str = "Why is the sky blue?"
+) -> OfflineProof:
+    """Starts a process without a network, shows that nothing gets out, and runs a model there.
+
+    Args:
+        model: the name of a model on this machine; None: only the connections.
+        prompt: the model's prompt.
+    Returns:
+        The proof; where namespaces are not available, it says why and does not hold.
+    Raises:
+        LabError: the model did not run there.
+    """
+    try:
+        run_offline(["python", "-V"])
+    except LabError as error:
+        return OfflineProof((), model, prompt, why_not=str(error))
+    with create_server(("127.0.0.1", 0)) as listener:
+        here = ("127.0.0.1", listener.getsockname()[1])
+        online = _last_line(_probe_online(here))
+        offline = _last_line(_checked(run_offline(_command(here, NOWHERE))).output)
+    probes = tuple(
+        ProbeResult(method, online[method][0], *offline[method])
+        for method in connection_probe.METHODS
+    )
+    if model is None:
+        return OfflineProof(probes, None, prompt)
+    ran = _checked(run_offline(["python", "-c", _GENERATE, model, prompt]))
+    answer = _last_line(ran.output)
+    return OfflineProof(probes, model, prompt, answer["text"], answer["attempts"], ran.elapsed_s)
+
+
+def _command(*targets: tuple[str, int]) -> list[str]:
+    flat = [str(part) for target in targets for part in target]
+    return ["python", "-m", "labkit.topics.privacy.network.connection_probe", *flat]
+
+
+def _probe_online(*targets: tuple[str, int]) -> str:
+    command = [sys.executable, *_command(*targets)[1:]]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def _last_line(output: str) -> dict[str, Any]:
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def _checked(ran: OfflineRun) -> OfflineRun:
+    if ran.status:
+        raise LabError(
+            f"The process without a network failed: {(ran.output.splitlines() or ['?'])[-1]}",
+            "Download the model first, with a network: labkit.load(…).",
+        )
+    return ran

@@ -1,0 +1,154 @@
+"""Results of repeated requests, by what was varied: where do the answers first differ?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labkit.backends.prompts import Messages
+from labkit.backends.reply import Alternative, Reply
+from labkit.topics.sampling.paths.trace import token_text
+
+BATCH = 8
+# What is varied; the last three are compared with a plain run at temperature 0.
+VARIATIONS = {
+    "nothing": "the same seed every time",
+    "seed": "another seed every time",
+    "temperature 0": "temperature 0 every time",
+    "batch": f"temperature 0, alone and as a row in a batch of {BATCH}",
+    "dtype": "temperature 0, in two number formats",
+    "threads": "temperature 0, with all threads and with one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatRun:
+    """One run of the request.
+
+    Attributes:
+        label: how it was run, in words.
+        reply: answer of the model.
+    """
+
+    label: str
+    reply: Reply
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Token ids of the answer."""
+        return tuple(step.token_id for step in self.reply.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDifference:
+    """Where an answer first differs from the reference.
+
+    Attributes:
+        index: number of tokens that both share before it.
+        first: text of the next token in the first answer.
+        other: text of the next token in the other.
+        leading: two likeliest tokens there, by the first answer's scores.
+    """
+
+    index: int
+    first: str
+    other: str
+    leading: tuple[Alternative, Alternative]
+
+    @property
+    def gap(self) -> float:
+        """Difference of the two leading log-probabilities; 0 where both are equally likely."""
+        return self.leading[0].logprob - self.leading[1].logprob
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The runs in which one thing was varied.
+
+    Attributes:
+        name: one of `VARIATIONS`.
+        runs: runs of the request; the first is the reference for the others.
+        why_not: reason why it could not be varied, or None.
+    """
+
+    name: str
+    runs: tuple[RepeatRun, ...]
+    why_not: str | None = None
+
+    @property
+    def description(self) -> str:
+        """What was varied, in words."""
+        return VARIATIONS[self.name]
+
+    @property
+    def differences(self) -> tuple[FirstDifference | None, ...]:
+        """For each answer after the first: its first difference, or None where it has none."""
+        return tuple(_difference(self.runs[0], run) for run in self.runs[1:])
+
+    @property
+    def earliest_difference(self) -> FirstDifference | None:
+        """The earliest difference; None where all answers are the same."""
+        differences = filter(None, self.differences)
+        return min(differences, key=lambda difference: difference.index, default=None)
+
+    @property
+    def largest_shift(self) -> float | None:
+        """Largest change in the log-probability of a token, before answers differ.
+
+        0: the scores were the same to the last digit. None without a second answer, or where no
+        token is shared.
+        """
+        shifts = [shift for run in self.runs[1:] for shift in _shifts(self.runs[0], run)]
+        return max(shifts, default=None)
+
+
+def _shared_tokens(first: RepeatRun, other: RepeatRun) -> int:
+    pairs = zip(first.ids, other.ids, strict=False)
+    same = min(len(first.ids), len(other.ids))
+    return next((index for index, (one, two) in enumerate(pairs) if one != two), same)
+
+
+def _difference(first: RepeatRun, other: RepeatRun) -> FirstDifference | None:
+    index = _shared_tokens(first, other)
+    if index == min(len(first.ids), len(other.ids)):  # one was only stopped early
+        return None
+    here = first.reply.steps[index]
+    texts = token_text(here), token_text(other.reply.steps[index])
+    return FirstDifference(index, *texts, here.alternatives[:2])
+
+
+def _shifts(first: RepeatRun, other: RepeatRun) -> Iterator[float]:
+    both = zip(first.reply.steps, other.reply.steps[: _shared_tokens(first, other)], strict=False)
+    return (abs(one.logprob - two.logprob) for one, two in both)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Repeats:
+    """The same request, repeated with one thing varied at a time (measured).
+
+    Attributes:
+        model: name of the model.
+        prompt: prompt of every run.
+        conditions: runs by what was varied.
+    """
+
+    model: str
+    prompt: str | Messages
+    conditions: tuple[Condition, ...]
+
+    @property
+    def summary(self) -> str:
+        """Which variations changed the answer."""
+        return f"{self.model}: {'; '.join(map(_line, self.conditions))} (measured)"
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def _line(condition: Condition) -> str:
+    if condition.why_not:
+        return f"{condition.description}: not run"
+    texts = len({run.ids for run in condition.runs})
+    if condition.earliest_difference is None:
+        return f"{condition.description}: {len(condition.runs)} runs, all the same"
+    counts = f"{len(condition.runs)} runs, {texts} different answers"
+    first = condition.earliest_difference.index + 1
+    return f"{condition.description}: {counts}, which differ from token {first} on"

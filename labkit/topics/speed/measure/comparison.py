@@ -1,0 +1,119 @@
+"""Measurements side by side: two machines, two days, two settings."""
+
+from dataclasses import dataclass
+
+from labkit.stats import Spread
+
+from .measurement import Measurement
+
+# What is compared: label, unit, and whether more is better.
+METRICS = {
+    "ttft_s": ("time to first token", "s", False),
+    "tpot_s": ("time per output token", "s", False),
+    "decode_tokens_per_s": ("decode", "tokens/s", True),
+    "elapsed_s": ("end to end", "s", False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedMetric:
+    """One metric of several measurements.
+
+    Attributes:
+        name: a key of `METRICS`.
+        spreads: spread in each measurement; None where it has no such number.
+    """
+
+    name: str
+    spreads: tuple[Spread | None, ...]
+
+    @property
+    def ratios(self) -> tuple[float | None, ...]:
+        """Each median over that of the first."""
+        first = self.spreads[0]
+        return tuple(s.median / first.median if s and first else None for s in self.spreads)
+
+    @property
+    def distinct(self) -> tuple[bool | None, ...]:
+        """Whether its middle half lies outside that of the first: a clear difference."""
+        return tuple(_is_distinct(self.spreads[0], s) for s in self.spreads)
+
+
+def _is_distinct(one: Spread | None, other: Spread | None) -> bool | None:
+    if one is None or other is None:
+        return None
+    (low, high), (other_low, other_high) = one.quartiles, other.quartiles
+    return other_low > high or other_high < low
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MeasurementComparison:
+    """Measurements side by side.
+
+    Attributes:
+        names: name of each measurement.
+        measurements: the measurements; the others are compared with the first.
+    """
+
+    names: tuple[str, ...]
+    measurements: tuple[Measurement, ...]
+
+    @property
+    def metrics(self) -> tuple[ComparedMetric, ...]:
+        """One for each of `METRICS`."""
+        return tuple(
+            ComparedMetric(name, tuple(getattr(each, name) for each in self.measurements))
+            for name in METRICS
+        )
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What was not the same: machine, versions, request. Any of it may be the cause."""
+        rows = [_circumstances(each) for each in self.measurements]
+        keys = dict.fromkeys(key for row in rows for key in row)
+        values = {key: [row.get(key, "unknown") for row in rows] for key in keys}
+        return tuple(
+            f"{key}: {' / '.join(row)}" for key, row in values.items() if len(set(row)) > 1
+        )
+
+    @property
+    def summary(self) -> str:
+        """Decode speed compared with the first, and what differed."""
+        decode = next(each for each in self.metrics if each.name == "decode_tokens_per_s")
+        ratios = [
+            f"{name} {ratio:.2f} times the decode speed of {self.names[0]}"
+            + ("" if distinct else " (no clear difference)")
+            for name, ratio, distinct in zip(
+                self.names, decode.ratios, decode.distinct, strict=True
+            )
+            if ratio is not None and name != self.names[0]
+        ]
+        differ = "; ".join(self.differences) or "nothing that was recorded"
+        return f"{', '.join(ratios) or 'nothing to compare'}; different: {differ} (measured)"
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def _circumstances(measurement: Measurement) -> dict[str, str]:
+    setup = measurement.setup
+    return {
+        "model": measurement.model,
+        "machine": setup.machine,
+        "cores": str(setup.cores),
+        "prompt tokens": str(measurement.prompt_tokens),
+        "max_tokens": str(measurement.max_tokens),
+        "disturbed": str(bool(measurement.noise and measurement.noise.disturbed)),
+        **dict(setup.software),
+    }
+
+
+def compare_measurements(**measurements: Measurement) -> MeasurementComparison:
+    """Measurements side by side, under names of your choice.
+
+    Args:
+        measurements: two or more by name: ``compare_measurements(here=one, there=other)``.
+    """
+    if len(measurements) < 2:
+        raise ValueError(f"measurements must be two or more; got {len(measurements)}")
+    return MeasurementComparison(tuple(measurements), tuple(measurements.values()))

@@ -1,0 +1,96 @@
+"""Byte-pair encoding, merge by merge: the tokenizers library trains it and applies it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.backends.prompts import check_text
+from labkit.checks import check_whole
+from labkit.data import read_data
+from labkit.models.tokenizers.bpe_trainer import train_merges, with_merges
+from labkit.models.tokenizers.readers import TokenizersReader
+from labkit.topics.tokens.tokenization import Tokenization, show_bytes
+
+BYTES = 256
+POINTS = 60  # of the compression curve
+MEASURED = 20_000  # characters of the corpus that the curve is measured on
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BpeTraining:
+    """A trained tokenizer that can be inspected after each of its merges.
+
+    Attributes:
+        corpus: training text.
+        merges: pairs of tokens in the order in which they were joined, in the vocabulary's own
+            spelling (Ġ is a space).
+        curve: (merges, tokens per character), measured on the first `MEASURED` characters.
+    """
+
+    corpus: str
+    merges: tuple[tuple[str, str], ...]
+    curve: tuple[tuple[int, float], ...]
+
+    def reader(self, merges: int) -> TokenizersReader:
+        """The tokenizer after a number of merges.
+
+        Raises:
+            ValueError: merges is more than were made.
+        """
+        check_whole("merges", merges, 0, len(self.merges))
+        return with_merges(f"{merges} merge{'s' if merges != 1 else ''}", self.merges[:merges])
+
+    def tokenize(self, text: str, merges: int) -> Tokenization:
+        """A text tokenized after a number of merges."""
+        check_text(text)
+        reader = self.reader(merges)
+        return Tokenization(text, tuple(reader.encode(text)), reader)
+
+    def merge(self, number: int) -> tuple[str, str, str]:
+        """Left part, right part and result of a merge; the first is number 1."""
+        reader, parts = self.reader(number), self.merges[number - 1]
+        left, right = (reader.bytes_of(reader.library.token_to_id(part)) for part in parts)
+        return show_bytes(left), show_bytes(right), show_bytes(left + right)
+
+    @property
+    def vocab_size(self) -> int:
+        """Size of the final vocabulary: the bytes and the merged tokens."""
+        return BYTES + len({left + right for left, right in self.merges})
+
+    @property
+    def summary(self) -> str:
+        """Tokens per character before and after."""
+        (_, before), (count, after) = self.curve[0], self.curve[-1]
+        change = f"from {before:.2f} to {after:.2f} tokens per character"
+        return f"BPE: {count} merges take the corpus {change}"
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def train_bpe(corpus: str | None = None, vocab_size: int = 600) -> BpeTraining:
+    """Trains a byte-level BPE vocabulary on a text, most frequent pair first.
+
+    Args:
+        corpus: training text, whose frequent strings become tokens; None: the lab's own.
+        vocab_size: final number of tokens, including the 256 bytes; fewer if no pair remains.
+    Raises:
+        ValueError: the corpus is empty, or the size is not 256 to 50,000.
+    Source: Sennrich, Haddow and Birch 2016; on bytes: Radford et al. 2019.
+
+    >>> train_bpe("low lower lowest", 260).merge(2)
+    ('lo', 'w', 'low')
+    """
+    corpus = read_data("corpus.txt") if corpus is None else corpus
+    check_text(corpus)
+    if not corpus:
+        raise ValueError("corpus must have at least one character; got an empty text")
+    check_whole("vocab_size", vocab_size, BYTES, 50_000)
+    merges = train_merges(corpus, vocab_size)
+    return BpeTraining(corpus, merges, _curve(corpus[:MEASURED], merges))
+
+
+def _curve(text: str, merges: Any) -> tuple[tuple[int, float], ...]:
+    step = max(1, len(merges) // POINTS)
+    stages = sorted({*range(0, len(merges) + 1, step), len(merges)})
+    counts = (len(with_merges("", merges[:stage]).encode(text)) for stage in stages)
+    return tuple((stage, count / len(text)) for stage, count in zip(stages, counts, strict=True))

@@ -1,0 +1,157 @@
+"""Figures of a vocabulary: how merges build it, and what is in it."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from labkit.topics.tokens.token_strip import visible
+from labkit.ui import theme
+
+from .bpe_training import BpeTraining
+from .vocabulary_map import VocabularyMap
+
+LONGEST_SHOWN = 16  # characters of a token's text on an axis
+LENGTHS = 20  # bytes; longer tokens share a bar
+SCRIPTS = 12
+
+
+def bpe_figure(training: BpeTraining, merges: int | None = None):
+    """The compression curve, with a mark at a number of merges.
+
+    Args:
+        training: from ``train_bpe``.
+        merges: number of merges to mark; None: all.
+    """
+    import plotly.graph_objects as go
+
+    merges = len(training.merges) if merges is None else merges
+    counts, ratios = zip(*training.curve, strict=True)
+    traces = (
+        go.Scatter(x=counts, y=ratios, mode="lines", line={"color": theme.BLUE}, name="corpus"),
+        go.Scatter(
+            x=[merges],
+            y=[ratio_at(training, merges)],
+            mode="markers",
+            marker={"color": theme.RED, "size": 13, "symbol": "diamond"},
+            name="now",
+        ),
+    )
+    return theme.figure(
+        *traces,
+        title=bpe_title(training, merges),
+        x="merges",
+        y="tokens per character",
+        height=280,
+        showlegend=False,
+    ).update_yaxes(rangemode="tozero")
+
+
+def ratio_at(training: BpeTraining, merges: int) -> float:
+    """The curve at a number of merges, interpolated between its points."""
+    before = max(point for point in training.curve if point[0] <= merges)
+    after = min(point for point in training.curve if point[0] >= merges)
+    if before == after:
+        return before[1]
+    share = (merges - before[0]) / (after[0] - before[0])
+    return before[1] + share * (after[1] - before[1])
+
+
+def bpe_title(training: BpeTraining, merges: int) -> str:
+    """Size and compression after a number of merges, in one line."""
+    size = training.reader(merges).size
+    ratio = ratio_at(training, merges)
+    count = f"{merges} merge{'s' if merges != 1 else ''}"
+    return f"{count}: a vocabulary of {size}, {ratio:.2f} tokens per character"
+
+
+def vocabulary_figure(vocabulary: VocabularyMap):
+    """A vocabulary's token lengths, scripts, longest tokens, and kinds of token."""
+    import plotly.graph_objects as go
+
+    parts = (
+        ("length of a token in bytes", *_lengths(vocabulary.lengths), theme.BLUE, "v"),
+        ("script of the first letter", *_top(vocabulary.scripts), theme.GREEN, "h"),
+        ("bytes of the longest tokens", *_longest(vocabulary), theme.ORANGE, "h"),
+        ("kinds of token (logarithmic)", *_kinds(vocabulary), theme.PINK, "h"),
+    )
+    bars, layout = [], {}
+    for number, (title, names, values, colour, orientation) in enumerate(parts, start=1):
+        end = "" if number == 1 else str(number)
+        x, y = (names, values) if orientation == "v" else (values, names)
+        bars.append(
+            go.Bar(
+                x=x,
+                y=y,
+                orientation=orientation,
+                xaxis=f"x{end}",
+                yaxis=f"y{end}",
+                text=[f"{value:,}" for value in values] if orientation == "h" else None,
+                textposition="outside",
+                cliponaxis=False,
+                marker={"color": colour},
+                hovertemplate="%{x}: %{y}<extra></extra>",
+            )
+        )
+        left, top = number in (1, 3), number <= 2
+        layout[f"xaxis{end}"] = _axis([0, 0.38] if left else [0.64, 1], f"y{end}", title)
+        layout[f"yaxis{end}"] = _axis([0.6, 1] if top else [0, 0.4], f"x{end}", "")
+        if orientation == "h":
+            layout[f"yaxis{end}"] |= {"autorange": "reversed", "showgrid": False, "ticksuffix": " "}
+            layout[f"xaxis{end}"]["range"] = [0, 1.25 * max(values)]  # room for the numbers
+    layout["xaxis"]["type"] = "category"
+    layout["xaxis4"] |= {"type": "log", "range": [0, 1.4 * math.log10(vocabulary.reader.size)]}
+    title = f"{vocabulary.reader.title}: {vocabulary.reader.size:,} tokens (computed)"
+    return theme.figure(*bars, title=title, x="", y="", height=720, showlegend=False).update_layout(
+        layout
+    )
+
+
+def _axis(domain: Sequence[float], anchor: str, title: str) -> dict:
+    return {
+        "domain": list(domain),
+        "anchor": anchor,
+        "title": {"text": title, "font": {"size": 13}},
+        "gridcolor": theme.LINE,
+        "automargin": True,
+    }
+
+
+def _lengths(lengths: Sequence[tuple[int, int]]) -> tuple[list[str], list[int]]:
+    rest = sum(tokens for length, tokens in lengths if length > LENGTHS)
+    short = [(str(length), tokens) for length, tokens in lengths if length <= LENGTHS]
+    names, values = zip(*short, (f">{LENGTHS}", rest), strict=True)
+    return list(names), list(values)
+
+
+def _top(scripts: Sequence[tuple[str, int]]) -> tuple[list[str], list[int]]:
+    rest = sum(tokens for _, tokens in scripts[SCRIPTS:])
+    top = [*scripts[:SCRIPTS], *([("others", rest)] if rest else [])]
+    names, values = zip(*top, strict=True)
+    return list(names), list(values)
+
+
+def _longest(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
+    names = [
+        f"{_short(visible(each.text.encode()))} ({each.token_id})" for each in vocabulary.longest
+    ]
+    return names, [len(each.text.encode()) for each in vocabulary.longest]
+
+
+def _short(text: str) -> str:
+    return escape(text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…")
+
+
+def _kinds(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
+    beside = len(vocabulary.special) + vocabulary.unused + vocabulary.fragments
+    kinds = (
+        ("whole characters", vocabulary.reader.size - beside),
+        ("of these, unreachable", len(vocabulary.unreached)),
+        ("part of a character", vocabulary.fragments),
+        ("special", len(vocabulary.special)),
+        ("ids without a token", vocabulary.unused),
+    )
+    names, values = zip(*kinds, strict=True)
+    return list(names), list(values)
+
+
+FIGURES = {BpeTraining: bpe_figure, VocabularyMap: vocabulary_figure}

@@ -1,0 +1,125 @@
+"""The BPE panel: a slider over the merges, to watch a tokenizer grow."""
+
+import ipywidgets as widgets
+
+from labkit.backends.prompts import check_text
+from labkit.topics.tokens.panel import LIVE_TOKENS, text_box
+from labkit.topics.tokens.token_strip import token_strip
+from labkit.topics.tokens.tokenization import show_bytes
+from labkit.ui import html, theme
+from labkit.ui.panel import Panel, check_typed, column, html_or_error
+from labkit.ui.visible_text import mark
+
+from . import figures
+from .bpe_training import BYTES, BpeTraining, train_bpe
+
+
+def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = None) -> "BpePanel":
+    """A slider over the merges, with the tokens of a text, the vocabulary and the compression.
+
+    Args:
+        training: from ``train_bpe``.
+        text: text to tokenize; empty: the beginning of the corpus.
+        vocab_size: vocabulary size when the corpus is changed in the panel; None: as now.
+    Raises:
+        ValueError: the text or the corpus is too long for a box.
+    """
+    check_typed(training.corpus, "corpus")
+    check_text(text)
+    check_typed(text, "text")
+    return BpePanel(training, text or training.corpus[:120], vocab_size or training.vocab_size)
+
+
+NEWEST = 6  # tokens of the vocabulary listed beside the last
+
+
+class BpePanel(Panel):
+    """The corpus, the slider, the tokens of the text, and the curve.
+
+    Attributes:
+        corpus, text, merges: controls; a changed corpus is trained on at once.
+        training: training that is shown.
+        strip: last merge, and the tokens of the text.
+        figure: compression curve, updated in place.
+    """
+
+    def __init__(self, training: BpeTraining, text: str, vocab_size: int):
+        self.training, self._vocab_size = training, vocab_size
+        self.corpus = text_box("Corpus", training.corpus, rows=5, live=False)
+        self.text = text_box("Text", text, rows=2)
+        self.merges = widgets.IntSlider(
+            0,
+            0,
+            len(training.merges),
+            description="merges",
+            style={"description_width": "60px"},
+            layout={"width": "auto"},
+        )
+        self.strip = widgets.HTML()
+        self.figure = theme.widget(figures.bpe_figure(training, 0))
+        self.corpus.observe(self._train, "value")
+        for control in (self.text, self.merges):
+            control.observe(self._draw, "value")
+        self._draw()
+
+    @property
+    def widget(self) -> widgets.Widget:
+        """The panel as one widget."""
+        return column(self.corpus, self.text, self.merges, self.strip, self.figure)
+
+    @property
+    def summary(self) -> str:
+        """The summary of the training."""
+        return self.training.summary
+
+    def _train(self, change: object = None) -> None:
+        try:
+            check_typed(self.corpus.value, "corpus")
+            self.training = train_bpe(self.corpus.value, self._vocab_size)
+        except ValueError as error:
+            self.strip.value = html.note(str(error), "bad")
+            return
+        self.merges.max = len(self.training.merges)  # takes the value down with it
+        counts, ratios = zip(*self.training.curve, strict=True)
+        with self.figure.batch_update():
+            self.figure.data[0].x, self.figure.data[0].y = counts, ratios
+        self._draw()
+
+    def _draw(self, change: object = None) -> None:
+        self.strip.value = html_or_error(self._strip_html)
+        merges = self.merges.value
+        with self.figure.batch_update():
+            self.figure.data[1].x = [merges]
+            self.figure.data[1].y = [figures.ratio_at(self.training, merges)]
+            self.figure.layout.title.text = figures.bpe_title(self.training, merges)
+
+    def _strip_html(self) -> str:
+        merges = self.merges.value
+        news = "No merge yet: every byte is a token."
+        if merges:
+            left, right, joined = map(_quoted, self.training.merge(merges))
+            news = f"Merge {merges}: {left} and {right} become {joined}. "
+            newest = ", ".join(self._newest(merges - 1))
+            news += f"The tokens before it: {newest}." if newest else "It is the first."
+        check_typed(self.text.value, "text")
+        tokens = self.training.tokenize(self.text.value, merges)
+        return html.note(news) + token_strip([tokens], most=LIVE_TOKENS).html
+
+    def _newest(self, merges: int) -> list[str]:
+        """The last tokens added to the vocabulary, newest first."""
+        reader = self.training.reader(merges)
+        ids = range(reader.size - 1, max(BYTES, reader.size - NEWEST) - 1, -1)
+        return [_quoted(show_bytes(reader.bytes_of(token_id))) for token_id in ids]
+
+    def static_form(self) -> list:
+        """The text after all merges, and the curve."""
+        self.merges.value = self.merges.max
+        return [self.strip.value, figures.bpe_figure(self.training)]
+
+
+def _quoted(text: str) -> str:
+    """A token in quotation marks, spelt as in the strip."""
+    return f"“{''.join(map(mark, text))}”"
+
+
+PANELS = {BpeTraining: explore_bpe}

@@ -1,0 +1,52 @@
+"""What tests of servers on the loopback share: ports, requests, and events as bytes."""
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+
+CLIENTS = 30  # that a llama.cpp server has a place for
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def get(url, timeout=10):
+    with urllib.request.urlopen(url, timeout=timeout) as answer:
+        return answer.read().decode()
+
+
+def until(test, seconds, pause=0.05):
+    """Waits until that is true; False if it never is."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if test():
+                return True
+        except (OSError, urllib.error.URLError):
+            pass
+        time.sleep(pause)
+    return False
+
+
+def event(**chunk):
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def piece(text, **more):
+    return event(choices=[{"index": 0, "delta": {"content": text}, **more}])
+
+
+def read_request(connection):
+    """The JSON of a request's body."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+    while len(body) < int(lengths[0].split(b":")[1]):
+        body += connection.recv(65536)
+    return json.loads(body)

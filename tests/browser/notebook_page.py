@@ -1,0 +1,73 @@
+"""A notebook open in JupyterLab: opened, run whole, and what its cells gave."""
+
+from .chromium import new_page
+
+LONG_MS = 900_000  # a shared machine can be several times slower than itself
+OPEN = "name => window.jupyterapp.shell.currentWidget?.context?.path.includes(name)"
+READY = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+}"""
+# Whether every cell has run; or else the first error, or that the kernel is gone.
+RAN = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const code = panel.content.widgets.filter(cell => cell.model.type === 'code');
+  for (const [number, cell] of code.entries())
+    for (const output of cell.model.outputs.toJSON())
+      if (output.output_type === 'error')
+        return [`code cell ${number}`, ...output.traceback].join('\\n');
+  if (/dead|restarting/.test(panel.sessionContext.kernelDisplayStatus)) return 'no kernel';
+  const ended = cell => cell.model.executionState === 'idle' && cell.model.executionCount !== null;
+  return code.every(ended) && 'all';
+}"""
+OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+  .filter(cell => cell.model.type === 'code')
+  .flatMap(cell => cell.model.outputs.toJSON())"""
+
+
+def open_notebook(browser, lab, name):
+    """A page with that notebook, its kernel ready, in a workspace of its own."""
+    page = new_page(browser)
+    page.lab = lab
+    address = lab.address.replace("/lab/tree/", f"/lab/workspaces/{name}/tree/")
+    page.goto(address.replace("00_start", name))
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+    page.wait_for_function(OPEN, arg=name, timeout=120_000)
+    page.evaluate(READY)
+    return page
+
+
+def run_all(page):
+    """Runs every cell, by JupyterLab's own command, and fails with the first error."""
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    ended = page.wait_for_function(RAN, timeout=LONG_MS).json_value()
+    assert ended == "all", ended
+    return page
+
+
+def stop_kernel(page):
+    """Shuts the notebook's kernel down."""
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+
+def assert_ran_whole(page, figures):
+    """After `run_all`: no network, nothing on stderr, widgets, and at least `figures` figures."""
+    page.lab.assert_offline()
+    assert_no_warnings(outputs := page.evaluate(OUTPUTS))
+    assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert has_output(outputs, "application/vnd.jupyter.widget-view+json")
+    assert has_output(outputs, "application/vnd.plotly.v1+json")
+    assert page.locator(".js-plotly-plot .main-svg").count() >= figures
+
+
+def assert_no_warnings(outputs):
+    """No cell wrote to stderr."""
+    written = [o["text"] for o in outputs if o["output_type"] == "stream" and o["name"] == "stderr"]
+    assert not written, written
+
+
+def has_output(outputs, mime_type):
+    """Whether a cell showed something of that type."""
+    return any(mime_type in output.get("data", {}) for output in outputs)
