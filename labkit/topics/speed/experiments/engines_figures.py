@@ -3,7 +3,7 @@
 from html import escape
 
 from labkit.formatting import MIB
-from labkit.topics.speed.bar_table import BarColumn, bar_table_figure
+from labkit.topics.speed.bar_table_figures import BarColumn, bar_table_figure
 from labkit.ui import html, theme
 
 from .engines import EngineComparison
