@@ -25,7 +25,7 @@ def spread(values: Sequence[float | None]) -> Spread | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TimedRun:
     """One timed request.
 
     Attributes:
@@ -106,7 +106,9 @@ class Run:
         return self.prompt_tokens / self.ttft_s
 
 
-def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Run:
+def time_run(
+    backend: Backend, prompt: str | Messages, *, raw: bool = False, **settings
+) -> TimedRun:
     """Times one request; an interrupt or a failure midway is recorded in the run.
 
     The device is synchronised before the request begins, so that no earlier work counts.
@@ -131,9 +133,9 @@ def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **s
     return _run(backend, running, steps, error)
 
 
-def _run(backend: Backend, running: Stream | None, steps: Sequence[Step], error) -> Run:
+def _run(backend: Backend, running: Stream | None, steps: Sequence[Step], error) -> TimedRun:
     finish = "failed" if error else getattr(running, "finish", None) or "interrupted"
-    return Run(
+    return TimedRun(
         token_times_s=tuple(step.elapsed_s for step in steps),
         output_tokens=_count(running, steps),
         prompt_tokens=getattr(running, "prompt_tokens", None),

@@ -10,7 +10,7 @@ from labkit.topics.speed.explain.latency import decode_terms
 from labkit.topics.speed.explain.regression import student_quantile
 from labkit.topics.speed.measure.load_time import LoadRun, LoadTime
 from labkit.topics.speed.measure.machine_noise import MachineNoise
-from labkit.topics.speed.measure.run import Run
+from labkit.topics.speed.measure.run import TimedRun
 
 GRID = [(n, k) for n in (16, 64, 128, 256, 512) for k in (4, 16, 48)]
 
@@ -23,7 +23,7 @@ def made_up(pairs, constant=0.02, a_token=0.002, square=0.0, step=0.04, growth=1
         gaps, contexts = decode_terms(tokens_in, tokens_out)
         last = first + (step * gaps + growth * contexts) * (1 + noise())
         times = np.linspace(first, last, tokens_out)
-        yield Run(tuple(times), tokens_out, tokens_in, "length")
+        yield TimedRun(tuple(times), tokens_out, tokens_in, "length")
 
 
 def test_contexts_are_added_up():
@@ -69,7 +69,7 @@ def test_the_interval_holds_what_it_promises():
 def test_the_check_gives_the_median_of_the_errors():
     fit = labkit.speed.fit_latency(made_up(GRID))
     one, two, three = made_up([(20, 5), (100, 5), (200, 5)])
-    slow = Run(tuple(2 * t for t in three.token_times_s), 5, 200, "length")
+    slow = TimedRun(tuple(2 * t for t in three.token_times_s), 5, 200, "length")
     check = labkit.speed.validate_latency(fit, one, two, slow)
     assert check.errors == pytest.approx((0, 0, 0.5), abs=1e-6)
     assert check.median_error == pytest.approx(0, abs=1e-6)
