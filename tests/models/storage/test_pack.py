@@ -174,7 +174,7 @@ def test_a_place_for_no_archive(tmp_path, monkeypatch, place):
 # What may come in
 
 
-def test_too_small_a_disk_is_told_before_a_byte_is_written(packed, monkeypatch):
+def test_too_small_a_disk_is_reported_before_a_byte_is_written(packed, monkeypatch):
     usage = shutil.disk_usage(".")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(LabError, match=r"Unpacking lab\.zip needs 0 MB of disk"):
@@ -334,7 +334,7 @@ def test_a_list_that_is_wrong(packed, change, sentence):
 
 
 @pytest.mark.parametrize("folder", ["..", ".", "", ".hidden", "a b"])
-def test_a_model_whose_folder_is_none(home, tmp_path, folder):
+def test_an_invalid_folder_name(home, tmp_path, folder):
     place()
     (part,) = stored_parts("small")
     pack(tmp_path / "lab.zip", [replace(part, name=folder)])
@@ -349,10 +349,10 @@ def test_a_model_whose_folder_is_none(home, tmp_path, folder):
 def with_packages(home, tmp_path, monkeypatch, new_home):
     """``with_packages(python)``: an archive whose one package is for that Python."""
 
-    def make(**told):
+    def make(**changed):
         place()
         (tmp_path / "tiny-1.0-py3-none-any.whl").write_bytes(b"a wheel")
-        python = packing.this_python() | told
+        python = packing.this_python() | changed
         with monkeypatch.context() as patch:
             patch.setattr(packing, "this_python", lambda: python)
             pack(tmp_path / "l.zip", stored_parts("small"), tmp_path.glob("*.whl"))
