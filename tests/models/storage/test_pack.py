@@ -218,7 +218,7 @@ def test_no_file_and_no_archive(home, tmp_path):
 WEIGHTS = "models/small/safetensors/model.safetensors"
 
 
-def rewrite(file, *, change=None, drop=(), add=(), as_told=True, **more):
+def rewrite(file, *, change=None, drop=(), add=(), as_listed=True, **more):
     """The archive again, with other members or another list; `add` holds ZipInfos and contents."""
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -230,7 +230,7 @@ def rewrite(file, *, change=None, drop=(), add=(), as_told=True, **more):
                 archive.writestr(name, content)
         for info, content in add:
             archive.writestr(info, content)
-            if as_told:
+            if as_listed:
                 sums = manifest["files"][WEIGHTS] | {"bytes": len(content)}
                 manifest["files"][info.filename] = sums
         if change:
@@ -285,7 +285,7 @@ def test_a_file_that_belongs_nowhere_is_refused(packed, tmp_path, info):
 
 
 def test_a_file_that_the_list_does_not_name(packed):
-    rewrite(packed, add=[(zipfile.ZipInfo(HERE + "more"), "x")], as_told=False)
+    rewrite(packed, add=[(zipfile.ZipInfo(HERE + "more"), "x")], as_listed=False)
     with pytest.raises(LabError, match="not those that its manifest names"):
         unpack(packed)
 
