@@ -13,12 +13,17 @@ import sys
 from pathlib import Path
 
 from labkit import __version__
+from labkit.errors import LabError
 from labkit.install import bootstrap
 
-from .errors import LabError
-
 # Optional parts of pyproject.toml that a command needs.
-EXTRAS = {"lab": ["llamacpp"], "run": ["llamacpp"], "test": ["test"]}
+EXTRAS = {
+    "lab": ["llamacpp"],
+    "run": ["llamacpp"],
+    "test": ["test"],
+    "check": ["test"],
+    "docs": ["test"],
+}
 PYTHON = "python" if os.name == "nt" else "python3"
 EXAMPLES = f"""
 examples:
@@ -112,6 +117,8 @@ def _parser():
     _add_run(commands)
     _add_doctor(commands)
     _add_models(commands)
+    _add_check(commands)
+    _add_docs(commands)
     return parser
 
 
@@ -191,6 +198,16 @@ def _add_models(commands):
     pack.add_argument("--without-packages", action="store_true", help="models only")
     unpack = _add(actions, "unpack", "Set up from such an archive, without a network.")
     unpack.add_argument("file", metavar="FILE", help="the archive that `models pack` wrote")
+
+
+def _add_check(commands):
+    check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
+    check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
+
+
+def _add_docs(commands):
+    docs = _add(commands, "docs", "Write the public names with their docstrings as HTML pages.")
+    docs.add_argument("--to", metavar="FOLDER", help="where they go (default: .pages/api)")
 
 
 def _port(text):

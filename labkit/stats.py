@@ -73,9 +73,9 @@ class Spread:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that so many percent of all lie at or below, interpolated between neighbours.
+    """The value that a percentage of all lie at or below, interpolated between neighbours.
 
-    Sorted values stand at the places 0 to n - 1; the percentile stands at ``(n - 1) * percent /
+    Sorted values have the positions 0 to n - 1; the percentile is at ``(n - 1) * percent /
     100``, on the straight line between the two next to it: numpy's default.
 
     Args:
@@ -91,7 +91,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
             f"percent must be 0 to 100, of at least one value; got {percent!r} of {len(values)}"
         )
     ordered = sorted(values)
-    place = (len(ordered) - 1) * percent / 100
-    below = floor(place)
+    position = (len(ordered) - 1) * percent / 100
+    below = floor(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])

@@ -9,9 +9,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from unittest import mock
 
 from .storage import store
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 def convert_gguf(name: str, gguf_file: Path) -> Path:
@@ -67,7 +71,7 @@ def _one_reading() -> Iterator[None]:
         yield
 
 
-def _read_weights(gguf_file: Path):
+def _read_weights(gguf_file: Path) -> "PreTrainedModel":
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -79,19 +83,20 @@ def _read_weights(gguf_file: Path):
     return model
 
 
-def _read_tokenizer(gguf_file: Path):
+def _read_tokenizer(gguf_file: Path) -> "PreTrainedTokenizerFast":
     import gguf
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(
+    opened = AutoTokenizer.from_pretrained(
         gguf_file.parent, gguf_file=gguf_file.name, local_files_only=True
     )
+    tokenizer = cast("PreTrainedTokenizerFast", opened)  # all that are made from a GGUF
     told = gguf.GGUFReader(gguf_file).get_field("tokenizer.ggml.pre")
     _mend_splitting(tokenizer, told.contents() if told else None)
     return tokenizer
 
 
-def _mend_splitting(tokenizer, pre: str | None) -> None:
+def _mend_splitting(tokenizer: "PreTrainedTokenizerFast", pre: str | None) -> None:
     """Gives the tokenizer the rule by which its model splits text before merging.
 
     transformers 5.23 does not read ``tokenizer.ggml.pre`` and splits as GPT-2 does. The SmolLM

@@ -7,6 +7,7 @@ tests/benchmarks/streaming.py. The results are float32's, up to the order of the
 """
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import nn
@@ -22,6 +23,12 @@ class PackedLinear(nn.Linear):
     on, or after a change of the weight, the layer computes from the weight again.
     """
 
+    _packed: torch.Tensor | None  # None: a layer before this one computes its outputs too
+    _packed_from: tuple[int, ...]
+    _bias: torch.Tensor | None
+    _followers: tuple["PackedLinear", ...]
+    _sizes: list[int]
+
     def pack(self, followers: tuple["PackedLinear", ...] = ()) -> None:
         """Makes the packed copy, together with those of layers that read the same input."""
         group = (self, *followers)
@@ -36,30 +43,34 @@ class PackedLinear(nn.Linear):
         for follower in followers:
             follower._packed = None
 
-    def _state(self) -> tuple:
+    def _state(self) -> tuple[int, ...]:
         """What tells that the weight changed; asked for at every call, so it is kept cheap."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
+        assert weight is not None
         own = (weight.data_ptr(), weight._version)
         return own if bias is None else (*own, bias.data_ptr(), bias._version)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         """As ``nn.Linear``: (…, in) to (…, out)."""
         if torch.is_grad_enabled() or self._packed_from != self._state():
-            return super().forward(x)
+            return super().forward(input)
         if self._packed is None:
             # The outputs travel on the input itself: whatever else runs meanwhile, they are its.
-            ready = getattr(x, "_outputs_of", {}).pop(self, None)
-            return super().forward(x) if ready is None else ready
-        out = torch.ops.mkldnn._linear_pointwise(x, self._packed, self._bias, "none", [], "")
+            ready = getattr(input, "_outputs_of", {}).pop(self, None)
+            return super().forward(input) if ready is None else ready
+        out = torch.ops.mkldnn._linear_pointwise(input, self._packed, self._bias, "none", [], "")
         if not self._followers:
             return out
         own, *others = out.split(self._sizes, dim=-1)
-        x._outputs_of = dict(zip(self._followers, others, strict=True))
+        input.__dict__["_outputs_of"] = dict(zip(self._followers, others, strict=True))
         return own
 
 
 class FusedRMSNorm(nn.Module):
     """A Llama-style RMSNorm as torch's one operation."""
+
+    weight: torch.Tensor
+    variance_epsilon: float
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """As the norm it stands for: (…, hidden) to (…, hidden)."""
@@ -77,7 +88,7 @@ def quicken(model: nn.Module) -> None:
     for family in _families(model):
         for layer in family:
             layer.__class__ = PackedLinear
-        leader, *followers = family
+        leader, *followers = cast(tuple[PackedLinear, ...], family)
         leader.pack(tuple(followers))
     for module in model.modules():
         if _is_plain_rms_norm(module):
@@ -86,11 +97,12 @@ def quicken(model: nn.Module) -> None:
 
 def _families(model: nn.Module) -> Iterator[tuple[nn.Linear, ...]]:
     """Every linear layer, once: together with those that read its input, or alone."""
-    seen = set()
+    seen: set[nn.Module] = set()
     for parent in model.modules():
-        groups = [tuple(getattr(parent, name, None) for name in names) for names in SIBLINGS]
-        for family in [*groups, *((child,) for child in parent.children())]:
-            plain = all(type(layer) is nn.Linear for layer in family)
+        groups = [[getattr(parent, name, None) for name in names] for names in SIBLINGS]
+        for group in [*groups, *([child] for child in parent.children())]:
+            family = tuple(layer for layer in group if type(layer) is nn.Linear)
+            plain = len(family) == len(group)
             if plain and not seen & set(family) and len({x.bias is None for x in family}) == 1:
                 seen.update(family)
                 yield family
@@ -100,6 +112,7 @@ def _is_plain_rms_norm(module: nn.Module) -> bool:
     """Whether it computes what `torch.rms_norm` does; Gemma's, for one, adds 1 to its weight."""
     if not type(module).__name__.endswith("RMSNorm") or not hasattr(module, "variance_epsilon"):
         return False
-    x = torch.linspace(-2, 3, module.weight.numel())
+    norm = cast(FusedRMSNorm, module)  # by its attributes
+    x = torch.linspace(-2, 3, norm.weight.numel())
     with torch.inference_mode():
-        return torch.allclose(module(x), FusedRMSNorm.forward(module, x), rtol=1e-5, atol=1e-6)
+        return torch.allclose(norm(x), FusedRMSNorm.forward(norm, x), rtol=1e-5, atol=1e-6)

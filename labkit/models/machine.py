@@ -69,7 +69,7 @@ def inspect_machine() -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         cpu=name,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        cores=_cores(),
         features=tuple(feature for feature in FEATURES if feature in flags),
         memory_bytes=total,
         available_bytes=max(0, available),
@@ -77,6 +77,11 @@ def inspect_machine() -> Machine:
         gpus=_gpus(),
         apple_gpu=platform.system() == "Darwin" and platform.machine() == "arm64",
     )
+
+
+def _cores() -> int:
+    has_affinity = hasattr(os, "sched_getaffinity")  # Linux
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 def _container_memory(root: Path = Path("/sys/fs/cgroup")) -> tuple[int | None, int]:

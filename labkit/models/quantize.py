@@ -113,21 +113,27 @@ class _Source:
         try:
             for tensor in self.reader.tensors:
                 wanted = gguf.GGMLQuantizationType[_kind_for(tensor, kind)]
-                exact = gguf.dequantize(tensor.data, tensor.tensor_type)
-                writer.write_tensor_data(gguf.quantize(exact, wanted))
+                writer.write_tensor_data(gguf.quantize(self._exact(tensor), wanted))
                 advance(int(tensor.n_elements))
+        finally:
+            writer.close()
+
+    def _exact(self, tensor):
+        import gguf
+
+        try:
+            return gguf.dequantize(tensor.data, tensor.tensor_type)
         except NotImplementedError:
             raise LabError(
                 f"{self.gguf_file.name} has weights in {tensor.tensor_type.name}, which the "
                 "package gguf cannot read back.",
                 "Take a file in another format, such as Q4_1 or Q4_K_M.",
             ) from None
-        finally:
-            writer.close()
 
     def _header(self, path: Path, kind: str):
         """A writer that has written all but the weights: the fields as they are, the new types."""
         import gguf
+        import numpy as np
 
         fields = {field.name: field for field in self.reader.fields.values()}
         writer = gguf.GGUFWriter(path, fields[gguf.Keys.General.ARCHITECTURE].contents())
@@ -139,7 +145,8 @@ class _Source:
             wanted = _kind_for(tensor, kind)
             shape, size = tensor.shape.tolist()[::-1], _bytes_of(tensor, wanted)
             number = gguf.GGMLQuantizationType[wanted]
-            writer.add_tensor_info(tensor.name, shape, None, size, raw_dtype=number)
+            # Of its two dtypes only the raw one counts here.
+            writer.add_tensor_info(tensor.name, shape, np.dtype("f4"), size, raw_dtype=number)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()

@@ -11,7 +11,7 @@ _TONES = {"good": theme.GREEN, "warning": theme.ORANGE, "bad": theme.RED, "plain
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Picture:
-    """A figure that is HTML and no plot; a notebook shows it as a cell's last line.
+    """A figure made of HTML, without plotly; a notebook shows it as a cell's last line.
 
     Attributes:
         html: without script, whatever was written by others escaped.
@@ -23,7 +23,7 @@ class Picture:
         return self.html
 
     def __repr__(self) -> str:
-        return "A picture: it shows as a notebook cell's last line."
+        return "A figure of HTML: a notebook shows it as a cell's last line."
 
 
 def paragraph(text: str) -> str:

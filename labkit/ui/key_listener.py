@@ -41,8 +41,8 @@ export default { render };
 """
 
 
-class Keys(anywidget.AnyWidget):
-    """Listens for keys in the panel that it stands in; it shows nothing.
+class KeyListener(anywidget.AnyWidget):
+    """Listens for keys in the panel around it; it shows nothing.
 
     Args:
         area: the CSS class of the panel's outermost box (``box.add_class(area)``).

@@ -32,7 +32,7 @@ class Panel:
         raise NotImplementedError
 
     def static_form(self) -> Iterable[Any]:
-        """What stands in its place on a page without a kernel: safe HTML, figures."""
+        """What a page without a kernel shows instead: safe HTML, figures."""
         raise NotImplementedError
 
     def _ipython_display_(self) -> None:
@@ -84,7 +84,7 @@ def column(*parts: widgets.Widget, max_width: str = "960px") -> widgets.VBox:
 
 
 def html_or_error(make: Callable[[], str]) -> str:
-    """The HTML it makes, or what is wrong with the learner's input, in place and in a sentence."""
+    """The HTML, or the sentence that says what is wrong with the learner's input."""
     try:
         return make()
     except (ValueError, LabError) as error:

@@ -1,4 +1,4 @@
-"""What every panel with long work shares: Run, Stop, a progress bar, and how it stands in words.
+"""What every panel with long work shares: Run, Stop, a progress bar, and a status line.
 
 A button's click is not handled while a cell runs, so the work runs in a thread, the cell returns
 at once, and the controls keep answering. Scripts and tests call `Runner.wait`.
@@ -6,7 +6,7 @@ at once, and the controls keep answering. Scripts and tests call `Runner.wait`.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import ipywidgets as widgets
@@ -25,7 +25,7 @@ class Progress:
     Attributes:
         done: units done.
         total: units in all.
-        message: how it stands, in words.
+        message: the status, in words.
     """
 
     done: int
@@ -37,7 +37,7 @@ class Runner:
     """Runs work in a thread, under a row of controls.
 
     Args:
-        work: returns a fresh iterator; each item is a `Progress`. Closing it stops the work.
+        work: returns a fresh generator; each item is a `Progress`. Closing it stops the work.
         draw: shows what there is so far; called at most `DRAWS_PER_S` times a second, and at last.
         what: what the Run button does, for its tooltip.
         on_stop: called by Stop at once, for work that waits for something outside.
@@ -48,13 +48,14 @@ class Runner:
 
     def __init__(
         self,
-        work: Callable[[], Iterator[Progress]],
+        work: Callable[[], Generator[Progress, None, None]],
         draw: Callable[[], None],
         what: str,
         on_stop: Callable[[], None] = lambda: None,
     ):
         self._work, self._draw, self._on_stop = work, draw, on_stop
-        self._stopping, self._thread = threading.Event(), None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self.run = widgets.Button(
             description="Run", icon="play", button_style="primary", tooltip=what

@@ -1,4 +1,4 @@
-"""A table of HTML in the lab's look, for pictures that are lists."""
+"""A table as HTML in the lab's look, for figures that are lists."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,20 +15,20 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
     """A table as HTML; its cells are safe HTML already, and the first of a row heads it.
 
     Args:
-        heads: of the columns; none: no row of heads.
-        rows: cells.
-        caption: what the table is, safe.
+        heads: titles of the columns; empty: no such row.
+        rows: the cells of each row.
+        caption: what the table shows, as safe HTML.
     """
     head = "".join(
         f'<th scope="col" style="{CELL};border:0;font-weight:600">{each}</th>' for each in heads
     )
     body = "".join(map(_row, rows))
     style = f"border-collapse:collapse;color:{theme.INK};font-size:13px;margin:6px 0"
-    said = (
+    heading = (
         f'<caption style="text-align:left;font-weight:600">{caption}</caption>' if caption else ""
     )
     return (
-        f'<div style="overflow-x:auto"><table style="{style}">{said}'
+        f'<div style="overflow-x:auto"><table style="{style}">{heading}'
         f"{f'<thead><tr>{head}</tr></thead>' if heads else ''}<tbody>{body}</tbody></table></div>"
     )
 

@@ -71,7 +71,7 @@ def figure(*traces, title: str, x: str, y: str, height: int = 320, **layout):
 
 
 def pattern(shape: str) -> dict:
-    """Strokes over a bar's colour, so that neither has to be told apart alone.
+    """Strokes over a bar's colour, so that bars differ in more than colour.
 
     Args:
         shape: plotly's name: ``"/"``, ``"."``, ``"x"``; empty: none.

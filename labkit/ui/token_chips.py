@@ -15,11 +15,11 @@ def chips(texts: Iterable[str], *, bar_at: int | None = None, bar_label: str = "
     """Tokens in a row, each in its own box, as safe HTML; a line break breaks the line.
 
     Args:
-        texts: of the tokens.
-        bar_at: before which of them a bar stands, which says where texts part; None: nowhere.
+        texts: text of each token.
+        bar_at: index of the token before which a bar marks the first difference; None: no bar.
         bar_label: what the bar means, for a pointer that rests on it and for screen readers.
     """
-    boxes = [_chip(text, _GROUNDS[place % 2]) for place, text in enumerate(texts)]
+    boxes = [_chip(text, _GROUNDS[index % 2]) for index, text in enumerate(texts)]
     if bar_at is not None:
         boxes.insert(bar_at, _bar(bar_label))
     style = f"font:14px/1.9 {MONOSPACED};overflow-wrap:anywhere"
@@ -28,8 +28,8 @@ def chips(texts: Iterable[str], *, bar_at: int | None = None, bar_label: str = "
 
 def _bar(label: str) -> str:
     style = f"color:{theme.RED};font-weight:700;padding:0 3px"
-    told = f'role="img" aria-label="{escape(label)}" title="{escape(label)}"'
-    return f'<span {told} style="{style}">┃</span>'
+    label_attributes = f'role="img" aria-label="{escape(label)}" title="{escape(label)}"'
+    return f'<span {label_attributes} style="{style}">┃</span>'
 
 
 def _chip(text: str, ground: str) -> str:

@@ -1,4 +1,4 @@
-"""How a token is spelt where it stands by itself: white space and controls can be seen."""
+"""A token's text with white space and control characters made visible."""
 
 import unicodedata
 
@@ -10,8 +10,8 @@ def spell(text: str, most: int = 24) -> str:
     """A token's text with nothing invisible left in it; not escaped.
 
     Args:
-        text: what the token stands for; bytes that are no whole character as U+FFFD.
-        most: so many characters are shown.
+        text: what the token stands for; bytes that form no whole character as U+FFFD.
+        most: how many characters are shown.
 
     >>> spell(" the"), spell("\\n\\n"), spell("")
     ('·the', '⏎⏎', '(no text)')

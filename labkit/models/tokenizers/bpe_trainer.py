@@ -21,14 +21,15 @@ def train_merges(corpus: str, vocab_size: int) -> tuple[tuple[str, str], ...]:
         vocab_size=vocab_size, initial_alphabet=ByteLevel.alphabet(), show_progress=False
     )
     library.train_from_iterator([corpus], trainer)
-    return tuple(map(tuple, json.loads(library.to_str())["model"]["merges"]))
+    merges = json.loads(library.to_str())["model"]["merges"]
+    return tuple((left, right) for left, right in merges)
 
 
 def with_merges(name: str, merges: Sequence[tuple[str, str]]) -> TokenizersReader:
     """A byte-level BPE of these merges and no others; ids in the order in which tokens arose."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    alphabet = sorted(byte_table(), key=byte_table().get)
+    alphabet = sorted(byte_table(), key=byte_table().__getitem__)
     tokens = dict.fromkeys([*alphabet, *(left + right for left, right in merges)])
     vocab = {token: number for number, token in enumerate(tokens)}
     library = Tokenizer(models.BPE(vocab=vocab, merges=list(merges)))

@@ -81,7 +81,7 @@ def _open_known(known: KnownTokenizer) -> Reader:
     if known.name in ("gpt2", "cl100k", "o200k"):
         return TiktokenReader(*told, _openai_encoding(known.title, folder))
     if known.pattern:
-        return TiktokenReader(*told, _qwen_encoding(known, file), form="NFC")
+        return TiktokenReader(*told, _qwen_encoding(known, known.pattern, file), form="NFC")
     if file.name.startswith("tekken"):
         encoding = _tekken_encoding(file)
         return TiktokenReader(*told, encoding, special=known.special, first=TEKKEN_SPECIAL)
@@ -100,13 +100,13 @@ def _openai_encoding(title: str, folder: Path):
         return tiktoken.get_encoding("gpt2" if title == "GPT-2" else title)
 
 
-def _qwen_encoding(known: KnownTokenizer, file: Path):
+def _qwen_encoding(known: KnownTokenizer, pattern: str, file: Path):
     import tiktoken
     from tiktoken.load import load_tiktoken_bpe
 
     return tiktoken.Encoding(
         known.name,
-        pat_str=known.pattern,
+        pat_str=pattern,
         mergeable_ranks=load_tiktoken_bpe(str(file)),
         special_tokens={text: token_id for token_id, text in known.special},
     )

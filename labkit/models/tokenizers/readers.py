@@ -199,8 +199,10 @@ class TokenizersReader(Reader):
         """See `Reader`. After a byte that the vocabulary lacks, the library's own are shifted."""
         found = self._setting(special).encode(text, add_special_tokens=False)
         known = self._known_bytes
-        matched = known and _match(text.encode(), list(map(self.bytes_of, found.ids)), known)
-        return matched or found.offsets
+        if not known:
+            return found.offsets
+        pieces = [self.bytes_of(token_id) for token_id in found.ids]
+        return _match(text.encode(), pieces, known) or found.offsets
 
     def decode(self, ids: Sequence[int]) -> str:
         """See `Reader`."""

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from labkit.errors import LabError
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
-from labkit.ui.key_listener import Keys
+from labkit.ui.key_listener import KeyListener
 from labkit.ui.panel import Panel, row
 
 from . import figures
@@ -98,7 +98,7 @@ class VotePanel(Panel):
         )
         self.back.on_click(lambda _: self.take_back())
         self.end.on_click(lambda _: self.finish())
-        self.keys = Keys(AREA, [*KEYS, "backspace"], LABEL, self._press)
+        self.keys = KeyListener(AREA, [*KEYS, "backspace"], LABEL, self._press)
         self.result = widgets.VBox(layout={"width": "100%"})
 
     @property

@@ -1,0 +1,83 @@
+"""`python3 -m labkit docs`: the public names and what they return, as pages made of docstrings.
+
+pdoc makes them; they load nothing from outside and are read without a server.
+"""
+
+import inspect
+import typing
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import labkit
+from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
+
+FOLDER = ".pages/api"  # in the checkout
+
+
+def main(args: Namespace) -> int:
+    """Writes the pages and says where.
+
+    Args:
+        args: ``to``, their folder; None for `FOLDER`.
+
+    Returns:
+        0.
+
+    Raises:
+        LabError: the folder cannot be written to.
+    """
+    import pdoc
+
+    folder = Path(args.to or ROOT / FOLDER)
+    footer = f"labkit {labkit.__version__}"
+    pdoc.render.configure(docformat="google", show_source=False, footer_text=footer)
+    modules = _modules(pdoc.doc.Module.from_name)
+    try:
+        pdoc.pdoc(*modules, output_directory=folder)
+    except OSError as error:
+        raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
+    print(f"page     {folder / 'labkit.html'}")
+    return 0
+
+
+def _modules(page: Callable) -> list[str]:
+    """The names of labkit, its topics and the modules of results, their pages prepared.
+
+    Args:
+        page: gives pdoc's page of a module, always the same one.
+    """
+    verbs, topics = _split(labkit)
+    verbs += [verb for topic in topics for verb in _split(topic)[0]]
+    public = ["labkit", *(topic.__name__ for topic in topics)]
+    for name in public:
+        _describe(page(name))
+    page("labkit").submodules = [page(topic.__name__) for topic in topics]
+    results = {result.__module__ for verb in verbs for result in _returned(verb)}
+    return public + sorted(name for name in results if name.startswith("labkit."))
+
+
+def _split(package: ModuleType) -> tuple[list, list[ModuleType]]:
+    """A package's public verbs and its public modules, put where pdoc looks for them."""
+    for name in package.__all__:
+        setattr(package, name, getattr(package, name))
+    found = [getattr(package, name) for name in package.__all__]
+    modules = [each for each in found if inspect.ismodule(each)]
+    return [each for each in found if not inspect.ismodule(each)], modules
+
+
+def _describe(module) -> None:
+    """Has a page begin as the module does: pdoc prefers the stub, which speaks to editors."""
+    _ = module.members  # reads the stub
+    module.docstring = inspect.cleandoc(module.obj.__doc__)
+
+
+def _returned(verb: object) -> Iterator[type]:
+    """The classes in its return annotation."""
+    pending = [typing.get_type_hints(verb).get("return")] if inspect.isfunction(verb) else []
+    for hint in pending:  # grows while it is read
+        if isinstance(hint, type):
+            yield hint
+        pending += typing.get_args(hint)
