@@ -129,6 +129,7 @@ def test_what_is_no_conversation_is_not_repeated_whole(smollm2):
         assert len(str(told.value)) < 300
 
 
+@pytest.mark.slow
 def test_ten_megabytes_of_conversation_are_counted_and_shown_in_part(smollm2):
     chat = apply_chat_template(smollm2, HUGE)
     assert chat.count > 2_000_000

@@ -405,6 +405,7 @@ def test_where_no_key_answers_it_shows_the_first_pair(monkeypatch):
     assert "near" in shown[0].data and len(shown) == 2
 
 
+@pytest.mark.slow
 def test_a_real_models_answers_are_voted_on(smollm2):
     hot = labkit.comparison.with_settings(smollm2, "hot", temperature=2.0)
     cold = labkit.comparison.with_settings(smollm2, "cold", temperature=0)

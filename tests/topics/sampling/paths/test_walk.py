@@ -59,6 +59,7 @@ def move(walker, kind, what):
             walker.start_branch()
 
 
+@pytest.mark.slow
 @given(moves=MOVES)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_after_any_moves_the_scores_are_those_of_a_fresh_pass(tiny, moves):
