@@ -103,6 +103,7 @@ def test_killed_after_the_download(index, tiny_entry, start_python, moment):
     assert_whole(entry)
 
 
+@pytest.mark.slow
 def test_thirty_at_once_fetch_once(index, tiny_entry, start_python):
     """As many students as a class has, on one shared home; interpreters of their own."""
     entry = tiny_entry()
