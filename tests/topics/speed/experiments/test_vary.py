@@ -277,7 +277,7 @@ def test_the_cache_grows_as_computed(tiny, monkeypatch):
         labkit.speed.measure_cache(tiny, lengths=(16, 8))
 
 
-def test_guesses_leave_every_text_as_it_is(tiny):
+def test_drafts_leave_every_text_as_it_is(tiny):
     for settings in ({"temperature": 0}, {"temperature": 1.5, "seed": 3, "top_p": 0.9}):
         alone = list(tiny.stream("the cat sat on the cat sat", max_tokens=40, **settings))
         for assistant in (None, tiny):
@@ -289,7 +289,7 @@ def test_guesses_leave_every_text_as_it_is(tiny):
             assert off < 1e-4
 
 
-def test_an_assistant_that_is_the_model_guesses_right(tiny):
+def test_a_draft_model_that_is_the_model_drafts_right(tiny):
     helped = SpeculativeMode(tiny, tiny, tokens=4)
     list(helped.stream("the cat", temperature=0, max_tokens=21))
     stats = helped.draft_stats
@@ -297,7 +297,7 @@ def test_an_assistant_that_is_the_model_guesses_right(tiny):
     assert helped.draft_stats.sentence == "16 of 16 drafted tokens were accepted"
 
 
-def test_guesses_fill_the_context_and_no_more(tiny):
+def test_drafts_fill_the_context_and_no_more(tiny):
     helped = SpeculativeMode(tiny, tiny, tokens=4)
     running = helped.stream("the cat", temperature=0, max_tokens=1000)
     steps = list(running)
@@ -305,14 +305,14 @@ def test_guesses_fill_the_context_and_no_more(tiny):
     assert running.finish == "length"
 
 
-def test_guesses_in_a_window_end_where_it_slides(make_tiny, tmp_path):
+def test_drafts_in_a_window_end_where_it_slides(make_tiny, tmp_path):
     windowed = labkit.load(make_tiny(tmp_path / "window", "mistral", sliding_window=16))
     helped = SpeculativeMode(windowed, windowed, tokens=4)
     assert ids_of(helped, max_tokens=40) == ids_of(windowed, max_tokens=40)
     assert 0 < helped.draft_stats.drafted < 30
 
 
-def test_an_assistant_must_know_the_same_tokens(tiny, smollm2):
+def test_a_draft_model_must_know_the_same_tokens(tiny, smollm2):
     with pytest.raises(LabError, match="vocabularies differ"):
         SpeculativeMode(smollm2, tiny)
 
