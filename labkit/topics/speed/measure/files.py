@@ -47,6 +47,8 @@ def read(path: str | Path) -> Measurement:
 
 
 def _measurement(payload: dict) -> Measurement:
+    if "disturbance" in payload:  # as version 0.1 called it
+        payload["noise"] = payload.pop("disturbance")
     setup, noise, load = payload["setup"], payload["noise"], payload["load"]
     if noise and noise["frequency_mhz"]:
         noise["frequency_mhz"] = tuple(noise["frequency_mhz"])
