@@ -132,7 +132,7 @@ def draw_from_scores(scores: np.ndarray, times: int, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class SampledToken:
-    """A sampled token, and what the model's scores said of it.
+    """A sampled token, with its log-probabilities and alternatives.
 
     Attributes:
         token_id: number of the token in the vocabulary.
