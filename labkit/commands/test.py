@@ -8,6 +8,8 @@ from labkit.install.bootstrap import ROOT
 
 # A file's tests share what it set up; files go in their order, so the long ones of a browser early.
 TWO_WORKERS = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+# Two processes that compute: a thread that waits for work lets the other's have its core.
+BESIDE_ANOTHER = {"OMP_WAIT_POLICY": "passive"}
 NO_TESTS = 5  # pytest's exit status
 
 
@@ -24,7 +26,7 @@ def main(args):
     quick = ["--ignore=tests/browser", *options] if args.quick else []
     limit = " and not slow" if args.quick else ""
     statuses = [
-        _pytest([*TWO_WORKERS, "-m", f"not alone{limit}", *quick]),
+        _pytest([*TWO_WORKERS, "-m", f"not alone{limit}", *quick], **BESIDE_ANOTHER),
         _pytest(["-m", f"alone{limit}", *quick]),
     ]
     if options:  # they may choose tests of one part alone
@@ -32,5 +34,5 @@ def main(args):
     return next(filter(None, statuses), 0)
 
 
-def _pytest(options):
-    return subprocess.call([sys.executable, "-m", "pytest", *options])
+def _pytest(options, **environment):
+    return subprocess.call([sys.executable, "-m", "pytest", *options], env=os.environ | environment)

@@ -52,7 +52,7 @@ def find(extras=()):
 
 
 def ensure(extras=(), packages=None):
-    """The interpreter that can run the lab, created if it does not exist.
+    """The interpreter that can run the lab, created if necessary.
 
     Args:
         extras: optional parts that it must have too.

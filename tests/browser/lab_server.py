@@ -1,11 +1,13 @@
 """JupyterLab by the lab's own command, without a network where the Linux kernel can do that."""
 
+import ctypes
 import functools
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,8 @@ import psutil
 from .chromium import CHROMIUM
 
 ROOT = Path(__file__).resolve().parents[2]
+PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 IN_NAMESPACE = [sys.executable, "-m", "labkit.topics.privacy.network.namespace"]
 
 
@@ -43,6 +47,7 @@ class LabServer:
             env=os.environ | _settings(folder),
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=_end_with_parent if PRCTL else None,
         )
         self.address = self._read_address()
         self.chromium = self._write_chromium(folder) if can_be_offline() else CHROMIUM
@@ -78,6 +83,11 @@ class LabServer:
         """Ends it, kernels included."""
         self.process.terminate()
         self.process.wait(20)
+
+
+def _end_with_parent():
+    """In the child: it is terminated when we are killed, as xdist does with workers on Ctrl-C."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _namespace(kind, pid="self"):

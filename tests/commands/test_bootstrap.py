@@ -39,6 +39,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_two_first_runs_at_once_on_a_broken_environment(bare_checkout, index):
     # Its Python went away, as with an upgraded system.
     (bare_checkout.venv / "bin").mkdir(parents=True)
@@ -66,6 +67,7 @@ def test_a_second_start_only_starts(checkout, index):
     assert checkout.log.stat().st_mtime_ns == log
 
 
+@pytest.mark.slow
 def test_the_lock_and_the_extras_are_followed(checkout, index):
     assert "tiny-extra" not in said(checkout.run("run"))["packages"]
     lock = checkout.root / "requirements.lock"
@@ -77,6 +79,7 @@ def test_the_lock_and_the_extras_are_followed(checkout, index):
     assert len(index.requests) == requests
 
 
+@pytest.mark.slow
 @posix
 def test_a_start_killed_while_it_installs_is_taken_up_again(checkout):
     process = checkout.start("run")
@@ -134,6 +137,7 @@ def test_a_package_that_would_not_install(checkout):
     assert "no matching distributions available" in checkout.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_machine_that_was_never_online(checkout, index, wheels, tmp_path):
     index.server.shutdown()
     index.server.server_close()

@@ -236,6 +236,7 @@ def tiny_lab(bare_checkout, monkeypatch):
     return bare_checkout
 
 
+@pytest.mark.slow
 def test_packed_packages_set_up_a_machine_without_network(kept, tiny_lab, tmp_path, capsys):
     """Every part is in it, in the lock's versions, with what an install begins with."""
     file = tmp_path / "lab.zip"

@@ -13,7 +13,7 @@ from .loopback_servers import Index, wheel
 
 @pytest.fixture
 def index(monkeypatch):
-    """A package index on the loopback, and pip told to use that one alone."""
+    """A package index on the loopback, and pip configured to use it alone."""
     index = Index()
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"):
         monkeypatch.delenv(name, raising=False)

@@ -61,8 +61,8 @@ def kill_often(start_python, work, *arguments, names, parts, moments=20):
         parts: how many parts of them there are in the end.
         moments: how often it is killed.
     """
-    told = f"NAMES, PARTS, MOMENTS = {names!r}, {parts}, {moments}\n"
-    process = start_python(told + DRIVER.format(work=work), *arguments)
+    header = f"NAMES, PARTS, MOMENTS = {names!r}, {parts}, {moments}\n"
+    process = start_python(header + DRIVER.format(work=work), *arguments)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     states, last = json.loads(out.splitlines()[-1])

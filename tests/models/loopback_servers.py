@@ -17,11 +17,14 @@ def wheel(name, version, files):
     """The bytes of a wheel with these files."""
     stem = f"{name.replace('-', '_')}-{version}"
     tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    told = {f"{stem}.dist-info/METADATA": metadata(name, version), f"{stem}.dist-info/WHEEL": tags}
-    told[f"{stem}.dist-info/RECORD"] = ""
+    record = {
+        f"{stem}.dist-info/METADATA": metadata(name, version),
+        f"{stem}.dist-info/WHEEL": tags,
+    }
+    record[f"{stem}.dist-info/RECORD"] = ""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for path, data in {**files, **told}.items():
+        for path, data in {**files, **record}.items():
             archive.writestr(path, data)
     return content.getvalue()
 
@@ -114,11 +117,11 @@ class Index(Server):
         start = start if self.ranges else 0
         if start >= len(content):
             return send(request, status=416, Content_Range=f"bytes */{len(content)}")
-        told = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        content_range = f"bytes {start}-{len(content) - 1}/{len(content)}"
         request.send_response(206 if start else 200)
         request.send_header("Content-Length", str(len(content) - start))
         if start:
-            request.send_header("Content-Range", told)
+            request.send_header("Content-Range", content_range)
         request.end_headers()
         if self.stall_at is not None:
             request.wfile.write(content[start : self.stall_at])
@@ -162,20 +165,20 @@ class Hub(Server):
     def about(self, request, api, repo=None):
         paths = sorted(repo.iterdir()) if repo else []
         if api[2] == "tree":
-            return [told(path) for path in paths] or [{**EMPTY, "path": "config.json"}]
+            return [file_entry(path) for path in paths] or [{**EMPTY, "path": "config.json"}]
         names = [{"rfilename": path.name} for path in paths]
         return {"id": api[1], "sha": self.COMMIT, "siblings": names, "private": False}
 
     def send_file(self, request, path):
         content = path.read_bytes()
-        sha256 = told(path).get("lfs", {}).get("oid")
+        sha256 = file_entry(path).get("lfs", {}).get("oid")
         linked = {"X_Linked_Etag": f'"{sha256}"', "X_Linked_Size": str(len(content))}
         if request.command == "GET":
             self.files.append(path.name)
         send(
             request,
             content,
-            ETag=f'"{sha256 or told(path)["oid"]}"',
+            ETag=f'"{sha256 or file_entry(path)["oid"]}"',
             X_Repo_Commit=self.COMMIT,
             **(linked if sha256 else {}),
         )
@@ -184,7 +187,7 @@ class Hub(Server):
 EMPTY = {"type": "file", "size": 0, "oid": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"}
 
 
-def told(path):
+def file_entry(path):
     """A file as the hub lists it: weights by their sha256, small files as git keeps them."""
     content = path.read_bytes()
     oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

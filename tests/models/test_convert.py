@@ -86,7 +86,7 @@ def test_next_token_scores_are_those_of_llamacpp(smollm2, llamacpp):
         ours = smollm2.model(torch.tensor([ids])).logits[0].log_softmax(-1)
     divergences, same = [], 0
     for end in range(5, len(ids)):
-        told = llamacpp(
+        rows = llamacpp(
             "/completion",
             {
                 "prompt": ids[:end],
@@ -96,7 +96,7 @@ def test_next_token_scores_are_those_of_llamacpp(smollm2, llamacpp):
                 "cache_prompt": True,
             },
         )["completion_probabilities"][0]["top_logprobs"]
-        theirs = {row["id"]: row["logprob"] for row in told}
+        theirs = {row["id"]: row["logprob"] for row in rows}
         divergences.append(divergence(theirs, ours[end - 1]))
         same += max(theirs, key=theirs.get) == ours[end - 1].argmax().item()
     assert len(divergences) >= 50
@@ -105,11 +105,11 @@ def test_next_token_scores_are_those_of_llamacpp(smollm2, llamacpp):
 
 
 def divergence(theirs: dict[int, float], ours: torch.Tensor) -> float:
-    """KL(theirs | ours) in nats over the told tokens, and all others as one outcome."""
-    told = [(math.exp(lp), math.exp(ours[i].item())) for i, lp in theirs.items()]
-    rest_p = max(1e-9, 1 - sum(p for p, _ in told))
-    rest_q = max(1e-9, 1 - sum(q for _, q in told))
-    return sum(p * math.log(p / q) for p, q in [*told, (rest_p, rest_q)])
+    """KL(theirs | ours) in nats over the reported tokens, and all others as one outcome."""
+    pairs = [(math.exp(lp), math.exp(ours[i].item())) for i, lp in theirs.items()]
+    rest_p = max(1e-9, 1 - sum(p for p, _ in pairs))
+    rest_q = max(1e-9, 1 - sum(q for _, q in pairs))
+    return sum(p * math.log(p / q) for p, q in [*pairs, (rest_p, rest_q)])
 
 
 def test_the_folder_is_an_ordinary_one(smollm2):

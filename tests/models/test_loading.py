@@ -1,4 +1,4 @@
-"""Loading: every architecture, what is refused, what is mended."""
+"""Loading: every architecture, what is refused, what is repaired."""
 
 import json
 

@@ -60,8 +60,8 @@ def test_all_else_in_the_file_stays(copies, tiny_gguf):
         assert fields.keys() == own.keys() | {"general.file_type"}
         for name in own.keys() - {"GGUF.kv_count"}:
             assert fields[name].contents() == own[name].contents()
-        told = gguf.LlamaFileType(fields["general.file_type"].contents()).name
-        assert told.partition("_")[2] == kind
+        file_type = gguf.LlamaFileType(fields["general.file_type"].contents()).name
+        assert file_type.partition("_")[2] == kind
 
 
 def test_a_copy_is_made_once_and_is_a_model_of_the_store(copies, tiny_gguf, capfd):
@@ -106,8 +106,8 @@ def test_two_learners_at_once_make_one_copy(tiny_gguf, home):
         subprocess.Popen([sys.executable, "-c", code, str(tiny_gguf)], stdout=subprocess.PIPE)
         for _ in range(3)
     ]
-    told = {each.communicate(timeout=120)[0].splitlines()[-1] for each in learners}
-    assert len(told) == 1 and not any(each.returncode for each in learners)
+    paths = {each.communicate(timeout=120)[0].splitlines()[-1] for each in learners}
+    assert len(paths) == 1 and not any(each.returncode for each in learners)
     assert len(list(store.models_folder().glob("*-q4_0/gguf/*.gguf"))) == 1
     assert not [path for path in store.models_folder().iterdir() if path.name.endswith(".gguf")]
 
@@ -145,7 +145,7 @@ def test_torch_loads_a_copy_by_its_name(copies, tiny_gguf):
     assert labkit.generate(model, "the cat", raw=True, max_tokens=3).output_tokens == 3
 
 
-def test_what_is_none_is_refused(tiny_gguf, home, monkeypatch):
+def test_invalid_arguments_are_refused(tiny_gguf, home, monkeypatch):
     with pytest.raises(ValueError, match=r"kinds must be of F32, .*; got 'Q3'"):
         get_copies(tiny_gguf, ["Q3"])
 

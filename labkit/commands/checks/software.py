@@ -172,7 +172,7 @@ def _plain(name):
 
 
 def _version(name):
-    """The installed version; None if it is not installed, or its record is broken."""
+    """The installed version; None if it is missing or its record is broken."""
     try:
         return metadata.version(name)
     except (metadata.PackageNotFoundError, KeyError):

@@ -46,7 +46,7 @@ def inventory() -> dict[str, StoredModel]:
 
 
 def require_stored(name: str) -> StoredModel:
-    """The stored model of that name; a LabError with the nearest name if it does not exist."""
+    """The stored model of that name; a LabError with the nearest name if it is missing."""
     found = inventory()
     if name in found:
         return found[name]

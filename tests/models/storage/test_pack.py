@@ -174,7 +174,7 @@ def test_a_place_for_no_archive(tmp_path, monkeypatch, place):
 # What may come in
 
 
-def test_too_small_a_disk_is_told_before_a_byte_is_written(packed, monkeypatch):
+def test_too_small_a_disk_is_reported_before_a_byte_is_written(packed, monkeypatch):
     usage = shutil.disk_usage(".")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(LabError, match=r"Unpacking lab\.zip needs 0 MB of disk"):
@@ -218,7 +218,7 @@ def test_no_file_and_no_archive(home, tmp_path):
 WEIGHTS = "models/small/safetensors/model.safetensors"
 
 
-def rewrite(file, *, change=None, drop=(), add=(), as_told=True, **more):
+def rewrite(file, *, change=None, drop=(), add=(), as_listed=True, **more):
     """The archive again, with other members or another list; `add` holds ZipInfos and contents."""
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -230,7 +230,7 @@ def rewrite(file, *, change=None, drop=(), add=(), as_told=True, **more):
                 archive.writestr(name, content)
         for info, content in add:
             archive.writestr(info, content)
-            if as_told:
+            if as_listed:
                 sums = manifest["files"][WEIGHTS] | {"bytes": len(content)}
                 manifest["files"][info.filename] = sums
         if change:
@@ -285,7 +285,7 @@ def test_a_file_that_belongs_nowhere_is_refused(packed, tmp_path, info):
 
 
 def test_a_file_that_the_list_does_not_name(packed):
-    rewrite(packed, add=[(zipfile.ZipInfo(HERE + "more"), "x")], as_told=False)
+    rewrite(packed, add=[(zipfile.ZipInfo(HERE + "more"), "x")], as_listed=False)
     with pytest.raises(LabError, match="not those that its manifest names"):
         unpack(packed)
 
@@ -334,7 +334,7 @@ def test_a_list_that_is_wrong(packed, change, sentence):
 
 
 @pytest.mark.parametrize("folder", ["..", ".", "", ".hidden", "a b"])
-def test_a_model_whose_folder_is_none(home, tmp_path, folder):
+def test_an_invalid_folder_name(home, tmp_path, folder):
     place()
     (part,) = stored_parts("small")
     pack(tmp_path / "lab.zip", [replace(part, name=folder)])
@@ -349,10 +349,10 @@ def test_a_model_whose_folder_is_none(home, tmp_path, folder):
 def with_packages(home, tmp_path, monkeypatch, new_home):
     """``with_packages(python)``: an archive whose one package is for that Python."""
 
-    def make(**told):
+    def make(**changed):
         place()
         (tmp_path / "tiny-1.0-py3-none-any.whl").write_bytes(b"a wheel")
-        python = packing.this_python() | told
+        python = packing.this_python() | changed
         with monkeypatch.context() as patch:
             patch.setattr(packing, "this_python", lambda: python)
             pack(tmp_path / "l.zip", stored_parts("small"), tmp_path.glob("*.whl"))

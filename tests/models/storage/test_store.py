@@ -34,7 +34,7 @@ def test_a_placed_part_is_known_with_its_files(home):
     assert not store.unfinished("small")
 
 
-def test_whoever_shares_the_home_may_read(home):
+def test_others_on_the_home_may_read(home):
     with store.new_part("small", "safetensors", "a test") as aside:
         (aside / WEIGHTS).write_bytes(b"0")
         (aside / WEIGHTS).chmod(0o600)

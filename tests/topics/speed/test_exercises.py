@@ -1,4 +1,4 @@
-"""The checks of notebook 03's exercises: right answers pass, each wrong way is told apart."""
+"""The checks of notebook 03's exercises: right answers pass, each mistake gets its own hint."""
 
 import pytest
 
@@ -10,7 +10,7 @@ PROBE = Probe("cpu", "float32", 2, (18e9, 20e9), (100e9, 100e9))
 
 
 @pytest.mark.parametrize(
-    ("answer", "solved", "said"),
+    ("answer", "solved", "message"),
     [
         (5.0, True, "never more"),  # 20 GB/s over 4 GB
         (4.4, True, "20.0 GB/s over 4.0 to 5.0 GB is 4 to 5 tokens/s"),
@@ -23,13 +23,13 @@ PROBE = Probe("cpu", "float32", 2, (18e9, 20e9), (100e9, 100e9))
         (-3, False, "above 0; got -3"),
     ],
 )
-def test_the_ceiling_of_a_larger_model(answer, solved, said):
+def test_the_ceiling_of_a_larger_model(answer, solved, message):
     verdict = exercises.check_ceiling(Roofline("a", PROBE, ()), answer, parameters=8e9)
-    assert verdict.right is solved and said in str(verdict)
+    assert verdict.right is solved and message in str(verdict)
 
 
 @pytest.mark.parametrize(
-    ("answer", "solved", "said"),
+    ("answer", "solved", "message"),
     [
         (15 / 0.9, True, "(10 + 5) tokens in 0.90 s are 16.7 tokens/s, 1.7 times"),
         (10.0, False, "That is the right speed"),
@@ -38,7 +38,7 @@ def test_the_ceiling_of_a_larger_model(answer, solved, said):
         (True, False, "got True"),
     ],
 )
-def test_the_wrong_speed(make_measurement, make_run, answer, solved, said):
+def test_the_wrong_speed(make_measurement, make_run, answer, solved, message):
     measured = make_measurement(*[make_run(0.5, 0.1, 5, 10)] * 5)
     verdict = exercises.check_wrong_speed(measured, answer)
-    assert verdict.right is solved and said in str(verdict)
+    assert verdict.right is solved and message in str(verdict)

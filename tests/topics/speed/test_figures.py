@@ -1,4 +1,4 @@
-"""Pictures of measurements, by their data."""
+"""Figures of measurements, by their data."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_the_waterfall_falls_from_part_to_part(make_measurement):
     assert len(labkit.plot(make_measurement()).data) == 2  # no load was measured
 
 
-def test_nothing_measured_is_an_empty_picture(make_measurement, make_run):
+def test_nothing_measured_is_an_empty_figure(make_measurement, make_run):
     nothing = make_measurement(make_run(tokens=0, finish="interrupted"))
     for draw in (labkit.plot, labkit.plot, labkit.plot):
         draw(nothing)
@@ -61,12 +61,12 @@ def test_an_experiment_has_a_panel_for_each_number(make_measurement, make_run):
 def test_an_experiment_on_a_disturbed_machine_says_so(make_measurement):
     noisy = MachineNoise(1, 2, 0.9, 0.0, 1, None)
     points = tuple(Point(n, make_measurement(noise=noisy)) for n in (1, 4))
-    told = Experiment("batch size", "rows", "made up", points, 1, ("ttft_s",))
-    assert told.summary.endswith(
+    experiment = Experiment("batch size", "rows", "made up", points, 1, ("ttft_s",))
+    assert experiment.summary.endswith(
         "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. "
         "Measure again."
     )
-    assert "machine disturbed" in labkit.plot(told).layout.title.text
+    assert "machine disturbed" in labkit.plot(experiment).layout.title.text
 
 
 def test_the_cache_experiment_shows_each_token(make_measurement, make_run):
@@ -101,7 +101,7 @@ def test_predictions_beside_what_was_measured(make_measurement, make_run):
     assert len(labkit.plot(fit).data[1].x) == 6
 
 
-def test_the_other_pictures(make_measurement):
+def test_the_other_figures(make_measurement):
     sizes = (CacheSize(8, 800, 800, 1600), CacheSize(16, 1600, 1600, 1600))
     growth = CacheGrowth("made up", "float32", sizes, 100, 10_000, 64, 10**6, 64)
     assert labkit.plot(growth).data[0].x == (0, 8, 16)

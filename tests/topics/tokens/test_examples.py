@@ -131,6 +131,7 @@ def test_an_invalid_conversation_is_not_repeated_whole(smollm2):
         assert len(str(error.value)) < 300
 
 
+@pytest.mark.slow
 def test_ten_megabytes_of_conversation_are_counted_and_shown_in_part(smollm2):
     chat = apply_chat_template(smollm2, HUGE)
     assert chat.count > 2_000_000

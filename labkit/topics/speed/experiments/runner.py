@@ -22,7 +22,7 @@ from labkit.topics.speed.measure.measurement import (
     describe_setup,
     require_complete_run,
 )
-from labkit.topics.speed.measure.run import Run, time_run
+from labkit.topics.speed.measure.run import TimedRun, time_run
 
 LIMIT_S = 50.0  # no round starts that would end after this
 
@@ -47,7 +47,7 @@ class ExperimentCase:
     rows: int = 1
     around: Callable[[], AbstractContextManager] = field(default=nullcontext)
 
-    def run(self, **changed) -> Run:
+    def run(self, **changed) -> TimedRun:
         """Times one request."""
         with self.around():
             return time_run(self.backend, self.prompt, **{**self.settings, **changed})
@@ -204,7 +204,7 @@ def was_stopped(done: Experiment, cases: int) -> bool:
     return len(done.points) < cases or any(run.finish == "interrupted" for run in runs)
 
 
-def _rounds(cases: Sequence[ExperimentCase], repeats: int, limit_s: float) -> Iterator[Run]:
+def _rounds(cases: Sequence[ExperimentCase], repeats: int, limit_s: float) -> Iterator[TimedRun]:
     began, longest = time.monotonic(), 0.0
     for case in cases:
         yield case.run(max_tokens=min(2, case.settings["max_tokens"]))

@@ -4,7 +4,7 @@ from html import escape
 from math import log10
 
 from labkit.formatting import MIB
-from labkit.topics.speed.measure.run import Run
+from labkit.topics.speed.measure.run import TimedRun
 from labkit.ui import theme
 
 from .kv_cache import CacheGrowth
@@ -120,7 +120,7 @@ def fit_figure(fit: LatencyFit):
     return _predictions_figure(fit.runs, predictions, title)
 
 
-def _predictions_figure(runs: tuple[Run, ...], predictions, title: str):
+def _predictions_figure(runs: tuple[TimedRun, ...], predictions, title: str):
     import plotly.graph_objects as go
 
     end = 1.08 * max([*(run.elapsed_s for run in runs), *(p.high_s for p in predictions)])
@@ -145,7 +145,7 @@ def _predictions_figure(runs: tuple[Run, ...], predictions, title: str):
     return figure.update_xaxes(range=[0, end]).update_yaxes(range=[0, end])
 
 
-def _prediction_dots(runs: tuple[Run, ...], predictions: list[LatencyPrediction], level: str):
+def _prediction_dots(runs: tuple[TimedRun, ...], predictions: list[LatencyPrediction], level: str):
     import plotly.graph_objects as go
 
     return go.Scatter(

@@ -18,7 +18,7 @@ from labkit.formatting import in_lines
 from labkit.topics.speed.measure.load_time import LoadTime
 from labkit.topics.speed.measure.machine_noise import MachineNoise, noise_warning
 from labkit.topics.speed.measure.measurement import Measurement
-from labkit.topics.speed.measure.run import Run
+from labkit.topics.speed.measure.run import TimedRun
 
 from .regression import LinearFit, fit_linear, student_quantile
 
@@ -57,7 +57,7 @@ class LatencyFit:
     load_s: float | None
     tokens_in: tuple[int, int]
     tokens_out: tuple[int, int]
-    runs: tuple[Run, ...]
+    runs: tuple[TimedRun, ...]
     noise: tuple[MachineNoise, ...] = ()
 
     @property
@@ -156,11 +156,11 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
     )
 
 
-def flatten(measured: Iterable) -> list[Run | Measurement]:
+def flatten(measured: Iterable) -> list[TimedRun | Measurement]:
     """The measurements of experiments and of nested collections; runs unchanged."""
-    found: list[Run | Measurement] = []
+    found: list[TimedRun | Measurement] = []
     for each in measured:
-        if isinstance(each, Run | Measurement):
+        if isinstance(each, TimedRun | Measurement):
             found.append(each)
         elif hasattr(each, "points"):
             found.extend(point.measurement for point in each.points)
@@ -169,24 +169,24 @@ def flatten(measured: Iterable) -> list[Run | Measurement]:
     return found
 
 
-def runs_of(found: Iterable[Run | Measurement]) -> list[Run]:
+def runs_of(found: Iterable[TimedRun | Measurement]) -> list[TimedRun]:
     """The runs that count, without those of batches."""
-    runs: list[Run] = []
+    runs: list[TimedRun] = []
     for each in found:
-        if isinstance(each, Run):
+        if isinstance(each, TimedRun):
             runs.append(each)
         elif each.rows == 1:
             runs.extend(each.counted)
     return runs
 
 
-def noise_of(found: Iterable[Run | Measurement]) -> tuple[MachineNoise, ...]:
+def noise_of(found: Iterable[TimedRun | Measurement]) -> tuple[MachineNoise, ...]:
     """What else the machine did during the measurements, where it was recorded."""
     known = (each.noise for each in found if isinstance(each, Measurement))
     return tuple(dict.fromkeys(each for each in known if each))
 
 
-def _correlation(prefill: LinearFit, decode: LinearFit, runs: Sequence[Run]) -> float:
+def _correlation(prefill: LinearFit, decode: LinearFit, runs: Sequence[TimedRun]) -> float:
     one = [run.ttft_s / prefill.predict(prefill_terms(run.prompt_tokens)) - 1 for run in runs]
     two = [run.decode_s / decode.predict(_decode_terms_of(run)) - 1 for run in runs]
     if np.std(one) < 1e-9 or np.std(two) < 1e-9:
@@ -194,7 +194,7 @@ def _correlation(prefill: LinearFit, decode: LinearFit, runs: Sequence[Run]) -> 
     return float(np.corrcoef(one, two)[0, 1])
 
 
-def _decode_terms_of(run: Run) -> tuple[float, float]:
+def _decode_terms_of(run: TimedRun) -> tuple[float, float]:
     return decode_terms(run.prompt_tokens, run.output_tokens)
 
 

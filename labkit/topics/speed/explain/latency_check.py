@@ -5,7 +5,7 @@ from statistics import median
 
 from labkit.formatting import in_lines
 from labkit.topics.speed.measure.machine_noise import MachineNoise, noise_warning
-from labkit.topics.speed.measure.run import Run
+from labkit.topics.speed.measure.run import TimedRun
 
 from .latency import (
     LatencyFit,
@@ -31,7 +31,7 @@ class LatencyCheck:
     """
 
     model: str
-    runs: tuple[Run, ...]
+    runs: tuple[TimedRun, ...]
     predictions: tuple[LatencyPrediction, ...]
     noise: tuple[MachineNoise, ...] = ()
 

@@ -9,7 +9,7 @@ from labkit.ui import theme
 from .comparison import METRICS, MeasurementComparison
 from .load_time import LoadTime
 from .measurement import Measurement
-from .run import Run
+from .run import TimedRun
 
 
 def waterfall_figure(measurement: Measurement):
@@ -243,7 +243,7 @@ def _dots(m: Measurement, number, index: int) -> list:
     ]
 
 
-def _known(group: Sequence[tuple[int, Run]], number) -> list[tuple[int, Run]]:
+def _known(group: Sequence[tuple[int, TimedRun]], number) -> list[tuple[int, TimedRun]]:
     return [each for each in group if number(each[1]) is not None]
 
 

@@ -10,7 +10,7 @@ from labkit.errors import LabError
 from .load_time import LoadRun, LoadTime
 from .machine_noise import MachineNoise
 from .measurement import Measurement, Setup
-from .run import Run
+from .run import TimedRun
 
 FORMAT = 1
 
@@ -60,13 +60,13 @@ def _measurement(payload: dict) -> Measurement:
     return Measurement(**{**payload, **values})
 
 
-def _run(payload: dict) -> Run:
+def _run(payload: dict) -> TimedRun:
     timings = payload.get("timings")
     values = {
         "token_times_s": tuple(payload["token_times_s"]),
         "timings": EngineTimings(**timings) if timings else None,
     }
-    return Run(**{**payload, **values})
+    return TimedRun(**{**payload, **values})
 
 
 WRITERS = {Measurement: save_measurement}

@@ -21,7 +21,7 @@ from labkit.stats import Spread, percentile
 
 from .load_time import LoadTime
 from .machine_noise import MachineNoise, NoiseMonitor
-from .run import Run, spread, time_run
+from .run import TimedRun, spread, time_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Measurement:
     model: str
     prompt: str | Messages
     max_tokens: int
-    runs: tuple[Run, ...]
-    warmup: tuple[Run, ...]
+    runs: tuple[TimedRun, ...]
+    warmup: tuple[TimedRun, ...]
     setup: Setup
     noise: MachineNoise | None = None
     load: LoadTime | None = None
@@ -83,16 +83,16 @@ class Measurement:
     origin: str = "measured"
 
     @property
-    def counted(self) -> tuple[Run, ...]:
+    def counted(self) -> tuple[TimedRun, ...]:
         """The complete runs, which enter the numbers."""
         return tuple(run for run in self.runs if run.complete)
 
     @property
-    def aborted(self) -> tuple[Run, ...]:
+    def aborted(self) -> tuple[TimedRun, ...]:
         """The runs that are not complete."""
         return tuple(run for run in self.runs if not run.complete)
 
-    def _over(self, number: Callable[[Run], float | None]) -> Spread | None:
+    def _over(self, number: Callable[[TimedRun], float | None]) -> Spread | None:
         return spread([number(run) for run in self.counted])
 
     @property
@@ -250,7 +250,7 @@ def measure(
     )
 
 
-def collect_runs(runs: Iterator[Run], total: int, what: str) -> Iterator[Run]:
+def collect_runs(runs: Iterator[TimedRun], total: int, what: str) -> Iterator[TimedRun]:
     """Yields the runs under a progress bar until one is cut short or the learner interrupts."""
     from tqdm.auto import tqdm
 
@@ -267,7 +267,7 @@ def collect_runs(runs: Iterator[Run], total: int, what: str) -> Iterator[Run]:
             bar.total = bar.n  # an early end leaves no unfinished bar behind
 
 
-def require_complete_run(runs: Sequence[Run]) -> None:
+def require_complete_run(runs: Sequence[TimedRun]) -> None:
     """Raises the error of a model that failed before one run was complete."""
     failed = next((run.error for run in runs if run.error), None)
     if failed and not any(run.complete for run in runs):

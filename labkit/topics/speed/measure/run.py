@@ -26,7 +26,7 @@ def spread(values: Sequence[float | None]) -> Spread | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TimedRun:
     """One timed request.
 
     Attributes:
@@ -107,7 +107,9 @@ class Run:
         return self.prompt_tokens / self.ttft_s
 
 
-def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Run:
+def time_run(
+    backend: Backend, prompt: str | Messages, *, raw: bool = False, **settings
+) -> TimedRun:
     """Times one request; an interrupt or a failure midway is recorded in the run.
 
     The device is synchronised before the request begins, so that no earlier work counts.
@@ -129,8 +131,8 @@ def time_run(backend: Backend, prompt: str | Messages, *, raw: bool = False, **s
     return _run(backend, running, steps)
 
 
-def _run(backend: Backend, running: Stream, steps: Sequence[Step]) -> Run:
-    return Run(
+def _run(backend: Backend, running: Stream, steps: Sequence[Step]) -> TimedRun:
+    return TimedRun(
         token_times_s=tuple(step.elapsed_s for step in steps),
         output_tokens=_count(running, steps),
         prompt_tokens=running.prompt_tokens,

@@ -430,6 +430,7 @@ def test_the_static_form_is_the_first_pair(monkeypatch):
     assert "local" in outputs[0].data and len(outputs) == 2
 
 
+@pytest.mark.slow
 def test_a_real_models_answers_are_voted_on(smollm2):
     hot = labkit.comparison.with_settings(smollm2, "hot", temperature=2.0)
     cold = labkit.comparison.with_settings(smollm2, "cold", temperature=0)

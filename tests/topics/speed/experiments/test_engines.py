@@ -39,8 +39,8 @@ def serving(gguf_file):
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(gguf_file)], stdout=subprocess.PIPE, text=True
     )
-    told = next(line for line in process.stdout if line.startswith("http"))
-    yield Server("llama.cpp", told.strip(), ("SmolLM2-135M-Instruct.Q4_1.gguf",)), process
+    address = next(line for line in process.stdout if line.startswith("http"))
+    yield Server("llama.cpp", address.strip(), ("SmolLM2-135M-Instruct.Q4_1.gguf",)), process
     process.kill()
     process.wait()
 
@@ -54,23 +54,27 @@ def llama_server(smollm2):
 def test_engines_beside_one_another(make_scripted):
     far = make_scripted((0.5, 0.75), chunks=True, output_tokens=6)
     far.base_url = "http://127.0.0.1:1"
-    told = labkit.speed.vary_engine({"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2)
-    speeds = dict(told.experiment.numbers("decode_tokens_per_s"))
+    comparison = labkit.speed.vary_engine(
+        {"near": make_scripted((0.5, 1.0)), "far": far}, repeats=2
+    )
+    speeds = dict(comparison.experiment.numbers("decode_tokens_per_s"))
     assert speeds["near"].values == (2, 2)
     assert speeds["far"].values == (20, 20)  # 5 gaps in 0.25 s
-    # A server's own work cannot be told from other programs'.
-    assert told.points[0].measurement.noise.others_cores is None
-    assert told.footprints == (None, None)
-    assert told.names == ("near, float32", "far, float32")
-    assert "near: first token after 0.5 s, then 2 tokens/s; far: " in told.summary
-    assert "all 2 wrote the same text" in told.summary
+    # A server's own work cannot be separated from other programs'.
+    assert comparison.points[0].measurement.noise.others_cores is None
+    assert comparison.footprints == (None, None)
+    assert comparison.names == ("near, float32", "far, float32")
+    assert "near: first token after 0.5 s, then 2 tokens/s; far: " in comparison.summary
+    assert "all 2 wrote the same text" in comparison.summary
 
 
 def test_one_that_fails_does_not_end_it_for_the_others(make_scripted):
     dead = make_scripted((LabError,))
-    told = labkit.speed.vary_engine({"dead": dead, "well": make_scripted((0.5, 1.0))}, repeats=2)
-    assert [point.value for point in told.points] == ["well"]
-    assert told.missing == ("dead: The server went away.",)
+    comparison = labkit.speed.vary_engine(
+        {"dead": dead, "well": make_scripted((0.5, 1.0))}, repeats=2
+    )
+    assert [point.value for point in comparison.points] == ["well"]
+    assert comparison.missing == ("dead: The server went away.",)
     with pytest.raises(LabError, match=r"No engine answers: dead: The server went away\."):
         labkit.speed.vary_engine({"dead": dead})
 
@@ -78,9 +82,9 @@ def test_one_that_fails_does_not_end_it_for_the_others(make_scripted):
 def test_a_stop_keeps_what_was_measured(make_scripted):
     good, cut = (0.5, 1.0), (0.5, KeyboardInterrupt)
     one, two = make_scripted(good), make_scripted(good, good, good, cut)
-    told = labkit.speed.vary_engine({"one": one, "two": two}, repeats=9)
-    assert [len(point.measurement.counted) for point in told.points] == [2, 1]
-    assert told.footprints == (None, None)
+    comparison = labkit.speed.vary_engine({"one": one, "two": two}, repeats=9)
+    assert [len(point.measurement.counted) for point in comparison.points] == [2, 1]
+    assert comparison.footprints == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -94,16 +98,16 @@ def test_a_stop_keeps_what_was_measured(make_scripted):
 )
 def test_servers_are_asked_for_the_same_model(tiny, monkeypatch, server, found, missing):
     monkeypatch.setattr(engines, "servers", lambda: (server,))
-    told: list[str] = []
-    backends = engines.find_engines(tiny, told)
+    sentences: list[str] = []
+    backends = engines.find_engines(tiny, sentences)
     assert list(backends) == ["transformers", *([found] if found else [])]
-    assert told[0].startswith("llama.cpp in process: ") and len(told) == 1 + bool(missing)
-    assert missing is None or missing in told[1]
+    assert sentences[0].startswith("llama.cpp in process: ") and len(sentences) == 1 + bool(missing)
+    assert missing is None or missing in sentences[1]
     if server.kind == "transformers serve":
         assert backends[found].model == str(tiny.folder)
 
 
-def test_two_servers_of_one_kind_are_told_apart(tiny, monkeypatch):
+def test_two_servers_of_one_kind_are_distinguished(tiny, monkeypatch):
     two = tuple(Server("vLLM", f"http://127.0.0.1:{port}", ("tiny",)) for port in (8000, 8001))
     monkeypatch.setattr(engines, "servers", lambda: two)
     assert list(engines.find_engines(tiny, []))[1:] == ["vLLM", "vLLM on port 8001"]
@@ -118,23 +122,23 @@ def test_what_runs_elsewhere_is_refused(make_scripted):
 def test_the_same_weights_in_every_engine(smollm2, llama_server, monkeypatch):
     server, _ = llama_server
     monkeypatch.setattr(engines, "servers", lambda: (server,))
-    told = labkit.speed.vary_engine(smollm2, repeats=2, max_tokens=8)
-    assert told.missing == ()
+    comparison = labkit.speed.vary_engine(smollm2, repeats=2, max_tokens=8)
+    assert comparison.missing == ()
     names = ("transformers, float32", "llama.cpp in process, Q4_1", "llama.cpp's server")
-    assert told.names == names
-    counts = {point.measurement.prompt_tokens for point in told.points}
+    assert comparison.names == names
+    counts = {point.measurement.prompt_tokens for point in comparison.points}
     assert len(counts) == 1
-    torch, llama, own = told.footprints
+    torch, llama, own = comparison.footprints
     assert torch.own and llama.own and not own.own
     # float32 against 4 bits, each with Python and its libraries
     assert torch.resident_bytes > smollm2.plan.needs.weights_bytes > llama.resident_bytes
     assert llama.peak_bytes >= llama.resident_bytes > smollm2.gguf_file.stat().st_size
     assert own.resident_bytes > smollm2.gguf_file.stat().st_size
-    figure = labkit.plot(told)
+    figure = labkit.plot(comparison)
     assert [list(bars.x) for bars in figure.data][2] == pytest.approx(
-        [each.resident_bytes / 2**20 for each in told.footprints]
+        [each.resident_bytes / 2**20 for each in comparison.footprints]
     )
-    assert told.texts[0].diverges_at is None and all(each.text for each in told.texts)
+    assert comparison.texts[0].diverges_at is None and all(each.text for each in comparison.texts)
 
 
 @pytest.mark.alone
@@ -151,9 +155,9 @@ def test_the_lab_and_the_engine_agree_on_the_same_run(smollm2, llama_server, whe
     engine.close()
     assert len(measured.counted) == 7
     assert measured.engine_ratio.median == pytest.approx(1, abs=0.05)
-    told = [(run, run.timings.prompt_s, run.timings.decode_s) for run in measured.counted]
-    decode = spread([run.decode_s / decode_s for run, _, decode_s in told])
-    whole = spread([run.elapsed_s / (prompt_s + decode_s) for run, prompt_s, decode_s in told])
+    timed = [(run, run.timings.prompt_s, run.timings.decode_s) for run in measured.counted]
+    decode = spread([run.decode_s / decode_s for run, _, decode_s in timed])
+    whole = spread([run.elapsed_s / (prompt_s + decode_s) for run, prompt_s, decode_s in timed])
     assert decode.median == pytest.approx(1, abs=0.05)
     assert whole.median == pytest.approx(1, abs=0.05)
     assert {run.timings.output_tokens for run in measured.counted} == {40}
@@ -165,10 +169,14 @@ def test_what_a_fresh_process_tells_of_its_gpu(tiny, monkeypatch):
         [], 0, stdout=f"noise\n[{5 << 20}, {6 << 20}, {7 << 20}]\n"
     )
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
-    told = measure_footprint(tiny)
-    assert (told.resident_bytes, told.peak_bytes, told.gpu_bytes) == (5 << 20, 6 << 20, 7 << 20)
-    assert told.total_bytes == 12 << 20
-    assert _memory(told) == "12 (7 on the GPU)"
+    footprint = measure_footprint(tiny)
+    assert (footprint.resident_bytes, footprint.peak_bytes, footprint.gpu_bytes) == (
+        5 << 20,
+        6 << 20,
+        7 << 20,
+    )
+    assert footprint.total_bytes == 12 << 20
+    assert _memory(footprint) == "12 (7 on the GPU)"
 
 
 @pytest.mark.slow
@@ -237,20 +245,22 @@ def test_texts_part_after_what_they_share(start, one, other):
 
 def test_the_texts_are_marked_where_they_part(make_scripted):
     one, two = make_scripted((0.5, 1.0)), make_scripted((0.5, 1.0, 1.5))
-    told = labkit.speed.vary_engine({"o<n>e": one, "two": two}, repeats=1)
-    assert [each.diverges_at for each in told.texts] == [None, 6]
-    assert "two diverges from the text of o<n>e after 6 characters" in told.summary
-    html = labkit.plot(told, kind="texts").html
+    comparison = labkit.speed.vary_engine({"o<n>e": one, "two": two}, repeats=1)
+    assert [each.diverges_at for each in comparison.texts] == [None, 6]
+    assert "two diverges from the text of o<n>e after 6 characters" in comparison.summary
+    html = labkit.plot(comparison, kind="texts").html
     assert "o&lt;n&gt;e" in html and "o<n>e" not in html
     after = html.partition("ab ab <span role")[2]
     assert 'aria-label="diverges here"' in after and after.index("┃") < after.index("ab ")
     assert "✗ diverges after 6 characters" in html
 
 
-def test_the_picture_tells_numbers_and_gaps_in_words(make_scripted):
-    silent = make_scripted((0.5, 1.0), chunks=True)  # tells no number of tokens
-    told = labkit.speed.vary_engine({"one": make_scripted((0.5, 1.0)), "silent": silent}, repeats=3)
-    figure = labkit.plot(told)
+def test_the_figure_labels_numbers_and_gaps(make_scripted):
+    silent = make_scripted((0.5, 1.0), chunks=True)  # reports no number of tokens
+    comparison = labkit.speed.vary_engine(
+        {"one": make_scripted((0.5, 1.0)), "silent": silent}, repeats=3
+    )
+    figure = labkit.plot(comparison)
     first, speed, memory = figure.data
     assert list(first.x) == [0.5, 0.5] and list(speed.x) == [2, 0] and list(memory.x) == [0, 0]
     assert list(speed.customdata) == ["2", "not known"]

@@ -19,51 +19,51 @@ FEW = {"repeats": 2, "max_tokens": 4}
 
 
 @pytest.fixture(scope="module")
-def told(tiny_gguf, tmp_path_factory):
+def comparison(tiny_gguf, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("LABKIT_HOME", str(tmp_path_factory.mktemp("home")))
         kinds = ("Q4_0", "F32", "Q8_0")
         return labkit.speed.vary_quantization(tiny_gguf, "the cat", kinds=kinds, **FEW)
 
 
-def test_every_format_is_measured(told):
-    assert [file.kind for file in told.files] == ["F32", "Q8_0", "Q4_0"]  # most bits first
-    assert [file.copied for file in told.files] == [False, True, True]
-    assert (told.model, told.source, told.reference) == ("tiny", "F32", "F32")
-    assert told.experiment.rounds == 2 and len(told.points) == 3
-    sizes = [file.file_bytes for file in told.files]
+def test_every_format_is_measured(comparison):
+    assert [file.kind for file in comparison.files] == ["F32", "Q8_0", "Q4_0"]  # most bits first
+    assert [file.copied for file in comparison.files] == [False, True, True]
+    assert (comparison.model, comparison.source, comparison.reference) == ("tiny", "F32", "F32")
+    assert comparison.experiment.rounds == 2 and len(comparison.points) == 3
+    sizes = [file.file_bytes for file in comparison.files]
     assert sizes == sorted(sizes, reverse=True)
-    for file in told.files:
+    for file in comparison.files:
         assert file.measurement.output_tokens.median == 4
         assert dict(file.measurement.setup.software)["dtype"] == file.kind
         assert file.footprint.own and file.footprint.peak_bytes >= file.footprint.resident_bytes
         assert len(file.load_s.values) >= 4  # opened anew in each round
-    assert told.files[0].bits_per_weight == 32
-    assert told.files[0].divergence.bits == (0,) * len(quantization.POSITIONS)
-    near, far = (file.divergence.mean_bits for file in told.files[1:])
+    assert comparison.files[0].bits_per_weight == 32
+    assert comparison.files[0].divergence.bits == (0,) * len(quantization.POSITIONS)
+    near, far = (file.divergence.mean_bits for file in comparison.files[1:])
     assert 0 < near < far
 
 
-def test_it_says_that_more_bits_are_no_better(told):
+def test_it_says_that_more_bits_are_no_better(comparison):
     caution = "All were made from the F32 file: more bits copy its weights more exactly"
-    assert caution in told.summary and "data/corpus.txt" in repr(told)
-    assert "scores" not in told.summary.partition(";")[0]  # the reference is not off itself
+    assert caution in comparison.summary and "data/corpus.txt" in repr(comparison)
+    assert "scores" not in comparison.summary.partition(";")[0]  # the reference is not off itself
 
 
-def test_the_picture_has_a_row_for_each(told):
-    figure = labkit.plot(told)
-    names = [f"{file.kind}: {file.bits_per_weight:.1f} bits" for file in told.files]
+def test_the_figure_has_a_row_for_each(comparison):
+    figure = labkit.plot(comparison)
+    names = [f"{file.kind}: {file.bits_per_weight:.1f} bits" for file in comparison.files]
     names[0] = "F32, its own: 32.0 bits"
     assert all(list(bars.y) == names for bars in figure.data)
     size, memory, first, speed, off = figure.data
-    assert list(size.x) == [file.file_bytes / 1e6 for file in told.files]
-    assert list(memory.x) == [file.footprint.peak_bytes / 2**20 for file in told.files]
-    assert list(first.x) == [file.measurement.ttft_s.median for file in told.files]
-    assert list(speed.x) == [f.measurement.decode_tokens_per_s.median for f in told.files]
-    assert list(off.x) == [file.divergence.mean_bits for file in told.files]
+    assert list(size.x) == [file.file_bytes / 1e6 for file in comparison.files]
+    assert list(memory.x) == [file.footprint.peak_bytes / 2**20 for file in comparison.files]
+    assert list(first.x) == [file.measurement.ttft_s.median for file in comparison.files]
+    assert list(speed.x) == [f.measurement.decode_tokens_per_s.median for f in comparison.files]
+    assert list(off.x) == [file.divergence.mean_bits for file in comparison.files]
     notes = [note.text.replace("<br>", " ") for note in figure.layout.annotations]
-    assert told.caution in notes
-    assert labkit.plot(told, kind="texts").html.count("<tr>") == 3
+    assert comparison.caution in notes
+    assert labkit.plot(comparison, kind="texts").html.count("<tr>") == 3
 
 
 def test_the_files_own_format_is_not_made_again(tiny_gguf, home, monkeypatch):
@@ -94,18 +94,18 @@ def test_a_stop_keeps_what_was_measured(tiny_gguf, home, monkeypatch, where):
         return real(*arguments, **more)
 
     monkeypatch.setattr(owner, name, second_is_stopped)
-    told = labkit.speed.vary_quantization(tiny_gguf, "the cat", kinds=("Q8_0", "Q4_0"), **FEW)
-    speeds = [bool(file.measurement) for file in told.files]
-    held = [bool(file.footprint) for file in told.files]
+    comparison = labkit.speed.vary_quantization(tiny_gguf, "the cat", kinds=("Q8_0", "Q4_0"), **FEW)
+    speeds = [bool(file.measurement) for file in comparison.files]
+    held = [bool(file.footprint) for file in comparison.files]
     expected = {
         "scores": ([False], [False]),
         "rounds": ([True, True, False], [False] * 3),
         "memory": ([True] * 3, [True, False, False]),
     }
     assert (speeds, held) == expected[where]
-    assert told.files[0].divergence is not None
-    labkit.plot(told)
-    assert told.summary and labkit.plot(told, kind="texts").html
+    assert comparison.files[0].divergence is not None
+    labkit.plot(comparison)
+    assert comparison.summary and labkit.plot(comparison, kind="texts").html
 
 
 def test_a_model_that_has_no_such_file(tiny, make_scripted):
@@ -136,11 +136,11 @@ def test_the_likeliest_tokens_give_no_more_than_all(one, other, top):
     assert divergence_bits(best(p, top), best(p, top)) == pytest.approx(0, abs=1e-9)
 
 
-def test_places_are_compared_one_by_one():
+def test_positions_are_compared_one_by_one():
     even, sure = {1: log(0.5), 2: log(0.5)}, {1: log(0.75), 2: log(0.25)}
-    told = compare_scores([even, sure], [even, {2: log(0.5), 1: log(0.5)}])
-    assert told.bits[0] == 0 and told.same_best == 0.5
-    assert told.mean_bits == pytest.approx((0.75 * log(1.5, 2) - 0.25) / 2)
+    divergence = compare_scores([even, sure], [even, {2: log(0.5), 1: log(0.5)}])
+    assert divergence.bits[0] == 0 and divergence.same_best == 0.5
+    assert divergence.mean_bits == pytest.approx((0.75 * log(1.5, 2) - 0.25) / 2)
     assert compare_scores([even], []) is None
 
 
@@ -157,14 +157,14 @@ def test_in_32_bits_llamacpp_and_the_lab_score_alike(exact, smollm2):
     """Which holds the copy's weights, its names and its shapes to those that torch has."""
     ids = smollm2.encode("The harbour lay quiet in the morning, and one", raw=True)
     places = (4, len(ids))
-    for place, told in zip(places, expected_tokens(exact, ids, places, 50), strict=True):
+    for place, scores in zip(places, expected_tokens(exact, ids, places, 50), strict=True):
         text = smollm2.tokenizer.decode(ids[:place])
         prediction = labkit.predict(smollm2, text, raw=True)
         ours = np.asarray(prediction.scores, float)
         ours -= np.log(np.exp(ours - ours.max()).sum()) + ours.max()
-        theirs = np.array(list(told.values()))
-        assert theirs == pytest.approx(ours[list(told)], abs=0.01)
-        assert list(told) == sorted(told, key=told.get, reverse=True)
+        theirs = np.array(list(scores.values()))
+        assert theirs == pytest.approx(ours[list(scores)], abs=0.01)
+        assert list(scores) == sorted(scores, key=scores.get, reverse=True)
 
 
 @pytest.mark.slow

@@ -22,16 +22,16 @@ def ids_of(backend, **settings):
 
 
 def test_prompt_length(tiny):
-    told = labkit.speed.vary_prompt_length(tiny, lengths=(8, 32, 500), **FEW)
-    assert [point.value for point in told.points] == [
-        point.measurement.prompt_tokens for point in told.points
+    experiment = labkit.speed.vary_prompt_length(tiny, lengths=(8, 32, 500), **FEW)
+    assert [point.value for point in experiment.points] == [
+        point.measurement.prompt_tokens for point in experiment.points
     ]
-    assert len(told.points) == 2 and told.rounds == 2
-    assert told.missing == ("No room for the answer in the context: 500 tokens.",)
-    assert told.points[0].value < told.points[1].value
-    fit = labkit.speed.fit_latency(told)
-    assert fit.tokens_in == (told.points[0].value, told.points[1].value)
-    assert "prompt length varied" in told.summary
+    assert len(experiment.points) == 2 and experiment.rounds == 2
+    assert experiment.missing == ("No room for the answer in the context: 500 tokens.",)
+    assert experiment.points[0].value < experiment.points[1].value
+    fit = labkit.speed.fit_latency(experiment)
+    assert fit.tokens_in == (experiment.points[0].value, experiment.points[1].value)
+    assert "prompt length varied" in experiment.summary
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def roomy(make_tiny, tmp_path):
 
 def test_prompts_go_up_to_the_context_by_default(roomy, monkeypatch):
     monkeypatch.setattr(prompt_length, "DOUBLING_COST", 0)  # as if no time passed
-    told = labkit.speed.vary_prompt_length(roomy, repeats=1)
-    lengths = [point.measurement.prompt_tokens for point in told.points]
+    experiment = labkit.speed.vary_prompt_length(roomy, repeats=1)
+    lengths = [point.measurement.prompt_tokens for point in experiment.points]
     assert lengths == pytest.approx([128, 256, 512, 992], abs=4) and max(lengths) < roomy.context
-    assert all(point.measurement.output_tokens.median == 8 for point in told.points[:3])
-    assert told.missing == ()
+    assert all(point.measurement.output_tokens.median == 8 for point in experiment.points[:3])
+    assert experiment.missing == ()
 
 
 @pytest.mark.parametrize("tokens", [1, 128, 512, 8184])
@@ -61,18 +61,18 @@ def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
     real = type(roomy).scores
 
     def scores(model, prompt, **more):
-        ids, told = real(model, prompt, **more)
+        ids, logprobs = real(model, prompt, **more)
         now[0] += len(ids) / 200
-        return ids, told
+        return ids, logprobs
 
     monkeypatch.setattr(type(roomy), "scores", scores)
     monkeypatch.setattr(prompt_length.time, "monotonic", lambda: now[0])
     # 128 tokens take 0.64 s and 256 take 1.28: 1.92 in all, and 512 could take four times 1.28.
-    told = labkit.speed.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
-    assert len(told.points) == 2
-    (missing,) = told.missing
+    experiment = labkit.speed.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7)
+    assert len(experiment.points) == 2
+    (missing,) = experiment.missing
     assert "Prompts of 512 tokens and more were left out" in missing
-    assert "lengths=(…, 992)" in missing and missing in " ".join(repr(told).split())
+    assert "lengths=(…, 992)" in missing and missing in " ".join(repr(experiment).split())
     assert len(labkit.speed.vary_prompt_length(roomy, repeats=1, limit_s=7 * 7.1).points) == 3
     named = labkit.speed.vary_prompt_length(roomy, repeats=1, lengths=(512,), limit_s=0)
     assert len(named.points) == 1 and named.missing == ()
@@ -85,13 +85,13 @@ def test_invalid_lengths_are_refused(tiny, lengths):
 
 
 def test_output_length(tiny):
-    told = labkit.speed.vary_output_length(tiny, "the cat", lengths=(2, 6), repeats=2)
-    assert [point.measurement.output_tokens.median for point in told.points] == [2, 6]
+    experiment = labkit.speed.vary_output_length(tiny, "the cat", lengths=(2, 6), repeats=2)
+    assert [point.measurement.output_tokens.median for point in experiment.points] == [2, 6]
 
 
 def test_batch_size(tiny):
-    told = labkit.speed.vary_batch_size(tiny, "the cat", sizes=(1, 3), **FEW)
-    one, three = (point.measurement for point in told.points)
+    experiment = labkit.speed.vary_batch_size(tiny, "the cat", sizes=(1, 3), **FEW)
+    one, three = (point.measurement for point in experiment.points)
     assert (one.rows, three.rows) == (1, 3)
     alone = three.decode_tokens_per_s
     assert three.throughput_tokens_per_s.values == tuple(3 * v for v in alone.values)
@@ -100,30 +100,30 @@ def test_batch_size(tiny):
 
 def test_without_the_cache_the_text_is_the_same(tiny):
     assert ids_of(UncachedMode(tiny), max_tokens=12) == ids_of(tiny, max_tokens=12)
-    told = labkit.speed.vary_cache(tiny, "the cat", **FEW)
-    assert [point.value for point in told.points] == ["with the cache", "without"]
-    texts = {point.measurement.runs[0].text for point in told.points}
+    experiment = labkit.speed.vary_cache(tiny, "the cat", **FEW)
+    assert [point.value for point in experiment.points] == ["with the cache", "without"]
+    texts = {point.measurement.runs[0].text for point in experiment.points}
     assert len(texts) == 1
 
 
 def test_dtype(tiny):
-    told = labkit.speed.vary_dtype(tiny, "the cat", dtypes=("float32", "bfloat16"), **FEW)
-    setups = [dict(point.measurement.setup.software)["dtype"] for point in told.points]
+    experiment = labkit.speed.vary_dtype(tiny, "the cat", dtypes=("float32", "bfloat16"), **FEW)
+    setups = [dict(point.measurement.setup.software)["dtype"] for point in experiment.points]
     assert setups == ["float32", "bfloat16"]
 
 
 def test_threads(tiny, monkeypatch):
     monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
     before = overrides.thread_count()
-    told = labkit.speed.vary_threads(tiny, "the cat", **FEW)
-    setups = [dict(point.measurement.setup.software)["threads"] for point in told.points]
+    experiment = labkit.speed.vary_threads(tiny, "the cat", **FEW)
+    setups = [dict(point.measurement.setup.software)["threads"] for point in experiment.points]
     assert setups == ["1", "2"] and overrides.thread_count() == before
 
 
 def test_model_size(tiny, tmp_path):
-    told = labkit.speed.vary_model_size([tiny, str(tmp_path / "none")], "the cat", **FEW)
-    assert len(told.points) == 1 and told.points[0].value > 0
-    assert len(told.missing) == 1 and "There is no folder" in told.missing[0]
+    experiment = labkit.speed.vary_model_size([tiny, str(tmp_path / "none")], "the cat", **FEW)
+    assert len(experiment.points) == 1 and experiment.points[0].value > 0
+    assert len(experiment.missing) == 1 and "There is no folder" in experiment.missing[0]
 
 
 def test_cases_run_in_turn_after_their_warm_up(make_scripted):
@@ -134,11 +134,11 @@ def test_cases_run_in_turn_after_their_warm_up(make_scripted):
         inner = backend.stream
         backend.stream = lambda *a, _s=inner, _v=value, **k: (order.append(_v), _s(*a, **k))[1]
         cases.append(ExperimentCase(value, backend, "p", {"max_tokens": 2}))
-    told = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=3)
+    experiment = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=3)
     assert order == [1, 2] * 4
-    assert told.numbers("ttft_s")[1][1].values == (1.0, 1.0, 1.0)
+    assert experiment.numbers("ttft_s")[1][1].values == (1.0, 1.0, 1.0)
     line = "scripted, x varied: seconds to the first token at 1: 0.5, 2: 1 (measured)"
-    assert told.summary.startswith(line)
+    assert experiment.summary.startswith(line)
 
 
 def test_an_interrupt_keeps_what_was_measured(make_scripted):
@@ -149,9 +149,9 @@ def test_an_interrupt_keeps_what_was_measured(make_scripted):
         ExperimentCase(1, one, "p", {"max_tokens": 2}),
         ExperimentCase(2, two, "p", {"max_tokens": 2}),
     ]
-    told = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=9)
-    assert [len(point.measurement.counted) for point in told.points] == [3, 2]
-    assert told.points[1].measurement.aborted[0].finish == "interrupted"
+    experiment = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=9)
+    assert [len(point.measurement.counted) for point in experiment.points] == [3, 2]
+    assert experiment.points[1].measurement.aborted[0].finish == "interrupted"
 
 
 VERBS = {
@@ -208,20 +208,20 @@ def interrupt(monkeypatch):
 def test_stop_keeps_what_was_measured_and_the_bar_ends(tiny, interrupt, bars, monkeypatch, name):
     monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
     interrupt(5)  # two to warm up, a round of two, and then with the second round's first
-    told = VERBS[name](tiny)
-    assert [len(point.measurement.counted) for point in told.points] == [1, 1]
-    cut = told.points[0].measurement.runs[1]
+    experiment = VERBS[name](tiny)
+    assert [len(point.measurement.counted) for point in experiment.points] == [1, 1]
+    cut = experiment.points[0].measurement.runs[1]
     assert (cut.finish, cut.complete) == ("interrupted", False)
-    assert was_stopped(told, 2) and told.rounds == 1
+    assert was_stopped(experiment, 2) and experiment.rounds == 1
     assert bars[-1] == (name, 5, 5)  # five of eight: a bar left unfinished would stay, in red
-    assert labkit.plot(told).data and told.summary and repr(told)
+    assert labkit.plot(experiment).data and experiment.summary and repr(experiment)
 
 
 def test_stop_before_anything_is_measured(tiny, interrupt):
     interrupt(1)
-    told = labkit.speed.vary_cache(tiny, "the cat", **THREE)
-    assert told.points == () and "nothing was measured" in told.summary
-    labkit.plot(told)
+    experiment = labkit.speed.vary_cache(tiny, "the cat", **THREE)
+    assert experiment.points == () and "nothing was measured" in experiment.summary
+    labkit.plot(experiment)
 
 
 def test_progress_is_reported_run_by_run(make_scripted, bars):
@@ -250,8 +250,8 @@ def test_the_time_limit_counts_warming_up_too(make_scripted, monkeypatch):
     backend.stream = slow
     case = ExperimentCase(1, backend, "p", {"max_tokens": 2})
     # One second to warm up, then rounds of one: a fifth would end after 5.5.
-    told = run_interleaved([case], name="x", axis="x", metrics=(), repeats=9, limit_s=5.5)
-    assert told.rounds == 4
+    experiment = run_interleaved([case], name="x", axis="x", metrics=(), repeats=9, limit_s=5.5)
+    assert experiment.rounds == 4
 
 
 def test_what_runs_elsewhere_is_refused(make_scripted):
@@ -262,14 +262,14 @@ def test_what_runs_elsewhere_is_refused(make_scripted):
 
 
 def test_the_cache_grows_as_computed(tiny, monkeypatch):
-    told = labkit.speed.measure_cache(tiny, lengths=(8, 16, 100))
+    growth = labkit.speed.measure_cache(tiny, lengths=(8, 16, 100))
     # 2 layers * 2 (key, value) * 2 heads * 8 wide * 4 bytes
-    assert told.token_bytes == 256
-    assert [size.used_bytes for size in told.sizes] == [256 * 8, 256 * 16, 256 * 100]
+    assert growth.token_bytes == 256
+    assert [size.used_bytes for size in growth.sizes] == [256 * 8, 256 * 16, 256 * 100]
     assert all(
-        size.used_bytes == size.computed_bytes <= size.allocated_bytes for size in told.sizes
+        size.used_bytes == size.computed_bytes <= size.allocated_bytes for size in growth.sizes
     )
-    assert (told.longest, told.limited_by) == (128, "context")
+    assert (growth.longest, growth.limited_by) == (128, "context")
     monkeypatch.setattr(kv_cache, "free_bytes", lambda model: 256 * 100 + 255)
     little = labkit.speed.measure_cache(tiny, lengths=(8,))
     assert (little.longest, little.limited_by) == (100, "memory")
@@ -318,18 +318,18 @@ def test_an_assistant_must_know_the_same_tokens(tiny, smollm2):
 
 
 def test_speculation(tiny):
-    told = labkit.speed.vary_speculation(
+    experiment = labkit.speed.vary_speculation(
         tiny, "the cat sat", draft_model=tiny, draft_tokens=3, **FEW
     )
-    assert [point.value for point in told.points][:2] == ["no drafts", "drafts from the text"]
-    assert len({point.measurement.runs[0].text for point in told.points}) == 1
-    assert "drafted tokens were accepted" in repr(told)
+    assert [point.value for point in experiment.points][:2] == ["no drafts", "drafts from the text"]
+    assert len({point.measurement.runs[0].text for point in experiment.points}) == 1
+    assert "drafted tokens were accepted" in repr(experiment)
     with pytest.raises(ValueError, match="draft_tokens must be a whole number, 1 or more; got 0"):
         labkit.speed.vary_speculation(tiny, "the cat", draft_tokens=0)
 
 
 def test_what_is_printed_is_broken_between_words(tiny):
-    told = labkit.speed.vary_output_length(tiny, "the cat sat", lengths=(2, 4), repeats=1)
-    printed = repr(told).splitlines()
+    experiment = labkit.speed.vary_output_length(tiny, "the cat sat", lengths=(2, 4), repeats=1)
+    printed = repr(experiment).splitlines()
     assert max(map(len, printed)) <= LINE
-    assert " ".join(printed).startswith(told.summary)
+    assert " ".join(printed).startswith(experiment.summary)

@@ -10,7 +10,7 @@ from labkit.topics.speed.explain.latency import decode_terms
 from labkit.topics.speed.explain.regression import student_quantile
 from labkit.topics.speed.measure.load_time import LoadRun, LoadTime
 from labkit.topics.speed.measure.machine_noise import MachineNoise
-from labkit.topics.speed.measure.run import Run
+from labkit.topics.speed.measure.run import TimedRun
 
 GRID = [(n, k) for n in (16, 64, 128, 256, 512) for k in (4, 16, 48)]
 
@@ -23,7 +23,7 @@ def made_up(pairs, constant=0.02, a_token=0.002, square=0.0, step=0.04, growth=1
         gaps, contexts = decode_terms(tokens_in, tokens_out)
         last = first + (step * gaps + growth * contexts) * (1 + noise())
         times = np.linspace(first, last, tokens_out)
-        yield Run(tuple(times), tokens_out, tokens_in, "length")
+        yield TimedRun(tuple(times), tokens_out, tokens_in, "length")
 
 
 def test_contexts_are_added_up():
@@ -42,12 +42,12 @@ def test_contexts_are_added_up():
 def test_known_parameters_come_back(constant, a_token, square, step, growth):
     fit = labkit.speed.fit_latency(made_up(GRID, constant, a_token, square, step, growth))
     for tokens_in, tokens_out in ((100, 10), (400, 40)):
-        told = labkit.speed.predict_latency(fit, tokens_in, tokens_out)
+        prediction = labkit.speed.predict_latency(fit, tokens_in, tokens_out)
         expected = constant + a_token * tokens_in + square * tokens_in**2
         gaps, contexts = decode_terms(tokens_in, tokens_out)
-        assert told.prefill_s == pytest.approx(expected, rel=0.02)
-        assert told.decode_s == pytest.approx(step * gaps + growth * contexts, rel=0.02)
-        assert 0 <= told.low_s <= told.elapsed_s <= told.high_s
+        assert prediction.prefill_s == pytest.approx(expected, rel=0.02)
+        assert prediction.decode_s == pytest.approx(step * gaps + growth * contexts, rel=0.02)
+        assert 0 <= prediction.low_s <= prediction.elapsed_s <= prediction.high_s
 
 
 def test_a_square_that_does_not_help_is_left_out():
@@ -72,7 +72,7 @@ def test_the_interval_holds_what_it_promises():
 def test_the_check_gives_the_median_of_the_errors():
     fit = labkit.speed.fit_latency(made_up(GRID))
     one, two, three = made_up([(20, 5), (100, 5), (200, 5)])
-    slow = Run(tuple(2 * t for t in three.token_times_s), 5, 200, "length")
+    slow = TimedRun(tuple(2 * t for t in three.token_times_s), 5, 200, "length")
     check = labkit.speed.validate_latency(fit, one, two, slow)
     assert check.errors == pytest.approx((0, 0, 0.5), abs=1e-6)
     assert check.median_error == pytest.approx(0, abs=1e-6)
@@ -81,7 +81,7 @@ def test_the_check_gives_the_median_of_the_errors():
         labkit.speed.validate_latency(fit, fit.runs[0])
 
 
-def test_a_disturbed_machine_is_said(make_measurement):
+def test_a_disturbed_machine_is_reported(make_measurement):
     quiet = MachineNoise(1, 2, 0.1, 0.0, 1, None)
     noisy = MachineNoise(1, 2, 0.9, 0.0, 1, None)
 
@@ -94,8 +94,10 @@ def test_a_disturbed_machine_is_said(make_measurement):
     alone = labkit.speed.validate_latency(
         labkit.speed.fit_latency(made_up(GRID)), measured(noisy, (40, 8))
     )
-    told = "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. Measure"
-    assert told in alone.summary
+    sentence = (
+        "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. Measure"
+    )
+    assert sentence in alone.summary
     both = labkit.speed.validate_latency(fit, [measured(noisy, (40, 8))], *made_up([(50, 9)]))
     assert len(both.runs) == 2 and "disturbed in 1 of 2 measurements: other" in both.summary
     # The runs of the fit count too: they decide what is predicted.
@@ -104,12 +106,12 @@ def test_a_disturbed_machine_is_said(make_measurement):
     assert "1 of 2" in labkit.speed.validate_latency(loud_fit, measured(quiet, (40, 8))).summary
 
 
-def test_going_beyond_the_runs_is_said():
+def test_going_beyond_the_runs_is_reported():
     fit = labkit.speed.fit_latency(made_up(GRID))
     assert labkit.speed.predict_latency(fit, 100, 20).beyond == ()
-    told = labkit.speed.predict_latency(fit, 4000, 20)
-    assert told.beyond == ("4,000 tokens in, measured 16 to 512",)
-    assert "beyond what was measured" in told.summary
+    prediction = labkit.speed.predict_latency(fit, 4000, 20)
+    assert prediction.beyond == ("4,000 tokens in, measured 16 to 512",)
+    assert "beyond what was measured" in prediction.summary
 
 
 def test_a_budget_leaves_tokens():

@@ -61,9 +61,9 @@ def test_both_points_under_a_made_up_roof(make_measurement, make_run):
     # 10 GB/s and 100 GFLOP/s: the ridge is at 10 operations a byte.
     bandwidth = Probe("cpu", "float32", 2, (8e9, 10e9, 9e9), (100e9, 100e9, 100e9))
     run = make_run(ttft_s=2.0, gap_s=0.1, tokens=5, prompt_tokens=512)
-    told = build_roofline(make_measurement(run), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
-    prefill, decode = told.points
-    assert told.ridge == 10
+    roof = build_roofline(make_measurement(run), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    prefill, decode = roof.points
+    assert roof.ridge == 10
     assert (prefill.bound, decode.bound) == ("arithmetic", "memory")
     bytes_read = 4 * PARAMETERS + 515 * CACHE_TOKEN  # five tokens: the middle context is 514
     assert decode.ceiling_tokens_per_s == pytest.approx(10e9 / bytes_read)
@@ -71,19 +71,19 @@ def test_both_points_under_a_made_up_roof(make_measurement, make_run):
     assert decode.reached == pytest.approx(10 * bytes_read / 10e9)
     assert (prefill.error, decode.error) == (0.1, 0.1)
     assert prefill.measured_tokens_per_s == 256
-    assert "decode bound by memory" in told.summary
+    assert "decode bound by memory" in roof.summary
 
 
 def test_a_restless_machine_has_a_larger_error(make_measurement):
     bandwidth = Probe("cpu", "float32", 2, (5e9, 10e9, 5e9), (100e9,))
-    told = build_roofline(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
-    assert told.points[1].error == 0.5
+    roof = build_roofline(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
+    assert roof.points[1].error == 0.5
 
 
 def test_the_probe_gives_every_round():
-    told = probe_device(rounds=3, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
-    assert len(told.bytes_per_s) == len(told.flops_per_s) == 3
-    assert min(told.bytes_per_s) > 0 and min(told.flops_per_s) > 0
+    probe = probe_device(rounds=3, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
+    assert len(probe.bytes_per_s) == len(probe.flops_per_s) == 3
+    assert min(probe.bytes_per_s) > 0 and min(probe.flops_per_s) > 0
     assert gpu_peak_bytes("cpu", reset=True) is None
     synchronize("cpu")
 
@@ -117,9 +117,9 @@ def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
 def test_a_tiny_model_from_measuring_to_roof(tiny):
     bandwidth = probe_device(rounds=2, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
     measured = labkit.measure(tiny, "the cat", max_tokens=4)
-    told = labkit.speed.roofline(tiny, measured, probe=bandwidth)
-    assert [point.work.name for point in told.points] == ["prefill", "decode"]
-    assert told.points[0].work.tokens == len(tiny.encode("the cat"))
+    roof = labkit.speed.roofline(tiny, measured, probe=bandwidth)
+    assert [point.work.name for point in roof.points] == ["prefill", "decode"]
+    assert roof.points[0].work.tokens == len(tiny.encode("the cat"))
     with pytest.raises(LabError, match="does not expose its configuration"):
         labkit.speed.roofline(type("Server", (), {"name": "far"})(), measured)
     with pytest.raises(ValueError, match="measurement must be of"):
@@ -136,8 +136,8 @@ def _renamed(measured, tiny):
 @pytest.mark.slow
 def test_the_real_model_stays_under_its_roof(smollm2):
     measured = labkit.measure(smollm2, "Tell me about the sea, the wind and the ships on it.")
-    told = labkit.speed.roofline(smollm2, measured)
-    assert [point.bound for point in told.points][1] == "memory"
-    for point in told.points:
+    roof = labkit.speed.roofline(smollm2, measured)
+    assert [point.bound for point in roof.points][1] == "memory"
+    for point in roof.points:
         most = point.ceiling_tokens_per_s * (1 + point.error)
-        assert 0 < point.measured_tokens_per_s <= most, repr(told)
+        assert 0 < point.measured_tokens_per_s <= most, repr(roof)

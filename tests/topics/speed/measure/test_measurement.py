@@ -88,7 +88,7 @@ def test_a_measurement_worked_out_by_hand(make_scripted):
     assert m.output_tokens.median == 3 and m.prompt_tokens == 6
     assert m.itl_s == (0.25,) * 10 and m.itl_percentile_s(99) == 0.25
     assert backend.synchronized == 6  # before every request, the warm-up too
-    assert all(told == {"max_tokens": 3, "temperature": 0.0} for _, told in backend.asked)
+    assert all(settings == {"max_tokens": 3, "temperature": 0.0} for _, settings in backend.asked)
     assert m.summary.startswith("scripted: first token after 0.75 (0.25 to 2) s, then 4 (4 to 4)")
     assert dict(m.setup.software)["engine"] == "scripted"
 
@@ -188,23 +188,23 @@ def look(total, busy, own, stolen=0.0, mhz=2000.0, load=0.5):
 
 
 @pytest.mark.parametrize(
-    ("own_work", "others", "said"),
+    ("own_work", "others", "message"),
     [
         (True, 0.5, "other programs kept 0.5 of 2 cores busy; 5% of the time went to other"),
         (False, None, "disturbed: 5% of the time went to other virtual machines; the clock fell"),
     ],
 )
-def test_a_watch_takes_the_models_own_work_off(monkeypatch, own_work, others, said):
+def test_the_monitor_subtracts_the_models_own_work(monkeypatch, own_work, others, message):
     """Ten seconds of two cores: 15 busy, 10 of them this process's, and one given away."""
     looks = iter([look(100, 50, 30, 1), look(120, 65, 40, 2, mhz=1500, load=1.5)])
     moments = iter([7.0, 17.0])
     monkeypatch.setattr(machine_noise, "_read_counters", lambda: next(looks))
     monkeypatch.setattr(machine_noise.time, "monotonic", lambda: next(moments))
     monkeypatch.setattr(machine_noise.os, "cpu_count", lambda: 2)
-    told = NoiseMonitor(own_work=own_work).end()
-    assert (told.wall_s, told.others_cores, told.stolen_share) == (10, others, 1 / 20)
-    assert (told.load_average, told.frequency_mhz) == (1.5, (2000, 1500))
-    assert said in told.sentence
+    noise = NoiseMonitor(own_work=own_work).end()
+    assert (noise.wall_s, noise.others_cores, noise.stolen_share) == (10, others, 1 / 20)
+    assert (noise.load_average, noise.frequency_mhz) == (1.5, (2000, 1500))
+    assert message in noise.sentence
 
 
 def test_a_look_at_this_machine():
@@ -245,8 +245,8 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
 
     calls, silent = [], dict.fromkeys(("synchronize", "reset_peak_memory_stats"))
     driver = {**silent, "max_memory_allocated": 3 << 20, "get_device_name": "A GPU"}
-    for name, told in driver.items():
-        monkeypatch.setattr(torch.cuda, name, lambda d, n=name, t=told: calls.append((n, d)) or t)
+    for name, value in driver.items():
+        monkeypatch.setattr(torch.cuda, name, lambda d, n=name, t=value: calls.append((n, d)) or t)
     monkeypatch.setattr(tiny, "plan", replace(tiny.plan, device="cuda"))
     m = labkit.measure(tiny, "the cat", max_tokens=3)
     assert calls[:3] == [
@@ -255,8 +255,8 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
         ("max_memory_allocated", "cuda"),
     ]
     assert m.gpu_peak_bytes == 3 << 20
-    told = dict(m.setup.software)
-    assert (told["device"], told["gpu"]) == ("cuda", "A GPU") and "threads" not in told
+    software = dict(m.setup.software)
+    assert (software["device"], software["gpu"]) == ("cuda", "A GPU") and "threads" not in software
     assert m.setup.label.startswith("A GPU, transformers")
     with pytest.raises(LabError, match="runs on cuda, where CPU threads do no work"):
         labkit.speed.vary_threads(tiny)
@@ -275,13 +275,13 @@ def test_loads_that_are_stopped_keep_those_that_came(monkeypatch, tmp_path):
     times = iter([(2.0, 3.0), (2.0, 1.0)])
 
     def load(name, options):
-        if not (told := next(times, None)):
+        if not (seconds := next(times, None)):
             raise KeyboardInterrupt
-        return told
+        return seconds
 
     monkeypatch.setattr(load_time, "load_in_new_process", load)
-    told = labkit.speed.measure_load(tmp_path, repeats=9)
-    assert [run.load_s for run in told.runs] == [3.0, 1.0]
+    loads = labkit.speed.measure_load(tmp_path, repeats=9)
+    assert [run.load_s for run in loads.runs] == [3.0, 1.0]
 
 
 def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):
