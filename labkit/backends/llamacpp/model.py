@@ -16,6 +16,7 @@ from labkit.backends.remote.protocols.parameters import request_fields
 from labkit.backends.remote.protocols.reader import AnswerReader, Chunk
 from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE, WheelSource
 from labkit.models.machine import inspect_machine
@@ -50,10 +51,8 @@ def load_llamacpp(
             file that llama.cpp cannot read.
         ValueError: threads or context out of range.
     """
-    for argument, value in (("threads", threads), ("context", context)):
-        good = value is None or (isinstance(value, int) and value >= 1)
-        if not good:
-            raise ValueError(f"{argument} must be a whole number, 1 or more; got {value!r}")
+    check_whole("threads", threads, or_none=True)
+    check_whole("context", context)
     xllamacpp = _require_engine()
     file = get_gguf(str(name), accept_terms=accept_terms)
     return LlamaCppModel(xllamacpp, str(name), file, threads or inspect_machine().cores, context)

@@ -228,7 +228,7 @@ def test_a_budget_needs_a_price(provider):
     with pytest.raises(labkit.LabError, match=r"no price of m .*\n.*price_usd_per_million"):
         labkit.generate(cloud, QUESTION)
     for bad in (0, -1, True, float("nan"), float("inf"), "1"):
-        with pytest.raises(ValueError, match="limit_usd must be a number above 0"):
+        with pytest.raises(ValueError, match="limit_usd must be a number, above 0"):
             Budget(bad)
     for bad in ((1,), (1, -1), "ab", (1, "2")):
         with pytest.raises(ValueError, match="price_usd_per_million must be two numbers"):

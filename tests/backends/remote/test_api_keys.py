@@ -38,7 +38,7 @@ print(watch, reply, reply.http)
 lab.plot(watch)
 ---
 side = lab.compare("Hi", [cloud, claude])
-lab.show_columns(side)
+lab.plot(side, kind="answers")
 ---
 lab.plot(side)
 ---
