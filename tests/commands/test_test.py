@@ -23,6 +23,7 @@ def run(tmp_path, monkeypatch, capfd):
     """``run(*options)`` on a suite of four tests: exit status, and what each part ended with."""
     monkeypatch.setattr(command, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)  # which the command changes
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # this test may be beside others
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  alone\n  slow\n")
 
     def run(*options, alone=True, beside=True):
