@@ -5,6 +5,7 @@ import pytest
 from labkit import cli
 from labkit.commands import test as command
 
+pytestmark = pytest.mark.slow  # each is two runs of pytest or more
 SUITE = """
 import os, pytest
 @pytest.mark.alone
