@@ -261,7 +261,9 @@ def test_however_many_ask_at_once_the_limit_holds(limit, requests):
 
 def test_without_a_key_it_says_where_to_get_one(planted, monkeypatch):
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
-    with pytest.raises(labkit.LabError, match=r"no key for Mistral.*\n.*enter_key\(\"mistral\"\)"):
+    with pytest.raises(
+        labkit.LabError, match=r"no key for Mistral.*\n.*api_key_panel\(\"mistral\"\)"
+    ):
         labkit.cloud("mistral")
     listing = {each.provider: each for each in labkit.clouds()}
     assert listing.keys() == PROVIDERS.keys() and not listing["mistral"].key_found
