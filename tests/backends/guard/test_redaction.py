@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -70,11 +71,9 @@ def test_overlaps_are_resolved_and_nothing_found_is_left(drawn):
 def test_a_found_text_does_not_leave(drawn):
     text, findings = drawn
     redacted = redact(text, findings)
-    kept = redacted.text
-    for name in redacted.placeholders.originals:
-        kept = kept.replace(name, "\0")
+    names = "|".join(map(re.escape, redacted.placeholders.originals))
     count = sum(len(each.text) for each in redacted.findings)
-    assert len(kept.replace("\0", "")) == len(text) - count
+    assert len(re.sub(names, "", redacted.text)) == len(text) - count
 
 
 def test_the_same_text_gets_the_same_placeholder_in_every_message():
