@@ -3,8 +3,7 @@
 from html import escape
 from statistics import median
 
-from labkit.topics.speed.measure.figures import subplot
-from labkit.ui import theme
+from labkit.ui import subplots, theme
 
 from .engines import EngineComparison
 from .engines_figures import engines_figure, texts_table
@@ -28,16 +27,10 @@ def experiment_figure(experiment: Experiment):
         margin={"b": 44, "t": 76},
         showlegend=False,
     )
-    for index, name in enumerate(experiment.metrics):
-        figure.add_trace(_line(experiment, name, index))
-        subplot(
-            figure,
-            index,
-            len(experiment.metrics),
-            METRIC_LABELS[name],
-            x=experiment.axis,
-            **_axis(experiment),
-        )
+    labels = [METRIC_LABELS[name] for name in experiment.metrics]
+    subplots.columns(figure, labels, x=experiment.axis, **_axis(experiment))
+    for column, name in enumerate(experiment.metrics, 1):
+        figure.add_trace(_line(experiment, name), row=1, col=column)
     return figure
 
 
@@ -64,28 +57,18 @@ def _spaced(values: list[float]) -> list[float]:
     return ticks
 
 
-def _line(experiment: Experiment, name: str, index: int):
+def _line(experiment: Experiment, name: str):
     import plotly.graph_objects as go
 
     known = experiment.numbers(name)
-    axis = str(index + 1) if index else ""
     words = any(isinstance(value, str) for value, _ in known)
     return go.Scatter(
         x=[value for value, _ in known],
         y=[several.median for _, several in known],
-        xaxis=f"x{axis}",
-        yaxis=f"y{axis}",
         mode="markers" if words else "lines+markers",
         line={"color": _COLOURS.get(name, theme.BLUE)},
         marker={"size": 9},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1.5,
-            "width": 5,
-            "array": [several.high - several.median for _, several in known],
-            "arrayminus": [several.median - several.low for _, several in known],
-        },
+        error_y=subplots.spread_bars((several for _, several in known), color=None),
         customdata=[[several.low, several.high, len(several.values)] for _, several in known],
         hovertemplate="%{x}: %{y:.3g}, from %{customdata[0]:.3g} to %{customdata[1]:.3g} in "
         "%{customdata[2]} runs<extra></extra>",
