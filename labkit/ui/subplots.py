@@ -7,23 +7,38 @@ from labkit.stats import Spread
 from . import theme
 
 
-def columns(figure, names: Sequence[str], *, x: str = "", gap: float = 0.09, **axis) -> None:
-    """Divides an empty figure into plots beside one another; traces go to a row and a column.
+def divide(figure, rows: int, columns: int, **layout) -> None:
+    """Divides an empty figure into plots, which traces and notes join by row and column.
+
+    Args:
+        figure: of `theme.figure`.
+        rows: number of plots below one another.
+        columns: number of plots beside one another.
+        layout: more for plotly's ``set_subplots``, such as ``horizontal_spacing``.
+    """
+    axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
+    figure.set_subplots(rows, columns, **layout)
+    figure.update_xaxes(**axis, title_font_size=13).update_yaxes(axis)
+
+
+def columns(figure, names: Sequence[str], *, gap: float = 0.09, shared_y: bool = False) -> None:
+    """Divides an empty figure into plots beside one another.
 
     Args:
         figure: of `theme.figure`.
         names: name of each plot, above it.
-        x: title of every horizontal axis.
         gap: share of the width between two plots.
-        axis: more of plotly's horizontal axis.
+        shared_y: whether the vertical axis of the first counts for all.
     """
-    grid = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "title_font_size": 13}
-    figure.set_subplots(1, len(names), horizontal_spacing=gap)
-    figure.update_xaxes(**grid, title_text=x, **axis)
-    figure.update_yaxes(**grid, rangemode="tozero")
+    divide(figure, 1, len(names), horizontal_spacing=gap, shared_yaxes=shared_y)
     for column, name in enumerate(names, 1):
-        corner = {"x": 0, "y": 1, "xref": "x domain", "yref": "y domain"}
-        note(figure, name, **corner, yanchor="bottom", font={"size": 13}, row=1, col=column)
+        heading(figure, name, row=1, col=column, font={"size": 13})
+
+
+def heading(figure, text: str, **layout) -> None:
+    """A text above the left end of the plot at a row and column."""
+    corner = {"x": 0, "y": 1, "xref": "x domain", "yref": "y domain", "yanchor": "bottom"}
+    note(figure, text, **corner, **layout)
 
 
 def note(figure, text: str, **layout) -> None:

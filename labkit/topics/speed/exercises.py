@@ -5,11 +5,8 @@ from labkit.exercise import ExerciseResult
 from labkit.topics.speed.explain.roofline import Roofline
 from labkit.topics.speed.measure.measurement import Measurement
 
-BIT_FORMATS = (
-    4.0,
-    4.5,
-    5.0,
-)  # bits per weight of 4-bit files: plain, with a scale per block, and with an offset as well
+# Bits per weight of 4-bit files: plain, with a scale per block, and with an offset as well.
+BIT_FORMATS = (4.0, 4.5, 5.0)
 
 
 def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) -> ExerciseResult:

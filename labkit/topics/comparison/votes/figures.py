@@ -3,7 +3,7 @@
 from html import escape
 
 from labkit.stats import LEVEL
-from labkit.ui import theme
+from labkit.ui import subplots, theme
 
 from .power import votes_needed
 from .votes import Votes
@@ -76,15 +76,7 @@ def _interval(votes: Votes) -> list:
             textposition="top left" if share > 65 else "top right" if share < 35 else "top center",
             marker={"symbol": "diamond", "size": 12, "color": theme.INK},
             cliponaxis=False,
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - share],
-                "arrayminus": [share - low],
-                "color": theme.INK,
-                "thickness": 2,
-                "width": 8,
-            },
+            error_x=subplots.error_bars([(low, share, high)], thickness=2, width=8),
             hovertemplate=f"{label}<extra></extra>",
         )
     ]
@@ -144,22 +136,16 @@ def _mark(votes: Votes | None) -> list:
 
     if not votes or not votes.decided:
         return []
-    share = max(votes.share, 1 - votes.share)
-    low, high = _interval_of_leader(votes)
+    low, high = (100 * end for end in _interval_of_leader(votes))
+    share = 100 * max(votes.share, 1 - votes.share)
     return [
         go.Scatter(
             name="your votes, with their interval",
             mode="markers",
-            x=[100 * share],
+            x=[share],
             y=[len(votes.votes)],
             marker={"symbol": "diamond", "size": 12, "color": theme.RED},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * (high - share)],
-                "arrayminus": [100 * (share - low)],
-                "color": theme.RED,
-            },
+            error_x=subplots.error_bars([(low, share, high)], color=theme.RED),
             hovertemplate="%{y} votes, %{x:.0f} %<extra></extra>",
         )
     ]

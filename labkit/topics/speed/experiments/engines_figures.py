@@ -1,8 +1,10 @@
 """Figures of engines and of number formats side by side: their numbers and their texts."""
 
+from collections.abc import Iterable
 from html import escape
 
 from labkit.formatting import MIB
+from labkit.stats import Spread
 from labkit.ui import html, theme
 from labkit.ui.bar_table import BarColumn, bar_table_figure
 
@@ -19,28 +21,24 @@ _AFTER = "text-decoration:underline;text-decoration-style:dotted;text-underline-
 
 def engines_figure(comparison: EngineComparison):
     """Time to first token, speed and memory of each engine."""
-    points = comparison.points
-    first = [point.measurement.ttft_s for point in points]
-    speed = [point.measurement.decode_tokens_per_s for point in points]
-    footprints = comparison.footprints
-    memory = [each and each.total_bytes / MIB for each in footprints]
+    points, footprints = comparison.points, comparison.footprints
+    first = tuple(point.measurement.ttft_s for point in points)
+    speed = tuple(point.measurement.decode_tokens_per_s for point in points)
+    memory = tuple(each and each.total_bytes / MIB for each in footprints)
     columns = (
-        BarColumn(
-            "time to first token\nseconds\nless is better", tuple(first), tuple(map(_spread, first))
-        ),
-        BarColumn("decode\ntokens/s\nmore is better", tuple(speed), tuple(map(_spread, speed))),
-        BarColumn("memory\nMiB\nless is better", tuple(memory), tuple(map(_memory, footprints))),
+        BarColumn("time to first token\nseconds\nless is better", first, _medians(first)),
+        BarColumn("decode\ntokens/s\nmore is better", speed, _medians(speed)),
+        BarColumn("memory\nMiB\nless is better", memory, tuple(map(_memory, footprints))),
     )
-    return bar_table_figure(_title(comparison), comparison.names, columns)
+    title = (
+        f"One prompt, {len(points)} engines · median and range, "
+        f"{how_measured(comparison.experiment)}"
+    )
+    return bar_table_figure(title, comparison.names, columns)
 
 
-def _title(comparison: EngineComparison) -> str:
-    done = comparison.experiment
-    return f"One prompt, {len(done.points)} engines · median and range, {how_measured(done)}"
-
-
-def _spread(several) -> str:
-    return f"{several.median:.3g}" if several else "not known"
+def _medians(spreads: Iterable[Spread | None]) -> tuple[str, ...]:
+    return tuple(f"{each.median:.3g}" if each else "not known" for each in spreads)
 
 
 def _memory(footprint) -> str:
@@ -71,17 +69,13 @@ def texts_table(comparison) -> html.HtmlFigure:
 
 
 def _row(text: GeneratedText, first: bool) -> str:
-    note = "the others are compared with it" if first else _note(text)
+    note = "the others are compared with it" if first else "✓ the same text"
+    if text.diverges_at is not None:
+        note = f"✗ diverges after {text.diverges_at} characters"
     note += f"; {text.versions} texts in its runs" if text.versions > 1 else ""
     note = f'<div style="font-weight:400;color:{theme.GREY}">{escape(note)}</div>'
     head = f'<th scope="row" style="{_CELL};width:17em">{escape(text.name)}{note}</th>'
     return f'<tr>{head}<td style="{_CELL};white-space:pre-wrap">{_marked(text)}</td></tr>'
-
-
-def _note(text: GeneratedText) -> str:
-    if text.diverges_at is None:
-        return "✓ the same text"
-    return f"✗ diverges after {text.diverges_at} characters"
 
 
 def _marked(text: GeneratedText) -> str:

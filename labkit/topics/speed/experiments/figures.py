@@ -28,7 +28,9 @@ def experiment_figure(experiment: Experiment):
         showlegend=False,
     )
     labels = [METRIC_LABELS[name] for name in experiment.metrics]
-    subplots.columns(figure, labels, x=experiment.axis, **_axis(experiment))
+    subplots.columns(figure, labels)
+    figure.update_xaxes(title_text=experiment.axis, **_axis(experiment))
+    figure.update_yaxes(rangemode="tozero")
     for column, name in enumerate(experiment.metrics, 1):
         figure.add_trace(_line(experiment, name), row=1, col=column)
     return figure

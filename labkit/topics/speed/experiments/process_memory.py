@@ -2,14 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from labkit.backends.capabilities import HasAddress, HasGgufFile, HasPlan
 from labkit.backends.generate import Backend
+from labkit.backends.remote.addresses import is_loopback
+from labkit.topics.speed.measure.load_time import run_script
 
 _MEASURE_SCRIPT = """
 import json, sys
@@ -97,12 +97,7 @@ def _recipe(backend: Backend) -> tuple[str, dict] | None:
 
 
 def _of_new_process(verb: str, arguments: dict, prompt: str) -> Footprint | None:
-    proc = subprocess.run(
-        [sys.executable, "-c", _MEASURE_SCRIPT, json.dumps([verb, arguments, prompt])],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    proc = run_script(_MEASURE_SCRIPT, json.dumps([verb, arguments, prompt]))
     if proc.returncode:
         return None
     resident, peak, on_gpu = json.loads(proc.stdout.strip().splitlines()[-1])
@@ -114,7 +109,7 @@ def _of_server(backend: Backend) -> Footprint | None:
     import psutil
 
     parts = urlsplit(backend.base_url)
-    if not _on_this_machine(parts.hostname):
+    if not is_loopback(f"http://{parts.hostname}"):
         return None
     kind = getattr(backend, "kind", "")
     found = [each for each in _listeners(parts.port or 80) if _is_known(each, kind)]
@@ -126,12 +121,6 @@ def _of_server(backend: Backend) -> Footprint | None:
     except psutil.Error:
         return None
     return Footprint(resident, None, processes=len(family), own=False)
-
-
-def _on_this_machine(host: str | None) -> bool:
-    from labkit.backends.remote.addresses import is_loopback
-
-    return is_loopback(f"http://{host}")
 
 
 def _listeners(port: int) -> Iterable:

@@ -58,6 +58,29 @@ class ExperimentCase:
             return describe_setup(self.backend)
 
 
+def greedy_case(
+    value: float | str,
+    backend: Backend,
+    prompt: str | Messages,
+    max_tokens: int,
+    *,
+    raw=False,
+    **more,
+) -> ExperimentCase:
+    """A case at temperature 0, which writes the same tokens each time.
+
+    Args:
+        value: as for `ExperimentCase`, as are the others.
+        backend: backend that answers.
+        prompt: prompt of the request.
+        max_tokens: upper bound on the tokens of the answer.
+        raw: whether the prompt is continued without the chat template.
+        more: ``rows`` and ``around``.
+    """
+    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
+    return ExperimentCase(value, backend, prompt, settings, **more)
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One value of what is varied, with its measurement.
@@ -146,8 +169,8 @@ def run_interleaved(
     cases: Sequence[ExperimentCase],
     *,
     name: str,
-    axis: str,
-    metrics: Sequence[str],
+    axis: str | None = None,
+    metrics: Sequence[str] = ("decode_tokens_per_s", "ttft_s"),
     repeats: int = 5,
     limit_s: float = LIMIT_S,
     missing: Sequence[str] = (),
@@ -159,7 +182,7 @@ def run_interleaved(
     Args:
         cases: one case for each value.
         name: name of what is varied.
-        axis: the same with its unit.
+        axis: the same with its unit; None: its name.
         metrics: numbers of `Measurement` to show.
         missing: sentences on values that could not be tried, and why.
         repeats: number of rounds.
@@ -195,7 +218,9 @@ def run_interleaved(
             points.append(Point(case.value, measurement))
     rounds = max((len(point.measurement.counted) for point in points), default=0)
     model = " and ".join(dict.fromkeys(case.backend.name for case in cases))
-    return Experiment(name, axis, model, tuple(points), rounds, tuple(metrics), tuple(missing))
+    return Experiment(
+        name, axis or name, model, tuple(points), rounds, tuple(metrics), tuple(missing)
+    )
 
 
 def was_stopped(done: Experiment, cases: int) -> bool:

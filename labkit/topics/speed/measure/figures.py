@@ -144,7 +144,9 @@ def repeats_figure(measurement: Measurement):
         margin={"b": 44, "t": 84},
         legend={"yref": "container", "y": 0.9, "yanchor": "top", "x": 0, "xanchor": "left"},
     )
-    subplots.columns(figure, names, x="run", dtick=max(1, len(measurement.runs) // 8))
+    subplots.columns(figure, names)
+    figure.update_xaxes(title_text="run", dtick=max(1, len(measurement.runs) // 8))
+    figure.update_yaxes(rangemode="tozero")
     for column, name in enumerate(("ttft_s", "decode_tokens_per_s"), 1):
         cell = {"row": 1, "col": column}
         figure.add_traces(_dots(measurement, name, column == 1), rows=1, cols=column)
@@ -248,7 +250,7 @@ def measurements_figure(comparison: MeasurementComparison):
             for name, several in known
         ]
         figure.add_traces(bars, rows=1, cols=column)
-    return figure
+    return figure.update_yaxes(rangemode="tozero")
 
 
 FIGURES = {
