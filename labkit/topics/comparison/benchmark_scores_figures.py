@@ -4,6 +4,7 @@ from html import escape
 
 from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure
+from labkit.ui.table import grid
 
 from .benchmark_scores import Benchmark, PublishedScores, Score
 
@@ -11,7 +12,6 @@ LOOKS = {
     True: (theme.BLUE, "circle", "open weights"),
     False: (theme.RED, "diamond", "only in a cloud"),
 }
-_CELL = f"border:1px solid {theme.LINE};padding:3px 8px;text-align:left;vertical-align:top"
 
 
 def scores_figure(published: PublishedScores):
@@ -76,7 +76,10 @@ def _dots(published: PublishedScores, benchmark: Benchmark, showlegend: bool) ->
                 mode="markers",
                 marker={"color": colour, "symbol": symbol, "size": 9},
                 marker_line={"color": theme.PAPER, "width": 1},
-                customdata=[_source(dot) for dot in dots],
+                customdata=[
+                    escape(f"{dot.how}; {dot.source.publisher}, {dot.source.date or 'no date'}")
+                    for dot in dots
+                ],
                 showlegend=showlegend,
                 hovertemplate="%{y}: %{x:g} %<br>%{customdata}<extra></extra>",
             )
@@ -103,42 +106,28 @@ def _ranges(published: PublishedScores, benchmark: Benchmark):
     )
 
 
-def _source(score: Score) -> str:
-    date = score.source.date or "no date"
-    return escape(f"{score.how}; {score.source.publisher}, {date}")
-
-
 def scores_table(published: PublishedScores) -> HtmlFigure:
     """Every score with its method, publisher, address and date."""
     heads = ("model", "parameters", "benchmark", "score", "how", "source", "date")
-    head = "".join(f'<th scope="col" style="{_CELL}">{each}</th>' for each in heads)
     rows = []
     for model in published.models:
         size = f"{model.parameters_billion:g} B" if model.parameters_billion else "not published"
         for benchmark in published.benchmarks:
             for score in published.of(model.name, benchmark.name):
-                rows.append(_row(model.name, size, score))
-    caption = escape(published.note)
-    return HtmlFigure(
-        f'<div style="overflow-x:auto;color:{theme.INK};font-size:13px">'
-        f'<table style="border-collapse:collapse"><caption style="text-align:left">{caption}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+                rows.append([escape(model.name), size, *_cells(score)])
+    caption = f'<span style="font-weight:400">{escape(published.note)}</span>'
+    return HtmlFigure(grid(heads, rows, caption))
 
 
-def _row(model: str, size: str, score: Score) -> str:
+def _cells(score: Score) -> list[str]:
     source = score.source
     link = f'<a href="{escape(source.url)}">{escape(source.publisher)}: {escape(source.title)}</a>'
     version = f"; {escape(source.version)}" if source.version else ""
     made = f"{escape(source.harness)}; read in {escape(source.read_in)}{version}"
-    origin = f'<div style="min-width:340px">{link}<br>{made}</div>'
-    cells = [
-        escape(model),
-        size,
+    return [
         score.benchmark,
         f"{score.percent:g}\u00a0%",
         escape(score.how),
-        origin,
+        f'<div style="min-width:340px">{link}<br>{made}</div>',
         escape(source.date or "none").replace("-", "\u2011"),
     ]
-    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"

@@ -1,6 +1,7 @@
 """Panels: a table of answers with sorting and filtering, and a batch with Run and Stop."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -61,7 +62,8 @@ class TablePanel(Panel):
     def show(self, table: BatchTable) -> None:
         """Shows another table; the controls keep their values, where they still apply."""
         self.table = table
-        _set_options(self.sort, [("original order", UNSORTED), *_columns(table)])
+        columns = [(COLUMNS[name][0], name) for name in used_columns(table)]
+        _set_options(self.sort, [("original order", UNSORTED), *columns])
         _set_options(self.backend, [("all", ""), *((name, name) for name in table.backends)])
         self._draw()
 
@@ -87,10 +89,6 @@ class TablePanel(Panel):
     def static_form(self) -> list:
         """The table as it is sorted and filtered."""
         return [self.figure.value]
-
-
-def _columns(table: BatchTable) -> list[tuple[str, str]]:
-    return [(COLUMNS[name][0], name) for name in used_columns(table)]
 
 
 def _set_options(dropdown: widgets.Dropdown, options: list[tuple[str, str]]) -> None:
@@ -164,12 +162,9 @@ class BatchPanel(RunPanel):
         return widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
     def _work(self) -> Iterator[Progress]:
-        updates = self.batch.run()
-        try:
+        with closing(self.batch.run()) as updates:
             for message in updates:
                 yield Progress(self.batch.ended, self.batch.total, message)
-        finally:
-            updates.close()
         yield Progress(self.batch.ended, self.batch.total, f"{self.batch.ended} answers")
 
     def _draw(self) -> None:

@@ -48,17 +48,18 @@ class Scheduler:
 
     def done(self, job: BatchJob) -> None:
         """Marks a job as finished."""
-        self._leave(job)
+        with self._changed:
+            self._running[self._pools[job.backend][0]] -= 1
+            self._changed.notify_all()
 
     def retry(self, job: BatchJob, wait_s: float) -> None:
         """Puts a job back; its backend gets no job for that many seconds."""
         with self._changed:
-            self._ready_at[job.backend] = max(
-                self._ready_at[job.backend], time.monotonic() + wait_s
-            )
+            ready_at = time.monotonic() + wait_s
+            self._ready_at[job.backend] = max(self._ready_at[job.backend], ready_at)
             if job.backend not in self.stopped:
                 self._waiting[job.backend].appendleft(job)
-        self._leave(job)
+        self.done(job)
 
     def give_up(self, backend: str, why: str) -> None:
         """Drops all further jobs of a backend."""
@@ -70,11 +71,6 @@ class Scheduler:
         """Hands out no further jobs."""
         with self._changed:
             self.closed = True
-            self._changed.notify_all()
-
-    def _leave(self, job: BatchJob) -> None:
-        with self._changed:
-            self._running[self._pools[job.backend][0]] -= 1
             self._changed.notify_all()
 
     def _next(self, now: float) -> BatchJob | None:

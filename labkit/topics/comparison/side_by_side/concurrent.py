@@ -101,11 +101,11 @@ class ConcurrentRun:
     def _stop(self, threads: Sequence[threading.Thread]) -> None:
         """Each stops at its next token; the stream of one that waits for its server is closed."""
         self._stopping.set()
-        _join(threads, MOMENT_S)
+        join_threads(threads, MOMENT_S)
         for column in self.columns:
             if column.stream and not column.ended:
                 column.stream.close()
-        _join(threads, PATIENCE_S)
+        join_threads(threads, PATIENCE_S)
 
     @property
     def replies(self) -> tuple[Reply, ...]:
@@ -140,10 +140,7 @@ class ConcurrentRun:
         except (LabError, ValueError) as error:
             column.error = str(error)
         except Exception as error:  # the other columns continue, whatever it is
-            # Its message is left out: a library's may quote a header, and so a key.
-            problem = f"{column.name} failed: {type(error).__name__}."
-            hint = "Call labkit.generate on it alone to see where."
-            column.error = str(LabError(problem, hint))
+            column.error = unexpected(column.name, error)
         finally:
             column.ended = True
             end.set()
@@ -161,7 +158,14 @@ class ConcurrentRun:
         column.error = column.stream.error
 
 
-def _join(threads: Sequence[threading.Thread], within_s: float) -> None:
+def unexpected(name: str, error: Exception) -> str:
+    """What is said of an error of a library; its message may quote a header, and so a key."""
+    problem = f"{name} failed: {type(error).__name__}."
+    return str(LabError(problem, "Call labkit.generate on it alone to see where."))
+
+
+def join_threads(threads: Sequence[threading.Thread], within_s: float) -> None:
+    """Waits for threads to end, for at most that many seconds in all."""
     end = time.monotonic() + within_s
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))

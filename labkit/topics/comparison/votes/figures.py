@@ -22,7 +22,7 @@ def votes_figure(votes: Votes):
     total = max(1, len(votes.votes))
     bars = [
         go.Bar(
-            name=f"{escape(_label(name, votes))}: {votes.counts[name]}",
+            name=f"{escape(name)}{' preferred' * (name in votes.names)}: {votes.counts[name]}",
             y=["all votes"],
             x=[100 * votes.counts[name] / total],
             orientation="h",
@@ -54,10 +54,6 @@ def votes_figure(votes: Votes):
     return figure.update_xaxes(range=[0, 100], ticksuffix=" %")
 
 
-def _label(name: str, votes: Votes) -> str:
-    return f"{name} preferred" if name in votes.names else name
-
-
 def _interval(votes: Votes) -> list:
     import plotly.graph_objects as go
 
@@ -85,9 +81,8 @@ def _interval(votes: Votes) -> list:
 def _title(votes: Votes) -> str:
     if not votes.votes:
         return "No votes yet"
-    voters = "one voter" if len(votes.ballots) == 1 else f"{len(votes.ballots)} voters"
     settled = "settled" if votes.settled else "not settled"
-    return f"{len(votes.votes)} blind votes of {voters}: {settled} (measured)"
+    return f"{len(votes.votes)} blind votes of {votes.voters}: {settled} (measured)"
 
 
 def votes_needed_figure(votes: Votes | None = None):

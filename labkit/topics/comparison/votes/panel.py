@@ -52,11 +52,8 @@ def vote_panel(
         ValueError: there are not two backends, or no prompt that both answered.
         LabError: the file holds something else, or votes on other answers.
     """
-    return VotePanel(make_pairs(table, names, seed=seed), _names(table, names), file, voter)
-
-
-def _names(table: BatchTable, names: Sequence[str] | None) -> tuple[str, str]:
-    return tuple(names or table.backends)
+    pairs = make_pairs(table, names, seed=seed)
+    return VotePanel(pairs, tuple(names or table.backends), file, voter)
 
 
 class VotePanel(Panel):

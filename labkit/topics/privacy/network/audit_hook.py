@@ -7,6 +7,7 @@ Source: docs.python.org, "Audit events table"; PEP 578.
 """
 
 import errno
+import ipaddress
 import os
 import socket
 import sys
@@ -15,7 +16,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from .connection_log import is_loopback
@@ -104,7 +104,7 @@ def _on_connect(
     sock: socket.socket, address: Any, kind: str = "connection"
 ) -> ConnectionEvent | None:
     """None for sockets without an address, and for the socket pairs of Windows."""
-    if not isinstance(address, tuple) or _is_pair(sys._getframe(2)):
+    if not isinstance(address, tuple) or "socketpair" in sys._getframe(2).f_code.co_name:
         return None
     number, port = str(address[0]), address[1]
     name, name_port = getattr(_last_lookup, "name", (None, None))
@@ -146,17 +146,11 @@ _READERS: dict[str, Callable[..., ConnectionEvent | None]] = {
 
 
 def _is_number(host: str) -> bool:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host.partition("%")[0])
-            return True
-        except OSError:
-            continue
-    return False
-
-
-def _is_pair(frame: FrameType | None) -> bool:
-    return bool(frame) and "socketpair" in frame.f_code.co_name
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _callers() -> tuple[str | None, str | None]:

@@ -12,6 +12,7 @@ from labkit.ui.panel import Panel, column, row
 
 from .finding_figures import marked, text_box
 
+NOTHING = "Nothing found, which is no proof of its absence."
 LONGEST = 20_000  # characters that are scanned while typing
 TEXT = (
     "Hello, I am Maria Schneider, born on 12 March 1990.\n"
@@ -118,14 +119,11 @@ class ScanPanel(Panel):
             self.found.value = html.note(str(error), "bad")
             self.leaving.value = ""
         else:
-            self._show()
+            found = self.redacted.findings
+            head = f"{len(found)} found." if found else NOTHING
+            self.found.value = html.note(head) + marked(text, found)
+            self.leaving.value = text_box(self.redacted.text)
         self._restore()
-
-    def _show(self) -> None:
-        count = len(self.redacted.findings)
-        result = f"{count} found." if count else "Nothing found, which is no proof of its absence."
-        self.found.value = html.note(result) + marked(self.text.value, self.redacted.findings)
-        self.leaving.value = text_box(self.redacted.text)
 
     def _restore(self) -> None:
         answer = self.answer.value or (self.redacted.text if self.redacted else "")
