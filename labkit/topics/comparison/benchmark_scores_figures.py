@@ -2,6 +2,8 @@
 
 from html import escape
 
+import plotly.graph_objects as go
+
 from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
@@ -57,8 +59,6 @@ def scores_figure(published: PublishedScores):
 
 
 def _dots(published: PublishedScores, benchmark: Benchmark, showlegend: bool) -> list:
-    import plotly.graph_objects as go
-
     traces = []
     for is_open, (colour, symbol, label) in LOOKS.items():
         dots = [
@@ -89,8 +89,6 @@ def _dots(published: PublishedScores, benchmark: Benchmark, showlegend: bool) ->
 
 def _ranges(published: PublishedScores, benchmark: Benchmark):
     """A line from the lowest to the highest score of each model with several sources."""
-    import plotly.graph_objects as go
-
     points: list[tuple[float | None, str]] = []
     for model in published.models:
         scores = [score.percent for score in published.of(model.name, benchmark.name)]

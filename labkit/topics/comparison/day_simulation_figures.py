@@ -3,6 +3,8 @@
 from html import escape
 from textwrap import wrap
 
+import plotly.graph_objects as go
+
 from labkit.ui import subplots, theme
 
 from .day_simulation import UNTIL, DaySimulation, WaitingTime, format_duration
@@ -44,8 +46,6 @@ def day_figure(day: DaySimulation):
 
 
 def _bars(waiting: WaitingTime, look: tuple[str, str], size: float, most: float):
-    import plotly.graph_objects as go
-
     colour, pattern = look
     counts, width = count_days(waiting, most)
     return go.Bar(

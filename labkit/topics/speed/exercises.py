@@ -11,10 +11,8 @@ BIT_FORMATS = (4.0, 4.5, 5.0)
 
 def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) -> ExerciseResult:
     """Exercise 1: the most tokens per second that a model of 4 bits per weight can write here."""
-    if answer is None:
-        return ExerciseResult(False, "Put tokens per second in place of None.")
-    if not _is_positive(answer):
-        return ExerciseResult(False, f"Tokens per second are a number above 0; got {answer!r}.")
+    if wrong := _not_a_speed(answer):
+        return wrong
     bytes_per_s = max(roof.probe.bytes_per_s)
     slowest, quickest = (
         bytes_per_s / (parameters * bits / 8) for bits in (BIT_FORMATS[-1], BIT_FORMATS[0])
@@ -31,19 +29,14 @@ def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) ->
         return ExerciseResult(False, "Bits and bytes are mixed up: a byte has 8 bits.")
     if 0.9 * slowest <= answer * 8 <= 1.1 * quickest:
         return ExerciseResult(False, "4 bits are half a byte. How many bytes are all the weights?")
-    verdict = "Too fast" if answer > quickest else "Too slow"
-    return ExerciseResult(
-        False,
-        f"{verdict}: how many bytes are the weights, and how often do they fit into a second?",
-    )
+    hint = "how many bytes are the weights, and how often do they fit into a second?"
+    return ExerciseResult(False, f"Too {'fast' if answer > quickest else 'slow'}: {hint}")
 
 
 def check_wrong_speed(measurement: Measurement, answer: float | None) -> ExerciseResult:
     """Exercise 2: the speed if the prompt's tokens are counted as output."""
-    if answer is None:
-        return ExerciseResult(False, "Put tokens per second in place of None.")
-    if not _is_positive(answer):
-        return ExerciseResult(False, f"Tokens per second are a number above 0; got {answer!r}.")
+    if wrong := _not_a_speed(answer):
+        return wrong
     written, read = measurement.output_tokens.median, measurement.prompt_tokens
     elapsed, right = measurement.elapsed_s.median, measurement.decode_tokens_per_s.median
     wrong = (read + written) / elapsed
@@ -63,5 +56,9 @@ def check_wrong_speed(measurement: Measurement, answer: float | None) -> Exercis
     )
 
 
-def _is_positive(answer: object) -> bool:
-    return is_number(answer) and answer > 0
+def _not_a_speed(answer: object) -> ExerciseResult | None:
+    if answer is None:
+        return ExerciseResult(False, "Put tokens per second in place of None.")
+    if not is_number(answer) or answer <= 0:
+        return ExerciseResult(False, f"Tokens per second are a number above 0; got {answer!r}.")
+    return None

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from textwrap import wrap
 
+import plotly.graph_objects as go
+
 from labkit.backends.reply import Reply
 from labkit.ui import subplots, theme
 
@@ -79,8 +81,6 @@ def _label(name: str, reply: Reply | None) -> str:
 
 
 def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list:
-    import plotly.graph_objects as go
-
     parts = [
         (row, part)
         for row, reply in zip(rows, replies, strict=True)
@@ -143,8 +143,6 @@ def _bar_share(label: str) -> float:
 
 def arrivals_figure(side: SideBySide):
     """How the text of each arrived: its characters against the seconds since the request."""
-    import plotly.graph_objects as go
-
     lines = []
     written = [each for each in zip(side.names, side.replies, strict=True) if each[1].steps]
     for index, (name, reply) in enumerate(written):

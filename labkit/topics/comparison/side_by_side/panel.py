@@ -11,7 +11,8 @@ from labkit.ui import panel as layout
 from labkit.ui.panel import RunPanel, check_typed
 from labkit.ui.runner import Progress, Runner
 
-from . import answer_columns_figures, figures
+from . import answer_columns_figures as answers
+from . import figures
 from .concurrent import Backends, Column, ConcurrentRun
 from .cost_estimate import BEFORE, cost_sentences
 from .side_by_side import SideBySide, collect_answers
@@ -65,7 +66,7 @@ class ComparePanel(RunPanel):
         self._make_controls(run, Settings(**settings))
         self.heads, self.numbers = ([widgets.HTML() for _ in run.columns] for _ in "12")
         # Only the text is replaced as it grows, not the box that has the focus and scrolls.
-        box = {"height": answer_columns_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
+        box = {"height": answers.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
         self.texts = [widgets.HTML(layout=box, tabbable=True) for _ in run.columns]
         self.figure = theme.widget(self._times())
         self.runner = Runner(self._work, self._draw, "Send the prompt to all of them")
@@ -173,8 +174,8 @@ class ComparePanel(RunPanel):
         for number, column in enumerate(self._run.columns):
             origin = column.stream.origin if column.stream else ""
             state = _state(column, self.result is not None)
-            self.heads[number].value = answer_columns_figures.head(column.name, origin, state)
-            text = answer_columns_figures.answer(column.name, column.text, column.error)
+            self.heads[number].value = answers.head(column.name, origin, state)
+            text = answers.answer(column.name, column.text, column.error)
             self.texts[number].value = text
         ended = sum(column.ended for column in self._run.columns) + (self.result is not None)
         if ended != self._drawn_ends:
@@ -186,7 +187,7 @@ class ComparePanel(RunPanel):
         side = self.result or collect_answers(self._run, self._reference)
         for number, column in enumerate(self._run.columns):
             over = column.ended or self.result is not None
-            table = answer_columns_figures.numbers_table(
+            table = answers.numbers_table(
                 column.name, side.replies[number], side.computed_here[number]
             )
             self.numbers[number].value = table if over else ""
@@ -207,7 +208,7 @@ class ComparePanel(RunPanel):
     def static_form(self) -> list:
         """The answers in columns, and their times."""
         side = self.result or self.start().wait()
-        return [answer_columns_figures.answers_table(side).html, figures.time_figure(side)]
+        return [answers.answers_table(side).html, figures.time_figure(side)]
 
 
 def _state(column: Column, over: bool) -> str:
@@ -215,7 +216,7 @@ def _state(column: Column, over: bool) -> str:
     steps = tuple(column.steps)
     if column.ended or over:
         how = "failed" if column.error else column.stream and column.stream.finish
-        end = answer_columns_figures.ENDS[how or "interrupted"]
+        end = answers.ENDS[how or "interrupted"]
         return f"{end} after {steps[-1].elapsed_s:.2f} s" if steps else end
     if column.started_s is None:
         return "not started yet"

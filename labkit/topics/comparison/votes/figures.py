@@ -2,6 +2,8 @@
 
 from html import escape
 
+import plotly.graph_objects as go
+
 from labkit.stats import LEVEL
 from labkit.ui import subplots, theme
 
@@ -14,8 +16,6 @@ SIDES = ((theme.BLUE, ""), (theme.ORANGE, "/"))
 
 def votes_figure(votes: Votes):
     """All votes as a bar, and below it the share of the decided ones with its interval."""
-    import plotly.graph_objects as go
-
     one, other = votes.names
     order = (one, "tie", "both bad", other)
     looks = {one: SIDES[0], **LOOKS, other: SIDES[1]}
@@ -55,8 +55,6 @@ def votes_figure(votes: Votes):
 
 
 def _interval(votes: Votes) -> list:
-    import plotly.graph_objects as go
-
     if not votes.decided:
         return []
     share, (low, high) = 100 * votes.share, (100 * end for end in votes.interval)
@@ -91,8 +89,6 @@ def votes_needed_figure(votes: Votes | None = None):
     Args:
         votes: the votes to mark on the curve; None: only the curve.
     """
-    import plotly.graph_objects as go
-
     shares = [half / 200 for half in range(106, 200)]
     undecided = 0.0
     if votes and votes.decided:
@@ -127,8 +123,6 @@ def _interval_of_leader(votes: Votes) -> tuple[float, float]:
 
 
 def _mark(votes: Votes | None) -> list:
-    import plotly.graph_objects as go
-
     if not votes or not votes.decided:
         return []
     low, high = (100 * end for end in _interval_of_leader(votes))

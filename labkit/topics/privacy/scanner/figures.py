@@ -2,6 +2,8 @@
 
 from html import escape
 
+import plotly.graph_objects as go
+
 from labkit.backends.guard.findings import KINDS, Finding
 from labkit.backends.guard.redaction import Redacted
 from labkit.ui import html, subplots, theme
@@ -44,8 +46,6 @@ def score_figure(score: ScannerScore):
 
 
 def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
-    import plotly.graph_objects as go
-
     shares = [getattr(each, name) for each in rows]
     ends = [getattr(each, f"{name}_range") for each in rows]
     ranges = [
@@ -66,8 +66,6 @@ def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
 
 def _numbers(rows: list[KindScore], name: str):
     """The counts, to the right of the bars and their intervals."""
-    import plotly.graph_objects as go
-
     return go.Scatter(
         mode="text",
         x=[1.04] * len(rows),

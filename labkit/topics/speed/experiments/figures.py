@@ -3,12 +3,13 @@
 from html import escape
 from statistics import median
 
+import plotly.graph_objects as go
+
 from labkit.ui import subplots, theme
 
 from .engines import EngineComparison
-from .engines_figures import engines_figure, texts_table
+from .engines_figures import engines_figure, quantization_figure, texts_table
 from .quantization import QuantizationComparison
-from .quantization_figures import quantization_figure
 from .runner import METRIC_LABELS, Experiment, how_measured
 
 _COLOURS = {"ttft_s": theme.ORANGE, "elapsed_s": theme.GREEN, "prefill_tokens_per_s": theme.ORANGE}
@@ -60,8 +61,6 @@ def _spaced(values: list[float]) -> list[float]:
 
 
 def _line(experiment: Experiment, name: str):
-    import plotly.graph_objects as go
-
     known = experiment.numbers(name)
     words = any(isinstance(value, str) for value, _ in known)
     return go.Scatter(
@@ -79,8 +78,6 @@ def _line(experiment: Experiment, name: str):
 
 def _cache_figure(experiment: Experiment):
     """The time before each token, with the cache and without."""
-    import plotly.graph_objects as go
-
     lines = []
     for point, (colour, dash, symbol) in zip(experiment.points, STYLES, strict=False):
         columns = zip(*(run.itl_s for run in point.measurement.counted), strict=False)

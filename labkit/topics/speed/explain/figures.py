@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from math import log10
 
+import plotly.graph_objects as go
+
 from labkit.formatting import MIB
 from labkit.topics.speed.measure.run import TimedRun
 from labkit.ui import subplots, theme
@@ -18,8 +20,6 @@ _LOOKS = {"prefill": (theme.ORANGE, "square"), "decode": (theme.BLUE, "circle")}
 
 def roofline_figure(roof: Roofline):
     """The roof over arithmetic intensity, both axes logarithmic, with prefill and decode."""
-    import plotly.graph_objects as go
-
     peak, bandwidth = max(roof.probe.flops_per_s), max(roof.probe.bytes_per_s)
     intensities = [point.work.intensity for point in roof.points]
     low, high = min([*intensities, roof.ridge]) / 4, max([*intensities, roof.ridge]) * 4
@@ -58,8 +58,6 @@ def roofline_figure(roof: Roofline):
 
 def _roofline_dots(point: RooflinePoint):
     """The ceiling as an open marker, the measured speed as a filled one, a line between them."""
-    import plotly.graph_objects as go
-
     colour, symbol = _LOOKS[point.work.name]
     heights = filter(None, [point.work.flops / point.ceiling_s, point.flops_per_s])
     y = [flops / 1e9 for flops in heights]
@@ -108,8 +106,6 @@ def fit_figure(fit: LatencyFit):
 def _predictions_figure(
     runs: Sequence[TimedRun], predictions: Sequence[LatencyPrediction], title: str
 ):
-    import plotly.graph_objects as go
-
     end = 1.08 * max([*(run.elapsed_s for run in runs), *(p.high_s for p in predictions)])
     line = go.Scatter(
         name="predicted as measured",
@@ -145,8 +141,6 @@ def _predictions_figure(
 
 def cache_figure(growth: CacheGrowth):
     """Bytes of the cache at each length: computed as a line, measured as dots."""
-    import plotly.graph_objects as go
-
     tokens = [size.tokens for size in growth.sizes]
     computed = go.Scatter(
         name="computed from the configuration",

@@ -34,8 +34,7 @@ class Work:
 
     def bound(self, bytes_per_s: float, flops_per_s: float) -> str:
         """What takes longer: ``"memory"`` or ``"arithmetic"``."""
-        reading = self.memory_bytes / bytes_per_s
-        return "memory" if reading > self.flops / flops_per_s else "arithmetic"
+        return "memory" if self.intensity < flops_per_s / bytes_per_s else "arithmetic"
 
 
 def decode_work(config: Mapping[str, Any], parameters: int, dtype: str, context: int) -> Work:

@@ -109,12 +109,11 @@ class Roofline:
 
 
 def _describe(point: RooflinePoint) -> str:
+    reached = ""
+    if point.reached:
+        reached = f", reached {point.measured_tokens_per_s:.3g} ({point.reached:.0%})"
     ceiling = f"{point.ceiling_tokens_per_s:.3g} tokens/s ± {point.error:.0%}"
-    reached = f", reached {point.measured_tokens_per_s:.3g} ({point.reached:.0%})"
-    return (
-        f"{point.work.name} bound by {point.bound}, at most {ceiling}"
-        f"{reached if point.reached else ''}"
-    )
+    return f"{point.work.name} bound by {point.bound}, at most {ceiling}{reached}"
 
 
 def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = None) -> Roofline:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+import plotly.graph_objects as go
+
 from labkit.stats import Spread, percentile
 from labkit.ui import subplots, theme
 
@@ -14,8 +16,6 @@ from .run import TimedRun
 
 def waterfall_figure(measurement: Measurement):
     """Where the seconds went: loading if it was measured, prefill and decode in a row."""
-    import plotly.graph_objects as go
-
     parts, begin = _parts(measurement), 0.0
     figure = theme.figure(
         title=_title(measurement, "where the seconds go"),
@@ -72,8 +72,6 @@ def gaps_figure(measurement: Measurement):
     A gap is an outlier if it exceeds the upper quartile by more than one and a half times the
     interquartile range (Tukey 1977, "Exploratory Data Analysis").
     """
-    import plotly.graph_objects as go
-
     gaps = [
         (position, 1000 * gap, number)
         for number, run in enumerate(measurement.counted, 1)
@@ -159,8 +157,6 @@ def repeats_figure(measurement: Measurement):
 
 
 def _dots(m: Measurement, name: str, showlegend: bool) -> list:
-    import plotly.graph_objects as go
-
     warm = enumerate(m.warmup, 1 - len(m.warmup))
     runs = list(enumerate(m.runs, 1))
     counted = [each for each in runs if each[1].complete]
@@ -194,8 +190,6 @@ def _known(group: Iterable[tuple[int, TimedRun]], name: str) -> list[tuple[int, 
 
 def load_figure(load: LoadTime):
     """Every load as a dot: imports, cold and warm."""
-    import plotly.graph_objects as go
-
     groups = (
         ("importing torch and transformers", load.import_s, theme.GREY, "square"),
         ("cold load", load.cold_s, theme.BLUE, "circle"),
@@ -220,8 +214,6 @@ def load_figure(load: LoadTime):
 
 def measurements_figure(comparison: MeasurementComparison):
     """Measurements side by side: time to first token and decode, median and range."""
-    import plotly.graph_objects as go
-
     shown = [each for each in comparison.metrics if each.name in ("ttft_s", "decode_tokens_per_s")]
     labels = [METRICS[metric.name] for metric in shown]
     figure = theme.figure(

@@ -128,10 +128,6 @@ def time_run(
         pass
     except LabError as error:
         running.note(finish="failed", error=str(error))
-    return _run(backend, running, steps)
-
-
-def _run(backend: Backend, running: Stream, steps: Sequence[Step]) -> TimedRun:
     return TimedRun(
         token_times_s=tuple(step.elapsed_s for step in steps),
         output_tokens=_count(running, steps),
