@@ -46,12 +46,8 @@ class BatchJob:
 def make_jobs(
     prompts: Sequence[str | Messages], names: Sequence[str], settings: Mapping[str, Any]
 ) -> list[BatchJob]:
-    """Every prompt for every backend, in that order.
+    """Every prompt for every backend, in that order; ``settings`` include ``raw``.
 
-    Args:
-        prompts: texts, or chat messages.
-        names: the backends' names.
-        settings: the settings of all, including ``raw``.
     Raises:
         ValueError: no prompts, or invalid ones.
     """

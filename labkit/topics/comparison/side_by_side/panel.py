@@ -1,7 +1,7 @@
 """`compare_panel`: one prompt, several models, and columns that fill at the same time."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import ipywidgets as widgets
 
@@ -148,12 +148,11 @@ class ComparePanel(RunPanel):
             self.prompt.value, self._backends, sequential=self.sequential.value, **chosen
         )
         self._drawn_ends, self._result = 0, None
-        updates = self._run.updates()
         try:
-            for _ in updates:
-                yield self._progress()
+            with closing(self._run.updates()) as updates:
+                for _ in updates:
+                    yield self._progress()
         finally:
-            updates.close()
             self._result = collect_answers(self._run, self._reference)
         yield self._progress()
 
@@ -171,12 +170,11 @@ class ComparePanel(RunPanel):
         return Progress(min(done, most), most, message)
 
     def _draw(self) -> None:
-        for number, column in enumerate(self._run.columns):
+        for column, head, text in zip(self._run.columns, self.heads, self.texts, strict=True):
             origin = column.stream.origin if column.stream else ""
             state = _state(column, self.result is not None)
-            self.heads[number].value = answers.head(column.name, origin, state)
-            text = answers.answer(column.name, column.text, column.error)
-            self.texts[number].value = text
+            head.value = answers.head(column.name, origin, state)
+            text.value = answers.answer(column.name, column.text, column.error)
         ended = sum(column.ended for column in self._run.columns) + (self.result is not None)
         if ended != self._drawn_ends:
             self._drawn_ends = ended
@@ -184,13 +182,10 @@ class ComparePanel(RunPanel):
 
     def _draw_ends(self) -> None:
         """The numbers and times of those that have ended."""
-        side = self.result or collect_answers(self._run, self._reference)
-        for number, column in enumerate(self._run.columns):
-            over = column.ended or self.result is not None
-            table = answers.numbers_table(
-                column.name, side.replies[number], side.computed_here[number]
-            )
-            self.numbers[number].value = table if over else ""
+        side, over = self._so_far()
+        for number, name in enumerate(side.names):
+            table = answers.numbers_table(name, side.replies[number], side.computed_here[number])
+            self.numbers[number].value = table if over[number] else ""
         fresh = self._times()
         with self.figure.batch_update():
             for trace, new in zip(self.figure.data, fresh.data, strict=True):
@@ -198,12 +193,16 @@ class ComparePanel(RunPanel):
             self.figure.layout.update(fresh.layout)
 
     def _times(self):
-        side = self.result or collect_answers(self._run, self._reference)
-        over = [column.ended or self.result is not None for column in self._run.columns]
+        side, over = self._so_far()
         replies = [
-            reply if ended else None for reply, ended in zip(side.replies, over, strict=True)
+            reply if is_over else None for reply, is_over in zip(side.replies, over, strict=True)
         ]
         return figures.parts_figure(side.names, replies, figures.time_title(side))
+
+    def _so_far(self) -> tuple[SideBySide, list[bool]]:
+        """The answers so far, and which of them have ended."""
+        side = self.result or collect_answers(self._run, self._reference)
+        return side, [column.ended or self.result is not None for column in self._run.columns]
 
     def static_form(self) -> list:
         """The answers in columns, and their times."""

@@ -212,11 +212,7 @@ class VotePanel(Panel):
         """The current pair, or the result."""
         if self.pair is None:
             return [self.status.value, figures.votes_figure(self.votes)]
-        pair = self.pair
-        prompt, answers = _part("Prompt", pair.prompt), (pair.text_a, pair.text_b)
-        return [
-            prompt + "".join(_part(f"Answer {s}", a) for s, a in zip("AB", answers, strict=True))
-        ]
+        return ["".join([self.question.value, *(side.value for side in self.answers.values())])]
 
 
 def _part(name: str, text: str) -> str:

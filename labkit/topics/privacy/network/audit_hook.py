@@ -15,6 +15,7 @@ import sysconfig
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,7 @@ class ConnectionEvent:
 
 
 Listener = Callable[[ConnectionEvent], bool]  # returns whether to refuse
-_listeners: list[Listener] = []
-_child_listeners: list[Callable[[str], None]] = []
+_listeners: list[tuple[Listener, Callable[[str], None]]] = []
 _installed = threading.Lock()
 _last_lookup = threading.local()  # the last name that this thread looked up, and its port
 _is_set = False
@@ -60,14 +60,9 @@ def listen(listener: Listener, on_child: Callable[[str], None]) -> Callable[[], 
         if not _is_set:
             sys.addaudithook(_hook)
             _is_set = True
-    _listeners.append(listener)
-    _child_listeners.append(on_child)
-
-    def end() -> None:
-        _listeners.remove(listener)
-        _child_listeners.remove(on_child)
-
-    return end
+    both = listener, on_child
+    _listeners.append(both)
+    return partial(_listeners.remove, both)
 
 
 # Events of a program's start, and the program's name; None: the first argument is its path.
@@ -86,11 +81,11 @@ def _hook(name: str, args: tuple) -> None:
         return
     if name.startswith("socket."):
         read = _READERS.get(name)
-        if read and (event := read(*args)) and any([each(event) for each in _listeners]):
+        if read and (event := read(*args)) and any([refuses(event) for refuses, _ in _listeners]):
             raise _refusal(event)
     elif name in _PROGRAMS:
-        for each in _child_listeners:
-            each(_PROGRAMS[name] or Path(str(args[0])).name)
+        for _, on_child in _listeners:
+            on_child(_PROGRAMS[name] or Path(str(args[0])).name)
 
 
 def _refusal(event: ConnectionEvent) -> OSError:

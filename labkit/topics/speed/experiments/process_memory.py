@@ -61,10 +61,6 @@ def measure_footprint(backend: Backend, prompt: str = "Hello") -> Footprint | No
 
     A model of this process is loaded again in a new process, because its memory cannot be separated
     from what else this process holds. A server is found by the port that it listens on.
-
-    Args:
-        backend: a model in this process, or one of a server on the loopback.
-        prompt: short prompt, answered with two tokens in the new process.
     """
     if isinstance(backend, HasAddress):
         return _of_server(backend)
@@ -108,11 +104,12 @@ def _of_server(backend: Backend) -> Footprint | None:
     """The server's process and those that it started."""
     import psutil
 
-    parts = urlsplit(backend.base_url)
-    if not is_loopback(f"http://{parts.hostname}"):
+    if not is_loopback(backend.base_url):
         return None
     kind = getattr(backend, "kind", "")
-    found = [each for each in _listeners(parts.port or 80) if _is_known(each, kind)]
+    found = [
+        each for each in _listeners(urlsplit(backend.base_url).port or 80) if _is_known(each, kind)
+    ]
     if len(found) != 1:
         return None
     try:

@@ -17,7 +17,6 @@ from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor, noise_warning
 from labkit.topics.speed.measure.measurement import (
     Measurement,
-    Setup,
     collect_runs,
     describe_setup,
     require_complete_run,
@@ -52,11 +51,6 @@ class ExperimentCase:
         with self.around():
             return time_run(self.backend, self.prompt, **{**self.settings, **changed})
 
-    def setup(self) -> Setup:
-        """The machine and software that it runs on."""
-        with self.around():
-            return describe_setup(self.backend)
-
 
 def greedy_case(
     value: float | str,
@@ -67,16 +61,7 @@ def greedy_case(
     raw=False,
     **more,
 ) -> ExperimentCase:
-    """A case at temperature 0, which writes the same tokens each time.
-
-    Args:
-        value: as for `ExperimentCase`, as are the others.
-        backend: backend that answers.
-        prompt: prompt of the request.
-        max_tokens: upper bound on the tokens of the answer.
-        raw: whether the prompt is continued without the chat template.
-        more: ``rows`` and ``around``.
-    """
+    """A case at temperature 0, which writes the same tokens each time; ``more`` are its fields."""
     settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
     return ExperimentCase(value, backend, prompt, settings, **more)
 
@@ -203,15 +188,16 @@ def run_interleaved(
     warm, counted = runs[:count], runs[count:]
     noise, points = monitor.end(), []
     for index, case in enumerate(cases):
-        own = tuple(counted[index::count])
+        with case.around():
+            setup = describe_setup(case.backend)
         measurement = Measurement(
             case.backend.name,
             case.prompt,
             case.settings["max_tokens"],
-            own,
-            tuple(warm[index : index + 1]),
-            case.setup(),
-            noise,
+            runs=tuple(counted[index::count]),
+            warmup=tuple(warm[index : index + 1]),
+            setup=setup,
+            noise=noise,
             rows=case.rows,
         )
         if measurement.counted:

@@ -72,11 +72,7 @@ def prefill_work(config: Mapping[str, Any], parameters: int, dtype: str, tokens:
     each token, the output layer for the last token alone, and attention of each token to all up to
     itself: tokens * (tokens + 1) / 2 pairs.
 
-    Args:
-        config: as for `decode_work`.
-        parameters: as for `decode_work`.
-        dtype: as for `decode_work`.
-        tokens: length of the prompt.
+    The arguments are those of `decode_work`; ``tokens`` is the length of the prompt.
     """
     _require_dense(config)
     output = config["vocab_size"] * config["hidden_size"]

@@ -154,12 +154,8 @@ def build_roofline(
 ) -> Roofline:
     """Both points of a measurement, decode at its middle context.
 
-    Args:
-        measurement: a measurement that knows its prompt's tokens.
-        probe: the probe of the machine.
-        config: fields of the model's ``config.json``.
-        parameters: number of weights; tied ones once.
-        dtype: dtype of the weights.
+    Raises:
+        ValueError: the number of the prompt's tokens is not known.
     """
     tokens = measurement.prompt_tokens
     if not tokens:
