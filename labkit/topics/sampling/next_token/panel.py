@@ -72,12 +72,10 @@ class ChainPanel(Panel):
         self.table, self.status = widgets.HTML(), widgets.HTML()
         self._rows = widgets.VBox()
         self._arrange()
-        look = {"layout": {"width": "130px"}}
-        self.draw_one = button("Draw one", lambda: self._draw_tokens(1), icon="random", **look)
-        self.draw_many = button(
-            "Draw 1,000", lambda: self._draw_tokens(1000), icon="random", **look
-        )
-        self.reset_button = button("Reset", self.reset, icon="undo", **look)
+        wide, draw = {"width": "130px"}, self._draw_tokens
+        self.draw_one = button("Draw one", lambda: draw(1), icon="random", layout=wide)
+        self.draw_many = button("Draw 1,000", lambda: draw(1000), icon="random", layout=wide)
+        self.reset_button = button("Reset", self.reset, icon="undo", layout=wide)
         self.widget = self._lay_out()
         self._draw()
         on_change(self._change, *self.controls.values())

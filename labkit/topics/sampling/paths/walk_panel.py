@@ -128,16 +128,14 @@ class WalkPanel(Panel):
     def _draw(self) -> None:
         self._offered = self.walk.candidates
         branch, result = self.walk.branch, self.result
-        self._text.value = html.card(
-            _text_so_far(self._prompt, [each.text for each in branch.tokens])
-        )
-        for rank, (each, candidate) in enumerate(
-            zip(self._offered, self.candidates, strict=True), 1
-        ):
+        texts = [each.text for each in branch.tokens]
+        self._text.value = html.card(_text_so_far(self._prompt, texts))
+        controls = zip(self._offered, self.candidates, self._bars, strict=True)
+        for rank, (each, candidate, bar) in enumerate(controls, 1):
             share = chance(exp(each.logprob))
             candidate.description = f"{spell(each.text)}  ({share})"
             candidate.tooltip = f"Take {each.text!r}: {share}, the model's choice number {rank}"
-            self._bars[rank - 1].value = _bar(exp(each.logprob))
+            bar.value = _bar(exp(each.logprob))
         self.back.disabled = not branch.tokens
         self._list_branches([each.name for each in result.branches], branch.name)
         cost = f"The model has read {result.tokens_read} tokens, including the prompt"
