@@ -21,7 +21,8 @@ def check_other_word(
         drawn = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
     except ValueError as error:
         return not_yet(f"These settings do not work: {error}.")
-    word, other = surest.alternatives[0].text, _text_of(drawn)
+    texts = {each.token_id: each.text for each in drawn.alternatives}
+    word, other = surest.alternatives[0].text, texts.get(drawn.token_id, drawn.text)
     if drawn.token_id != surest.token_id:
         share = math.exp(drawn.logprob)
         return solved(f"It begins with {other!r}, which the model gave {share:.1%}.")
@@ -30,11 +31,6 @@ def check_other_word(
         f"It still begins with {word!r}: the model gives that {share:.1%}. "
         "Try other seeds, or a higher temperature."
     )
-
-
-def _text_of(step) -> str:
-    texts = {each.token_id: each.text for each in step.alternatives}
-    return texts.get(step.token_id, step.text)
 
 
 def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> ExerciseResult:

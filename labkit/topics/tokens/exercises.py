@@ -9,7 +9,6 @@ from .chat_template import TurnCosts
 from .tokenization import tokenize
 
 FEW, MANY = "o200k", "gpt2"
-LONGEST_WORD = 60  # characters
 
 
 def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10) -> ExerciseResult:
@@ -29,10 +28,9 @@ def check_word(word: str | None) -> ExerciseResult:
     """Exercise 2: a word that is one token to a newer tokenizer, three or more to an older one."""
     if not word or not isinstance(word, str):
         return not_yet("Put a word, in quotes, in place of None.")
-    if len(word.split()) != 1 or len(word) > LONGEST_WORD:
+    if len(word.split()) != 1 or len(word) > 60:
         return not_yet(f"{reprlib.repr(word)} is not one word.")
-    forms = (word, f" {word.strip()}")  # also as in a text, after a space
-    attempts = list(map(_try_word, forms))
+    attempts = [_try_word(word), _try_word(f" {word.strip()}")]  # also as in a text, after a space
     return next((result for result in attempts if result.right), attempts[0])
 
 

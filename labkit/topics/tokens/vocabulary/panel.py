@@ -86,22 +86,21 @@ class BpePanel(Panel):
             self.figure.layout.title.text = figures.bpe_title(self.training, merges)
 
     def _strip_html(self) -> str:
-        merges = self.merges.value
-        news = "No merge yet: every byte is a token."
-        if merges:
-            left, right, joined = map(_quoted, self.training.merge(merges))
-            news = f"Merge {merges}: {left} and {right} become {joined}. "
-            newest = ", ".join(self._newest(merges - 1))
-            news += f"The tokens before it: {newest}." if newest else "It is the first."
         check_typed(self.text.value, "text")
-        tokens = self.training.tokenize(self.text.value, merges)
-        return html.note(news) + token_strip([tokens], most=LIVE_TOKENS).html
+        tokens = self.training.tokenize(self.text.value, self.merges.value)
+        news = html.note(self._news(self.merges.value))
+        return news + token_strip([tokens], most=LIVE_TOKENS).html
 
-    def _newest(self, merges: int) -> list[str]:
-        """The last tokens added to the vocabulary, newest first."""
-        reader = self.training.reader(merges)
+    def _news(self, merges: int) -> str:
+        """The last merge, and the tokens added to the vocabulary before it, newest first."""
+        if not merges:
+            return "No merge yet: every byte is a token."
+        left, right, joined = map(_quoted, self.training.merge(merges))
+        reader = self.training.reader(merges - 1)
         ids = range(reader.size - 1, max(BYTES, reader.size - NEWEST) - 1, -1)
-        return [_quoted(show_bytes(reader.bytes_of(token_id))) for token_id in ids]
+        newest = ", ".join(_quoted(show_bytes(reader.bytes_of(token_id))) for token_id in ids)
+        before = f"The tokens before it: {newest}." if newest else "It is the first."
+        return f"Merge {merges}: {left} and {right} become {joined}. {before}"
 
     def static_form(self) -> list:
         """The text after all merges, and the curve."""
