@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from labkit.backends.prompts import Messages
 from labkit.topics.comparison.side_by_side.cost_estimate import BEFORE
 from labkit.ui import html
-from labkit.ui.panel import Panel, RunPanel, column, row
+from labkit.ui.panel import Panel, RunPanel, column, labelled, on_change, row
 from labkit.ui.runner import Progress, Runner
 
 from .batch import Backends, BatchRun
@@ -47,17 +47,15 @@ class TablePanel(Panel):
 
     def __init__(self, table: BatchTable):
         self.table = self.view = table
-        style = {"description_width": "initial"}
-        self.sort = widgets.Dropdown(description="Sort by", style=style)
+        self.sort = widgets.Dropdown(**labelled("Sort by", None, "initial"))
         self.descending = widgets.Checkbox(
             False, description="largest first", indent=False, layout={"width": "120px"}
         )
-        self.backend = widgets.Dropdown(description="Backend", style=style)
-        self.find = widgets.Text(description="Find", style=style, placeholder="in any text")
+        self.backend = widgets.Dropdown(**labelled("Backend", None, "initial"))
+        self.find = widgets.Text(placeholder="in any text", **labelled("Find", None, "initial"))
         self.count, self.figure = widgets.HTML(), widgets.HTML()
         self.show(table)
-        for control in (self.sort, self.descending, self.backend, self.find):
-            control.observe(self._draw, "value")
+        on_change(self._draw, self.sort, self.descending, self.backend, self.find)
 
     def show(self, table: BatchTable) -> None:
         """Shows another table; the controls keep their values, where they still apply."""
@@ -78,7 +76,7 @@ class TablePanel(Panel):
         """The summary of the table."""
         return self.table.summary
 
-    def _draw(self, change: object = None) -> None:
+    def _draw(self) -> None:
         self.view = self.table.filtered(self.find.value, backend=self.backend.value or None)
         if self.sort.value != UNSORTED:
             descending = self.descending.value

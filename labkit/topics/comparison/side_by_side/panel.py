@@ -73,33 +73,14 @@ class ComparePanel(RunPanel):
         self._draw()
 
     def _make_controls(self, run: ConcurrentRun, settings: Settings) -> None:
-        label = {"description_width": "85px"}
-        self.prompt = widgets.Textarea(
-            str(run.prompt), description="Prompt", rows=3, layout={"width": "auto"}, style=label
-        )
-        self.temperature = widgets.FloatSlider(
-            settings.temperature,
-            min=0,
-            max=2,
-            step=0.05,
-            description="temperature",
-            style=label,
-            layout={"width": "380px"},
-        )
-        self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens,
-            min=1,
-            max=2048,
-            description="max_tokens",
-            style=label,
-            layout={"width": "190px"},
-        )
+        self.prompt = layout.text_box("Prompt", str(run.prompt))
+        self.temperature = layout.slider("temperature", settings.temperature, 0, 2)
+        self.max_tokens = layout.number_box("max_tokens", settings.max_tokens, 2048)
         self.sequential = widgets.Checkbox(
             run.sequential, description="one after another", indent=False, layout={"width": "180px"}
         )
         self.estimates = widgets.HTML()
-        for control in (self.prompt, self.max_tokens):
-            control.observe(lambda _: self._estimate(), "value")
+        layout.on_change(self._estimate, self.prompt, self.max_tokens)
         self._estimate()
 
     def _estimate(self) -> None:

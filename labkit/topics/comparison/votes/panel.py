@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -10,7 +11,7 @@ from labkit.errors import LabError
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
 from labkit.ui.key_listener import KeyListener
-from labkit.ui.panel import Panel, row
+from labkit.ui.panel import Panel, button, row
 
 from . import figures
 from .files import read, save_votes
@@ -86,22 +87,13 @@ class VotePanel(Panel):
         self.answers = {side: widgets.HTML(layout=column) for side in "AB"}
         wide = {"width": "auto", "min_width": "130px"}
         self.buttons = {
-            choice: widgets.Button(description=label, layout=wide, tooltip=label)
+            choice: button(label, partial(self.choose, choice), layout=wide, tooltip=label)
             for choice, label in BUTTONS.items()
         }
-        for choice, button in self.buttons.items():
-            button.on_click(lambda _, choice=choice: self.choose(choice))
-        self.back = widgets.Button(
-            description="Back",
-            icon="undo",
-            tooltip="Take the last vote back (Backspace)",
-            layout={"width": "90px"},
-        )
-        self.end = widgets.Button(
-            description="Show the names", tooltip="End here and see who was who", layout=wide
-        )
-        self.back.on_click(lambda _: self.take_back())
-        self.end.on_click(lambda _: self.finish())
+        look = {"tooltip": "Take the last vote back (Backspace)", "layout": {"width": "90px"}}
+        self.back = button("Back", self.take_back, icon="undo", **look)
+        hint = "End here and see who was who"
+        self.end = button("Show the names", self.finish, tooltip=hint, layout=wide)
         self.keys = KeyListener(AREA, [*KEYS, "backspace"], LABEL, self._press)
         self.result = widgets.VBox(layout={"width": "100%"})
 
@@ -186,8 +178,8 @@ class VotePanel(Panel):
 
     def _draw(self) -> None:
         pair, done = self.pair, len(self._ballot.votes)
-        for button in self.buttons.values():
-            button.disabled = pair is None
+        for choice in self.buttons.values():
+            choice.disabled = pair is None
         self.back.disabled = pair is None or not any(not p.same for p in self.pairs[:done])
         self.end.disabled = pair is None or not done
         if pair is None:

@@ -7,6 +7,7 @@ from labkit.backends.guard.redaction import Redacted, redact
 from labkit.backends.guard.scanner import LEAST_CONFIDENCE, check_confidence, scan
 from labkit.errors import LabError
 from labkit.ui import html
+from labkit.ui import panel as layout
 from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, row
 
@@ -53,32 +54,20 @@ class ScanPanel(Panel):
     def __init__(self, text: str, least_confidence: float):
         self.redacted: Redacted | None = None
         self._debounce = Debounce()
-        wide, label = {"width": "auto"}, {"description_width": "110px"}
-        self.text = widgets.Textarea(text, description="Text", rows=6, layout=wide, style=label)
-        self.kinds = widgets.Dropdown(
-            options=list(_KINDS), description="Look for", style=label, layout={"width": "330px"}
+        label = "110px"
+        self.text = layout.text_box("Text", text, rows=6, label_width=label)
+        look = layout.labelled("Look for", "330px", label)
+        self.kinds = widgets.Dropdown(options=list(_KINDS), **look)
+        self.confidence = layout.slider(
+            "confidence ≥", least_confidence, 0, 1, label_width=label, continuous_update=False
         )
-        self.confidence = widgets.FloatSlider(
-            least_confidence,
-            min=0,
-            max=1,
-            step=0.05,
-            description="confidence ≥",
-            style=label,
-            layout={"width": "380px"},
-            continuous_update=False,
-        )
-        self.answer = widgets.Textarea(
-            description="Answer",
-            rows=2,
-            layout=wide,
-            style=label,
-            placeholder="Paste or type an answer that uses the placeholders, such as [PERSON_1].",
-        )
+        hint = "Paste or type an answer that uses the placeholders, such as [PERSON_1]."
+        self.answer = layout.text_box("Answer", rows=2, label_width=label, placeholder=hint)
         self.found, self.leaving, self.restored = (widgets.HTML() for _ in range(3))
-        for control in (self.text, self.kinds, self.confidence):
-            control.observe(lambda _: self._debounce.call(self._scan), "value")
-        self.answer.observe(lambda _: self._restore(), "value")
+        layout.on_change(
+            lambda: self._debounce.call(self._scan), self.text, self.kinds, self.confidence
+        )
+        layout.on_change(self._restore, self.answer)
         self._scan()
 
     @property

@@ -10,6 +10,7 @@ from labkit.backends.reply import Reply
 from labkit.ui import html
 from labkit.ui.panel import RunPanel, column, row
 from labkit.ui.runner import Progress, Runner
+from labkit.ui.table import grid
 
 from .measurement import Measurement
 from .pace import PACES, Pacing, pace_text
@@ -92,7 +93,7 @@ class PacePanel(RunPanel):
         """How long the text takes at each speed."""
         total = len(self.pacing.texts)
         rows = [
-            (f"{pace.name} ({pace.origin})", f"{pace.seconds(total):.1f} s")
+            (escape(f"{pace.name} ({pace.origin})"), f"{pace.seconds(total):.1f} s")
             for pace in self.pacing.paces
         ]
-        return [html.table(f"How long {total} tokens take", rows)]
+        return [grid((), rows, f"How long {total} tokens take")]
