@@ -7,6 +7,7 @@ from html import escape
 from labkit.stats import Spread
 
 from . import theme
+from .subplots import error_bars
 
 GAP = 0.02  # between columns, as a share of the width
 
@@ -100,15 +101,8 @@ def _bars(column: BarColumn, names: Sequence[str], number: str):
         hovertemplate="%{y}: %{customdata}<extra></extra>",
     )
     if any(isinstance(value, Spread) for value in column.values):
-        bars.error_x = {
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1.5,
-            "width": 4,
-            "color": theme.INK,
-            "array": [spread.high - spread.median for spread in spreads],
-            "arrayminus": [spread.median - spread.low for spread in spreads],
-        }
+        ranges = ((spread.low, spread.median, spread.high) for spread in spreads)
+        bars.error_x = error_bars(ranges, width=4)
     return bars
 
 

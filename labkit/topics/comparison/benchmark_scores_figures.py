@@ -22,8 +22,6 @@ def scores_figure(published: PublishedScores):
     height = 170 + 21 * len(names)
     figure = theme.figure(
         title="Published scores, as their publishers state them (recorded, not measured)",
-        x="",
-        y="",
         height=height,
         showlegend=True,
         margin={"t": 96, "b": 44, "l": 12},

@@ -28,8 +28,6 @@ def day_figure(day: DaySimulation):
     rows = len(day.waits)
     figure = theme.figure(
         title=f"{day.requests} requests a day: waiting {UNTIL[day.until]} (computed from replies)",
-        x="",
-        y="",
         height=100 + 120 * rows,
         showlegend=False,
         bargap=0,

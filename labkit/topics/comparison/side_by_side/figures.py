@@ -56,7 +56,7 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
     half = max(ROW_PX, LINE_PX * lines + 8) * len(rows)
     inner = 2 * half + GAP_PX
     figure = theme.figure(
-        title=title, x="", y="", height=inner + 190, barmode="overlay", margin={"t": 90, "b": 100}
+        title=title, height=inner + 190, barmode="overlay", margin={"t": 90, "b": 100}
     )
     subplots.divide(figure, 2, 1, vertical_spacing=GAP_PX / inner)
     figure.update_yaxes(

@@ -35,8 +35,6 @@ def votes_figure(votes: Votes):
         *bars,
         *_interval(votes),
         title=_title(votes),
-        x="",
-        y="",
         height=250,
         barmode="stack",
         showlegend=True,

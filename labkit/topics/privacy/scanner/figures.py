@@ -27,8 +27,6 @@ def score_figure(score: ScannerScore):
     figure = theme.figure(
         title=f"{total.recall:.0%} found, {total.precision:.0%} of findings right · measured on "
         f"{score.texts} texts written for this lab",
-        x="",
-        y="",
         height=110 + 26 * len(rows),
         showlegend=False,
         margin={"b": 44, "t": 48},

@@ -21,12 +21,7 @@ def experiment_figure(experiment: Experiment):
     if experiment.name == "KV cache":
         return _cache_figure(experiment)
     figure = theme.figure(
-        title=_title(experiment),
-        x="",
-        y="",
-        height=350,
-        margin={"b": 44, "t": 76},
-        showlegend=False,
+        title=_title(experiment), height=350, margin={"b": 44, "t": 76}, showlegend=False
     )
     labels = [METRIC_LABELS[name] for name in experiment.metrics]
     subplots.columns(figure, labels)

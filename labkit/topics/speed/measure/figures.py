@@ -20,7 +20,6 @@ def waterfall_figure(measurement: Measurement):
     figure = theme.figure(
         title=_title(measurement, "where the seconds go"),
         x="seconds, median and range",
-        y="",
         height=150 + 46 * max(1, len(parts)),
     )
     for name, part, colour, pattern, label in parts:
@@ -136,8 +135,6 @@ def repeats_figure(measurement: Measurement):
     names = ("time to first token, s", "decode, tokens/s")
     figure = theme.figure(
         title=_title(measurement, "run after run"),
-        x="",
-        y="",
         height=340,
         margin={"b": 44, "t": 84},
         legend={"yref": "container", "y": 0.9, "yanchor": "top", "x": 0, "xanchor": "left"},
@@ -208,7 +205,7 @@ def load_figure(load: LoadTime):
         if part
     ]
     title = f"Loading {escape(load.model)}, each in a fresh process · measured"
-    figure = theme.figure(*dots, title=title, x="seconds", y="", height=230)
+    figure = theme.figure(*dots, title=title, x="seconds", height=230)
     return figure.update_xaxes(rangemode="tozero").update_yaxes(ticksuffix="  ")
 
 
@@ -218,8 +215,6 @@ def measurements_figure(comparison: MeasurementComparison):
     labels = [METRICS[metric.name] for metric in shown]
     figure = theme.figure(
         title="Measurements side by side, median and range · measured",
-        x="",
-        y="",
         margin={"b": 44, "t": 70},
         showlegend=False,
     )
