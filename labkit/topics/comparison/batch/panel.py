@@ -56,6 +56,8 @@ class TablePanel(Panel):
         self.count, self.figure = widgets.HTML(), widgets.HTML()
         self.show(table)
         on_change(self._draw, self.sort, self.descending, self.backend, self.find)
+        controls = row(self.sort, self.descending, self.backend, self.find, self.count)
+        self.widget = column(controls, self.figure, max_width="1150px")
 
     def show(self, table: BatchTable) -> None:
         """Shows another table; the controls keep their values, where they still apply."""
@@ -64,12 +66,6 @@ class TablePanel(Panel):
         _set_options(self.sort, [("original order", UNSORTED), *columns])
         _set_options(self.backend, [("all", ""), *((name, name) for name in table.backends)])
         self._draw()
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        controls = row(self.sort, self.descending, self.backend, self.find, self.count)
-        return column(controls, self.figure, max_width="1150px")
 
     @property
     def summary(self) -> str:
@@ -141,6 +137,7 @@ class BatchPanel(RunPanel):
         costs = batch.costs
         self.estimates = widgets.HTML(html.note(f"{BEFORE}{'; '.join(costs)}") if costs else "")
         self._drawn = -1
+        self.widget = widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
     @property
     def table(self) -> BatchTable:
@@ -153,11 +150,6 @@ class BatchPanel(RunPanel):
     def summary(self) -> str:
         """The summary of the table."""
         return self.table.summary
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
     def _work(self) -> Iterator[Progress]:
         with closing(self.batch.run()) as updates:

@@ -77,14 +77,12 @@ class Scheduler:
         """The first job whose backend is ready; the caller holds the lock."""
         free = [
             jobs
-            for backend, jobs in self._waiting.items()
-            if jobs and self._ready_at[backend] <= now and self._has_room(backend)
+            for backend, (pool, limit) in self._pools.items()
+            if (jobs := self._waiting[backend])
+            and self._ready_at[backend] <= now
+            and self._running[pool] < limit
         ]
         return min(free, key=lambda jobs: jobs[0].prompt_index).popleft() if free else None
-
-    def _has_room(self, backend: str) -> bool:
-        pool, limit = self._pools[backend]
-        return self._running[pool] < limit
 
     def _until_ready(self, now: float) -> float | None:
         """Seconds until the next waiting backend is ready; None: wait for a change."""

@@ -57,12 +57,13 @@ class ComparePanel(RunPanel):
         figure: the live figure of the times.
     """
 
+    result: SideBySide | None = None
+
     def __init__(self, run: ConcurrentRun, settings: dict, reference: str | None):
         self._run, self._reference = run, reference
         self._backends = {column.name: column.backend for column in run.columns}
         self._given = settings
         self._drawn_ends = 0  # columns that the figure shows as ended
-        self._result: SideBySide | None = None
         self._make_controls(run, Settings(**settings))
         self.heads, self.numbers = ([widgets.HTML() for _ in run.columns] for _ in "12")
         # Only the text is replaced as it grows, not the box that has the focus and scrolls.
@@ -71,6 +72,21 @@ class ComparePanel(RunPanel):
         self.figure = theme.widget(self._times())
         self.runner = Runner(self._work, self._draw, "Send the prompt to all of them")
         self._draw()
+        self.widget = self._lay_out()
+
+    def _lay_out(self) -> widgets.Widget:
+        cell = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
+        parts = zip(self.heads, self.texts, self.numbers, strict=True)
+        cells = [widgets.VBox(each, layout=cell) for each in parts]
+        return layout.column(
+            self.prompt,
+            layout.row(self.temperature, self.max_tokens, self.sequential),
+            self.estimates,
+            self.runner.widget,
+            layout.row(*cells, align_items="flex-start"),
+            self.figure,
+            max_width="1150px",
+        )
 
     def _make_controls(self, run: ConcurrentRun, settings: Settings) -> None:
         self.prompt = layout.text_box("Prompt", str(run.prompt))
@@ -91,32 +107,9 @@ class ComparePanel(RunPanel):
             self.estimates.value = html.note(f"{BEFORE}{'; '.join(costs)}") if costs else ""
 
     @property
-    def result(self) -> SideBySide | None:
-        """The last answers."""
-        return self._result
-
-    @property
     def summary(self) -> str:
         """The times of each, in one line."""
         return self.result.summary if self.result else "nothing was compared yet"
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        controls = layout.row(self.temperature, self.max_tokens, self.sequential)
-        box = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
-        parts = zip(self.heads, self.texts, self.numbers, strict=True)
-        boxes = [widgets.VBox(each, layout=box) for each in parts]
-        columns = layout.row(*boxes, align_items="flex-start")
-        return layout.column(
-            self.prompt,
-            controls,
-            self.estimates,
-            self.runner.widget,
-            columns,
-            self.figure,
-            max_width="1150px",
-        )
 
     def _work(self) -> Iterator[Progress]:
         check_typed(self.prompt.value, "prompt")
@@ -128,13 +121,13 @@ class ComparePanel(RunPanel):
         self._run = ConcurrentRun(
             self.prompt.value, self._backends, sequential=self.sequential.value, **chosen
         )
-        self._drawn_ends, self._result = 0, None
+        self._drawn_ends, self.result = 0, None
         try:
             with closing(self._run.updates()) as updates:
                 for _ in updates:
                     yield self._progress()
         finally:
-            self._result = collect_answers(self._run, self._reference)
+            self.result = collect_answers(self._run, self._reference)
         yield self._progress()
 
     def _progress(self) -> Progress:

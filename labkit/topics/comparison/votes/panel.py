@@ -80,6 +80,11 @@ class VotePanel(Panel):
         self._make_controls()
         self._skip_ties()
         self._draw()
+        answers = row(*self.answers.values(), align_items="flex-start")
+        choices = row(*self.buttons.values(), self.back, self.end, align_items="flex-start")
+        parts = [self.status, self.question, answers, choices, self.result, self.keys]
+        self.widget = widgets.VBox(parts, layout={"max_width": "1000px", "padding": "4px"})
+        self.widget.add_class(AREA)
 
     def _make_controls(self) -> None:
         self.status, self.question = widgets.HTML(), widgets.HTML()
@@ -96,16 +101,6 @@ class VotePanel(Panel):
         self.end = button("Show the names", self.finish, tooltip=hint, layout=wide)
         self.keys = KeyListener(AREA, [*KEYS, "backspace"], LABEL, self._press)
         self.result = widgets.VBox(layout={"width": "100%"})
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        answers = row(*self.answers.values(), align_items="flex-start")
-        choices = row(*self.buttons.values(), self.back, self.end, align_items="flex-start")
-        parts = [self.status, self.question, answers, choices, self.result, self.keys]
-        box = widgets.VBox(parts, layout={"max_width": "1000px", "padding": "4px"})
-        box.add_class(AREA)
-        return box
 
     @property
     def votes(self) -> Votes:

@@ -69,11 +69,7 @@ class ScanPanel(Panel):
         )
         layout.on_change(self._restore, self.answer)
         self._scan()
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return column(
+        self.widget = column(
             self.text,
             row(self.kinds, self.confidence),
             widgets.HTML("<b>What is found</b>"),

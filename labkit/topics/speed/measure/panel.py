@@ -50,20 +50,16 @@ class PacePanel(RunPanel):
     ):
         self.pacing, self._clock, self._sleep = pacing, clock, sleep
         self._elapsed_s = 0.0
-        column = {"width": "230px", "margin": "4px 8px 4px 0"}
-        self.columns = [widgets.HTML(layout=column) for _ in pacing.paces]
+        box = {"width": "230px", "margin": "4px 8px 4px 0"}
+        self.columns = [widgets.HTML(layout=box) for _ in pacing.paces]
         self.runner = Runner(self._work, self._draw, "Stream the text at every speed")
         self._draw()
+        self.widget = column(self.runner.widget, row(*self.columns), max_width="1250px")
 
     @property
     def summary(self) -> str:
         """How long the text takes at each speed."""
         return self.pacing.summary
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return column(self.runner.widget, row(*self.columns), max_width="1250px")
 
     @property
     def result(self) -> Pacing:
