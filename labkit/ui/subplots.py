@@ -52,6 +52,10 @@ def error_bars(ranges: Iterable[tuple[float, float, float]], **look) -> dict:
     Args:
         ranges: low end, number and high end of each.
         look: more of plotly's error bars.
+
+    >>> bars = error_bars([(1, 2, 5)])
+    >>> bars["arrayminus"], bars["array"]
+    ([1], [3])
     """
     ranges = list(ranges)
     return {
