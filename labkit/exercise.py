@@ -17,3 +17,13 @@ class ExerciseResult:
 
     def __repr__(self) -> str:
         return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.why}"
+
+
+def solved(why: str) -> ExerciseResult:
+    """A right answer, and why it is."""
+    return ExerciseResult(True, why)
+
+
+def not_yet(why: str) -> ExerciseResult:
+    """A wrong answer, and what is wrong with it."""
+    return ExerciseResult(False, why)

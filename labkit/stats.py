@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor
 from statistics import NormalDist
 
 LEVEL = 0.95
@@ -75,8 +74,8 @@ class Spread:
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value that a percentage of all lie at or below, interpolated between neighbours.
 
-    Sorted values have the positions 0 to n - 1; the percentile is at ``(n - 1) * percent /
-    100``, on the straight line between the two next to it: numpy's default.
+    It is numpy's default: sorted values have the positions 0 to n - 1; the percentile is at
+    ``(n - 1) * percent / 100``, on the straight line between the two next to it.
 
     Args:
         values: at least one.
@@ -90,8 +89,6 @@ def percentile(values: Sequence[float], percent: float) -> float:
         raise ValueError(
             f"percent must be 0 to 100, of at least one value; got {percent!r} of {len(values)}"
         )
-    ordered = sorted(values)
-    position = (len(ordered) - 1) * percent / 100
-    below = floor(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
+    import numpy as np
+
+    return float(np.percentile(values, percent))

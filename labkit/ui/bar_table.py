@@ -7,8 +7,9 @@ from html import escape
 from labkit.stats import Spread
 
 from . import theme
+from .subplots import error_bars
 
-ROW_HEIGHT, GAP = 40, 0.02
+GAP = 0.02  # between columns, as a share of the width
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,7 @@ class BarColumn:
 
 def bar_table_figure(title: str, names: Sequence[str], columns: Sequence[BarColumn]):
     """A bar for each row in each column, with the range of its runs; the first row on top."""
-    figure = theme.figure(
-        title=title, x="", y="", height=128 + ROW_HEIGHT * len(names), showlegend=False, bargap=0.4
-    )
+    figure = theme.figure(title=title, height=128 + 40 * len(names), showlegend=False, bargap=0.4)
     width = (1 + GAP) / len(columns) - GAP
     names = [escape(name) for name in names]
     for index, column in enumerate(columns):
@@ -68,21 +67,13 @@ def bar_table_figure(title: str, names: Sequence[str], columns: Sequence[BarColu
     return figure.update_layout(margin={"t": 104, "b": 12})
 
 
-def _middle(value: Spread | float | None) -> float:
-    return value.median if isinstance(value, Spread) else value or 0.0
-
-
-def _high(value: Spread | float | None) -> float:
-    return value.high if isinstance(value, Spread) else value or 0.0
-
-
-def _low(value: Spread | float | None) -> float:
-    return value.low if isinstance(value, Spread) else value or 0.0
+def _spread(value: Spread | float | None) -> Spread:
+    return value if isinstance(value, Spread) else Spread((value or 0.0,))
 
 
 def _x_axis(column: BarColumn, left: float, width: float, number: str) -> dict:
     """From 0, with room for the labels, which replace the ticks."""
-    most = max(map(_high, column.values), default=0) or 1.0
+    most = max((_spread(value).high for value in column.values), default=0) or 1.0
     return {
         "domain": [left, min(1.0, left + width)],
         "anchor": f"y{number}",
@@ -98,8 +89,9 @@ def _x_axis(column: BarColumn, left: float, width: float, number: str) -> dict:
 def _bars(column: BarColumn, names: Sequence[str], number: str):
     import plotly.graph_objects as go
 
+    spreads = list(map(_spread, column.values))
     bars = go.Bar(
-        x=list(map(_middle, column.values)),
+        x=[spread.median for spread in spreads],
         y=names,
         orientation="h",
         xaxis=f"x{number}",
@@ -109,15 +101,8 @@ def _bars(column: BarColumn, names: Sequence[str], number: str):
         hovertemplate="%{y}: %{customdata}<extra></extra>",
     )
     if any(isinstance(value, Spread) for value in column.values):
-        bars.error_x = {
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1.5,
-            "width": 4,
-            "color": theme.INK,
-            "array": [_high(value) - _middle(value) for value in column.values],
-            "arrayminus": [_middle(value) - _low(value) for value in column.values],
-        }
+        ranges = ((spread.low, spread.median, spread.high) for spread in spreads)
+        bars.error_x = error_bars(ranges, width=4)
     return bars
 
 
@@ -125,7 +110,7 @@ def _add_labels(figure, column: BarColumn, names: Sequence[str], number: str) ->
     """The number as text, right of its bar and its range."""
     for name, value, label in zip(names, column.values, column.labels, strict=True):
         figure.add_annotation(
-            x=_high(value),
+            x=_spread(value).high,
             y=name,
             xref=f"x{number}",
             yref=f"y{number}",

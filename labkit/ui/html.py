@@ -1,6 +1,5 @@
 """Safe HTML: whatever a model or a learner wrote is escaped before it becomes part of it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -52,14 +51,3 @@ def card(inner: str) -> str:
     """A quiet frame around HTML that is already safe."""
     style = f"border:1px solid {theme.LINE};border-radius:6px;padding:10px 14px;min-height:1.5em"
     return f'<div style="{style}">{inner}</div>'
-
-
-def table(caption: str, rows: Iterable[tuple[str, str]]) -> str:
-    """Names and values in two columns, both escaped here."""
-    body = "".join(
-        f'<tr><th scope="row" style="text-align:left;font-weight:600;padding:2px 16px 2px 0">'
-        f'{escape(name)}</th><td style="text-align:left">{escape(value)}</td></tr>'
-        for name, value in rows
-    )
-    head = f'<caption style="text-align:left;font-weight:600">{escape(caption)}</caption>'
-    return f"<table>{head}{body}</table>"

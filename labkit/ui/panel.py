@@ -19,12 +19,12 @@ class Panel:
 
     A subclass builds its controls in its constructor and gives `widget`, `summary` and
     `static_form`.
+
+    Attributes:
+        widget: the panel as one widget.
     """
 
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        raise NotImplementedError
+    widget: widgets.Widget
 
     @property
     def summary(self) -> str:
@@ -69,6 +69,56 @@ class RunPanel(Panel):
         """
         self.runner.wait(timeout_s)
         return self.result
+
+
+LABEL_WIDTH = "85px"
+
+
+def labelled(label: str, width: str | None, label_width: str = LABEL_WIDTH) -> dict[str, Any]:
+    """Arguments of any control: its label, and the widths of the whole and of the label."""
+    style, layout = {"description_width": label_width}, {"width": width}
+    return {"description": label, "style": style, "layout": layout}
+
+
+def text_box(
+    label: str, text: str = "", *, rows: int = 3, label_width: str = LABEL_WIDTH, **more: Any
+) -> widgets.Textarea:
+    """A box to type in, as wide as the panel."""
+    return widgets.Textarea(text, rows=rows, **labelled(label, "auto", label_width), **more)
+
+
+def slider(
+    label: str,
+    value: float,
+    low: float,
+    high: float,
+    *,
+    step: float = 0.05,
+    width: str = "380px",
+    label_width: str = LABEL_WIDTH,
+    **more: Any,
+) -> widgets.FloatSlider:
+    """A slider for a number."""
+    look = labelled(label, width, label_width)
+    return widgets.FloatSlider(value, min=low, max=high, step=step, **look, **more)
+
+
+def number_box(label: str, value: int, most: int) -> widgets.BoundedIntText:
+    """A box for a whole number from 1."""
+    return widgets.BoundedIntText(value, min=1, max=most, **labelled(label, "190px"))
+
+
+def button(label: str, act: Callable[[], Any], **more: Any) -> widgets.Button:
+    """A button, and what a click does."""
+    made = widgets.Button(description=label, **more)
+    made.on_click(lambda _: act())
+    return made
+
+
+def on_change(act: Callable[[], Any], *controls: widgets.Widget) -> None:
+    """Has a new value of any of the controls do something."""
+    for control in controls:
+        control.observe(lambda _: act(), "value")
 
 
 def row(*controls: widgets.Widget, **layout: str) -> widgets.HBox:

@@ -23,7 +23,7 @@ CONFIG: Mapping[str, Any] = {
 }
 
 
-def figure(*traces, title: str, x: str, y: str, height: int = 320, **layout):
+def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **layout):
     """A figure in the lab's look.
 
     Args:
@@ -45,8 +45,7 @@ def figure(*traces, title: str, x: str, y: str, height: int = 320, **layout):
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
     axis = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
-    fresh = go.Figure(traces)
-    fresh.update_layout(
+    fresh = go.Figure(traces).update_layout(
         template="none",
         title={
             "text": title,

@@ -1,11 +1,10 @@
 """`published_scores`: benchmark scores of well-known models, each with its source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from labkit.data import read_data
-
-FILE = "scores.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +144,16 @@ def published_scores(
         ValueError: a benchmark or a model that is not in the file.
         LabError: the lab's data folder is missing.
     """
-    data = read_data(FILE)
-    chosen = _chosen("benchmarks", benchmarks, list(data["benchmarks"]))
+    data = read_data("scores.json")
+    chosen = _chosen(benchmarks, data["benchmarks"])
     found = _find_models(data["models"], models)
     names = {model.name for model in found}
     scores = [s for s in _scores(data["sources"]) if s.model in names and s.benchmark in chosen]
     return PublishedScores(
-        tuple(_benchmark(name, data["benchmarks"][name]) for name in chosen),
+        tuple(
+            Benchmark(name, entry["asks"], entry["guessing_percent"])
+            for name, entry in chosen.items()
+        ),
         tuple(model for model in found if any(s.model == model.name for s in scores)),
         tuple(scores),
         data["note"],
@@ -173,21 +175,17 @@ def _find_models(entries: list[dict], parts: Sequence[str] | None) -> list[Publi
     return found
 
 
-def _chosen(argument: str, wanted: Sequence[str] | None, known: list[str]) -> list[str]:
+def _chosen(wanted: Sequence[str] | None, known: dict[str, Any]) -> dict[str, Any]:
     wanted = known if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     if not wanted or not set(wanted) <= set(known):
-        raise ValueError(f"{argument} must be some of {', '.join(known)}; got {wanted!r}")
-    return wanted
-
-
-def _benchmark(name: str, entry: dict) -> Benchmark:
-    return Benchmark(name, entry["asks"], entry["guessing_percent"])
+        raise ValueError(f"benchmarks must be some of {', '.join(known)}; got {wanted!r}")
+    return {name: known[name] for name in wanted}
 
 
 def _scores(sources: list[dict]) -> list[Score]:
-    fields = ("publisher", "title", "url", "date", "version", "read_in", "harness")
+    names = [field.name for field in fields(Source)]
     scores = []
     for entry in sources:
-        source = Source(**{field: entry[field] for field in fields})
+        source = Source(**{name: entry[name] for name in names})
         scores += [Score(**each, source=source) for each in entry["scores"]]
     return scores

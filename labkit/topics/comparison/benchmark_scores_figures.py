@@ -2,8 +2,11 @@
 
 from html import escape
 
-from labkit.ui import theme
+import plotly.graph_objects as go
+
+from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure
+from labkit.ui.table import grid
 
 from .benchmark_scores import Benchmark, PublishedScores, Score
 
@@ -11,56 +14,50 @@ LOOKS = {
     True: (theme.BLUE, "circle", "open weights"),
     False: (theme.RED, "diamond", "only in a cloud"),
 }
-ROW_PX = 21
-_CELL = f"border:1px solid {theme.LINE};padding:3px 8px;text-align:left;vertical-align:top"
 
 
 def scores_figure(published: PublishedScores):
     """Each model's scores, largest model first; a line joins the scores of different sources."""
     names = [model.name for model in published.models]
-    traces = []
-    for index, benchmark in enumerate(published.benchmarks):
-        traces += _benchmark(published, benchmark, index)
-    height = 170 + ROW_PX * len(names)
+    height = 170 + 21 * len(names)
     figure = theme.figure(
-        *traces,
         title="Published scores, as their publishers state them (recorded, not measured)",
-        x="",
-        y="",
         height=height,
         showlegend=True,
         margin={"t": 96, "b": 44, "l": 12},
         # Below the title and the tools, above the names of the tests.
-        legend={
-            "y": 1 - 36 / height,
-            "yanchor": "top",
-            "yref": "container",
-            "x": 1,
-            "xanchor": "right",
-        },
+        legend={"y": 1 - 36 / height, "yanchor": "top", "yref": "container"},
     )
-    for index, benchmark in enumerate(published.benchmarks):
-        _arrange(figure, benchmark, index, len(published.benchmarks), names)
+    heads = [f"<b>{benchmark.name}</b>, %" for benchmark in published.benchmarks]
+    subplots.columns(figure, heads, gap=0.03, shared_y=True)
+    figure.update_xaxes(range=[-4, 104], dtick=50)
+    figure.update_yaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=names,
+        range=[len(names) - 0.4, -0.6],
+        dtick=1,
+        tickfont={"size": 12},
+    )
+    for column, benchmark in enumerate(published.benchmarks, 1):
+        cell = {"row": 1, "col": column}
+        figure.add_trace(_ranges(published, benchmark), **cell)
+        figure.add_traces(_dots(published, benchmark, column == 1), rows=1, cols=column)
+        if benchmark.guessing_percent:
+            label = {"text": "guessing", "textangle": -90, "font": {"size": 11}}
+            line = {"color": theme.INK, "width": 1, "dash": "dot"}
+            figure.add_vline(
+                benchmark.guessing_percent,
+                line=line,
+                annotation=label,
+                annotation_position="bottom left",
+                **cell,
+            )
     return figure
 
 
-def _benchmark(published: PublishedScores, benchmark: Benchmark, index: int) -> list:
-    import plotly.graph_objects as go
-
-    axis = "" if index == 0 else str(index + 1)
-    lines = _ranges(published, benchmark)
-    traces = [
-        go.Scatter(
-            x=[x for x, _ in lines],
-            y=[y for _, y in lines],
-            mode="lines",
-            hoverinfo="skip",
-            line={"color": theme.GREY, "width": 1.5},
-            xaxis=f"x{axis}",
-            yaxis="y",
-            showlegend=False,
-        )
-    ]
+def _dots(published: PublishedScores, benchmark: Benchmark, showlegend: bool) -> list:
+    traces = []
     for is_open, (colour, symbol, label) in LOOKS.items():
         dots = [
             score
@@ -75,129 +72,58 @@ def _benchmark(published: PublishedScores, benchmark: Benchmark, index: int) -> 
                 x=[dot.percent for dot in dots],
                 y=[dot.model for dot in dots],
                 mode="markers",
-                xaxis=f"x{axis}",
-                yaxis="y",
-                marker={
-                    "color": colour,
-                    "symbol": symbol,
-                    "size": 9,
-                    "line": {"color": theme.PAPER, "width": 1},
-                },
-                customdata=[_source(dot) for dot in dots],
-                showlegend=index == 0,
+                marker={"color": colour, "symbol": symbol, "size": 9},
+                marker_line={"color": theme.PAPER, "width": 1},
+                customdata=[
+                    escape(f"{dot.how}; {dot.source.publisher}, {dot.source.date or 'no date'}")
+                    for dot in dots
+                ],
+                showlegend=showlegend,
                 hovertemplate="%{y}: %{x:g} %<br>%{customdata}<extra></extra>",
             )
         )
     return traces
 
 
-def _ranges(published: PublishedScores, benchmark: Benchmark) -> list[tuple[float | None, str]]:
+def _ranges(published: PublishedScores, benchmark: Benchmark):
     """A line from the lowest to the highest score of each model with several sources."""
     points: list[tuple[float | None, str]] = []
     for model in published.models:
         scores = [score.percent for score in published.of(model.name, benchmark.name)]
         if len(scores) > 1:
             points += [(min(scores), model.name), (max(scores), model.name), (None, model.name)]
-    return points
-
-
-def _source(score: Score) -> str:
-    date = score.source.date or "no date"
-    return escape(f"{score.how}; {score.source.publisher}, {date}")
-
-
-def _arrange(figure, benchmark: Benchmark, index: int, count: int, names: list[str]) -> None:
-    number = "" if index == 0 else str(index + 1)
-    width = (1 - 0.03 * (count - 1)) / count
-    left = index * (width + 0.03)
-    axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
-    figure.update_layout(
-        {
-            f"xaxis{number}": {
-                **axis,
-                "anchor": "y",
-                "domain": [left, left + width],
-                "range": [-4, 104],
-                "dtick": 50,
-            }
-        }
+    return go.Scatter(
+        x=[x for x, _ in points],
+        y=[y for _, y in points],
+        mode="lines",
+        hoverinfo="skip",
+        line={"color": theme.GREY, "width": 1.5},
+        showlegend=False,
     )
-    if index == 0:
-        figure.update_yaxes(
-            type="category",
-            categoryorder="array",
-            categoryarray=names,
-            automargin=True,
-            range=[len(names) - 0.4, -0.6],
-            dtick=1,
-            tickfont={"size": 12},
-        )
-    figure.add_annotation(
-        text=f"<b>{benchmark.name}</b>, %",
-        x=left,
-        y=1,
-        xref="paper",
-        yref="paper",
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-    )
-    if benchmark.guessing_percent:
-        figure.add_shape(
-            type="line",
-            x0=benchmark.guessing_percent,
-            x1=benchmark.guessing_percent,
-            xref=f"x{number}",
-            y0=0,
-            y1=1,
-            yref="paper",
-            line={"color": theme.INK, "width": 1, "dash": "dot"},
-        )
-        figure.add_annotation(
-            text="guessing",
-            x=benchmark.guessing_percent,
-            y=0.01,
-            xref=f"x{number}",
-            yref="paper",
-            xanchor="right",
-            yanchor="bottom",
-            showarrow=False,
-            textangle=-90,
-            font={"size": 11},
-        )
 
 
 def scores_table(published: PublishedScores) -> HtmlFigure:
     """Every score with its method, publisher, address and date."""
     heads = ("model", "parameters", "benchmark", "score", "how", "source", "date")
-    head = "".join(f'<th scope="col" style="{_CELL}">{each}</th>' for each in heads)
     rows = []
     for model in published.models:
         size = f"{model.parameters_billion:g} B" if model.parameters_billion else "not published"
         for benchmark in published.benchmarks:
             for score in published.of(model.name, benchmark.name):
-                rows.append(_row(model.name, size, score))
-    caption = escape(published.note)
-    return HtmlFigure(
-        f'<div style="overflow-x:auto;color:{theme.INK};font-size:13px">'
-        f'<table style="border-collapse:collapse"><caption style="text-align:left">{caption}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+                rows.append([escape(model.name), size, *_cells(score)])
+    caption = f'<span style="font-weight:400">{escape(published.note)}</span>'
+    return HtmlFigure(grid(heads, rows, caption))
 
 
-def _row(model: str, size: str, score: Score) -> str:
+def _cells(score: Score) -> list[str]:
     source = score.source
     link = f'<a href="{escape(source.url)}">{escape(source.publisher)}: {escape(source.title)}</a>'
     version = f"; {escape(source.version)}" if source.version else ""
     made = f"{escape(source.harness)}; read in {escape(source.read_in)}{version}"
-    origin = f'<div style="min-width:340px">{link}<br>{made}</div>'
-    cells = [
-        escape(model),
-        size,
+    return [
         score.benchmark,
         f"{score.percent:g}\u00a0%",
         escape(score.how),
-        origin,
+        f'<div style="min-width:340px">{link}<br>{made}</div>',
         escape(source.date or "none").replace("-", "\u2011"),
     ]
-    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"

@@ -2,7 +2,7 @@
 
 import bisect
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,11 +190,7 @@ def _waiting(
             f"{name} has {len(waits)}"
         )
     origins = dict.fromkeys(getattr(each, "origin", "measured") for each in timed)
-    days_s = sorted(_days(waits, requests, days, random.Random(f"{seed} {name}")))
+    rng = random.Random(f"{seed} {name}")
+    resampled = (rng.choices(waits, k=len(waits)) for _ in range(days))
+    days_s = sorted(sum(rng.choices(replies, k=requests)) for replies in resampled)
     return WaitingTime(name, waits, tuple(days_s), len(group) - len(waits), ", ".join(origins))
-
-
-def _days(waits: Sequence[float], requests: int, days: int, rng: random.Random) -> Iterable[float]:
-    for _ in range(days):
-        resampled = rng.choices(waits, k=len(waits))
-        yield sum(rng.choices(resampled, k=requests))

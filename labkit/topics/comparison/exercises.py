@@ -5,7 +5,7 @@ from math import ceil
 from labkit.backends.emulated.links import find_link
 from labkit.backends.reply import Reply
 from labkit.checks import is_number
-from labkit.exercise import ExerciseResult
+from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 from labkit.topics.comparison.side_by_side.time_split import network_s
 from labkit.topics.comparison.votes.power import votes_needed
@@ -26,19 +26,17 @@ def check_round_trips(
     """
     found = [n for n, name in enumerate(answers.names) if name.startswith(f"{link}:")]
     if not found or not answers.replies[found[0]].http:
-        return ExerciseResult(False, f"There is no link {link!r} here: {', '.join(answers.names)}.")
+        return not_yet(f"There is no link {link!r} here: {', '.join(answers.names)}.")
     if not is_number(trips):
-        return ExerciseResult(False, "Replace None with your number.")
+        return not_yet("Replace None with your number.")
     reply, trip_s = answers.replies[found[0]], find_link(link).round_trip_s
     bars = [part for part in (reply.http.connect_s, reply.http.tls_s) if part is not None]
     right = len(bars) + 1
     if trips == right:
         times = f"{right} × {trip_s:g} s of the {network_s(reply):.2f} s without work of the model"
-        return ExerciseResult(True, f"Connection, TLS, and the request itself: {times}.")
+        return solved(f"Connection, TLS, and the request itself: {times}.")
     size = "too many" if trips > right else "too few"
-    return ExerciseResult(
-        False, f"{trips} is {size}. Which bars are about {1000 * trip_s:g} ms long?"
-    )
+    return not_yet(f"{trips} is {size}. Which bars are about {1000 * trip_s:g} ms long?")
 
 
 def check_overtaking(
@@ -54,20 +52,18 @@ def check_overtaking(
     """
     speed = local.decode_tokens_per_s
     if speed is None or remote.ttft_s is None:
-        return ExerciseResult(False, "Take answers of two tokens or more.")
+        return not_yet("Take answers of two tokens or more.")
     if speed >= remote_tokens_per_s:
-        return ExerciseResult(
-            False, f"Never: the local one writes {speed:.0f} tokens/s. Assume a faster one."
-        )
+        return not_yet(f"Never: the local one writes {speed:.0f} tokens/s. Assume a faster one.")
     if not is_number(tokens):
-        return ExerciseResult(False, "Replace None with your number of tokens.")
+        return not_yet("Replace None with your number of tokens.")
     lead, gain = remote.ttft_s - local.ttft_s, 1 / speed - 1 / remote_tokens_per_s
     right = max(1, ceil(1 + lead / gain))
     reason = f"the lead of {lead:.2f} s, and {1000 * gain:.1f} ms gained with each further token"
     if abs(tokens - right) <= max(2, TOLERANCE * right):
-        return ExerciseResult(True, f"From {right} tokens on: {reason}.")
+        return solved(f"From {right} tokens on: {reason}.")
     size = "too many" if tokens > right else "too few"
-    return ExerciseResult(False, f"{tokens} is {size}. Two numbers decide: {reason}.")
+    return not_yet(f"{tokens} is {size}. Two numbers decide: {reason}.")
 
 
 def check_votes_needed(
@@ -81,14 +77,12 @@ def check_votes_needed(
         undecided: the share of ties and "both bad" among all votes.
     """
     if not is_number(votes):
-        return ExerciseResult(False, "Replace None with a number of votes.")
+        return not_yet("Replace None with a number of votes.")
     right = votes_needed(share, undecided=undecided)
     decided = votes_needed(share)
     if abs(votes - right) <= VOTES_TOLERANCE * right:
-        return ExerciseResult(True, f"About {decided:,} decided votes, so {right:,} in all.")
+        return solved(f"About {decided:,} decided votes, so {right:,} in all.")
     if undecided and abs(votes - decided) <= VOTES_TOLERANCE * decided:
-        return ExerciseResult(
-            False, "That many votes must be decided. How many have to be cast for that?"
-        )
+        return not_yet("That many votes must be decided. How many have to be cast for that?")
     hint = "Fewer are enough." if votes > right else "That is too few: chance alone can do that."
-    return ExerciseResult(False, hint)
+    return not_yet(hint)

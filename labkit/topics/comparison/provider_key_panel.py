@@ -70,11 +70,7 @@ class ApiKeyPanel(Panel):
         )
         self.status = widgets.HTML()
         self.field.observe(self._keep, "value")
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return widgets.VBox([self.field, self.status])
+        self.widget = widgets.VBox([self.field, self.status])
 
     @property
     def summary(self) -> str:

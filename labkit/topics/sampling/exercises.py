@@ -3,7 +3,7 @@
 import math
 from numbers import Real
 
-from labkit.exercise import ExerciseResult
+from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.sampling.next_token.chain import run_chain
 from labkit.topics.sampling.next_token.prediction import Prediction
 
@@ -15,18 +15,18 @@ def check_remaining(
 ) -> ExerciseResult:
     """Exercise 1: settings without top_k that keep exactly this number of tokens."""
     if not settings or not isinstance(settings, dict):
-        return ExerciseResult(False, "Put settings in place of None, such as {'top_p': 0.8}.")
+        return not_yet("Put settings in place of None, such as {'top_p': 0.8}.")
     if settings.get("top_k") is not None:
-        return ExerciseResult(False, "With top_k it is too easy: find settings without it.")
+        return not_yet("With top_k it is too easy: find settings without it.")
     try:
         run = run_chain(prediction, **settings)
     except (TypeError, ValueError) as error:
-        return ExerciseResult(False, f"These settings do not work: {error}")
+        return not_yet(f"These settings do not work: {error}")
     remaining = run.remaining
     if remaining == tokens:
-        return ExerciseResult(True, f"{remaining} tokens remain: {run.summary}")
+        return solved(f"{remaining} tokens remain: {run.summary}")
     advice = "Too many: cut off more." if remaining > tokens else "Too few: cut off less."
-    return ExerciseResult(False, f"{remaining:,} tokens remain. {advice}")
+    return not_yet(f"{remaining:,} tokens remain. {advice}")
 
 
 def check_in_a_row(
@@ -34,36 +34,28 @@ def check_in_a_row(
 ) -> ExerciseResult:
     """Exercise 2: how likely is it to draw the leading token this many times in a row?"""
     if not isinstance(probability, Real):
-        return ExerciseResult(False, "Put a probability, 0 to 1, in place of None.")
+        return not_yet("Put a probability, 0 to 1, in place of None.")
     best = float(prediction.probabilities.max())
     right = best**draws
     formula = f"{best:.3f} to the power of {draws} is {right:.3f}"
     if abs(probability - right) <= TOLERANCE:
-        return ExerciseResult(True, f"Each draw is a new one: {formula}.")
+        return solved(f"Each draw is a new one: {formula}.")
     if math.isclose(probability, best, abs_tol=TOLERANCE):
-        return ExerciseResult(
-            False, f"{probability:g} is the chance of one draw. All of them must hit."
-        )
+        return not_yet(f"{probability:g} is the chance of one draw. All of them must hit.")
     if math.isclose(probability, best * draws, abs_tol=TOLERANCE):
-        return ExerciseResult(
-            False, "Chances of draws that must all hit are multiplied, not added."
-        )
-    return ExerciseResult(
-        False, f"{probability:g} is off. What is the chance of one draw? And of two?"
-    )
+        return not_yet("Chances of draws that must all hit are multiplied, not added.")
+    return not_yet(f"{probability:g} is off. What is the chance of one draw? And of two?")
 
 
 def check_sure(prediction: Prediction, temperature: float | None) -> ExerciseResult:
     """Exercise 3: a temperature at which the leading token is drawn in 99 % to 99.9 % of cases."""
     if not isinstance(temperature, Real):
-        return ExerciseResult(False, "Put a temperature in place of None.")
+        return not_yet("Put a temperature in place of None.")
     try:
         share = float(run_chain(prediction, temperature=temperature).drawn_from.max())
     except ValueError as error:
-        return ExerciseResult(False, f"{error}")
+        return not_yet(f"{error}")
     result = f"at temperature {temperature:g} it is drawn in {share:.2%} of cases"
     if 0.99 <= share < 0.999:
-        return ExerciseResult(True, f"Yes, {result}: nearly temperature 0, but not quite.")
-    return ExerciseResult(
-        False, f"No, {result}. Try a {'lower' if share < 0.99 else 'higher'} one."
-    )
+        return solved(f"Yes, {result}: nearly temperature 0, but not quite.")
+    return not_yet(f"No, {result}. Try a {'lower' if share < 0.99 else 'higher'} one.")

@@ -1,23 +1,18 @@
 """Checks of notebook 03's exercises: any right answer passes, a wrong one gets a hint."""
 
 from labkit.checks import is_number
-from labkit.exercise import ExerciseResult
+from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.speed.explain.roofline import Roofline
 from labkit.topics.speed.measure.measurement import Measurement
 
-BIT_FORMATS = (
-    4.0,
-    4.5,
-    5.0,
-)  # bits per weight of 4-bit files: plain, with a scale per block, and with an offset as well
+# Bits per weight of 4-bit files: plain, with a scale per block, and with an offset as well.
+BIT_FORMATS = (4.0, 4.5, 5.0)
 
 
 def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) -> ExerciseResult:
     """Exercise 1: the most tokens per second that a model of 4 bits per weight can write here."""
-    if answer is None:
-        return ExerciseResult(False, "Put tokens per second in place of None.")
-    if not _is_positive(answer):
-        return ExerciseResult(False, f"Tokens per second are a number above 0; got {answer!r}.")
+    if problem := _not_a_speed(answer):
+        return problem
     bytes_per_s = max(roof.probe.bytes_per_s)
     slowest, quickest = (
         bytes_per_s / (parameters * bits / 8) for bits in (BIT_FORMATS[-1], BIT_FORMATS[0])
@@ -27,44 +22,36 @@ def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) ->
         f"{parameters * 5 / 8 / 1e9:.1f} GB is {slowest:.2g} to {quickest:.2g} tokens/s"
     )
     if 0.9 * slowest <= answer <= 1.1 * quickest:
-        return ExerciseResult(
-            True, f"Each token reads every weight once: {bounds}, and never more."
-        )
+        return solved(f"Each token reads every weight once: {bounds}, and never more.")
     if 0.9 * slowest <= answer / 8 <= 1.1 * quickest:
-        return ExerciseResult(False, "Bits and bytes are mixed up: a byte has 8 bits.")
+        return not_yet("Bits and bytes are mixed up: a byte has 8 bits.")
     if 0.9 * slowest <= answer * 8 <= 1.1 * quickest:
-        return ExerciseResult(False, "4 bits are half a byte. How many bytes are all the weights?")
-    verdict = "Too fast" if answer > quickest else "Too slow"
-    return ExerciseResult(
-        False,
-        f"{verdict}: how many bytes are the weights, and how often do they fit into a second?",
-    )
+        return not_yet("4 bits are half a byte. How many bytes are all the weights?")
+    hint = "how many bytes are the weights, and how often do they fit into a second?"
+    return not_yet(f"Too {'fast' if answer > quickest else 'slow'}: {hint}")
 
 
 def check_wrong_speed(measurement: Measurement, answer: float | None) -> ExerciseResult:
     """Exercise 2: the speed if the prompt's tokens are counted as output."""
-    if answer is None:
-        return ExerciseResult(False, "Put tokens per second in place of None.")
-    if not _is_positive(answer):
-        return ExerciseResult(False, f"Tokens per second are a number above 0; got {answer!r}.")
+    if problem := _not_a_speed(answer):
+        return problem
     written, read = measurement.output_tokens.median, measurement.prompt_tokens
     elapsed, right = measurement.elapsed_s.median, measurement.decode_tokens_per_s.median
     wrong = (read + written) / elapsed
     if abs(answer - wrong) <= 0.05 * wrong:
-        return ExerciseResult(
-            True,
+        return solved(
             f"({read} + {written:g}) tokens in {elapsed:.2f} s are {wrong:.1f} tokens/s, "
             f"{wrong / right:.1f} times the speed at which this machine writes. A longer prompt "
-            "would make it look faster still.",
+            "would make it look faster still."
         )
     if abs(answer - right) <= 0.05 * right:
-        return ExerciseResult(
-            False, "That is the right speed. The exercise asks for the wrong one."
-        )
-    return ExerciseResult(
-        False, "Add the prompt's tokens to those written, and divide by the time end to end."
-    )
+        return not_yet("That is the right speed. The exercise asks for the wrong one.")
+    return not_yet("Add the prompt's tokens to those written, and divide by the time end to end.")
 
 
-def _is_positive(answer: object) -> bool:
-    return is_number(answer) and answer > 0
+def _not_a_speed(answer: object) -> ExerciseResult | None:
+    if answer is None:
+        return not_yet("Put tokens per second in place of None.")
+    if not is_number(answer) or answer <= 0:
+        return not_yet(f"Tokens per second are a number above 0; got {answer!r}.")
+    return None

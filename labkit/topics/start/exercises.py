@@ -5,7 +5,7 @@ from numbers import Real
 
 from labkit.backends.generate import Backend, generate
 from labkit.backends.reply import Reply
-from labkit.exercise import ExerciseResult
+from labkit.exercise import ExerciseResult, not_yet, solved
 
 from .machine_report import MachineReport
 
@@ -20,41 +20,33 @@ def check_other_word(
     try:
         drawn = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
     except ValueError as error:
-        return ExerciseResult(False, f"These settings do not work: {error}.")
-    word, other = surest.alternatives[0].text, _text_of(drawn)
+        return not_yet(f"These settings do not work: {error}.")
+    texts = {each.token_id: each.text for each in drawn.alternatives}
+    word, other = surest.alternatives[0].text, texts.get(drawn.token_id, drawn.text)
     if drawn.token_id != surest.token_id:
         share = math.exp(drawn.logprob)
-        return ExerciseResult(True, f"It begins with {other!r}, which the model gave {share:.1%}.")
+        return solved(f"It begins with {other!r}, which the model gave {share:.1%}.")
     share = math.exp(surest.logprob)
-    return ExerciseResult(
-        False,
+    return not_yet(
         f"It still begins with {word!r}: the model gives that {share:.1%}. "
-        "Try other seeds, or a higher temperature.",
+        "Try other seeds, or a higher temperature."
     )
-
-
-def _text_of(step) -> str:
-    texts = {each.token_id: each.text for each in step.alternatives}
-    return texts.get(step.token_id, step.text)
 
 
 def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> ExerciseResult:
     """Exercise 2: how long will an answer of this length take, judging by this reply?"""
     if not isinstance(seconds, Real):
-        return ExerciseResult(False, "Put your estimate in place of None.")
+        return not_yet("Put your estimate in place of None.")
     if reply.decode_tokens_per_s is None:
-        return ExerciseResult(
-            False, "That reply is too short to judge by: take one of two tokens or more."
-        )
+        return not_yet("That reply is too short to judge by: take one of two tokens or more.")
     expected = reply.ttft_s + (tokens - 1) / reply.decode_tokens_per_s
     formula = f"{reply.ttft_s:.2f} s + {tokens - 1} / {reply.decode_tokens_per_s:.1f} tokens/s"
     if abs(seconds - expected) <= TOLERANCE * expected:
-        return ExerciseResult(True, f"By this reply: {formula} = {expected:.1f} s.")
+        return solved(f"By this reply: {formula} = {expected:.1f} s.")
     size = "too long" if seconds > expected else "too short"
-    return ExerciseResult(
-        False,
+    return not_yet(
         f"{seconds:g} s is {size}. The first token took {reply.ttft_s:.2f} s, and each of the "
-        f"{tokens - 1} others takes 1 / {reply.decode_tokens_per_s:.1f} s.",
+        f"{tokens - 1} others takes 1 / {reply.decode_tokens_per_s:.1f} s."
     )
 
 
@@ -62,14 +54,12 @@ def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
     """Exercise 3: which is the largest model of the catalogue that fits here?"""
     rows = {each.entry.name: each for each in report.candidates}
     if not isinstance(name, str):
-        return ExerciseResult(False, "Put a model's name, in quotes, in place of None.")
+        return not_yet("Put a model's name, in quotes, in place of None.")
     if name not in rows:
-        return ExerciseResult(False, f"{name!r} is not in the catalogue: {', '.join(rows)}.")
+        return not_yet(f"{name!r} is not in the catalogue: {', '.join(rows)}.")
     if not rows[name].plan.fits:
-        return ExerciseResult(
-            False, f"{name} needs more memory than is free: its bar crosses the line."
-        )
+        return not_yet(f"{name} needs more memory than is free: its bar crosses the line.")
     largest = report.fitting[-1]
     if name == largest:
-        return ExerciseResult(True, f"{name} fits, and nothing larger does.")
-    return ExerciseResult(False, f"{name} fits, but a larger one does too.")
+        return solved(f"{name} fits, and nothing larger does.")
+    return not_yet(f"{name} fits, but a larger one does too.")

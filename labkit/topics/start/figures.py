@@ -16,7 +16,7 @@ def machine_figure(report: MachineReport):
     import plotly.graph_objects as go
 
     rows = report.candidates
-    names = [_row_name(row) for row in rows]
+    names = [f"{row.entry.name}{' (here)' if row.on_disk else ''}" for row in rows]
     parts = (
         ("weights", [row.plan.needs.weights_bytes for row in rows], theme.BLUE, ""),
         ("cache of a conversation", [row.plan.needs.cache_bytes for row in rows], theme.SKY, "/"),
@@ -38,7 +38,6 @@ def machine_figure(report: MachineReport):
         *bars,
         title=f"Memory that each model needs, and the {free:.1f} GiB that are free here",
         x="GiB (computed from each model's configuration)",
-        y="",
         height=170 + 30 * len(rows),
         barmode="stack",
     )
@@ -68,14 +67,10 @@ def machine_figure(report: MachineReport):
     return figure.update_xaxes(range=[0, widest * 1.25])
 
 
-def _row_name(row: Candidate) -> str:
-    return f"{row.entry.name}{' (here)' if row.on_disk else ''}"
-
-
 def _fit_label(row: Candidate) -> str:
-    device = {"cuda": "GPU", "mps": "GPU"}.get(row.plan.device, "CPU")
     if not row.plan.fits:
         return " ✗ too large"
+    device = "GPU" if row.plan.device in ("cuda", "mps") else "CPU"
     where = "GPU and CPU" if row.plan.spread else device
     return f" ✓ fits: {where}, {row.plan.needs.dtype}"
 
@@ -131,12 +126,10 @@ def timing_data(steps: Sequence[Step]) -> dict[str, dict[str, list]]:
     times = [0.0, *(step.elapsed_s for step in steps)]
     gaps = [1000 * (after - before) for before, after in pairwise(times)]
     texts = [escape(repr(step.text)) if step.text else "(no text yet)" for step in steps]
-    rows = [list(range(1, len(steps) + 1)), gaps, texts]
-    first, later = [row[:1] for row in rows], [row[1:] for row in rows]
-    keys = ("x", "y", "text")
+    rows = {"x": list(range(1, len(steps) + 1)), "y": gaps, "text": texts}
     return {
-        "first": dict(zip(keys, first, strict=True)),
-        "later": dict(zip(keys, later, strict=True)),
+        "first": {key: row[:1] for key, row in rows.items()},
+        "later": {key: row[1:] for key, row in rows.items()},
     }
 
 

@@ -53,14 +53,15 @@ class MachineReport:
             f"{gpu.name} ({gpu.free_bytes / GIB:.1f} of {gpu.memory_bytes / GIB:.1f} GiB free)"
             for gpu in m.gpus
         )
-        lines = [
-            f"{m.cpu}, {m.cores} cores, {m.system}",
-            f"memory: {m.available_bytes / GIB:.1f} of {m.memory_bytes / GIB:.1f} GiB free",
-            f"GPU: {gpus or ('Apple, shares the memory' if m.apple_gpu else 'none')}",
-            f"disk: {m.disk_free_bytes / GIB:.1f} GiB free for models",
-            f"{len(self.fitting)} of {len(self.candidates)} models of the catalogue fit",
-        ]
-        return "\n".join(lines)
+        return "\n".join(
+            [
+                f"{m.cpu}, {m.cores} cores, {m.system}",
+                f"memory: {m.available_bytes / GIB:.1f} of {m.memory_bytes / GIB:.1f} GiB free",
+                f"GPU: {gpus or ('Apple, shares the memory' if m.apple_gpu else 'none')}",
+                f"disk: {m.disk_free_bytes / GIB:.1f} GiB free for models",
+                f"{len(self.fitting)} of {len(self.candidates)} models of the catalogue fit",
+            ]
+        )
 
 
 def describe_machine() -> MachineReport:

@@ -10,7 +10,16 @@ from labkit.backends.prompts import check_text
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.ui import html, theme
-from labkit.ui.panel import RunPanel, check_typed, column, row
+from labkit.ui.panel import (
+    RunPanel,
+    check_typed,
+    column,
+    labelled,
+    number_box,
+    row,
+    slider,
+    text_box,
+)
 from labkit.ui.runner import Progress, Runner
 
 from . import figures
@@ -43,7 +52,6 @@ class PromptPanel(RunPanel):
 
     def __init__(self, model: Backend, prompt: str, settings: Settings):
         self._model = model
-        self._settings = settings
         self._steps: list = []
         self._stream = None
         self.reply: Reply | None = None
@@ -51,51 +59,18 @@ class PromptPanel(RunPanel):
         self.answer = widgets.HTML(html.card(html.paragraph(" ")))
         self.figure = theme.widget(self._timing())
         self.runner = Runner(self._work, self._draw, "Ask the model", self._stop_stream)
+        choice, extent = row(self.temperature, self.top_p), row(self.max_tokens, self.seed)
+        parts = (self.prompt, choice, extent, self.runner.widget, self.answer, self.figure)
+        self.widget = column(*parts)
 
     def _make_controls(self, prompt: str, settings: Settings) -> None:
-        wide, label = {"width": "auto"}, {"description_width": "85px"}
-        self.prompt = widgets.Textarea(
-            prompt, description="Prompt", rows=3, layout=wide, style=label
-        )
-        self.temperature = widgets.FloatSlider(
-            settings.temperature,
-            min=0,
-            max=max(3, settings.temperature),
-            step=0.05,
-            description="temperature",
-            style=label,
-            layout={"width": "380px"},
-        )
-        self.top_p = widgets.FloatSlider(
-            settings.top_p,
-            min=min(0.05, settings.top_p),
-            max=1,
-            step=0.05,
-            description="top_p",
-            style=label,
-            layout={"width": "380px"},
-        )
-        self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens,
-            min=1,
-            max=max(2048, settings.max_tokens),
-            description="max_tokens",
-            style=label,
-            layout={"width": "190px"},
-        )
-        self.seed = widgets.Text(
-            "" if settings.seed is None else str(settings.seed),
-            description="seed",
-            placeholder="a fresh one",
-            style=label,
-            layout={"width": "220px"},
-        )
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        choice, extent = row(self.temperature, self.top_p), row(self.max_tokens, self.seed)
-        return column(self.prompt, choice, extent, self.runner.widget, self.answer, self.figure)
+        s = settings
+        self.prompt = text_box("Prompt", prompt)
+        self.temperature = slider("temperature", s.temperature, 0, max(3, s.temperature))
+        self.top_p = slider("top_p", s.top_p, min(0.05, s.top_p), 1)
+        self.max_tokens = number_box("max_tokens", s.max_tokens, max(2048, s.max_tokens))
+        seed = "" if s.seed is None else str(s.seed)
+        self.seed = widgets.Text(seed, placeholder="a fresh one", **labelled("seed", "220px"))
 
     @property
     def summary(self) -> str:

@@ -63,6 +63,7 @@ _EXAMPLES = (
         "To a tokenizer, capitals are different letters; words in capitals were rarer.",
     ),
 )
+_NAMES = ("smollm2", "gpt2", "o200k", "mistral-v1")
 LONGEST_NUMBER = 60
 NUMBERS = ("7", "365", "2026", "31415", "1234567", "1,234,567", "3.14159")
 
@@ -82,11 +83,8 @@ class ExampleTexts:
     @property
     def summary(self) -> str:
         """Characters per token of the easiest and the hardest text, with the first tokenizer."""
-        cells = [
-            (row[0], label)
-            for row, label in zip(self.comparison.rows, self.comparison.labels, strict=True)
-        ]
-        ratios = sorted((len(cell.text) / cell.count, label) for cell, label in cells)
+        pairs = zip(self.comparison.rows, self.comparison.labels, strict=True)
+        ratios = sorted((len(row[0].text) / row[0].count, label) for row, label in pairs)
         (low, hardest), (high, easiest) = ratios[0], ratios[-1]
         return (
             f"characters per token with {self.comparison.names[0]}: {high:.1f} for {easiest}, "
@@ -97,9 +95,7 @@ class ExampleTexts:
         return repr(self.comparison)
 
 
-def example_texts(
-    names: Sequence[Any] = ("smollm2", "gpt2", "o200k", "mistral-v1"),
-) -> ExampleTexts:
+def example_texts(names: Sequence[Any] = _NAMES) -> ExampleTexts:
     """Code, JSON, numbers, indentation, emoji, a URL, a misspelling, a rare name.
 
     Args:

@@ -3,40 +3,34 @@
 import reprlib
 from numbers import Real
 
-from labkit.exercise import ExerciseResult
+from labkit.exercise import ExerciseResult, not_yet, solved
 
 from .chat_template import TurnCosts
 from .tokenization import tokenize
 
 FEW, MANY = "o200k", "gpt2"
-LONGEST_WORD = 60  # characters
 
 
 def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10) -> ExerciseResult:
     """Exercise 1: a short text with more tokens than characters."""
     if not text or not isinstance(text, str):
-        return ExerciseResult(False, "Put a text, in quotes, in place of None.")
+        return not_yet("Put a text, in quotes, in place of None.")
     if len(text) > most:
-        return ExerciseResult(False, f"That has {len(text)} characters; {most} is the limit.")
+        return not_yet(f"That has {len(text)} characters; {most} is the limit.")
     count = tokenize(text, name).count
     size = f"{len(text)} characters ({len(text.encode())} bytes), {count} token{'s' * (count != 1)}"
     if count > len(text):
-        return ExerciseResult(
-            True, f"{size}: a character is several bytes, which are only joined if frequent."
-        )
-    return ExerciseResult(
-        False, f"{size}. Try letters that were rare in the texts that {name} learnt from."
-    )
+        return solved(f"{size}: a character is several bytes, which are only joined if frequent.")
+    return not_yet(f"{size}. Try letters that were rare in the texts that {name} learnt from.")
 
 
 def check_word(word: str | None) -> ExerciseResult:
     """Exercise 2: a word that is one token to a newer tokenizer, three or more to an older one."""
     if not word or not isinstance(word, str):
-        return ExerciseResult(False, "Put a word, in quotes, in place of None.")
-    if len(word.split()) != 1 or len(word) > LONGEST_WORD:
-        return ExerciseResult(False, f"{reprlib.repr(word)} is not one word.")
-    forms = (word, f" {word.strip()}")  # also as in a text, after a space
-    attempts = list(map(_try_word, forms))
+        return not_yet("Put a word, in quotes, in place of None.")
+    if len(word.split()) != 1 or len(word) > 60:
+        return not_yet(f"{reprlib.repr(word)} is not one word.")
+    attempts = [_try_word(word), _try_word(f" {word.strip()}")]  # also as in a text, after a space
     return next((result for result in attempts if result.right), attempts[0])
 
 
@@ -44,24 +38,22 @@ def _try_word(word: str) -> ExerciseResult:
     few, many = tokenize(word, FEW), tokenize(word, MANY)
     counts = f"{FEW}: {few.segmentation}, {MANY}: {many.segmentation}."
     if few.count == 1 and many.count >= 3:
-        return ExerciseResult(True, counts)
+        return solved(counts)
     wrong = f"{FEW} needs {few.count}" if few.count > 1 else f"{MANY} needs only {many.count}"
-    return ExerciseResult(False, f"{counts} {wrong}. Try a word of another language, or of code.")
+    return not_yet(f"{counts} {wrong}. Try a word of another language, or of code.")
 
 
 def check_saved(turns: TurnCosts, tokens: int | None) -> ExerciseResult:
     """Exercise 3: how many fewer tokens are read if the system prompt is half as long?"""
     if not isinstance(tokens, Real):
-        return ExerciseResult(False, "Put a number in place of None.")
+        return not_yet("Put a number in place of None.")
     count = len(turns.prompt_tokens)
     right = turns.system_tokens / 2 * count
     formula = f"{turns.system_tokens} tokens / 2 × {count} turns = {right:g}"
     if abs(tokens - right) <= count / 2:  # half a token per turn, for an odd number of them
-        return ExerciseResult(True, f"{formula}.")
+        return solved(f"{formula}.")
     if abs(tokens - turns.system_tokens / 2) <= 0.5:
-        return ExerciseResult(
-            False, "That is what one turn saves; the prompt is read on every turn."
-        )
-    return ExerciseResult(
-        False, "Half of the system prompt's tokens, once for every turn: `turns` has both numbers."
+        return not_yet("That is what one turn saves; the prompt is read on every turn.")
+    return not_yet(
+        "Half of the system prompt's tokens, once for every turn: `turns` has both numbers."
     )

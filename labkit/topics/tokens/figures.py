@@ -41,8 +41,6 @@ def language_figure(table: LanguageTable):
     figure = theme.figure(
         heat,
         title="Tokens of the same text, as a multiple of English (computed)",
-        x="",
-        y="",
         height=110 + 22 * len(languages),
     )
     figure.update_xaxes(side="top", showgrid=False, type="category")
@@ -75,7 +73,6 @@ def cost_figure(costs: LanguageCosts):
         *bars,
         title=f"What the tokens mean here and in the cloud ({escape(costs.price.origin)})",
         x=f"% of a window of {costs.window:,}<br>tokens (computed)",
-        y="",
         height=150 + 18 * len(rows),
         showlegend=False,
     )

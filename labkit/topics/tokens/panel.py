@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from labkit.backends.prompts import check_text
 from labkit.models.tokenizers.open import known_tokenizers
 from labkit.ui import html
-from labkit.ui.panel import Panel, check_typed, column, html_or_error, row
+from labkit.ui.panel import Panel, check_typed, column, html_or_error, on_change, row, text_box
 
 from .token_strip import token_strip
 from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
@@ -47,7 +47,7 @@ class TokenPanel(Panel):
 
     def __init__(self, text: str, offered: Sequence[str], names: Sequence[str]):
         self.comparison: TokenizerComparison | None = None
-        self.text = text_box("Text", text, rows=4)
+        self.text = text_box("Text", text, rows=4, label_width="60px")
         self.ticks = {
             name: widgets.Checkbox(
                 name in names, description=name, indent=False, layout={"width": "120px"}
@@ -55,21 +55,16 @@ class TokenPanel(Panel):
             for name in offered
         }
         self.strip = widgets.HTML()
-        for control in (self.text, *self.ticks.values()):
-            control.observe(self._draw, "value")
+        self.widget = column(self.text, row(*self.ticks.values()), self.strip)
+        on_change(self._draw, self.text, *self.ticks.values())
         self._draw()
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return column(self.text, row(*self.ticks.values()), self.strip)
 
     @property
     def summary(self) -> str:
         """The token counts of the text in the box."""
         return repr(self.comparison) if self.comparison else "your text: no tokens are shown"
 
-    def _draw(self, change: object = None) -> None:
+    def _draw(self) -> None:
         self.comparison = None
         self.strip.value = html_or_error(self._strip_html)
 
@@ -84,15 +79,3 @@ class TokenPanel(Panel):
     def static_form(self) -> list:
         """The strip of the text."""
         return [self.strip.value]
-
-
-def text_box(label: str, text: str, *, rows: int, live: bool = True) -> widgets.Textarea:
-    """A box to type in; `live` sends every key."""
-    return widgets.Textarea(
-        text,
-        description=label,
-        rows=rows,
-        layout={"width": "auto"},
-        continuous_update=live,
-        style={"description_width": "60px"},
-    )

@@ -23,7 +23,6 @@ MOST_TEXTS = 50  # in a comparison
 MOST_CHARACTERS = 4000  # in the text of a conversation
 COLUMNS = 84  # characters of the monospaced font in a line of tokens
 SHOWN_BYTES = 16
-_RIGHT_TO_LEFT = ("R", "AL")
 
 STYLE = """<style>
 .lk-strip{color:#24292F;background:#fff;padding:6px 8px 3.2em;font:14px/1.35 ui-monospace,
@@ -125,15 +124,14 @@ def _lines(names: Sequence[str], rows: list[list[Token]], text: str) -> Iterator
             f"<div>{''.join(f'<div class=lk-cell>{cell}</div>' for cell in cells)}</div>"
             for cells in segments
         )
-        yield (
-            f'<div class="lk-line">{head}<div class="lk-body" dir="{direction}">{body}</div></div>'
-        )
+        body = f'<div class="lk-body" dir="{direction}">{body}</div>'
+        yield f'<div class="lk-line">{head}{body}</div>'
 
 
 def _runs_left(text: str) -> bool:
     """Whether the text's first letter belongs to a right-to-left script."""
     kinds = (unicodedata.bidirectional(character) for character in text[:1000])
-    return next((kind in _RIGHT_TO_LEFT for kind in kinds if kind in ("L", "R", "AL")), False)
+    return next((kind != "L" for kind in kinds if kind in ("L", "R", "AL")), False)
 
 
 def _segments(rows: list[list[Token]]) -> list[list[list[Token]]]:
@@ -172,32 +170,28 @@ def _packed(segments: list[list[list[Token]]]) -> Iterator[list[list[str]]]:
 
 def _cell(tokens: list[Token], texts: list[str], number: list[int], row: int) -> str:
     """The tokens of one row in a segment; `number` counts each row's tokens, for their colours."""
-    cell = []
+    cell = ""
     for token, text in zip(tokens, texts, strict=True):
-        kinds = (
-            "abcd"[number[row] % 4] + " x" * ("⟨" in show_bytes(token.data)) + " s" * token.special
-        )
+        is_split = "⟨" in show_bytes(token.data)
+        kinds = "abcd"[number[row] % 4] + " x" * is_split + " s" * token.special
         number[row] += 1
-        cell.append(
-            f'<i tabindex=0 class="{kinds}" data-t="{escape(_details(token))}">{escape(text)}</i>'
-        )
-    return "".join(cell)
+        details = escape(_details(token))
+        cell += f'<i tabindex=0 class="{kinds}" data-t="{details}">{escape(text)}</i>'
+    return cell
 
 
 def _details(token: Token) -> str:
     """The tooltip on hover and on keyboard focus."""
     data = token.data[:SHOWN_BYTES].hex(" ").upper()
     more = f" … ({len(token.data)})" if len(token.data) > SHOWN_BYTES else ""
-    details = [
+    details = (
         f"id {token.token_id}",
         f"bytes {data}{more}",
         f"characters {token.start} to {token.end}",
-    ]
-    if token.special:
-        details.append("special token")
-    if token.rank is not None:
-        details.append(f"merge rank {token.rank:,}")
-    return " · ".join(details)
+        "special token" if token.special else "",
+        "" if token.rank is None else f"merge rank {token.rank:,}",
+    )
+    return " · ".join(filter(None, details))
 
 
 def visible(data: bytes) -> str:

@@ -65,15 +65,14 @@ class TokenizerComparison:
         )
 
     def __repr__(self) -> str:
-        lines = [
-            f"{label}: " + ", ".join(f"{cell.name} {_count_text(cell.count)}" for cell in row)
+        return "\n".join(
+            f"{label}: {', '.join(map(_count_text, row))}"
             for label, row in zip(self.labels, self.rows, strict=True)
-        ]
-        return "\n".join(lines)
+        )
 
 
-def _count_text(count: int | None) -> str:
-    return "unknown" if count is None else f"{count:,}"
+def _count_text(cell: Tokenization | CloudCount) -> str:
+    return f"{cell.name} {'unknown' if cell.count is None else f'{cell.count:,}'}"
 
 
 def compare_tokenizers(
@@ -93,8 +92,7 @@ def compare_tokenizers(
         texts = {_label(texts): texts}
     elif not isinstance(texts, Mapping):
         texts = {f"{number}: {_label(text)}": text for number, text in enumerate(texts, start=1)}
-    if names is None:
-        names = known_tokenizers()
+    names = known_tokenizers() if names is None else names
     names = (names,) if isinstance(names, str) else tuple(names)
     if not texts or not names:
         raise ValueError(

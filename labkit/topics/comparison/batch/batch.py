@@ -3,10 +3,9 @@
 import queue
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from labkit.backends.reply import Reply, Stream
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import BusyError, LabError
+from labkit.topics.comparison.side_by_side.concurrent import Backends, join_threads, unexpected
 from labkit.topics.comparison.side_by_side.cost_estimate import cost_sentences
 
 from .journal import Journal, open_journal
@@ -31,8 +31,6 @@ LONGEST_PAUSE_S = 60.0  # where a server names no time
 PATIENCE_S = 2.0  # for a stopped model to finish its token
 TICK_S = 0.1
 HERE, NAME = "this process", "labkit batch"
-
-Backends = Sequence[Backend] | Mapping[str, Backend]
 
 
 def run_batch(
@@ -69,16 +67,14 @@ def run_batch(
 
     options = {"max_concurrent": max_concurrent, "file": file, "raw": raw, **settings}
     batch = BatchRun(prompts, backends, **options)
-    updates = batch.run()
-    with tqdm(total=batch.total, unit="answer", desc="batch", leave=False) as bar:
-        try:
-            for message in updates:
-                bar.n = batch.ended
-                bar.set_postfix_str(message, refresh=message != bar.postfix)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            updates.close()
+    with (
+        tqdm(total=batch.total, unit="answer", desc="batch", leave=False) as bar,
+        suppress(KeyboardInterrupt),
+        closing(batch.run()) as updates,
+    ):
+        for message in updates:
+            bar.n = batch.ended
+            bar.set_postfix_str(message, refresh=message != bar.postfix)
     return batch.table
 
 
@@ -182,9 +178,7 @@ class BatchRun:
         self._scheduler.close()
         for running in tuple(self._streams.values()):
             running.close()
-        end = time.monotonic() + PATIENCE_S
-        for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        join_threads(threads, PATIENCE_S)
         while not self._news.empty():
             self._receive(journal)
 
@@ -230,16 +224,14 @@ class BatchRun:
         except (LabError, ValueError) as error:
             running.note(finish="failed", error=str(error))
         except Exception as error:  # the others continue; its message might quote a header
-            problem = f"{job.backend} failed: {type(error).__name__}."
-            failure = LabError(problem, "Call labkit.generate on it alone to see where.")
-            running.note(finish="failed", error=str(failure))
+            running.note(finish="failed", error=unexpected(job.backend, error))
         finally:
             self._streams.pop(job.key, None)
         return make_reply(backend.name, job.prompt, running, steps)
 
     def _failed(self, job: BatchJob, error: LabError) -> Reply:
-        running = Stream(self._settings, finish="failed", error=str(error))
-        return make_reply(self._backends[job.backend].name, job.prompt, running, ())
+        failed = Stream(self._settings, finish="failed", error=str(error))
+        return make_reply(self._backends[job.backend].name, job.prompt, failed, ())
 
     def _wait(self, job: BatchJob, error: BusyError, scheduler: Scheduler) -> bool:
         """Puts the job back for later; False where it has had enough tries."""

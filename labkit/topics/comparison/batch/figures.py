@@ -166,11 +166,9 @@ def save_batch(table: BatchTable, path: str | Path) -> Path:
     Args:
         table: from ``labkit.comparison.run_batch`` or ``labkit.open_result``; it may be sorted
             and filtered.
-        path: the file's path. ``.json`` can be opened with ``labkit.open_result``; ``.csv`` is for
-            a spreadsheet, and texts in it that look like formulas get an apostrophe; ``.html`` is
-            a page with its own sorting and filtering.
-    Returns:
-        The path.
+        path: the file's path, also returned. ``.json`` can be opened with ``labkit.open_result``;
+            ``.csv`` is for a spreadsheet, and texts in it that look like formulas get an
+            apostrophe; ``.html`` is a page with its own sorting and filtering.
     Raises:
         ValueError: another ending.
         LabError: the file cannot be written.

@@ -87,15 +87,13 @@ def _lock(path: Path) -> Iterator[None]:
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
     lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"labkit-batch-{name}.lock")
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except filelock.Timeout:
         raise LabError(
             f"Another batch is writing to {path}.", "Wait for it, or name another file."
         ) from None
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def _repaired(path: Path, file: IO[bytes]) -> bytes:

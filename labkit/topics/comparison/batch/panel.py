@@ -1,6 +1,7 @@
 """Panels: a table of answers with sorting and filtering, and a batch with Run and Stop."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -8,7 +9,7 @@ import ipywidgets as widgets
 from labkit.backends.prompts import Messages
 from labkit.topics.comparison.side_by_side.cost_estimate import BEFORE
 from labkit.ui import html
-from labkit.ui.panel import Panel, RunPanel, column, row
+from labkit.ui.panel import Panel, RunPanel, column, labelled, on_change, row
 from labkit.ui.runner import Progress, Runner
 
 from .batch import Backends, BatchRun
@@ -46,37 +47,32 @@ class TablePanel(Panel):
 
     def __init__(self, table: BatchTable):
         self.table = self.view = table
-        style = {"description_width": "initial"}
-        self.sort = widgets.Dropdown(description="Sort by", style=style)
+        self.sort = widgets.Dropdown(**labelled("Sort by", None, "initial"))
         self.descending = widgets.Checkbox(
             False, description="largest first", indent=False, layout={"width": "120px"}
         )
-        self.backend = widgets.Dropdown(description="Backend", style=style)
-        self.find = widgets.Text(description="Find", style=style, placeholder="in any text")
+        self.backend = widgets.Dropdown(**labelled("Backend", None, "initial"))
+        self.find = widgets.Text(placeholder="in any text", **labelled("Find", None, "initial"))
         self.count, self.figure = widgets.HTML(), widgets.HTML()
         self.show(table)
-        for control in (self.sort, self.descending, self.backend, self.find):
-            control.observe(self._draw, "value")
+        on_change(self._draw, self.sort, self.descending, self.backend, self.find)
+        controls = row(self.sort, self.descending, self.backend, self.find, self.count)
+        self.widget = column(controls, self.figure, max_width="1150px")
 
     def show(self, table: BatchTable) -> None:
         """Shows another table; the controls keep their values, where they still apply."""
         self.table = table
-        _set_options(self.sort, [("original order", UNSORTED), *_columns(table)])
+        columns = [(COLUMNS[name][0], name) for name in used_columns(table)]
+        _set_options(self.sort, [("original order", UNSORTED), *columns])
         _set_options(self.backend, [("all", ""), *((name, name) for name in table.backends)])
         self._draw()
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        controls = row(self.sort, self.descending, self.backend, self.find, self.count)
-        return column(controls, self.figure, max_width="1150px")
 
     @property
     def summary(self) -> str:
         """The summary of the table."""
         return self.table.summary
 
-    def _draw(self, change: object = None) -> None:
+    def _draw(self) -> None:
         self.view = self.table.filtered(self.find.value, backend=self.backend.value or None)
         if self.sort.value != UNSORTED:
             descending = self.descending.value
@@ -87,10 +83,6 @@ class TablePanel(Panel):
     def static_form(self) -> list:
         """The table as it is sorted and filtered."""
         return [self.figure.value]
-
-
-def _columns(table: BatchTable) -> list[tuple[str, str]]:
-    return [(COLUMNS[name][0], name) for name in used_columns(table)]
 
 
 def _set_options(dropdown: widgets.Dropdown, options: list[tuple[str, str]]) -> None:
@@ -145,6 +137,7 @@ class BatchPanel(RunPanel):
         costs = batch.costs
         self.estimates = widgets.HTML(html.note(f"{BEFORE}{'; '.join(costs)}") if costs else "")
         self._drawn = -1
+        self.widget = widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
     @property
     def table(self) -> BatchTable:
@@ -158,18 +151,10 @@ class BatchPanel(RunPanel):
         """The summary of the table."""
         return self.table.summary
 
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
-
     def _work(self) -> Iterator[Progress]:
-        updates = self.batch.run()
-        try:
+        with closing(self.batch.run()) as updates:
             for message in updates:
                 yield Progress(self.batch.ended, self.batch.total, message)
-        finally:
-            updates.close()
         yield Progress(self.batch.ended, self.batch.total, f"{self.batch.ended} answers")
 
     def _draw(self) -> None:

@@ -48,17 +48,18 @@ class Scheduler:
 
     def done(self, job: BatchJob) -> None:
         """Marks a job as finished."""
-        self._leave(job)
+        with self._changed:
+            self._running[self._pools[job.backend][0]] -= 1
+            self._changed.notify_all()
 
     def retry(self, job: BatchJob, wait_s: float) -> None:
         """Puts a job back; its backend gets no job for that many seconds."""
         with self._changed:
-            self._ready_at[job.backend] = max(
-                self._ready_at[job.backend], time.monotonic() + wait_s
-            )
+            ready_at = time.monotonic() + wait_s
+            self._ready_at[job.backend] = max(self._ready_at[job.backend], ready_at)
             if job.backend not in self.stopped:
                 self._waiting[job.backend].appendleft(job)
-        self._leave(job)
+        self.done(job)
 
     def give_up(self, backend: str, why: str) -> None:
         """Drops all further jobs of a backend."""
@@ -72,23 +73,16 @@ class Scheduler:
             self.closed = True
             self._changed.notify_all()
 
-    def _leave(self, job: BatchJob) -> None:
-        with self._changed:
-            self._running[self._pools[job.backend][0]] -= 1
-            self._changed.notify_all()
-
     def _next(self, now: float) -> BatchJob | None:
         """The first job whose backend is ready; the caller holds the lock."""
         free = [
             jobs
-            for backend, jobs in self._waiting.items()
-            if jobs and self._ready_at[backend] <= now and self._has_room(backend)
+            for backend, (pool, limit) in self._pools.items()
+            if (jobs := self._waiting[backend])
+            and self._ready_at[backend] <= now
+            and self._running[pool] < limit
         ]
         return min(free, key=lambda jobs: jobs[0].prompt_index).popleft() if free else None
-
-    def _has_room(self, backend: str) -> bool:
-        pool, limit = self._pools[backend]
-        return self._running[pool] < limit
 
     def _until_ready(self, now: float) -> float | None:
         """Seconds until the next waiting backend is ready; None: wait for a change."""

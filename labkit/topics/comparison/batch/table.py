@@ -46,12 +46,8 @@ class BatchJob:
 def make_jobs(
     prompts: Sequence[str | Messages], names: Sequence[str], settings: Mapping[str, Any]
 ) -> list[BatchJob]:
-    """Every prompt for every backend, in that order.
+    """Every prompt for every backend, in that order; ``settings`` include ``raw``.
 
-    Args:
-        prompts: texts, or chat messages.
-        names: the backends' names.
-        settings: the settings of all, including ``raw``.
     Raises:
         ValueError: no prompts, or invalid ones.
     """
@@ -136,12 +132,14 @@ def make_row(
     job: BatchJob, reply: Reply, *, asked_at: str, tries: int, waited_s: float
 ) -> BatchRow:
     """The row of a reply."""
+    # A server may send lone surrogates, which no file can hold.
+    text = reply.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return BatchRow(
         key=job.key,
         prompt_index=job.prompt_index,
         prompt=job.prompt,
         backend=job.backend,
-        text=without_keys(_encodable(reply.text)),
+        text=without_keys(text),
         finish=reply.finish,
         error=reply.error,
         origin=reply.origin,
@@ -150,11 +148,6 @@ def make_row(
         waited_s=waited_s,
         **{name: getattr(reply, name) for name in NUMBERS},
     )
-
-
-def _encodable(text: str) -> str:
-    """A text that can be written to a file: a server may send lone surrogates."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def to_record(row: BatchRow) -> dict[str, Any]:

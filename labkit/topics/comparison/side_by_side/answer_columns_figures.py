@@ -23,22 +23,17 @@ _TABLE = "width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5p
 def answers_table(side: SideBySide) -> html.HtmlFigure:
     """The answers in columns, and under each its times, tokens and bytes."""
     columns = "".join(
-        f'<div style="flex:1 1 270px;min-width:250px">{_column(name, reply, here)}</div>'
+        f'<div style="flex:1 1 270px;min-width:250px">{head(name, reply.origin, _state(reply))}'
+        f'<div tabindex="0" style="{_TEXT}">{answer(name, reply.text, reply.error)}</div>'
+        f"{numbers_table(name, reply, here)}</div>"
         for name, reply, here in zip(side.names, side.replies, side.computed_here, strict=True)
     )
     prompt = side.prompt if isinstance(side.prompt, str) else str(side.prompt[-1]["content"])
-    head = f"<b>Prompt</b>{html.paragraph(prompt)}"
     row = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{columns}</div>'
     return html.HtmlFigure(
-        f'<div style="color:{theme.INK}">{head}{row}{html.note(side.summary)}</div>'
+        f'<div style="color:{theme.INK}"><b>Prompt</b>{html.paragraph(prompt)}{row}'
+        f"{html.note(side.summary)}</div>"
     )
-
-
-def _column(name: str, reply: Reply, here: bool) -> str:
-    """One finished column as safe HTML."""
-    upper, text = head(name, reply.origin, _state(reply)), answer(name, reply.text, reply.error)
-    numbers = numbers_table(name, reply, here)
-    return f'{upper}<div tabindex="0" style="{_TEXT}">{text}</div>{numbers}'
 
 
 def head(name: str, origin: str, state: str) -> str:
@@ -58,9 +53,8 @@ def answer(name: str, text: str, error: str | None = None) -> str:
 
 def _state(reply: Reply) -> str:
     """How an answer ended, and after how long."""
-    if not reply.steps:
-        return ENDS[reply.finish]
-    return f"{ENDS[reply.finish]} after {reply.elapsed_s:.2f} s"
+    after = f" after {reply.elapsed_s:.2f} s" if reply.steps else ""
+    return ENDS[reply.finish] + after
 
 
 def numbers_table(name: str, reply: Reply, here: bool) -> str:
@@ -79,16 +73,22 @@ def numbers_table(name: str, reply: Reply, here: bool) -> str:
 
 def numbers(reply: Reply, here: bool) -> list[tuple[str, str]]:
     """Label and value of each row under an answer; all columns have the same rows."""
+    speed, seed, http = reply.decode_tokens_per_s, reply.settings.seed, reply.http
+    tokens = f"{_count(reply.prompt_tokens)}, {_count(reply.output_tokens)}"
+    moved = f"{_count(http.bytes_sent)}, {_count(http.bytes_received)}" if http else "0, 0"
     return [
         *_times(reply),
         ("before the first token: the model's own work", _seconds(model_s(reply))),
         ("before the first token: network and queues", _seconds(network_s(reply))),
-        ("tokens in, out", f"{_count(reply.prompt_tokens)}, {_count(reply.output_tokens)}"),
-        ("tokens/s after the first", _speed(reply)),
-        ("temperature, seed", f"{reply.settings.temperature:g}, {_seed(reply)}"),
+        ("tokens in, out", tokens),
+        ("tokens/s after the first", f"{speed:.1f}" if speed else UNKNOWN),
+        (
+            "temperature, seed",
+            f"{reply.settings.temperature:g}, {'not used' if seed is None else seed}",
+        ),
         ("price", _price(reply, here)),
         ("sent to", _address(reply, here)),
-        ("bytes sent, received", _bytes(reply)),
+        ("bytes sent, received", moved),
     ]
 
 
@@ -109,15 +109,6 @@ def _count(tokens: int | None) -> str:
     return UNKNOWN if tokens is None else f"{tokens:,}"
 
 
-def _speed(reply: Reply) -> str:
-    speed = reply.decode_tokens_per_s
-    return f"{speed:.1f}" if speed else UNKNOWN
-
-
-def _seed(reply: Reply) -> str:
-    return "not used" if reply.settings.seed is None else str(reply.settings.seed)
-
-
 def _price(reply: Reply, here: bool) -> str:
     if reply.price_usd is not None:
         return f"${reply.price_usd:.6f}, by the provider's token count"
@@ -129,12 +120,5 @@ def _price(reply: Reply, here: bool) -> str:
 def _address(reply: Reply, here: bool) -> str:
     if reply.http:
         return f"{reply.http.address}{' (here)' if here else ''}"
-    return (
-        "nowhere: a recording" if reply.origin.startswith("recorded") else "nowhere: this process"
-    )
-
-
-def _bytes(reply: Reply) -> str:
-    if reply.http is None:
-        return "0, 0"
-    return f"{_count(reply.http.bytes_sent)}, {_count(reply.http.bytes_received)}"
+    where = "a recording" if reply.origin.startswith("recorded") else "this process"
+    return f"nowhere: {where}"

@@ -101,11 +101,11 @@ class ConcurrentRun:
     def _stop(self, threads: Sequence[threading.Thread]) -> None:
         """Each stops at its next token; the stream of one that waits for its server is closed."""
         self._stopping.set()
-        _join(threads, MOMENT_S)
+        join_threads(threads, MOMENT_S)
         for column in self.columns:
             if column.stream and not column.ended:
                 column.stream.close()
-        _join(threads, PATIENCE_S)
+        join_threads(threads, PATIENCE_S)
 
     @property
     def replies(self) -> tuple[Reply, ...]:
@@ -119,35 +119,29 @@ class ConcurrentRun:
         return make_reply(column.backend.name, self.prompt, running, tuple(column.steps))
 
     def _start(self) -> list[threading.Thread]:
-        """One thread for each column; they begin together once all have started, or in turn."""
-        threads, gate, before = [], threading.Barrier(len(self.columns)), threading.Event()
-        before.set()
-        for number, column in enumerate(self.columns):
-            end = threading.Event()
-            ready = before.wait if self.sequential else gate.wait
-            work = (number, column, ready, end)
-            threads.append(threading.Thread(target=self._go, args=work, daemon=True))
-            before = end
+        """One thread for each column, which begin together; or one for all, in turn."""
+        numbered = list(enumerate(self.columns))
+        shares = [numbered] if self.sequential else [[each] for each in numbered]
+        work = {"target": self._work, "daemon": True}
+        gate = threading.Barrier(len(shares))
+        threads = [threading.Thread(args=(gate, share), **work) for share in shares]
         for thread in threads:
             thread.start()
         return threads
 
-    def _go(self, number: int, column: Column, ready, end: threading.Event) -> None:
-        ready()
-        try:
-            if not self._stopping.is_set():
-                self._ask(number, column)
-        except (LabError, ValueError) as error:
-            column.error = str(error)
-        except Exception as error:  # the other columns continue, whatever it is
-            # Its message is left out: a library's may quote a header, and so a key.
-            problem = f"{column.name} failed: {type(error).__name__}."
-            hint = "Call labkit.generate on it alone to see where."
-            column.error = str(LabError(problem, hint))
-        finally:
-            column.ended = True
-            end.set()
-            self._arrivals.put(number)
+    def _work(self, gate: threading.Barrier, share: Sequence[tuple[int, Column]]) -> None:
+        gate.wait()
+        for number, column in share:
+            try:
+                if not self._stopping.is_set():
+                    self._ask(number, column)
+            except (LabError, ValueError) as error:
+                column.error = str(error)
+            except Exception as error:  # the other columns continue, whatever it is
+                column.error = unexpected(column.name, error)
+            finally:
+                column.ended = True
+                self._arrivals.put(number)
 
     def _ask(self, number: int, column: Column) -> None:
         column.started_s = time.perf_counter() - self._began
@@ -161,7 +155,14 @@ class ConcurrentRun:
         column.error = column.stream.error
 
 
-def _join(threads: Sequence[threading.Thread], within_s: float) -> None:
+def unexpected(name: str, error: Exception) -> str:
+    """What is said of an error of a library; its message may quote a header, and so a key."""
+    problem = f"{name} failed: {type(error).__name__}."
+    return str(LabError(problem, "Call labkit.generate on it alone to see where."))
+
+
+def join_threads(threads: Sequence[threading.Thread], within_s: float) -> None:
+    """Waits for threads to end, for at most that many seconds in all."""
     end = time.monotonic() + within_s
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))

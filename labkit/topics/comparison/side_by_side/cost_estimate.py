@@ -19,8 +19,8 @@ def cost_sentences(
 
     Args:
         backends: by name; those without a price, such as local models, are skipped.
-        prompts: the prompts of each backend, by the same names.
-        max_tokens: the limit of an answer's length, where a variant does not set its own.
+        prompts: the prompts of each, by the same names.
+        max_tokens: the limit of an answer, where a variant does not set its own.
     Raises:
         ValueError: an empty prompt.
     """

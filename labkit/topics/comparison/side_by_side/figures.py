@@ -1,11 +1,13 @@
 """Figures of answers side by side: where the time went, and how the text arrived."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from textwrap import wrap
 
+import plotly.graph_objects as go
+
 from labkit.backends.reply import Reply
-from labkit.ui import theme
+from labkit.ui import subplots, theme
 
 from .answer_columns_figures import answers_table
 from .side_by_side import SideBySide
@@ -54,19 +56,19 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
     half = max(ROW_PX, LINE_PX * lines + 8) * len(rows)
     inner = 2 * half + GAP_PX
     figure = theme.figure(
-        *_bars(rows, replies, False),
-        *_bars(rows, replies, True),
-        title=title,
-        x="",
-        y="",
-        height=inner + 190,
-        barmode="overlay",
-        margin={"t": 90, "b": 100},
+        title=title, height=inner + 190, barmode="overlay", margin={"t": 90, "b": 100}
     )
-    _arrange(
-        figure, rows, "", [1 - half / inner, 1], "seconds until the first token", _firsts(replies)
+    subplots.divide(figure, 2, 1, vertical_spacing=GAP_PX / inner)
+    figure.update_yaxes(
+        ticksuffix="  ",
+        categoryorder="array",
+        categoryarray=rows,
+        type="category",
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
     )
-    _arrange(figure, rows, "2", [0, half / inner], "seconds of the whole answer", _totals(replies))
+    _fill(figure, rows, replies, 1, "seconds until the first token", map(_first, replies))
+    _fill(figure, rows, replies, 2, "seconds of the whole answer", map(_total, replies))
     below = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     return figure.update_layout(legend={**below, "traceorder": "normal"})
 
@@ -79,9 +81,6 @@ def _label(name: str, reply: Reply | None) -> str:
 
 
 def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list:
-    import plotly.graph_objects as go
-
-    axis = "2" if whole else ""
     parts = [
         (row, part)
         for row, reply in zip(rows, replies, strict=True)
@@ -92,8 +91,6 @@ def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list
         go.Bar(
             name=name,
             legendgroup=name,
-            xaxis=f"x{axis}",
-            yaxis=f"y{axis}",
             orientation="h",
             y=[row for row, part in parts if part.name == name],
             x=[part.seconds for _, part in parts if part.name == name],
@@ -110,75 +107,33 @@ def _parts(reply: Reply | None) -> tuple[TimePart, ...]:
     return split_time(reply) if reply else ()
 
 
-def _firsts(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
-    """For each row, the end of its bar before the stream, and the label behind it."""
-    ends = []
-    for reply in replies:
-        parts = [part for part in _parts(reply) if part.name != STREAM]
-        end = parts[-1].end_s if parts else 0.0
-        work = model_s(reply) if parts and reply.http else None
-        own = f"; {format_seconds(work)} of it the model's own work" if work is not None else ""
-        ends.append((end, format_seconds(end) + own if parts else ""))
-    return ends
+def _first(reply: Reply | None) -> tuple[float, str]:
+    """The end of a row's bar before the stream, and the label behind it."""
+    parts = [part for part in _parts(reply) if part.name != STREAM]
+    if not parts:
+        return 0.0, ""
+    end, work = parts[-1].end_s, model_s(reply) if reply.http else None
+    own = f"; {format_seconds(work)} of it the model's own work" if work is not None else ""
+    return end, format_seconds(end) + own
 
 
-def _totals(replies: Sequence[Reply | None]) -> list[tuple[float, str]]:
-    """For each row, the end of its whole bar, and the label behind it."""
-    ends = []
-    for reply in replies:
-        parts = _parts(reply)
-        outcome = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish, "")
-        after = format_seconds(parts[-1].end_s) if parts else ""
-        label = " after ".join(filter(None, [outcome, after]))
-        ends.append((parts[-1].end_s if parts else 0.0, label))
-    return ends
+def _total(reply: Reply | None) -> tuple[float, str]:
+    """The end of a row's whole bar, and the label behind it."""
+    end = max((part.end_s for part in _parts(reply)), default=None)
+    outcome = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish)
+    after = None if end is None else format_seconds(end)
+    return end or 0.0, " after ".join(filter(None, [outcome, after]))
 
 
-def _arrange(figure, rows: list[str], number: str, domain: list, name: str, ends: list) -> None:
-    """Gives one of the two groups of bars its half of the figure, and its labels."""
+def _fill(figure, rows: list[str], replies, number: int, name: str, ends: Iterable) -> None:
+    """Gives one of the two plots its bars and their labels."""
+    ends, cell = list(ends), {"row": number, "col": 1}
     longest = max(end / _bar_share(label) for end, label in ends) or 1
-    axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
-    figure.update_layout(
-        {
-            f"xaxis{number}": {
-                **axis,
-                "anchor": f"y{number}",
-                "range": [0, longest],
-                "title": {"text": ""},
-            },
-            f"yaxis{number}": {
-                **axis,
-                "anchor": f"x{number}",
-                "domain": domain,
-                "ticksuffix": "  ",
-                "categoryorder": "array",
-                "categoryarray": rows,
-                "type": "category",
-                "range": [len(rows) - 0.5, -0.5],
-                "showgrid": False,
-            },
-        }
-    )
-    figure.add_annotation(
-        text=f"<b>{name}</b>",
-        x=0,
-        xref="paper",
-        xanchor="left",
-        y=domain[1],
-        yref="paper",
-        yanchor="bottom",
-        showarrow=False,
-    )
+    figure.add_traces(_bars(rows, replies, number == 2), rows=number, cols=1)
+    figure.update_xaxes(range=[0, longest], row=number)
+    subplots.heading(figure, f"<b>{name}</b>", **cell)
     for row, (end, label) in zip(rows, ends, strict=True):
-        figure.add_annotation(
-            x=end,
-            y=row,
-            xref=f"x{number}",
-            yref=f"y{number}",
-            xanchor="left",
-            showarrow=False,
-            text=f" {label}",
-        )
+        subplots.note(figure, f" {label}", x=end, y=row, **cell)
 
 
 def _bar_share(label: str) -> float:
@@ -188,8 +143,6 @@ def _bar_share(label: str) -> float:
 
 def arrivals_figure(side: SideBySide):
     """How the text of each arrived: its characters against the seconds since the request."""
-    import plotly.graph_objects as go
-
     lines = []
     written = [each for each in zip(side.names, side.replies, strict=True) if each[1].steps]
     for index, (name, reply) in enumerate(written):

@@ -122,11 +122,11 @@ def _local_servers() -> tuple[list[Backend], list[str]]:
 
 def _providers(budget: Budget) -> list[RemoteModel]:
     """A model of each provider with a key, except where the model has to be named."""
-    with_key = [each for each in clouds() if each.key_found and each.model]
     found = []
-    for each in with_key:
+    for each in clouds():
         with suppress(LabError):  # such as an address that has to be named
-            found.append(cloud(each.provider, budget=budget))
+            if each.key_found and each.model:
+                found.append(cloud(each.provider, budget=budget))
     return found
 
 

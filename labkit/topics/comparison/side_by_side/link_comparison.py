@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 from labkit.backends.emulated.links import Link, find_link
 from labkit.backends.emulated.stand_in import StandIn
@@ -12,16 +13,6 @@ from labkit.backends.remote.connect import connect
 from .side_by_side import SideBySide, compare
 
 HERE, LOOPBACK = "in this process", "loopback"
-
-
-class _BorrowedModel:
-    """A model that stays open: its owner closes it."""
-
-    def __init__(self, model: LlamaCppModel):
-        self.name, self.listening = model.name, model.listening
-
-    def close(self) -> None:
-        """Does nothing."""
 
 
 def compare_links(
@@ -54,10 +45,11 @@ def compare_links(
     address, key = model.listening
     served = connect(address, model.name, api_key=key, kind="llama.cpp")
     settings = {"temperature": 0, **settings}
+    # Its owner closes the model.
+    borrowed = SimpleNamespace(name=model.name, listening=model.listening, close=lambda: None)
     with ExitStack() as opened:
         distant = {
-            label: opened.enter_context(StandIn(_BorrowedModel(model), link, seed=0))
-            for label, link in found
+            label: opened.enter_context(StandIn(borrowed, link, seed=0)) for label, link in found
         }
         backends = {HERE: model, LOOPBACK: served, **distant}
         compare(prompt, {HERE: model}, raw=raw, **{**settings, "max_tokens": 1})  # warm-up

@@ -1,7 +1,7 @@
 """`compare_panel`: one prompt, several models, and columns that fill at the same time."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import ipywidgets as widgets
 
@@ -11,7 +11,8 @@ from labkit.ui import panel as layout
 from labkit.ui.panel import RunPanel, check_typed
 from labkit.ui.runner import Progress, Runner
 
-from . import answer_columns_figures, figures
+from . import answer_columns_figures as answers
+from . import figures
 from .concurrent import Backends, Column, ConcurrentRun
 from .cost_estimate import BEFORE, cost_sentences
 from .side_by_side import SideBySide, collect_answers
@@ -56,49 +57,46 @@ class ComparePanel(RunPanel):
         figure: the live figure of the times.
     """
 
+    result: SideBySide | None = None
+
     def __init__(self, run: ConcurrentRun, settings: dict, reference: str | None):
         self._run, self._reference = run, reference
         self._backends = {column.name: column.backend for column in run.columns}
         self._given = settings
         self._drawn_ends = 0  # columns that the figure shows as ended
-        self._result: SideBySide | None = None
         self._make_controls(run, Settings(**settings))
         self.heads, self.numbers = ([widgets.HTML() for _ in run.columns] for _ in "12")
         # Only the text is replaced as it grows, not the box that has the focus and scrolls.
-        box = {"height": answer_columns_figures.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
+        box = {"height": answers.HEIGHT, "overflow": "auto", "margin": "0 0 6px 0"}
         self.texts = [widgets.HTML(layout=box, tabbable=True) for _ in run.columns]
         self.figure = theme.widget(self._times())
         self.runner = Runner(self._work, self._draw, "Send the prompt to all of them")
         self._draw()
+        self.widget = self._lay_out()
+
+    def _lay_out(self) -> widgets.Widget:
+        cell = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
+        parts = zip(self.heads, self.texts, self.numbers, strict=True)
+        cells = [widgets.VBox(each, layout=cell) for each in parts]
+        return layout.column(
+            self.prompt,
+            layout.row(self.temperature, self.max_tokens, self.sequential),
+            self.estimates,
+            self.runner.widget,
+            layout.row(*cells, align_items="flex-start"),
+            self.figure,
+            max_width="1150px",
+        )
 
     def _make_controls(self, run: ConcurrentRun, settings: Settings) -> None:
-        label = {"description_width": "85px"}
-        self.prompt = widgets.Textarea(
-            str(run.prompt), description="Prompt", rows=3, layout={"width": "auto"}, style=label
-        )
-        self.temperature = widgets.FloatSlider(
-            settings.temperature,
-            min=0,
-            max=2,
-            step=0.05,
-            description="temperature",
-            style=label,
-            layout={"width": "380px"},
-        )
-        self.max_tokens = widgets.BoundedIntText(
-            settings.max_tokens,
-            min=1,
-            max=2048,
-            description="max_tokens",
-            style=label,
-            layout={"width": "190px"},
-        )
+        self.prompt = layout.text_box("Prompt", str(run.prompt))
+        self.temperature = layout.slider("temperature", settings.temperature, 0, 2)
+        self.max_tokens = layout.number_box("max_tokens", settings.max_tokens, 2048)
         self.sequential = widgets.Checkbox(
             run.sequential, description="one after another", indent=False, layout={"width": "180px"}
         )
         self.estimates = widgets.HTML()
-        for control in (self.prompt, self.max_tokens):
-            control.observe(lambda _: self._estimate(), "value")
+        layout.on_change(self._estimate, self.prompt, self.max_tokens)
         self._estimate()
 
     def _estimate(self) -> None:
@@ -109,32 +107,9 @@ class ComparePanel(RunPanel):
             self.estimates.value = html.note(f"{BEFORE}{'; '.join(costs)}") if costs else ""
 
     @property
-    def result(self) -> SideBySide | None:
-        """The last answers."""
-        return self._result
-
-    @property
     def summary(self) -> str:
         """The times of each, in one line."""
         return self.result.summary if self.result else "nothing was compared yet"
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        controls = layout.row(self.temperature, self.max_tokens, self.sequential)
-        box = {"flex": "1 1 260px", "min_width": "250px", "margin": "4px 10px 4px 0"}
-        parts = zip(self.heads, self.texts, self.numbers, strict=True)
-        boxes = [widgets.VBox(each, layout=box) for each in parts]
-        columns = layout.row(*boxes, align_items="flex-start")
-        return layout.column(
-            self.prompt,
-            controls,
-            self.estimates,
-            self.runner.widget,
-            columns,
-            self.figure,
-            max_width="1150px",
-        )
 
     def _work(self) -> Iterator[Progress]:
         check_typed(self.prompt.value, "prompt")
@@ -146,14 +121,13 @@ class ComparePanel(RunPanel):
         self._run = ConcurrentRun(
             self.prompt.value, self._backends, sequential=self.sequential.value, **chosen
         )
-        self._drawn_ends, self._result = 0, None
-        updates = self._run.updates()
+        self._drawn_ends, self.result = 0, None
         try:
-            for _ in updates:
-                yield self._progress()
+            with closing(self._run.updates()) as updates:
+                for _ in updates:
+                    yield self._progress()
         finally:
-            updates.close()
-            self._result = collect_answers(self._run, self._reference)
+            self.result = collect_answers(self._run, self._reference)
         yield self._progress()
 
     def _progress(self) -> Progress:
@@ -170,12 +144,11 @@ class ComparePanel(RunPanel):
         return Progress(min(done, most), most, message)
 
     def _draw(self) -> None:
-        for number, column in enumerate(self._run.columns):
+        for column, head, text in zip(self._run.columns, self.heads, self.texts, strict=True):
             origin = column.stream.origin if column.stream else ""
             state = _state(column, self.result is not None)
-            self.heads[number].value = answer_columns_figures.head(column.name, origin, state)
-            text = answer_columns_figures.answer(column.name, column.text, column.error)
-            self.texts[number].value = text
+            head.value = answers.head(column.name, origin, state)
+            text.value = answers.answer(column.name, column.text, column.error)
         ended = sum(column.ended for column in self._run.columns) + (self.result is not None)
         if ended != self._drawn_ends:
             self._drawn_ends = ended
@@ -183,13 +156,10 @@ class ComparePanel(RunPanel):
 
     def _draw_ends(self) -> None:
         """The numbers and times of those that have ended."""
-        side = self.result or collect_answers(self._run, self._reference)
-        for number, column in enumerate(self._run.columns):
-            over = column.ended or self.result is not None
-            table = answer_columns_figures.numbers_table(
-                column.name, side.replies[number], side.computed_here[number]
-            )
-            self.numbers[number].value = table if over else ""
+        side, over = self._so_far()
+        for number, name in enumerate(side.names):
+            table = answers.numbers_table(name, side.replies[number], side.computed_here[number])
+            self.numbers[number].value = table if over[number] else ""
         fresh = self._times()
         with self.figure.batch_update():
             for trace, new in zip(self.figure.data, fresh.data, strict=True):
@@ -197,17 +167,21 @@ class ComparePanel(RunPanel):
             self.figure.layout.update(fresh.layout)
 
     def _times(self):
-        side = self.result or collect_answers(self._run, self._reference)
-        over = [column.ended or self.result is not None for column in self._run.columns]
+        side, over = self._so_far()
         replies = [
-            reply if ended else None for reply, ended in zip(side.replies, over, strict=True)
+            reply if is_over else None for reply, is_over in zip(side.replies, over, strict=True)
         ]
         return figures.parts_figure(side.names, replies, figures.time_title(side))
+
+    def _so_far(self) -> tuple[SideBySide, list[bool]]:
+        """The answers so far, and which of them have ended."""
+        side = self.result or collect_answers(self._run, self._reference)
+        return side, [column.ended or self.result is not None for column in self._run.columns]
 
     def static_form(self) -> list:
         """The answers in columns, and their times."""
         side = self.result or self.start().wait()
-        return [answer_columns_figures.answers_table(side).html, figures.time_figure(side)]
+        return [answers.answers_table(side).html, figures.time_figure(side)]
 
 
 def _state(column: Column, over: bool) -> str:
@@ -215,7 +189,7 @@ def _state(column: Column, over: bool) -> str:
     steps = tuple(column.steps)
     if column.ended or over:
         how = "failed" if column.error else column.stream and column.stream.finish
-        end = answer_columns_figures.ENDS[how or "interrupted"]
+        end = answers.ENDS[how or "interrupted"]
         return f"{end} after {steps[-1].elapsed_s:.2f} s" if steps else end
     if column.started_s is None:
         return "not started yet"

@@ -1,6 +1,6 @@
 """`compare`: one prompt, several backends, and their answers with times and errors."""
 
-from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import model_of
@@ -68,13 +68,11 @@ class SideBySide:
         return f"{'In turn' if self.sequential else 'At once'}: {'; '.join(parts)}"
 
     def __repr__(self) -> str:
-        blocks = map(_block, self.names, self.replies)
+        blocks = [
+            f"{name} ({reply.origin})\n{reply.text}" + (f"\n✗ {reply.error}" if reply.error else "")
+            for name, reply in zip(self.names, self.replies, strict=True)
+        ]
         return "\n\n".join([*blocks, self.summary])
-
-
-def _block(name: str, reply: Reply) -> str:
-    failed = f"\n✗ {reply.error}" if reply.error else ""
-    return f"{name} ({reply.origin})\n{reply.text}{failed}"
 
 
 def _times(name: str, reply: Reply) -> str:
@@ -113,23 +111,17 @@ def compare(
         ValueError: no backends, or a prompt or setting that is out of range. A setting that only
             one backend rejects is an error of its column.
     """
-    run = ConcurrentRun(prompt, backends, raw=raw, sequential=sequential, **settings)
-    _finish(run)
-    return collect_answers(run, reference)
-
-
-def _finish(run: ConcurrentRun) -> None:
     from tqdm.auto import tqdm
 
-    with tqdm(unit="token", desc="compare", leave=False) as bar:
-        updates: Iterator = run.updates()
-        try:
-            for number in updates:
-                bar.update(number is not None)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            updates.close()
+    run = ConcurrentRun(prompt, backends, raw=raw, sequential=sequential, **settings)
+    with (
+        tqdm(unit="token", desc="compare", leave=False) as bar,
+        suppress(KeyboardInterrupt),
+        closing(run.updates()) as updates,
+    ):
+        for number in updates:
+            bar.update(number is not None)
+    return collect_answers(run, reference)
 
 
 def collect_answers(run: ConcurrentRun, reference: str | None = None) -> SideBySide:

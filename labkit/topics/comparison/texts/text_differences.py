@@ -81,12 +81,12 @@ _NamedTexts = tuple[tuple[str, ...], tuple[str, ...]]  # names, texts
 
 def _answers(side: SideBySide) -> _NamedTexts:
     """All answers except those that failed before their first word."""
-    answers = [
-        (name, reply.text)
+    answers = {
+        name: reply.text
         for name, reply in zip(side.names, side.replies, strict=True)
         if reply.text or not reply.error
-    ]
-    return tuple(name for name, _ in answers), tuple(text for _, text in answers)
+    }
+    return tuple(answers), tuple(answers.values())
 
 
 def _checked(answers: Sequence[str]) -> _NamedTexts:

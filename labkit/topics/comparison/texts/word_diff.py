@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import regex
+from rapidfuzz.distance import LCSseq
 
 # A word with the white space after it, and before it where the text begins. Punctuation stands
 # alone, and so do the letters of scripts that put no space between words.
@@ -98,8 +99,6 @@ def diff_words(first: str, second: str) -> WordDiff:
     >>> diff_words("the cat sat", "the cat ran").segments[-1]
     DiffSegment(kind='replaced', first='sat', second='ran')
     """
-    from rapidfuzz.distance import LCSseq
-
     one, other = split_words(first), split_words(second)
     keys = [word.strip() for word in one], [word.strip() for word in other]
     common = LCSseq.similarity(*keys)
@@ -120,8 +119,6 @@ def _opcodes(one: Sequence[str], other: Sequence[str]) -> Iterable[tuple[str, in
 
     Where few words repeat, as in a model's loop, difflib would take minutes.
     """
-    from rapidfuzz.distance import LCSseq
-
     counts = Counter(one), Counter(other)
     if sum(count * counts[1][word] for word, count in counts[0].items()) > MOST_PAIRS:
         return LCSseq.opcodes(one, other)

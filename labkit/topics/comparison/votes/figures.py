@@ -2,8 +2,10 @@
 
 from html import escape
 
+import plotly.graph_objects as go
+
 from labkit.stats import LEVEL
-from labkit.ui import theme
+from labkit.ui import subplots, theme
 
 from .power import votes_needed
 from .votes import Votes
@@ -14,15 +16,13 @@ SIDES = ((theme.BLUE, ""), (theme.ORANGE, "/"))
 
 def votes_figure(votes: Votes):
     """All votes as a bar, and below it the share of the decided ones with its interval."""
-    import plotly.graph_objects as go
-
     one, other = votes.names
     order = (one, "tie", "both bad", other)
     looks = {one: SIDES[0], **LOOKS, other: SIDES[1]}
     total = max(1, len(votes.votes))
     bars = [
         go.Bar(
-            name=f"{escape(_label(name, votes))}: {votes.counts[name]}",
+            name=f"{escape(name)}{' preferred' * (name in votes.names)}: {votes.counts[name]}",
             y=["all votes"],
             x=[100 * votes.counts[name] / total],
             orientation="h",
@@ -35,8 +35,6 @@ def votes_figure(votes: Votes):
         *bars,
         *_interval(votes),
         title=_title(votes),
-        x="",
-        y="",
         height=250,
         barmode="stack",
         showlegend=True,
@@ -54,13 +52,7 @@ def votes_figure(votes: Votes):
     return figure.update_xaxes(range=[0, 100], ticksuffix=" %")
 
 
-def _label(name: str, votes: Votes) -> str:
-    return f"{name} preferred" if name in votes.names else name
-
-
 def _interval(votes: Votes) -> list:
-    import plotly.graph_objects as go
-
     if not votes.decided:
         return []
     share, (low, high) = 100 * votes.share, (100 * end for end in votes.interval)
@@ -76,15 +68,7 @@ def _interval(votes: Votes) -> list:
             textposition="top left" if share > 65 else "top right" if share < 35 else "top center",
             marker={"symbol": "diamond", "size": 12, "color": theme.INK},
             cliponaxis=False,
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - share],
-                "arrayminus": [share - low],
-                "color": theme.INK,
-                "thickness": 2,
-                "width": 8,
-            },
+            error_x=subplots.error_bars([(low, share, high)], thickness=2, width=8),
             hovertemplate=f"{label}<extra></extra>",
         )
     ]
@@ -93,9 +77,8 @@ def _interval(votes: Votes) -> list:
 def _title(votes: Votes) -> str:
     if not votes.votes:
         return "No votes yet"
-    voters = "one voter" if len(votes.ballots) == 1 else f"{len(votes.ballots)} voters"
     settled = "settled" if votes.settled else "not settled"
-    return f"{len(votes.votes)} blind votes of {voters}: {settled} (measured)"
+    return f"{len(votes.votes)} blind votes of {votes.voters}: {settled} (measured)"
 
 
 def votes_needed_figure(votes: Votes | None = None):
@@ -104,8 +87,6 @@ def votes_needed_figure(votes: Votes | None = None):
     Args:
         votes: the votes to mark on the curve; None: only the curve.
     """
-    import plotly.graph_objects as go
-
     shares = [half / 200 for half in range(106, 200)]
     undecided = 0.0
     if votes and votes.decided:
@@ -140,26 +121,18 @@ def _interval_of_leader(votes: Votes) -> tuple[float, float]:
 
 
 def _mark(votes: Votes | None) -> list:
-    import plotly.graph_objects as go
-
     if not votes or not votes.decided:
         return []
-    share = max(votes.share, 1 - votes.share)
-    low, high = _interval_of_leader(votes)
+    low, high = (100 * end for end in _interval_of_leader(votes))
+    share = 100 * max(votes.share, 1 - votes.share)
     return [
         go.Scatter(
             name="your votes, with their interval",
             mode="markers",
-            x=[100 * share],
+            x=[share],
             y=[len(votes.votes)],
             marker={"symbol": "diamond", "size": 12, "color": theme.RED},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * (high - share)],
-                "arrayminus": [100 * (share - low)],
-                "color": theme.RED,
-            },
+            error_x=subplots.error_bars([(low, share, high)], color=theme.RED),
             hovertemplate="%{y} votes, %{x:.0f} %<extra></extra>",
         )
     ]

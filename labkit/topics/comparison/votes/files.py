@@ -19,9 +19,7 @@ def save_votes(votes: Votes, path: str | Path) -> Path:
 
     Args:
         votes: the votes of one person or several.
-        path: the file's path; an existing file is replaced atomically.
-    Returns:
-        The path.
+        path: the file's path, also returned; an existing file is replaced atomically.
     Raises:
         LabError: the file cannot be written.
     """

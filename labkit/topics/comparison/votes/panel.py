@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -10,7 +11,7 @@ from labkit.errors import LabError
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
 from labkit.ui.key_listener import KeyListener
-from labkit.ui.panel import Panel, row
+from labkit.ui.panel import Panel, button, row
 
 from . import figures
 from .files import read, save_votes
@@ -52,11 +53,8 @@ def vote_panel(
         ValueError: there are not two backends, or no prompt that both answered.
         LabError: the file holds something else, or votes on other answers.
     """
-    return VotePanel(make_pairs(table, names, seed=seed), _names(table, names), file, voter)
-
-
-def _names(table: BatchTable, names: Sequence[str] | None) -> tuple[str, str]:
-    return tuple(names or table.backends)
+    pairs = make_pairs(table, names, seed=seed)
+    return VotePanel(pairs, tuple(names or table.backends), file, voter)
 
 
 class VotePanel(Panel):
@@ -82,6 +80,11 @@ class VotePanel(Panel):
         self._make_controls()
         self._skip_ties()
         self._draw()
+        answers = row(*self.answers.values(), align_items="flex-start")
+        choices = row(*self.buttons.values(), self.back, self.end, align_items="flex-start")
+        parts = [self.status, self.question, answers, choices, self.result, self.keys]
+        self.widget = widgets.VBox(parts, layout={"max_width": "1000px", "padding": "4px"})
+        self.widget.add_class(AREA)
 
     def _make_controls(self) -> None:
         self.status, self.question = widgets.HTML(), widgets.HTML()
@@ -89,34 +92,15 @@ class VotePanel(Panel):
         self.answers = {side: widgets.HTML(layout=column) for side in "AB"}
         wide = {"width": "auto", "min_width": "130px"}
         self.buttons = {
-            choice: widgets.Button(description=label, layout=wide, tooltip=label)
+            choice: button(label, partial(self.choose, choice), layout=wide, tooltip=label)
             for choice, label in BUTTONS.items()
         }
-        for choice, button in self.buttons.items():
-            button.on_click(lambda _, choice=choice: self.choose(choice))
-        self.back = widgets.Button(
-            description="Back",
-            icon="undo",
-            tooltip="Take the last vote back (Backspace)",
-            layout={"width": "90px"},
-        )
-        self.end = widgets.Button(
-            description="Show the names", tooltip="End here and see who was who", layout=wide
-        )
-        self.back.on_click(lambda _: self.take_back())
-        self.end.on_click(lambda _: self.finish())
+        look = {"tooltip": "Take the last vote back (Backspace)", "layout": {"width": "90px"}}
+        self.back = button("Back", self.take_back, icon="undo", **look)
+        hint = "End here and see who was who"
+        self.end = button("Show the names", self.finish, tooltip=hint, layout=wide)
         self.keys = KeyListener(AREA, [*KEYS, "backspace"], LABEL, self._press)
         self.result = widgets.VBox(layout={"width": "100%"})
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        answers = row(*self.answers.values(), align_items="flex-start")
-        choices = row(*self.buttons.values(), self.back, self.end, align_items="flex-start")
-        parts = [self.status, self.question, answers, choices, self.result, self.keys]
-        box = widgets.VBox(parts, layout={"max_width": "1000px", "padding": "4px"})
-        box.add_class(AREA)
-        return box
 
     @property
     def votes(self) -> Votes:
@@ -189,8 +173,8 @@ class VotePanel(Panel):
 
     def _draw(self) -> None:
         pair, done = self.pair, len(self._ballot.votes)
-        for button in self.buttons.values():
-            button.disabled = pair is None
+        for choice in self.buttons.values():
+            choice.disabled = pair is None
         self.back.disabled = pair is None or not any(not p.same for p in self.pairs[:done])
         self.end.disabled = pair is None or not done
         if pair is None:
@@ -215,11 +199,7 @@ class VotePanel(Panel):
         """The current pair, or the result."""
         if self.pair is None:
             return [self.status.value, figures.votes_figure(self.votes)]
-        pair = self.pair
-        prompt, answers = _part("Prompt", pair.prompt), (pair.text_a, pair.text_b)
-        return [
-            prompt + "".join(_part(f"Answer {s}", a) for s, a in zip("AB", answers, strict=True))
-        ]
+        return ["".join([self.question.value, *(side.value for side in self.answers.values())])]
 
 
 def _part(name: str, text: str) -> str:

@@ -158,7 +158,7 @@ class Votes:
     def summary(self) -> str:
         """The preference with its interval, and what would settle it."""
         one, other = self.names
-        cast = f"{len(self.votes)} votes of {_people(len(self.ballots))} on {one} and {other}"
+        cast = f"{len(self.votes)} votes of {self.voters} on {one} and {other}"
         if not self.decided:
             return f"{cast}: none decided"
         low, high = (100 * end for end in self.interval)
@@ -168,6 +168,11 @@ class Votes:
             f"{100 * LEVEL:.0f} % interval {low:.0f} to {high:.0f} %; {ties}; {self.verdict} "
             "(measured)"
         )
+
+    @property
+    def voters(self) -> str:
+        """The number of voters in words."""
+        return "one voter" if len(self.ballots) == 1 else f"{len(self.ballots)} voters"
 
     @property
     def verdict(self) -> str:
@@ -180,10 +185,6 @@ class Votes:
 
     def __repr__(self) -> str:
         return "\n".join([self.summary, *(f"✗ {sentence}" for sentence in self.left_out)])
-
-
-def _people(ballots: int) -> str:
-    return "one voter" if ballots == 1 else f"{ballots} voters"
 
 
 def new_ballot(voter: str = "") -> Ballot:

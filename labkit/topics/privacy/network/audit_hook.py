@@ -7,6 +7,7 @@ Source: docs.python.org, "Audit events table"; PEP 578.
 """
 
 import errno
+import ipaddress
 import os
 import socket
 import sys
@@ -14,8 +15,8 @@ import sysconfig
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from .connection_log import is_loopback
@@ -46,8 +47,7 @@ class ConnectionEvent:
 
 
 Listener = Callable[[ConnectionEvent], bool]  # returns whether to refuse
-_listeners: list[Listener] = []
-_child_listeners: list[Callable[[str], None]] = []
+_listeners: list[tuple[Listener, Callable[[str], None]]] = []
 _installed = threading.Lock()
 _last_lookup = threading.local()  # the last name that this thread looked up, and its port
 _is_set = False
@@ -60,14 +60,9 @@ def listen(listener: Listener, on_child: Callable[[str], None]) -> Callable[[], 
         if not _is_set:
             sys.addaudithook(_hook)
             _is_set = True
-    _listeners.append(listener)
-    _child_listeners.append(on_child)
-
-    def end() -> None:
-        _listeners.remove(listener)
-        _child_listeners.remove(on_child)
-
-    return end
+    both = listener, on_child
+    _listeners.append(both)
+    return partial(_listeners.remove, both)
 
 
 # Events of a program's start, and the program's name; None: the first argument is its path.
@@ -86,11 +81,11 @@ def _hook(name: str, args: tuple) -> None:
         return
     if name.startswith("socket."):
         read = _READERS.get(name)
-        if read and (event := read(*args)) and any([each(event) for each in _listeners]):
+        if read and (event := read(*args)) and any([refuses(event) for refuses, _ in _listeners]):
             raise _refusal(event)
     elif name in _PROGRAMS:
-        for each in _child_listeners:
-            each(_PROGRAMS[name] or Path(str(args[0])).name)
+        for _, on_child in _listeners:
+            on_child(_PROGRAMS[name] or Path(str(args[0])).name)
 
 
 def _refusal(event: ConnectionEvent) -> OSError:
@@ -104,7 +99,7 @@ def _on_connect(
     sock: socket.socket, address: Any, kind: str = "connection"
 ) -> ConnectionEvent | None:
     """None for sockets without an address, and for the socket pairs of Windows."""
-    if not isinstance(address, tuple) or _is_pair(sys._getframe(2)):
+    if not isinstance(address, tuple) or "socketpair" in sys._getframe(2).f_code.co_name:
         return None
     number, port = str(address[0]), address[1]
     name, name_port = getattr(_last_lookup, "name", (None, None))
@@ -146,17 +141,11 @@ _READERS: dict[str, Callable[..., ConnectionEvent | None]] = {
 
 
 def _is_number(host: str) -> bool:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host.partition("%")[0])
-            return True
-        except OSError:
-            continue
-    return False
-
-
-def _is_pair(frame: FrameType | None) -> bool:
-    return bool(frame) and "socketpair" in frame.f_code.co_name
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _callers() -> tuple[str | None, str | None]:

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from . import audit_hook
 from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog, is_loopback
 from .connection_table import ConnectionRow, read_table
 
 READ_S = 0.05
+HOOK, TABLE = "audit hook", "system table"
 
 
 def watch_network(*, refuse: bool = False) -> "NetworkWatch":
@@ -88,18 +89,13 @@ class NetworkWatch:
     def _on_event(self, event: audit_hook.ConnectionEvent) -> bool:
         refused = self.refuse and not (self.loopback and is_loopback(event.address or event.host))
         attempt = Attempt(
-            event.kind,
-            event.host,
-            event.address,
-            event.port,
-            "this process",
-            event.library,
-            event.caller,
-            "audit hook",
-            refused,
-            None,
-            None,
-            time.perf_counter() - self._began,
+            **asdict(event),
+            process="this process",
+            seen_by=HOOK,
+            refused=refused,
+            bytes_sent=None,
+            bytes_received=None,
+            elapsed_s=time.perf_counter() - self._began,
         )
         with self._lock:
             if not self._repeats_datagram(attempt):
@@ -140,23 +136,22 @@ class NetworkWatch:
         for index, each in enumerate(self._attempts):
             same = (each.address, each.port, each.process) == (*row.remote[:2], row.process)
             if same and index not in taken:
-                self._attempts[index] = replace(each, seen_by="audit hook and system table")
+                self._attempts[index] = replace(each, seen_by=f"{HOOK} and {TABLE}")
                 return index
         kind = "datagrams" if row.is_udp else "connection"
         elapsed_s = time.perf_counter() - self._began
-        self._attempts.append(
-            Attempt(
-                kind,
-                None,
-                *row.remote[:2],
-                row.process,
-                None,
-                None,
-                "system table",
-                False,
-                None,
-                None,
-                elapsed_s,
-            )
+        attempt = Attempt(
+            kind,
+            None,
+            *row.remote[:2],
+            row.process,
+            None,
+            None,
+            TABLE,
+            False,
+            None,
+            None,
+            elapsed_s,
         )
+        self._attempts.append(attempt)
         return len(self._attempts) - 1

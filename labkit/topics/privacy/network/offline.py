@@ -78,7 +78,8 @@ def run_offline(command: Sequence[str], *, timeout_s: float = 600) -> OfflineRun
     if isinstance(command, str) or not command:
         raise ValueError(f'command must be a list such as ["python", "-V"]; got {command!r}')
     command = tuple(sys.executable if each == "python" else str(each) for each in command)
-    _require_linux()
+    if not sys.platform.startswith("linux"):
+        raise LabError("Only Linux has network namespaces.", _HINT)
     began = time.perf_counter()
     ran = _run(command, timeout_s)
     if ran.returncode == CANNOT:
@@ -90,11 +91,6 @@ _HINT = (
     "On Linux, an administrator can allow user namespaces: see user_namespaces(7). Without them, "
     "labkit.offline() still stops this process's Python code; or unplug the cable."
 )
-
-
-def _require_linux() -> None:
-    if not sys.platform.startswith("linux"):
-        raise LabError("Only Linux has network namespaces.", _HINT)
 
 
 def _run(command: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProcess:

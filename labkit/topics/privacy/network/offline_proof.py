@@ -117,7 +117,9 @@ def prove_offline(
         return OfflineProof((), model, prompt, why_not=str(error))
     with create_server(("127.0.0.1", 0)) as listener:
         here = ("127.0.0.1", listener.getsockname()[1])
-        online = _last_line(_probe_online(here))
+        command = [sys.executable, *_command(here)[1:]]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        online = _last_line(ran.stdout)
         offline = _last_line(_checked(run_offline(_command(here, NOWHERE))).output)
     probes = tuple(
         ProbeResult(method, online[method][0], *offline[method])
@@ -133,11 +135,6 @@ def prove_offline(
 def _command(*targets: tuple[str, int]) -> list[str]:
     flat = [str(part) for target in targets for part in target]
     return ["python", "-m", "labkit.topics.privacy.network.connection_probe", *flat]
-
-
-def _probe_online(*targets: tuple[str, int]) -> str:
-    command = [sys.executable, *_command(*targets)[1:]]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def _last_line(output: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from labkit.ui import html, theme
 from labkit.ui.table import grid
 
 from .payload import Carried, Payload
-from .terms import Terms, TermsTable, or_unknown
+from .terms import UNKNOWN, TermsTable
 
 SHOWN_TEXTS = 8
 
@@ -20,11 +20,13 @@ def payload_picture(payload: Payload) -> html.HtmlFigure:
         return html.HtmlFigure(html.note(f"✓ {payload.summary}", "good"))
     tone = "plain" if payload.stays else "warning"
     texts = "".join(map(_carried, payload.texts[:SHOWN_TEXTS]))
+    headers = [f"{name}: {value}" for name, value in payload.headers]
+    head = text_box("\n".join([f"{payload.method} {payload.address}", *headers]))
     return html.HtmlFigure(
         f'<div style="color:{theme.INK};font-size:13px">{html.note(payload.summary, tone)}'
         f"{_section('The texts in it, as the other side reads them', texts)}"
         f"{_section('What becomes of it there', _becomes(payload))}"
-        f"{_folded('Headers', _headers(payload))}"
+        f"{_folded('Headers', head)}"
         f"{_folded('The body, every byte', text_box(payload.body))}</div>"
     )
 
@@ -40,24 +42,16 @@ def _becomes(payload: Payload) -> str:
     if payload.terms is None:
         where = "a server of this machine" if payload.stays else "this address"
         return html.note(f"Unknown: the lab knows no terms of {where}.")
-    rows = _told(payload.terms)
-    return grid([], ((escape(name), escape(text)) for name, text in rows))
-
-
-def _told(terms: Terms) -> list[tuple[str, str]]:
+    terms = payload.terms
     dated = f", terms of {terms.page_date}" if terms.page_date else ""
-    return [
+    rows = (
         ("provider", terms.provider),
-        ("kept", or_unknown(terms.kept)),
-        ("used for training", or_unknown(terms.training)),
-        ("read by people", or_unknown(terms.seen_by)),
+        ("kept", terms.kept or UNKNOWN),
+        ("used for training", terms.training or UNKNOWN),
+        ("read by people", terms.seen_by or UNKNOWN),
         ("source", f"{' , '.join(terms.sources)} (read {terms.read}{dated})"),
-    ]
-
-
-def _headers(payload: Payload) -> str:
-    lines = [f"{payload.method} {payload.address}"]
-    return text_box("\n".join([*lines, *(f"{name}: {value}" for name, value in payload.headers)]))
+    )
+    return grid([], (map(escape, each) for each in rows))
 
 
 def _section(head: str, inner: str) -> str:
@@ -73,14 +67,12 @@ def _folded(head: str, inner: str) -> str:
 
 def terms_table(table: TermsTable) -> html.HtmlFigure:
     """A row for each provider: how long, for what, and who reads it."""
-    rows = (
-        [
-            f"<b>{escape(each.provider)}</b>",
-            *map(_text, (each.kept, each.training, each.seen_by)),
-            _sources(each),
-        ]
-        for each in table.terms
-    )
+    rows = []
+    for each in table.terms:
+        texts = (each.kept, each.training, each.seen_by)
+        # Addresses as text: nothing on the page goes to them.
+        sources = "<br>".join(escape(url.removeprefix("https://")) for url in each.sources)
+        rows.append([f"<b>{escape(each.provider)}</b>", *map(_text, texts), sources])
     heads = ["", "kept", "used for training", "read by people", "where it says so"]
     note = (
         f'<div style="font-size:12px;color:{theme.GREY};max-width:75em">{escape(table.note)}</div>'
@@ -89,12 +81,7 @@ def terms_table(table: TermsTable) -> html.HtmlFigure:
 
 
 def _text(text: str | None) -> str:
-    return escape(text) if text else f'<i style="color:{theme.GREY}">unknown</i>'
-
-
-def _sources(terms: Terms) -> str:
-    """Addresses as text: nothing on the page goes to them."""
-    return "<br>".join(escape(each.removeprefix("https://")) for each in terms.sources)
+    return escape(text) if text else f'<i style="color:{theme.GREY}">{UNKNOWN}</i>'
 
 
 FIGURES = {Payload: payload_picture, TermsTable: terms_table}

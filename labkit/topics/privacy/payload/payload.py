@@ -20,7 +20,7 @@ from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
 
 from .request_capture import CapturedRequest, capture_request
-from .terms import Terms, find_terms, or_unknown
+from .terms import UNKNOWN, Terms, find_terms
 
 # Headers that carry a key, whatever it is.
 _KEYS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"}
@@ -99,7 +99,7 @@ class Payload:
         if self.address is None:
             return self.refusal or self.summary
         heads = [f"{name}: {value}" for name, value in self.headers]
-        kept = self.terms and f"{self.terms.provider} keeps it: {or_unknown(self.terms.kept)}"
+        kept = self.terms and f"{self.terms.provider} keeps it: {self.terms.kept or UNKNOWN}"
         lines = [self.summary, f"{self.method} {self.address}", *heads, "", self.body, kept]
         return "\n".join(line for line in lines if line is not None)
 

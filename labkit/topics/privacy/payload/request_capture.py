@@ -4,7 +4,6 @@ The bytes are those that httpcore2 hands to a connection, which here leads nowhe
 and nothing answers. So they are what would be sent, to the byte; encryption comes after them.
 """
 
-import ssl
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,10 +99,11 @@ class _NoNetwork(httpcore2.NetworkBackend):
         return _NoStream(self._sent)
 
 
-class _NoStream(httpcore2.NetworkStream):
+class _NoStream(httpcore2.MockStream):
     """Keeps what is written; there is nothing to read."""
 
     def __init__(self, sent: bytearray):
+        super().__init__([])
         self._sent = sent
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -111,12 +111,3 @@ class _NoStream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         raise httpcore2.ReadError("nobody answers here")
-
-    def start_tls(self, ssl_context: ssl.SSLContext, *more: Any, **named: Any) -> "_NoStream":
-        return self
-
-    def close(self) -> None:
-        pass
-
-    def get_extra_info(self, info: str) -> Any:
-        return None

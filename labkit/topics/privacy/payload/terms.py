@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from labkit.data import read_data
 
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -50,7 +52,7 @@ class TermsTable:
         return f"terms of {len(self.terms)} providers, read on {read} (recorded)"
 
     def __repr__(self) -> str:
-        rows = [f"{each.provider}: kept: {or_unknown(each.kept)}" for each in self.terms]
+        rows = [f"{each.provider}: kept: {each.kept or UNKNOWN}" for each in self.terms]
         return "\n".join([self.summary, *rows])
 
 
@@ -61,16 +63,14 @@ def provider_terms() -> TermsTable:
         LabError: the lab's data is missing.
     """
     data = read_data("terms.json")
+    same = ("kept", "training", "seen_by", "page_date")
     rows = tuple(
         Terms(
-            each["name"],
-            tuple(each["hosts"]),
-            each["kept"],
-            each["training"],
-            each["seen_by"],
-            each["page_date"],
-            tuple(each["sources"]),
-            data["read"],
+            provider=each["name"],
+            hosts=tuple(each["hosts"]),
+            sources=tuple(each["sources"]),
+            read=data["read"],
+            **{name: each[name] for name in same},
         )
         for each in data["providers"]
     )
@@ -80,12 +80,9 @@ def provider_terms() -> TermsTable:
 def find_terms(address: str) -> Terms | None:
     """The terms of the provider at an address; None where the lab knows none."""
     host = urlsplit(address).hostname or ""
-    for terms in provider_terms().terms:
-        if any(host == known or host.endswith(f".{known}") for known in terms.hosts):
-            return terms
-    return None
-
-
-def or_unknown(text: str | None) -> str:
-    """What is known, or that nothing is."""
-    return text or "unknown"
+    found = (
+        terms
+        for terms in provider_terms().terms
+        if any(host == known or host.endswith(f".{known}") for known in terms.hosts)
+    )
+    return next(found, None)

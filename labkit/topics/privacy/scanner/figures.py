@@ -2,16 +2,21 @@
 
 from html import escape
 
+import plotly.graph_objects as go
+
 from labkit.backends.guard.findings import KINDS, Finding
 from labkit.backends.guard.redaction import Redacted
-from labkit.ui import html, theme
+from labkit.ui import html, subplots, theme
 from labkit.ui.table import grid
 
 from .finding_figures import redacted_figure
 from .labelled_texts import Label
 from .scanner_score import KindScore, ScannerScore
 
-_AXIS = {"recall": "x", "precision": "x2"}
+_SIDES = (
+    ("recall", "share found", theme.BLUE, ""),
+    ("precision", "share of findings that are right", theme.ORANGE, "/"),
+)
 CONTEXT = 60  # characters before and after a miss or a false alarm
 
 
@@ -20,55 +25,38 @@ def score_figure(score: ScannerScore):
     rows = [each for each in reversed(score.kinds) if each.labelled or each.reported]
     total = score.total
     figure = theme.figure(
-        _bars(rows, "recall", theme.BLUE, ""),
-        _bars(rows, "precision", theme.ORANGE, "/"),
-        _numbers(rows, "recall"),
-        _numbers(rows, "precision"),
         title=f"{total.recall:.0%} found, {total.precision:.0%} of findings right · measured on "
         f"{score.texts} texts written for this lab",
-        x="share found (recall)",
-        y="",
         height=110 + 26 * len(rows),
         showlegend=False,
         margin={"b": 44, "t": 48},
         bargap=0.35,
     )
-    share = {"range": [0, 1.32], "tickformat": ".0%", "tickvals": [0, 0.5, 1]}
+    subplots.divide(figure, 1, 2, shared_yaxes=True, horizontal_spacing=0.06)
     figure.update_yaxes(showgrid=False)
-    figure.update_xaxes(domain=[0, 0.47], **share)
-    figure.update_layout(
-        xaxis2={
-            **figure.layout.xaxis.to_plotly_json(),
-            "domain": [0.53, 1],
-            "title": {"text": "share of findings that are right (precision)", "font": {"size": 13}},
-            "anchor": "y",
-        }
-    )
+    figure.update_xaxes(range=[0, 1.32], tickformat=".0%", tickvals=[0, 0.5, 1])
+    bars = [_bars(rows, name, *look) for name, _, *look in _SIDES]
+    counts = [_numbers(rows, name) for name, *_ in _SIDES]
+    figure.add_traces([*bars, *counts], rows=[1] * 4, cols=[1, 2, 1, 2])
+    for column, (name, what, *_) in enumerate(_SIDES, 1):
+        figure.update_xaxes(title_text=f"{what} ({name})", col=column)
     return figure
 
 
 def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
-    import plotly.graph_objects as go
-
     shares = [getattr(each, name) for each in rows]
-    ranges = [getattr(each, f"{name}_range") for each in rows]
-    both = list(zip(shares, ranges, strict=True))
+    ends = [getattr(each, f"{name}_range") for each in rows]
+    ranges = [
+        (pair[0], share, pair[1]) if pair else (0, 0, 0)
+        for share, pair in zip(shares, ends, strict=True)
+    ]
     return go.Bar(
         orientation="h",
         name=name,
         y=[_name(each) for each in rows],
         x=shares,
-        xaxis=_AXIS[name],
         marker={"color": colour, "pattern": theme.pattern(shape)},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1,
-            "width": 4,
-            "color": theme.INK,
-            "array": [ends[1] - share if ends else 0 for share, ends in both],
-            "arrayminus": [share - ends[0] if ends else 0 for share, ends in both],
-        },
+        error_x=subplots.error_bars(ranges, thickness=1, width=4),
         customdata=[_counts(each, name) for each in rows],
         hovertemplate="%{y}: %{customdata}<extra></extra>",
     )
@@ -76,13 +64,10 @@ def _bars(rows: list[KindScore], name: str, colour: str, shape: str):
 
 def _numbers(rows: list[KindScore], name: str):
     """The counts, to the right of the bars and their intervals."""
-    import plotly.graph_objects as go
-
     return go.Scatter(
         mode="text",
         x=[1.04] * len(rows),
         y=[_name(each) for each in rows],
-        xaxis=_AXIS[name],
         text=[_counts(each, name) for each in rows],
         textposition="middle right",
         hoverinfo="skip",

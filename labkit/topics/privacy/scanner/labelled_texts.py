@@ -76,17 +76,17 @@ def parse(marked: str, rng: random.Random) -> Example:
     >>> parse("Hi ⟦person|Jo⟧!", random.Random(0))
     Example(text='Hi Jo!', labels=(Label(start=3, end=5, kind='person'),))
     """
-    marked = _RANDOM.sub(lambda found: _draw(found[1], int(found[2]), rng), marked)
+
+    def draw(found: re.Match[str]) -> str:
+        return "".join(rng.choices(_ALPHABETS[found[1]], k=int(found[2])))
+
+    marked = _RANDOM.sub(draw, marked)
     text, labels, at = "", [], 0
     for found in _MARK.finditer(marked):
         text += marked[at : found.start()]
         labels.append(Label(len(text), len(text) + len(found[2]), found[1]))
         text, at = text + found[2], found.end()
     return Example(text + marked[at:], tuple(labels))
-
-
-def _draw(alphabet: str, length: int, rng: random.Random) -> str:
-    return "".join(rng.choices(_ALPHABETS[alphabet], k=length))
 
 
 NAMES = ("login", "customer")

@@ -7,11 +7,13 @@ from labkit.backends.guard.redaction import Redacted, redact
 from labkit.backends.guard.scanner import LEAST_CONFIDENCE, check_confidence, scan
 from labkit.errors import LabError
 from labkit.ui import html
+from labkit.ui import panel as layout
 from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, row
 
 from .finding_figures import marked, text_box
 
+NOTHING = "Nothing found, which is no proof of its absence."
 LONGEST = 20_000  # characters that are scanned while typing
 TEXT = (
     "Hello, I am Maria Schneider, born on 12 March 1990.\n"
@@ -52,38 +54,22 @@ class ScanPanel(Panel):
     def __init__(self, text: str, least_confidence: float):
         self.redacted: Redacted | None = None
         self._debounce = Debounce()
-        wide, label = {"width": "auto"}, {"description_width": "110px"}
-        self.text = widgets.Textarea(text, description="Text", rows=6, layout=wide, style=label)
-        self.kinds = widgets.Dropdown(
-            options=list(_KINDS), description="Look for", style=label, layout={"width": "330px"}
+        label = "110px"
+        self.text = layout.text_box("Text", text, rows=6, label_width=label)
+        look = layout.labelled("Look for", "330px", label)
+        self.kinds = widgets.Dropdown(options=list(_KINDS), **look)
+        self.confidence = layout.slider(
+            "confidence ≥", least_confidence, 0, 1, label_width=label, continuous_update=False
         )
-        self.confidence = widgets.FloatSlider(
-            least_confidence,
-            min=0,
-            max=1,
-            step=0.05,
-            description="confidence ≥",
-            style=label,
-            layout={"width": "380px"},
-            continuous_update=False,
-        )
-        self.answer = widgets.Textarea(
-            description="Answer",
-            rows=2,
-            layout=wide,
-            style=label,
-            placeholder="Paste or type an answer that uses the placeholders, such as [PERSON_1].",
-        )
+        hint = "Paste or type an answer that uses the placeholders, such as [PERSON_1]."
+        self.answer = layout.text_box("Answer", rows=2, label_width=label, placeholder=hint)
         self.found, self.leaving, self.restored = (widgets.HTML() for _ in range(3))
-        for control in (self.text, self.kinds, self.confidence):
-            control.observe(lambda _: self._debounce.call(self._scan), "value")
-        self.answer.observe(lambda _: self._restore(), "value")
+        layout.on_change(
+            lambda: self._debounce.call(self._scan), self.text, self.kinds, self.confidence
+        )
+        layout.on_change(self._restore, self.answer)
         self._scan()
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return column(
+        self.widget = column(
             self.text,
             row(self.kinds, self.confidence),
             widgets.HTML("<b>What is found</b>"),
@@ -118,14 +104,11 @@ class ScanPanel(Panel):
             self.found.value = html.note(str(error), "bad")
             self.leaving.value = ""
         else:
-            self._show()
+            found = self.redacted.findings
+            head = f"{len(found)} found." if found else NOTHING
+            self.found.value = html.note(head) + marked(text, found)
+            self.leaving.value = text_box(self.redacted.text)
         self._restore()
-
-    def _show(self) -> None:
-        count = len(self.redacted.findings)
-        result = f"{count} found." if count else "Nothing found, which is no proof of its absence."
-        self.found.value = html.note(result) + marked(self.text.value, self.redacted.findings)
-        self.leaving.value = text_box(self.redacted.text)
 
     def _restore(self) -> None:
         answer = self.answer.value or (self.redacted.text if self.redacted else "")

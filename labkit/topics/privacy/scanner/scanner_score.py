@@ -131,10 +131,12 @@ def _score(
     missed, false_alarms, alarmed = [], [], 0
     for example, findings in scanned:
         for label in example.labels:
-            share = _covered(label, findings)
+            # Findings do not overlap.
+            covered = sum(_overlap(label, finding) for finding in findings)
+            is_found = covered == label.end - label.start
             counts["labelled", label.kind] += 1
-            counts["found" if share == 1 else "partly" if share else "none", label.kind] += 1
-            if share < 1:
+            counts["found" if is_found else "partly" if covered else "none", label.kind] += 1
+            if not is_found:
                 missed.append((example.text, label))
         for finding in findings:
             is_right = any(_overlap(finding, label) for label in example.labels)
@@ -160,9 +162,3 @@ def _score(
 
 def _overlap(one: Finding | Label, two: Finding | Label) -> int:
     return max(0, min(one.end, two.end) - max(one.start, two.start))
-
-
-def _covered(label: Label, findings: Sequence[Finding]) -> float:
-    """The share of a label's characters that findings cover; findings do not overlap."""
-    shared = sum(_overlap(label, finding) for finding in findings)
-    return shared / (label.end - label.start)

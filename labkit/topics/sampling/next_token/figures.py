@@ -72,7 +72,6 @@ def chain_figure(run: ChainRun, draws: Draws | None = None):
         marks,
         title=run.headline,
         x="probability (computed)",
-        y="",
         height=450,
         bargap=0.2,
         bargroupgap=0.1,
@@ -118,7 +117,7 @@ def curve_figure(run: ChainRun):
         )
     ]
     figure = theme.figure(
-        *curves, title="Cumulative probability", x="number of likeliest tokens", y="", height=450
+        *curves, title="Cumulative probability", x="number of likeliest tokens", height=450
     )
     figure.update_layout(margin={"l": 52, "b": 48, "r": 20})
     decades = [-0.05, float(np.log10(len(run.prediction.scores))) + 0.05]

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from labkit.backends.settings import STAGES, Settings
 from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
-from labkit.ui.panel import Panel, column, row
+from labkit.ui.panel import Panel, button, column, labelled, on_change, row, slider
 
 from . import figures
 from .chain import Draws, draw, run_chain
@@ -63,8 +63,8 @@ class ChainPanel(Panel):
         self.draws: Draws | None = None
         self._is_resetting, self._rest = False, Debounce()
         self.controls = {stage: _control(stage, getattr(settings, stage)) for stage in STAGES}
-        self.up = {stage: self._order_button(stage, -1) for stage in STAGES}
-        self.down = {stage: self._order_button(stage, +1) for stage in STAGES}
+        self.up = {stage: self._order_button(stage, -1, "earlier") for stage in STAGES}
+        self.down = {stage: self._order_button(stage, +1, "later") for stage in STAGES}
         self.run = run_chain(prediction, **self._settings_now())
         self._top = figures.leading(prediction)
         self.figure = theme.widget(figures.chain_figure(self.run).update_layout(width=600))
@@ -72,32 +72,18 @@ class ChainPanel(Panel):
         self.table, self.status = widgets.HTML(), widgets.HTML()
         self._rows = widgets.VBox()
         self._arrange()
-        self._make_buttons()
+        wide, draw = {"width": "130px"}, self._draw_tokens
+        self.draw_one = button("Draw one", lambda: draw(1), icon="random", layout=wide)
+        self.draw_many = button("Draw 1,000", lambda: draw(1000), icon="random", layout=wide)
+        self.reset_button = button("Reset", self.reset, icon="undo", layout=wide)
+        self.widget = self._lay_out()
         self._draw()
-        for control in self.controls.values():
-            control.observe(lambda _: self._change(), "value")
+        on_change(self._change, *self.controls.values())
 
-    def _make_buttons(self) -> None:
-        self.draw_one = widgets.Button(
-            description="Draw one", icon="random", layout={"width": "130px"}
-        )
-        self.draw_many = widgets.Button(
-            description="Draw 1,000", icon="random", layout={"width": "130px"}
-        )
-        self.reset_button = widgets.Button(
-            description="Reset", icon="undo", layout={"width": "130px"}
-        )
-        self.draw_one.on_click(lambda _: self._draw_tokens(1))
-        self.draw_many.on_click(lambda _: self._draw_tokens(1000))
-        self.reset_button.on_click(lambda _: self.reset())
-
-    def _order_button(self, stage: str, step: int) -> widgets.Button:
-        word, arrow = ("earlier", "arrow-up") if step < 0 else ("later", "arrow-down")
-        button = widgets.Button(
-            icon=arrow, tooltip=f"Apply {stage} {word}", layout={"width": "34px"}
-        )
-        button.on_click(lambda _: self._move(stage, step))
-        return button
+    def _order_button(self, stage: str, step: int, word: str) -> widgets.Button:
+        look = {"tooltip": f"Apply {stage} {word}", "layout": {"width": "34px"}}
+        icon = "arrow-up" if step < 0 else "arrow-down"
+        return button("", lambda: self._move(stage, step), icon=icon, **look)
 
     def _move(self, stage: str, step: int) -> None:
         index = self.order.index(stage)
@@ -163,9 +149,7 @@ class ChainPanel(Panel):
             cut.x, _ = lines["cut"]
         self.table.value = figures.stages_table(self.run).html
 
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
+    def _lay_out(self) -> widgets.Widget:
         head = widgets.HTML(html.paragraph("Applied from top to bottom:"))
         buttons = widgets.HBox([self.draw_one, self.draw_many, self.reset_button])
         left = widgets.VBox(
@@ -187,24 +171,17 @@ class ChainPanel(Panel):
 
 
 def _control(stage: str, value) -> widgets.Widget:
-    look = {
-        "description": stage,
-        "style": {"description_width": "130px"},
-        "layout": {"width": "330px"},
-    }
+    look = {"width": "330px", "label_width": "130px"}
     if stage == "top_k":
-        steps = sorted({*TOP_KS, *([value] if value else [])})
-        options = [
-            ("off", 0),
-            *((f"{k:,}", k) for k in reversed(steps)),
-        ]  # None would mean that nothing is chosen
-        return widgets.SelectionSlider(options=options, value=value or 0, **look)
+        steps = sorted({*TOP_KS, value or 1}, reverse=True)
+        options = [("off", 0), *((f"{k:,}", k) for k in steps)]  # None: nothing would be chosen
+        return widgets.SelectionSlider(options=options, value=value or 0, **labelled(stage, **look))
     low, high, step = RANGES[stage]
     while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:
         step /= 10  # the page would round the learner's value to a step
     digits = ".2f" if step >= 0.01 else ".3f"
     low, high = min(low, value), max(high, value)  # an initial value beyond the range widens it
-    return widgets.FloatSlider(value, min=low, max=high, step=step, readout_format=digits, **look)
+    return slider(stage, value, low, high, step=step, readout_format=digits, **look)
 
 
 PANELS = {Prediction: explore_prediction}

@@ -6,10 +6,10 @@ from math import log
 
 from labkit.backends.reply import Reply
 from labkit.ui import html, theme
+from labkit.ui.table import grid
 
 from .beam_search import BeamSearch
 
-_CELL = "padding:3px 18px 3px 0;text-align:left;vertical-align:top"
 # Field of `Repetitiveness`: its title and its format.
 _MEASURES = {
     "bits_per_token": ("surprise, bits per token", "{:.2f}"),
@@ -21,36 +21,19 @@ _MEASURES = {
 
 def beams_table(result: BeamSearch) -> html.HtmlFigure:
     """The measures of both in two columns, and the texts under them."""
-    names = [f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
-    heads = "".join(f'<th scope="col" style="{_CELL};width:36%">{name}</th>' for name in names)
-    rows = "".join(
-        _row(
-            name,
-            form,
-            getattr(result.beam_repetitiveness, key),
-            getattr(result.sample_repetitiveness, key),
-        )
-        for key, (name, form) in _MEASURES.items()
-    )
-    columns = (_texts(result.beams), _texts(result.samples))
-    texts = "".join(f'<td style="{_CELL}">{column}</td>' for column in columns)
+    both = result.beam_repetitiveness, result.sample_repetitiveness
+    rows = [
+        [title, *(_number(getattr(texts, field), form) for texts in both)]
+        for field, (title, form) in _MEASURES.items()
+    ]
+    rows.append(["texts", _texts(result.beams), _texts(result.samples)])
+    heads = ["", f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
     title = f"Beam search beside sampling · measured, {escape(result.beams[0].model)}"
-    caption = f'<caption style="text-align:left;font-weight:600">{title}</caption>'
-    style = f"border-collapse:collapse;color:{theme.INK};width:100%;font-size:14px"
-    return html.HtmlFigure(
-        f'<table style="{style}">{caption}<tr><td></td>{heads}</tr>{rows}'
-        f'<tr><th scope="row" style="{_CELL}">texts</th>{texts}</tr></table>'
-    )
+    return html.HtmlFigure(grid(heads, rows, title))
 
 
-def _row(name: str, form: str, *values: float | None) -> str:
-    cells = (
-        f'<td style="{_CELL}">{"unknown" if value is None else form.format(value)}</td>'
-        for value in values
-    )
-    line = f"border-bottom:1px solid {theme.LINE}"
-    head = f'<th scope="row" style="{_CELL};font-weight:400">{name}</th>'
-    return f'<tr style="{line}">{head}{"".join(cells)}</tr>'
+def _number(value: float | None, form: str) -> str:
+    return "unknown" if value is None else form.format(value)
 
 
 def _texts(replies: Sequence[Reply]) -> str:

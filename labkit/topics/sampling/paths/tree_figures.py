@@ -49,7 +49,7 @@ def tree_figure(tree: TokenTree):
         f"The tree's {len(tree.leaves)} texts cover {tree.covered:.1%} of the probability"
         f" · measured, {escape(tree.model)}"
     )
-    return theme.figure(boxes, title=title, x="", y="", height=560)
+    return theme.figure(boxes, title=title, height=560)
 
 
 def _text(label: str, value: float, share: float) -> str:

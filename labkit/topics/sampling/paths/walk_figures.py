@@ -2,41 +2,35 @@
 
 from html import escape
 
-from labkit.ui import html, theme, token_chips
+from labkit.ui import token_chips
+from labkit.ui.html import HtmlFigure
+from labkit.ui.table import grid
 
 from .walk import Branch, Branches
 
-_CELL = "padding:4px 12px 4px 0;text-align:left;vertical-align:top"
 _HEADS = ("branch", "tokens", "probability of the whole", "bits per token", "text")
 
 
-def branches_table(result: Branches, *, current: str | None = None) -> html.HtmlFigure:
+def branches_table(result: Branches, *, current: str | None = None) -> HtmlFigure:
     """One row per branch, with a bar where it first differs from the first branch.
 
     Args:
         result: branches of a walk.
         current: name of the branch to mark.
     """
-    head = "".join(f'<th scope="col" style="{_CELL}">{name}</th>' for name in _HEADS)
-    rows = "".join(_row(each, result.branches[0], each.name == current) for each in result.branches)
-    style = f"border-collapse:collapse;width:100%;color:{theme.INK}"
-    return html.HtmlFigure(f'<table style="{style}"><tr>{head}</tr>{rows}</table>')
+    rows = [_cells(each, result.branches[0], each.name == current) for each in result.branches]
+    return HtmlFigure(grid(_HEADS, rows))
 
 
-def _row(branch: Branch, first: Branch, here: bool) -> str:
+def _cells(branch: Branch, first: Branch, here: bool) -> list[str]:
     bits = branch.bits_per_token
-    numbers = (
+    return [
+        f"{'▸ ' if here else ''}{escape(branch.name)}",
         str(len(branch.tokens)),
         chance(branch.probability) if branch.tokens else "–",
         "–" if bits is None else f"{bits:.2f}",
-    )
-    cells = "".join(f'<td style="{_CELL};white-space:nowrap">{number}</td>' for number in numbers)
-    name = f"{'▸ ' if here else ''}{escape(branch.name)}"
-    style = f"border-top:1px solid {theme.LINE}"
-    return (
-        f'<tr style="{style}"><th scope="row" style="{_CELL}">{name}</th>{cells}'
-        f'<td style="{_CELL};width:65%">{_text(branch, first)}</td></tr>'
-    )
+        _text(branch, first),
+    ]
 
 
 def _text(branch: Branch, first: Branch) -> str:

@@ -1,6 +1,7 @@
 """The walk panel: pick the next token, take the likeliest, draw one, step back, branch."""
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from math import exp
 
@@ -10,7 +11,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
 from labkit.ui import html, theme, token_chips
-from labkit.ui.panel import Panel, column, row
+from labkit.ui.panel import Panel, button, column, labelled, row, slider
 from labkit.ui.visible_text import spell
 
 from .walk import CANDIDATES, Branches, ChosenToken, Walk
@@ -50,16 +51,14 @@ class WalkPanel(Panel):
         self._make_candidates()
         self._make_actions()
         self._text, self._status, self._table = (widgets.HTML() for _ in range(3))
+        self.widget = self._lay_out()
         self._draw()
 
     def _make_candidates(self) -> None:
         wide = {"width": "230px", "margin": "1px 6px 1px 0"}
-        self.candidates = [
-            widgets.Button(layout=wide, style={"font_family": "monospace"})
-            for _ in range(CANDIDATES)
-        ]
-        for index, button in enumerate(self.candidates):
-            button.on_click(lambda _, index=index: self._act(lambda: self._take(index)))
+        look = {"layout": wide, "style": {"font_family": "monospace"}}
+        takes = (partial(self._act, partial(self._take, index)) for index in range(CANDIDATES))
+        self.candidates = [button("", take, **look) for take in takes]
         self._bars = [widgets.HTML() for _ in range(CANDIDATES)]
 
     def _make_actions(self) -> None:
@@ -69,31 +68,14 @@ class WalkPanel(Panel):
         self.back = self._button("Back", "undo", w.back)
         self.branch = self._button("Branch", "code-fork", w.start_branch)
         self.write = self._button("Write", "pencil", self._write)
-        label = {"description_width": "85px"}
-        self.temperature = widgets.FloatSlider(
-            1,
-            min=0,
-            max=3,
-            step=0.05,
-            description="temperature",
-            style=label,
-            layout={"width": "330px"},
-        )
-        self.typed = widgets.Text(
-            placeholder="your own text, with its leading space",
-            description="or type",
-            style=label,
-            layout={"width": "330px"},
-        )
-        self.chosen = widgets.Dropdown(
-            options=["A"], description="go to", style=label, layout={"width": "190px"}
-        )
+        self.temperature = slider("temperature", 1, 0, 3, width="330px")
+        hint = "your own text, with its leading space"
+        self.typed = widgets.Text(placeholder=hint, **labelled("or type", "330px"))
+        self.chosen = widgets.Dropdown(options=["A"], **labelled("go to", "190px"))
         self.chosen.observe(self._switch, "value")
 
     def _button(self, name: str, icon: str, action: Callable[[], None]) -> widgets.Button:
-        button = widgets.Button(description=name, icon=icon, layout={"width": "160px"})
-        button.on_click(lambda _: self._act(action))
-        return button
+        return button(name, partial(self._act, action), icon=icon, layout={"width": "160px"})
 
     @property
     def summary(self) -> str:
@@ -105,9 +87,7 @@ class WalkPanel(Panel):
         """All branches so far."""
         return self.walk.result
 
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
+    def _lay_out(self) -> widgets.Widget:
         pairs = [
             widgets.HBox(pair, layout={"align_items": "center"})
             for pair in zip(self.candidates, self._bars, strict=True)
@@ -119,8 +99,8 @@ class WalkPanel(Panel):
             [self.back],
             [self.branch, self.chosen],
         ]
-        actions = widgets.VBox([row(*line) for line in lines])
         candidates = widgets.VBox(pairs, layout={"min_width": "400px"})
+        actions = widgets.VBox([row(*line) for line in lines])
         both = row(candidates, actions, align_items="stretch")
         return column(self._text, both, self._status, self._table, max_width="1000px")
 
@@ -148,14 +128,14 @@ class WalkPanel(Panel):
     def _draw(self) -> None:
         self._offered = self.walk.candidates
         branch, result = self.walk.branch, self.result
-        self._text.value = html.card(
-            _text_so_far(self._prompt, [each.text for each in branch.tokens])
-        )
-        for rank, (each, button) in enumerate(zip(self._offered, self.candidates, strict=True), 1):
+        texts = [each.text for each in branch.tokens]
+        self._text.value = html.card(_text_so_far(self._prompt, texts))
+        controls = zip(self._offered, self.candidates, self._bars, strict=True)
+        for rank, (each, candidate, bar) in enumerate(controls, 1):
             share = chance(exp(each.logprob))
-            button.description = f"{spell(each.text)}  ({share})"
-            button.tooltip = f"Take {each.text!r}: {share}, the model's choice number {rank}"
-            self._bars[rank - 1].value = _bar(exp(each.logprob))
+            candidate.description = f"{spell(each.text)}  ({share})"
+            candidate.tooltip = f"Take {each.text!r}: {share}, the model's choice number {rank}"
+            bar.value = _bar(exp(each.logprob))
         self.back.disabled = not branch.tokens
         self._list_branches([each.name for each in result.branches], branch.name)
         cost = f"The model has read {result.tokens_read} tokens, including the prompt"

@@ -28,8 +28,6 @@ def sweep_figure(sweep: Sweep):
     figure = theme.figure(
         *lines,
         title=_title(sweep),
-        x="",
-        y="",
         height=520,
         showlegend=len(top_ps) > 1,
         margin={"t": 96, "b": 44, "l": 34},
@@ -45,11 +43,10 @@ def _line(name: str, index: int, cells: Sequence[SweepCell], number: int):
 
     colour, dash, symbol = STYLES[number % len(STYLES)]
     known = [(cell.temperature, m) for cell in cells if (m := cell.measures[name])]
-    middle = [samples.middle for _, samples in known]
     axis = "" if index == 0 else str(index + 1)
     return go.Scatter(
         x=[temperature for temperature, _ in known],
-        y=middle,
+        y=[samples.middle for _, samples in known],
         xaxis=f"x{axis}",
         yaxis=f"y{axis}",
         name=f"top_p {cells[0].top_p:g}",
@@ -130,11 +127,11 @@ def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
     """
     cells = sweep.cells
     heads = "".join(
-        f'<th scope="col" style="{_CELL};font-weight:600">{_head(c)}</th>' for c in cells
+        f'<th scope="col" style="{_CELL};font-weight:600">{cell.title}</th>' for cell in cells
     )
     seeds = list(dict.fromkeys(reply.settings.seed for reply in sweep.replies))[:samples]
     rows = "".join(
-        f'<tr><th scope="row" style="{_SEED}">seed {seed}</th>'
+        f'<tr><th scope="row" style="{_BOX};font-weight:400;white-space:nowrap">seed {seed}</th>'
         + "".join(_answer(cell, seed) for cell in cells)
         + "</tr>"
         for seed in seeds
@@ -150,21 +147,9 @@ def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
     )
 
 
-_CELL = (
-    f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;text-align:left;"
-    "min-width:150px;line-height:1.4"
-)
-_SEED = (
-    f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top;font-weight:400;"
-    "white-space:nowrap"
-)
+_BOX = f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top"
+_CELL = f"{_BOX};text-align:left;min-width:150px;line-height:1.4"
 _ENDS = {"stop": "ended at the end token", "length": "cut at max_tokens", "interrupted": "stopped"}
-
-
-def _head(cell: SweepCell) -> str:
-    return f"temperature {cell.temperature:g}" + (
-        f", top_p {cell.top_p:g}" if cell.top_p < 1 else ""
-    )
 
 
 def _answer(cell: SweepCell, seed: int) -> str:

@@ -49,6 +49,12 @@ class SweepCell:
     replies: tuple[Reply, ...]
 
     @property
+    def title(self) -> str:
+        """The settings in words; top_p only where it cuts off something."""
+        top_p = f", top_p {self.top_p:g}" if self.top_p < 1 else ""
+        return f"temperature {self.temperature:g}{top_p}"
+
+    @property
     def measures(self) -> dict[str, SampleRange | None]:
         """Each of `MEASURES` over the samples; None where it is undefined for all."""
         columns = zip(*(_measure(reply, self.replies) for reply in self.replies), strict=True)
@@ -68,13 +74,12 @@ MEASURES = {
 
 def _measure(reply: Reply, siblings: Sequence[Reply]) -> tuple[float | bool | None, ...]:
     ids = [step.token_id for step in reply.steps]
-    entropies = [step.entropy_bits for step in reply.steps]
     others = [other.text for other in siblings if other is not reply]
     similarities = [self_similarity([reply.text, other]) for other in others]
     return (
         fmean(similarities) if similarities else None,
         distinct_n([ids], 2),
-        fmean(entropies),
+        fmean(step.entropy_bits for step in reply.steps),
         len(ids),
         reply.finish == "stop",
         loops(ids).at_end,
@@ -127,9 +132,7 @@ class Sweep:
         if not self.replies:
             return f"{self.model}: stopped before the first token"
         ends = [
-            f"temperature {cell.temperature:g}"
-            + (f", top_p {cell.top_p:g}" if cell.top_p < 1 else "")
-            + f": self-similarity {_middle(cell.measures['self_similarity'])}"
+            f"{cell.title}: self-similarity {_middle(cell.measures['self_similarity'])}"
             for cell in (self.cells[0], self.cells[-1])
         ]
         return (

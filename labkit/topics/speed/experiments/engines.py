@@ -16,7 +16,7 @@ from labkit.formatting import MIB, in_lines
 from labkit.topics.speed.measure.machine_noise import noise_warning
 
 from .process_memory import Footprint, measure_footprints
-from .runner import Experiment, ExperimentCase, Point, run_interleaved, was_stopped
+from .runner import Experiment, ExperimentCase, Point, greedy_case, run_interleaved, was_stopped
 from .text_divergence import ExperimentComparison, describe_divergence
 from .vary import PROMPT, require_local
 
@@ -42,7 +42,11 @@ class EngineComparison(ExperimentComparison):
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each, with the number format of its weights if known."""
-        return tuple(map(_name, self.points))
+        setups = [dict(point.measurement.setup.software) for point in self.points]
+        formats = [f", {setup['dtype']}" if setup.get("dtype") else "" for setup in setups]
+        return tuple(
+            f"{point.value}{each}" for point, each in zip(self.points, formats, strict=True)
+        )
 
     @property
     def summary(self) -> str:
@@ -55,11 +59,6 @@ class EngineComparison(ExperimentComparison):
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.missing)
-
-
-def _name(point: Point) -> str:
-    dtype = dict(point.measurement.setup.software).get("dtype")
-    return f"{point.value}, {dtype}" if dtype else str(point.value)
 
 
 def describe_engine(point: Point, footprint: Footprint | None) -> str:
@@ -100,12 +99,11 @@ def vary_engine(
     missing: list[str] = []
     if not isinstance(engines, Mapping):
         engines = find_engines(engines, missing)
-    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
     cases = [
-        ExperimentCase(
-            name, backend, prompt, settings, around=getattr(backend, "opened", nullcontext)
+        greedy_case(
+            *each, prompt, max_tokens, raw=raw, around=getattr(each[1], "opened", nullcontext)
         )
-        for name, backend in engines.items()
+        for each in engines.items()
     ]
     cases = [case for case in cases if _answers(case, missing)]
     if not cases:
@@ -113,7 +111,6 @@ def vary_engine(
     done = run_interleaved(
         cases,
         name="engine",
-        axis="engine",
         metrics=("ttft_s", "decode_tokens_per_s"),
         missing=missing,
         limit_s=limit_s,

@@ -3,13 +3,13 @@
 from html import escape
 from statistics import median
 
-from labkit.topics.speed.measure.figures import subplot
-from labkit.ui import theme
+import plotly.graph_objects as go
+
+from labkit.ui import subplots, theme
 
 from .engines import EngineComparison
-from .engines_figures import engines_figure, texts_table
+from .engines_figures import engines_figure, quantization_figure, texts_table
 from .quantization import QuantizationComparison
-from .quantization_figures import quantization_figure
 from .runner import METRIC_LABELS, Experiment, how_measured
 
 _COLOURS = {"ttft_s": theme.ORANGE, "elapsed_s": theme.GREEN, "prefill_tokens_per_s": theme.ORANGE}
@@ -21,23 +21,14 @@ def experiment_figure(experiment: Experiment):
     if experiment.name == "KV cache":
         return _cache_figure(experiment)
     figure = theme.figure(
-        title=_title(experiment),
-        x="",
-        y="",
-        height=350,
-        margin={"b": 44, "t": 76},
-        showlegend=False,
+        title=_title(experiment), height=350, margin={"b": 44, "t": 76}, showlegend=False
     )
-    for index, name in enumerate(experiment.metrics):
-        figure.add_trace(_line(experiment, name, index))
-        subplot(
-            figure,
-            index,
-            len(experiment.metrics),
-            METRIC_LABELS[name],
-            x=experiment.axis,
-            **_axis(experiment),
-        )
+    labels = [METRIC_LABELS[name] for name in experiment.metrics]
+    subplots.columns(figure, labels)
+    figure.update_xaxes(title_text=experiment.axis, **_axis(experiment))
+    figure.update_yaxes(rangemode="tozero")
+    for column, name in enumerate(experiment.metrics, 1):
+        figure.add_trace(_line(experiment, name), row=1, col=column)
     return figure
 
 
@@ -64,28 +55,16 @@ def _spaced(values: list[float]) -> list[float]:
     return ticks
 
 
-def _line(experiment: Experiment, name: str, index: int):
-    import plotly.graph_objects as go
-
+def _line(experiment: Experiment, name: str):
     known = experiment.numbers(name)
-    axis = str(index + 1) if index else ""
     words = any(isinstance(value, str) for value, _ in known)
     return go.Scatter(
         x=[value for value, _ in known],
         y=[several.median for _, several in known],
-        xaxis=f"x{axis}",
-        yaxis=f"y{axis}",
         mode="markers" if words else "lines+markers",
         line={"color": _COLOURS.get(name, theme.BLUE)},
         marker={"size": 9},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1.5,
-            "width": 5,
-            "array": [several.high - several.median for _, several in known],
-            "arrayminus": [several.median - several.low for _, several in known],
-        },
+        error_y=subplots.spread_bars((several for _, several in known), color=None),
         customdata=[[several.low, several.high, len(several.values)] for _, several in known],
         hovertemplate="%{x}: %{y:.3g}, from %{customdata[0]:.3g} to %{customdata[1]:.3g} in "
         "%{customdata[2]} runs<extra></extra>",
@@ -94,8 +73,6 @@ def _line(experiment: Experiment, name: str, index: int):
 
 def _cache_figure(experiment: Experiment):
     """The time before each token, with the cache and without."""
-    import plotly.graph_objects as go
-
     lines = []
     for point, (colour, dash, symbol) in zip(experiment.points, STYLES, strict=False):
         columns = zip(*(run.itl_s for run in point.measurement.counted), strict=False)

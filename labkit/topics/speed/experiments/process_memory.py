@@ -2,14 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from labkit.backends.capabilities import HasAddress, HasGgufFile, HasPlan
 from labkit.backends.generate import Backend
+from labkit.backends.remote.addresses import is_loopback
+from labkit.topics.speed.measure.load_time import run_script
 
 _MEASURE_SCRIPT = """
 import json, sys
@@ -61,10 +61,6 @@ def measure_footprint(backend: Backend, prompt: str = "Hello") -> Footprint | No
 
     A model of this process is loaded again in a new process, because its memory cannot be separated
     from what else this process holds. A server is found by the port that it listens on.
-
-    Args:
-        backend: a model in this process, or one of a server on the loopback.
-        prompt: short prompt, answered with two tokens in the new process.
     """
     if isinstance(backend, HasAddress):
         return _of_server(backend)
@@ -97,12 +93,7 @@ def _recipe(backend: Backend) -> tuple[str, dict] | None:
 
 
 def _of_new_process(verb: str, arguments: dict, prompt: str) -> Footprint | None:
-    proc = subprocess.run(
-        [sys.executable, "-c", _MEASURE_SCRIPT, json.dumps([verb, arguments, prompt])],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    proc = run_script(_MEASURE_SCRIPT, json.dumps([verb, arguments, prompt]))
     if proc.returncode:
         return None
     resident, peak, on_gpu = json.loads(proc.stdout.strip().splitlines()[-1])
@@ -113,11 +104,12 @@ def _of_server(backend: Backend) -> Footprint | None:
     """The server's process and those that it started."""
     import psutil
 
-    parts = urlsplit(backend.base_url)
-    if not _on_this_machine(parts.hostname):
+    if not is_loopback(backend.base_url):
         return None
     kind = getattr(backend, "kind", "")
-    found = [each for each in _listeners(parts.port or 80) if _is_known(each, kind)]
+    found = [
+        each for each in _listeners(urlsplit(backend.base_url).port or 80) if _is_known(each, kind)
+    ]
     if len(found) != 1:
         return None
     try:
@@ -126,12 +118,6 @@ def _of_server(backend: Backend) -> Footprint | None:
     except psutil.Error:
         return None
     return Footprint(resident, None, processes=len(family), own=False)
-
-
-def _on_this_machine(host: str | None) -> bool:
-    from labkit.backends.remote.addresses import is_loopback
-
-    return is_loopback(f"http://{host}")
 
 
 def _listeners(port: int) -> Iterable:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from labkit.backends.generate import Backend
 
-from .runner import LIMIT_S, Experiment, ExperimentCase, run_interleaved
+from .runner import LIMIT_S, Experiment, greedy_case, run_interleaved
 from .vary import require_local
 
 SHORTEST = 128
@@ -45,19 +45,19 @@ def vary_prompt_length(
     if not fitting:
         raise ValueError(f"lengths must be 1 to {longest:,} tokens; got {lengths!r}")
     tried = fitting if lengths is not None else _lengths_in_time(model, fitting, limit_s / READINGS)
-    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": True}
     prompts = [text_of_length(model, length) for length in tried]
     cases = [
-        ExperimentCase(len(model.encode(text, raw=True)), model, text, settings) for text in prompts
+        greedy_case(len(model.encode(text, raw=True)), model, text, max_tokens, raw=True)
+        for text in prompts
     ]
     return run_interleaved(
         cases,
         name="prompt length",
         axis="tokens in the prompt",
+        metrics=("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"),
         limit_s=limit_s,
         missing=_left_out(tried, fitting, wanted),
         **run,
-        metrics=("ttft_s", "prefill_tokens_per_s", "decode_tokens_per_s"),
     )
 
 

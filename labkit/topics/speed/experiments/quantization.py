@@ -23,7 +23,7 @@ from labkit.topics.speed.measure.measurement import Measurement
 
 from .kl_divergence import Divergence, compare_scores
 from .process_memory import Footprint, measure_footprints
-from .runner import Experiment, ExperimentCase, run_interleaved, was_stopped
+from .runner import Experiment, greedy_case, run_interleaved, was_stopped
 from .text_divergence import ExperimentComparison, describe_divergence
 from .vary import PROMPT
 
@@ -32,11 +32,6 @@ TEXT = "corpus.txt"  # in data/: a story written for this lab
 LONGEST_TEXT = 2000  # characters of it
 POSITIONS = range(16, 112, 3)  # tokens before each position compared
 TOP = 1000  # likeliest tokens compared at each
-NAMES = {
-    "name": "number format",
-    "axis": "number format",
-    "metrics": ("decode_tokens_per_s", "ttft_s"),
-}
 LIMIT_S = 28.0  # for warm-up and rounds; scores and memory take extra time
 CONTEXT = 1024
 
@@ -158,14 +153,14 @@ def vary_quantization(
     """
     name, own = _own_file(model)
     inspected, complete = _inspect_all(own, kinds, read_data(TEXT))
-    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
     cases = [
-        ExperimentCase(each.kind, each.engine, prompt, settings, around=each.engine.opened)
+        greedy_case(each.kind, each.engine, prompt, max_tokens, raw=raw, around=each.engine.opened)
         for each in inspected
     ]
-    done = Experiment(**NAMES, model=name, points=(), rounds=0)
+    metrics = ("decode_tokens_per_s", "ttft_s")
+    done = Experiment("number format", "number format", name, (), 0, metrics)
     if complete:
-        done = run_interleaved(cases, **NAMES, limit_s=limit_s, **run)
+        done = run_interleaved(cases, name=done.name, limit_s=limit_s, **run)
         complete = not was_stopped(done, len(cases))
     footprints = measure_footprints([each.engine for each in inspected] if complete else [])
     files = _combine(inspected, own, done, footprints)

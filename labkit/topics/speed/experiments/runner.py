@@ -17,7 +17,6 @@ from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor, noise_warning
 from labkit.topics.speed.measure.measurement import (
     Measurement,
-    Setup,
     collect_runs,
     describe_setup,
     require_complete_run,
@@ -52,10 +51,19 @@ class ExperimentCase:
         with self.around():
             return time_run(self.backend, self.prompt, **{**self.settings, **changed})
 
-    def setup(self) -> Setup:
-        """The machine and software that it runs on."""
-        with self.around():
-            return describe_setup(self.backend)
+
+def greedy_case(
+    value: float | str,
+    backend: Backend,
+    prompt: str | Messages,
+    max_tokens: int,
+    *,
+    raw=False,
+    **more,
+) -> ExperimentCase:
+    """A case at temperature 0, which writes the same tokens each time; ``more`` are its fields."""
+    settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
+    return ExperimentCase(value, backend, prompt, settings, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +154,8 @@ def run_interleaved(
     cases: Sequence[ExperimentCase],
     *,
     name: str,
-    axis: str,
-    metrics: Sequence[str],
+    axis: str | None = None,
+    metrics: Sequence[str] = ("decode_tokens_per_s", "ttft_s"),
     repeats: int = 5,
     limit_s: float = LIMIT_S,
     missing: Sequence[str] = (),
@@ -159,7 +167,7 @@ def run_interleaved(
     Args:
         cases: one case for each value.
         name: name of what is varied.
-        axis: the same with its unit.
+        axis: the same with its unit; None: its name.
         metrics: numbers of `Measurement` to show.
         missing: sentences on values that could not be tried, and why.
         repeats: number of rounds.
@@ -180,22 +188,25 @@ def run_interleaved(
     warm, counted = runs[:count], runs[count:]
     noise, points = monitor.end(), []
     for index, case in enumerate(cases):
-        own = tuple(counted[index::count])
+        with case.around():
+            setup = describe_setup(case.backend)
         measurement = Measurement(
             case.backend.name,
             case.prompt,
             case.settings["max_tokens"],
-            own,
-            tuple(warm[index : index + 1]),
-            case.setup(),
-            noise,
+            runs=tuple(counted[index::count]),
+            warmup=tuple(warm[index : index + 1]),
+            setup=setup,
+            noise=noise,
             rows=case.rows,
         )
         if measurement.counted:
             points.append(Point(case.value, measurement))
     rounds = max((len(point.measurement.counted) for point in points), default=0)
     model = " and ".join(dict.fromkeys(case.backend.name for case in cases))
-    return Experiment(name, axis, model, tuple(points), rounds, tuple(metrics), tuple(missing))
+    return Experiment(
+        name, axis or name, model, tuple(points), rounds, tuple(metrics), tuple(missing)
+    )
 
 
 def was_stopped(done: Experiment, cases: int) -> bool:

@@ -15,8 +15,9 @@ from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.models.storage import store
+from labkit.topics.speed.explain.roofline import count_weights
 
-from .runner import Experiment, ExperimentCase, run_interleaved
+from .runner import Experiment, greedy_case, run_interleaved
 
 PROMPT = "Tell me about the sea, the wind and the ships that sail on it."
 DTYPES = ("float32", "bfloat16", "float16")
@@ -39,12 +40,7 @@ def vary_output_length(
         raw: whether the prompt is continued without the chat template.
         run: ``repeats`` and ``limit_s``, as for `runner.run_interleaved`.
     """
-    cases = [
-        ExperimentCase(
-            length, model, prompt, {"max_tokens": length, "temperature": 0.0, "raw": raw}
-        )
-        for length in lengths
-    ]
+    cases = [greedy_case(length, model, prompt, length, raw=raw) for length in lengths]
     return run_interleaved(
         cases,
         name="output length",
@@ -72,9 +68,8 @@ def vary_batch_size(
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_batch_size")
-    settings = {"max_tokens": max_tokens, "temperature": 0.0}
     cases = [
-        ExperimentCase(size, BatchMode(model, size), prompt, settings, rows=size) for size in sizes
+        greedy_case(size, BatchMode(model, size), prompt, max_tokens, rows=size) for size in sizes
     ]
     return run_interleaved(
         cases,
@@ -97,12 +92,10 @@ def vary_cache(
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_cache")
-    settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    backends = (("with the cache", model), ("without", UncachedMode(model)))
-    cases = [ExperimentCase(value, backend, prompt, settings) for value, backend in backends]
-    return run_interleaved(
-        cases, name="KV cache", axis="KV cache", metrics=("decode_tokens_per_s", "elapsed_s"), **run
-    )
+    backends = {"with the cache": model, "without": UncachedMode(model)}
+    cases = [greedy_case(*each, prompt, max_tokens) for each in backends.items()]
+    metrics = ("decode_tokens_per_s", "elapsed_s")
+    return run_interleaved(cases, name="KV cache", metrics=metrics, **run)
 
 
 def vary_dtype(
@@ -123,24 +116,17 @@ def vary_dtype(
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_dtype")
-    settings, cases, missing = {"max_tokens": max_tokens, "temperature": 0.0}, [], []
+    cases, missing, axis = [], [], "number format of the weights"
     with ExitStack() as loaded:
         for dtype in dtypes:
             try:
                 other = model
                 if dtype != model.plan.needs.dtype:
                     other = loaded.enter_context(overrides.loaded_in(model, dtype))
-                cases.append(ExperimentCase(dtype, other, prompt, settings))
+                cases.append(greedy_case(dtype, other, prompt, max_tokens))
             except LabError as error:
                 missing.append(f"{dtype}: {error.problem}")
-        done = run_interleaved(
-            cases,
-            name="dtype",
-            axis="number format of the weights",
-            missing=missing,
-            metrics=("decode_tokens_per_s", "ttft_s"),
-            **run,
-        )
+        done = run_interleaved(cases, name="dtype", axis=axis, missing=missing, **run)
         cases.clear()
         other = None
     return done
@@ -168,14 +154,11 @@ def vary_threads(
     require_local(model, "vary_threads")
     most = overrides.require_cpu_threads(model)
     powers = [2**n for n in range(most.bit_length()) if 2**n < most]
-    settings = {"max_tokens": max_tokens, "temperature": 0.0}
     cases = [
-        ExperimentCase(count, model, prompt, settings, around=partial(overrides.threads, count))
-        for count in counts or [*powers, most]
+        greedy_case(n, model, prompt, max_tokens, around=partial(overrides.threads, n))
+        for n in counts or [*powers, most]
     ]
-    return run_interleaved(
-        cases, name="threads", axis="threads", metrics=("decode_tokens_per_s", "ttft_s"), **run
-    )
+    return run_interleaved(cases, name="threads", **run)
 
 
 def vary_model_size(
@@ -194,7 +177,7 @@ def vary_model_size(
         max_tokens: upper bound on the tokens of each answer.
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
-    cases, missing, settings = [], [], {"max_tokens": max_tokens, "temperature": 0.0}
+    cases, missing, axis = [], [], "million parameters"
     for each in models if models is not None else models_here():
         try:
             model = load(each) if isinstance(each, str) else each
@@ -202,17 +185,10 @@ def vary_model_size(
             missing.append(f"{each}: {error.problem}")
             continue
         require_local(model, "vary_model_size")
-        millions = sum(weight.numel() for weight in model.model.parameters()) / 1e6
-        cases.append(ExperimentCase(round(millions, 3), model, prompt, settings))
+        millions = round(count_weights(model) / 1e6, 3)
+        cases.append(greedy_case(millions, model, prompt, max_tokens))
     cases.sort(key=lambda case: case.value)
-    return run_interleaved(
-        cases,
-        name="model size",
-        axis="million parameters",
-        missing=missing,
-        metrics=("decode_tokens_per_s", "ttft_s"),
-        **run,
-    )
+    return run_interleaved(cases, name="model size", axis=axis, missing=missing, **run)
 
 
 COPYING = (
@@ -249,17 +225,9 @@ def vary_speculation(
         other = load(draft_model) if isinstance(draft_model, str) else draft_model
         require_local(other, "vary_speculation")
         drafting[f"drafts by {other.name}"] = SpeculativeMode(model, other, draft_tokens)
-    settings = {"max_tokens": max_tokens, "temperature": 0.0}
-    done = run_interleaved(
-        [
-            ExperimentCase(name, backend, prompt, settings)
-            for name, backend in {"no drafts": model, **drafting}.items()
-        ],
-        name="speculation",
-        axis="source of the drafts",
-        metrics=("decode_tokens_per_s", "ttft_s"),
-        **run,
-    )
+    backends = {"no drafts": model, **drafting}
+    cases = [greedy_case(*each, prompt, max_tokens) for each in backends.items()]
+    done = run_interleaved(cases, name="speculation", axis="source of the drafts", **run)
     notes = (f"{name}: {backend.draft_stats.sentence}" for name, backend in drafting.items())
     return replace(done, notes=tuple(notes))
 

@@ -1,11 +1,14 @@
 """Figures of what explains and predicts speed: roofline, latency model and KV cache."""
 
+from collections.abc import Sequence
 from html import escape
 from math import log10
 
+import plotly.graph_objects as go
+
 from labkit.formatting import MIB
 from labkit.topics.speed.measure.run import TimedRun
-from labkit.ui import theme
+from labkit.ui import subplots, theme
 
 from .kv_cache import CacheGrowth
 from .latency import LatencyFit, LatencyPrediction, predict_latency
@@ -17,8 +20,6 @@ _LOOKS = {"prefill": (theme.ORANGE, "square"), "decode": (theme.BLUE, "circle")}
 
 def roofline_figure(roof: Roofline):
     """The roof over arithmetic intensity, both axes logarithmic, with prefill and decode."""
-    import plotly.graph_objects as go
-
     peak, bandwidth = max(roof.probe.flops_per_s), max(roof.probe.bytes_per_s)
     intensities = [point.work.intensity for point in roof.points]
     low, high = min([*intensities, roof.ridge]) / 4, max([*intensities, roof.ridge]) * 4
@@ -30,10 +31,9 @@ def roofline_figure(roof: Roofline):
         showlegend=False,
         hoverinfo="skip",
     )
-    dots = [trace for point in roof.points for trace in _roofline_dots(point)]
     figure = theme.figure(
         line,
-        *dots,
+        *map(_roofline_dots, roof.points),
         title=f"{escape(roof.model)} under this machine's roof · measured",
         x="arithmetic intensity, operations per byte read",
         y="GFLOP/s",
@@ -44,63 +44,46 @@ def roofline_figure(roof: Roofline):
     figure.update_xaxes(type="log", range=[log10(low), log10(high)], dtick=1)
     figure.update_yaxes(type="log", dtick=1, range=[log10(floor / 3e9), log10(peak * 4 / 1e9)])
     slope = (low * roof.ridge) ** 0.5
-    _note(figure, slope, slope * bandwidth / 1e9, f"memory: {bandwidth / 1e9:.1f} GB/s  ")
-    _note(figure, high, peak / 1e9, f"arithmetic: {peak / 1e9:.0f} GFLOP/s")
+    upper_left = {"xanchor": "right", "yanchor": "bottom", "yshift": 4, "font_color": theme.GREY}
+    for x, y, text in (
+        (slope, slope * bandwidth, f"memory: {bandwidth / 1e9:.1f} GB/s  "),
+        (high, peak, f"arithmetic: {peak / 1e9:.0f} GFLOP/s"),
+    ):
+        subplots.note(figure, text, x=log10(x), y=log10(y / 1e9), **upper_left)
     for point in roof.points:
-        _label(figure, point)
+        if point.flops_per_s:
+            _label(figure, point)
     return figure
 
 
-def _roofline_dots(point: RooflinePoint) -> list:
+def _roofline_dots(point: RooflinePoint):
     """The ceiling as an open marker, the measured speed as a filled one, a line between them."""
-    import plotly.graph_objects as go
-
     colour, symbol = _LOOKS[point.work.name]
-    x, top = point.work.intensity, point.work.flops / point.ceiling_s / 1e9
-    reached = point.flops_per_s
-    return [
-        go.Scatter(
-            name=f"{point.work.name}: ceiling and measured",
-            x=[x, x][: 2 if reached else 1],
-            y=[top, *([reached / 1e9] if reached else [])],
-            mode="lines+markers",
-            line={"color": colour, "dash": "dot", "width": 1},
-            marker={"color": colour, "size": 12, "symbol": [f"{symbol}-open", symbol]},
-            hovertemplate="%{x:.3g} operations per byte: %{y:.3g} GFLOP/s<extra></extra>",
-        )
-    ]
+    heights = filter(None, [point.work.flops / point.ceiling_s, point.flops_per_s])
+    y = [flops / 1e9 for flops in heights]
+    return go.Scatter(
+        name=f"{point.work.name}: ceiling and measured",
+        x=[point.work.intensity] * len(y),
+        y=y,
+        mode="lines+markers",
+        line={"color": colour, "dash": "dot", "width": 1},
+        marker={"color": colour, "size": 12, "symbol": [f"{symbol}-open", symbol]},
+        hovertemplate="%{x:.3g} operations per byte: %{y:.3g} GFLOP/s<extra></extra>",
+    )
 
 
 def _label(figure, point: RooflinePoint) -> None:
-    if not point.flops_per_s:
-        return
-    text = (
+    right = point.bound == "memory"  # of its point
+    subplots.note(
+        figure,
         f"{point.work.name}: {point.measured_tokens_per_s:,.3g} tokens/s,<br>"
-        f"{point.reached:.0%} of {point.ceiling_tokens_per_s:,.3g} ± {point.error:.0%}"
-    )
-    figure.add_annotation(
+        f"{point.reached:.0%} of {point.ceiling_tokens_per_s:,.3g} ± {point.error:.0%}",
         x=log10(point.work.intensity),
         y=log10(point.flops_per_s / 1e9),
-        text=text,
-        showarrow=False,
-        xanchor="left" if point.bound == "memory" else "right",
-        xshift=12 if point.bound == "memory" else -12,
+        xanchor="left" if right else "right",
+        xshift=12 if right else -12,
         align="left",
         yanchor="top",
-    )
-
-
-def _note(figure, x: float, y: float, text: str) -> None:
-    """A text to the upper left of a point on the roof."""
-    figure.add_annotation(
-        x=log10(x),
-        y=log10(y),
-        text=text,
-        showarrow=False,
-        xanchor="right",
-        yanchor="bottom",
-        yshift=4,
-        font={"color": theme.GREY},
     )
 
 
@@ -120,11 +103,10 @@ def fit_figure(fit: LatencyFit):
     return _predictions_figure(fit.runs, predictions, title)
 
 
-def _predictions_figure(runs: tuple[TimedRun, ...], predictions, title: str):
-    import plotly.graph_objects as go
-
+def _predictions_figure(
+    runs: Sequence[TimedRun], predictions: Sequence[LatencyPrediction], title: str
+):
     end = 1.08 * max([*(run.elapsed_s for run in runs), *(p.high_s for p in predictions)])
-    level = f"{predictions[0].level:.0%}"
     line = go.Scatter(
         name="predicted as measured",
         x=[0, end],
@@ -133,9 +115,21 @@ def _predictions_figure(runs: tuple[TimedRun, ...], predictions, title: str):
         hoverinfo="skip",
         line={"color": theme.GREY, "dash": "dash"},
     )
+    ranges = ((p.low_s, p.elapsed_s, p.high_s) for p in predictions)
+    dots = go.Scatter(
+        name=f"a request, with its {predictions[0].level:.0%} interval",
+        mode="markers",
+        x=[run.elapsed_s for run in runs],
+        y=[p.elapsed_s for p in predictions],
+        marker={"color": theme.BLUE, "size": 9},
+        error_y=subplots.error_bars(ranges, thickness=1, width=4, color=theme.SKY),
+        customdata=[[p.tokens_in, p.tokens_out] for p in predictions],
+        hovertemplate="%{customdata[0]} tokens in, %{customdata[1]} out: measured %{x:.2f} s, "
+        "predicted %{y:.2f} s<extra></extra>",
+    )
     figure = theme.figure(
         line,
-        _prediction_dots(runs, predictions, level),
+        dots,
         title=title,
         x="seconds measured, end to end",
         y="seconds predicted",
@@ -145,36 +139,9 @@ def _predictions_figure(runs: tuple[TimedRun, ...], predictions, title: str):
     return figure.update_xaxes(range=[0, end]).update_yaxes(range=[0, end])
 
 
-def _prediction_dots(runs: tuple[TimedRun, ...], predictions: list[LatencyPrediction], level: str):
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        name=f"a request, with its {level} interval",
-        mode="markers",
-        x=[run.elapsed_s for run in runs],
-        y=[p.elapsed_s for p in predictions],
-        marker={"color": theme.BLUE, "size": 9},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1,
-            "width": 4,
-            "color": theme.SKY,
-            "array": [p.high_s - p.elapsed_s for p in predictions],
-            "arrayminus": [p.elapsed_s - p.low_s for p in predictions],
-        },
-        customdata=[[p.tokens_in, p.tokens_out] for p in predictions],
-        hovertemplate="%{customdata[0]} tokens in, %{customdata[1]} out: measured %{x:.2f} s, "
-        "predicted %{y:.2f} s<extra></extra>",
-    )
-
-
 def cache_figure(growth: CacheGrowth):
     """Bytes of the cache at each length: computed as a line, measured as dots."""
-    import plotly.graph_objects as go
-
     tokens = [size.tokens for size in growth.sizes]
-    end = [0, tokens[-1]]
     computed = go.Scatter(
         name="computed from the configuration",
         x=[0, *tokens],
@@ -183,24 +150,20 @@ def cache_figure(growth: CacheGrowth):
         line={"color": theme.GREY, "dash": "dash"},
         hoverinfo="skip",
     )
+    groups = (
+        ("measured", "used_bytes", theme.BLUE, "circle"),
+        ("allocated, with room to grow", "allocated_bytes", theme.ORANGE, "diamond-open"),
+    )
     dots = [
         go.Scatter(
             name=name,
             x=tokens,
-            y=values,
+            y=[getattr(size, field) / MIB for size in growth.sizes],
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 11},
             hovertemplate="%{x} tokens: %{y:.2f} MiB<extra></extra>",
         )
-        for name, values, colour, symbol in (
-            ("measured", [s.used_bytes / MIB for s in growth.sizes], theme.BLUE, "circle"),
-            (
-                "allocated, with room to grow",
-                [s.allocated_bytes / MIB for s in growth.sizes],
-                theme.ORANGE,
-                "diamond-open",
-            ),
-        )
+        for name, field, colour, symbol in groups
     ]
     title = (
         f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
@@ -209,7 +172,7 @@ def cache_figure(growth: CacheGrowth):
     figure = theme.figure(
         computed, *dots, title=title, x="tokens in the cache", y="MiB", margin={"t": 80}, height=350
     )
-    return figure.update_xaxes(range=[0, end[1] * 1.06]).update_yaxes(rangemode="tozero")
+    return figure.update_xaxes(range=[0, tokens[-1] * 1.06]).update_yaxes(rangemode="tozero")
 
 
 FIGURES = {

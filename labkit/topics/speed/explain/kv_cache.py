@@ -1,5 +1,6 @@
 """The KV cache: the memory that each token takes, and how long a text can get."""
 
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,15 +121,10 @@ def free_bytes(model: Backend) -> int:
 
 
 def longest_text(config: Mapping[str, Any], dtype: str, free: int, context: int) -> int:
-    """The most tokens, up to the context, whose cache fits the free bytes; by bisection.
+    """The most tokens, up to the context, whose cache fits the free bytes.
 
     >>> shape = {"num_attention_heads": 1, "hidden_size": 1, "num_hidden_layers": 1}
     >>> longest_text({**shape, "model_type": "llama"}, "float32", 88, 100)
     11
     """
-    low, high = 0, context
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = cache_bytes(config, middle, dtype) <= free
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return low
+    return bisect(range(1, context + 1), free, key=lambda n: cache_bytes(config, n, dtype))

@@ -7,7 +7,7 @@ Each is fitted by least squares of the relative errors, because the error in sec
 the request. No coefficient is negative: no token saves time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -131,9 +131,8 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
     Raises:
         ValueError: for fewer than four complete runs, or for prompts or answers of one length.
     """
-    found = flatten(measured)
-    runs = tuple(run for run in runs_of(found) if run.complete and run.tpot_s)
-    runs = tuple(run for run in runs if run.prompt_tokens)
+    found, noise = runs_and_noise(measured)
+    runs = tuple(run for run in found if run.complete and run.tpot_s and run.prompt_tokens)
     ins, outs = [run.prompt_tokens for run in runs], [run.output_tokens for run in runs]
     if len(runs) < 4 or len(set(ins)) < 2:
         raise ValueError(
@@ -152,50 +151,42 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
         tokens_in=(min(ins), max(ins)),
         tokens_out=(min(outs), max(outs)),
         runs=runs,
-        noise=noise_of(found),
+        noise=noise,
     )
 
 
-def flatten(measured: Iterable) -> list[TimedRun | Measurement]:
-    """The measurements of experiments and of nested collections; runs unchanged."""
-    found: list[TimedRun | Measurement] = []
-    for each in measured:
-        if isinstance(each, TimedRun | Measurement):
-            found.append(each)
-        elif hasattr(each, "points"):
-            found.extend(point.measurement for point in each.points)
-        else:
-            found.extend(flatten(each))
-    return found
-
-
-def runs_of(found: Iterable[TimedRun | Measurement]) -> list[TimedRun]:
-    """The runs that count, without those of batches."""
+def runs_and_noise(measured: Iterable) -> tuple[list[TimedRun], tuple[MachineNoise, ...]]:
+    """The runs that count, without those of batches; and what else the machine did, if recorded."""
     runs: list[TimedRun] = []
-    for each in found:
+    noise: list[MachineNoise | None] = []
+    for each in _flatten(measured):
         if isinstance(each, TimedRun):
             runs.append(each)
-        elif each.rows == 1:
+            continue
+        noise.append(each.noise)
+        if each.rows == 1:
             runs.extend(each.counted)
-    return runs
+    return runs, tuple(dict.fromkeys(filter(None, noise)))
 
 
-def noise_of(found: Iterable[TimedRun | Measurement]) -> tuple[MachineNoise, ...]:
-    """What else the machine did during the measurements, where it was recorded."""
-    known = (each.noise for each in found if isinstance(each, Measurement))
-    return tuple(dict.fromkeys(each for each in known if each))
+def _flatten(measured: Iterable) -> Iterator[TimedRun | Measurement]:
+    """The measurements of experiments and of nested collections; runs unchanged."""
+    for each in measured:
+        if isinstance(each, TimedRun | Measurement):
+            yield each
+        elif hasattr(each, "points"):
+            yield from (point.measurement for point in each.points)
+        else:
+            yield from _flatten(each)
 
 
 def _correlation(prefill: LinearFit, decode: LinearFit, runs: Sequence[TimedRun]) -> float:
     one = [run.ttft_s / prefill.predict(prefill_terms(run.prompt_tokens)) - 1 for run in runs]
-    two = [run.decode_s / decode.predict(_decode_terms_of(run)) - 1 for run in runs]
+    rows = [decode_terms(run.prompt_tokens, run.output_tokens) for run in runs]
+    two = [run.decode_s / decode.predict(row) - 1 for run, row in zip(runs, rows, strict=True)]
     if np.std(one) < 1e-9 or np.std(two) < 1e-9:
         return 0.0
     return float(np.corrcoef(one, two)[0, 1])
-
-
-def _decode_terms_of(run: TimedRun) -> tuple[float, float]:
-    return decode_terms(run.prompt_tokens, run.output_tokens)
 
 
 def predict_latency(
@@ -210,8 +201,8 @@ def predict_latency(
         level: share of requests that the interval contains; above 0 and below 1.
         with_load: whether loading is included; the fit must then have been made with ``load``.
     """
-    for name, value in (("tokens_in", tokens_in), ("tokens_out", tokens_out)):
-        check_whole(name, value)
+    check_whole("tokens_in", tokens_in)
+    check_whole("tokens_out", tokens_out)
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
     if with_load and fit.load_s is None:

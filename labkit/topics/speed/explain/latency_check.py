@@ -1,5 +1,6 @@
 """What a fit is good for: predictions of requests it has not seen, and token budgets."""
 
+from bisect import bisect
 from dataclasses import dataclass
 from statistics import median
 
@@ -7,15 +8,9 @@ from labkit.formatting import in_lines
 from labkit.topics.speed.measure.machine_noise import MachineNoise, noise_warning
 from labkit.topics.speed.measure.run import TimedRun
 
-from .latency import (
-    LatencyFit,
-    LatencyPrediction,
-    beyond,
-    flatten,
-    noise_of,
-    predict_latency,
-    runs_of,
-)
+from .latency import LatencyFit, LatencyPrediction, beyond, predict_latency, runs_and_noise
+
+MOST_TOKENS = 2**24  # of a budget
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,15 +72,15 @@ def validate_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyC
     Raises:
         ValueError: for no complete run, or for a run that the fit has seen.
     """
-    found = flatten(measured)
-    runs = tuple(run for run in runs_of(found) if run.complete and run.prompt_tokens)
+    found, noise = runs_and_noise(measured)
+    runs = tuple(run for run in found if run.complete and run.prompt_tokens)
     if not runs or any(run is seen for run in runs for seen in fit.runs):
         raise ValueError("measured must contain complete runs that the fit has not seen")
     predictions = tuple(
         predict_latency(fit, run.prompt_tokens, run.output_tokens, level=level) for run in runs
     )
-    noise = dict.fromkeys((*fit.noise, *noise_of(found)))
-    return LatencyCheck(fit.model, runs, predictions, tuple(noise))
+    every_noise = tuple(dict.fromkeys((*fit.noise, *noise)))
+    return LatencyCheck(fit.model, runs, predictions, every_noise)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,16 +134,8 @@ def token_budget(
     def predict(tokens: int) -> LatencyPrediction:
         return predict_latency(fit, tokens_in, tokens, level=level)
 
-    expected = _largest(lambda tokens: predict(tokens).elapsed_s <= budget_s)
-    safe = _largest(lambda tokens: predict(tokens).high_s <= budget_s)
+    lengths = range(1, MOST_TOKENS + 1)
+    expected = bisect(lengths, budget_s, key=lambda tokens: predict(tokens).elapsed_s)
+    safe = bisect(lengths, budget_s, key=lambda tokens: predict(tokens).high_s)
     outside = beyond(fit, tokens_in, max(1, expected))
     return TokenBudget(budget_s, tokens_in, expected, safe, level, outside)
-
-
-def _largest(fits, limit: int = 2**24) -> int:
-    """The largest number of tokens that fits, 0 if none does; by bisection."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low

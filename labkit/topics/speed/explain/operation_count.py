@@ -34,8 +34,7 @@ class Work:
 
     def bound(self, bytes_per_s: float, flops_per_s: float) -> str:
         """What takes longer: ``"memory"`` or ``"arithmetic"``."""
-        reading = self.memory_bytes / bytes_per_s
-        return "memory" if reading > self.flops / flops_per_s else "arithmetic"
+        return "memory" if self.intensity < flops_per_s / bytes_per_s else "arithmetic"
 
 
 def decode_work(config: Mapping[str, Any], parameters: int, dtype: str, context: int) -> Work:
@@ -73,11 +72,7 @@ def prefill_work(config: Mapping[str, Any], parameters: int, dtype: str, tokens:
     each token, the output layer for the last token alone, and attention of each token to all up to
     itself: tokens * (tokens + 1) / 2 pairs.
 
-    Args:
-        config: as for `decode_work`.
-        parameters: as for `decode_work`.
-        dtype: as for `decode_work`.
-        tokens: length of the prompt.
+    The arguments are those of `decode_work`; ``tokens`` is the length of the prompt.
     """
     _require_dense(config)
     output = config["vocab_size"] * config["hidden_size"]

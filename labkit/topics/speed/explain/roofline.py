@@ -109,12 +109,11 @@ class Roofline:
 
 
 def _describe(point: RooflinePoint) -> str:
+    reached = ""
+    if point.reached:
+        reached = f", reached {point.measured_tokens_per_s:.3g} ({point.reached:.0%})"
     ceiling = f"{point.ceiling_tokens_per_s:.3g} tokens/s ± {point.error:.0%}"
-    reached = f", reached {point.measured_tokens_per_s:.3g} ({point.reached:.0%})"
-    return (
-        f"{point.work.name} bound by {point.bound}, at most {ceiling}"
-        f"{reached if point.reached else ''}"
-    )
+    return f"{point.work.name} bound by {point.bound}, at most {ceiling}{reached}"
 
 
 def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = None) -> Roofline:
@@ -155,12 +154,8 @@ def build_roofline(
 ) -> Roofline:
     """Both points of a measurement, decode at its middle context.
 
-    Args:
-        measurement: a measurement that knows its prompt's tokens.
-        probe: the probe of the machine.
-        config: fields of the model's ``config.json``.
-        parameters: number of weights; tied ones once.
-        dtype: dtype of the weights.
+    Raises:
+        ValueError: the number of the prompt's tokens is not known.
     """
     tokens = measurement.prompt_tokens
     if not tokens:

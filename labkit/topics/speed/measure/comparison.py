@@ -80,13 +80,12 @@ class MeasurementComparison:
     def summary(self) -> str:
         """Decode speed compared with the first, and what differed."""
         decode = next(each for each in self.metrics if each.name == "decode_tokens_per_s")
+        rows = zip(self.names[1:], decode.ratios[1:], decode.distinct[1:], strict=True)
         ratios = [
             f"{name} {ratio:.2f} times the decode speed of {self.names[0]}"
             + ("" if distinct else " (no clear difference)")
-            for name, ratio, distinct in zip(
-                self.names, decode.ratios, decode.distinct, strict=True
-            )
-            if ratio is not None and name != self.names[0]
+            for name, ratio, distinct in rows
+            if ratio is not None
         ]
         differ = "; ".join(self.differences) or "nothing that was recorded"
         return f"{', '.join(ratios) or 'nothing to compare'}; different: {differ} (measured)"

@@ -16,11 +16,7 @@ FORMAT = 1
 
 
 def save_measurement(measurement: Measurement, path: str | Path) -> Path:
-    """Writes a measurement with every run as JSON, including the prompt and the answers.
-
-    Returns:
-        The path of the file.
-    """
+    """Writes a measurement with every run as JSON, with prompt and answers; returns the path."""
     path = Path(path)
     payload = {"labkit_measurement": FORMAT, **asdict(measurement)}
     path.write_text(json.dumps(payload, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -127,14 +127,16 @@ def drop_page_cache(folder: Path) -> bool:
 
 def load_in_new_process(name: str, options: dict[str, str]) -> tuple[float, float]:
     """Seconds to import and to load, in a process of its own."""
-    proc = subprocess.run(
-        [sys.executable, "-c", _LOAD_SCRIPT, name, json.dumps(options)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    proc = run_script(_LOAD_SCRIPT, name, json.dumps(options))
     if proc.returncode:
         lines = proc.stderr.strip().splitlines() or ["it ended without a message"]
         raise LabError(f"Loading {name} failed in a process of its own: {lines[-1]}")
     import_s, load_s = json.loads(proc.stdout.strip().splitlines()[-1])
     return import_s, load_s
+
+
+def run_script(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python code in a process of its own, which finds the same packages."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=env)

@@ -92,9 +92,8 @@ class NoiseMonitor:
     def end(self) -> MachineNoise:
         """What happened since."""
         wall_s, after, before = time.monotonic() - self._began, _read_counters(), self._before
-        total = after["total"] - before["total"]
+        total, busy, own = (after[name] - before[name] for name in ("total", "busy", "own"))
         stolen = after["stolen"] - before["stolen"] if after["stolen"] is not None else None
-        busy, own = after["busy"] - before["busy"], after["own"] - before["own"]
         clocks = (before["mhz"], after["mhz"])
         return MachineNoise(
             wall_s=wall_s,

@@ -21,7 +21,7 @@ from labkit.stats import Spread, percentile
 
 from .load_time import LoadTime
 from .machine_noise import MachineNoise, NoiseMonitor
-from .run import TimedRun, spread, time_run
+from .run import TimedRun, call_hook, spread, time_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,7 @@ class Measurement:
     @property
     def peak_memory_bytes(self) -> int | None:
         """The most memory that the process held in any run that counts."""
-        known = [run.peak_memory_bytes for run in self.counted if run.peak_memory_bytes]
-        return max(known, default=None)
+        return max((r.peak_memory_bytes for r in self.counted if r.peak_memory_bytes), default=None)
 
     @property
     def gpu_peak_bytes(self) -> int | None:
@@ -233,10 +232,9 @@ def measure(
     settings = {"max_tokens": max_tokens, "temperature": temperature, **settings}
     Settings(**settings)
     monitor = NoiseMonitor(own_work=runs_here(backend))
-    one_after_another = (
-        time_run(backend, prompt, raw=raw, **settings) for _ in range(warmup + repeats)
-    )
-    runs = tuple(collect_runs(one_after_another, warmup + repeats, "measure"))
+    total = warmup + repeats
+    timed = (time_run(backend, prompt, raw=raw, **settings) for _ in range(total))
+    runs = tuple(collect_runs(timed, total, "measure"))
     require_complete_run(runs)
     return Measurement(
         backend.name,
@@ -278,8 +276,7 @@ def require_complete_run(runs: Sequence[TimedRun]) -> None:
 def describe_setup(backend: Backend) -> Setup:
     """The machine, and what the backend's ``about()`` reports."""
     machine = inspect_machine()
-    offered = getattr(backend, "about", None)
-    described = offered() if callable(offered) else {"engine": type(backend).__name__}
+    described = call_hook(backend, "about") or {"engine": type(backend).__name__}
     software = {**described, "python": platform.python_version()}
     return Setup(
         machine=machine.cpu,

@@ -10,6 +10,7 @@ from labkit.backends.reply import Reply
 from labkit.ui import html
 from labkit.ui.panel import RunPanel, column, row
 from labkit.ui.runner import Progress, Runner
+from labkit.ui.table import grid
 
 from .measurement import Measurement
 from .pace import PACES, Pacing, pace_text
@@ -49,20 +50,16 @@ class PacePanel(RunPanel):
     ):
         self.pacing, self._clock, self._sleep = pacing, clock, sleep
         self._elapsed_s = 0.0
-        column = {"width": "230px", "margin": "4px 8px 4px 0"}
-        self.columns = [widgets.HTML(layout=column) for _ in pacing.paces]
+        box = {"width": "230px", "margin": "4px 8px 4px 0"}
+        self.columns = [widgets.HTML(layout=box) for _ in pacing.paces]
         self.runner = Runner(self._work, self._draw, "Stream the text at every speed")
         self._draw()
+        self.widget = column(self.runner.widget, row(*self.columns), max_width="1250px")
 
     @property
     def summary(self) -> str:
         """How long the text takes at each speed."""
         return self.pacing.summary
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return column(self.runner.widget, row(*self.columns), max_width="1250px")
 
     @property
     def result(self) -> Pacing:
@@ -92,7 +89,7 @@ class PacePanel(RunPanel):
         """How long the text takes at each speed."""
         total = len(self.pacing.texts)
         rows = [
-            (f"{pace.name} ({pace.origin})", f"{pace.seconds(total):.1f} s")
+            (escape(f"{pace.name} ({pace.origin})"), f"{pace.seconds(total):.1f} s")
             for pace in self.pacing.paces
         ]
-        return [html.table(f"How long {total} tokens take", rows)]
+        return [grid((), rows, f"How long {total} tokens take")]

@@ -117,8 +117,8 @@ def time_run(
     Raises:
         ValueError: a prompt or a setting is out of range.
     """
-    _hook(backend, "synchronize")
-    _hook(backend, "gpu_peak_bytes", reset=True)
+    call_hook(backend, "synchronize")
+    call_hook(backend, "gpu_peak_bytes", reset=True)
     peak_memory.reset_peak()
     running, steps = Stream(Settings(**settings)), []
     try:
@@ -128,10 +128,6 @@ def time_run(
         pass
     except LabError as error:
         running.note(finish="failed", error=str(error))
-    return _run(backend, running, steps)
-
-
-def _run(backend: Backend, running: Stream, steps: Sequence[Step]) -> TimedRun:
     return TimedRun(
         token_times_s=tuple(step.elapsed_s for step in steps),
         output_tokens=_count(running, steps),
@@ -139,7 +135,7 @@ def _run(backend: Backend, running: Stream, steps: Sequence[Step]) -> TimedRun:
         finish=running.finish or "interrupted",
         text="".join(step.text for step in steps),
         peak_memory_bytes=peak_memory.peak_bytes(),
-        gpu_peak_bytes=_hook(backend, "gpu_peak_bytes"),
+        gpu_peak_bytes=call_hook(backend, "gpu_peak_bytes"),
         error=running.error,
         timings=running.timings,
     )
@@ -154,7 +150,7 @@ def _count(running: Stream, steps: Sequence[Step]) -> int | None:
     return len(steps) if tokens else None
 
 
-def _hook(backend: Backend, name: str, **options):
+def call_hook(backend: Backend, name: str, **options):
     """Calls an optional method of a backend; None if it has no such method."""
     offered = getattr(backend, name, None)
     return offered(**options) if callable(offered) else None

@@ -69,13 +69,14 @@ def vocabulary_figure(vocabulary: VocabularyMap):
     import plotly.graph_objects as go
 
     parts = (
-        ("length of a token in bytes", *_lengths(vocabulary.lengths), theme.BLUE, "v"),
-        ("script of the first letter", *_top(vocabulary.scripts), theme.GREEN, "h"),
-        ("bytes of the longest tokens", *_longest(vocabulary), theme.ORANGE, "h"),
-        ("kinds of token (logarithmic)", *_kinds(vocabulary), theme.PINK, "h"),
+        ("length of a token in bytes", _lengths(vocabulary.lengths), theme.BLUE, "v"),
+        ("script of the first letter", _top(vocabulary.scripts), theme.GREEN, "h"),
+        ("bytes of the longest tokens", _longest(vocabulary), theme.ORANGE, "h"),
+        ("kinds of token (logarithmic)", _kinds(vocabulary), theme.PINK, "h"),
     )
     bars, layout = [], {}
-    for number, (title, names, values, colour, orientation) in enumerate(parts, start=1):
+    for number, (title, pairs, colour, orientation) in enumerate(parts, start=1):
+        names, values = zip(*pairs, strict=True)
         end = "" if number == 1 else str(number)
         x, y = (names, values) if orientation == "v" else (values, names)
         bars.append(
@@ -101,9 +102,7 @@ def vocabulary_figure(vocabulary: VocabularyMap):
     layout["xaxis"]["type"] = "category"
     layout["xaxis4"] |= {"type": "log", "range": [0, 1.4 * math.log10(vocabulary.reader.size)]}
     title = f"{vocabulary.reader.title}: {vocabulary.reader.size:,} tokens (computed)"
-    return theme.figure(*bars, title=title, x="", y="", height=720, showlegend=False).update_layout(
-        layout
-    )
+    return theme.figure(*bars, title=title, height=720, showlegend=False).update_layout(layout)
 
 
 def _axis(domain: Sequence[float], anchor: str, title: str) -> dict:
@@ -116,42 +115,42 @@ def _axis(domain: Sequence[float], anchor: str, title: str) -> dict:
     }
 
 
-def _lengths(lengths: Sequence[tuple[int, int]]) -> tuple[list[str], list[int]]:
+# The name and the number of each bar of a part.
+_Bars = list[tuple[str, int]]
+
+
+def _lengths(lengths: Sequence[tuple[int, int]]) -> _Bars:
     rest = sum(tokens for length, tokens in lengths if length > LENGTHS)
     short = [(str(length), tokens) for length, tokens in lengths if length <= LENGTHS]
-    names, values = zip(*short, (f">{LENGTHS}", rest), strict=True)
-    return list(names), list(values)
+    return [*short, (f">{LENGTHS}", rest)]
 
 
-def _top(scripts: Sequence[tuple[str, int]]) -> tuple[list[str], list[int]]:
+def _top(scripts: Sequence[tuple[str, int]]) -> _Bars:
     rest = sum(tokens for _, tokens in scripts[SCRIPTS:])
-    top = [*scripts[:SCRIPTS], *([("others", rest)] if rest else [])]
-    names, values = zip(*top, strict=True)
-    return list(names), list(values)
+    return [*scripts[:SCRIPTS], *([("others", rest)] if rest else [])]
 
 
-def _longest(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
-    names = [
-        f"{_short(visible(each.text.encode()))} ({each.token_id})" for each in vocabulary.longest
+def _longest(vocabulary: VocabularyMap) -> _Bars:
+    return [
+        (f"{_short(visible(data))} ({each.token_id})", len(data))
+        for each in vocabulary.longest
+        for data in [each.text.encode()]
     ]
-    return names, [len(each.text.encode()) for each in vocabulary.longest]
 
 
 def _short(text: str) -> str:
     return escape(text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…")
 
 
-def _kinds(vocabulary: VocabularyMap) -> tuple[list[str], list[int]]:
+def _kinds(vocabulary: VocabularyMap) -> _Bars:
     beside = len(vocabulary.special) + vocabulary.unused + vocabulary.fragments
-    kinds = (
+    return [
         ("whole characters", vocabulary.reader.size - beside),
         ("of these, unreachable", len(vocabulary.unreached)),
         ("part of a character", vocabulary.fragments),
         ("special", len(vocabulary.special)),
         ("ids without a token", vocabulary.unused),
-    )
-    names, values = zip(*kinds, strict=True)
-    return list(names), list(values)
+    ]
 
 
 FIGURES = {BpeTraining: bpe_figure, VocabularyMap: vocabulary_figure}

@@ -3,11 +3,11 @@
 import ipywidgets as widgets
 
 from labkit.backends.prompts import check_text
-from labkit.topics.tokens.panel import LIVE_TOKENS, text_box
+from labkit.topics.tokens.panel import LIVE_TOKENS
 from labkit.topics.tokens.token_strip import token_strip
 from labkit.topics.tokens.tokenization import show_bytes
 from labkit.ui import html, theme
-from labkit.ui.panel import Panel, check_typed, column, html_or_error
+from labkit.ui.panel import Panel, check_typed, column, html_or_error, labelled, on_change, text_box
 from labkit.ui.visible_text import mark
 
 from . import figures
@@ -45,34 +45,26 @@ class BpePanel(Panel):
 
     def __init__(self, training: BpeTraining, text: str, vocab_size: int):
         self.training, self._vocab_size = training, vocab_size
-        self.corpus = text_box("Corpus", training.corpus, rows=5, live=False)
-        self.text = text_box("Text", text, rows=2)
-        self.merges = widgets.IntSlider(
-            0,
-            0,
-            len(training.merges),
-            description="merges",
-            style={"description_width": "60px"},
-            layout={"width": "auto"},
+        label = "60px"
+        self.corpus = text_box(
+            "Corpus", training.corpus, rows=5, label_width=label, continuous_update=False
         )
+        self.text = text_box("Text", text, rows=2, label_width=label)
+        look = labelled("merges", "auto", label)
+        self.merges = widgets.IntSlider(0, 0, len(training.merges), **look)
         self.strip = widgets.HTML()
         self.figure = theme.widget(figures.bpe_figure(training, 0))
-        self.corpus.observe(self._train, "value")
-        for control in (self.text, self.merges):
-            control.observe(self._draw, "value")
+        self.widget = column(self.corpus, self.text, self.merges, self.strip, self.figure)
+        on_change(self._train, self.corpus)
+        on_change(self._draw, self.text, self.merges)
         self._draw()
-
-    @property
-    def widget(self) -> widgets.Widget:
-        """The panel as one widget."""
-        return column(self.corpus, self.text, self.merges, self.strip, self.figure)
 
     @property
     def summary(self) -> str:
         """The summary of the training."""
         return self.training.summary
 
-    def _train(self, change: object = None) -> None:
+    def _train(self) -> None:
         try:
             check_typed(self.corpus.value, "corpus")
             self.training = train_bpe(self.corpus.value, self._vocab_size)
@@ -85,7 +77,7 @@ class BpePanel(Panel):
             self.figure.data[0].x, self.figure.data[0].y = counts, ratios
         self._draw()
 
-    def _draw(self, change: object = None) -> None:
+    def _draw(self) -> None:
         self.strip.value = html_or_error(self._strip_html)
         merges = self.merges.value
         with self.figure.batch_update():
@@ -94,22 +86,21 @@ class BpePanel(Panel):
             self.figure.layout.title.text = figures.bpe_title(self.training, merges)
 
     def _strip_html(self) -> str:
-        merges = self.merges.value
-        news = "No merge yet: every byte is a token."
-        if merges:
-            left, right, joined = map(_quoted, self.training.merge(merges))
-            news = f"Merge {merges}: {left} and {right} become {joined}. "
-            newest = ", ".join(self._newest(merges - 1))
-            news += f"The tokens before it: {newest}." if newest else "It is the first."
         check_typed(self.text.value, "text")
-        tokens = self.training.tokenize(self.text.value, merges)
-        return html.note(news) + token_strip([tokens], most=LIVE_TOKENS).html
+        tokens = self.training.tokenize(self.text.value, self.merges.value)
+        news = html.note(self._news(self.merges.value))
+        return news + token_strip([tokens], most=LIVE_TOKENS).html
 
-    def _newest(self, merges: int) -> list[str]:
-        """The last tokens added to the vocabulary, newest first."""
-        reader = self.training.reader(merges)
+    def _news(self, merges: int) -> str:
+        """The last merge, and the tokens added to the vocabulary before it, newest first."""
+        if not merges:
+            return "No merge yet: every byte is a token."
+        left, right, joined = map(_quoted, self.training.merge(merges))
+        reader = self.training.reader(merges - 1)
         ids = range(reader.size - 1, max(BYTES, reader.size - NEWEST) - 1, -1)
-        return [_quoted(show_bytes(reader.bytes_of(token_id))) for token_id in ids]
+        newest = ", ".join(_quoted(show_bytes(reader.bytes_of(token_id))) for token_id in ids)
+        before = f"The tokens before it: {newest}." if newest else "It is the first."
+        return f"Merge {merges}: {left} and {right} become {joined}. {before}"
 
     def static_form(self) -> list:
         """The text after all merges, and the curve."""
