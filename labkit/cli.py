@@ -115,10 +115,13 @@ def _parser():
     _add_lab(commands)
     _add_test(commands)
     _add_run(commands)
-    _add_doctor(commands)
+    doctor = _add(commands, "doctor", "Check this machine: fine, warning or failing, line by line.")
+    doctor.add_argument("--json", action="store_true", help="the same for programs")
     _add_models(commands)
-    _add_check(commands)
-    _add_docs(commands)
+    check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
+    check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
+    docs = _add(commands, "docs", "Write the public names with their docstrings as HTML pages.")
+    docs.add_argument("--to", metavar="FOLDER", help="where they go (default: .pages/api)")
     return parser
 
 
@@ -173,11 +176,6 @@ def _add_run(commands):
     run.add_argument("--output", metavar="FOLDER", help="where what is written goes")
 
 
-def _add_doctor(commands):
-    doctor = _add(commands, "doctor", "Check this machine: fine, warning or failing, line by line.")
-    doctor.add_argument("--json", action="store_true", help="the same for programs")
-
-
 def _add_models(commands):
     models = _add(commands, "models", "List, fetch, check, remove and carry models.")
     models.set_defaults(show_help=models.print_help)
@@ -198,16 +196,6 @@ def _add_models(commands):
     pack.add_argument("--without-packages", action="store_true", help="models only")
     unpack = _add(actions, "unpack", "Set up from such an archive, without a network.")
     unpack.add_argument("file", metavar="FILE", help="the archive that `models pack` wrote")
-
-
-def _add_check(commands):
-    check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
-    check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
-
-
-def _add_docs(commands):
-    docs = _add(commands, "docs", "Write the public names with their docstrings as HTML pages.")
-    docs.add_argument("--to", metavar="FOLDER", help="where they go (default: .pages/api)")
 
 
 def _port(text):

@@ -22,7 +22,6 @@ def main(args: Namespace) -> int:
 
     Args:
         args: ``fix``: whether ruff first fixes what it can.
-
     Returns:
         0 when all passed, else 1.
     """

@@ -22,10 +22,8 @@ def main(args: Namespace) -> int:
 
     Args:
         args: ``to``, their folder; None for `FOLDER`.
-
     Returns:
         0.
-
     Raises:
         LabError: the folder cannot be written to.
     """

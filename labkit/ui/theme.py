@@ -33,8 +33,6 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         y: the same.
         height: pixels.
         layout: more of plotly's layout.
-    Returns:
-        A ``go.Figure``, not shown.
     """
     import plotly.graph_objects as go
     import plotly.io as pio
@@ -69,12 +67,24 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
     return fresh.update_layout(**layout)
 
 
-def pattern(shape: str) -> dict:
-    """Strokes over a bar's colour, so that bars differ in more than colour.
+def add_heading(figure, text: str, x: float, y: float) -> None:
+    """A small heading above a part of a figure, whose left upper corner is at (x, y), 0 to 1."""
+    figure.add_annotation(
+        text=text,
+        x=x,
+        y=y,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12},
+        align="left",
+    )
 
-    Args:
-        shape: plotly's name: ``"/"``, ``"."``, ``"x"``; empty: none.
-    """
+
+def pattern(shape: str) -> dict:
+    """Strokes over a bar's colour, which need no colour: ``"/"``, ``"."``, ``"x"``; "": none."""
     return {"shape": shape, "fillmode": "overlay", "fgcolor": INK, "fgopacity": 0.6, "size": 6}
 
 

@@ -74,19 +74,16 @@ def hub():
         yield Check("Model hub", FINE, "not contacted, as HF_HUB_OFFLINE is set")
         return
     try:
-        get_session().head(constants.ENDPOINT, timeout=PATIENCE_S - 1)
+        get_session().head(address, timeout=PATIENCE_S - 1)
     except Exception as error:  # the client's errors differ by version; all mean the same here
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        yield Check("Model hub", WARNING, f"does not answer ({address}): {problem}", _without_hub())
+        hint = (
+            f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 "
+            "avoids the wait; for a mirror, set HF_ENDPOINT."
+        )
+        yield Check("Model hub", WARNING, f"does not answer ({address}): {problem}", hint)
     else:
         yield Check("Model hub", FINE, f"answers ({address})")
-
-
-def _without_hub():
-    return (
-        f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 "
-        "avoids the wait; for a mirror, set HF_ENDPOINT."
-    )
 
 
 def port():

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from traitlets import default
 
 from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 CELL_TIMEOUT_S = 600
 TRACEBACK_LINES = 25  # the end of a traceback shows the failing line
 _DOCTOR = "See what this machine lacks: python3 -m labkit doctor"
@@ -78,7 +78,6 @@ def execute(path: Path, notebook: NotebookNode) -> NotebookRun:
     Args:
         path: the notebook's file, which is never written.
         notebook: its cells, which receive their outputs.
-
     Raises:
         LabError: no kernel can be started.
     """
@@ -116,7 +115,7 @@ def _client(path: Path, notebook: NotebookNode) -> NotebookClient:
 
 def kernel_environment() -> dict[str, str]:
     """The kernel's environment: labkit is importable, and outputs need no browser."""
-    paths = [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "LABKIT_STATIC": "1",  # panels show their static form

@@ -18,7 +18,6 @@ def tex_to_mathml(tex: str, block: bool = False) -> str:
     Args:
         tex: the formula, without dollar signs.
         block: whether the formula is on a line of its own.
-
     Returns:
         HTML: a ``<math>`` element, or the TeX as code.
 

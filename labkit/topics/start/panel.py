@@ -57,7 +57,8 @@ class PromptPanel(RunPanel):
         self.reply: Reply | None = None
         self._make_controls(prompt, settings)
         self.answer = widgets.HTML(html.card(html.paragraph(" ")))
-        self.figure = theme.widget(self._timing())
+        title, tokens = figures.timing_title(()), self.max_tokens.value
+        self.figure = theme.widget(figures.timing_figure((), title=title, tokens=tokens))
         self.runner = Runner(self._work, self._draw, "Ask the model", self._stop_stream)
         choice, extent = row(self.temperature, self.top_p), row(self.max_tokens, self.seed)
         parts = (self.prompt, choice, extent, self.runner.widget, self.answer, self.figure)
@@ -114,10 +115,6 @@ class PromptPanel(RunPanel):
         """Closes a server's stream without waiting; a model in this process finishes its step."""
         if self._stream:
             self._stream.close()
-
-    def _timing(self):
-        title = figures.timing_title(self._steps)
-        return figures.timing_figure(self._steps, title=title, tokens=self.max_tokens.value)
 
     def _draw(self) -> None:
         steps = tuple(self._steps)

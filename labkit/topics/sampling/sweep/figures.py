@@ -96,17 +96,7 @@ def _place_subplot(figure, index: int, name: str, title: str) -> None:
             },
         }
     )
-    figure.add_annotation(
-        text=title,
-        x=left,
-        y=bottom + height,
-        xref="paper",
-        yref="paper",
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 12.5},
-    )
+    theme.add_heading(figure, title, left, bottom + height)
 
 
 def _title(sweep: Sweep) -> str:
@@ -119,12 +109,7 @@ def _title(sweep: Sweep) -> str:
 
 
 def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
-    """The answers themselves: a column for each setting, a row for each seed.
-
-    Args:
-        sweep: from ``labkit.sweep``.
-        samples: number of rows.
-    """
+    """The answers themselves: a column for each setting, a row for each of the first seeds."""
     cells = sweep.cells
     heads = "".join(
         f'<th scope="col" style="{_CELL};font-weight:600">{cell.title}</th>' for cell in cells

@@ -16,12 +16,7 @@ SCRIPTS = 12
 
 
 def bpe_figure(training: BpeTraining, merges: int | None = None):
-    """The compression curve, with a mark at a number of merges.
-
-    Args:
-        training: from ``train_bpe``.
-        merges: number of merges to mark; None: all.
-    """
+    """The compression curve, with a mark at a number of merges; None: at all of them."""
     import plotly.graph_objects as go
 
     merges = len(training.merges) if merges is None else merges
