@@ -66,23 +66,15 @@ def _interpreter(args):
     if args.command == "doctor":
         return bootstrap.find() or sys.executable
     extras = EXTRAS.get(args.command, [])
-    python = bootstrap.find(extras)
-    if python:
+    if python := bootstrap.find(extras):
         return python
     if getattr(args, "action", None) == "unpack" and bootstrap.wheels_in(args.file):
-        return _set_up_from(args.file)
+        from labkit.models.storage.unpack import require_same_python
+
+        require_same_python(Path(args.file))
+        # All of it: a machine that was never online cannot fetch the rest later.
+        return bootstrap.ensure(["test"], args.file)
     return bootstrap.ensure(extras)
-
-
-def _set_up_from(archive):
-    """The environment out of an archive that `models pack` wrote: all of it, for good.
-
-    A machine that was never online cannot fetch the rest later.
-    """
-    from labkit.models.storage.unpack import require_same_python
-
-    require_same_python(Path(archive))
-    return bootstrap.ensure(["test"], archive)
 
 
 def _let_children_import_labkit():

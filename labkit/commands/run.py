@@ -68,8 +68,8 @@ def _find(name: str) -> Path:
         for file in (folder / name, folder / f"{name}.ipynb"):
             if file.is_file():
                 return file.resolve()
-    near = sorted({*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")})
-    stems = {path.stem: path for path in near}
+    near = {*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")}
+    stems = {path.stem: path for path in sorted(near)}
     closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.4)
     hint = f"There are: {', '.join(stems) or 'none'}"
     if closest:

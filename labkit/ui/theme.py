@@ -41,7 +41,6 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
         pio.renderers.default = "plotly_mimetype"
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
-    axis = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces).update_layout(
         template="none",
@@ -60,11 +59,17 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         autosize=True,
         margin={"l": 12, "r": 12, "t": 64, "b": 12},
         legend={**above, "bgcolor": "rgba(0,0,0,0)"},
-        xaxis={"title": {"text": x, "font": {"size": 13}}, **axis},
-        yaxis={"title": {"text": y, "font": {"size": 13}}, **axis},
+        xaxis=axis(x),
+        yaxis=axis(y),
         hoverlabel={"font": {"family": FONT}},
     )
     return fresh.update_layout(**layout)
+
+
+def axis(title: str = "", **more) -> dict[str, Any]:
+    """An axis in the lab's look, with more of plotly's settings, such as ``domain``."""
+    look = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
+    return {"title": {"text": title, "font": {"size": 13}}, **look, **more}
 
 
 def add_heading(figure, text: str, x: float, y: float) -> None:

@@ -23,7 +23,6 @@ OFFLINE = (
     "machine without a network there are archives: python3 -m labkit models unpack FILE."
 )
 JUPYTER = 8888
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def servers(ports=tuple(PORTS)):
@@ -99,6 +98,7 @@ def port():
 def browser():
     """Whether `lab` can open a browser here, and whether the browser tests have one."""
     opens = "the lab opens in it" if lab.has_browser() else "none: `lab` prints an address"
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     tests = f"browser tests use {chromium}" if chromium else "no Chromium for browser tests"
     yield Check("Browser", FINE, f"{opens}; {tests}")

@@ -65,12 +65,15 @@ class PromptPanel(RunPanel):
         self.widget = column(*parts)
 
     def _make_controls(self, prompt: str, settings: Settings) -> None:
-        s = settings
         self.prompt = text_box("Prompt", prompt)
-        self.temperature = slider("temperature", s.temperature, 0, max(3, s.temperature))
-        self.top_p = slider("top_p", s.top_p, min(0.05, s.top_p), 1)
-        self.max_tokens = number_box("max_tokens", s.max_tokens, max(2048, s.max_tokens))
-        seed = "" if s.seed is None else str(s.seed)
+        self.temperature = slider(
+            "temperature", settings.temperature, 0, max(3, settings.temperature)
+        )
+        self.top_p = slider("top_p", settings.top_p, min(0.05, settings.top_p), 1)
+        self.max_tokens = number_box(
+            "max_tokens", settings.max_tokens, max(2048, settings.max_tokens)
+        )
+        seed = "" if settings.seed is None else str(settings.seed)
         self.seed = widgets.Text(seed, placeholder="a fresh one", **labelled("seed", "220px"))
 
     @property

@@ -75,16 +75,15 @@ def cost_figure(costs: LanguageCosts):
         height=150 + 18 * len(rows),
         showlegend=False,
     )
-    axis = figure.layout.xaxis.to_plotly_json()
     here = f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)"
     there = (
         f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
         "that read and write the text (computed)"
     )
     figure.update_layout(
-        xaxis={**axis, "domain": [0, 0.3]},
-        xaxis2={**axis, "domain": [0.35, 0.65], "title": {"text": here}},
-        xaxis3={**axis, "domain": [0.7, 1], "title": {"text": there}},
+        xaxis_domain=[0, 0.3],
+        xaxis2=theme.axis(here, domain=[0.35, 0.65]),
+        xaxis3=theme.axis(there, domain=[0.7, 1]),
     )
     figure.update_xaxes(title_font_size=12)
     return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)

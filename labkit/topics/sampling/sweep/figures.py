@@ -76,26 +76,12 @@ def _place_subplot(figure, index: int, name: str, title: str) -> None:
     left, height = column * (width + GAP), (1 - ROW_GAP) / 2
     bottom = (1 - row) * (height + ROW_GAP)
     number = "" if index == 0 else str(index + 1)
-    axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
-    is_share = name not in ("entropy_bits", "tokens")
-    figure.update_layout(
-        {
-            f"xaxis{number}": {
-                **axis,
-                "domain": [left, left + width],
-                "anchor": f"y{number}",
-                "title": {"text": "temperature" if row else "", "font": {"size": 13}},
-            },
-            f"yaxis{number}": {
-                **axis,
-                "domain": [bottom, bottom + height],
-                "anchor": f"x{number}",
-                "rangemode": "tozero",
-                "automargin": False,
-                **({"range": [-0.04, 1.04]} if is_share else {}),
-            },
-        }
-    )
+    x = theme.axis("temperature" if row else "", domain=[left, left + width], anchor=f"y{number}")
+    y = theme.axis(domain=[bottom, bottom + height], anchor=f"x{number}", rangemode="tozero")
+    y["automargin"] = False
+    if name not in ("entropy_bits", "tokens"):  # shares
+        y["range"] = [-0.04, 1.04]
+    figure.update_layout({f"xaxis{number}": x, f"yaxis{number}": y})
     theme.add_heading(figure, title, left, bottom + height)
 
 
