@@ -43,12 +43,9 @@ class _Markdown(IPythonRenderer):
 
 
 def render_cells(notebook: NotebookNode) -> str:
-    """All cells and their outputs, in order, as HTML.
+    """All cells of an executed notebook (nbformat 4) and their outputs, in order, as HTML.
 
-    Args:
-        notebook: an executed notebook of nbformat 4.
-    Returns:
-        HTML that may still refer to other files; `self_contained` resolves that.
+    It may still refer to other files; `self_contained` resolves that.
     """
     rendered = (_cell(cell) for cell in notebook.cells if cell.source.strip())
     return _without_private_paths("\n".join(rendered))
@@ -159,8 +156,6 @@ def self_contained(html: str, folder: Path, pages: set[str]) -> BeautifulSoup:
         folder: the notebook's folder, from which its images are read.
         pages: file names of the pages beside this one; a link to another notebook becomes a link
             to its page, and a link to a missing file becomes plain text.
-    Returns:
-        The parsed HTML.
     """
     soup = BeautifulSoup(html, "html.parser")
     for tag in soup.find_all(["link", "base", "meta", "iframe", "embed", "object", "script"]):
