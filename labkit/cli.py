@@ -66,23 +66,15 @@ def _interpreter(args):
     if args.command == "doctor":
         return bootstrap.find() or sys.executable
     extras = EXTRAS.get(args.command, [])
-    python = bootstrap.find(extras)
-    if python:
+    if python := bootstrap.find(extras):
         return python
     if getattr(args, "action", None) == "unpack" and bootstrap.wheels_in(args.file):
-        return _set_up_from(args.file)
+        from labkit.models.storage.unpack import require_same_python
+
+        require_same_python(Path(args.file))
+        # All of it: a machine that was never online cannot fetch the rest later.
+        return bootstrap.ensure(["test"], args.file)
     return bootstrap.ensure(extras)
-
-
-def _set_up_from(archive):
-    """The environment out of an archive that `models pack` wrote: all of it, for good.
-
-    A machine that was never online cannot fetch the rest later.
-    """
-    from labkit.models.storage.unpack import require_same_python
-
-    require_same_python(Path(archive))
-    return bootstrap.ensure(["test"], archive)
 
 
 def _let_children_import_labkit():
@@ -115,10 +107,13 @@ def _parser():
     _add_lab(commands)
     _add_test(commands)
     _add_run(commands)
-    _add_doctor(commands)
+    doctor = _add(commands, "doctor", "Check this machine: fine, warning or failing, line by line.")
+    doctor.add_argument("--json", action="store_true", help="the same for programs")
     _add_models(commands)
-    _add_check(commands)
-    _add_docs(commands)
+    check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
+    check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
+    docs = _add(commands, "docs", "Write the public names with their docstrings as HTML pages.")
+    docs.add_argument("--to", metavar="FOLDER", help="where they go (default: .pages/api)")
     return parser
 
 
@@ -173,11 +168,6 @@ def _add_run(commands):
     run.add_argument("--output", metavar="FOLDER", help="where what is written goes")
 
 
-def _add_doctor(commands):
-    doctor = _add(commands, "doctor", "Check this machine: fine, warning or failing, line by line.")
-    doctor.add_argument("--json", action="store_true", help="the same for programs")
-
-
 def _add_models(commands):
     models = _add(commands, "models", "List, fetch, check, remove and carry models.")
     models.set_defaults(show_help=models.print_help)
@@ -198,16 +188,6 @@ def _add_models(commands):
     pack.add_argument("--without-packages", action="store_true", help="models only")
     unpack = _add(actions, "unpack", "Set up from such an archive, without a network.")
     unpack.add_argument("file", metavar="FILE", help="the archive that `models pack` wrote")
-
-
-def _add_check(commands):
-    check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
-    check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
-
-
-def _add_docs(commands):
-    docs = _add(commands, "docs", "Write the public names with their docstrings as HTML pages.")
-    docs.add_argument("--to", metavar="FOLDER", help="where they go (default: .pages/api)")
 
 
 def _port(text):

@@ -33,9 +33,7 @@ class LabError(Exception):
 class BusyError(LabError):
     """A server that may answer later: a rate limit is reached, or it is overloaded.
 
-    Args:
-        problem: one sentence that says what is wrong.
-        hint: what the person can do next.
+    Attributes:
         retry_after_s: seconds that the server asks to wait; None where it does not say.
     """
 

@@ -15,7 +15,6 @@ READERS = {
     "labkit_votes": "labkit.topics.comparison.votes.files",
 }
 HEAD = re.compile(rb'\s*\{\s*"(labkit_\w+)"')
-HEAD_BYTES = 200
 
 
 def save(result: Any, path: str | Path) -> Path:
@@ -47,7 +46,7 @@ def open_result(path: str | Path) -> Any:
     """
     try:
         with open(path, "rb") as file:
-            head = HEAD.match(file.read(HEAD_BYTES))
+            head = HEAD.match(file.read(200))
     except OSError as error:
         raise LabError(
             f"{path} cannot be read: {error.strerror}.", "Write one with labkit.save."

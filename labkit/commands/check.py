@@ -18,14 +18,7 @@ FIXES = (("ruff", "check", "--fix", "--quiet", *CODE), ("ruff", "format", "--qui
 
 
 def main(args: Namespace) -> int:
-    """Runs the checks and says how each one went.
-
-    Args:
-        args: ``fix``: whether ruff first fixes what it can.
-
-    Returns:
-        0 when all passed, else 1.
-    """
+    """Runs the checks, after ruff's fixes if ``args.fix``; returns 0 when all passed, else 1."""
     if args.fix:
         for command in FIXES:  # what is left, the checks report
             _run(command)

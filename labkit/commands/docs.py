@@ -18,13 +18,7 @@ FOLDER = ".pages/api"  # in the checkout
 
 
 def main(args: Namespace) -> int:
-    """Writes the pages and says where.
-
-    Args:
-        args: ``to``, their folder; None for `FOLDER`.
-
-    Returns:
-        0.
+    """Writes the pages to ``args.to``, or else to `FOLDER`, and says where.
 
     Raises:
         LabError: the folder cannot be written to.
@@ -44,11 +38,7 @@ def main(args: Namespace) -> int:
 
 
 def _modules(page: Callable) -> list[str]:
-    """The names of labkit, its topics and the modules of results, their pages prepared.
-
-    Args:
-        page: gives pdoc's page of a module, always the same one.
-    """
+    """The names of labkit, its topics and the modules of results, with each `page` prepared."""
     verbs, topics = _split(labkit)
     verbs += [verb for topic in topics for verb in _split(topic)[0]]
     public = ["labkit", *(topic.__name__ for topic in topics)]

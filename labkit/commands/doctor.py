@@ -24,12 +24,16 @@ from .checks import FAILING, FINE, WARNING, Check, environment, hardware, softwa
 SIGNS = {FINE: ("✓", "32"), WARNING: ("!", "33"), FAILING: ("✗", "31")}  # symbol, ANSI colour
 REQUESTS = "At most two requests leave this machine: to pip's package index, and to the model hub."
 COMMAND = re.compile(r"python3 -m labkit (models \w+ [\w./-]+|\w+)")
-NAME_WIDTH, DETAIL_AT = 21, 34
+DETAIL_AT = 34
 
 
 def main(args) -> int:
     """Prints a line per check; exit status 1 if one fails, else 0."""
-    machine, problem = _machine()
+    machine, problem = None, None
+    try:
+        machine = inspect_machine()
+    except (ImportError, LabError) as error:
+        problem = error
     checks = _all_checks(machine, problem)
     if args.json:
         checks = list(checks)
@@ -41,14 +45,6 @@ def main(args) -> int:
     else:
         checks = _show(checks)
     return int(any(check.status == FAILING for check in checks))
-
-
-def _machine():
-    """The machine and None, or None and the error."""
-    try:
-        return inspect_machine(), None
-    except (ImportError, LabError) as error:
-        return None, error
 
 
 # The checks, in the order of the page
@@ -110,16 +106,13 @@ def _result(name, future, limit_s):
     except futures.TimeoutError:
         return [Check(name, WARNING, "no answer in time", environment.OFFLINE)]
     except ImportError as error:
-        return [Check(name, WARNING, _unknown(error), software.reinstall_hint())]
+        cause = f" without the package {error.name}" if error.name else f": {error}"
+        return [Check(name, WARNING, f"not known{cause}", software.reinstall_hint())]
     except LabError as error:
         return [Check(name, FAILING, error.problem, error.hint)]
     except Exception as error:
         detail = f"could not be checked: {type(error).__name__}: {error}"
         return [Check(name, WARNING, detail, "Please report this as a fault of the lab.")]
-
-
-def _unknown(error):
-    return f"not known without the package {error.name}" if error.name else f"not known: {error}"
 
 
 # The page
@@ -141,12 +134,10 @@ def _show(checks):
 
 
 def _line(check):
-    symbol, _ = SIGNS[check.status]
-    head = f"  {_coloured(f'{symbol} {check.status:<8}', check.status)}{check.name:<{NAME_WIDTH}} "
-    lines = [head + _wrapped(check.detail)]
-    if check.hint:
-        lines.append(" " * (DETAIL_AT - 2) + _wrapped("→ " + check.hint))
-    return "\n".join(lines)
+    sign = _coloured(f"{SIGNS[check.status][0]} {check.status:<8}", check.status)
+    line = f"  {sign}{check.name:<21} {_wrapped(check.detail)}"
+    hint = " " * (DETAIL_AT - 2) + _wrapped("→ " + check.hint)
+    return f"{line}\n{hint}" if check.hint else line
 
 
 def _wrapped(text):
@@ -154,9 +145,8 @@ def _wrapped(text):
     width = shutil.get_terminal_size().columns - DETAIL_AT
     if not sys.stdout.isatty() or width < 30:
         return text
-    whole = COMMAND.sub(
-        lambda found: found[0].replace(" ", "\xa0"), text
-    )  # commands stay whole, to be copied
+    # Commands stay whole, to be copied.
+    whole = COMMAND.sub(lambda found: found[0].replace(" ", "\xa0"), text)
     lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
     return ("\n" + " " * DETAIL_AT).join(lines).replace("\xa0", " ")
 

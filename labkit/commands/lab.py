@@ -51,11 +51,10 @@ def _notebook(name):
         if path.is_file() and path.is_relative_to(ROOT):
             return path.relative_to(ROOT).as_posix()
     near = difflib.get_close_matches(f"notebooks/{Path(name).stem}.ipynb", known, 1, cutoff=0.5)
-    known_names = f"There are: {', '.join(sorted(known)) or 'none'}."
-    raise LabError(
-        f"There is no notebook {name!r} in this checkout.",
-        f"Did you mean {near[0]}?" if near else known_names,
+    hint = (
+        f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known)) or 'none'}."
     )
+    raise LabError(f"There is no notebook {name!r} in this checkout.", hint)
 
 
 def checked_port(host, port):

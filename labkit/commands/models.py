@@ -43,13 +43,10 @@ def _get(args) -> int:
             return 1
     folder, gguf_file = get_model(args.name, accept_terms=accepted)
     print(f"{args.name} is here:")
-    for path, size in [(folder, store.bytes_of(folder)), *_sized(gguf_file)]:
-        print(f"  {path}  ({_mb(size)})")
+    print(f"  {folder}  ({_mb(store.bytes_of(folder))})")
+    if gguf_file:
+        print(f"  {gguf_file}  ({_mb(gguf_file.stat().st_size)})")
     return 0
-
-
-def _sized(file: Path | None) -> list[tuple[Path, int]]:
-    return [(file, file.stat().st_size)] if file else []
 
 
 def _remove(args) -> int:
@@ -73,9 +70,8 @@ def _verify(args) -> int:
             print(f"{stored.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
             if bad:
                 status = 1
-                print(
-                    f"  → python3 -m labkit models remove {stored.name} --yes, then get or unpack"
-                )
+                command = f"python3 -m labkit models remove {stored.name} --yes"
+                print(f"  → {command}, then get or unpack")
         if not stored.here:
             print(f"{stored.name}: its download is unfinished\n  → {_get_command(stored.name)}")
     return status

@@ -6,16 +6,16 @@ the outputs stay in memory (execute.py) and are reported or, with ``--to html``,
 """
 
 import difflib
-import sys
 from argparse import Namespace
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.commands.notebooks.execute import CHECKOUT, NotebookRun, execute
+from labkit.commands.notebooks.execute import NotebookRun, execute
 from labkit.commands.notebooks.pages import write_pages
 from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
 
 STOPPED_BY_CTRL_C = 130  # what a shell reports for an interrupted command
 
@@ -26,10 +26,8 @@ def main(args: Namespace) -> int:
     Args:
         args: ``notebooks`` (names or paths; empty for all of the checkout), ``to`` (None or
             "html") and ``output`` (the pages' folder; None for ``.pages`` in the checkout).
-
     Returns:
         0 if every cell ran, 1 if a notebook failed, 130 after Ctrl-C.
-
     Raises:
         LabError: a notebook does not exist or cannot be read; nothing has run then.
     """
@@ -47,7 +45,9 @@ def main(args: Namespace) -> int:
     if len(paths) > 1:
         print(_summary(runs, len(paths)))
     if args.to == "html" and done:
-        _write_html(done, Path(args.output or CHECKOUT / ".pages"))
+        folder = Path(args.output or ROOT / ".pages")
+        for page in write_pages([(run.path, run.notebook) for run in done], folder):
+            print(f"page     {_short_path(page)}  ({page.stat().st_size / 1e6:.1f} MB)")
     return STOPPED_BY_CTRL_C if runs[-1].stopped else int(len(done) < len(paths))
 
 
@@ -57,25 +57,23 @@ def find_notebooks(names: list[str]) -> list[Path]:
     Raises:
         LabError: there is no such notebook; the hint names the nearest.
     """
-    found = [_find(name) for name in names] or sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
+    found = [_find(name) for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
     if not found:
         raise LabError("There is no notebook in notebooks/.", "Name one: run PATH.ipynb")
     return list(dict.fromkeys(found))  # the same notebook twice is run once
 
 
 def _find(name: str) -> Path:
-    for folder in (Path(), CHECKOUT, CHECKOUT / "notebooks"):
+    for folder in (Path(), ROOT, ROOT / "notebooks"):
         for file in (folder / name, folder / f"{name}.ipynb"):
             if file.is_file():
                 return file.resolve()
-    near = sorted({*(CHECKOUT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")})
-    stems = {path.stem: path for path in near}
+    near = {*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")}
+    stems = {path.stem: path for path in sorted(near)}
     closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.4)
-    hint = (
-        f"Did you mean {_short_path(stems[closest[0]])}?"
-        if closest
-        else f"There are: {', '.join(stems) or 'none'}"
-    )
+    hint = f"There are: {', '.join(stems) or 'none'}"
+    if closest:
+        hint = f"Did you mean {_short_path(stems[closest[0]])}?"
     raise LabError(f"There is no notebook called {name!r}.", hint)
 
 
@@ -116,19 +114,9 @@ def _summary(runs: list[NotebookRun], wanted: int) -> str:
     return f"{wanted} notebooks: " + ", ".join(p for p in parts if p[0] != "0" or p is parts[0])
 
 
-def _write_html(done: list[NotebookRun], folder: Path) -> None:
-    pages = write_pages([(run.path, run.notebook) for run in done], folder)
-    for page in pages:
-        print(f"page     {_short_path(page)}  ({page.stat().st_size / 1e6:.1f} MB)")
-
-
 def _short_path(path: Path) -> str:
     """The shortest path of a file, as it can be typed here."""
-    for folder in (Path.cwd(), CHECKOUT):
+    for folder in (Path.cwd(), ROOT):
         if path.is_relative_to(folder):
             return path.relative_to(folder).as_posix()
     return str(path)
-
-
-if __name__ == "__main__":
-    sys.exit("Use: python3 -m labkit run")

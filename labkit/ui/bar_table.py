@@ -52,18 +52,7 @@ def bar_table_figure(title: str, names: Sequence[str], columns: Sequence[BarColu
                 },
             }
         )
-        figure.add_annotation(
-            text=escape(column.title).replace("\n", "<br>"),
-            x=left,
-            xref="paper",
-            xanchor="left",
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            showarrow=False,
-            font={"size": 12},
-            align="left",
-        )
+        theme.add_heading(figure, escape(column.title).replace("\n", "<br>"), left, 1)
     return figure.update_layout(margin={"t": 104, "b": 12})
 
 

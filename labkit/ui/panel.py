@@ -11,6 +11,7 @@ from labkit.errors import LabError
 from . import html
 from .runner import Runner
 
+LABEL_WIDTH = "85px"
 MOST_TYPED = 100_000  # characters in a box: the page sends all of them with every key
 
 
@@ -69,9 +70,6 @@ class RunPanel(Panel):
         """
         self.runner.wait(timeout_s)
         return self.result
-
-
-LABEL_WIDTH = "85px"
 
 
 def labelled(label: str, width: str | None, label_width: str = LABEL_WIDTH) -> dict[str, Any]:

@@ -33,8 +33,6 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         y: the same.
         height: pixels.
         layout: more of plotly's layout.
-    Returns:
-        A ``go.Figure``, not shown.
     """
     import plotly.graph_objects as go
     import plotly.io as pio
@@ -43,7 +41,6 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
         pio.renderers.default = "plotly_mimetype"
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
-    axis = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces).update_layout(
         template="none",
@@ -62,19 +59,37 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         autosize=True,
         margin={"l": 12, "r": 12, "t": 64, "b": 12},
         legend={**above, "bgcolor": "rgba(0,0,0,0)"},
-        xaxis={"title": {"text": x, "font": {"size": 13}}, **axis},
-        yaxis={"title": {"text": y, "font": {"size": 13}}, **axis},
+        xaxis=axis(x),
+        yaxis=axis(y),
         hoverlabel={"font": {"family": FONT}},
     )
     return fresh.update_layout(**layout)
 
 
-def pattern(shape: str) -> dict:
-    """Strokes over a bar's colour, so that bars differ in more than colour.
+def axis(title: str = "", **more) -> dict[str, Any]:
+    """An axis in the lab's look, with more of plotly's settings, such as ``domain``."""
+    look = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
+    return {"title": {"text": title, "font": {"size": 13}}, **look, **more}
 
-    Args:
-        shape: plotly's name: ``"/"``, ``"."``, ``"x"``; empty: none.
-    """
+
+def add_heading(figure, text: str, x: float, y: float) -> None:
+    """A small heading above a part of a figure, whose left upper corner is at (x, y), 0 to 1."""
+    figure.add_annotation(
+        text=text,
+        x=x,
+        y=y,
+        xref="paper",
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12},
+        align="left",
+    )
+
+
+def pattern(shape: str) -> dict:
+    """Strokes over a bar's colour, which need no colour: ``"/"``, ``"."``, ``"x"``; "": none."""
     return {"shape": shape, "fillmode": "overlay", "fgcolor": INK, "fgopacity": 0.6, "size": 6}
 
 

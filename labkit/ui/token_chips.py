@@ -21,15 +21,11 @@ def chips(texts: Iterable[str], *, bar_at: int | None = None, bar_label: str = "
     """
     boxes = [_chip(text, _GROUNDS[index % 2]) for index, text in enumerate(texts)]
     if bar_at is not None:
-        boxes.insert(bar_at, _bar(bar_label))
+        label = f'role="img" aria-label="{escape(bar_label)}" title="{escape(bar_label)}"'
+        look = f"color:{theme.RED};font-weight:700;padding:0 3px"
+        boxes.insert(bar_at, f'<span {label} style="{look}">┃</span>')
     style = f"font:14px/1.9 {MONOSPACED};overflow-wrap:anywhere"
     return f'<div style="{style}">{"".join(boxes)}</div>'
-
-
-def _bar(label: str) -> str:
-    style = f"color:{theme.RED};font-weight:700;padding:0 3px"
-    label_attributes = f'role="img" aria-label="{escape(label)}" title="{escape(label)}"'
-    return f'<span {label_attributes} style="{style}">┃</span>'
 
 
 def _chip(text: str, ground: str) -> str:

@@ -185,7 +185,7 @@ def test_the_bar_names_the_section(tmp_path, capsys, monkeypatch):
 def test_all_notebooks_by_default_and_short_names(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     second, first = (write(tmp_path / "notebooks", f"0{n}_x.ipynb") for n in (1, 0))
-    monkeypatch.setattr(run, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(run, "ROOT", tmp_path)
     assert run.find_notebooks([]) == [first, second]
     assert run.find_notebooks(["01_x", "notebooks/01_x.ipynb"]) == [second]
     with pytest.raises(LabError, match="no notebook called '01_xx'") as error:

@@ -15,7 +15,7 @@ class Check:
 
     Attributes:
         name: name of what was checked.
-        status: ``"fine"``, ``"warning"`` or ``"failing"``.
+        status: `FINE`, `WARNING` or `FAILING`.
         detail: the finding.
         hint: what to do about it; empty if there is nothing to do.
     """

@@ -23,7 +23,6 @@ OFFLINE = (
     "machine without a network there are archives: python3 -m labkit models unpack FILE."
 )
 JUPYTER = 8888
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def servers(ports=tuple(PORTS)):
@@ -74,19 +73,16 @@ def hub():
         yield Check("Model hub", FINE, "not contacted, as HF_HUB_OFFLINE is set")
         return
     try:
-        get_session().head(constants.ENDPOINT, timeout=PATIENCE_S - 1)
+        get_session().head(address, timeout=PATIENCE_S - 1)
     except Exception as error:  # the client's errors differ by version; all mean the same here
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        yield Check("Model hub", WARNING, f"does not answer ({address}): {problem}", _without_hub())
+        hint = (
+            f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 "
+            "avoids the wait; for a mirror, set HF_ENDPOINT."
+        )
+        yield Check("Model hub", WARNING, f"does not answer ({address}): {problem}", hint)
     else:
         yield Check("Model hub", FINE, f"answers ({address})")
-
-
-def _without_hub():
-    return (
-        f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 "
-        "avoids the wait; for a mirror, set HF_ENDPOINT."
-    )
 
 
 def port():
@@ -102,6 +98,7 @@ def port():
 def browser():
     """Whether `lab` can open a browser here, and whether the browser tests have one."""
     opens = "the lab opens in it" if lab.has_browser() else "none: `lab` prints an address"
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     tests = f"browser tests use {chromium}" if chromium else "no Chromium for browser tests"
     yield Check("Browser", FINE, f"{opens}; {tests}")

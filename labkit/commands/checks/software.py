@@ -59,7 +59,10 @@ def packages():
     if importlib.util.find_spec("packaging") is None:
         yield _not_set_up("packaging")
         return
-    extras = {name: _is_here(_requires("labkit", {name})) for name in _project_extras()}
+    extras = {
+        name: all(r.name == "labkit" or _version(r.name) for r in _requires("labkit", {name}))
+        for name in bootstrap.read_project()["project"].get("optional-dependencies", {})
+    }
     needed = _needed({name for name, here in extras.items() if here})
     missing = sorted({r.name for _, r in needed if not _version(r.name)})
     direct = {r.name for by, r in needed if by == "labkit"}
@@ -119,10 +122,6 @@ def _found(count, missing, wrong, differing):
 # What is required, and what is installed
 
 
-def _project_extras():
-    return list(bootstrap.read_project()["project"].get("optional-dependencies", {}))
-
-
 def _requires(name, extras):
     """The requirements of a package here; labkit's are pyproject.toml's, installed or not."""
     from packaging.requirements import InvalidRequirement, Requirement
@@ -146,6 +145,7 @@ def _requires(name, extras):
 def _needed(extras):
     """All that the lab needs here, directly or not: pairs of a package and its requirement."""
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     pairs, seen = [], set()
     pending = [("labkit", frozenset()), *(("labkit", frozenset({extra})) for extra in extras)]
@@ -154,21 +154,11 @@ def _needed(extras):
             continue
         seen.add((name, parts))
         for requirement in _requires(name, parts):
-            wanted = Requirement(f"{_plain(requirement.name)}{requirement.specifier}")
+            wanted = Requirement(f"{canonicalize_name(requirement.name)}{requirement.specifier}")
             if wanted.name != "labkit":
                 pairs.append((name, wanted))
             pending.append((wanted.name, frozenset(requirement.extras)))
     return pairs
-
-
-def _is_here(requirements):
-    return all(r.name == "labkit" or _version(r.name) for r in requirements)
-
-
-def _plain(name):
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
 
 
 def _version(name):
@@ -182,12 +172,13 @@ def _version(name):
 def _differing(names):
     """Sentences on versions that differ from the lock's; a build tag (+cpu) does not count."""
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
     from packaging.version import Version
 
     lock = (bootstrap.ROOT / "requirements.lock").read_text(encoding="utf-8")
     lines = [line for line in lock.splitlines() if line and not line.startswith("#")]
     for pin in map(Requirement, lines):
-        version = _version(pin.name) if _plain(pin.name) in names else None
+        version = _version(pin.name) if canonicalize_name(pin.name) in names else None
         if not version or (pin.marker and not pin.marker.evaluate()):
             continue
         locked = next(iter(pin.specifier)).version

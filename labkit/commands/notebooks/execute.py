@@ -22,8 +22,8 @@ from tqdm import tqdm
 from traitlets import default
 
 from labkit.errors import LabError
+from labkit.install.bootstrap import ROOT
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 CELL_TIMEOUT_S = 600
 TRACEBACK_LINES = 25  # the end of a traceback shows the failing line
 _DOCTOR = "See what this machine lacks: python3 -m labkit doctor"
@@ -75,9 +75,7 @@ class _ThisPython(AsyncKernelManager):
 def execute(path: Path, notebook: NotebookNode) -> NotebookRun:
     """Runs a notebook's cells in order, in its own folder, up to the first that fails.
 
-    Args:
-        path: the notebook's file, which is never written.
-        notebook: its cells, which receive their outputs.
+    The cells receive their outputs; the file is never written.
 
     Raises:
         LabError: no kernel can be started.
@@ -116,7 +114,7 @@ def _client(path: Path, notebook: NotebookNode) -> NotebookClient:
 
 def kernel_environment() -> dict[str, str]:
     """The kernel's environment: labkit is importable, and outputs need no browser."""
-    paths = [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "LABKIT_STATIC": "1",  # panels show their static form
@@ -161,13 +159,7 @@ def _describe_cell(notebook: NotebookNode, number: int) -> str:
 
 
 def describe_failure(notebook: NotebookNode, number: int, error: Exception) -> str:
-    """Describes which cell failed, and how, in one block of text.
-
-    Args:
-        notebook: the notebook with the failed cell's outputs.
-        number: number of the failed cell, from 1.
-        error: the exception that nbclient raised.
-    """
+    """Which cell failed, numbered from 1, and how, by nbclient's error: one block of text."""
     if isinstance(error, CellTimeoutError):
         lines = [f"It ran longer than {CELL_TIMEOUT_S} s, and was stopped."]
     elif isinstance(error, DeadKernelError):

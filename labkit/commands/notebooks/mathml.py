@@ -13,14 +13,11 @@ _NOT_UNDERSTOOD = re.compile(r"<m\w+[^>]*>\s*(\\|&(?!#?\w+;))")
 
 
 def tex_to_mathml(tex: str, block: bool = False) -> str:
-    """Converts a formula to MathML, or keeps its TeX if that is not possible.
+    """A formula as MathML, or its TeX as code if that is not possible; both are HTML.
 
     Args:
         tex: the formula, without dollar signs.
         block: whether the formula is on a line of its own.
-
-    Returns:
-        HTML: a ``<math>`` element, or the TeX as code.
 
     >>> tex_to_mathml("x_")
     '<code class="tex">x_</code>'

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from datetime import date
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 
 from nbconvert.filters.markdown_mistune import InvalidNotebook
@@ -16,6 +15,7 @@ from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
+from labkit import __version__
 from labkit.errors import LabError
 
 from .render import render_cells, self_contained
@@ -47,10 +47,8 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
     Args:
         notebooks: file and executed cells of each notebook.
         folder: folder of the pages, created if missing. Pages of earlier runs stay.
-
     Returns:
         The files written, the index first.
-
     Raises:
         LabError: two notebooks would become the same page, or the folder cannot be written.
     """
@@ -61,16 +59,12 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pages = {*names, *(path.name for path in _pages_in(folder))}
-        written = [_write_page(path, nb, folder, pages) for path, nb in notebooks]
+        written = [folder / name for name in names]
+        for page, (path, notebook) in zip(written, notebooks, strict=True):
+            _move_into_place(page, render_page(path, notebook, pages))
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
     except OSError as error:
         raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
-
-
-def _write_page(path: Path, notebook: NotebookNode, folder: Path, pages: set[str]) -> Path:
-    page = folder / (path.stem + ".html")
-    _move_into_place(page, render_page(path, notebook, pages))
-    return page
 
 
 def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
@@ -80,7 +74,6 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
         path: the notebook's file.
         notebook: its executed cells.
         pages: names of all pages in the folder, for the links between them.
-
     Raises:
         LabError: a cell shows an image that is not attached to it.
     """
@@ -93,32 +86,17 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     first = soup.select_one(".prose > p")
     back = '<nav><a href="index.html">All pages</a></nav>' if len(pages) > 1 else ""
     today = date.today()
-    made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {_version()}."
-    scripts = _scripts() if soup.select_one(".figure") else ""
+    made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {__version__}."
     body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
-    return _document(title, _text(first) if first else "", body + scripts)
+    if soup.select_one(".figure"):
+        body += f"<script>{get_plotlyjs()}</script>\n<script>{_DRAW}</script>"
+    return _document(title, _text(first) if first else "", body)
 
 
 def _text(tag) -> str:
     """An element's text on one line, without the anchor link of a heading."""
-    return " ".join(
-        "".join(
-            part for part in tag.strings if not part.find_parent("a", class_="anchor-link")
-        ).split()
-    )
-
-
-def _version() -> str:
-    try:
-        return version("labkit")
-    except ImportError:  # a checkout that is not installed
-        from labkit import __version__
-
-        return __version__
-
-
-def _scripts() -> str:
-    return f"<script>{get_plotlyjs()}</script>\n<script>{_DRAW}</script>"
+    own = (part for part in tag.strings if not part.find_parent("a", class_="anchor-link"))
+    return " ".join("".join(own).split())
 
 
 def _document(title: str, description: str, body: str) -> str:

@@ -18,6 +18,8 @@ from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from labkit.install.bootstrap import ROOT
+
 from .mathml import tex_to_mathml
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -41,13 +43,9 @@ class _Markdown(IPythonRenderer):
 
 
 def render_cells(notebook: NotebookNode) -> str:
-    """All cells and their outputs, in order, as HTML.
+    """All cells of an executed notebook (nbformat 4) and their outputs, in order, as HTML.
 
-    Args:
-        notebook: an executed notebook of nbformat 4.
-
-    Returns:
-        HTML that may still refer to other files; `self_contained` resolves that.
+    It may still refer to other files; `self_contained` resolves that.
     """
     rendered = (_cell(cell) for cell in notebook.cells if cell.source.strip())
     return _without_private_paths("\n".join(rendered))
@@ -83,10 +81,8 @@ def _error(output: NotebookNode) -> str:
     lines = [line for line in output.traceback if re.sub(r"\x1b\[[0-9;]*m", "", line).strip("-")]
     traceback = ansi2html("\n".join(lines))
     message = f"<strong>{escape(output.ename)}</strong>: {escape(output.evalue)}"
-    return (
-        f'<details class="output error"><summary>{message}</summary>'
-        f"<pre>{traceback}</pre></details>"
-    )
+    details = f"<summary>{message}</summary><pre>{traceback}</pre>"
+    return f'<details class="output error">{details}</details>'
 
 
 def _richest(data: dict, metadata: dict) -> str:
@@ -145,8 +141,7 @@ def _without_private_paths(html: str) -> str:
 
     Tracebacks and warnings contain full paths, and in them the user's name.
     """
-    checkout = Path(__file__).resolve().parents[3]
-    shorter = {str(checkout): checkout.name, sys.prefix: "…", str(Path.home()): "~"}
+    shorter = {str(ROOT): ROOT.name, sys.prefix: "…", str(Path.home()): "~"}
     for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
         if len(Path(folder).parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
             html = html.replace(folder, name)
@@ -161,9 +156,6 @@ def self_contained(html: str, folder: Path, pages: set[str]) -> BeautifulSoup:
         folder: the notebook's folder, from which its images are read.
         pages: file names of the pages beside this one; a link to another notebook becomes a link
             to its page, and a link to a missing file becomes plain text.
-
-    Returns:
-        The parsed HTML.
     """
     soup = BeautifulSoup(html, "html.parser")
     for tag in soup.find_all(["link", "base", "meta", "iframe", "embed", "object", "script"]):

@@ -82,13 +82,7 @@ def reply_figure(reply: Reply):
 
 
 def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = None):
-    """A bar of milliseconds for each token.
-
-    Args:
-        steps: steps of one reply.
-        title: title of the figure.
-        tokens: length of the axis where more tokens are to come; None: as many as there are.
-    """
+    """A bar of milliseconds for each token; `tokens`: length of the axis if more are to come."""
     import plotly.graph_objects as go
 
     data = timing_data(steps)

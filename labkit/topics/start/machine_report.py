@@ -76,6 +76,6 @@ def describe_machine() -> MachineReport:
 
 
 def _is_on_disk(entry: Entry, stored: dict) -> bool:
-    if "safetensors" in stored.get(entry.name, ()):
-        return True
-    return isinstance(entry.source, HubSource) and hub_cached(entry.source) is not None
+    return "safetensors" in stored.get(entry.name, ()) or (
+        isinstance(entry.source, HubSource) and hub_cached(entry.source) is not None
+    )

@@ -57,19 +57,23 @@ class PromptPanel(RunPanel):
         self.reply: Reply | None = None
         self._make_controls(prompt, settings)
         self.answer = widgets.HTML(html.card(html.paragraph(" ")))
-        self.figure = theme.widget(self._timing())
+        title, tokens = figures.timing_title(()), self.max_tokens.value
+        self.figure = theme.widget(figures.timing_figure((), title=title, tokens=tokens))
         self.runner = Runner(self._work, self._draw, "Ask the model", self._stop_stream)
         choice, extent = row(self.temperature, self.top_p), row(self.max_tokens, self.seed)
         parts = (self.prompt, choice, extent, self.runner.widget, self.answer, self.figure)
         self.widget = column(*parts)
 
     def _make_controls(self, prompt: str, settings: Settings) -> None:
-        s = settings
         self.prompt = text_box("Prompt", prompt)
-        self.temperature = slider("temperature", s.temperature, 0, max(3, s.temperature))
-        self.top_p = slider("top_p", s.top_p, min(0.05, s.top_p), 1)
-        self.max_tokens = number_box("max_tokens", s.max_tokens, max(2048, s.max_tokens))
-        seed = "" if s.seed is None else str(s.seed)
+        self.temperature = slider(
+            "temperature", settings.temperature, 0, max(3, settings.temperature)
+        )
+        self.top_p = slider("top_p", settings.top_p, min(0.05, settings.top_p), 1)
+        self.max_tokens = number_box(
+            "max_tokens", settings.max_tokens, max(2048, settings.max_tokens)
+        )
+        seed = "" if settings.seed is None else str(settings.seed)
         self.seed = widgets.Text(seed, placeholder="a fresh one", **labelled("seed", "220px"))
 
     @property
@@ -114,10 +118,6 @@ class PromptPanel(RunPanel):
         """Closes a server's stream without waiting; a model in this process finishes its step."""
         if self._stream:
             self._stream.close()
-
-    def _timing(self):
-        title = figures.timing_title(self._steps)
-        return figures.timing_figure(self._steps, title=title, tokens=self.max_tokens.value)
 
     def _draw(self) -> None:
         steps = tuple(self._steps)

@@ -82,7 +82,7 @@ def _checked(messages: str | Messages) -> list[dict[str, str]]:
         (each.get("role"), each.get("content")) if isinstance(each, Mapping) else each
         for each in messages
     ]
-    if not pairs or not all(_is_pair(pair) for pair in pairs):
+    if not pairs or not all(map(_is_pair, pairs)):
         raise ValueError(
             f"messages must have a role and a content each; got {reprlib.repr(messages)}"
         )

@@ -11,8 +11,6 @@ from .token_strip import visible
 from .tokenization import Tokenization
 
 _MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;white-space:pre"
-_WHY = f"color:{theme.GREY};margin-top:2px"
-_PIECE = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 1px;margin-right:1px"
 
 
 def examples_table(examples: ExampleTexts) -> HtmlFigure:
@@ -29,7 +27,8 @@ def examples_table(examples: ExampleTexts) -> HtmlFigure:
 def _text(text: str, why: str) -> str:
     """A text line by line, with visible spaces, and the reason below."""
     lines = "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
-    return f'<div style="{_MONO}">{lines}</div><div style="{_WHY}">{escape(why)}</div>'
+    reason = f'<div style="color:{theme.GREY};margin-top:2px">{escape(why)}</div>'
+    return f'<div style="{_MONO}">{lines}</div>{reason}'
 
 
 def digits_table(digits: DigitGroups) -> HtmlFigure:
@@ -43,5 +42,6 @@ def digits_table(digits: DigitGroups) -> HtmlFigure:
 
 
 def _pieces(cell: Tokenization) -> str:
-    pieces = (f'<span style="{_PIECE}">{escape(visible(data))}</span>' for data in cell.data)
+    box = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 1px;margin-right:1px"
+    pieces = (f'<span style="{box}">{escape(visible(data))}</span>' for data in cell.data)
     return f'<span style="{_MONO}">{"".join(pieces)}</span>'

@@ -52,7 +52,6 @@ def cost_figure(costs: LanguageCosts):
     import plotly.graph_objects as go
 
     rows = sorted(costs.rows, key=lambda row: row.local_tokens)
-    languages = [row.language for row in rows]
     parts = (
         ([100 * row.window_share for row in rows], "%", theme.BLUE, ""),
         ([row.write_s for row in rows], "s", theme.ORANGE, "/"),
@@ -61,7 +60,7 @@ def cost_figure(costs: LanguageCosts):
     bars = [
         go.Bar(
             x=values,
-            y=languages,
+            y=[row.language for row in rows],
             orientation="h",
             xaxis=f"x{number}" if number > 1 else "x",
             marker={"color": colour, "pattern": theme.pattern(shape)},
@@ -76,16 +75,15 @@ def cost_figure(costs: LanguageCosts):
         height=150 + 18 * len(rows),
         showlegend=False,
     )
-    axis = figure.layout.xaxis.to_plotly_json()
-    titles = (
-        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
+    here = f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)"
+    there = (
         f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
-        "that read and write the text (computed)",
+        "that read and write the text (computed)"
     )
     figure.update_layout(
-        xaxis={**axis, "domain": [0, 0.3]},
-        xaxis2={**axis, "domain": [0.35, 0.65], "title": {"text": titles[0]}},
-        xaxis3={**axis, "domain": [0.7, 1], "title": {"text": titles[1]}},
+        xaxis_domain=[0, 0.3],
+        xaxis2=theme.axis(here, domain=[0.35, 0.65]),
+        xaxis3=theme.axis(there, domain=[0.7, 1]),
     )
     figure.update_xaxes(title_font_size=12)
     return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)

@@ -30,7 +30,8 @@ def token_offsets(
         return offsets
     if normalized == f" {text}":
         return ((max(0, start - 1), end - 1) for start, end in offsets)
-    return _in_original(offsets, text, normalized)
+    ranges = [offset for offset, composed in _groups(text, normalized) for _ in composed]
+    return ((ranges[start][0], ranges[max(start, end - 1)][1]) for start, end in offsets)
 
 
 def _count(pieces: Iterable[bytes]) -> Iterator[Offset]:
@@ -41,13 +42,6 @@ def _count(pieces: Iterable[bytes]) -> Iterator[Offset]:
         start = done - begins_inside
         done += sum(byte & 0xC0 != 0x80 for byte in piece)
         yield start, done
-
-
-def _in_original(offsets: Iterable[Offset], text: str, normalized: str) -> Iterator[Offset]:
-    """Offsets in the normalized text as offsets in the original."""
-    ranges = [offset for offset, composed in _groups(text, normalized) for _ in composed]
-    for start, end in offsets:
-        yield ranges[start][0], ranges[max(start, end - 1)][1]
 
 
 def _groups(text: str, normalized: str) -> list[tuple[Offset, str]]:

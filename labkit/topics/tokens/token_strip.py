@@ -52,9 +52,7 @@ def token_strip(
 ) -> html.HtmlFigure:
     """The tokens of one text by several tokenizers, one row each.
 
-    Args:
-        rows: tokenizations of the same text.
-        most: limit of tokens in all rows together; a longer text is truncated, with a note.
+    A text of more than `most` tokens, in all rows together, is truncated, with a note.
     """
     public = [row for row in rows if isinstance(row, Tokenization)]
     tokens, is_truncated = _first(public, most // max(1, len(public)))

@@ -17,7 +17,7 @@ def repeats_table(repeats: Repeats) -> html.HtmlFigure:
     """What was varied, whether the answers stayed the same, and where they first differ if not."""
     head = (
         f"{escape(repeats.model)}, the same request, repeated · measured. "
-        '<span style="color:' + theme.RED + ';font-weight:700">┃</span> marks where an answer '
+        f'<span style="color:{theme.RED};font-weight:700">┃</span> marks where an answer '
         "first differs from the first of its group."
     )
     body = "".join(map(_group, repeats.conditions))
@@ -29,11 +29,10 @@ def repeats_table(repeats: Repeats) -> html.HtmlFigure:
 
 
 def _group(condition: Condition) -> str:
-    line, result = f"border-top:2px solid {theme.GREY}", escape(_result(condition))
+    result = f'<div style="font-weight:400">{escape(_result(condition))}</div>'
     head = (
-        f'<tr style="{line}"><th colspan="2" scope="rowgroup" style="{_CELL}">'
-        f'{escape(condition.description)}<div style="font-weight:400">{result}</div>'
-        "</th></tr>"
+        f'<tr style="border-top:2px solid {theme.GREY}"><th colspan="2" scope="rowgroup" '
+        f'style="{_CELL}">{escape(condition.description)}{result}</th></tr>'
     )
     return f"<tbody>{head}{''.join(_rows(condition))}</tbody>"
 

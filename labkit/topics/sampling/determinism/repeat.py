@@ -15,8 +15,6 @@ from labkit.topics.sampling.next_token.prediction import require_scores
 
 from .results import BATCH, VARIATIONS, Condition, RepeatRun, Repeats
 
-_WITH_REFERENCE = ("batch", "dtype", "threads")  # compared with a plain run at temperature 0
-
 
 def repeat(
     model,
@@ -74,7 +72,7 @@ def _repeated(run, vary, times, temperature, seed) -> Iterator[_PlannedRun]:
         yield "nothing", f"run {n + 1}", partial(run, temperature=temperature, seed=seed)
     for n in range(times if "seed" in vary else 0):
         yield "seed", f"seed {seed + n}", partial(run, temperature=temperature, seed=seed + n)
-    once = int(any(name in vary for name in _WITH_REFERENCE))
+    once = int(not {"batch", "dtype", "threads"}.isdisjoint(vary))  # what is compared with it
     for n in range(times if "temperature 0" in vary else once):
         yield "temperature 0", f"run {n + 1}", partial(run, temperature=0, seed=seed + n)
 
@@ -144,11 +142,8 @@ def _conditions(
     conditions = []
     for name in (name for name in VARIATIONS if name in vary):
         own = runs.get(name, [])
-        if not own:
-            reason = reasons.get(name, "It was stopped before its turn.")
-            conditions.append(Condition(name, (), reason))
-            continue
-        if name in references:
+        if own and name in references:
             own = [RepeatRun(references[name], runs["temperature 0"][0].reply), *own]
-        conditions.append(Condition(name, tuple(own)))
+        why_not = None if own else reasons.get(name, "It was stopped before its turn.")
+        conditions.append(Condition(name, tuple(own), why_not))
     return tuple(conditions)

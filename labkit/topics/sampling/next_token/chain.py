@@ -76,7 +76,16 @@ class ChainRun:
     @cached_property
     def stages(self) -> tuple[ChainStage, ...]:
         """The distribution after each stage."""
-        return _stages(self.scores, self.settings)
+        stages: list[ChainStage] = []
+        for name, row in self.scores.items():
+            ids = np.flatnonzero(np.isfinite(row))  # usually few: the rest costs nothing
+            shares = softmax(row[ids])
+            probabilities = np.zeros_like(row)
+            probabilities[ids] = shares
+            cut = max(0.0, 1 - float(stages[-1].probabilities[ids].sum())) if stages else 0.0
+            setting, entropy = getattr(self.settings, name, None), entropy_bits(shares)
+            stages.append(ChainStage(name, setting, probabilities, len(ids), cut, entropy))
+        return tuple(stages)
 
     @property
     def summary(self) -> str:
@@ -93,13 +102,11 @@ class ChainRun:
         )
 
     def __repr__(self) -> str:
-        rows = [
+        return "\n".join(
             f"{s.name:<20}{'' if s.setting is None else f'{s.setting:g}':>8}"
-            f"{s.remaining:>10,} tokens"
-            f"{s.cut_share:>9.2%} cut off{s.entropy_bits:>8.2f} bits"
+            f"{s.remaining:>10,} tokens{s.cut_share:>9.2%} cut off{s.entropy_bits:>8.2f} bits"
             for s in self.stages
-        ]
-        return "\n".join(rows)
+        )
 
 
 def run_chain(prediction: Prediction, **settings) -> ChainRun:
@@ -114,21 +121,6 @@ def run_chain(prediction: Prediction, **settings) -> ChainRun:
     """
     chosen = Settings(**{"temperature": 1.0, **settings})
     return ChainRun(prediction, chosen, scores_by_stage(prediction.scores, prediction.ids, chosen))
-
-
-def _stages(scores: Mapping[str, np.ndarray], settings: Settings) -> tuple[ChainStage, ...]:
-    stages: list[ChainStage] = []
-    for name, row in scores.items():
-        ids = np.flatnonzero(np.isfinite(row))  # usually few: the rest costs nothing
-        shares = softmax(row[ids])
-        probabilities = np.zeros_like(row)
-        probabilities[ids] = shares
-        cut = 1 - float(stages[-1].probabilities[ids].sum()) if stages else 0.0
-        setting = getattr(settings, name, None)
-        stages.append(
-            ChainStage(name, setting, probabilities, len(ids), max(0.0, cut), entropy_bits(shares))
-        )
-    return tuple(stages)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -151,14 +143,12 @@ class Draws:
     def summary(self) -> str:
         """The token drawn most often, beside its probability."""
         token_id, count = self.counts[0]
-        share = self.run.drawn_from[token_id]
+        share, text = self.run.drawn_from[token_id], self.run.prediction.text_of(token_id)
         if self.times == 1:
-            text = self.run.prediction.text_of(token_id)
             return f"drew {text!r}, which had {share:.2%} (seed {self.seed})"
         return (
-            f"{self.times:,} draws, {len(self.counts)} different tokens; "
-            f"{self.run.prediction.text_of(token_id)!r} came {count:,} times, "
-            f"{share * self.times:,.1f} expected (seed {self.seed})"
+            f"{self.times:,} draws, {len(self.counts)} different tokens; {text!r} came "
+            f"{count:,} times, {share * self.times:,.1f} expected (seed {self.seed})"
         )
 
     def __repr__(self) -> str:

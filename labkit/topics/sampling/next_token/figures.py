@@ -29,12 +29,7 @@ def draws_figure(draws: Draws):
 
 
 def chain_figure(run: ChainRun, draws: Draws | None = None):
-    """Before and after the chain: the likeliest tokens, and all others together.
-
-    Args:
-        run: from ``run_chain``.
-        draws: draws to mark beside the bars.
-    """
+    """Before and after the chain: the likeliest tokens, and all others together; draws marked."""
     import plotly.graph_objects as go
 
     top = leading(run.prediction)
@@ -167,18 +162,15 @@ def _curve(probabilities: np.ndarray) -> tuple[list[int], list[float]]:
 def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
     """A column for every stage: the likeliest tokens, then totals."""
     top = leading(run.prediction)[:rows]
-    names = token_names(run.prediction, top)
-    heads = "".join(f'<th scope="col" style="{_HEAD}">{_head(stage)}</th>' for stage in run.stages)
+    names, stages = token_names(run.prediction, top), run.stages
+    heads = "".join(f'<th scope="col" style="{_HEAD}">{_head(stage)}</th>' for stage in stages)
     totals = (
-        ("tokens remaining", [f"{stage.remaining:,}" for stage in run.stages]),
-        (
-            "cut off here",
-            [f"{stage.cut_share:.1%}" if i else "" for i, stage in enumerate(run.stages)],
-        ),
-        ("entropy, bits", [f"{stage.entropy_bits:.2f}" for stage in run.stages]),
+        ("tokens remaining", [f"{stage.remaining:,}" for stage in stages]),
+        ("cut off here", ["", *(f"{stage.cut_share:.1%}" for stage in stages[1:])]),
+        ("entropy, bits", [f"{stage.entropy_bits:.2f}" for stage in stages]),
     )
     body = [
-        _row(name, [_cell(stage.probabilities[token_id]) for stage in run.stages])
+        _row(name, [_cell(stage.probabilities[token_id]) for stage in stages])
         for name, token_id in zip(names, top, strict=True)
     ]
     body += [

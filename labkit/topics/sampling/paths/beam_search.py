@@ -1,7 +1,7 @@
 """Beam search beside sampling: likelier texts, and how repetitive they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from statistics import fmean
 
@@ -13,8 +13,6 @@ from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.topics.sampling.next_token.prediction import require_scores
 from labkit.topics.sampling.sweep.diversity import distinct_n, loops, self_similarity
-
-MOST_BEAMS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +121,9 @@ def beam_search(
     from tqdm.auto import tqdm
 
     require_scores(model, "beam_search")
-    check_whole("beams", beams, 2, MOST_BEAMS)
+    check_whole("beams", beams, 2, 32)
     first = Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
-    rows = [
-        Settings(temperature=temperature, max_tokens=max_tokens, seed=first.seed + n)
-        for n in range(beams)
-    ]
+    rows = [replace(first, seed=first.seed + n) for n in range(beams)]
     with tqdm(total=2 * max_tokens, unit="step", desc="beam search", leave=False) as bar:
         texts = search_beams(model, prompt, beams, max_tokens, raw=raw, on_step=bar.update)
         running = model.stream_rows(prompt, rows, raw=raw)

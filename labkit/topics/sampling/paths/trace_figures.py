@@ -76,17 +76,16 @@ def trace_figure(trace: Trace) -> TraceFigure:
 def trace_strip(trace: Trace) -> html.HtmlFigure:
     """The tokens, coloured and underlined by surprise, each with its alternatives on demand."""
     count = len(trace.tokens)
-    first = trace.tokens[:MOST_TOKENS]
-    tokens = "".join(_token(token, number, count) for number, token in enumerate(first, 1))
-    note = (
-        html.note(f"Only the first {MOST_TOKENS} tokens are shown.") if count > len(first) else ""
-    )
+    numbered = enumerate(trace.tokens[:MOST_TOKENS], 1)
+    tokens = "".join(_token(token, number, count) for number, token in numbered)
+    note = html.note(f"Only the first {MOST_TOKENS} tokens are shown.")
     hint = (
         '<div class="h">Point at a token, or step to it with the Tab key, to see how likely it was '
         "and which others were. A click pins it.</div>"
     )
     summary = f'<div style="font-size:13px">{escape(trace.summary)}</div>'
-    inside = f"{summary}{_legend()}<div>{tokens}</div>{note}{hint}"
+    below = note + hint if count > MOST_TOKENS else hint
+    inside = f"{summary}{_legend()}<div>{tokens}</div>{below}"
     return html.HtmlFigure(f'{STYLE}<div class="lk-trace" role="group">{inside}</div>')
 
 

@@ -22,6 +22,10 @@ def tree_figure(tree: TokenTree):
     rows += [_row(tree, number) for number in visible]
     rows += _others(tree, visible)
     ids, parents, labels, values, shares, colours, patterns = zip(*rows, strict=True)
+    texts = [
+        f"{label}  {share:.1%}" if value >= READABLE else ""
+        for label, value, share in zip(labels, values, shares, strict=True)
+    ]
     boxes = go.Icicle(
         ids=ids,
         parents=parents,
@@ -36,7 +40,7 @@ def tree_figure(tree: TokenTree):
             "line": {"color": theme.GREY, "width": 1},
             "pattern": {**theme.pattern(""), "shape": patterns, "fgopacity": 0.25},
         },
-        text=[_text(*row) for row in zip(labels, values, shares, strict=True)],
+        text=texts,
         textinfo="text",
         hovertemplate="%{label}<br>%{customdata:.2%} after the text before it<br>"
         "%{value:.2%} together with all before it<extra></extra>",
@@ -50,10 +54,6 @@ def tree_figure(tree: TokenTree):
         f" · measured, {escape(tree.model)}"
     )
     return theme.figure(boxes, title=title, height=560)
-
-
-def _text(label: str, value: float, share: float) -> str:
-    return f"{label}  {share:.1%}" if value >= READABLE else ""
 
 
 def _prompt(tree: TokenTree) -> str:

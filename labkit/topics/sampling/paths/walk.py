@@ -107,7 +107,6 @@ class Walk:
 
     Attributes:
         name: name of the current branch.
-
     Raises:
         LabError: the model does not give its scores.
         ValueError: the prompt is out of range.

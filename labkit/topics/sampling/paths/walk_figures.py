@@ -12,12 +12,7 @@ _HEADS = ("branch", "tokens", "probability of the whole", "bits per token", "tex
 
 
 def branches_table(result: Branches, *, current: str | None = None) -> HtmlFigure:
-    """One row per branch, with a bar where it first differs from the first branch.
-
-    Args:
-        result: branches of a walk.
-        current: name of the branch to mark.
-    """
+    """One row per branch, with a bar where it differs from the first; `current` is marked."""
     rows = [_cells(each, result.branches[0], each.name == current) for each in result.branches]
     return HtmlFigure(grid(_HEADS, rows))
 

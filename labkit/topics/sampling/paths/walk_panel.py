@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from html import escape
 from math import exp
 
 import ipywidgets as widgets
@@ -18,6 +17,7 @@ from .walk import CANDIDATES, Branches, ChosenToken, Walk
 from .walk_figures import branches_table, chance
 
 STATIC_TOKENS = 6
+BAR = f"height:14px;background:{theme.BLUE}"  # of a probability; the button has the number
 PROMPT_LENGTH = 1000  # characters: of a longer prompt the end, which the model continues
 
 
@@ -135,19 +135,17 @@ class WalkPanel(Panel):
             share = chance(exp(each.logprob))
             candidate.description = f"{spell(each.text)}  ({share})"
             candidate.tooltip = f"Take {each.text!r}: {share}, the model's choice number {rank}"
-            bar.value = _bar(exp(each.logprob))
+            width = max(1, 160 * exp(each.logprob))
+            bar.value = f'<div aria-hidden="true" style="width:{width:.0f}px;{BAR}"></div>'
         self.back.disabled = not branch.tokens
-        self._list_branches([each.name for each in result.branches], branch.name)
+        self.chosen.unobserve(self._switch, "value")  # new options reset the choice: no event
+        self.chosen.options = [each.name for each in result.branches]
+        self.chosen.value = branch.name
+        self.chosen.observe(self._switch, "value")
         cost = f"The model has read {result.tokens_read} tokens, including the prompt"
         cost += f"; without the cache, {result.tokens_without_cache}."
         self._status.value = html.note(f"{self._message}\n{cost}", self._tone)
         self._table.value = branches_table(result, current=branch.name).html
-
-    def _list_branches(self, names: list[str], current: str) -> None:
-        """Sets the options without an event: new options reset the choice."""
-        self.chosen.unobserve(self._switch, "value")
-        self.chosen.options, self.chosen.value = names, current
-        self.chosen.observe(self._switch, "value")
 
     def static_form(self) -> list:
         """The learner's branches; before the first token, two automatic ones."""
@@ -165,9 +163,8 @@ class WalkPanel(Panel):
             self.walk.take(self.walk.candidates[rank].token_id)
             for _ in range(STATIC_TOKENS - 1):
                 self.walk.take_likeliest()
-        self._message = (
-            "Automatic: A takes the likeliest token every time, B begins with the second."
-        )
+        automatic = "A takes the likeliest token every time, B begins with the second."
+        self._message = f"Automatic: {automatic}"
 
 
 def _change(before, after) -> str:
@@ -191,9 +188,3 @@ def _text_so_far(prompt: str | Messages, texts: list[str]) -> str:
         token_chips.chips(texts) if texts else '<span style="opacity:.7">nothing taken yet</span>'
     )
     return f"<b>Prompt</b>{html.paragraph(prompt)}<b>Then</b> {chosen}"
-
-
-def _bar(share: float) -> str:
-    """A probability as a bar; the button has the number."""
-    style = f"width:{max(1, 160 * share):.0f}px;height:14px;background:{theme.BLUE}"
-    return f'<div aria-hidden="true" style="{escape(style)}"></div>'

@@ -76,37 +76,13 @@ def _place_subplot(figure, index: int, name: str, title: str) -> None:
     left, height = column * (width + GAP), (1 - ROW_GAP) / 2
     bottom = (1 - row) * (height + ROW_GAP)
     number = "" if index == 0 else str(index + 1)
-    axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE}
-    is_share = name not in ("entropy_bits", "tokens")
-    figure.update_layout(
-        {
-            f"xaxis{number}": {
-                **axis,
-                "domain": [left, left + width],
-                "anchor": f"y{number}",
-                "title": {"text": "temperature" if row else "", "font": {"size": 13}},
-            },
-            f"yaxis{number}": {
-                **axis,
-                "domain": [bottom, bottom + height],
-                "anchor": f"x{number}",
-                "rangemode": "tozero",
-                "automargin": False,
-                **({"range": [-0.04, 1.04]} if is_share else {}),
-            },
-        }
-    )
-    figure.add_annotation(
-        text=title,
-        x=left,
-        y=bottom + height,
-        xref="paper",
-        yref="paper",
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 12.5},
-    )
+    x = theme.axis("temperature" if row else "", domain=[left, left + width], anchor=f"y{number}")
+    y = theme.axis(domain=[bottom, bottom + height], anchor=f"x{number}", rangemode="tozero")
+    y["automargin"] = False
+    if name not in ("entropy_bits", "tokens"):  # shares
+        y["range"] = [-0.04, 1.04]
+    figure.update_layout({f"xaxis{number}": x, f"yaxis{number}": y})
+    theme.add_heading(figure, title, left, bottom + height)
 
 
 def _title(sweep: Sweep) -> str:
@@ -119,12 +95,7 @@ def _title(sweep: Sweep) -> str:
 
 
 def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
-    """The answers themselves: a column for each setting, a row for each seed.
-
-    Args:
-        sweep: from ``labkit.sweep``.
-        samples: number of rows.
-    """
+    """The answers themselves: a column for each setting, a row for each of the first seeds."""
     cells = sweep.cells
     heads = "".join(
         f'<th scope="col" style="{_CELL};font-weight:600">{cell.title}</th>' for cell in cells

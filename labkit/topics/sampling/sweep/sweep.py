@@ -16,8 +16,6 @@ from labkit.topics.sampling.next_token.prediction import require_scores
 
 from .diversity import distinct_n, loops, self_similarity
 
-MOST_SAMPLES = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class SampleRange:
@@ -189,7 +187,7 @@ def sweep(
     from tqdm.auto import tqdm
 
     require_scores(model, "sweep")
-    check_whole("samples", samples, 1, MOST_SAMPLES)
+    check_whole("samples", samples, 1, 1000)
     first = Settings(seed=seed).seeded().seed
     rows = [
         Settings(temperature=t, top_p=p, seed=first + n, max_tokens=max_tokens, **settings)

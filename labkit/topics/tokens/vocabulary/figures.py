@@ -16,12 +16,7 @@ SCRIPTS = 12
 
 
 def bpe_figure(training: BpeTraining, merges: int | None = None):
-    """The compression curve, with a mark at a number of merges.
-
-    Args:
-        training: from ``train_bpe``.
-        merges: number of merges to mark; None: all.
-    """
+    """The compression curve, with a mark at a number of merges; None: at all of them."""
     import plotly.graph_objects as go
 
     merges = len(training.merges) if merges is None else merges
@@ -94,8 +89,9 @@ def vocabulary_figure(vocabulary: VocabularyMap):
             )
         )
         left, top = number in (1, 3), number <= 2
-        layout[f"xaxis{end}"] = _axis([0, 0.38] if left else [0.64, 1], f"y{end}", title)
-        layout[f"yaxis{end}"] = _axis([0.6, 1] if top else [0, 0.4], f"x{end}", "")
+        across, up = [0, 0.38] if left else [0.64, 1], [0.6, 1] if top else [0, 0.4]
+        layout[f"xaxis{end}"] = theme.axis(title, domain=across, anchor=f"y{end}")
+        layout[f"yaxis{end}"] = theme.axis(domain=up, anchor=f"x{end}")
         if orientation == "h":
             layout[f"yaxis{end}"] |= {"autorange": "reversed", "showgrid": False, "ticksuffix": " "}
             layout[f"xaxis{end}"]["range"] = [0, 1.25 * max(values)]  # room for the numbers
@@ -103,16 +99,6 @@ def vocabulary_figure(vocabulary: VocabularyMap):
     layout["xaxis4"] |= {"type": "log", "range": [0, 1.4 * math.log10(vocabulary.reader.size)]}
     title = f"{vocabulary.reader.title}: {vocabulary.reader.size:,} tokens (computed)"
     return theme.figure(*bars, title=title, height=720, showlegend=False).update_layout(layout)
-
-
-def _axis(domain: Sequence[float], anchor: str, title: str) -> dict:
-    return {
-        "domain": list(domain),
-        "anchor": anchor,
-        "title": {"text": title, "font": {"size": 13}},
-        "gridcolor": theme.LINE,
-        "automargin": True,
-    }
 
 
 # The name and the number of each bar of a part.
