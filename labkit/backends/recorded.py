@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -228,7 +228,7 @@ class Recording:
         known["http"] = answer.wire and replace(answer.wire, origin=origin)
         stopped = threading.Event()
 
-        def steps(running: Stream) -> Iterator[Step]:
+        def steps(running: Stream) -> Generator[Step]:
             began = time.perf_counter()
             for step in answer.steps:
                 if stopped.wait(

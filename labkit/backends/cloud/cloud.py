@@ -57,8 +57,8 @@ def cloud(
         ValueError: no such provider, or a bad key, address or price.
     """
     known, base_url = _provider(provider, address)
-    name = known.name if known else urlsplit(base_url).hostname
-    if not (model := model or (known and known.model)):
+    name = known.name if known else urlsplit(base_url).hostname or ""
+    if not (model := model or (known.model if known else None)):
         raise LabError(f"{name} has no default model.", "Name one: labkit.cloud(…, model=…).")
     parameters = known.parameters(model) if known else OTHER
     if known and known.speaks == "anthropic":

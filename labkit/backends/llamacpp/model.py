@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ class LlamaCppModel:
             chosen, lambda run: AnswerReader(run.note, self.name).steps(self._events(body, raw))
         )
 
-    def _events(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:
+    def _events(self, body: dict[str, Any], raw: bool) -> Generator[tuple[float, Chunk]]:
         """Each event with its seconds; leaving the loop ends the engine's work, a token later."""
         began, arrived = time.perf_counter(), queue.SimpleQueue()
         stopped = threading.Event()

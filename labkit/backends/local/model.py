@@ -1,7 +1,7 @@
 """A model on this machine, through transformers, with every score accessible."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -105,7 +105,7 @@ class LocalModel:
         )["input_ids"]
         return self._within_context(ids)
 
-    def _checked(self, prompt: str | Messages, raw: bool) -> str | list[dict[str, str]]:
+    def _checked(self, prompt: str | Messages, raw: bool) -> str | list[Mapping[str, str]]:
         """A text to continue, or messages for the chat template."""
         if isinstance(prompt, str):
             return checked_prompt(prompt, raw=raw or not self.chat)
@@ -160,7 +160,7 @@ class LocalModel:
         chosen, began = Settings(**settings).seeded(), time.perf_counter()
         ids = self.encode(prompt, raw=raw)
 
-        def steps(running: Stream) -> Iterator[Step]:
+        def steps(running: Stream) -> Generator[Step]:
             for _, step in self._run((running,), ids, began, batch_size=1):
                 yield step
 
@@ -194,7 +194,7 @@ class LocalModel:
     @torch.inference_mode()
     def _run(
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
-    ) -> Iterator[tuple[int, Step]]:
+    ) -> Generator[tuple[int, Step]]:
         """Runs the rows batch by batch; sets each stream's ``finish`` when its row ends."""
         size = min(batch_size or self._rows_that_fit(streams, ids), len(streams))
         prefilled = prefill(self.model, ids)

@@ -1,8 +1,9 @@
 """Other decoding modes of a local model, each a backend of its own: in a batch, without a cache."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import torch
 
@@ -32,7 +33,7 @@ class ModelMode:
         chosen = Settings(**settings).seeded()
         return Stream(chosen, lambda run: self._run(run, ids, began), prompt_tokens=len(ids))
 
-    def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
+    def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         """The steps after the prompt; sets the stream's ``finish``."""
         raise NotImplementedError
 
@@ -69,7 +70,7 @@ class BatchMode(ModelMode):
         return Stream(same[0], lambda running: _first_row(running, rows), prompt_tokens=known)
 
 
-def _first_row(running: Stream, rows: RowsStream) -> Iterator[Step]:
+def _first_row(running: Stream, rows: RowsStream) -> Generator[Step]:
     """The steps and the outcome of the first row; closes all rows at its end."""
     with closing(rows):
         for row, step in rows:
@@ -82,7 +83,7 @@ class UncachedMode(ModelMode):
     """Without a KV cache: every token reads the whole text again."""
 
     @torch.inference_mode()
-    def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
+    def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         model = self.model.model
         writer = StepWriter(self.model, running, ids, began)
         sampler = Sampler([running.settings], ALTERNATIVES)
@@ -111,6 +112,7 @@ def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int,
     for length in lengths:
         prefill(model.model, ids[start:length], cache)
         start = length
-        tensors = [each for layer in cache.layers for each in (layer.keys, layer.values)]
+        layers: list[Any] = cache.layers  # transformers: filled, or without keys at all
+        tensors = [each for layer in layers for each in (layer.keys, layer.values)]
         used = sum(each.nbytes for each in tensors)
         yield length, used, sum(each.untyped_storage().nbytes() for each in tensors)

@@ -92,8 +92,9 @@ def _listening(transport: Transport) -> Server | None:
 
 def _policy(base_url: str, server: Server | None, model: str | None) -> Policy | None:
     """None where prompts stay on this machine; of Ollama's models those do that it has here."""
-    is_ollama = server is not None and server.kind == "Ollama"
-    passed_on = is_ollama and model and not {model, f"{model}:latest"} & {*server.models}
+    passed_on = False
+    if server and server.kind == "Ollama" and model:
+        passed_on = not {model, f"{model}:latest"} & {*server.models}
     return None if is_loopback(base_url) and not passed_on else Policy("ask")
 
 

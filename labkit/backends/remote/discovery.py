@@ -135,7 +135,7 @@ def _each(answer, plural, key, good=bool):
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *request):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
         return None
 
 

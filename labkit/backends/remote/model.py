@@ -1,6 +1,6 @@
 """A model behind an address: a protocol, a transport, a policy and a meter, put together."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from typing import Any
@@ -85,7 +85,7 @@ class RemoteModel:
 
     def _steps(
         self, running: Stream, exchange: Exchange, screened: ScreenedPrompt
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         """The steps of an answer; how it went is noted on the stream."""
         reader = AnswerReader(running.note, self.where, self.protocol.translator())
         times = [None, None]

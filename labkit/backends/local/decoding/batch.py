@@ -63,6 +63,7 @@ class Batch:
         if not ended or not remaining:
             return
         indices = torch.tensor(remaining, device=self._ids.device)
-        self._ids, self._unread = self._ids[indices], self._unread[indices]
+        self._ids = self._ids[indices]
+        self._unread = self._ids[:, -1:]
         self._cache.batch_select_indices(indices)
         self._sampler.keep(remaining)

@@ -5,6 +5,7 @@ from itertools import takewhile
 
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicSlidingWindowLayer
 
 from labkit.backends.local.detokenizer import Detokenizer
 from labkit.backends.local.kv_cache import prefill
@@ -132,6 +133,8 @@ def can_crop(cache: DynamicCache, more: int = 0) -> bool:
         cache: cache of a text.
         more: tokens that will be read after it and may be removed again.
     """
-    sliding = (layer for layer in cache.layers if layer.is_sliding)
-    within = all(layer.get_seq_length() + more < layer.sliding_window for layer in sliding)
-    return cache.is_croppable and within
+    return cache.is_croppable and all(
+        layer.get_seq_length() + more < layer.sliding_window
+        for layer in cache.layers
+        if isinstance(layer, DynamicSlidingWindowLayer)
+    )

@@ -10,7 +10,7 @@ Source: Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
 lookup is transformers' own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -78,7 +78,7 @@ class SpeculativeMode(ModelMode):
         self.draft_stats = DraftStats()
 
     @torch.inference_mode()
-    def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
+    def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         writer = StepWriter(self.model, running, ids, began)
         sampler = Sampler([running.settings], ALTERNATIVES)
         drafter, text, draft = self._drafter(), list(ids), []
@@ -131,7 +131,7 @@ def _prompt_lookup(tokens: int) -> Drafter:
     generator = PromptLookupCandidateGenerator(num_output_tokens=tokens, max_length=2**31)
 
     def draft(ids: Sequence[int]) -> list[int]:
-        candidates, _ = generator.get_candidates(torch.tensor([ids]))
+        candidates, _ = generator.get_candidates(torch.LongTensor([ids]))
         return candidates[0, len(ids) :].tolist()
 
     return draft

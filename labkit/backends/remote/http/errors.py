@@ -60,16 +60,16 @@ def as_sentences(
     """
     import httpx2
 
-    sdk = import_module(sdk)
+    client = import_module(sdk)
     try:
         yield
-    except sdk.APIStatusError as error:
+    except client.APIStatusError as error:
         raise _answered(where, model, error, hints) from None
-    except (sdk.APITimeoutError, httpx2.TimeoutException) as error:
+    except (client.APITimeoutError, httpx2.TimeoutException) as error:
         raise _late(where, error, read_timeout_s, hints) from None
-    except (sdk.APIConnectionError, httpx2.ConnectError, httpx2.ProxyError) as error:
+    except (client.APIConnectionError, httpx2.ConnectError, httpx2.ProxyError) as error:
         raise _unreachable(where, error, hints) from None
-    except sdk.APIError as error:  # an event that reports an error
+    except client.APIError as error:  # an event that reports an error
         raise LabError(f"{where} failed: {without_keys(error.message)}.", hints.broken) from None
     except (httpx2.HTTPError, httpx2.StreamError):
         raise LabError(f"{where} broke off in the middle of its answer.", hints.broken) from None

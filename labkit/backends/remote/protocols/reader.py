@@ -1,6 +1,6 @@
 """From the events of a server to steps: nothing is guessed that it does not report."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -38,7 +38,7 @@ class AnswerReader:
         self.model: str | None = None
         note(chunked=True)
 
-    def steps(self, events: Iterator[tuple[float, Any]]) -> Iterator[Step]:
+    def steps(self, events: Generator[tuple[float, Any]]) -> Generator[Step]:
         """The steps of the answer; each event comes with its seconds from the request."""
         with closing(events):
             for elapsed_s, event in events:
