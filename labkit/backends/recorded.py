@@ -123,11 +123,8 @@ def record(
 
 
 def _answer(reply: Reply, raw: bool) -> _RecordedAnswer:
-    own = {
-        name: getattr(reply, name) for name in ("prompt", "settings", "steps", "finish", "origin")
-    }
-    same = {name: getattr(reply, name) for name in _SHARED}
-    return _RecordedAnswer(raw, **own, **same, wire=reply.http)
+    names = ("prompt", "settings", "steps", "finish", "origin", *_SHARED)
+    return _RecordedAnswer(raw, **{name: getattr(reply, name) for name in names}, wire=reply.http)
 
 
 def _plain(name: str) -> str:
@@ -231,9 +228,8 @@ class Recording:
         def steps(running: Stream) -> Generator[Step]:
             began = time.perf_counter()
             for step in answer.steps:
-                if stopped.wait(
-                    max(0.0, began + step.elapsed_s / self.speed - time.perf_counter())
-                ):
+                due = began + step.elapsed_s / self.speed
+                if stopped.wait(max(0.0, due - time.perf_counter())):
                     return
                 yield step
             running.note(finish=answer.finish)

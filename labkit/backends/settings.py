@@ -1,9 +1,9 @@
 """How tokens are chosen, and when an answer ends."""
 
-import math
 import random
 from dataclasses import dataclass, replace
-from typing import Any
+
+from labkit.checks import check_number, check_whole
 
 # The stages from scores to a choice, in transformers' own order.
 STAGES = (
@@ -54,19 +54,18 @@ class Settings:
     def __post_init__(self):
         # Scores are divided by it: nearer to 0 they would be infinite.
         bound = "0, or at least 0.000001"
-        _number("temperature", self.temperature, bound, lambda x: x == 0 or x >= 1e-6)
-        _number("top_p", self.top_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
-        _number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
-        _number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
-        _number(
-            "repetition_penalty", self.repetition_penalty, "0.01 to 100", lambda x: 0.01 <= x <= 100
-        )
-        _number("presence_penalty", self.presence_penalty, "-2 to 2", lambda x: -2 <= x <= 2)
-        _whole("max_tokens", self.max_tokens, "1 or more", lambda x: x >= 1)
-        if self.top_k is not None:
-            _whole("top_k", self.top_k, "1 or more, or None", lambda x: x >= 1)
-        if self.seed is not None:
-            _whole("seed", self.seed, "0 to below 2**63, or None", lambda x: 0 <= x < 2**63)
+        check_number("temperature", self.temperature, bound, lambda x: x == 0 or x >= 1e-6)
+        check_number("top_p", self.top_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        check_number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
+        check_number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        penalty = self.repetition_penalty
+        check_number("repetition_penalty", penalty, "0.01 to 100", lambda x: 0.01 <= x <= 100)
+        check_number("presence_penalty", self.presence_penalty, "-2 to 2", lambda x: -2 <= x <= 2)
+        check_whole("max_tokens", self.max_tokens)
+        check_whole("top_k", self.top_k, or_none=True)
+        if self.seed is not None and (type(self.seed) is not int or not 0 <= self.seed < 2**63):
+            bound = "a whole number, 0 to below 2**63, or None"
+            raise ValueError(f"seed must be {bound}; got {self.seed!r}")
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
         if not all(isinstance(text, str) and text for text in stop):
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
@@ -78,14 +77,3 @@ class Settings:
     def seeded(self) -> "Settings":
         """The same, with a seed in any case."""
         return self if self.seed is not None else replace(self, seed=random.getrandbits(32))
-
-
-def _number(name: str, value: Any, bound: str, good) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not good(value):
-        raise ValueError(f"{name} must be a number, {bound}; got {value!r}")
-
-
-def _whole(name: str, value: Any, bound: str, good) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not good(value):
-        raise ValueError(f"{name} must be a whole number, {bound}; got {value!r}")

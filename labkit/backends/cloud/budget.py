@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from labkit.backends.prompts import Messages
+from labkit.checks import is_number
 from labkit.errors import LabError
 
 # A provider wraps each message in a few tokens of its template. Assumed, on the safe side.
@@ -80,8 +81,7 @@ class Budget:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self):
-        number = isinstance(self.limit_usd, int | float) and not isinstance(self.limit_usd, bool)
-        if not number or not 0 < self.limit_usd < float("inf"):
+        if not is_number(self.limit_usd) or self.limit_usd <= 0:
             raise ValueError(f"limit_usd must be a number above 0; got {self.limit_usd!r}")
 
     @property

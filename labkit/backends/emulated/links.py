@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from labkit.checks import check_number
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -29,15 +31,11 @@ class Link:
 
     def __post_init__(self):
         for name in ("round_trip_s", "jitter_s", "queue_s"):
-            _within(name, getattr(self, name), "0 to 60", lambda x: 0 <= x <= 60)
-        _within("loss", self.loss, "at least 0 and below 1", lambda x: 0 <= x < 1)
-        if self.bandwidth_bits_per_s is not None:
-            _within(
-                "bandwidth_bits_per_s",
-                self.bandwidth_bits_per_s,
-                "1000 or more, or None",
-                lambda x: x >= 1000,
-            )
+            check_number(name, getattr(self, name), "0 to 60", lambda x: 0 <= x <= 60)
+        check_number("loss", self.loss, "at least 0 and below 1", lambda x: 0 <= x < 1)
+        if (rate := self.bandwidth_bits_per_s) is not None:
+            bound = "1000 or more, or None"
+            check_number("bandwidth_bits_per_s", rate, bound, lambda x: x >= 1000)
 
     @property
     def summary(self) -> str:
@@ -51,12 +49,6 @@ class Link:
             f"queue {self.queue_s:g} s" if self.queue_s else "",
         ]
         return f"{', '.join(filter(None, parts))} ({self.source})"
-
-
-def _within(name: str, value: float, bound: str, good) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not good(value):
-        raise ValueError(f"{name} must be a number, {bound}; got {value!r}")
 
 
 _WEBPAGETEST = "WebPageTest, settings/connectivity.ini: {}"

@@ -50,12 +50,8 @@ def growing_cache(config) -> DynamicCache:
 
 
 def prefill(model, ids: Sequence[int], cache: DynamicCache | None = None):
-    """One forward pass over tokens: extends the cache, and returns the scores after the last.
+    """One forward pass over tokens that a cache of one row, or a fresh one, does not hold yet.
 
-    Args:
-        model: transformers' model.
-        ids: tokens that the cache does not hold yet.
-        cache: cache of one row; None: a fresh one.
     Returns:
         The cache, and the scores as (1, vocab) float32.
     """
@@ -76,14 +72,7 @@ def next_scores(model, unread: torch.Tensor, cache: DynamicCache) -> torch.Tenso
 
 
 def rows_that_fit(config, tokens: int, dtype: str, free_bytes: int) -> int:
-    """The most rows of this length in one batch; it uses at most half of the free memory.
-
-    Args:
-        config: transformers' configuration of the model.
-        tokens: length of a row, the prompt included.
-        dtype: number format of the cache, a name of `BYTES_PER_WEIGHT`.
-        free_bytes: free memory.
-    """
+    """The most rows of this length, prompt included, for a batch in half of the free memory."""
     text = config.get_text_config().to_dict()
     scores = 8 * text["vocab_size"] * BYTES_PER_WEIGHT["float32"]  # copies while a token is chosen
     row_bytes = 2 * cache_bytes(text, tokens + ROOM, dtype) + scores  # twice, while rows drop out

@@ -43,14 +43,12 @@ def load(
         LabError: unknown name, no network, too little memory or disk, damaged or pickled weights.
         ValueError: unknown device or dtype.
     """
-    _one_of("device", device, ("cuda", "mps", "cpu"))
-    _one_of("dtype", dtype, ("float32", "bfloat16", "float16"))
+    devices, dtypes = ("cuda", "mps", "cpu"), ("float32", "bfloat16", "float16")
+    for argument, value, known in (("device", device, devices), ("dtype", dtype, dtypes)):
+        if value not in (None, *known):
+            names = ", ".join(known)
+            raise ValueError(f"{argument} must be one of {names}, or None; got {value!r}")
     return LocalModel(open_model(name, device=device, dtype=dtype, accept_terms=accept_terms))
-
-
-def _one_of(argument: str, value: str | None, known: tuple[str, ...]) -> None:
-    if value is not None and value not in known:
-        raise ValueError(f"{argument} must be one of {', '.join(known)}, or None; got {value!r}")
 
 
 class LocalModel:
@@ -68,12 +66,9 @@ class LocalModel:
     """
 
     def __init__(self, loaded: LoadedModel):
-        self.name = loaded.name
-        self.model = loaded.model
-        self.tokenizer = loaded.tokenizer
-        self.plan = loaded.plan
-        self.folder = loaded.folder
-        self.gguf_file = loaded.gguf_file
+        self.name, self.plan = loaded.name, loaded.plan
+        self.model, self.tokenizer = loaded.model, loaded.tokenizer
+        self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
         self.context = self.model.config.get_text_config().max_position_embeddings
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
@@ -86,11 +81,8 @@ class LocalModel:
         )
 
     def encode(self, prompt: str | Messages, *, raw: bool = False) -> list[int]:
-        """The tokens that the model reads for a prompt.
+        """The tokens that the model reads for a prompt; if raw, without its chat template.
 
-        Args:
-            prompt: a text or chat messages.
-            raw: whether to take the text without the chat template.
         Raises:
             ValueError: the prompt is empty, not a list of messages, or longer than the context.
         """

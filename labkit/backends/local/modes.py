@@ -51,12 +51,7 @@ class ModelMode:
 
 
 class BatchMode(ModelMode):
-    """Several equal rows at once; the stream is that of the first.
-
-    Args:
-        model: from ``labkit.load``.
-        rows: size of the batch, 1 or more.
-    """
+    """n equal rows at once; the stream is that of the first."""
 
     def __init__(self, model: LocalModel, rows: int):
         super().__init__(model)
@@ -97,11 +92,8 @@ class UncachedMode(ModelMode):
 
 @torch.inference_mode()
 def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Fills one cache, and measures it at each length.
+    """Fills one cache, and measures it at each of the lengths in tokens, which ascend.
 
-    Args:
-        model: from ``labkit.load``.
-        lengths: lengths of the text in tokens, ascending.
     Yields:
         The length, the bytes of the keys and values, and the bytes allocated for them, spare
         capacity included.

@@ -44,8 +44,7 @@ def build_chain(settings: Settings) -> dict[str, Callable]:
     Each takes the ids so far, (rows, length), and scores, (rows, vocab); a token that is filtered
     out comes out as -inf. At temperature 0 nothing is filtered, as in transformers.
     """
-    s = settings
-    drawn = s.temperature > 0
+    s, drawn = settings, settings.temperature > 0
     processors: dict[str, Any] = {
         "repetition_penalty": s.repetition_penalty != 1
         and lp.RepetitionPenaltyLogitsProcessor(float(s.repetition_penalty)),

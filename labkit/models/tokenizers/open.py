@@ -29,13 +29,11 @@ def open_tokenizer(source: Any) -> Reader:
     Raises:
         LabError: unknown name (the message suggests the nearest), no network, damaged files.
     """
-    folder = getattr(source, "folder", None)
-    if folder is not None:
+    if (folder := getattr(source, "folder", None)) is not None:
         return _open_json(Path(folder) / "tokenizer.json", source.name)
     if not isinstance(source, str | Path) or not str(source):
         raise ValueError(f"name must be that of a tokenizer, or a model; got {source!r}")
-    name = ALIASES.get(str(source), str(source))
-    return _open(name)
+    return _open(ALIASES.get(str(source), str(source)))
 
 
 def known_tokenizers() -> tuple[str, ...]:

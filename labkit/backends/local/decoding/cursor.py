@@ -26,10 +26,6 @@ class Cursor:
         ids: the tokens so far, including the prompt's.
         scores: (vocab,) float32, the model's logits for the next token.
         tokens_read: total number of tokens that the model has read.
-
-    Args:
-        model: from ``labkit.load``.
-        prompt_ids: the prompt's tokens, from its `encode`.
     """
 
     def __init__(self, model: LocalModel, prompt_ids: Sequence[int]):
@@ -127,12 +123,7 @@ class Cursor:
 
 
 def can_crop(cache: DynamicCache, more: int = 0) -> bool:
-    """Whether tokens can be removed: a layer with a sliding window keeps only the last ones.
-
-    Args:
-        cache: cache of a text.
-        more: tokens that will be read after it and may be removed again.
-    """
+    """Whether tokens can be removed, n more read first: a sliding window keeps only the last."""
     return cache.is_croppable and all(
         layer.get_seq_length() + more < layer.sliding_window
         for layer in cache.layers

@@ -49,15 +49,7 @@ OF_CLOUDS = Hints(
 def as_sentences(
     where: str, model: str, read_timeout_s: float, hints: Hints, sdk: str
 ) -> Iterator[None]:
-    """Turns whatever the client raises into a `LabError`; no key is in it.
-
-    Args:
-        where: the server's kind and address.
-        model: the name that is asked for.
-        read_timeout_s: how long it may say nothing.
-        hints: what to do, by what goes wrong.
-        sdk: the package whose client is used.
-    """
+    """Turns whatever the client, of that package, raises into a `LabError`; no key is in it."""
     import httpx2
 
     client = import_module(sdk)
@@ -118,8 +110,7 @@ def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
 
 def _answered(where: str, model: str | None, error, hints: Hints) -> LabError:
     status, message = error.status_code, without_keys(_message(error))
-    spent = status == 402 or (status == 429 and getattr(error, "code", None) in SPENT)
-    if spent:
+    if status == 402 or (status == 429 and getattr(error, "code", None) in SPENT):
         return LabError(
             f"{where}: quota exhausted: {message}", "Look at your account's credit there."
         )

@@ -102,13 +102,8 @@ PARAMETERS = {
 def request_fields(
     kind: str, settings: Settings, *, raw: bool, parameters: Parameters | None = None
 ) -> dict[str, Any]:
-    """The settings as that kind of server takes them.
+    """The settings as a server takes them; by default, one of that kind of `PARAMETERS`.
 
-    Args:
-        kind: one of `PARAMETERS`, or a name for the sentence where ``parameters`` is given.
-        settings: all of them.
-        raw: whether a text is to be continued.
-        parameters: None: those of the kind.
     Raises:
         ValueError: a setting is not left at its default and the server would overlook it.
     """
