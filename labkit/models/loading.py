@@ -21,17 +21,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory, with its origin and how it runs.
-
-    Attributes:
-        name: the name under which it was requested.
-        model: transformers' model, in evaluation mode.
-        tokenizer: transformers' tokenizer.
-        plan: device, dtype and memory.
-        folder: the safetensors folder it was read from.
-        gguf_file: the GGUF file it was converted from, or None.
-        entry: its entry in the catalogue, or None.
-    """
+    """A model of transformers in memory, ready to be asked, with its origin and how it runs."""
 
     name: str
     model: Any

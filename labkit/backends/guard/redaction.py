@@ -15,11 +15,7 @@ from .findings import KINDS, Finding, without_overlaps
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PlaceholderMap:
-    """What the placeholders stand for. It stays on this machine.
-
-    Attributes:
-        originals: each placeholder and what it stands for.
-    """
+    """What each placeholder stands for. It stays on this machine."""
 
     originals: Mapping[str, str]
 

@@ -19,21 +19,13 @@ SURE, NAMED, RANDOM = 0.95, 0.7, 0.5  # confidence by its format, by its name, b
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern; if it has groups, the secret is the group that matched.
-
-    Attributes:
-        kind: one of `labkit.backends.guard.findings.SECRETS`.
-        name: the rule's name, with its library if it is not ours.
-        pattern: the regular expression.
-        confidence: the confidence of its findings.
-        doubtful: whether a match may be an ordinary word, such as a variable's name.
-    """
+    """A pattern; if it has groups, the secret is the group that matched."""
 
     kind: str
     name: str
     pattern: re.Pattern
     confidence: float = SURE
-    doubtful: bool = False
+    doubtful: bool = False  # a match may be an ordinary word, such as a variable's name
 
 
 # Plugins of detect-secrets, by module and class. Left out are those that flag prose (Artifactory),

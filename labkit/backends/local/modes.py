@@ -23,8 +23,10 @@ class ModelMode:
     """
 
     def __init__(self, model: LocalModel):
-        self.model = model
-        self.name = model.name
+        self.model, self.name = model, model.name
+        # It runs where the model does.
+        self.synchronize, self.about = model.synchronize, model.about
+        self.gpu_peak_bytes = model.gpu_peak_bytes
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
@@ -36,18 +38,6 @@ class ModelMode:
     def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         """The steps after the prompt; sets the stream's ``finish``."""
         raise NotImplementedError
-
-    def synchronize(self) -> None:
-        """See `LocalModel`."""
-        self.model.synchronize()
-
-    def gpu_peak_bytes(self, *, reset: bool = False) -> int | None:
-        """See `LocalModel`."""
-        return self.model.gpu_peak_bytes(reset=reset)
-
-    def about(self) -> dict[str, str]:
-        """See `LocalModel`."""
-        return self.model.about()
 
 
 class BatchMode(ModelMode):

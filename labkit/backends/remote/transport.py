@@ -122,7 +122,9 @@ class Exchange:
             with ExitStack() as answer:
                 with self._tracer:
                     response, events = answer.enter_context(self._send())
-                self._opened(response)
+                self._response = response
+                if self._stopped.is_set():
+                    self.stop()
                 for event in events:
                     self._came.put((self._tracer.arrived, event))
         except BaseException as error:  # raised where the events are read
@@ -130,8 +132,3 @@ class Exchange:
         self._response = None  # its connection may be another's from now on
         self._ended = True
         self._came.put(last)
-
-    def _opened(self, response: httpx2.Response) -> None:
-        self._response = response
-        if self._stopped.is_set():
-            self.stop()

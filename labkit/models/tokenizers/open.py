@@ -1,5 +1,6 @@
 """From a name to a tokenizer: a short name, a hub id, a folder, a file, or a loaded model."""
 
+import base64
 import difflib
 import functools
 import json
@@ -115,8 +116,6 @@ def _tekken_encoding(file: Path):
 
     Its ids begin after those of the special tokens; so do the ranks here, which merge the same.
     """
-    import base64
-
     import tiktoken
 
     tekken = json.loads(file.read_text())

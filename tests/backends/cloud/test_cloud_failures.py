@@ -70,7 +70,7 @@ def test_refusals(provider, planted, name):
     server = provider(name)
     body = {"type": "error", "error": {"type": "x", "message": f"told so {planted.key}"}}
     for status, sentence in (
-        ("401 Unauthorized", r"wants a key, or another one.*\n.*enter_key"),
+        ("401 Unauthorized", r"wants a key, or another one.*\n.*api_key_panel"),
         ("403 Forbidden", r"wants a key"),
         ("400 Bad Request", r"did not take the request \(status 400\): told so •••"),
         ("404 Not Found", r"has no model .*told so.*\n.*models\(\)"),

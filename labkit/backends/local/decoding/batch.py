@@ -23,8 +23,6 @@ class Batch:
     """Rows that continue one prompt.
 
     Args:
-        model: transformers' model.
-        prompt_ids: tokens of the prompt.
         prefilled: the prompt's cache and scores, from `prefill`; the cache is consumed unless
             `shared`.
         rows: settings of each row, with seeds.

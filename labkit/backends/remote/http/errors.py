@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
+import httpx2
+
 from labkit.backends.remote.api_keys import without_keys
 from labkit.errors import BusyError, LabError
 
@@ -50,8 +52,6 @@ def as_sentences(
     where: str, model: str, read_timeout_s: float, hints: Hints, sdk: str
 ) -> Iterator[None]:
     """Turns whatever the client, of that package, raises into a `LabError`; no key is in it."""
-    import httpx2
-
     client = import_module(sdk)
     try:
         yield
@@ -73,8 +73,6 @@ def as_sentences(
 
 
 def _late(where: str, error: Exception, read_timeout_s: float, hints: Hints) -> LabError:
-    import httpx2
-
     if isinstance(error.__cause__ or error, httpx2.ConnectTimeout):
         return LabError(f"{where} does not answer.", hints.unreachable)
     return LabError(
@@ -85,8 +83,6 @@ def _late(where: str, error: Exception, read_timeout_s: float, hints: Hints) -> 
 
 def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
     """Why there is no connection, or no longer one, by the error that was first."""
-    import httpx2
-
     cause = error
     while cause:
         if isinstance(cause, socket.gaierror):

@@ -13,8 +13,8 @@ from typing import Any
 from labkit.backends.settings import Settings
 
 ALTERNATIVES = 10
-_OPENAI = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
-_OPENAI["presence_penalty"] = "presence_penalty"
+_BASIC = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
+_OPENAI = _BASIC | {"presence_penalty": "presence_penalty"}
 _MORE = {name: name for name in ("top_k", "min_p", "typical_p", "repetition_penalty")}
 # llama.cpp's names of the stages; its two penalties are one stage.
 _SAMPLERS = {
@@ -91,10 +91,7 @@ PARAMETERS = {
         {**_OPENAI, "top_k": "top_k", "repetition_penalty": "repeat_penalty"}, more=USAGE
     ),
     # transformers/cli/serving: the other fields are ignored, so the rest goes by generation_config.
-    "transformers serve": Parameters(
-        {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")} | _MORE,
-        keeps_stop=True,
-    ),
+    "transformers serve": Parameters(_BASIC | _MORE, keeps_stop=True),
     "OpenAI-compatible": Parameters(_OPENAI, logprobs=True, more=USAGE),
 }
 

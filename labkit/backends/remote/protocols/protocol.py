@@ -19,7 +19,7 @@ class RemoteProtocol(ABC):
 
     Attributes:
         sdk: the package of its client, whose errors are raised.
-        sample: the events of a short answer, for `warm_up`.
+        sample: the events of a short answer, to warm its client up with.
         model: the model's name, as the server has it.
         kind: which server it is, for a sentence.
         parameters: the settings that it takes, and by which names.
