@@ -124,7 +124,7 @@ class Budget:
 
 @dataclass(slots=True)
 class Reservation:
-    """What is set aside for one request; whoever made it puts in what it cost in the end."""
+    """What is set aside for one request, to be set to what it cost in the end."""
 
     price_usd: float
 
