@@ -93,7 +93,10 @@ def record(
         raise ValueError(f"backend must be a model, not a recording; got {backend!r}")
     if Path(folder) == RECORDINGS and not FOLDER.is_dir():
         raise LabError("There is no checkout of the lab here.", "Name a folder: folder=…")
-    file = Path(folder) / f"{_checked_name(_plain(backend.name) if name is None else name)}.json"
+    if name is None:
+        plain = re.sub(r"[^A-Za-z0-9.]+", "-", backend.name).strip("-.")
+        name = f"{plain}-{date.today().isoformat()}"
+    file = Path(folder) / f"{_checked_name(name)}.json"
     replies = [generate(backend, each, raw=raw, **settings) for each in (prompt, *more)]
     for reply in replies:
         if reply.finish in ("failed", "interrupted"):
@@ -125,10 +128,6 @@ def record(
 def _answer(reply: Reply, raw: bool) -> _RecordedAnswer:
     names = ("prompt", "settings", "steps", "finish", "origin", *_SHARED)
     return _RecordedAnswer(raw, **{name: getattr(reply, name) for name in names}, wire=reply.http)
-
-
-def _plain(name: str) -> str:
-    return f"{re.sub(r'[^A-Za-z0-9.]+', '-', name).strip('-.')}-{date.today().isoformat()}"
 
 
 def _checked_name(name: str) -> str:

@@ -151,14 +151,11 @@ def _open_json(file: Path, name: str, title: str = "") -> Reader:
         raise LabError(
             f"{file} is not a tokenizer that can be read: {error}", "Name a tokenizer.json."
         ) from None
-    return TokenizersReader(name, title or name, _kind(library), library)
+    model = type(library.model).__name__
+    kind = f"byte-level {model}" if "ByteLevel" in repr(library.decoder) else model
+    return TokenizersReader(name, title or name, kind, library)
 
 
 def _open_hub(name: str) -> Reader:
     """Downloads one file of the repository, into the hub client's cache."""
     return _open_json(fetch_hub_file(name, "tokenizer.json"), name)
-
-
-def _kind(library) -> str:
-    model = type(library.model).__name__
-    return f"byte-level {model}" if "ByteLevel" in repr(library.decoder) else model

@@ -110,8 +110,9 @@ def request_fields(
         sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
     if parameters.ordered:
         sent["samplers"] = list(dict.fromkeys(_SAMPLERS[stage] for stage in settings.order))
-    if kind == "transformers serve":
-        return _as_generation_config(sent)
+    if kind == "transformers serve":  # it reads what OpenAI does not know out of a JSON text
+        config = {name: sent.pop(name) for name in _MORE} | {"do_sample": sent["temperature"] > 0}
+        sent["generation_config"] = json.dumps(config)
     return sent
 
 
@@ -133,10 +134,3 @@ def named_settings(kind: str, settings: Settings, parameters: Parameters) -> dic
     if not sent.pop("stop", ()):
         return sent
     return sent | {parameters.names["stop"]: list(settings.stop)}
-
-
-def _as_generation_config(sent: dict[str, Any]) -> dict[str, Any]:
-    """`transformers serve` reads what OpenAI does not know out of a JSON text."""
-    config = {name: sent.pop(name) for name in _MORE}
-    config["do_sample"] = sent["temperature"] > 0
-    return sent | {"generation_config": json.dumps(config)}

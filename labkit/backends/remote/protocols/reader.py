@@ -117,17 +117,14 @@ def _listed(logprobs: Any, elapsed_s: float) -> list[Step]:
         return []
     steps = []
     for each in logprobs.get("content") or ():
-        top = map(_alternative, each.get("top_logprobs") or ())
+        tops = each.get("top_logprobs") or ()
+        top = [Alternative(t.get("id"), t["token"], t["logprob"]) for t in tops]
         steps.append(_step(each["token"], elapsed_s, each.get("id"), each["logprob"], top))
     tokens = zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or (), strict=False)
     for index, (text, logprob) in enumerate(tokens):
         top = _sorted_tops(logprobs.get("top_logprobs") or (), index)
         steps.append(_step(text, elapsed_s, None, logprob, top))
     return steps
-
-
-def _alternative(token: Chunk) -> Alternative:
-    return Alternative(token.get("id"), token["token"], token["logprob"])
 
 
 def _sorted_tops(tops: Sequence, index: int) -> list[Alternative]:
