@@ -21,7 +21,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model of transformers in memory, ready to be asked, with its origin and how it runs."""
+    """A model of transformers in memory, in evaluation mode, with its origin and how it runs."""
 
     name: str
     model: Any

@@ -99,7 +99,7 @@ PARAMETERS = {
 def request_fields(
     kind: str, settings: Settings, *, raw: bool, parameters: Parameters | None = None
 ) -> dict[str, Any]:
-    """The settings as a server takes them; by default, one of that kind of `PARAMETERS`.
+    """The settings as that kind of server takes them, or one with these `Parameters`.
 
     Raises:
         ValueError: a setting is not left at its default and the server would overlook it.
