@@ -25,7 +25,7 @@ def check_text(text: Any, name: str = "text") -> None:
         ) from None
 
 
-def checked_messages(messages: Messages) -> list[dict[str, str]]:
+def checked_messages(messages: Messages) -> list[Mapping[str, str]]:
     """Chat messages, each with its role and content.
 
     Raises:
@@ -43,7 +43,7 @@ def checked_messages(messages: Messages) -> list[dict[str, str]]:
     return list(messages)
 
 
-def checked_prompt(prompt: str | Messages, *, raw: bool) -> str | list[dict[str, str]]:
+def checked_prompt(prompt: str | Messages, *, raw: bool) -> str | list[Mapping[str, str]]:
     """A prompt as servers take it: the text itself if raw, messages if not.
 
     Raises:

@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -93,7 +93,10 @@ def record(
         raise ValueError(f"backend must be a model, not a recording; got {backend!r}")
     if Path(folder) == RECORDINGS and not FOLDER.is_dir():
         raise LabError("There is no checkout of the lab here.", "Name a folder: folder=…")
-    file = Path(folder) / f"{_checked_name(_plain(backend.name) if name is None else name)}.json"
+    if name is None:
+        plain = re.sub(r"[^A-Za-z0-9.]+", "-", backend.name).strip("-.")
+        name = f"{plain}-{date.today().isoformat()}"
+    file = Path(folder) / f"{_checked_name(name)}.json"
     replies = [generate(backend, each, raw=raw, **settings) for each in (prompt, *more)]
     for reply in replies:
         if reply.finish in ("failed", "interrupted"):
@@ -123,15 +126,8 @@ def record(
 
 
 def _answer(reply: Reply, raw: bool) -> _RecordedAnswer:
-    own = {
-        name: getattr(reply, name) for name in ("prompt", "settings", "steps", "finish", "origin")
-    }
-    same = {name: getattr(reply, name) for name in _SHARED}
-    return _RecordedAnswer(raw, **own, **same, wire=reply.http)
-
-
-def _plain(name: str) -> str:
-    return f"{re.sub(r'[^A-Za-z0-9.]+', '-', name).strip('-.')}-{date.today().isoformat()}"
+    names = ("prompt", "settings", "steps", "finish", "origin", *_SHARED)
+    return _RecordedAnswer(raw, **{name: getattr(reply, name) for name in names}, wire=reply.http)
 
 
 def _checked_name(name: str) -> str:
@@ -228,12 +224,11 @@ class Recording:
         known["http"] = answer.wire and replace(answer.wire, origin=origin)
         stopped = threading.Event()
 
-        def steps(running: Stream) -> Iterator[Step]:
+        def steps(running: Stream) -> Generator[Step]:
             began = time.perf_counter()
             for step in answer.steps:
-                if stopped.wait(
-                    max(0.0, began + step.elapsed_s / self.speed - time.perf_counter())
-                ):
+                due = began + step.elapsed_s / self.speed
+                if stopped.wait(max(0.0, due - time.perf_counter())):
                     return
                 yield step
             running.note(finish=answer.finish)

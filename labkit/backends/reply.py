@@ -1,6 +1,6 @@
 """What every model gives, wherever it runs: a `Stream` of `Step`s, and the `Reply` they make."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -144,10 +144,11 @@ class Reply(_WithOutcome):
         None below two tokens, where all came at once, and where their number is unknown. Of a
         server's pieces, the first counts as one token.
         """
-        tokens = timed_tokens(self, len(self.steps)) if self.steps else None
-        if not tokens or tokens < 2 or self.elapsed_s == self.ttft_s:
+        if not self.steps:
             return None
-        return (tokens - 1) / (self.elapsed_s - self.ttft_s)
+        tokens = timed_tokens(self, len(self.steps))
+        seconds = self.steps[-1].elapsed_s - self.steps[0].elapsed_s
+        return (tokens - 1) / seconds if tokens and tokens > 1 and seconds else None
 
     @property
     def summary(self) -> str:
@@ -196,7 +197,7 @@ class Stream(_WithOutcome, Iterator[Step]):
     def __init__(
         self,
         settings: Settings,
-        steps: Callable[["Stream"], Iterator[Step]] = lambda _: (step for step in ()),
+        steps: Callable[["Stream"], Generator[Step]] = lambda _: (step for step in ()),
         *,
         stop: Callable[[], None] | None = None,
         **known,
@@ -249,7 +250,7 @@ class RowsStream(Iterator[tuple[int, Step]]):
     """
 
     streams: tuple[Stream, ...]
-    _steps: Iterator[tuple[int, Step]] = field(repr=False)
+    _steps: Generator[tuple[int, Step]] = field(repr=False)
 
     def __next__(self) -> tuple[int, Step]:
         return next(self._steps)

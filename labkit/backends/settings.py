@@ -58,9 +58,8 @@ class Settings:
         check_number("top_p", self.top_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
         check_number("min_p", self.min_p, "at least 0 and below 1", lambda x: 0 <= x < 1)
         check_number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
-        check_number(
-            "repetition_penalty", self.repetition_penalty, "0.01 to 100", lambda x: 0.01 <= x <= 100
-        )
+        penalty = self.repetition_penalty
+        check_number("repetition_penalty", penalty, "0.01 to 100", lambda x: 0.01 <= x <= 100)
         check_number("presence_penalty", self.presence_penalty, "-2 to 2", lambda x: -2 <= x <= 2)
         check_whole("max_tokens", self.max_tokens)
         check_whole("top_k", self.top_k, or_none=True)

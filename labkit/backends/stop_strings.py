@@ -10,17 +10,10 @@ class StopScanner:
     """
 
     def __init__(self, stops: tuple[str, ...]):
-        self._stops = stops
-        self._held = ""
-        self.stopped = False
+        self._stops, self._held, self.stopped = stops, "", False
 
     def push(self, text: str, *, last: bool = False) -> str:
-        """The text that surely stands before any stop string.
-
-        Args:
-            text: the next piece.
-            last: whether it is the end, at which nothing is held back.
-        """
+        """The text that surely stands before any stop string; of the last piece, all of it."""
         text, self._held = self._held + text, ""
         cuts = [at for stop in self._stops if (at := text.find(stop)) >= 0]
         if cuts:

@@ -81,11 +81,8 @@ def from_lm_studio(stats: Mapping[str, Any], written: int | None) -> EngineTimin
     """The ``stats`` of LM Studio's own interface; its time to the first token is the prompt's.
 
     Its ``generation_time`` begins with the prompt in some versions and with the first token in
-    others (no document says), so the time of writing is taken from the tokens and their speed.
-
-    Args:
-        stats: as it sends them.
-        written: ``completion_tokens`` of the ``usage``.
+    others (no document says), so the time of writing is taken from the tokens of the usage and
+    their speed.
 
     Source: lmstudio.ai/docs/developer/rest/endpoints (lmstudio-ai/docs,
     1_developer/2_rest/endpoints.mdx), REST API v0, "POST /api/v0/chat/completions".

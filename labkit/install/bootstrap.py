@@ -35,10 +35,8 @@ def find(extras=()):
     Args:
         extras: optional parts that it must have too, by their names in
             ``[project.optional-dependencies]``.
-
     Returns:
         ``sys.executable`` if this interpreter fits, else that of the lab's own environment.
-
     Raises:
         LabError: an extra is unknown.
     """
@@ -58,15 +56,12 @@ def ensure(extras=(), packages=None):
         extras: optional parts that it must have too.
         packages: a folder of wheels, or a zip with a folder ``packages/`` of them, to install
             from instead of the network.
-
     Returns:
         The interpreter's path; ``sys.executable`` if this one fits.
-
     Raises:
         LabError: it could not be created; the message says why, the hint what to do.
     """
-    python = find(extras)
-    if python:
+    if python := find(extras):
         return python
     venv = venv_folder()
     _prepare_folder(venv)
@@ -111,8 +106,7 @@ def required(extras):
                 f"The parts are: {', '.join(sorted(known))}.",
             )
         for requirement in known[extra]:
-            own = re.fullmatch(rf"{project['name']}\[(.+)\]", requirement)
-            if own:
+            if own := re.fullmatch(rf"{project['name']}\[(.+)\]", requirement):
                 pending += [name.strip() for name in own[1].split(",")]
             else:
                 wanted.append(requirement)
@@ -175,9 +169,8 @@ def _is_complete(venv, extras):
 
 
 def _write_state(venv, state):
-    text = json.dumps(state, indent=1)
-    aside = venv / (STATE + ".new")
-    aside.write_text(text, encoding="utf-8")
+    aside = venv / f"{STATE}.new"
+    aside.write_text(json.dumps(state, indent=1), encoding="utf-8")
     aside.replace(venv / STATE)
 
 

@@ -37,7 +37,6 @@ def _requirements(lock: Path) -> list[str]:
     """The requirements of the lab and all its parts, and those of the build."""
     project = bootstrap.read_project()
     extras = project["project"].get("optional-dependencies", {})
-    pinned = [
-        pin for pin in lock.read_text(encoding="utf-8").splitlines() if pin.startswith("pip=")
-    ]
+    pins = lock.read_text(encoding="utf-8").splitlines()
+    pinned = [pin for pin in pins if pin.startswith("pip=")]
     return [*bootstrap.required(extras), *project["build-system"]["requires"], *pinned]

@@ -215,11 +215,10 @@ class DownloadProgress:
 
     def _take(self, line):
         progress = re.fullmatch(r"Progress (\d+) of (\d+)", line)
-        found = DOWNLOADED.match(line)
         if progress and int(progress[2]) > 1e6:
             have, total = (int(size) / 1e6 for size in progress.groups())
             self.amount = f" ({have:.0f} of {total:.0f} MB)"
-        elif found:
+        elif found := DOWNLOADED.match(line):
             self.count, self.name, self.amount = self.count + 1, found[1], ""
         elif line.startswith("Installing collected packages"):
             self.done = True

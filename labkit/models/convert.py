@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 def convert_gguf(name: str, gguf_file: Path) -> Path:
     """The safetensors folder of a GGUF file, created unless it exists undamaged.
 
-    The weights are those of the file, dequantised to float32, which represents each exactly.
+    The weights are those of the file, dequantised to float32, which represents each exactly. The
+    caller holds the model's lock.
 
-    Args:
-        name: name of the model in the store; the caller holds its lock.
-        gguf_file: the file to convert.
     Returns:
         The folder.
     Raises:

@@ -21,17 +21,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory, with its origin and how it runs.
-
-    Attributes:
-        name: the name under which it was requested.
-        model: transformers' model, in evaluation mode.
-        tokenizer: transformers' tokenizer.
-        plan: device, dtype and memory.
-        folder: the safetensors folder it was read from.
-        gguf_file: the GGUF file it was converted from, or None.
-        entry: its entry in the catalogue, or None.
-    """
+    """A model of transformers in memory, in evaluation mode, with its origin and how it runs."""
 
     name: str
     model: Any
@@ -97,7 +87,8 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     if entry:
         fetch.accept(entry, accept_terms)
     if entry is None and "gguf" in store.list_models().get(name, ()):
-        return _get_stored_gguf(name)  # a copy in another number format
+        # A copy in another number format.
+        return _converted(name, next(store.part_folder(name, "gguf").glob("*.gguf")))
     if stored and not (entry and isinstance(entry.source, WheelSource)):
         return _checked_stored(name), None  # unpacked from an archive
     if entry is None:
@@ -117,13 +108,12 @@ def _get_wheel_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
         return convert.convert_gguf(entry.name, gguf_file), gguf_file
 
 
-def _get_stored_gguf(name: str) -> tuple[Path, Path]:
-    path = next(store.part_folder(name, "gguf").glob("*.gguf"))
+def _converted(name: str, gguf_file: Path) -> tuple[Path, Path]:
     folder = store.part_folder(name, "safetensors")
-    if not store.damaged(folder):
-        return folder, path  # no lock, as for a wheel's model
-    with store.locked(name):
-        return convert.convert_gguf(name, path), path
+    if store.damaged(folder):  # if not, no lock: a shared home may be read-only
+        with store.locked(name):
+            convert.convert_gguf(name, gguf_file.resolve())
+    return folder, gguf_file
 
 
 def _get_local_gguf(path: Path) -> tuple[Path, Path]:
@@ -132,14 +122,11 @@ def _get_local_gguf(path: Path) -> tuple[Path, Path]:
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
-    name = f"gguf-{store.sha256_of(path)[:12]}"
-    with store.locked(name):
-        return convert.convert_gguf(name, path.resolve()), path
+    return _converted(f"gguf-{store.sha256_of(path)[:12]}", path)
 
 
 def _get_hub(source: HubSource) -> Path:
-    cached = fetch.hub_cached(source)
-    if cached:
+    if cached := fetch.hub_cached(source):
         return cached
     config = _read_config(fetch.fetch_hub(source, only_config=True))
     machine = inspect_machine()  # refused before the weights are downloaded
@@ -197,18 +184,13 @@ def _read(folder: Path, chosen: Plan):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where = {"device_map": "auto"} if chosen.spread else {}
+    safe = {"local_files_only": True, "trust_remote_code": False}
     try:
         with convert.quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
+            dtype = getattr(torch, chosen.needs.dtype)
             model = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=getattr(torch, chosen.needs.dtype),
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                **where,
+                folder, dtype=dtype, use_safetensors=True, **safe, **where
             )
     except SafetensorError as error:
         raise LabError(

@@ -115,7 +115,7 @@ def _gpus() -> tuple[Gpu, ...]:
     except Exception:  # no package, no driver or no GPU: the same to a learner
         return ()
     try:
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        driver = pynvml.nvmlSystemGetDriverVersion()
         return tuple(_gpu(pynvml, i, driver) for i in range(pynvml.nvmlDeviceGetCount()))
     except pynvml.NVMLError:
         return ()
@@ -126,8 +126,4 @@ def _gpus() -> tuple[Gpu, ...]:
 def _gpu(pynvml, index: int, driver: str) -> Gpu:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    return Gpu(_text(pynvml.nvmlDeviceGetName(handle)), memory.total, memory.free, driver)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    return Gpu(pynvml.nvmlDeviceGetName(handle), memory.total, memory.free, driver)

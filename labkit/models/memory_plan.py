@@ -81,11 +81,7 @@ def needs(parameters: int, config: Mapping[str, Any], dtype: str) -> MemoryNeeds
 
 
 def count_parameters(config) -> int:
-    """Parameters of a transformers configuration, counted on the meta device without memory.
-
-    Args:
-        config: a ``PretrainedConfig`` of a causal language model.
-    """
+    """Parameters of a causal ``PretrainedConfig``, counted on the meta device without memory."""
     import torch
     from transformers import AutoModelForCausalLM
 

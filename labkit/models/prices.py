@@ -90,11 +90,8 @@ def max_price(model: str, provider: str, input_tokens: int, output_tokens: int) 
 def price_of(usage: Mapping[str, Any], model: str, provider: str, flavour: str) -> float | None:
     """US dollars of a request by the provider's usage; None if the list does not have the model.
 
-    Args:
-        usage: usage as the provider reports it; cached tokens have their own price.
-        model: the model's name in the provider's answer.
-        provider: the provider's name in the list.
-        flavour: the list's name of the API whose usage format this is.
+    Cached tokens have their own price. The provider and the flavour, which says whose format the
+    usage has, go by their names in the list.
     """
     import genai_prices
 

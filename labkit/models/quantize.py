@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import gguf
+import numpy as np
+
 from labkit.errors import LabError
 
 from .storage import store
@@ -36,11 +39,9 @@ def get_copies(gguf_file: Path, kinds: Sequence[str]) -> dict[str, Path]:
         if kind not in KINDS:
             raise ValueError(f"kinds must be of {', '.join(KINDS)}; got {kind!r}")
     source = _Source(gguf_file)
-    folders = {kind: store.part_folder(source.name_of(kind), "gguf") for kind in kinds}
-    missing = [kind for kind in kinds if not source.is_here(kind)]
-    if missing:
+    if missing := [kind for kind in kinds if not source.is_here(kind)]:
         _make(source, missing)
-    return {kind: folder / source.file_name(kind) for kind, folder in folders.items()}
+    return {kind: source.folder(kind) / source.file_name(kind) for kind in kinds}
 
 
 def _make(source: "_Source", kinds: Sequence[str]) -> None:
@@ -80,6 +81,9 @@ class _Source:
     def name_of(self, kind: str) -> str:
         return f"{self.name}-{kind.lower()}"
 
+    def folder(self, kind: str) -> Path:
+        return store.part_folder(self.name_of(kind), "gguf")
+
     def file_name(self, kind: str) -> str:
         return f"{self.name}.{kind}.gguf"
 
@@ -88,15 +92,13 @@ class _Source:
 
     def is_here(self, kind: str) -> bool:
         """Whether there is an undamaged copy of this very file."""
-        folder = store.part_folder(self.name_of(kind), "gguf")
+        folder = self.folder(kind)
         same = store.read_manifest(folder).get("source") == self.label(kind)
         return same and not store.damaged(folder)
 
     @cached_property
     def reader(self):
         """The parsed header, with its hundred thousand strings: read once for all copies."""
-        import gguf
-
         return gguf.GGUFReader(self.gguf_file)
 
     def file_bytes(self, kind: str) -> int:
@@ -107,8 +109,6 @@ class _Source:
 
     def write(self, path: Path, kind: str, advance) -> None:
         """Writes a copy tensor by tensor, and reports the number of weights of each."""
-        import gguf
-
         writer = self._header(path, kind)
         try:
             for tensor in self.reader.tensors:
@@ -119,8 +119,6 @@ class _Source:
             writer.close()
 
     def _exact(self, tensor):
-        import gguf
-
         try:
             return gguf.dequantize(tensor.data, tensor.tensor_type)
         except NotImplementedError:
@@ -132,9 +130,6 @@ class _Source:
 
     def _header(self, path: Path, kind: str):
         """A writer that has written everything but the weights: the same fields, the new types."""
-        import gguf
-        import numpy as np
-
         fields = {field.name: field for field in self.reader.fields.values()}
         writer = gguf.GGUFWriter(path, fields[gguf.Keys.General.ARCHITECTURE].contents())
         for name, field in fields.items():
@@ -154,16 +149,11 @@ class _Source:
 
 
 def _copy_field(writer, name: str, field) -> None:
-    import gguf
-
     if name == gguf.Keys.General.ALIGNMENT:
         writer.add_custom_alignment(field.contents())
         return
-    written = name.startswith("GGUF.") or name in (
-        gguf.Keys.General.ARCHITECTURE,
-        gguf.Keys.General.FILE_TYPE,
-    )
-    value = field.contents()
+    general, value = gguf.Keys.General, field.contents()
+    written = name.startswith("GGUF.") or name in (general.ARCHITECTURE, general.FILE_TYPE)
     if written or (isinstance(value, list) and not value):  # an empty list cannot be written
         return
     kind = field.types[0]
@@ -173,8 +163,6 @@ def _copy_field(writer, name: str, field) -> None:
 
 def _kind_for(tensor, kind: str) -> str:
     """The format of one tensor: vectors, and rows that do not fill whole blocks, stay exact."""
-    import gguf
-
     block, _ = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
     if len(tensor.shape) < 2 or int(tensor.shape[0]) % block:
         return "F32"
@@ -183,7 +171,5 @@ def _kind_for(tensor, kind: str) -> str:
 
 
 def _bytes_of(tensor, kind: str) -> int:
-    import gguf
-
     block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
     return int(tensor.n_elements) // block * size

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from labkit.backends.remote.protocols.parameters import Parameters, named_settings
+from labkit.backends.prompts import Messages
+from labkit.backends.remote.protocols.parameters import named_settings
+from labkit.backends.remote.protocols.protocol import RemoteProtocol
 from labkit.backends.remote.protocols.reader import Chunk
 from labkit.backends.settings import Settings
 
@@ -16,7 +18,7 @@ LENGTH = {"max_tokens", "model_context_window_exceeded"}
 
 
 @dataclass(frozen=True, slots=True)
-class Anthropic:
+class Anthropic(RemoteProtocol):
     """See `RemoteProtocol`."""
 
     sdk: ClassVar = "anthropic"
@@ -28,9 +30,6 @@ class Anthropic:
         '{"type":"text_delta","text":"a"}}\n\n'
         'event: message_stop\ndata: {"type":"message_stop"}\n\n'
     )
-    model: str
-    kind: str
-    parameters: Parameters
 
     def connect(self, http, base_url: str, key: str):
         """See `RemoteProtocol`."""
@@ -42,9 +41,9 @@ class Anthropic:
         """See `RemoteProtocol`."""
         return tuple(model.id for model in client.models.list().data)
 
-    def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
+    def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
         """See `RemoteProtocol`; the system's messages stand apart."""
-        if raw:
+        if raw or isinstance(prompt, str):
             raise ValueError(f"raw must be left at False: {self.kind} takes messages; got True")
         system = [message["content"] for message in prompt if message["role"] == "system"]
         messages = [message for message in prompt if message["role"] != "system"]

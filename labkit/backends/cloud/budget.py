@@ -123,11 +123,7 @@ class Budget:
 
 @dataclass(slots=True)
 class Reservation:
-    """What is set aside for one request, to be set to what it cost in the end.
-
-    Attributes:
-        price_usd: US dollars to count as spent afterwards.
-    """
+    """What is set aside for one request, to be set to what it cost in the end."""
 
     price_usd: float
 

@@ -17,7 +17,7 @@ from labkit.errors import LabError
 from .anthropic_api import Anthropic
 from .budget import Budget
 from .meter import Meter, PricePerMillion
-from .providers import NOTED, OTHER, PROVIDERS, Provider
+from .providers import NOTED, PROVIDERS, Provider, other_provider
 
 ASK = Policy("ask")
 
@@ -56,27 +56,25 @@ def cloud(
         LabError: there is no key, or the model or the address must be named.
         ValueError: no such provider, or a bad key, address or price.
     """
-    known, base_url = _provider(provider, address)
-    name = known.name if known else urlsplit(base_url).hostname
-    if not (model := model or (known and known.model)):
-        raise LabError(f"{name} has no default model.", "Name one: labkit.cloud(…, model=…).")
-    parameters = known.parameters(model) if known else OTHER
-    if known and known.speaks == "anthropic":
-        protocol = Anthropic(model, name, parameters)
+    asked, base_url = _provider(provider, address)
+    if not (model := model or asked.model):
+        raise LabError(f"{asked.name} has no default model.", "Name one: labkit.cloud(…, model=…).")
+    parameters = asked.parameters(model)
+    if asked.speaks == "anthropic":
+        protocol = Anthropic(model, asked.name, parameters)
     else:
-        protocol = OpenAI(model, name, parameters, continues=False)
-    prices = known.prices if known else None
-    secret = _key(provider, known, key)
+        protocol = OpenAI(model, asked.name, parameters, continues=False)
+    secret = _key(provider, asked, key)
     return RemoteModel(
         protocol,
         Transport(base_url, secret, connect_timeout_s, read_timeout_s, OF_CLOUDS),
         policy=policy,
-        meter=Meter(model, prices, _checked_price(price_usd_per_million), budget),
+        meter=Meter(model, asked.prices, _checked_price(price_usd_per_million), budget),
     )
 
 
-def _provider(provider: str, address: str | None) -> tuple[Provider | None, str]:
-    """A provider, or None for one that has no name here; and the address to ask."""
+def _provider(provider: str, address: str | None) -> tuple[Provider, str]:
+    """A provider, of this list or any other, and the address to ask."""
     known = PROVIDERS.get(provider)
     if known is None and not (isinstance(provider, str) and "://" in provider):
         raise ValueError(
@@ -84,7 +82,8 @@ def _provider(provider: str, address: str | None) -> tuple[Provider | None, str]
             f'"https://api.example.com/v1"; got {provider!r}'
         )
     if known is None:
-        return None, _checked_address(address or provider)
+        base_url = _checked_address(address or provider)
+        return other_provider(urlsplit(base_url).hostname or ""), base_url
     own = next((os.environ[name] for name in known.address_names if os.environ.get(name)), None)
     found = address or known.address or own
     if found is None:
@@ -109,15 +108,15 @@ def _checked_address(address: str) -> str:
     return address.rstrip("/")
 
 
-def _key(provider: str, known: Provider | None, given: str | None) -> Secret | None:
+def _key(provider: str, asked: Provider, given: str | None) -> Secret | None:
     if given is not None:
         return use_key(given)
-    found = find_key(provider, known.key_names if known else ())
-    if found is None and known:
+    found = find_key(provider, asked.key_names)
+    if found is None and asked.key_names:
         raise LabError(
-            f"There is no key for {known.name}.",
-            f'Type it: labkit.comparison.api_key_panel("{provider}"), or set {known.key_names[0]} '
-            f"before the lab starts. Keys are made at {known.key_page}. Without one, a recording "
+            f"There is no key for {asked.name}.",
+            f'Type it: labkit.comparison.api_key_panel("{provider}"), or set {asked.key_names[0]} '
+            f"before the lab starts. Keys are made at {asked.key_page}. Without one, a recording "
             "(labkit.replay) or the stand-in (labkit.stand_in) shows how it works.",
         )
     return found

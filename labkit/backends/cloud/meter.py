@@ -59,7 +59,7 @@ class Meter:
             return float(usage["cost"])
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         if self.per_million:
-            return None if None in (read, written) else self._by_hand(read, written)
+            return None if read is None or written is None else self._at_most(read, written)
         if self.prices is None:
             return None
         own = usage.get("own") or _with_thoughts(usage)
@@ -67,12 +67,9 @@ class Meter:
         return price_of(own, self.model, *self.prices) if price is None else price
 
     def _at_most(self, read: int, written: int) -> float | None:
-        if self.per_million:
-            return self._by_hand(read, written)
+        if price := self.per_million:
+            return (price[0] * read + price[1] * written) / 1e6
         return max_price(self.model, self.prices[0], read, written) if self.prices else None
-
-    def _by_hand(self, read: int, written: int) -> float:
-        return (self.per_million[0] * read + self.per_million[1] * written) / 1e6
 
 
 def _with_thoughts(usage: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Provider:
     key_names: tuple[str, ...]
     key_page: str
     model: str | None
-    prices: tuple[str, str]
+    prices: tuple[str, str] | None
     families: Mapping[str, Parameters]
     speaks: str = "openai"
     address_names: tuple[str, ...] = ()
@@ -164,5 +164,9 @@ PROVIDERS = {
         "on https://NAME.openai.azure.com/openai/v1/, the deployment's name as the model",
     ),
 }
-# All others that speak OpenAI's language: the settings that nearly every one takes.
-OTHER = Parameters(_SAMPLED | _same("max_tokens"), more=USAGE)
+
+
+def other_provider(name: str) -> Provider:
+    """Any other that speaks OpenAI's language: with the settings that nearly every one takes."""
+    parameters = Parameters(_SAMPLED | _same("max_tokens"), more=USAGE)
+    return Provider(name, None, (), "", None, None, {"": parameters})

@@ -33,13 +33,9 @@ class Link:
         for name in ("round_trip_s", "jitter_s", "queue_s"):
             check_number(name, getattr(self, name), "0 to 60", lambda x: 0 <= x <= 60)
         check_number("loss", self.loss, "at least 0 and below 1", lambda x: 0 <= x < 1)
-        if self.bandwidth_bits_per_s is not None:
-            check_number(
-                "bandwidth_bits_per_s",
-                self.bandwidth_bits_per_s,
-                "1000 or more, or None",
-                lambda x: x >= 1000,
-            )
+        if (rate := self.bandwidth_bits_per_s) is not None:
+            bound = "1000 or more, or None"
+            check_number("bandwidth_bits_per_s", rate, bound, lambda x: x >= 1000)
 
     @property
     def summary(self) -> str:

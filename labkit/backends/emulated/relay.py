@@ -119,7 +119,8 @@ class Relay:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(_length(head))
                 await asyncio.sleep(self.link.queue_s)
-                await self._ask(_closing(head) + body, reader, writer)
+                request = _keeping(head)[:-2] + b"Connection: close\r\n\r\n" + body
+                await self._ask(request, reader, writer)
         writer.close()
 
     async def _ask(self, request: bytes, asker, writer) -> None:
@@ -144,10 +145,6 @@ def _keeping(head: bytes) -> bytes:
     """A head that says nothing of what becomes of the connection."""
     lines = head.split(b"\r\n")
     return b"\r\n".join(line for line in lines if not line.lower().startswith(b"connection:"))
-
-
-def _closing(head: bytes) -> bytes:
-    return _keeping(head)[:-2] + b"Connection: close\r\n\r\n"
 
 
 async def _read_for(asker, reader) -> bytes:
@@ -189,8 +186,10 @@ async def _carry(reader, writer, direction: _Direction) -> None:
         while True:
             arrival, packet = await under_way.get()
             await asyncio.sleep(arrival - clock())
-            if not packet:
-                return _end_of(writer)
+            if not packet:  # tells the other side that no more comes
+                with suppress(OSError):
+                    writer.write_eof()
+                return
             writer.write(packet)
             await writer.drain()
     finally:
@@ -203,12 +202,6 @@ async def _read(reader) -> bytes:
         return await reader.read(65536)
     except OSError:
         return b""
-
-
-def _end_of(writer) -> None:
-    """Tells the other side that no more comes."""
-    with suppress(OSError):
-        writer.write_eof()
 
 
 def _certificates() -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -63,7 +63,7 @@ class StandIn(RemoteModel):
     ):
         address, key = engine.listening
         self.link, self._engine = link, engine
-        self._relay = Relay(link, urlsplit(address).port, seed=seed)
+        self._relay = Relay(link, urlsplit(address).port or 0, seed=seed)
         network = open_network(self._relay.proxy, self._relay.trusted)
         super().__init__(
             OpenAI(engine.name.removesuffix(" (llama.cpp)"), "llama.cpp", LEAN),

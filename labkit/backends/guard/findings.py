@@ -85,26 +85,21 @@ def without_overlaps(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     is lost.
     """
     separate: list[Finding] = []
-    for finding in sorted(findings, key=_rank):
+    for finding in sorted(
+        findings, key=lambda each: (-each.confidence, -len(each.text), each.start)
+    ):
         separate += _uncovered(finding, separate)
     return tuple(sorted(separate, key=lambda finding: finding.start))
-
-
-def _rank(finding: Finding) -> tuple[float, int, int]:
-    return -finding.confidence, finding.start - finding.end, finding.start
 
 
 def _uncovered(finding: Finding, others: list[Finding]) -> list[Finding]:
     """The parts of a finding outside of the others, without the white space at their ends."""
     spans = [(finding.start, finding.end)]
     for other in others:
-        spans = [part for span in spans for part in _minus(span, (other.start, other.end))]
+        before = [(start, min(end, other.start)) for start, end in spans]
+        after = [(max(start, other.end), end) for start, end in spans]
+        spans = [(start, end) for start, end in before + after if start < end]
     return [part for start, end in spans if (part := _part(finding, start, end))]
-
-
-def _minus(span: tuple[int, int], cut: tuple[int, int]) -> list[tuple[int, int]]:
-    parts = (span[0], min(span[1], cut[0])), (max(span[0], cut[1]), span[1])
-    return [part for part in parts if part[0] < part[1]]
 
 
 def _part(finding: Finding, start: int, end: int) -> Finding | None:

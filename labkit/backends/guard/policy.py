@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from labkit.backends.prompts import Messages
@@ -100,15 +101,12 @@ class Policy:
         """What counts in each of the texts."""
         if self.action == "allow":
             return [()] * len(texts)
+        look = partial(scan, kinds=self.kinds, least_confidence=self.least_confidence)
         found = [
-            tuple(each for each in self._scan(text) if each.text not in self.harmless)
-            for text in texts
+            tuple(each for each in look(text) if each.text not in self.harmless) for text in texts
         ]
         kinds = {finding.kind for findings in found for finding in findings}
         return [()] * len(texts) if self.kinds is None and kinds == {"person"} else found
-
-    def _scan(self, text: str) -> tuple[Finding, ...]:
-        return scan(text, kinds=self.kinds, least_confidence=self.least_confidence)
 
     def _decide(self, findings: Sequence[Finding]) -> str:
         if self.action != "ask":

@@ -6,6 +6,7 @@ only bracket that opens and ends with the only one that closes. So what is put b
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +15,7 @@ from .findings import KINDS, Finding, without_overlaps
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PlaceholderMap:
-    """What the placeholders stand for. It stays on this machine.
-
-    Attributes:
-        originals: each placeholder and what it stands for.
-    """
+    """What each placeholder stands for. It stays on this machine."""
 
     originals: Mapping[str, str]
 
@@ -34,17 +31,12 @@ class PlaceholderMap:
         return Restorer(self)
 
     def __repr__(self) -> str:
-        return (
-            f"<PlaceholderMap of {len(self.originals)} placeholders: {', '.join(self.originals)}>"
-        )
+        names = ", ".join(self.originals)
+        return f"<PlaceholderMap of {len(self.originals)} placeholders: {names}>"
 
 
 class Restorer:
-    """Puts the originals back into a text that comes in pieces; a placeholder may be cut anywhere.
-
-    Args:
-        placeholders: from a redaction.
-    """
+    """Puts the originals back into a text in pieces, which may cut a placeholder anywhere."""
 
     def __init__(self, placeholders: PlaceholderMap):
         self._map, self._held = placeholders, ""
@@ -125,9 +117,6 @@ def redact_all(
 ) -> tuple[tuple[str, ...], PlaceholderMap]:
     """Several texts that leave together, such as messages: one map for them all.
 
-    Args:
-        texts: any.
-        findings: of each text.
     Raises:
         ValueError: a finding that is not of its text.
     """
@@ -155,7 +144,7 @@ class _Placeholders:
 
     texts: Sequence[str]
     given: dict[str, str] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def of(self, finding: Finding) -> str:
         if finding.text not in self.given:
@@ -164,7 +153,7 @@ class _Placeholders:
 
     def _fresh(self, word: str) -> str:
         while True:
-            self.counts[word] = self.counts.get(word, 0) + 1
+            self.counts[word] += 1
             name = f"[{word}_{self.counts[word]}]"
             if not any(name in text for text in self.texts):
                 return name

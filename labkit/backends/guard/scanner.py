@@ -1,6 +1,6 @@
 """`scan`: finds secrets and personal data in a text, on this machine, for a policy to act on."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from labkit.checks import check_number
 
@@ -39,15 +39,13 @@ by detect-secrets AWSKeyDetector,)
     check_kinds(kinds)
     check_confidence(least_confidence)
     wanted = KINDS.keys() if kinds is None else set(kinds)
-    found = (finding for finding in _all(text, wanted) if finding.kind in wanted)
-    return without_overlaps(finding for finding in found if finding.confidence >= least_confidence)
-
-
-def _all(text: str, wanted: Collection[str]) -> Iterator[Finding]:
-    if any(kind in SECRETS for kind in wanted):
-        yield from find_secrets(text)
-    if any(kind in PERSONAL for kind in wanted):
-        yield from find_personal(text)
+    found = [
+        *(find_secrets(text) if wanted & SECRETS.keys() else ()),
+        *(find_personal(text) if wanted & PERSONAL.keys() else ()),
+    ]
+    return without_overlaps(
+        each for each in found if each.kind in wanted and each.confidence >= least_confidence
+    )
 
 
 def check_kinds(kinds: Collection[str] | None) -> None:

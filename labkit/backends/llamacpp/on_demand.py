@@ -25,7 +25,6 @@ class OnDemandModel:
         self.name, self.gguf_file, self.context = gguf_file.stem, gguf_file, context
         self.threads: int | None = None
         self.load_s: list[float] = []
-        self._engine: LlamaCppModel | None = None
         self._about: dict[str, str] = {}
 
     @contextmanager
@@ -41,7 +40,7 @@ class OnDemandModel:
         try:
             yield engine
         finally:
-            self._engine = None
+            del self._engine
             engine.close()
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:

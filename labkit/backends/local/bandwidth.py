@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -85,13 +86,10 @@ def _reads(device: str, dtype: torch.dtype, size: int) -> list[tuple[int, Callab
 
 
 def _products(device: str, dtype: str, shapes) -> list[tuple[int, Callable]]:
-    products, torch_dtype = [], getattr(torch, dtype)
+    products, options = [], {"device": device, "dtype": getattr(torch, dtype)}
     for rows, inner, outer in shapes:
-        a = torch.randn(rows, inner, device=device, dtype=torch_dtype)
-        b = torch.randn(outer, inner, device=device, dtype=torch_dtype)
-        products.append(
-            (2 * rows * inner * outer, lambda a=a, b=b: torch.nn.functional.linear(a, b))
-        )
+        a, b = torch.randn(rows, inner, **options), torch.randn(outer, inner, **options)
+        products.append((2 * rows * inner * outer, partial(torch.nn.functional.linear, a, b)))
     return products
 
 

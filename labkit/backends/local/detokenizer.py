@@ -7,12 +7,7 @@ CONTEXT_TOKENS = 6
 
 
 class Detokenizer:
-    """Text of a growing sequence of tokens, complete characters only.
-
-    Args:
-        tokenizer: transformers' tokenizer.
-        prompt_ids: tokens before the first.
-    """
+    """Text of a growing sequence of tokens after a prompt's, complete characters only."""
 
     def __init__(self, tokenizer, prompt_ids):
         self._tokenizer = tokenizer
@@ -20,12 +15,7 @@ class Detokenizer:
         self._emitted = len(self._ids)
 
     def push(self, token_id: int, *, last: bool = False) -> str:
-        """The text that became complete with this token.
-
-        Args:
-            token_id: the next token.
-            last: whether to return the rest too, incomplete characters as U+FFFD.
-        """
+        """The text that became complete; at the last token the rest too, incomplete as U+FFFD."""
         self._ids.append(token_id)
         before = self._decode(self._ids[: self._emitted])
         text = self._decode(self._ids)[len(before) :]

@@ -14,45 +14,30 @@ ROOM = 64  # tokens of spare capacity whenever a cache grows
 class GrowingLayer(DynamicLayer):
     """A layer's cache with spare capacity: a step writes its own token and copies no other."""
 
-    _room = None
+    def __init__(self):
+        super().__init__()
+        self._rooms: dict[str, torch.Tensor] = {}
 
     def update(self, key_states, value_states, *args, **kwargs):
         """As in transformers: takes (rows, heads, new, width), returns all tokens so far."""
-        start = self.get_seq_length()
-        end = start + key_states.shape[-2]
-        self.keys = self._append(0, start, end, key_states)
-        self.values = self._append(1, start, end, value_states)
-        self.is_initialized = True
+        if not self.is_initialized:
+            self.dtype, self.device, self.is_initialized = key_states.dtype, key_states.device, True
+        self.keys = self._append("keys", self.keys, key_states)
+        self.values = self._append("values", self.values, value_states)
         return self.keys, self.values
 
-    def _append(self, index: int, start: int, end: int, new: torch.Tensor) -> torch.Tensor:
-        if self._room is None:
-            self._room = [None, None]
-            self.dtype, self.device = new.dtype, new.device
-        room = self._room[index]
-        if room is None or room.shape[-2] < end or room.shape[0] != new.shape[0]:
+    def _append(self, name: str, old: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
+        start = 0 if old is None else old.shape[-2]
+        end, room = start + new.shape[-2], self._rooms.get(name)
+        # Rows that were repeated or selected lie elsewhere, not at the beginning of the room.
+        is_within = room is not None and old is not None and room.data_ptr() == old.data_ptr()
+        if room is None or not is_within or room.shape[-2] < end:
             rows, heads, _, width = new.shape
-            room = new.new_empty(rows, heads, end + ROOM, width)
-            if start:
-                room[:, :, :start] = (self.keys, self.values)[index]
-            self._room[index] = room
+            room = self._rooms[name] = new.new_empty(rows, heads, end + ROOM, width)
+            if old is not None:
+                room[:, :, :start] = old
         room[:, :, start:end] = new
         return room[:, :, :end]
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        """Repeats every row."""
-        super().batch_repeat_interleave(repeats)
-        self._room = None
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keeps only these rows."""
-        super().batch_select_indices(indices)
-        self._room = None
-
-    def reset(self) -> None:
-        """Empties the cache."""
-        super().reset()
-        self._room = None
 
 
 def growing_cache(config) -> DynamicCache:
@@ -65,12 +50,8 @@ def growing_cache(config) -> DynamicCache:
 
 
 def prefill(model, ids: Sequence[int], cache: DynamicCache | None = None):
-    """One forward pass over tokens: extends the cache, and returns the scores after the last.
+    """One forward pass over tokens that a cache of one row, or a fresh one, does not hold yet.
 
-    Args:
-        model: transformers' model.
-        ids: tokens that the cache does not hold yet.
-        cache: cache of one row; None: a fresh one.
     Returns:
         The cache, and the scores as (1, vocab) float32.
     """
@@ -91,14 +72,7 @@ def next_scores(model, unread: torch.Tensor, cache: DynamicCache) -> torch.Tenso
 
 
 def rows_that_fit(config, tokens: int, dtype: str, free_bytes: int) -> int:
-    """The most rows of this length in one batch; it uses at most half of the free memory.
-
-    Args:
-        config: transformers' configuration of the model.
-        tokens: length of a row, the prompt included.
-        dtype: number format of the cache, a name of `BYTES_PER_WEIGHT`.
-        free_bytes: free memory.
-    """
+    """The most rows of this length, prompt included, for a batch in half of the free memory."""
     text = config.get_text_config().to_dict()
     scores = 8 * text["vocab_size"] * BYTES_PER_WEIGHT["float32"]  # copies while a token is chosen
     row_bytes = 2 * cache_bytes(text, tokens + ROOM, dtype) + scores  # twice, while rows drop out

@@ -1,7 +1,7 @@
 """A model on this machine, through transformers, with every score accessible."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -43,14 +43,12 @@ def load(
         LabError: unknown name, no network, too little memory or disk, damaged or pickled weights.
         ValueError: unknown device or dtype.
     """
-    _one_of("device", device, ("cuda", "mps", "cpu"))
-    _one_of("dtype", dtype, ("float32", "bfloat16", "float16"))
+    devices, dtypes = ("cuda", "mps", "cpu"), ("float32", "bfloat16", "float16")
+    for argument, value, known in (("device", device, devices), ("dtype", dtype, dtypes)):
+        if value not in (None, *known):
+            names = ", ".join(known)
+            raise ValueError(f"{argument} must be one of {names}, or None; got {value!r}")
     return LocalModel(open_model(name, device=device, dtype=dtype, accept_terms=accept_terms))
-
-
-def _one_of(argument: str, value: str | None, known: tuple[str, ...]) -> None:
-    if value is not None and value not in known:
-        raise ValueError(f"{argument} must be one of {', '.join(known)}, or None; got {value!r}")
 
 
 class LocalModel:
@@ -68,12 +66,9 @@ class LocalModel:
     """
 
     def __init__(self, loaded: LoadedModel):
-        self.name = loaded.name
-        self.model = loaded.model
-        self.tokenizer = loaded.tokenizer
-        self.plan = loaded.plan
-        self.folder = loaded.folder
-        self.gguf_file = loaded.gguf_file
+        self.name, self.plan = loaded.name, loaded.plan
+        self.model, self.tokenizer = loaded.model, loaded.tokenizer
+        self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
         self.context = self.model.config.get_text_config().max_position_embeddings
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
@@ -86,11 +81,8 @@ class LocalModel:
         )
 
     def encode(self, prompt: str | Messages, *, raw: bool = False) -> list[int]:
-        """The tokens that the model reads for a prompt.
+        """The tokens that the model reads for a prompt; if raw, without its chat template.
 
-        Args:
-            prompt: a text or chat messages.
-            raw: whether to take the text without the chat template.
         Raises:
             ValueError: the prompt is empty, not a list of messages, or longer than the context.
         """
@@ -105,7 +97,7 @@ class LocalModel:
         )["input_ids"]
         return self._within_context(ids)
 
-    def _checked(self, prompt: str | Messages, raw: bool) -> str | list[dict[str, str]]:
+    def _checked(self, prompt: str | Messages, raw: bool) -> str | list[Mapping[str, str]]:
         """A text to continue, or messages for the chat template."""
         if isinstance(prompt, str):
             return checked_prompt(prompt, raw=raw or not self.chat)
@@ -160,7 +152,7 @@ class LocalModel:
         chosen, began = Settings(**settings).seeded(), time.perf_counter()
         ids = self.encode(prompt, raw=raw)
 
-        def steps(running: Stream) -> Iterator[Step]:
+        def steps(running: Stream) -> Generator[Step]:
             for _, step in self._run((running,), ids, began, batch_size=1):
                 yield step
 
@@ -194,7 +186,7 @@ class LocalModel:
     @torch.inference_mode()
     def _run(
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
-    ) -> Iterator[tuple[int, Step]]:
+    ) -> Generator[tuple[int, Step]]:
         """Runs the rows batch by batch; sets each stream's ``finish`` when its row ends."""
         size = min(batch_size or self._rows_that_fit(streams, ids), len(streams))
         prefilled = prefill(self.model, ids)

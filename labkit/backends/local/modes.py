@@ -1,8 +1,9 @@
 """Other decoding modes of a local model, each a backend of its own: in a batch, without a cache."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import torch
 
@@ -22,8 +23,10 @@ class ModelMode:
     """
 
     def __init__(self, model: LocalModel):
-        self.model = model
-        self.name = model.name
+        self.model, self.name = model, model.name
+        # It runs where the model does.
+        self.synchronize, self.about = model.synchronize, model.about
+        self.gpu_peak_bytes = model.gpu_peak_bytes
 
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
@@ -32,30 +35,13 @@ class ModelMode:
         chosen = Settings(**settings).seeded()
         return Stream(chosen, lambda run: self._run(run, ids, began), prompt_tokens=len(ids))
 
-    def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
+    def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         """The steps after the prompt; sets the stream's ``finish``."""
         raise NotImplementedError
 
-    def synchronize(self) -> None:
-        """See `LocalModel`."""
-        self.model.synchronize()
-
-    def gpu_peak_bytes(self, *, reset: bool = False) -> int | None:
-        """See `LocalModel`."""
-        return self.model.gpu_peak_bytes(reset=reset)
-
-    def about(self) -> dict[str, str]:
-        """See `LocalModel`."""
-        return self.model.about()
-
 
 class BatchMode(ModelMode):
-    """Several equal rows at once; the stream is that of the first.
-
-    Args:
-        model: from ``labkit.load``.
-        rows: size of the batch, 1 or more.
-    """
+    """n equal rows at once; the stream is that of the first."""
 
     def __init__(self, model: LocalModel, rows: int):
         super().__init__(model)
@@ -69,7 +55,7 @@ class BatchMode(ModelMode):
         return Stream(same[0], lambda running: _first_row(running, rows), prompt_tokens=known)
 
 
-def _first_row(running: Stream, rows: RowsStream) -> Iterator[Step]:
+def _first_row(running: Stream, rows: RowsStream) -> Generator[Step]:
     """The steps and the outcome of the first row; closes all rows at its end."""
     with closing(rows):
         for row, step in rows:
@@ -82,7 +68,7 @@ class UncachedMode(ModelMode):
     """Without a KV cache: every token reads the whole text again."""
 
     @torch.inference_mode()
-    def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
+    def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         model = self.model.model
         writer = StepWriter(self.model, running, ids, began)
         sampler = Sampler([running.settings], ALTERNATIVES)
@@ -96,11 +82,8 @@ class UncachedMode(ModelMode):
 
 @torch.inference_mode()
 def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Fills one cache, and measures it at each length.
+    """Fills one cache, and measures it at each of the lengths in tokens, which ascend.
 
-    Args:
-        model: from ``labkit.load``.
-        lengths: lengths of the text in tokens, ascending.
     Yields:
         The length, the bytes of the keys and values, and the bytes allocated for them, spare
         capacity included.
@@ -111,6 +94,7 @@ def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int,
     for length in lengths:
         prefill(model.model, ids[start:length], cache)
         start = length
-        tensors = [each for layer in cache.layers for each in (layer.keys, layer.values)]
+        layers: list[Any] = cache.layers  # transformers: filled, or without keys at all
+        tensors = [each for layer in layers for each in (layer.keys, layer.values)]
         used = sum(each.nbytes for each in tensors)
         yield length, used, sum(each.untyped_storage().nbytes() for each in tensors)

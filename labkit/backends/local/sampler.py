@@ -44,9 +44,8 @@ def build_chain(settings: Settings) -> dict[str, Callable]:
     Each takes the ids so far, (rows, length), and scores, (rows, vocab); a token that is filtered
     out comes out as -inf. At temperature 0 nothing is filtered, as in transformers.
     """
-    s = settings
-    drawn = s.temperature > 0
-    processors = {
+    s, drawn = settings, settings.temperature > 0
+    processors: dict[str, Any] = {
         "repetition_penalty": s.repetition_penalty != 1
         and lp.RepetitionPenaltyLogitsProcessor(float(s.repetition_penalty)),
         "presence_penalty": s.presence_penalty != 0
@@ -71,11 +70,11 @@ def scores_by_stage(scores: np.ndarray, ids: Sequence[int], settings: Settings):
     Returns:
         Stage to (vocab,) float32, in order; ``"scores"`` comes first: the model's own.
     """
-    row, ids = torch.from_numpy(scores.copy())[None], torch.tensor([ids])
+    row, text = torch.from_numpy(scores.copy())[None], torch.tensor([ids])
     stages = {"scores": scores}
     with _one_thread():
         for stage, processor in build_chain(settings).items():
-            row = processor(ids, row)
+            row = processor(text, row)
             stages[stage] = row[0].numpy()
     return stages
 
@@ -137,14 +136,15 @@ class SampledToken:
     Attributes:
         token_id: number of the token in the vocabulary.
         logprob: log-probability of the token by the model's own scores.
-        drawn_logprob: log-probability of the token in the distribution it was drawn from.
+        drawn_logprob: log-probability of the token in the distribution it was drawn from; None if
+            it was not drawn.
         entropy_bits: entropy of the model's own distribution.
         leading: likeliest tokens by the model's own scores, with their log-probabilities.
     """
 
     token_id: int
     logprob: float
-    drawn_logprob: float
+    drawn_logprob: float | None
     entropy_bits: float
     leading: tuple[tuple[int, float], ...]
 
@@ -199,8 +199,8 @@ class Sampler:
         whole = torch.cat((tokens, top.indices), dim=-1).tolist()
         real = torch.cat((own, drawn, entropy, top.values), dim=-1).tolist()
         return tokens, [
-            SampledToken(token_id, *numbers[:3], tuple(zip(leading, numbers[3:], strict=True)))
-            for (token_id, *leading), numbers in zip(whole, real, strict=True)
+            SampledToken(token, logprob, choice, bits, tuple(zip(leading, values, strict=True)))
+            for (token, *leading), (logprob, choice, bits, *values) in zip(whole, real, strict=True)
         ]
 
     def _process(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

@@ -37,12 +37,7 @@ _given: list[Secret] = []  # whatever was ever used, for `without_keys`
 
 
 def find_key(provider: str, names: Sequence[str]) -> Secret | None:
-    """The key that was typed for a provider, or else that of the environment.
-
-    Args:
-        provider: its name.
-        names: of the environment variables that hold it, the usual one first.
-    """
+    """The key that was typed for a provider, or else the first that these variables hold."""
     if provider in _entered:
         return _entered[provider]
     found = next((os.environ[name] for name in names if os.environ.get(name, "").strip()), None)
@@ -74,11 +69,7 @@ def forget_key(provider: str) -> None:
 
 
 def without_keys(text: str) -> str:
-    """A text in which every key that this process has used is masked.
-
-    Args:
-        text: such as what a server says of a wrong key: some repeat it.
-    """
+    """A text with every key masked that was ever used: some servers repeat a wrong one."""
     # The longest first: a key may begin as another does.
     for known in sorted({secret.reveal() for secret in _given}, key=len, reverse=True):
         if len(known) >= SHORTEST:

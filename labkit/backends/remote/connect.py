@@ -73,27 +73,23 @@ def _of_server(server: Server, model: str | None, transport: Transport) -> Remot
 
 
 def _of_address(transport: Transport, model: str | None, kind: str | None) -> RemoteModel:
-    server = None if kind else _listening(transport)
+    server, base_url = None, transport.base_url
+    if kind is None and is_loopback(base_url):  # no other is asked more than it need be
+        server = identify(server_root(base_url), transport.connect_timeout_s)
     kind = server.kind if server else kind or "OpenAI-compatible"
     found = OpenAI(model or "", kind, PARAMETERS[kind])
     if model is None:
         unnamed = RemoteModel(found, transport)
         names = server.models if server else unnamed.models()
         found = OpenAI(_choose(names, None, unnamed.where, kind), kind, PARAMETERS[kind])
-    return RemoteModel(found, transport, policy=_policy(transport.base_url, server, model))
-
-
-def _listening(transport: Transport) -> Server | None:
-    """Which server listens there; only one on the loopback is asked more than it need be."""
-    if not is_loopback(transport.base_url):
-        return None
-    return identify(server_root(transport.base_url), transport.connect_timeout_s)
+    return RemoteModel(found, transport, policy=_policy(base_url, server, model))
 
 
 def _policy(base_url: str, server: Server | None, model: str | None) -> Policy | None:
     """None where prompts stay on this machine; of Ollama's models those do that it has here."""
-    is_ollama = server is not None and server.kind == "Ollama"
-    passed_on = is_ollama and model and not {model, f"{model}:latest"} & {*server.models}
+    passed_on = False
+    if server and server.kind == "Ollama" and model:
+        passed_on = not {model, f"{model}:latest"} & {*server.models}
     return None if is_loopback(base_url) and not passed_on else Policy("ask")
 
 

@@ -63,15 +63,7 @@ def servers() -> tuple[Server, ...]:
 
 
 def find_servers(ports: Iterable[int] = tuple(PORTS), *, timeout_s: float = 0.5):
-    """Asks each port of the loopback which model server it is.
-
-    Args:
-        ports: where to ask; all at once.
-        timeout_s: how long one answer may take.
-
-    Returns:
-        A tuple of `Server`, in the order of the ports; what is not a model server is left out.
-    """
+    """The model servers at these ports of the loopback, which are asked all at once, in order."""
     ports = tuple(ports)
     with ThreadPoolExecutor(max(1, len(ports))) as pool:
         found = pool.map(lambda port: identify(f"http://127.0.0.1:{port}", timeout_s), ports)
@@ -90,9 +82,13 @@ def identify(address, timeout_s):
             if owner in OWNERS:
                 return Server(OWNERS[owner], address, _each(listing, "data", "id"))
         if "version" in ask("/api/version") and "models" in (tags := ask("/api/tags")):
-            return Server("Ollama", address, _each(tags, "models", "name", _is_here))
+            # It passes what it is asked on to a `remote_host` for the models of its cloud.
+            here = _each(tags, "models", "name", lambda entry: not entry.get("remote_host"))
+            return Server("Ollama", address, here)
         if "data" in (own := ask("/api/v0/models")):
-            return Server("LM Studio", address, _each(own, "data", "id", _writes_text))
+            # It comes with a model for embeddings, beside "llm" and "vlm".
+            writers = _each(own, "data", "id", lambda entry: entry.get("type") != "embeddings")
+            return Server("LM Studio", address, writers)
         paths = ask("/openapi.json").get("paths")
         if isinstance(paths, dict) and paths.keys() >= SERVE_PATHS:
             # It lists the hub's cache, and fails without a cache.
@@ -116,16 +112,6 @@ def find_version(kind, address, timeout_s=0.5):
     return version if isinstance(version, str) and "unknown" not in version else None
 
 
-def _is_here(entry):
-    """Ollama passes what it is asked on to a `remote_host` for the models of its cloud."""
-    return not entry.get("remote_host")
-
-
-def _writes_text(entry):
-    """LM Studio comes with a model for embeddings, beside "llm" and "vlm"."""
-    return entry.get("type") != "embeddings"
-
-
 def _each(answer, plural, key, good=bool):
     """One text out of each entry of a list in an answer. Ollama without models says null."""
     entries = answer.get(plural)
@@ -135,7 +121,7 @@ def _each(answer, plural, key, good=bool):
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *request):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
         return None
 
 

@@ -1,22 +1,25 @@
 """A model behind an address: a protocol, a transport, a policy and a meter, put together."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
+import httpx2
+
 from labkit.backends.guard.policy import Policy, ScreenedPrompt, as_policy, screen
+from labkit.backends.guard.redaction import Restorer
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
+from labkit.backends.stop_strings import StopScanner
 
 from .addresses import is_loopback, server_root
 from .discovery import find_version
 from .http.errors import as_sentences
 from .protocols.protocol import RemoteProtocol, RequestMeter
 from .protocols.reader import AnswerReader
-from .protocols.warmup import warm_up
-from .rewrite import rewrite
 from .transport import Exchange, Transport
 
 
@@ -52,7 +55,9 @@ class RemoteModel:
         self.protocol, self.transport, self.policy = protocol, transport, policy
         self.meter, self.budget, self.origin = meter, meter and meter.budget, origin
         self.model, self.kind, self.base_url = protocol.model, protocol.kind, transport.base_url
-        self._short = _short(self.model)
+        # A file's name without its folders; names of hubs keep their owner.
+        is_file = self.model.startswith("/")
+        self._short = self.model.rpartition("/")[2] if is_file else self.model
         self.name = f"{self._short} ({label or self.kind})"
         self.where = f"{label or self.kind} at {self.base_url}"
 
@@ -85,7 +90,7 @@ class RemoteModel:
 
     def _steps(
         self, running: Stream, exchange: Exchange, screened: ScreenedPrompt
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         """The steps of an answer; how it went is noted on the stream."""
         reader = AnswerReader(running.note, self.where, self.protocol.translator())
         times = [None, None]
@@ -94,7 +99,7 @@ class RemoteModel:
                 steps = reader.steps(exchange.events())
                 stop = running.settings.stop if self.protocol.parameters.keeps_stop else ()
                 if stop or screened.restorer:
-                    steps = rewrite(running, steps, stop, screened.restorer)
+                    steps = _rewrite(running, steps, stop, screened.restorer)
                 for step in steps:
                     times = [times[0] or step.elapsed_s, step.elapsed_s]
                     yield step
@@ -151,7 +156,7 @@ class RemoteModel:
     @cached_property
     def _client(self):
         """The client; the official ones want a key in any case."""
-        warm_up(self.protocol)
+        _warm_up(self.protocol)
         key = self.transport.key.reveal() if self.transport.key else "none"
         return self.protocol.connect(self.transport.make_client(), self.base_url, key)
 
@@ -161,6 +166,40 @@ class RemoteModel:
         return as_sentences(self.where, self.model, wait_s, hints, self.protocol.sdk)
 
 
-def _short(model: str) -> str:
-    """A file's name without its folders; names of hubs keep their owner."""
-    return model.rpartition("/")[2] if model.startswith("/") else model
+def _rewrite(
+    running: Stream, steps: Iterator[Step], stop: Sequence[str], restorer: Restorer | None
+) -> Iterator[Step]:
+    """The steps of an answer, their text up to a stop string and restored."""
+    scan = StopScanner(tuple(stop))
+    for step in steps:
+        text = "" if scan.stopped else scan.push(step.text)
+        yield replace(step, text=restorer.feed(text) if restorer else text)
+    rest = scan.push("", last=True)
+    if restorer:
+        rest = restorer.feed(rest) + restorer.flush()
+    if rest:  # the beginning of something that was never finished: text, but no token of its own
+        running.note(chunked=True)
+        yield replace(
+            step, token_id=None, text=rest, logprob=None, drawn_logprob=None, alternatives=()
+        )
+
+
+_warm: set[type] = set()
+
+
+def _warm_up(protocol: RemoteProtocol) -> None:
+    """Has a protocol's client read its ``sample``, once in this process: the first takes longer.
+
+    It is read from memory, by a client of its own, and never sent anywhere.
+    """
+    if type(protocol) in _warm:
+        return
+    _warm.add(type(protocol))
+    headers = {"content-type": "text/event-stream"}
+    answer = httpx2.Response(200, text=protocol.sample, headers=headers)
+    http = httpx2.Client(transport=httpx2.MockTransport(lambda _: answer), trust_env=False)
+    # As a log would show it; a name that cannot exist.
+    client = protocol.connect(http, "http://made-up.invalid/v1", "none")
+    asked = {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1}
+    with protocol.send(client, asked) as (_, events):
+        list(events)

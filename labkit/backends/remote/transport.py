@@ -4,7 +4,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,10 +78,10 @@ class Exchange:
     def __init__(self, send: Send, tracer: Tracer):
         self._send, self._tracer, self._began = send, tracer, 0.0
         self._came: queue.SimpleQueue = queue.SimpleQueue()
-        self._stopped, self._response = threading.Event(), None
-        self._ended = False
+        self._stopped, self._ended = threading.Event(), False
+        self._response: httpx2.Response | None = None
 
-    def events(self) -> Iterator[tuple[float, Any]]:
+    def events(self) -> Generator[tuple[float, Any]]:
         """Each event with its seconds from the request; raises what the client raised."""
         self._began = time.perf_counter()
         threading.Thread(target=self._read, daemon=True).start()
@@ -122,7 +122,9 @@ class Exchange:
             with ExitStack() as answer:
                 with self._tracer:
                     response, events = answer.enter_context(self._send())
-                self._opened(response)
+                self._response = response
+                if self._stopped.is_set():
+                    self.stop()
                 for event in events:
                     self._came.put((self._tracer.arrived, event))
         except BaseException as error:  # raised where the events are read
@@ -130,8 +132,3 @@ class Exchange:
         self._response = None  # its connection may be another's from now on
         self._ended = True
         self._came.put(last)
-
-    def _opened(self, response: httpx2.Response) -> None:
-        self._response = response
-        if self._stopped.is_set():
-            self.stop()

@@ -157,9 +157,6 @@ def _download(url: str, part: Path, title: str) -> None:
 def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
     """The folder of a hub model in the hub client's cache, downloaded if it is not there.
 
-    Args:
-        source: the repository.
-        only_config: whether only the configuration is downloaded.
     Raises:
         LabError: no such repository, no access, no network, no disk space, no safetensors.
     """
@@ -227,7 +224,7 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
             f"Accept it on the model's page on the hub, then log in: hf auth login. "
             f"Page: https://huggingface.co/{source.repo_id}",
         )
-    missing = (errors.RepositoryNotFoundError, errors.RevisionNotFoundError)
+    missing = errors.RepositoryNotFoundError, errors.RevisionNotFoundError
     if isinstance(error, (*missing, errors.HFValidationError)):
         return LabError(
             f"The hub has no model '{source.repo_id}' (revision {source.revision}).",

@@ -50,8 +50,7 @@ def require_stored(name: str) -> StoredModel:
     found = inventory()
     if name in found:
         return found[name]
-    near = difflib.get_close_matches(name, found, n=1, cutoff=0.45)
-    if near:
+    if near := difflib.get_close_matches(name, found, n=1, cutoff=0.45):
         raise LabError(
             f"There is no '{name}' on this machine. Did you mean '{near[0]}'?",
             "What is here: python3 -m labkit models list",
@@ -64,8 +63,8 @@ def require_stored(name: str) -> StoredModel:
 def damaged(stored: StoredModel) -> Iterator[tuple[str, list[str]]]:
     """Each part with its damaged files; reads every byte."""
     for part, folder in stored.folders.items():
-        check = _hub_damaged if part == HUB_CACHE else _store_damaged
-        yield part, check(folder)
+        in_hub = part == HUB_CACHE
+        yield part, _hub_damaged(folder) if in_hub else store.damaged(folder, thorough=True)
 
 
 def remove(stored: StoredModel) -> int:
@@ -125,10 +124,6 @@ def _find(name: str, parts: tuple[str, ...], repo) -> StoredModel:
         folders |= {HUB_CACHE: cached} if cached else {}
         size += repo.size_on_disk
     return StoredModel(name, folders, size)
-
-
-def _store_damaged(folder: Path) -> list[str]:
-    return store.damaged(folder, thorough=True)
 
 
 def _hub_damaged(folder: Path) -> list[str]:

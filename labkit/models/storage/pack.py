@@ -81,9 +81,8 @@ def _stored_part(name: str, part: str) -> ArchivePart:
     folder = store.part_folder(name, part)
     manifest = store.read_manifest(folder)
     known = {file: fields["sha256"] for file, fields in manifest["files"].items()}
-    return ArchivePart(
-        name, part, manifest["source"], {file: folder / file for file in known}, known
-    )
+    files = {file: folder / file for file in known}
+    return ArchivePart(name, part, manifest["source"], files, known)
 
 
 def _local_name(folder: Path) -> str:
@@ -139,10 +138,9 @@ def _write(archive: zipfile.ZipFile, parts: list[ArchivePart], wheels: list[Path
     files = {}
     for part in parts:
         for name, path in part.files.items():
-            added = files[part.archive_folder + name] = _add(
-                archive, part.archive_folder + name, path, bar
-            )
-            if added["sha256"] != part.sha256.get(name, added["sha256"]):
+            inside = part.archive_folder + name
+            files[inside] = _add(archive, inside, path, bar)
+            if files[inside]["sha256"] != part.sha256.get(name, files[inside]["sha256"]):
                 raise LabError(
                     f"{part.name} is damaged: {name}.",
                     f"python3 -m labkit models remove {part.name}, then get it again.",

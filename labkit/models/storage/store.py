@@ -108,19 +108,15 @@ def locked(name: str) -> Iterator[None]:
 
 @contextmanager
 def new_part(name: str, part: str, source: str) -> Iterator[Path]:
-    """Yields an empty folder to write a part to; on success it replaces the part, with a manifest.
-
-    Args:
-        name: name of the model.
-        part: ``"gguf"`` or ``"safetensors"``.
-        source: origin of the files, for the manifest.
-    """
+    """An empty folder to write a part to; on success it replaces the part, its source noted."""
     aside, target = beside(name, part), part_folder(name, part)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         yield aside
-        _seal(aside, source)
+        for path in aside.rglob("*"):  # safetensors are for their owner; a class shares a home
+            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
+        write_manifest(aside, source)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -131,12 +127,6 @@ def new_part(name: str, part: str, source: str) -> Iterator[Path]:
         target.rename(replaced)
     aside.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _seal(aside: Path, source: str) -> None:
-    for path in aside.rglob("*"):  # safetensors are for their owner alone; a class shares a home
-        path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
-    write_manifest(aside, source)
 
 
 def sha256_of(path: Path) -> str:
@@ -175,14 +165,10 @@ def read_manifest(folder: Path) -> dict:
 
 
 def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
-    """The files of a folder that are missing or changed; empty if all are intact.
+    """The files of a folder that are missing or changed against its manifest; empty if none is.
 
-    A file whose size and modification time are those of its last check is not read again, so that
-    loading does not read the weights twice.
-
-    Args:
-        folder: a folder with a manifest.
-        thorough: whether every byte is read and checked.
+    A file whose size and modification time are those of its last check is not read again unless
+    `thorough`, so that loading does not read the weights twice.
     """
     manifest = read_manifest(folder)
     if not manifest.get("files"):

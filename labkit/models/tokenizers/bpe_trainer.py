@@ -7,12 +7,7 @@ from .readers import TokenizersReader, byte_table
 
 
 def train_merges(corpus: str, vocab_size: int) -> tuple[tuple[str, str], ...]:
-    """The merges of a byte-level BPE, in the order in which tokenizers' trainer learns them.
-
-    Args:
-        corpus: the text to train on.
-        vocab_size: number of tokens, including the 256 bytes.
-    """
+    """The merges of a byte-level BPE, as tokenizers' trainer learns them; 256 tokens are bytes."""
     from tokenizers import trainers
     from tokenizers.pre_tokenizers import ByteLevel
 

@@ -1,5 +1,6 @@
 """From a name to a tokenizer: a short name, a hub id, a folder, a file, or a loaded model."""
 
+import base64
 import difflib
 import functools
 import json
@@ -29,13 +30,11 @@ def open_tokenizer(source: Any) -> Reader:
     Raises:
         LabError: unknown name (the message suggests the nearest), no network, damaged files.
     """
-    folder = getattr(source, "folder", None)
-    if folder is not None:
+    if (folder := getattr(source, "folder", None)) is not None:
         return _open_json(Path(folder) / "tokenizer.json", source.name)
     if not isinstance(source, str | Path) or not str(source):
         raise ValueError(f"name must be that of a tokenizer, or a model; got {source!r}")
-    name = ALIASES.get(str(source), str(source))
-    return _open(name)
+    return _open(ALIASES.get(str(source), str(source)))
 
 
 def known_tokenizers() -> tuple[str, ...]:
@@ -117,8 +116,6 @@ def _tekken_encoding(file: Path):
 
     Its ids begin after those of the special tokens; so do the ranks here, which merge the same.
     """
-    import base64
-
     import tiktoken
 
     tekken = json.loads(file.read_text())
@@ -154,14 +151,11 @@ def _open_json(file: Path, name: str, title: str = "") -> Reader:
         raise LabError(
             f"{file} is not a tokenizer that can be read: {error}", "Name a tokenizer.json."
         ) from None
-    return TokenizersReader(name, title or name, _kind(library), library)
+    model = type(library.model).__name__
+    kind = f"byte-level {model}" if "ByteLevel" in repr(library.decoder) else model
+    return TokenizersReader(name, title or name, kind, library)
 
 
 def _open_hub(name: str) -> Reader:
     """Downloads one file of the repository, into the hub client's cache."""
     return _open_json(fetch_hub_file(name, "tokenizer.json"), name)
-
-
-def _kind(library) -> str:
-    model = type(library.model).__name__
-    return f"byte-level {model}" if "ByteLevel" in repr(library.decoder) else model

@@ -35,12 +35,7 @@ class Reader(ABC):
 
     @abstractmethod
     def encode(self, text: str, *, special: bool = False) -> list[int]:
-        """The text's token ids, nothing added before or after.
-
-        Args:
-            text: any text.
-            special: whether names of special tokens become these tokens, as a chat template needs.
-        """
+        """The text's ids, nothing added; if special, names of special tokens become these."""
 
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
@@ -127,12 +122,7 @@ class TiktokenReader(Reader):
 
 
 class SentencePieceReader(Reader):
-    """A SentencePiece model in sentencepiece, which puts a space before every text.
-
-    Args:
-        name, title, kind: see `Reader`.
-        library: a ``SentencePieceProcessor``.
-    """
+    """A SentencePiece model in sentencepiece, which puts a space before every text."""
 
     def __init__(self, name, title, kind, library):
         super().__init__(name, title, kind, library.vocab_size(), library)

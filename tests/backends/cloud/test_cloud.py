@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -185,6 +185,7 @@ def test_any_other_address(provider, planted):
         labkit.cloud("opnai")
 
 
+@settings(deadline=None)  # the first example loads the list of prices
 @given(prompt=st.text(min_size=1, max_size=200), written=st.integers(1, 10_000))
 def test_an_estimate_grows_with_the_prompt_and_the_answer(prompt, written):
     cloud = labkit.cloud("openai", key="sk-0123456789", policy=None)
@@ -261,9 +262,8 @@ def test_however_many_ask_at_once_the_limit_holds(limit, requests):
 
 def test_without_a_key_it_says_where_to_get_one(planted, monkeypatch):
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
-    with pytest.raises(
-        labkit.LabError, match=r"no key for Mistral.*\n.*api_key_panel\(\"mistral\"\)"
-    ):
+    hint = r"no key for Mistral.*\n.*api_key_panel\(\"mistral\"\)"
+    with pytest.raises(labkit.LabError, match=hint):
         labkit.cloud("mistral")
     listing = {each.provider: each for each in labkit.clouds()}
     assert listing.keys() == PROVIDERS.keys() and not listing["mistral"].key_found

@@ -23,8 +23,6 @@ class Batch:
     """Rows that continue one prompt.
 
     Args:
-        model: transformers' model.
-        prompt_ids: tokens of the prompt.
         prefilled: the prompt's cache and scores, from `prefill`; the cache is consumed unless
             `shared`.
         rows: settings of each row, with seeds.
@@ -63,6 +61,7 @@ class Batch:
         if not ended or not remaining:
             return
         indices = torch.tensor(remaining, device=self._ids.device)
-        self._ids, self._unread = self._ids[indices], self._unread[indices]
+        self._ids = self._ids[indices]
+        self._unread = self._ids[:, -1:]
         self._cache.batch_select_indices(indices)
         self._sampler.keep(remaining)

@@ -24,18 +24,10 @@ def search_beams(
     raw: bool = False,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Reply]:
-    """The texts that the search ends with, best first.
+    """The texts that a search with that many beams ends with, best first.
 
     No text is known before the search has ended, so every step's `elapsed_s` is the time of the
     whole search, and there is no decoding speed to report.
-
-    Args:
-        model: the model.
-        prompt: a text, or chat messages.
-        beams: how many texts the search keeps at every step, and returns.
-        max_tokens: limit of each text.
-        raw: whether to take the text without the chat template.
-        on_step: callback after each step of the search.
     """
     began = time.perf_counter()
     ids = model.encode(prompt, raw=raw)
@@ -57,7 +49,7 @@ def _search(model, ids: list[int], beams: int, room: int, on_step) -> list[list[
         on_step()
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
-    ends = sorted(model.end_ids) or None
+    ends, device = sorted(model.end_ids) or None, model.model.device
     config = GenerationConfig(
         num_beams=beams,
         num_return_sequences=beams,
@@ -67,8 +59,8 @@ def _search(model, ids: list[int], beams: int, room: int, on_step) -> list[list[
         pad_token_id=ends[0] if ends else 0,
     )
     rows = model.model.generate(
-        torch.tensor([ids], device=model.model.device),
-        attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=model.model.device),
+        torch.tensor([ids], device=device),
+        attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=device),
         generation_config=config,
         stopping_criteria=StoppingCriteriaList([count]),
     )

@@ -5,6 +5,7 @@ from itertools import takewhile
 
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicSlidingWindowLayer
 
 from labkit.backends.local.detokenizer import Detokenizer
 from labkit.backends.local.kv_cache import prefill
@@ -25,10 +26,6 @@ class Cursor:
         ids: the tokens so far, including the prompt's.
         scores: (vocab,) float32, the model's logits for the next token.
         tokens_read: total number of tokens that the model has read.
-
-    Args:
-        model: from ``labkit.load``.
-        prompt_ids: the prompt's tokens, from its `encode`.
     """
 
     def __init__(self, model: LocalModel, prompt_ids: Sequence[int]):
@@ -126,12 +123,9 @@ class Cursor:
 
 
 def can_crop(cache: DynamicCache, more: int = 0) -> bool:
-    """Whether tokens can be removed: a layer with a sliding window keeps only the last ones.
-
-    Args:
-        cache: cache of a text.
-        more: tokens that will be read after it and may be removed again.
-    """
-    sliding = (layer for layer in cache.layers if layer.is_sliding)
-    within = all(layer.get_seq_length() + more < layer.sliding_window for layer in sliding)
-    return cache.is_croppable and within
+    """Whether tokens can be removed, n more read first: a sliding window keeps only the last."""
+    return cache.is_croppable and all(
+        layer.get_seq_length() + more < layer.sliding_window
+        for layer in cache.layers
+        if isinstance(layer, DynamicSlidingWindowLayer)
+    )

@@ -10,7 +10,7 @@ Source: Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
 lookup is transformers' own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -78,16 +78,18 @@ class SpeculativeMode(ModelMode):
         self.draft_stats = DraftStats()
 
     @torch.inference_mode()
-    def _run(self, running: Stream, ids: list[int], began: float) -> Iterator[Step]:
+    def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         writer = StepWriter(self.model, running, ids, began)
         sampler = Sampler([running.settings], ALTERNATIVES)
-        drafter, text, draft = self._drafter(), list(ids), []
+        assistant, text, draft = self._assistant, list(ids), []
+        count = self._tokens
+        drafter = _assistant_drafts(assistant, count) if assistant else _prompt_lookup(count)
         cache, scores = prefill(self.model.model, ids)
         last = len(ids) + running.settings.max_tokens - 1  # nothing to draft after it
         while True:
             accepted = 0  # tokens of this draft
             for row in scores:
-                _, (token,) = sampler.sample(self._row(text), row[None])
+                _, (token,) = sampler.sample(torch.tensor([text], device=row.device), row[None])
                 text.append(token.token_id)
                 agrees = draft[accepted : accepted + 1] == [token.token_id]
                 accepted += agrees
@@ -99,18 +101,10 @@ class SpeculativeMode(ModelMode):
                     break
             if accepted < len(draft):
                 cache.crop(accepted - len(draft))
-            room = min(self._tokens, last - len(text), self.model.context - len(text) - 1)
-            draft = drafter(text)[: max(0, room)] if can_crop(cache, self._tokens + 1) else []
+            room = min(count, last - len(text), self.model.context - len(text) - 1)
+            draft = drafter(text)[: max(0, room)] if can_crop(cache, count + 1) else []
             self.draft_stats.drafted += len(draft)
             scores = prefill_all(self.model.model, [text[-1], *draft], cache)
-
-    def _row(self, ids: list[int]) -> torch.Tensor:
-        return torch.tensor([ids], device=self.model.model.device)
-
-    def _drafter(self) -> Drafter:
-        if self._assistant is None:
-            return _prompt_lookup(self._tokens)
-        return _assistant_drafts(self._assistant, self._tokens)
 
 
 def _assistant_drafts(assistant: LocalModel, tokens: int) -> Drafter:
@@ -131,7 +125,7 @@ def _prompt_lookup(tokens: int) -> Drafter:
     generator = PromptLookupCandidateGenerator(num_output_tokens=tokens, max_length=2**31)
 
     def draft(ids: Sequence[int]) -> list[int]:
-        candidates, _ = generator.get_candidates(torch.tensor([ids]))
+        candidates, _ = generator.get_candidates(torch.LongTensor([ids]))
         return candidates[0, len(ids) :].tolist()
 
     return draft

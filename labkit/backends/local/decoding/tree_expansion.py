@@ -12,13 +12,8 @@ from labkit.backends.local.model import LocalModel
 def expand_tree(
     model: LocalModel, ids: Sequence[int], width: int, depth: int
 ) -> Iterator[list[tuple[int, int, float]]]:
-    """The likeliest tokens after each text of the previous level.
+    """The likeliest `width` tokens after each text of the previous level, for `depth` levels.
 
-    Args:
-        model: the model.
-        ids: tokens of the prompt.
-        width: how many tokens follow each text.
-        depth: how many levels.
     Yields:
         For each level its texts as (index of the parent text, token id, log-probability of the
         token after that text); the prompt is text 0 above the first level. A text that the model

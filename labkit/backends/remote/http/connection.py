@@ -19,7 +19,8 @@ class CountedConnection(httpcore2.NetworkStream):
     def __init__(self, stream: httpcore2.NetworkStream):
         self._stream = stream
         self.sent = self.received = 0
-        self.read_at = self.patience_s = None
+        self.read_at: float | None = None
+        self.patience_s: float | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """See httpcore2."""

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
+import httpx2
+
 from labkit.backends.remote.api_keys import without_keys
 from labkit.errors import BusyError, LabError
 
@@ -49,27 +51,17 @@ OF_CLOUDS = Hints(
 def as_sentences(
     where: str, model: str, read_timeout_s: float, hints: Hints, sdk: str
 ) -> Iterator[None]:
-    """Turns whatever the client raises into a `LabError`; no key is in it.
-
-    Args:
-        where: the server's kind and address.
-        model: the name that is asked for.
-        read_timeout_s: how long it may say nothing.
-        hints: what to do, by what goes wrong.
-        sdk: the package whose client is used.
-    """
-    import httpx2
-
-    sdk = import_module(sdk)
+    """Turns whatever the client, of that package, raises into a `LabError`; no key is in it."""
+    client = import_module(sdk)
     try:
         yield
-    except sdk.APIStatusError as error:
+    except client.APIStatusError as error:
         raise _answered(where, model, error, hints) from None
-    except (sdk.APITimeoutError, httpx2.TimeoutException) as error:
+    except (client.APITimeoutError, httpx2.TimeoutException) as error:
         raise _late(where, error, read_timeout_s, hints) from None
-    except (sdk.APIConnectionError, httpx2.ConnectError, httpx2.ProxyError) as error:
+    except (client.APIConnectionError, httpx2.ConnectError, httpx2.ProxyError) as error:
         raise _unreachable(where, error, hints) from None
-    except sdk.APIError as error:  # an event that reports an error
+    except client.APIError as error:  # an event that reports an error
         raise LabError(f"{where} failed: {without_keys(error.message)}.", hints.broken) from None
     except (httpx2.HTTPError, httpx2.StreamError):
         raise LabError(f"{where} broke off in the middle of its answer.", hints.broken) from None
@@ -81,8 +73,6 @@ def as_sentences(
 
 
 def _late(where: str, error: Exception, read_timeout_s: float, hints: Hints) -> LabError:
-    import httpx2
-
     if isinstance(error.__cause__ or error, httpx2.ConnectTimeout):
         return LabError(f"{where} does not answer.", hints.unreachable)
     return LabError(
@@ -93,8 +83,6 @@ def _late(where: str, error: Exception, read_timeout_s: float, hints: Hints) -> 
 
 def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
     """Why there is no connection, or no longer one, by the error that was first."""
-    import httpx2
-
     cause = error
     while cause:
         if isinstance(cause, socket.gaierror):
@@ -118,8 +106,7 @@ def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
 
 def _answered(where: str, model: str | None, error, hints: Hints) -> LabError:
     status, message = error.status_code, without_keys(_message(error))
-    spent = status == 402 or (status == 429 and getattr(error, "code", None) in SPENT)
-    if spent:
+    if status == 402 or (status == 429 and getattr(error, "code", None) in SPENT):
         return LabError(
             f"{where}: quota exhausted: {message}", "Look at your account's credit there."
         )

@@ -48,15 +48,17 @@ class _Network(httpcore2.SyncBackend):
     """httpcore2's own network, with the name lookup as a stage of its own."""
 
     def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, **more
+        self, host: str, port: int, timeout=None, local_address=None, socket_options=None
     ) -> CountedConnection:
         """See httpcore2; tries each address of the name in turn, as the standard library does."""
         addresses = _look_up(host, port)
         if tracer := tracing.get():
             tracer.note("lookup.complete")
+        last: Exception = httpcore2.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
-                return CountedConnection(super().connect_tcp(address, port, timeout, **more))
+                stream = super().connect_tcp(address, port, timeout, local_address, socket_options)
+                return CountedConnection(stream)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 last = error
         raise last
@@ -67,7 +69,7 @@ def _look_up(host: str, port: int) -> list[str]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:  # socket.gaierror: the sentence is made of it
         raise httpcore2.ConnectError(str(error)) from error
-    return list(dict.fromkeys(address[0] for *_, address in found))
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class _TracedTransport(httpx2.HTTPTransport):
@@ -76,6 +78,7 @@ class _TracedTransport(httpx2.HTTPTransport):
     def __init__(self, **options):
         super().__init__(**options)
         # httpx2 does not hand this argument of httpcore2's pool on.
+        assert isinstance(self._pool, httpcore2.ConnectionPool)  # a proxy's is one too
         self._pool._network_backend = _Network()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -86,6 +89,7 @@ class _TracedTransport(httpx2.HTTPTransport):
         response = super().handle_request(request)
         connection = response.extensions["network_stream"]
         tracer.answered(connection)
+        assert isinstance(response.stream, httpx2.SyncByteStream)
         response.stream = _ReadToEnd(response.stream, connection)
         return response
 

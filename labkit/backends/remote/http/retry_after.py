@@ -36,8 +36,8 @@ def wanted_wait_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
 
 def _number(text: str | None) -> float | None:
     try:
-        seconds = float(text)
-    except (TypeError, ValueError):
+        seconds = float(text or "")
+    except ValueError:
         return None
     return seconds if 0 <= seconds < float("inf") else None
 
@@ -45,7 +45,7 @@ def _number(text: str | None) -> float | None:
 def _date(text: str | None) -> datetime | None:
     """Dates without a zone, as those of C's asctime, are in UTC."""
     try:
-        date = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        date = parsedate_to_datetime(text or "")
+    except ValueError:
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

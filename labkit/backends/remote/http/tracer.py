@@ -41,7 +41,7 @@ class Tracer:
         if isinstance(result, CountedConnection):
             self._connection = result
         elif stage == "receive_response_headers.complete":
-            self._status = result[1]
+            self._status = info["return_value"][1]
         elif stage == "response_closed.started":  # before another request has the connection
             self._count()
 
@@ -56,7 +56,7 @@ class Tracer:
     @property
     def arrived(self) -> float:
         """When the last bytes came (`time.perf_counter`): before anybody read what they say."""
-        return (self._connection and self._connection.read_at) or time.perf_counter()
+        return (self._connection.read_at if self._connection else None) or time.perf_counter()
 
     @property
     def accepted(self) -> bool:

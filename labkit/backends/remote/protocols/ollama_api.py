@@ -15,20 +15,23 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import httpx2
+
+from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 from labkit.backends.timings import from_ollama
 
 from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings
+from .protocol import RemoteProtocol
 from .reader import Chunk
 
 
 @dataclass(frozen=True, slots=True)
-class Ollama:
+class Ollama(RemoteProtocol):
     """See `RemoteProtocol`. Its errors are those of openai's client: so are the sentences."""
 
     sdk: ClassVar = "openai"
     sample: ClassVar = '{"message": {"content": "a"}, "done": true}\n'
-    model: str
     kind: str = "Ollama"
     parameters: Parameters = OLLAMA
 
@@ -45,7 +48,7 @@ class Ollama:
         _require_ok(response)
         return tuple(model["name"] for model in response.json()["models"] or ())
 
-    def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
+    def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
         """See `RemoteProtocol`."""
         options = {**self.parameters.more, **named_settings(self.kind, settings, self.parameters)}
         asked = {"prompt": prompt, "raw": True} if raw else {"messages": prompt}
@@ -71,7 +74,7 @@ def _as_chunk(line: str) -> Chunk:
 
     event = json.loads(line)
     if error := event.get("error"):
-        raise openai.APIError(str(error), None, body=event)
+        raise openai.APIError(str(error), httpx2.Request("POST", "/api"), body=event)
     message = event.get("message") or {}
     delta = {
         "content": message.get("content") or event.get("response"),

@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 
-from .parameters import Parameters, request_fields
+from .parameters import request_fields
+from .protocol import RemoteProtocol
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAI:
+class OpenAI(RemoteProtocol):
     """See `RemoteProtocol`.
 
     Attributes:
@@ -23,9 +25,6 @@ class OpenAI:
         'data: {"id":"","object":"chat.completion.chunk","created":0,"model":"","choices":'
         '[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\ndata: [DONE]\n\n'
     )
-    model: str
-    kind: str
-    parameters: Parameters
     continues: bool = True
 
     def connect(self, http, base_url: str, key: str):
@@ -41,7 +40,7 @@ class OpenAI:
         """See `RemoteProtocol`."""
         return tuple(model.id for model in client.models.list().data or ())
 
-    def body(self, prompt: str | list, settings: Settings, *, raw: bool) -> dict[str, Any]:
+    def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
         """See `RemoteProtocol`."""
         if raw and not self.continues:
             raise ValueError(f"raw must be left at False: {self.kind} takes messages; got True")

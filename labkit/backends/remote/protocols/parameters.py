@@ -13,8 +13,8 @@ from typing import Any
 from labkit.backends.settings import Settings
 
 ALTERNATIVES = 10
-_OPENAI = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
-_OPENAI["presence_penalty"] = "presence_penalty"
+_BASIC = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
+_OPENAI = _BASIC | {"presence_penalty": "presence_penalty"}
 _MORE = {name: name for name in ("top_k", "min_p", "typical_p", "repetition_penalty")}
 # llama.cpp's names of the stages; its two penalties are one stage.
 _SAMPLERS = {
@@ -91,10 +91,7 @@ PARAMETERS = {
         {**_OPENAI, "top_k": "top_k", "repetition_penalty": "repeat_penalty"}, more=USAGE
     ),
     # transformers/cli/serving: the other fields are ignored, so the rest goes by generation_config.
-    "transformers serve": Parameters(
-        {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")} | _MORE,
-        keeps_stop=True,
-    ),
+    "transformers serve": Parameters(_BASIC | _MORE, keeps_stop=True),
     "OpenAI-compatible": Parameters(_OPENAI, logprobs=True, more=USAGE),
 }
 
@@ -102,13 +99,8 @@ PARAMETERS = {
 def request_fields(
     kind: str, settings: Settings, *, raw: bool, parameters: Parameters | None = None
 ) -> dict[str, Any]:
-    """The settings as that kind of server takes them.
+    """The settings as that kind of server takes them, or one with these `Parameters`.
 
-    Args:
-        kind: one of `PARAMETERS`, or a name for the sentence where ``parameters`` is given.
-        settings: all of them.
-        raw: whether a text is to be continued.
-        parameters: None: those of the kind.
     Raises:
         ValueError: a setting is not left at its default and the server would overlook it.
     """
@@ -118,8 +110,9 @@ def request_fields(
         sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
     if parameters.ordered:
         sent["samplers"] = list(dict.fromkeys(_SAMPLERS[stage] for stage in settings.order))
-    if kind == "transformers serve":
-        return _as_generation_config(sent)
+    if kind == "transformers serve":  # it reads what OpenAI does not know out of a JSON text
+        config = {name: sent.pop(name) for name in _MORE} | {"do_sample": sent["temperature"] > 0}
+        sent["generation_config"] = json.dumps(config)
     return sent
 
 
@@ -141,10 +134,3 @@ def named_settings(kind: str, settings: Settings, parameters: Parameters) -> dic
     if not sent.pop("stop", ()):
         return sent
     return sent | {parameters.names["stop"]: list(settings.stop)}
-
-
-def _as_generation_config(sent: dict[str, Any]) -> dict[str, Any]:
-    """`transformers serve` reads what OpenAI does not know out of a JSON text."""
-    config = {name: sent.pop(name) for name in _MORE}
-    config["do_sample"] = sent["temperature"] > 0
-    return sent | {"generation_config": json.dumps(config)}

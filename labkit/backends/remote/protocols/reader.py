@@ -1,7 +1,8 @@
 """From the events of a server to steps: nothing is guessed that it does not report."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from labkit.backends.reply import Alternative, Step
@@ -38,7 +39,7 @@ class AnswerReader:
         self.model: str | None = None
         note(chunked=True)
 
-    def steps(self, events: Iterator[tuple[float, Any]]) -> Iterator[Step]:
+    def steps(self, events: Generator[tuple[float, Any]]) -> Generator[Step]:
         """The steps of the answer; each event comes with its seconds from the request."""
         with closing(events):
             for elapsed_s, event in events:
@@ -60,10 +61,10 @@ class AnswerReader:
         if reason := choice.get("finish_reason"):
             self._finish = "length" if reason == "length" else "stop"
         tokens = self._note_numbers(chunk)
-        records = _token_records(choice.get("logprobs"))
+        listed = _listed(choice.get("logprobs"), elapsed_s)
         if tokens is None:
-            return _pieces(text, records, elapsed_s) if text or thought else []
-        return _tokens(text, records, tokens, elapsed_s)
+            return _pieces(text, listed, elapsed_s) if text or thought else []
+        return _tokens(text, listed, tokens, elapsed_s)
 
     def _note_numbers(self, chunk: Chunk) -> int | None:
         """Notes the numbers of an event; returns how many tokens are new, if it says so."""
@@ -85,68 +86,48 @@ class AnswerReader:
         return new
 
 
-def _tokens(text: str, records: list[dict], count: int, elapsed_s: float) -> list[Step]:
+def _tokens(text: str, listed: list[Step], count: int, elapsed_s: float) -> list[Step]:
     """A step for each of n tokens; only a text of one token has a number and a logprob.
 
     The first bytes of a character and what may begin a stop string are held back by the server
     and come with the last of them.
     """
-    if count == 1 and len(records) == 1:
-        return [_step(text, records[0], elapsed_s)]
-    silent = [_step("", None, elapsed_s)] * (count - 1)
-    return [*silent, _step(text, None, elapsed_s)] if count > 0 else []
+    if count == 1 and len(listed) == 1:
+        return [replace(listed[0], text=text)]
+    silent = [_step("", elapsed_s)] * (count - 1)
+    return [*silent, _step(text, elapsed_s)] if count > 0 else []
 
 
-def _pieces(text: str, records: list[dict], elapsed_s: float) -> list[Step]:
+def _pieces(text: str, listed: list[Step], elapsed_s: float) -> list[Step]:
     """A step for each token that is listed with the piece, or one for the piece."""
-    if records and "".join(record["text"] for record in records) == text:
-        return [_step(record["text"], record, elapsed_s) for record in records]
-    return [_step(text, None, elapsed_s)]
+    is_whole = listed and "".join(step.text for step in listed) == text
+    return listed if is_whole else [_step(text, elapsed_s)]
 
 
-def _step(text: str, record: dict | None, elapsed_s: float) -> Step:
-    record = record or {"id": None, "logprob": None, "top": ()}
-    return Step(
-        token_id=record["id"],
-        text=text,
-        logprob=record["logprob"],
-        drawn_logprob=None,
-        alternatives=tuple(record["top"]),
-        entropy_bits=None,
-        elapsed_s=elapsed_s,
-    )
+def _step(text: str, elapsed_s: float, token_id=None, logprob=None, alternatives=()) -> Step:
+    return Step(token_id, text, logprob, None, tuple(alternatives), None, elapsed_s)
 
 
-def _token_records(logprobs: Any) -> list[dict]:
-    """What is known of each token: id (or None), text, logprob, and the alternatives.
+def _listed(logprobs: Any, elapsed_s: float) -> list[Step]:
+    """A step for each token that is listed, with its logprob and the alternatives.
 
     Source: OpenAI's API reference, "logprobs" of chat (``content``) and of completions (lists).
     """
     if not isinstance(logprobs, Mapping):
         return []
-    if content := logprobs.get("content"):
-        return [
-            _record(each, [_alternative(top) for top in each.get("top_logprobs") or ()])
-            for each in content
-        ]
-    tops = logprobs.get("top_logprobs") or []
-    return [
-        {"id": None, "text": text, "logprob": logprob, "top": _sorted_tops(tops, index)}
-        for index, (text, logprob) in enumerate(
-            zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or (), strict=False)
-        )
-    ]
+    steps = []
+    for each in logprobs.get("content") or ():
+        tops = each.get("top_logprobs") or ()
+        top = [Alternative(t.get("id"), t["token"], t["logprob"]) for t in tops]
+        steps.append(_step(each["token"], elapsed_s, each.get("id"), each["logprob"], top))
+    tokens = zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or (), strict=False)
+    for index, (text, logprob) in enumerate(tokens):
+        top = _sorted_tops(logprobs.get("top_logprobs") or (), index)
+        steps.append(_step(text, elapsed_s, None, logprob, top))
+    return steps
 
 
-def _record(token: Chunk, top: list[Alternative]) -> dict:
-    return {"id": token.get("id"), "text": token["token"], "logprob": token["logprob"], "top": top}
-
-
-def _alternative(token: Chunk) -> Alternative:
-    return Alternative(token.get("id"), token["token"], token["logprob"])
-
-
-def _sorted_tops(tops: list, index: int) -> list[Alternative]:
+def _sorted_tops(tops: Sequence, index: int) -> list[Alternative]:
     logprobs = (tops[index] if index < len(tops) else None) or {}
     best_first = sorted(logprobs.items(), key=lambda pair: -pair[1])
     return [Alternative(None, text, logprob) for text, logprob in best_first]
