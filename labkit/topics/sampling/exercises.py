@@ -4,8 +4,8 @@ import math
 from numbers import Real
 
 from labkit.exercise import ExerciseResult, not_yet, solved
-from labkit.topics.sampling.next_token.chain import run_chain
 from labkit.topics.sampling.next_token.prediction import Prediction
+from labkit.topics.sampling.next_token.sampling_chain import run_chain
 
 TOLERANCE = 0.02  # absolute error of a probability, which may be read off a figure
 

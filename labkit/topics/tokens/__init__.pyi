@@ -11,4 +11,4 @@ from .languages import cost_languages as cost_languages
 from .panel import tokenize_panel as tokenize_panel
 from .tokenizer_comparison import compare_tokenizers as compare_tokenizers
 from .vocabulary.bpe_training import train_bpe as train_bpe
-from .vocabulary.vocabulary_map import map_vocabulary as map_vocabulary
+from .vocabulary.vocabulary_statistics import map_vocabulary as map_vocabulary

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from labkit.topics.sampling.exercises import check_in_a_row, check_remaining, check_sure
-from labkit.topics.sampling.next_token.chain import run_chain
 from labkit.topics.sampling.next_token.prediction import Prediction
+from labkit.topics.sampling.next_token.sampling_chain import run_chain
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from labkit import data
 from labkit.errors import LabError
 from labkit.models.prices import look_up_price
 from labkit.topics.tokens.languages import BASE, compare_languages, cost_languages, language_texts
-from labkit.topics.tokens.vocabulary.vocabulary_map import script_of
+from labkit.topics.tokens.vocabulary.vocabulary_statistics import script_of
 
 
 @pytest.fixture(scope="module")

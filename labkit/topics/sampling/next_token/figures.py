@@ -7,8 +7,8 @@ import numpy as np
 from labkit.ui import html, theme
 from labkit.ui.visible_text import spell
 
-from .chain import ChainRun, ChainStage, Draws, run_chain
 from .prediction import Prediction
+from .sampling_chain import ChainRun, ChainStage, Draws, run_chain
 
 BARS = 14  # tokens with a bar of their own; all others share one
 CURVE_POINTS = 60

@@ -10,8 +10,8 @@ from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, button, column, labelled, on_change, row, slider
 
 from . import figures
-from .chain import Draws, draw, run_chain
 from .prediction import Prediction
+from .sampling_chain import Draws, draw, run_chain
 
 OFF = {
     "temperature": 1.0,

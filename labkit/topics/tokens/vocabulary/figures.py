@@ -8,7 +8,7 @@ from labkit.topics.tokens.token_strip import visible
 from labkit.ui import theme
 
 from .bpe_training import BpeTraining
-from .vocabulary_map import VocabularyMap
+from .vocabulary_statistics import VocabularyMap
 
 LONGEST_SHOWN = 16  # characters of a token's text on an axis
 LENGTHS = 20  # bytes; longer tokens share a bar

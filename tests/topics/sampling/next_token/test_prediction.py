@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import labkit
 from labkit.backends.settings import STAGES
 from labkit.topics.sampling.next_token import figures
-from labkit.topics.sampling.next_token.chain import run_chain
 from labkit.topics.sampling.next_token.prediction import Prediction, entropy_bits
+from labkit.topics.sampling.next_token.sampling_chain import run_chain
 
 PROMPT = "The capital of France is"
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import labkit
-from labkit.topics.tokens.vocabulary.vocabulary_map import script_of
+from labkit.topics.tokens.vocabulary.vocabulary_statistics import script_of
 
 map_vocabulary = functools.cache(labkit.tokens.map_vocabulary)  # a second or two each
 
