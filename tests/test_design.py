@@ -129,6 +129,7 @@ def test_a_topics_rooms_stand_in_order(path):
 def test_heavy_packages_have_their_places(path):
     for name in imports(path):
         top = name.partition(".")[0]
+        assert top != "unittest", f"{ids(path)} ships a test's tools"
         if top in OUTSIDE:
             here = {kind(module_of(path)), *path.relative_to(ROOT).parts[:-1]}
             assert here & OUTSIDE[top], f"{ids(path)} imports {top}"

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from unittest import mock
 
 from .storage import store
+from .temporary_setting import temporary_setting
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -65,7 +65,7 @@ def _shared_reader() -> Iterator[None]:
     import gguf
 
     once = functools.cache(gguf.GGUFReader)
-    with mock.patch.object(gguf, "GGUFReader", lambda path: once(str(path))):
+    with temporary_setting(vars(gguf), "GGUFReader", lambda path: once(str(path))):
         yield
 
 
@@ -130,7 +130,7 @@ def quiet_transformers() -> Iterator[None]:
     # Its GGUF reader uses tqdm regardless of that setting.
     silent = functools.partial(tqdm, disable=True)
     try:
-        with mock.patch.object(gguf_reader, "tqdm", silent, create=True):
+        with temporary_setting(vars(gguf_reader), "tqdm", silent):
             yield
     finally:
         if enabled:

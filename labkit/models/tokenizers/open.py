@@ -7,12 +7,12 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE, WheelSource
 from labkit.models.storage import store
 from labkit.models.storage.fetch import fetch_hub_file
+from labkit.models.temporary_setting import temporary_setting
 
 from .catalogue import ALIASES, TOKENIZERS, KnownTokenizer
 from .files import get_tokenizers
@@ -95,7 +95,7 @@ def _openai_encoding(title: str, folder: Path):
     """Tiktoken's own definition with the files in our folder; it checks their sha256 itself."""
     import tiktoken
 
-    with mock.patch.dict(os.environ, TIKTOKEN_CACHE_DIR=str(folder)):
+    with temporary_setting(os.environ, "TIKTOKEN_CACHE_DIR", str(folder)):
         return tiktoken.get_encoding("gpt2" if title == "GPT-2" else title)
 
 
