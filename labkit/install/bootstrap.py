@@ -275,9 +275,9 @@ def _prepare_folder(venv):
             f"The folder {venv} cannot be written to.",
             "Set LABKIT_VENV to a folder of yours, or copy the checkout to one.",
         )
-    # An interrupted set-up leaves our files or a venv's; anything else may be someone's home.
-    names = {entry.name for entry in venv.iterdir()} - OURS
-    if names and not names & {"pyvenv.cfg"}:
+    # A set-up under way, or interrupted, has left its lock; anything else may be someone's home.
+    names = {entry.name for entry in venv.iterdir()}
+    if names - OURS and not names & {"pyvenv.cfg", LOCK}:
         raise LabError(
             f"The folder {venv} is not a Python environment, so the lab is not set up in it.",
             "Set LABKIT_VENV to a folder that is empty or does not exist yet.",

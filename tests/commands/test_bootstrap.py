@@ -213,6 +213,13 @@ def test_a_folder_that_is_something_else_is_left_alone(here, monkeypatch, tmp_pa
     assert (tmp_path / "thesis/chapter1.txt").exists()
 
 
+def test_a_set_up_that_was_cut_off_before_its_environment_begins_again(here):
+    venv = bootstrap.venv_folder()
+    (venv / "lib").mkdir(parents=True)  # pyvenv.cfg is removed, the rest not yet
+    (venv / bootstrap.LOCK).touch()
+    bootstrap._prepare_folder(venv)
+
+
 def test_a_folder_that_cannot_be_written(here, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LABKIT_VENV", str(tmp_path / "file/venv"))
