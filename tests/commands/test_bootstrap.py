@@ -58,6 +58,7 @@ def test_two_first_runs_at_once_on_a_broken_environment(bare_checkout, index):
     assert not (bare_checkout.venv / "labkit-scratch").exists()
 
 
+@pytest.mark.slow
 def test_a_second_start_only_starts(checkout, index):
     said(checkout.run("run"))
     requests, log = len(index.requests), checkout.log.stat().st_mtime_ns
@@ -90,6 +91,7 @@ def test_a_start_killed_while_it_installs_is_taken_up_again(checkout):
     assert len([*checkout.venv.glob("lib/*/site-packages/many/*.py")]) == 1500
 
 
+@pytest.mark.slow
 @posix
 def test_a_start_waits_for_the_pip_of_one_that_was_killed(checkout, index):
     index.reserve("many_files")

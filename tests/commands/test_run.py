@@ -135,6 +135,7 @@ def test_a_cell_that_never_ends_is_stopped(tmp_path, capsys, monkeypatch):
     assert "It ran longer than 1 s, and was stopped." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_stops_the_kernel_and_says_what_was_done(tmp_path):
     write(tmp_path, "a.ipynb", new_code_cell("1"))

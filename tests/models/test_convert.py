@@ -123,6 +123,7 @@ def test_the_folder_is_an_ordinary_one(smollm2):
     assert (smollm2.folder / "model.safetensors").stat().st_mode & 0o044 == 0o044
 
 
+@pytest.mark.slow
 def test_weights_are_the_files_own_numbers(smollm2):
     """Three tensors, undone by the gguf package itself, bit for bit."""
     import numpy as np

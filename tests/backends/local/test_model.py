@@ -28,6 +28,7 @@ def greedy(smollm2):
     return labkit.generate(smollm2, QUESTION, temperature=0, max_tokens=64)
 
 
+@pytest.mark.slow
 def test_greedy_matches_generate(smollm2, greedy):
     ids = smollm2.encode(QUESTION)
     expected = oracle(smollm2, ids, do_sample=False, max_new_tokens=64)
@@ -37,6 +38,7 @@ def test_greedy_matches_generate(smollm2, greedy):
     assert greedy.text == smollm2.tokenizer.decode(expected, skip_special_tokens=True)
 
 
+@pytest.mark.slow
 def test_plain_weights_give_the_same_text(smollm2, greedy):
     """Packing changes the order of sums only: the model as transformers loads it agrees."""
     from transformers import AutoModelForCausalLM
@@ -47,6 +49,7 @@ def test_plain_weights_give_the_same_text(smollm2, greedy):
     assert [step.token_id for step in greedy.steps] == expected[0, len(ids) :].tolist()
 
 
+@pytest.mark.slow
 def test_same_seed_same_text_other_seed_another(smollm2):
     one, two, three = (
         labkit.generate(smollm2, QUESTION, temperature=1.2, seed=seed, max_tokens=20)
@@ -72,6 +75,7 @@ def test_times_rise_and_give_the_speed(greedy):
     assert "64 tokens (length)" in repr(greedy)
 
 
+@pytest.mark.slow
 def test_a_stop_string_over_token_borders(smollm2):
     whole = labkit.generate(smollm2, "1, 2, 3, 4,", raw=True, temperature=0, max_tokens=30)
     at = whole.text.index("7, 8")
@@ -83,6 +87,7 @@ def test_a_stop_string_over_token_borders(smollm2):
     assert "".join(step.text for step in reply.steps) == reply.text
 
 
+@pytest.mark.slow
 def test_a_chat_ends_at_its_end_token(smollm2):
     reply = labkit.generate(smollm2, "Say yes.", temperature=0, max_tokens=100)
     assert reply.finish == "stop"

@@ -104,6 +104,7 @@ def test_presence_penalty_is_taken_off_once():
     assert stages["presence_penalty"].tolist() == [0, -1.5, -1.5, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [{}, {"top_k": 8}, {"temperature": 1.5, "min_p": 0.02}], ids=str)
 def test_tokens_are_drawn_as_often_as_their_probabilities_say(chosen):
     """Pearson's chi-square at a fixed seed, below its 99.9th percentile (Wilson-Hilferty)."""

@@ -97,6 +97,7 @@ def test_a_tables_backends_each_get_their_own_and_their_origin():
     assert day.few == ("local", "remote") and "Only a few" in repr(day)
 
 
+@pytest.mark.slow
 def test_real_replies_of_a_real_model(smollm2):
     measured = labkit.measure(smollm2, "Name a river.", max_tokens=4, repeats=5, warmup=0)
     groups = [labkit.generate(smollm2, "Name a tree.", max_tokens=4) for _ in range(3)]

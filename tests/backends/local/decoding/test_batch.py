@@ -29,6 +29,7 @@ def collect(rows):
     return ids, texts
 
 
+@pytest.mark.slow
 def test_each_row_is_what_it_is_alone(smollm2):
     rows = [
         Settings(temperature=temperature, top_p=top_p, seed=seed, max_tokens=12)

@@ -69,6 +69,7 @@ def test_a_server_over_its_rate_limit_is_retried_when_it_says():
     assert (asked_at - began).total_seconds() > 0.99
 
 
+@pytest.mark.slow
 def test_a_date_in_retry_after_works_too():
     until_then = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
     with BusyServer([(503, {"Retry-After": until_then})]) as server:
@@ -198,6 +199,7 @@ def test_an_unknown_error_reveals_no_secret():
     assert "RuntimeError" in table.rows[0].error and "secret" not in table.rows[0].error
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(cut=st.floats(0, 1))
 def test_a_batch_that_was_cut_off_anywhere_ends_as_if_it_never_was(cut, tmp_path_factory):
@@ -240,6 +242,7 @@ def test_killed_in_the_middle_it_resumes_there(tmp_path):
     assert [row.text for row in table.rows] == [f"You asked: {prompt} " for prompt in PROMPTS]
 
 
+@pytest.mark.slow
 def test_stopped_it_keeps_what_came_and_resumes_later(smollm2, tmp_path):
     file = tmp_path / "answers.jsonl"
     batch = BatchRun(

@@ -93,6 +93,7 @@ def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, local, tmp_
     assert not any("recorded" in name for name in other)
 
 
+@pytest.mark.slow
 def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     side = labkit.comparison.compare_links(
         local, "Why is the sky blue?", links=("none", "satellite"), max_tokens=6

@@ -124,6 +124,7 @@ print(attempt.library, "|", attempt.caller)
 """
 
 
+@pytest.mark.slow
 def test_the_library_that_connects_is_named(listener, tmp_path):
     output = run_script(tmp_path, LIBRARY, listener)
     library, caller = output.strip().split(" | ")

@@ -105,6 +105,7 @@ def test_the_scanner_is_as_good_as_it_was():
     assert score.alarmed_texts < 0.15 * score.empty_texts
 
 
+@pytest.mark.slow
 def test_more_confidence_finds_less():
     few = labkit.privacy.measure_scanner(least_confidence=0.96).total
     assert few.found < labkit.privacy.measure_scanner(least_confidence=0.4).total.found

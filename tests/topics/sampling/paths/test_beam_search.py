@@ -85,6 +85,7 @@ def test_samples_are_those_of_generate(tiny, result):
     ]
 
 
+@pytest.mark.slow
 def test_on_the_real_model_beams_are_likelier_and_more_similar(smollm2):
     found = beam_search(smollm2, "Write a short story about a lighthouse.", beams=3, max_tokens=16)
     assert found.beam_repetitiveness.bits_per_token < found.sample_repetitiveness.bits_per_token
