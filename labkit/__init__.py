@@ -11,15 +11,7 @@ The verbs, each loaded when it is first used, so that importing labkit costs nex
 What one notebook alone needs is below its topic: ``lab.speed.roofline(…)``.
 """
 
-from labkit.public_names import hint, lazy_names
+from labkit.public_names import lazy_names
 
 __version__ = "0.1.0"
-
-_load, __dir__, __all__ = lazy_names(__name__, __file__)
-
-
-def __getattr__(name: str):
-    if name not in __all__:
-        raise AttributeError(f"module 'labkit' has no attribute {name!r}{hint(name, __all__)}")
-    globals()[name] = value = _load(name)
-    return value
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

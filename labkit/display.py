@@ -32,7 +32,8 @@ def plot(result: Any, kind: str | None = None, **options: Any) -> Any:
     figures = figures if isinstance(figures, dict) else {"figure": figures}
     if kind is not None and kind not in figures:
         name, kinds = type(result).__name__, ", ".join(figures)
-        raise ValueError(f"kind of a {name} must be one of {kinds}; got {kind!r}")
+        known = f"one of {kinds}" if len(figures) > 1 else "left out, as there is one figure"
+        raise ValueError(f"kind of a {name} must be {known}; got {kind!r}")
     return figures[kind or next(iter(figures))](result, **options)
 
 
@@ -84,7 +85,8 @@ class Summary:
         return "\n".join(self.lines)
 
     def _repr_html_(self) -> str:
-        return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in self.lines)}</ul>"
+        items = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
+        return f'<ul style="white-space:pre-line">{items}</ul>'
 
 
 def summarize(*results: Any) -> Summary:

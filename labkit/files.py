@@ -28,6 +28,7 @@ def save(result: Any, path: str | Path) -> Path:
         Where it is.
     Raises:
         TypeError: results of that type are not kept in files.
+        ValueError: not a path.
         LabError: it cannot be written there.
     """
     write = registered(result, "files", "WRITERS") or registered(result, "figures", "WRITERS")
@@ -35,7 +36,12 @@ def save(result: Any, path: str | Path) -> Path:
         raise TypeError(
             f"save takes a measurement, a table of answers or votes; got {type(result).__name__}"
         )
-    return write(result, path)
+    try:
+        return write(result, _checked(path))
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
+        ) from None
 
 
 def open_result(path: str | Path) -> Any:
@@ -45,11 +51,11 @@ def open_result(path: str | Path) -> Any:
         LabError: there is no such file, or it does not hold a result of the lab.
     """
     try:
-        with open(path, "rb") as file:
+        with _checked(path).open("rb") as file:
             head = HEAD.match(file.read(200))
     except OSError as error:
         raise LabError(
-            f"{path} cannot be read: {error.strerror}.", "Write one with labkit.save."
+            f"{path} cannot be read: {error.strerror}.", "Check it; labkit.save writes such files."
         ) from None
     reader = READERS.get(head[1].decode()) if head else None
     if reader is None:
@@ -58,3 +64,9 @@ def open_result(path: str | Path) -> Any:
             "Name a file that labkit.save, labkit.comparison.run_batch or a vote wrote.",
         )
     return importlib.import_module(reader).read(path)
+
+
+def _checked(path: Any) -> Path:
+    if not isinstance(path, str | Path):
+        raise ValueError(f"path must be a file's name or a Path; got {path!r}")
+    return Path(path)

@@ -7,6 +7,7 @@ it as it is; here it is parsed, so that the two cannot differ.
 import ast
 import difflib
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,15 @@ def lazy_names(package: str, init_file: str) -> Loaded:
 
     def load(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            public = package.replace("labkit.topics.", "labkit.")
+            raise AttributeError(f"module {public!r} has no attribute {name!r}{hint(name)}")
         home, inner = homes[name]
         module = importlib.import_module(home, package)
         if not hasattr(module, inner):  # a package, not a name in one
             importlib.import_module(f"{home.rstrip('.')}.{inner}", package)
-        return getattr(module, inner)
+        value = getattr(module, inner)
+        vars(sys.modules[package])[name] = value  # the next time it is found there
+        return value
 
     names = sorted(homes)
     return load, lambda: names, names
@@ -88,17 +92,19 @@ RENAMED = {
 TOPICS = ("start", "tokens", "sampling", "speed", "comparison", "privacy")
 
 
-def hint(name: str, known_names: list[str]) -> str:
-    """The end of the sentence about a name that labkit does not have; empty if nothing is near.
+def hint(name: str) -> str:
+    """The end of the sentence about a name that is not there; empty if nothing is near.
 
-    >>> hint("feel_pace", [])
+    >>> hint("feel_pace")
     ': it is now labkit.speed.pace_panel'
-    >>> hint("roofline", [])
+    >>> hint("roofline")
     ': it is now labkit.speed.roofline'
     """
     if name in RENAMED:
         return f": it is now {RENAMED[name]}"
-    known = {each: f"labkit.{each}" for each in known_names}
+    if name.startswith("_"):  # Python itself and editors ask for such
+        return ""
+    known = {each: f"labkit.{each}" for each in importlib.import_module("labkit").__all__}
     for topic in TOPICS:
         names = importlib.import_module(f"labkit.topics.{topic}").__all__
         if name in names:

@@ -233,6 +233,15 @@ def test_a_name_that_is_not_there_is_told_from_one_that_moved(name, hint):
         getattr(labkit, name)
 
 
+def test_a_topic_says_so_too():
+    import labkit
+
+    with pytest.raises(AttributeError, match=r"'labkit\.speed' .* labkit\.speed\.roofline\?"):
+        _ = labkit.speed.rooflin
+    with pytest.raises(AttributeError, match=r"it is now labkit\.speed\.pace_panel"):
+        _ = labkit.speed.feel_pace
+
+
 def test_every_old_name_has_a_new_one():
     import labkit
     from labkit.public_names import RENAMED

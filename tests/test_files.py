@@ -50,3 +50,13 @@ def test_other_files_are_refused(content, tmp_path):
 def test_only_results_are_saved(tmp_path):
     with pytest.raises(TypeError, match="got int"):
         labkit.save(1, tmp_path / "one.json")
+    with pytest.raises(ValueError, match="path must be"):
+        labkit.save(labkit.open_result(BEFORE / "votes.json"), 3)
+    with pytest.raises(ValueError, match="path must be"):
+        labkit.open_result(3)
+
+
+@pytest.mark.parametrize("name", ["measurement.json", "batch.json", "votes.json"])
+def test_a_folder_that_is_not_there_is_a_sentence(name, tmp_path):
+    with pytest.raises(LabError, match="cannot be written"):
+        labkit.save(labkit.open_result(BEFORE / name), tmp_path / "nowhere" / name)

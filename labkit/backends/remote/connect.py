@@ -45,7 +45,8 @@ def connect(
         read_timeout_s: how long the server may send nothing.
     Raises:
         ValueError: not an address, or no such kind.
-        LabError: nobody answers there, there is no such model, or it must be named.
+        LabError: there is no such model, or it must be named and nobody answers there. An address
+            with a model's name is not asked before the first prompt.
     """
     if model is not None and (not isinstance(model, str) or not model.strip()):
         raise ValueError(f"model must be a name that the server has, or None; got {model!r}")

@@ -139,7 +139,7 @@ def test_the_summary_has_the_learners_own_numbers(reply):
 
 def test_a_summary_is_safe_html():
     page = Summary(("<img src=x> & co",))._repr_html_()
-    assert page == "<ul><li>&lt;img src=x&gt; &amp; co</li></ul>"
+    assert page.endswith("><li>&lt;img src=x&gt; &amp; co</li></ul>")
 
 
 # -- the panel -----------------------------------------------------------------------------------
