@@ -44,17 +44,9 @@ def machine_figure(report: MachineReport):
     figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ")
     below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"}
     figure.update_layout(legend=below)
-    figure.add_vline(x=free, line={"color": theme.RED, "width": 2, "dash": "dash"})
-    figure.add_annotation(
-        x=free,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        xanchor="right",
-        showarrow=False,
-        text=f"free: {free:.1f} GiB ",
-        font={"color": theme.RED},
-    )
+    label = {"text": f"free: {free:.1f} GiB ", "font": {"color": theme.RED}, "yanchor": "bottom"}
+    line = {"color": theme.RED, "width": 2, "dash": "dash"}
+    figure.add_vline(x=free, line=line, annotation=label, annotation_position="top left")
     for name, row in zip(names, rows, strict=True):
         figure.add_annotation(
             x=row.plan.needs.memory_bytes / GIB,
