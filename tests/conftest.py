@@ -6,6 +6,7 @@ of the model's package, happens in a process of its own.
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -52,6 +53,12 @@ def _holds_a_key(file):
         return PLANTED.search(file.read_bytes())
     except OSError:  # gone, or nobody's to read
         return False
+
+
+@pytest.fixture(autouse=True)
+def seeds_are_the_same_every_time(request):
+    """Where a test gives no seed, the lab draws one: the same in each run of the suite."""
+    random.seed(request.node.nodeid)
 
 
 @pytest.fixture(scope="session")
