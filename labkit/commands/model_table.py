@@ -1,7 +1,8 @@
 """The output of ``models list``: the models of the catalogue, and all others stored here."""
 
 from labkit.formatting import GIB
-from labkit.models.catalogue import CATALOGUE, Entry
+from labkit.models.catalogue import CATALOGUE
+from labkit.models.entry import Entry
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import plan_entry
 from labkit.models.storage import store

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.models.catalogue import CATALOGUE
+from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.storage import fetch, inventory, store
 
 from . import model_table
@@ -34,15 +34,16 @@ def _list(args) -> int:
 def _get(args) -> int:
     from labkit.models.loading import get_model
 
-    entry, accepted = CATALOGUE.get(args.name), args.accept_terms
+    name = full_name(args.name)
+    entry, accepted = CATALOGUE.get(name), args.accept_terms
     if entry and not accepted and not fetch.accepted_before(entry) and sys.stdin.isatty():
         print(f"{entry.title} comes under the {entry.license}: {entry.terms}")
         accepted = _agrees("Do you accept them?")
         if not accepted:
             print("Nothing was downloaded.")
             return 1
-    folder, gguf_file = get_model(args.name, accept_terms=accepted)
-    print(f"{args.name} is here:")
+    folder, gguf_file = get_model(name, accept_terms=accepted)
+    print(f"{name} is here:")
     print(f"  {folder}  ({_mb(store.bytes_of(folder))})")
     if gguf_file:
         print(f"  {gguf_file}  ({_mb(gguf_file.stat().st_size)})")

