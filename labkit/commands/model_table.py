@@ -25,6 +25,7 @@ def _row(entry: Entry, machine: Machine, stored: StoredModel | None) -> dict:
         **_on_disk(stored),
         "kind": entry.kind,
         "parameters": entry.parameters,
+        "stored_parameters": entry.stored_parameters,
         "context": entry.context,
         "download_bytes": entry.download_bytes,
         "needs_bytes": plan.needs.memory_bytes,
@@ -73,6 +74,8 @@ def _cells(row: dict) -> tuple[str, ...]:
     if "parameters" not in row:
         return (row["name"], here, "", "", "", "", row["source"])
     parameters, download = f"{row['parameters'] / 1e6:,.0f} M", _size(row["download_bytes"])
+    if row["stored_parameters"] > row["parameters"]:
+        parameters += f" ({row['stored_parameters'] / 1e6:,.0f} stored)"
     return (row["name"], here, parameters, download, _verdict(row), row["license"], row["source"])
 
 

@@ -48,6 +48,11 @@ def open_model(
     """
     name = full_name(str(name))
     entry = CATALOGUE.get(name)
+    if entry and entry.kind == "embedding":
+        raise LabError(
+            f"{name} makes embeddings and writes no text.",
+            f'labkit.backends.local.embedding.Embedder("{name}") makes vectors of texts with it.',
+        )
     machine = inspect_machine()
     if entry and not (device or dtype):  # refused before anything is downloaded
         require_fit(name, plan_entry(entry, machine), machine)

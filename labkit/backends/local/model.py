@@ -69,14 +69,19 @@ class LocalModel:
         self.name, self.plan = loaded.name, loaded.plan
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
+        self._entry = loaded.entry
         self.context = self.model.config.get_text_config().max_position_embeddings
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
 
     def __repr__(self) -> str:
-        millions = sum(weight.numel() for weight in self.model.parameters()) / 1e6
+        stored = sum(weight.numel() for weight in self.model.parameters())
+        size = f"{stored / 1e6:,.1f} million parameters"
+        if self._entry and self._entry.output_parameters:
+            published = f"{self._entry.parameters / 1e6:,.1f} million parameters"
+            size = f"{published} ({stored / 1e6:,.1f} stored: its output matrix is apart)"
         return (
-            f"<LocalModel {self.name}: {millions:,.1f} million parameters, "
+            f"<LocalModel {self.name}: {size}, "
             f"{self.plan.needs.dtype} on {self.plan.device}, context {self.context:,} tokens>"
         )
 
