@@ -9,8 +9,9 @@ from typing import Any
 
 from labkit.errors import LabError
 
-from . import convert, cpu_layers
+from . import convert
 from .catalogue import CATALOGUE, find, full_name
+from .cpu.tuning import CpuTuning, tune
 from .entry import Entry, FolderSource, HubSource, WheelSource
 from .machine import inspect_machine
 from .memory_plan import Plan, count_parameters, plan, plan_entry, require_fit
@@ -22,7 +23,10 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model of transformers in memory, in evaluation mode, with its origin and how it runs."""
+    """A model of transformers in memory, in evaluation mode, with its origin and how it runs.
+
+    ``tuning`` is None where nothing is chosen: on a GPU, and in 16 bits.
+    """
 
     name: str
     model: Any
@@ -31,6 +35,7 @@ class LoadedModel:
     folder: Path
     gguf_file: Path | None
     entry: Entry | None
+    tuning: CpuTuning | None
 
 
 def open_model(
@@ -38,6 +43,7 @@ def open_model(
     *,
     device: str | None = None,
     dtype: str | None = None,
+    packed: bool | None = None,
     accept_terms: bool = False,
 ) -> LoadedModel:
     """Loads a model by short name, hub id, folder or .gguf file; downloads it first if needed.
@@ -68,7 +74,10 @@ def open_model(
     )
     require_fit(name, chosen, machine)
     model, tokenizer = _read(folder, chosen)
-    return LoadedModel(name, model, tokenizer, chosen, folder, gguf_file, entry)
+    tuning = None
+    if chosen.device == "cpu" and chosen.needs.dtype == "float32":
+        tuning = tune(model, name, may_pack=chosen.packed, packed=packed)
+    return LoadedModel(name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
 
 
 def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | None]:
@@ -215,6 +224,4 @@ def _read(folder: Path, chosen: Plan):
         ) from None
     if not chosen.spread:
         model.to(chosen.device)
-    if chosen.packed:
-        cpu_layers.optimize_for_cpu(model)
     return model.eval(), tokenizer

@@ -101,7 +101,8 @@ class Plan:
         available_bytes: free memory of the device.
         spread: whether accelerate splits the model between GPU and main memory, because the GPU
             alone is too small.
-        packed: whether a second copy of the weights, laid out for speed, fits as well.
+        packed: whether a second copy of the weights, which some processors read faster, fits as
+            well.
     """
 
     device: str

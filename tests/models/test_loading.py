@@ -8,7 +8,6 @@ import torch
 import labkit
 from labkit.errors import LabError
 from labkit.models import loading
-from labkit.models.cpu_layers import FusedRMSNorm, PackedLinear, optimize_for_cpu
 
 ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
 
@@ -22,41 +21,6 @@ def test_architectures_load_and_write(make_tiny, tmp_path, home, architecture):
     assert reply.prompt_tokens > 0
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_packed_layers_compute_what_plain_ones_do(make_tiny, tmp_path, architecture):
-    from transformers import AutoModelForCausalLM
-
-    folder = make_tiny(tmp_path / architecture, architecture)
-    plain = AutoModelForCausalLM.from_pretrained(folder).eval()
-    packed = AutoModelForCausalLM.from_pretrained(folder).eval()
-    optimize_for_cpu(packed)
-    assert any(isinstance(module, PackedLinear) for module in packed.modules())
-    fused = any(isinstance(module, FusedRMSNorm) for module in packed.modules())
-    assert fused == (architecture != "gemma3_text")
-    ids = torch.arange(2, 40)[None]
-    with torch.inference_mode():
-        torch.testing.assert_close(packed(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["q_proj", "k_proj", "o_proj"])
-def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
-    """Layers that lead, that follow and that stand alone."""
-    from transformers import AutoModelForCausalLM
-
-    folder = make_tiny(tmp_path / "m")
-    packed = AutoModelForCausalLM.from_pretrained(folder).eval()
-    plain = AutoModelForCausalLM.from_pretrained(folder).eval()
-    optimize_for_cpu(packed)
-    ids = torch.arange(2, 40)[None]
-    with torch.no_grad():
-        before = packed(ids).logits
-        for model in (packed, plain):
-            getattr(model.model.layers[0].self_attn, name).weight.mul_(3)
-        after = packed(ids).logits
-        torch.testing.assert_close(after, plain(ids).logits, rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(before, after, rtol=1e-4, atol=1e-5)
-
-
 def test_two_streams_at_once_do_not_mix(make_tiny, tmp_path, home):
     from concurrent.futures import ThreadPoolExecutor
 
@@ -67,15 +31,6 @@ def test_two_streams_at_once_do_not_mix(make_tiny, tmp_path, home):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda prompt: labkit.generate(model, prompt, **asked), prompts))
     assert [reply.text for reply in together] == alone
-
-
-def test_a_packed_layer_learns(make_tiny, tmp_path):
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(make_tiny(tmp_path / "m"))
-    optimize_for_cpu(model)
-    model(torch.arange(2, 9)[None]).logits.sum().backward()
-    assert all(layer.weight.grad is not None for layer in model.modules() if hasattr(layer, "pack"))
 
 
 def test_pickled_weights_are_refused(make_tiny, tmp_path, home):

@@ -28,6 +28,7 @@ def load(
     *,
     device: str | None = None,
     dtype: str | None = None,
+    packed: bool | None = None,
     accept_terms: bool = False,
 ) -> "LocalModel":
     """Loads a model into memory, and downloads it first if it is not on this machine.
@@ -38,6 +39,8 @@ def load(
         device: ``"cuda"``, ``"mps"`` or ``"cpu"``; by default the first of these that is present.
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default chosen by the rule of
             ``labkit.models.memory_plan.plan``.
+        packed: whether layers on a CPU compute from a packed second copy of their weights; by
+            default what was faster on this machine, measured at the first load.
         accept_terms: True if you have read and accept the model's terms of use, where it has any.
     Raises:
         LabError: unknown name, no network, too little memory or disk, damaged or pickled weights.
@@ -48,7 +51,9 @@ def load(
         if value not in (None, *known):
             names = ", ".join(known)
             raise ValueError(f"{argument} must be one of {names}, or None; got {value!r}")
-    return LocalModel(open_model(name, device=device, dtype=dtype, accept_terms=accept_terms))
+    return LocalModel(
+        open_model(name, device=device, dtype=dtype, packed=packed, accept_terms=accept_terms)
+    )
 
 
 class LocalModel:
@@ -59,6 +64,7 @@ class LocalModel:
         model: transformers' own model, for direct access to it.
         tokenizer: transformers' own tokenizer.
         plan: device, dtype and memory, chosen on loading.
+        tuning: how its layers run on the CPU, and why; None on a GPU or in 16 bits.
         folder: safetensors folder.
         gguf_file: GGUF file that it was converted from, or None.
         context: most tokens that it can attend to.
@@ -66,7 +72,7 @@ class LocalModel:
     """
 
     def __init__(self, loaded: LoadedModel):
-        self.name, self.plan = loaded.name, loaded.plan
+        self.name, self.plan, self.tuning = loaded.name, loaded.plan, loaded.tuning
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
         self._entry = loaded.entry
@@ -246,8 +252,9 @@ class LocalModel:
         return device.gpu_peak_bytes(self.plan.device, reset=reset)
 
     def about(self) -> dict[str, str]:
-        """What it runs on: engine, device, dtype, threads and versions."""
-        return device.describe(self.plan.device, self.plan.needs.dtype)
+        """What it runs on: engine, device, dtype, threads, layers and versions."""
+        about = device.describe(self.plan.device, self.plan.needs.dtype)
+        return about | ({"layers": self.tuning.layers} if self.tuning else {})
 
     @cached_property
     def end_ids(self) -> frozenset[int]:

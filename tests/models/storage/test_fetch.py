@@ -18,6 +18,7 @@ from labkit.errors import LabError
 from labkit.models.entry import Entry, HubSource, Wheel, WheelSource
 from labkit.models.loading import get_model
 from labkit.models.storage import fetch, packages, store
+
 from ..loopback_servers import Hub, wheel
 
 PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes

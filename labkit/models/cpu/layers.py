@@ -1,12 +1,12 @@
-"""Layers that make a float32 model faster on a CPU without changing what it computes.
+"""Layers that can make a float32 model faster on a CPU without changing what it computes.
 
 With one row, a layer's time on a CPU is the time to read its weights, plus an overhead per call.
-oneDNN reads them faster from its own layout than MKL does from rows; layers that read the same
-input run in one call; a norm is one operation instead of six. Measured by
-tests/benchmarks/streaming.py. The results equal float32's, up to the order of the sums.
+oneDNN reads them faster from its own layout than MKL does from rows, on most processors (see
+`tuning`); layers that read the same input run in one call; a norm is one operation instead of
+six. The results equal float32's, up to the order of the sums.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import torch
@@ -77,25 +77,26 @@ class FusedRMSNorm(nn.Module):
         return torch.rms_norm(x, self.weight.shape, self.weight, self.variance_epsilon)
 
 
-def optimize_for_cpu(model: nn.Module) -> None:
-    """Makes a float32 model faster on a CPU, in place.
+Family = tuple[nn.Linear, ...]
 
-    Its modules, their names and their weights stay; a second copy of the linear layers' weights is
-    made. Without oneDNN in this build of torch, nothing happens.
-    """
-    if not torch.backends.mkldnn.is_available():
-        return
-    for family in _families(model):
+
+def pack(families: Iterable[Family]) -> None:
+    """Makes a second, packed copy of the weights of layers, in place; torch must have oneDNN."""
+    for family in families:
         for layer in family:
             layer.__class__ = PackedLinear
         leader, *followers = cast(tuple[PackedLinear, ...], family)
         leader.pack(tuple(followers))
+
+
+def fuse_norms(model: nn.Module) -> None:
+    """Makes each Llama-style RMSNorm of a model one operation, in place."""
     for module in model.modules():
         if _is_plain_rms_norm(module):
             module.__class__ = FusedRMSNorm
 
 
-def _families(model: nn.Module) -> Iterator[tuple[nn.Linear, ...]]:
+def families(model: nn.Module) -> Iterator[Family]:
     """Every linear layer once, together with those that read the same input, or alone."""
     seen: set[nn.Module] = set()
     for parent in model.modules():
