@@ -55,13 +55,6 @@ class Estimate:
         return f"<Estimate {self.summary}>"
 
 
-def prompt_size(prompt: str | Messages) -> tuple[int, int]:
-    """Bytes of a prompt's texts, and the most tokens that they can be read as."""
-    messages = [{"content": prompt}] if isinstance(prompt, str) else prompt
-    sent = sum(len(str(message["content"]).encode()) for message in messages)
-    return sent, sent + AROUND_MESSAGE * len(messages) + AROUND_PROMPT
-
-
 @dataclass(slots=True, repr=False)
 class Budget:
     """What several backends may spend together. A request that could exceed it is not sent.
@@ -165,7 +158,9 @@ class Meter:
     ) -> Estimate:
         """What a request would send, and cost at most; see `RemoteModel.estimate`."""
         Settings(max_tokens=max_tokens)
-        sent, read = prompt_size(checked_prompt(prompt, raw=False))
+        messages: Any = checked_prompt(prompt, raw=False)
+        sent = sum(len(str(message["content"]).encode()) for message in messages)
+        read = sent + AROUND_MESSAGE * len(messages) + AROUND_PROMPT
         return Estimate(
             model=name,
             address=address,

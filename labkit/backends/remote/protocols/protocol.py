@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from typing import Any, ClassVar
 
 from labkit.backends.prompts import Messages
@@ -163,10 +164,10 @@ def _listed(logprobs: Any, elapsed_s: float) -> list[Step]:
         tops = each.get("top_logprobs") or ()
         top = [Alternative(t.get("id"), t["token"], t["logprob"]) for t in tops]
         steps.append(_step(each["token"], elapsed_s, each.get("id"), each["logprob"], top))
-    tokens = zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or (), strict=False)
-    for index, (text, logprob) in enumerate(tokens):
-        tops = (logprobs.get("top_logprobs") or ())[index : index + 1]  # the last may lack them
-        best_first = sorted((tops[0] or {}).items(), key=lambda pair: -pair[1]) if tops else ()
+    tokens, values = logprobs.get("tokens") or (), logprobs.get("token_logprobs") or ()
+    likely = chain(logprobs.get("top_logprobs") or (), repeat(None))  # may be fewer
+    for text, logprob, tops in zip(tokens, values, likely, strict=False):
+        best_first = sorted((tops or {}).items(), key=lambda pair: -pair[1])
         top = [Alternative(None, *each) for each in best_first]
         steps.append(_step(text, elapsed_s, None, logprob, top))
     return steps
