@@ -3,14 +3,13 @@
 Source: the package anthropic 2.12, types/raw_message_stream_event.py and what it names.
 """
 
-import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import httpx2
 
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.protocols.parameters import named_settings
@@ -118,7 +117,6 @@ def _chunk(text: str | None, thought: str | None = None) -> Chunk:
 
 # Claude's tokenizer is not public, its counter is
 
-ADDRESS = "https://api.anthropic.com"
 MODEL = "claude-sonnet-4-5"  # counts are asked for a model; "claude" alone means this one
 
 
@@ -144,16 +142,14 @@ def count_tokens(text: str, model: str = MODEL, *, timeout_s: float = 30) -> int
         "model": MODEL if model == "claude" else model,
         "messages": [{"role": "user", "content": text}],
     }
-    base = os.environ.get("ANTHROPIC_BASE_URL", ADDRESS).rstrip("/")
-    request = urllib.request.Request(
-        f"{base}/v1/messages/count_tokens",
-        json.dumps(asked).encode(),
-        {"x-api-key": key, "anthropic-version": "2023-06-01", "content-type": "application/json"},
-    )
+    base = os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com").rstrip("/")
+    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            return int(json.load(answer)["input_tokens"])
-    except (OSError, ValueError, KeyError) as error:  # HTTPError is an OSError
+        answer = httpx2.post(
+            f"{base}/v1/messages/count_tokens", json=asked, headers=headers, timeout=timeout_s
+        )
+        return int(answer.raise_for_status().json()["input_tokens"])
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError) as error:
         raise LabError(
             f"Anthropic did not count the tokens: {_message(error)}",
             "Check the network and ANTHROPIC_API_KEY; without a key, the count is unknown.",
@@ -161,9 +157,9 @@ def count_tokens(text: str, model: str = MODEL, *, timeout_s: float = 30) -> int
 
 
 def _message(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
+    if isinstance(error, httpx2.HTTPStatusError):
         try:
-            return json.load(error)["error"]["message"]
+            return error.response.json()["error"]["message"]
         except (ValueError, KeyError, TypeError):
-            return f"status {error.code}"
+            return f"status {error.response.status_code}"
     return str(error) or type(error).__name__
