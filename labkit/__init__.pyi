@@ -1,6 +1,5 @@
 """The public names of labkit: what editors complete, and what ``public_names.py`` loads."""
 
-from .backends.cloud.budget import Budget as Budget
 from .backends.cloud.cloud import cloud as cloud
 from .backends.cloud.cloud import clouds as clouds
 from .backends.emulated.stand_in import stand_in as stand_in
@@ -14,6 +13,7 @@ from .backends.local.model import load as load
 from .backends.recorded import record as record
 from .backends.recorded import recordings as recordings
 from .backends.recorded import replay as replay
+from .backends.remote.budget import Budget as Budget
 from .backends.remote.connect import connect as connect
 from .backends.remote.discovery import servers as servers
 from .display import explore as explore

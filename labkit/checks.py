@@ -8,16 +8,7 @@ from typing import Any
 def check_whole(
     name: str, value: Any, least: int = 1, most: int | None = None, *, or_none: bool = False
 ) -> None:
-    """Checks that an argument is a whole number between bounds.
-
-    Args:
-        name: of the argument.
-        value: what was given.
-        least: the smallest that is allowed.
-        most: the largest; None: no such bound.
-        or_none: whether None is allowed too.
-    Raises:
-        ValueError: it is not.
+    """Raises a ValueError unless an argument is a whole number from `least` to `most`.
 
     >>> check_whole("times", 3, 2, 100)
     """
@@ -41,15 +32,13 @@ def is_number(value: Any) -> bool:
 
 
 def check_number(name: str, value: Any, bound: str, allowed: Callable[[float], bool]) -> None:
-    """Checks that an argument is a finite number within its bound.
+    """Raises a ValueError unless an argument is a finite number within its bound.
 
     Args:
         name: of the argument.
         value: what was given.
         bound: in words, such as ``"above 0 and at most 1"``.
         allowed: the bound as a function.
-    Raises:
-        ValueError: it is not.
     """
     if not is_number(value) or not allowed(value):
         raise ValueError(f"{name} must be a number, {bound}; got {value!r}")

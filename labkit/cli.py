@@ -16,14 +16,8 @@ from labkit import __version__
 from labkit.errors import LabError
 from labkit.install import bootstrap
 
-# Optional parts of pyproject.toml that a command needs.
-EXTRAS = {
-    "lab": ["llamacpp"],
-    "run": ["llamacpp"],
-    "test": ["test"],
-    "check": ["test"],
-    "docs": ["test"],
-}
+# The optional part of pyproject.toml that a command needs.
+EXTRAS = {"lab": "llamacpp", "run": "llamacpp", "test": "test", "check": "test", "docs": "test"}
 PYTHON = "python" if os.name == "nt" else "python3"
 EXAMPLES = f"""
 examples:
@@ -65,7 +59,7 @@ def _interpreter(args):
     """The interpreter for a command; `doctor` looks at a machine and installs nothing on it."""
     if args.command == "doctor":
         return bootstrap.find() or sys.executable
-    extras = EXTRAS.get(args.command, [])
+    extras = [EXTRAS[args.command]] if args.command in EXTRAS else []
     if python := bootstrap.find(extras):
         return python
     if getattr(args, "action", None) == "unpack" and bootstrap.wheels_in(args.file):

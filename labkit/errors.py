@@ -8,10 +8,6 @@ can go wrong (no network, no space, a file damaged, a package missing) raises a 
 class LabError(Exception):
     """What went wrong, in one sentence, and what to do about it.
 
-    Args:
-        problem: one sentence that says what is wrong.
-        hint: what the person can do next.
-
     >>> print(LabError("There is no model called 'smol'.", "See: python3 -m labkit models list"))
     There is no model called 'smol'.
       → See: python3 -m labkit models list

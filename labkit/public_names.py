@@ -16,13 +16,9 @@ Loaded = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]
 
 
 def lazy_names(package: str, init_file: str) -> Loaded:
-    """A package's ``__getattr__``, ``__dir__`` and ``__all__``, out of its stub (PEP 562).
+    """``__getattr__``, ``__dir__`` and ``__all__`` for a package, out of its stub (PEP 562).
 
-    Args:
-        package: its ``__name__``.
-        init_file: its ``__file__``.
-    Returns:
-        The three; ``__all__`` is sorted.
+    It gives its ``__name__`` and its ``__file__``.
     """
     homes = _read_stub(Path(init_file).with_suffix(".pyi"))
 

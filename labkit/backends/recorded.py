@@ -29,9 +29,9 @@ from .timings import EngineTimings
 RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
 LARGEST = 20_000_000  # bytes; a recording is text
+SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 # What an answer in a file and an `Outcome` both hold under the same name, known from the start.
 _SHARED = ("prompt_tokens", "output_tokens", "chunked", "timings", "price_usd")
-SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 
 
 @dataclass(frozen=True, slots=True)

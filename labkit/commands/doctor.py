@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 from concurrent import futures
+from contextlib import suppress
 from functools import partial
 
 from labkit.errors import LabError
@@ -29,12 +30,10 @@ DETAIL_AT = 34
 
 def main(args) -> int:
     """Prints a line per check; exit status 1 if one fails, else 0."""
-    machine, problem = None, None
-    try:
+    machine = None
+    with suppress(ImportError, LabError):  # a line of its own says why
         machine = inspect_machine()
-    except (ImportError, LabError) as error:
-        problem = error
-    checks = _all_checks(machine, problem)
+    checks = _all_checks(machine)
     if args.json:
         checks = list(checks)
         report = {
@@ -50,10 +49,10 @@ def main(args) -> int:
 # The checks, in the order of the page
 
 
-def _all_checks(machine, problem):
+def _all_checks(machine):
     """Every check in order, as soon as it is known."""
     line = StatusLine()
-    started = [(name, limit_s, _start(look)) for name, look, limit_s in _looks(machine, problem)]
+    started = [(name, limit_s, _start(look)) for name, look, limit_s in _looks(machine)]
     for name, limit_s, future in started:
         if line.tty and futures.wait([future], 0.2).not_done:
             line.show("Checking", name)
@@ -62,7 +61,7 @@ def _all_checks(machine, problem):
         yield from found
 
 
-def _looks(machine, problem):
+def _looks(machine):
     """Name, function and, for a check that may hang, the seconds to wait for it."""
     yield "Python", software.python, None
     yield "Set-up", software.set_up, None
@@ -72,17 +71,13 @@ def _looks(machine, problem):
         yield "CPU", partial(hardware.processor, machine), None
         yield "GPU", partial(hardware.gpu, machine), None
     else:
-        yield "Memory, CPU, GPU", partial(_raise, problem), None
+        yield "Memory, CPU, GPU", inspect_machine, None  # fails once more, with the reason
     yield "Disk and models", storage.look, None
     yield "Model servers", environment.servers, None
     yield "Package index", environment.package_index, None
     yield "Model hub", environment.hub, environment.PATIENCE_S
     yield "Port", environment.port, None
     yield "Browser", environment.browser, None
-
-
-def _raise(error):
-    raise error
 
 
 def _start(look):
@@ -134,7 +129,10 @@ def _show(checks):
 
 
 def _line(check):
-    sign = _coloured(f"{SIGNS[check.status][0]} {check.status:<8}", check.status)
+    symbol, colour = SIGNS[check.status]
+    sign = f"{symbol} {check.status:<8}"
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.name != "nt":
+        sign = f"\033[{colour}m{sign}\033[0m"
     line = f"  {sign}{check.name:<21} {_wrapped(check.detail)}"
     hint = " " * (DETAIL_AT - 2) + _wrapped("→ " + check.hint)
     return f"{line}\n{hint}" if check.hint else line
@@ -149,11 +147,6 @@ def _wrapped(text):
     whole = COMMAND.sub(lambda found: found[0].replace(" ", "\xa0"), text)
     lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
     return ("\n" + " " * DETAIL_AT).join(lines).replace("\xa0", " ")
-
-
-def _coloured(text, status):
-    plain = not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.name == "nt"
-    return text if plain else f"\033[{SIGNS[status][1]}m{text}\033[0m"
 
 
 def _summary(statuses):

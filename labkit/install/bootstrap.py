@@ -27,6 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's cache included
 STATE = "labkit.json"
 OURS = {STATE, LOG, LOCK, SCRATCH}
+GET_VENV_MODULE = (
+    "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere install Python from "
+    "python.org, or use conda with environment.yml."
+)
 
 
 def find(extras=()):
@@ -252,8 +256,7 @@ def _new_venv(venv, pip):
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         raise LabError(
             f"This Python ({sys.executable}) has no venv module, which the set-up needs.",
-            "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere install Python from "
-            "python.org, or use conda with environment.yml.",
+            GET_VENV_MODULE,
         )
     pip.line.show("Creating", str(venv))
     for entry in venv.iterdir():

@@ -23,11 +23,11 @@ def download_wheels(folder: Path) -> list[Path]:
     wanted.write_text("\n".join(_requirements(lock)), encoding="utf-8")
     options = ["--only-binary", ":all:", "-d", folder, "-c", lock, "-r", wanted]
     line = StatusLine()
-    command = [sys.executable, "-I", "-u", "-m", "pip", "download", *map(str, options)]
     try:
         with locked(folder, line) as lock_file:
             watch = DownloadProgress(line, "Downloading the lab's packages:").read
-            Pip(folder, sys.executable, line, lock_file).call(command, watch, "A package")
+            pip = Pip(folder, sys.executable, line, lock_file)
+            pip.run("download", *map(str, options), watch=watch)
     finally:
         line.end()
     return sorted(folder.glob("*.whl"))

@@ -124,7 +124,6 @@ class Pip:
         )
 
     def _failure(self, text, what):
-        """The error that pip's output means."""
         again = "the same command continues where it stopped."
         if "No space left on device" in text or "Errno 28" in text:
             return LabError("The disk is full.", f"Make room on it; {again}")
@@ -232,7 +231,6 @@ class _InstallProgress(DownloadProgress):
         self.site, self.wanted = site, {_plain(f"{name}-{version}") for name, version in packages}
 
     def read(self, text):
-        """See `DownloadProgress`."""
         super().read(text)
         if self.done:
             installed = {_plain(info.stem) for info in self.site.glob("*.dist-info")}

@@ -70,12 +70,10 @@ def test_list_as_data(kept, capsys):
 def test_list_for_people(kept, capsys, monkeypatch):
     from dataclasses import replace
 
-    from labkit.commands import model_table
+    from labkit.commands import models
 
-    machine = replace(
-        model_table.inspect_machine(), available_bytes=3 * 2**30, gpus=(), apple_gpu=False
-    )
-    monkeypatch.setattr(model_table, "inspect_machine", lambda: machine)
+    machine = replace(models.inspect_machine(), available_bytes=3 * 2**30, gpus=(), apple_gpu=False)
+    monkeypatch.setattr(models, "inspect_machine", lambda: machine)
     assert run("list") == 0
     text = capsys.readouterr().out
     lines = {line.split()[0]: line for line in text.splitlines() if line}

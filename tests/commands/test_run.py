@@ -18,7 +18,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit.commands import run
-from labkit.commands.notebooks import execute, mathml, pages, render
+from labkit.commands.notebooks import execute, pages, render
 from labkit.errors import LabError
 
 from ..browser.chromium import new_page, start_chromium
@@ -319,14 +319,14 @@ def test_a_persons_folders_are_not_published(monkeypatch):
 def test_formulas_are_drawn_or_stay_tex(page, monkeypatch):
     assert page.find("code", class_="tex", string="x_")
     assert "it costs $5" in page.get_text()
-    monkeypatch.setattr(mathml, "convert", None)
-    assert mathml.tex_to_mathml("a<b", block=True) == '<code class="tex block">a&lt;b</code>'
+    monkeypatch.setattr(render, "convert", None)
+    assert render.tex_to_mathml("a<b", block=True) == '<code class="tex block">a&lt;b</code>'
 
 
 def test_formulas_as_mathml(page):
     pytest.importorskip("latex2mathml", reason="formulas stay TeX without latex2mathml")
     assert [len(page.find_all("math")), len(page.select("math[display=block] mtr"))] == [2, 2]
-    assert mathml.tex_to_mathml(r"\weird{x}") == r'<code class="tex">\weird{x}</code>'
+    assert render.tex_to_mathml(r"\weird{x}") == r'<code class="tex">\weird{x}</code>'
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""Models of providers: their facts, prices, keys and budgets."""
+"""Models of providers: their facts, their keys, and the tokens they count."""

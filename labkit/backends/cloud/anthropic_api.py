@@ -1,18 +1,21 @@
-"""Anthropic's own interface, Messages, through the official client.
+"""Anthropic's own interface: Messages, through the official client, and its counter of tokens.
 
 Source: the package anthropic 2.12, types/raw_message_stream_event.py and what it names.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import httpx2
+
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.protocols.parameters import named_settings
-from labkit.backends.remote.protocols.protocol import RemoteProtocol
-from labkit.backends.remote.protocols.reader import Chunk
+from labkit.backends.remote.protocols.protocol import Chunk, RemoteProtocol
 from labkit.backends.settings import Settings
+from labkit.errors import LabError
 
 LENGTH = {"max_tokens", "model_context_window_exceeded"}
 
@@ -32,17 +35,14 @@ class Anthropic(RemoteProtocol):
     )
 
     def connect(self, http, base_url: str, key: str):
-        """See `RemoteProtocol`."""
         import anthropic
 
         return anthropic.Anthropic(base_url=base_url, api_key=key, max_retries=0, http_client=http)
 
     def models(self, client) -> tuple[str, ...]:
-        """See `RemoteProtocol`."""
         return tuple(model.id for model in client.models.list().data)
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
-        """See `RemoteProtocol`; the system's messages stand apart."""
         if raw or isinstance(prompt, str):
             raise ValueError(f"raw must be left at False: {self.kind} takes messages; got True")
         system = [message["content"] for message in prompt if message["role"] == "system"]
@@ -59,7 +59,6 @@ class Anthropic(RemoteProtocol):
 
     @contextmanager
     def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
-        """See `RemoteProtocol`."""
         own = {name: body[name] for name in ("messages", "max_tokens")}
         more = {name: value for name, value in body.items() if name not in own}
         with client.messages.create(
@@ -68,7 +67,6 @@ class Anthropic(RemoteProtocol):
             yield events.response, events
 
     def translator(self):
-        """See `RemoteProtocol`."""
         return _Translator()
 
 
@@ -115,3 +113,53 @@ class _Translator:
 
 def _chunk(text: str | None, thought: str | None = None) -> Chunk:
     return {"choices": [{"delta": {"content": text, "reasoning_content": thought}}]}
+
+
+# Claude's tokenizer is not public, its counter is
+
+MODEL = "claude-sonnet-4-5"  # counts are asked for a model; "claude" alone means this one
+
+
+def count_tokens(text: str, model: str = MODEL, *, timeout_s: float = 30) -> int | None:
+    """How many tokens Claude reads for a message of that text; nothing is generated or charged.
+
+    Args:
+        text: sent to Anthropic if ``ANTHROPIC_API_KEY`` is set, and nowhere if not.
+        model: Anthropic's name of it, or ``"claude"``.
+        timeout_s: seconds to wait.
+    Returns:
+        The count, the few tokens around a message included; 0 for an empty text; None without a
+        key.
+    Raises:
+        LabError: the key is refused, the model unknown, or there is no answer.
+    """
+    key = os.environ.get("ANTHROPIC_API_KEY")
+    if not key:
+        return None
+    if not text:
+        return 0  # the endpoint refuses a message without text
+    asked = {
+        "model": MODEL if model == "claude" else model,
+        "messages": [{"role": "user", "content": text}],
+    }
+    base = os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com").rstrip("/")
+    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    try:
+        answer = httpx2.post(
+            f"{base}/v1/messages/count_tokens", json=asked, headers=headers, timeout=timeout_s
+        )
+        return int(answer.raise_for_status().json()["input_tokens"])
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError) as error:
+        raise LabError(
+            f"Anthropic did not count the tokens: {_message(error)}",
+            "Check the network and ANTHROPIC_API_KEY; without a key, the count is unknown.",
+        ) from None
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, httpx2.HTTPStatusError):
+        try:
+            return error.response.json()["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            return f"status {error.response.status_code}"
+    return str(error) or type(error).__name__

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from labkit.backends.guard.policy import Policy
-from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.remote.api_keys import Secret, find_key, use_key
+from labkit.backends.remote.budget import Budget, Meter, PricePerMillion
+from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.http.errors import OF_CLOUDS
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
@@ -15,8 +16,6 @@ from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, 
 from labkit.errors import LabError
 
 from .anthropic_api import Anthropic
-from .budget import Budget
-from .meter import Meter, PricePerMillion
 from .providers import NOTED, PROVIDERS, Provider, other_provider
 
 ASK = Policy("ask")

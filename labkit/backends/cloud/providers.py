@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labkit.backends.remote.protocols.parameters import USAGE, Parameters
+from labkit.backends.remote.protocols.parameters import USAGE, Parameters, same
 
 NOTED = "2026-11-23"  # when the sources were read
 
@@ -46,14 +46,10 @@ class Provider:
         return next(each for name, each in self.families.items() if re.match(name, model))
 
 
-def _same(*names: str) -> dict[str, str]:
-    return {name: name for name in names}
-
-
 # A model that thinks before it writes takes no temperature: it is 1.
 _FIXED = {"temperature": 1.0}
-_SAMPLED = _same("temperature", "top_p", "stop")
-_PENALISED = _SAMPLED | _same("presence_penalty", "seed")
+_SAMPLED = same("temperature", "top_p", "stop")
+_PENALISED = _SAMPLED | same("presence_penalty", "seed")
 _LIMIT = {"max_tokens": "max_completion_tokens"}
 # These can be asked not to think, and only then take a temperature.
 _NEED_NOT_THINK = (
@@ -91,7 +87,7 @@ PROVIDERS = {
                 _CLAUDE_STOP, more={"thinking": {"type": "disabled"}}, fixed=_FIXED
             ),
             r"claude-(haiku-4|sonnet-4|opus-4(?!-[78]))": Parameters(
-                _CLAUDE_STOP | _same("temperature", "top_p", "top_k")
+                _CLAUDE_STOP | same("temperature", "top_p", "top_k")
             ),
             r"": Parameters(_CLAUDE_STOP, fixed=_FIXED),
         },
@@ -109,12 +105,12 @@ PROVIDERS = {
         ("google", "chat"),
         {
             r"gemini-3[\d.]*-flash": Parameters(
-                _SAMPLED | _same("max_tokens"), more={**USAGE, "reasoning_effort": "minimal"}
+                _SAMPLED | same("max_tokens"), more={**USAGE, "reasoning_effort": "minimal"}
             ),
             r"gemini-2\.5-flash": Parameters(
-                _SAMPLED | _same("max_tokens"), more={**USAGE, "reasoning_effort": "none"}
+                _SAMPLED | same("max_tokens"), more={**USAGE, "reasoning_effort": "none"}
             ),
-            r"": Parameters(_SAMPLED | _same("max_tokens"), more=USAGE),
+            r"": Parameters(_SAMPLED | same("max_tokens"), more=USAGE),
         },
         source="ai.google.dev/gemini-api/docs/openai (OpenAI compatibility)",
     ),
@@ -128,7 +124,7 @@ PROVIDERS = {
         # It refuses fields that it does not know, and reports its usage unasked.
         {
             r"": Parameters(
-                _SAMPLED | _same("presence_penalty", "max_tokens") | {"seed": "random_seed"},
+                _SAMPLED | same("presence_penalty", "max_tokens") | {"seed": "random_seed"},
                 seeds=2**31,
             )
         },
@@ -145,7 +141,7 @@ PROVIDERS = {
         # Without it, a setting that the chosen provider does not know would be dropped in silence.
         {
             r"": Parameters(
-                _SAMPLED | _same("max_tokens"), more={"provider": {"require_parameters": True}}
+                _SAMPLED | same("max_tokens"), more={"provider": {"require_parameters": True}}
             )
         },
         source='openrouter.ai/docs, "Usage Accounting" (its own cost, in every answer) and '
@@ -168,5 +164,5 @@ PROVIDERS = {
 
 def other_provider(name: str) -> Provider:
     """Any other that speaks OpenAI's language: with the settings that nearly every one takes."""
-    parameters = Parameters(_SAMPLED | _same("max_tokens"), more=USAGE)
+    parameters = Parameters(_SAMPLED | same("max_tokens"), more=USAGE)
     return Provider(name, None, (), "", None, None, {"": parameters})

@@ -50,8 +50,12 @@ class _Direction:
 
 
 class Relay:
-    """A link in front of a server of this machine, with TLS at its remote end.
+    """A link in front of a server of this machine, with TLS at its remote end; it runs at once.
 
+    Args:
+        link: what to emulate.
+        port: where the server listens on 127.0.0.1.
+        seed: of the dice for jitter and loss; None: another one each time.
     Attributes:
         link: what is emulated.
         proxy: the address to go through.
@@ -59,13 +63,6 @@ class Relay:
     """
 
     def __init__(self, link: Link, port: int, *, seed: int | None = None):
-        """Starts it.
-
-        Args:
-            link: what to emulate.
-            port: where the server listens on 127.0.0.1.
-            seed: of the dice for jitter and loss; None: another one each time.
-        """
         self.link, self._port, self._dice = link, port, random.Random(seed)
         served, self.trusted = _certificates()
         self._loop = asyncio.new_event_loop()

@@ -17,31 +17,15 @@ CONTEXT = 40  # characters before a number in which a word can say what it is
 # Regions whose rules apply to a phone number without a country code.
 REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "IN", "BR", "AU")
 
-# Presidio's recognizers by class, and our kind. Left out are those that flag any number of a given
+# Presidio's recognizers of each of our kinds. Left out are those that flag any number of a given
 # length and rely on a word beside it: bank accounts, driving licences, most states' passports.
 _RECOGNIZERS = {
-    "CreditCardRecognizer": "card number",
-    "IbanRecognizer": "bank account",
-    "CryptoRecognizer": "wallet",
-    "IpRecognizer": "network address",
-    "MacAddressRecognizer": "network address",
-    "UsSsnRecognizer": "national id",
-    "UsItinRecognizer": "national id",
-    "NhsRecognizer": "national id",
-    "UkNinoRecognizer": "national id",
-    "DeTaxIdRecognizer": "national id",
-    "DeSocialSecurityRecognizer": "national id",
-    "EsNifRecognizer": "national id",
-    "EsNieRecognizer": "national id",
-    "ItFiscalCodeRecognizer": "national id",
-    "PlPeselRecognizer": "national id",
-    "SePersonnummerRecognizer": "national id",
-    "FiPersonalIdentityCodeRecognizer": "national id",
-    "InAadhaarRecognizer": "national id",
-    "InPanRecognizer": "national id",
-    "AuTfnRecognizer": "national id",
-    "SgFinRecognizer": "national id",
-    "KrRrnRecognizer": "national id",
+    "card number": "CreditCard",
+    "bank account": "Iban",
+    "wallet": "Crypto",
+    "network address": "Ip MacAddress",
+    "national id": "UsSsn UsItin Nhs UkNino DeTaxId DeSocialSecurity EsNif EsNie ItFiscalCode "
+    "PlPesel SePersonnummer FiPersonalIdentityCode InAadhaar InPan AuTfn SgFin KrRrn",
 }
 _BIRTHDAY = re.compile(
     r"(?i)\b(?:born(?: on)?|birthday|date of birth|birth ?date|d\.?o\.?b\.?|geboren(?: am)?|"
@@ -156,7 +140,9 @@ def _analyzer():
         ) from None
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     chosen = {
-        getattr(known, name)(supported_language="en"): kind for name, kind in _RECOGNIZERS.items()
+        getattr(known, f"{name}Recognizer")(supported_language="en"): kind
+        for kind, names in _RECOGNIZERS.items()
+        for name in names.split()
     }
     chosen[_email_recognizer(known.EmailRecognizer)()] = "email address"
     chosen[known.PhoneRecognizer(supported_regions=REGIONS)] = "phone number"

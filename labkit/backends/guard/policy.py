@@ -95,10 +95,9 @@ class Policy:
         changed, placeholders = redact_all(texts, found)
         take = iter(changed)
         screened = _map_texts(prompt, lambda _: next(take))
-        return ScreenedPrompt(screened, every, placeholders.restorer())
+        return ScreenedPrompt(screened, every, Restorer(placeholders))
 
     def _found(self, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
-        """What counts in each of the texts."""
         if self.action == "allow":
             return [()] * len(texts)
         look = partial(scan, kinds=self.kinds, least_confidence=self.least_confidence)

@@ -8,9 +8,10 @@ only bracket that opens and ends with the only one that closes. So what is put b
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .findings import KINDS, Finding, without_overlaps
+from .scanner import scan
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -25,10 +26,6 @@ class PlaceholderMap:
             return text
         pattern = "|".join(map(re.escape, self.originals))
         return re.sub(pattern, lambda found: self.originals[found.group()], text)
-
-    def restorer(self) -> "Restorer":
-        """A fresh one, for one answer that comes in pieces."""
-        return Restorer(self)
 
     def __repr__(self) -> str:
         names = ", ".join(self.originals)
@@ -77,7 +74,7 @@ class Redacted:
 
     def restorer(self) -> Restorer:
         """For an answer that comes in pieces."""
-        return self.placeholders.restorer()
+        return Restorer(self.placeholders)
 
     @property
     def summary(self) -> str:
@@ -104,10 +101,7 @@ def redact(text: str, findings: Sequence[Finding] | None = None) -> Redacted:
     >>> redact("I met Maria.", found).restore("Who is [PERSON_1]?")
     'Who is Maria?'
     """
-    if findings is None:
-        from .scanner import scan
-
-        findings = scan(text)
+    findings = scan(text) if findings is None else findings
     (changed,), placeholders = redact_all([text], [findings])
     return Redacted(changed, without_overlaps(findings), placeholders)
 
@@ -120,12 +114,23 @@ def redact_all(
     Raises:
         ValueError: a finding that is not of its text.
     """
-    names = _Placeholders(texts)
+    names: dict[str, str] = {}  # of each text that was found
+    counts: Counter[str] = Counter()
+
+    def name_of(finding: Finding) -> str:
+        word = KINDS[finding.kind][1]
+        while finding.text not in names:
+            counts[word] += 1
+            name = f"[{word}_{counts[word]}]"
+            if not any(name in text for text in texts):
+                names[finding.text] = name
+        return names[finding.text]
+
     changed = tuple(
-        _replace(text, without_overlaps(found), names.of)
+        _replace(text, without_overlaps(found), name_of)
         for text, found in zip(texts, findings, strict=True)
     )
-    return changed, PlaceholderMap({name: original for original, name in names.given.items()})
+    return changed, PlaceholderMap({name: original for original, name in names.items()})
 
 
 def _replace(text: str, findings: Sequence[Finding], name_of: Callable[[Finding], str]) -> str:
@@ -136,24 +141,3 @@ def _replace(text: str, findings: Sequence[Finding], name_of: Callable[[Finding]
         parts += [text[at : finding.start], name_of(finding)]
         at = finding.end
     return "".join([*parts, text[at:]])
-
-
-@dataclass(slots=True)
-class _Placeholders:
-    """Hands out placeholders that stand in none of the texts, the same one for the same text."""
-
-    texts: Sequence[str]
-    given: dict[str, str] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def of(self, finding: Finding) -> str:
-        if finding.text not in self.given:
-            self.given[finding.text] = self._fresh(KINDS[finding.kind][1])
-        return self.given[finding.text]
-
-    def _fresh(self, word: str) -> str:
-        while True:
-            self.counts[word] += 1
-            name = f"[{word}_{self.counts[word]}]"
-            if not any(name in text for text in self.texts):
-                return name

@@ -24,7 +24,6 @@ class Rule:
     kind: str
     name: str
     pattern: re.Pattern
-    confidence: float = SURE
     doubtful: bool = False  # a match may be an ordinary word, such as a variable's name
 
 
@@ -93,21 +92,21 @@ _OURS = (
     Rule(
         "access token", "authorization header",
         re.compile(r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+([\w.~+/=-]{12,})"),
-        NAMED, doubtful=True,
+        doubtful=True,
     ),
     Rule(
         "api key", "setting named KEY or TOKEN",
-        re.compile(_SETTING.format(words="KEY|TOKEN|CREDENTIAL")), NAMED, doubtful=True,
+        re.compile(_SETTING.format(words="KEY|TOKEN|CREDENTIAL")), doubtful=True,
     ),
     Rule(
         "api key", "key in an address",
         re.compile(r"[?&](?:api_?key|key|token|access_token|auth|sig|signature)=([\w.~%-]{16,})"),
-        NAMED, doubtful=True,
+        doubtful=True,
     ),
     Rule(
         "password", "setting named PASSWORD or SECRET",
         re.compile(_SETTING.format(words="SECRET|PASSWORD|PASSWD|PWD|PASSPHRASE")),
-        NAMED, doubtful=True,
+        doubtful=True,
     ),
     Rule(
         "password", "password in a configuration",
@@ -116,12 +115,12 @@ _OURS = (
             r"[ \t]*"
             rf"{_HAS_DIGIT_OR_SIGN}([^\s\"'#,{{}}\[\]()<>$]{{6,}})[ \t]*$"
         ),
-        NAMED, doubtful=True,
+        doubtful=True,
     ),
     Rule(
         "password", "password in a connection or a command",
         re.compile(rf"(?i)\b(?:password|passwd|pwd)={_HAS_DIGIT_OR_SIGN}([^\s;&\"',)]{{6,}})"),
-        NAMED, doubtful=True,
+        doubtful=True,
     ),
     Rule(
         "password", "password in a sentence",
@@ -129,7 +128,7 @@ _OURS = (
             r"(?i)\b(?:password|passphrase|passcode|passwort)\b(?: \w+){0,4}? (?:is|was|ist):? ?"
             rf"[\"'“‘`]?{_HAS_DIGIT_OR_SIGN}([^\s\"'”’`]{{4,}}[^\s\"'”’`.,;:?)])"
         ),
-        NAMED, doubtful=True,
+        doubtful=True,
     ),
 )  # fmt: skip
 
@@ -142,7 +141,8 @@ def find_secrets(text: str) -> Iterator[Finding]:
             start, end = found.span(group)
             is_harmless = rule.doubtful and _is_placeholder(found[group])
             if start < end and _begins_word(text, start) and not is_harmless:
-                yield Finding(start, end, rule.kind, rule.name, rule.confidence, text[start:end])
+                confidence = NAMED if rule.doubtful else SURE
+                yield Finding(start, end, rule.kind, rule.name, confidence, text[start:end])
     yield from _in_lines(text)
 
 
@@ -153,7 +153,6 @@ def _begins_word(text: str, start: int) -> bool:
 
 @cache
 def _rules() -> tuple[Rule, ...]:
-    """The patterns of the plugins."""
     rules = []
     for path, kind in _PLUGINS.items():
         module, _, name = path.partition(".")

@@ -6,14 +6,14 @@ import secrets
 import threading
 import time
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.remote.protocols.parameters import request_fields
-from labkit.backends.remote.protocols.reader import AnswerReader, Chunk
+from labkit.backends.remote.protocols.protocol import AnswerReader, Chunk
 from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
@@ -238,3 +238,29 @@ def _require_no_error(event: Any) -> Chunk:
             "A prompt beyond its context is the usual cause: load_llamacpp(…, context=…).",
         )
     return event
+
+
+def expected_tokens(
+    model: LlamaCppModel, ids: Sequence[int], lengths: Sequence[int], top: int
+) -> Iterator[dict[int, float]]:
+    """The likeliest next tokens after the first n tokens of a text, for one n after the other.
+
+    The engine keeps what it has read, so that each costs little more than a token.
+
+    Args:
+        model: from ``labkit.load_llamacpp``.
+        ids: tokens of the text, the model's own.
+        lengths: each n, rising.
+        top: number of the likeliest tokens that are given.
+    Yields:
+        Token ids and natural logarithms of their probabilities by the model's own scores, best
+        first.
+    """
+    # The engine gives nothing for a token that is a part of a character. So it is made to write a
+    # whole one; what it gives is what it expected before that.
+    letter = model.encode("a", raw=True)[-1]
+    asked = {"n_predict": 1, "n_probs": top, "temperature": 0, "logit_bias": [[letter, 1000]]}
+    for length in lengths:
+        body = {"prompt": list(ids[:length]), "cache_prompt": True, **asked}
+        (written,) = model.ask("/completion", body)["completion_probabilities"]
+        yield {each["id"]: each["logprob"] for each in written["top_logprobs"]}

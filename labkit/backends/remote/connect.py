@@ -1,11 +1,12 @@
 """From an address, or a server that was found, to a model that can be asked."""
 
+from urllib.parse import urlsplit
+
 from labkit.backends.guard.policy import Policy
 from labkit.errors import LabError
 
-from .addresses import checked_address, is_loopback, server_root
 from .api_keys import use_key
-from .discovery import Server, identify
+from .discovery import Server, identify, is_loopback, server_root
 from .model import RemoteModel
 from .protocols.ollama_api import Ollama
 from .protocols.openai_api import OpenAI
@@ -57,8 +58,16 @@ def connect(
         base_url = address.address + _PATHS.get(address.kind, "/v1")
         transport = Transport(base_url, key, connect_timeout_s, read_timeout_s)
         return _of_server(address, model, transport)
-    transport = Transport(checked_address(address), key, connect_timeout_s, read_timeout_s)
+    transport = Transport(_checked_address(address), key, connect_timeout_s, read_timeout_s)
     return _of_address(transport, model, kind)
+
+
+def _checked_address(address: str) -> str:
+    """A server's base URL, with ``/v1`` where it names no path."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'address must be such as "http://127.0.0.1:8080"; got {address!r}')
+    return address.rstrip("/") if parts.path.strip("/") else f"{address.rstrip('/')}/v1"
 
 
 _PATHS = {"Ollama": "", "LM Studio": "/api/v0"}

@@ -11,12 +11,14 @@ cli/serve.py and cli/serving/server.py.
 """
 
 import http.client
+import ipaddress
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 # Where each listens by default; `transformers serve` takes vLLM's, and llama.cpp moved
 # from 8080 to 9931 in 2026 (its pull request 26508).
@@ -110,6 +112,21 @@ def find_version(kind, address, timeout_s=0.5):
     except (OSError, http.client.HTTPException):
         return None
     return version if isinstance(version, str) and "unknown" not in version else None
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is on this machine by its very spelling; no name is looked up."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def server_root(base_url: str) -> str:
+    """Where a server's own paths begin."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _each(answer, plural, key, good=bool):

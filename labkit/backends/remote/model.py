@@ -4,7 +4,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
 
 import httpx2
 
@@ -15,11 +14,10 @@ from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
 
-from .addresses import is_loopback, server_root
-from .discovery import find_version
+from .budget import Estimate, Meter
+from .discovery import find_version, is_loopback, server_root
 from .http.errors import as_sentences
-from .protocols.protocol import RemoteProtocol, RequestMeter
-from .protocols.reader import AnswerReader
+from .protocols.protocol import AnswerReader, RemoteProtocol
 from .transport import Exchange, Transport
 
 
@@ -48,7 +46,7 @@ class RemoteModel:
         transport: Transport,
         *,
         policy: Policy | str | None = None,
-        meter: RequestMeter | None = None,
+        meter: Meter | None = None,
         label: str | None = None,
         origin: str = "measured",
     ):
@@ -125,7 +123,9 @@ class RemoteModel:
                 if price is not None or not exchange.accepted:
                     reserved.price_usd = price or 0.0
 
-    def estimate(self, prompt: str | Messages, *, max_tokens: int = Settings().max_tokens) -> Any:
+    def estimate(
+        self, prompt: str | Messages, *, max_tokens: int = Settings().max_tokens
+    ) -> Estimate | None:
         """What a request would send, and cost at most; nothing is sent.
 
         Args:
@@ -136,7 +136,8 @@ class RemoteModel:
         Raises:
             ValueError: a bad prompt, or a bad number.
         """
-        return self.meter and self.meter.estimate(self.name, self.base_url, prompt, max_tokens)
+        request = self.name, self.base_url, prompt, max_tokens
+        return self.meter.estimate(*request) if self.meter else None
 
     def about(self) -> dict[str, str]:
         """Which engine it is, with its version where one on this machine reports it."""
@@ -161,7 +162,6 @@ class RemoteModel:
         return self.protocol.connect(self.transport.make_client(), self.base_url, key)
 
     def _failures(self) -> AbstractContextManager:
-        """Whatever the client raises becomes a sentence."""
         wait_s, hints = self.transport.read_timeout_s, self.transport.hints
         return as_sentences(self.where, self.model, wait_s, hints, self.protocol.sdk)
 

@@ -13,8 +13,8 @@ import httpx2
 
 from labkit.backends.http_timing import HttpTiming
 
-from .addresses import is_loopback
 from .api_keys import Secret
+from .discovery import is_loopback
 from .http.errors import OF_SERVERS, Hints
 from .http.network import find_proxy, open_network
 from .http.tracer import Tracer
@@ -85,7 +85,13 @@ class Exchange:
         """Each event with its seconds from the request; raises what the client raised."""
         self._began = time.perf_counter()
         threading.Thread(target=self._read, daemon=True).start()
-        while came := self._next():
+        while not self._stopped.is_set():
+            try:
+                came = self._came.get(timeout=GLANCE_S)
+            except queue.Empty:
+                continue
+            if came is None or self._stopped.is_set():  # no more; or hung up, which is no error
+                return
             if isinstance(came, BaseException):
                 raise came
             yield came[0] - self._began, came[1]
@@ -107,14 +113,6 @@ class Exchange:
         """How it spent its time, by the seconds to its first and last token; None if not sent."""
         times = (None if each is None else self._began + each for each in (first_s, last_s))
         return self._tracer.timing(self._began, *times, origin=origin)
-
-    def _next(self) -> tuple[float, Any] | BaseException | None:
-        """What came next, or None at the end; nothing more once it was hung up."""
-        came, waiting = None, True
-        while waiting and not self._stopped.is_set():
-            with suppress(queue.Empty):
-                came, waiting = self._came.get(timeout=GLANCE_S), False
-        return None if self._stopped.is_set() else came
 
     def _read(self) -> None:
         last = None

@@ -11,19 +11,12 @@ FINE, WARNING, FAILING = "fine", "warning", "failing"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of `doctor`.
-
-    Attributes:
-        name: name of what was checked.
-        status: `FINE`, `WARNING` or `FAILING`.
-        detail: the finding.
-        hint: what to do about it; empty if there is nothing to do.
-    """
+    """One line of `doctor`."""
 
     name: str
-    status: str
+    status: str  # `FINE`, `WARNING` or `FAILING`
     detail: str
-    hint: str = ""
+    hint: str = ""  # what to do about it
 
 
 def listed(names, most=6):

@@ -11,10 +11,6 @@ from labkit.install import bootstrap
 from . import FAILING, FINE, WARNING, Check, listed
 
 SET_UP = "python3 -m labkit lab sets it up."
-VENV = (
-    "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere install Python from "
-    "python.org, or use conda with environment.yml."
-)
 
 
 def python():
@@ -44,7 +40,8 @@ def set_up():
     if bootstrap.find():
         return
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        yield Check("Set-up", FAILING, "this Python has no venv module, which it needs", VENV)
+        detail = "this Python has no venv module, which it needs"
+        yield Check("Set-up", FAILING, detail, bootstrap.GET_VENV_MODULE)
     venv, need = bootstrap.venv_folder(), bootstrap.CPU_GB
     folder = next(folder for folder in (venv, *venv.parents) if folder.exists())
     free = shutil.disk_usage(folder).free / 1e9
@@ -99,14 +96,12 @@ def _compared(needed, missing, extras):
     others = [f"{text} by {by}" for by, texts in wrong.items() for text in texts]
     differing = sorted(_differing({requirement.name for _, requirement in needed}))
     detail = "; ".join(_found(len({r.name for _, r in needed}), missing, ours + others, differing))
-    parts = {here: [name for name in extras if extras[name] is here] for here in (True, False)}
-    detail += f"; optional parts here: {', '.join(parts[True])}" if parts[True] else ""
-    detail += f"; optional parts not here: {', '.join(parts[False])}" if parts[False] else ""
-    if missing or ours:
-        return Check("Packages", FAILING, detail, reinstall_hint(parts[True]))
-    if others or differing:
-        return Check("Packages", WARNING, detail, reinstall_hint(parts[True]))
-    return Check("Packages", FINE, detail)
+    here = [name for name, is_here in extras.items() if is_here]
+    detail += f"; optional parts here: {', '.join(here)}" if here else ""
+    absent = [name for name in extras if name not in here]
+    detail += f"; optional parts not here: {', '.join(absent)}" if absent else ""
+    status = FAILING if missing or ours else WARNING if others or differing else FINE
+    return Check("Packages", status, detail, "" if status == FINE else reinstall_hint(here))
 
 
 def _found(count, missing, wrong, differing):

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -36,28 +35,13 @@ _SILENT.propagate = False
 
 @dataclass(frozen=True, slots=True)
 class NotebookRun:
-    """The result of running one notebook.
-
-    Attributes:
-        path: the notebook's file.
-        notebook: the cells with their outputs.
-        elapsed_s: seconds that it took.
-        problem: the failing cell and its error as text; None if every cell ran.
-        stopped: whether Ctrl-C stopped it.
-    """
+    """The result of running one notebook: its cells with their outputs."""
 
     path: Path
     notebook: NotebookNode
     elapsed_s: float
-    problem: str | None = None
-    stopped: bool = False
-
-
-class _ThisPythonSpecs(KernelSpecManager):
-    """Knows one kernel: the Python that runs this command."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(**get_kernel_dict())
+    problem: str | None = None  # the failing cell and its error as text
+    stopped: bool = False  # by Ctrl-C
 
 
 class _ThisPython(AsyncKernelManager):
@@ -69,7 +53,7 @@ class _ThisPython(AsyncKernelManager):
 
     @default("kernel_spec_manager")
     def _only_this_python(self) -> KernelSpecManager:
-        return _ThisPythonSpecs(data_dir=self.data_dir)
+        return KernelSpecManager(kernel_dirs=[])  # what ipykernel itself knows, nothing installed
 
 
 def execute(path: Path, notebook: NotebookNode) -> NotebookRun:

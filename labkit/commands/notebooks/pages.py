@@ -68,12 +68,8 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
 
 
 def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
-    """One notebook as a complete HTML document.
+    """One executed notebook as a complete HTML document, with links to the `pages` beside it.
 
-    Args:
-        path: the notebook's file.
-        notebook: its executed cells.
-        pages: names of all pages in the folder, for the links between them.
     Raises:
         LabError: a cell shows an image that is not attached to it.
     """

@@ -14,18 +14,19 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from latex2mathml.converter import convert
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
 from labkit.install.bootstrap import ROOT
 
-from .mathml import tex_to_mathml
-
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
+# An unknown command leaves its name, or a bare alignment mark, in the converter's output.
+_NOT_UNDERSTOOD = re.compile(r"<m\w+[^>]*>\s*(\\|&(?!#?\w+;))")
 _highlight = Highlight2HTML(pygments_lexer="ipython3")
 
 
@@ -197,3 +198,20 @@ def _relink(tag: Tag, pages: set[str]) -> None:
         return
     tag.name = "span"
     del tag["href"]
+
+
+def tex_to_mathml(tex: str, block: bool = False) -> str:
+    """TeX without dollar signs as MathML, which browsers draw without a script; else as code.
+
+    >>> tex_to_mathml("x_")
+    '<code class="tex">x_</code>'
+    """
+    # "aligned" is "align" inside a formula; the converter knows only the latter.
+    known = re.sub(r"\{(aligned|split|gathered)\}", "{align*}", tex.strip())
+    try:
+        mathml = convert(known, display="block" if block else "inline")
+    except Exception:  # its many small parsers raise any kind of error
+        mathml = ""
+    if mathml and not _NOT_UNDERSTOOD.search(mathml):
+        return mathml
+    return f'<code class="tex{" block" if block else ""}">{escape(tex.strip())}</code>'

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 import labkit
-from labkit.backends.cloud.budget import Budget, Estimate
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote import api_keys
+from labkit.backends.remote.budget import Budget, Estimate
 from labkit.models.prices import max_price
 from labkit.topics.comparison.provider_key_panel import ApiKeyPanel
 

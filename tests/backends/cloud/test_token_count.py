@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.backends.cloud.token_count import MODEL, count_tokens
+from labkit.backends.cloud.anthropic_api import MODEL, count_tokens
 from labkit.errors import LabError
 
 

@@ -13,8 +13,7 @@ import pytest
 
 import labkit
 from labkit.backends.generate import make_reply
-from labkit.backends.remote.addresses import is_loopback
-from labkit.backends.remote.discovery import Server
+from labkit.backends.remote.discovery import Server, is_loopback
 from labkit.backends.remote.protocols.parameters import PARAMETERS, request_fields
 from labkit.backends.settings import Settings
 

@@ -12,8 +12,7 @@ import httpx2
 
 from labkit.errors import LabError
 
-from .connection import CountedConnection
-from .tracer import tracing
+from .tracer import CountedConnection, tracing
 
 LAST_S = 0.25  # how long the end of an answer may take after its last event
 
@@ -35,7 +34,6 @@ class _ReadToEnd(httpx2.SyncByteStream):
             yield piece
 
     def close(self) -> None:
-        """See httpx2."""
         if self._tail.rstrip().endswith(b"[DONE]"):
             self._connection.patience_s = LAST_S
             with suppress(httpx2.HTTPError):
@@ -50,26 +48,21 @@ class _Network(httpcore2.SyncBackend):
     def connect_tcp(
         self, host: str, port: int, timeout=None, local_address=None, socket_options=None
     ) -> CountedConnection:
-        """See httpcore2; tries each address of the name in turn, as the standard library does."""
-        addresses = _look_up(host, port)
+        """Tries each address of the name in turn, as the standard library does."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:  # socket.gaierror: the sentence is made of it
+            raise httpcore2.ConnectError(str(error)) from error
         if tracer := tracing.get():
-            tracer.note("lookup.complete")
+            tracer("network.lookup.complete", {})
         last: Exception = httpcore2.ConnectError(f"{host} has no address")
-        for address in addresses:
+        for address in dict.fromkeys(str(address[0]) for *_, address in found):
             try:
                 stream = super().connect_tcp(address, port, timeout, local_address, socket_options)
                 return CountedConnection(stream)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 last = error
         raise last
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:  # socket.gaierror: the sentence is made of it
-        raise httpcore2.ConnectError(str(error)) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class _TracedTransport(httpx2.HTTPTransport):
@@ -88,7 +81,7 @@ class _TracedTransport(httpx2.HTTPTransport):
         request.extensions = {**request.extensions, "trace": tracer}
         response = super().handle_request(request)
         connection = response.extensions["network_stream"]
-        tracer.answered(connection)
+        tracer.connection = connection
         assert isinstance(response.stream, httpx2.SyncByteStream)
         response.stream = _ReadToEnd(response.stream, connection)
         return response

@@ -1,13 +1,55 @@
-"""The moments of one request, from the name lookup to its last token."""
+"""The moments of one request, from the name lookup to its last token, and its bytes."""
 
 import time
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpcore2
+
 from labkit.backends.http_timing import HttpTiming
 
-from .connection import CountedConnection
+
+class CountedConnection(httpcore2.NetworkStream):
+    """A connection that counts the bytes of HTTP on it; each request begins anew.
+
+    Its methods are those of httpcore2.
+
+    Attributes:
+        sent, received: bytes since the request began.
+        read_at: when the last bytes came (`time.perf_counter`), or None.
+        patience_s: no waiting for more is longer than this; None: as long as it is asked for.
+    """
+
+    def __init__(self, stream: httpcore2.NetworkStream):
+        self._stream = stream
+        self.sent = self.received = 0
+        self.read_at: float | None = None
+        self.patience_s: float | None = None
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        timeout = timeout if self.patience_s is None else self.patience_s
+        data = self._stream.read(max_bytes, timeout)
+        self.read_at = time.perf_counter()
+        self.received += len(data)
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self.received:  # an answer came: this is the next request
+            self.sent, self.received, self.patience_s = 0, 0, None
+        self._stream.write(buffer, timeout)
+        self.sent += len(buffer)
+
+    def start_tls(self, *arguments, **more) -> "CountedConnection":
+        # Counted from here on is what is inside the encryption.
+        return CountedConnection(self._stream.start_tls(*arguments, **more))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
 
 tracing: ContextVar["Tracer | None"] = ContextVar("tracing", default=None)
 
@@ -17,12 +59,15 @@ class Tracer:
 
     It is httpx2's own ``trace`` extension, which is called before and after each of its stages;
     the name lookup, which is not one of them, is added by `network`.
+
+    Attributes:
+        connection: the one that the request is sent on, once it is known.
     """
 
     def __init__(self, address: str, proxy: str | None = None):
         self._address, self._proxy = _without_password(address), proxy and _without_password(proxy)
         self._at: dict[str, float] = {}
-        self._connection: CountedConnection | None = None
+        self.connection: CountedConnection | None = None
         self._bytes: tuple[int | None, int | None] = (None, None)
         self._status: int | None = None
 
@@ -39,24 +84,16 @@ class Tracer:
         self._at[stage] = time.perf_counter()
         result = info.get("return_value")
         if isinstance(result, CountedConnection):
-            self._connection = result
+            self.connection = result
         elif stage == "receive_response_headers.complete":
             self._status = info["return_value"][1]
         elif stage == "response_closed.started":  # before another request has the connection
             self._count()
 
-    def note(self, stage: str) -> None:
-        """That a stage is reached now."""
-        self._at[stage] = time.perf_counter()
-
-    def answered(self, connection: CountedConnection) -> None:
-        """The response has begun, on that connection."""
-        self._connection = connection
-
     @property
     def arrived(self) -> float:
         """When the last bytes came (`time.perf_counter`): before anybody read what they say."""
-        return (self._connection.read_at if self._connection else None) or time.perf_counter()
+        return (self.connection.read_at if self.connection else None) or time.perf_counter()
 
     @property
     def accepted(self) -> bool:
@@ -65,8 +102,8 @@ class Tracer:
         return sent and not (self._status and self._status >= 400)
 
     def _count(self) -> None:
-        if self._connection:
-            self._bytes = self._connection.sent, self._connection.received
+        if self.connection:
+            self._bytes = self.connection.sent, self.connection.received
 
     def timing(
         self, began: float, first: float | None, last: float | None, origin: str

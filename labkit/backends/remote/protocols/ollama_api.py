@@ -22,8 +22,7 @@ from labkit.backends.settings import Settings
 from labkit.backends.timings import from_ollama
 
 from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings
-from .protocol import RemoteProtocol
-from .reader import Chunk
+from .protocol import Chunk, RemoteProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +35,17 @@ class Ollama(RemoteProtocol):
     parameters: Parameters = OLLAMA
 
     def connect(self, http, base_url: str, key: str):
-        """See `RemoteProtocol`; the client is the HTTP client itself."""
         http.base_url = base_url
         if key != "none":
             http.headers["Authorization"] = f"Bearer {key}"
         return http
 
     def models(self, client) -> tuple[str, ...]:
-        """See `RemoteProtocol`."""
         response = client.get("/api/tags")
         _require_ok(response)
         return tuple(model["name"] for model in response.json()["models"] or ())
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
-        """See `RemoteProtocol`."""
         options = {**self.parameters.more, **named_settings(self.kind, settings, self.parameters)}
         asked = {"prompt": prompt, "raw": True} if raw else {"messages": prompt}
         more = {"stream": True, "logprobs": True, "top_logprobs": ALTERNATIVES}
@@ -57,7 +53,6 @@ class Ollama(RemoteProtocol):
 
     @contextmanager
     def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
-        """See `RemoteProtocol`; the events are lines."""
         path = "/api/generate" if "raw" in body else "/api/chat"
         request = client.build_request("POST", path, json={"model": self.model, **body})
         with closing(client.send(request, stream=True)) as response:
@@ -65,7 +60,6 @@ class Ollama(RemoteProtocol):
             yield response, filter(str.strip, response.iter_lines())
 
     def translator(self):
-        """See `RemoteProtocol`."""
         return _as_chunk
 
 

@@ -28,7 +28,6 @@ class OpenAI(RemoteProtocol):
     continues: bool = True
 
     def connect(self, http, base_url: str, key: str):
-        """See `RemoteProtocol`."""
         import openai
 
         client = openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, http_client=http)
@@ -37,11 +36,9 @@ class OpenAI(RemoteProtocol):
         return client
 
     def models(self, client) -> tuple[str, ...]:
-        """See `RemoteProtocol`."""
         return tuple(model.id for model in client.models.list().data or ())
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
-        """See `RemoteProtocol`."""
         if raw and not self.continues:
             raise ValueError(f"raw must be left at False: {self.kind} takes messages; got True")
         fields = request_fields(self.kind, settings, raw=raw, parameters=self.parameters)
@@ -49,7 +46,6 @@ class OpenAI(RemoteProtocol):
 
     @contextmanager
     def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
-        """See `RemoteProtocol`."""
         own = "prompt" if "prompt" in body else "messages"
         ask = client.completions.create if own == "prompt" else client.chat.completions.create
         more = {name: value for name, value in body.items() if name != own}
@@ -57,5 +53,4 @@ class OpenAI(RemoteProtocol):
             yield events.response, events
 
     def translator(self):
-        """See `RemoteProtocol`."""
         return lambda event: event.to_dict()

@@ -13,18 +13,21 @@ from typing import Any
 from labkit.backends.settings import Settings
 
 ALTERNATIVES = 10
-_BASIC = {name: name for name in ("temperature", "top_p", "max_tokens", "seed", "stop")}
-_OPENAI = _BASIC | {"presence_penalty": "presence_penalty"}
-_MORE = {name: name for name in ("top_k", "min_p", "typical_p", "repetition_penalty")}
-# llama.cpp's names of the stages; its two penalties are one stage.
+
+
+def same(*names: str) -> dict[str, str]:
+    """Settings that a server calls as we do."""
+    return {name: name for name in names}
+
+
+_BASIC = same("temperature", "top_p", "max_tokens", "seed", "stop")
+_OPENAI = _BASIC | same("presence_penalty")
+_MORE = same("top_k", "min_p", "typical_p", "repetition_penalty")
+# llama.cpp's own names of stages; its two penalties are one stage.
 _SAMPLERS = {
     "repetition_penalty": "penalties",
     "presence_penalty": "penalties",
     "typical_p": "typ_p",
-    "temperature": "temperature",
-    "top_k": "top_k",
-    "top_p": "top_p",
-    "min_p": "min_p",
 }
 
 
@@ -80,15 +83,13 @@ OLLAMA = Parameters(
 PARAMETERS = {
     "llama.cpp": LLAMA_CPP,
     "vLLM": Parameters(
-        {**_OPENAI, **{name: name for name in _MORE if name != "typical_p"}},
-        logprobs=True,
-        more=USAGE,
+        _OPENAI | same("top_k", "min_p", "repetition_penalty"), logprobs=True, more=USAGE
     ),
     "Ollama": Parameters(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
     # lmstudio.ai/docs/developer/openai-compat/chat-completions, "Supported payload parameters", and
     # api-changelog, 0.3.18: stream_options.
     "LM Studio": Parameters(
-        {**_OPENAI, "top_k": "top_k", "repetition_penalty": "repeat_penalty"}, more=USAGE
+        {**_OPENAI, **same("top_k"), "repetition_penalty": "repeat_penalty"}, more=USAGE
     ),
     # transformers/cli/serving: the other fields are ignored, so the rest goes by generation_config.
     "transformers serve": Parameters(_BASIC | _MORE, keeps_stop=True),
@@ -109,7 +110,8 @@ def request_fields(
     if parameters.logprobs:
         sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
     if parameters.ordered:
-        sent["samplers"] = list(dict.fromkeys(_SAMPLERS[stage] for stage in settings.order))
+        stages = (_SAMPLERS.get(stage, stage) for stage in settings.order)
+        sent["samplers"] = list(dict.fromkeys(stages))
     if kind == "transformers serve":  # it reads what OpenAI does not know out of a JSON text
         config = {name: sent.pop(name) for name in _MORE} | {"do_sample": sent["temperature"] > 0}
         sent["generation_config"] = json.dumps(config)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from labkit.backends.capabilities import Priced, model_of
-from labkit.backends.cloud.budget import Estimate
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
+from labkit.backends.remote.budget import Estimate
 
 BEFORE = "Before you press Run: "
 

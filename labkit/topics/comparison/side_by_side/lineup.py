@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from labkit.backends.cloud.budget import Budget
 from labkit.backends.cloud.cloud import cloud, clouds
 from labkit.backends.emulated.links import Link
 from labkit.backends.emulated.stand_in import StandIn, stand_in
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import load_llamacpp
 from labkit.backends.recorded import Recording, recordings, replay
+from labkit.backends.remote.budget import Budget
 from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import servers
 from labkit.backends.remote.model import RemoteModel

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from labkit.backends.capabilities import model_of
 from labkit.backends.prompts import Messages
-from labkit.backends.remote.addresses import is_loopback
+from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.reply import Reply
 
 from .concurrent import Backends, Column, ConcurrentRun

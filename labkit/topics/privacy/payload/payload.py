@@ -14,8 +14,8 @@ from labkit.backends.guard.findings import Finding
 from labkit.backends.guard.policy import UNSCANNED, Policy
 from labkit.backends.guard.scanner import scan
 from labkit.backends.prompts import Messages
-from labkit.backends.remote.addresses import is_loopback
 from labkit.backends.remote.api_keys import without_keys
+from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from labkit.backends.capabilities import HasAddress, HasGgufFile, HasPlan
 from labkit.backends.generate import Backend
-from labkit.backends.remote.addresses import is_loopback
+from labkit.backends.remote.discovery import is_loopback
 from labkit.topics.speed.measure.load_time import run_script
 
 _MEASURE_SCRIPT = """

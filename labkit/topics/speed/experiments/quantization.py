@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.backends.generate import Backend
-from labkit.backends.llamacpp.logprobs import expected_tokens
-from labkit.backends.llamacpp.model import get_gguf
+from labkit.backends.llamacpp.model import expected_tokens, get_gguf
 from labkit.backends.llamacpp.on_demand import OnDemandModel
 from labkit.backends.prompts import Messages
 from labkit.data import read_data

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.backends.remote.http.retry_after import wanted_wait_s
+from labkit.backends.remote.http.errors import wanted_wait_s
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 IN_20_S = (  # the three forms that RFC 9110 lets a server write

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.backends.llamacpp.logprobs import expected_tokens
+from labkit.backends.llamacpp.model import expected_tokens
 from labkit.models.quantize import get_copies
 from labkit.topics.speed.experiments import process_memory, quantization
 from labkit.topics.speed.experiments.kl_divergence import compare_scores, divergence_bits

@@ -1,13 +1,18 @@
-"""What a request costs at most, and a limit on what is spent."""
+"""What requests cost: at most, before they are sent, and afterwards; and a limit on it."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
-from labkit.backends.prompts import Messages
+from labkit.backends.prompts import Messages, checked_prompt
+from labkit.backends.settings import Settings
 from labkit.checks import check_number
 from labkit.errors import LabError
+from labkit.models.prices import max_price, price_list, price_of
+
+PricePerMillion = tuple[float, float]
 
 # A provider wraps each message in a few tokens of its template. Assumed, on the safe side.
 AROUND_MESSAGE, AROUND_PROMPT = 32, 64
@@ -48,13 +53,6 @@ class Estimate:
 
     def __repr__(self) -> str:
         return f"<Estimate {self.summary}>"
-
-
-def prompt_size(prompt: str | Messages) -> tuple[int, int]:
-    """Bytes of a prompt's texts, and the most tokens that they can be read as."""
-    messages = [{"content": prompt}] if isinstance(prompt, str) else prompt
-    sent = sum(len(str(message["content"]).encode()) for message in messages)
-    return sent, sent + AROUND_MESSAGE * len(messages) + AROUND_PROMPT
 
 
 @dataclass(slots=True, repr=False)
@@ -137,3 +135,71 @@ def _require_price(estimate: Estimate) -> float:
             "written)). Or leave the budget out.",
         )
     return estimate.price_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Prices the requests to one model.
+
+    Attributes:
+        model: the provider's name of it.
+        prices: the provider and the kind of usage in the list of prices, or None.
+        per_million: US dollars for a million tokens read, and written; None: by the list.
+        budget: what may be spent, or None.
+    """
+
+    model: str
+    prices: tuple[str, str] | None
+    per_million: PricePerMillion | None = None
+    budget: Budget | None = None
+
+    def estimate(
+        self, name: str, address: str, prompt: str | Messages, max_tokens: int
+    ) -> Estimate:
+        """What a request would send, and cost at most; see `RemoteModel.estimate`."""
+        Settings(max_tokens=max_tokens)
+        messages: Any = checked_prompt(prompt, raw=False)
+        sent = sum(len(str(message["content"]).encode()) for message in messages)
+        read = sent + AROUND_MESSAGE * len(messages) + AROUND_PROMPT
+        return Estimate(
+            model=name,
+            address=address,
+            prompt_bytes=sent,
+            prompt_tokens=read,
+            output_tokens=max_tokens,
+            price_usd=self._at_most(read, max_tokens),
+            source="a price given by hand" if self.per_million else price_list(),
+        )
+
+    def reserve(self, *request) -> AbstractContextManager[Reservation]:
+        """As of the `Budget`, for the `estimate` of a request."""
+        if self.budget is None:
+            return nullcontext(Reservation(0.0))
+        return self.budget.reserve(self.estimate(*request))
+
+    def price(self, usage: Mapping[str, Any], model: str | None) -> float | None:
+        """US dollars by the provider's own usage, of the model that answered; None if unknown."""
+        # OpenRouter adds the price itself.
+        if isinstance(usage.get("cost"), int | float):
+            return float(usage["cost"])
+        read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        if self.per_million:
+            return None if read is None or written is None else self._at_most(read, written)
+        if self.prices is None:
+            return None
+        own = usage.get("own") or _with_thoughts(usage)
+        price = price_of(own, model or self.model, *self.prices)
+        return price_of(own, self.model, *self.prices) if price is None else price
+
+    def _at_most(self, read: int, written: int) -> float | None:
+        if price := self.per_million:
+            return (price[0] * read + price[1] * written) / 1e6
+        return max_price(self.model, self.prices[0], read, written) if self.prices else None
+
+
+def _with_thoughts(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Google's total counts what a model thought, which is charged, and its parts do not."""
+    read, written, total = (
+        usage.get(name) or 0 for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    )
+    return {**usage, "completion_tokens": max(written, total - read)}
