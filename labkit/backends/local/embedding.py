@@ -1,6 +1,7 @@
 """Texts as vectors whose angle says how near their meanings are, by a small embedding model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ class Embedder:
         folder, _ = get_model(self.name)
         here = {"local_files_only": True, "trust_remote_code": False}
         with quiet_transformers():
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, **here)
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **here)
             self.model = AutoModel.from_pretrained(folder, use_safetensors=True, **here).eval()
 
     @torch.inference_mode()

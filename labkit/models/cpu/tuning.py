@@ -14,16 +14,19 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import torch
-from torch import nn
 
 from labkit.models.machine import inspect_machine
 from labkit.models.storage import store
 
 from . import layers as cpu_layers
 from .layers import Family
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 TORCH_THREADS = torch.get_num_threads()  # by default
 TRIAL_S, TRIAL_ROUNDS = 0.6, 12  # at most, per question; there are three
@@ -85,7 +88,9 @@ class CpuTuning:
 
 
 @torch.inference_mode()
-def tune(model: nn.Module, name: str, *, may_pack: bool, packed: bool | None = None) -> CpuTuning:
+def tune(
+    model: "PreTrainedModel", name: str, *, may_pack: bool, packed: bool | None = None
+) -> CpuTuning:
     """Makes a float32 model faster on this CPU, in place, as it was measured or is measured now.
 
     Args:
@@ -111,11 +116,11 @@ def tune(model: nn.Module, name: str, *, may_pack: bool, packed: bool | None = N
     return tuning
 
 
-def _measure(model: nn.Module, name: str, *, may_pack: bool) -> CpuTuning:
+def _measure(model: "PreTrainedModel", name: str, *, may_pack: bool) -> CpuTuning:
     layers = _some(model)
     if not layers:  # an architecture whose layers are others
         return CpuTuning(name, False, TORCH_THREADS)
-    packed_gain = threads_gain = None
+    packed_gain = threads_gain = packed_layers = None
     threads, busy_s = TORCH_THREADS, _busy_of_others_s()
     began = time.perf_counter()
     if may_pack:
@@ -126,7 +131,7 @@ def _measure(model: nn.Module, name: str, *, may_pack: bool) -> CpuTuning:
     bfloat16_gain = _try_bfloat16(layers)
     quiet = _busy_of_others_s() - busy_s < QUIET * (time.perf_counter() - began) * _cores()
     if quiet and threads > 1:
-        threads_gain = _try_threads(packed_layers if packed else layers)
+        threads_gain = _try_threads(packed_layers if packed and packed_layers else layers)
         threads = threads // 2 if threads_gain > MARGIN else threads
     return CpuTuning(
         model=name,
@@ -155,7 +160,7 @@ def _is_quiet() -> bool:
     return psutil.cpu_percent(interval=0.1) < 100 * QUIET
 
 
-def _some(model: nn.Module) -> list[Family]:
+def _some(model: "PreTrainedModel") -> list[Family]:
     """Layers that read the same inputs, from the first on, up to `TRIAL_BYTES`."""
     chosen, size, output = [], 0, model.get_output_embeddings()
     for family in cpu_layers.families(model):
@@ -231,7 +236,7 @@ def _file() -> Path:
     return store.home() / "cpu_tuning.json"
 
 
-def _key(model: nn.Module) -> str:
+def _key(model: "PreTrainedModel") -> str:
     machine, config = inspect_machine(), model.config.get_text_config()
     shape = [config.model_type, config.hidden_size, config.num_hidden_layers, config.vocab_size]
     cpu = [machine.cpu, *machine.features, f"{TORCH_THREADS} threads"]

