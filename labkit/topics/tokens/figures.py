@@ -3,7 +3,9 @@
 import math
 from html import escape
 
-from labkit.ui import theme
+import plotly.graph_objects as go
+
+from labkit.ui import subplots, theme
 
 from .chat_template import ChatTokens, TurnCosts
 from .example_tables import digits_table, examples_table
@@ -16,8 +18,6 @@ from .tokenizer_comparison import TokenizerComparison
 
 def language_figure(table: LanguageTable):
     """A heat map: tokens of the same text, by language and tokenizer, relative to English."""
-    import plotly.graph_objects as go
-
     rows = sorted(
         zip(table.languages, table.relative, table.comparison.counts, strict=True),
         key=lambda row: sum(map(math.log, row[1])),
@@ -49,8 +49,6 @@ def language_figure(table: LanguageTable):
 
 def cost_figure(costs: LanguageCosts):
     """What the token counts mean: share of the window, seconds here, price in the cloud."""
-    import plotly.graph_objects as go
-
     rows = sorted(costs.rows, key=lambda row: row.local_tokens)
     parts = (
         ([100 * row.window_share for row in rows], "%", theme.BLUE, ""),
@@ -62,37 +60,32 @@ def cost_figure(costs: LanguageCosts):
             x=values,
             y=[row.language for row in rows],
             orientation="h",
-            xaxis=f"x{number}" if number > 1 else "x",
             marker={"color": colour, "pattern": theme.pattern(shape)},
             hovertemplate="%{y}: %{x:.3g} " + unit + "<extra></extra>",
         )
-        for number, (values, unit, colour, shape) in enumerate(parts, start=1)
+        for values, unit, colour, shape in parts
     ]
     figure = theme.figure(
-        *bars,
         title=f"What the tokens mean here and in the cloud ({escape(costs.price.origin)})",
-        x=f"% of a window of {costs.window:,}<br>tokens (computed)",
         height=150 + 18 * len(rows),
         showlegend=False,
     )
-    here = f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)"
-    there = (
+    subplots.divide(figure, 1, 3, horizontal_spacing=0.05, shared_yaxes=True)
+    figure.add_traces(bars, rows=[1] * 3, cols=[1, 2, 3])
+    titles = (
+        f"% of a window of {costs.window:,}<br>tokens (computed)",
+        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
         f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
-        "that read and write the text (computed)"
+        "that read and write the text (computed)",
     )
-    figure.update_layout(
-        xaxis_domain=[0, 0.3],
-        xaxis2=theme.axis(here, domain=[0.35, 0.65]),
-        xaxis3=theme.axis(there, domain=[0.7, 1]),
-    )
-    figure.update_xaxes(title_font_size=12)
-    return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
+    for column, title in enumerate(titles, 1):
+        figure.update_xaxes(title={"text": title, "font": {"size": 12}}, col=column)
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], showgrid=False, ticksuffix="  ", dtick=1)
+    return figure
 
 
 def turns_figure(turns: TurnCosts):
     """Tokens read on each turn: the system prompt again, earlier messages again, new messages."""
-    import plotly.graph_objects as go
-
     numbers = list(range(1, len(turns.prompt_tokens) + 1))
     system = [turns.system_tokens] * len(numbers)
     earlier = [
