@@ -48,14 +48,18 @@ class RunPanel(Panel):
 
     Attributes:
         runner: set by the subclass.
+        result: what the work has given so far; None before the first.
+        no_result: the summary until then.
     """
 
     runner: Runner
+    result: Any = None
+    no_result: str
 
     @property
-    def result(self) -> Any:
-        """What the work has given so far; None before the first."""
-        raise NotImplementedError
+    def summary(self) -> str:
+        """The result in a line."""
+        return self.result.summary if self.result else self.no_result
 
     def start(self) -> Self:
         """Presses Run."""

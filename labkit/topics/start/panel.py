@@ -50,6 +50,8 @@ class PromptPanel(RunPanel):
         figure: figure that is updated while the answer comes.
     """
 
+    no_result = "no prompt was sent yet"
+
     def __init__(self, model: Backend, prompt: str, settings: Settings):
         self._model = model
         self._steps: list = []
@@ -75,11 +77,6 @@ class PromptPanel(RunPanel):
         )
         seed = "" if settings.seed is None else str(settings.seed)
         self.seed = widgets.Text(seed, placeholder="a fresh one", **labelled("seed", "220px"))
-
-    @property
-    def summary(self) -> str:
-        """The numbers of the last answer in a line."""
-        return self.reply.summary if self.reply else "no prompt was sent yet"
 
     @property
     def result(self) -> Reply | None:

@@ -57,7 +57,7 @@ class ComparePanel(RunPanel):
         figure: the live figure of the times.
     """
 
-    result: SideBySide | None = None
+    no_result = "nothing was compared yet"
 
     def __init__(self, run: ConcurrentRun, settings: dict, reference: str | None):
         self._run, self._reference = run, reference
@@ -105,11 +105,6 @@ class ComparePanel(RunPanel):
             prompts = dict.fromkeys(self._backends, (self.prompt.value,))
             costs = cost_sentences(self._backends, prompts, self.max_tokens.value)
             self.estimates.value = html.note(f"{BEFORE}{'; '.join(costs)}") if costs else ""
-
-    @property
-    def summary(self) -> str:
-        """The times of each, in one line."""
-        return self.result.summary if self.result else "nothing was compared yet"
 
     def _work(self) -> Iterator[Progress]:
         check_typed(self.prompt.value, "prompt")

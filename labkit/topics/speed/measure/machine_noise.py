@@ -58,21 +58,23 @@ class MachineNoise:
         return "The machine was quiet."
 
 
-def noise_warning(noise: Iterable[MachineNoise | None]) -> str:
-    """A sentence for measurements of which at least one was disturbed; empty if all were quiet.
+def with_warning(line: str, noise: Iterable[MachineNoise | None]) -> str:
+    """A summary of measurements, and a further sentence if at least one was disturbed.
 
     Args:
+        line: the summary, with or without its full stop.
         noise: what each measurement recorded; None where it recorded nothing.
     """
     known = list(dict.fromkeys(each for each in noise if each))
     noisy = [each for each in known if each.disturbed]
     if not noisy:
-        return ""
+        return line
+    line = line.removesuffix(".")
     if len(known) == 1:
-        return noisy[0].sentence
+        return f"{line}. {noisy[0].sentence}"
     worst = max(noisy, key=lambda each: (len(each.reasons), each.others_cores or 0))
     return (
-        f"The machine was disturbed in {len(noisy)} of {len(known)} measurements: "
+        f"{line}. The machine was disturbed in {len(noisy)} of {len(known)} measurements: "
         f"{'; '.join(worst.reasons)} in the worst. Measure again."
     )
 
