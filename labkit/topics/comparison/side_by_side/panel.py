@@ -100,7 +100,6 @@ class ComparePanel(RunPanel):
         self._estimate()
 
     def _estimate(self) -> None:
-        """Estimates the price at those backends that have one."""
         with suppress(ValueError):  # an empty prompt: Run says so
             prompts = dict.fromkeys(self._backends, (self.prompt.value,))
             costs = cost_sentences(self._backends, prompts, self.max_tokens.value)
@@ -150,7 +149,6 @@ class ComparePanel(RunPanel):
             self._draw_ends()
 
     def _draw_ends(self) -> None:
-        """The numbers and times of those that have ended."""
         side, over = self._so_far()
         for number, name in enumerate(side.names):
             table = answers.numbers_table(name, side.replies[number], side.computed_here[number])

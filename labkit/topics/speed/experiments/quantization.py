@@ -169,7 +169,6 @@ def vary_quantization(
 
 
 def _own_file(model: str | Path | Backend) -> tuple[str, Path]:
-    """The model's name and its GGUF file."""
     if isinstance(model, str | Path):
         name = Path(model).stem if str(model).endswith(".gguf") else str(model)
         return name, get_gguf(str(model))

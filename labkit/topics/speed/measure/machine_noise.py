@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import psutil
+
 # Above these, a measurement counts as disturbed. Chosen: a tenth of the machine moves a median
 # visibly; two percent stolen is one interruption in fifty.
 OTHERS_SHARE, STOLEN_SHARE, SLOWER_CLOCK = 0.10, 0.02, 0.85
@@ -109,8 +111,6 @@ class NoiseMonitor:
 
 def _read_counters() -> dict[str, float | None]:
     """The system's counters now, in seconds over all cores."""
-    import psutil
-
     cpu, own = psutil.cpu_times(), psutil.Process().cpu_times()
     total = sum(cpu) - getattr(cpu, "guest", 0) - getattr(cpu, "guest_nice", 0)  # in user already
     idle = cpu.idle + getattr(cpu, "iowait", 0)
@@ -126,8 +126,6 @@ def _read_counters() -> dict[str, float | None]:
 
 
 def _frequency() -> float | None:
-    import psutil
-
     try:
         clock = psutil.cpu_freq()
     except (AttributeError, NotImplementedError, OSError):

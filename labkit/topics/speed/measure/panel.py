@@ -70,7 +70,7 @@ class PacePanel(RunPanel):
     def _draw(self) -> None:
         total = len(self.pacing.texts)
         for text_column, pace in zip(self.columns, self.pacing.paces, strict=True):
-            text = self.pacing.text_at(pace, self._elapsed_s)
+            text = "".join(self.pacing.texts[: pace.arrived(self._elapsed_s, total)])
             done = self._elapsed_s >= pace.seconds(total) - 1e-9
             state = f"✓ after {pace.seconds(total):.1f} s" if done else "…"
             head = f"<b>{escape(pace.name)}</b><br>{escape(pace.origin)} {state}"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 import plotly.graph_objects as go
 
 from labkit.topics.tokens.token_strip import visible
@@ -43,12 +44,7 @@ def bpe_figure(training: BpeTraining, merges: int | None = None):
 
 def ratio_at(training: BpeTraining, merges: int) -> float:
     """The curve at a number of merges, interpolated between its points."""
-    before = max(point for point in training.curve if point[0] <= merges)
-    after = min(point for point in training.curve if point[0] >= merges)
-    if before == after:
-        return before[1]
-    share = (merges - before[0]) / (after[0] - before[0])
-    return before[1] + share * (after[1] - before[1])
+    return float(np.interp(merges, *zip(*training.curve, strict=True)))
 
 
 def bpe_title(training: BpeTraining, merges: int) -> str:
