@@ -125,13 +125,17 @@ def examples_table(examples: ExampleTexts) -> HtmlFigure:
     comparison = examples.comparison
     texts = zip(comparison.labels, comparison.rows, examples.reasons, strict=True)
     rows = (
-        [f"<b>{escape(label)}</b>", _text(cells[0].text, why), *(str(cell.count) for cell in cells)]
+        [
+            f"<b>{escape(label)}</b>",
+            _example_text(cells[0].text, why),
+            *(str(cell.count) for cell in cells),
+        ]
         for label, cells, why in texts
     )
     return HtmlFigure(grid(["", "text, and why", *map(escape, comparison.names)], rows))
 
 
-def _text(text: str, why: str) -> str:
+def _example_text(text: str, why: str) -> str:
     """A text line by line, with visible spaces, and the reason below."""
     lines = "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
     reason = f'<div style="color:{theme.GREY};margin-top:2px">{escape(why)}</div>'

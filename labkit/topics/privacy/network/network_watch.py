@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from . import audit_hook
-from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog, is_loopback
+from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog
 from .connection_table import ConnectionRow, read_table
 
 READ_S = 0.05
@@ -87,7 +87,7 @@ class NetworkWatch:
         return repr(self.log)
 
     def _on_event(self, event: Attempt) -> bool:
-        refused = self.refuse and not (self.loopback and is_loopback(event.address or event.host))
+        refused = self.refuse and not (self.loopback and event.is_local)
         elapsed_s = time.perf_counter() - self._began
         attempt = replace(event, refused=refused, elapsed_s=elapsed_s)
         with self._lock:

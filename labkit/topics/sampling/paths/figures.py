@@ -33,7 +33,7 @@ def beams_table(result: BeamSearch) -> html.HtmlFigure:
         [title, *(_number(getattr(texts, field), form) for texts in both)]
         for field, (title, form) in _MEASURES.items()
     ]
-    rows.append(["texts", _texts(result.beams), _texts(result.samples)])
+    rows.append(["texts", _cards(result.beams), _cards(result.samples)])
     heads = ["", f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
     title = f"Beam search beside sampling · measured, {escape(result.beams[0].model)}"
     return html.HtmlFigure(grid(heads, rows, title))
@@ -43,7 +43,7 @@ def _number(value: float | None, form: str) -> str:
     return "unknown" if value is None else form.format(value)
 
 
-def _texts(replies: Sequence[Reply]) -> str:
+def _cards(replies: Sequence[Reply]) -> str:
     return "".join(html.card(html.paragraph(reply.text) + _bits(reply)) for reply in replies)
 
 
@@ -55,22 +55,24 @@ def _bits(reply: Reply) -> str:
 def branches_table(result: Branches, *, current: str | None = None) -> html.HtmlFigure:
     """One row per branch, with a bar where it differs from the first; `current` is marked."""
     heads = ("branch", "tokens", "probability of the whole", "bits per token", "text")
-    rows = [_cells(each, result.branches[0], each.name == current) for each in result.branches]
+    rows = [
+        _branch_cells(each, result.branches[0], each.name == current) for each in result.branches
+    ]
     return html.HtmlFigure(grid(heads, rows))
 
 
-def _cells(branch: Branch, first: Branch, here: bool) -> list[str]:
+def _branch_cells(branch: Branch, first: Branch, here: bool) -> list[str]:
     bits = branch.bits_per_token
     return [
         f"{'▸ ' if here else ''}{escape(branch.name)}",
         str(len(branch.tokens)),
         chance(branch.probability) if branch.tokens else "–",
         "–" if bits is None else f"{bits:.2f}",
-        _text(branch, first),
+        _branch_text(branch, first),
     ]
 
 
-def _text(branch: Branch, first: Branch) -> str:
+def _branch_text(branch: Branch, first: Branch) -> str:
     texts = [token.text for token in branch.tokens]
     shared = branch.shared_tokens(first)
     if shared == min(len(branch.tokens), len(first.tokens)):  # one continues the other
@@ -104,7 +106,7 @@ def tree_figure(tree: TokenTree):
     """A box for each token; its height is the probability of the text that ends with it."""
     rows = [("prompt", "", _prompt(tree), 1.0, 1.0, theme.PAPER, "")]
     visible = [n for n, node in enumerate(tree.nodes) if exp(node.path_logprob) >= SMALLEST]
-    rows += [_row(tree, number) for number in visible]
+    rows += [_box(tree, number) for number in visible]
     rows += _others(tree, visible)
     ids, parents, labels, values, shares, colours, patterns = zip(*rows, strict=True)
     texts = [
@@ -146,7 +148,7 @@ def _prompt(tree: TokenTree) -> str:
     return escape(prompt if len(prompt) <= 24 else f"…{prompt[-24:]}")
 
 
-def _row(tree: TokenTree, number: int) -> tuple:
+def _box(tree: TokenTree, number: int) -> tuple:
     node = tree.nodes[number]
     parent = "prompt" if node.parent is None else str(node.parent)
     colour = _COLOURS[number % tree.width % len(_COLOURS)]

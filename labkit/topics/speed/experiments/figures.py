@@ -147,11 +147,11 @@ def texts_table(comparison) -> html.HtmlFigure:
         f"The same request at temperature 0 · measured. {_MARK} and the dotted line show where a "
         f"text diverges from that of {escape(first)}."
     )
-    rows = (_row(text, index == 0) for index, text in enumerate(texts))
+    rows = (_text_row(text, index == 0) for index, text in enumerate(texts))
     return html.HtmlFigure(grid([], rows, f'<span style="font-weight:400">{caption}</span>'))
 
 
-def _row(text: GeneratedText, first: bool) -> list[str]:
+def _text_row(text: GeneratedText, first: bool) -> list[str]:
     note = "the others are compared with it" if first else "✓ the same text"
     if text.diverges_at is not None:
         note = f"✗ diverges after {text.diverges_at} characters"
@@ -188,7 +188,7 @@ def quantization_figure(comparison: QuantizationComparison):
     )
     what = f"{escape(comparison.model)} in {len(files)} number formats"
     title = f"{what} · {how_measured(comparison.experiment)}"
-    names = [_name(file) for file in files]
+    names = [_file_name(file) for file in files]
     figure = bar_table_figure(title, names, columns)
     caution = escape(comparison.caution).replace(": ", ":<br>")
     below = {"x": 0, "xref": "paper", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -4}
@@ -196,7 +196,7 @@ def quantization_figure(comparison: QuantizationComparison):
     return figure.update_layout(margin={"b": 48})
 
 
-def _name(file: QuantizedFile) -> str:
+def _file_name(file: QuantizedFile) -> str:
     return f"{file.kind}{'' if file.copied else ', its own'}: {file.bits_per_weight:.1f} bits"
 
 
