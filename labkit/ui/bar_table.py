@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import plotly.graph_objects as go
+
 from labkit.stats import Spread
 
 from . import subplots, theme
@@ -38,8 +40,6 @@ def bar_table_figure(title: str, names: Sequence[str], columns: Sequence[BarColu
 
 def _fill(figure, names: Sequence[str], column: BarColumn, **cell: int) -> None:
     """The bars of a column from 0, each with its number right of it and of its range."""
-    import plotly.graph_objects as go
-
     spreads = [
         each if isinstance(each, Spread) else Spread((each or 0.0,)) for each in column.values
     ]
