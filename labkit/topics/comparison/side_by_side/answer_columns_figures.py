@@ -52,7 +52,6 @@ def answer(name: str, text: str, error: str | None = None) -> str:
 
 
 def _state(reply: Reply) -> str:
-    """How an answer ended, and after how long."""
     after = f" after {reply.elapsed_s:.2f} s" if reply.steps else ""
     return ENDS[reply.finish] + after
 

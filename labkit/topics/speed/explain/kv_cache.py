@@ -63,11 +63,6 @@ class CacheGrowth:
         return "context" if self.longest >= self.context else "memory"
 
     @property
-    def tokens_like_weights(self) -> int:
-        """Tokens whose cache, in one text or in many, takes as much memory as the weights."""
-        return self.weights_bytes // self.token_bytes
-
-    @property
     def summary(self) -> str:
         """Bytes per token, and the longest text."""
         return (

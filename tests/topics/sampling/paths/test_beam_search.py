@@ -10,7 +10,7 @@ from labkit.backends.local.decoding import beam_search as backend
 from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.topics.sampling.paths.beam_search import BeamSearch, beam_search, measure_repetitiveness
-from labkit.topics.sampling.paths.beam_search_figures import beams_table
+from labkit.topics.sampling.paths.figures import beams_table
 from labkit.topics.sampling.paths.trace import trace
 
 PROMPT = "the cat sat on"
