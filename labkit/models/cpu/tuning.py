@@ -6,24 +6,21 @@ another. So the first load of a model on a machine tries both, on some of the mo
 """
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import torch
 
 from labkit.models.machine import inspect_machine
-from labkit.models.storage import store
 
 from . import layers as cpu_layers
 from .layers import Family
+from .record import MARGIN, CpuTuning, remember, remembered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,59 +29,9 @@ TORCH_THREADS = torch.get_num_threads()  # by default
 TRIAL_S, TRIAL_ROUNDS = 0.6, 12  # at most, per question; there are three
 TRIAL_BYTES = 128 * 1024**2  # more than a cache holds, as a whole model is
 PROMPT_ROWS = 128
-# What is not the default must win by more than the noise of a shared machine.
-MARGIN = 1.05
 # Share of the processor that other programs may take while threads are compared: fewer threads
 # would win for their sake alone.
 QUIET = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class CpuTuning:
-    """What was chosen for a model on this CPU, and the measurements behind it.
-
-    Attributes:
-        model: the model's name.
-        packed: whether the linear layers compute from a packed copy of their weights.
-        threads: number of threads.
-        packed_gain: time of plain layers for one token divided by that of packed ones; None: not
-            measured.
-        threads_gain: time of a short answer with torch's own number of threads divided by that
-            with half as many; None: not measured.
-        bfloat16_gain: time to read a prompt in float32 divided by that in bfloat16; None: not
-            measured.
-        quiet: whether other programs left the processor alone meanwhile; if not, threads were not
-            compared, and a later load measures again.
-        date: day of the measurement, or None if the choice was the caller's.
-    """
-
-    model: str
-    packed: bool
-    threads: int
-    packed_gain: float | None = None
-    threads_gain: float | None = None
-    bfloat16_gain: float | None = None
-    quiet: bool = True
-    date: str | None = None
-
-    @property
-    def reading_dtype(self) -> str:
-        """The dtype in which prompts are read faster; float32 is the dtype of all that is shown."""
-        return "bfloat16" if (self.bfloat16_gain or 0) > MARGIN else "float32"
-
-    @property
-    def layers(self) -> str:
-        """How the layers run, in words."""
-        kind = "packed" if self.packed else "plain"
-        if self.packed_gain is None:
-            return kind
-        return f"{kind} (packed ones took {1 / self.packed_gain:.2f} of the time of plain ones)"
-
-    def __str__(self) -> str:
-        text = f"{self.model}: layers {self.layers}, threads: {self.threads}"
-        if self.bfloat16_gain:
-            text += f"; bfloat16 reads prompts {self.bfloat16_gain:.1f} times as fast as float32"
-        return text + (f"; measured on {self.date}" if self.date else "")
 
 
 @torch.inference_mode()
@@ -108,7 +55,7 @@ def tune(
         tuning = replace(known, model=name, packed=known.packed and may_pack)
     else:
         tuning = _measure(model, name, may_pack=may_pack)
-        _remember(key, tuning)
+        remember(key, tuning)
     if tuning.threads != TORCH_THREADS:
         torch.set_num_threads(tuning.threads)
     if tuning.packed:
@@ -215,25 +162,6 @@ def _gain(first: Callable[[], None], second: Callable[[], None]) -> float:
         if time.perf_counter() > end:
             break
     return best[0] / best[1]
-
-
-def remembered() -> dict[str, CpuTuning]:
-    """What was measured on this home's machines, by processor, torch and shape of the model."""
-    try:
-        known = json.loads(_file().read_text())
-        return {key: CpuTuning(**fields) for key, fields in known.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # none, or damaged
-        return {}
-
-
-def _remember(key: str, tuning: CpuTuning) -> None:
-    known = remembered() | {key: tuning}
-    with suppress(OSError):  # a home that may only be read: measured each time
-        store.write_json(_file(), {each: asdict(value) for each, value in known.items()})
-
-
-def _file() -> Path:
-    return store.home() / "cpu_tuning.json"
 
 
 def _key(model: "PreTrainedModel") -> str:

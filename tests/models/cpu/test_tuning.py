@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import labkit
-from labkit.models.cpu import tuning
+from labkit.models.cpu import record, tuning
 from labkit.models.cpu.layers import FusedRMSNorm, PackedLinear
 from labkit.models.storage import store
 
@@ -154,7 +154,7 @@ def test_a_home_that_may_only_be_read(folder, monkeypatch):
 
 @pytest.mark.slow
 def test_the_real_trials_choose_for_the_real_model(smollm2, tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "_file", lambda: tmp_path / "cpu_tuning.json")
+    monkeypatch.setattr(record, "_file", lambda: tmp_path / "cpu_tuning.json")
     plain = labkit.load(smollm2.name, device="cpu", packed=False)
     measured = tuning.tune(plain.model, plain.name, may_pack=True)
     assert measured.date and 0.2 < measured.packed_gain < 5
