@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from . import audit_hook
 from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog
-from .connection_table import ConnectionRow, read_table
+from .system_connections import ConnectionRow, read_table
 
 READ_S = 0.05
 TABLE = "system table"

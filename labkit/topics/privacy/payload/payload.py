@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.backends.capabilities import model_of
-from labkit.backends.emulated.relay import HOST as STAND_IN
+from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
 from labkit.backends.guard.policy import UNSCANNED, Policy

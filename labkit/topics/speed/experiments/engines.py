@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from labkit.backends.generate import Backend
-from labkit.backends.llamacpp.on_demand import OnDemandModel
+from labkit.backends.llamacpp.on_demand_model import OnDemandModel
 from labkit.backends.local.model import load
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect

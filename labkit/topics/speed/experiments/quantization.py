@@ -10,7 +10,7 @@ from pathlib import Path
 
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import expected_tokens, get_gguf
-from labkit.backends.llamacpp.on_demand import OnDemandModel
+from labkit.backends.llamacpp.on_demand_model import OnDemandModel
 from labkit.backends.prompts import Messages
 from labkit.data import read_data
 from labkit.errors import LabError
