@@ -25,8 +25,8 @@ class CpuTuning:
             with half as many; None: not measured.
         bfloat16_gain: time to read a prompt in float32 divided by that in bfloat16; None: not
             measured.
-        quiet: whether other programs left the processor alone meanwhile; if not, threads were not
-            compared, and a later load measures again.
+        quiet: whether other programs left the processor alone; if not, nothing was measured, and a
+            later load tries again.
         date: day of the measurement, or None if the choice was the caller's.
     """
 
@@ -56,6 +56,8 @@ class CpuTuning:
         text = f"{self.model}: layers {self.layers}, threads: {self.threads}"
         if self.bfloat16_gain:
             text += f"; bfloat16 reads prompts {self.bfloat16_gain:.1f} times as fast as float32"
+        if not self.quiet:
+            text += "; not measured yet: other programs were busy"
         return text + (f"; measured on {self.date}" if self.date else "")
 
 

@@ -29,8 +29,8 @@ TORCH_THREADS = torch.get_num_threads()  # by default
 TRIAL_S, TRIAL_ROUNDS = 0.6, 12  # at most, per question; there are three
 TRIAL_BYTES = 128 * 1024**2  # more than a cache holds, as a whole model is
 PROMPT_ROWS = 128
-# Share of the processor that other programs may take while threads are compared: fewer threads
-# would win for their sake alone.
+# Share of the processor that other programs may take meanwhile. With more, threads wait for each
+# other, and any outcome is that of the moment.
 QUIET = 0.2
 
 
@@ -67,29 +67,34 @@ def _measure(model: "PreTrainedModel", name: str, *, may_pack: bool) -> CpuTunin
     layers = _some(model)
     if not layers:  # an architecture whose layers are others
         return CpuTuning(name, False, TORCH_THREADS)
-    packed_gain = threads_gain = packed_layers = None
-    threads, busy_s = TORCH_THREADS, _busy_of_others_s()
-    began = time.perf_counter()
+    began, busy_s = time.perf_counter(), _busy_of_others_s()
+    packed_gain, packed_layers = None, layers
     if may_pack:
         packed_layers = [tuple(map(copy.copy, family)) for family in layers]
         cpu_layers.pack(packed_layers)
         packed_gain = _gain(lambda: _read(layers, 1), lambda: _read(packed_layers, 1))
-    packed = (packed_gain or 0) > 1
     bfloat16_gain = _try_bfloat16(layers)
-    quiet = _busy_of_others_s() - busy_s < QUIET * (time.perf_counter() - began) * _cores()
-    if quiet and threads > 1:
-        threads_gain = _try_threads(packed_layers if packed and packed_layers else layers)
-        threads = threads // 2 if threads_gain > MARGIN else threads
+    share = (_busy_of_others_s() - busy_s) / (time.perf_counter() - began) / _cores()
+    if share > QUIET:
+        return CpuTuning(
+            name, may_pack and _packing_is_likely_to_help(), TORCH_THREADS, quiet=False
+        )
+    packed = (packed_gain or 0) > 1
+    threads_gain = _try_threads(packed_layers if packed else layers)
     return CpuTuning(
         model=name,
         packed=packed,
-        threads=threads,
+        threads=TORCH_THREADS // 2 if threads_gain > MARGIN else TORCH_THREADS,
         packed_gain=packed_gain,
         threads_gain=threads_gain,
         bfloat16_gain=bfloat16_gain,
-        quiet=quiet,
         date=str(date.today()),
     )
+
+
+def _packing_is_likely_to_help() -> bool:
+    """What was seen so far: a gain on processors with AVX2 or AVX-512, a loss on one with AMX."""
+    return "amx_bf16" not in inspect_machine().features
 
 
 def _busy_of_others_s() -> float:
@@ -121,7 +126,7 @@ def _read(layers: Sequence[Family], rows: int) -> None:
     """One pass of rows of ones through each layer."""
     for family in layers:
         weight = family[0].weight
-        ones = torch.ones(rows, weight.shape[1], dtype=weight.dtype)
+        ones = torch.ones(1, rows, weight.shape[1], dtype=weight.dtype)
         for layer in family:
             layer(ones)
 
@@ -135,6 +140,8 @@ def _try_threads(layers: Sequence[Family]) -> float:
         for _ in range(3):
             _read(layers, 1)
 
+    if TORCH_THREADS == 1:
+        return 1.0
     gain = _gain(lambda: answer(TORCH_THREADS), lambda: answer(TORCH_THREADS // 2))
     torch.set_num_threads(TORCH_THREADS)
     return gain

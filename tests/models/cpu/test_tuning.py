@@ -101,13 +101,16 @@ def test_measured_once_a_machine_and_shape(folder, make_tiny, tmp_path, monkeypa
     assert len(made) == 3 * trials
 
 
-def test_on_a_busy_machine_threads_stay_and_a_quiet_one_measures_again(folder, monkeypatch):
+@pytest.mark.parametrize(("features", "packed"), [(("avx2",), True), (("amx_bf16",), False)])
+def test_a_busy_machine_decides_nothing(folder, monkeypatch, features, packed):
+    machine = replace(tuning.inspect_machine(), features=features)
+    monkeypatch.setattr(tuning, "inspect_machine", lambda: machine)
     busy = iter(range(0, 10_000, 100))
     monkeypatch.setattr(tuning, "_busy_of_others_s", lambda: next(busy))
-    made = gains(monkeypatch, 1.3, 2.0)
-    threads = torch.get_num_threads()
+    made = gains(monkeypatch, 1.3, 2.0, 1.0)
     model = labkit.load(folder, device="cpu")
-    assert (model.tuning.quiet, model.tuning.threads, len(made)) == (False, threads, 2)
+    assert (model.tuning.quiet, model.tuning.packed, len(made)) == (False, packed, 2)
+    assert "other programs were busy" in str(model.tuning)
     monkeypatch.setattr(tuning, "_is_quiet", lambda: False)
     assert labkit.load(folder, device="cpu").tuning == model.tuning
     assert len(made) == 2
