@@ -25,7 +25,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 class LoadedModel:
     """A model of transformers in memory, in evaluation mode, with its origin and how it runs.
 
-    ``tuning`` is None where nothing is chosen: on a GPU, and in 16 bits.
+    ``tuning`` is None on a GPU, where nothing is chosen.
     """
 
     name: str
@@ -75,7 +75,7 @@ def open_model(
     require_fit(name, chosen, machine)
     model, tokenizer = _read(folder, chosen)
     tuning = None
-    if chosen.device == "cpu" and chosen.needs.dtype == "float32":
+    if chosen.device == "cpu":
         tuning = tune(model, name, may_pack=chosen.packed, packed=packed)
     return LoadedModel(name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
 

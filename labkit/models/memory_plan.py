@@ -153,9 +153,7 @@ def plan(
     need = needs(parameters, config, dtype or "float32")
     if dtype is None and need.memory_bytes > machine.available_bytes:
         need = needs(parameters, config, "bfloat16")
-    packed = need.dtype == "float32" and (
-        need.memory_bytes + need.weights_bytes <= machine.available_bytes
-    )
+    packed = need.memory_bytes + need.weights_bytes <= machine.available_bytes
     return Plan("cpu", need, machine.available_bytes, packed=packed)
 
 

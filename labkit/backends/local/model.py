@@ -64,7 +64,7 @@ class LocalModel:
         model: transformers' own model, for direct access to it.
         tokenizer: transformers' own tokenizer.
         plan: device, dtype and memory, chosen on loading.
-        tuning: how its layers run on the CPU, and why; None on a GPU or in 16 bits.
+        tuning: how its layers run on the CPU, and why; None on a GPU.
         folder: safetensors folder.
         gguf_file: GGUF file that it was converted from, or None.
         context: most tokens that it can attend to.

@@ -1,4 +1,4 @@
-"""Layers that can make a float32 model faster on a CPU without changing what it computes.
+"""Layers that can make a model faster on a CPU without changing what it computes.
 
 With one row, a layer's time on a CPU is the time to read its weights, plus an overhead per call.
 oneDNN reads them faster from its own layout than MKL does from rows, on most processors (see
@@ -80,8 +80,17 @@ class FusedRMSNorm(nn.Module):
 Family = tuple[nn.Linear, ...]
 
 
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this torch and this processor have packed layers of that dtype."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or (
+        dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+
+
 def pack(families: Iterable[Family]) -> None:
-    """Makes a second, packed copy of the weights of layers, in place; torch must have oneDNN."""
+    """Makes a second, packed copy of the weights of layers, in place, where `can_pack`."""
     for family in families:
         for layer in family:
             layer.__class__ = PackedLinear
@@ -114,6 +123,8 @@ def _is_plain_rms_norm(module: nn.Module) -> bool:
     if not type(module).__name__.endswith("RMSNorm") or not hasattr(module, "variance_epsilon"):
         return False
     norm = cast(FusedRMSNorm, module)  # by its attributes
+    if norm.weight.dtype != torch.float32:  # in 16 bits it would round once where theirs does twice
+        return False
     x = torch.linspace(-2, 3, norm.weight.numel())
     with torch.inference_mode():
         return torch.allclose(norm(x), FusedRMSNorm.forward(norm, x), rtol=1e-5, atol=1e-6)

@@ -38,16 +38,16 @@ QUIET = 0.2
 def tune(
     model: "PreTrainedModel", name: str, *, may_pack: bool, packed: bool | None = None
 ) -> CpuTuning:
-    """Makes a float32 model faster on this CPU, in place, as it was measured or is measured now.
+    """Makes a model faster on this CPU, in place, as it was measured or is measured now.
 
     Args:
-        model: a model of transformers, in float32 on the CPU.
+        model: a model of transformers on the CPU.
         name: its name, for the record.
         may_pack: whether there is memory for a packed copy of the weights.
         packed: True or False overrules the measurement; nothing is measured then.
     """
     cpu_layers.fuse_norms(model)
-    may_pack = may_pack and torch.backends.mkldnn.is_available()
+    may_pack = may_pack and cpu_layers.can_pack(model.dtype)
     key = _key(model)
     if packed is not None:
         tuning = CpuTuning(name, packed and may_pack, TORCH_THREADS)
@@ -73,7 +73,7 @@ def _measure(model: "PreTrainedModel", name: str, *, may_pack: bool) -> CpuTunin
         packed_layers = [tuple(map(copy.copy, family)) for family in layers]
         cpu_layers.pack(packed_layers)
         packed_gain = _gain(lambda: _read(layers, 1), lambda: _read(packed_layers, 1))
-    bfloat16_gain = _try_bfloat16(layers)
+    bfloat16_gain = _try_bfloat16(layers) if model.dtype == torch.float32 else None
     share = (_busy_of_others_s() - busy_s) / (time.perf_counter() - began) / _cores()
     if share > QUIET:
         return CpuTuning(
@@ -172,8 +172,7 @@ def _gain(first: Callable[[], None], second: Callable[[], None]) -> float:
 
 
 def _key(model: "PreTrainedModel") -> str:
-    machine, config = inspect_machine(), model.config.get_text_config()
-    shape = [config.model_type, config.hidden_size, config.num_hidden_layers, config.vocab_size]
-    cpu = [machine.cpu, *machine.features, f"{TORCH_THREADS} threads"]
-    facts = [*cpu, f"torch {torch.__version__}", *shape]
-    return ", ".join(map(str, facts))
+    machine, text = inspect_machine(), model.config.get_text_config()
+    cpu = [machine.cpu, *machine.features, f"{TORCH_THREADS} threads", f"torch {torch.__version__}"]
+    shape = [text.model_type, text.hidden_size, text.num_hidden_layers, text.vocab_size]
+    return ", ".join(map(str, [*cpu, *shape, model.dtype]))

@@ -56,3 +56,23 @@ def test_a_packed_layer_learns(make_tiny, tmp_path):
     optimize(model)
     model(torch.arange(2, 9)[None]).logits.sum().backward()
     assert all(layer.weight.grad is not None for layer in model.modules() if hasattr(layer, "pack"))
+
+
+def test_packed_bfloat16_layers_compute_exactly_what_plain_ones_do(make_tiny, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    if not layers.can_pack(torch.bfloat16):
+        pytest.skip("this processor has no bfloat16 units")
+    folder = make_tiny(tmp_path / "m")
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    packed = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    optimize(packed)
+    assert any(isinstance(module, PackedLinear) for module in packed.modules())
+    assert not any(isinstance(module, FusedRMSNorm) for module in packed.modules())
+    ids = torch.arange(2, 40)[None]
+    with torch.inference_mode():
+        assert torch.equal(packed(ids).logits, plain(ids).logits)
+
+
+def test_what_cannot_be_packed():
+    assert not layers.can_pack(torch.float16)
