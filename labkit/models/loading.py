@@ -13,10 +13,9 @@ from . import convert, cpu_layers
 from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
 from .memory_plan import Plan, count_parameters, plan, plan_entry, require_fit
-from .storage import fetch, store
+from .storage import fetch, gguf_parts, store
+from .storage.checked_folder import check_folder
 from .tokenizers import files as tokenizer_files
-
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        return _checked_folder(path), None
+        return check_folder(path), None
     if path.suffix == ".gguf" or path.is_file():
         return _get_local_gguf(path)
     if name.startswith(("/", ".", "~")):  # a path, never a hub id
@@ -117,22 +116,21 @@ def _converted(name: str, gguf_file: Path) -> tuple[Path, Path]:
 
 
 def _get_local_gguf(path: Path) -> tuple[Path, Path]:
-    if not path.is_file():
-        raise LabError(f"There is no file {path}.", "Check the path.")
+    path = gguf_parts.find_parts(path)[0]
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
-    return _converted(f"gguf-{store.sha256_of(path)[:12]}", path)
+    return _converted(f"gguf-{gguf_parts.sha256_of_parts(path)[:12]}", path)
 
 
 def _get_hub(source: HubSource) -> Path:
     if cached := fetch.hub_cached(source):
-        return cached
+        return check_folder(cached)
     config = _read_config(fetch.fetch_hub(source, only_config=True))
     machine = inspect_machine()  # refused before the weights are downloaded
     fields = config.get_text_config().to_dict()
     require_fit(source.repo_id, plan(count_parameters(config), fields, machine), machine)
-    return fetch.fetch_hub(source)
+    return check_folder(fetch.fetch_hub(source))
 
 
 def _checked_stored(name: str) -> Path:
@@ -142,32 +140,44 @@ def _checked_stored(name: str) -> Path:
             f"{name} is damaged: {', '.join(bad)}.",
             f"Unpack its archive again, or remove it: python3 -m labkit models remove {name}.",
         )
-    return folder
-
-
-def _checked_folder(folder: Path) -> Path:
-    """A folder given by the learner; it must contain safetensors."""
-    if list(folder.glob("*.safetensors")):
-        return folder
-    if any(list(folder.glob(pattern)) for pattern in PICKLED):
-        raise LabError(
-            f"{folder} contains pickled weights, which can run code when they are read: refused.",
-            "Take the same model with .safetensors files, or convert it where you trust it.",
-        )
-    raise LabError(f"{folder} contains no .safetensors file.", "Name a model's folder.")
+    return check_folder(folder)
 
 
 def _read_config(folder: Path):
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (ValueError, OSError, KeyError) as error:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # a value of the wrong kind fails anywhere in it
         raise LabError(
             f"transformers does not know the architecture of the configuration in {folder}: "
-            f"{str(error).splitlines()[0]}",
+            f"{convert.first_line(error)}",
             "Code that comes with a model is not run. Take another model, or a newer lab.",
         ) from None
+    _require_plain_decoder(folder, config)
+    return config
+
+
+def _require_plain_decoder(folder: Path, config) -> None:
+    """Refuses what is not a model that continues text, or whose weights are packed."""
+    from transformers import AutoModelForCausalLM
+
+    if config.is_encoder_decoder or type(config) not in AutoModelForCausalLM._model_mapping:
+        raise LabError(
+            f"The model in {folder} does not continue text: {config.model_type} is "
+            f"{'an encoder with a decoder' if config.is_encoder_decoder else 'not a decoder'}.",
+            "Take a decoder-only model, such as smollm2-135m.",
+        )
+    packed = getattr(config, "quantization_config", None) or getattr(config, "quantization", None)
+    if packed:
+        fields = packed if isinstance(packed, dict) else packed.to_dict()
+        kind = str(fields.get("quant_method") or "mlx").upper()
+        bits = fields.get("bits") or fields.get("w_bit") or (4 if fields.get("load_in_4bit") else 8)
+        raise LabError(
+            f"The weights in {folder} are quantized by {kind} to {bits} bits, which the lab does "
+            "not read.",
+            "Take the same model with its original weights of 16 or 32 bits, or as a GGUF file.",
+        )
 
 
 def _half() -> str:
@@ -179,25 +189,41 @@ def _half() -> str:
 
 
 def _read(folder: Path, chosen: Plan):
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    where = {"device_map": "auto"} if chosen.spread else {}
-    safe = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        with convert.quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-            dtype = getattr(torch, chosen.needs.dtype)
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, **safe, **where
-            )
-    except SafetensorError as error:
-        raise LabError(
-            f"The weights in {folder} are damaged: {error}", "Download or copy the model again."
-        ) from None
+    with convert.quiet_transformers():
+        tokenizer = _read_tokenizer(folder)
+        model = _read_weights(folder, chosen)
     if not chosen.spread:
         model.to(chosen.device)
     if chosen.packed:
         cpu_layers.optimize_for_cpu(model)
     return model.eval(), tokenizer
+
+
+def _read_tokenizer(folder: Path):
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception:  # each of its many tokenizers fails in its own way
+        raise LabError(
+            f"{folder} has no tokenizer, or one that transformers cannot read.",
+            "Copy the tokenizer's files of the same model (tokenizer.json, tokenizer_config.json) "
+            "into the folder.",
+        ) from None
+
+
+def _read_weights(folder: Path, chosen: Plan):
+    import torch
+
+    where = {"device_map": "auto"} if chosen.spread else {}
+    dtype = getattr(torch, chosen.needs.dtype)
+    try:
+        return convert.read_complete(folder, dtype=dtype, use_safetensors=True, **where)
+    except (LabError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # safetensors', or that of an architecture
+        raise LabError(
+            f"The weights in {folder} are damaged, or do not fit its configuration: "
+            f"{convert.first_line(error)}",
+            "Download or copy the model again.",
+        ) from None

@@ -9,6 +9,7 @@ import labkit
 from labkit.errors import LabError
 from labkit.models import loading
 from labkit.models.cpu_layers import FusedRMSNorm, PackedLinear, optimize_for_cpu
+from labkit.models.storage import store
 
 ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
 
@@ -102,6 +103,86 @@ def test_damaged_weights_are_reported(make_tiny, tmp_path, home):
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(LabError, match="damaged"):
         labkit.load(folder)
+
+
+def test_a_folder_without_some_weights_is_refused(make_tiny, tmp_path, home):
+    """transformers itself fills in random numbers."""
+    from safetensors.torch import load_file, save_file
+
+    folder = make_tiny(tmp_path / "m")
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.self_attn.q_proj.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(
+        LabError, match=r"lacks 1 of .* model\.layers\.1\.self_attn\.q_proj\.weight"
+    ):
+        labkit.load(folder)
+
+
+def test_weights_of_other_shapes_are_refused(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 200}))
+    with pytest.raises(LabError, match="do not fit its configuration"):
+        labkit.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"quantization": {"group_size": 64, "bits": 4}}, "quantized by MLX to 4 bits"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "by GPTQ to 4 bits"),
+        ({"quantization_config": {"quant_method": "awq", "bits": 4}}, "by AWQ to 4 bits"),
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            "by BITSANDBYTES to 4 bits",
+        ),
+    ],
+)
+def test_quantized_weights_are_refused_by_name(make_tiny, tmp_path, home, fields, sentence):
+    folder = make_tiny(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | fields))
+    with pytest.raises(LabError, match=sentence) as refused:
+        labkit.load(folder)
+    assert "original weights" in refused.value.hint
+
+
+def test_an_encoder_with_a_decoder_is_refused(tiny_tokenizer, tmp_path, home):
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(vocab_size=300, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
+    tiny_tokenizer.save_pretrained(tmp_path / "t5")
+    with pytest.raises(LabError, match="t5 is an encoder with a decoder"):
+        labkit.load(tmp_path / "t5")
+
+
+def test_a_folder_without_a_tokenizer_says_so(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(LabError, match="has no tokenizer"):
+        labkit.load(folder)
+
+
+@pytest.mark.parametrize("architecture", ["command-r", "internlm2", "smollm3", "olmo2"])
+def test_a_gguf_that_transformers_cannot_convert(tmp_path, home, architecture):
+    import gguf
+    import numpy as np
+
+    file = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(file, architecture)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tensor("output_norm.weight", np.ones(32, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(LabError, match=f"of the architecture {architecture}") as refused:
+        labkit.load(file)
+    assert f'load_llamacpp("{file}")' in refused.value.hint
+    assert not [path for path in store.models_folder().iterdir() if path.is_dir()]
 
 
 def test_a_model_that_cannot_fit_is_refused_before_it_is_fetched(home, monkeypatch):
