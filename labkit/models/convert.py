@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from labkit.errors import LabError
 
@@ -17,7 +17,7 @@ from .storage import gguf_parts, store
 from .temporary_setting import temporary_setting
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
 
 def convert_gguf(name: str, gguf_file: Path) -> Path:
@@ -99,7 +99,7 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def read_complete(folder: Path, **options) -> "PreTrainedModel":
+def read_complete(folder: Path, **options) -> Any:
     """A model with all of its weights; transformers itself would fill in random ones.
 
     Raises:
@@ -119,7 +119,7 @@ def read_complete(folder: Path, **options) -> "PreTrainedModel":
     return model
 
 
-def _read_weights(gguf_file: Path) -> "PreTrainedModel":
+def _read_weights(gguf_file: Path) -> Any:
     import torch
 
     model = read_complete(gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32)

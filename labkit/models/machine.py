@@ -143,7 +143,7 @@ def _group_folders(root: Path, lines: list[str]) -> list[Path]:
 
 
 def _number(folder: Path, *names: str) -> int | None:
-    """The number in the first of these files; None if there is none, or no limit."""
+    """The number in the first of these files that is there; None without one, or without limit."""
     for name in names:
         try:
             return int((folder / name).read_text())

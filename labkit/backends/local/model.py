@@ -16,6 +16,7 @@ from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
 
 from . import device
+from .chat_text import render_chat
 from .detokenizer import Detokenizer
 from .kv_cache import prefill, rows_that_fit
 from .sampler import SampledToken
@@ -85,16 +86,16 @@ class LocalModel:
 
         Raises:
             ValueError: the prompt is empty, not a list of messages, or longer than the context.
+            LabError: the chat template refuses the messages.
         """
         checked = self._checked(prompt, raw)
         if isinstance(checked, str):
             self._require_spellable(checked)
             return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
         self._require_spellable(*(message["content"] for message in checked))
-        quiet = {"verbose": False}  # `_within_context` has the error for long prompts
-        ids = self.tokenizer.apply_chat_template(
-            checked, add_generation_prompt=True, return_dict=True, tokenizer_kwargs=quiet
-        )["input_ids"]
+        text = render_chat(self.name, self.tokenizer, checked)
+        # `_within_context` has the error for long prompts.
+        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return self._within_context(ids)
 
     def _checked(self, prompt: str | Messages, raw: bool) -> str | list[Mapping[str, str]]:
