@@ -196,7 +196,19 @@ def _read(folder: Path, chosen: Plan):
         model.to(chosen.device)
     if chosen.packed:
         cpu_layers.optimize_for_cpu(model)
+    model.generation_config = _only_tokens(model.generation_config)
     return model.eval(), tokenizer
+
+
+def _only_tokens(published):
+    """A publisher's settings of `generate` without all but the special tokens.
+
+    They would fill in whatever a call leaves out, and the lab's settings would not be those used.
+    """
+    from transformers import GenerationConfig
+
+    names = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return GenerationConfig(**{name: getattr(published, name, None) for name in names})
 
 
 def _read_tokenizer(folder: Path):
