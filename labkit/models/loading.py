@@ -3,7 +3,9 @@
 Only safetensors and GGUF are read. Code that comes with a model never runs.
 """
 
+import inspect
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from labkit.errors import LabError
 from . import convert, cpu_layers
 from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
-from .memory_plan import Plan, count_parameters, plan, plan_entry, require_fit
+from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, store
 from .storage.checked_folder import check_folder
 from .tokenizers import files as tokenizer_files
@@ -53,7 +55,7 @@ def open_model(
     config = _read_config(folder)
     chosen = plan(
         entry.parameters if entry else count_parameters(config),
-        config.get_text_config().to_dict(),
+        config_fields(config),
         machine,
         device=device,
         dtype=dtype,
@@ -128,8 +130,8 @@ def _get_hub(source: HubSource) -> Path:
         return check_folder(cached)
     config = _read_config(fetch.fetch_hub(source, only_config=True))
     machine = inspect_machine()  # refused before the weights are downloaded
-    fields = config.get_text_config().to_dict()
-    require_fit(source.repo_id, plan(count_parameters(config), fields, machine), machine)
+    chosen = plan(count_parameters(config), config_fields(config), machine)
+    require_fit(source.repo_id, chosen, machine)
     return check_folder(fetch.fetch_hub(source))
 
 
@@ -162,11 +164,18 @@ def _require_plain_decoder(folder: Path, config) -> None:
     """Refuses what is not a model that continues text, or whose weights are packed."""
     from transformers import AutoModelForCausalLM
 
-    if config.is_encoder_decoder or type(config) not in AutoModelForCausalLM._model_mapping:
+    models = AutoModelForCausalLM._model_mapping
+    if config.is_encoder_decoder or type(config) not in models:
         raise LabError(
             f"The model in {folder} does not continue text: {config.model_type} is "
             f"{'an encoder with a decoder' if config.is_encoder_decoder else 'not a decoder'}.",
             "Take a decoder-only model, such as smollm2-135m.",
+        )
+    if not cache_argument(models[type(config)]):
+        raise LabError(
+            f"The lab cannot run {config.model_type}: it keeps what it has read in a form of its "
+            "own, not in transformers' common cache.",
+            "Take a model of another architecture, such as smollm2-135m.",
         )
     packed = getattr(config, "quantization_config", None) or getattr(config, "quantization", None)
     if packed:
@@ -178,6 +187,15 @@ def _require_plain_decoder(folder: Path, config) -> None:
             "not read.",
             "Take the same model with its original weights of 16 or 32 bits, or as a GGUF file.",
         )
+
+
+@cache
+def cache_argument(architecture: type) -> str | None:
+    """The argument by which a model's class takes transformers' common cache, or None."""
+    if not architecture._supports_default_dynamic_cache() or hasattr(architecture, "_setup_cache"):
+        return None
+    taken = inspect.signature(architecture.forward).parameters
+    return next((name for name in ("past_key_values", "cache_params") if name in taken), None)
 
 
 def _half() -> str:
