@@ -16,7 +16,7 @@ from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
 from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, store
-from .storage.checked_folder import check_folder
+from .storage.checked_folder import check_folder, require_safetensors
 from .tokenizers import files as tokenizer_files
 
 
@@ -52,7 +52,7 @@ def open_model(
     if entry and not (device or dtype):  # refused before anything is downloaded
         require_fit(name, plan_entry(entry, machine), machine)
     folder, gguf_file = get_model(name, accept_terms=accept_terms)
-    config = _read_config(folder)
+    config = _read_config(check_folder(folder))
     chosen = plan(
         entry.parameters if entry else count_parameters(config),
         config_fields(config),
@@ -74,7 +74,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        return check_folder(path), None
+        return require_safetensors(path), None
     if path.suffix == ".gguf" or path.is_file():
         return _get_local_gguf(path)
     if name.startswith(("/", ".", "~")):  # a path, never a hub id
@@ -142,7 +142,7 @@ def _checked_stored(name: str) -> Path:
             f"{name} is damaged: {', '.join(bad)}.",
             f"Unpack its archive again, or remove it: python3 -m labkit models remove {name}.",
         )
-    return check_folder(folder)
+    return folder
 
 
 def _read_config(folder: Path):

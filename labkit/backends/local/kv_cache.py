@@ -1,6 +1,7 @@
 """The KV cache, which grows in place, and `prefill`, which reads a prompt into it."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from transformers import DynamicCache
@@ -89,7 +90,7 @@ def select_rows(cache: DynamicCache, rows: torch.Tensor) -> None:
 
     By the one operation that layers with a state of constant size have too: that of beam search.
     """
-    cache.reorder_cache(rows)
+    cache.reorder_cache(cast(torch.LongTensor, rows))
 
 
 def can_crop(cache: DynamicCache, more: int = 0) -> bool:

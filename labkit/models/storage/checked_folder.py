@@ -14,6 +14,22 @@ INDEX = ".safetensors.index.json"
 AGAIN = "Download or copy the model again, with all of its files."
 
 
+def require_safetensors(folder: Path) -> Path:
+    """Refuses a folder that holds no weights, or only pickled ones.
+
+    Returns:
+        The folder.
+    """
+    if list(folder.glob("*.safetensors")):
+        return folder
+    if any(list(folder.glob(pattern)) for pattern in PICKLED):
+        raise LabError(
+            f"{folder} contains pickled weights, which can run code when they are read: refused.",
+            "Take the same model with .safetensors files, or convert it where you trust it.",
+        )
+    raise LabError(f"{folder} contains no .safetensors file.", "Name a model's folder.")
+
+
 def check_folder(folder: Path) -> Path:
     """Refuses a folder whose weights are pickled, damaged, missing or outside it.
 
@@ -22,15 +38,7 @@ def check_folder(folder: Path) -> Path:
     Raises:
         LabError: with what is wrong and what to take instead.
     """
-    if not list(folder.glob("*.safetensors")):
-        if any(list(folder.glob(pattern)) for pattern in PICKLED):
-            raise LabError(
-                f"{folder} contains pickled weights, which can run code when they are read: "
-                "refused.",
-                "Take the same model with .safetensors files, or convert it where you trust it.",
-            )
-        raise LabError(f"{folder} contains no .safetensors file.", "Name a model's folder.")
-    for file in weight_files(folder):
+    for file in weight_files(require_safetensors(folder)):
         _check_header(file)
     return folder
 
