@@ -95,8 +95,9 @@ def _convertible(gguf_file: Path) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without the lines that follow."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What an error says, without the lines that follow; a line that ends in a colon goes on."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(line.strip() for line in lines[: 2 if lines[0].rstrip().endswith(":") else 1])
 
 
 def read_complete(folder: Path, **options) -> Any:

@@ -16,7 +16,7 @@ from .catalogue import CATALOGUE, Entry, HubSource, WheelSource, find
 from .machine import inspect_machine
 from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, store
-from .storage.checked_folder import check_folder, require_safetensors
+from .storage.checked_folder import AGAIN, check_folder, require_safetensors
 from .tokenizers import files as tokenizer_files
 
 
@@ -52,7 +52,8 @@ def open_model(
     if entry and not (device or dtype):  # refused before anything is downloaded
         require_fit(name, plan_entry(entry, machine), machine)
     folder, gguf_file = get_model(name, accept_terms=accept_terms)
-    config = _read_config(check_folder(folder))
+    config = _read_config(folder)
+    check_folder(folder)
     chosen = plan(
         entry.parameters if entry else count_parameters(config),
         config_fields(config),
@@ -148,6 +149,13 @@ def _checked_stored(name: str) -> Path:
 def _read_config(folder: Path):
     from transformers import AutoConfig
 
+    if (folder / "adapter_config.json").is_file():
+        raise LabError(
+            f"{folder} holds an adapter, which changes another model, and not a model of its own.",
+            "Merge it into its base model where you trust both, and save that.",
+        )
+    if not (folder / "config.json").is_file():
+        raise LabError(f"{folder} has no config.json: it is not a model's folder.", AGAIN)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # a value of the wrong kind fails anywhere in it
@@ -162,10 +170,15 @@ def _read_config(folder: Path):
 
 def _require_plain_decoder(folder: Path, config) -> None:
     """Refuses what is not a model that continues text, or whose weights are packed."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
     models = AutoModelForCausalLM._model_mapping
-    if config.is_encoder_decoder or type(config) not in models:
+    encodes = type(config) in AutoModelForMaskedLM._model_mapping
+    if (
+        config.is_encoder_decoder
+        or type(config) not in models
+        or (encodes and not getattr(config, "is_decoder", True))
+    ):
         raise LabError(
             f"The model in {folder} does not continue text: {config.model_type} is "
             f"{'an encoder with a decoder' if config.is_encoder_decoder else 'not a decoder'}.",
@@ -192,7 +205,8 @@ def _require_plain_decoder(folder: Path, config) -> None:
 @cache
 def cache_argument(architecture: type) -> str | None:
     """The argument by which a model's class takes transformers' common cache, or None."""
-    if not architecture._supports_default_dynamic_cache() or hasattr(architecture, "_setup_cache"):
+    has_own = hasattr(architecture, "_setup_cache")  # in its modules
+    if has_own or not architecture._supports_default_dynamic_cache():
         return None
     taken = inspect.signature(architecture.forward).parameters
     return next((name for name in ("past_key_values", "cache_params") if name in taken), None)

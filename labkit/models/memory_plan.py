@@ -16,6 +16,7 @@ BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 RUNTIME_BYTES = 512 * 1024**2
 # Length of the conversation that must fit; see `MemoryNeeds.cache_bytes`.
 CONVERSATION_TOKENS = 2048
+MOST_LAYERS = 10_000
 # Layers that store no keys and values, but a state of constant size or nothing.
 WITHOUT_KEYS = ("conv", "linear_attention", "mamba", "moe", "mlp", "dummy")
 # The fields that other code asks for; some configurations compute them.
@@ -157,12 +158,25 @@ def needs(parameters: int, config: Mapping[str, Any], dtype: str) -> MemoryNeeds
 
 
 def count_parameters(config) -> int:
-    """Parameters of a causal ``PretrainedConfig``, counted on the meta device without memory."""
+    """Parameters of a causal ``PretrainedConfig``, counted on the meta device without memory.
+
+    Raises:
+        LabError: it describes no model that can be built.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    text = config.get_text_config(decoder=True)
+    try:
+        if text.num_hidden_layers > MOST_LAYERS:  # each takes a moment even without memory
+            raise ValueError(f"it has {text.num_hidden_layers:,} layers")
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception as error:  # a wrong value fails in whatever layer meets it
+        raise LabError(
+            f"The configuration of {text.model_type} describes no model that can be built: {error}",
+            "Download or copy the model's config.json again.",
+        ) from None
     return sum(weight.numel() for weight in model.parameters())
 
 

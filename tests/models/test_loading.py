@@ -158,6 +158,52 @@ def test_an_encoder_with_a_decoder_is_refused(tiny_tokenizer, tmp_path, home):
         labkit.load(tmp_path / "t5")
 
 
+def test_an_encoder_is_refused(tiny_tokenizer, tmp_path, home):
+    """transformers would load it, and each of its tokens sees those after it."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    BertForMaskedLM(BertConfig(vocab_size=300, **shape)).save_pretrained(tmp_path / "bert")
+    tiny_tokenizer.save_pretrained(tmp_path / "bert")
+    with pytest.raises(LabError, match="bert is not a decoder"):
+        labkit.load(tmp_path / "bert")
+
+
+def test_an_adapter_is_refused(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(LabError, match="holds an adapter") as refused:
+        labkit.load(folder)
+    assert "base model" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"num_hidden_layers": 10**9},
+        {"num_hidden_layers": -1},
+        {"num_attention_heads": 0},
+        {"hidden_size": "large"},
+        {"vocab_size": -5},
+        {"pad_token_id": 10**6},
+        {"dtype": 5},
+    ],
+)
+def test_a_configuration_that_describes_no_model(make_tiny, tmp_path, home, fields):
+    folder = make_tiny(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | fields))
+    with pytest.raises(LabError, match="configuration"):
+        labkit.load(folder)
+
+
+def test_a_folder_of_gguf_files_names_them(tiny_gguf, tmp_path, home):
+    (tmp_path / "tiny.gguf").symlink_to(tiny_gguf)
+    with pytest.raises(LabError, match=r"no \.safetensors") as refused:
+        labkit.load(tmp_path)
+    assert f"Name the GGUF file itself: {tmp_path / 'tiny.gguf'}" in refused.value.hint
+
+
 def test_a_folder_without_a_tokenizer_says_so(make_tiny, tmp_path, home):
     folder = make_tiny(tmp_path / "m")
     for file in folder.glob("tokenizer*"):

@@ -27,7 +27,9 @@ def require_safetensors(folder: Path) -> Path:
             f"{folder} contains pickled weights, which can run code when they are read: refused.",
             "Take the same model with .safetensors files, or convert it where you trust it.",
         )
-    raise LabError(f"{folder} contains no .safetensors file.", "Name a model's folder.")
+    gguf = next(folder.glob("*.gguf"), None)
+    hint = f"Name the GGUF file itself: {gguf}." if gguf else "Name a model's folder."
+    raise LabError(f"{folder} contains no .safetensors file.", hint)
 
 
 def check_folder(folder: Path) -> Path:
