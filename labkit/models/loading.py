@@ -164,12 +164,13 @@ def _read_config(folder: Path):
             f"{convert.first_line(error)}",
             "Code that comes with a model is not run. Take another model, or a newer lab.",
         ) from None
-    _require_plain_decoder(folder, config)
+    _require_decoder(folder, config)
+    _require_unquantized(folder, config)
     return config
 
 
-def _require_plain_decoder(folder: Path, config) -> None:
-    """Refuses what is not a model that continues text, or whose weights are packed."""
+def _require_decoder(folder: Path, config) -> None:
+    """Refuses what does not continue text, or keeps its cache where the lab has no access."""
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
     models = AutoModelForCausalLM._model_mapping
@@ -190,16 +191,21 @@ def _require_plain_decoder(folder: Path, config) -> None:
             "own, not in transformers' common cache.",
             "Take a model of another architecture, such as smollm2-135m.",
         )
+
+
+def _require_unquantized(folder: Path, config) -> None:
     packed = getattr(config, "quantization_config", None) or getattr(config, "quantization", None)
-    if packed:
-        fields = packed if isinstance(packed, dict) else packed.to_dict()
-        kind = str(fields.get("quant_method") or "mlx").upper()
-        bits = fields.get("bits") or fields.get("w_bit") or (4 if fields.get("load_in_4bit") else 8)
-        raise LabError(
-            f"The weights in {folder} are quantized by {kind} to {bits} bits, which the lab does "
-            "not read.",
-            "Take the same model with its original weights of 16 or 32 bits, or as a GGUF file.",
-        )
+    if not packed:
+        return
+    fields = packed if isinstance(packed, dict) else packed.to_dict()
+    by = str(fields.get("quant_method") or "mlx").upper()
+    of_flag = next((n for n in (4, 8) if fields.get(f"load_in_{n}bit")), None)  # bitsandbytes'
+    bits = fields.get("bits") or of_flag
+    raise LabError(
+        f"The weights in {folder} are quantized by {by}{f' to {bits} bits' if bits else ''}, which "
+        "the lab does not read.",
+        "Take the same model with its original weights of 16 or 32 bits, or as a GGUF file.",
+    )
 
 
 @cache
