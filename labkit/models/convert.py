@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from labkit.errors import LabError
 
 from .storage import gguf_parts, store
+from .storage.checked_folder import AGAIN
 from .temporary_setting import temporary_setting
 
 if TYPE_CHECKING:
@@ -100,9 +101,13 @@ def first_line(error: Exception) -> str:
     return " ".join(line.strip() for line in lines[: 2 if lines[0].rstrip().endswith(":") else 1])
 
 
-def read_complete(folder: Path, **options) -> Any:
+def read_complete(folder: Path, *, hint: str = AGAIN, **options) -> Any:
     """A model with all of its weights; transformers itself would fill in random ones.
 
+    Args:
+        folder: where its files are.
+        hint: what to do if weights are missing.
+        options: for transformers' ``from_pretrained``.
     Raises:
         LabError: weights are missing, or of other shapes.
     """
@@ -115,7 +120,7 @@ def read_complete(folder: Path, **options) -> Any:
         raise LabError(
             f"{folder / options.get('gguf_file', '')} lacks {len(missing)} of the model's weights, "
             f"such as {missing[0]}: they would be random numbers.",
-            "Download or copy the model again, with all of its files.",
+            hint,
         )
     return model
 
@@ -123,7 +128,10 @@ def read_complete(folder: Path, **options) -> Any:
 def _read_weights(gguf_file: Path) -> Any:
     import torch
 
-    model = read_complete(gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32)
+    # For a few architectures transformers has a reader of its own, which knows no parts.
+    hint = gguf_parts.MERGE if len(gguf_parts.find_parts(gguf_file)) > 1 else AGAIN
+    options = {"gguf_file": gguf_file.name, "dtype": torch.float32}
+    model = read_complete(gguf_file.parent, hint=hint, **options)
     model.hf_quantizer = None  # otherwise save_pretrained refuses the model as quantised
     del model.config.quantization_config
     return model
