@@ -67,10 +67,12 @@ def test_a_cursor_goes_back(both):
     torch.testing.assert_close(torch.tensor(cursor.scores), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_rows_of_a_batch_write_what_each_writes_alone(both):
-    """A sweep, with rows that end early and leave the batch."""
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_rows_of_a_batch_write_what_each_writes_alone(both, batch_size):
+    """All in one batch, and in several that share the prompt's state."""
     model, _ = both
-    swept = labkit.sweep(model, PROMPT, temperatures=(0.5, 1.5), samples=3, max_tokens=6, raw=True)
+    asked = {"temperatures": (0.5, 1.5), "samples": 3, "max_tokens": 6, "raw": True}
+    swept = labkit.sweep(model, PROMPT, batch_size=batch_size, **asked)
     for reply in swept.replies:
         alone = labkit.generate(
             model,
