@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from labkit.backends.local.kv_cache import next_scores
+from labkit.backends.local.kv_cache import next_scores, select_rows
 from labkit.backends.local.sampler import SampledToken, Sampler
 from labkit.backends.settings import Settings
 
@@ -38,7 +38,7 @@ class Batch:
         cache, scores = prefilled
         self._cache = copy.deepcopy(cache) if shared else cache
         if len(rows) > 1:
-            self._cache.batch_repeat_interleave(len(rows))
+            select_rows(self._cache, torch.zeros(len(rows), dtype=torch.long, device=model.device))
         self._next = scores.expand(len(rows), -1)
         self._ids = torch.tensor([list(prompt_ids)] * len(rows), device=model.device)
         self._sampler = Sampler(rows, leading)
@@ -63,5 +63,5 @@ class Batch:
         indices = torch.tensor(remaining, device=self._ids.device)
         self._ids = self._ids[indices]
         self._unread = self._ids[:, -1:]
-        self._cache.batch_select_indices(indices)
+        select_rows(self._cache, indices)
         self._sampler.keep(remaining)
