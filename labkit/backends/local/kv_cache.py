@@ -1,6 +1,5 @@
-"""The KV cache, which grows in place, and `prefill`, which reads a prompt into it."""
+"""The KV cache, which grows in place."""
 
-from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -11,7 +10,6 @@ from transformers.cache_utils import (
     LinearAttentionCacheLayerMixin,
 )
 
-from labkit.models.loading import cache_argument
 from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes, config_fields
 
 ROOM = 64  # tokens of spare capacity whenever a cache grows
@@ -53,36 +51,6 @@ def growing_cache(config) -> DynamicCache:
         GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
     ]
     return cache
-
-
-def prefill(model, ids: Sequence[int], cache: DynamicCache | None = None):
-    """One forward pass over tokens that a cache of one row, or a fresh one, does not hold yet.
-
-    Returns:
-        The cache, and the scores as (1, vocab) float32.
-    """
-    # Falcon-Mamba continues its state by a single token only, and says nothing at several.
-    at_once = cache is None or cache_argument(type(model)) == "past_key_values"
-    steps = [ids] if at_once else [[each] for each in ids]
-    cache = growing_cache(model.config) if cache is None else cache
-    unread = [torch.tensor([step], device=model.device) for step in steps]
-    return cache, [next_scores(model, step, cache) for step in unread][-1]
-
-
-def prefill_all(model, ids: Sequence[int], cache: DynamicCache) -> torch.Tensor:
-    """As `prefill`, with the scores after each of the tokens: (tokens, vocab) float32."""
-    unread = torch.tensor([list(ids)], device=model.device)
-    return _logits(model, unread, cache)[0].float()
-
-
-def next_scores(model, unread: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-    """Scores after the last unread token of each row: (rows, vocab) float32."""
-    return _logits(model, unread, cache, logits_to_keep=1)[:, -1].float()
-
-
-def _logits(model, unread: torch.Tensor, cache: DynamicCache, **options) -> torch.Tensor:
-    taken = {str(cache_argument(type(model))): cache}
-    return model(input_ids=unread, use_cache=True, **taken, **options).logits
 
 
 def select_rows(cache: DynamicCache, rows: torch.Tensor) -> None:

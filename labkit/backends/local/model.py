@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from labkit.backends.local.decoding.batch import Batch
+from labkit.backends.local.decoding.forward import Batch, prefill
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import Alternative, RowsStream, Step, Stream
 from labkit.backends.settings import Settings
@@ -19,7 +19,7 @@ from labkit.models.memory_plan import context_length
 from . import device
 from .chat_text import render_chat
 from .detokenizer import Detokenizer
-from .kv_cache import prefill, rows_that_fit, state_bytes
+from .kv_cache import rows_that_fit, state_bytes
 from .sampler import SampledToken
 
 ALTERNATIVES = 10

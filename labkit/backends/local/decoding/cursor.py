@@ -6,8 +6,9 @@ from itertools import takewhile
 import torch
 from transformers import DynamicCache
 
+from labkit.backends.local.decoding.forward import prefill
 from labkit.backends.local.detokenizer import Detokenizer
-from labkit.backends.local.kv_cache import can_crop, prefill
+from labkit.backends.local.kv_cache import can_crop
 from labkit.backends.local.model import LocalModel
 from labkit.backends.local.sampler import Sampler
 from labkit.backends.settings import Settings

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from labkit.backends.local.kv_cache import next_scores, prefill, select_rows
+from labkit.backends.local.decoding.forward import next_scores, prefill
+from labkit.backends.local.kv_cache import select_rows
 from labkit.backends.local.model import LocalModel
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit.backends.capabilities import HasPlan
 from labkit.backends.generate import Backend
-from labkit.backends.local.modes import grow_cache
+from labkit.backends.local.generation_modes import grow_cache
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.machine import inspect_machine

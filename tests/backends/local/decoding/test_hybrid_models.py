@@ -12,9 +12,10 @@ from transformers import AutoModelForCausalLM
 import labkit
 from labkit.backends.local import model as local_model
 from labkit.backends.local.decoding.cursor import Cursor
+from labkit.backends.local.decoding.forward import prefill
 from labkit.backends.local.decoding.speculative import SpeculativeMode
-from labkit.backends.local.kv_cache import can_crop, prefill, state_bytes
-from labkit.backends.local.modes import UncachedMode
+from labkit.backends.local.generation_modes import UncachedMode
+from labkit.backends.local.kv_cache import can_crop, state_bytes
 from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
 from labkit.models.machine import inspect_machine

@@ -6,11 +6,12 @@ from contextlib import closing
 
 import torch
 
+from labkit.backends.local.decoding.forward import prefill
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 
-from .kv_cache import growing_cache, kv_tensors, prefill
+from .kv_cache import growing_cache, kv_tensors
 from .model import ALTERNATIVES, LocalModel, StepWriter
 from .sampler import Sampler
 
