@@ -173,8 +173,10 @@ def _writable(text: str) -> str:
 
 
 def to_record(row: BatchRow) -> dict[str, Any]:
-    """A row as files hold it."""
-    return {RECORD_KEYS.get(name, name): value for name, value in asdict(row).items()}
+    """A row as files hold it; of a thought only where there is one."""
+    record = {RECORD_KEYS.get(name, name): value for name, value in asdict(row).items()}
+    none = {name for name, default in ADDED.items() if record[name] == default}
+    return {name: value for name, value in record.items() if name not in none}
 
 
 def read_row(record: Any) -> BatchRow:

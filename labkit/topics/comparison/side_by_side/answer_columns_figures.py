@@ -26,7 +26,8 @@ def answers_table(side: SideBySide) -> html.HtmlFigure:
     """The answers in columns, and under each its times, tokens and bytes."""
     columns = "".join(
         f'<div style="flex:1 1 270px;min-width:250px">{head(name, reply.origin, _state(reply))}'
-        f'<div tabindex="0" style="{_TEXT}">{answer(name, reply.text, reply.error, reply.thinking)}</div>'
+        f'<div tabindex="0" style="{_TEXT}">'
+        f"{answer(name, reply.text, reply.error, reply.thinking)}</div>"
         f"{numbers_table(name, reply, here)}</div>"
         for name, reply, here in zip(side.names, side.replies, side.computed_here, strict=True)
     )

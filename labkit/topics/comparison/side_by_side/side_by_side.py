@@ -88,8 +88,8 @@ def _times(name: str, reply: Reply) -> str:
     if not reply.steps:
         return f"{name} {'failed' if reply.error else 'wrote nothing'}"
     return (
-        f"{name} first token after {reply.ttft_s:.2f} s, {reply.elapsed_s:.2f} s in all{thought}{failed} "
-        f"({reply.origin.partition(':')[0]})"
+        f"{name} first token after {reply.ttft_s:.2f} s, {reply.elapsed_s:.2f} s in all"
+        f"{thought}{failed} ({reply.origin.partition(':')[0]})"
     )
 
 

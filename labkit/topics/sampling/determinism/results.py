@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labkit.backends.prompts import Messages
-from labkit.backends.reply import Alternative, Reply
+from labkit.backends.reply import Reply
+from labkit.backends.steps import Alternative
 from labkit.topics.sampling.paths.trace import token_text
 
 BATCH = 8

@@ -5,7 +5,7 @@ from html import escape
 from math import exp
 from typing import Any
 
-from labkit.backends.reply import Alternative
+from labkit.backends.steps import Alternative
 from labkit.ui import html, theme
 from labkit.ui.token_chips import MONOSPACED
 from labkit.ui.visible_text import spell
