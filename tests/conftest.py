@@ -123,6 +123,61 @@ def make_tiny(tiny_tokenizer):
     return make
 
 
+# As Qwen3's: without thinking, an empty thought stands in the prompt.
+THINKING_TEMPLATE = (
+    "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+    "assistant:{% if enable_thinking is defined and enable_thinking is false %}"
+    "<think>\n\n</think>\n\n{% endif %}"
+)
+# The token after each: of the prompt's end, of the thought, and of the answer.
+THINKING = (":", "<think>", "H", "m", "</think>", "\n", "Y", "e", "s", "</s>")
+
+
+@pytest.fixture(scope="session")
+def make_thinker(tiny_tokenizer):
+    """``make_thinker(folder)`` saves a tiny model that answers "Yes" after it thought "Hm".
+
+    All that its layers add is nothing, so each token decides the next: an output row is the
+    embedding of the token before it.
+    """
+    import copy
+    import itertools
+
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    def make(folder, tokens=THINKING, template=THINKING_TEMPLATE, special=False):
+        tokenizer = copy.deepcopy(tiny_tokenizer)
+        tokenizer.add_tokens(["<think>", "</think>"], special_tokens=special)
+        tokenizer.chat_template = template
+        torch.manual_seed(0)
+        size = {"hidden_size": 64, "vocab_size": 302, "tie_word_embeddings": False}
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**TINY, **size}))
+        ids = [tokenizer.encode(token, add_special_tokens=False) for token in tokens]
+        assert all(len(each) == 1 for each in ids) and len({*map(tuple, ids)}) == len(ids)
+        with torch.no_grad():
+            for layer in model.model.layers:
+                layer.self_attn.o_proj.weight.zero_()
+                layer.mlp.down_proj.weight.zero_()
+            model.lm_head.weight.zero_()
+            for (before,), (after,) in itertools.pairwise(ids):
+                embedding = model.model.embed_tokens.weight[before]
+                model.lm_head.weight[after] = 3 * embedding / embedding.norm()
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def thinker(make_thinker, tmp_path_factory):
+    """That model, loaded once."""
+    import labkit
+
+    return labkit.load(str(make_thinker(tmp_path_factory.mktemp("thinker") / "thinker")))
+
+
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     """A GGUF file of a random llama of two layers, with the tiny tokenizer."""

@@ -49,10 +49,10 @@ class Step:
 
 
 def join_steps(steps: Sequence[Step]) -> tuple[str, str]:
-    """What was thought, without the blanks around it, and the answer."""
-    thought = "".join(step.text for step in steps if step.thinking).strip()
+    """What was thought, without the blanks around it, and the answer after it."""
+    thought = [step.text for step in steps if step.thinking]
     answer = "".join(step.text for step in steps if not step.thinking)
-    return thought, answer.lstrip() if thought else answer
+    return "".join(thought).strip(), answer.lstrip() if thought else answer
 
 
 def thinking_seconds(steps: Sequence[Step], thinking_tokens: int | None) -> float | None:

@@ -75,7 +75,7 @@ class _Translator:
         self._model, self._usage = None, {}
 
     def __call__(self, answered) -> Chunk:
-        event = answered.to_dict()
+        event = answered.to_dict(warnings=False)
         kind = event["type"]
         if kind == "message_start":
             self._model = event["message"]["model"]
