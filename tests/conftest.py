@@ -4,6 +4,8 @@ pytest-socket (see ``pyproject.toml``) lets no test leave the loopback; the one 
 of the model's package, happens in a process of its own.
 """
 
+import copy
+import itertools
 import json
 import os
 import random
@@ -140,9 +142,6 @@ def make_thinker(tiny_tokenizer):
     All that its layers add is nothing, so each token decides the next: an output row is the
     embedding of the token before it.
     """
-    import copy
-    import itertools
-
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -181,10 +180,38 @@ def thinker(make_thinker, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     """A GGUF file of a random llama of two layers, with the tiny tokenizer."""
+    import numpy as np
+
+    path, random = tmp_path_factory.mktemp("gguf") / "tiny.gguf", np.random.default_rng(0)
+    tensors = {name: random.normal(0, 0.02, shape) for name, shape in _tensors(len(tiny_tokenizer))}
+    return _write_gguf(path, tiny_tokenizer, tensors)
+
+
+@pytest.fixture(scope="session")
+def thinking_gguf(tiny_tokenizer, tmp_path_factory):
+    """A GGUF file of the model of `make_thinker`."""
+    import numpy as np
+
+    path, random = tmp_path_factory.mktemp("gguf") / "thinker.gguf", np.random.default_rng(0)
+    tags = ("<think>", "</think>")
+    tensors = {
+        name: random.normal(0, 1, shape) * ("attn_output" not in name and "ffn_down" not in name)
+        for name, shape in _tensors(len(tiny_tokenizer) + len(tags))
+    }
+    tensors["output_norm.weight"] = np.ones(TINY["hidden_size"])
+    embeddings = tensors["token_embd.weight"]
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    tensors["output.weight"] = np.zeros_like(embeddings)
+    ids = tiny_tokenizer.get_vocab() | {tag: len(tiny_tokenizer) + n for n, tag in enumerate(tags)}
+    for before, after in itertools.pairwise(ids[token.replace("\n", "Ċ")] for token in THINKING):
+        tensors["output.weight"][after] = embeddings[before]
+    return _write_gguf(path, tiny_tokenizer, tensors, tags, THINKING_TEMPLATE)
+
+
+def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None):
     import gguf
     import numpy as np
 
-    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(TINY["max_position_embeddings"])
     writer.add_embedding_length(TINY["hidden_size"])
@@ -194,10 +221,11 @@ def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     writer.add_head_count_kv(TINY["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(10_000.0)
-    _add_tokenizer(writer, json.loads(tiny_tokenizer.backend_tokenizer.to_str())["model"])
-    random = np.random.default_rng(0)
-    for name, shape in _tensors(len(tiny_tokenizer)):
-        writer.add_tensor(name, random.normal(0, 0.02, shape).astype(np.float32))
+    _add_tokenizer(writer, json.loads(tokenizer.backend_tokenizer.to_str())["model"], more_tokens)
+    if template:
+        writer.add_chat_template(template)
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor.astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -205,12 +233,12 @@ def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     return path
 
 
-def _add_tokenizer(writer, bpe):
+def _add_tokenizer(writer, bpe, more_tokens):
     tokens = sorted(bpe["vocab"], key=bpe["vocab"].get)
-    writer.add_vocab_size(len(tokens))
+    writer.add_vocab_size(len(tokens) + len(more_tokens))
     writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([3, 3, *[1] * (len(tokens) - 2)])
+    writer.add_token_list([*tokens, *more_tokens])
+    writer.add_token_types([3, 3, *[1] * (len(tokens) - 2), *[4] * len(more_tokens)])
     writer.add_token_merges([" ".join(merge) for merge in bpe["merges"]])
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(1)
