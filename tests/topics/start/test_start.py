@@ -287,3 +287,12 @@ def test_a_static_page_shows_the_answer(panel, monkeypatch):
 def test_the_axis_does_not_jump():
     ranges = [figures.token_range(n, 500)[1] for n in range(100)]
     assert len(set(ranges)) == 1
+
+
+def test_a_thought_stands_above_the_answer_folded_up(thinker):
+    panel = labkit.start.prompt_panel(thinker, "Why?", temperature=0, max_tokens=20)
+    panel.start().wait(60)
+    thought, _, answer = panel.answer.value.partition("</details>")
+    assert "<summary>thinking</summary>" in thought and "Hm" in thought and "Hm" not in answer
+    assert "Yes" in answer and " open" not in thought
+    assert "Hm" in panel.static_form()[0] and "thought 5 tokens" in panel.summary

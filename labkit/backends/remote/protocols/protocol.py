@@ -153,7 +153,8 @@ class AnswerReader:
             engine = from_llamacpp(timings)
             self._note(chunked=False)
         if engine:
-            self._note(timings=engine, cached_tokens=engine.cached_tokens)
+            self._note(timings=engine)
+            self._note_cached(engine.cached_tokens)
         self._stats = chunk.get("stats") or self._stats  # before the usage, after it, or with it
         if self._stats:
             written = self.usage.get("completion_tokens")
@@ -169,14 +170,20 @@ class AnswerReader:
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+        self._note_cached(usage.get("prompt_cache_hit_tokens") if cached is None else cached)
         if read is not None and written is not None:
             hidden = max(0, (usage.get("total_tokens") or 0) - read - written)
             thought, written = thought or hidden or thought, written + hidden
         self.usage, self.model = {**usage, "completion_tokens": written}, model
-        self._note(prompt_tokens=read, cached_tokens=cached, output_tokens=written)
+        self._note(prompt_tokens=read, output_tokens=written)
         if thought or (thought == 0 and not self._thought.seen):
             self._counted = True
             self._note(thinking_tokens=thought)
+
+    def _note_cached(self, tokens: int | None) -> None:
+        """Said by the usage (DeepSeek has a name of its own) or by an engine's times, or by none."""
+        if tokens is not None:
+            self._note(cached_tokens=tokens)
 
 
 def _parts(content: Any) -> tuple[str, str]:

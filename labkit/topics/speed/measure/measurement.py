@@ -199,7 +199,7 @@ class Measurement:
             lines.append(f"inter-token latency: {', '.join(gaps)} ms, of {len(self.itl_s)} gaps")
         if self.thinking_s:
             count = self.thinking_tokens
-            tokens = f"{_median_and_range(count)} tokens" if count else "tokens not counted"
+            tokens = f"{count.median:,.0f} tokens" if count else "tokens not counted"
             hidden = "" if self.shows_thinking else ", not shown"
             lines.append(f"thinking: {_median_and_range(self.thinking_s)} s, {tokens}{hidden}")
         if self.cached_tokens:

@@ -118,13 +118,21 @@ class TimedRun:
         return self.decode_tokens_per_s / engines if engines and self.decode_tokens_per_s else None
 
     @property
+    def read_at_once(self) -> bool:
+        """Whether all of the prompt, and nothing else, was worked on before the first token.
+
+        Otherwise a part of it was cached, or something was thought that is not shown.
+        """
+        return not self.cached_tokens and not (self.thinking_tokens and not self.thinking)
+
+    @property
     def prefill_tokens_per_s(self) -> float | None:
         """Prompt tokens over the time to first token, loading left out; None if it is unknown.
 
-        Where the server still knew a part of the prompt, or thought unseen before the first token,
-        it is the engine's own figure.
+        Where the first token did not wait for reading the prompt alone, see `read_at_once`, it is
+        the engine's own figure.
         """
-        if self.cached_tokens or (self.thinking_tokens and not self.thinking):
+        if not self.read_at_once:
             return self.timings and self.timings.prompt_tokens_per_s
         load_s = (self.timings and self.timings.load_s) or 0.0
         if not self.ttft_s or self.ttft_s <= load_s or not self.prompt_tokens:

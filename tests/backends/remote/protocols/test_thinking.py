@@ -31,6 +31,10 @@ def ask(scripted, *parts, kind="OpenAI-compatible", **settings):
     return labkit.generate(model, "Hi", **settings), asked
 
 
+def connected(kind):
+    return labkit.connect("http://127.0.0.1:9", "m", kind=kind)
+
+
 WORDS = [part for n in range(10) for part in (0.05, piece(f"w{n} "))]
 
 
@@ -190,10 +194,18 @@ def test_a_refusal_keeps_its_words(scripted):
     assert reply.text == "I am sorry" and reply.steps[-1].logprob == -0.5
 
 
-def test_what_was_cached_is_said(scripted):
-    details = {"prompt_tokens_details": {"cached_tokens": 996}}
+@pytest.mark.parametrize(
+    "details",
+    [{"prompt_tokens_details": {"cached_tokens": 996}}, {"prompt_cache_hit_tokens": 996}],
+    ids=["OpenAI", "DeepSeek"],
+)
+def test_what_was_cached_is_said(scripted, details):
     reply, _ = ask(scripted, piece("Yes", finish_reason="stop"), usage(2, 1000, **details), END)
     assert (reply.prompt_tokens, reply.cached_tokens) == (1000, 996)
+    timings = {"predicted_n": 1, "prompt_n": 4, "cache_n": 996, "prompt_ms": 20.0}
+    last = event(choices=[{"delta": {"content": "Yes"}, "finish_reason": "stop"}], timings=timings)
+    reply, _ = ask(scripted, last, usage(1, 1000), END, kind="llama.cpp")
+    assert reply.cached_tokens == 996 and reply.timings.prompt_tokens_per_s == 200
 
 
 @pytest.mark.parametrize("kind", ["vLLM", "llama.cpp"])
@@ -203,10 +215,10 @@ def test_a_template_is_switched_by_the_servers_own_field(scripted, kind):
     _, asked = ask(scripted, piece("Yes", finish_reason="stop"), END, kind=kind)
     assert "chat_template_kwargs" not in asked[0]
     with pytest.raises(ValueError, match=r"thinking must be left at None: .* no chat template"):
-        ask(scripted, kind=kind, thinking=True, raw=True)
+        connected(kind).stream("Hi", thinking=True, raw=True)
 
 
 @pytest.mark.parametrize("kind", ["OpenAI-compatible", "LM Studio", "transformers serve"])
-def test_others_do_not_take_it(scripted, kind):
+def test_others_do_not_take_it(kind):
     with pytest.raises(ValueError, match=f"thinking must be left at None: {kind} does not take it"):
-        ask(scripted, kind=kind, thinking=True)
+        connected(kind).stream("Hi", thinking=True)

@@ -315,7 +315,7 @@ def test_hidden_thinking_does_not_make_it_fast(make_scripted):
     assert (measured.output_tokens.median, measured.thinking_tokens.median) == (10, 1000)
     assert measured.thinking_s.median == measured.ttft_s.median == 1.0
     assert measured.prefill_tokens_per_s is None, "it thought before the first token"
-    assert "thinking: 1 (1 to 1) s, 1e+03 (1e+03 to 1e+03) tokens, not shown" in repr(measured)
+    assert "thinking: 1 (1 to 1) s, 1,000 tokens, not shown" in repr(measured)
     bars = [bar.y[0] for bar in labkit.plot(measured).data]
     assert bars == ["prefill and hidden thinking", "decode"]
     right = exercises.check_wrong_speed(measured, (4 + 10) / WORDS[-1])
