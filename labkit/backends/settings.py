@@ -34,8 +34,9 @@ class Settings:
         seed: start of the random numbers; None: a fresh one, recorded in the reply.
         stop: strings before which the answer ends; servers look for them in a thought too.
         order: `STAGES` in the order in which they are applied.
-        thinking: whether a model that can be asked so thinks before it answers; None: as its chat
-            template, or its server, has it by default.
+        thinking: whether a model that can do both thinks before it answers; None: as its chat
+            template or its server has it. A local model without that switch refuses it, as most
+            servers do; vLLM and a server of llama.cpp overlook it for such a model.
 
     Raises:
         ValueError: names the argument, its bound and the value given.

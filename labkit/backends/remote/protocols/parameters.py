@@ -43,7 +43,7 @@ class Parameters:
         seeds: the number below which seeds must be.
         fixed: settings that it does not take and that differ from our defaults.
         keeps_stop: whether it ends at a stop string and leaves that in the text.
-        switch: the field that says whether to think, with what holds it; empty: there is none.
+        switch: the field that says whether to think, with what holds it; empty: no such field.
     """
 
     names: Mapping[str, str]

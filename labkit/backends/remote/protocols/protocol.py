@@ -181,7 +181,7 @@ class AnswerReader:
             self._note(thinking_tokens=thought)
 
     def _note_cached(self, tokens: int | None) -> None:
-        """Said by the usage (DeepSeek has a name of its own) or by an engine's times, or by none."""
+        """From the usage, DeepSeek's by a name of its own, or from the engine's times, if at all."""
         if tokens is not None:
             self._note(cached_tokens=tokens)
 

@@ -130,7 +130,8 @@ def _first(reply: Reply | None) -> tuple[float, str]:
 def _total(reply: Reply | None) -> tuple[float, str]:
     """The end of a row's whole bar, and the label behind it."""
     end = max((part.end_s for part in _parts(reply)), default=None)
-    outcome = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish)
+    ends = {"failed": "✗ failed", "interrupted": "■ stopped", "content_filter": "✗ withheld"}
+    outcome = ends.get(reply and reply.finish)
     after = None if end is None else format_seconds(end)
     return end or 0.0, " after ".join(filter(None, [outcome, after]))
 

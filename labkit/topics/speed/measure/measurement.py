@@ -143,7 +143,7 @@ class Measurement:
 
     @property
     def thinking_tokens(self) -> Spread | None:
-        """Tokens of what was thought before the answer; None where there is none, or unknown."""
+        """Tokens of what was thought before the answer; None where nothing was, or unknown."""
         return self._over(lambda run: run.thinking_tokens or None)
 
     @property
