@@ -92,12 +92,13 @@ class LocalModel:
                 thinking is not left to a chat template that has no switch for it.
         """
         checked = self._checked(prompt, raw)
-        template = None if isinstance(checked, str) else self.tokenizer.get_chat_template()
-        switch = switch_thinking(thinking, template, self.name)
         if isinstance(checked, str):
+            switch_thinking(thinking, None, self.name)
             self._require_spellable(checked)
             return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
         self._require_spellable(*(message["content"] for message in checked))
+        template = None if thinking is None else self.tokenizer.get_chat_template()
+        switch = switch_thinking(thinking, template, self.name)
         quiet = {"verbose": False}  # `_within_context` has the error for long prompts
         ids = self.tokenizer.apply_chat_template(
             checked, add_generation_prompt=True, return_dict=True, tokenizer_kwargs=quiet, **switch

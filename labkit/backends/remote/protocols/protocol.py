@@ -169,6 +169,7 @@ class AnswerReader:
         """The server's counts. Google and xAI count a thought in the total only, and charge it."""
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+        # DeepSeek has a name of its own for cached tokens.
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
         self._note_cached(usage.get("prompt_cache_hit_tokens") if cached is None else cached)
         if read is not None and written is not None:
@@ -181,7 +182,7 @@ class AnswerReader:
             self._note(thinking_tokens=thought)
 
     def _note_cached(self, tokens: int | None) -> None:
-        """From the usage, DeepSeek's by a name of its own, or from the engine's times, if at all."""
+        """From the usage, or from the engine's times, if at all."""
         if tokens is not None:
             self._note(cached_tokens=tokens)
 
