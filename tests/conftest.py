@@ -131,6 +131,7 @@ THINKING_TEMPLATE = (
     "assistant:{% if enable_thinking is defined and enable_thinking is false %}"
     "<think>\n\n</think>\n\n{% endif %}"
 )
+TAGS = ("<think>", "</think>")
 # The token after each: of the prompt's end, of the thought, and of the answer.
 THINKING = (":", "<think>", "H", "m", "</think>", "\n", "Y", "e", "s", "</s>")
 
@@ -147,7 +148,7 @@ def make_thinker(tiny_tokenizer):
 
     def make(folder, tokens=THINKING, template=THINKING_TEMPLATE, special=False):
         tokenizer = copy.deepcopy(tiny_tokenizer)
-        tokenizer.add_tokens(["<think>", "</think>"], special_tokens=special)
+        tokenizer.add_tokens(list(TAGS), special_tokens=special)
         tokenizer.chat_template = template
         torch.manual_seed(0)
         size = {"hidden_size": 64, "vocab_size": 302, "tie_word_embeddings": False}
@@ -193,19 +194,18 @@ def thinking_gguf(tiny_tokenizer, tmp_path_factory):
     import numpy as np
 
     path, random = tmp_path_factory.mktemp("gguf") / "thinker.gguf", np.random.default_rng(0)
-    tags = ("<think>", "</think>")
     tensors = {
         name: random.normal(0, 1, shape) * ("attn_output" not in name and "ffn_down" not in name)
-        for name, shape in _tensors(len(tiny_tokenizer) + len(tags))
+        for name, shape in _tensors(len(tiny_tokenizer) + len(TAGS))
     }
     tensors["output_norm.weight"] = np.ones(TINY["hidden_size"])
     embeddings = tensors["token_embd.weight"]
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     tensors["output.weight"] = np.zeros_like(embeddings)
-    ids = tiny_tokenizer.get_vocab() | {tag: len(tiny_tokenizer) + n for n, tag in enumerate(tags)}
+    ids = tiny_tokenizer.get_vocab() | {tag: len(tiny_tokenizer) + n for n, tag in enumerate(TAGS)}
     for before, after in itertools.pairwise(ids[token.replace("\n", "Ċ")] for token in THINKING):
         tensors["output.weight"][after] = embeddings[before]
-    return _write_gguf(path, tiny_tokenizer, tensors, tags, THINKING_TEMPLATE)
+    return _write_gguf(path, tiny_tokenizer, tensors, TAGS, THINKING_TEMPLATE)
 
 
 def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None):

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from .steps import Step
 from .stop_strings import overlap
 
-# Of Qwen, DeepSeek, SmolLM, GLM and most others; of Mistral. Each with the one that closes it.
-TAGS = {"<think>": "</think>", "[THINK]": "[/THINK]"}
+# Of Qwen, DeepSeek, SmolLM, GLM and most others; of Mistral, Gemma 4 and Seed. Each with the one
+# that closes it. Source: their chat templates.
+TAGS = {
+    "<think>": "</think>",
+    "[THINK]": "[/THINK]",
+    "<|channel>thought": "<channel|>",
+    "<seed:think>": "</seed:think>",
+}
 
 # Of Qwen, SmolLM, GLM and most others; of DeepSeek and Granite.
 SWITCHES = ("enable_thinking", "thinking")

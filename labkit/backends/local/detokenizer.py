@@ -41,9 +41,9 @@ class AnswerDetokenizer:
     def __init__(self, tokenizer, prompt_ids):
         self._text = Detokenizer(tokenizer, prompt_ids)
         self._split = ThoughtSplitter(open_tag(tokenizer.decode(prompt_ids[-TAG_TOKENS:])))
-        ids = tokenizer.get_added_vocab()
-        # Where they are special tokens, a text does not show them.
-        self._tags = {ids[tag]: tag for pair in TAGS.items() for tag in pair if tag in ids}
+        # Where tags, or parts of them, are special tokens, a text does not show them.
+        added, tags = tokenizer.get_added_vocab().items(), " ".join([*TAGS, *TAGS.values()])
+        self._tags = {token_id: token for token, token_id in added if token in tags}
 
     def push(self, token_id: int, *, last: bool = False) -> tuple[str, str]:
         """The text that became complete: of the thought, and of the answer."""

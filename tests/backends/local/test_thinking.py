@@ -1,9 +1,12 @@
 """A local model that thinks: a tiny one, made so that its tokens are known."""
 
+import copy
+
 import pytest
 
 import labkit
 from labkit.backends.local.decoding.speculative import SpeculativeMode
+from labkit.backends.local.detokenizer import AnswerDetokenizer
 from labkit.backends.local.modes import BatchMode, UncachedMode
 
 ASKED = {"temperature": 0, "max_tokens": 20}
@@ -32,6 +35,17 @@ def test_in_every_mode(thinker, mode):
 
 def test_tags_may_be_special_tokens(make_thinker, tmp_path):
     check(ask(labkit.load(str(make_thinker(tmp_path / "special", special=True)))))
+
+
+def test_a_tag_may_be_a_special_token_and_a_word(tiny_tokenizer):
+    """As Gemma 4's; a special token that is no part of a tag shows as little as before."""
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.add_tokens(["<|channel>", "<channel|>", "<|turn>"], special_tokens=True)
+    text = AnswerDetokenizer(tokenizer, [0])
+    ids = tokenizer.encode("<|channel>thought\nHm<channel|><|turn>Yes")
+    pieces = [(*text.push(token_id), text.thinking) for token_id in ids]
+    assert "".join(thought for thought, _, _ in pieces).strip() == "Hm"
+    assert "".join(answer for _, answer, _ in pieces) == "Yes" and not pieces[-1][2]
 
 
 def test_the_template_may_open_the_thought(make_thinker, tmp_path):
