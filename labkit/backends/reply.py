@@ -107,6 +107,11 @@ class Reply(_WithOutcome):
         return join_steps(self.steps)[0]
 
     @property
+    def thinking_hidden(self) -> bool:
+        """Whether the server counts a thought and shows nothing of it."""
+        return bool(self.thinking_tokens) and not any(step.thinking for step in self.steps)
+
+    @property
     def thinking_s(self) -> float | None:
         """Seconds of thinking, see `thinking_seconds`."""
         return thinking_seconds(self.steps, self.thinking_tokens)
@@ -138,11 +143,12 @@ class Reply(_WithOutcome):
         """How much it thought, how long, and for how much, in a line; None if it did not."""
         if not self.thinking_tokens and not any(step.thinking for step in self.steps):
             return None
-        parts = [f"thought {_count(self.thinking_tokens)} tokens"]
+        count = "an unknown number of" if self.thinking_tokens is None else self.thinking_tokens
+        parts = [f"thought {count} tokens"]
         parts += [] if self.thinking_s is None else [f"in {self.thinking_s:.2f} s"]
         price = self.thinking_price_usd
         parts += [] if price is None else [f"for ${price:.6f}"]
-        hidden = "" if self.thinking else ", which the server does not show"
+        hidden = ", which the server does not show" if self.thinking_hidden else ""
         unanswered = "" if self.text else "; it did not come to an answer"
         return " ".join(parts) + hidden + unanswered
 

@@ -109,6 +109,13 @@ def test_a_thought_without_an_answer_is_kept_and_said():
     assert "it did not come to an answer" in reply.summary
 
 
+def test_an_empty_thought_is_none_that_is_hidden():
+    """As Qwen3 writes it where its prompt says /no_think."""
+    reply = a_reply(*(a_step("\n", 0.1 * n, True) for n in range(3)), a_step("Yes", 1.0))
+    assert (reply.text, reply.thinking, reply.thinking_tokens) == ("Yes", "", 3)
+    assert not reply.thinking_hidden and "(thought 3 tokens in 1.00 s)\nYes" in repr(reply)
+
+
 def test_no_thought_is_no_line():
     reply = a_reply(a_step("Yes", 0.5))
     assert reply.thinking == "" and reply.thinking_s is None and reply.thinking_tokens == 0

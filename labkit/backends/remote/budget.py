@@ -195,7 +195,7 @@ class Meter:
         self, usage: Mapping[str, Any], model: str | None, tokens: int | None
     ) -> float | None:
         """The part of the `price` that a thought of n tokens cost; None if it is unknown."""
-        if not tokens or "cost" in usage:
+        if not tokens or not usage or "cost" in usage:
             return None
         whole, rest = self.price(usage, model), self.price(_without(usage, tokens), model)
         return None if whole is None or rest is None else whole - rest

@@ -130,7 +130,7 @@ class AnswerReader:
             return _tokens(texts, before, listed, tokens, elapsed_s)
         steps = _pieces(texts, listed, elapsed_s)
         self._thought.add(steps, len(listed))
-        if not self._counted:
+        if self._thought.seen and not self._counted:
             self._note(thinking_tokens=self._thought.tokens)
         return steps
 

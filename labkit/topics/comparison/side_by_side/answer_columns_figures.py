@@ -57,7 +57,7 @@ def answer(name: str, text: str, error: str | None = None, thinking: str = "") -
 def _state(reply: Reply) -> str:
     """How an answer ended, and after how long."""
     after = f" after {reply.elapsed_s:.2f} s" if reply.steps else ""
-    unanswered = ", still thinking" if reply.thinking and not reply.text else ""
+    unanswered = ", without an answer" if reply.thinking_summary and not reply.text else ""
     return ENDS[reply.finish] + after + unanswered
 
 
@@ -121,7 +121,7 @@ def _thinking(reply: Reply) -> str:
         return NO_PART
     price = reply.thinking_price_usd
     known = "" if price is None else f", ${price:.6f}"
-    return f"{_count(reply.thinking_tokens)}{known}{'' if reply.thinking else ', not shown'}"
+    return f"{_count(reply.thinking_tokens)}{known}{', not shown' if reply.thinking_hidden else ''}"
 
 
 def _count(tokens: int | None) -> str:

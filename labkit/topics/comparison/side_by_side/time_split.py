@@ -56,8 +56,8 @@ def named_times(reply: Reply) -> tuple[tuple[str, float], ...]:
         parts = {FIRST: reply.ttft_s, STREAM: reply.elapsed_s - reply.ttft_s}
     if reply.thinking_s is not None and STREAM in parts:
         stream = parts.pop(STREAM)
-        shown = reply.thinking_s if reply.thinking else 0.0
-        parts[THINKING] = shown if reply.thinking else parts.pop(FIRST)
+        shown = 0.0 if reply.thinking_hidden else reply.thinking_s
+        parts[THINKING] = parts.pop(FIRST) if reply.thinking_hidden else shown
         parts[STREAM] = stream - shown
     return tuple(parts.items())
 
@@ -84,8 +84,8 @@ def network_s(reply: Reply) -> float | None:
     round trip of the request, and waiting in a queue. None where the engine does not report its
     own time, and where it thought unseen before the first token.
     """
-    work, hidden = model_s(reply), reply.thinking_tokens and not reply.thinking
-    if reply.ttft_s is None or work is None or hidden:
+    work = model_s(reply)
+    if reply.ttft_s is None or work is None or reply.thinking_hidden:
         return None
     return max(0.0, reply.ttft_s - work - (load_s(reply) or 0.0))
 

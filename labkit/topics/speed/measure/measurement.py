@@ -149,7 +149,7 @@ class Measurement:
     @property
     def shows_thinking(self) -> bool:
         """Whether what was thought came too, as in this process; a server may hide it."""
-        return any(run.thinking for run in self.counted)
+        return not any(run.thinking_hidden for run in self.counted)
 
     @property
     def cached_tokens(self) -> Spread | None:

@@ -46,6 +46,7 @@ class TimedRun:
         thinking: text of what was thought before the answer, as far as it is shown.
         thinking_tokens: tokens of the thought; None if unknown.
         thinking_s: seconds of thinking; None where nothing was thought.
+        thinking_hidden: whether a server counts a thought and shows nothing of it.
         cached_tokens: tokens of the prompt that a server still knew; None if unknown.
     """
 
@@ -62,6 +63,7 @@ class TimedRun:
     thinking: str = ""
     thinking_tokens: int | None = None
     thinking_s: float | None = None
+    thinking_hidden: bool = False
     cached_tokens: int | None = None
 
     @property
@@ -93,7 +95,7 @@ class TimedRun:
     @property
     def answer_s(self) -> float | None:
         """Seconds from the first token of the answer to the last; None without a token."""
-        within = self.thinking_s if self.thinking and not self.answer_from else None
+        within = None if self.thinking_hidden or self.answer_from else self.thinking_s
         return self.decode_s - within if self.decode_s and within else self.decode_s
 
     @property
@@ -123,7 +125,7 @@ class TimedRun:
 
         Otherwise a part of it was cached, or something was thought that is not shown.
         """
-        return not self.cached_tokens and not (self.thinking_tokens and not self.thinking)
+        return not self.cached_tokens and not self.thinking_hidden
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
@@ -177,6 +179,7 @@ def time_run(
         thinking=reply.thinking,
         thinking_tokens=reply.thinking_tokens,
         thinking_s=reply.thinking_s,
+        thinking_hidden=reply.thinking_hidden,
         cached_tokens=reply.cached_tokens,
     )
 

@@ -266,5 +266,9 @@ def test_what_was_thought_is_said_and_shown_apart(thinker):
     assert rows["tokens of thinking, its price"] == "5"
     cut = labkit.compare("Why?", {"it": thinker}, temperature=0, max_tokens=3)
     html = labkit.plot(cut, kind="answers").html
-    assert "<details open>" in html and "still thinking" in html
+    assert (
+        "<details open>" in html
+        and "✓ cut at max_tokens after" in html
+        and ", without an answer" in html
+    )
     assert labkit.plot(side).data and labkit.plot(side, kind="arrivals").data[0].y[-1] == 3
