@@ -6,18 +6,23 @@ from typing import Any
 from labkit.errors import LabError
 
 
-def render_chat(name: str, tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+def render_chat(
+    name: str, tokenizer: Any, messages: Sequence[Mapping[str, str]], **variables: Any
+) -> str:
     """The text that a model reads for messages, up to where its answer begins.
 
     Args:
         name: the model's name, for the sentence.
         tokenizer: transformers' own, with a chat template.
         messages: mappings of role and content.
+        variables: variables of the template, such as its switch for thinking.
     Raises:
         LabError: the template refuses the messages, with its own sentence.
     """
     try:
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, **variables
+        )
     except Exception as error:  # a template is its publisher's program, and fails as programs do
         problem = f"The chat template of {name} refuses these messages: {error}"
         raise LabError(problem, _hint(messages)) from None

@@ -31,8 +31,8 @@ class ModelMode:
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
         began = time.perf_counter()
-        ids = self.model.encode(prompt, raw=raw)
         chosen = Settings(**settings).seeded()
+        ids = self.model.encode(prompt, raw=raw, thinking=chosen.thinking)
         return Stream(chosen, lambda run: self._run(run, ids, began), prompt_tokens=len(ids))
 
     def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:

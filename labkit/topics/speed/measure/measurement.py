@@ -117,7 +117,7 @@ class Measurement:
 
     @property
     def prefill_tokens_per_s(self) -> Spread | None:
-        """Prompt tokens over the time to first token."""
+        """Prompt tokens over the time to first token; see `TimedRun.prefill_tokens_per_s`."""
         return self._over(lambda run: run.prefill_tokens_per_s)
 
     @property
@@ -133,8 +133,28 @@ class Measurement:
 
     @property
     def output_tokens(self) -> Spread | None:
-        """Tokens written, without those of the prompt."""
+        """Tokens written, without those of the prompt and those of a hidden thought."""
         return self._over(lambda run: run.output_tokens)
+
+    @property
+    def thinking_s(self) -> Spread | None:
+        """Seconds of thinking before the answer."""
+        return self._over(lambda run: run.thinking_s)
+
+    @property
+    def thinking_tokens(self) -> Spread | None:
+        """Tokens of what was thought before the answer; None where nothing was, or unknown."""
+        return self._over(lambda run: run.thinking_tokens or None)
+
+    @property
+    def shows_thinking(self) -> bool:
+        """Whether what was thought came too, as in this process; a server may hide it."""
+        return not any(run.thinking_hidden for run in self.counted)
+
+    @property
+    def cached_tokens(self) -> Spread | None:
+        """Tokens of the prompt that the server still knew, of the runs where it did."""
+        return self._over(lambda run: run.cached_tokens or None)
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -177,6 +197,14 @@ class Measurement:
         if len(self.itl_s) > 1:
             gaps = [f"p{p} {1000 * self.itl_percentile_s(p):.1f}" for p in (50, 95, 99)]
             lines.append(f"inter-token latency: {', '.join(gaps)} ms, of {len(self.itl_s)} gaps")
+        if self.thinking_s:
+            count = self.thinking_tokens
+            tokens = f"{count.median:,.0f} tokens" if count else "tokens not counted"
+            hidden = "" if self.shows_thinking else ", not shown"
+            lines.append(f"thinking: {_median_and_range(self.thinking_s)} s, {tokens}{hidden}")
+        if self.cached_tokens:
+            known = f"{self.cached_tokens.median:g} of {self.prompt_tokens} prompt tokens"
+            lines.append(f"{known} were cached: the first token came sooner for it")
         if share := self.engine_ratio:
             source = next(run.timings.source for run in self.counted if run.timings)
             lines.append(f"{share.median:.2f} of the tokens/s that the engine reports ({source})")
