@@ -1,5 +1,6 @@
 """How tokens are chosen, and when an answer ends."""
 
+import difflib
 import random
 from dataclasses import dataclass, replace
 
@@ -17,8 +18,24 @@ STAGES = (
 )
 
 
+class _NamedSettings(type):
+    """Refuses a setting that there is not, with the one that was probably meant."""
+
+    def __call__(cls, **settings):
+        for name in settings:
+            if name not in cls.__annotations__:
+                near = difflib.get_close_matches(name, cls.__annotations__, n=1)
+                guess = (
+                    f"did you mean {near[0]!r}?"
+                    if near
+                    else "there are " + ", ".join(cls.__annotations__)
+                )
+                raise TypeError(f"there is no setting {name!r}: {guess}")
+        return super().__call__(**settings)
+
+
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(metaclass=_NamedSettings):
     """How the next token is chosen, and when to end.
 
     Attributes:

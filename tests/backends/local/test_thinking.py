@@ -3,11 +3,11 @@
 import copy
 
 import pytest
-from labkit.backends.local.generation_modes import BatchMode, UncachedMode
 
 import labkit
 from labkit.backends.local.decoding.speculative import SpeculativeMode
 from labkit.backends.local.detokenizer import AnswerDetokenizer
+from labkit.backends.local.generation_modes import BatchMode, UncachedMode
 
 ASKED = {"temperature": 0, "max_tokens": 20}
 
