@@ -3,9 +3,9 @@
 import pytest
 
 import labkit
-from labkit.backends.local import bandwidth
-from labkit.backends.local.bandwidth import Probe, probe_device
+from labkit.backends.local import device_probe
 from labkit.backends.local.device import gpu_peak_bytes, synchronize
+from labkit.backends.local.device_probe import Probe, probe_device
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
 from labkit.topics.speed.explain.operation_count import decode_work, prefill_work
@@ -93,10 +93,10 @@ def test_a_small_gpu_is_not_filled(monkeypatch):
 
     free = [3 << 30]
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[0], 4 << 30))
-    assert bandwidth.buffer_size("cuda") == 3 << 28
+    assert device_probe.buffer_size("cuda") == 3 << 28
     free[0] = 80 << 30
-    assert bandwidth.buffer_size("cuda") == bandwidth.GPU_BUFFER_BYTES
-    assert bandwidth.buffer_size("cpu") == bandwidth.BUFFER_BYTES
+    assert device_probe.buffer_size("cuda") == device_probe.GPU_BUFFER_BYTES
+    assert device_probe.buffer_size("cpu") == device_probe.BUFFER_BYTES
 
 
 def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
