@@ -1,4 +1,4 @@
-"""The public names of labkit: what editors complete, and what ``public_names.py`` loads."""
+"""The public names of labkit: what editors complete, and what ``lazy_names.py`` loads."""
 
 from .backends.cloud.cloud import cloud as cloud
 from .backends.cloud.cloud import clouds as clouds

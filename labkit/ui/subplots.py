@@ -16,9 +16,8 @@ def divide(figure, rows: int, columns: int, **layout) -> None:
         columns: number of plots beside one another.
         layout: more for plotly's ``set_subplots``, such as ``horizontal_spacing``.
     """
-    axis = {"gridcolor": theme.LINE, "zerolinecolor": theme.LINE, "automargin": True}
     figure.set_subplots(rows, columns, **layout)
-    figure.update_xaxes(**axis, title_font_size=13).update_yaxes(axis)
+    figure.update_xaxes(theme.axis()).update_yaxes(theme.axis())
 
 
 def columns(figure, names: Sequence[str], *, gap: float = 0.09, shared_y: bool = False) -> None:

@@ -66,26 +66,10 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
     return fresh.update_layout(**layout)
 
 
-def axis(title: str = "", **more) -> dict[str, Any]:
-    """An axis in the lab's look, with more of plotly's settings, such as ``domain``."""
+def axis(title: str = "") -> dict[str, Any]:
+    """An axis in the lab's look."""
     look = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
-    return {"title": {"text": title, "font": {"size": 13}}, **look, **more}
-
-
-def add_heading(figure, text: str, x: float, y: float) -> None:
-    """A small heading above a part of a figure, whose left upper corner is at (x, y), 0 to 1."""
-    figure.add_annotation(
-        text=text,
-        x=x,
-        y=y,
-        xref="paper",
-        yref="paper",
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 12},
-        align="left",
-    )
+    return {"title": {"text": title, "font": {"size": 13}}, **look}
 
 
 def pattern(shape: str) -> dict:

@@ -18,6 +18,7 @@ from labkit.commands import doctor
 from labkit.commands.checks import Check, environment, hardware, software, storage
 from labkit.errors import LabError
 from labkit.install import bootstrap
+from labkit.models.cpu.record import CpuTuning, remember
 from labkit.models.machine import Gpu, Machine
 from labkit.models.storage import store
 
@@ -325,6 +326,19 @@ def test_processor(more, status, said):
     assert check.status == status
     assert said in check.detail
     assert "A processor, 4 cores" in check.detail
+
+
+def test_speed_is_what_was_measured_on_this_processor(home):
+    assert "not measured yet" in only(hardware.speed(MACHINE)).detail
+    here = CpuTuning("tiny", True, 4, packed_gain=1.25, bfloat16_gain=3.7, date="2026-11-26")
+    remember(f"{MACHINE.cpu}, avx2, 4 threads", here)
+    remember("Another processor", CpuTuning("other", False, 4, packed_gain=0.7))
+    assert only(hardware.speed(MACHINE)).detail == (
+        "tiny: layers packed (packed ones took 0.80 of the time of plain ones), threads: 4; "
+        "bfloat16 reads prompts 3.7 times as fast as float32; measured on 2026-11-26. Packed "
+        "layers are a second copy of the weights in each notebook; the weights themselves are "
+        "shared"
+    )
 
 
 @pytest.mark.parametrize(

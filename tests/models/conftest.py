@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from labkit.models.catalogue import CATALOGUE, Entry, Wheel, WheelSource
+from labkit.models.catalogue import CATALOGUE
+from labkit.models.entry import Entry, Wheel, WheelSource
 
 from .loopback_servers import Index, wheel
 

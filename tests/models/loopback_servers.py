@@ -192,7 +192,7 @@ def file_entry(path):
     content = path.read_bytes()
     oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
     about = {"type": "file", "path": path.name, "size": len(content), "oid": oid}
-    if path.suffix in (".safetensors", ".bin"):
+    if path.suffix in (".safetensors", ".bin", ".gguf"):
         sha256 = hashlib.sha256(content).hexdigest()
         about["lfs"] = {"oid": sha256, "size": len(content), "pointerSize": 130}
     return about

@@ -12,7 +12,7 @@ from labkit.backends.remote.protocols.parameters import LLAMA_CPP
 from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
 
 from .links import Link, find_link
-from .relay import HOST, Relay
+from .tcp_relay import HOST, Relay
 
 ORIGIN = "stand-in: the same small model, so what differs is the network"
 # As lean as a cloud's events: no alternatives of every token, which would fill a narrow link.

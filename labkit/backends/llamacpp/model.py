@@ -19,7 +19,8 @@ from labkit.backends.settings import Settings
 from labkit.backends.thoughts import switch_thinking
 from labkit.checks import check_whole
 from labkit.errors import LabError
-from labkit.models.catalogue import CATALOGUE, WheelSource
+from labkit.models.catalogue import CATALOGUE, full_name
+from labkit.models.entry import WheelSource
 from labkit.models.machine import inspect_machine
 from labkit.models.storage import fetch, store
 
@@ -73,6 +74,7 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
         if not path.is_file():
             raise LabError(f"There is no file {path}.", "Check the path.")
         return path
+    name = full_name(name)
     entry, folder = CATALOGUE.get(name), store.part_folder(name, "gguf")
     is_here = not store.damaged(folder)
     if entry is None and is_here and (kept := next(folder.glob("*.gguf"), None)):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from labkit.backends.local.decoding.batch import Batch
+from labkit.backends.local.decoding.forward import Batch, prefill
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings
@@ -16,10 +16,12 @@ from labkit.backends.stop_strings import StopScanner
 from labkit.backends.thoughts import switch_thinking
 from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
+from labkit.models.memory_plan import context_length
 
 from . import device
+from .chat_text import render_chat
 from .detokenizer import AnswerDetokenizer
-from .kv_cache import prefill, rows_that_fit
+from .kv_cache import rows_that_fit, state_bytes
 from .sampler import SampledToken
 
 ALTERNATIVES = 10
@@ -30,6 +32,7 @@ def load(
     *,
     device: str | None = None,
     dtype: str | None = None,
+    packed: bool | None = None,
     accept_terms: bool = False,
 ) -> "LocalModel":
     """Loads a model into memory, and downloads it first if it is not on this machine.
@@ -40,6 +43,8 @@ def load(
         device: ``"cuda"``, ``"mps"`` or ``"cpu"``; by default the first of these that is present.
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default chosen by the rule of
             ``labkit.models.memory_plan.plan``.
+        packed: whether layers on a CPU compute from a packed second copy of their weights; by
+            default what was faster on this machine, measured at the first load.
         accept_terms: True if you have read and accept the model's terms of use, where it has any.
     Raises:
         LabError: unknown name, no network, too little memory or disk, damaged or pickled weights.
@@ -50,7 +55,9 @@ def load(
         if value not in (None, *known):
             names = ", ".join(known)
             raise ValueError(f"{argument} must be one of {names}, or None; got {value!r}")
-    return LocalModel(open_model(name, device=device, dtype=dtype, accept_terms=accept_terms))
+    return LocalModel(
+        open_model(name, device=device, dtype=dtype, packed=packed, accept_terms=accept_terms)
+    )
 
 
 class LocalModel:
@@ -61,6 +68,7 @@ class LocalModel:
         model: transformers' own model, for direct access to it.
         tokenizer: transformers' own tokenizer.
         plan: device, dtype and memory, chosen on loading.
+        tuning: how its layers run on the CPU, and why; None on a GPU.
         folder: safetensors folder.
         gguf_file: GGUF file that it was converted from, or None.
         context: most tokens that it can attend to.
@@ -68,17 +76,22 @@ class LocalModel:
     """
 
     def __init__(self, loaded: LoadedModel):
-        self.name, self.plan = loaded.name, loaded.plan
+        self.name, self.plan, self.tuning = loaded.name, loaded.plan, loaded.tuning
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
-        self.context = self.model.config.get_text_config().max_position_embeddings
+        self._entry = loaded.entry
+        self.context = context_length(self.model.config)
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
 
     def __repr__(self) -> str:
-        millions = sum(weight.numel() for weight in self.model.parameters()) / 1e6
+        stored = sum(weight.numel() for weight in self.model.parameters())
+        size = f"{stored / 1e6:,.1f} million parameters"
+        if self._entry and self._entry.output_parameters:
+            published = f"{self._entry.parameters / 1e6:,.1f} million parameters"
+            size = f"{published} ({stored / 1e6:,.1f} stored: its output matrix is apart)"
         return (
-            f"<LocalModel {self.name}: {millions:,.1f} million parameters, "
+            f"<LocalModel {self.name}: {size}, "
             f"{self.plan.needs.dtype} on {self.plan.device}, context {self.context:,} tokens>"
         )
 
@@ -90,6 +103,7 @@ class LocalModel:
         Raises:
             ValueError: the prompt is empty, not a list of messages, or longer than the context; or
                 thinking is not left to a chat template that has no switch for it.
+            LabError: the chat template refuses the messages.
         """
         checked = self._checked(prompt, raw)
         if isinstance(checked, str):
@@ -97,12 +111,9 @@ class LocalModel:
             self._require_spellable(checked)
             return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
         self._require_spellable(*(message["content"] for message in checked))
-        template = None if thinking is None else self.tokenizer.get_chat_template()
-        switch = switch_thinking(thinking, template, self.name)
-        quiet = {"verbose": False}  # `_within_context` has the error for long prompts
-        ids = self.tokenizer.apply_chat_template(
-            checked, add_generation_prompt=True, return_dict=True, tokenizer_kwargs=quiet, **switch
-        )["input_ids"]
+        text = render_chat(self.name, self.tokenizer, checked, thinking)
+        # `_within_context` has the error for long prompts.
+        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return self._within_context(ids)
 
     def _checked(self, prompt: str | Messages, raw: bool) -> str | list[Mapping[str, str]]:
@@ -198,8 +209,9 @@ class LocalModel:
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
     ) -> Generator[tuple[int, Step]]:
         """Runs the rows batch by batch; sets each stream's ``finish`` when its row ends."""
-        size = min(batch_size or self._rows_that_fit(streams, ids), len(streams))
         prefilled = prefill(self.model, ids)
+        fitting = batch_size or self._rows_that_fit(streams, ids, prefilled[0])
+        size = min(fitting, len(streams))
         for first in range(0, len(streams), size):
             chunk = streams[first : first + size]
             settings = [stream.settings for stream in chunk]
@@ -211,7 +223,7 @@ class LocalModel:
                     yield first + row, writers[row].write(token)
                 batch.drop({row for row in batch.running if chunk[row].finish})
 
-    def _rows_that_fit(self, streams: Sequence[Stream], ids: list[int]) -> int:
+    def _rows_that_fit(self, streams: Sequence[Stream], ids: list[int], cache) -> int:
         if len(streams) == 1:
             return 1
         machine = inspect_machine()
@@ -219,7 +231,9 @@ class LocalModel:
         free = max(gpu.free_bytes for gpu in machine.gpus) if on_gpu else machine.available_bytes
         longest = len(ids) + max(stream.settings.max_tokens for stream in streams)
         longest = min(longest, self.context)
-        return rows_that_fit(self.model.config, longest, self.plan.needs.dtype, free)
+        rows = rows_that_fit(self.model.config, longest, self.plan.needs.dtype, free)
+        # In half of the memory too, and twice while rows drop out.
+        return max(1, min(rows, free // 4 // max(1, state_bytes(cache))))
 
     def step(
         self, token: SampledToken, text: str, elapsed_s: float, *, thinking: bool = False
@@ -254,8 +268,9 @@ class LocalModel:
         return device.gpu_peak_bytes(self.plan.device, reset=reset)
 
     def about(self) -> dict[str, str]:
-        """What it runs on: engine, device, dtype, threads and versions."""
-        return device.describe(self.plan.device, self.plan.needs.dtype)
+        """What it runs on: engine, device, dtype, threads, layers and versions."""
+        about = device.describe(self.plan.device, self.plan.needs.dtype)
+        return about | ({"layers": self.tuning.layers} if self.tuning else {})
 
     @cached_property
     def end_ids(self) -> frozenset[int]:

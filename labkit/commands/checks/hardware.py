@@ -6,7 +6,7 @@ from labkit.formatting import GIB
 from labkit.models.catalogue import DEFAULT, find
 from labkit.models.memory_plan import plan
 
-from . import FAILING, FINE, WARNING, Check
+from . import FAILING, FINE, WARNING, Check, listed
 
 DRIVER = (
     "Install or update NVIDIA's driver and restart, until nvidia-smi lists the GPU; a container "
@@ -17,7 +17,7 @@ DRIVER = (
 def memory(machine):
     """Total and free memory, compared with what the default model takes on a CPU."""
     entry = find(DEFAULT)
-    need = plan(entry.parameters, entry.config, machine, device="cpu").needs
+    need = plan(entry.stored_parameters, entry.text_config, machine, device="cpu").needs
     total, free = machine.memory_bytes, machine.available_bytes
     detail = (
         f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB of it free; "
@@ -48,6 +48,24 @@ def processor(machine):
         yield Check("CPU", WARNING, detail, hint)
     else:
         yield Check("CPU", FINE, detail)
+
+
+def speed(machine):
+    """What was measured to run models fastest on this processor."""
+    from labkit.models.cpu.record import remembered
+
+    found = [tuning for key, tuning in remembered().items() if key.startswith(machine.cpu)]
+    if not found:
+        detail = "not measured yet: the first load of a model tries, in 3 s, what is fastest here"
+        yield Check("CPU speed", FINE, detail)
+        return
+    detail = listed(map(str, found), most=3)
+    if any(tuning.packed for tuning in found):
+        detail += (
+            ". Packed layers are a second copy of the weights in each notebook; the weights "
+            "themselves are shared"
+        )
+    yield Check("CPU speed", FINE, detail)
 
 
 def gpu(machine, pci=Path("/sys/bus/pci/devices")):

@@ -27,7 +27,7 @@ def disk():
     detail = f"{free / 1e9:.1f} GB free for models ({folder})"
     entry = find(DEFAULT)
     # As downloaded and unpacked, then in float32 for transformers.
-    need = 2 * entry.download_bytes + 4 * entry.parameters
+    need = 2 * entry.download_bytes + 4 * entry.stored_parameters
     hint = "Make room, or set LABKIT_HOME to a folder on a larger disk."
     if free < need and DEFAULT not in store.list_models():
         detail += f"; {DEFAULT} takes {need / 1e9:.1f} GB while it is set up"

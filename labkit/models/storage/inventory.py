@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.models.catalogue import CATALOGUE, HubSource, find
+from labkit.models.catalogue import CATALOGUE, find, full_name
+from labkit.models.entry import HubSource
 
-from . import fetch, store
+from . import hub, store
 
 HUB_CACHE = "hub cache"
 
@@ -47,7 +48,7 @@ def inventory() -> dict[str, StoredModel]:
 
 def require_stored(name: str) -> StoredModel:
     """The stored model of that name; a LabError with the nearest name if it is missing."""
-    found = inventory()
+    name, found = full_name(name), inventory()
     if name in found:
         return found[name]
     if near := difflib.get_close_matches(name, found, n=1, cutoff=0.45):
@@ -120,7 +121,7 @@ def _find(name: str, parts: tuple[str, ...], repo) -> StoredModel:
     paths = [store.model_folder(name), *store.unfinished(name)]
     size = sum(store.bytes_of(path) for path in paths if path.exists())
     if repo:
-        cached = fetch.hub_cached(_hub_source(name))
+        cached = hub.hub_cached(_hub_source(name))
         folders |= {HUB_CACHE: cached} if cached else {}
         size += repo.size_on_disk
     return StoredModel(name, folders, size)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.models.catalogue import CATALOGUE
+from labkit.models.catalogue import CATALOGUE, full_name
 
 from . import store
 
@@ -67,6 +67,7 @@ def collect_parts(name: str) -> list[ArchivePart]:
     """
     from labkit.models.loading import get_model
 
+    name = full_name(name)
     folder, _ = get_model(name)
     if folder.parent.parent == store.models_folder():
         name = folder.parent.name.replace("--", "/")
@@ -99,7 +100,7 @@ def _wanted_files(folder: Path) -> dict[str, Path]:
     """The files that loading needs from a folder outside the store, such as the hub's cache."""
     from huggingface_hub.utils import filter_repo_objects
 
-    from .fetch import HUB_FILES, HUB_IGNORED
+    from .hub import HUB_FILES, HUB_IGNORED
 
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     wanted = filter_repo_objects(names, allow_patterns=HUB_FILES, ignore_patterns=HUB_IGNORED)

@@ -147,10 +147,11 @@ def write_manifest(folder: Path, source: str) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
-    _write_json(folder / MANIFEST, {"source": source, "files": files})
+    write_json(folder / MANIFEST, {"source": source, "files": files})
 
 
-def _write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict) -> None:
+    """Writes a file completely or not at all."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text(json.dumps(content, indent=1))
     aside.replace(path)
@@ -184,7 +185,7 @@ def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
             elif _stamp(path) != known["stamp"]:
                 known["stamp"], fresh = _stamp(path), True
     if fresh and os.access(folder, os.W_OK):  # copied or restored: valid from now on
-        _write_json(folder / MANIFEST, manifest)
+        write_json(folder / MANIFEST, manifest)
     return bad
 
 

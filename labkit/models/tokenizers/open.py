@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.models.catalogue import CATALOGUE, WheelSource
+from labkit.models.catalogue import CATALOGUE
+from labkit.models.entry import HubSource
 from labkit.models.storage import store
-from labkit.models.storage.fetch import fetch_hub_file
+from labkit.models.storage.hub import fetch_hub_file
 from labkit.models.temporary_setting import temporary_setting
 
 from .catalogue import ALIASES, TOKENIZERS, KnownTokenizer
@@ -135,10 +136,10 @@ def _open_model(model: str, name: str, title: str) -> Reader:
     from labkit.models.loading import get_model
 
     entry = CATALOGUE[model]
-    if isinstance(entry.source, WheelSource):
-        folder, _ = get_model(model)
-        return _open_json(folder / "tokenizer.json", name, title)
-    return _open_hub(entry.source.repo_id)
+    if isinstance(entry.source, HubSource):
+        return _open_hub(entry.source.repo_id)
+    folder, _ = get_model(model)
+    return _open_json(folder / "tokenizer.json", name, title)
 
 
 @functools.lru_cache(maxsize=32)

@@ -44,11 +44,6 @@ class WaitingTime:
         """The range of 95 out of 100 days."""
         return percentile(self.days_s, 2.5), percentile(self.days_s, 97.5)
 
-    @property
-    def reply_s(self) -> float:
-        """The median of a single reply."""
-        return percentile(self.waits_s, 50)
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DaySimulation:

@@ -84,5 +84,6 @@ def check_votes_needed(
         return solved(f"About {decided:,} decided votes, so {right:,} in all.")
     if undecided and abs(votes - decided) <= VOTES_TOLERANCE * decided:
         return not_yet("That many votes must be decided. How many have to be cast for that?")
-    hint = "Fewer are enough." if votes > right else "That is too few: chance alone can do that."
-    return not_yet(hint)
+    return not_yet(
+        "Fewer are enough." if votes > right else "That is too few: chance alone can do that."
+    )

@@ -1,5 +1,5 @@
 """Notebook 03: where the time and the memory go."""
 
-from labkit.public_names import lazy_names
+from labkit.lazy_names import lazy_names
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

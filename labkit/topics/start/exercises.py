@@ -43,10 +43,10 @@ def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Exerci
     formula = f"{reply.ttft_s:.2f} s + {tokens - 1} / {reply.decode_tokens_per_s:.1f} tokens/s"
     if abs(seconds - expected) <= TOLERANCE * expected:
         return solved(f"By this reply: {formula} = {expected:.1f} s.")
-    size = "too long" if seconds > expected else "too short"
     return not_yet(
-        f"{seconds:g} s is {size}. The first token took {reply.ttft_s:.2f} s, and each of the "
-        f"{tokens - 1} others takes 1 / {reply.decode_tokens_per_s:.1f} s."
+        f"{seconds:g} s is too {'long' if seconds > expected else 'short'}. "
+        f"The first token took {reply.ttft_s:.2f} s, and each of the {tokens - 1} others "
+        f"takes 1 / {reply.decode_tokens_per_s:.1f} s."
     )
 
 
@@ -59,7 +59,6 @@ def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
         return not_yet(f"{name!r} is not in the catalogue: {', '.join(rows)}.")
     if not rows[name].plan.fits:
         return not_yet(f"{name} needs more memory than is free: its bar crosses the line.")
-    largest = report.fitting[-1]
-    if name == largest:
+    if name == report.fitting[-1]:
         return solved(f"{name} fits, and nothing larger does.")
     return not_yet(f"{name} fits, but a larger one does too.")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
+import plotly.graph_objects as go
+
 from labkit.backends.reply import Reply, Step
 from labkit.formatting import GIB
 from labkit.ui import theme
@@ -13,8 +15,6 @@ from .machine_report import Candidate, MachineReport
 
 def machine_figure(report: MachineReport):
     """Memory that each model needs, one bar per model, with the free memory as a line."""
-    import plotly.graph_objects as go
-
     rows = report.candidates
     names = [f"{row.entry.name}{' (here)' if row.on_disk else ''}" for row in rows]
     parts = (
@@ -75,8 +75,6 @@ def reply_figure(reply: Reply):
 
 def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = None):
     """A bar of milliseconds for each token; `tokens`: length of the axis if more are to come."""
-    import plotly.graph_objects as go
-
     data = timing_data(steps)
     bars = [
         go.Bar(

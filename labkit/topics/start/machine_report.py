@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from labkit.formatting import GIB
-from labkit.models.catalogue import CATALOGUE, Entry, HubSource
+from labkit.models.catalogue import GENERATIVE
+from labkit.models.entry import Entry, HubSource
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import Plan, plan_entry
 from labkit.models.storage import store
-from labkit.models.storage.fetch import hub_cached
+from labkit.models.storage.hub import hub_cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def describe_machine() -> MachineReport:
     stored = store.list_models()
     candidates = [
         Candidate(entry, plan_entry(entry, machine), _is_on_disk(entry, stored))
-        for entry in sorted(CATALOGUE.values(), key=lambda entry: entry.parameters)
+        for entry in sorted(GENERATIVE, key=lambda entry: entry.parameters)
     ]
     return MachineReport(machine, tuple(candidates))
 

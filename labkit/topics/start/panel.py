@@ -45,11 +45,13 @@ class PromptPanel(RunPanel):
     """Controls, the answer, and the figure of its times.
 
     Attributes:
-        reply: last answer, complete or stopped; None before the first.
+        reply, result: last answer, complete or stopped; None before the first.
         runner: Run, Stop and progress.
         prompt, temperature, top_p, max_tokens, seed: controls.
         figure: figure that is updated while the answer comes.
     """
+
+    no_result = "no prompt was sent yet"
 
     def __init__(self, model: Backend, prompt: str, settings: Settings):
         self._model = model
@@ -77,16 +79,6 @@ class PromptPanel(RunPanel):
         seed = "" if settings.seed is None else str(settings.seed)
         self.seed = widgets.Text(seed, placeholder="a fresh one", **labelled("seed", "220px"))
 
-    @property
-    def summary(self) -> str:
-        """The numbers of the last answer in a line."""
-        return self.reply.summary if self.reply else "no prompt was sent yet"
-
-    @property
-    def result(self) -> Reply | None:
-        """The last answer."""
-        return self.reply
-
     def _settings_now(self) -> dict:
         seed = self.seed.value.strip()
         if seed and not seed.isdecimal():
@@ -113,7 +105,7 @@ class PromptPanel(RunPanel):
                 yield Progress(len(self._steps), total, figures.timing_title(self._steps))
         finally:
             running.close()
-            self.reply = make_reply(self._model.name, prompt, running, self._steps)
+            self.reply = self.result = make_reply(self._model.name, prompt, running, self._steps)
 
     def _stop_stream(self) -> None:
         """Closes a server's stream without waiting; a model in this process finishes its step."""

@@ -1,5 +1,5 @@
 """How text becomes tokens: tokenizers, languages, chat templates, vocabularies. Notebook 01."""
 
-from labkit.public_names import lazy_names
+from labkit.lazy_names import lazy_names
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

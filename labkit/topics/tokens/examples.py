@@ -120,14 +120,13 @@ class DigitGroups:
         """The longest number, with the fewest tokens and with the most."""
         row = max(self.comparison.rows, key=lambda cells: len(cells[0].text))
         few, many = (pick(row, key=lambda cell: cell.count) for pick in (min, max))
-        return f"{row[0].text} is {_segments(few)}, and {_segments(many)}"
+        return (
+            f"{row[0].text} is {few.segmentation} with {few.name}, "
+            f"and {many.segmentation} with {many.name}"
+        )
 
     def __repr__(self) -> str:
         return self.summary
-
-
-def _segments(cell: Tokenization) -> str:
-    return f"{cell.segmentation} with {cell.name}"
 
 
 def compare_digits(

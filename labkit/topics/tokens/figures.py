@@ -1,23 +1,24 @@
-"""Figures of token counts by language and by turn, and the table of all figures."""
+"""Figures of token counts by language and by turn, and tables of example texts and digits."""
 
 import math
 from html import escape
 
-from labkit.ui import theme
+import plotly.graph_objects as go
+
+from labkit.ui import subplots, theme
+from labkit.ui.html import HtmlFigure
+from labkit.ui.table import grid
 
 from .chat_template import ChatTokens, TurnCosts
-from .example_tables import digits_table, examples_table
 from .examples import DigitGroups, ExampleTexts
 from .languages import LanguageCosts, LanguageTable
-from .token_strip import chat_strip, comparison_strip, text_strip
+from .token_strip import chat_strip, comparison_strip, text_strip, visible
 from .tokenization import Tokenization
 from .tokenizer_comparison import TokenizerComparison
 
 
 def language_figure(table: LanguageTable):
     """A heat map: tokens of the same text, by language and tokenizer, relative to English."""
-    import plotly.graph_objects as go
-
     rows = sorted(
         zip(table.languages, table.relative, table.comparison.counts, strict=True),
         key=lambda row: sum(map(math.log, row[1])),
@@ -49,8 +50,6 @@ def language_figure(table: LanguageTable):
 
 def cost_figure(costs: LanguageCosts):
     """What the token counts mean: share of the window, seconds here, price in the cloud."""
-    import plotly.graph_objects as go
-
     rows = sorted(costs.rows, key=lambda row: row.local_tokens)
     parts = (
         ([100 * row.window_share for row in rows], "%", theme.BLUE, ""),
@@ -62,37 +61,32 @@ def cost_figure(costs: LanguageCosts):
             x=values,
             y=[row.language for row in rows],
             orientation="h",
-            xaxis=f"x{number}" if number > 1 else "x",
             marker={"color": colour, "pattern": theme.pattern(shape)},
             hovertemplate="%{y}: %{x:.3g} " + unit + "<extra></extra>",
         )
-        for number, (values, unit, colour, shape) in enumerate(parts, start=1)
+        for values, unit, colour, shape in parts
     ]
     figure = theme.figure(
-        *bars,
         title=f"What the tokens mean here and in the cloud ({escape(costs.price.origin)})",
-        x=f"% of a window of {costs.window:,}<br>tokens (computed)",
         height=150 + 18 * len(rows),
         showlegend=False,
     )
-    here = f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)"
-    there = (
+    subplots.divide(figure, 1, 3, horizontal_spacing=0.05, shared_yaxes=True)
+    figure.add_traces(bars, rows=[1] * 3, cols=[1, 2, 3])
+    titles = (
+        f"% of a window of {costs.window:,}<br>tokens (computed)",
+        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
         f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
-        "that read and write the text (computed)"
+        "that read and write the text (computed)",
     )
-    figure.update_layout(
-        xaxis_domain=[0, 0.3],
-        xaxis2=theme.axis(here, domain=[0.35, 0.65]),
-        xaxis3=theme.axis(there, domain=[0.7, 1]),
-    )
-    figure.update_xaxes(title_font_size=12)
-    return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
+    for column, title in enumerate(titles, 1):
+        figure.update_xaxes(title={"text": title, "font": {"size": 12}}, col=column)
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], showgrid=False, ticksuffix="  ", dtick=1)
+    return figure
 
 
 def turns_figure(turns: TurnCosts):
     """Tokens read on each turn: the system prompt again, earlier messages again, new messages."""
-    import plotly.graph_objects as go
-
     numbers = list(range(1, len(turns.prompt_tokens) + 1))
     system = [turns.system_tokens] * len(numbers)
     earlier = [
@@ -121,6 +115,47 @@ def turns_figure(turns: TurnCosts):
         y="tokens read",
         barmode="stack",
     ).update_xaxes(dtick=1)
+
+
+_MONO = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;white-space:pre"
+
+
+def examples_table(examples: ExampleTexts) -> HtmlFigure:
+    """Each text with its token counts and the reason for them."""
+    comparison = examples.comparison
+    texts = zip(comparison.labels, comparison.rows, examples.reasons, strict=True)
+    rows = (
+        [
+            f"<b>{escape(label)}</b>",
+            _example_text(cells[0].text, why),
+            *(str(cell.count) for cell in cells),
+        ]
+        for label, cells, why in texts
+    )
+    return HtmlFigure(grid(["", "text, and why", *map(escape, comparison.names)], rows))
+
+
+def _example_text(text: str, why: str) -> str:
+    """A text line by line, with visible spaces, and the reason below."""
+    lines = "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
+    reason = f'<div style="color:{theme.GREY};margin-top:2px">{escape(why)}</div>'
+    return f'<div style="{_MONO}">{lines}</div>{reason}'
+
+
+def digits_table(digits: DigitGroups) -> HtmlFigure:
+    """Each number as each tokenizer splits it, one row per tokenizer."""
+    comparison = digits.comparison
+    rows = (
+        [f"<b>{escape(name)}</b>", *map(_pieces, cells)]
+        for name, cells in zip(comparison.names, zip(*comparison.rows, strict=True), strict=True)
+    )
+    return HtmlFigure(grid(["", *map(escape, comparison.labels)], rows))
+
+
+def _pieces(cell: Tokenization) -> str:
+    box = f"border:1px solid {theme.GREY};border-radius:3px;padding:0 1px;margin-right:1px"
+    pieces = (f'<span style="{box}">{escape(visible(data))}</span>' for data in cell.data)
+    return f'<span style="{_MONO}">{"".join(pieces)}</span>'
 
 
 FIGURES = {

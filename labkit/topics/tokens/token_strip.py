@@ -91,7 +91,7 @@ def comparison_strip(comparison: TokenizerComparison) -> html.HtmlFigure:
 
 def _count(row: Tokenization | CloudCount) -> str:
     if row.count is None:
-        return f"<span>{escape(row.title)}: unknown, its tokenizer is not public</span>"
+        return f"<span>{escape(row.name)}: unknown, its tokenizer is not public</span>"
     count = f"<b>{row.count:,}</b> token{'s' if row.count != 1 else ''}"
     return f'<span title="{escape(_about(row.name))}">{escape(row.name)}: {count}</span>'
 

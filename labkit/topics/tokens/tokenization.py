@@ -2,7 +2,6 @@
 
 import codecs
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,13 +107,7 @@ class Tokenization:
     @property
     def offsets(self) -> tuple[tuple[int, int], ...]:
         """Range of characters, (start, end), that each token covers."""
-        return self._offsets(self.data)
-
-    def _offsets(self, pieces: Sequence[bytes]) -> tuple[tuple[int, int], ...]:
-        """Offsets of the first tokens, given their bytes."""
-        reader, text = self.reader, self.text
-        fallback = functools.partial(reader.offsets, text, special=self.special)
-        return tuple(token_offsets(text, reader.normalize(text), pieces, fallback))
+        return tuple((token.start, token.end) for token in self.tokens)
 
     @property
     def tokens(self) -> tuple[Token, ...]:
@@ -123,9 +116,11 @@ class Tokenization:
 
     def first(self, count: int) -> tuple[Token, ...]:
         """The first tokens with their details, so that a long text costs no more than is shown."""
-        ids, reader = self.ids[:count], self.reader
+        ids, reader, text = self.ids[:count], self.reader, self.text
         pieces = tuple(map(reader.bytes_of, ids))
-        rows = zip(ids, pieces, self._offsets(pieces), strict=False)
+        fallback = functools.partial(reader.offsets, text, special=self.special)
+        offsets = token_offsets(text, reader.normalize(text), pieces, fallback)
+        rows = zip(ids, pieces, offsets, strict=False)
         return tuple(
             Token(i, data, *span, reader.rank_of(i), reader.is_special(i)) for i, data, span in rows
         )

@@ -27,11 +27,6 @@ class CloudCount:
     text: str
     count: int | None
 
-    @property
-    def title(self) -> str:
-        """Heading of a row."""
-        return self.name
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenizerComparison:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.backends.emulated.links import LINKS, Link, find_link
-from labkit.backends.emulated.relay import HOST, Relay, _Direction
+from labkit.backends.emulated.tcp_relay import HOST, Relay, _Direction
 
 from ..measured_again import quickest
 

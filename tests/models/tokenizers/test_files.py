@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from labkit.errors import LabError
-from labkit.models.catalogue import Wheel
+from labkit.models.entry import Wheel
 from labkit.models.loading import get_model
 from labkit.models.storage import inventory, store
 from labkit.models.tokenizers import files as tokenizer_files

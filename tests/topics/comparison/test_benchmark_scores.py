@@ -6,7 +6,7 @@ import pytest
 
 import labkit
 from labkit.data import read_data
-from labkit.topics.comparison.benchmark_scores_figures import scores_figure, scores_table
+from labkit.topics.comparison.figures import scores_figure, scores_table
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import labkit
 from labkit.topics.comparison.batch.table import BatchRow, BatchTable
 from labkit.topics.comparison.day_simulation import format_duration, simulate_day
-from labkit.topics.comparison.day_simulation_figures import BINS, count_days, day_figure
+from labkit.topics.comparison.figures import BINS, count_days, day_figure
 
 
 def replies(times, finish="stop", origin="measured"):

@@ -203,7 +203,8 @@ class BatchRun:
             except BusyError as error:
                 if self._wait(job, error, scheduler):
                     continue
-                reply = self._failed(job, error)
+                failed = Stream(self._settings, finish="failed", error=str(error))
+                reply = make_reply(self._backends[job.backend].name, job.prompt, failed, ())
             if reply.steps or reply.finish != "interrupted":
                 tried = {"tries": self._tries[job.key], "waited_s": float(self._waited[job.key])}
                 self._news.put((job, make_row(job, reply, asked_at=asked_at, **tried)))
@@ -230,10 +231,6 @@ class BatchRun:
         finally:
             self._streams.pop(job.key, None)
         return make_reply(backend.name, job.prompt, running, steps)
-
-    def _failed(self, job: BatchJob, error: LabError) -> Reply:
-        failed = Stream(self._settings, finish="failed", error=str(error))
-        return make_reply(self._backends[job.backend].name, job.prompt, failed, ())
 
     def _wait(self, job: BatchJob, error: BusyError, scheduler: Scheduler) -> bool:
         """Puts the job back for later; False where it has had enough tries."""

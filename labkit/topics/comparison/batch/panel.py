@@ -146,11 +146,6 @@ class BatchPanel(RunPanel):
 
     result = table
 
-    @property
-    def summary(self) -> str:
-        """The summary of the table."""
-        return self.table.summary
-
     def _work(self) -> Iterator[Progress]:
         with closing(self.batch.run()) as updates:
             for message in updates:

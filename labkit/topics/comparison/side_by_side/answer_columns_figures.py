@@ -55,7 +55,6 @@ def answer(name: str, text: str, error: str | None = None, thinking: str = "") -
 
 
 def _state(reply: Reply) -> str:
-    """How an answer ended, and after how long."""
     after = f" after {reply.elapsed_s:.2f} s" if reply.steps else ""
     unanswered = ", without an answer" if reply.thinking_summary and not reply.text else ""
     return ENDS[reply.finish] + after + unanswered

@@ -37,7 +37,6 @@ def cost_sentences(
 
 
 def _total(estimates: Sequence[Estimate]) -> str:
-    """Several requests to one model, in one line."""
     first, prices = estimates[0], [estimate.price_usd for estimate in estimates]
     price = "unknown" if None in prices else f"${sum(prices):.6f}"
     size = sum(estimate.prompt_bytes for estimate in estimates)

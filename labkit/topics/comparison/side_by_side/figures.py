@@ -137,19 +137,15 @@ def _total(reply: Reply | None) -> tuple[float, str]:
 
 
 def _fill(figure, rows: list[str], replies, number: int, name: str, ends: Iterable) -> None:
-    """Gives one of the two plots its bars and their labels."""
     ends, cell = list(ends), {"row": number, "col": 1}
-    longest = max(end / _bar_share(label) for end, label in ends) or 1
+    # A bar leaves its label the share of the width that it needs behind it.
+    shares = [max(0.3, 1 - (len(label) + 3) * LETTER_PX / WIDTH_PX) for _, label in ends]
+    longest = max(end / share for (end, _), share in zip(ends, shares, strict=True)) or 1
     figure.add_traces(_bars(rows, replies, number == 2), rows=number, cols=1)
     figure.update_xaxes(range=[0, longest], row=number)
     subplots.heading(figure, f"<b>{name}</b>", **cell)
     for row, (end, label) in zip(rows, ends, strict=True):
         subplots.note(figure, f" {label}", x=end, y=row, **cell)
-
-
-def _bar_share(label: str) -> float:
-    """The share of the width that a bar may take, so that its label fits in behind it."""
-    return max(0.3, 1 - (len(label) + 3) * LETTER_PX / WIDTH_PX)
 
 
 def arrivals_figure(side: SideBySide):

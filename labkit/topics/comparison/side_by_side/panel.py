@@ -57,7 +57,7 @@ class ComparePanel(RunPanel):
         figure: the live figure of the times.
     """
 
-    result: SideBySide | None = None
+    no_result = "nothing was compared yet"
 
     def __init__(self, run: ConcurrentRun, settings: dict, reference: str | None):
         self._run, self._reference = run, reference
@@ -100,16 +100,10 @@ class ComparePanel(RunPanel):
         self._estimate()
 
     def _estimate(self) -> None:
-        """Estimates the price at those backends that have one."""
         with suppress(ValueError):  # an empty prompt: Run says so
             prompts = dict.fromkeys(self._backends, (self.prompt.value,))
             costs = cost_sentences(self._backends, prompts, self.max_tokens.value)
             self.estimates.value = html.note(f"{BEFORE}{'; '.join(costs)}") if costs else ""
-
-    @property
-    def summary(self) -> str:
-        """The times of each, in one line."""
-        return self.result.summary if self.result else "nothing was compared yet"
 
     def _work(self) -> Iterator[Progress]:
         check_typed(self.prompt.value, "prompt")
@@ -155,7 +149,6 @@ class ComparePanel(RunPanel):
             self._draw_ends()
 
     def _draw_ends(self) -> None:
-        """The numbers and times of those that have ended."""
         side, over = self._so_far()
         for number, name in enumerate(side.names):
             table = answers.numbers_table(name, side.replies[number], side.computed_here[number])

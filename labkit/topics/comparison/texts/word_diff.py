@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import regex
-from rapidfuzz.distance import LCSseq
+from rapidfuzz.distance import LCSseq, Prefix
 
 # A word with the white space after it, and before it where the text begins. Punctuation stands
 # alone, and so do the letters of scripts that put no space between words.
@@ -110,7 +110,7 @@ def diff_words(first: str, second: str) -> WordDiff:
         ),
         similarity=2 * common / total if total else 1.0,
         recall=common / len(one) if one else None,
-        shared_words=_shared(*keys),
+        shared_words=Prefix.similarity(*keys),
     )
 
 
@@ -160,9 +160,3 @@ def _kind(same: bool, a: int, b: int, c: int, d: int) -> str:
     if same:
         return EQUAL
     return INSERTED if a == b else DELETED if c == d else REPLACED
-
-
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    pairs = zip(one, other, strict=False)
-    shorter = min(len(one), len(other))
-    return next((index for index, (a, b) in enumerate(pairs) if a != b), shorter)

@@ -186,7 +186,6 @@ class VotePanel(Panel):
         self.answers["B"].value = _part("Answer B", pair.text_b)
 
     def _show_end(self) -> None:
-        """Shows the names for the first time, with the result."""
         self.question.value = self.answers["A"].value = self.answers["B"].value = ""
         same = sum(pair.same for pair in self.pairs[: len(self._ballot.votes)])
         ties = f" {same} of them had identical texts and count as ties." if same else ""

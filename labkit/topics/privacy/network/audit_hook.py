@@ -14,12 +14,11 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .connection_log import is_loopback
+from .connection_log import Attempt, is_loopback
 
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _SITE = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
@@ -29,24 +28,7 @@ _ROOT = str(Path(__file__).resolve().parents[4]) + os.sep
 REFUSED = "labkit refused this connection: the network is switched off here"
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionEvent:
-    """A connection, a lookup or a datagram that Python code is about to make.
-
-    Attributes:
-        kind, host, address, port, library, caller: as in
-            `labkit.topics.privacy.network.connection_log.Attempt`.
-    """
-
-    kind: str
-    host: str | None
-    address: str | None
-    port: int | None
-    library: str | None
-    caller: str | None
-
-
-Listener = Callable[[ConnectionEvent], bool]  # returns whether to refuse
+Listener = Callable[[Attempt], bool]  # returns whether to refuse
 _listeners: list[tuple[Listener, Callable[[str], None]]] = []
 _installed = threading.Lock()
 _last_lookup = threading.local()  # the last name that this thread looked up, and its port
@@ -88,48 +70,44 @@ def _hook(name: str, args: tuple) -> None:
             on_child(_PROGRAMS[name] or Path(str(args[0])).name)
 
 
-def _refusal(event: ConnectionEvent) -> OSError:
+def _refusal(event: Attempt) -> OSError:
     """An error that libraries know how to handle."""
     if event.kind == "lookup":
         return socket.gaierror(socket.EAI_FAIL, REFUSED)
     return ConnectionRefusedError(errno.ECONNREFUSED, REFUSED)
 
 
-def _on_connect(
-    sock: socket.socket, address: Any, kind: str = "connection"
-) -> ConnectionEvent | None:
+def _on_connect(sock: socket.socket, address: Any, kind: str = "connection") -> Attempt | None:
     """None for sockets without an address, and for the socket pairs of Windows."""
     if not isinstance(address, tuple) or "socketpair" in sys._getframe(2).f_code.co_name:
         return None
     number, port = str(address[0]), address[1]
     name, name_port = getattr(_last_lookup, "name", (None, None))
     host = name if name_port == port and name != number else None
-    return ConnectionEvent(kind, host, number, port, *_callers())
+    return Attempt(kind, host, number, port, **_callers())
 
 
-def _on_lookup(host: Any, port: Any = None, *more: Any) -> ConnectionEvent | None:
+def _on_lookup(host: Any, port: Any = None, *more: Any) -> Attempt | None:
     """None where no name server is needed: a number, an empty name, this machine's own name."""
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     port = int(port) if str(port).isdecimal() else None
     _last_lookup.name = (name, port)
     if not name or name == "localhost" or _is_number(name):
         return None
-    return ConnectionEvent("lookup", name, None, port, *_callers())
+    return Attempt("lookup", name, None, port, **_callers())
 
 
-def _on_send(sock: socket.socket, address: Any) -> ConnectionEvent | None:
+def _on_send(sock: socket.socket, address: Any) -> Attempt | None:
     return _on_connect(sock, address, "datagrams") if address else None
 
 
-def _on_reverse(address: Any) -> ConnectionEvent | None:
+def _on_reverse(address: Any) -> Attempt | None:
     """A lookup of the name of a number; None for this machine's own."""
     number = str(address[0] if isinstance(address, tuple) else address)
-    return (
-        None if is_loopback(number) else ConnectionEvent("lookup", number, None, None, *_callers())
-    )
+    return None if is_loopback(number) else Attempt("lookup", number, None, None, **_callers())
 
 
-_READERS: dict[str, Callable[..., ConnectionEvent | None]] = {
+_READERS: dict[str, Callable[..., Attempt | None]] = {
     "socket.connect": _on_connect,
     "socket.sendto": _on_send,
     "socket.sendmsg": _on_send,
@@ -148,7 +126,7 @@ def _is_number(host: str) -> bool:
     return True
 
 
-def _callers() -> tuple[str | None, str | None]:
+def _callers() -> dict[str, str | None]:
     """The innermost package that connects, and the outermost code outside of all packages.
 
     Anything further out, such as the notebook's kernel, only runs that code. The lab's own code
@@ -165,7 +143,7 @@ def _callers() -> tuple[str | None, str | None]:
             line = _source_line(file, frame.f_lineno)
             lab, caller = (line, caller) if file.startswith(_LAB) else (lab, line)
         frame = frame.f_back
-    return library, caller or lab
+    return {"library": library, "caller": caller or lab}
 
 
 def _package_line(file: str, line: int) -> str:

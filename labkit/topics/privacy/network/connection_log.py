@@ -41,14 +41,14 @@ class Attempt:
     host: str | None
     address: str | None
     port: int | None
-    process: str
-    library: str | None
-    caller: str | None
-    seen_by: str
-    refused: bool
-    bytes_sent: int | None
-    bytes_received: int | None
-    elapsed_s: float
+    process: str = "this process"
+    library: str | None = None
+    caller: str | None = None
+    seen_by: str = "audit hook"
+    refused: bool = False
+    bytes_sent: int | None = None
+    bytes_received: int | None = None
+    elapsed_s: float = 0.0
 
     @property
     def is_local(self) -> bool:

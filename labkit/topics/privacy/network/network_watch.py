@@ -2,14 +2,14 @@
 
 import threading
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from . import audit_hook
-from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog, is_loopback
-from .connection_table import ConnectionRow, read_table
+from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog
+from .system_connections import ConnectionRow, read_table
 
 READ_S = 0.05
-HOOK, TABLE = "audit hook", "system table"
+TABLE = "system table"
 
 
 def watch_network(*, refuse: bool = False) -> "NetworkWatch":
@@ -86,17 +86,10 @@ class NetworkWatch:
     def __repr__(self) -> str:
         return repr(self.log)
 
-    def _on_event(self, event: audit_hook.ConnectionEvent) -> bool:
-        refused = self.refuse and not (self.loopback and is_loopback(event.address or event.host))
-        attempt = Attempt(
-            **asdict(event),
-            process="this process",
-            seen_by=HOOK,
-            refused=refused,
-            bytes_sent=None,
-            bytes_received=None,
-            elapsed_s=time.perf_counter() - self._began,
-        )
+    def _on_event(self, event: Attempt) -> bool:
+        refused = self.refuse and not (self.loopback and event.is_local)
+        elapsed_s = time.perf_counter() - self._began
+        attempt = replace(event, refused=refused, elapsed_s=elapsed_s)
         with self._lock:
             if not self._repeats_datagram(attempt):
                 self._attempts.append(attempt)
@@ -136,22 +129,10 @@ class NetworkWatch:
         for index, each in enumerate(self._attempts):
             same = (each.address, each.port, each.process) == (*row.remote[:2], row.process)
             if same and index not in taken:
-                self._attempts[index] = replace(each, seen_by=f"{HOOK} and {TABLE}")
+                self._attempts[index] = replace(each, seen_by=f"{each.seen_by} and {TABLE}")
                 return index
         kind = "datagrams" if row.is_udp else "connection"
         elapsed_s = time.perf_counter() - self._began
-        attempt = Attempt(
-            kind,
-            None,
-            *row.remote[:2],
-            row.process,
-            None,
-            None,
-            TABLE,
-            False,
-            None,
-            None,
-            elapsed_s,
-        )
-        self._attempts.append(attempt)
+        seen = {"process": row.process, "seen_by": TABLE, "elapsed_s": elapsed_s}
+        self._attempts.append(Attempt(kind, None, *row.remote[:2], **seen))
         return len(self._attempts) - 1

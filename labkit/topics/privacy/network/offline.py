@@ -14,8 +14,6 @@ from .network_namespace import CANNOT
 from .network_watch import NetworkWatch
 
 ROOT = Path(__file__).resolve().parents[4]
-# For libraries that would otherwise try the network first, and wait for it.
-_ENVIRONMENT = {"HF_HUB_OFFLINE": "1"}
 
 
 def offline(*, loopback: bool = True) -> NetworkWatch:
@@ -99,7 +97,8 @@ def _run(command: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProc
     try:
         return subprocess.run(
             [sys.executable, "-m", "labkit.topics.privacy.network.network_namespace", *command],
-            env=os.environ | _ENVIRONMENT | {"PYTHONPATH": path},
+            # Libraries would otherwise try the network first, and wait for it.
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

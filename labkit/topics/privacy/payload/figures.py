@@ -2,7 +2,7 @@
 
 from html import escape
 
-from labkit.topics.privacy.scanner.finding_figures import marked, text_box
+from labkit.topics.privacy.scanner.figures import marked, text_box
 from labkit.ui import html, theme
 from labkit.ui.table import grid
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.backends.capabilities import model_of
-from labkit.backends.emulated.relay import HOST as STAND_IN
+from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
 from labkit.backends.guard.policy import UNSCANNED, Policy
@@ -24,6 +24,7 @@ from .terms import UNKNOWN, Terms, find_terms
 
 # Headers that carry a key, whatever it is.
 _KEYS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization", "cookie"}
+_QUERY_KEYS = re.compile(r"([?&](?:key|api[-_]key|token)=)[^&]+")
 _OWN = "the backend's own policy"
 # The parts of a body that are somebody's words; the others are settings.
 _WORDS = re.compile(r"(messages|prompt|system|input|contents|stop|stop_sequences)\b")
@@ -152,7 +153,7 @@ def _read(name: str, request: CapturedRequest) -> Payload:
     return Payload(
         backend=name,
         method=request.method,
-        address=without_keys(_without_query_keys(request.address)),
+        address=without_keys(_QUERY_KEYS.sub(r"\1•••", request.address)),
         headers=tuple(_masked(*line.split(": ", 1)) for line in lines),
         body=body,
         total_bytes=len(request.http),
@@ -167,10 +168,6 @@ def _masked(name: str, value: str) -> tuple[str, str]:
         return name, without_keys(value)
     scheme = re.match(r"(?i)(bearer|basic) ", value)
     return name, f"{scheme[0] if scheme else ''}••• (masked)"
-
-
-def _without_query_keys(address: str) -> str:
-    return re.sub(r"([?&](?:key|api[-_]key|token)=)[^&]+", r"\1•••", address)
 
 
 def _texts(part: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from labkit.ui import panel as layout
 from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, row
 
-from .finding_figures import marked, text_box
+from .figures import marked, text_box
 
 NOTHING = "Nothing found, which is no proof of its absence."
 LONGEST = 20_000  # characters that are scanned while typing

@@ -1,11 +1,12 @@
 """The same request, repeated with one thing varied at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 from labkit.backends.generate import generate
 from labkit.backends.local import overrides
-from labkit.backends.local.modes import BatchMode
+from labkit.backends.local.generation_modes import BatchMode
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
@@ -114,21 +115,18 @@ def _execute(plan: list[_PlannedRun]) -> tuple[dict[str, list[RepeatRun]], dict[
 
     runs: dict[str, list[RepeatRun]] = {}
     reasons: dict[str, str] = {}
-    with tqdm(plan, unit="run", desc="repeat", leave=False) as bar:
-        try:
-            for name, label, run in bar:
-                bar.set_postfix_str(f"{name}: {label}")
-                try:
-                    reply = run()
-                except LabError as error:
-                    reasons[name] = error.problem
-                    continue
-                if reply.steps:
-                    runs.setdefault(name, []).append(RepeatRun(label, reply))
-                if reply.finish == "interrupted":
-                    break
-        except KeyboardInterrupt:
-            pass
+    with tqdm(plan, unit="run", desc="repeat", leave=False) as bar, suppress(KeyboardInterrupt):
+        for name, label, run in bar:
+            bar.set_postfix_str(f"{name}: {label}")
+            try:
+                reply = run()
+            except LabError as error:
+                reasons[name] = error.problem
+                continue
+            if reply.steps:
+                runs.setdefault(name, []).append(RepeatRun(label, reply))
+            if reply.finish == "interrupted":
+                break
     return runs, reasons
 
 

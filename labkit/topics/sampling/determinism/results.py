@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rapidfuzz.distance import Prefix
+
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.steps import Alternative
@@ -102,9 +104,7 @@ class Condition:
 
 
 def _shared_tokens(first: RepeatRun, other: RepeatRun) -> int:
-    pairs = zip(first.ids, other.ids, strict=False)
-    same = min(len(first.ids), len(other.ids))
-    return next((index for index, (one, two) in enumerate(pairs) if one != two), same)
+    return Prefix.similarity(first.ids, other.ids)
 
 
 def _difference(first: RepeatRun, other: RepeatRun) -> FirstDifference | None:

@@ -3,6 +3,7 @@
 from html import escape
 
 import numpy as np
+import plotly.graph_objects as go
 
 from labkit.ui import html, theme
 from labkit.ui.visible_text import spell
@@ -30,8 +31,6 @@ def draws_figure(draws: Draws):
 
 def chain_figure(run: ChainRun, draws: Draws | None = None):
     """Before and after the chain: the likeliest tokens, and all others together; draws marked."""
-    import plotly.graph_objects as go
-
     top = leading(run.prediction)
     names = [*token_names(run.prediction, top), OTHERS]
     data = bar_data(run, top, draws)
@@ -93,8 +92,6 @@ def bar_data(run: ChainRun, top: list[int], draws: Draws | None = None) -> dict[
 
 def curve_figure(run: ChainRun):
     """Cumulative probability of the likeliest tokens, before and after the chain, with the cut."""
-    import plotly.graph_objects as go
-
     data = curve_data(run)
     curves = [
         go.Scatter(

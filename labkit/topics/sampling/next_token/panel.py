@@ -13,15 +13,7 @@ from . import figures
 from .prediction import Prediction
 from .sampling_chain import Draws, draw, run_chain
 
-OFF = {
-    "temperature": 1.0,
-    "top_k": 0,
-    "top_p": 1.0,
-    "min_p": 0.0,
-    "typical_p": 1.0,
-    "repetition_penalty": 1.0,
-    "presence_penalty": 0.0,
-}
+OFF = {stage: getattr(Settings(temperature=1.0), stage) or 0 for stage in STAGES}
 TOP_KS = (1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 100, 200, 500, 1000, 5000, 10_000)
 RANGES = {
     "temperature": (0, 3, 0.05),
@@ -94,7 +86,6 @@ class ChainPanel(Panel):
             self._change()
 
     def _arrange(self) -> None:
-        """Puts the rows of sliders in their order."""
         for stage in STAGES:
             self.up[stage].disabled = stage == self.order[0]
             self.down[stage].disabled = stage == self.order[-1]

@@ -5,6 +5,8 @@ from html import escape
 from math import exp
 from typing import Any
 
+import plotly.graph_objects as go
+
 from labkit.backends.steps import Alternative
 from labkit.ui import html, theme
 from labkit.ui.token_chips import MONOSPACED
@@ -138,8 +140,6 @@ def _alternative(each: Alternative, is_own: bool) -> str:
 
 def surprise_figure(trace: Trace):
     """Surprise as bars; entropy, the expected surprise, as a line."""
-    import plotly.graph_objects as go
-
     numbers = list(range(1, len(trace.tokens) + 1))
     texts = [escape(spell(token.text)) for token in trace.tokens]
     traces = [

@@ -1,10 +1,10 @@
 """A walk: the learner picks the next token, steps back, branches, and compares branches."""
 
 from dataclasses import dataclass
-from itertools import takewhile
 from math import exp, log
 
 import numpy as np
+from rapidfuzz.distance import Prefix
 
 from labkit.backends.generate import Backend
 from labkit.backends.local.decoding.cursor import Cursor
@@ -66,9 +66,8 @@ class Branch:
 
     def shared_tokens(self, other: "Branch") -> int:
         """Number of tokens that both branches begin with."""
-        pairs = zip(self.tokens, other.tokens, strict=False)
-        same = takewhile(lambda pair: pair[0].token_id == pair[1].token_id, pairs)
-        return sum(1 for _ in same)
+        ids = ([token.token_id for token in branch.tokens] for branch in (self, other))
+        return Prefix.similarity(*ids)
 
 
 @dataclass(frozen=True, slots=True)

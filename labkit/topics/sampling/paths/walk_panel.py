@@ -13,8 +13,8 @@ from labkit.ui import html, theme, token_chips
 from labkit.ui.panel import Panel, button, column, labelled, row, slider
 from labkit.ui.visible_text import spell
 
+from .figures import branches_table, chance
 from .walk import CANDIDATES, Branches, ChosenToken, Walk
-from .walk_figures import branches_table, chance
 
 STATIC_TOKENS = 6
 BAR = f"height:14px;background:{theme.BLUE}"  # of a probability; the button has the number

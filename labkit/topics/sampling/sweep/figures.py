@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from html import escape
 
-from labkit.ui import html, theme
+import plotly.graph_objects as go
+
+from labkit.ui import html, subplots, theme
 
 from .sweep import MEASURES, Sweep, SweepCell
 
@@ -14,75 +16,51 @@ STYLES = (
     (theme.GREEN, "dot", "diamond"),
     (theme.PINK, "dashdot", "cross"),
 )
-GAP, ROW_GAP = 0.07, 0.22
 
 
 def sweep_figure(sweep: Sweep):
     """Each measure by temperature: median and range of the samples, a line for each top_p."""
     top_ps = list(dict.fromkeys(cell.top_p for cell in sweep.cells))
-    lines = [
-        _line(name, index, [cell for cell in sweep.cells if cell.top_p == top_p], number)
-        for index, name in enumerate(MEASURES)
-        for number, top_p in enumerate(top_ps)
-    ]
     figure = theme.figure(
-        *lines,
         title=_title(sweep),
         height=520,
         showlegend=len(top_ps) > 1,
         margin={"t": 96, "b": 44, "l": 34},
         legend={"yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
     )
+    subplots.divide(figure, 2, COLUMNS, horizontal_spacing=0.07, vertical_spacing=0.22)
+    figure.update_yaxes(automargin=False, rangemode="tozero")
+    figure.update_xaxes(title_text="temperature", row=2)
     for index, (name, title) in enumerate(MEASURES.items()):
-        _place_subplot(figure, index, name, title)
+        row, column = divmod(index, COLUMNS)
+        cell_at = {"row": row + 1, "col": column + 1}
+        for number, top_p in enumerate(top_ps):
+            cells = [cell for cell in sweep.cells if cell.top_p == top_p]
+            figure.add_trace(_line(name, cells, number, showlegend=not index), **cell_at)
+        if name not in ("entropy_bits", "tokens"):  # shares
+            figure.update_yaxes(range=[-0.04, 1.04], **cell_at)
+        subplots.heading(figure, title, font={"size": 12}, **cell_at)
     return figure
 
 
-def _line(name: str, index: int, cells: Sequence[SweepCell], number: int):
-    import plotly.graph_objects as go
-
+def _line(name: str, cells: Sequence[SweepCell], number: int, showlegend: bool):
     colour, dash, symbol = STYLES[number % len(STYLES)]
     known = [(cell.temperature, m) for cell in cells if (m := cell.measures[name])]
-    axis = "" if index == 0 else str(index + 1)
+    ranges = ((samples.low, samples.middle, samples.high) for _, samples in known)
     return go.Scatter(
         x=[temperature for temperature, _ in known],
         y=[samples.middle for _, samples in known],
-        xaxis=f"x{axis}",
-        yaxis=f"y{axis}",
         name=f"top_p {cells[0].top_p:g}",
         legendgroup=str(number),
-        showlegend=index == 0,
+        showlegend=showlegend,
         mode="lines+markers",
         line={"color": colour, "dash": dash},
         marker={"symbol": symbol, "size": 8},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "thickness": 1,
-            "width": 4,
-            "array": [samples.high - samples.middle for _, samples in known],
-            "arrayminus": [samples.middle - samples.low for _, samples in known],
-        },
+        error_y=subplots.error_bars(ranges, thickness=1, width=4, color=None),
         customdata=[[samples.low, samples.high] for _, samples in known],
         hovertemplate="temperature %{x:g}: %{y:.2f}, from %{customdata[0]:.2f} to "
         "%{customdata[1]:.2f}<extra></extra>",
     )
-
-
-def _place_subplot(figure, index: int, name: str, title: str) -> None:
-    """Puts a measure into its cell of the grid, with its title above it."""
-    row, column = divmod(index, COLUMNS)
-    width = (1 - GAP * (COLUMNS - 1)) / COLUMNS
-    left, height = column * (width + GAP), (1 - ROW_GAP) / 2
-    bottom = (1 - row) * (height + ROW_GAP)
-    number = "" if index == 0 else str(index + 1)
-    x = theme.axis("temperature" if row else "", domain=[left, left + width], anchor=f"y{number}")
-    y = theme.axis(domain=[bottom, bottom + height], anchor=f"x{number}", rangemode="tozero")
-    y["automargin"] = False
-    if name not in ("entropy_bits", "tokens"):  # shares
-        y["range"] = [-0.04, 1.04]
-    figure.update_layout({f"xaxis{number}": x, f"yaxis{number}": y})
-    theme.add_heading(figure, title, left, bottom + height)
 
 
 def _title(sweep: Sweep) -> str:

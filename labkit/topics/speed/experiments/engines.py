@@ -6,14 +6,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from labkit.backends.generate import Backend
-from labkit.backends.llamacpp.on_demand import OnDemandModel
+from labkit.backends.llamacpp.on_demand_model import OnDemandModel
 from labkit.backends.local.model import load
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import Server, servers
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
-from labkit.topics.speed.measure.machine_noise import noise_warning
+from labkit.topics.speed.measure.machine_noise import with_warning
 
 from .process_memory import Footprint, measure_footprints
 from .runner import Experiment, ExperimentCase, Point, greedy_case, run_interleaved, was_stopped
@@ -54,8 +54,7 @@ class EngineComparison(ExperimentComparison):
         pairs = zip(self.points, self.footprints, strict=True)
         line = "; ".join(describe_engine(*pair) for pair in pairs) or "no engine answered"
         texts = f"; {describe_divergence(self.texts)}" if self.points else ""
-        disturbed = noise_warning(self.experiment.noise)
-        return f"{line}{texts} (measured){'. ' if disturbed else ''}{disturbed}"
+        return with_warning(f"{line}{texts} (measured)", self.experiment.noise)
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.missing)

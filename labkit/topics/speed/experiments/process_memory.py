@@ -3,8 +3,11 @@
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import psutil
 
 from labkit.backends.capabilities import HasAddress, HasGgufFile, HasPlan
 from labkit.backends.generate import Backend
@@ -73,11 +76,9 @@ def measure_footprints(backends: Iterable[Backend]) -> tuple[Footprint | None, .
     from tqdm.auto import tqdm
 
     found = []
-    try:
+    with suppress(KeyboardInterrupt):
         for backend in tqdm(backends, unit="engine", desc="memory", leave=False):
             found.append(measure_footprint(backend))
-    except KeyboardInterrupt:
-        pass
     return tuple(found)
 
 
@@ -102,8 +103,6 @@ def _of_new_process(verb: str, arguments: dict, prompt: str) -> Footprint | None
 
 def _of_server(backend: Backend) -> Footprint | None:
     """The server's process and those that it started."""
-    import psutil
-
     if not is_loopback(backend.base_url):
         return None
     kind = getattr(backend, "kind", "")
@@ -122,8 +121,6 @@ def _of_server(backend: Backend) -> Footprint | None:
 
 def _listeners(port: int) -> Iterable:
     """Processes that listen on a port, as far as this user may see them."""
-    import psutil
-
     for process in psutil.process_iter():
         try:
             connections = process.net_connections("tcp")
@@ -137,8 +134,6 @@ def _listeners(port: int) -> Iterable:
 
 def _is_known(process, kind: str) -> bool:
     """Whether it is that kind of server, not a port forwarder or this process."""
-    import psutil
-
     if kind not in KNOWN or process.pid == os.getpid():
         return False
     try:

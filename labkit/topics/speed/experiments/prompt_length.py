@@ -88,7 +88,6 @@ def _lengths_in_time(model: Backend, lengths: Sequence[int], limit_s: float) -> 
 
 
 def _left_out(tried, fitting, wanted) -> list[str]:
-    """Sentences on the lengths that were not tried, and why."""
     sentences = []
     if slow := fitting[len(tried) :]:
         sentences.append(

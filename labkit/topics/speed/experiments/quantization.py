@@ -10,14 +10,14 @@ from pathlib import Path
 
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import expected_tokens, get_gguf
-from labkit.backends.llamacpp.on_demand import OnDemandModel
+from labkit.backends.llamacpp.on_demand_model import OnDemandModel
 from labkit.backends.prompts import Messages
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.quantize import get_copies
 from labkit.stats import Spread
-from labkit.topics.speed.measure.machine_noise import noise_warning
+from labkit.topics.speed.measure.machine_noise import with_warning
 from labkit.topics.speed.measure.measurement import Measurement
 
 from .kl_divergence import Divergence, compare_scores
@@ -101,8 +101,7 @@ class QuantizationComparison(ExperimentComparison):
         files = "; ".join(map(describe_file, self.files)) or "nothing was measured"
         texts = f"; {describe_divergence(self.texts)}" if self.points else ""
         line = f"{self.model}: {files}{texts} (measured). {self.caution}"
-        disturbed = noise_warning(self.experiment.noise)
-        return f"{line} {disturbed}".rstrip()
+        return with_warning(line, self.experiment.noise)
 
     def __repr__(self) -> str:
         return in_lines(self.summary, f"Scores compared on {self.text}.", *self.missing)
@@ -169,7 +168,6 @@ def vary_quantization(
 
 
 def _own_file(model: str | Path | Backend) -> tuple[str, Path]:
-    """The model's name and its GGUF file."""
     if isinstance(model, str | Path):
         name = Path(model).stem if str(model).endswith(".gguf") else str(model)
         return name, get_gguf(str(model))

@@ -14,7 +14,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.formatting import in_lines
 from labkit.stats import Spread
-from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor, noise_warning
+from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor, with_warning
 from labkit.topics.speed.measure.measurement import (
     Measurement,
     collect_runs,
@@ -119,8 +119,7 @@ class Experiment:
         """The first value compared with the last, and whether the machine was disturbed."""
         found = "; ".join(filter(None, map(self._ends, self.metrics))) or "nothing was measured"
         line = f"{self.model}, {self.name} varied: {found} (measured)"
-        disturbed = noise_warning(self.noise)
-        return f"{line}. {disturbed}" if disturbed else line
+        return with_warning(line, self.noise)
 
     def _ends(self, name: str) -> str:
         known = self.numbers(name)

@@ -1,8 +1,8 @@
 """What several engines or files wrote to the same request, and where their texts diverge."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
+
+from rapidfuzz.distance import Prefix
 
 from .runner import Experiment, Point
 
@@ -47,19 +47,15 @@ class ExperimentComparison:
     @property
     def texts(self) -> tuple[GeneratedText, ...]:
         """What each wrote, and where it diverges from the first."""
-        return compare_texts(self.points)
-
-
-def compare_texts(points: Iterable[Point]) -> tuple[GeneratedText, ...]:
-    """The text of each point, compared with that of the first."""
-    points = tuple(points)
-    written = [[run.text for run in point.measurement.counted] for point in points]
-    return tuple(
-        GeneratedText(
-            str(point.value), texts[0], divergence_index(written[0][0], texts[0]), len(set(texts))
+        written = {
+            str(point.value): [run.text for run in point.measurement.counted]
+            for point in self.points
+        }
+        first = next(iter(written.values()), [""])[0]
+        return tuple(
+            GeneratedText(name, texts[0], divergence_index(first, texts[0]), len(set(texts)))
+            for name, texts in written.items()
         )
-        for point, texts in zip(points, written, strict=True)
-    )
 
 
 def divergence_index(one: str, other: str) -> int | None:
@@ -68,9 +64,7 @@ def divergence_index(one: str, other: str) -> int | None:
     >>> divergence_index("the sky is blue", "the sky is grey"), divergence_index("a", "a")
     (11, None)
     """
-    if one == other:
-        return None
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return None if one == other else Prefix.similarity(one, other)
 
 
 def describe_divergence(texts: tuple[GeneratedText, ...]) -> str:

@@ -9,8 +9,8 @@ from labkit.backends.capabilities import StreamsRows
 from labkit.backends.generate import Backend
 from labkit.backends.local import overrides
 from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
+from labkit.backends.local.generation_modes import BatchMode, UncachedMode
 from labkit.backends.local.model import load
-from labkit.backends.local.modes import BatchMode, UncachedMode
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.errors import LabError
@@ -178,7 +178,10 @@ def vary_model_size(
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     cases, missing, axis = [], [], "million parameters"
-    for each in models if models is not None else models_here():
+    if models is None:
+        stored = store.list_models().items()
+        models = [name for name, parts in stored if "safetensors" in parts]
+    for each in models:
         try:
             model = load(each) if isinstance(each, str) else each
         except LabError as error:
@@ -230,11 +233,6 @@ def vary_speculation(
     done = run_interleaved(cases, name="speculation", axis="source of the drafts", **run)
     notes = (f"{name}: {backend.draft_stats.sentence}" for name, backend in drafting.items())
     return replace(done, notes=tuple(notes))
-
-
-def models_here() -> list[str]:
-    """Names of the models whose weights are on this machine."""
-    return [name for name, parts in store.list_models().items() if "safetensors" in parts]
 
 
 def require_local(model: Backend, verb: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
 from labkit.topics.speed.measure.load_time import LoadTime
-from labkit.topics.speed.measure.machine_noise import MachineNoise, noise_warning
+from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
 from labkit.topics.speed.measure.measurement import Measurement
 from labkit.topics.speed.measure.run import TimedRun
 
@@ -71,8 +71,7 @@ class LatencyFit:
             f"{squared}; decode {1000 * step:.1f} ms per token out + "
             f"{1e6 * growth:.2g} µs per token before it (fitted to {len(self.runs)} runs)"
         )
-        disturbed = noise_warning(self.noise)
-        return f"{line}. {disturbed}" if disturbed else line
+        return with_warning(line, self.noise)
 
     def __repr__(self) -> str:
         return in_lines(self.summary)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from labkit.formatting import in_lines
-from labkit.topics.speed.measure.machine_noise import MachineNoise, noise_warning
+from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
 from labkit.topics.speed.measure.run import TimedRun
 
 from .latency import LatencyFit, LatencyPrediction, beyond, predict_latency, runs_and_noise
@@ -55,8 +55,7 @@ class LatencyCheck:
             f"{len(self.runs)} requests that the fit had not seen), {self.inside} of them lay in "
             f"their {self.predictions[0].level:.0%} interval (measured)"
         )
-        disturbed = noise_warning(self.noise)
-        return f"{line}. {disturbed}" if disturbed else line
+        return with_warning(line, self.noise)
 
     def __repr__(self) -> str:
         return in_lines(self.summary)

@@ -105,12 +105,10 @@ def measure_load(
     folder, _ = get_model(str(name))
     options = {key: value for key, value in (("device", device), ("dtype", dtype)) if value}
     runs = []
-    try:
+    with suppress(KeyboardInterrupt):
         for cold in tqdm([True, False] * repeats, unit="load", desc="load", leave=False):
             cold = cold and drop_page_cache(folder)
             runs.append(LoadRun(*load_in_new_process(str(name), options), cold))
-    except KeyboardInterrupt:
-        pass
     return LoadTime(str(name), tuple(runs))
 
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import psutil
+
 # Above these, a measurement counts as disturbed. Chosen: a tenth of the machine moves a median
 # visibly; two percent stolen is one interruption in fifty.
 OTHERS_SHARE, STOLEN_SHARE, SLOWER_CLOCK = 0.10, 0.02, 0.85
@@ -58,21 +60,23 @@ class MachineNoise:
         return "The machine was quiet."
 
 
-def noise_warning(noise: Iterable[MachineNoise | None]) -> str:
-    """A sentence for measurements of which at least one was disturbed; empty if all were quiet.
+def with_warning(line: str, noise: Iterable[MachineNoise | None]) -> str:
+    """A summary of measurements, and a further sentence if at least one was disturbed.
 
     Args:
+        line: the summary, with or without its full stop.
         noise: what each measurement recorded; None where it recorded nothing.
     """
     known = list(dict.fromkeys(each for each in noise if each))
     noisy = [each for each in known if each.disturbed]
     if not noisy:
-        return ""
+        return line
+    line = line.removesuffix(".")
     if len(known) == 1:
-        return noisy[0].sentence
+        return f"{line}. {noisy[0].sentence}"
     worst = max(noisy, key=lambda each: (len(each.reasons), each.others_cores or 0))
     return (
-        f"The machine was disturbed in {len(noisy)} of {len(known)} measurements: "
+        f"{line}. The machine was disturbed in {len(noisy)} of {len(known)} measurements: "
         f"{'; '.join(worst.reasons)} in the worst. Measure again."
     )
 
@@ -107,8 +111,6 @@ class NoiseMonitor:
 
 def _read_counters() -> dict[str, float | None]:
     """The system's counters now, in seconds over all cores."""
-    import psutil
-
     cpu, own = psutil.cpu_times(), psutil.Process().cpu_times()
     total = sum(cpu) - getattr(cpu, "guest", 0) - getattr(cpu, "guest_nice", 0)  # in user already
     idle = cpu.idle + getattr(cpu, "iowait", 0)
@@ -124,8 +126,6 @@ def _read_counters() -> dict[str, float | None]:
 
 
 def _frequency() -> float | None:
-    import psutil
-
     try:
         clock = psutil.cpu_freq()
     except (AttributeError, NotImplementedError, OSError):

@@ -58,10 +58,6 @@ class Pacing:
         """Seconds until the slowest has ended."""
         return max(pace.seconds(len(self.texts)) for pace in self.paces)
 
-    def text_at(self, pace: Pace, elapsed_s: float) -> str:
-        """The part of the text that has arrived after a time."""
-        return "".join(self.texts[: pace.arrived(elapsed_s, len(self.texts))])
-
     @property
     def summary(self) -> str:
         """How long the text takes at each speed."""

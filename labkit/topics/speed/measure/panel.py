@@ -37,7 +37,7 @@ class PacePanel(RunPanel):
     """A column for each speed.
 
     Attributes:
-        pacing: the text and its speeds.
+        pacing, result: the text and its speeds.
         runner: Run, Stop and progress.
         columns: the text streamed so far at each speed.
     """
@@ -48,23 +48,14 @@ class PacePanel(RunPanel):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        self.pacing, self._clock, self._sleep = pacing, clock, sleep
+        self.pacing = self.result = pacing
+        self._clock, self._sleep = clock, sleep
         self._elapsed_s = 0.0
         box = {"width": "230px", "margin": "4px 8px 4px 0"}
         self.columns = [widgets.HTML(layout=box) for _ in pacing.paces]
         self.runner = Runner(self._work, self._draw, "Stream the text at every speed")
         self._draw()
         self.widget = column(self.runner.widget, row(*self.columns), max_width="1250px")
-
-    @property
-    def summary(self) -> str:
-        """How long the text takes at each speed."""
-        return self.pacing.summary
-
-    @property
-    def result(self) -> Pacing:
-        """The text and its speeds."""
-        return self.pacing
 
     def _work(self) -> Iterator[Progress]:
         began, end = self._clock(), self.pacing.elapsed_s
@@ -79,7 +70,7 @@ class PacePanel(RunPanel):
     def _draw(self) -> None:
         total = len(self.pacing.texts)
         for text_column, pace in zip(self.columns, self.pacing.paces, strict=True):
-            text = self.pacing.text_at(pace, self._elapsed_s)
+            text = "".join(self.pacing.texts[: pace.arrived(self._elapsed_s, total)])
             done = self._elapsed_s >= pace.seconds(total) - 1e-9
             state = f"✓ after {pace.seconds(total):.1f} s" if done else "…"
             head = f"<b>{escape(pace.name)}</b><br>{escape(pace.origin)} {state}"

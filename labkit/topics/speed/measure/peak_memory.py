@@ -1,32 +1,24 @@
 """The most memory that this process held."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
-def reset_peak() -> bool:
-    """Resets the peak where the system allows it (Linux).
-
-    Returns:
-        Whether it did. Elsewhere `peak_bytes` is the peak since the process began.
-    """
-    try:
+def reset_peak() -> None:
+    """Resets the peak where the system allows it (Linux); elsewhere it is that of the process."""
+    with suppress(OSError):
         _CLEAR.write_text("5")
-    except OSError:
-        return False
-    return True
 
 
 def peak_bytes() -> int | None:
     """The peak of resident memory, or None if the system does not report it."""
-    try:
+    with suppress(OSError):
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return 1024 * int(line.split()[1])
-    except OSError:
-        pass
     return _lifetime_peak()
 
 

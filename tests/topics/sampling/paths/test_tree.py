@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.backends.local.decoding.tree_expansion import expand_tree
+from labkit.topics.sampling.paths.figures import SMALLEST, tree_figure
 from labkit.topics.sampling.paths.tree import grow_tree
-from labkit.topics.sampling.paths.tree_figures import SMALLEST, tree_figure
 
 
 @pytest.fixture(scope="module", params=["llama", "gemma3_text"])

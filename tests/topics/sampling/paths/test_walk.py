@@ -12,8 +12,8 @@ import labkit
 from labkit.backends.local.decoding.cursor import Cursor
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
+from labkit.topics.sampling.paths.figures import branches_table
 from labkit.topics.sampling.paths.walk import Walk
-from labkit.topics.sampling.paths.walk_figures import branches_table
 from labkit.topics.sampling.paths.walk_panel import walk_panel
 
 PROMPT = "the cat sat on the mat"

@@ -15,7 +15,7 @@ from labkit.backends.llamacpp.openmp import end_idle_threads
 from labkit.backends.remote.discovery import Server
 from labkit.errors import LabError
 from labkit.topics.speed.experiments import engines
-from labkit.topics.speed.experiments.engines_figures import _memory
+from labkit.topics.speed.experiments.figures import _memory
 from labkit.topics.speed.experiments.process_memory import measure_footprint
 from labkit.topics.speed.experiments.text_divergence import divergence_index
 from labkit.topics.speed.measure.run import spread

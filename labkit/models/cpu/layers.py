@@ -1,12 +1,12 @@
-"""Layers that make a float32 model faster on a CPU without changing what it computes.
+"""Layers that can make a model faster on a CPU without changing what it computes.
 
 With one row, a layer's time on a CPU is the time to read its weights, plus an overhead per call.
-oneDNN reads them faster from its own layout than MKL does from rows; layers that read the same
-input run in one call; a norm is one operation instead of six. Measured by
-tests/benchmarks/streaming.py. The results equal float32's, up to the order of the sums.
+oneDNN reads them faster from its own layout than MKL does from rows, on most processors (see
+`tuning`); layers that read the same input run in one call; a norm is one operation instead of
+six. The results equal float32's, up to the order of the sums.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import torch
@@ -77,25 +77,35 @@ class FusedRMSNorm(nn.Module):
         return torch.rms_norm(x, self.weight.shape, self.weight, self.variance_epsilon)
 
 
-def optimize_for_cpu(model: nn.Module) -> None:
-    """Makes a float32 model faster on a CPU, in place.
+Family = tuple[nn.Linear, ...]
 
-    Its modules, their names and their weights stay; a second copy of the linear layers' weights is
-    made. Without oneDNN in this build of torch, nothing happens.
-    """
+
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this torch and this processor have packed layers of that dtype."""
     if not torch.backends.mkldnn.is_available():
-        return
-    for family in _families(model):
+        return False
+    return dtype == torch.float32 or (
+        dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+
+
+def pack(families: Iterable[Family]) -> None:
+    """Makes a second, packed copy of the weights of layers, in place, where `can_pack`."""
+    for family in families:
         for layer in family:
             layer.__class__ = PackedLinear
         leader, *followers = cast(tuple[PackedLinear, ...], family)
         leader.pack(tuple(followers))
+
+
+def fuse_norms(model: nn.Module) -> None:
+    """Makes each Llama-style RMSNorm of a model one operation, in place."""
     for module in model.modules():
         if _is_plain_rms_norm(module):
             module.__class__ = FusedRMSNorm
 
 
-def _families(model: nn.Module) -> Iterator[tuple[nn.Linear, ...]]:
+def families(model: nn.Module) -> Iterator[Family]:
     """Every linear layer once, together with those that read the same input, or alone."""
     seen: set[nn.Module] = set()
     for parent in model.modules():
@@ -113,6 +123,8 @@ def _is_plain_rms_norm(module: nn.Module) -> bool:
     if not type(module).__name__.endswith("RMSNorm") or not hasattr(module, "variance_epsilon"):
         return False
     norm = cast(FusedRMSNorm, module)  # by its attributes
+    if norm.weight.dtype != torch.float32:  # in 16 bits it would round once where theirs does twice
+        return False
     x = torch.linspace(-2, 3, norm.weight.numel())
     with torch.inference_mode():
         return torch.allclose(norm(x), FusedRMSNorm.forward(norm, x), rtol=1e-5, atol=1e-6)

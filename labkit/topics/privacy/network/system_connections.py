@@ -73,16 +73,12 @@ def _byte_counts(descriptor: int, remote: tuple[str, int]) -> tuple[int | None, 
     """The bytes sent and received over a connection of this process; known only on Linux."""
     if not hasattr(socket, "TCP_INFO") or not os.path.isdir("/proc/self/fd"):
         return None, None
-    try:
+    with contextlib.suppress(OSError):
         # A duplicate descriptor, so that the connection's owner cannot close it meanwhile.
         with socket.socket(fileno=os.dup(descriptor)) as sock:
-            if sock.getpeername()[:2] != remote:
-                return None, None
             info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    except OSError:
-        return None, None
-    if len(info) < _LEAST_LENGTH:  # a kernel older than 4.19
-        return None, None
-    sent, retransmitted = struct.unpack_from("QQ", info, _BYTES_SENT)
-    (received,) = struct.unpack_from("Q", info, _BYTES_RECEIVED)
-    return sent - retransmitted, received
+            is_same = sock.getpeername()[:2] == remote
+        if is_same and len(info) >= _LEAST_LENGTH:  # less from a kernel older than 4.19
+            sent, retransmitted = struct.unpack_from("QQ", info, _BYTES_SENT)
+            return sent - retransmitted, struct.unpack_from("Q", info, _BYTES_RECEIVED)[0]
+    return None, None

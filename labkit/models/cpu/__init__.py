@@ -1,0 +1,1 @@
+"""How a float32 model runs fastest on a CPU."""

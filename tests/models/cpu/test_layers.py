@@ -1,0 +1,78 @@
+"""Packed layers and fused norms compute what they replace."""
+
+import pytest
+import torch
+
+from labkit.models.cpu import layers
+from labkit.models.cpu.layers import FusedRMSNorm, PackedLinear
+
+ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "qwen3", "olmo2", "gemma3_text")
+
+
+def optimize(model):
+    layers.fuse_norms(model)
+    layers.pack(layers.families(model))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_packed_layers_compute_what_plain_ones_do(make_tiny, tmp_path, architecture):
+    from transformers import AutoModelForCausalLM
+
+    folder = make_tiny(tmp_path / architecture, architecture)
+    plain = AutoModelForCausalLM.from_pretrained(folder).eval()
+    packed = AutoModelForCausalLM.from_pretrained(folder).eval()
+    optimize(packed)
+    assert any(isinstance(module, PackedLinear) for module in packed.modules())
+    fused = any(isinstance(module, FusedRMSNorm) for module in packed.modules())
+    assert fused == (architecture != "gemma3_text")
+    ids = torch.arange(2, 40)[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(packed(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["q_proj", "k_proj", "o_proj"])
+def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
+    """Layers that lead, that follow and that stand alone."""
+    from transformers import AutoModelForCausalLM
+
+    folder = make_tiny(tmp_path / "m")
+    packed = AutoModelForCausalLM.from_pretrained(folder).eval()
+    plain = AutoModelForCausalLM.from_pretrained(folder).eval()
+    optimize(packed)
+    ids = torch.arange(2, 40)[None]
+    with torch.no_grad():
+        before = packed(ids).logits
+        for model in (packed, plain):
+            getattr(model.model.layers[0].self_attn, name).weight.mul_(3)
+        after = packed(ids).logits
+        torch.testing.assert_close(after, plain(ids).logits, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(before, after, rtol=1e-4, atol=1e-5)
+
+
+def test_a_packed_layer_learns(make_tiny, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(make_tiny(tmp_path / "m"))
+    optimize(model)
+    model(torch.arange(2, 9)[None]).logits.sum().backward()
+    assert all(layer.weight.grad is not None for layer in model.modules() if hasattr(layer, "pack"))
+
+
+def test_packed_bfloat16_layers_compute_exactly_what_plain_ones_do(make_tiny, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    if not layers.can_pack(torch.bfloat16):
+        pytest.skip("this processor has no bfloat16 units")
+    folder = make_tiny(tmp_path / "m")
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    packed = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    optimize(packed)
+    assert any(isinstance(module, PackedLinear) for module in packed.modules())
+    assert not any(isinstance(module, FusedRMSNorm) for module in packed.modules())
+    ids = torch.arange(2, 40)[None]
+    with torch.inference_mode():
+        assert torch.equal(packed(ids).logits, plain(ids).logits)
+
+
+def test_what_cannot_be_packed():
+    assert not layers.can_pack(torch.float16)
