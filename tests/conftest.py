@@ -182,7 +182,7 @@ def thinker(make_thinker, tmp_path_factory):
 def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     """A GGUF file of a random llama of two layers, with the tiny tokenizer."""
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
-    _write_gguf(path, tiny_tokenizer, _random_tensors(tiny_tokenizer))
+    _write_gguf(path, tiny_tokenizer, _random_tensors(len(tiny_tokenizer)))
     return path
 
 
@@ -190,16 +190,16 @@ def tiny_gguf(tiny_tokenizer, tmp_path_factory):
 def split_gguf(tiny_tokenizer, tmp_path_factory):
     """The same file in two parts: the first, and the second."""
     folder = tmp_path_factory.mktemp("split")
-    tensors = _random_tensors(tiny_tokenizer)
+    tensors = _random_tensors(len(tiny_tokenizer))
     _write_gguf(folder / "tiny", tiny_tokenizer, tensors, split_max_tensors=11)
     return sorted(folder.glob("*.gguf"))
 
 
-def _random_tensors(tokenizer):
+def _random_tensors(tokens):
     import numpy as np
 
     random = np.random.default_rng(0)
-    return {name: random.normal(0, 0.02, shape) for name, shape in _tensors(len(tokenizer))}
+    return {name: random.normal(0, 0.02, shape) for name, shape in _tensors(tokens)}
 
 
 @pytest.fixture(scope="session")

@@ -101,8 +101,7 @@ class LocalModel:
         """The tokens that the model reads for a prompt; if raw, without its chat template.
 
         Raises:
-            ValueError: the prompt is empty, not a list of messages, or longer than the context; or
-                thinking is not left to a chat template that has no switch for it.
+            ValueError: the prompt is empty, not messages or too long, or thinking has no switch.
             LabError: the chat template refuses the messages.
         """
         checked = self._checked(prompt, raw)
@@ -111,9 +110,7 @@ class LocalModel:
             self._require_spellable(checked)
             return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
         self._require_spellable(*(message["content"] for message in checked))
-        template = None if thinking is None else self.tokenizer.get_chat_template()
-        switch = switch_thinking(thinking, template, self.name)
-        text = render_chat(self.name, self.tokenizer, checked, **switch)
+        text = render_chat(self.name, self.tokenizer, checked, thinking)
         # `_within_context` has the error for long prompts.
         ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return self._within_context(ids)
@@ -200,8 +197,8 @@ class LocalModel:
         began = time.perf_counter()
         if not rows:
             raise ValueError("rows must hold the settings of at least one answer; got none")
-        if len(modes := {row.thinking for row in rows}) > 1:
-            raise ValueError(f"thinking must be the same in all rows of a batch; got {modes}")
+        if len({row.thinking for row in rows}) > 1:
+            raise ValueError("thinking must be the same in all rows of a batch; got several")
         ids = self.encode(prompt, raw=raw, thinking=rows[0].thinking)
         streams = tuple(Stream(row.seeded(), prompt_tokens=len(ids)) for row in rows)
         return RowsStream(streams, self._run(streams, ids, began, batch_size))
@@ -237,9 +234,7 @@ class LocalModel:
         # In half of the memory too, and twice while rows drop out.
         return max(1, min(rows, free // 4 // max(1, state_bytes(cache))))
 
-    def step(
-        self, token: SampledToken, text: str, elapsed_s: float, *, thinking: bool = False
-    ) -> Step:
+    def step(self, token: SampledToken, text: str, elapsed_s: float, thinking: bool) -> Step:
         """A `Step` of a sampled token, with the texts of its alternatives."""
         return Step(
             token_id=token.token_id,
@@ -297,10 +292,9 @@ class StepWriter:
         ended = token.token_id in self._model.end_ids
         last = ended or self._remaining == 0
         thought, answer = self._text.push(token.token_id, last=last)
-        answer = self._scan.push(answer, last=last)
+        text = thought + self._scan.push(answer, last=last)
         if ended or self._scan.stopped:
             self._stream.note(finish="stop")
         elif last:
             self._stream.note(finish="length")
-        elapsed_s, thinking = time.perf_counter() - self._began, self._text.thinking
-        return self._model.step(token, thought + answer, elapsed_s, thinking=thinking)
+        return self._model.step(token, text, time.perf_counter() - self._began, self._text.thinking)

@@ -70,6 +70,8 @@ def test_thinking_can_be_switched(thinker):
     assert (off.thinking, off.text, off.thinking_tokens, off.thinking_s) == ("", "Yes", 0, None)
     assert off.prompt_tokens > ask(thinker).prompt_tokens
     check(ask(thinker, thinking=True))
+    shown = labkit.tokens.apply_chat_template(thinker, "Why?", thinking=False)
+    assert shown.text.endswith("</think>\n\n") and shown.count == off.prompt_tokens
     with pytest.raises(ValueError, match="not used for a text"):
         ask(thinker, thinking=True, raw=True)
 

@@ -5,8 +5,9 @@ import pytest
 from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
-from labkit.topics.speed.measure.measurement import Measurement, Setup
+from labkit.topics.speed.measure.measurement import Measurement
 from labkit.topics.speed.measure.run import TimedRun
+from labkit.topics.speed.measure.setup import Setup
 
 SETUP = Setup(
     "a processor",

@@ -94,7 +94,7 @@ def _steps(
             SampledToken(token_id, logprob, None, entropy, tuple(zip(*pairs, strict=True))),
             "".join(text.push(token_id, last=number == len(new))),
             elapsed_s,
-            thinking=text.thinking,
+            text.thinking,
         )
         for number, (token_id, logprob, entropy, pairs) in enumerate(rows, 1)
     )

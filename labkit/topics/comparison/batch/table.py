@@ -132,15 +132,8 @@ class BatchRow:
 
 
 NUMBERS = (
-    "ttft_s",
-    "elapsed_s",
-    "prompt_tokens",
-    "output_tokens",
-    "decode_tokens_per_s",
-    "price_usd",
-    "thinking_tokens",
-    "thinking_s",
-    "thinking_price_usd",
+    *("ttft_s", "elapsed_s", "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd"),
+    *("thinking_tokens", "thinking_s", "thinking_price_usd"),
 )
 TEXTS = ("key", "backend", "text", "finish", "origin", "asked_at", "thinking")
 ADDED = {field.name: field.default for field in fields(BatchRow) if "thinking" in field.name}

@@ -9,8 +9,9 @@ from labkit.errors import LabError
 
 from .load_time import LoadRun, LoadTime
 from .machine_noise import MachineNoise
-from .measurement import Measurement, Setup
+from .measurement import Measurement
 from .run import TimedRun
+from .setup import Setup
 
 FORMAT = 1
 

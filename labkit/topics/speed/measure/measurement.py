@@ -4,10 +4,8 @@ It avoids the usual errors: the prompt's tokens are never counted as output, n t
 gaps, a GPU is waited for, and the first (cold) run does not enter any median.
 """
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend
@@ -16,42 +14,12 @@ from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
-from labkit.models.machine import inspect_machine
 from labkit.stats import Spread, percentile
 
 from .load_time import LoadTime
 from .machine_noise import MachineNoise, NoiseMonitor
-from .run import TimedRun, call_hook, spread, time_run
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """Machine and software of a measurement; two that differ here may differ in every number.
-
-    Attributes:
-        machine: processor, or GPU where the model runs on one.
-        system: operating system and processor family.
-        cores: logical cores that this process may use.
-        memory_bytes: memory of the machine.
-        software: names and values: engine, device, dtype, threads, versions.
-        measured_at: time in UTC, ISO 8601.
-    """
-
-    machine: str
-    system: str
-    cores: int
-    memory_bytes: int
-    software: tuple[tuple[str, str], ...]
-    measured_at: str
-
-    @property
-    def label(self) -> str:
-        """The setup in a line."""
-        software = dict(self.software)
-        parts = [software.get("gpu", self.machine), software.get("engine"), software.get("dtype")]
-        if "threads" in software:
-            parts.append(f"{software['threads']} threads")
-        return ", ".join(part for part in parts if part)
+from .run import TimedRun, spread, time_run
+from .setup import Setup, describe_setup
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -299,18 +267,3 @@ def require_complete_run(runs: Sequence[TimedRun]) -> None:
     if failed and not any(run.complete for run in runs):
         problem, _, hint = failed.partition("\n  → ")
         raise LabError(problem, hint)
-
-
-def describe_setup(backend: Backend) -> Setup:
-    """The machine, and what the backend's ``about()`` reports."""
-    machine = inspect_machine()
-    described = call_hook(backend, "about") or {"engine": type(backend).__name__}
-    software = {**described, "python": platform.python_version()}
-    return Setup(
-        machine=machine.cpu,
-        system=machine.system,
-        cores=machine.cores,
-        memory_bytes=machine.memory_bytes,
-        software=tuple((str(name), str(value)) for name, value in software.items()),
-        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
