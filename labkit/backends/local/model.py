@@ -18,11 +18,13 @@ from labkit.models.machine import inspect_machine
 from . import device
 from .detokenizer import Detokenizer
 from .kv_cache import prefill, rows_that_fit
+from .out_of_memory import frees_memory
 from .sampler import SampledToken
 
 ALTERNATIVES = 10
 
 
+@frees_memory
 def load(
     name: str | Path = "smollm2-135m",
     *,
@@ -147,6 +149,7 @@ class LocalModel:
             )
         return ids
 
+    @frees_memory
     @torch.inference_mode()
     def scores(self, prompt: str | Messages, *, raw: bool = False):
         """One forward pass over a prompt.
@@ -194,6 +197,7 @@ class LocalModel:
         streams = tuple(Stream(row.seeded(), prompt_tokens=len(ids)) for row in rows)
         return RowsStream(streams, self._run(streams, ids, began, batch_size))
 
+    @frees_memory
     @torch.inference_mode()
     def _run(
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
