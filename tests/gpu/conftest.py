@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -68,13 +69,15 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session")
-def rig(tiny_tokenizer):
+def rig(tiny_tokenizer, tmp_path_factory):
     """Where the checks run, and the models that they run on."""
     if not DRY and not torch.cuda.is_available():
         pytest.skip(f"torch {torch.__version__} sees no CUDA GPU here")
     card = "CPU, dry run" if DRY else torch.cuda.get_device_name()
     REPORT.about |= {"card": card, **_versions()}
     with pytest.MonkeyPatch.context() as patch:
+        if not (os.environ.get("LABKIT_HOME") or find_spec("platformdirs")):
+            patch.setenv("LABKIT_HOME", str(tmp_path_factory.mktemp("home")))
         if not DRY and not machine.inspect_machine().gpus:  # no nvidia-ml-py on this machine
             patch.setattr(machine, "_gpus", _gpus_by_torch)
         yield Rig("cpu" if DRY else "cuda", DRY, tiny_tokenizer)

@@ -17,8 +17,8 @@ from labkit.models.memory_plan import plan
 
 SMALL, MIDDLE, LARGE = SHAPES = ("smollm2-135m", "smollm2-1.7b", "mistral-7b")
 PROMPT = "the cat sat on the mat, and the hat sat on the cat; "
-# Weights of a model's first day score all tokens nearly alike, and best the one that was read last.
-# With scores this many times as far apart, and random signs, one token leads, and another each time.
+# Weights of the first day score all tokens nearly alike, and best the one that was read last. With
+# scores this many times as far apart, and random signs, one token leads, and another each time.
 SHARPNESS = 4.0
 TINY = {
     "hidden_size": 32,
@@ -71,8 +71,8 @@ class Rig:
 
     def free(self):
         """Gives back the memory of models that nothing refers to any more."""
-        gc.collect()
         if self.device == "cuda":
+            gc.collect()
             torch.cuda.empty_cache()
 
     def free_bytes(self):

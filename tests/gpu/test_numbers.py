@@ -42,8 +42,9 @@ def small(request, rig):
 
 @pytest.mark.parametrize("dtype", MOST_KL)
 def test_own_logprobs_are_the_cpus(rig, own, checks, dtype):
-    ids = own("cpu", "float32").encode(TEXT, raw=True)
-    reference = logprobs(own("cpu", "float32"), ids)
+    on_cpu = own("cpu", "float32")
+    ids = on_cpu.encode(TEXT, raw=True)
+    reference = logprobs(on_cpu, ids)
     found = logprobs(own(rig.device, dtype), ids)
     checks.at_most("mean KL from the CPU's float32", mean_kl(reference, found), MOST_KL[dtype])
     same = (reference.argmax(-1) == found.argmax(-1)).double().mean().item()

@@ -12,8 +12,10 @@ import torch
 
 from labkit.errors import LabError
 
-# torch raises a class of its own for CUDA alone; these are its words on MPS and on the CPU.
-OTHER_DEVICES = ("MPS backend out of memory", "can't allocate memory")
+# torch raises a class of its own for its CUDA allocator alone. These are its words on MPS and for
+# CUDA's own allocations, for those of cuBLAS, and on the CPU.
+ON_CPU = "can't allocate memory"
+FULL = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", ON_CPU)
 HINT = (
     "Ask for fewer tokens or fewer rows at once, close other programs that use this memory, or "
     "take a smaller model."
@@ -53,7 +55,7 @@ def _out_of_memory_as_error() -> Iterator[None]:
             raise
         # The frames hold the cache and the activations, as long as anyone holds the error.
         traceback.clear_frames(error.__traceback__)
-        on_cpu = OTHER_DEVICES[1] in str(error)
+        on_cpu = ON_CPU in str(error)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -62,6 +64,5 @@ def _out_of_memory_as_error() -> Iterator[None]:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    return any(words in str(error) for words in OTHER_DEVICES)
+    known = isinstance(error, torch.OutOfMemoryError)
+    return known or any(words in str(error) for words in FULL)

@@ -116,6 +116,7 @@ def test_whatever_computes_says_so(tiny, full_after, call):
     ("message", "memory"),
     [
         ("MPS backend out of memory (MPS allocated: 9 GB)", "The GPU's memory"),
+        ("CUDA error: out of memory", "The GPU's memory"),
         ("DefaultCPUAllocator: can't allocate memory: you tried", "This machine's memory"),
     ],
 )
