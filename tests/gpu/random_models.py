@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from labkit.backends.local.kv_cache import growing_cache, prefill_all
 from labkit.backends.local.model import LocalModel
+from labkit.formatting import GIB
 from labkit.models.catalogue import CATALOGUE
 from labkit.models.loading import LoadedModel
 from labkit.models.machine import inspect_machine
-from labkit.models.memory_plan import plan
+from labkit.models.memory_plan import BYTES_PER_WEIGHT, plan
 
 SMALL, MIDDLE, LARGE = SHAPES = ("smollm2-135m", "smollm2-1.7b", "mistral-7b")
 PROMPT = "the cat sat on the mat, and the hat sat on the cat; "
@@ -51,9 +53,10 @@ class Rig:
         fields = {**CATALOGUE[name].config, **(TINY if self.dry else {}), **ENDS}
         return AutoConfig.for_model(fields.pop("model_type"), **fields)
 
-    def random_model(self, name, dtype, *, weights=None, device=None):
+    def random_model(self, name, dtype, *, weights=None):
         """A model of the catalogue's shape; its weights random, or a copy of another's."""
-        device, config = device or self.device, self.config(name)
+        self._require_room(name, dtype)
+        device, config = self.device, self.config(name)
         torch.manual_seed(0)
         with torch.device(device):
             model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype)).eval()
@@ -80,14 +83,13 @@ class Rig:
             return torch.cuda.mem_get_info()[0]
         return inspect_machine().available_bytes
 
-    def require(self, gib):
-        """Skips the test on a card with less free memory."""
-        import pytest
-
+    def _require_room(self, name, dtype):
+        """Skips the test on a card whose free memory does not hold the weights and a batch."""
         self.free()
-        free = self.free_bytes() / 1024**3
-        if not self.dry and free < gib:
-            pytest.skip(f"needs {gib} GiB of the GPU's memory, and {free:.1f} are free")
+        needed = CATALOGUE[name].parameters * BYTES_PER_WEIGHT[dtype] / GIB + 2
+        free = self.free_bytes() / GIB
+        if not self.dry and free < needed:
+            pytest.skip(f"needs {needed:.1f} GiB of the GPU's memory, and {free:.1f} are free")
 
 
 def prompt_of(model, tokens):

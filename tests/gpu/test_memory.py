@@ -18,7 +18,6 @@ from .random_models import LARGE, MIDDLE, PROMPT, SHAPES, SMALL, logprobs, mean_
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_cache_bytes_are_exact(rig, checks, name):
-    rig.require(20)
     model = rig.random_model(name, "bfloat16")
     growth = labkit.speed.measure_cache(model, lengths=(1, 64, 200, 400))
     for size in growth.sizes:
@@ -28,7 +27,6 @@ def test_cache_bytes_are_exact(rig, checks, name):
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_plan_is_what_torch_takes(rig, checks, name):
     """Of the longest conversation planned for; torch's peak is without what CUDA itself takes."""
-    rig.require(20)
     model, tokens = rig.random_model(name, "bfloat16"), rig.size(CONVERSATION_TOKENS, 256)
     rig.free()  # of what making the weights took
     prompt = prompt_of(model, tokens - 16)
@@ -127,7 +125,6 @@ def limited(rig, model, more_bytes, monkeypatch):
 
 @pytest.mark.parametrize("name", [SMALL, LARGE])
 def test_out_of_memory_keeps_the_partial_answer(rig, checks, monkeypatch, name):
-    rig.require(20)
     model, rows = rig.random_model(name, "bfloat16"), rig.size(64, 4)
     settings = [Settings(temperature=1, seed=seed, max_tokens=2000) for seed in range(rows)]
     labkit.generate(model, PROMPT, raw=True, max_tokens=4)  # what cuBLAS takes, it keeps

@@ -22,8 +22,7 @@ ROUNDING = {"float32": 2e-3, "bfloat16": 0.2}
 TEXT = (
     "Why is the sky blue? Sunlight reaches the atmosphere and is scattered in all directions by "
     "the gases and particles in the air. Blue light is scattered more than the other colours, "
-    "because it travels as shorter waves. At sunset the light has passed through more air, and "
-    "what is left of it is orange and red. "
+    "because it travels as shorter waves. At sunset the light has passed through more air, and"
 )
 
 
@@ -66,7 +65,6 @@ def test_random_logprobs_are_the_cpus(rig, checks, name):
 
 def test_7b_in_16_bits_is_its_float32(rig, checks):
     """On the GPU both: the CPU's float32 of 7 billion weights would take minutes to make."""
-    rig.require(50)
     whole = rig.random_model(LARGE, "float32")
     half = rig.random_model(LARGE, "bfloat16", weights=whole)
     ids = random_ids(whole, 128).tolist()
@@ -105,7 +103,6 @@ def check_same(checks, what, steps, expected, dtype):
 @pytest.mark.parametrize("dtype", ROUNDING)
 @pytest.mark.parametrize("name", SHAPES)
 def test_greedy_is_generates(rig, checks, name, dtype):
-    rig.require(35 if name == LARGE else 10)
     model, tokens = rig.random_model(name, dtype), rig.size(64, 8)
     ids = model.encode(PROMPT, raw=True)
     reply = labkit.generate(model, PROMPT, raw=True, temperature=0, max_tokens=tokens)

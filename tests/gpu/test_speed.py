@@ -117,7 +117,6 @@ def nvml():
 
 @pytest.mark.parametrize("name", [SMALL, LARGE])
 def test_no_work_is_left_when_the_clock_stops(rig, checks, name):
-    rig.require(20)
     model, tokens = rig.random_model(name, "bfloat16"), rig.size(32, 4)
 
     def share():
@@ -134,7 +133,6 @@ def test_no_work_is_left_when_the_clock_stops(rig, checks, name):
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_no_speed_is_above_the_roof(rig, checks, name):
-    rig.require(20)
     model = rig.random_model(name, "bfloat16")
     prompt = prompt_of(model, rig.size(512, 64))
     measured = labkit.measure(model, prompt, raw=True, max_tokens=rig.size(32, 4))
@@ -187,7 +185,6 @@ def check_speeds(rig, checks, model, bound):
 @pytest.mark.parametrize("name", SHAPES)
 def test_speed_and_generates(rig, checks, name):
     """The bounds are for the small model: of a large one, both wait for the memory."""
-    rig.require(20)
     check_speeds(rig, checks, rig.random_model(name, "bfloat16"), bound=name == SMALL)
 
 
