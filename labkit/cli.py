@@ -34,9 +34,14 @@ def main(argv=None):
         args.show_help()
         return 0
     try:
-        return _run(args, argv)
+        status = _run(args, argv)
+        sys.stdout.flush()
+        return status
     except LabError as error:
         print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # its reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

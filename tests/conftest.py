@@ -126,11 +126,24 @@ def make_tiny(tiny_tokenizer):
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     """A GGUF file of a random llama of two layers, with the tiny tokenizer."""
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    _write_gguf(path, tiny_tokenizer)
+    return path
+
+
+@pytest.fixture(scope="session")
+def split_gguf(tiny_tokenizer, tmp_path_factory):
+    """The same file in two parts: the first, and the second."""
+    folder = tmp_path_factory.mktemp("split")
+    _write_gguf(folder / "tiny", tiny_tokenizer, split_max_tensors=11)
+    return sorted(folder.glob("*.gguf"))
+
+
+def _write_gguf(path, tokenizer, **split):
     import gguf
     import numpy as np
 
-    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", **split)
     writer.add_context_length(TINY["max_position_embeddings"])
     writer.add_embedding_length(TINY["hidden_size"])
     writer.add_feed_forward_length(TINY["intermediate_size"])
@@ -139,15 +152,14 @@ def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     writer.add_head_count_kv(TINY["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(10_000.0)
-    _add_tokenizer(writer, json.loads(tiny_tokenizer.backend_tokenizer.to_str())["model"])
+    _add_tokenizer(writer, json.loads(tokenizer.backend_tokenizer.to_str())["model"])
     random = np.random.default_rng(0)
-    for name, shape in _tensors(len(tiny_tokenizer)):
+    for name, shape in _tensors(len(tokenizer)):
         writer.add_tensor(name, random.normal(0, 0.02, shape).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
 
 
 def _add_tokenizer(writer, bpe):

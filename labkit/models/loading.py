@@ -3,22 +3,23 @@
 Only safetensors and GGUF are read. Code that comes with a model never runs.
 """
 
+import inspect
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
 
-from . import convert
 from .catalogue import CATALOGUE, find, full_name
 from .cpu.tuning import CpuTuning, tune
 from .entry import Entry, FolderSource, HubSource, WheelSource
+from .gguf_to_safetensors import convert_gguf, first_line, quiet_transformers, read_complete
 from .machine import inspect_machine
-from .memory_plan import Plan, count_parameters, plan, plan_entry, require_fit
-from .storage import fetch, hub, store
+from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
+from .storage import fetch, gguf_parts, hub, store
+from .storage.checked_folder import AGAIN, check_folder, require_safetensors
 from .tokenizers import files as tokenizer_files
-
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ def open_model(
         require_fit(name, plan_entry(entry, machine), machine)
     folder, gguf_file = get_model(name, accept_terms=accept_terms)
     config = _read_config(folder)
+    check_folder(folder)
     chosen = plan(
         entry.stored_parameters if entry else count_parameters(config),
-        config.get_text_config().to_dict(),
+        config_fields(config),
         machine,
         device=device,
         dtype=dtype,
@@ -89,7 +91,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     name = full_name(name)
     path = Path(name).expanduser()
     if path.is_dir():
-        return _checked_folder(path), None
+        return require_safetensors(path), None
     if path.suffix == ".gguf" or path.is_file():
         return _get_local_gguf(path)
     if name.startswith(("/", ".", "~")):  # a path, never a hub id
@@ -121,7 +123,7 @@ def _get_gguf_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
         return folder, gguf_file  # the usual case: no lock, so that a shared home may be read-only
     with store.locked(entry.name):
         gguf_file = fetch.fetch_gguf(entry)
-        return convert.convert_gguf(entry.name, gguf_file), gguf_file
+        return convert_gguf(entry.name, gguf_file), gguf_file
 
 
 def _get_folder(entry: Entry) -> Path:
@@ -136,27 +138,26 @@ def _converted(name: str, gguf_file: Path) -> tuple[Path, Path]:
     folder = store.part_folder(name, "safetensors")
     if store.damaged(folder):  # if not, no lock: a shared home may be read-only
         with store.locked(name):
-            convert.convert_gguf(name, gguf_file.resolve())
+            convert_gguf(name, gguf_file.resolve())
     return folder, gguf_file
 
 
 def _get_local_gguf(path: Path) -> tuple[Path, Path]:
-    if not path.is_file():
-        raise LabError(f"There is no file {path}.", "Check the path.")
+    path = gguf_parts.find_parts(path)[0]
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
-    return _converted(f"gguf-{store.sha256_of(path)[:12]}", path)
+    return _converted(f"gguf-{gguf_parts.sha256_of_parts(path)[:12]}", path)
 
 
 def _get_hub(source: HubSource) -> Path:
     if cached := hub.hub_cached(source):
-        return cached
+        return check_folder(cached)
     config = _read_config(hub.fetch_hub(source, only_config=True))
     machine = inspect_machine()  # refused before the weights are downloaded
-    fields = config.get_text_config().to_dict()
-    require_fit(source.repo_id, plan(count_parameters(config), fields, machine), machine)
-    return hub.fetch_hub(source)
+    chosen = plan(count_parameters(config), config_fields(config), machine)
+    require_fit(source.repo_id, chosen, machine)
+    return check_folder(hub.fetch_hub(source))
 
 
 def _checked_stored(name: str) -> Path:
@@ -169,29 +170,76 @@ def _checked_stored(name: str) -> Path:
     return folder
 
 
-def _checked_folder(folder: Path) -> Path:
-    """A folder given by the learner; it must contain safetensors."""
-    if list(folder.glob("*.safetensors")):
-        return folder
-    if any(list(folder.glob(pattern)) for pattern in PICKLED):
-        raise LabError(
-            f"{folder} contains pickled weights, which can run code when they are read: refused.",
-            "Take the same model with .safetensors files, or convert it where you trust it.",
-        )
-    raise LabError(f"{folder} contains no .safetensors file.", "Name a model's folder.")
-
-
 def _read_config(folder: Path):
     from transformers import AutoConfig
 
+    if (folder / "adapter_config.json").is_file():
+        raise LabError(
+            f"{folder} holds an adapter, which changes another model, and not a model of its own.",
+            "Merge it into its base model where you trust both, and save that.",
+        )
+    if not (folder / "config.json").is_file():
+        raise LabError(f"{folder} has no config.json: it is not a model's folder.", AGAIN)
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (ValueError, OSError, KeyError) as error:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # a value of the wrong kind fails anywhere in it
         raise LabError(
             f"transformers does not know the architecture of the configuration in {folder}: "
-            f"{str(error).splitlines()[0]}",
+            f"{first_line(error)}",
             "Code that comes with a model is not run. Take another model, or a newer lab.",
         ) from None
+    _require_decoder(folder, config)
+    _require_unquantized(folder, config)
+    return config
+
+
+def _require_decoder(folder: Path, config) -> None:
+    """Refuses what does not continue text, or keeps its cache where the lab has no access."""
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    models = AutoModelForCausalLM._model_mapping
+    encodes = type(config) in AutoModelForMaskedLM._model_mapping
+    if (
+        config.is_encoder_decoder
+        or type(config) not in models
+        or (encodes and not getattr(config, "is_decoder", True))
+    ):
+        raise LabError(
+            f"The model in {folder} does not continue text: {config.model_type} is "
+            f"{'an encoder with a decoder' if config.is_encoder_decoder else 'not a decoder'}.",
+            "Take a decoder-only model, such as smollm2-135m.",
+        )
+    if not cache_argument(models[type(config)]):
+        raise LabError(
+            f"The lab cannot run {config.model_type}: it keeps what it has read in a form of its "
+            "own, not in transformers' common cache.",
+            "Take a model of another architecture, such as smollm2-135m.",
+        )
+
+
+def _require_unquantized(folder: Path, config) -> None:
+    packed = getattr(config, "quantization_config", None) or getattr(config, "quantization", None)
+    if not packed:
+        return
+    fields = packed if isinstance(packed, dict) else packed.to_dict()
+    by = str(fields.get("quant_method") or "mlx").upper()
+    of_flag = next((n for n in (4, 8) if fields.get(f"load_in_{n}bit")), None)  # bitsandbytes'
+    bits = fields.get("bits") or of_flag
+    raise LabError(
+        f"The weights in {folder} are quantized by {by}{f' to {bits} bits' if bits else ''}, which "
+        "the lab does not read.",
+        "Take the same model with its original weights of 16 or 32 bits, or as a GGUF file.",
+    )
+
+
+@cache
+def cache_argument(architecture: type) -> str | None:
+    """The argument by which a model's class takes transformers' common cache, or None."""
+    has_own = hasattr(architecture, "_setup_cache")  # in its modules
+    if has_own or not architecture._supports_default_dynamic_cache():
+        return None
+    taken = inspect.signature(architecture.forward).parameters
+    return next((name for name in ("past_key_values", "cache_params") if name in taken), None)
 
 
 def _half() -> str:
@@ -203,23 +251,51 @@ def _half() -> str:
 
 
 def _read(folder: Path, chosen: Plan):
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    where = {"device_map": "auto"} if chosen.spread else {}
-    safe = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        with convert.quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-            dtype = getattr(torch, chosen.needs.dtype)
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, **safe, **where
-            )
-    except SafetensorError as error:
-        raise LabError(
-            f"The weights in {folder} are damaged: {error}", "Download or copy the model again."
-        ) from None
+    with quiet_transformers():
+        tokenizer = _read_tokenizer(folder)
+        model = _read_weights(folder, chosen)
     if not chosen.spread:
         model.to(chosen.device)
+    model.generation_config = _only_tokens(model.generation_config)
     return model.eval(), tokenizer
+
+
+def _only_tokens(published):
+    """A publisher's settings of `generate` without all but the special tokens.
+
+    They would fill in whatever a call leaves out, and the lab's settings would not be those used.
+    """
+    from transformers import GenerationConfig
+
+    names = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return GenerationConfig(**{name: getattr(published, name, None) for name in names})
+
+
+def _read_tokenizer(folder: Path):
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception:  # each of its many tokenizers fails in its own way
+        raise LabError(
+            f"{folder} has no tokenizer, or one that transformers cannot read.",
+            "Copy the tokenizer's files of the same model (tokenizer.json, tokenizer_config.json) "
+            "into the folder.",
+        ) from None
+
+
+def _read_weights(folder: Path, chosen: Plan):
+    import torch
+
+    where = {"device_map": "auto"} if chosen.spread else {}
+    dtype = getattr(torch, chosen.needs.dtype)
+    try:
+        return read_complete(folder, dtype=dtype, use_safetensors=True, **where)
+    except (LabError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # safetensors', or that of an architecture
+        raise LabError(
+            f"The weights in {folder} are damaged, or do not fit its configuration: "
+            f"{first_line(error)}",
+            "Download or copy the model again.",
+        ) from None

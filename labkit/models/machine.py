@@ -61,18 +61,15 @@ def inspect_machine() -> Machine:
 
     from .storage import store
 
-    memory = psutil.virtual_memory()
-    limit, used = _container_memory()
-    total = min(memory.total, limit) if limit else memory.total
-    available = min(memory.available, limit - used) if limit else memory.available
+    memory, container = psutil.virtual_memory(), container_limits()
     name, flags = _cpu()
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         cpu=name,
-        cores=_cores(),
+        cores=min((_cores(), *container.cores)),
         features=tuple(feature for feature in FEATURES if feature in flags),
-        memory_bytes=total,
-        available_bytes=max(0, available),
+        memory_bytes=min((memory.total, *container.memory_bytes)),
+        available_bytes=max(0, min((memory.available, *container.available_bytes))),
         disk_free_bytes=shutil.disk_usage(store.models_folder()).free,
         gpus=_gpus(),
         apple_gpu=platform.system() == "Darwin" and platform.machine() == "arm64",
@@ -84,14 +81,95 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
-def _container_memory(root: Path = Path("/sys/fs/cgroup")) -> tuple[int | None, int]:
-    """Memory limit (None without one) and use of the container of this process, in bytes."""
+@dataclass(frozen=True, slots=True)
+class ContainerLimits:
+    """The limits of the containers that this process is in; of several, the tightest counts.
+
+    Attributes:
+        memory_bytes: limits of memory.
+        available_bytes: what is left of each. Pages of files that were not used lately count as
+            free, because the kernel drops them when memory is asked for.
+        cores: limits of processor time, rounded up to whole cores.
+    """
+
+    memory_bytes: tuple[int, ...] = ()
+    available_bytes: tuple[int, ...] = ()
+    cores: tuple[int, ...] = ()
+
+
+def container_limits(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> ContainerLimits:
+    """What the control groups of this process allow, of version 1 or 2; empty without any.
+
+    Args:
+        root: where the groups are mounted.
+        own: the list of this process's groups.
+    """
     try:
-        limit = (root / "memory.max").read_text().strip()
-        used = int((root / "memory.current").read_text())
+        lines = own.read_text().splitlines()
+    except OSError:  # not Linux
+        lines = []
+    memory, available, cores = [], [], []
+    for folder in _group_folders(root, lines):
+        if (limit := _number(folder, *MEMORY_LIMIT)) is not None:
+            used = _number(folder, *MEMORY_USED) or 0
+            memory.append(limit)
+            available.append(limit - used + _droppable(folder))
+        if count := _core_limit(folder):
+            cores.append(count)
+    return ContainerLimits(tuple(memory), tuple(available), tuple(cores))
+
+
+# Names of the same file in versions 2 and 1.
+MEMORY_LIMIT = "memory.max", "memory.limit_in_bytes"
+MEMORY_USED = "memory.current", "memory.usage_in_bytes"
+
+
+def _group_folders(root: Path, lines: list[str]) -> list[Path]:
+    """The folders of this process's groups and of all groups that they are in.
+
+    Each line is ``number:controllers:path``. A container often sees the host's path and yet has
+    its own group mounted at the top; folders that are not there hold no limit.
+    """
+    folders: dict[Path, None] = {}
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for top in {root / name for name in (controllers, *controllers.split(","))}:
+            below = top / path.lstrip("/")
+            above = [each for each in (below, *below.parents) if each.is_relative_to(top)]
+            folders |= dict.fromkeys(above)
+    return list(folders)
+
+
+def _number(folder: Path, *names: str) -> int | None:
+    """The number in the first of these files that is there; None without one, or without limit."""
+    for name in names:
+        try:
+            return int((folder / name).read_text())
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return None
+
+
+def _droppable(folder: Path) -> int:
+    """Bytes of file pages that were not used lately."""
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+        stat = {key: int(value) for key, _, value in (line.partition(" ") for line in lines)}
     except (OSError, ValueError):
-        return None, 0
-    return (None, 0) if limit == "max" else (int(limit), used)
+        return 0
+    return stat.get("total_inactive_file", stat.get("inactive_file", 0))  # version 1; version 2
+
+
+def _core_limit(folder: Path) -> int | None:
+    """The cores that a group's share of processor time makes up, rounded up; None: no limit."""
+    try:
+        quota, period = map(int, (folder / "cpu.max").read_text().split())
+    except (OSError, ValueError):  # version 1, or "max"
+        quota = _number(folder, "cpu.cfs_quota_us") or 0
+        period = _number(folder, "cpu.cfs_period_us") or 0
+    return -(-quota // period) if quota > 0 and period > 0 else None
 
 
 def _cpu() -> tuple[str, frozenset[str]]:

@@ -1,7 +1,8 @@
 """How much memory a model needs, and on which device and dtype it runs, before it is read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from labkit.errors import LabError
@@ -16,6 +17,14 @@ BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2}
 RUNTIME_BYTES = 512 * 1024**2
 # Length of the conversation that must fit; see `MemoryNeeds.cache_bytes`.
 CONVERSATION_TOKENS = 2048
+MOST_LAYERS = 10_000
+# Layers that store no keys and values, but a state of constant size or nothing.
+WITHOUT_KEYS = ("conv", "linear_attention", "mamba", "moe", "mlp", "dummy")
+# The fields that other code asks for; some configurations compute them.
+SIZES = ("num_attention_heads", "num_hidden_layers", "hidden_size", "vocab_size", "head_dim")
+# Names of the most tokens that a model attends to; ALiBi's and state-space models state none.
+CONTEXTS = ("max_position_embeddings", "max_seq_len", "seq_length")
+UNLIMITED = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +63,90 @@ def cache_bytes(config: Mapping[str, Any], tokens: int, dtype: str) -> int:
     >>> cache_bytes(CATALOGUE["smollm2-135m"].config, 1, "float32")
     46080
     """
-    heads = config["num_attention_heads"]
-    width = config.get("head_dim") or config["hidden_size"] // heads
-    kv_heads = config.get("num_key_value_heads") or heads
-    per_token = 2 * kv_heads * width * BYTES_PER_WEIGHT[dtype]
-    return sum(min(tokens, window) for window in _windows(config, tokens)) * per_token
+    layers = config["kv_layers"] if "kv_layers" in config else _kv_layers(config)
+    numbers = sum(width * min(tokens, window or tokens) for width, window in layers)
+    return numbers * BYTES_PER_WEIGHT[dtype]
 
 
-def _windows(config: Mapping[str, Any], tokens: int) -> list[int]:
-    """The most tokens that each layer stores."""
-    layers = config["num_hidden_layers"]
-    window = config.get("sliding_window") or tokens
-    kinds = config.get("layer_types")
+def _kv_layers(config: Mapping[str, Any]) -> list[tuple[int, int | None]]:
+    """For each layer the numbers that it stores of a token, and its window."""
+    layers, kinds = config["num_hidden_layers"], config.get("layer_types")
     if kinds is None:  # every layer slides; in the catalogue's Gemma 3, every sixth attends to all
         to_all = 6 if config["model_type"] == "gemma3_text" else layers + 1
         kinds = ["sliding_attention" if (i + 1) % to_all else "full" for i in range(layers)]
-    return [window if kind == "sliding_attention" else tokens for kind in kinds]
+    width, window = _kv_width(config.get), config.get("sliding_window")
+    return [
+        (width, window if kind == "sliding_attention" else None)
+        for kind in kinds
+        if kind not in WITHOUT_KEYS
+    ]
+
+
+def _kv_width(get: Callable[[str], Any]) -> int:
+    """The numbers that an attention layer stores of a token: a key and a value for each head.
+
+    Args:
+        get: gives a field of the layer's configuration by its name, or None.
+    """
+    if get("kv_lora_rank"):  # DeepSeek's latent vector, from which all heads are computed
+        return get("kv_lora_rank") + get("qk_rope_head_dim")
+    heads, width = get("num_attention_heads"), head_width(get)
+    if get("multi_query") and not get("new_decoder_architecture"):  # Falcon, StarCoder
+        return 2 * width
+    return 2 * (get("num_key_value_heads") or get("num_kv_heads") or heads) * width
+
+
+def head_width(get: Callable[[str], Any]) -> int:
+    """The numbers in one attention head's vectors, by the fields of a configuration."""
+    return get("head_dim") or get("hidden_size") // get("num_attention_heads")
+
+
+def config_fields(config) -> dict[str, Any]:
+    """The fields of a ``PretrainedConfig`` that decide a model's size, by their usual names.
+
+    GPT-2's ``n_head`` is ``num_attention_heads``, as transformers itself maps it; ``kv_layers``
+    lists the layers that store keys and values, which are those of transformers' own cache: in
+    hybrid models not all do.
+
+    Raises:
+        LabError: the configuration lacks what an attention layer needs.
+    """
+    from transformers import DynamicCache
+    from transformers.cache_utils import CacheLayerMixin
+
+    text = config.get_text_config(decoder=True)
+    usual = {name: _field(text, name) for name in (*text.attribute_map, *SIZES)}
+    fields = text.to_dict() | {name: value for name, value in usual.items() if value is not None}
+    try:
+        fields["kv_layers"] = tuple(
+            (_kv_width(partial(_field, each)), getattr(layer, "sliding_window", None))
+            for layer, each in zip(
+                DynamicCache(config=config).layers, text.per_layer_config, strict=True
+            )
+            if isinstance(layer, CacheLayerMixin)
+        )
+    except (TypeError, LookupError, ValueError, ZeroDivisionError, AttributeError) as error:
+        raise LabError(
+            f"The lab cannot tell from the configuration of {text.model_type} how much its cache "
+            f"stores: {type(error).__name__}: {error}",
+            "Take another model, or a newer lab.",
+        ) from None
+    return fields
+
+
+def context_length(config) -> int:
+    """The most tokens that a model was made for; `UNLIMITED` without such a limit."""
+    text = config.get_text_config(decoder=True)
+    return next(filter(None, (getattr(text, name, None) for name in CONTEXTS)), UNLIMITED)
+
+
+def _field(config, name: str) -> Any:
+    """A field that the architecture has; a file can state others, which nothing reads."""
+    known = name in config.attribute_map or hasattr(type(config), name)
+    try:
+        return getattr(config, name, None) if known else None
+    except RuntimeError:  # it differs from layer to layer, and must be asked for there
+        return None
 
 
 def needs(parameters: int, config: Mapping[str, Any], dtype: str) -> MemoryNeeds:
@@ -82,12 +159,25 @@ def needs(parameters: int, config: Mapping[str, Any], dtype: str) -> MemoryNeeds
 
 
 def count_parameters(config) -> int:
-    """Parameters of a causal ``PretrainedConfig``, counted on the meta device without memory."""
+    """Parameters of a causal ``PretrainedConfig``, counted on the meta device without memory.
+
+    Raises:
+        LabError: it describes no model that can be built.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    text = config.get_text_config(decoder=True)
+    try:
+        if text.num_hidden_layers > MOST_LAYERS:  # each takes a moment even without memory
+            raise ValueError(f"it has {text.num_hidden_layers:,} layers")
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception as error:  # a wrong value fails in whatever layer meets it
+        raise LabError(
+            f"The configuration of {text.model_type} describes no model that can be built: {error}",
+            "Download or copy the model's config.json again.",
+        ) from None
     return sum(weight.numel() for weight in model.parameters())
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from labkit.errors import LabError
 
-from .storage import store
+from .storage import gguf_parts, store
 
 KINDS = ("F32", "F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0")
 # Scores come straight from these: below 8 bits they are finer than the other tensors, as in files
@@ -73,7 +73,7 @@ class _Source:
     def __init__(self, gguf_file: Path):
         self.gguf_file = gguf_file
         known = store.read_manifest(gguf_file.parent).get("files", {}).get(gguf_file.name)
-        self._sha256 = known["sha256"] if known else store.sha256_of(gguf_file)
+        self._sha256 = known["sha256"] if known else gguf_parts.sha256_of_parts(gguf_file)
         folder = gguf_file.parent.parent
         stored = folder.parent == store.models_folder()
         self.name = folder.name if stored else f"gguf-{self._sha256[:12]}"
@@ -99,7 +99,7 @@ class _Source:
     @cached_property
     def reader(self):
         """The parsed header, with its hundred thousand strings: read once for all copies."""
-        return gguf.GGUFReader(self.gguf_file)
+        return gguf_parts.open_gguf(self.gguf_file)
 
     def file_bytes(self, kind: str) -> int:
         """The approximate size of a copy."""
@@ -153,7 +153,10 @@ def _copy_field(writer, name: str, field) -> None:
         writer.add_custom_alignment(field.contents())
         return
     general, value = gguf.Keys.General, field.contents()
-    written = name.startswith("GGUF.") or name in (general.ARCHITECTURE, general.FILE_TYPE)
+    written = name.startswith(("GGUF.", "split.")) or name in (
+        general.ARCHITECTURE,
+        general.FILE_TYPE,
+    )
     if written or (isinstance(value, list) and not value):  # an empty list cannot be written
         return
     kind = field.types[0]

@@ -93,6 +93,18 @@ def test_errors_are_sentences(monkeypatch, capsys, error, status, said):
     assert capsys.readouterr().err == said
 
 
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = "from labkit import cli; cli._run = lambda *_: print('a line\\n' * 100_000) or 0; "
+    command = [sys.executable, "-c", OURS + code + "sys.exit(cli.main(['doctor']))"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout.readline() == "a line\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(60) == 1
+
+
 def test_doctor_installs_nothing(bare_checkout, index):
     status, _, err = bare_checkout.run("doctor", "--json")
     assert status == 7, err

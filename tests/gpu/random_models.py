@@ -9,13 +9,14 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from labkit.backends.local.kv_cache import growing_cache, prefill_all
+from labkit.backends.local.decoding.forward import prefill_all
+from labkit.backends.local.kv_cache import growing_cache
 from labkit.backends.local.model import LocalModel
 from labkit.formatting import GIB
 from labkit.models.catalogue import CATALOGUE
 from labkit.models.loading import LoadedModel
 from labkit.models.machine import inspect_machine
-from labkit.models.memory_plan import BYTES_PER_WEIGHT, plan
+from labkit.models.memory_plan import BYTES_PER_WEIGHT, config_fields, plan
 
 SMALL, MIDDLE, LARGE = SHAPES = ("smollm2-135m", "smollm2-1.7b", "mistral-7b")
 PROMPT = "the cat sat on the mat, and the hat sat on the cat; "
@@ -67,7 +68,7 @@ class Rig:
                 norm = model.model.norm.weight
                 norm *= SHARPNESS * torch.randn(norm.shape, device=device).sign()
         count, machine = sum(each.numel() for each in model.parameters()), inspect_machine()
-        chosen = plan(count, config.to_dict(), machine, device=device, dtype=dtype)
+        chosen = plan(count, config_fields(config), machine, device=device, dtype=dtype)
         return LocalModel(
             LoadedModel(name, model, self.tokenizer, chosen, Path(), None, None, None)
         )

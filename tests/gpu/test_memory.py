@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import labkit
 from labkit.backends.generate import collect_rows
@@ -55,7 +56,7 @@ def test_too_large_is_refused_before_it_is_read(rig, checks, tmp_path, tiny_toke
     heads = {"num_attention_heads": 1024, "num_key_value_heads": 1024, "vocab_size": 300}
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], **fields, **heads}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    (tmp_path / "model.safetensors").write_bytes(b"never read")
+    save_file({"lm_head.weight": torch.zeros(1)}, tmp_path / "model.safetensors")  # not its own
     tiny_tokenizer.save_pretrained(tmp_path)
     before = rig.free_bytes()
     with pytest.raises(LabError, match=r"needs [\d.]+ GiB .* are free here") as refused:

@@ -11,7 +11,7 @@ from labkit.backends.local.decoding.beam_search import search_beams
 from labkit.backends.local.decoding.cursor import Cursor
 from labkit.backends.local.decoding.speculative import SpeculativeMode
 from labkit.backends.local.decoding.tree_expansion import expand_tree
-from labkit.backends.local.modes import UncachedMode
+from labkit.backends.local.generation_modes import UncachedMode
 from labkit.backends.settings import Settings
 
 from .random_models import LARGE, MIDDLE, PROMPT, SHAPES, SMALL, logprobs, mean_kl, worst_difference

@@ -8,17 +8,39 @@ import torch
 import labkit
 from labkit.errors import LabError
 from labkit.models import loading
+from labkit.models.catalogue import GENERATIVE
+from labkit.models.storage import store
 
-ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
+from ..conftest import TINY
+
+ARCHITECTURES = sorted({entry.config["model_type"] for entry in GENERATIVE})
+MORE = {
+    "gemma3": {
+        "text_config": {**TINY, "head_dim": 8},
+        "vision_config": {
+            "hidden_size": 8,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 1,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+    },
+    "lfm2": {"full_attn_idxs": [1]},
+}
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_architectures_load_and_write(make_tiny, tmp_path, home, architecture):
-    model = labkit.load(make_tiny(tmp_path / architecture, architecture))
+def test_architectures_of_the_catalogue_answer_as_generate_does(
+    make_tiny, tmp_path, home, architecture
+):
+    folder = make_tiny(tmp_path / architecture, architecture, **MORE.get(architecture, {}))
+    model = labkit.load(folder, device="cpu")
     assert model.model.config.model_type == architecture
-    reply = labkit.generate(model, "the cat", temperature=0, max_tokens=5)
-    assert 1 <= len(reply.steps) <= 5
-    assert reply.prompt_tokens > 0
+    reply = labkit.generate(model, "the cat", raw=True, temperature=0, max_tokens=12)
+    ids = torch.tensor([model.encode("the cat", raw=True)])
+    expected = model.model.generate(ids, do_sample=False, max_new_tokens=12)[0, ids.shape[1] :]
+    assert [step.token_id for step in reply.steps] == expected.tolist()
 
 
 def test_two_streams_at_once_do_not_mix(make_tiny, tmp_path, home):
@@ -57,6 +79,132 @@ def test_damaged_weights_are_reported(make_tiny, tmp_path, home):
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(LabError, match="damaged"):
         labkit.load(folder)
+
+
+def test_a_folder_without_some_weights_is_refused(make_tiny, tmp_path, home):
+    """transformers itself fills in random numbers."""
+    from safetensors.torch import load_file, save_file
+
+    folder = make_tiny(tmp_path / "m")
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.self_attn.q_proj.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(
+        LabError, match=r"lacks 1 of .* model\.layers\.1\.self_attn\.q_proj\.weight"
+    ):
+        labkit.load(folder)
+
+
+def test_weights_of_other_shapes_are_refused(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 200}))
+    with pytest.raises(LabError, match="do not fit its configuration"):
+        labkit.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"quantization": {"group_size": 64, "bits": 4}}, "quantized by MLX to 4 bits"),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "by GPTQ to 4 bits"),
+        ({"quantization_config": {"quant_method": "awq", "bits": 4}}, "by AWQ to 4 bits"),
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            "by BITSANDBYTES to 4 bits",
+        ),
+    ],
+)
+def test_quantized_weights_are_refused_by_name(make_tiny, tmp_path, home, fields, sentence):
+    folder = make_tiny(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | fields))
+    with pytest.raises(LabError, match=sentence) as refused:
+        labkit.load(folder)
+    assert "original weights" in refused.value.hint
+
+
+def test_an_encoder_with_a_decoder_is_refused(tiny_tokenizer, tmp_path, home):
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(vocab_size=300, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
+    tiny_tokenizer.save_pretrained(tmp_path / "t5")
+    with pytest.raises(LabError, match="t5 is an encoder with a decoder"):
+        labkit.load(tmp_path / "t5")
+
+
+def test_an_encoder_is_refused(tiny_tokenizer, tmp_path, home):
+    """transformers would load it, and each of its tokens sees those after it."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    BertForMaskedLM(BertConfig(vocab_size=300, **shape)).save_pretrained(tmp_path / "bert")
+    tiny_tokenizer.save_pretrained(tmp_path / "bert")
+    with pytest.raises(LabError, match="bert is not a decoder"):
+        labkit.load(tmp_path / "bert")
+
+
+def test_an_adapter_is_refused(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(LabError, match="holds an adapter") as refused:
+        labkit.load(folder)
+    assert "base model" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"num_hidden_layers": 10**9},
+        {"num_hidden_layers": -1},
+        {"num_attention_heads": 0},
+        {"hidden_size": "large"},
+        {"vocab_size": -5},
+        {"pad_token_id": 10**6},
+        {"dtype": 5},
+    ],
+)
+def test_a_configuration_that_describes_no_model(make_tiny, tmp_path, home, fields):
+    folder = make_tiny(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | fields))
+    with pytest.raises(LabError, match="configuration"):
+        labkit.load(folder)
+
+
+def test_a_folder_of_gguf_files_names_them(tiny_gguf, tmp_path, home):
+    (tmp_path / "tiny.gguf").symlink_to(tiny_gguf)
+    with pytest.raises(LabError, match=r"no \.safetensors") as refused:
+        labkit.load(tmp_path)
+    assert f"Name the GGUF file itself: {tmp_path / 'tiny.gguf'}" in refused.value.hint
+
+
+def test_a_folder_without_a_tokenizer_says_so(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(LabError, match="has no tokenizer"):
+        labkit.load(folder)
+
+
+@pytest.mark.parametrize("architecture", ["command-r", "internlm2", "smollm3", "olmo2"])
+def test_a_gguf_that_transformers_cannot_convert(tmp_path, home, architecture):
+    import gguf
+    import numpy as np
+
+    file = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(file, architecture)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tensor("output_norm.weight", np.ones(32, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(LabError, match=f"of the architecture {architecture}") as refused:
+        labkit.load(file)
+    assert f'load_llamacpp("{file}")' in refused.value.hint
+    assert not [path for path in store.models_folder().iterdir() if path.is_dir()]
 
 
 def test_a_model_that_cannot_fit_is_refused_before_it_is_fetched(home, monkeypatch):

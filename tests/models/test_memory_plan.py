@@ -103,14 +103,6 @@ def test_this_machine():
     assert here.disk_free_bytes > 0
 
 
-def test_a_container_limit_counts(tmp_path):
-    (tmp_path / "memory.max").write_text("1000\n")
-    (tmp_path / "memory.current").write_text("400\n")
-    assert machine_module._container_memory(tmp_path) == (1000, 400)
-    (tmp_path / "memory.max").write_text("max\n")
-    assert machine_module._container_memory(tmp_path) == (None, 0)
-
-
 def test_no_driver_means_no_gpu(monkeypatch):
     import pynvml
 

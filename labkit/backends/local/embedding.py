@@ -8,7 +8,7 @@ import torch
 
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE, full_name
-from labkit.models.convert import quiet_transformers
+from labkit.models.gguf_to_safetensors import quiet_transformers
 from labkit.models.loading import get_model
 
 # The length that all-MiniLM-L6-v2 was trained for (its sentence_bert_config.json).

@@ -1,12 +1,16 @@
-"""The KV cache, which grows in place, and `prefill`, which reads a prompt into it."""
+"""The KV cache, which grows in place."""
 
-from collections.abc import Sequence
+from typing import cast
 
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import (
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    LinearAttentionCacheLayerMixin,
+)
 
-from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes
+from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes, config_fields
 
 ROOM = 64  # tokens of spare capacity whenever a cache grows
 
@@ -49,31 +53,51 @@ def growing_cache(config) -> DynamicCache:
     return cache
 
 
-def prefill(model, ids: Sequence[int], cache: DynamicCache | None = None):
-    """One forward pass over tokens that a cache of one row, or a fresh one, does not hold yet.
+def select_rows(cache: DynamicCache, rows: torch.Tensor) -> None:
+    """Makes these rows of a cache all of its rows, in this order; a row may be there repeatedly.
 
-    Returns:
-        The cache, and the scores as (1, vocab) float32.
+    By the one operation that layers with a state of constant size have too: that of beam search.
     """
-    cache = growing_cache(model.config) if cache is None else cache
-    return cache, next_scores(model, torch.tensor([ids], device=model.device), cache)
+    cache.reorder_cache(cast(torch.LongTensor, rows))
 
 
-def prefill_all(model, ids: Sequence[int], cache: DynamicCache) -> torch.Tensor:
-    """As `prefill`, with the scores after each of the tokens: (tokens, vocab) float32."""
-    unread = torch.tensor([list(ids)], device=model.device)
-    return model(input_ids=unread, past_key_values=cache, use_cache=True).logits[0].float()
+def can_crop(cache: DynamicCache, more: int = 0) -> bool:
+    """Whether tokens can be removed, n more read first.
+
+    A sliding window keeps only the last, and a state of constant size is not rolled back.
+    """
+    if not cache.is_croppable or _stateful_layers(cache):
+        return False
+    windowed = [each for each in cache.layers if isinstance(each, DynamicSlidingWindowLayer)]
+    return all(layer.get_seq_length() + more < layer.sliding_window for layer in windowed)
 
 
-def next_scores(model, unread: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-    """Scores after the last unread token of each row: (rows, vocab) float32."""
-    out = model(input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return out.logits[:, -1].float()
+def kv_tensors(cache: DynamicCache) -> list[torch.Tensor]:
+    """The keys and values of all layers that have some."""
+    found = [getattr(layer, name, None) for layer in cache.layers for name in ("keys", "values")]
+    return [each for each in found if each is not None]
+
+
+def state_bytes(cache: DynamicCache) -> int:
+    """Size of the states that do not grow with the text."""
+    states = [
+        state
+        for layer in _stateful_layers(cache)
+        for state in (*layer.conv_states.values(), *layer.recurrent_states.values())
+    ]
+    return sum(state.nbytes for state in states if state is not None)
+
+
+def _stateful_layers(cache: DynamicCache) -> list[LinearAttentionCacheLayerMixin]:
+    """The layers that keep a state of constant size, of linear attention or a convolution."""
+    return [each for each in cache.layers if isinstance(each, LinearAttentionCacheLayerMixin)]
 
 
 def rows_that_fit(config, tokens: int, dtype: str, free_bytes: int) -> int:
     """The most rows of this length, prompt included, for a batch in half of the free memory."""
-    text = config.get_text_config().to_dict()
-    scores = 8 * text["vocab_size"] * BYTES_PER_WEIGHT["float32"]  # copies while a token is chosen
-    row_bytes = 2 * cache_bytes(text, tokens + ROOM, dtype) + scores  # twice, while rows drop out
+    fields = config_fields(config)
+    # Copies while a token is chosen.
+    scores = 8 * fields["vocab_size"] * BYTES_PER_WEIGHT["float32"]
+    # The cache twice, while rows drop out.
+    row_bytes = 2 * cache_bytes(fields, tokens + ROOM, dtype) + scores
     return max(1, free_bytes // 2 // row_bytes)

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import torch
 
-from labkit.backends.local.decoding.batch import Batch
+from labkit.backends.local.decoding.forward import Batch, prefill
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import Alternative, RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
 from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
+from labkit.models.memory_plan import context_length
 
 from . import device
+from .chat_text import render_chat
 from .detokenizer import Detokenizer
-from .kv_cache import prefill, rows_that_fit
+from .kv_cache import rows_that_fit, state_bytes
 from .out_of_memory import frees_memory
 from .sampler import SampledToken
 
@@ -78,7 +80,7 @@ class LocalModel:
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
         self._entry = loaded.entry
-        self.context = self.model.config.get_text_config().max_position_embeddings
+        self.context = context_length(self.model.config)
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
 
@@ -98,16 +100,16 @@ class LocalModel:
 
         Raises:
             ValueError: the prompt is empty, not a list of messages, or longer than the context.
+            LabError: the chat template refuses the messages.
         """
         checked = self._checked(prompt, raw)
         if isinstance(checked, str):
             self._require_spellable(checked)
             return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
         self._require_spellable(*(message["content"] for message in checked))
-        quiet = {"verbose": False}  # `_within_context` has the error for long prompts
-        ids = self.tokenizer.apply_chat_template(
-            checked, add_generation_prompt=True, return_dict=True, tokenizer_kwargs=quiet
-        )["input_ids"]
+        text = render_chat(self.name, self.tokenizer, checked)
+        # `_within_context` has the error for long prompts.
+        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return self._within_context(ids)
 
     def _checked(self, prompt: str | Messages, raw: bool) -> str | list[Mapping[str, str]]:
@@ -203,8 +205,9 @@ class LocalModel:
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
     ) -> Generator[tuple[int, Step]]:
         """Runs the rows batch by batch; sets each stream's ``finish`` when its row ends."""
-        size = min(batch_size or self._rows_that_fit(streams, ids), len(streams))
         prefilled = prefill(self.model, ids)
+        fitting = batch_size or self._rows_that_fit(streams, ids, prefilled[0])
+        size = min(fitting, len(streams))
         for first in range(0, len(streams), size):
             chunk = streams[first : first + size]
             settings = [stream.settings for stream in chunk]
@@ -216,7 +219,7 @@ class LocalModel:
                     yield first + row, writers[row].write(token)
                 batch.drop({row for row in batch.running if chunk[row].finish})
 
-    def _rows_that_fit(self, streams: Sequence[Stream], ids: list[int]) -> int:
+    def _rows_that_fit(self, streams: Sequence[Stream], ids: list[int], cache) -> int:
         if len(streams) == 1:
             return 1
         machine = inspect_machine()
@@ -224,7 +227,9 @@ class LocalModel:
         free = max(gpu.free_bytes for gpu in machine.gpus) if on_gpu else machine.available_bytes
         longest = len(ids) + max(stream.settings.max_tokens for stream in streams)
         longest = min(longest, self.context)
-        return rows_that_fit(self.model.config, longest, self.plan.needs.dtype, free)
+        rows = rows_that_fit(self.model.config, longest, self.plan.needs.dtype, free)
+        # In half of the memory too, and twice while rows drop out.
+        return max(1, min(rows, free // 4 // max(1, state_bytes(cache))))
 
     def step(self, token: SampledToken, text: str, elapsed_s: float) -> Step:
         """A `Step` of a sampled token, with the texts of its alternatives."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from labkit.backends.local.chat_text import render_chat
 from labkit.errors import LabError
 
 from .tokenization import Tokenization, tokenize
@@ -62,7 +63,7 @@ def apply_chat_template(model: Any, messages: str | Messages) -> ChatTokens:
         messages: a prompt, or messages, each a (role, content) pair or a mapping of the two names.
     Raises:
         ValueError: the messages lack a role or a content.
-        LabError: the model has no chat template.
+        LabError: the model has no chat template, or the template refuses the messages.
     """
     messages = _checked(messages)
     return ChatTokens(
@@ -104,7 +105,7 @@ def _rendered(model: Any, messages: Messages) -> str:
         raise LabError(
             f"{model.name} has no chat template: it only continues text.", "Load a chat model."
         )
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return render_chat(model.name, tokenizer, messages)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

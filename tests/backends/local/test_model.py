@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import labkit
+from labkit.errors import LabError
 
 QUESTION = "Why is the sky blue?"
 
@@ -100,6 +101,47 @@ def test_chat_messages_are_given_through_the_template(smollm2):
     assert smollm2.encode(messages) == smollm2.encode(QUESTION)
     assert smollm2.tokenizer.decode(smollm2.encode(messages)).endswith("<|im_start|>assistant\n")
     assert smollm2.encode(QUESTION, raw=True) == smollm2.tokenizer(QUESTION)["input_ids"]
+
+
+TEMPLATE = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
+    "{% endif %}{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | trim }}{% endfor %}"
+)  # as Gemma 2's
+
+
+@pytest.fixture
+def no_system(make_tiny, tmp_path, home):
+    """A model whose template has no system role."""
+    model = labkit.load(make_tiny(tmp_path / "m"))
+    model.tokenizer.chat_template, model.chat = TEMPLATE, True
+    return model
+
+
+SYSTEM = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+
+
+def test_a_template_that_refuses_is_quoted(no_system):
+    with pytest.raises(LabError, match="refuses these messages: System role not supported") as no:
+        labkit.generate(no_system, SYSTEM)
+    assert "Put the system text into the first user turn" in no.value.hint
+    with pytest.raises(LabError, match="System role not supported"):
+        labkit.tokens.apply_chat_template(no_system, SYSTEM)
+    assert no_system.encode(SYSTEM[1:]) == no_system.encode("<user>Hi", raw=True)
+
+
+def test_compare_quotes_it_too(no_system):
+    error = labkit.compare(SYSTEM, [no_system], max_tokens=2).errors[0]
+    assert "System role not supported" in error
+    assert "first user turn" in error
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ messages[0]['content'] + 1 }}", "{% if %}", "{{ 1 // 0 }}"]
+)
+def test_a_template_that_fails_is_no_traceback(no_system, template):
+    no_system.tokenizer.chat_template = template
+    with pytest.raises(LabError, match="chat template"):
+        no_system.encode("Hi")
 
 
 def test_leaving_the_loop_stops_the_model(smollm2):

@@ -11,8 +11,8 @@ from labkit.backends.local.decoding.beam_search import search_beams
 from labkit.backends.local.decoding.cursor import Cursor
 from labkit.backends.local.decoding.speculative import SpeculativeMode
 from labkit.backends.local.decoding.tree_expansion import expand_tree
+from labkit.backends.local.generation_modes import BatchMode, UncachedMode, grow_cache
 from labkit.backends.local.kv_cache import GrowingLayer
-from labkit.backends.local.modes import BatchMode, UncachedMode, grow_cache
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
 

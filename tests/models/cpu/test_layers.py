@@ -6,7 +6,7 @@ import torch
 from labkit.models.cpu import layers
 from labkit.models.cpu.layers import FusedRMSNorm, PackedLinear
 
-ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "gemma3_text")
+ARCHITECTURES = ("llama", "mistral", "phi3", "qwen2", "qwen3", "olmo2", "gemma3_text")
 
 
 def optimize(model):

@@ -100,6 +100,27 @@ def test_pickled_weights_are_refused(answers):
     assert "pytorch_model.bin" not in answers["fetched"]
 
 
+def test_what_is_refused_of_a_hubs_files(make_tiny, tmp_path):
+    """A pickle that an index names beside a decoy; quantized weights, before their download."""
+    machine = HubMachine(tmp_path)
+    decoy, packed = make_tiny(tmp_path / "decoy"), make_tiny(tmp_path / "packed")
+    (decoy / "model.safetensors").rename(decoy / "decoy.safetensors")
+    (decoy / "weights.txt").write_bytes(b"a pickle")
+    index = {"metadata": {}, "weight_map": {"model.norm.weight": "weights.txt"}}
+    (decoy / "model.safetensors.index.json").write_text(json.dumps(index))
+    config = json.loads((packed / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    (packed / "config.json").write_text(json.dumps(config))
+    machine.hub.repos |= {"owner/packed": packed, "owner/decoy": decoy}
+    (quantized, _), *_ = machine.get("owner/packed")
+    assert "quantized by GPTQ to 4 bits" in quantized
+    assert set(machine.hub.files) == {"config.json"}
+    for _ in range(2):  # fetched, and from the cache
+        ((problem, _),) = machine.get("owner/decoy")
+        assert "names 'weights.txt', which is not a safetensors file: refused" in problem
+    machine.hub.close()
+
+
 def test_a_gated_model_says_where_to_accept(answers):
     problem, hint = answers["owner/gated"]
     assert "requires an account that accepted its licence" in problem

@@ -197,10 +197,10 @@ import transformers.models.llama.modeling_llama, transformers.models.llama.token
 import gguf, torch, transformers.modeling_gguf_pytorch_utils
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from tqdm.auto import tqdm
-from labkit.models import convert
+from labkit.models.gguf_to_safetensors import convert_gguf
 def work():
     with store.locked("tiny"):
-        convert.convert_gguf("tiny", Path(sys.argv[1]))
+        convert_gguf("tiny", Path(sys.argv[1]))
 """
 
 

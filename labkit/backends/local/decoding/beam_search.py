@@ -81,7 +81,9 @@ def _steps(
 ) -> tuple[Step, ...]:
     """The steps of a text, with the scores of one pass over it."""
     whole = torch.tensor([[*ids, *new]], device=model.model.device)
-    scores = model.model(input_ids=whole, logits_to_keep=len(new) + 1).logits[0, :-1].float()
+    scores = model.model(input_ids=whole, logits_to_keep=len(new) + 1).logits
+    # Not every architecture leaves out the others.
+    scores = scores[0, -len(new) - 1 : -1].float()
     logprobs = scores.log_softmax(-1)
     top = logprobs.topk(min(ALTERNATIVES, logprobs.shape[-1]))
     entropies = torch.special.entr(logprobs.exp()).sum(-1) / math.log(2)

@@ -5,10 +5,10 @@ from itertools import takewhile
 
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicSlidingWindowLayer
 
+from labkit.backends.local.decoding.forward import prefill
 from labkit.backends.local.detokenizer import Detokenizer
-from labkit.backends.local.kv_cache import prefill
+from labkit.backends.local.kv_cache import can_crop
 from labkit.backends.local.model import LocalModel
 from labkit.backends.local.out_of_memory import frees_memory
 from labkit.backends.local.sampler import Sampler
@@ -20,7 +20,8 @@ class Cursor:
 
     A move to any other text keeps the cache of the tokens that both begin with, and reads only the
     rest. The last token is always read: the scores come from it. Layers with a sliding window
-    forget what is outside it, so once a text is longer than the window, going back reads it again.
+    forget what is outside it, so once a text is longer than the window, going back reads it again;
+    so it always does with layers that keep a state of constant size.
 
     Attributes:
         prompt_ids: the prompt's tokens, with which every text begins.
@@ -122,12 +123,3 @@ class Cursor:
     def most_characters(self, tokens: int) -> int:
         """The most characters that a number of tokens can spell."""
         return self._model.most_characters(tokens)
-
-
-def can_crop(cache: DynamicCache, more: int = 0) -> bool:
-    """Whether tokens can be removed, n more read first: a sliding window keeps only the last."""
-    return cache.is_croppable and all(
-        layer.get_seq_length() + more < layer.sliding_window
-        for layer in cache.layers
-        if isinstance(layer, DynamicSlidingWindowLayer)
-    )

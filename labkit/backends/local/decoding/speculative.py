@@ -16,14 +16,15 @@ from dataclasses import dataclass
 import torch
 from transformers.generation.candidate_generator import PromptLookupCandidateGenerator
 
-from labkit.backends.local.kv_cache import prefill, prefill_all
+from labkit.backends.local.decoding.forward import prefill, prefill_all
+from labkit.backends.local.generation_modes import ModelMode
+from labkit.backends.local.kv_cache import can_crop
 from labkit.backends.local.model import ALTERNATIVES, LocalModel, StepWriter
-from labkit.backends.local.modes import ModelMode
 from labkit.backends.local.sampler import Sampler
 from labkit.backends.reply import Step, Stream
 from labkit.errors import LabError
 
-from .cursor import Cursor, can_crop
+from .cursor import Cursor
 
 DRAFT_TOKENS = 5  # drafted for each pass
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from labkit.backends.local.kv_cache import next_scores, prefill
+from labkit.backends.local.decoding.forward import next_scores, prefill
+from labkit.backends.local.kv_cache import select_rows
 from labkit.backends.local.model import LocalModel
 from labkit.backends.local.out_of_memory import frees_memory
 
@@ -37,6 +38,6 @@ def expand_tree(
         if level == depth - 1 or not rows:
             return
         # A text's cache row is that of its parent, counted among the texts that were continued.
-        cache.batch_select_indices(torch.tensor([n // width for n in rows], device=scores.device))
+        select_rows(cache, torch.tensor([n // width for n in rows], device=scores.device))
         unread = torch.tensor([[texts[n][1]] for n in rows], device=scores.device)
         scores = next_scores(model.model, unread, cache)

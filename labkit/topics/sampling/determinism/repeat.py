@@ -6,7 +6,7 @@ from functools import partial
 
 from labkit.backends.generate import generate
 from labkit.backends.local import overrides
-from labkit.backends.local.modes import BatchMode
+from labkit.backends.local.generation_modes import BatchMode
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings

@@ -9,8 +9,8 @@ from labkit.backends.capabilities import StreamsRows
 from labkit.backends.generate import Backend
 from labkit.backends.local import overrides
 from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
+from labkit.backends.local.generation_modes import BatchMode, UncachedMode
 from labkit.backends.local.model import load
-from labkit.backends.local.modes import BatchMode, UncachedMode
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.errors import LabError

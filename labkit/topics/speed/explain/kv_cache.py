@@ -7,11 +7,11 @@ from typing import Any
 
 from labkit.backends.capabilities import HasPlan
 from labkit.backends.generate import Backend
-from labkit.backends.local.modes import grow_cache
+from labkit.backends.local.generation_modes import grow_cache
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.machine import inspect_machine
-from labkit.models.memory_plan import cache_bytes
+from labkit.models.memory_plan import cache_bytes, config_fields
 
 LENGTHS = (64, 128, 256, 512)
 
@@ -89,7 +89,12 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
     lengths = tuple(n for n in lengths if n <= model.context)
     if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
         raise ValueError(f"lengths must rise, from 1 to {model.context}; got {lengths!r}")
-    config, dtype = model.model.config.get_text_config().to_dict(), model.plan.needs.dtype
+    config, dtype = config_fields(model.model.config), model.plan.needs.dtype
+    if not (token_bytes := cache_bytes(config, 1, dtype)):
+        raise LabError(
+            f"{model.name} has no KV cache: it keeps a state of the same size at any length.",
+            "Take a model with attention, such as smollm2-135m.",
+        )
     sizes = tuple(
         CacheSize(tokens, cache_bytes(config, tokens, dtype), used, allocated)
         for tokens, used, allocated in grow_cache(model, lengths)
@@ -99,7 +104,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
         model=model.name,
         dtype=dtype,
         sizes=sizes,
-        token_bytes=cache_bytes(config, 1, dtype),
+        token_bytes=token_bytes,
         weights_bytes=model.plan.needs.weights_bytes,
         context=model.context,
         free_bytes=free,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes
+from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes, head_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,8 @@ def _lookup(config: Mapping[str, Any]) -> int:
 
 def _attention(config: Mapping[str, Any]) -> int:
     """Operations per pair of tokens: 2 for the score and 2 for the sum, per unit of head width."""
-    heads = config["num_attention_heads"]
-    width = config.get("head_dim") or config["hidden_size"] // heads
-    return 4 * config["num_hidden_layers"] * heads * width
+    layers = len(config.get("kv_layers", range(config["num_hidden_layers"])))
+    return 4 * layers * config["num_attention_heads"] * head_width(config.get) if layers else 0
 
 
 def _require_dense(config: Mapping[str, Any]) -> None:

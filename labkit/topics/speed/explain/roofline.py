@@ -12,6 +12,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.bandwidth import Probe, probe_device
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.models.memory_plan import config_fields
 from labkit.stats import Spread
 from labkit.topics.speed.measure.measurement import Measurement
 
@@ -140,7 +141,7 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
         )
     dtype = model.plan.needs.dtype
     probe = probe or probe_device(model.plan.device, dtype)
-    config = model.model.config.get_text_config().to_dict()
+    config = config_fields(model.model.config)
     return build_roofline(measurement, probe, config, count_weights(model), dtype)
 
 

@@ -1,5 +1,6 @@
 """Beam search: transformers' own texts with the model's own scores; repetitiveness by hand."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,35 @@ def test_beams_and_their_scores_match_generate(tiny, result):
         assert own == row[: len(own)]
         mean = sum(step.logprob for step in reply.steps) / len(reply.steps)
         assert mean == pytest.approx(float(score), abs=1e-3)
+
+
+PUBLISHED = {
+    "do_sample": True,
+    "repetition_penalty": 1.8,
+    "temperature": 0.7,
+    "top_k": 5,
+    "top_p": 0.8,
+    "no_repeat_ngram_size": 2,
+    "length_penalty": 3.0,
+    "min_length": 7,
+    "bad_words_ids": [[40], [50]],
+    "suppress_tokens": [60, 70],
+}
+
+
+def test_a_publishers_settings_are_not_used(make_tiny, tmp_path, home):
+    """What the replies say, no penalty, is what was computed: the same as without that file."""
+    plain = labkit.load(make_tiny(tmp_path / "plain"))
+    folder = make_tiny(tmp_path / "published")
+    file = folder / "generation_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | PUBLISHED))
+    published = labkit.load(folder)
+    assert published.end_ids == plain.end_ids
+    both = [beam_search(each, PROMPT, max_tokens=8, raw=True) for each in (plain, published)]
+    for kind in ("beams", "samples"):
+        texts = [[reply.text for reply in getattr(each, kind)] for each in both]
+        assert texts[0] == texts[1]
+    assert both[1].beams[0].settings.repetition_penalty == 1
 
 
 def test_every_step_is_what_a_fresh_pass_says(tiny, result):

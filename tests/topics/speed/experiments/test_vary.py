@@ -6,7 +6,7 @@ import labkit
 from labkit.backends.local import model as local_model
 from labkit.backends.local import overrides
 from labkit.backends.local.decoding.speculative import SpeculativeMode
-from labkit.backends.local.modes import BatchMode, UncachedMode
+from labkit.backends.local.generation_modes import BatchMode, UncachedMode
 from labkit.errors import LabError
 from labkit.formatting import LINE
 from labkit.topics.speed.experiments import prompt_length, runner

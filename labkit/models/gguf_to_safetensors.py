@@ -9,13 +9,16 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from .storage import store
+from labkit.errors import LabError
+
+from .storage import gguf_parts, store
+from .storage.checked_folder import AGAIN
 from .temporary_setting import temporary_setting
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
 
 def convert_gguf(name: str, gguf_file: Path) -> Path:
@@ -27,19 +30,21 @@ def convert_gguf(name: str, gguf_file: Path) -> Path:
     Returns:
         The folder.
     Raises:
-        LabError: the disk is too small.
+        LabError: the disk is too small, or transformers cannot convert the file.
     """
     target = store.part_folder(name, "safetensors")
     if target.exists() and not store.damaged(target):
         return target
     # Four bytes per weight; a GGUF has at least half a byte for each.
-    store.require_disk(8 * gguf_file.stat().st_size, f"Converting {name}")
+    size = sum(part.stat().st_size for part in gguf_parts.find_parts(gguf_file))
+    store.require_disk(8 * size, f"Converting {name}")
     from tqdm.auto import tqdm
 
     with (
         store.new_part(name, "safetensors", gguf_file.name) as aside,
         quiet_transformers(),
         _shared_reader(),
+        _convertible(gguf_file),
         tqdm(total=3, desc=f"{name}: converting, once", unit="step") as bar,
     ):
         bar.set_postfix_str("tokenizer")
@@ -60,22 +65,73 @@ def _shared_reader() -> Iterator[None]:
     """Makes all readers of the GGUF header share one parse of it.
 
     transformers parses the header, with its hundred thousand strings, once each for tokenizer,
-    configuration and weights, which would be most of the time of a conversion.
+    configuration and weights, which would be most of the time of a conversion. The reader has the
+    tensors of all parts of a split file, of which transformers knows nothing.
     """
     import gguf
 
-    once = functools.cache(gguf.GGUFReader)
-    with temporary_setting(vars(gguf), "GGUFReader", lambda path: once(str(path))):
+    once = functools.cache(gguf_parts.open_gguf)
+    with temporary_setting(vars(gguf), "GGUFReader", lambda path: once(Path(path))):
         yield
 
 
-def _read_weights(gguf_file: Path) -> "PreTrainedModel":
-    import torch
+@contextmanager
+def _convertible(gguf_file: Path) -> Iterator[None]:
+    """Turns whatever transformers raises at a file that it does not know into a LabError."""
+    import gguf
+
+    architecture = gguf.GGUFReader(gguf_file).get_field(gguf.Keys.General.ARCHITECTURE)
+    try:
+        yield
+    except LabError:
+        raise
+    except Exception as error:
+        kind = architecture.contents() if architecture else "unknown"
+        raise LabError(
+            f"transformers cannot convert {gguf_file.name}, a GGUF file of the architecture "
+            f"{kind}: {first_line(error)}",
+            f'llama.cpp may read it as it is: load_llamacpp("{gguf_file}"). Or take the same model '
+            "as a folder with .safetensors files.",
+        ) from None
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the lines that follow; a line that ends in a colon goes on."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(line.strip() for line in lines[: 2 if lines[0].rstrip().endswith(":") else 1])
+
+
+def read_complete(folder: Path, *, hint: str = AGAIN, **options) -> Any:
+    """A model with all of its weights; transformers itself would fill in random ones.
+
+    Args:
+        folder: where its files are.
+        hint: what to do if weights are missing.
+        options: for transformers' ``from_pretrained``.
+    Raises:
+        LabError: weights are missing, or of other shapes.
+    """
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf_file.parent, gguf_file=gguf_file.name, dtype=torch.float32, local_files_only=True
+    model, info = AutoModelForCausalLM.from_pretrained(
+        folder, output_loading_info=True, local_files_only=True, trust_remote_code=False, **options
     )
+    if missing := sorted(map(str, info["missing_keys"])):
+        raise LabError(
+            f"{folder / options.get('gguf_file', '')} lacks {len(missing)} of the model's weights, "
+            f"such as {missing[0]}: they would be random numbers.",
+            hint,
+        )
+    return model
+
+
+def _read_weights(gguf_file: Path) -> Any:
+    import torch
+
+    # For a few architectures transformers has a reader of its own, which knows no parts.
+    hint = gguf_parts.MERGE if len(gguf_parts.find_parts(gguf_file)) > 1 else AGAIN
+    options = {"gguf_file": gguf_file.name, "dtype": torch.float32}
+    model = read_complete(gguf_file.parent, hint=hint, **options)
     model.hf_quantizer = None  # otherwise save_pretrained refuses the model as quantised
     del model.config.quantization_config
     return model
@@ -100,7 +156,7 @@ def _set_pre_tokenizer(tokenizer: "PreTrainedTokenizerFast", pre: str | None) ->
     transformers 5.23 does not read ``tokenizer.ggml.pre`` and splits as GPT-2 does. The SmolLM
     models split off every digit first; without that, a number after spaces or a line break becomes
     other tokens than those the model was trained on (llama.cpp, which implements the rule, is the
-    oracle of tests/models/test_convert.py).
+    oracle of tests/models/test_gguf_to_safetensors.py).
     """
     if pre == "smollm":
         from tokenizers import pre_tokenizers as split

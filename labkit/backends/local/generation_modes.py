@@ -3,15 +3,15 @@
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Any
 
 import torch
 
+from labkit.backends.local.decoding.forward import prefill
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 
-from .kv_cache import growing_cache, prefill
+from .kv_cache import growing_cache, kv_tensors
 from .model import ALTERNATIVES, LocalModel, StepWriter
 from .out_of_memory import frees_memory
 from .sampler import Sampler
@@ -97,7 +97,6 @@ def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int,
     for length in lengths:
         prefill(model.model, ids[start:length], cache)
         start = length
-        layers: list[Any] = cache.layers  # transformers: filled, or without keys at all
-        tensors = [each for layer in layers for each in (layer.keys, layer.values)]
+        tensors = kv_tensors(cache)
         used = sum(each.nbytes for each in tensors)
         yield length, used, sum(each.untyped_storage().nbytes() for each in tensors)

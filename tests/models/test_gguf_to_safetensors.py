@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 import torch
 
-from labkit.models import convert
+from labkit.models.gguf_to_safetensors import quiet_transformers
 
 xllamacpp = pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
 
@@ -147,7 +147,7 @@ def test_transformers_shows_no_bars_of_its_own(capsys):
     from transformers import modeling_gguf_pytorch_utils as gguf_reader
     from transformers.utils import logging
 
-    with convert.quiet_transformers():
+    with quiet_transformers():
         assert list(gguf_reader.tqdm(range(3), desc="de-quantizing")) == [0, 1, 2]
         assert not logging.is_progress_bar_enabled()
     assert not capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Many rows from one prompt: it is read once, and one forward pass serves all running rows.
+"""The forward pass: it reads a prompt once, and then a token for each of n rows; often one row.
 
 With one row, a step takes the time of reading the weights; thirty-two rows read them once too, and
 a step takes only a few times as long. Rows differ only in settings and seeds, so all have the
@@ -13,10 +13,42 @@ import copy
 from collections.abc import Iterator, Sequence
 
 import torch
+from transformers import DynamicCache
 
-from labkit.backends.local.kv_cache import next_scores
+from labkit.backends.local.kv_cache import growing_cache, select_rows
 from labkit.backends.local.sampler import SampledToken, Sampler
 from labkit.backends.settings import Settings
+from labkit.models.loading import cache_argument
+
+
+def prefill(model, ids: Sequence[int], cache: DynamicCache | None = None):
+    """One forward pass over tokens that a cache of one row, or a fresh one, does not hold yet.
+
+    Returns:
+        The cache, and the scores as (1, vocab) float32.
+    """
+    # Falcon-Mamba continues its state by a single token only, and says nothing at several.
+    at_once = cache is None or cache_argument(type(model)) == "past_key_values"
+    steps = [ids] if at_once else [[each] for each in ids]
+    cache = growing_cache(model.config) if cache is None else cache
+    unread = [torch.tensor([step], device=model.device) for step in steps]
+    return cache, [next_scores(model, step, cache) for step in unread][-1]
+
+
+def prefill_all(model, ids: Sequence[int], cache: DynamicCache) -> torch.Tensor:
+    """As `prefill`, with the scores after each of the tokens: (tokens, vocab) float32."""
+    unread = torch.tensor([list(ids)], device=model.device)
+    return _logits(model, unread, cache)[0].float()
+
+
+def next_scores(model, unread: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+    """Scores after the last unread token of each row: (rows, vocab) float32."""
+    return _logits(model, unread, cache, logits_to_keep=1)[:, -1].float()
+
+
+def _logits(model, unread: torch.Tensor, cache: DynamicCache, **options) -> torch.Tensor:
+    taken = {str(cache_argument(type(model))): cache}
+    return model(input_ids=unread, use_cache=True, **taken, **options).logits
 
 
 class Batch:
@@ -38,7 +70,7 @@ class Batch:
         cache, scores = prefilled
         self._cache = copy.deepcopy(cache) if shared else cache
         if len(rows) > 1:
-            self._cache.batch_repeat_interleave(len(rows))
+            select_rows(self._cache, torch.zeros(len(rows), dtype=torch.long, device=model.device))
         self._next = scores.expand(len(rows), -1)
         self._ids = torch.tensor([list(prompt_ids)] * len(rows), device=model.device)
         self._sampler = Sampler(rows, leading)
@@ -63,5 +95,5 @@ class Batch:
         indices = torch.tensor(remaining, device=self._ids.device)
         self._ids = self._ids[indices]
         self._unread = self._ids[:, -1:]
-        self._cache.batch_select_indices(indices)
+        select_rows(self._cache, indices)
         self._sampler.keep(remaining)

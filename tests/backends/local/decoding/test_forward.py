@@ -7,7 +7,8 @@ import torch
 
 import labkit
 from labkit.backends.local import model as local_model
-from labkit.backends.local.kv_cache import growing_cache, prefill, rows_that_fit
+from labkit.backends.local.decoding.forward import prefill
+from labkit.backends.local.kv_cache import growing_cache, rows_that_fit
 from labkit.backends.settings import Settings
 from labkit.models.machine import Gpu, inspect_machine
 

@@ -1,0 +1,125 @@
+"""What the weights in a folder must be before anything reads them: safetensors, and all there.
+
+transformers trusts an index: a shard that is not named ``.safetensors`` it unpickles, and a pickle
+can run code. So every file that it would open is looked at here first, by name and by header.
+"""
+
+import json
+from pathlib import Path
+
+from labkit.errors import LabError
+
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+INDEX = ".safetensors.index.json"
+AGAIN = "Download or copy the model again, with all of its files."
+
+
+def require_safetensors(folder: Path) -> Path:
+    """Refuses a folder that holds no weights, or only pickled ones.
+
+    Returns:
+        The folder.
+    """
+    if list(folder.glob("*.safetensors")):
+        return folder
+    if any(list(folder.glob(pattern)) for pattern in PICKLED):
+        raise LabError(
+            f"{folder} contains pickled weights, which can run code when they are read: refused.",
+            "Take the same model with .safetensors files, or convert it where you trust it.",
+        )
+    gguf = next(folder.glob("*.gguf"), None)
+    hint = f"Name the GGUF file itself: {gguf}." if gguf else "Name a model's folder."
+    raise LabError(f"{folder} contains no .safetensors file.", hint)
+
+
+def check_folder(folder: Path) -> Path:
+    """Refuses a folder whose weights are pickled, damaged, missing or outside it.
+
+    Returns:
+        The folder.
+    Raises:
+        LabError: with what is wrong and what to take instead.
+    """
+    for file in weight_files(require_safetensors(folder)):
+        _check_header(file)
+    return folder
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that transformers reads the weights of a folder from.
+
+    Raises:
+        LabError: one is not a safetensors file, is outside the folder, or is missing.
+    """
+    first = _first_file(folder)
+    names = _shards(first) if first.name.endswith(INDEX) else [first.name]
+    return [_checked_shard(folder, first, name) for name in names]
+
+
+def _first_file(folder: Path) -> Path:
+    """The file that transformers opens first: named by the configuration, or by custom."""
+    named = _read_json(folder / "config.json").get("transformers_weights")
+    if named is not None and not (isinstance(named, str) and Path(named).name == named):
+        raise LabError(f"The configuration in {folder} names weights outside it: {named!r}.", AGAIN)
+    usual = ["model.safetensors", f"model{INDEX}"]
+    for name in [named] if named else usual:
+        if (folder / name).is_file():
+            return folder / name
+    raise LabError(f"{folder} contains no {named or ' or '.join(usual)}.", AGAIN)
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise LabError(f"{file} cannot be read: {type(error).__name__}.", AGAIN) from None
+    if not isinstance(content, dict):
+        raise LabError(f"{file} is damaged: it does not hold an object.", AGAIN)
+    return content
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files that an index lists."""
+    files = _read_json(index).get("weight_map")
+    names = set(files.values()) if isinstance(files, dict) and _all_text(files.values()) else set()
+    if not names:
+        raise LabError(f"{index} is damaged: it lists no files.", AGAIN)
+    return sorted(names)
+
+
+def _all_text(values) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _checked_shard(folder: Path, first: Path, name: str) -> Path:
+    file = folder / name
+    if not name.endswith(".safetensors"):
+        raise LabError(
+            f"{first} names {name!r}, which is not a safetensors file: refused, because pickled "
+            "weights can run code when they are read.",
+            "Take the same model with .safetensors files.",
+        )
+    # The hub's cache has the files elsewhere, and links to them.
+    inside = folder.parent.parent if folder.parent.name == "snapshots" else folder
+    if file.exists() and first.name != name and not _is_inside(file, inside):
+        raise LabError(
+            f"{first} names {name!r}, which is outside its folder: refused.",
+            "Copy the file itself into the folder if you trust it.",
+        )
+    if Path(name).is_absolute() or ".." in Path(name).parts or not file.is_file():
+        raise LabError(f"{first} names {name!r}, which is not in the folder.", AGAIN)
+    return file
+
+
+def _is_inside(file: Path, folder: Path) -> bool:
+    return file.resolve().is_relative_to(folder.resolve())
+
+
+def _check_header(file: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise LabError(f"{file} is damaged, or not a safetensors file: {error}", AGAIN) from None
