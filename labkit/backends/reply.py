@@ -260,7 +260,13 @@ class RowsStream(Iterator[tuple[int, Step]]):
     _steps: Generator[tuple[int, Step]] = field(repr=False)
 
     def __next__(self) -> tuple[int, Step]:
-        return next(self._steps)
+        try:
+            return next(self._steps)
+        except LabError as error:
+            for stream in self.streams:
+                if stream.finish is None:
+                    stream.note(finish="failed", error=str(error))
+            raise
 
     def close(self) -> None:
         """Stops the model."""

@@ -22,11 +22,13 @@ from . import device
 from .chat_text import render_chat
 from .detokenizer import AnswerDetokenizer
 from .kv_cache import rows_that_fit, state_bytes
+from .out_of_memory import frees_memory
 from .sampler import SampledToken
 
 ALTERNATIVES = 10
 
 
+@frees_memory
 def load(
     name: str | Path = "smollm2-135m",
     *,
@@ -154,6 +156,7 @@ class LocalModel:
             )
         return ids
 
+    @frees_memory
     @torch.inference_mode()
     def scores(self, prompt: str | Messages, *, raw: bool = False):
         """One forward pass over a prompt.
@@ -203,6 +206,7 @@ class LocalModel:
         streams = tuple(Stream(row.seeded(), prompt_tokens=len(ids)) for row in rows)
         return RowsStream(streams, self._run(streams, ids, began, batch_size))
 
+    @frees_memory
     @torch.inference_mode()
     def _run(
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None

@@ -9,12 +9,14 @@ from transformers import GenerationConfig, StoppingCriteriaList
 
 from labkit.backends.local.detokenizer import AnswerDetokenizer
 from labkit.backends.local.model import ALTERNATIVES, LocalModel
+from labkit.backends.local.out_of_memory import frees_memory
 from labkit.backends.local.sampler import SampledToken
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 
 
+@frees_memory
 def search_beams(
     model: LocalModel,
     prompt: str | Messages,

@@ -114,6 +114,15 @@ def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
     assert done[-1] == "reset"
 
 
+def test_calls_on_a_gpu_queue_up_between_two_waits(monkeypatch):
+    done = []
+    monkeypatch.setattr(bandwidth, "synchronize", lambda device: done.append("wait"))
+    bandwidth._seconds(lambda: done.append("call"), "cuda")
+    assert done == ["wait", *["call"] * bandwidth.GPU_CALLS, "wait"]
+    bandwidth._seconds(done.clear, "cpu")
+    assert done == ["wait"]
+
+
 def test_a_tiny_model_from_measuring_to_roof(tiny):
     bandwidth = probe_device(rounds=2, buffer_bytes=1 << 20, shapes=((8, 16, 16),))
     measured = labkit.measure(tiny, "the cat", max_tokens=4)
