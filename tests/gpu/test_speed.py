@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from labkit.backends.local.bandwidth import probe_device
 
 import labkit
 from labkit.backends.generate import collect_rows
+from labkit.backends.local.device_probe import probe_device
 from labkit.backends.settings import Settings
 from labkit.stats import Spread
 

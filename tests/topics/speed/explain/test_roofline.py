@@ -116,10 +116,10 @@ def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
 
 def test_calls_on_a_gpu_queue_up_between_two_waits(monkeypatch):
     done = []
-    monkeypatch.setattr(bandwidth, "synchronize", lambda device: done.append("wait"))
-    bandwidth._seconds(lambda: done.append("call"), "cuda")
-    assert done == ["wait", *["call"] * bandwidth.GPU_CALLS, "wait"]
-    bandwidth._seconds(done.clear, "cpu")
+    monkeypatch.setattr(device_probe, "synchronize", lambda device: done.append("wait"))
+    device_probe._seconds(lambda: done.append("call"), "cuda")
+    assert done == ["wait", *["call"] * device_probe.GPU_CALLS, "wait"]
+    device_probe._seconds(done.clear, "cpu")
     assert done == ["wait"]
 
 
