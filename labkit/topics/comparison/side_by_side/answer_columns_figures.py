@@ -5,7 +5,7 @@ from html import escape
 from labkit.backends.reply import Reply
 from labkit.ui import html, theme
 
-from .side_by_side import SideBySide
+from .compare import SideBySide
 from .time_split import PART_NAMES, format_seconds, load_s, model_s, named_times, network_s
 
 ENDS = {

@@ -10,7 +10,7 @@ from labkit.backends.reply import Reply
 from labkit.ui import subplots, theme
 
 from .answer_columns_figures import answers_table
-from .side_by_side import SideBySide
+from .compare import SideBySide
 from .time_split import PART_NAMES, STREAM, TimePart, format_seconds, load_s, model_s, split_time
 
 LOOKS = (

@@ -13,9 +13,9 @@ from labkit.ui.runner import Progress, Runner
 
 from . import answer_columns_figures as answers
 from . import figures
+from .compare import SideBySide, collect_answers
 from .concurrent import Backends, Column, ConcurrentRun
 from .cost_estimate import BEFORE, cost_sentences
-from .side_by_side import SideBySide, collect_answers
 
 
 def compare_panel(

@@ -8,8 +8,8 @@ from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.topics.comparison.side_by_side.answer_columns_figures import numbers
+from labkit.topics.comparison.side_by_side.compare import SideBySide
 from labkit.topics.comparison.side_by_side.figures import arrivals
-from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
 from labkit.topics.comparison.side_by_side.time_split import PART_NAMES
 
 FRESH = HttpTiming("https://far.example", 0.01, 0.08, 0.16, 0.002, 0.4, 0.01, 1.0, 1234, 56789)
