@@ -24,7 +24,7 @@ from .transport import Exchange, Transport
 
 
 class RemoteModel:
-    """A model that is asked over HTTP.
+    """A model that is asked over HTTP: what `labkit.connect` and `labkit.cloud` return.
 
     Args:
         protocol: which model, and how it is asked.
