@@ -48,7 +48,7 @@ class Example:
     labels: tuple[Label, ...]
 
 
-PARTS = ("examples", "fresh", "blind")
+PARTS = ("examples", "fresh", "blind", "formats")
 
 
 def read_examples(part: str | None = None) -> tuple[Example, ...]:
