@@ -48,6 +48,7 @@ class Example:
     labels: tuple[Label, ...]
 
 
+# In the order in which they were written; the note in the file says what was known then.
 PARTS = ("examples", "fresh", "blind", "formats")
 
 
