@@ -1,4 +1,4 @@
-"""What is spelt like a network address or a telephone number and is none: code and versions."""
+"""Code and versions that are spelt like a network address or a telephone number."""
 
 import ast
 import ipaddress
@@ -6,7 +6,8 @@ import re
 
 CONTEXT = 200  # characters before and after in which the brackets of a slice are looked for
 _VERSION = re.compile(
-    r"(?i)(?:(?<![\w.\]-])(?!ip\.|[\w.-]{0,30}(?:addr|host|src|dst))[\w.-]{1,60}(?:\[[\w,-]{0,60}\])?[=~!<>]=|"
+    r"(?i)(?:(?<![\w.\]-])(?!ip\.|[\w.-]{0,30}(?:addr|host|src|dst))"  # of a package, not an ip.addr
+    r"[\w.-]{1,60}(?:\[[\w,-]{0,60}\])?[=~!<>]=|"
     r"(?<![\w.-])[a-z][a-z-]{1,30}/|\bv|§\s?|"
     r"\b(?:versions?|versión|release|driver|build|firmware|kernel|sections?|chapter|figure|"
     r"abschnitt|kapitel|sección|chapitre)\b(?: (?:is|of|no\.?|number|version))?[\s:=\"']{0,3})$"

@@ -29,8 +29,9 @@ _RECOGNIZERS = {
     "PlPesel SePersonnummer FiPersonalIdentityCode InAadhaar InPan AuTfn SgFin KrRrn",
 }
 _BIRTHDAY = re.compile(
-    r"(?i)\b(?:born(?: on)?|birthday|date of birth|birth ?date|d\.?o\.?b\.?|geb(?:oren|\.)(?: am)?|"
-    r"geburtsdatum|née? le|fecha de nacimiento|date de naissance)\b[\"']?(?: is| was)?[:=]?\s*[\"']?"
+    r"(?i)\b(?:born(?: on)?|birthday|date of birth|birth ?date|d\.?o\.?b\.?|"
+    r"geb(?:oren|\.)(?: am)?|geburtsdatum|née? le|fecha de nacimiento|date de naissance)\b"
+    r"[\"']?(?: is| was)?[:=]?\s*[\"']?"
     r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th|\.)? ?[A-Za-zäéû]{3,9},? \d{4}|"
     r"[A-Z][a-z]{2,8} \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
 )

@@ -34,8 +34,8 @@ _PUTTY_KEY = (
 )
 # A name in capitals, as in a file of environment variables, with its value.
 _SETTING = (
-    r"(?m)^[ \t]*+(?:(?:export|ENV|ARG)[ \t]+)?[A-Z0-9_]{{0,60}}?(?:{words})S?(?:_[A-Z0-9_]{{0,40}})?"
-    r"[ \t]{{0,9}}=[ \t]{{0,9}}[\"']?([^\s\"'#]{{8,}})"
+    r"(?m)^[ \t]*+(?:(?:export|ENV|ARG)[ \t]+)?[A-Z0-9_]{{0,60}}?(?:{words})S?"
+    r"(?:_[A-Z0-9_]{{0,40}})?[ \t]{{0,9}}=[ \t]{{0,9}}[\"']?([^\s\"'#]{{8,}})"
 )
 _HAS_DIGIT_OR_SIGN = r"(?=[^\s\"']{0,60}[\d!@%^&*+])"
 _NAMES = r"(?:password|passwd|passphrase|passwort|kennwort|contraseña|pwd|pw|mdp)"
@@ -79,8 +79,9 @@ _AROUND = (
     ),
     (
         "password", "password in a configuration",
-        r"(?im)^[ \t-]*+[\w.-]{0,60}?(?:password|passwd|secret|api[_-]?key|auth[_-]?token)[ \t]{0,9}:"
-        rf"[ \t]{{0,9}}{_HAS_DIGIT_OR_SIGN}([^\s\"'#,{{}}\[\]()<>$]{{6,300}})[ \t]{{0,9}}$",
+        r"(?im)^[ \t-]*+[\w.-]{0,60}?(?:password|passwd|secret|api[_-]?key|auth[_-]?token)"
+        rf"[ \t]{{0,9}}:[ \t]{{0,9}}{_HAS_DIGIT_OR_SIGN}"
+        r"([^\s\"'#,{}\[\]()<>$]{6,300})[ \t]{0,9}$",
     ),
     (
         "password", "password in a connection or a command",

@@ -106,8 +106,6 @@ FORMATS = {
 
 def formats() -> list[tuple[str, str, str]]:
     """Kind, name and pattern of each form."""
-    return [
-        (kind, *(part.strip() for part in line.strip().split("  ", 1)))
-        for kind, table in FORMATS.items()
-        for line in table.strip().splitlines()
-    ]
+    lines = [(kind, line) for kind, table in FORMATS.items() for line in table.strip().split("\n")]
+    parts = [(kind, line.strip().partition("  ")) for kind, line in lines]
+    return [(kind, name, pattern.strip()) for kind, (name, _, pattern) in parts]

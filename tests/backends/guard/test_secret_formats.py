@@ -59,7 +59,7 @@ PASTED = {
     "Replicate": ("r {}", f"r8_{random_text(37)}"),
     "Perplexity": ("p {}", f"pplx-{random_text(48)}"),
     "Atlassian": ("jira {}", f"ATATT3xFf{random_text(170)}={random_text(8, HEX).upper()}"),
-    "PuTTY": (f"PuTTY-User-Key-File-2: ssh-rsa\nComment: a\n{{}}\n", PUTTY_PRIVATE),
+    "PuTTY": ("PuTTY-User-Key-File-2: ssh-rsa\nComment: a\n{}\n", PUTTY_PRIVATE),
     "WireGuard": ("[Interface]\nPrivateKey = {}\n", f"{random_text(43, B64)}="),
     "XML": ("<password>{}</password>", "Otter&Stone5"),
     "pair": ("requests.get(url, auth=('svc', '{}'))", "hV83.mollusk"),
