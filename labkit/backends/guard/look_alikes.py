@@ -6,7 +6,7 @@ import re
 
 CONTEXT = 200  # characters before and after in which the brackets of a slice are looked for
 _VERSION = re.compile(
-    r"(?i)(?:(?<![\w.\]-])(?!ip\.|[\w.-]{0,30}(?:addr|host|src|dst))"  # of a package, not an ip.addr
+    r"(?i)(?:(?<![\w.\]-])(?!ip\.|[\w.-]{0,30}(?:addr|host|src|dst))"  # a package
     r"[\w.-]{1,60}(?:\[[\w,-]{0,60}\])?[=~!<>]=|"
     r"(?<![\w.-])[a-z][a-z-]{1,30}/|\bv|§\s?|"
     r"\b(?:versions?|versión|release|driver|build|firmware|kernel|sections?|chapter|figure|"
