@@ -1,5 +1,6 @@
 """A scanner's findings: position, kind, rule, and the rule's confidence."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -84,22 +85,30 @@ def without_overlaps(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     The part of a loser that the winner does not cover becomes a separate finding, so that nothing
     is lost.
     """
-    separate: list[Finding] = []
+    separate: list[Finding] = []  # in the order of the text
     for finding in sorted(
         findings, key=lambda each: (-each.confidence, -len(each.text), each.start)
     ):
-        separate += _uncovered(finding, separate)
-    return tuple(sorted(separate, key=lambda finding: finding.start))
+        first = bisect_right(separate, finding.start, key=lambda each: each.end)
+        last = bisect_left(separate, finding.end, first, key=lambda each: each.start)
+        separate[first:last] = sorted(
+            [*separate[first:last], *_uncovered(finding, separate[first:last])],
+            key=lambda each: each.start,
+        )
+    return tuple(separate)
 
 
 def _uncovered(finding: Finding, others: list[Finding]) -> list[Finding]:
-    """The parts of a finding outside of the others, without the white space at their ends."""
-    spans = [(finding.start, finding.end)]
-    for other in others:
-        before = [(start, min(end, other.start)) for start, end in spans]
-        after = [(max(start, other.end), end) for start, end in spans]
-        spans = [(start, end) for start, end in before + after if start < end]
-    return [part for start, end in spans if (part := _part(finding, start, end))]
+    """The parts of a finding outside of the others, without the white space at their ends.
+
+    Args:
+        finding: any.
+        others: those that overlap it, in the order of the text.
+    """
+    starts = [finding.start, *(other.end for other in others)]
+    ends = [*(other.start for other in others), finding.end]
+    spans = zip(starts, ends, strict=True)
+    return [part for start, end in spans if start < end and (part := _part(finding, start, end))]
 
 
 def _part(finding: Finding, start: int, end: int) -> Finding | None:

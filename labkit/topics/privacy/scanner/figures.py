@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from labkit.backends.guard.findings import KINDS, SECRETS, Finding
 from labkit.backends.guard.redaction import Redacted
+from labkit.backends.guard.scanner import CANNOT_SEE
 from labkit.ui import html, subplots, theme
 from labkit.ui.table import grid
 from labkit.ui.token_chips import MONOSPACED
@@ -86,15 +87,17 @@ def _counts(each: KindScore, name: str) -> str:
 
 
 def misses_table(score: ScannerScore) -> html.HtmlFigure:
-    """Every label that was not found completely, and every false alarm, each in its context."""
+    """Every label that was not found, every false alarm, and what no rule looks for."""
     missed = [(escape(label.kind), _in_context(text, label)) for text, label in score.missed]
     alarms = [
         (escape(f"{finding.kind}, by {finding.rule}"), _in_context(text, finding))
         for text, finding in score.false_alarms
     ]
+    unseen = [(escape(each),) for each in CANNOT_SEE]
     return html.HtmlFigure(
         grid([], missed, f"Missed: {len(missed)}, which would leave")
         + grid([], alarms, f"False alarms: {len(alarms)}")
+        + grid([], unseen, "No rule looks for")
     )
 
 

@@ -48,7 +48,8 @@ class Example:
     labels: tuple[Label, ...]
 
 
-PARTS = ("examples", "fresh")  # written before and after the last change of the scanner's rules
+# In the order in which they were written; the note in the file says what was known then.
+PARTS = ("examples", "fresh", "blind", "formats")
 
 
 def read_examples(part: str | None = None) -> tuple[Example, ...]:

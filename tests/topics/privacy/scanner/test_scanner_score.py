@@ -72,7 +72,7 @@ def test_marks_become_labels_at_the_right_positions():
 def test_the_labelled_texts_are_complete():
     every = read_examples()
     assert every == read_examples(), "the same each time"
-    assert len(every) == sum(len(read_examples(part)) for part in PARTS) > 250
+    assert len(every) == sum(len(read_examples(part)) for part in PARTS) > 400
     text = "".join(example.text for example in every)
     assert not set("⟦⟧‹›") & set(text)
     counts = {}
@@ -97,7 +97,7 @@ def test_redaction_is_restored_in_every_text(part):
 def test_the_scanner_is_as_good_as_it_was():
     """No golden value: a floor, so that a changed rule or library that breaks it is noticed."""
     score = labkit.privacy.measure_scanner()
-    assert score.total.recall > 0.75 and score.total.precision > 0.9
+    assert score.total.recall > 0.85 and score.total.precision > 0.9
     by = {each.kind: each for each in score.kinds}
     assert by["cloud key"].recall > 0.9 and by["api key"].precision > 0.9
     for kind in ("postal address", "health", "business secret"):
