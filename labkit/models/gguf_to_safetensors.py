@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from labkit.errors import LabError
+from labkit.filesystem.write import write_text
 
 from .storage import gguf_parts, store
 from .storage.checked_folder import AGAIN
@@ -171,7 +172,7 @@ def _forget_machine(config_file: Path) -> None:
     config = json.loads(config_file.read_text())
     for key in ("is_local", "local_files_only", "gguf_file"):
         config.pop(key, None)
-    config_file.write_text(json.dumps(config, indent=2))
+    write_text(config_file, json.dumps(config, indent=2))
 
 
 @contextmanager

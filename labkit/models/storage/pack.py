@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.write import replaced
 from labkit.models.catalogue import CATALOGUE, full_name
 
 from . import store
@@ -122,16 +123,13 @@ def pack(file: Path, parts: Iterable[ArchivePart], wheels: Iterable[Path] = ()) 
     parts, wheels = list(parts), sorted(wheels)
     paths = [path for part in parts for path in part.files.values()] + wheels
     total = sum(path.stat().st_size for path in paths)
-    aside = file.with_name(f"{file.name}.part")
     store.require_disk(total + 1_000_000, f"Packing {file.name}", file.absolute().parent)
-    try:
-        with zipfile.ZipFile(aside, "w") as archive, progress(total, file.name) as bar:
-            _write(archive, parts, wheels, bar)
-        aside.replace(file)
-    except OSError as error:
-        raise LabError(f"{file} was not written: {error}.", "Name a file elsewhere.") from None
-    finally:
-        aside.unlink(missing_ok=True)
+    with (
+        replaced(file, "Name a file elsewhere.") as out,
+        zipfile.ZipFile(out, "w") as archive,
+        progress(total, file.name) as bar,
+    ):
+        _write(archive, parts, wheels, bar)
     return file.stat().st_size
 
 

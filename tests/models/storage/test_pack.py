@@ -153,7 +153,7 @@ def test_an_archive_that_cannot_be_written_leaves_the_old_one(home, tmp_path, mo
     with monkeypatch.context() as patch, pytest.raises(LabError, match="disk"):
         patch.setattr(shutil, "disk_usage", lambda folder: usage)
         pack(tmp_path / "lab.zip", stored_parts("small"))
-    with monkeypatch.context() as patch, pytest.raises(LabError, match="was not written"):
+    with monkeypatch.context() as patch, pytest.raises(LabError, match="written: No space"):
         patch.setattr(packing, "copy", no_space)
         pack(tmp_path / "lab.zip", stored_parts("small"))
     assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]
@@ -408,7 +408,7 @@ from pathlib import Path
 from labkit.models.storage import pack
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
-setattr(*{"_add": (pack, "_add"), "replace": (Path, "replace")}[sys.argv[2]], die)
+setattr(*{"_add": (pack, "_add"), "replace": (os, "replace")}[sys.argv[2]], die)
 pack.pack(Path(sys.argv[1]), [pack._stored_part("small", "safetensors")])
 """
 

@@ -123,7 +123,7 @@ def test_another_ending_or_folder_is_refused(table, tmp_path):
 def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path, content):
     path = tmp_path / "answers.json"
     path.write_text(content)
-    with pytest.raises(LabError, match=r"not a (table|batch file)"):
+    with pytest.raises(LabError, match=r"not (hold a table|a batch file)"):
         read(path)
     with pytest.raises(LabError, match="cannot be read"):
         read(tmp_path / "nowhere.json")
@@ -168,7 +168,7 @@ def test_a_damaged_row_is_refused(table, tmp_path):
         record["rows"][0].update(json.loads("{" + wrong + "}"))
         damaged = tmp_path / "damaged.json"
         damaged.write_text(json.dumps(record))
-        with pytest.raises(LabError, match="not a table"):
+        with pytest.raises(LabError, match="not hold a table"):
             read(damaged)
 
 
