@@ -99,9 +99,7 @@ def _checked_shard(folder: Path, first: Path, name: str) -> Path:
             "weights can run code when they are read.",
             "Take the same model with .safetensors files.",
         )
-    # The hub's cache has the files elsewhere, and links to them.
-    inside = folder.parent.parent if folder.parent.name == "snapshots" else folder
-    if file.exists() and first.name != name and not _is_inside(file, inside):
+    if file.exists() and first.name != name and not is_inside(file, folder):
         raise LabError(
             f"{first} names {name!r}, which is outside its folder: refused.",
             "Copy the file itself into the folder if you trust it.",
@@ -111,8 +109,11 @@ def _checked_shard(folder: Path, first: Path, name: str) -> Path:
     return file
 
 
-def _is_inside(file: Path, folder: Path) -> bool:
-    return file.resolve().is_relative_to(folder.resolve())
+def is_inside(file: Path, folder: Path) -> bool:
+    """Whether a file is in a folder, and not a link out of it."""
+    # The hub's cache has the files elsewhere, and links to them.
+    inside = folder.parent.parent if folder.parent.name == "snapshots" else folder
+    return file.resolve().is_relative_to(inside.resolve())
 
 
 def _check_header(file: Path) -> None:

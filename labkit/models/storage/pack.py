@@ -101,11 +101,19 @@ def _wanted_files(folder: Path) -> dict[str, Path]:
     """The files that loading needs from a folder outside the store, such as the hub's cache."""
     from huggingface_hub.utils import filter_repo_objects
 
+    from .checked_folder import is_inside
     from .hub import HUB_FILES, HUB_IGNORED
 
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     wanted = filter_repo_objects(names, allow_patterns=HUB_FILES, ignore_patterns=HUB_IGNORED)
-    return {name: folder / name for name in wanted if name != store.MANIFEST}
+    files = {name: folder / name for name in wanted if name != store.MANIFEST}
+    for file in files.values():  # a link could take along any file of this machine
+        if not is_inside(file, folder):
+            raise LabError(
+                f"{file} is a link to a file outside its folder: refused.",
+                "Copy the file itself into the folder if it belongs to the model.",
+            )
+    return files
 
 
 def check_target(file: Path) -> None:
