@@ -4,6 +4,7 @@ So one key serves a class. A recording holds what was asked and what came, and n
 was asked: no key, no header, no address with a password in it.
 """
 
+import os
 import re
 import threading
 import time
@@ -157,7 +158,7 @@ def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
 
 def _find(recording: str | Path) -> Path:
     for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
-        if file.is_file():
+        if os.path.isfile(file):
             return file
     known = ", ".join(recordings()) or "none yet"
     raise LabError(f"There is no recording {recording}.", f"In {RECORDINGS} there are: {known}.")

@@ -48,12 +48,10 @@ def test_a_link_is_followed_and_stays(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["target.txt"]
 
 
-@pytest.mark.parametrize(
-    "path", [".", "none/a.txt", "/dev/null", "/proc/a.txt", "a\0b", "a" * 300]
-)
+@pytest.mark.parametrize("path", [".", "none/a.txt", "/dev/null", "/proc/a.txt", "a\0b", "a" * 300])
 def test_where_nothing_can_be_written(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(LabError, match="cannot be written: .*\n.*a folder of yours"):
+    with pytest.raises(LabError, match=r"cannot be written: .*\n.*a folder of yours"):
         write_text(path, "text")
     assert not list(tmp_path.iterdir())
     assert not Path("/dev/null").is_file()

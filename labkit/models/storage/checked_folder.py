@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.read import read_file
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 INDEX = ".safetensors.index.json"
@@ -52,7 +53,7 @@ def weight_files(folder: Path) -> list[Path]:
         LabError: one is not a safetensors file, is outside the folder, or is missing.
     """
     first = _first_file(folder)
-    names = _shards(first) if first.name.endswith(INDEX) else [first.name]
+    names = shards(first) if first.name.endswith(INDEX) else [first.name]
     return [_checked_shard(folder, first, name) for name in names]
 
 
@@ -70,15 +71,15 @@ def _first_file(folder: Path) -> Path:
 
 def _read_json(file: Path) -> dict:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(read_file(file))
+    except (ValueError, RecursionError) as error:
         raise LabError(f"{file} cannot be read: {type(error).__name__}.", AGAIN) from None
     if not isinstance(content, dict):
         raise LabError(f"{file} is damaged: it does not hold an object.", AGAIN)
     return content
 
 
-def _shards(index: Path) -> list[str]:
+def shards(index: Path) -> list[str]:
     """The names of the files that an index lists."""
     files = _read_json(index).get("weight_map")
     names = set(files.values()) if isinstance(files, dict) and _all_text(files.values()) else set()

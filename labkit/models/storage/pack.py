@@ -73,7 +73,7 @@ def collect_parts(name: str) -> list[ArchivePart]:
     if folder.parent.parent == store.models_folder():
         name = folder.parent.name.replace("--", "/")
         return [_stored_part(name, part) for part in store.list_models()[name]]
-    if Path(name).expanduser().is_dir():
+    if name not in CATALOGUE and Path(name).expanduser().is_dir():
         name = _local_name(folder)
     source = CATALOGUE[name].source.origin if name in CATALOGUE else f"hub {name}"
     return [ArchivePart(name, "safetensors", source, _wanted_files(folder), {})]

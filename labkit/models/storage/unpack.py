@@ -101,8 +101,7 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except BROKEN as error:
         raise LabError(
-            f"{file} is not an archive of the lab, or it is truncated or damaged: "
-            f"{ascii(str(error))}.",
+            f"{file} is not an archive of the lab, or it is truncated or damaged: {str(error)!a}.",
             "Copy it again, or make it again: python3 -m labkit models pack FILE NAME.",
         ) from None
     except OSError as error:
@@ -126,7 +125,8 @@ def _read_list(file: Path, archive: zipfile.ZipFile) -> dict:
         ) from None
     if not known:
         raise LabError(
-            f"{file} was packed by another version of the lab (format {ascii(manifest['labkit'])[:20]}).",
+            f"{file} was packed by another version of the lab (format "
+            f"{ascii(manifest['labkit'])[:20]}).",
             f"This one reads format {FORMAT}: update the lab, or pack again with this one.",
         )
     try:
@@ -151,12 +151,12 @@ def _oddity(archive: zipfile.ZipFile, manifest: dict) -> str:
         _, folder, part, rest = path.split("/")
         expected = store.folder_name(model["name"])
         if path != f"models/{folder}/{part}/" or folder != expected or rest:
-            return f"{ascii(path)} is not a valid folder for the model {ascii(model['name'])}"
+            return f"{path!a} is not a valid folder for the model {model['name']!a}"
         if not FOLDER.fullmatch(folder) or part not in store.PARTS:
-            return f"{ascii(path)} is not a valid folder for a model"
+            return f"{path!a} is not a valid folder for a model"
     for info in infos:
         if odd := _odd_file(info, files.get(info.filename), manifest["models"]):
-            return f"{ascii(info.filename)} {odd}"
+            return f"{info.filename!a} {odd}"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,8 @@ from .journal import HEAD, LARGEST_JOURNAL, is_journal, read_rows
 from .table import BatchRow, BatchTable, checked_row, to_record
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Excel splits at semicolons in half of Europe, and so may begin a cell anywhere; "- " is a list.
+INNER_FORMULA = re.compile(r'([;\t\r\n][ "]*)(?=[=+\-@＝＋－＠])(?!- )')
 CSV_COLUMNS = (
     "prompt", "backend", "text", "finish", "error", "ttft_s", "elapsed_s", "waited_s", "tries",
     "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd", "origin", "asked_at",
@@ -43,8 +46,9 @@ def whole_record(table: BatchTable) -> dict[str, Any]:
 def to_csv(table: BatchTable) -> str:
     """The table as CSV (RFC 4180), with a header and every field in quotes.
 
-    A text that a spreadsheet would read as a formula gets an apostrophe before it: a model's
-    answer, or a prompt, must not run in somebody's spreadsheet. JSON keeps the texts unchanged.
+    A text that a spreadsheet would read as a formula gets an apostrophe before it, also where one
+    that splits at semicolons begins a cell: a model's answer, or a prompt, must not run in
+    somebody's spreadsheet. JSON keeps the texts unchanged.
 
     Source: OWASP, "CSV Injection", for the characters and the apostrophe.
     """
@@ -61,6 +65,7 @@ def _cell(value: Any) -> Any:
     """Numbers stay numbers, which cannot hide a formula; unknown values are empty."""
     if not isinstance(value, str):
         return "" if value is None else value
+    value = INNER_FORMULA.sub(r"\1'", value)
     return f"'{value}" if value.lstrip(" ").startswith(FORMULA) else value
 
 
