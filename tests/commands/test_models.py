@@ -121,7 +121,7 @@ def test_list_needs_no_torch():
 def gemma(monkeypatch):
     """Getting Gemma 3 fetches nothing, and says that it was got."""
     folder, file = place("gemma-3-270m"), place("gemma-3-270m", "gguf") / "model.safetensors"
-    monkeypatch.setattr(loading, "_get_wheel_model", lambda entry, source: (folder, file))
+    monkeypatch.setattr(loading, "_get_gguf_model", lambda entry, source: (folder, file))
 
 
 def test_get_asks_for_terms_and_says_where_the_files_are(gemma, person, capsys):

@@ -223,7 +223,7 @@ def _require_known_files(file: Path, name: str, folder: str, files: dict[str, di
     """Refuses other files under a name of the catalogue: they would be loaded as that model.
 
     Raises:
-        LabError: a file has not the checksum that the catalogue knows, or the model is here, whole,
+        LabError: a checksum is not the one that the catalogue knows, or the model is here, whole,
             with other files.
     """
     if name not in CATALOGUE:
