@@ -152,6 +152,7 @@ WRITERS = {
     "labkit/models/storage/unpack.py": ("open",),  # WORK
     "labkit/models/tokenizers/files.py": ("write_bytes",),  # WORK
     "labkit/models/gguf_to_safetensors.py": ("save_pretrained", "save_pretrained"),  # WORK
+    "labkit/commands/docs.py": ("pdoc",),  # pages that are made anew each time
 }
 OPENS = {"open", "fdopen", "ZipFile", "TarFile", "FileIO", "NamedTemporaryFile", "__init__"}
 MODE = re.compile("(?=.*[wax+])[rwaxbt+]{1,3}")
@@ -159,7 +160,7 @@ SAVES = {
     "write_text", "write_bytes", "to_csv", "to_html", "to_json", "to_parquet", "to_excel",
     "write_html", "write_image", "write_json", "savefig", "save_file", "save_pretrained", "tofile",
     "savez", "savetxt", "dump", "copyfile", "copyfileobj", "copy2", "copytree", "move", "rename",
-    "extract", "extractall", "touch", "symlink_to", "hardlink_to", "mkstemp",
+    "extract", "extractall", "touch", "symlink_to", "hardlink_to", "mkstemp", "pdoc",
 }  # fmt: skip
 
 

@@ -82,12 +82,13 @@ def _convertible(gguf_file: Path) -> Iterator[None]:
     import gguf
 
     architecture = gguf.GGUFReader(gguf_file).get_field(gguf.Keys.General.ARCHITECTURE)
+    kind = "unknown"
     try:
+        kind = architecture.contents() if architecture else kind
         yield
     except LabError:
         raise
     except Exception as error:
-        kind = architecture.contents() if architecture else "unknown"
         raise LabError(
             f"transformers cannot convert {gguf_file.name}, a GGUF file of the architecture "
             f"{kind}: {first_line(error)}",
