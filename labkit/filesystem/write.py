@@ -75,15 +75,17 @@ def replaced(path: str | Path, hint: str = HINT) -> Iterator[IO[bytes]]:
         mode = _require_replaceable(target)
         aside = target.with_name(f".labkit-{secrets.token_hex(6)}.part")
         with open(aside, "xb") as file:
+            if mode is not None:
+                aside.chmod(mode)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            aside.chmod(mode)
         os.replace(aside, target)
         _sync_folder(target.parent)
     except OSError as error:
-        raise LabError(f"{path} cannot be written: {error.strerror or error}.", hint) from None
+        is_other = error.filename not in (None, str(aside))  # a file that the block reads
+        reason = error if is_other else error.strerror or error
+        raise LabError(f"{path} cannot be written: {reason}.", hint) from None
     except ValueError as error:
         if aside is None:  # a null byte in the path
             raise LabError(f"{path!r} cannot be written: {error}.", hint) from None

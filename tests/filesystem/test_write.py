@@ -14,6 +14,8 @@ from labkit.backends.remote.api_keys import MASK, use_key
 from labkit.errors import LabError
 from labkit.filesystem.read import parse
 from labkit.filesystem.write import json_text, replaced, write_json, write_text
+from labkit.topics.comparison.batch.journal import open_journal
+from labkit.topics.comparison.batch.table import BatchRow
 
 KEY = 'sk-<planted>&"quoted\\key'
 
@@ -57,13 +59,14 @@ def test_where_nothing_can_be_written(tmp_path, monkeypatch, path):
     assert not Path("/dev/null").is_file()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
 def test_a_pipe_is_left_alone(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(LabError, match="it is a device or a pipe"):
         write_json(tmp_path / "pipe", {})
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may write everywhere")
 def test_what_may_only_be_read_is_left(tmp_path):
     file = tmp_path / "file.txt"
     write_text(file, "old")
@@ -87,6 +90,14 @@ def test_permissions_stay_and_new_files_have_the_usual_ones(tmp_path):
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_file_that_the_writer_cannot_read_is_named(tmp_path):
+    with (
+        pytest.raises(LabError, match=r"cannot be written: .*missing\.txt"),
+        replaced(tmp_path / "a"),
+    ):
+        (tmp_path / "missing.txt").read_bytes()
+
+
 def test_an_error_of_the_writer_passes_and_leaves_the_old_file(tmp_path):
     file = tmp_path / "file.txt"
     file.write_text("old")
@@ -95,6 +106,16 @@ def test_an_error_of_the_writer_passes_and_leaves_the_old_file(tmp_path):
             out.write(b"half")
             raise error
     assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_batch_that_is_written_line_by_line_holds_no_key_and_is_resumed(tmp_path):
+    use_key(KEY)
+    file, row = tmp_path / "a.jsonl", BatchRow("4f", 0, KEY, f"m {KEY}", f"<{KEY}>", "stop")
+    with open_journal(file) as journal:
+        journal.add(row)
+    assert "planted" not in file.read_text() and MASK in file.read_text()
+    with open_journal(file) as journal:
+        assert set(journal.rows) == {"4f"} and journal.rows["4f"].answered
 
 
 TEXTS = st.text(st.characters(codec=None), max_size=20) | st.just(KEY)
