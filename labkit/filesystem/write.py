@@ -83,7 +83,7 @@ def replaced(path: str | Path, hint: str = HINT) -> Iterator[IO[bytes]]:
         os.replace(aside, target)
         _sync_folder(target.parent)
     except OSError as error:
-        is_other = error.filename not in (None, str(aside))  # a file that the block reads
+        is_other = aside and error.filename not in (None, str(aside))  # one that the block reads
         reason = error if is_other else error.strerror or error
         raise LabError(f"{path} cannot be written: {reason}.", hint) from None
     except ValueError as error:

@@ -162,9 +162,12 @@ def _fingerprint(venv):
 
 def _read_state(venv):
     try:
-        return json.loads((venv / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        state = json.loads((venv / STATE).read_text(encoding="utf-8"))
+        extras = state.get("extras", [])
+        good = isinstance(extras, list) and all(isinstance(name, str) for name in extras)
+    except (OSError, ValueError, RecursionError, AttributeError):  # missing, or damaged
         return {}
+    return state if good else {}
 
 
 def _is_complete(venv, extras):

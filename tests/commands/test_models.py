@@ -12,6 +12,7 @@ from labkit.commands.models import main
 from labkit.errors import LabError
 from labkit.install import bootstrap, download
 from labkit.models import loading
+from labkit.models.catalogue import CATALOGUE
 from labkit.models.storage import store
 
 
@@ -165,6 +166,16 @@ def test_verify_notices_a_changed_byte(kept, capsys):
     assert "small, safetensors: damaged: model.safetensors" in text
     assert "models remove small" in text
     assert run("verify", "owner/name") == 0
+
+
+def test_verify_notices_what_the_catalogue_does_not_know(capsys):
+    place("smollm2-135m", "gguf")
+    (place("owner/name") / "added_tokens.json").write_text("{}")
+    assert run("verify") == 1
+    text = capsys.readouterr().out
+    file_name = CATALOGUE["smollm2-135m"].source.file_name
+    assert f"smollm2-135m, gguf: damaged: {file_name}" in text
+    assert "owner/name, safetensors: damaged: added_tokens.json" in text
 
 
 @pytest.mark.parametrize(

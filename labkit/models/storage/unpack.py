@@ -5,6 +5,7 @@ part of a model is written completely or not at all.
 """
 
 import json
+import os
 import re
 import stat
 import struct
@@ -94,7 +95,7 @@ def require_same_python(file: Path) -> None:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise LabError(f"There is no file {file}.", "Check the path.")
     try:
         with zipfile.ZipFile(file) as archive:

@@ -62,6 +62,21 @@ def test_an_architecture_that_is_no_text_is_a_sentence(tiny_gguf, tmp_path, home
     assert store.list_models() == {}
 
 
+@pytest.mark.parametrize("index", [216, 582])  # each a bit at which llama.cpp aborts
+def test_a_file_that_ends_llamacpp_is_a_sentence(tiny_gguf, tmp_path, home, index):
+    content = bytearray(tiny_gguf.read_bytes())
+    for bit in range(8):
+        content[index] ^= 1 << bit
+        (tmp_path / "flipped.gguf").write_bytes(content)
+        content[index] ^= 1 << bit
+        try:
+            labkit.load_llamacpp(tmp_path / "flipped.gguf", context=64).close()
+        except LabError as error:
+            if "signal" in str(error):
+                return
+    pytest.fail("llama.cpp no longer aborts there")
+
+
 def test_a_copy_in_another_format_has_the_tensors_of_all_parts(split_gguf, home):
     copy = quantize.get_copies(split_gguf[0], ["F16"])["F16"]
     names = [tensor.name for tensor in open_gguf(split_gguf[0]).tensors]
