@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit.display import registered
 from labkit.errors import LabError
+from labkit.filesystem.read import read_start
 
 # The key that a file begins with, and the module whose function `read` opens it.
 READERS = {
@@ -36,12 +37,7 @@ def save(result: Any, path: str | Path) -> Path:
         raise TypeError(
             f"save takes a measurement, a table of answers or votes; got {type(result).__name__}"
         )
-    try:
-        return write(result, _checked(path))
-    except OSError as error:
-        raise LabError(
-            f"{path} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
-        ) from None
+    return write(result, _checked(path))
 
 
 def open_result(path: str | Path) -> Any:
@@ -50,13 +46,7 @@ def open_result(path: str | Path) -> Any:
     Raises:
         LabError: there is no such file, or it does not hold a result of the lab.
     """
-    try:
-        with _checked(path).open("rb") as file:
-            head = HEAD.match(file.read(200))
-    except OSError as error:
-        raise LabError(
-            f"{path} cannot be read: {error.strerror}.", "Check it; labkit.save writes such files."
-        ) from None
+    head = HEAD.match(read_start(_checked(path), 200))
     reader = READERS.get(head[1].decode()) if head else None
     if reader is None:
         raise LabError(

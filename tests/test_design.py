@@ -14,7 +14,8 @@ FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
     "lazy_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
-    "data": 1, "install": 2, "models": 3, "models.storage": 3, "models.tokenizers": 3,
+    "data": 1, "filesystem": 1, "install": 2,
+    "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
     "ui": 11, "topics": 12, "display": 13, "files": 14, "commands": 15, "cli": 16, "__main__": 17,
@@ -133,6 +134,57 @@ def test_heavy_packages_have_their_places(path):
         if top in OUTSIDE:
             here = {kind(module_of(path)), *path.relative_to(ROOT).parts[:-1]}
             assert here & OUTSIDE[top], f"{ids(path)} imports {top}"
+
+
+# Who may write other than by labkit/filesystem/write.py, and why that is safe. APPENDS: a kill cuts
+# off the end, which the reader expects. WORK: into a folder that is moved into place as a whole.
+WRITERS = {
+    "labkit/filesystem/write.py": ("open", "replace"),  # the one
+    "labkit/topics/comparison/batch/journal.py": ("open",),  # APPENDS
+    "labkit/topics/privacy/network/network_namespace.py": ("open",),  # /proc is no disk
+    "labkit/topics/speed/measure/peak_memory.py": ("write_text",),  # /proc is no disk
+    "labkit/install/bootstrap.py": ("extractall",),  # WORK: pip's scratch
+    "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock
+    "labkit/models/storage/packages.py": ("__init__", "copyfile", "replace"),  # APPENDS: a part
+    "labkit/models/storage/fetch.py": ("open", "copyfileobj", "rename", "write_bytes"),  # WORK
+    "labkit/models/storage/store.py": ("rename", "rename"),  # moves WORK into place
+    "labkit/models/storage/pack.py": ("ZipFile", "open"),  # into what `replaced` has opened
+    "labkit/models/storage/unpack.py": ("open",),  # WORK
+    "labkit/models/tokenizers/files.py": ("write_bytes",),  # WORK
+    "labkit/models/gguf_to_safetensors.py": ("save_pretrained", "save_pretrained"),  # WORK
+    "labkit/commands/docs.py": ("pdoc",),  # pages that are made anew each time
+}
+OPENS = {"open", "fdopen", "ZipFile", "TarFile", "FileIO", "NamedTemporaryFile", "__init__"}
+MODE = re.compile("(?=.*[wax+])[rwaxbt+]{1,3}")
+SAVES = {
+    "write_text", "write_bytes", "to_csv", "to_html", "to_json", "to_parquet", "to_excel",
+    "write_html", "write_image", "write_json", "savefig", "save_file", "save_pretrained", "tofile",
+    "savez", "savetxt", "dump", "copyfile", "copyfileobj", "copy2", "copytree", "move", "rename",
+    "extract", "extractall", "touch", "symlink_to", "hardlink_to", "mkstemp", "pdoc",
+}  # fmt: skip
+
+
+def writes(path):
+    """The calls in a file that write to the disk, by the last part of their names."""
+    for call in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(call, ast.Call):
+            continue
+        is_method = isinstance(call.func, ast.Attribute)
+        name = call.func.attr if is_method else getattr(call.func, "id", "")
+        options = [*call.args, *(each.value for each in call.keywords)]
+        values = [each.value for each in options if isinstance(each, ast.Constant)]
+        opens = name in OPENS and any(MODE.fullmatch(str(value)) for value in values)
+        of_text = len(call.args) > 1 or call.keywords or not is_method
+        moves = ast.unparse(call.func) == "os.replace" or (name == "replace" and not of_text)
+        if opens or moves or (is_method and name in SAVES):
+            yield name
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_files_are_written_in_one_way(path):
+    assert sorted(writes(path)) == sorted(WRITERS.get(ids(path), ())), (
+        "labkit/filesystem/write.py writes files: whole or not at all, and without keys"
+    )
 
 
 def test_a_folder_is_taken_in_at_a_glance():

@@ -4,11 +4,12 @@ So one key serves a class. A recording holds what was asked and what came, and n
 was asked: no key, no header, no address with a password in it.
 """
 
-import json
+import os
 import re
 import threading
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,8 @@ from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.remote.model import RemoteModel
 from labkit.data import FOLDER
 from labkit.errors import LabError
+from labkit.filesystem.read import read_shared, wrong_content
+from labkit.filesystem.write import write_json
 
 from .generate import Backend, generate
 from .http_timing import HttpTiming
@@ -28,7 +31,6 @@ from .timings import EngineTimings
 
 RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
-LARGEST = 20_000_000  # bytes; a recording is text
 SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 # What an answer in a file and an `Outcome` both hold under the same name, known from the start.
 _SHARED = (
@@ -121,15 +123,9 @@ def record(
         date=date.today().isoformat(),
         answers=tuple(_answer(reply, raw) for reply in replies),
     )
-    content = json.dumps(asdict(recorded), ensure_ascii=False, indent=1)
-    try:
+    with suppress(OSError):  # the writer says what is wrong
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(without_keys(content), encoding="utf-8")
-    except OSError as error:
-        raise LabError(
-            f"{file} cannot be written: {error.strerror}.", "Name another folder=…."
-        ) from None
-    return file
+    return write_json(file, asdict(recorded), hint="Name another folder=….")
 
 
 def _answer(reply: Reply, raw: bool) -> _RecordedAnswer:
@@ -169,7 +165,7 @@ def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
 
 def _find(recording: str | Path) -> Path:
     for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
-        if file.is_file():
+        if os.path.isfile(file):
             return file
     known = ", ".join(recordings()) or "none yet"
     raise LabError(f"There is no recording {recording}.", f"In {RECORDINGS} there are: {known}.")
@@ -250,28 +246,12 @@ def _short(prompt: str | Messages) -> str:
 
 def _read(file: Path) -> _Recorded:
     """A recording's content, checked: the file may come from elsewhere."""
-    import pydantic
-
+    what, hint = "a recording", "Record it again: labkit.record makes them."
+    content = read_shared(file, _Recorded, what, hint=hint)
     try:
-        if file.stat().st_size > LARGEST:
-            raise ValueError("larger than any recording")
-        content = json.loads(file.read_bytes())
-        known = content["labkit_recording"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise LabError(f"{file} is not a recording.", "labkit.record makes them.") from None
-    if known != FORMAT:
-        raise LabError(
-            f"{file} is a recording of format {known!r}; this lab reads format {FORMAT}.",
-            "Update the lab, or record it again.",
-        )
-    try:
-        return _checked(pydantic.TypeAdapter(_Recorded).validate_python(content))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise LabError(f"{file} is damaged: {where}: {first['msg']}", "Record it again.") from None
+        return _checked(content)
     except ValueError as error:
-        raise LabError(f"{file} is damaged: {error}", "Record it again.") from None
+        raise wrong_content(file, what, str(error), hint) from None
 
 
 def _checked(content: _Recorded) -> _Recorded:

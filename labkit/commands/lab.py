@@ -46,9 +46,10 @@ def main(args):
 def _notebook(name):
     """The notebook's path in the checkout, by name, file name or path."""
     known = {file.relative_to(ROOT).as_posix() for file in ROOT.glob("notebooks/*.ipynb")}
-    for path in (Path(name), ROOT / name, ROOT / "notebooks" / name):
-        path = path.with_name(path.name.removesuffix(".ipynb") + ".ipynb").resolve()
-        if path.is_file() and path.is_relative_to(ROOT):
+    file = name.removesuffix(".ipynb") + ".ipynb"
+    for path in (Path(file), ROOT / file, ROOT / "notebooks" / file):
+        path = path.resolve()
+        if os.path.isfile(path) and path.is_relative_to(ROOT):
             return path.relative_to(ROOT).as_posix()
     near = difflib.get_close_matches(f"notebooks/{Path(name).stem}.ipynb", known, 1, cutoff=0.5)
     hint = (

@@ -6,6 +6,7 @@ the outputs stay in memory (execute.py) and are reported or, with ``--to html``,
 """
 
 import difflib
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def find_notebooks(names: list[str]) -> list[Path]:
 def _find(name: str) -> Path:
     for folder in (Path(), ROOT, ROOT / "notebooks"):
         for file in (folder / name, folder / f"{name}.ipynb"):
-            if file.is_file():
+            if os.path.isfile(file):
                 return file.resolve()
     near = {*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")}
     stems = {path.stem: path for path in sorted(near)}

@@ -20,6 +20,7 @@ import zipfile
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.write import write_json
 
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
 
@@ -161,9 +162,12 @@ def _fingerprint(venv):
 
 def _read_state(venv):
     try:
-        return json.loads((venv / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        state = json.loads((venv / STATE).read_text(encoding="utf-8"))
+        extras = state.get("extras", [])
+        good = isinstance(extras, list) and all(isinstance(name, str) for name in extras)
+    except (OSError, ValueError, RecursionError, AttributeError):  # missing, or damaged
         return {}
+    return state if good else {}
 
 
 def _is_complete(venv, extras):
@@ -173,9 +177,7 @@ def _is_complete(venv, extras):
 
 
 def _write_state(venv, state):
-    aside = venv / f"{STATE}.new"
-    aside.write_text(json.dumps(state, indent=1), encoding="utf-8")
-    aside.replace(venv / STATE)
+    write_json(venv / STATE, state)
 
 
 # Creating it

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from labkit.filesystem.write import write_text
+
 from . import bootstrap
 from .pip import DownloadProgress, Pip, StatusLine, locked
 
@@ -20,7 +22,7 @@ def download_wheels(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = bootstrap.ROOT / "requirements.lock"
     wanted = folder / "requirements.txt"
-    wanted.write_text("\n".join(_requirements(lock)), encoding="utf-8")
+    write_text(wanted, "\n".join(_requirements(lock)))
     options = ["--only-binary", ":all:", "-d", folder, "-c", lock, "-r", wanted]
     line = StatusLine()
     try:

@@ -15,6 +15,7 @@ import sys
 import time
 
 from labkit.errors import LabError
+from labkit.filesystem.write import write_text
 
 LOG, LOCK, SCRATCH = "labkit-install.log", "labkit.lock", "labkit-scratch"
 NO_NETWORK = re.compile(
@@ -143,7 +144,7 @@ class Pip:
     def resolve(self, requirements, constraints, source):
         """The packages still missing for these requirements: ``[(name, version), …]``."""
         file, report = self.scratch / "requirements.txt", self.scratch / "report.json"
-        file.write_text("\n".join(requirements), encoding="utf-8")
+        write_text(file, "\n".join(requirements))
         what = ["--dry-run", "--report", report, "-c", constraints, "-r", file]
         watch = DownloadProgress(self.line, "Working out what to install: package").read
         self.run("install", "--progress-bar", "raw", *source, *map(str, what), watch=watch)
@@ -155,7 +156,7 @@ class Pip:
         if not packages:
             return
         exact = self.scratch / "exact.txt"
-        exact.write_text("\n".join(f"{name}=={version}" for name, version in packages))
+        write_text(exact, "\n".join(f"{name}=={version}" for name, version in packages))
         options = ["--progress-bar", "raw", "--no-deps", "--no-compile", "-r", str(exact)]
         watch = _InstallProgress(self.line, packages, site).read
         self.run("install", *source, *options, watch=watch)

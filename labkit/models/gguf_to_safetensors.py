@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from labkit.errors import LabError
+from labkit.filesystem.write import write_text
 
 from .storage import gguf_parts, store
 from .storage.checked_folder import AGAIN
@@ -81,12 +82,13 @@ def _convertible(gguf_file: Path) -> Iterator[None]:
     import gguf
 
     architecture = gguf.GGUFReader(gguf_file).get_field(gguf.Keys.General.ARCHITECTURE)
+    kind = "unknown"
     try:
+        kind = architecture.contents() if architecture else kind
         yield
     except LabError:
         raise
     except Exception as error:
-        kind = architecture.contents() if architecture else "unknown"
         raise LabError(
             f"transformers cannot convert {gguf_file.name}, a GGUF file of the architecture "
             f"{kind}: {first_line(error)}",
@@ -171,7 +173,7 @@ def _forget_machine(config_file: Path) -> None:
     config = json.loads(config_file.read_text())
     for key in ("is_local", "local_files_only", "gguf_file"):
         config.pop(key, None)
-    config_file.write_text(json.dumps(config, indent=2))
+    write_text(config_file, json.dumps(config, indent=2))
 
 
 @contextmanager

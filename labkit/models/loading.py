@@ -4,12 +4,14 @@ Only safetensors and GGUF are read. Code that comes with a model never runs.
 """
 
 import inspect
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.filesystem.read import read_start
 
 from .catalogue import CATALOGUE, find, full_name
 from .cpu.tuning import CpuTuning, tune
@@ -90,9 +92,11 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     """
     name = full_name(name)
     path = Path(name).expanduser()
-    if path.is_dir():
+    if name in CATALOGUE:
+        pass  # ./smollm2-135m is the folder of that name
+    elif os.path.isdir(path):
         return require_safetensors(path), None
-    if path.suffix == ".gguf" or path.is_file():
+    elif path.suffix == ".gguf" or os.path.isfile(path):
         return _get_local_gguf(path)
     if name.startswith(("/", ".", "~")):  # a path, never a hub id
         raise LabError(f"There is no folder {path}.", "Check the path.")
@@ -144,9 +148,8 @@ def _converted(name: str, gguf_file: Path) -> tuple[Path, Path]:
 
 def _get_local_gguf(path: Path) -> tuple[Path, Path]:
     path = gguf_parts.find_parts(path)[0]
-    with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
+    if read_start(path, 4) != b"GGUF":
+        raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
     return _converted(f"gguf-{gguf_parts.sha256_of_parts(path)[:12]}", path)
 
 

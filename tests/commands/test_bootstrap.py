@@ -185,6 +185,14 @@ def test_what_fits(requirement, fits):
     assert bootstrap._fits([requirement]) is fits
 
 
+@pytest.mark.parametrize(
+    "content", ["", "[]", "7", '{"extras": 5}', '{"extras": [{}]}', "[" * 9999]
+)
+def test_a_damaged_record_is_no_record(tmp_path, content):
+    (tmp_path / bootstrap.STATE).write_text(content)
+    assert bootstrap._read_state(tmp_path) == {}
+
+
 def test_an_unknown_extra(here):
     with pytest.raises(LabError, match=r"no optional part called 'tset'.\n.*more, test"):
         bootstrap.find(["tset"])

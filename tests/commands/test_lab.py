@@ -96,6 +96,12 @@ def test_a_notebook_by_any_name(checkout, name):
     assert lab._notebook(name) == "notebooks/00_start.ipynb"
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "", "notebooks", "notebooks/", "a" * 300])
+def test_a_name_of_no_file_is_a_sentence(checkout, name):
+    with pytest.raises(LabError, match="There is no notebook"):
+        lab._notebook(name)
+
+
 def test_a_notebook_that_is_not_there(checkout):
     with pytest.raises(LabError, match="notebook '01_token'") as error:
         lab._notebook("01_token")

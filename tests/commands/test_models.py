@@ -12,6 +12,7 @@ from labkit.commands.models import main
 from labkit.errors import LabError
 from labkit.install import bootstrap, download
 from labkit.models import loading
+from labkit.models.catalogue import CATALOGUE
 from labkit.models.storage import store
 
 
@@ -121,7 +122,7 @@ def test_list_needs_no_torch():
 def gemma(monkeypatch):
     """Getting Gemma 3 fetches nothing, and says that it was got."""
     folder, file = place("gemma-3-270m"), place("gemma-3-270m", "gguf") / "model.safetensors"
-    monkeypatch.setattr(loading, "_get_wheel_model", lambda entry, source: (folder, file))
+    monkeypatch.setattr(loading, "_get_gguf_model", lambda entry, source: (folder, file))
 
 
 def test_get_asks_for_terms_and_says_where_the_files_are(gemma, person, capsys):
@@ -165,6 +166,16 @@ def test_verify_notices_a_changed_byte(kept, capsys):
     assert "small, safetensors: damaged: model.safetensors" in text
     assert "models remove small" in text
     assert run("verify", "owner/name") == 0
+
+
+def test_verify_notices_what_the_catalogue_does_not_know(capsys):
+    place("smollm2-135m", "gguf")
+    (place("owner/name") / "added_tokens.json").write_text("{}")
+    assert run("verify") == 1
+    text = capsys.readouterr().out
+    file_name = CATALOGUE["smollm2-135m"].source.file_name
+    assert f"smollm2-135m, gguf: damaged: {file_name}" in text
+    assert "owner/name, safetensors: damaged: added_tokens.json" in text
 
 
 @pytest.mark.parametrize(

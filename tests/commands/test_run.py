@@ -279,11 +279,15 @@ def test_two_notebooks_of_one_name_are_refused(tmp_path):
         pages.write_pages([(tmp_path / "x/a.ipynb", nb), (tmp_path / "y/a.ipynb", nb)], tmp_path)
 
 
-def test_a_write_that_fails_leaves_the_old_page(tmp_path):
+def test_a_write_that_fails_leaves_the_old_page(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
     page = tmp_path / "a.html"
     page.write_text("old")
-    with pytest.raises(UnicodeEncodeError):
-        pages._move_into_place(page, "new \ud800")
+    with pytest.raises(LabError, match="cannot be written: No space"):
+        pages.write_text(page, "new")
     assert page.read_text() == "old"
     assert list(tmp_path.iterdir()) == [page]
 

@@ -44,7 +44,8 @@ class Checkout:
         (root / "labkit/commands").mkdir(parents=True)
         for file in (ROOT / "labkit").glob("*.py*"):
             shutil.copy(file, root / "labkit")
-        shutil.copytree(ROOT / "labkit/install", root / "labkit/install")
+        for folder in ("install", "filesystem"):
+            shutil.copytree(ROOT / "labkit" / folder, root / "labkit" / folder)
         (root / "labkit/commands/__init__.py").write_text("")
         shutil.copytree(ROOT / "labkit/models", root / "labkit/models")
         for name in ("run", "doctor", "models", "test"):

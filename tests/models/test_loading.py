@@ -173,6 +173,24 @@ def test_a_configuration_that_describes_no_model(make_tiny, tmp_path, home, fiel
         labkit.load(folder)
 
 
+def test_a_folder_named_as_the_catalogues_model_is_loaded_by_its_path_alone(
+    make_tiny, tmp_path, home, monkeypatch
+):
+    make_tiny(tmp_path / "smollm2-135m")
+    monkeypatch.chdir(tmp_path)
+    assert loading.get_model("./smollm2-135m")[0].resolve() == tmp_path / "smollm2-135m"
+    monkeypatch.setattr(loading, "_get_gguf_model", lambda entry, source: (entry.name, None))
+    assert loading.get_model("smollm2-135m")[0] == "smollm2-135m"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "a.gguf"])
+def test_a_device_or_a_folder_is_no_model(tmp_path, home, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.gguf").mkdir()
+    with pytest.raises(LabError):
+        loading.get_model(name)
+
+
 def test_a_folder_of_gguf_files_names_them(tiny_gguf, tmp_path, home):
     (tmp_path / "tiny.gguf").symlink_to(tiny_gguf)
     with pytest.raises(LabError, match=r"no \.safetensors") as refused:

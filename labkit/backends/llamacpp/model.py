@@ -25,6 +25,7 @@ from labkit.models.machine import inspect_machine
 from labkit.models.storage import fetch, store
 
 from .openmp import end_idle_threads
+from .trial import require_survivable
 
 CONTEXT = 4096
 
@@ -64,6 +65,7 @@ def load_llamacpp(
             "pip install xllamacpp, or with the lab: pip install '.[llamacpp]'.",
         ) from None
     file = get_gguf(str(name), accept_terms=accept_terms)
+    require_survivable(file)
     return LlamaCppModel(xllamacpp, str(name), file, threads, context)
 
 

@@ -1,7 +1,11 @@
 """Keys of providers: from the environment or typed, and never to be seen again."""
 
+import json
 import os
 from collections.abc import Sequence
+from html import escape
+
+from labkit.filesystem.write import MASKS
 
 MASK = "•••"
 SHORTEST = 8  # characters; a shorter "key" could be part of any word
@@ -73,5 +77,14 @@ def without_keys(text: str) -> str:
     # The longest first: a key may begin as another does.
     for known in sorted({secret.reveal() for secret in _given}, key=len, reverse=True):
         if len(known) >= SHORTEST:
-            text = text.replace(known, MASK)
+            for form in _forms(known):
+                text = text.replace(form, MASK)
     return text
+
+
+def _forms(key: str) -> set[str]:
+    """A key as JSON, HTML and CSV write it, and as it is."""
+    return {json.dumps(key)[1:-1], escape(key), key.replace('"', '""'), key}
+
+
+MASKS.append(without_keys)  # no file of the lab holds a key: see `labkit.filesystem.write`

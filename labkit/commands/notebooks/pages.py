@@ -17,6 +17,7 @@ from pygments.formatters import HtmlFormatter
 
 from labkit import __version__
 from labkit.errors import LabError
+from labkit.filesystem.write import write_text
 
 from .render import render_cells, self_contained
 
@@ -61,7 +62,7 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
         pages = {*names, *(path.name for path in _pages_in(folder))}
         written = [folder / name for name in names]
         for page, (path, notebook) in zip(written, notebooks, strict=True):
-            _move_into_place(page, render_page(path, notebook, pages))
+            write_text(page, render_page(path, notebook, pages))
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
     except OSError as error:
         raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
@@ -147,15 +148,5 @@ def _write_index(folder: Path) -> Path:
         )
     body = f'<main><h1>The lab, page by page</h1><ul class="pages">{"".join(items)}</ul></main>'
     index = folder / "index.html"
-    _move_into_place(index, _document("The lab, page by page", "", body))
+    write_text(index, _document("The lab, page by page", "", body))
     return index
-
-
-def _move_into_place(path: Path, text: str) -> None:
-    """Writes to a temporary file and renames it, so that readers never see half a page."""
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -1,10 +1,12 @@
 """The record of what runs a model fastest on this CPU. Does not import torch."""
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from labkit.errors import LabError
+from labkit.filesystem.read import parse, read_file
+from labkit.filesystem.write import write_json
 from labkit.models.storage import store
 
 # What is not the default must win by more than the noise of a shared machine.
@@ -64,17 +66,16 @@ class CpuTuning:
 def remembered() -> dict[str, CpuTuning]:
     """What was measured on this home's machines, by processor, torch and shape of the model."""
     try:
-        known = json.loads(_file().read_text())
-        return {key: CpuTuning(**fields) for key, fields in known.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # none, or damaged
+        return parse(read_file(_file()), dict[str, CpuTuning])
+    except (LabError, ValueError):  # none, or damaged
         return {}
 
 
 def remember(key: str, tuning: CpuTuning) -> None:
     """Adds what was measured to the record of this home."""
     known = remembered() | {key: tuning}
-    with suppress(OSError):  # a home that may only be read: measured each time
-        store.write_json(_file(), {each: asdict(value) for each, value in known.items()})
+    with suppress(LabError):  # a home that may only be read: measured each time
+        write_json(_file(), {each: asdict(value) for each, value in known.items()})
 
 
 def _file() -> Path:

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.read import read_file
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 INDEX = ".safetensors.index.json"
@@ -52,7 +53,7 @@ def weight_files(folder: Path) -> list[Path]:
         LabError: one is not a safetensors file, is outside the folder, or is missing.
     """
     first = _first_file(folder)
-    names = _shards(first) if first.name.endswith(INDEX) else [first.name]
+    names = shards(first) if first.name.endswith(INDEX) else [first.name]
     return [_checked_shard(folder, first, name) for name in names]
 
 
@@ -70,15 +71,15 @@ def _first_file(folder: Path) -> Path:
 
 def _read_json(file: Path) -> dict:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(read_file(file))
+    except (ValueError, RecursionError) as error:
         raise LabError(f"{file} cannot be read: {type(error).__name__}.", AGAIN) from None
     if not isinstance(content, dict):
         raise LabError(f"{file} is damaged: it does not hold an object.", AGAIN)
     return content
 
 
-def _shards(index: Path) -> list[str]:
+def shards(index: Path) -> list[str]:
     """The names of the files that an index lists."""
     files = _read_json(index).get("weight_map")
     names = set(files.values()) if isinstance(files, dict) and _all_text(files.values()) else set()
@@ -99,9 +100,7 @@ def _checked_shard(folder: Path, first: Path, name: str) -> Path:
             "weights can run code when they are read.",
             "Take the same model with .safetensors files.",
         )
-    # The hub's cache has the files elsewhere, and links to them.
-    inside = folder.parent.parent if folder.parent.name == "snapshots" else folder
-    if file.exists() and first.name != name and not _is_inside(file, inside):
+    if file.exists() and first.name != name and not is_inside(file, folder):
         raise LabError(
             f"{first} names {name!r}, which is outside its folder: refused.",
             "Copy the file itself into the folder if you trust it.",
@@ -111,8 +110,11 @@ def _checked_shard(folder: Path, first: Path, name: str) -> Path:
     return file
 
 
-def _is_inside(file: Path, folder: Path) -> bool:
-    return file.resolve().is_relative_to(folder.resolve())
+def is_inside(file: Path, folder: Path) -> bool:
+    """Whether a file is in a folder, and not a link out of it."""
+    # The hub's cache has the files elsewhere, and links to them.
+    inside = folder.parent.parent if folder.parent.name == "snapshots" else folder
+    return file.resolve().is_relative_to(inside.resolve())
 
 
 def _check_header(file: Path) -> None:

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.write import write_text
 from labkit.models.entry import Entry, FolderSource, Wheel, WheelSource
 
 from . import store
@@ -25,7 +26,7 @@ def accept(entry: Entry, accepted: bool) -> None:
             f"If you accept them: python3 -m labkit models get {entry.name} --accept-terms, "
             f'or labkit.load("{entry.name}", accept_terms=True).',
         )
-    _note(entry).write_text(f"{entry.license}: {entry.terms}\n")
+    write_text(_note(entry), f"{entry.license}: {entry.terms}\n")
 
 
 def accepted_before(entry: Entry) -> bool:

@@ -1,6 +1,7 @@
 """A GGUF model in one file, or in several as llama.cpp's ``llama-gguf-split`` writes them."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ def find_parts(path: Path) -> list[Path]:
         stem, _, count = split.groups()
         names = [f"{stem}-{number:05}-of-{count}.gguf" for number in range(1, int(count) + 1)]
     parts = [path.with_name(name) for name in names]
-    if missing := next((part for part in parts if not part.is_file()), None):
+    if missing := next((part for part in parts if not os.path.isfile(part)), None):
         if missing == path:
             raise LabError(f"There is no file {path}.", "Check the path.")
         raise LabError(

@@ -1,6 +1,5 @@
 """Downloading from the Hugging Face hub, left to the hub client: its cache, locks, checksums."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from labkit.errors import LabError
 from labkit.models.entry import HubSource
 
 from . import store
+from .checked_folder import shards
 
 # Only safetensors: pickled weights can run code. Mistral's "consolidated" repeats the weights.
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "LICENSE*"]
@@ -113,8 +113,10 @@ def _is_complete(folder: Path) -> bool:
     """Whether all weights are there: an interrupted download leaves a folder too."""
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        shards = set(json.loads(index.read_text())["weight_map"].values())
-        return all((folder / shard).exists() for shard in shards)
+        try:
+            return all((folder / shard).exists() for shard in shards(index))
+        except LabError:  # damaged
+            return False
     return any(folder.glob("*.safetensors"))
 
 

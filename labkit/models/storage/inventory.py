@@ -9,7 +9,7 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE, find, full_name
-from labkit.models.entry import HubSource
+from labkit.models.entry import HubSource, WheelSource
 
 from . import hub, store
 
@@ -64,8 +64,20 @@ def require_stored(name: str) -> StoredModel:
 def damaged(stored: StoredModel) -> Iterator[tuple[str, list[str]]]:
     """Each part with its damaged files; reads every byte."""
     for part, folder in stored.folders.items():
-        in_hub = part == HUB_CACHE
-        yield part, _hub_damaged(folder) if in_hub else store.damaged(folder, thorough=True)
+        if part == HUB_CACHE:
+            yield part, _hub_damaged(folder)
+        else:
+            bad = [*store.damaged(folder, thorough=True), *_foreign(stored.name, part, folder)]
+            yield part, list(dict.fromkeys(bad))
+
+
+def _foreign(name: str, part: str, folder: Path) -> list[str]:
+    """The file of a catalogue's model if its checksum is not the one that the catalogue knows."""
+    source = CATALOGUE[name].source if name in CATALOGUE else None
+    if part != "gguf" or not isinstance(source, WheelSource):
+        return []
+    known = store.read_manifest(folder).get("files", {}).get(source.file_name, {})
+    return [] if known.get("sha256") == source.sha256 else [source.file_name]
 
 
 def remove(stored: StoredModel) -> int:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.write import replaced
 from labkit.models.catalogue import CATALOGUE, full_name
 
 from . import store
@@ -72,7 +73,7 @@ def collect_parts(name: str) -> list[ArchivePart]:
     if folder.parent.parent == store.models_folder():
         name = folder.parent.name.replace("--", "/")
         return [_stored_part(name, part) for part in store.list_models()[name]]
-    if Path(name).expanduser().is_dir():
+    if name not in CATALOGUE and Path(name).expanduser().is_dir():
         name = _local_name(folder)
     source = CATALOGUE[name].source.origin if name in CATALOGUE else f"hub {name}"
     return [ArchivePart(name, "safetensors", source, _wanted_files(folder), {})]
@@ -100,11 +101,19 @@ def _wanted_files(folder: Path) -> dict[str, Path]:
     """The files that loading needs from a folder outside the store, such as the hub's cache."""
     from huggingface_hub.utils import filter_repo_objects
 
+    from .checked_folder import is_inside
     from .hub import HUB_FILES, HUB_IGNORED
 
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     wanted = filter_repo_objects(names, allow_patterns=HUB_FILES, ignore_patterns=HUB_IGNORED)
-    return {name: folder / name for name in wanted if name != store.MANIFEST}
+    files = {name: folder / name for name in wanted if name != store.MANIFEST}
+    for file in files.values():  # a link could take along any file of this machine
+        if not is_inside(file, folder):
+            raise LabError(
+                f"{file} is a link to a file outside its folder: refused.",
+                "Copy the file itself into the folder if it belongs to the model.",
+            )
+    return files
 
 
 def check_target(file: Path) -> None:
@@ -122,16 +131,13 @@ def pack(file: Path, parts: Iterable[ArchivePart], wheels: Iterable[Path] = ()) 
     parts, wheels = list(parts), sorted(wheels)
     paths = [path for part in parts for path in part.files.values()] + wheels
     total = sum(path.stat().st_size for path in paths)
-    aside = file.with_name(f"{file.name}.part")
     store.require_disk(total + 1_000_000, f"Packing {file.name}", file.absolute().parent)
-    try:
-        with zipfile.ZipFile(aside, "w") as archive, progress(total, file.name) as bar:
-            _write(archive, parts, wheels, bar)
-        aside.replace(file)
-    except OSError as error:
-        raise LabError(f"{file} was not written: {error}.", "Name a file elsewhere.") from None
-    finally:
-        aside.unlink(missing_ok=True)
+    with (
+        replaced(file, "Name a file elsewhere.") as out,
+        zipfile.ZipFile(out, "w") as archive,
+        progress(total, file.name) as bar,
+    ):
+        _write(archive, parts, wheels, bar)
     return file.stat().st_size
 
 

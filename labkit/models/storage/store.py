@@ -13,14 +13,16 @@ then renamed: if the process is killed at any moment, the part is complete or ab
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.read import parse, read_file
+from labkit.filesystem.write import write_json
 
 MANIFEST = "labkit.json"
 PARTS = ("gguf", "safetensors", "tokenizers")
@@ -136,9 +138,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _stamp(path: Path) -> list[int]:
+def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns]
+    return status.st_size, status.st_mtime_ns
 
 
 def write_manifest(folder: Path, source: str) -> None:
@@ -151,19 +153,35 @@ def write_manifest(folder: Path, source: str) -> None:
     write_json(folder / MANIFEST, {"source": source, "files": files})
 
 
-def write_json(path: Path, content: dict) -> None:
-    """Writes a file completely or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(content, indent=1))
-    aside.replace(path)
+@dataclass(frozen=True, slots=True)
+class _ManifestEntry:
+    """What a manifest says of one file."""
+
+    sha256: str
+    stamp: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """The content of a ``labkit.json``."""
+
+    source: str
+    files: dict[str, _ManifestEntry]
 
 
 def read_manifest(folder: Path) -> dict:
-    """The folder's manifest; empty if it is missing or unreadable."""
+    """The folder's manifest; empty if it is missing, damaged, or names files outside the folder."""
     try:
-        return json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
+        content = parse(read_file(folder / MANIFEST), _Manifest)
+    except (LabError, ValueError):
         return {}
+    inside = all(Path(name).parts and not _leaves(name) for name in content.files)
+    return asdict(content) if inside else {}
+
+
+def _leaves(name: str) -> bool:
+    """Whether a path points out of its folder."""
+    return Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name
 
 
 def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
@@ -175,19 +193,33 @@ def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
     manifest = read_manifest(folder)
     if not manifest.get("files"):
         return [MANIFEST]
-    bad, fresh = [], False
+    bad, fresh = unlisted(folder, manifest["files"]) if thorough else [], False
     for name, known in manifest["files"].items():
         path = folder / name
         if not path.is_file():
             bad.append(name)
         elif thorough or _stamp(path) != known["stamp"]:
-            if sha256_of(path) != known["sha256"]:
+            if not _has_sum(path, known["sha256"]):
                 bad.append(name)
             elif _stamp(path) != known["stamp"]:
                 known["stamp"], fresh = _stamp(path), True
     if fresh and os.access(folder, os.W_OK):  # copied or restored: valid from now on
         write_json(folder / MANIFEST, manifest)
     return bad
+
+
+def unlisted(folder: Path, files: dict) -> list[str]:
+    """Files that nobody downloaded, which transformers might read: ``added_tokens.json``."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    visible = sorted(name.as_posix() for name in names if not name.name.startswith("."))
+    return [name for name in visible if name not in files and name != MANIFEST]
+
+
+def _has_sum(path: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def bytes_of(folder: Path) -> int:

@@ -149,9 +149,9 @@ def test_a_damaged_record_is_measured_again(folder, monkeypatch, content):
 
 def test_a_home_that_may_only_be_read(folder, monkeypatch):
     def refuse(path, content):
-        raise PermissionError(13, "read-only")
+        raise labkit.LabError("read-only")
 
-    monkeypatch.setattr(store, "write_json", refuse)
+    monkeypatch.setattr(record, "write_json", refuse)
     assert labkit.load(folder, device="cpu").tuning.date
 
 

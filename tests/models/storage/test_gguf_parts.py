@@ -7,7 +7,7 @@ import torch
 
 import labkit
 from labkit.errors import LabError
-from labkit.models import quantize
+from labkit.models import loading, quantize
 from labkit.models.storage import store
 from labkit.models.storage.gguf_parts import find_parts, open_gguf, sha256_of_parts
 
@@ -52,6 +52,29 @@ def test_parts_of_two_models_do_not_share_a_name(tiny_gguf, split_gguf):
     sums = {sha256_of_parts(split_gguf[0]), *map(store.sha256_of, split_gguf)}
     assert len(sums) == 3
     assert find_parts(split_gguf[1]) == split_gguf
+
+
+def test_an_architecture_that_is_no_text_is_a_sentence(tiny_gguf, tmp_path, home):
+    content = tiny_gguf.read_bytes().replace(b"llama", b"ll\xdcma", 2)
+    (tmp_path / "flipped.gguf").write_bytes(content)
+    with pytest.raises(LabError, match="flipped"):
+        loading.get_model(str(tmp_path / "flipped.gguf"))
+    assert store.list_models() == {}
+
+
+@pytest.mark.parametrize("index", [216, 582])  # each a bit at which llama.cpp aborts
+def test_a_file_that_ends_llamacpp_is_a_sentence(tiny_gguf, tmp_path, home, index):
+    content = bytearray(tiny_gguf.read_bytes())
+    for bit in range(8):
+        content[index] ^= 1 << bit
+        (tmp_path / "flipped.gguf").write_bytes(content)
+        content[index] ^= 1 << bit
+        try:
+            labkit.load_llamacpp(tmp_path / "flipped.gguf", context=64).close()
+        except LabError as error:
+            if "signal" in str(error):
+                return
+    pytest.fail("llama.cpp no longer aborts there")
 
 
 def test_a_copy_in_another_format_has_the_tensors_of_all_parts(split_gguf, home):

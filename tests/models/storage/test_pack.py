@@ -8,6 +8,8 @@ import zipfile
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import labkit
 from labkit.errors import LabError
@@ -153,7 +155,7 @@ def test_an_archive_that_cannot_be_written_leaves_the_old_one(home, tmp_path, mo
     with monkeypatch.context() as patch, pytest.raises(LabError, match="disk"):
         patch.setattr(shutil, "disk_usage", lambda folder: usage)
         pack(tmp_path / "lab.zip", stored_parts("small"))
-    with monkeypatch.context() as patch, pytest.raises(LabError, match="was not written"):
+    with monkeypatch.context() as patch, pytest.raises(LabError, match="written: No space"):
         patch.setattr(packing, "copy", no_space)
         pack(tmp_path / "lab.zip", stored_parts("small"))
     assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]
@@ -267,6 +269,11 @@ HERE = "models/small/safetensors/"
         zipfile.ZipInfo(HERE + "a\nb"),
         zipfile.ZipInfo(HERE + "labkit.json"),
         zipfile.ZipInfo(HERE + "MODEL.safetensors"),
+        zipfile.ZipInfo(HERE + "\x1b[31mred"),
+        zipfile.ZipInfo(HERE + "gpj.\u202etxt"),
+        zipfile.ZipInfo(HERE + "\uff0e\uff0e/up"),
+        zipfile.ZipInfo(HERE + "a\uff0fb"),
+        zipfile.ZipInfo(HERE + "zero\u200bwidth"),
         zipfile.ZipInfo("models/another/safetensors/a.txt"),
         zipfile.ZipInfo("packages/deep/a.whl"),
         zipfile.ZipInfo("packages/a.py"),
@@ -282,6 +289,16 @@ def test_a_file_that_belongs_nowhere_is_refused(packed, tmp_path, info):
         unpack(packed)
     assert_nothing_is_left()
     assert not list(tmp_path.rglob("evil*"))
+
+
+def test_names_that_are_one_file_on_some_system_are_refused(packed):
+    rewrite(packed, add=[(info_here("caf\u00e9"), "1"), (info_here("cafe\u0301"), "2")])
+    with pytest.raises(LabError, match="two of its files have the same name"):
+        unpack(packed)
+
+
+def info_here(name):
+    return zipfile.ZipInfo(HERE + name)
 
 
 def test_a_file_that_the_list_does_not_name(packed):
@@ -311,6 +328,10 @@ def rename_model(name):
     return change
 
 
+def describe(**values):
+    return lambda manifest: manifest["models"][HERE].update(values)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -320,6 +341,16 @@ def rename_model(name):
         (rename_model("../small"), "is not a valid folder for the model"),
         (rename_model(None), "was not written by the lab"),
         (lambda manifest: manifest.update(labkit=2), "another version of the lab"),
+        (lambda manifest: manifest.update(labkit="\x1b[31m"), r"format '\\x1b\[31m'"),
+        (describe(terms="https://example.org"), "terms and no licence"),
+        (describe(license="\x1b[31mMIT", terms="x"), "cannot be printed"),
+        (describe(license=["MIT"], terms="x"), "cannot be printed"),
+        (describe(source=None), "cannot be printed"),
+        (lambda manifest: manifest.update(packages={"python": "3"}), "for no known system"),
+        (lambda manifest: manifest.update(packages=["3"]), "was not written by the lab"),
+        (lambda manifest: manifest["files"][WEIGHTS].update(bytes=True), "size or checksum"),
+        (lambda manifest: manifest["files"][WEIGHTS].update(sha256=None), "was not written by"),
+        (lambda manifest: manifest["files"].update({WEIGHTS: None}), "was not written by the lab"),
         (lambda manifest: manifest.pop("files"), "was not written by the lab"),
         (lambda manifest: manifest.update(models=[]), "was not written by the lab"),
         (lambda manifest: manifest.update(models={"a": {}}), "was not written by the lab"),
@@ -402,13 +433,69 @@ def test_a_killed_unpack_leaves_whole_models_or_none(home, tmp_path, new_home, s
     kill_often(start_python, UNPACK, tmp_path / "lab.zip", names=names, parts=3)
 
 
+@pytest.mark.parametrize("size", [20_000_000, None])
+def test_a_manifest_without_end_is_not_read(packed, size):
+    """As large as no manifest is, squeezed to nothing; and as deep as no manifest is."""
+    content = b"[" * 200_000 if size is None else b" " * size
+    with zipfile.ZipFile(packed, "w") as archive:
+        squeeze = zipfile.ZIP_DEFLATED if size else zipfile.ZIP_STORED
+        archive.writestr(store.MANIFEST, content, compress_type=squeeze)
+    with pytest.raises(LabError, match="is not an archive of the lab"):
+        unpack(packed)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_one_changed_byte_is_a_sentence_or_changes_nothing(packed, tmp_path, data):
+    content = bytearray(packed.read_bytes())
+    index = data.draw(st.integers(0, len(content) - 1))
+    content[index] ^= data.draw(st.integers(1, 255))
+    changed = tmp_path / "changed.zip"
+    changed.write_bytes(content)
+    try:
+        require_same_python(changed)
+        unpack(changed)
+    except LabError as error:
+        assert all(line.isprintable() for line in str(error).splitlines())
+    else:
+        folder = store.part_folder("small", "safetensors")
+        assert contents(folder)["model.safetensors"] == b"0" * 5000
+        store.remove("small")
+
+
+def test_other_files_under_a_name_of_the_catalogue_are_refused(home, tmp_path, new_home):
+    place("smollm2-135m", "gguf", b"GGUF")
+    pack(tmp_path / "gguf.zip", stored_parts("smollm2-135m"))
+    store.remove("smollm2-135m")
+    place("smollm2-135m", content=b"1" * 500)
+    pack(tmp_path / "folder.zip", stored_parts("smollm2-135m"))
+    new_home()
+    with pytest.raises(LabError, match="is not the file that the catalogue knows"):
+        unpack(tmp_path / "gguf.zip")
+    assert store.list_models() == {}
+    here = place("smollm2-135m")
+    with pytest.raises(LabError, match="is here, whole, and its files differ"):
+        unpack(tmp_path / "folder.zip")
+    assert contents(here)["model.safetensors"] == b"0" * 5000
+    (here / "model.safetensors").write_bytes(b"damaged")
+    assert unpack(tmp_path / "folder.zip").placed == ("smollm2-135m",)
+
+
+def test_a_link_out_of_a_folder_does_not_travel(make_tiny, home, tmp_path):
+    folder, secret = make_tiny(tmp_path / "mine"), tmp_path / "id_rsa"
+    secret.write_text("a key")
+    (folder / "notes.txt").symlink_to(secret)
+    with pytest.raises(LabError, match="is a link to a file outside its folder"):
+        collect_parts(str(folder))
+
+
 PACK = """
 import os, signal, sys
 from pathlib import Path
 from labkit.models.storage import pack
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
-setattr(*{"_add": (pack, "_add"), "replace": (Path, "replace")}[sys.argv[2]], die)
+setattr(*{"_add": (pack, "_add"), "replace": (os, "replace")}[sys.argv[2]], die)
 pack.pack(Path(sys.argv[1]), [pack._stored_part("small", "safetensors")])
 """
 

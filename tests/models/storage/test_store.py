@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from labkit.cli import main
 from labkit.errors import LabError
 from labkit.models.storage import store
 
@@ -96,6 +97,51 @@ def test_only_a_thorough_look_finds_what_rots_under_the_same_date(home):
     os.utime(folder / WEIGHTS, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert store.damaged(folder) == []
     assert store.damaged(folder, thorough=True) == [WEIGHTS]
+
+
+SUM = {"sha256": "0" * 64, "stamp": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "null", "7", '{"files": 5}', "[" * 100_000, '{"a":' * 100_000),
+        *(
+            json.dumps({"source": source, "files": files})
+            for source, files in (
+                ("a test", {"model.safetensors": {"sha256": "0" * 64}}),
+                ("a test", {"model.safetensors": SUM | {"stamp": 5}}),
+                ("a test", {"model.safetensors": SUM | {"stamp": [-1, 10**400]}}),
+                ("a test", {"model.safetensors": SUM | {"sha256": None}}),
+                ("a test", {"../../up": SUM}),
+                ("a test", {"/etc/passwd": SUM}),
+                (None, {"model.safetensors": SUM}),
+            )
+        ),
+    ],
+)
+def test_a_manifest_of_another_kind_counts_as_damage(home, content, capsys):
+    folder = place()
+    (folder / store.MANIFEST).write_text(content)
+    assert store.read_manifest(folder) == {}
+    assert store.damaged(folder) == store.damaged(folder, thorough=True) == [store.MANIFEST]
+    assert main(["models", "list"]) == 0 and "small" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_a_manifest_that_is_a_device_or_a_pipe_is_not_read(home):
+    folder = place()
+    for make in (lambda path: path.symlink_to("/dev/zero"), os.mkfifo, os.mkdir):
+        (folder / store.MANIFEST).unlink()
+        make(folder / store.MANIFEST)
+        assert store.damaged(folder) == [store.MANIFEST]
+
+
+def test_a_file_that_was_added_is_noticed(home):
+    folder = place()
+    (folder / "added_tokens.json").write_text("{}")
+    (folder / ".DS_Store").write_text("")
+    assert store.damaged(folder, thorough=True) == ["added_tokens.json"]
 
 
 def test_a_hub_id_is_a_name_too(home):

@@ -7,11 +7,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import LabError
+from labkit.filesystem.write import write_json, write_text
 from labkit.ui import theme
 from labkit.ui.html import HtmlFigure
 
-from .files import to_csv, to_json
+from .files import to_csv, whole_record
 from .table import COLUMNS, BatchRow, BatchTable
 
 MOST_ROWS = 200  # in a notebook; a file holds all
@@ -160,7 +160,7 @@ def to_page(table: BatchTable) -> str:
     )
 
 
-_WRITERS = {".json": to_json, ".csv": to_csv, ".html": to_page}
+_WRITERS = {".csv": to_csv, ".html": to_page}
 
 
 def save_batch(table: BatchTable, path: str | Path) -> Path:
@@ -177,17 +177,13 @@ def save_batch(table: BatchTable, path: str | Path) -> Path:
         LabError: the file cannot be written.
     """
     path = Path(path)
+    if path.suffix == ".json":
+        return write_json(path, whole_record(table))
     writer: Any = _WRITERS.get(path.suffix)
     if writer is None:
-        raise ValueError(f"path must end in {', '.join(_WRITERS)}; got {str(path)!r}")
+        raise ValueError(f"path must end in .json, {', '.join(_WRITERS)}; got {str(path)!r}")
     encoding = "utf-8-sig" if path.suffix == ".csv" else "utf-8"  # else Excel reads it as Latin-1
-    try:
-        path.write_text(writer(table), encoding=encoding, newline="")
-    except OSError as error:
-        raise LabError(
-            f"{path} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
-        ) from None
-    return path
+    return write_text(path, writer(table), encoding=encoding)
 
 
 FIGURES = {BatchTable: batch_table}

@@ -2,16 +2,19 @@
 
 import csv
 import io
-import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from labkit.errors import LabError
+from labkit.filesystem.read import parse, read_file, wrong_content
 
-from .journal import FORMAT, HEAD, read_rows
-from .table import BatchRow, BatchTable, read_row, to_record
+from .journal import HEAD, LARGEST_JOURNAL, is_journal, read_rows
+from .table import BatchRow, BatchTable, checked_row, to_record
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Excel splits at semicolons in half of Europe, and so may begin a cell anywhere; "- " is a list.
+INNER_FORMULA = re.compile(r'([;\t\r\n][ "]*)(?=[=+\-@＝＋－＠])(?!- )')
 CSV_COLUMNS = (
     "prompt", "backend", "text", "finish", "error", "ttft_s", "elapsed_s", "waited_s", "tries",
     "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd", "origin", "asked_at",
@@ -19,23 +22,34 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def to_json(table: BatchTable) -> str:
-    """The table as JSON, which `read` reads back without loss."""
-    record = {
+@dataclass(frozen=True, slots=True)
+class _BatchFile:
+    """A file's content."""
+
+    labkit_batch: Literal[1]
+    backends: tuple[str, ...]
+    missing: int
+    stopped: tuple[str, ...]
+    rows: tuple[BatchRow, ...]
+
+
+def whole_record(table: BatchTable) -> dict[str, Any]:
+    """The table as a JSON file holds it, which `read` reads back without loss."""
+    return {
         **HEAD,
         "backends": table.backends,
         "missing": table.missing,
         "stopped": table.stopped,
         "rows": [to_record(row) for row in table.rows],
     }
-    return json.dumps(record, ensure_ascii=False, indent=1)
 
 
 def to_csv(table: BatchTable) -> str:
     """The table as CSV (RFC 4180), with a header and every field in quotes.
 
-    A text that a spreadsheet would read as a formula gets an apostrophe before it: a model's
-    answer, or a prompt, must not run in somebody's spreadsheet. JSON keeps the texts unchanged.
+    A text that a spreadsheet would read as a formula gets an apostrophe before it, also where one
+    that splits at semicolons begins a cell: a model's answer, or a prompt, must not run in
+    somebody's spreadsheet. JSON keeps the texts unchanged.
 
     Source: OWASP, "CSV Injection", for the characters and the apostrophe.
     """
@@ -52,6 +66,7 @@ def _cell(value: Any) -> Any:
     """Numbers stay numbers, which cannot hide a formula; unknown values are empty."""
     if not isinstance(value, str):
         return "" if value is None else value
+    value = INNER_FORMULA.sub(r"\1'", value)
     return f"'{value}" if value.lstrip(" ").startswith(FORMULA) else value
 
 
@@ -63,33 +78,21 @@ def read(path: str | Path) -> BatchTable:
     Raises:
         LabError: there is no such file, or it is another kind of file.
     """
-    path = Path(path)
+    content = read_file(path, LARGEST_JOURNAL)
+    if is_journal(content):
+        return _from_journal(Path(path), content)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LabError(
-            f"{path} cannot be read: {error.strerror}.",
-            "labkit.comparison.run_batch writes such files.",
-        ) from None
-    try:
-        record = json.loads(content)
-    except ValueError:
-        return _from_journal(path, content)
-    try:
-        return _from_json(record)
-    except (ValueError, KeyError, TypeError):
-        raise LabError(
-            f"{path} is not a table of this lab, or is damaged.",
-            "Name a file that labkit.comparison.run_batch or labkit.save wrote.",
-        ) from None
+        return _from_json(content)
+    except ValueError as error:
+        hint = "Name a file that labkit.comparison.run_batch or labkit.save wrote."
+        raise wrong_content(path, "a table", str(error), hint) from None
 
 
-def _from_json(record: Any) -> BatchTable:
-    if not isinstance(record, dict) or record["labkit_batch"] != FORMAT:
-        raise ValueError("another format")
-    rows = tuple(map(read_row, record["rows"]))
-    backends, missing = tuple(map(str, record["backends"])), int(record["missing"])
-    return BatchTable(backends, rows, missing, tuple(map(str, record["stopped"])))
+def _from_json(content: bytes) -> BatchTable:
+    file = parse(content, _BatchFile)
+    if not {row.backend for row in file.rows} <= {*file.backends}:
+        raise ValueError("a row is of another backend")
+    return BatchTable(file.backends, tuple(map(checked_row, file.rows)), file.missing, file.stopped)
 
 
 def _from_journal(path: Path, content: bytes) -> BatchTable:

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from labkit.errors import LabError
+from labkit.filesystem.read import read_file, without_waiting
+from labkit.filesystem.write import json_text
 
 from .table import BatchRow, read_row, to_record
 
 FORMAT = 1
 HEAD = {"labkit_batch": FORMAT}
+LARGEST_JOURNAL = 1_000_000_000  # bytes; it is read line by line
 
 
 class Journal:
@@ -64,27 +67,32 @@ def open_journal(path: str | Path | None) -> Iterator[Journal]:
         yield Journal(None, {}, None)
         return
     path = Path(path)
-    with _lock(path):
-        try:
-            file = path.open("ab+")
-        except OSError as error:
-            raise LabError(
-                f"{path} cannot be opened: {error.strerror}.", "Name a file in a folder of yours."
-            ) from None
-        try:
+    try:
+        file = open(path, "ab", opener=without_waiting)  # noqa: SIM115  (closed below)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LabError(
+            f"{path} cannot be opened: {reason}.", "Name a file in a folder of yours."
+        ) from None
+    try:
+        with _lock(path, file):
             rows = read_rows(path, _repaired(path, file))
             yield Journal(path, {row.key: row for row in rows}, file)
-        finally:
-            with contextlib.suppress(OSError):  # `add` has reported a full disk already
-                file.close()
+    finally:
+        with contextlib.suppress(OSError):  # `add` has reported a full disk already
+            file.close()
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Two batches in one file would do everything twice. The lock is in the temporary folder."""
+def _lock(path: Path, file: IO[bytes]) -> Iterator[None]:
+    """Two batches in one file would do everything twice, by whatever names they know it.
+
+    The lock is in the temporary folder.
+    """
     import filelock
 
-    name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
+    status = os.fstat(file.fileno())
+    name = hashlib.sha256(f"{status.st_dev} {status.st_ino}".encode()).hexdigest()[:16]
     lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"labkit-batch-{name}.lock")
     try:
         held = lock.acquire(timeout=0)
@@ -92,14 +100,18 @@ def _lock(path: Path) -> Iterator[None]:
         raise LabError(
             f"Another batch is writing to {path}.", "Wait for it, or name another file."
         ) from None
+    except OSError as error:
+        raise LabError(
+            f"The lock of {path} cannot be taken: {error.strerror or error}.",
+            f"Remove {lock.lock_file}, or name another file.",
+        ) from None
     with held:
         yield
 
 
 def _repaired(path: Path, file: IO[bytes]) -> bytes:
     """The file's content, without a last line that was cut off; a new file gets its head."""
-    file.seek(0)
-    content = file.read()
+    content = read_file(path, LARGEST_JOURNAL)
     if (json.dumps(HEAD) + "\n").encode().startswith(content):  # new, or cut off in its head
         file.truncate(0)
         _write(file, HEAD)
@@ -115,24 +127,28 @@ def _repaired(path: Path, file: IO[bytes]) -> bytes:
 
 def _is_row(line: bytes) -> bool:
     try:
-        return bool(read_row(json.loads(line)))
+        return bool(read_row(line))
     except ValueError:
         return False
 
 
 def _write(file: IO[bytes], record: dict[str, Any]) -> None:
-    file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+    file.write(json_text(record).encode() + b"\n")
     file.flush()
     os.fsync(file.fileno())
 
 
+def is_journal(content: bytes) -> bool:
+    """Whether a file's first line is the head of a journal."""
+    try:
+        return json.loads(content.split(b"\n", 1)[0]) == HEAD
+    except (ValueError, RecursionError):
+        return False
+
+
 def require_head(path: Path, content: bytes) -> None:
     """Raises a LabError for a file that is not a journal: it must not be written to."""
-    try:
-        head = json.loads(content.split(b"\n", 1)[0])
-    except ValueError:
-        head = None
-    if head != HEAD:
+    if not is_journal(content):
         raise LabError(
             f"{path} is not a batch file of this lab.",
             "Name one that labkit.comparison.run_batch wrote, or a new one.",
@@ -149,10 +165,10 @@ def read_rows(path: Path, content: bytes) -> list[BatchRow]:
     rows = []
     for number, line in enumerate(content.splitlines()[1:], 2):
         try:
-            rows.append(read_row(json.loads(line)))
-        except ValueError:
+            rows.append(read_row(line))
+        except ValueError as error:
             raise LabError(
-                f"Line {number} of {path} is not a row of a batch.",
+                f"Line {number} of {path} is not a row of a batch: {error}.",
                 "Remove that line, or name another file.",
             ) from None
     return rows

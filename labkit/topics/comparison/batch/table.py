@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
-from labkit.backends.prompts import Messages, checked_prompt
+from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.reply import Reply
+from labkit.filesystem.read import parse
 
 ENDED = ("stop", "length", "content_filter", "tool_calls")
 ENDS = {
@@ -96,6 +97,9 @@ class BatchRow:
         thinking_price_usd: the part of the price that it cost.
     """
 
+    # For the reader of files, `labkit.filesystem.read`.
+    __pydantic_config__: ClassVar = {"alias_generator": lambda name: RECORD_KEYS.get(name, name)}
+
     key: str
     prompt_index: int
     prompt: str | Messages
@@ -135,7 +139,6 @@ NUMBERS = (
     *("ttft_s", "elapsed_s", "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd"),
     *("thinking_tokens", "thinking_s", "thinking_price_usd"),
 )
-TEXTS = ("key", "backend", "text", "finish", "origin", "asked_at", "thinking")
 ADDED = {field.name: field.default for field in fields(BatchRow) if "thinking" in field.name}
 
 
@@ -172,30 +175,20 @@ def to_record(row: BatchRow) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in none}
 
 
-def read_row(record: Any) -> BatchRow:
-    """A row from a file's record.
+def read_row(line: bytes) -> BatchRow:
+    """A row from a line of a file.
 
     Raises:
-        ValueError: it is not the record of a row.
+        ValueError: it is not a row.
     """
-    names = {RECORD_KEYS.get(field.name, field.name): field.name for field in fields(BatchRow)}
-    types = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, int | float | None)}
-    types |= {"place": int, "tries": int, "waited_s": int | float, "error": str | None}
-    record = ADDED | record if isinstance(record, dict) else record  # not in files of version 0.1
-    if (
-        not isinstance(record, dict)
-        or record.keys() != names.keys()
-        or not all(isinstance(record[name], each) for name, each in types.items())
-        or not _is_prompt(record["prompt"])
-    ):
-        raise ValueError("not a row of a batch")
-    return BatchRow(**{names[key]: value for key, value in record.items()})
+    return checked_row(parse(line, BatchRow))
 
 
-def _is_prompt(value: Any) -> bool:
-    if not isinstance(value, list):
-        return isinstance(value, str)
-    return all(isinstance(each, dict) and {"role", "content"} <= each.keys() for each in value)
+def checked_row(row: BatchRow) -> BatchRow:
+    """Raises a ValueError for what types alone cannot say."""
+    if not isinstance(row.prompt, str):
+        checked_messages(row.prompt)
+    return row
 
 
 # The columns of a table: label, and the value in a row.

@@ -1,17 +1,27 @@
 """Votes in files: saved as they are cast, read back, and the votes of a class joined."""
 
-import json
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from labkit.errors import LabError
+from labkit.filesystem.read import read_shared, wrong_content
+from labkit.filesystem.write import write_json
 
-from .votes import CHOICES, Ballot, Vote, Votes, count_votes
+from .votes import CHOICES, Ballot, Votes, count_votes
 
 FORMAT = 1
+WHAT, HINT = "votes", "Name a file that labkit.comparison.vote_panel wrote."
+
+
+@dataclass(frozen=True, slots=True)
+class _VotesFile:
+    """A file's content."""
+
+    labkit_votes: Literal[1]
+    names: tuple[str, str]
+    ballots: tuple[Ballot, ...]
 
 
 def save_votes(votes: Votes, path: str | Path) -> Path:
@@ -23,22 +33,7 @@ def save_votes(votes: Votes, path: str | Path) -> Path:
     Raises:
         LabError: the file cannot be written.
     """
-    path = Path(path)
-    record = {
-        "labkit_votes": FORMAT,
-        "names": votes.names,
-        "ballots": [asdict(ballot) for ballot in votes.ballots],
-    }
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        fresh.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise LabError(
-            f"{path} cannot be written: {error.strerror}.", "Name a file in a folder of yours."
-        ) from None
-    return path
+    return write_json(path, asdict(_VotesFile(FORMAT, votes.names, votes.ballots)))
 
 
 def read(path: str | Path) -> Votes:
@@ -47,20 +42,13 @@ def read(path: str | Path) -> Votes:
     Raises:
         LabError: there is no such file, or it holds something else.
     """
-    path = Path(path)
-    try:
-        return _votes(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise LabError(
-            f"There is no file {path}.", "labkit.comparison.vote_panel writes such files."
-        ) from None
-    except OSError as error:
-        raise LabError(f"{path} cannot be read: {error.strerror}.", "Name another file.") from None
-    except (ValueError, KeyError, TypeError):
-        raise LabError(
-            f"{path} does not hold votes of this lab, or is damaged.",
-            "Name a file that labkit.comparison.vote_panel wrote.",
-        ) from None
+    content = read_shared(path, _VotesFile, WHAT, hint=HINT)
+    names, votes = content.names, [vote for each in content.ballots for vote in each.votes]
+    if names[0] == names[1]:
+        raise wrong_content(path, WHAT, "both names are the same", HINT)
+    if not all({vote.a, vote.b} == {*names} and vote.choice in CHOICES for vote in votes):
+        raise wrong_content(path, WHAT, "a vote is on something else", HINT)
+    return count_votes(names, *content.ballots)
 
 
 def join_votes(files: str | Path | Iterable[str | Path]) -> Votes:
@@ -104,32 +92,6 @@ def _paths(files: str | Path | Iterable[str | Path]) -> list[Path]:
         return [Path(file) for file in files]
     path = Path(files)
     return sorted(path.glob("*.json")) if path.is_dir() else [path]
-
-
-def _votes(record: Any) -> Votes:
-    """Raises KeyError, TypeError or ValueError for anything else than votes."""
-    if not isinstance(record, dict) or record["labkit_votes"] != FORMAT:
-        raise ValueError("another format")
-    names = tuple(_text(name) for name in record["names"])
-    if len(names) != 2 or names[0] == names[1]:
-        raise ValueError("names must be two")
-    return count_votes(names, *(_ballot(each, names) for each in record["ballots"]))
-
-
-def _ballot(record: Mapping[str, Any], names: tuple[str, str]) -> Ballot:
-    votes = tuple(
-        Vote(_text(v["prompt"]), _text(v["a"]), _text(v["b"]), _text(v["choice"]))
-        for v in record["votes"]
-    )
-    if not all({v.a, v.b} == set(names) and v.choice in CHOICES for v in votes):
-        raise ValueError("a vote on something else")
-    return Ballot(_text(record["ballot_id"]), _text(record["voter"]), votes)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
 
 
 WRITERS = {Votes: save_votes}

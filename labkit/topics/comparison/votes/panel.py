@@ -8,6 +8,7 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from labkit.errors import LabError
+from labkit.filesystem.write import cleaned
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
 from labkit.ui.key_listener import KeyListener
@@ -158,7 +159,8 @@ class VotePanel(Panel):
         ballots = read(self._file).ballots
         ballot = ballots[0] if len(ballots) == 1 else None
         voted = [(vote.prompt, vote.a, vote.b) for vote in ballot.votes] if ballot else []
-        expected = [(pair.prompt, pair.a, pair.b) for pair in self.pairs[: len(voted)]]
+        pairs = self.pairs[: len(voted)]
+        expected = [tuple(map(cleaned, (pair.prompt, pair.a, pair.b))) for pair in pairs]
         if ballot is None or voted != expected:
             raise LabError(
                 f"{self._file} holds votes on other answers, or of several voters.",

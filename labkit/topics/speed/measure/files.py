@@ -1,27 +1,31 @@
 """Measurements as JSON files."""
 
-import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
-from labkit.backends.timings import EngineTimings
-from labkit.errors import LabError
+from labkit.filesystem.read import read_shared, wrong_content
+from labkit.filesystem.write import write_json
 
-from .load_time import LoadRun, LoadTime
 from .machine_noise import MachineNoise
 from .measurement import Measurement
-from .run import TimedRun
-from .setup import Setup
 
 FORMAT = 1
+WHAT, HINT = "a measurement", "Name a file that labkit.save wrote."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MeasurementFile(Measurement):
+    """A file's content."""
+
+    labkit_measurement: Literal[1]
+    disturbance: MachineNoise | None = None  # the noise, as version 0.1 called it
 
 
 def save_measurement(measurement: Measurement, path: str | Path) -> Path:
     """Writes a measurement with every run as JSON, with prompt and answers; returns the path."""
-    path = Path(path)
-    payload = {"labkit_measurement": FORMAT, **asdict(measurement)}
-    path.write_text(json.dumps(payload, ensure_ascii=False, indent=1), encoding="utf-8")
-    return path
+    return write_json(path, {"labkit_measurement": FORMAT, **asdict(measurement)})
 
 
 def read(path: str | Path) -> Measurement:
@@ -30,42 +34,12 @@ def read(path: str | Path) -> Measurement:
     Raises:
         LabError: there is no such file, or it is not a measurement.
     """
-    try:
-        payload = json.loads(Path(path).read_text(encoding="utf-8"))
-        if payload.pop("labkit_measurement") != FORMAT:
-            raise KeyError("labkit_measurement")
-        return _measurement(payload)
-    except FileNotFoundError:
-        raise LabError(f"There is no file {path}.", "Write one with labkit.save.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise LabError(
-            f"{path} is not a measurement of this lab.", "Name a file that labkit.save wrote."
-        ) from None
-
-
-def _measurement(payload: dict) -> Measurement:
-    if "disturbance" in payload:  # as version 0.1 called it
-        payload["noise"] = payload.pop("disturbance")
-    setup, noise, load = payload["setup"], payload["noise"], payload["load"]
-    if noise and noise["frequency_mhz"]:
-        noise["frequency_mhz"] = tuple(noise["frequency_mhz"])
-    values = {
-        "setup": Setup(**{**setup, "software": tuple(map(tuple, setup["software"]))}),
-        "noise": MachineNoise(**noise) if noise else None,
-        "runs": tuple(map(_run, payload["runs"])),
-        "warmup": tuple(map(_run, payload["warmup"])),
-        "load": load and LoadTime(load["model"], tuple(LoadRun(**run) for run in load["runs"])),
-    }
-    return Measurement(**{**payload, **values})
-
-
-def _run(payload: dict) -> TimedRun:
-    timings = payload.get("timings")
-    values = {
-        "token_times_s": tuple(payload["token_times_s"]),
-        "timings": EngineTimings(**timings) if timings else None,
-    }
-    return TimedRun(**{**payload, **values})
+    content = read_shared(path, _MeasurementFile, WHAT, hint=HINT)
+    for run in (*content.runs, *content.warmup):
+        if any(later < earlier for earlier, later in pairwise(run.token_times_s)):
+            raise wrong_content(path, WHAT, "its times do not follow one another", HINT)
+    values = {field.name: getattr(content, field.name) for field in fields(Measurement)}
+    return Measurement(**{**values, "noise": content.noise or content.disturbance})
 
 
 WRITERS = {Measurement: save_measurement}

@@ -327,6 +327,25 @@ def test_two_batches_in_one_file_are_refused(tmp_path):
         assert run_batch(["a"], [server.model], file=file).missing == 0
 
 
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_one_file_under_two_names_is_one_file(tmp_path, link):
+    file, other = tmp_path / "answers.jsonl", tmp_path / "other.jsonl"
+    with BusyServer() as server:
+        run_batch(["a"], [server.model], file=file)
+        getattr(other, link)(file)
+        updates = BatchRun(["b"], [server.model], file=file).run()
+        next(updates)
+        with pytest.raises(LabError, match="Another batch"):
+            run_batch(["b"], [server.model], file=other)
+        updates.close()
+
+
+def test_a_lock_that_cannot_be_taken_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "answers.jsonl"))
+    with BusyServer() as server, pytest.raises(LabError, match=r"The lock of .* cannot be taken"):
+        run_batch(["a"], [server.model], file=tmp_path / "answers.jsonl")
+
+
 def test_a_missing_folder_is_an_error(tmp_path):
     with BusyServer() as server, pytest.raises(LabError, match="cannot be opened"):
         run_batch(["a"], [server.model], file=tmp_path / "nowhere" / "answers.jsonl")

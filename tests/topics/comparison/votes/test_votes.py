@@ -231,6 +231,7 @@ def test_what_cannot_be_voted_on_is_refused():
 # --- files
 
 
+@settings(deadline=None)  # each file is flushed to the disk
 @given(st.lists(cast_votes, min_size=1, max_size=5))
 def test_joined_votes_are_the_sum(tmp_path_factory, class_choices):
     folder = tmp_path_factory.mktemp("class")
@@ -286,7 +287,9 @@ def test_a_broken_or_foreign_file_gets_a_sentence(tmp_path, content):
     good = save_votes(count_votes(NAMES, ballots(["A", "B"])), tmp_path / "good.json")
     joined = join_votes([broken, good, tmp_path / "nowhere.json"])
     assert len(joined.votes) == 2 and len(joined.left_out) == 2
-    assert "broken.json does not hold votes" in repr(joined) and "no file" in repr(joined)
+    assert "broken.json does not hold votes" in repr(joined) and "nowhere.json cannot" in repr(
+        joined
+    )
 
 
 def test_a_file_about_others_is_left_out_with_a_sentence(tmp_path):

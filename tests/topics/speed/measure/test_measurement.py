@@ -154,7 +154,7 @@ def test_another_file_is_refused(tmp_path):
     other = tmp_path / "other.json"
     for text, message in (
         ('{"a": 1}', "is not a result of this lab"),
-        ('{"labkit_measurement": 1}', "is not a measurement of this lab"),
+        ('{"labkit_measurement": 1}', "does not hold a measurement of this lab"),
     ):
         other.write_text(text)
         with pytest.raises(LabError, match=message):
