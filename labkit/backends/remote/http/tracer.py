@@ -136,7 +136,7 @@ class Tracer:
         tls = _between(at("start_tls.started"), at("start_tls.complete"))
         send = _between(began, at("send_request_body.complete"))
         if send is not None:
-            send -= sum(part or 0 for part in (lookup, connect, tls))
+            send = max(0.0, send - sum(part or 0 for part in (lookup, connect, tls)))
         headers = at("receive_response_headers.complete") if send is not None else None
         return {
             "lookup_s": lookup,
@@ -156,4 +156,5 @@ def _without_password(address: str) -> str:
 
 
 def _between(start: float | None, end: float | None) -> float | None:
-    return None if start is None or end is None else end - start
+    """Seconds; 0 where two threads noted the two moments the wrong way round."""
+    return None if start is None or end is None else max(0.0, end - start)
