@@ -28,7 +28,7 @@ from .topics import sampling as sampling
 from .topics import speed as speed
 from .topics import start as start
 from .topics import tokens as tokens
-from .topics.comparison.side_by_side.side_by_side import compare as compare
+from .topics.comparison.side_by_side.compare import compare as compare
 from .topics.privacy.network.network_watch import watch_network as watch_network
 from .topics.privacy.network.offline import offline as offline
 from .topics.privacy.payload.payload import payload as payload

@@ -61,8 +61,8 @@ def _run(args, argv):
 
 
 def _interpreter(args):
-    """The interpreter for a command; `doctor` looks at a machine and installs nothing on it."""
-    if args.command == "doctor":
+    """The interpreter for a command; `doctor` and `test --gpu` install nothing on a machine."""
+    if args.command == "doctor" or getattr(args, "gpu", False):
         return bootstrap.find() or sys.executable
     extras = [EXTRAS[args.command]] if args.command in EXTRAS else []
     if python := bootstrap.find(extras):
@@ -87,8 +87,9 @@ def _parse(argv):
     # argparse would take pytest's own options for ours; only a lone --help is.
     if argv[:1] == ["test"] and argv[1:] not in (["-h"], ["--help"]):
         args = parser.parse_args(["test"])
-        args.pytest_arguments = [option for option in argv[1:] if option != "--quick"]
-        args.quick = "--quick" in argv
+        own = ("--quick", "--gpu")
+        args.pytest_arguments = [option for option in argv[1:] if option not in own]
+        args.quick, args.gpu = "--quick" in argv, "--gpu" in argv
         return args
     return parser.parse_args(argv)
 
@@ -148,12 +149,18 @@ def _add_test(commands):
         commands,
         "test",
         "Run the test suite: all of it, or what options of pytest choose.",
-        usage=f"{PYTHON} -m labkit test [--quick] [PYTEST OPTIONS]",
+        usage=f"{PYTHON} -m labkit test [--quick | --gpu] [PYTEST OPTIONS]",
     )
     test.add_argument(
         "--quick",
         action="store_true",
         help="in about 3 minutes, what needs neither a browser nor whole notebooks",
+    )
+    test.add_argument(
+        "--gpu",
+        action="store_true",
+        help="in at most 8 minutes, what needs a CUDA GPU, with this Python's own packages "
+        "(see tests/gpu/conftest.py)",
     )
     test.add_argument(
         "pytest_arguments", nargs="*", metavar="PYTEST OPTIONS", help="all of them go to pytest"

@@ -4,6 +4,8 @@ pytest-socket (see ``pyproject.toml``) lets no test leave the loopback; the one 
 of the model's package, happens in a process of its own.
 """
 
+import copy
+import itertools
 import json
 import os
 import random
@@ -123,11 +125,64 @@ def make_tiny(tiny_tokenizer):
     return make
 
 
+# As Qwen3's: without thinking, an empty thought stands in the prompt.
+THINKING_TEMPLATE = (
+    "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+    "assistant:{% if enable_thinking is defined and enable_thinking is false %}"
+    "<think>\n\n</think>\n\n{% endif %}"
+)
+TAGS = ("<think>", "</think>")
+# The token after each: of the prompt's end, of the thought, and of the answer.
+THINKING = (":", "<think>", "H", "m", "</think>", "\n", "Y", "e", "s", "</s>")
+
+
+@pytest.fixture(scope="session")
+def make_thinker(tiny_tokenizer):
+    """``make_thinker(folder)`` saves a tiny model that answers "Yes" after it thought "Hm".
+
+    All that its layers add is nothing, so each token decides the next: an output row is the
+    embedding of the token before it.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    def make(folder, tokens=THINKING, template=THINKING_TEMPLATE, special=False):
+        tokenizer = copy.deepcopy(tiny_tokenizer)
+        tokenizer.add_tokens(list(TAGS), special_tokens=special)
+        tokenizer.chat_template = template
+        torch.manual_seed(0)
+        size = {"hidden_size": 64, "vocab_size": 302, "tie_word_embeddings": False}
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **{**TINY, **size}))
+        ids = [tokenizer.encode(token, add_special_tokens=False) for token in tokens]
+        assert all(len(each) == 1 for each in ids) and len({*map(tuple, ids)}) == len(ids)
+        with torch.no_grad():
+            for layer in model.model.layers:
+                layer.self_attn.o_proj.weight.zero_()
+                layer.mlp.down_proj.weight.zero_()
+            model.lm_head.weight.zero_()
+            for (before,), (after,) in itertools.pairwise(ids):
+                embedding = model.model.embed_tokens.weight[before]
+                model.lm_head.weight[after] = 3 * embedding / embedding.norm()
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def thinker(make_thinker, tmp_path_factory):
+    """That model, loaded once."""
+    import labkit
+
+    return labkit.load(str(make_thinker(tmp_path_factory.mktemp("thinker") / "thinker")))
+
+
 @pytest.fixture(scope="session")
 def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     """A GGUF file of a random llama of two layers, with the tiny tokenizer."""
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
-    _write_gguf(path, tiny_tokenizer)
+    _write_gguf(path, tiny_tokenizer, _random_tensors(len(tiny_tokenizer)))
     return path
 
 
@@ -135,11 +190,40 @@ def tiny_gguf(tiny_tokenizer, tmp_path_factory):
 def split_gguf(tiny_tokenizer, tmp_path_factory):
     """The same file in two parts: the first, and the second."""
     folder = tmp_path_factory.mktemp("split")
-    _write_gguf(folder / "tiny", tiny_tokenizer, split_max_tensors=11)
+    tensors = _random_tensors(len(tiny_tokenizer))
+    _write_gguf(folder / "tiny", tiny_tokenizer, tensors, split_max_tensors=11)
     return sorted(folder.glob("*.gguf"))
 
 
-def _write_gguf(path, tokenizer, **split):
+def _random_tensors(tokens):
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    return {name: random.normal(0, 0.02, shape) for name, shape in _tensors(tokens)}
+
+
+@pytest.fixture(scope="session")
+def thinking_gguf(tiny_tokenizer, tmp_path_factory):
+    """A GGUF file of the model of `make_thinker`."""
+    import numpy as np
+
+    path, random = tmp_path_factory.mktemp("gguf") / "thinker.gguf", np.random.default_rng(0)
+    tensors = {
+        name: random.normal(0, 1, shape) * ("attn_output" not in name and "ffn_down" not in name)
+        for name, shape in _tensors(len(tiny_tokenizer) + len(TAGS))
+    }
+    tensors["output_norm.weight"] = np.ones(TINY["hidden_size"])
+    embeddings = tensors["token_embd.weight"]
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    tensors["output.weight"] = np.zeros_like(embeddings)
+    ids = tiny_tokenizer.get_vocab() | {tag: len(tiny_tokenizer) + n for n, tag in enumerate(TAGS)}
+    for before, after in itertools.pairwise(ids[token.replace("\n", "Ċ")] for token in THINKING):
+        tensors["output.weight"][after] = embeddings[before]
+    _write_gguf(path, tiny_tokenizer, tensors, TAGS, THINKING_TEMPLATE)
+    return path
+
+
+def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None, **split):
     import gguf
     import numpy as np
 
@@ -152,22 +236,23 @@ def _write_gguf(path, tokenizer, **split):
     writer.add_head_count_kv(TINY["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(10_000.0)
-    _add_tokenizer(writer, json.loads(tokenizer.backend_tokenizer.to_str())["model"])
-    random = np.random.default_rng(0)
-    for name, shape in _tensors(len(tokenizer)):
-        writer.add_tensor(name, random.normal(0, 0.02, shape).astype(np.float32))
+    _add_tokenizer(writer, json.loads(tokenizer.backend_tokenizer.to_str())["model"], more_tokens)
+    if template:
+        writer.add_chat_template(template)
+    for name, tensor in tensors.items():
+        writer.add_tensor(name, tensor.astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _add_tokenizer(writer, bpe):
+def _add_tokenizer(writer, bpe, more_tokens):
     tokens = sorted(bpe["vocab"], key=bpe["vocab"].get)
-    writer.add_vocab_size(len(tokens))
+    writer.add_vocab_size(len(tokens) + len(more_tokens))
     writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([3, 3, *[1] * (len(tokens) - 2)])
+    writer.add_token_list([*tokens, *more_tokens])
+    writer.add_token_types([3, 3, *[1] * (len(tokens) - 2), *[4] * len(more_tokens)])
     writer.add_token_merges([" ".join(merge) for merge in bpe["merges"]])
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(1)

@@ -203,7 +203,7 @@ def test_class_names_are_unique():
 
 
 def test_tests_mirror_the_package():
-    own = {"", "notebooks", "browser", "benchmarks", "install"}
+    own = {"", "notebooks", "browser", "benchmarks", "install", "gpu"}
     for path in (ROOT / "tests").rglob("test_*.py"):
         folder = path.parent.relative_to(ROOT / "tests").as_posix().replace(".", "")
         assert folder in own or (ROOT / "labkit" / folder).is_dir(), ids(path)

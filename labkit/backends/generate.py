@@ -14,12 +14,14 @@ from .reply import Reply, RowsStream, Step, Stream
 def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
     """An answer, token by token, as it is written.
 
+    Of a model that thinks first, the steps of its thought say so: ``step.thinking``.
+
     Args:
         model: from ``labkit.load``, or any other backend.
         prompt: a text, or chat messages as ``[{"role": "user", "content": "…"}, …]``. A text is
             put to a chat model as a user's message; a base model continues it.
         raw: continue the text as it stands, with a chat model too.
-        settings: see `Settings`: temperature, top_p, max_tokens, seed, stop …
+        settings: see `Settings`: temperature, top_p, max_tokens, seed, stop, thinking …
     Raises:
         ValueError: at once: not a model, or a prompt or a setting out of range.
     """
@@ -30,6 +32,9 @@ def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **setti
 
 def generate(model: Backend, prompt: str | Messages, *, raw: bool = False, **settings) -> Reply:
     """An answer as a whole; arguments as for `stream`.
+
+    What a model thought before it is not in its ``text``: see ``reply.thinking``, and
+    ``thinking_tokens``, ``thinking_s`` and ``thinking_price_usd``.
 
     Interrupting it (the notebook's stop button, Ctrl-C) stops the model; what was written until
     then comes back as a `Reply` with ``finish="interrupted"``. So does what a server wrote before

@@ -33,7 +33,10 @@ RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
 SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 # What an answer in a file and an `Outcome` both hold under the same name, known from the start.
-_SHARED = ("prompt_tokens", "output_tokens", "chunked", "timings", "price_usd")
+_SHARED = (
+    *("prompt_tokens", "cached_tokens", "output_tokens", "thinking_tokens"),
+    *("chunked", "timings", "price_usd", "thinking_price_usd"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,15 @@ class _RecordedAnswer:
     steps: tuple[Step, ...]
     prompt_tokens: int | None
     output_tokens: int | None
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "content_filter", "tool_calls"]
     origin: str
     chunked: bool
     timings: EngineTimings | None
     wire: HttpTiming | None  # the reply's ``http``, as files have it
     price_usd: float | None
+    cached_tokens: int | None = None  # these three are in no file of version 0.1
+    thinking_tokens: int | None = None
+    thinking_price_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,8 @@ def record(
         if reply.finish in ("failed", "interrupted"):
             what = reply.error.splitlines()[0] if reply.error else f"{backend.name} was stopped."
             raise LabError(what, "Nothing was kept. Record it again.")
-        if without_keys(reply.text) != reply.text:  # in pieces, each of which would be kept
+        written = f"{reply.thinking}\n{reply.text}"  # in pieces, each of which would be kept
+        if without_keys(written) != written:
             raise LabError(
                 f"The answer of {backend.name} repeats a key.", "Nothing was kept. Reword it."
             )

@@ -1,6 +1,6 @@
 """What every model gives, wherever it runs: a `Stream` of `Step`s, and the `Reply` they make."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -10,49 +10,10 @@ from labkit.errors import LabError
 from .http_timing import HttpTiming
 from .prompts import Messages
 from .settings import Settings
+from .steps import Step, join_steps, thinking_seconds
 from .timings import EngineTimings
 
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """A token that could have come.
-
-    Attributes:
-        token_id: its number in the vocabulary; None where a server gives the text alone.
-        text: what it stands for; bytes that are no whole character show as U+FFFD.
-        logprob: natural logarithm of the probability that the model gave it.
-    """
-
-    token_id: int | None
-    text: str
-    logprob: float
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One token that a model wrote. What a backend does not report is None.
-
-    From a server that reports no tokens it is a piece of text: see `Outcome.chunked`.
-
-    Attributes:
-        token_id: its number in the vocabulary.
-        text: the text that is complete with it; empty while a character or a stop string is only
-            half there, and for tokens that stand for no text.
-        logprob: natural logarithm of the probability that the model itself gave it.
-        drawn_logprob: the same in the distribution it was drawn from, after temperature and
-            filters; 0 where temperature 0 left no choice.
-        alternatives: the likeliest tokens by the model's own scores, best first.
-        entropy_bits: how undecided the model was, in bits.
-        elapsed_s: seconds from the request to this token.
-    """
-
-    token_id: int | None
-    text: str
-    logprob: float | None
-    drawn_logprob: float | None
-    alternatives: tuple[Alternative, ...]
-    entropy_bits: float | None
-    elapsed_s: float
+THOUGHT_CHARACTERS = 300  # of a thought that a repr shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +22,34 @@ class Outcome:
 
     Attributes:
         finish: ``"stop"`` (the model ended it, or a stop string did), ``"length"`` (max_tokens or
-            the context was full), ``"interrupted"``, ``"failed"`` (see ``error``); of a stream,
-            None while it runs and after it was stopped.
+            the context was full), ``"content_filter"`` (the provider withheld the rest),
+            ``"tool_calls"`` (it calls a tool), ``"interrupted"``, ``"failed"`` (see ``error``); of
+            a stream, None while it runs and after it was stopped.
         prompt_tokens: tokens that were read first.
-        output_tokens: tokens written, the end token included; of pieces it is the server's count.
+        cached_tokens: those of them that the server still knew from before.
+        output_tokens: tokens written, the end token and all thought included; of pieces it is the
+            server's count.
+        thinking_tokens: those of them that were thought before the answer; a server may count more
+            than it shows.
         chunked: True where the steps are a server's pieces of text, which may hold several tokens.
         timings: the engine's own measurements.
         http: how the request spent its time on the network; None where there was no network.
         price_usd: by the provider's own count of tokens and the dated price list.
+        thinking_price_usd: the part of it that the thought cost.
         error: what went wrong in the middle, and what to do; the steps before it are kept.
         origin: how the numbers came about: ``"measured"``, ``"recorded …"``, ``"stand-in …"``.
     """
 
     finish: str | None = None
     prompt_tokens: int | None = None
+    cached_tokens: int | None = None
     output_tokens: int | None = None
+    thinking_tokens: int | None = None
     chunked: bool = False
     timings: EngineTimings | None = None
     http: HttpTiming | None = None
     price_usd: float | None = None
+    thinking_price_usd: float | None = None
     error: str | None = None
     origin: str = "measured"
 
@@ -90,11 +60,14 @@ class _WithOutcome:
     __slots__ = ()
     finish = property(attrgetter("outcome.finish"))
     prompt_tokens = property(attrgetter("outcome.prompt_tokens"))
+    cached_tokens = property(attrgetter("outcome.cached_tokens"))
     output_tokens = property(attrgetter("outcome.output_tokens"))
+    thinking_tokens = property(attrgetter("outcome.thinking_tokens"))
     chunked = property(attrgetter("outcome.chunked"))
     timings = property(attrgetter("outcome.timings"))
     http = property(attrgetter("outcome.http"))
     price_usd = property(attrgetter("outcome.price_usd"))
+    thinking_price_usd = property(attrgetter("outcome.thinking_price_usd"))
     error = property(attrgetter("outcome.error"))
     origin = property(attrgetter("outcome.origin"))
 
@@ -118,14 +91,30 @@ class Reply(_WithOutcome):
     outcome: Outcome
 
     def __post_init__(self):
-        if not self.chunked:
-            counted = replace(self.outcome, output_tokens=len(self.steps))
-            object.__setattr__(self, "outcome", counted)
+        if not self.chunked:  # the tokens before a thought open it
+            thought = max((n for n, step in enumerate(self.steps, 1) if step.thinking), default=0)
+            counts = {"output_tokens": len(self.steps), "thinking_tokens": thought}
+            object.__setattr__(self, "outcome", replace(self.outcome, **counts))
 
     @property
     def text(self) -> str:
-        """The text that was written."""
-        return "".join(step.text for step in self.steps)
+        """The answer, without what was thought before it."""
+        return join_steps(self.steps)[1]
+
+    @property
+    def thinking(self) -> str:
+        """What the model thought before it answered, as far as it is shown."""
+        return join_steps(self.steps)[0]
+
+    @property
+    def thinking_hidden(self) -> bool:
+        """Whether the server counts a thought and shows nothing of it."""
+        return bool(self.thinking_tokens) and not any(step.thinking for step in self.steps)
+
+    @property
+    def thinking_s(self) -> float | None:
+        """Seconds of thinking, see `thinking_seconds`."""
+        return thinking_seconds(self.steps, self.thinking_tokens)
 
     @property
     def ttft_s(self) -> float | None:
@@ -142,13 +131,26 @@ class Reply(_WithOutcome):
         """Tokens a second after the first: n tokens have n - 1 gaps.
 
         None below two tokens, where all came at once, and where their number is unknown. Of a
-        server's pieces, the first counts as one token.
+        server's pieces, the first counts as one token; where it counts what was thought apart, the
+        speed is that of the answer.
         """
-        if not self.steps:
-            return None
-        tokens = timed_tokens(self, len(self.steps))
-        seconds = self.steps[-1].elapsed_s - self.steps[0].elapsed_s
+        steps, tokens = timed_tokens(self, self.steps)
+        seconds = steps[-1].elapsed_s - steps[0].elapsed_s if steps else 0
         return (tokens - 1) / seconds if tokens and tokens > 1 and seconds else None
+
+    @property
+    def thinking_summary(self) -> str | None:
+        """How much it thought, how long, and for how much, in a line; None if it did not."""
+        if not self.thinking_tokens and not any(step.thinking for step in self.steps):
+            return None
+        count = "an unknown number of" if self.thinking_tokens is None else self.thinking_tokens
+        parts = [f"thought {count} tokens"]
+        parts += [] if self.thinking_s is None else [f"in {self.thinking_s:.2f} s"]
+        price = self.thinking_price_usd
+        parts += [] if price is None else [f"for ${price:.6f}"]
+        hidden = ", which the server does not show" if self.thinking_hidden else ""
+        unanswered = "" if self.text else "; it did not come to an answer"
+        return " ".join(parts) + hidden + unanswered
 
     @property
     def summary(self) -> str:
@@ -156,10 +158,11 @@ class Reply(_WithOutcome):
         speed = self.decode_tokens_per_s
         speed = f"{speed:.1f} tokens/s" if speed else "too short to time"
         first = f"{self.ttft_s:.2f} s" if self.steps else "none"
+        thought = f"; {self.thinking_summary}" if self.thinking_summary else ""
         return (
             f"{self.model}, temperature {self.settings.temperature:g}: "
             f"{_count(self.prompt_tokens)} tokens read, {_count(self.output_tokens)} written, "
-            f"first after {first}, then {speed} ({self.origin}, one run)"
+            f"first after {first}, then {speed}{thought} ({self.origin}, one run)"
         )
 
     def __str__(self) -> str:
@@ -173,7 +176,11 @@ class Reply(_WithOutcome):
             parts.append(f"then {self.decode_tokens_per_s:.1f} tokens/s")
         chosen = f"temperature {self.settings.temperature:g}, seed {self.settings.seed}"
         failed = f"\n{self.error}" if self.error else ""
-        return f"{self.text}\n— {', '.join(parts)}; {chosen}; {self.origin}{failed}"
+        thought = f"({self.thinking_summary})\n" if self.thinking_summary else ""
+        if self.thinking:
+            more = "…" if len(self.thinking) > THOUGHT_CHARACTERS else ""
+            thought = f"{self.thinking[:THOUGHT_CHARACTERS]}{more}\n{thought}\n"
+        return f"{thought}{self.text}\n— {', '.join(parts)}; {chosen}; {self.origin}{failed}"
 
 
 def _count(tokens: int | None) -> str:
@@ -253,7 +260,13 @@ class RowsStream(Iterator[tuple[int, Step]]):
     _steps: Generator[tuple[int, Step]] = field(repr=False)
 
     def __next__(self) -> tuple[int, Step]:
-        return next(self._steps)
+        try:
+            return next(self._steps)
+        except LabError as error:
+            for stream in self.streams:
+                if stream.finish is None:
+                    stream.note(finish="failed", error=str(error))
+            raise
 
     def close(self) -> None:
         """Stops the model."""
@@ -262,7 +275,22 @@ class RowsStream(Iterator[tuple[int, Step]]):
     interrupt = close  # rows that have ended stay as they are
 
 
-def timed_tokens(answer: Reply | Stream, steps: int) -> int | None:
-    """Tokens from the first of n steps to the last; a server counts the end token, unsent."""
-    unsent = answer.chunked and answer.output_tokens == steps + 1
-    return steps if unsent else answer.output_tokens
+def timed_tokens(
+    answer: Reply | Stream, steps: Sequence[Step]
+) -> tuple[Sequence[Step], int | None]:
+    """The steps that a speed goes by, and the number of tokens in them; None if unknown.
+
+    A server may hide or abridge what was thought, so there the answer alone is timed. It also
+    counts the end token, unsent.
+    """
+    if not answer.chunked:
+        return steps, len(steps)
+    seen, tokens, thought = steps, answer.output_tokens, answer.thinking_tokens
+    if any(step.thinking for step in steps) and thought is None:
+        return steps, None
+    if thought:
+        seen = [step for step in steps if not step.thinking]
+        tokens = None if tokens is None else tokens - thought
+    if tokens is None and all(step.logprob is not None for step in seen):
+        tokens = len(seen)
+    return seen, len(seen) if tokens == len(seen) + 1 else tokens

@@ -1,5 +1,6 @@
 """How tokens are chosen, and when an answer ends."""
 
+import difflib
 import random
 from dataclasses import dataclass, replace
 
@@ -17,8 +18,24 @@ STAGES = (
 )
 
 
+class _NamedSettings(type):
+    """Refuses a setting that there is not, with the one that was probably meant."""
+
+    def __call__(cls, **settings):
+        for name in settings:
+            if name not in cls.__annotations__:
+                near = difflib.get_close_matches(name, cls.__annotations__, n=1)
+                guess = (
+                    f"did you mean {near[0]!r}?"
+                    if near
+                    else "there are " + ", ".join(cls.__annotations__)
+                )
+                raise TypeError(f"there is no setting {name!r}: {guess}")
+        return super().__call__(**settings)
+
+
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(metaclass=_NamedSettings):
     """How the next token is chosen, and when to end.
 
     Attributes:
@@ -32,8 +49,11 @@ class Settings:
         presence_penalty: taken off the scores of tokens that occurred; 0: none; -2 to 2.
         max_tokens: the most tokens that are written.
         seed: start of the random numbers; None: a fresh one, recorded in the reply.
-        stop: strings before which the text ends.
+        stop: strings before which the answer ends; servers look for them in a thought too.
         order: `STAGES` in the order in which they are applied.
+        thinking: whether a model that can do both thinks before it answers; None: as its chat
+            template or its server has it. A local model without that switch refuses it, as most
+            servers do; vLLM and a server of llama.cpp overlook it for such a model.
 
     Raises:
         ValueError: names the argument, its bound and the value given.
@@ -50,6 +70,7 @@ class Settings:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     order: tuple[str, ...] = STAGES
+    thinking: bool | None = None
 
     def __post_init__(self):
         # Scores are divided by it: nearer to 0 they would be infinite.
@@ -71,6 +92,8 @@ class Settings:
         if sorted(self.order) != sorted(STAGES):
             raise ValueError(f"order must be {STAGES} in some order; got {self.order!r}")
         object.__setattr__(self, "order", tuple(self.order))
+        if not isinstance(self.thinking, bool | None):
+            raise ValueError(f"thinking must be True, False or None; got {self.thinking!r}")
 
     def seeded(self) -> "Settings":
         """The same, with a seed in any case."""

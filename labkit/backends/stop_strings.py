@@ -19,13 +19,13 @@ class StopScanner:
         if cuts:
             self.stopped = True
             return text[: min(cuts)]
-        held = 0 if last else max((_overlap(text, stop) for stop in self._stops), default=0)
+        held = 0 if last else max((overlap(text, stop) for stop in self._stops), default=0)
         cut = len(text) - held
         self._held = text[cut:]
         return text[:cut]
 
 
-def _overlap(text: str, stop: str) -> int:
+def overlap(text: str, stop: str) -> int:
     """How many characters at the end of the text could begin the stop string."""
     longest = min(len(text), len(stop) - 1)
     return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)

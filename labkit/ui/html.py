@@ -47,6 +47,18 @@ def note(text: str, tone: str = "plain") -> str:
     return f'<div role="{role}" style="{style}">{escape(text)}</div>'
 
 
+def thought(text: str, *, is_open: bool = False) -> str:
+    """What a model thought before its answer, folded up unless it is open."""
+    is_open_now = " open" if is_open else ""
+    inner = f"<details{is_open_now}><summary>thinking</summary>{paragraph(text)}</details>"
+    return inner if text else ""
+
+
+def answer(text: str, thinking: str = "") -> str:
+    """An answer in its frame; above it what was thought, folded up once the answer has begun."""
+    return thought(thinking, is_open=not text) + card(paragraph(text or " "))
+
+
 def card(inner: str) -> str:
     """A quiet frame around HTML that is already safe."""
     style = f"border:1px solid {theme.LINE};border-radius:6px;padding:10px 14px;min-height:1.5em"

@@ -35,7 +35,8 @@ def test_an_answer_is_collected_and_its_outcome_read_from_stream_and_reply():
     assert [step.text for step in steps] == ["a", "b"] and seen == steps
     reply = make_reply("m", "p", running, steps)
     assert (running.finish, reply.finish, reply.prompt_tokens) == ("stop", "stop", 3)
-    assert reply.outcome == Outcome("stop", 3, output_tokens=2) and reply.origin == "measured"
+    assert reply.outcome == Outcome("stop", 3, output_tokens=2, thinking_tokens=0)
+    assert reply.origin == "measured"
 
 
 def test_what_came_before_a_failure_is_kept_and_one_at_once_is_raised():

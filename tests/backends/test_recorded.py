@@ -14,6 +14,7 @@ import labkit
 from labkit.backends import recorded
 from labkit.backends.emulated.stand_in import ORIGIN
 
+from .loopback import piece
 from .tls_server import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
 
 QUESTION = "Why is the sky blue?"
@@ -234,3 +235,25 @@ def test_a_recorded_stand_in_is_still_a_stand_in(kept):
     kept.write_text(json.dumps(told))
     reply = labkit.generate(labkit.replay(kept, speed=math.inf), QUESTION)
     assert reply.origin == f"recorded, gpt-6-luna, {told['date']}; {ORIGIN}"
+
+
+def test_a_recording_of_version_0_1_knows_no_thinking(thinker, tmp_path):
+    file = labkit.record(thinker, "Why?", folder=tmp_path, temperature=0, thinking=False)
+    content = json.loads(file.read_text())
+    for answer in content["answers"]:
+        for name in ("cached_tokens", "thinking_tokens", "thinking_price_usd"):
+            del answer[name]
+        del answer["settings"]["thinking"]
+        for step in answer["steps"]:
+            del step["thinking"]
+    file.write_text(json.dumps(content))
+    reply = labkit.generate(labkit.replay(file, speed=float("inf")), "Why?")
+    assert (reply.text, reply.thinking, reply.thinking_tokens) == ("Yes", "", 0)
+
+
+def test_an_answer_that_was_withheld_is_recorded_as_such(scripted, tmp_path):
+    address, _ = scripted(piece("No", finish_reason="content_filter"), b"data: [DONE]\n\n")
+    model = labkit.connect(address, "m", kind="OpenAI-compatible")
+    file = labkit.record(model, "Hi", folder=tmp_path)
+    reply = labkit.generate(labkit.replay(file, speed=float("inf")), "Hi")
+    assert (reply.text, reply.finish) == ("No", "content_filter")

@@ -1,5 +1,7 @@
 """Settings: each bound, with the value that broke it."""
 
+import re
+
 import pytest
 
 from labkit.backends.settings import Settings
@@ -31,3 +33,11 @@ def test_a_seed_is_made_up_and_kept():
 def test_one_stop_string_or_several():
     assert Settings(stop="END").stop == ("END",)
     assert Settings(stop=["a", "b"]).stop == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("tempratur", "did you mean 'temperature'?"), ("zzz", "there are temp")]
+)
+def test_a_setting_that_there_is_not(name, said):
+    with pytest.raises(TypeError, match=f"there is no setting '{name}': {re.escape(said)}"):
+        Settings(**{name: 1})

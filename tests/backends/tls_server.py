@@ -77,11 +77,11 @@ def claude_text(content):
     return claude_event(type="content_block_delta", index=0, delta=delta)
 
 
-def claude_end(written, reason="end_turn"):
+def claude_end(written, reason="end_turn", **more):
     delta = {"stop_reason": reason, "stop_sequence": None}
     return (
         claude_event(type="content_block_stop", index=0)
-        + claude_event(type="message_delta", delta=delta, usage={"output_tokens": written})
+        + claude_event(type="message_delta", delta=delta, usage={"output_tokens": written, **more})
         + claude_event(type="message_stop")
     )
 

@@ -17,8 +17,6 @@ from labkit.backends.remote.protocols.protocol import Chunk, RemoteProtocol
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
 
-LENGTH = {"max_tokens", "model_context_window_exceeded"}
-
 
 @dataclass(frozen=True, slots=True)
 class Anthropic(RemoteProtocol):
@@ -77,17 +75,15 @@ class _Translator:
         self._model, self._usage = None, {}
 
     def __call__(self, answered) -> Chunk:
-        event = answered.to_dict()
+        event = answered.to_dict(warnings=False)
         kind = event["type"]
         if kind == "message_start":
             self._model = event["message"]["model"]
             self._usage = dict(event["message"]["usage"])
         elif kind == "content_block_start":
-            return _chunk(event["content_block"].get("text"))
+            return _chunk(event["content_block"])
         elif kind == "content_block_delta":
-            # Thoughts take their time and are no part of the answer; see `AnswerReader`.
-            delta = event["delta"]
-            return _chunk(delta.get("text"), delta.get("thinking"))
+            return _chunk(event["delta"])
         elif kind == "message_delta":
             self._usage |= {k: count for k, count in event["usage"].items() if count is not None}
             return self._ended(event["delta"].get("stop_reason"))
@@ -99,20 +95,23 @@ class _Translator:
             usage.get(name) or 0
             for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
         ]
-        finish = ("length" if reason in LENGTH else "stop") if reason else None
+        thought = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
         return {
             "model": self._model,
-            "choices": [{"delta": {}, "finish_reason": finish}],
+            "choices": [{"delta": {}, "finish_reason": reason}],
             "usage": {
                 "prompt_tokens": sum(read),
+                "prompt_tokens_details": {"cached_tokens": usage.get("cache_read_input_tokens")},
                 "completion_tokens": usage.get("output_tokens"),
+                "completion_tokens_details": {"reasoning_tokens": thought},
                 "own": usage,
             },
         }
 
 
-def _chunk(text: str | None, thought: str | None = None) -> Chunk:
-    return {"choices": [{"delta": {"content": text, "reasoning_content": thought}}]}
+def _chunk(block: dict[str, Any]) -> Chunk:
+    delta = {"content": block.get("text"), "reasoning_content": block.get("thinking")}
+    return {"choices": [{"delta": delta}]}
 
 
 # Claude's tokenizer is not public, its counter is

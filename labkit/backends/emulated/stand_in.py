@@ -16,7 +16,8 @@ from .tcp_relay import HOST, Relay
 
 ORIGIN = "stand-in: the same small model, so what differs is the network"
 # As lean as a cloud's events: no alternatives of every token, which would fill a narrow link.
-LEAN = replace(LLAMA_CPP, logprobs=False)
+# Whether its model's template can be switched is not known there.
+LEAN = replace(LLAMA_CPP, logprobs=False, switch=())
 
 
 def stand_in(

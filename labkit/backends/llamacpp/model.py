@@ -16,6 +16,7 @@ from labkit.backends.remote.protocols.parameters import request_fields
 from labkit.backends.remote.protocols.protocol import AnswerReader, Chunk
 from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
+from labkit.backends.thoughts import switch_thinking
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE, full_name
@@ -146,6 +147,9 @@ class LlamaCppModel:
         """See `labkit.stream`. Every token is a step; its time is taken as the engine gives it."""
         chosen = Settings(**settings).seeded()
         prompt = checked_prompt(prompt, raw=raw)
+        if chosen.thinking is not None:  # a template without a switch would overlook it
+            template = None if raw else self.ask("/props")["chat_template"]
+            switch_thinking(chosen.thinking, template, self.name)
         body = {
             "prompt" if raw else "messages": prompt,
             "stream": True,

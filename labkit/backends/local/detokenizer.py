@@ -1,9 +1,12 @@
 """From token ids to displayable text: complete characters only."""
 
+from labkit.backends.thoughts import TAGS, ThoughtSplitter, open_tag
+
 INCOMPLETE = "�"
 # Tokens of the prompt that can decide how the first new one is written: a character has at most
 # four byte tokens, and SentencePiece drops the space before the very first token.
 CONTEXT_TOKENS = 6
+TAG_TOKENS = 12  # of a tag that the prompt ends with, and of the blanks behind it
 
 
 class Detokenizer:
@@ -30,3 +33,24 @@ class Detokenizer:
         return self._tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
+
+
+class AnswerDetokenizer:
+    """As `Detokenizer`, with what is thought before an answer separated from it."""
+
+    def __init__(self, tokenizer, prompt_ids):
+        self._text = Detokenizer(tokenizer, prompt_ids)
+        self._split = ThoughtSplitter(open_tag(tokenizer.decode(prompt_ids[-TAG_TOKENS:])))
+        # Where tags, or parts of them, are special tokens, a text does not show them.
+        added, tags = tokenizer.get_added_vocab().items(), " ".join([*TAGS, *TAGS.values()])
+        self._tags = {token_id: token for token, token_id in added if token in tags}
+
+    def push(self, token_id: int, *, last: bool = False) -> tuple[str, str]:
+        """The text that became complete: of the thought, and of the answer."""
+        text, tag = self._text.push(token_id, last=last), self._tags.get(token_id, "")
+        return self._split.push(text if tag in text else text + tag, last=last)
+
+    @property
+    def thinking(self) -> bool:
+        """Whether the last token belongs to the thought."""
+        return self._split.thinking

@@ -13,6 +13,7 @@ from labkit.backends.settings import Settings
 
 from .kv_cache import growing_cache, kv_tensors
 from .model import ALTERNATIVES, LocalModel, StepWriter
+from .out_of_memory import frees_memory
 from .sampler import Sampler
 
 
@@ -31,9 +32,10 @@ class ModelMode:
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
         began = time.perf_counter()
-        ids = self.model.encode(prompt, raw=raw)
         chosen = Settings(**settings).seeded()
-        return Stream(chosen, lambda run: self._run(run, ids, began), prompt_tokens=len(ids))
+        ids = self.model.encode(prompt, raw=raw, thinking=chosen.thinking)
+        steps = frees_memory(self._run)
+        return Stream(chosen, lambda run: steps(run, ids, began), prompt_tokens=len(ids))
 
     def _run(self, running: Stream, ids: list[int], began: float) -> Generator[Step]:
         """The steps after the prompt; sets the stream's ``finish``."""
@@ -80,6 +82,7 @@ class UncachedMode(ModelMode):
             yield writer.write(token)
 
 
+@frees_memory
 @torch.inference_mode()
 def grow_cache(model: LocalModel, lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """Fills one cache, and measures it at each of the lengths in tokens, which ascend.

@@ -9,22 +9,26 @@ import torch
 
 from labkit.backends.local.decoding.forward import Batch, prefill
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
-from labkit.backends.reply import Alternative, RowsStream, Step, Stream
+from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings
+from labkit.backends.steps import Alternative, Step
 from labkit.backends.stop_strings import StopScanner
+from labkit.backends.thoughts import switch_thinking
 from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
 from labkit.models.memory_plan import context_length
 
 from . import device
 from .chat_text import render_chat
-from .detokenizer import Detokenizer
+from .detokenizer import AnswerDetokenizer
 from .kv_cache import rows_that_fit, state_bytes
+from .out_of_memory import frees_memory
 from .sampler import SampledToken
 
 ALTERNATIVES = 10
 
 
+@frees_memory
 def load(
     name: str | Path = "smollm2-135m",
     *,
@@ -93,19 +97,22 @@ class LocalModel:
             f"{self.plan.needs.dtype} on {self.plan.device}, context {self.context:,} tokens>"
         )
 
-    def encode(self, prompt: str | Messages, *, raw: bool = False) -> list[int]:
+    def encode(
+        self, prompt: str | Messages, *, raw: bool = False, thinking: bool | None = None
+    ) -> list[int]:
         """The tokens that the model reads for a prompt; if raw, without its chat template.
 
         Raises:
-            ValueError: the prompt is empty, not a list of messages, or longer than the context.
+            ValueError: the prompt is empty, not messages or too long, or thinking has no switch.
             LabError: the chat template refuses the messages.
         """
         checked = self._checked(prompt, raw)
         if isinstance(checked, str):
+            switch_thinking(thinking, None, self.name)
             self._require_spellable(checked)
             return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
         self._require_spellable(*(message["content"] for message in checked))
-        text = render_chat(self.name, self.tokenizer, checked)
+        text = render_chat(self.name, self.tokenizer, checked, thinking)
         # `_within_context` has the error for long prompts.
         ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return self._within_context(ids)
@@ -149,6 +156,7 @@ class LocalModel:
             )
         return ids
 
+    @frees_memory
     @torch.inference_mode()
     def scores(self, prompt: str | Messages, *, raw: bool = False):
         """One forward pass over a prompt.
@@ -163,7 +171,7 @@ class LocalModel:
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`."""
         chosen, began = Settings(**settings).seeded(), time.perf_counter()
-        ids = self.encode(prompt, raw=raw)
+        ids = self.encode(prompt, raw=raw, thinking=chosen.thinking)
 
         def steps(running: Stream) -> Generator[Step]:
             for _, step in self._run((running,), ids, began, batch_size=1):
@@ -192,10 +200,13 @@ class LocalModel:
         began = time.perf_counter()
         if not rows:
             raise ValueError("rows must hold the settings of at least one answer; got none")
-        ids = self.encode(prompt, raw=raw)
+        if len({row.thinking for row in rows}) > 1:
+            raise ValueError("thinking must be the same in all rows of a batch; got several")
+        ids = self.encode(prompt, raw=raw, thinking=rows[0].thinking)
         streams = tuple(Stream(row.seeded(), prompt_tokens=len(ids)) for row in rows)
         return RowsStream(streams, self._run(streams, ids, began, batch_size))
 
+    @frees_memory
     @torch.inference_mode()
     def _run(
         self, streams: Sequence[Stream], ids: list[int], began: float, batch_size: int | None
@@ -227,7 +238,7 @@ class LocalModel:
         # In half of the memory too, and twice while rows drop out.
         return max(1, min(rows, free // 4 // max(1, state_bytes(cache))))
 
-    def step(self, token: SampledToken, text: str, elapsed_s: float) -> Step:
+    def step(self, token: SampledToken, text: str, elapsed_s: float, thinking: bool) -> Step:
         """A `Step` of a sampled token, with the texts of its alternatives."""
         return Step(
             token_id=token.token_id,
@@ -240,6 +251,7 @@ class LocalModel:
             ),
             entropy_bits=token.entropy_bits,
             elapsed_s=elapsed_s,
+            thinking=thinking,
         )
 
     def text_of(self, token_id: int) -> str:
@@ -274,7 +286,7 @@ class StepWriter:
 
     def __init__(self, model: LocalModel, stream: Stream, ids: list[int], began: float):
         self._model, self._stream, self._began = model, stream, began
-        self._text = Detokenizer(model.tokenizer, ids)
+        self._text = AnswerDetokenizer(model.tokenizer, ids)
         self._scan = StopScanner(stream.settings.stop)
         self._remaining = min(stream.settings.max_tokens, model.context - len(ids))
 
@@ -283,9 +295,10 @@ class StepWriter:
         self._remaining -= 1
         ended = token.token_id in self._model.end_ids
         last = ended or self._remaining == 0
-        text = self._scan.push(self._text.push(token.token_id, last=last), last=last)
+        thought, answer = self._text.push(token.token_id, last=last)
+        text = thought + self._scan.push(answer, last=last)
         if ended or self._scan.stopped:
             self._stream.note(finish="stop")
         elif last:
             self._stream.note(finish="length")
-        return self._model.step(token, text, time.perf_counter() - self._began)
+        return self._model.step(token, text, time.perf_counter() - self._began, self._text.thinking)

@@ -187,9 +187,18 @@ class Meter:
             return None if read is None or written is None else self._at_most(read, written)
         if self.prices is None:
             return None
-        own = usage.get("own") or _with_thoughts(usage)
+        own = usage.get("own") or usage
         price = price_of(own, model or self.model, *self.prices)
         return price_of(own, self.model, *self.prices) if price is None else price
+
+    def thinking_price(
+        self, usage: Mapping[str, Any], model: str | None, tokens: int | None
+    ) -> float | None:
+        """The part of the `price` that a thought of n tokens cost; None if it is unknown."""
+        if not tokens or not usage or "cost" in usage:
+            return None
+        whole, rest = self.price(usage, model), self.price(_without(usage, tokens), model)
+        return None if whole is None or rest is None else whole - rest
 
     def _at_most(self, read: int, written: int) -> float | None:
         if price := self.per_million:
@@ -197,9 +206,13 @@ class Meter:
         return max_price(self.model, self.prices[0], read, written) if self.prices else None
 
 
-def _with_thoughts(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Google's total counts what a model thought, which is charged, and its parts do not."""
-    read, written, total = (
-        usage.get(name) or 0 for name in ("prompt_tokens", "completion_tokens", "total_tokens")
-    )
-    return {**usage, "completion_tokens": max(written, total - read)}
+def _without(usage: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+    """The usage of the same answer without a thought of n tokens."""
+    less = {"completion_tokens_details": None, "output_tokens_details": None}
+    less |= {
+        name: usage[name] - tokens
+        for name in ("completion_tokens", "output_tokens", "total_tokens")
+        if usage.get(name) is not None
+    }
+    own = {"own": _without(usage["own"], tokens)} if usage.get("own") else {}
+    return {**usage, **less, **own}

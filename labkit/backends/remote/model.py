@@ -4,6 +4,8 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import groupby
+from operator import attrgetter
 
 import httpx2
 
@@ -22,7 +24,7 @@ from .transport import Exchange, Transport
 
 
 class RemoteModel:
-    """A model that is asked over HTTP.
+    """A model that is asked over HTTP: what `labkit.connect` and `labkit.cloud` return.
 
     Args:
         protocol: which model, and how it is asked.
@@ -118,8 +120,10 @@ class RemoteModel:
             try:
                 yield
             finally:
-                price = self.meter.price(reader.usage, reader.model) if reader.usage else None
-                running.note(price_usd=price)
+                used = reader.usage, reader.model
+                price = self.meter.price(*used) if reader.usage else None
+                thought = self.meter.thinking_price(*used, running.thinking_tokens)
+                running.note(price_usd=price, thinking_price_usd=thought)
                 if price is not None or not exchange.accepted:
                     reserved.price_usd = price or 0.0
 
@@ -170,18 +174,19 @@ def _rewrite(
     running: Stream, steps: Iterator[Step], stop: Sequence[str], restorer: Restorer | None
 ) -> Iterator[Step]:
     """The steps of an answer, their text up to a stop string and restored."""
-    scan = StopScanner(tuple(stop))
-    for step in steps:
-        text = "" if scan.stopped else scan.push(step.text)
-        yield replace(step, text=restorer.feed(text) if restorer else text)
-    rest = scan.push("", last=True)
-    if restorer:
-        rest = restorer.feed(rest) + restorer.flush()
-    if rest:  # the beginning of something that was never finished: text, but no token of its own
-        running.note(chunked=True)
-        yield replace(
-            step, token_id=None, text=rest, logprob=None, drawn_logprob=None, alternatives=()
-        )
+    for _, part in groupby(steps, attrgetter("thinking")):  # of a thought, and of the answer
+        scan = StopScanner(tuple(stop))
+        for step in part:
+            text = "" if scan.stopped else scan.push(step.text)
+            yield replace(step, text=restorer.feed(text) if restorer else text)
+        rest = scan.push("", last=True)
+        if restorer:
+            rest = restorer.feed(rest) + restorer.flush()
+        if rest:  # the beginning of what was never finished: text, but no token of its own
+            running.note(chunked=True)
+            yield replace(
+                step, token_id=None, text=rest, logprob=None, drawn_logprob=None, alternatives=()
+            )
 
 
 _warm: set[type] = set()

@@ -25,8 +25,8 @@ class CpuTuning:
             measured.
         threads_gain: time of a short answer with torch's own number of threads divided by that
             with half as many; None: not measured.
-        bfloat16_gain: time to read a prompt in float32 divided by that in bfloat16; None: not
-            measured.
+        bfloat16_gain: time of plain layers for a prompt in float32 divided by that in bfloat16;
+            None: not measured.
         quiet: whether other programs left the processor alone; if not, nothing was measured, and a
             later load tries again.
         date: day of the measurement, or None if the choice was the caller's.
@@ -57,7 +57,7 @@ class CpuTuning:
     def __str__(self) -> str:
         text = f"{self.model}: layers {self.layers}, threads: {self.threads}"
         if self.bfloat16_gain:
-            text += f"; bfloat16 reads prompts {self.bfloat16_gain:.1f} times as fast as float32"
+            text += f"; layers read prompts {self.bfloat16_gain:.1f} times as fast in bfloat16"
         if not self.quiet:
             text += "; not measured yet: other programs were busy"
         return text + (f"; measured on {self.date}" if self.date else "")

@@ -30,10 +30,11 @@ PARTS = ("gguf", "safetensors", "tokenizers")
 
 def home() -> Path:
     """The folder of all that the lab stores: ``LABKIT_HOME``, or the user's cache folder."""
+    if chosen := os.environ.get("LABKIT_HOME"):
+        return Path(chosen).expanduser()
     import platformdirs
 
-    chosen = os.environ.get("LABKIT_HOME")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("labkit")
+    return platformdirs.user_cache_path("labkit")
 
 
 def models_folder() -> Path:

@@ -6,7 +6,7 @@ from labkit.backends.emulated.links import find_link
 from labkit.backends.reply import Reply
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
-from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
+from labkit.topics.comparison.side_by_side.compare import SideBySide
 from labkit.topics.comparison.side_by_side.time_split import network_s
 from labkit.topics.comparison.votes.power import votes_needed
 

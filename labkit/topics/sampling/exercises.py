@@ -1,8 +1,10 @@
 """Checks for the exercises of notebook 02: any right answer passes, a wrong one gets the reason."""
 
+import difflib
 import math
 from numbers import Real
 
+from labkit.backends.settings import STAGES
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.sampling.next_token.prediction import Prediction
 from labkit.topics.sampling.next_token.sampling_chain import run_chain
@@ -16,6 +18,11 @@ def check_remaining(
     """Exercise 1: settings without top_k that keep exactly this number of tokens."""
     if not settings or not isinstance(settings, dict):
         return not_yet("Put settings in place of None, such as {'top_p': 0.8}.")
+    known = [*STAGES, "order"]
+    if unknown := [name for name in settings if name not in known]:
+        near = difflib.get_close_matches(str(unknown[0]), known, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(known)}."
+        return not_yet(f"There is no setting {unknown[0]!r}.{guess}")
     if settings.get("top_k") is not None:
         return not_yet("With top_k it is too easy: find settings without it.")
     try:
@@ -35,6 +42,8 @@ def check_in_a_row(
     """Exercise 2: how likely is it to draw the leading token this many times in a row?"""
     if not isinstance(probability, Real):
         return not_yet("Put a probability, 0 to 1, in place of None.")
+    if 1 < probability <= 100:
+        return not_yet(f"{probability:g} is more than certain. Is it per cent? As a share: 0 to 1.")
     best = float(prediction.probabilities.max())
     right = best**draws
     formula = f"{best:.3f} to the power of {draws} is {right:.3f}"

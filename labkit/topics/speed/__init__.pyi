@@ -18,4 +18,4 @@ from .explain.latency_check import validate_latency as validate_latency
 from .explain.roofline import roofline as roofline
 from .measure.comparison import compare_measurements as compare_measurements
 from .measure.load_time import measure_load as measure_load
-from .measure.panel import pace_panel as pace_panel
+from .measure.playback_panel import pace_panel as pace_panel

@@ -24,8 +24,10 @@ def check_other_word(
     texts = {each.token_id: each.text for each in drawn.alternatives}
     word, other = surest.alternatives[0].text, texts.get(drawn.token_id, drawn.text)
     if drawn.token_id != surest.token_id:
-        share = math.exp(drawn.logprob)
-        return solved(f"It begins with {other!r}, which the model gave {share:.1%}.")
+        return solved(
+            f"It begins with {other!r}, drawn with {math.exp(drawn.drawn_logprob):.1%} at "
+            f"temperature {temperature:g}; at 1 it would be {math.exp(drawn.logprob):.1%}."
+        )
     share = math.exp(surest.logprob)
     return not_yet(
         f"It still begins with {word!r}: the model gives that {share:.1%}. "
@@ -55,10 +57,11 @@ def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
     rows = {each.entry.name: each for each in report.candidates}
     if not isinstance(name, str):
         return not_yet("Put a model's name, in quotes, in place of None.")
+    name = name.lower().removesuffix("(here)").strip()  # as the figure labels it
     if name not in rows:
         return not_yet(f"{name!r} is not in the catalogue: {', '.join(rows)}.")
     if not rows[name].plan.fits:
         return not_yet(f"{name} needs more memory than is free: its bar crosses the line.")
     if name == report.fitting[-1]:
-        return solved(f"{name} fits, and nothing larger does.")
-    return not_yet(f"{name} fits, but a larger one does too.")
+        return solved(f"{name} fits, and none with more parameters does.")
+    return not_yet(f"{name} fits, but one with more parameters does too.")

@@ -9,6 +9,7 @@ from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import check_text
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
+from labkit.backends.steps import join_steps
 from labkit.ui import html, theme
 from labkit.ui.panel import (
     RunPanel,
@@ -113,8 +114,7 @@ class PromptPanel(RunPanel):
 
     def _draw(self) -> None:
         steps = tuple(self._steps)
-        text = "".join(step.text for step in steps)
-        self.answer.value = html.card(html.paragraph(text or " "))
+        self.answer.value = html.answer(*reversed(join_steps(steps)))
         data = figures.timing_data(steps)
         with self.figure.batch_update():
             for trace, key in zip(self.figure.data, ("first", "later"), strict=True):
@@ -127,4 +127,5 @@ class PromptPanel(RunPanel):
         """The prompt, its answer and the figure of its times."""
         reply = self.start().wait()
         prompt = html.paragraph(f"Prompt: {self.prompt.value}")
-        return [prompt + html.card(html.paragraph(reply.text)), figures.reply_figure(reply)]
+        answer = html.answer(reply.text, reply.thinking)
+        return [prompt + answer, figures.reply_figure(reply)]

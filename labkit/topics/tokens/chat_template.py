@@ -55,20 +55,23 @@ class ChatTokens:
         return self.summary
 
 
-def apply_chat_template(model: Any, messages: str | Messages) -> ChatTokens:
+def apply_chat_template(
+    model: Any, messages: str | Messages, *, thinking: bool | None = None
+) -> ChatTokens:
     """A conversation after a model's chat template.
 
     Args:
         model: a chat model from ``labkit.load``.
         messages: a prompt, or messages, each a (role, content) pair or a mapping of the two names.
+        thinking: turns thinking on or off where the template has a switch; None: its default.
     Raises:
-        ValueError: the messages lack a role or a content.
+        ValueError: the messages lack a role or a content, or there is no such switch.
         LabError: the model has no chat template, or the template refuses the messages.
     """
     messages = _checked(messages)
     return ChatTokens(
         tuple((each["role"], each["content"]) for each in messages),
-        tokenize(_rendered(model, messages), model, special=True),
+        tokenize(_rendered(model, messages, thinking), model, special=True),
     )
 
 
@@ -95,7 +98,7 @@ def _is_pair(pair: Any) -> bool:
     return is_pair and all(isinstance(part, str) for part in pair)
 
 
-def _rendered(model: Any, messages: Messages) -> str:
+def _rendered(model: Any, messages: Messages, thinking: bool | None) -> str:
     tokenizer = getattr(model, "tokenizer", None)
     if tokenizer is None:
         raise ValueError(
@@ -105,7 +108,7 @@ def _rendered(model: Any, messages: Messages) -> str:
         raise LabError(
             f"{model.name} has no chat template: it only continues text.", "Load a chat model."
         )
-    return render_chat(model.name, tokenizer, messages)
+    return render_chat(model.name, tokenizer, messages, thinking)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -74,7 +74,14 @@ def test_what_it_does_not_take_is_refused():
 
 
 @pytest.mark.parametrize(
-    "reason, finish", [("max_tokens", "length"), ("stop_sequence", "stop"), ("refusal", "stop")]
+    "reason, finish",
+    [
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("stop_sequence", "stop"),
+        ("refusal", "content_filter"),
+        ("tool_use", "tool_calls"),
+    ],
 )
 def test_why_it_ended(provider, reason, finish):
     server = provider("anthropic")
@@ -90,7 +97,7 @@ def test_cached_tokens_are_counted_and_cost_less(provider):
         claude_end(5),
     )
     reply = ask(server)
-    assert reply.prompt_tokens == 1010
+    assert (reply.prompt_tokens, reply.cached_tokens) == (1010, 1000)
     assert reply.price_usd == pytest.approx((10 * 0.10 + 1000 * 0.01 + 5 * 0.50) / 1e6)
 
 
@@ -100,11 +107,44 @@ def test_thoughts_take_their_time_and_are_no_answer(provider):
     server.answer(
         claude_start(3),
         claude_event(type="content_block_delta", index=0, delta=thought),
+        0.1,
         claude_text("Hi"),
-        claude_end(9),
+        0.1,
+        claude_text(" there"),
+        claude_end(909, output_tokens_details={"thinking_tokens": 900}),
     )
     reply = ask(server)
-    assert reply.text == "Hi" and [step.text for step in reply.steps] == ["", "Hi"]
+    assert (reply.text, reply.thinking) == ("Hi there", "Hmm.")
+    assert (reply.output_tokens, reply.thinking_tokens) == (909, 900)
+    assert reply.thinking_s == pytest.approx(0.1, abs=0.08)
+    assert reply.thinking_price_usd == pytest.approx(900 * 0.50 / 1e6)
+    assert reply.price_usd == pytest.approx((3 * 0.10 + 909 * 0.50) / 1e6)
+    assert reply.decode_tokens_per_s < 200  # its thought is abridged: 9 tokens in 0.1 s
+
+
+def test_thoughts_may_be_hidden_or_not_counted(provider):
+    server = provider("anthropic")
+    block = {"type": "redacted_thinking", "data": "x"}
+    server.answer(
+        claude_start(3),
+        claude_event(type="content_block_start", index=0, content_block=block),
+        0.1,
+        claude_text("Hi"),
+        claude_end(90, output_tokens_details={"thinking_tokens": 88}),
+    )
+    reply = ask(server)
+    assert (reply.text, reply.thinking, reply.thinking_tokens) == ("Hi", "", 88)
+    assert reply.decode_tokens_per_s is None and reply.thinking_s == reply.ttft_s
+    thought = {"type": "thinking_delta", "thinking": "Hmm."}
+    server.answer(
+        claude_start(3),
+        claude_event(type="content_block_delta", index=0, delta=thought),
+        0.1,
+        claude_text("Hi"),
+        claude_end(90),
+    )
+    reply = ask(server)
+    assert reply.thinking_tokens is reply.decode_tokens_per_s is reply.thinking_price_usd is None
 
 
 def test_its_models(provider):

@@ -91,6 +91,53 @@ def test_a_model_that_thinks_takes_no_temperature(provider):
         cloud.stream(QUESTION, raw=True)
 
 
+def test_what_was_thought_has_its_own_tokens_seconds_and_price(provider):
+    """It is hidden, and does not make the rest faster: a word each 0.05 s after a second."""
+    server = provider()
+    words = [part for _ in range(10) for part in (0.05, text("word "))]
+    thought = {"completion_tokens_details": {"reasoning_tokens": 1000}}
+    server.answer(text(""), 1.0, *words, chat_end(14, 1010, **thought))
+    reply = ask(server, model="gpt-6-astra", max_tokens=2000)
+    assert (reply.output_tokens, reply.thinking_tokens) == (1010, 1000)
+    assert reply.decode_tokens_per_s == pytest.approx(20, rel=0.3)
+    assert reply.thinking_s == reply.ttft_s >= 1.0
+    assert reply.thinking_price_usd / reply.price_usd == pytest.approx(1000 / 1010, rel=0.05)
+    assert f"for ${reply.thinking_price_usd:.6f}" in repr(reply)
+    by_hand = labkit.cloud(f"{server.address}/v1", "m", price_usd_per_million=(1, 2))
+    server.answer(text("word"), chat_end(14, 1001, **thought))
+    reply = labkit.generate(by_hand, QUESTION)
+    assert reply.price_usd == pytest.approx((14 + 2 * 1001) / 1e6)
+    assert reply.thinking_price_usd == pytest.approx(2 * 1000 / 1e6)
+
+
+def test_google_counts_a_thought_in_the_total_alone(provider):
+    server = provider("google")
+    server.answer(text("word"), chat_end(14, 10, total_tokens=124))
+    reply = ask(server, "google", "gemini-2.5-flash")
+    assert (reply.output_tokens, reply.thinking_tokens) == (110, 100)
+    assert reply.thinking_price_usd == pytest.approx(100 * 2.5 / 1e6)
+
+
+def test_openrouters_own_price_has_no_known_parts(provider):
+    server = provider("openrouter")
+    thought = {"completion_tokens_details": {"reasoning_tokens": 9}}
+    server.answer(text("word"), chat_end(14, 10, cost=0.001, **thought))
+    reply = ask(server, "openrouter")
+    assert (reply.price_usd, reply.thinking_price_usd, reply.thinking_tokens) == (0.001, None, 9)
+
+
+def test_a_thought_is_restored_too(provider):
+    """A placeholder that was begun in the thought is not ended by the answer."""
+    server = provider()
+    cloud = labkit.cloud("openai", address=server.address, policy=labkit.Policy("redact"))
+    thought = {"index": 0, "delta": {"reasoning_content": "Is [CARD_1] or [CA"}}
+    event = chat_event(choices=[{**thought, "finish_reason": None}])
+    server.answer(event, text("RD_1]: [CARD_1]"), chat_end(9, 4))
+    reply = labkit.generate(cloud, "Is 4111 1111 1111 1111 a test card?")
+    assert reply.thinking == "Is 4111 1111 1111 1111 or [CA"
+    assert reply.text == "RD_1]: 4111 1111 1111 1111"
+
+
 def test_the_default_models_are_known_and_priced():
     for name, known in PROVIDERS.items():
         assert all(each.names for each in known.families.values())

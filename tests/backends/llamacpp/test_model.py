@@ -124,3 +124,32 @@ def test_bad_arguments(bad):
     (name,) = bad
     with pytest.raises(ValueError, match=rf"{name} must be a whole number.*got"):
         labkit.load_llamacpp(**bad)
+
+
+@pytest.fixture(scope="module")
+def thinker(thinking_gguf):
+    model = labkit.load_llamacpp(thinking_gguf, threads=1, context=128)
+    yield model
+    model.close()
+
+
+def test_its_own_parser_keeps_a_thought_apart(thinker):
+    reply = labkit.generate(thinker, "Why?", temperature=0, max_tokens=20, thinking=True)
+    assert (reply.thinking, reply.text, reply.finish) == ("Hm", "Yes", "stop")
+    assert (reply.thinking_tokens, reply.output_tokens, reply.chunked) == (5, 9, False)
+    cut = labkit.generate(thinker, "Why?", temperature=0, max_tokens=3, thinking=True)
+    assert (cut.thinking, cut.text, cut.finish) == ("Hm", "", "length")
+
+
+def test_thinking_is_switched_where_the_template_can(thinker, tiny_gguf):
+    reply = labkit.generate(thinker, "Why?", temperature=0, max_tokens=20, thinking=False)
+    assert (reply.thinking, reply.text, reply.thinking_tokens) == ("", "Yes", 0)
+    with pytest.raises(ValueError, match="not used for a text"):
+        labkit.stream(thinker, "Why?", raw=True, thinking=True)
+    with pytest.raises(ValueError, match="has no switch for it; got False"):
+        labkit.load_llamacpp(tiny_gguf, threads=1, context=64).stream("Why?", thinking=False)
+
+
+def test_raw_text_may_hold_a_thought_too(thinker):
+    reply = labkit.generate(thinker, "Why? assistant:", raw=True, temperature=0, max_tokens=20)
+    assert (reply.thinking, reply.text, reply.thinking_tokens) == ("Hm", "Yes", 5)

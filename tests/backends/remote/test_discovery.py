@@ -16,7 +16,7 @@ import pytest
 import labkit
 from labkit.backends.remote import discovery
 from labkit.backends.remote.discovery import Server, find_servers
-from labkit.topics.speed.measure.measurement import describe_setup
+from labkit.topics.speed.measure.setup import describe_setup
 
 # github.com/vllm-project/vllm, ModelCard of the OpenAI interface's protocol, and /version.
 VLLM = {

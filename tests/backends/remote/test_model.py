@@ -259,7 +259,8 @@ def test_what_a_model_thinks_takes_time_and_is_no_answer(scripted):
     thought = event(choices=[{"delta": {"reasoning_content": "Hmm"}}])
     address, _ = scripted(thought, piece("Yes", finish_reason="stop"), END)
     reply = labkit.generate(ask(address), "Hi")
-    assert [step.text for step in reply.steps] == ["", "Yes"]
+    assert [(step.text, step.thinking) for step in reply.steps] == [("Hmm", True), ("Yes", False)]
+    assert (reply.text, reply.thinking) == ("Yes", "Hmm") and 0 <= reply.thinking_s < 1
 
 
 def test_stopping_closes_the_connection(scripted):

@@ -66,12 +66,13 @@ def test_packed_bfloat16_layers_compute_exactly_what_plain_ones_do(make_tiny, tm
     folder = make_tiny(tmp_path / "m")
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
     packed = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
-    optimize(packed)
-    assert any(isinstance(module, PackedLinear) for module in packed.modules())
-    assert not any(isinstance(module, FusedRMSNorm) for module in packed.modules())
+    layers.pack(layers.families(packed))
     ids = torch.arange(2, 40)[None]
     with torch.inference_mode():
         assert torch.equal(packed(ids).logits, plain(ids).logits)
+        layers.fuse_norms(packed)
+        assert any(isinstance(module, FusedRMSNorm) for module in packed.modules())
+        torch.testing.assert_close(packed(ids).logits, plain(ids).logits, rtol=0.05, atol=0.01)
 
 
 def test_what_cannot_be_packed():

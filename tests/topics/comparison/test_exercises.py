@@ -8,7 +8,7 @@ from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.topics.comparison import exercises
 from labkit.topics.comparison.exercises import check_votes_needed
-from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
+from labkit.topics.comparison.side_by_side.compare import SideBySide
 
 HTTP = HttpTiming("https://remote", 0.0, 0.08, 0.08, 0.002, 0.08, 0.458, 1.0)
 

@@ -41,6 +41,12 @@ def test_invalid_settings_get_a_sentence(prediction, bad):
     assert not verdict.right and verdict.why
 
 
+def test_a_misspelt_setting_gets_the_right_one(prediction):
+    why = check_remaining(prediction, {"topp": 0.9}, tokens=10).why
+    assert why == "There is no setting 'topp'. Did you mean 'top_p'?"
+    assert "There are repetition_penalty" in check_remaining(prediction, {5: 1}, tokens=10).why
+
+
 def test_draws_that_must_all_hit_are_multiplied(prediction):
     best = float(prediction.probabilities.max())
     assert check_in_a_row(prediction, best**3, draws=3).right
@@ -51,6 +57,7 @@ def test_draws_that_must_all_hit_are_multiplied(prediction):
         (best, "one draw"),
         (3 * best, "not added"),
         (0.9, "off"),
+        (46, "As a share"),
     ):
         verdict = check_in_a_row(prediction, wrong, draws=3)
         assert not verdict.right and why in verdict.why

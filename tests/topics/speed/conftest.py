@@ -5,8 +5,9 @@ import pytest
 from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
-from labkit.topics.speed.measure.measurement import Measurement, Setup
+from labkit.topics.speed.measure.measurement import Measurement
 from labkit.topics.speed.measure.run import TimedRun
+from labkit.topics.speed.measure.setup import Setup
 
 SETUP = Setup(
     "a processor",
@@ -23,9 +24,10 @@ class Scripted:
 
     name = "scripted"
 
-    def __init__(self, *rows, chunks=False, output_tokens=None):
+    def __init__(self, *rows, chunks=False, output_tokens=None, thought=0, **known):
         self.rows, self.asked, self.synchronized = list(rows), [], 0
-        self.chunks, self.output_tokens = chunks, output_tokens
+        self.chunks, self.thought = chunks, thought
+        self.known = {"output_tokens": output_tokens, "chunked": chunks, **known}
 
     def synchronize(self):
         self.synchronized += 1
@@ -38,12 +40,10 @@ class Scripted:
             raise ValueError("prompt must have at least one character; got an empty text")
         self.asked.append((prompt, settings))
         times = self.rows[(len(self.asked) - 1) % len(self.rows)]
-        known = {"output_tokens": self.output_tokens, "chunked": self.chunks}
         return Stream(
             Settings(**settings),
             lambda running: self._play(running, times),
-            prompt_tokens=len(prompt),
-            **known,
+            **{"prompt_tokens": len(prompt), **self.known},
         )
 
     def _play(self, running, times):
@@ -51,7 +51,7 @@ class Scripted:
             if at in (KeyboardInterrupt, LabError):
                 raise at("The server went away.") if at is LabError else at
             token = (None, None) if self.chunks else (number, -0.1)
-            yield Step(token[0], "ab ", token[1], None, (), None, at)
+            yield Step(token[0], "ab ", token[1], None, (), None, at, number < self.thought)
         running.note(finish="length")
 
 

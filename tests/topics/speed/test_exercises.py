@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.backends.local.bandwidth import Probe
+from labkit.backends.local.device_probe import Probe
 from labkit.topics.speed import exercises
 from labkit.topics.speed.explain.roofline import Roofline
 

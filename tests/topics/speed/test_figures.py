@@ -3,7 +3,7 @@
 import pytest
 
 import labkit
-from labkit.backends.local.bandwidth import Probe
+from labkit.backends.local.device_probe import Probe
 from labkit.models.catalogue import CATALOGUE
 from labkit.topics.speed.experiments.runner import Experiment, Point
 from labkit.topics.speed.explain.kv_cache import CacheGrowth, CacheSize

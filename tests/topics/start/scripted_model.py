@@ -1,7 +1,8 @@
 """A scripted backend: a clock and texts that the test decides, as no real model would keep them."""
 
-from labkit.backends.reply import Alternative, Step, Stream
+from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
+from labkit.backends.steps import Alternative, Step
 
 
 class Scripted:

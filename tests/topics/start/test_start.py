@@ -107,8 +107,12 @@ def test_seconds_any_right_estimate_passes(reply):
 
 def test_largest_model():
     report = labkit.start.describe_machine()
-    assert exercises.check_largest(report, report.fitting[-1]).right
-    assert "larger one does too" in exercises.check_largest(report, report.fitting[0]).why
+    for label in (report.fitting[-1], f" {report.fitting[-1].upper()} (here)"):
+        assert exercises.check_largest(report, label).right
+    assert (
+        "one with more parameters does too"
+        in exercises.check_largest(report, report.fitting[0]).why
+    )
     assert "not in the catalogue" in exercises.check_largest(report, "gpt").why
     for wrong in (None, 7, ["gpt"]):
         assert "in quotes" in exercises.check_largest(report, wrong).why
@@ -288,3 +292,12 @@ def test_a_static_page_shows_the_answer(panel, monkeypatch):
 def test_the_axis_does_not_jump():
     ranges = [figures.token_range(n, 500)[1] for n in range(100)]
     assert len(set(ranges)) == 1
+
+
+def test_a_thought_stands_above_the_answer_folded_up(thinker):
+    panel = labkit.start.prompt_panel(thinker, "Why?", temperature=0, max_tokens=20)
+    panel.start().wait(60)
+    thought, _, answer = panel.answer.value.partition("</details>")
+    assert "<summary>thinking</summary>" in thought and "Hm" in thought and "Hm" not in answer
+    assert "Yes" in answer and " open" not in thought
+    assert "Hm" in panel.static_form()[0] and "thought 5 tokens" in panel.summary

@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 import torch
 from transformers import GenerationConfig, StoppingCriteriaList
 
-from labkit.backends.local.detokenizer import Detokenizer
+from labkit.backends.local.detokenizer import AnswerDetokenizer
 from labkit.backends.local.model import ALTERNATIVES, LocalModel
+from labkit.backends.local.out_of_memory import frees_memory
 from labkit.backends.local.sampler import SampledToken
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 
 
+@frees_memory
 def search_beams(
     model: LocalModel,
     prompt: str | Messages,
@@ -87,13 +89,14 @@ def _steps(
     entropies = torch.special.entr(logprobs.exp()).sum(-1) / math.log(2)
     own = logprobs.gather(-1, whole[0, len(ids) :, None])[:, 0]
     leading = zip(top.indices.tolist(), top.values.tolist(), strict=True)
-    text = Detokenizer(model.tokenizer, ids)
+    text = AnswerDetokenizer(model.tokenizer, ids)
     rows = zip(new, own.tolist(), entropies.tolist(), leading, strict=True)
     return tuple(
         model.step(
             SampledToken(token_id, logprob, None, entropy, tuple(zip(*pairs, strict=True))),
-            text.push(token_id, last=number == len(new)),
+            "".join(text.push(token_id, last=number == len(new))),
             elapsed_s,
+            text.thinking,
         )
         for number, (token_id, logprob, entropy, pairs) in enumerate(rows, 1)
     )

@@ -10,6 +10,7 @@ from labkit.backends.local.decoding.forward import prefill
 from labkit.backends.local.detokenizer import Detokenizer
 from labkit.backends.local.kv_cache import can_crop
 from labkit.backends.local.model import LocalModel
+from labkit.backends.local.out_of_memory import frees_memory
 from labkit.backends.local.sampler import Sampler
 from labkit.backends.settings import Settings
 
@@ -52,6 +53,7 @@ class Cursor:
             raise ValueError(f"tokens must be 1 to {taken}, as many as were taken; got {tokens!r}")
         self.go_to(self.ids[:-tokens])
 
+    @frees_memory
     @torch.inference_mode()
     def go_to(self, ids: Sequence[int]) -> None:
         """Moves to any text that begins with the prompt.

@@ -7,8 +7,10 @@ import torch
 from labkit.backends.local.decoding.forward import next_scores, prefill
 from labkit.backends.local.kv_cache import select_rows
 from labkit.backends.local.model import LocalModel
+from labkit.backends.local.out_of_memory import frees_memory
 
 
+@frees_memory
 @torch.inference_mode()
 def expand_tree(
     model: LocalModel, ids: Sequence[int], width: int, depth: int

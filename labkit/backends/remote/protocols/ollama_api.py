@@ -1,7 +1,7 @@
 """Ollama's own interface, which reports how long loading, reading and writing took.
 
 It reuses what it knows of an earlier prompt, and cannot be asked not to: what it read anew is in
-the reply's ``timings``. Whether a model thinks first is left to the model.
+the reply's ``timings``. A model thinks first if it can, unless ``think`` says otherwise.
 
 Source: github.com/ollama/ollama: docs/api.md (commit 01e52d2), "Generate a chat completion" and
 "Generate a completion", a JSON object a line; docs/openapi.yaml (017eb8a), logprobs and think;
@@ -21,7 +21,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 from labkit.backends.timings import from_ollama
 
-from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings
+from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings, thinking_field
 from .protocol import Chunk, RemoteProtocol
 
 
@@ -49,6 +49,7 @@ class Ollama(RemoteProtocol):
         options = {**self.parameters.more, **named_settings(self.kind, settings, self.parameters)}
         asked = {"prompt": prompt, "raw": True} if raw else {"messages": prompt}
         more = {"stream": True, "logprobs": True, "top_logprobs": ALTERNATIVES}
+        more |= thinking_field(self.kind, settings, self.parameters, raw=raw)
         return {**asked, "options": options, **more}
 
     @contextmanager

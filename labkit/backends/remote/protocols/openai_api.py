@@ -53,4 +53,5 @@ class OpenAI(RemoteProtocol):
             yield events.response, events
 
     def translator(self):
-        return lambda event: event.to_dict()
+        # Mistral's lists are not of the client's type, of which it would warn.
+        return lambda event: event.to_dict(warnings=False)

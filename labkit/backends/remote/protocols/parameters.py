@@ -43,6 +43,7 @@ class Parameters:
         seeds: the number below which seeds must be.
         fixed: settings that it does not take and that differ from our defaults.
         keeps_stop: whether it ends at a stop string and leaves that in the text.
+        switch: the field that says whether to think, with what holds it; empty: no such field.
     """
 
     names: Mapping[str, str]
@@ -52,6 +53,7 @@ class Parameters:
     seeds: int = 2**63
     fixed: Mapping[str, Any] = field(default_factory=dict)
     keeps_stop: bool = False
+    switch: tuple[str, ...] = ()
 
     def settings(self, **chosen) -> Settings:
         """The settings as they will be; with a seed where the server takes one."""
@@ -61,6 +63,9 @@ class Parameters:
         return replace(settings, seed=random.randrange(min(2**32, self.seeds)))
 
 
+# github.com/ggml-org/llama.cpp, tools/server/README.md, and docs.vllm.ai, "Reasoning Outputs": a
+# variable of the chat template. One that has no such variable overlooks it.
+_TEMPLATE_SWITCH = ("chat_template_kwargs", "enable_thinking")
 _ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
 USAGE = {"stream_options": {"include_usage": True}}
 LLAMA_CPP = Parameters(
@@ -71,6 +76,7 @@ LLAMA_CPP = Parameters(
     more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True, "cache_prompt": False},
     ordered=True,
     seeds=2**32 - 1,  # the last one means: take any
+    switch=_TEMPLATE_SWITCH,
 )
 # The options of its own interface: github.com/ollama/ollama, docs/modelfile.mdx, "Valid Parameters
 # and Values", and docs/api.md, "Generate request (With options)", for presence_penalty and
@@ -79,11 +85,15 @@ OLLAMA = Parameters(
     {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"},
     more={"repeat_last_n": -1},
     seeds=2**31,
+    switch=("think",),  # docs/capabilities/thinking.mdx; a model that cannot is an error of its own
 )
 PARAMETERS = {
     "llama.cpp": LLAMA_CPP,
     "vLLM": Parameters(
-        _OPENAI | same("top_k", "min_p", "repetition_penalty"), logprobs=True, more=USAGE
+        _OPENAI | same("top_k", "min_p", "repetition_penalty"),
+        logprobs=True,
+        more=USAGE,
+        switch=_TEMPLATE_SWITCH,
     ),
     "Ollama": Parameters(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
     # lmstudio.ai/docs/developer/openai-compat/chat-completions, "Supported payload parameters", and
@@ -107,6 +117,7 @@ def request_fields(
     """
     parameters = parameters or PARAMETERS[kind]
     sent = {**parameters.more, **named_settings(kind, settings, parameters)}
+    sent |= thinking_field(kind, settings, parameters, raw=raw)
     if parameters.logprobs:
         sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
     if parameters.ordered:
@@ -128,6 +139,8 @@ def named_settings(kind: str, settings: Settings, parameters: Parameters) -> dic
         value = getattr(settings, name)
         if name in parameters.names:
             sent[parameters.names[name]] = 0 if name == "top_k" and value is None else value
+        elif name == "thinking" and parameters.switch:
+            continue  # see `thinking_field`
         elif value != getattr(standard, name) and not (name == "order" and parameters.ordered):
             raise ValueError(
                 f"{name} must be left at {getattr(standard, name)!r}: {kind} does not take it; "
@@ -136,3 +149,19 @@ def named_settings(kind: str, settings: Settings, parameters: Parameters) -> dic
     if not sent.pop("stop", ()):
         return sent
     return sent | {parameters.names["stop"]: list(settings.stop)}
+
+
+def thinking_field(
+    kind: str, settings: Settings, parameters: Parameters, *, raw: bool
+) -> dict[str, Any]:
+    """What turns thinking on or off, for a server that takes it; nothing where it is left alone."""
+    if settings.thinking is None or not parameters.switch:
+        return {}
+    if raw:
+        raise ValueError(
+            f"thinking must be left at None: {kind} uses no chat template for a text that is "
+            f"continued; got {settings.thinking}"
+        )
+    *around, name = parameters.switch
+    field = {name: settings.thinking}
+    return {around[0]: field} if around else field

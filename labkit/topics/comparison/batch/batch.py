@@ -103,6 +103,8 @@ class BatchRun:
         self._settings, self._options = Settings(**settings), {"raw": raw, **settings}
         self._backends = named(backends)
         all_settings = {"raw": raw, **asdict(self._settings)}
+        if all_settings["thinking"] is None:  # files of version 0.1 do not know it
+            del all_settings["thinking"]
         self._jobs = make_jobs(prompts, tuple(self._backends), all_settings)
         self._max_concurrent, self._file = max_concurrent, file
         self._rows: dict[str, BatchRow] = {}

@@ -16,7 +16,10 @@ from .table import COLUMNS, BatchRow, BatchTable
 
 MOST_ROWS = 200  # in a notebook; a file holds all
 TEXT_COLUMNS = ("prompt", "text")
-DIGITS = {"price_usd": 6, "ttft_s": 3, "elapsed_s": 3, "waited_s": 1, "decode_tokens_per_s": 1}
+DIGITS = {
+    **{"price_usd": 6, "thinking_price_usd": 6, "decode_tokens_per_s": 1},
+    **{"ttft_s": 3, "elapsed_s": 3, "thinking_s": 3, "waited_s": 1},
+}
 _STYLE = f"""
 .lk-batch{{color:{theme.INK};font:13px/1.4 {theme.FONT};overflow-x:auto}}
 .lk-batch table{{border-collapse:collapse;width:100%}}

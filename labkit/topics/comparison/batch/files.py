@@ -18,6 +18,7 @@ INNER_FORMULA = re.compile(r'([;\t\r\n][ "]*)(?=[=+\-@＝＋－＠])(?!- )')
 CSV_COLUMNS = (
     "prompt", "backend", "text", "finish", "error", "ttft_s", "elapsed_s", "waited_s", "tries",
     "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd", "origin", "asked_at",
+    "thinking", "thinking_tokens", "thinking_s", "thinking_price_usd",
 )  # fmt: skip
 
 

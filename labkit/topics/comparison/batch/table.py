@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from statistics import median
 from typing import Any, ClassVar
 
@@ -13,8 +13,14 @@ from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.reply import Reply
 from labkit.filesystem.read import parse
 
-ENDED = ("stop", "length")
-ENDS = {"stop": "finished", "length": "at max_tokens", "interrupted": "stopped by you"}
+ENDED = ("stop", "length", "content_filter", "tool_calls")
+ENDS = {
+    "stop": "finished",
+    "length": "at max_tokens",
+    "content_filter": "withheld by the provider's filter",
+    "tool_calls": "with a call of a tool",
+    "interrupted": "stopped by you",
+}
 RECORD_KEYS = {"prompt_index": "place"}  # fields whose name in files differs
 
 
@@ -73,7 +79,7 @@ class BatchRow:
         prompt: the prompt.
         backend: the backend's name.
         text: the answer, which may be partial.
-        finish: as for `Reply`: ``"stop"``, ``"length"``, ``"interrupted"`` or ``"failed"``.
+        finish: as for `Reply`: ``"stop"``, ``"length"``, ``"interrupted"``, ``"failed"`` …
         error: the error with its hint, or None.
         origin: the origin of the numbers.
         asked_at: start of the request that was answered: ISO 8601, UTC.
@@ -85,6 +91,10 @@ class BatchRow:
         output_tokens: tokens written.
         decode_tokens_per_s: tokens a second after the first.
         price_usd: price by the provider's token count and list price.
+        thinking: what was thought before the answer, as far as it is shown.
+        thinking_tokens: tokens of it, of those written.
+        thinking_s: seconds of thinking.
+        thinking_price_usd: the part of the price that it cost.
     """
 
     # For the reader of files, `labkit.filesystem.read`.
@@ -107,6 +117,10 @@ class BatchRow:
     output_tokens: int | None = None
     decode_tokens_per_s: float | None = None
     price_usd: float | None = None
+    thinking: str = ""
+    thinking_tokens: int | None = None
+    thinking_s: float | None = None
+    thinking_price_usd: float | None = None
 
     @property
     def answered(self) -> bool:
@@ -122,27 +136,23 @@ class BatchRow:
 
 
 NUMBERS = (
-    "ttft_s",
-    "elapsed_s",
-    "prompt_tokens",
-    "output_tokens",
-    "decode_tokens_per_s",
-    "price_usd",
+    *("ttft_s", "elapsed_s", "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd"),
+    *("thinking_tokens", "thinking_s", "thinking_price_usd"),
 )
+ADDED = {field.name: field.default for field in fields(BatchRow) if "thinking" in field.name}
 
 
 def make_row(
     job: BatchJob, reply: Reply, *, asked_at: str, tries: int, waited_s: float
 ) -> BatchRow:
     """The row of a reply."""
-    # A server may send lone surrogates, which no file can hold.
-    text = reply.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return BatchRow(
         key=job.key,
         prompt_index=job.prompt_index,
         prompt=job.prompt,
         backend=job.backend,
-        text=without_keys(text),
+        text=_writable(reply.text),
+        thinking=_writable(reply.thinking),
         finish=reply.finish,
         error=reply.error,
         origin=reply.origin,
@@ -153,9 +163,16 @@ def make_row(
     )
 
 
+def _writable(text: str) -> str:
+    """Without keys, and without the lone surrogates that a server may send and no file can hold."""
+    return without_keys(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
 def to_record(row: BatchRow) -> dict[str, Any]:
-    """A row as files hold it."""
-    return {RECORD_KEYS.get(name, name): value for name, value in asdict(row).items()}
+    """A row as files hold it; of a thought only where there is one."""
+    record = {RECORD_KEYS.get(name, name): value for name, value in asdict(row).items()}
+    none = {name for name, default in ADDED.items() if record[name] == default}
+    return {name: value for name, value in record.items() if name not in none}
 
 
 def read_row(line: bytes) -> BatchRow:
@@ -187,6 +204,9 @@ COLUMNS: dict[str, tuple[str, Callable[[BatchRow], Any]]] = {
     "output_tokens": ("tokens out", lambda row: row.output_tokens),
     "decode_tokens_per_s": ("tokens/s", lambda row: row.decode_tokens_per_s),
     "price_usd": ("price, $", lambda row: row.price_usd),
+    "thinking_tokens": ("tokens of thinking", lambda row: row.thinking_tokens),
+    "thinking_s": ("thinking, s", lambda row: row.thinking_s),
+    "thinking_price_usd": ("its price, $", lambda row: row.thinking_price_usd),
     "origin": ("origin", lambda row: row.origin),
 }
 

@@ -5,12 +5,14 @@ from html import escape
 from labkit.backends.reply import Reply
 from labkit.ui import html, theme
 
-from .side_by_side import SideBySide
-from .time_split import PART_NAMES, format_seconds, model_s, named_times, network_s
+from .compare import SideBySide
+from .time_split import PART_NAMES, format_seconds, load_s, model_s, named_times, network_s
 
 ENDS = {
     "stop": "✓ finished",
     "length": "✓ cut at max_tokens",
+    "content_filter": "✗ withheld by the provider's filter",
+    "tool_calls": "✓ ended with a call of a tool",
     "interrupted": "■ stopped",
     "failed": "✗ failed",
 }
@@ -24,7 +26,8 @@ def answers_table(side: SideBySide) -> html.HtmlFigure:
     """The answers in columns, and under each its times, tokens and bytes."""
     columns = "".join(
         f'<div style="flex:1 1 270px;min-width:250px">{head(name, reply.origin, _state(reply))}'
-        f'<div tabindex="0" style="{_TEXT}">{answer(name, reply.text, reply.error)}</div>'
+        f'<div tabindex="0" style="{_TEXT}">'
+        f"{answer(name, reply.text, reply.error, reply.thinking)}</div>"
         f"{numbers_table(name, reply, here)}</div>"
         for name, reply, here in zip(side.names, side.replies, side.computed_here, strict=True)
     )
@@ -45,15 +48,16 @@ def head(name: str, origin: str, state: str) -> str:
     )
 
 
-def answer(name: str, text: str, error: str | None = None) -> str:
+def answer(name: str, text: str, error: str | None = None, thinking: str = "") -> str:
     """The text so far, and the error; for screen readers a region with its own name."""
-    inner = html.card(html.paragraph(text or " ")) + (html.note(error, "bad") if error else "")
+    inner = html.answer(text, thinking) + (html.note(error, "bad") if error else "")
     return f'<div role="region" aria-label="{escape(f"Answer of {name}")}">{inner}</div>'
 
 
 def _state(reply: Reply) -> str:
     after = f" after {reply.elapsed_s:.2f} s" if reply.steps else ""
-    return ENDS[reply.finish] + after
+    unanswered = ", without an answer" if reply.thinking_summary and not reply.text else ""
+    return ENDS[reply.finish] + after + unanswered
 
 
 def numbers_table(name: str, reply: Reply, here: bool) -> str:
@@ -77,9 +81,11 @@ def numbers(reply: Reply, here: bool) -> list[tuple[str, str]]:
     moved = f"{_count(http.bytes_sent)}, {_count(http.bytes_received)}" if http else "0, 0"
     return [
         *_times(reply),
+        ("before the first token: loading the model", _loading(reply)),
         ("before the first token: the model's own work", _seconds(model_s(reply))),
         ("before the first token: network and queues", _seconds(network_s(reply))),
         ("tokens in, out", tokens),
+        ("tokens of thinking, its price", _thinking(reply)),
         ("tokens/s after the first", f"{speed:.1f}" if speed else UNKNOWN),
         (
             "temperature, seed",
@@ -102,6 +108,19 @@ def _times(reply: Reply) -> list[tuple[str, str]]:
 
 def _seconds(seconds: float | None) -> str:
     return UNKNOWN if seconds is None else format_seconds(seconds)
+
+
+def _loading(reply: Reply) -> str:
+    seconds = load_s(reply)
+    return NO_PART if seconds is None else format_seconds(seconds)
+
+
+def _thinking(reply: Reply) -> str:
+    if not reply.thinking_summary:
+        return NO_PART
+    price = reply.thinking_price_usd
+    known = "" if price is None else f", ${price:.6f}"
+    return f"{_count(reply.thinking_tokens)}{known}{', not shown' if reply.thinking_hidden else ''}"
 
 
 def _count(tokens: int | None) -> str:

@@ -11,6 +11,7 @@ from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.reply import Reply, Step, Stream
 from labkit.backends.settings import Settings
+from labkit.backends.steps import join_steps
 from labkit.errors import LabError
 
 TICK_S = 0.05  # between checks of Stop while nothing arrives
@@ -44,8 +45,13 @@ class Column:
 
     @property
     def text(self) -> str:
-        """The text so far."""
-        return "".join(step.text for step in tuple(self.steps))
+        """The answer so far."""
+        return join_steps(tuple(self.steps))[1]
+
+    @property
+    def thinking(self) -> str:
+        """What it has thought so far."""
+        return join_steps(tuple(self.steps))[0]
 
 
 class ConcurrentRun:

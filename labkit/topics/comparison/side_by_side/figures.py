@@ -10,8 +10,8 @@ from labkit.backends.reply import Reply
 from labkit.ui import subplots, theme
 
 from .answer_columns_figures import answers_table
-from .side_by_side import SideBySide
-from .time_split import PART_NAMES, STREAM, TimePart, format_seconds, model_s, split_time
+from .compare import SideBySide
+from .time_split import PART_NAMES, STREAM, TimePart, format_seconds, load_s, model_s, split_time
 
 LOOKS = (
     (theme.GREY, "."),
@@ -20,6 +20,7 @@ LOOKS = (
     (theme.YELLOW, "-"),
     (theme.ORANGE, "/"),
     (theme.SKY, "|"),
+    (theme.GREY, "+"),
     (theme.BLUE, ""),
 )
 LINES = (
@@ -67,7 +68,14 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
         range=[len(rows) - 0.5, -0.5],
         showgrid=False,
     )
-    _fill(figure, rows, replies, 1, "seconds until the first token", map(_first, replies))
+    _fill(
+        figure,
+        rows,
+        replies,
+        1,
+        "seconds until the first token of the answer",
+        map(_first, replies),
+    )
     _fill(figure, rows, replies, 2, "seconds of the whole answer", map(_total, replies))
     below = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     return figure.update_layout(legend={**below, "traceorder": "normal"})
@@ -114,13 +122,16 @@ def _first(reply: Reply | None) -> tuple[float, str]:
         return 0.0, ""
     end, work = parts[-1].end_s, model_s(reply) if reply.http else None
     own = f"; {format_seconds(work)} of it the model's own work" if work is not None else ""
+    loading = load_s(reply) if reply.http else None
+    own += f", {format_seconds(loading)} loading it" if loading else ""
     return end, format_seconds(end) + own
 
 
 def _total(reply: Reply | None) -> tuple[float, str]:
     """The end of a row's whole bar, and the label behind it."""
     end = max((part.end_s for part in _parts(reply)), default=None)
-    outcome = {"failed": "✗ failed", "interrupted": "■ stopped"}.get(reply and reply.finish)
+    ends = {"failed": "✗ failed", "interrupted": "■ stopped", "content_filter": "✗ withheld"}
+    outcome = ends.get(reply and reply.finish)
     after = None if end is None else format_seconds(end)
     return end or 0.0, " after ".join(filter(None, [outcome, after]))
 
@@ -168,11 +179,11 @@ def arrivals_figure(side: SideBySide):
 
 
 def arrivals(reply: Reply) -> tuple[list[float], list[int]]:
-    """Seconds, and the characters written by then: from nothing to the whole text."""
+    """Seconds, and the characters of the answer by then: from nothing to the whole text."""
     times, counts = [0.0], [0]
     for step in reply.steps:
         times.append(step.elapsed_s)
-        counts.append(counts[-1] + len(step.text))
+        counts.append(counts[-1] + len("" if step.thinking else step.text))
     return times, counts
 
 

@@ -10,7 +10,7 @@ from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
 
-from .side_by_side import SideBySide, compare
+from .compare import SideBySide, compare
 
 HERE, LOOPBACK = "in this process", "loopback"
 

@@ -13,9 +13,9 @@ from labkit.ui.runner import Progress, Runner
 
 from . import answer_columns_figures as answers
 from . import figures
+from .compare import SideBySide, collect_answers
 from .concurrent import Backends, Column, ConcurrentRun
 from .cost_estimate import BEFORE, cost_sentences
-from .side_by_side import SideBySide, collect_answers
 
 
 def compare_panel(
@@ -142,7 +142,7 @@ class ComparePanel(RunPanel):
             origin = column.stream.origin if column.stream else ""
             state = _state(column, self.result is not None)
             head.value = answers.head(column.name, origin, state)
-            text.value = answers.answer(column.name, column.text, column.error)
+            text.value = answers.answer(column.name, column.text, column.error, column.thinking)
         ended = sum(column.ended for column in self._run.columns) + (self.result is not None)
         if ended != self._drawn_ends:
             self._drawn_ends = ended
@@ -189,4 +189,5 @@ def _state(column: Column, over: bool) -> str:
     if not steps:
         return "… started, no token yet"
     unit = "chunks" if column.stream.chunked else "tokens"
+    unit += " of thinking" if steps[-1].thinking else ""
     return f"… the first after {steps[0].elapsed_s:.2f} s, {len(steps)} {unit} so far"

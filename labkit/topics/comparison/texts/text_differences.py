@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
+from labkit.topics.comparison.side_by_side.compare import SideBySide
 
 from .word_diff import WordDiff, diff_words
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from labkit.errors import LabError
 
-from . import connection_probe
+from . import try_connections
 from .offline import ROOT, OfflineRun, run_offline
 
 # A documentation address (RFC 5737), never assigned; tried only inside the namespace.
@@ -48,8 +48,8 @@ class ProbeResult:
     def cut_off(self) -> bool:
         """Whether it connected with a network, and reached nothing without one."""
         return (
-            self.online == connection_probe.CONNECTED != self.offline
-            and self.external != connection_probe.CONNECTED
+            self.online == try_connections.CONNECTED != self.offline
+            and self.external != try_connections.CONNECTED
         )
 
 
@@ -123,7 +123,7 @@ def prove_offline(
         offline = _last_line(_checked(run_offline(_command(here, NOWHERE))).output)
     probes = tuple(
         ProbeResult(method, online[method][0], *offline[method])
-        for method in connection_probe.METHODS
+        for method in try_connections.METHODS
     )
     if model is None:
         return OfflineProof(probes, None, prompt)
@@ -134,7 +134,7 @@ def prove_offline(
 
 def _command(*targets: tuple[str, int]) -> list[str]:
     flat = [str(part) for target in targets for part in target]
-    return ["python", "-m", "labkit.topics.privacy.network.connection_probe", *flat]
+    return ["python", "-m", "labkit.topics.privacy.network.try_connections", *flat]
 
 
 def _last_line(output: str) -> dict[str, Any]:

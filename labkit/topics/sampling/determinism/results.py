@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Prefix
 
 from labkit.backends.prompts import Messages
-from labkit.backends.reply import Alternative, Reply
+from labkit.backends.reply import Reply
+from labkit.backends.steps import Alternative
 from labkit.topics.sampling.paths.trace import token_text
 
 BATCH = 8

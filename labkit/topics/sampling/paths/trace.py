@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import log
 from statistics import fmean
 
-from labkit.backends.reply import Alternative, Reply, Step
+from labkit.backends.reply import Reply
+from labkit.backends.steps import Alternative, Step
 
 
 @dataclass(frozen=True, slots=True)

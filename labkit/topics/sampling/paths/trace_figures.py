@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from labkit.backends.reply import Alternative
+from labkit.backends.steps import Alternative
 from labkit.ui import html, theme
 from labkit.ui.token_chips import MONOSPACED
 from labkit.ui.visible_text import spell

@@ -9,8 +9,8 @@ from rapidfuzz.distance import Prefix
 from labkit.backends.generate import Backend
 from labkit.backends.local.decoding.cursor import Cursor
 from labkit.backends.prompts import Messages, check_text
-from labkit.backends.reply import Alternative
 from labkit.backends.settings import Settings
+from labkit.backends.steps import Alternative
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 CANDIDATES = 10

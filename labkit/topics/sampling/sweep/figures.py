@@ -106,8 +106,9 @@ def _answer(cell: SweepCell, seed: int) -> str:
     if reply is None:
         return f'<td style="{_CELL}">(not written)</td>'
     end = f"{len(reply.steps)} tokens, {_ENDS[reply.finish]}"
+    thought = html.thought(reply.thinking, is_open=not reply.text)
     return (
-        f'<td style="{_CELL}">{html.paragraph(reply.text)}'
+        f'<td style="{_CELL}">{thought}{html.paragraph(reply.text)}'
         f'<div style="color:{theme.GREY};font-size:12px">{end}</div></td>'
     )
 

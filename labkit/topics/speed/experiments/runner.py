@@ -15,13 +15,9 @@ from labkit.backends.prompts import Messages
 from labkit.formatting import in_lines
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor, with_warning
-from labkit.topics.speed.measure.measurement import (
-    Measurement,
-    collect_runs,
-    describe_setup,
-    require_complete_run,
-)
+from labkit.topics.speed.measure.measurement import Measurement, collect_runs, require_complete_run
 from labkit.topics.speed.measure.run import TimedRun, time_run
+from labkit.topics.speed.measure.setup import describe_setup
 
 LIMIT_S = 50.0  # no round starts that would end after this
 

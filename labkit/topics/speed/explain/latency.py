@@ -131,12 +131,14 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
         ValueError: for fewer than four complete runs, or for prompts or answers of one length.
     """
     found, noise = runs_and_noise(measured)
-    runs = tuple(run for run in found if run.complete and run.tpot_s and run.prompt_tokens)
+    known = (run for run in found if run.complete and run.tpot_s and run.prompt_tokens)
+    runs = tuple(run for run in known if run.read_at_once)
     ins, outs = [run.prompt_tokens for run in runs], [run.output_tokens for run in runs]
     if len(runs) < 4 or len(set(ins)) < 2:
         raise ValueError(
             "measured must contain four or more complete runs of two or more tokens, with "
-            f"prompts of at least two lengths; got {len(runs)} runs of {len(set(ins))} length(s)"
+            f"prompts of at least two lengths, not cached; "
+            f"got {len(runs)} runs of {len(set(ins))} length(s)"
         )
     prefill = fit_linear([prefill_terms(n) for n in ins], [run.ttft_s for run in runs])
     rows = [decode_terms(*pair) for pair in zip(ins, outs, strict=True)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from labkit.backends.capabilities import HasPlan
 from labkit.backends.generate import Backend
-from labkit.backends.local.bandwidth import Probe, probe_device
+from labkit.backends.local.device_probe import Probe, probe_device
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.memory_plan import config_fields

@@ -49,10 +49,16 @@ def _parts(m: Measurement) -> list[tuple[str, Spread, str, str, str]]:
     if loaded:
         parts.append(("load", loaded, theme.GREY, ".", f"{loaded.median:.2g} s, once"))
     if m.ttft_s:
-        label = f"{m.ttft_s.median:.2g} s for {m.prompt_tokens} tokens in"
-        parts.append(("prefill", m.ttft_s, theme.ORANGE, "/", label))
+        cached = f", {m.cached_tokens.median:g} of them cached" if m.cached_tokens else ""
+        label = f"{m.ttft_s.median:.2g} s for {m.prompt_tokens} tokens in{cached}"
+        name = "prefill and hidden thinking" if m.thinking_s and not m.shows_thinking else "prefill"
+        parts.append((name, m.ttft_s, theme.ORANGE, "/", label))
+    if m.thinking_s and m.shows_thinking:
+        count = f": {m.thinking_tokens.median:.0f} tokens" if m.thinking_tokens else ""
+        label = f"{m.thinking_s.median:.2g} s{count}"
+        parts.append(("thinking", m.thinking_s, theme.PINK, "x", label))
     if m.tpot_s:
-        decode = Spread(tuple(run.decode_s for run in m.counted if run.tpot_s))
+        decode = Spread(tuple(run.answer_s for run in m.counted if run.tpot_s))
         gaps = f"{m.output_tokens.median - 1:.0f} gaps"
         label = f"{decode.median:.2g} s: {gaps}, {m.decode_tokens_per_s.median:.3g} tokens/s"
         parts.append(("decode", decode, theme.BLUE, "", label))

@@ -4,10 +4,8 @@ It avoids the usual errors: the prompt's tokens are never counted as output, n t
 gaps, a GPU is waited for, and the first (cold) run does not enter any median.
 """
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend
@@ -16,42 +14,12 @@ from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
-from labkit.models.machine import inspect_machine
 from labkit.stats import Spread, percentile
 
 from .load_time import LoadTime
 from .machine_noise import MachineNoise, NoiseMonitor
-from .run import TimedRun, call_hook, spread, time_run
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """Machine and software of a measurement; two that differ here may differ in every number.
-
-    Attributes:
-        machine: processor, or GPU where the model runs on one.
-        system: operating system and processor family.
-        cores: logical cores that this process may use.
-        memory_bytes: memory of the machine.
-        software: names and values: engine, device, dtype, threads, versions.
-        measured_at: time in UTC, ISO 8601.
-    """
-
-    machine: str
-    system: str
-    cores: int
-    memory_bytes: int
-    software: tuple[tuple[str, str], ...]
-    measured_at: str
-
-    @property
-    def label(self) -> str:
-        """The setup in a line."""
-        software = dict(self.software)
-        parts = [software.get("gpu", self.machine), software.get("engine"), software.get("dtype")]
-        if "threads" in software:
-            parts.append(f"{software['threads']} threads")
-        return ", ".join(part for part in parts if part)
+from .run import TimedRun, spread, time_run
+from .setup import Setup, describe_setup
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -117,7 +85,7 @@ class Measurement:
 
     @property
     def prefill_tokens_per_s(self) -> Spread | None:
-        """Prompt tokens over the time to first token."""
+        """Prompt tokens over the time to first token; see `TimedRun.prefill_tokens_per_s`."""
         return self._over(lambda run: run.prefill_tokens_per_s)
 
     @property
@@ -133,8 +101,28 @@ class Measurement:
 
     @property
     def output_tokens(self) -> Spread | None:
-        """Tokens written, without those of the prompt."""
+        """Tokens written, without those of the prompt and those of a hidden thought."""
         return self._over(lambda run: run.output_tokens)
+
+    @property
+    def thinking_s(self) -> Spread | None:
+        """Seconds of thinking before the answer."""
+        return self._over(lambda run: run.thinking_s)
+
+    @property
+    def thinking_tokens(self) -> Spread | None:
+        """Tokens of what was thought before the answer; None where nothing was, or unknown."""
+        return self._over(lambda run: run.thinking_tokens or None)
+
+    @property
+    def shows_thinking(self) -> bool:
+        """Whether what was thought came too, as in this process; a server may hide it."""
+        return not any(run.thinking_hidden for run in self.counted)
+
+    @property
+    def cached_tokens(self) -> Spread | None:
+        """Tokens of the prompt that the server still knew, of the runs where it did."""
+        return self._over(lambda run: run.cached_tokens or None)
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -177,6 +165,14 @@ class Measurement:
         if len(self.itl_s) > 1:
             gaps = [f"p{p} {1000 * self.itl_percentile_s(p):.1f}" for p in (50, 95, 99)]
             lines.append(f"inter-token latency: {', '.join(gaps)} ms, of {len(self.itl_s)} gaps")
+        if self.thinking_s:
+            count = self.thinking_tokens
+            tokens = f"{count.median:,.0f} tokens" if count else "tokens not counted"
+            hidden = "" if self.shows_thinking else ", not shown"
+            lines.append(f"thinking: {_median_and_range(self.thinking_s)} s, {tokens}{hidden}")
+        if self.cached_tokens:
+            known = f"{self.cached_tokens.median:g} of {self.prompt_tokens} prompt tokens"
+            lines.append(f"{known} were cached: the first token came sooner for it")
         if share := self.engine_ratio:
             source = next(run.timings.source for run in self.counted if run.timings)
             lines.append(f"{share.median:.2f} of the tokens/s that the engine reports ({source})")
@@ -271,18 +267,3 @@ def require_complete_run(runs: Sequence[TimedRun]) -> None:
     if failed and not any(run.complete for run in runs):
         problem, _, hint = failed.partition("\n  → ")
         raise LabError(problem, hint)
-
-
-def describe_setup(backend: Backend) -> Setup:
-    """The machine, and what the backend's ``about()`` reports."""
-    machine = inspect_machine()
-    described = call_hook(backend, "about") or {"engine": type(backend).__name__}
-    software = {**described, "python": platform.python_version()}
-    return Setup(
-        machine=machine.cpu,
-        system=machine.system,
-        cores=machine.cores,
-        memory_bytes=machine.memory_bytes,
-        software=tuple((str(name), str(value)) for name, value in software.items()),
-        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )

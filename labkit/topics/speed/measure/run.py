@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from labkit.backends.generate import Backend, collect, stream
+from labkit.backends.generate import Backend, collect, make_reply, stream
 from labkit.backends.prompts import Messages
-from labkit.backends.reply import Step, Stream, timed_tokens
+from labkit.backends.reply import Stream, timed_tokens
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
@@ -31,8 +31,9 @@ class TimedRun:
 
     Attributes:
         token_times_s: seconds from the request to each arrival of output tokens.
-        output_tokens: number of tokens: one per arrival, or the count of a server that sends
-            several at once, less an end token that it counts and does not send; None if unknown.
+        output_tokens: number of tokens that the speed goes by: one per arrival, or the count of a
+            server that sends several at once, less an end token that it counts and does not send,
+            and less a thought that it counts apart and may hide; None if unknown.
         prompt_tokens: tokens of the prompt, or None if the backend does not report them.
         finish: ``"stop"``, ``"length"``, ``"interrupted"`` (by the learner) or ``"failed"``.
         text: text of the answer.
@@ -41,6 +42,12 @@ class TimedRun:
         gpu_peak_bytes: peak memory of torch on the GPU meanwhile, or None.
         error: message of a failed run.
         timings: times by the engine's own clock, or None.
+        answer_from: index of the arrival from which the output tokens are counted.
+        thinking: text of what was thought before the answer, as far as it is shown.
+        thinking_tokens: tokens of the thought; None if unknown.
+        thinking_s: seconds of thinking; None where nothing was thought.
+        thinking_hidden: whether a server counts a thought and shows nothing of it.
+        cached_tokens: tokens of the prompt that a server still knew; None if unknown.
     """
 
     token_times_s: tuple[float, ...]
@@ -52,6 +59,12 @@ class TimedRun:
     gpu_peak_bytes: int | None = None
     error: str | None = None
     timings: EngineTimings | None = None
+    answer_from: int = 0
+    thinking: str = ""
+    thinking_tokens: int | None = None
+    thinking_s: float | None = None
+    thinking_hidden: bool = False
+    cached_tokens: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -75,8 +88,15 @@ class TimedRun:
 
     @property
     def decode_s(self) -> float | None:
-        """Seconds from the first token to the last; None without a token."""
-        return self.elapsed_s - self.ttft_s if self.token_times_s else None
+        """Seconds from the first output token that counts to the last; None without a token."""
+        times = self.token_times_s[self.answer_from :]
+        return times[-1] - times[0] if times else None
+
+    @property
+    def answer_s(self) -> float | None:
+        """Seconds from the first token of the answer to the last; None without a token."""
+        within = None if self.thinking_hidden or self.answer_from else self.thinking_s
+        return self.decode_s - within if self.decode_s and within else self.decode_s
 
     @property
     def tpot_s(self) -> float | None:
@@ -100,11 +120,26 @@ class TimedRun:
         return self.decode_tokens_per_s / engines if engines and self.decode_tokens_per_s else None
 
     @property
+    def read_at_once(self) -> bool:
+        """Whether all of the prompt, and nothing else, was worked on before the first token.
+
+        Otherwise a part of it was cached, or something was thought that is not shown.
+        """
+        return not self.cached_tokens and not self.thinking_hidden
+
+    @property
     def prefill_tokens_per_s(self) -> float | None:
-        """Prompt tokens over the time to first token; None if their number is unknown."""
-        if not self.ttft_s or not self.prompt_tokens:
+        """Prompt tokens over the time to first token, loading left out; None if it is unknown.
+
+        Where the first token did not wait for reading the prompt alone, see `read_at_once`, it is
+        the engine's own figure.
+        """
+        if not self.read_at_once:
+            return self.timings and self.timings.prompt_tokens_per_s
+        load_s = (self.timings and self.timings.load_s) or 0.0
+        if not self.ttft_s or self.ttft_s <= load_s or not self.prompt_tokens:
             return None
-        return self.prompt_tokens / self.ttft_s
+        return self.prompt_tokens / (self.ttft_s - load_s)
 
 
 def time_run(
@@ -128,26 +163,25 @@ def time_run(
         pass
     except LabError as error:
         running.note(finish="failed", error=str(error))
+    reply = make_reply(backend.name, prompt, running, steps)
+    timed, tokens = timed_tokens(reply, steps)
     return TimedRun(
         token_times_s=tuple(step.elapsed_s for step in steps),
-        output_tokens=_count(running, steps),
-        prompt_tokens=running.prompt_tokens,
-        finish=running.finish or "interrupted",
-        text="".join(step.text for step in steps),
+        output_tokens=tokens,
+        prompt_tokens=reply.prompt_tokens,
+        finish=reply.finish,
+        text=reply.text,
         peak_memory_bytes=peak_memory.peak_bytes(),
         gpu_peak_bytes=call_hook(backend, "gpu_peak_bytes"),
-        error=running.error,
-        timings=running.timings,
+        error=reply.error,
+        timings=reply.timings,
+        answer_from=len(steps) - len(timed),
+        thinking=reply.thinking,
+        thinking_tokens=reply.thinking_tokens,
+        thinking_s=reply.thinking_s,
+        thinking_hidden=reply.thinking_hidden,
+        cached_tokens=reply.cached_tokens,
     )
-
-
-def _count(running: Stream, steps: Sequence[Step]) -> int | None:
-    """A chunk from a server is not a token unless it comes with a token's id or logprob."""
-    count = timed_tokens(running, len(steps))
-    if count is not None:
-        return count
-    tokens = all(step.token_id is not None or step.logprob is not None for step in steps)
-    return len(steps) if tokens else None
 
 
 def call_hook(backend: Backend, name: str, **options):

@@ -108,8 +108,27 @@ def test_ollamas_logprobs(scripted):
 
 def test_ollamas_thinking_is_not_the_answer(scripted):
     thinking = line(message={"role": "assistant", "content": "", "thinking": "Hmm"})
-    address, _ = scripted(thinking, said("Yes"), last(), head=HEAD)
-    assert [step.text for step in labkit.generate(ollama(address), "Hi").steps] == ["", "Yes"]
+    address, asked = scripted(thinking, said("Yes"), last(), head=HEAD)
+    reply = labkit.generate(ollama(address), "Hi")
+    assert [(step.text, step.thinking) for step in reply.steps] == [("Hmm", True), ("Yes", False)]
+    assert (reply.thinking, reply.text) == ("Hmm", "Yes") and "think" not in asked[0]
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+def test_ollama_is_asked_to_think_or_not(scripted, thinking):
+    address, asked = scripted(said("Yes"), last(), head=HEAD)
+    labkit.generate(ollama(address), "Hi", thinking=thinking)
+    assert asked[0]["think"] is thinking and "think" not in asked[0]["options"]
+    with pytest.raises(ValueError, match="thinking must be left at None"):
+        labkit.stream(ollama(address), "Hi", thinking=thinking, raw=True)
+
+
+def test_ollamas_model_may_have_no_such_switch(httpserver):
+    error = {"error": '"llama3.2" does not support thinking'}
+    httpserver.expect_request("/api/chat").respond_with_json(error, status=400)
+    model = ollama(httpserver.url_for("").rstrip("/"))
+    with pytest.raises(labkit.LabError, match="does not support thinking"):
+        labkit.generate(model, "Hi", thinking=True)
 
 
 def test_ollama_fails_in_the_middle(scripted):

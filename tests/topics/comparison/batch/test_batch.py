@@ -21,7 +21,7 @@ from labkit.errors import LabError
 from labkit.topics.comparison.batch import batch as batching
 from labkit.topics.comparison.batch.batch import BatchRun, run_batch
 from labkit.topics.comparison.batch.files import read
-from labkit.topics.comparison.batch.table import ENDED
+from labkit.topics.comparison.batch.table import ENDED, BatchRow, to_record
 
 from ..busy_server import BusyServer
 
@@ -391,3 +391,29 @@ def test_bad_input_names_the_argument(wrong, name, smollm2):
 def test_two_backends_of_one_name_are_refused(smollm2):
     with pytest.raises(ValueError, match="its own name"):
         run_batch(["a"], [smollm2, smollm2])
+
+
+def test_a_model_that_thinks_has_its_columns(thinker, tmp_path):
+    asked = {"temperature": 0, "max_tokens": 20, "file": tmp_path / "answers.jsonl"}
+    (row,) = run_batch(["Why?"], [thinker], **asked).rows
+    assert (row.text, row.thinking, row.thinking_tokens) == ("Yes", "Hm", 5)
+    assert 0 < row.thinking_s < row.elapsed_s
+    assert read(tmp_path / "answers.jsonl").rows == (row,)
+    (row,) = run_batch(["Why?"], [thinker], **asked, thinking=False).rows
+    assert (row.text, row.thinking) == ("Yes", ""), "another setting is another answer"
+
+
+def test_files_of_earlier_versions_are_resumed(tmp_path):
+    """The key is the one that this job had before there was a setting for thinking."""
+
+    class Silent:
+        def stream(self, prompt, **settings):
+            raise AssertionError("it was asked again")
+
+    row = BatchRow("5970e778c9d3644dbd42556f", 0, "Hi", "a", "Hello", "stop")
+    lines = [{"labkit_batch": 1}, to_record(row)]
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    backend = Silent()
+    backend.name = "a"
+    table = run_batch(["Hi"], [backend], file=tmp_path / "answers.jsonl", seed=1)
+    assert table.rows == (row,)

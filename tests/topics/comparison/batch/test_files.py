@@ -216,3 +216,14 @@ def test_plot_draws_it(table):
     drawn = labkit.plot(table).html
     assert "no net" in drawn and "remote gets no further requests." in drawn
     assert table.summary.startswith("2 prompts: local 1 answer, median 2.00 s; remote 1 answer;")
+
+
+def test_a_thought_is_kept_apart_and_only_where_there_is_one(tmp_path):
+    thought = {"thinking": "Hm", "thinking_tokens": 9, "thinking_s": 0.5}
+    table = BatchTable(("local",), (row(0, **thought, thinking_price_usd=0.1), row(1)))
+    path = save_batch(table, tmp_path / "answers.json")
+    assert read(path) == table
+    first, second = json.loads(path.read_text())["rows"]
+    assert first["thinking"] == "Hm" and not any("thinking" in name for name in second)
+    assert "thinking_tokens" in to_csv(table).splitlines()[0]
+    assert "tokens of thinking" in to_page(table)

@@ -148,3 +148,16 @@ def test_the_static_form_is_the_columns_and_the_figure(panel, monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda *things: outputs.extend(things))
     panel._ipython_display_()
     assert "c1" in outputs[0].data and outputs[1].data
+
+
+def test_a_thought_is_shown_apart_in_its_column(thinker):
+    panel = labkit.comparison.compare_panel("Why?", [thinker], temperature=0, max_tokens=20)
+    panel.start().wait(60)
+    thought, _, answer = panel.texts[0].value.partition("</details>")
+    assert "Hm" in thought and "Hm" not in answer and "Yes" in answer
+    assert any(trace.name == "thinking" and len(trace.x) for trace in panel.figure.data)
+    column = panel._run.columns[0]
+    column.steps, column.ended, panel.result = column.steps[:3], False, None
+    panel._draw()
+    assert "3 tokens of thinking so far" in panel.heads[0].value
+    assert "<details open>" in panel.texts[0].value

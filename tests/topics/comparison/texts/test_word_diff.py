@@ -115,7 +115,7 @@ def test_the_figure_escapes_and_marks():
 def test_one_that_failed_before_its_first_word_is_left_out():
     from labkit.backends.reply import Outcome, Reply, Step
     from labkit.backends.settings import Settings
-    from labkit.topics.comparison.side_by_side.side_by_side import SideBySide
+    from labkit.topics.comparison.side_by_side.compare import SideBySide
 
     step = Step(None, "words", None, None, (), None, 0.1)
     wrote = Reply("a", "x", Settings(), (step,), Outcome("stop", 1))

@@ -8,8 +8,9 @@ import torch
 import labkit
 from labkit.backends.local import model as local_model
 from labkit.backends.local import overrides
-from labkit.backends.reply import Alternative, Outcome, Reply, Step
+from labkit.backends.reply import Outcome, Reply
 from labkit.backends.settings import Settings
+from labkit.backends.steps import Alternative, Step
 from labkit.errors import LabError
 from labkit.topics.sampling.determinism import repeat as repeat_module
 from labkit.topics.sampling.determinism.figures import repeats_table

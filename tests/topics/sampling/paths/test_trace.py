@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labkit
-from labkit.backends.reply import Alternative, Outcome, Reply, Step
+from labkit.backends.reply import Outcome, Reply
 from labkit.backends.settings import Settings
+from labkit.backends.steps import Alternative, Step
 from labkit.topics.sampling.paths.trace import trace
 from labkit.topics.sampling.paths.trace_figures import CLASSES, MOST_TOKENS, _class, trace_figure
 

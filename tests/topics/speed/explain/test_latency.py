@@ -1,5 +1,7 @@
 """The latency model: known parameters come back, intervals hold what they promise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -150,3 +152,13 @@ def test_too_little_to_fit_is_refused():
 )
 def test_students_t_by_its_table(share, freedom, expected):
     assert student_quantile(share, freedom) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_wait_that_was_not_for_reading_is_left_out():
+    """Cached prompts come too soon, hidden thinking too late; neither says how fast it reads."""
+    runs = list(made_up(GRID))
+    cached = [replace(run, cached_tokens=8) for run in runs]
+    hidden = [replace(run, thinking_tokens=8, thinking_hidden=True) for run in runs]
+    assert labkit.speed.fit_latency(runs, cached, hidden).runs == tuple(runs)
+    with pytest.raises(ValueError, match="not cached; got 0 runs"):
+        labkit.speed.fit_latency(cached)

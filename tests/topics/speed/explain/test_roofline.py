@@ -3,9 +3,9 @@
 import pytest
 
 import labkit
-from labkit.backends.local import bandwidth
-from labkit.backends.local.bandwidth import Probe, probe_device
+from labkit.backends.local import device_probe
 from labkit.backends.local.device import gpu_peak_bytes, synchronize
+from labkit.backends.local.device_probe import Probe, probe_device
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
 from labkit.topics.speed.explain.operation_count import decode_work, prefill_work
@@ -93,10 +93,10 @@ def test_a_small_gpu_is_not_filled(monkeypatch):
 
     free = [3 << 30]
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[0], 4 << 30))
-    assert bandwidth.buffer_size("cuda") == 3 << 28
+    assert device_probe.buffer_size("cuda") == 3 << 28
     free[0] = 80 << 30
-    assert bandwidth.buffer_size("cuda") == bandwidth.GPU_BUFFER_BYTES
-    assert bandwidth.buffer_size("cpu") == bandwidth.BUFFER_BYTES
+    assert device_probe.buffer_size("cuda") == device_probe.GPU_BUFFER_BYTES
+    assert device_probe.buffer_size("cpu") == device_probe.BUFFER_BYTES
 
 
 def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
@@ -112,6 +112,15 @@ def test_a_gpu_is_waited_for_and_its_peak_read(monkeypatch):
     assert gpu_peak_bytes("cuda") == 123 and done == ["cuda", "mps"]
     gpu_peak_bytes("cuda", reset=True)
     assert done[-1] == "reset"
+
+
+def test_calls_on_a_gpu_queue_up_between_two_waits(monkeypatch):
+    done = []
+    monkeypatch.setattr(device_probe, "synchronize", lambda device: done.append("wait"))
+    device_probe._seconds(lambda: done.append("call"), "cuda")
+    assert done == ["wait", *["call"] * device_probe.GPU_CALLS, "wait"]
+    device_probe._seconds(done.clear, "cpu")
+    assert done == ["wait"]
 
 
 def test_a_tiny_model_from_measuring_to_roof(tiny):

@@ -13,6 +13,7 @@ from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 from labkit.models.machine import Gpu
 from labkit.stats import percentile
+from labkit.topics.speed import exercises
 from labkit.topics.speed.explain import kv_cache
 from labkit.topics.speed.measure import load_time, machine_noise
 from labkit.topics.speed.measure.load_time import LoadRun, LoadTime
@@ -301,3 +302,72 @@ def test_a_load_in_a_process_of_its_own(make_tiny, tmp_path):
     assert import_s > 0 and load_s > 0
     with pytest.raises(LabError, match="failed in a process of its own"):
         load_time.load_in_new_process(str(tmp_path / "none"), {})
+
+
+# A pause of a second in which 1,000 tokens are thought, and ten words 0.05 s apart.
+WORDS = tuple(1.0 + 0.05 * n for n in range(10))
+
+
+def test_hidden_thinking_does_not_make_it_fast(make_scripted):
+    hidden = {"chunks": True, "output_tokens": 1010, "thinking_tokens": 1000}
+    measured = labkit.measure(make_scripted(WORDS, **hidden), "four")
+    assert measured.decode_tokens_per_s.median == pytest.approx(20)
+    assert (measured.output_tokens.median, measured.thinking_tokens.median) == (10, 1000)
+    assert measured.thinking_s.median == measured.ttft_s.median == 1.0
+    assert measured.prefill_tokens_per_s is None, "it thought before the first token"
+    assert "thinking: 1 (1 to 1) s, 1,000 tokens, not shown" in repr(measured)
+    bars = [bar.y[0] for bar in labkit.plot(measured).data]
+    assert bars == ["prefill and hidden thinking", "decode"]
+    right = exercises.check_wrong_speed(measured, (4 + 10) / WORDS[-1])
+    assert right.right and "1.5 times" not in str(right) and "0.5 times" in str(right)
+
+
+def test_a_thought_that_a_server_counts_is_timed_apart(make_scripted):
+    """It may be abridged: three pieces of it, and 1,000 tokens by the server's count."""
+    shown = {"chunks": True, "output_tokens": 1007, "thinking_tokens": 1000, "thought": 3}
+    run = time_run(make_scripted(WORDS, **shown), "four")
+    assert (run.text, run.thinking) == ("ab " * 7, "ab ab ab")
+    assert (run.output_tokens, run.answer_from) == (7, 3)
+    assert run.decode_tokens_per_s == pytest.approx(20)
+    assert run.thinking_s == pytest.approx(0.15) and run.answer_s == run.decode_s
+    assert run.prefill_tokens_per_s == 4, "its first token was the thought's"
+    uncounted = time_run(make_scripted(WORDS, **shown | {"thinking_tokens": None}), "four")
+    assert uncounted.output_tokens is uncounted.decode_tokens_per_s is None
+
+
+def test_a_thought_of_tokens_is_timed_with_the_answer_and_shown_apart(make_scripted):
+    measured = labkit.measure(make_scripted(WORDS, thought=4), "four")
+    assert measured.decode_tokens_per_s.median == pytest.approx(20)
+    assert (measured.output_tokens.median, measured.thinking_tokens.median) == (10, 4)
+    figure = labkit.plot(measured)
+    assert [bar.y[0] for bar in figure.data] == ["prefill", "thinking", "decode"]
+    assert [bar.x[0] for bar in figure.data] == pytest.approx([1.0, 0.2, 0.25])
+    assert "4 tokens" in " ".join(note.text for note in figure.layout.annotations)
+
+
+def test_a_cached_prompt_was_not_read_that_fast(make_scripted):
+    """996 of 1,000 tokens were known; the engine read 4 in 0.02 s."""
+    own = EngineTimings("llama.cpp", prompt_s=0.02, prompt_tokens=4, cached_tokens=996)
+    known = {"prompt_tokens": 1000, "cached_tokens": 996}
+    measured = labkit.measure(make_scripted((0.032, 0.05), **known, timings=own), "p")
+    assert measured.prefill_tokens_per_s.median == pytest.approx(200)
+    assert "996 of 1000 prompt tokens were cached" in repr(measured)
+    label = labkit.plot(measured).layout.annotations[0].text
+    assert "1000 tokens in, 996 of them cached" in label
+    measured = labkit.measure(make_scripted((0.032, 0.05), **known), "p")
+    assert measured.prefill_tokens_per_s is None, "nobody says how long the other four took"
+    fresh = {"prompt_tokens": 1000, "cached_tokens": 0}
+    measured = labkit.measure(make_scripted((0.5, 0.6), **fresh), "p")
+    assert measured.prefill_tokens_per_s.median == 2000 and "cached" not in repr(measured)
+
+
+def test_loading_is_not_reading(make_scripted):
+    own = EngineTimings("Ollama", load_s=2.0)
+    run = time_run(make_scripted((2.5, 2.6), timings=own), "four")
+    assert run.prefill_tokens_per_s == pytest.approx(8)
+
+
+def test_what_was_thought_is_saved(make_scripted, tmp_path):
+    known = {"chunks": True, "output_tokens": 19, "thinking_tokens": 9, "cached_tokens": 1}
+    measured = labkit.measure(make_scripted(WORDS, **known, thought=2), "four")
+    assert labkit.open_result(labkit.save(measured, tmp_path / "m.json")) == measured

@@ -5,8 +5,8 @@ import pytest
 import labkit
 from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
-from labkit.topics.speed.measure.pace import Pace, pace_text
-from labkit.topics.speed.measure.panel import PacePanel
+from labkit.topics.speed.measure.playback import Pace, pace_text
+from labkit.topics.speed.measure.playback_panel import PacePanel
 
 
 @pytest.fixture

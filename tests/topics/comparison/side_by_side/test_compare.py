@@ -6,17 +6,19 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 import labkit
-from labkit.backends.http_timing import HttpTiming
+from labkit.backends.http_timing import PARTS, HttpTiming
 from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
+from labkit.topics.comparison.side_by_side.answer_columns_figures import numbers
 from labkit.topics.comparison.side_by_side.concurrent import ConcurrentRun
-from labkit.topics.comparison.side_by_side.time_split import model_s, network_s, split_time
+from labkit.topics.comparison.side_by_side.time_split import load_s, model_s, network_s, split_time
 
 QUESTION = "Why is the sky blue?"
 
@@ -228,3 +230,45 @@ def test_labkit_compare_is_a_verb_in_whatever_order_things_are_imported():
             "assert callable(labkit.compare) and labkit.topics.comparison.side_by_side.concurrent"
         )
         subprocess.run([sys.executable, "-c", f"{code}; {check}"], check=True, env=dict(os.environ))
+
+
+def test_loading_is_neither_the_network_nor_the_models_work():
+    wire = HttpTiming("http://a", wait_s=2.5, first_token_s=0.1, stream_s=1.0)
+    own = EngineTimings("Ollama", load_s=2.0, prompt_s=0.58)
+    reply = a_reply(2.6, 3.6, http=wire, timings=own)
+    assert load_s(reply) == 2.0 and model_s(reply) == 0.58
+    assert network_s(reply) == pytest.approx(0.02)
+
+
+def test_thinking_is_a_part_of_its_own():
+    steps = [Step(None, "ab ", None, None, (), None, at, at < 1) for at in (0.5, 0.7, 1.0, 1.5)]
+    here = Reply("m", "x", Settings(), tuple(steps), Outcome("stop", 5))
+    assert [(part.name, round(part.seconds, 6)) for part in split_time(here)] == [
+        ("first token", 0.5),
+        ("thinking", 0.5),
+        ("stream", 0.5),
+    ]
+    wire = HttpTiming("https://a", wait_s=0.2, first_token_s=2.0, stream_s=1.0)
+    hidden = a_reply(2.2, 3.2, http=wire, chunked=True, output_tokens=99, thinking_tokens=90)
+    assert [part.name for part in split_time(hidden)] == [PARTS["wait_s"], "thinking", "stream"]
+    assert split_time(hidden)[-1].end_s == pytest.approx(wire.elapsed_s)
+    timed = replace(hidden, outcome=replace(hidden.outcome, timings=EngineTimings("x", prompt_s=1)))
+    assert network_s(timed) is None, "some of the wait was thinking"
+
+
+def test_what_was_thought_is_said_and_shown_apart(thinker):
+    side = labkit.compare("Why?", {"it": thinker}, temperature=0, max_tokens=20)
+    assert side.texts == ("Yes",) and "thought 5 tokens in" in side.summary
+    assert "\n(thought 5 tokens in" in repr(side)
+    html = labkit.plot(side, kind="answers").html
+    assert "<details><summary>thinking</summary>" in html and "Hm" in html
+    rows = dict(numbers(side.replies[0], True))
+    assert rows["tokens of thinking, its price"] == "5"
+    cut = labkit.compare("Why?", {"it": thinker}, temperature=0, max_tokens=3)
+    html = labkit.plot(cut, kind="answers").html
+    assert (
+        "<details open>" in html
+        and "✓ cut at max_tokens after" in html
+        and ", without an answer" in html
+    )
+    assert labkit.plot(side).data and labkit.plot(side, kind="arrivals").data[0].y[-1] == 3

@@ -13,7 +13,7 @@ from labkit.ui.runner import Progress, Runner
 from labkit.ui.table import grid
 
 from .measurement import Measurement
-from .pace import PACES, Pacing, pace_text
+from .playback import PACES, Pacing, pace_text
 
 TICK_S = 0.04
 

@@ -69,19 +69,27 @@ class SideBySide:
 
     def __repr__(self) -> str:
         blocks = [
-            f"{name} ({reply.origin})\n{reply.text}" + (f"\n✗ {reply.error}" if reply.error else "")
+            "\n".join(
+                [
+                    f"{name} ({reply.origin})",
+                    *([f"({reply.thinking_summary})"] if reply.thinking_summary else []),
+                    reply.text,
+                    *([f"✗ {reply.error}"] if reply.error else []),
+                ]
+            )
             for name, reply in zip(self.names, self.replies, strict=True)
         ]
         return "\n\n".join([*blocks, self.summary])
 
 
 def _times(name: str, reply: Reply) -> str:
+    thought = f", {reply.thinking_summary}" if reply.thinking_summary else ""
     failed = " and then failed" if reply.error and reply.steps else ""
     if not reply.steps:
         return f"{name} {'failed' if reply.error else 'wrote nothing'}"
     return (
-        f"{name} first token after {reply.ttft_s:.2f} s, {reply.elapsed_s:.2f} s in all{failed} "
-        f"({reply.origin.partition(':')[0]})"
+        f"{name} first token after {reply.ttft_s:.2f} s, {reply.elapsed_s:.2f} s in all"
+        f"{thought}{failed} ({reply.origin.partition(':')[0]})"
     )
 
 

@@ -46,7 +46,7 @@ class Pacing:
     """A text, and the speeds to stream it at.
 
     Attributes:
-        texts: text of each token.
+        texts: text of each token of the answer.
         paces: speeds, slowest first.
     """
 
@@ -78,10 +78,11 @@ def pace_text(
         measurement: a measurement of this machine, whose medians are used.
         paces: tokens per second, each above 0.
     """
-    if not reply.steps or any(not pace > 0 for pace in paces):
+    answer = tuple(step.text for step in reply.steps if not step.thinking)
+    if not answer or any(not pace > 0 for pace in paces):
         raise ValueError(
             f"paces must be above 0, of a reply with tokens; got {tuple(paces)!r}, "
-            f"{len(reply.steps)} tokens"
+            f"{len(answer)} tokens"
         )
     examples = [Pace(f"{pace:g} tokens/s", pace) for pace in paces]
     if measurement and measurement.decode_tokens_per_s:
@@ -91,4 +92,4 @@ def pace_text(
     if speed:
         examples.append(Pace(f"{reply.model} here, {speed:.3g} tokens/s", speed, first, "measured"))
     ordered = sorted(examples, key=lambda pace: pace.tokens_per_s)
-    return Pacing(tuple(step.text for step in reply.steps), tuple(ordered))
+    return Pacing(answer, tuple(ordered))

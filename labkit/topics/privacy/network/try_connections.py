@@ -1,6 +1,6 @@
 """Tries to connect by three methods, and prints the result of each as JSON.
 
-    python -m labkit.topics.privacy.network.connection_probe ADDRESS PORT [ADDRESS PORT …]
+    python -m labkit.topics.privacy.network.try_connections ADDRESS PORT [ADDRESS PORT …]
 
 The methods are Python's socket, Python in a child process, and the C library called directly,
 which no audit hook of Python sees. Uses only the standard library.
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 CONNECTED = "connected"
 TIMEOUT_S = 5
-_MODULE = "labkit.topics.privacy.network.connection_probe"
+_MODULE = "labkit.topics.privacy.network.try_connections"
 
 
 def try_connection(address: str, port: int) -> str:
