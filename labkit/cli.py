@@ -15,6 +15,7 @@ from pathlib import Path
 from labkit import __version__
 from labkit.errors import LabError
 from labkit.install import bootstrap
+from labkit.install.wheels import wheels_in
 
 # The optional part of pyproject.toml that a command needs.
 EXTRAS = {"lab": "llamacpp", "run": "llamacpp", "test": "test", "check": "test", "docs": "test"}
@@ -67,7 +68,7 @@ def _interpreter(args):
     extras = [EXTRAS[args.command]] if args.command in EXTRAS else []
     if python := bootstrap.find(extras):
         return python
-    if getattr(args, "action", None) == "unpack" and bootstrap.wheels_in(args.file):
+    if getattr(args, "action", None) == "unpack" and wheels_in(args.file):
         from labkit.models.storage.unpack import require_same_python
 
         require_same_python(Path(args.file))

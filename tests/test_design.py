@@ -143,7 +143,7 @@ WRITERS = {
     "labkit/topics/comparison/batch/journal.py": ("open",),  # APPENDS
     "labkit/topics/privacy/network/network_namespace.py": ("open",),  # /proc is no disk
     "labkit/topics/speed/measure/peak_memory.py": ("write_text",),  # /proc is no disk
-    "labkit/install/bootstrap.py": ("extractall",),  # WORK: pip's scratch
+    "labkit/install/wheels.py": ("open",),  # WORK: pip's scratch
     "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock
     "labkit/models/storage/packages.py": ("__init__", "copyfile", "replace"),  # APPENDS: a part
     "labkit/models/storage/fetch.py": ("open", "copyfileobj", "rename", "write_bytes"),  # WORK

@@ -16,7 +16,8 @@ from labkit.errors import LabError
 
 LARGEST = 100_000_000  # bytes
 LARGEST_NUMBER = 2**64  # bytes, seconds, tokens: nothing that the lab counts comes near
-SIGNED = {"logprob", "drawn_logprob", "entropy_bits", "presence_penalty"}
+CLOCK_ERROR = -0.001  # seconds: the difference of two readings by two threads may be below 0
+SIGNED = {"logprob", "drawn_logprob", "entropy_bits", "presence_penalty", "stolen_share"}
 T = TypeVar("T")
 
 
@@ -78,7 +79,7 @@ def wrong_content(path: str | Path, what: str, reason: str, hint: str) -> LabErr
 def parse(content: bytes, schema: type[T]) -> T:
     """JSON as an instance of a dataclass; types are exact, and no field is missing or unknown.
 
-    Numbers are finite; unless `SIGNED`, none is negative.
+    Numbers are finite; unless `SIGNED`, none is below 0 by more than `CLOCK_ERROR`.
 
     Raises:
         ValueError: with the place and the reason.
@@ -115,7 +116,7 @@ def _first(error: Any) -> str:
 
 def _check_numbers(value: Any, name: str) -> None:
     if isinstance(value, int | float):
-        least = -math.inf if name in SIGNED else 0
+        least = -math.inf if name in SIGNED else CLOCK_ERROR
         if not least <= value <= LARGEST_NUMBER or value == -math.inf:
             raise ValueError(f"{name}: {value!r:.40} is out of range")
     elif is_dataclass(value):

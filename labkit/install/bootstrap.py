@@ -16,13 +16,13 @@ import subprocess
 import sys
 import time
 import tomllib
-import zipfile
 from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.filesystem.write import write_json
 
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
+from .wheels import extract_wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's cache included
@@ -78,17 +78,6 @@ def ensure(extras=(), packages=None):
     finally:
         line.end()
     return str(_python(venv))
-
-
-def wheels_in(archive):
-    """The names of the wheels in a zip's folder ``packages/``."""
-    if not zipfile.is_zipfile(archive):
-        raise LabError(
-            f"{archive} is missing, or is not a zip file.",
-            "Give the file that `python3 -m labkit models pack` made.",
-        )
-    with zipfile.ZipFile(archive) as opened:
-        return [name for name in opened.namelist() if re.fullmatch(r"packages/[^/\\]+\.whl", name)]
 
 
 # What is required, and what is installed
@@ -229,9 +218,7 @@ def _source(packages, scratch):
         return []
     folder = Path(packages).absolute()
     if folder.is_file():
-        wheels, folder = wheels_in(packages), scratch / "packages"
-        with zipfile.ZipFile(packages) as opened:
-            opened.extractall(scratch, wheels)
+        folder = extract_wheels(folder, scratch / "packages")
     return ["--no-index", "--find-links", str(folder)]
 
 

@@ -8,12 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from labkit.errors import LabError
 from labkit.install import bootstrap
 from labkit.install.pip import StatusLine
+from labkit.install.wheels import extract_wheels
 from labkit.models.storage.pack import pack
 
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
@@ -191,6 +195,53 @@ def test_what_fits(requirement, fits):
 def test_a_damaged_record_is_no_record(tmp_path, content):
     (tmp_path / bootstrap.STATE).write_text(content)
     assert bootstrap._read_state(tmp_path) == {}
+
+
+@pytest.fixture
+def archive(tmp_path):
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"a wheel" * 100)
+    pack(tmp_path / "lab.zip", [], [wheel])
+    return tmp_path / "lab.zip"
+
+
+def test_a_wheel_that_is_not_the_listed_one_is_not_installed(archive, tmp_path):
+    folder = extract_wheels(archive, tmp_path / "out")
+    assert [path.name for path in folder.iterdir()] == ["tiny-1.0-py3-none-any.whl"]
+    with zipfile.ZipFile(archive) as opened:
+        manifest = json.loads(opened.read("labkit.json"))
+    (listed,) = manifest["files"].values()
+    for wrong in ("0" * 64, None, 5):
+        listed["sha256"] = wrong
+        with zipfile.ZipFile(archive, "w") as changed:
+            changed.writestr("packages/tiny-1.0-py3-none-any.whl", b"a wheel" * 100)
+            changed.writestr("labkit.json", json.dumps(manifest))
+        with pytest.raises(LabError, match=r"Checksum mismatch: 'packages/tiny"):
+            extract_wheels(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", ["[]", '{"files": 5}', '{"files": {"a": 5}}', "[" * 9999, "{"])
+def test_a_list_of_wheels_that_is_none_is_a_sentence(archive, tmp_path, content):
+    with zipfile.ZipFile(archive, "w") as changed:
+        changed.writestr("packages/tiny-1.0-py3-none-any.whl", b"a wheel")
+        changed.writestr("labkit.json", content)
+    with pytest.raises(LabError, match="is damaged"):
+        extract_wheels(archive, tmp_path / "out")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_one_flipped_bit_is_a_sentence_or_changes_nothing(archive, tmp_path, data):
+    content = bytearray(archive.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    flipped, out = tmp_path / "flipped.zip", tmp_path / "flipped"
+    shutil.rmtree(out, ignore_errors=True)
+    flipped.write_bytes(content)
+    try:
+        extract_wheels(flipped, out)
+    except LabError:
+        return
+    assert all(path.read_bytes() == b"a wheel" * 100 for path in out.iterdir())
 
 
 def test_an_unknown_extra(here):

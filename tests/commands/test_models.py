@@ -11,6 +11,7 @@ from labkit import cli
 from labkit.commands.models import main
 from labkit.errors import LabError
 from labkit.install import bootstrap, download
+from labkit.install.wheels import wheels_in
 from labkit.models import loading
 from labkit.models.catalogue import CATALOGUE
 from labkit.models.storage import store
@@ -250,12 +251,12 @@ def test_packed_packages_set_up_a_machine_without_network(kept, tiny_lab, tmp_pa
     """Every part is in it, in the lock's versions, with what an install begins with."""
     file = tmp_path / "lab.zip"
     assert run("pack", file, "small") == 0
-    names = {name.split("-")[0] for name in bootstrap.wheels_in(file)}
+    names = {name.split("-")[0] for name in wheels_in(file)}
     assert names == {
         f"packages/{name}"
         for name in ("tiny_one", "tiny_two", "tiny_extra", "many_files", "flit_core", "pip")
     }
-    assert "packages/tiny_one-1.0-py3-none-any.whl" in bootstrap.wheels_in(file)
+    assert "packages/tiny_one-1.0-py3-none-any.whl" in wheels_in(file)
     assert "and 6 packages" in capsys.readouterr().out
     assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]
     status, out, err = tiny_lab.run("models", "unpack", file, PIP_INDEX_URL="http://127.0.0.1:9/")

@@ -38,9 +38,9 @@ _SETTING = (
     r"(?:_[A-Z0-9_]{{0,40}})?[ \t]{{0,9}}=[ \t]{{0,9}}[\"']?([^\s\"'#]{{8,}})"
 )
 _HAS_DIGIT_OR_SIGN = r"(?=[^\s\"']{0,60}[\d!@%^&*+])"
-_NAMES = r"(?:password|passwd|passphrase|passwort|kennwort|contraseña|pwd|pw|mdp)"
+_NAMES = r"(?<![a-zA-Z])(?:password|pass|passwd|passphrase|passwort|kennwort|contraseña|pwd|pw|mdp)"
 _SPOKEN = (
-    r"\b(?:password|passphrase|passcode|passwort|kennwort|mot de passe|contraseña)\b"
+    r"\b(?:password|passphrase|passcode|pw|passwort|kennwort|mot de passe|contraseña)\b"
     r"(?: [\w'’]{1,30}){0,7}?(?: (?:is|was|ist|war|lautet|est|es):?| ?:) ?[\"'“‘`]?"
 )
 _SQL = r"\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;]{0,200}?\s-p"
@@ -80,12 +80,12 @@ _AROUND = (
     (
         "password", "password in a configuration",
         r"(?im)^[ \t-]*+[\w.-]{0,60}?(?:password|passwd|secret|api[_-]?key|auth[_-]?token)"
-        rf"[ \t]{{0,9}}:[ \t]{{0,9}}{_HAS_DIGIT_OR_SIGN}"
+        rf"[\w.-]{{0,30}}[ \t]{{0,9}}:[ \t]{{0,9}}{_HAS_DIGIT_OR_SIGN}"
         r"([^\s\"'#,{}\[\]()<>$]{6,300})[ \t]{0,9}$",
     ),
     (
         "password", "password in a connection or a command",
-        rf"(?i)\b{_NAMES}(?:=|:[ \t]{{0,3}}){_HAS_DIGIT_OR_SIGN}"
+        rf"(?i){_NAMES}(?:=|:[ \t]{{0,3}}){_HAS_DIGIT_OR_SIGN}"
         r"([^\s;&\"',<>{}()\[\]$]{6,300})(?![\w(\[{<$])",
     ),
     (
@@ -110,8 +110,19 @@ _AROUND = (
     ),
     (
         "password", "pair of user and password",
-        r"(?i)\b(?:auth|login)\b[\"']?\s{0,3}(?:=>|[=:(])\s{0,3}[\[(]?\s{0,3}[\"'][^\"'\n]{1,80}[\"'],"
-        r"\s{0,3}[\"']([^\"'\s]{4,80})[\"']",
+        r"(?i)\b(?:auth|login)\b[\"']?\s{0,3}(?:=>|[=:(])\s{0,3}[\[(]?\s{0,3}"
+        rf"(?:[\"'][^\"'\n]{{1,80}}[\"']|\w{{1,40}}),\s{{0,3}}[\"']{_HAS_DIGIT_OR_SIGN}"
+        r"([^\"'\s]{4,80})[\"']",
+    ),
+    (
+        "password", "pair of a name and a password",
+        rf"(?i)(?:password|passwd|pwd|secret|api_?key|token)[\"'],\s{{0,3}}[\"']{_HAS_DIGIT_OR_SIGN}"
+        r"([^\"'\s]{6,100})[\"']",
+    ),
+    (
+        "password", "name and value in YAML",
+        r"(?i)\bname:\s{0,3}[\"']?[\w-]{0,40}?(?:password|secret|token|key)[\w-]{0,20}[\"']?\s{1,40}"
+        rf"value:\s{{0,3}}[\"']?{_HAS_DIGIT_OR_SIGN}([^\s\"'${{}}]{{6,300}})",
     ),
     (
         "password", "password in a sentence",

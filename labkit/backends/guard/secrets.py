@@ -144,8 +144,8 @@ def _random(line: str, at: int) -> Iterator[Finding]:
 _PLACEHOLDER = re.compile(
     r"(?i)[<\[{$%].*|\W+|x+|(your|my|the|some|an?|insert|enter|put)[-_ ].*|"
     r"change[-_]?me|example|placeholder|todo|none|null|undefined|true|false|"
-    r"(user|pass)(name|word|wd)?|secret|token|key|pwd?|"
-    r"[\w.]+[(\[].*|(os|process|env|self|config|settings|request)\.\S+|\.{3,}|\*{3,}.*"
+    r"(user|pass)(name|word|wd)?|secret|token|key|pwd?|string|"
+    r"[\w.]+[(\[].*|(os|process|env|self|config|settings|request|args|opts|options|params)\.\S+|\.{3,}|\*{3,}.*"
 )
 
 

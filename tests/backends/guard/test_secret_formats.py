@@ -63,6 +63,12 @@ PASTED = {
     "WireGuard": ("[Interface]\nPrivateKey = {}\n", f"{random_text(43, B64)}="),
     "XML": ("<password>{}</password>", "Otter&Stone5"),
     "pair": ("requests.get(url, auth=('svc', '{}'))", "hV83.mollusk"),
+    "PHP constant": ("define( 'DB_PASSWORD', '{}' );", "hg62-Lmnop"),
+    "name of a user": ('imap.login(USER, "{}")', "Nelke.2020"),
+    "YAML name and value": ("- name: API_TOKEN\n  value: {}\n", random_text(40, HEX)),
+    "YAML in capitals": ("SECRET_KEY_BASE: {}\n", random_text(64, HEX)),
+    "variable of a command": ('ansible-playbook a.yml -e "db_pass={}"', "Feldsalat4"),
+    "short name": ("ssh user@host (pw is {})", "gans3ei"),
     "header": ('"X-Api-Key": "{}"', random_text(40)),
     "French": ("le mot de passe du serveur est {}, merci", "Tournesol59"),
     "German": ("neues Kennwort für den Drucker: {}\nGruß", "Papierstau9"),
@@ -92,6 +98,7 @@ def test_a_pasted_secret_is_covered_whole(name):
         "hf_hub, sk-learn, xoxb-your-token and glpat-xxxx are not tokens",
         "Your password must be at least 12 characters, or 4 words.",
         "password = hashlib.sha256(text)",
+        "connect(password=args.password1, user=name)",
     ],
 )
 def test_what_only_looks_like_one_is_not_found(harmless):

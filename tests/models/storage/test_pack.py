@@ -394,11 +394,11 @@ def with_packages(home, tmp_path, monkeypatch, new_home):
 
 
 def test_packages_for_this_python(with_packages):
-    from labkit.install import bootstrap
+    from labkit.install.wheels import wheels_in
 
     file = with_packages()
     require_same_python(file)
-    assert bootstrap.wheels_in(file) == ["packages/tiny-1.0-py3-none-any.whl"]
+    assert wheels_in(file) == ["packages/tiny-1.0-py3-none-any.whl"]
 
 
 @pytest.mark.parametrize("other", [{"python": "cpython 3.10"}, {"system": "Plan9 vax"}])
