@@ -6,7 +6,7 @@ from labkit.checks import check_number
 
 from .findings import KINDS, PERSONAL, SECRETS, Finding, without_overlaps
 from .personal_data import find_personal
-from .secrets import find_secrets
+from .secret_search import find_secrets
 
 LEAST_CONFIDENCE = 0.4
 # What no rule looks for; listed beside the misses of notebook 05.

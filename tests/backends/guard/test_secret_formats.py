@@ -7,7 +7,7 @@ import pytest
 
 from labkit.backends.guard.findings import SECRETS
 from labkit.backends.guard.scanner import CANNOT_SEE, scan
-from labkit.backends.guard.secrets import find_secrets
+from labkit.backends.guard.secret_search import find_secrets
 from labkit.backends.guard.token_formats import formats
 
 WORD = string.ascii_letters + string.digits
