@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -20,7 +21,7 @@ from labkit.models.machine import inspect_machine
 
 from . import layers as cpu_layers
 from .layers import Family
-from .record import MARGIN, CpuTuning, remember, remembered
+from .record import CpuTuning, remember, remembered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,7 +32,10 @@ TRIAL_BYTES = 128 * 1024**2  # more than a cache holds, as a whole model is
 PROMPT_ROWS = 128
 # Share of the processor that other programs may take meanwhile. With more, threads wait for each
 # other, and any outcome is that of the moment.
-QUIET = 0.2
+QUIET = 0.1
+# Fewer threads must win clearly: whatever else runs on a machine speaks for them.
+THREADS_MARGIN = 1.15
+SMALL_BYTES = 8 * 1024**2  # of layers, below which nothing can be gained
 
 
 @torch.inference_mode()
@@ -48,14 +52,15 @@ def tune(
     """
     cpu_layers.fuse_norms(model)
     may_pack = may_pack and cpu_layers.can_pack(model.dtype)
-    key = _key(model)
+    key, name = _key(model), Path(name).name  # a folder's path may hold a person's name
     if packed is not None:
         tuning = CpuTuning(name, packed and may_pack, TORCH_THREADS)
     elif (known := remembered().get(key)) and (known.quiet or not _is_quiet()):
         tuning = replace(known, model=name, packed=known.packed and may_pack)
     else:
         tuning = _measure(model, name, may_pack=may_pack)
-        remember(key, tuning)
+        if tuning.date or not tuning.quiet:
+            remember(key, tuning)
     if tuning.threads != TORCH_THREADS:
         torch.set_num_threads(tuning.threads)
     if tuning.packed:
@@ -65,7 +70,7 @@ def tune(
 
 def _measure(model: "PreTrainedModel", name: str, *, may_pack: bool) -> CpuTuning:
     layers = _some(model)
-    if not layers:  # an architecture whose layers are others
+    if sum(layer.weight.nbytes for family in layers for layer in family) < SMALL_BYTES:
         return CpuTuning(name, False, TORCH_THREADS)
     began, busy_s = time.perf_counter(), _busy_of_others_s()
     packed_gain, packed_layers = None, layers
@@ -73,18 +78,17 @@ def _measure(model: "PreTrainedModel", name: str, *, may_pack: bool) -> CpuTunin
         packed_layers = [tuple(map(copy.copy, family)) for family in layers]
         cpu_layers.pack(packed_layers)
         packed_gain = _gain(lambda: _read(layers, 1), lambda: _read(packed_layers, 1))
+    packed = (packed_gain or 0) > 1
     bfloat16_gain = _try_bfloat16(layers) if model.dtype == torch.float32 else None
+    threads_gain = _try_threads(packed_layers if packed else layers)
     share = (_busy_of_others_s() - busy_s) / (time.perf_counter() - began) / _cores()
     if share > QUIET:
-        return CpuTuning(
-            name, may_pack and _packing_is_likely_to_help(), TORCH_THREADS, quiet=False
-        )
-    packed = (packed_gain or 0) > 1
-    threads_gain = _try_threads(packed_layers if packed else layers)
+        packed = may_pack and _packing_is_likely_to_help()
+        return CpuTuning(name, packed, TORCH_THREADS, quiet=False)
     return CpuTuning(
         model=name,
         packed=packed,
-        threads=TORCH_THREADS // 2 if threads_gain > MARGIN else TORCH_THREADS,
+        threads=TORCH_THREADS // 2 if threads_gain > THREADS_MARGIN else TORCH_THREADS,
         packed_gain=packed_gain,
         threads_gain=threads_gain,
         bfloat16_gain=bfloat16_gain,

@@ -46,8 +46,9 @@ def threads():
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    """Nothing else runs, whatever does."""
+    """Nothing else runs, whatever does; and tiny models are measured."""
     monkeypatch.setattr(tuning, "_busy_of_others_s", lambda: 0.0)
+    monkeypatch.setattr(tuning, "SMALL_BYTES", 0)
 
 
 @pytest.mark.parametrize(("gain", "packed"), [(1.3, True), (0.7, False)])
@@ -69,7 +70,7 @@ def test_answers_are_the_same_either_way(folder):
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize(("gain", "half"), [(1.0, False), (1.04, False), (1.3, True)])
+@pytest.mark.parametrize(("gain", "half"), [(1.0, False), (1.1, False), (1.3, True)])
 def test_fewer_threads_run_only_if_they_clearly_win(folder, monkeypatch, threads, gain, half):
     if threads == 1:
         pytest.skip("one thread")
@@ -109,15 +110,15 @@ def test_a_busy_machine_decides_nothing(folder, monkeypatch, features, packed):
     monkeypatch.setattr(tuning, "_busy_of_others_s", lambda: next(busy))
     made = gains(monkeypatch, 1.3, 2.0, 1.0)
     model = labkit.load(folder, device="cpu")
-    assert (model.tuning.quiet, model.tuning.packed, len(made)) == (False, packed, 2)
+    assert (model.tuning.quiet, model.tuning.packed, len(made)) == (False, packed, 3)
     assert "other programs were busy" in str(model.tuning)
     monkeypatch.setattr(tuning, "_is_quiet", lambda: False)
     assert labkit.load(folder, device="cpu").tuning == model.tuning
-    assert len(made) == 2
+    assert len(made) == 3
     monkeypatch.setattr(tuning, "_is_quiet", lambda: True)
     monkeypatch.setattr(tuning, "_busy_of_others_s", lambda: 0.0)
     assert labkit.load(folder, device="cpu").tuning.quiet
-    assert len(made) > 2
+    assert len(made) > 3
 
 
 def test_an_argument_overrules_it(folder, monkeypatch):
@@ -164,3 +165,15 @@ def test_the_real_trials_choose_for_the_real_model(smollm2, tmp_path, monkeypatc
     assert measured.packed == (measured.packed_gain > 1)
     assert 0.02 < measured.bfloat16_gain < 20
     assert "smollm2-135m: layers p" in str(measured)
+
+
+def test_what_is_too_small_to_matter_is_not_measured(folder, monkeypatch):
+    monkeypatch.setattr(tuning, "SMALL_BYTES", 8 * 1024**2)
+    made = gains(monkeypatch, 1.3, 1.0, 1.0)
+    model = labkit.load(folder, device="cpu")
+    assert (model.about()["layers"], made) == ("plain", [])
+
+
+def test_the_record_holds_no_path(folder, monkeypatch):
+    gains(monkeypatch, 1.3, 1.0, 1.0)
+    assert labkit.load(folder, device="cpu").tuning.model == folder.name
