@@ -3,6 +3,7 @@
 pdoc makes them; they load nothing from outside and are read without a server.
 """
 
+import dataclasses
 import inspect
 import typing
 from argparse import Namespace
@@ -65,9 +66,11 @@ def _describe(module) -> None:
 
 
 def _returned(verb: object) -> Iterator[type]:
-    """The classes in its return annotation."""
+    """The classes in its return annotation, and those of which they consist."""
     pending = [typing.get_type_hints(verb).get("return")] if inspect.isfunction(verb) else []
-    for hint in pending:  # grows while it is read
-        if isinstance(hint, type):
+    for index, hint in enumerate(pending):  # grows while it is read
+        if isinstance(hint, type) and hint not in pending[:index]:
             yield hint
+            if dataclasses.is_dataclass(hint):
+                pending += typing.get_type_hints(hint).values()
         pending += typing.get_args(hint)

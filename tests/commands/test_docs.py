@@ -43,7 +43,9 @@ def test_every_public_name_is_on_a_page(pages):
 
 
 def test_what_verbs_return_is_described_too(pages):
-    assert {"Reply", "Reply.text", "Step"} <= anchors(pages / "labkit" / "backends" / "reply.html")
+    backends = pages / "labkit" / "backends"
+    assert {"Reply", "Reply.text", "Stream"} <= anchors(backends / "reply.html")
+    assert {"Step", "Step.logprob"} <= anchors(backends / "steps.html"), "a reply consists of them"
     assert 'reply.html#Reply"' in (pages / "labkit.html").read_text(encoding="utf-8")
 
 
