@@ -282,7 +282,7 @@ class LocalModel:
 
 
 class StepWriter:
-    """Turns one row's tokens into steps, up to a stop string, the end token or the limit."""
+    """Turns a row's tokens into steps of whole characters, up to its end, a stop or the limit."""
 
     def __init__(self, model: LocalModel, stream: Stream, ids: list[int], began: float):
         self._model, self._stream, self._began = model, stream, began
