@@ -90,7 +90,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     Returns:
         The safetensors folder, and the GGUF file it was converted from (or None).
     """
-    name = full_name(name)
+    name = full_name(name) or find(name).name  # of an empty name, the error
     path = Path(name).expanduser()
     if name in CATALOGUE:
         pass  # ./smollm2-135m is the folder of that name

@@ -335,9 +335,8 @@ def test_speed_is_what_was_measured_on_this_processor(home):
     remember("Another processor", CpuTuning("other", False, 4, packed_gain=0.7))
     assert only(hardware.speed(MACHINE)).detail == (
         "tiny: layers packed (packed ones took 0.80 of the time of plain ones), threads: 4; "
-        "layers read prompts 3.7 times as fast in bfloat16; measured on 2026-11-26. Packed "
-        "layers are a second copy of the weights in each notebook; the weights themselves are "
-        "shared"
+        "layers read prompts 3.7 times as fast in bfloat16; measured on 2026-11-26. Packed layers "
+        "are a copy of the weights in each notebook"
     )
 
 

@@ -49,7 +49,8 @@ def test_the_default_needs_no_account():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("smollm2-135", "smollm2-135m"), ("Gemma-270m", "gemma-3-270m")]
+    ("wrong", "right"),
+    [("smollm2-135", "smollm2-135m"), ("Gemma-270m", "gemma-3-270m"), ("codr", "coder")],
 )
 def test_an_unknown_name_suggests_the_nearest(wrong, right):
     with pytest.raises(LabError, match=f"Did you mean '{right}'"):

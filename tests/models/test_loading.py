@@ -261,3 +261,8 @@ def test_terms_come_first(home):
     with pytest.raises(LabError, match="Gemma terms of use") as refused:
         labkit.load("gemma-3-270m")
     assert "--accept-terms" in refused.value.hint
+
+
+def test_an_empty_name_is_not_this_folder(home):
+    with pytest.raises(LabError, match="The lab knows no model ''"):
+        labkit.load("")

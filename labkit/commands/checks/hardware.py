@@ -6,7 +6,7 @@ from labkit.formatting import GIB
 from labkit.models.catalogue import DEFAULT, find
 from labkit.models.memory_plan import plan
 
-from . import FAILING, FINE, WARNING, Check, listed
+from . import FAILING, FINE, WARNING, Check
 
 DRIVER = (
     "Install or update NVIDIA's driver and restart, until nvidia-smi lists the GPU; a container "
@@ -58,14 +58,9 @@ def speed(machine):
     if not found:
         detail = "not measured yet: the first load of a model tries, in 3 s, what is fastest here"
         yield Check("CPU speed", FINE, detail)
-        return
-    detail = listed(map(str, found), most=3)
-    if any(tuning.packed for tuning in found):
-        detail += (
-            ". Packed layers are a second copy of the weights in each notebook; the weights "
-            "themselves are shared"
-        )
-    yield Check("CPU speed", FINE, detail)
+    for tuning in found:
+        more = ". Packed layers are a copy of the weights in each notebook" if tuning.packed else ""
+        yield Check("CPU speed", FINE, f"{tuning}{more}")
 
 
 def gpu(machine, pci=Path("/sys/bus/pci/devices")):

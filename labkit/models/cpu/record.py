@@ -18,7 +18,7 @@ class CpuTuning:
     """What was chosen for a model on this CPU, and the measurements behind it.
 
     Attributes:
-        model: the model's name.
+        model: the model's name and dtype.
         packed: whether the linear layers compute from a packed copy of their weights.
         threads: number of threads.
         packed_gain: time of plain layers for one token divided by that of packed ones; None: not

@@ -52,7 +52,8 @@ def tune(
     """
     cpu_layers.fuse_norms(model)
     may_pack = may_pack and cpu_layers.can_pack(model.dtype)
-    key, name = _key(model), Path(name).name  # a folder's path may hold a person's name
+    # The last part alone: a folder's path may hold a person's name.
+    key, name = _key(model), f"{Path(name).name} in {str(model.dtype).removeprefix('torch.')}"
     if packed is not None:
         tuning = CpuTuning(name, packed and may_pack, TORCH_THREADS)
     elif (known := remembered().get(key)) and (known.quiet or not _is_quiet()):

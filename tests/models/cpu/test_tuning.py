@@ -164,7 +164,7 @@ def test_the_real_trials_choose_for_the_real_model(smollm2, tmp_path, monkeypatc
     assert measured.date and 0.2 < measured.packed_gain < 5
     assert measured.packed == (measured.packed_gain > 1)
     assert 0.02 < measured.bfloat16_gain < 20
-    assert "smollm2-135m: layers p" in str(measured)
+    assert "smollm2-135m in float32: layers p" in str(measured)
 
 
 def test_what_is_too_small_to_matter_is_not_measured(folder, monkeypatch):
@@ -176,4 +176,4 @@ def test_what_is_too_small_to_matter_is_not_measured(folder, monkeypatch):
 
 def test_the_record_holds_no_path(folder, monkeypatch):
     gains(monkeypatch, 1.3, 1.0, 1.0)
-    assert labkit.load(folder, device="cpu").tuning.model == folder.name
+    assert labkit.load(folder, device="cpu").tuning.model == f"{folder.name} in float32"
