@@ -3,16 +3,15 @@
 Only safetensors and GGUF are read. Code that comes with a model never runs.
 """
 
-import inspect
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
 
+from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
 from .cpu.tuning import CpuTuning, tune
 from .entry import Entry, FolderSource, HubSource, WheelSource
@@ -20,7 +19,7 @@ from .gguf_to_safetensors import convert_gguf, first_line, quiet_transformers, r
 from .machine import inspect_machine
 from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, hub, store
-from .storage.checked_folder import AGAIN, check_folder, require_safetensors
+from .storage.checked_folder import check_folder, require_safetensors
 from .tokenizers import files as tokenizer_files
 
 
@@ -66,7 +65,7 @@ def open_model(
     if entry and not (device or dtype):  # refused before anything is downloaded
         require_fit(name, plan_entry(entry, machine), machine)
     folder, gguf_file = get_model(name, accept_terms=accept_terms)
-    config = _read_config(folder)
+    config = read_config(folder)
     check_folder(folder)
     chosen = plan(
         entry.stored_parameters if entry else count_parameters(config),
@@ -92,12 +91,11 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     """
     name = full_name(name) or find(name).name  # of an empty name, the error
     path = Path(name).expanduser()
-    if name in CATALOGUE:
-        pass  # ./smollm2-135m is the folder of that name
-    elif os.path.isdir(path):
-        return require_safetensors(path), None
-    elif path.suffix == ".gguf" or os.path.isfile(path):
-        return _get_local_gguf(path)
+    if name not in CATALOGUE:  # ./smollm2-135m is the folder of that name
+        if os.path.isdir(path):
+            return require_safetensors(path), None
+        if path.suffix == ".gguf" or os.path.isfile(path):
+            return _get_local_gguf(path)
     if name.startswith(("/", ".", "~")):  # a path, never a hub id
         raise LabError(f"There is no folder {path}.", "Check the path.")
     if name == tokenizer_files.NAME:
@@ -156,7 +154,7 @@ def _get_local_gguf(path: Path) -> tuple[Path, Path]:
 def _get_hub(source: HubSource) -> Path:
     if cached := hub.hub_cached(source):
         return check_folder(cached)
-    config = _read_config(hub.fetch_hub(source, only_config=True))
+    config = read_config(hub.fetch_hub(source, only_config=True))
     machine = inspect_machine()  # refused before the weights are downloaded
     chosen = plan(count_parameters(config), config_fields(config), machine)
     require_fit(source.repo_id, chosen, machine)
@@ -171,78 +169,6 @@ def _checked_stored(name: str) -> Path:
             f"Unpack its archive again, or remove it: python3 -m labkit models remove {name}.",
         )
     return folder
-
-
-def _read_config(folder: Path):
-    from transformers import AutoConfig
-
-    if (folder / "adapter_config.json").is_file():
-        raise LabError(
-            f"{folder} holds an adapter, which changes another model, and not a model of its own.",
-            "Merge it into its base model where you trust both, and save that.",
-        )
-    if not (folder / "config.json").is_file():
-        raise LabError(f"{folder} has no config.json: it is not a model's folder.", AGAIN)
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # a value of the wrong kind fails anywhere in it
-        raise LabError(
-            f"transformers does not know the architecture of the configuration in {folder}: "
-            f"{first_line(error)}",
-            "Code that comes with a model is not run. Take another model, or a newer lab.",
-        ) from None
-    _require_decoder(folder, config)
-    _require_unquantized(folder, config)
-    return config
-
-
-def _require_decoder(folder: Path, config) -> None:
-    """Refuses what does not continue text, or keeps its cache where the lab has no access."""
-    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
-
-    models = AutoModelForCausalLM._model_mapping
-    encodes = type(config) in AutoModelForMaskedLM._model_mapping
-    if (
-        config.is_encoder_decoder
-        or type(config) not in models
-        or (encodes and not getattr(config, "is_decoder", True))
-    ):
-        raise LabError(
-            f"The model in {folder} does not continue text: {config.model_type} is "
-            f"{'an encoder with a decoder' if config.is_encoder_decoder else 'not a decoder'}.",
-            "Take a decoder-only model, such as smollm2-135m.",
-        )
-    if not cache_argument(models[type(config)]):
-        raise LabError(
-            f"The lab cannot run {config.model_type}: it keeps what it has read in a form of its "
-            "own, not in transformers' common cache.",
-            "Take a model of another architecture, such as smollm2-135m.",
-        )
-
-
-def _require_unquantized(folder: Path, config) -> None:
-    packed = getattr(config, "quantization_config", None) or getattr(config, "quantization", None)
-    if not packed:
-        return
-    fields = packed if isinstance(packed, dict) else packed.to_dict()
-    by = str(fields.get("quant_method") or "mlx").upper()
-    of_flag = next((n for n in (4, 8) if fields.get(f"load_in_{n}bit")), None)  # bitsandbytes'
-    bits = fields.get("bits") or of_flag
-    raise LabError(
-        f"The weights in {folder} are quantized by {by}{f' to {bits} bits' if bits else ''}, which "
-        "the lab does not read.",
-        "Take the same model with its original weights of 16 or 32 bits, or as a GGUF file.",
-    )
-
-
-@cache
-def cache_argument(architecture: type) -> str | None:
-    """The argument by which a model's class takes transformers' common cache, or None."""
-    has_own = hasattr(architecture, "_setup_cache")  # in its modules
-    if has_own or not architecture._supports_default_dynamic_cache():
-        return None
-    taken = inspect.signature(architecture.forward).parameters
-    return next((name for name in ("past_key_values", "cache_params") if name in taken), None)
 
 
 def _half() -> str:

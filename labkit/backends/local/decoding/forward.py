@@ -18,7 +18,7 @@ from transformers import DynamicCache
 from labkit.backends.local.kv_cache import growing_cache, select_rows
 from labkit.backends.local.sampler import SampledToken, Sampler
 from labkit.backends.settings import Settings
-from labkit.models.loading import cache_argument
+from labkit.models.architecture import cache_argument
 
 
 def prefill(model, ids: Sequence[int], cache: DynamicCache | None = None):
