@@ -1,17 +1,28 @@
 """What tests of servers on the loopback share: ports, requests, and events as bytes."""
 
 import json
+import os
 import socket
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 CLIENTS = 30  # that a llama.cpp server has a place for
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = iter(range(20_000 + 500 * WORKER, 20_500 + 500 * WORKER))
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    """A port that nobody else is given, for a server that wants to be told one.
+
+    llama.cpp's server shares its port with whoever asks for it too, so that a port out of the
+    system's own range could be taken twice: these lie below it, another range for each worker.
+    """
+    for port in PORTS:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port), reuse_port=False):
+            return port
+    raise OSError("no port is free")
 
 
 def get(url, timeout=10):

@@ -65,6 +65,11 @@ class _Network(httpcore2.SyncBackend):
         raise last
 
 
+# Thirty students ask at once. llama.cpp's server and uvicorn hang up after 5 s of silence: a
+# request sent on a connection at that very moment would be lost, so ours are let go before.
+LIMITS = httpx2.Limits(max_connections=None, keepalive_expiry=2.0)
+
+
 class _TracedTransport(httpx2.HTTPTransport):
     """httpx2's transport, each request traced."""
 
@@ -103,7 +108,7 @@ def open_network(
         return _TracedTransport(
             verify=trusted or True,
             proxy=proxy,
-            limits=httpx2.Limits(max_connections=None),  # thirty students ask at once
+            limits=LIMITS,
         )
     except ImportError:  # of SOCKS, which httpx2 alone does not speak
         raise LabError(
