@@ -7,17 +7,13 @@ from statistics import fmean
 
 from labkit.backends.local.decoding.option_scores import time_prefill
 from labkit.backends.local.model import LocalModel
+from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.prices import Price, look_up_price
 from labkit.stats import Spread, bootstrap_interval
 from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores, points
-from labkit.topics.prompts.scoring.score import (
-    PromptScore,
-    ScoreRun,
-    check_model,
-    first_items,
-    usable_prompt,
-)
+from labkit.topics.prompts.scoring.score import PromptScore, check_model, first_items, usable_prompt
+from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import PARTS, Prompt, encoded, full_prompt, rendered
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
 
@@ -139,7 +135,10 @@ def ablate(
     full = full_prompt(task)
     variants = _single(prompt, full, parts) if how == HOW[0] else _combined(prompt, full, parts)
     variants = [each for each in variants if model.chat or not each.template]
-    scores = _score_all(model, task, [prompt, *variants], half, items, calibration)
+    options = {"half": half, "items": items, "calibration": calibration}
+    scores = score_several(model, task, [prompt, *variants], **options)
+    if not scores:
+        raise LabError("It was stopped before one prompt was scored.", "Run it again.")
     base, others = scores[0], scores[1:]
     timed = _time(model, task, [each.prompt for each in scores])
     effects = _effects(parts, scores, timed, single=how == HOW[0])
@@ -176,27 +175,7 @@ def _combined(prompt: Prompt, full: Prompt, parts: Sequence[str]) -> list[Prompt
     return [each for left in chosen if (each := filled.without(*left)) != prompt]
 
 
-def _score_all(model, task, prompts, half, items, calibration) -> list[PromptScore]:
-    """The scores of all prompts; an interrupt keeps those that are complete, and the first."""
-    from tqdm.auto import tqdm
-
-    scores: list[PromptScore] = []
-    count = len(first_items(task, half, items))
-    with tqdm(total=count * len(prompts), unit="item", desc="ablate", leave=False) as bar:
-        for prompt in prompts:
-            bar.set_postfix_str(prompt.label[:40])
-            run = ScoreRun(model, task, prompt, half, items, calibration)
-            before = bar.n
-            try:
-                for _ in run.steps():
-                    bar.update(before + run.done - bar.n)
-            except KeyboardInterrupt:
-                return scores or [run.result()]
-            scores.append(run.result())
-    return scores
-
-
-def _time(model: LocalModel, task: Task, prompts: Sequence[Prompt]) -> list[Spread]:
+def _time(model: LocalModel, task: Task, prompts: Sequence[Prompt]) -> list[Spread | None]:
     """Seconds to read a prompt of each kind whole, in interleaved rounds."""
     item = sorted(task.items, key=lambda each: len(each.text))[len(task.items) // 2]
     ids = [encoded(model, each, rendered(model, each, task, item.text)) for each in prompts]

@@ -100,4 +100,3 @@ def build_up(
         added = parts[count - 1] if count else "the item alone"
         steps.append(BuildUpStep(added, scored.items[0].probabilities, scored.tokens))
     return BuildUp(model.name, task, items[item], tuple(steps))
-

@@ -80,9 +80,7 @@ def compare_scores(first: PromptScore, second: PromptScore) -> ScoreDifference:
         if not isinstance(each, PromptScore):
             raise ValueError(f"{name} must be a score; got {type(each).__name__}")
     before = {each.item: each.right for each in first.items}
-    pairs = [
-        (before[each.item], each.right) for each in second.items if each.item in before
-    ]
+    pairs = [(before[each.item], each.right) for each in second.items if each.item in before]
     if not pairs:
         raise ValueError("the two scores must have items in common; they have none")
     gained, lost = pairs.count((False, True)), pairs.count((True, False))

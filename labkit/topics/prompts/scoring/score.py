@@ -247,9 +247,13 @@ class ScoreRun:
             self._answers[number] = written.split(STOP)[0].strip()
             yield
 
-    def result(self) -> PromptScore:
-        """What there is so far."""
-        scored = self._judged_options() if self._task.options else self._judged_answers()
+    def result(self, calibration: str | None = "as asked") -> PromptScore:
+        """What there is so far, with the calibration that was asked for, or another."""
+        calibration = self._calibration if calibration == "as asked" else calibration
+        if self._task.checker == "options":
+            scored = self._judged_options(calibration)
+        else:
+            scored = list(self._judged_answers())
         shared = SharedPrefix.worth(self._model.model, self._ids) if self._ids else 0
         return PromptScore(
             self._name,
@@ -261,7 +265,7 @@ class ScoreRun:
             shared,
             self._elapsed_s,
             self._model.plan.needs.dtype,
-            self._calibration,
+            calibration,
         )
 
     def _judged_answers(self) -> Iterator[ItemScore]:
@@ -272,7 +276,7 @@ class ScoreRun:
             item = self._items[number]
             yield ItemScore(item, answer, is_right(answer, item.answer, item.pattern))
 
-    def _judged_options(self) -> list[ItemScore]:
+    def _judged_options(self, calibration: str | None) -> list[ItemScore]:
         options = self._task.options
         known = {
             number: normalized([own[n] for n in range(len(options))])
@@ -281,9 +285,9 @@ class ScoreRun:
         }
         asked = {number: each for number, each in known.items() if number < self.total}
         neutral = None
-        if self._calibration == "batch":
+        if calibration == "batch":
             neutral = list(asked.values())
-        elif self._calibration:
+        elif calibration:
             neutral = [each for number, each in known.items() if number >= self.total]
         if neutral:
             means = [fmean(column) for column in zip(*neutral, strict=True)]

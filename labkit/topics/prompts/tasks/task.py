@@ -70,6 +70,7 @@ class Task:
         examples: solved ones for a prompt; none of them is an item.
         items: what is asked.
         max_tokens: limit of a written answer.
+        wordings: other wordings of the instruction.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Task:
     examples: tuple[Example, ...]
     items: tuple[Item, ...]
     max_tokens: int = 24
+    wordings: tuple[str, ...] = ()
     labkit_task: Literal[1] = field(default=1, kw_only=True)
 
     def half(self, half: str | None) -> tuple[Item, ...]:
@@ -143,7 +145,9 @@ def load_task(name: str | Path, *, instruction: str = "", options: Sequence[str]
         return _checked(parse(read_file(FOLDER / "tasks" / f"{name}.json"), Task))
     path = Path(name)
     if path.suffix.lower() not in (".csv", ".json"):
-        raise LabError(f"There is no task {str(name)!r}.", f"The lab has {', '.join(NAMES)}. {HINT}")
+        raise LabError(
+            f"There is no task {str(name)!r}.", f"The lab has {', '.join(NAMES)}. {HINT}"
+        )
     content = read_file(path, LARGEST_FILE)
     try:
         return _checked(_parsed(content, path, instruction, tuple(options)))
