@@ -11,8 +11,9 @@ from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.prices import Price, look_up_price
 from labkit.stats import Spread, bootstrap_interval
+from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
 from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores, points
-from labkit.topics.prompts.scoring.score import PromptScore, check_model, first_items, usable_prompt
+from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import PARTS, Prompt, encoded, full_prompt, rendered
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
@@ -121,7 +122,9 @@ def ablate(
         how: ``"one at a time"`` or ``"all combinations"``, which takes 2 to the power of the
             number of parts.
         parts: which of `PARTS` are changed.
-        half, items, calibration: as for `score`.
+        half: as for `score`.
+        items: as for `score`.
+        calibration: as for `score`.
         price_model: cloud model by whose list price the tokens are priced.
     Raises:
         ValueError: an argument is out of range.

@@ -10,7 +10,7 @@ from labkit.checks import check_whole
 from labkit.data import read_data
 from labkit.formatting import in_lines
 from labkit.stats import Spread
-from labkit.topics.prompts.scoring.score import check_model
+from labkit.topics.prompts.scoring.arguments import check_model
 
 CHARACTERS = 2400  # of the story in data/ that makes the long system prompt
 QUESTIONS = ("Who is it about?", "What happens first?", "Where does it end?", "What is it about?")

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
-from labkit.topics.prompts.scoring.score import ScoreRun, check_model, usable_prompt
+from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
+from labkit.topics.prompts.scoring.score import ScoreRun
 from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
 

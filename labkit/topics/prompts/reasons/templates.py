@@ -9,7 +9,7 @@ from labkit.backends.local.chat_text import render_chat
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import checked_prompt
 from labkit.errors import LabError
-from labkit.topics.prompts.scoring.score import check_model
+from labkit.topics.prompts.scoring.arguments import check_model
 
 # Formats of well-known models: a model that was trained with one of them has not seen the others.
 FORMATS = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from labkit.stats import mcnemar_p, paired_interval
 
-from .score import PromptScore
+from .result import PromptScore
 
 
 @dataclass(frozen=True, slots=True, repr=False)

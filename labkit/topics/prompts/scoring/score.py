@@ -1,9 +1,7 @@
 """How many items of a task a model gets right with a prompt."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 from labkit.backends.local.decoding.option_scores import SharedPrefix, option_logprobs
@@ -11,114 +9,15 @@ from labkit.backends.local.decoding.padded_answers import greedy_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.local.reading_copy import reading_copy
 from labkit.errors import LabError
-from labkit.stats import share_interval
 from labkit.topics.prompts.tasks.checkers import CHECKERS
 from labkit.topics.prompts.tasks.prompt import Prompt, encoded, full_prompt, rendered
 from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
 
-CALIBRATIONS = ("content-free", "batch")
-CONTENT_FREE = ("N/A", "[MASK]", "")  # Zhao et al. 2021, section 5
+from .arguments import check_model, first_items, usable_prompt
+from .calibration import CALIBRATIONS, CONTENT_FREE, calibrated, normalized
+from .result import ItemScore, PromptScore
+
 STOP = "\n\n"  # a written answer ends there, or at the first line end where it has one line
-
-
-@dataclass(frozen=True, slots=True)
-class ItemScore:
-    """How a model did on one item.
-
-    Attributes:
-        item: the item.
-        answer: the likeliest option, or the answer that was written.
-        right: whether it is right.
-        probabilities: of each option, scaled to sum to 1, after any calibration; empty where an
-            answer was written.
-    """
-
-    item: Item
-    answer: str
-    right: bool
-    probabilities: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class PromptScore:
-    """How many items of a task a model gets right with a prompt (measured).
-
-    Attributes:
-        model: name of the model.
-        task: the task.
-        prompt: the prompt.
-        items: the items that were asked, in the task's order; fewer where it was stopped.
-        asked: number of items that were to be asked.
-        tokens: tokens of the longest prompt.
-        shared_tokens: tokens that all prompts begin with, read once; 0: read every time.
-        elapsed_s: seconds for all, reading them included.
-        dtype: number format in which the model read them.
-        calibration: None, or one of `CALIBRATIONS`.
-    """
-
-    model: str
-    task: Task
-    prompt: Prompt
-    items: tuple[ItemScore, ...]
-    asked: int
-    tokens: int
-    shared_tokens: int
-    elapsed_s: float
-    dtype: str
-    calibration: str | None = None
-
-    @property
-    def right(self) -> int:
-        """Number of right answers."""
-        return sum(each.right for each in self.items)
-
-    @property
-    def share(self) -> float:
-        """Share of right answers, 0 to 1."""
-        return self.right / len(self.items) if self.items else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Where the true share may lie, 95 %."""
-        return share_interval(self.share, len(self.items))
-
-    @property
-    def items_per_s(self) -> float:
-        """Speed."""
-        return len(self.items) / self.elapsed_s
-
-    @property
-    def right_probability(self) -> float | None:
-        """Mean probability of the right option; None where answers were written."""
-        options = self.task.options
-        known = [each for each in self.items if each.probabilities]
-        if not known:
-            return None
-        return fmean(each.probabilities[options.index(each.item.answer)] for each in known)
-
-    @property
-    def picks(self) -> dict[str, int]:
-        """How often each option was the answer; empty where answers were written."""
-        answers = [each.answer for each in self.items]
-        return {option: answers.count(option) for option in self.task.options}
-
-    @property
-    def summary(self) -> str:
-        """The share of right answers, its interval, and how it was measured."""
-        if not self.items:
-            return f"{self.model}, {self.task.name}: stopped before the first item"
-        low, high = self.interval
-        calibrated = f", {self.calibration} calibration" if self.calibration else ""
-        chance = f"; chance alone {self.task.chance:.0%}" if self.task.chance else ""
-        stopped = f", of {self.asked}" if len(self.items) < self.asked else ""
-        return (
-            f"{self.model}, {self.task.name}: {self.right} of {len(self.items)} right{stopped}, "
-            f"{self.share:.0%} ({low:.0%} to {high:.0%}{chance}) with {self.prompt.label}"
-            f"{calibrated}; {self.items_per_s:.1f} items/s in {self.dtype} (measured)"
-        )
-
-    def __repr__(self) -> str:
-        return self.summary
 
 
 def score(
@@ -302,32 +201,6 @@ def _item_score(item: Item, options: Sequence[str], probabilities: tuple[float, 
     return ItemScore(item, answer, answer == item.answer, probabilities)
 
 
-def normalized(logprobs: Sequence[float]) -> tuple[float, ...]:
-    """Probabilities that sum to 1, from log-probabilities.
-
-    >>> normalized([0.0, 0.0])
-    (0.5, 0.5)
-    """
-    most = max(logprobs)
-    weights = [math.exp(each - most) for each in logprobs]
-    return tuple(weight / sum(weights) for weight in weights)
-
-
-def calibrated(probabilities: Sequence[float], neutral: Sequence[float]) -> tuple[float, ...]:
-    """Probabilities divided by those without information, scaled to sum to 1.
-
-    Args:
-        probabilities: of each option.
-        neutral: of each option, where nothing speaks for any of them.
-    Source: Zhao et al. 2021, "Calibrate Before Use", section 5: W = diag(p_cf)^-1, b = 0.
-
-    >>> [round(each, 3) for each in calibrated((0.8, 0.2), (0.9, 0.1))]
-    [0.308, 0.692]
-    """
-    weights = [p / max(q, 1e-12) for p, q in zip(probabilities, neutral, strict=True)]
-    return tuple(weight / sum(weights) for weight in weights)
-
-
 def option_ids(
     model: LocalModel, prompt: Prompt, options: Sequence[str], text: str, ids: Sequence[int]
 ) -> list[list[int]]:
@@ -346,34 +219,3 @@ def option_ids(
             "Take other words for the options.",
         )
     return found
-
-
-def check_model(model: LocalModel) -> None:
-    """Raises a LabError unless the model runs in this process, in torch."""
-    if not isinstance(model, LocalModel):
-        raise LabError(
-            f"Prompts are scored with all probabilities; {getattr(model, 'name', model)!r} does "
-            "not give them.",
-            'A model that runs in this process does: labkit.load("smollm2-135m").',
-        )
-
-
-def usable_prompt(model: LocalModel, prompt: Prompt) -> Prompt:
-    """The prompt, without its template where the model has none."""
-    return prompt if model.chat else prompt.without("template")
-
-
-def first_items(task: Task, half: str | None, items: int | None) -> tuple[Item, ...]:
-    """The first items of a half.
-
-    Raises:
-        ValueError: there are not that many, or none.
-    """
-    chosen = task.half(half)
-    if not chosen:
-        raise ValueError(f"half {half!r} of {task.name} has no items")
-    if items is None:
-        return chosen
-    if isinstance(items, bool) or not isinstance(items, int) or not 1 <= items <= len(chosen):
-        raise ValueError(f"items must be 1 to {len(chosen)}, or None for all; got {items!r}")
-    return chosen[:items]

@@ -6,7 +6,9 @@ from labkit.backends.local.model import LocalModel
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
 
-from .score import PromptScore, ScoreRun, first_items
+from .arguments import first_items
+from .result import PromptScore
+from .score import ScoreRun
 
 
 def score_several(
@@ -21,7 +23,11 @@ def score_several(
     """The scores of prompts, in their order; an interrupt keeps those that are complete.
 
     Args:
-        model, task, half, items, calibration: as for `score`.
+        model: from ``labkit.load``.
+        task: from `load_task`.
+        half: as for `score`.
+        items: as for `score`.
+        calibration: as for `score`.
         prompts: the prompts.
     """
     from tqdm.auto import tqdm

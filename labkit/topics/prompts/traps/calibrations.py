@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from labkit.backends.local.model import LocalModel
 from labkit.topics.prompts.scoring.difference import compare_scores, points
-from labkit.topics.prompts.scoring.score import PromptScore, ScoreRun
+from labkit.topics.prompts.scoring.result import PromptScore
+from labkit.topics.prompts.scoring.score import ScoreRun
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
 
@@ -57,7 +58,11 @@ def compare_calibrations(
     the items that were read.
 
     Args:
-        model, task, prompt, half, items: as for `score`; the task must have options.
+        model: from ``labkit.load``.
+        task: from `load_task`.
+        prompt: the prompt; None: `full_prompt` of the task.
+        half: as for `score`.
+        items: as for `score`.
     Raises:
         ValueError, LabError: as for `score`.
     Source: Zhao et al. 2021, "Calibrate Before Use"; Zhou et al. 2023, "Batch Calibration".

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labkit.backends.local.model import LocalModel
-from labkit.topics.prompts.scoring.score import PromptScore, check_model, first_items, usable_prompt
+from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
+from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
@@ -73,7 +74,9 @@ def vary_examples(
         model: from ``labkit.load``.
         task: one with options.
         prompt: one with examples of two labels or more; None: `full_prompt` of the task.
-        half, items, calibration: as for `score`.
+        half: as for `score`.
+        items: as for `score`.
+        calibration: as for `score`.
     Raises:
         ValueError: the task has no options, or the prompt no such examples.
         LabError: as for `score`.

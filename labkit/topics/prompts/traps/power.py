@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labkit.checks import check_number
 from labkit.stats import items_needed
 from labkit.topics.prompts.scoring.difference import ScoreDifference
 
@@ -50,6 +51,6 @@ def plan_items(difference: ScoreDifference | None = None, *, discordant: float =
     if difference is not None:
         pairs = difference.gained + difference.lost
         discordant = max(1, pairs) / difference.count
-    items_needed(discordant if discordant == discordant else 0, discordant)  # checks it
+    check_number("discordant", discordant, "above 0 and at most 1", lambda x: 0 < x <= 1)
     curve = tuple((d, items_needed(d, discordant)) for d in DIFFERENCES if d <= discordant)
     return ItemPlan(discordant, curve, difference)

@@ -7,8 +7,9 @@ from statistics import fmean
 
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
+from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
 from labkit.topics.prompts.scoring.difference import points
-from labkit.topics.prompts.scoring.score import PromptScore, check_model, usable_prompt
+from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
 from labkit.topics.prompts.tasks.task import HELD_OUT, PRACTICE, Task
@@ -87,7 +88,10 @@ def pick_wording(
     An interrupt keeps the wordings that have both scores.
 
     Args:
-        model, task, prompt, calibration: as for `score`.
+        model: from ``labkit.load``.
+        task: from `load_task`.
+        prompt: the prompt; None: `full_prompt` of the task.
+        calibration: as for `score`.
         wordings: instructions; None: the task's own twelve.
         items: number of practice items to choose by.
     Raises:
