@@ -24,6 +24,7 @@ from .files import open_result as open_result
 from .files import save as save
 from .topics import comparison as comparison
 from .topics import privacy as privacy
+from .topics import prompts as prompts
 from .topics import sampling as sampling
 from .topics import speed as speed
 from .topics import start as start
