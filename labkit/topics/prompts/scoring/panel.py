@@ -1,4 +1,4 @@
-"""`prompt_panel`: write a prompt, run it on a task's items, and see what it gained."""
+"""`score_panel`: write a prompt, run it on a task's items, and see what it gained."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ from .score import ScoreRun
 LABEL = "110px"
 
 
-def prompt_panel(
+def score_panel(
     model: LocalModel,
     task: Task,
     prompt: Prompt | None = None,
@@ -27,7 +27,7 @@ def prompt_panel(
     half: str | None = PRACTICE,
     items: int | None = None,
     calibration: str | None = None,
-) -> "PromptPanel":
+) -> "ScorePanel":
     """A panel in which a prompt is changed and scored; each run is compared with the one before.
 
     Args:
@@ -45,10 +45,10 @@ def prompt_panel(
     first_items(task, half, items)
     ScoreRun(model, task, prompt, half, items, calibration)
     start = full_prompt(task) if prompt is None else prompt
-    return PromptPanel(model, task, start, (half, items, calibration))
+    return ScorePanel(model, task, start, (half, items, calibration))
 
 
-class PromptPanel(RunPanel):
+class ScorePanel(RunPanel):
     """A prompt, Run, Stop, and the scores so far.
 
     Attributes:

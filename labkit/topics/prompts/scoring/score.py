@@ -7,7 +7,7 @@ from statistics import fmean
 from labkit.backends.local.decoding.option_scores import SharedPrefix, option_logprobs
 from labkit.backends.local.decoding.padded_answers import greedy_answers
 from labkit.backends.local.model import LocalModel
-from labkit.backends.local.reading_copy import reading_copy
+from labkit.backends.local.overrides import reading_copy
 from labkit.errors import LabError
 from labkit.topics.prompts.tasks.checkers import CHECKERS
 from labkit.topics.prompts.tasks.prompt import Prompt, encoded, full_prompt, rendered

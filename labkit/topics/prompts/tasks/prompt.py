@@ -9,7 +9,7 @@ from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
 
-from .task import Example, Task
+from .task import SolvedExample, Task
 
 PARTS = ("system", "instruction", "examples", "format hint", "template")
 
@@ -28,7 +28,7 @@ class Prompt:
 
     system: str = ""
     instruction: str = ""
-    examples: tuple[Example, ...] = ()
+    examples: tuple[SolvedExample, ...] = ()
     format_hint: str = ""
     template: bool = True
 
@@ -96,7 +96,7 @@ def _asked(task: Task, text: str) -> str:
     return f"{task.input_name}: {text}\n{task.output_name}:"
 
 
-def full_prompt(task: Task, *, examples: int | Sequence[Example] | None = None) -> Prompt:
+def full_prompt(task: Task, *, examples: int | Sequence[SolvedExample] | None = None) -> Prompt:
     """The task's own prompt with all its parts.
 
     Args:
