@@ -95,7 +95,7 @@ def main():
             contenders["labkit, float32"] = partial(with_lab, "float32")
         contenders[f"lm-eval's HF backend, float32, batches of {args.batch}"] = with_harness
         speeds = take_turns(contenders, args.rounds)
-        report(speeds, f"{len(items)} items of sentiment, {shots} shots; read tokens/s as items/s")
+        report(speeds, f"{len(items)} items of sentiment, {shots} shots", "items")
         print()
 
 
