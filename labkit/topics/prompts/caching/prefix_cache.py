@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
+from labkit.backends.llamacpp.openmp import end_idle_threads
 from labkit.backends.local.decoding.option_scores import SharedPrefix, time_prefill
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
@@ -105,6 +106,7 @@ def _time_llamacpp(model: LocalModel, system: str, rounds: int) -> CacheTiming:
     if model.gguf_file is None:
         raise LabError(f"{model.name} did not come from a GGUF file.")
     engine = load_llamacpp(model.gguf_file)
+    end_idle_threads()  # torch's, which would slow it
     try:
         return _timing("llama.cpp's server", *_llamacpp(engine, system), rounds)
     finally:
