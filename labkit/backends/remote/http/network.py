@@ -105,11 +105,7 @@ def open_network(
         LabError: it is a SOCKS proxy, and the package for that is missing.
     """
     try:
-        return _TracedTransport(
-            verify=trusted or True,
-            proxy=proxy,
-            limits=LIMITS,
-        )
+        return _TracedTransport(verify=trusted or True, proxy=proxy, limits=LIMITS)
     except ImportError:  # of SOCKS, which httpx2 alone does not speak
         raise LabError(
             "The proxy that this machine names is a SOCKS proxy.", "pip install socksio."
