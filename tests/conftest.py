@@ -57,6 +57,12 @@ def _holds_a_key(file):
         return False
 
 
+@pytest.fixture(scope="session", autouse=True)
+def a_lab_book_of_its_own(tmp_path_factory):
+    """Notebooks that run in the suite leave the lab book of this machine's learner alone."""
+    os.environ["LABKIT_BOOK"] = str(tmp_path_factory.mktemp("book"))
+
+
 @pytest.fixture(autouse=True)
 def seeds_are_the_same_every_time(request):
     """Where a test gives no seed, the lab draws one: the same in each run of the suite."""

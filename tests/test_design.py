@@ -14,11 +14,13 @@ FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
     "lazy_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
+    "lab_book.entry": 1,
     "data": 1, "filesystem": 1, "install": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
-    "ui": 11, "topics": 12, "display": 13, "files": 14, "commands": 15, "cli": 16, "__main__": 17,
+    "ui": 11, "lab_book": 12, "topics": 13, "display": 14, "files": 15, "commands": 16, "cli": 17,
+    "__main__": 18,
 }  # fmt: skip
 JOINING = {"comparison", "decide"}  # the topics that exist to join others
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.

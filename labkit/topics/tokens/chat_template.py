@@ -8,6 +8,7 @@ from typing import Any
 
 from labkit.backends.local.chat_text import render_chat
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from .tokenization import Tokenization, tokenize
 
@@ -41,6 +42,15 @@ class ChatTokens:
         """Number of tokens of the messages' contents alone."""
         contents = (self.tokenization.reader.encode(content) for _, content in self.messages)
         return sum(map(len, contents))
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The tokens of a conversation, and those that the template adds."""
+        added = self.count - self.content_count
+        return (
+            BookEntry("conversation_tokens", "tokens of the talk", self.count, origin="computed"),
+            BookEntry("template_tokens", "of them the template's", added, origin="computed"),
+        )
 
     @property
     def summary(self) -> str:
@@ -129,6 +139,16 @@ class TurnCosts:
     def total_tokens(self) -> int:
         """Number of tokens read in the whole conversation."""
         return sum(self.prompt_tokens)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The tokens that all turns read, and those of them that are the system prompt again."""
+        system = self.system_tokens * len(self.prompt_tokens)
+        total, by = self.total_tokens, {"origin": "computed"}
+        return (
+            BookEntry("turns_tokens", "tokens read, all turns", total, **by),
+            BookEntry("system_tokens", "of them the system prompt", system, **by),
+        )
 
     @property
     def summary(self) -> str:

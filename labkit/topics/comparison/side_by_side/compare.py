@@ -7,6 +7,7 @@ from labkit.backends.capabilities import model_of
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.reply import Reply
+from labkit.lab_book.entry import BookEntry
 
 from .concurrent import Backends, Column, ConcurrentRun
 from .time_split import TimePart, split_time
@@ -57,6 +58,19 @@ class SideBySide:
         """Backends that computed on this machine at the same time and slowed each other down."""
         here = [n for n, is_here in zip(self.names, self.computed_here, strict=True) if is_here]
         return tuple(here) if len(here) > 1 and not self.sequential else ()
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The seconds of each answer."""
+        return tuple(
+            BookEntry(
+                *("elapsed_s", f"{name}, in all", reply.elapsed_s, "s"),
+                origin=reply.origin.partition(":")[0],
+                model=reply.model,
+            )
+            for name, reply in zip(self.names, self.replies, strict=True)
+            if reply.steps and not reply.error
+        )
 
     @property
     def summary(self) -> str:

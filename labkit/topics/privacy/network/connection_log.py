@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+from labkit.lab_book.entry import BookEntry
+
 # What neither source can show; listed wherever an empty list is shown.
 CANNOT_SEE = (
     "a connection of native code, or of a program that this process starts, which opens and "
@@ -104,6 +106,14 @@ class NetworkLog:
     def refused(self) -> tuple[Attempt, ...]:
         """The attempts that were stopped."""
         return tuple(attempt for attempt in self.attempts if attempt.refused)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How many connections were tried, and how many led off the machine."""
+        return (
+            BookEntry("connections_tried", "connections tried", len(self.attempts)),
+            BookEntry("connections_away", "off the machine", len(self.leaving)),
+        )
 
     @property
     def summary(self) -> str:

@@ -4,6 +4,8 @@ import threading
 import time
 from dataclasses import replace
 
+from labkit.lab_book.entry import BookEntry
+
 from . import audit_hook
 from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog
 from .system_connections import ConnectionRow, read_table
@@ -77,6 +79,11 @@ class NetworkWatch:
                 tuple(self._children),
                 (*CANNOT_SEE, CANNOT_REFUSE) if self.refuse else CANNOT_SEE,
             )
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How many connections were tried, and how many led off the machine."""
+        return self.log.book_entries
 
     @property
     def summary(self) -> str:

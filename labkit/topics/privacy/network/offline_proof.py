@@ -13,6 +13,7 @@ from socket import create_server
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from . import try_connections
 from .offline import ROOT, OfflineRun, run_offline
@@ -80,6 +81,14 @@ class OfflineProof:
         """Whether no method reached anything, and the model, if there is one, answered."""
         cut_off = bool(self.probes) and all(probe.cut_off for probe in self.probes)
         return cut_off and (self.model is None or bool(self.text))
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How many ways to connect are cut off."""
+        if self.why_not:
+            return ()
+        cut, label = sum(probe.cut_off for probe in self.probes), "ways out that are cut off"
+        return (BookEntry("cut_off", label, cut, f"of {len(self.probes)}"),)
 
     @property
     def summary(self) -> str:

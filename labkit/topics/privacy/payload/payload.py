@@ -18,6 +18,7 @@ from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from .request_capture import CapturedRequest, capture_request
 from .terms import UNKNOWN, Terms, find_terms
@@ -82,6 +83,15 @@ class Payload:
     def findings(self) -> tuple[Finding, ...]:
         """Every secret and all personal data that the scanner finds in it."""
         return tuple(finding for text in self.texts for finding in text.findings)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The bytes that would leave, and what the scanner finds in them."""
+        sent = 0 if self.refusal or self.address is None else self.total_bytes
+        return (
+            BookEntry("payload_bytes", "a request's bytes", sent, "bytes", model=self.backend),
+            BookEntry("payload_findings", "secrets in it", len(self.findings), model=self.backend),
+        )
 
     @property
     def summary(self) -> str:

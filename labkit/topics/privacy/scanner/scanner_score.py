@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from labkit.backends.guard.findings import KINDS, Finding
 from labkit.backends.guard.scanner import LEAST_CONFIDENCE, scan
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 
 from .labelled_texts import Example, Label, read_examples
@@ -84,6 +85,20 @@ class ScannerScore:
             for name in ("labelled", "found", "partly", "reported", "right")
         ]
         return KindScore("all kinds with a rule", *sums)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The share of labels that is found, and of findings that are right."""
+        total = self.total
+        parts = (
+            ("scanner_recall", "the scanner finds", total.recall, total.recall_range),
+            ("scanner_precision", "of its findings right", total.precision, total.precision_range),
+        )
+        return tuple(
+            BookEntry(name, label, 100 * share, "%", *(100 * end for end in ends or ()))
+            for name, label, share, ends in parts
+            if share is not None
+        )
 
     @property
     def summary(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from labkit.backends.capabilities import HasScores
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 
 def entropy_bits(probabilities) -> float:
@@ -70,6 +71,15 @@ class Prediction:
     def entropy_bits(self) -> float:
         """How undecided the model is, in bits."""
         return entropy_bits(self.probabilities)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The probability of the leading token, and how undecided the model is."""
+        best = 100 * float(self.probabilities.max())
+        return (
+            BookEntry("top_probability", "the leading token", best, "%", model=self.model),
+            BookEntry("entropy_bits", "undecided by", self.entropy_bits, "bits", model=self.model),
+        )
 
     @property
     def summary(self) -> str:

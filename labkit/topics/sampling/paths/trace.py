@@ -7,6 +7,7 @@ from statistics import fmean
 
 from labkit.backends.reply import Reply
 from labkit.backends.steps import Alternative, Step
+from labkit.lab_book.entry import BookEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ class Trace:
     def first_choices(self) -> float:
         """Share of tokens that were the likeliest, 0 to 1."""
         return fmean(token.rank == 1 for token in self.tokens)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The mean surprise of a token, and the share of the likeliest ones."""
+        more = {"origin": self.reply.origin.partition(":")[0], "model": self.reply.model}
+        share = 100 * self.first_choices
+        return (
+            BookEntry("bits_per_token", "surprise of a token", self.bits_per_token, "bits", **more),
+            BookEntry("first_choices", "likeliest token written", share, "%", **more),
+        )
 
     @property
     def summary(self) -> str:

@@ -10,6 +10,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.generation_modes import grow_cache
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
 from labkit.models.machine import inspect_machine
 from labkit.models.memory_plan import cache_bytes, config_fields
 
@@ -61,6 +62,13 @@ class CacheGrowth:
     def limited_by(self) -> str:
         """What limits a text here: the model's ``"context"`` or the ``"memory"``."""
         return "context" if self.longest >= self.context else "memory"
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The bytes of the cache for each token."""
+        size, name = self.token_bytes / 1000, "cache_kb_per_token"
+        more = {"origin": "computed", "model": self.model}
+        return (BookEntry(name, "cache per token", size, "kB", **more),)
 
     @property
     def summary(self) -> str:

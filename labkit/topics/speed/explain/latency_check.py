@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
 from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
 from labkit.topics.speed.measure.run import TimedRun
 
@@ -46,6 +47,13 @@ class LatencyCheck:
         """How many runs lie within their interval."""
         pairs = zip(self.runs, self.predictions, strict=True)
         return sum(p.low_s <= run.elapsed_s <= p.high_s for run, p in pairs)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How far predictions were off."""
+        error, label = 100 * self.median_error, "predictions were off by"
+        note = "disturbed" if any(each and each.disturbed for each in self.noise) else ""
+        return (BookEntry("latency_error", label, error, "%", model=self.model, note=note),)
 
     @property
     def summary(self) -> str:

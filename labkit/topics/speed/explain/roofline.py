@@ -12,6 +12,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.device_probe import Probe, probe_device
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.models.memory_plan import config_fields
 from labkit.stats import Spread
 from labkit.topics.speed.measure.measurement import Measurement
@@ -95,6 +96,17 @@ class Roofline:
     def ridge(self) -> float:
         """Operations per byte at which the two roofs meet: left of it, memory is the limit."""
         return max(self.probe.flops_per_s) / max(self.probe.bytes_per_s)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The bandwidth of the memory, and how near to its roof decode came."""
+        rate = Spread(tuple(each / 1e9 for each in self.probe.bytes_per_s))
+        entries = entry_of_spread("bandwidth_gb_per_s", "memory bandwidth", rate, "GB/s")
+        decode = next((point for point in self.points if point.work.name == "decode"), None)
+        if not decode or not decode.reached:
+            return entries
+        share, label = 100 * decode.reached, "of the roof reached"
+        return *entries, BookEntry("roof_reached", label, share, "%", model=self.model)
 
     @property
     def summary(self) -> str:

@@ -44,7 +44,7 @@ def test_bits_by_hand(reply):
     assert result.bits_per_token == pytest.approx(4 / 3)
     assert result.perplexity == pytest.approx(2 ** (4 / 3))
     assert result.first_choices == pytest.approx(2 / 3)
-    assert "' x' with 3.0 bits" in labkit.summarize(result).lines[0]
+    assert "' x' with 3.0 bits" in result.summary
 
 
 def test_a_token_that_no_alternative_names_shows_its_text_and_no_rank():
