@@ -35,7 +35,7 @@ class Card:
     Attributes:
         notebook: its name.
         goals: what it was for.
-        entries: the numbers, in the notebook's order.
+        sections: the numbers of each section that has some, under its title.
         lines: a sentence for each result that has no number.
         skipped: sections that have no result.
         kept: where it was kept, or why not.
@@ -43,10 +43,15 @@ class Card:
 
     notebook: str
     goals: tuple[Goal, ...]
-    entries: tuple[BookEntry, ...]
+    sections: tuple[tuple[str, tuple[BookEntry, ...]], ...]
     lines: tuple[str, ...]
     skipped: tuple[str, ...]
     kept: str
+
+    @property
+    def entries(self) -> tuple[BookEntry, ...]:
+        """All numbers, in the notebook's order."""
+        return tuple(each for _, entries in self.sections for each in entries)
 
     def __repr__(self) -> str:
         goals = [f"{'✓' if goal.reached else '○'} {goal.text}" for goal in self.goals]
@@ -63,15 +68,21 @@ class Card:
             f'<li style="list-style:none">{"✓" if goal.reached else "○"} {escape(goal.text)}</li>'
             for goal in self.goals
         )
-        tiles = "".join(map(_tile, self.entries))
+        numbers = "".join(
+            f"<h4>{escape(title)}</h4>{_tiles(some)}" for title, some in self.sections
+        )
         lines = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
         end = "".join(f"<p>{escape(line)}</p>" for line in self._end)
         return (
             f'<div style="color:{theme.INK};font-family:{theme.FONT};max-width:960px">'
             f'<ul style="padding-left:0">{goals}</ul>'
-            f'<div style="display:flex;flex-wrap:wrap;gap:10px">{tiles}</div>'
-            f'<ul style="white-space:pre-line">{lines}</ul>{end}</div>'
+            f'{numbers}<ul style="white-space:pre-line">{lines}</ul>{end}</div>'
         )
+
+
+def _tiles(entries: Sequence[BookEntry]) -> str:
+    tiles = "".join(map(_tile, entries))
+    return f'<div style="display:flex;flex-wrap:wrap;gap:10px">{tiles}</div>'
 
 
 def _tile(entry: BookEntry) -> str:
@@ -117,17 +128,21 @@ def summarize(notebook: str, results: Mapping[str, Any]) -> Card:
     plan = read_data("goals.json").get(notebook, {"goals": [], "sections": {}})
     names = list(plan["sections"]) or [name for name in results if _is_result(results[name])]
     there = {name: results[name] for name in names if _is_result(results.get(name))}
-    entries = store.with_guesses([each for one in there.values() for each in entries_of(one)])
+    titles: dict[str, list[BookEntry]] = {}
+    for name, one in there.items():
+        if entries := store.with_guesses(entries_of(one)):
+            titles.setdefault(plan["sections"].get(name, name), []).extend(entries)
+    sections = tuple((title, tuple(entries)) for title, entries in titles.items())
     return Card(
         notebook,
         tuple(
             Goal(goal["text"], all(_is_there(results.get(name)) for name in goal["results"]))
             for goal in plan["goals"]
         ),
-        entries,
+        sections,
         tuple(one.summary for one in there.values() if not entries_of(one)),
         _skipped(plan["sections"], there),
-        _keep(notebook, entries),
+        _keep(notebook, [each for _, entries in sections for each in entries]),
     )
 
 

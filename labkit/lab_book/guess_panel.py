@@ -1,6 +1,7 @@
 """`guess`: a small field in which a learner makes up their mind before they measure."""
 
 import math
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -11,7 +12,7 @@ from labkit.ui.panel import Panel, labelled, row
 from . import store
 from .entry import BookEntry, with_unit
 
-FIGURES_SHOW = "Kept. What you measure will stand beside it."
+KEPT = "Kept. What you measure will stand beside it."
 
 
 def guess(name: str = "", *, unit: str = "") -> "GuessPanel":
@@ -63,7 +64,7 @@ class GuessPanel(Panel):
         try:
             self.value = read_number(typed)
             store.keep_guess(self._name, self.value, self._unit)
-            self.status.value = html.note(FIGURES_SHOW, "good")
+            self.status.value = html.note(KEPT, "good")
         except (ValueError, LabError) as error:
             self.status.value = html.note(str(error), "bad")
 
@@ -90,14 +91,20 @@ def read_number(typed: str) -> float:
     return number
 
 
-def beside(figure, entries: tuple[BookEntry, ...]):
-    """A plotly figure whose title says what was guessed and what was measured."""
-    guessed = [each for each in entries if each.guess is not None]
-    if not guessed or not hasattr(figure, "update_layout"):
-        return figure
-    lines = (
+def beside(figure: Any, entries: tuple[BookEntry, ...]) -> Any:
+    """A figure, plotly's or of HTML, with what was guessed and what was measured."""
+    sentence = "; ".join(
         f"{each.label}: you guessed {with_unit(each.guess, each.unit)}, it is {each.text}"
-        for each in guessed
+        for each in entries
+        if each.guess is not None
     )
-    figure.update_layout(title_subtitle={"text": "; ".join(lines), "font": {"size": 13}})
+    if sentence and isinstance(figure, html.HtmlFigure):
+        return html.HtmlFigure(html.note(sentence) + figure.html)
+    if sentence and hasattr(figure, "update_layout"):
+        more = 22  # pixels, so that the legend stays below it
+        figure.update_layout(
+            title_subtitle={"text": sentence, "font": {"size": 13}},
+            margin_t=(figure.layout.margin.t or 64) + more,
+            height=figure.layout.height and figure.layout.height + more,
+        )
     return figure

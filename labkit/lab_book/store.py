@@ -188,7 +188,7 @@ def latest(name: str, model: str | None = None) -> tuple[BookEntry, Page] | None
     """
     here = this_machine()
     for page in reversed(read_pages()[0]):
-        for entry in page.entries if page.machine == here else ():
+        for entry in reversed(page.entries) if page.machine == here else ():
             if entry.name == name and model in (None, entry.model):
                 return entry, page
     return None

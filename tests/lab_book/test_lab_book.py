@@ -16,6 +16,7 @@ from labkit.errors import LabError
 from labkit.lab_book import store
 from labkit.lab_book.entry import BookEntry, short_number
 from labkit.lab_book.guess_panel import beside, read_number
+from labkit.ui.html import HtmlFigure
 from labkit.ui.panel import RunPanel
 
 SPEED = BookEntry("decode_tokens_per_s", "writing speed", 12.5, "tokens/s", 11.0, 13.0, model="m")
@@ -152,6 +153,7 @@ def test_a_guess_stands_beside_the_number():
     assert entry.guess == 20
     title = beside(go.Figure(), (entry,)).layout.title.subtitle.text
     assert title == "writing speed: you guessed 20 tokens/s, it is 12.5 tokens/s"
+    assert "you guessed 20" in beside(HtmlFigure("<p>"), (entry,)).html
     card = labkit.summarize("03_speed", {"measured": Result(SPEED)})
     assert "you guessed 20" in repr(card) and "you guessed 20" in card._repr_html_()
     assert labkit.book().pages[-1].entries[0].guess == 20
