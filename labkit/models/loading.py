@@ -59,7 +59,7 @@ def open_model(
     if entry and entry.kind == "embedding":
         raise LabError(
             f"{name} makes embeddings and writes no text.",
-            f'labkit.backends.local.embedding.Embedder("{name}") makes vectors of texts with it.',
+            "Make vectors with it: from labkit.backends.local.embedding import Embedder",
         )
     machine = inspect_machine()
     if entry and not (device or dtype):  # refused before anything is downloaded

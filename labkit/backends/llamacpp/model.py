@@ -188,7 +188,7 @@ class LlamaCppModel:
 
     def _handler(self, raw: bool):
         if self._server is None:
-            raise LabError(f"{self.name} was closed.", "Load it again: labkit.load_llamacpp(…).")
+            raise LabError(f"{self.name} was closed.", "Load it again: lab.load_llamacpp(…).")
         server = self._server
         return server.handle_completions if raw else server.handle_chat_completions
 

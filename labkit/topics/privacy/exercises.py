@@ -47,7 +47,7 @@ def check_alarm(text: str | None) -> ExerciseResult:
 def check_policy(payload: Payload | None, *, never: str) -> ExerciseResult:
     """Exercise 3: a request that is sent without a certain text in it."""
     if payload is None:
-        return not_yet("Replace None with labkit.payload(cloud, …, policy=labkit.Policy(…)).")
+        return not_yet("Replace None with lab.payload(cloud, …, policy=lab.Policy(…)).")
     if not isinstance(payload, Payload):
         return not_yet(f"That is a {type(payload).__name__}, not a payload.")
     if payload.total_bytes == 0:

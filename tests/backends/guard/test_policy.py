@@ -126,6 +126,6 @@ def test_an_actions_name_stands_for_its_policy():
     assert cloud.policy == Policy("block")
     with pytest.raises(ValueError, match=r"action must be one of .*; got 'maybe'"):
         cloud.policy = "maybe"
-    with pytest.raises(ValueError, match=r"policy must be a labkit\.Policy, .*; got True"):
+    with pytest.raises(ValueError, match=r"policy must be a lab\.Policy, .*; got True"):
         labkit.cloud("openai", key="none-is-needed", policy=True)
     assert cloud.policy == Policy("block")

@@ -97,7 +97,7 @@ def line_up(
     if not remote:
         remote = [stand_in(link=link)]
         notes.append(
-            f"No provider key is known (labkit.clouds()): {remote[0].name} takes its place, the "
+            f"No provider key is known (lab.clouds()): {remote[0].name} takes its place, the "
             f"same small model behind a link: {remote[0].link.summary}."
         )
     recorded = _recordings(prompt)

@@ -40,7 +40,7 @@ def compare_links(
         ValueError: no such link, another kind of model, or a prompt or setting out of range.
     """
     if not isinstance(model, LlamaCppModel):
-        raise ValueError(f"model must come from labkit.load_llamacpp; got {model!r}")
+        raise ValueError(f"model must come from lab.load_llamacpp; got {model!r}")
     found = [(_label(link), find_link(link)) for link in links]
     address, key = model.listening
     served = connect(address, model.name, api_key=key, kind="llama.cpp")

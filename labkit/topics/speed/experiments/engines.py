@@ -156,7 +156,7 @@ def _of_server(server: Server, model: Backend, missing: list[str]) -> Backend | 
     has = ", ".join(server.models) or "none that it reports"
     missing.append(
         f"{server.kind} at {server.address}: no model named like {model.name}; it has {has}. "
-        "To use another: vary_engine({'any name': labkit.connect(server, '…'), …})."
+        "To use another: vary_engine({'any name': lab.connect(server, '…'), …})."
     )
     return None
 

@@ -16,11 +16,11 @@ from labkit.topics.speed.measure.load_time import run_script
 
 _MEASURE_SCRIPT = """
 import json, sys
-import labkit, psutil
+import labkit as lab, psutil
 from labkit.topics.speed.measure import peak_memory
 verb, arguments, prompt = json.loads(sys.argv[1])
-model = getattr(labkit, verb)(**arguments)
-labkit.generate(model, prompt, temperature=0, max_tokens=2)
+model = getattr(lab, verb)(**arguments)
+lab.generate(model, prompt, temperature=0, max_tokens=2)
 on_gpu = getattr(model, "gpu_peak_bytes", lambda: None)()
 print(json.dumps([psutil.Process().memory_info().rss, peak_memory.peak_bytes(), on_gpu]))
 """

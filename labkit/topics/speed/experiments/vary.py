@@ -240,5 +240,5 @@ def require_local(model: Backend, verb: str) -> None:
     if not isinstance(model, StreamsRows):
         raise LabError(
             f"{verb} cannot vary {getattr(model, 'name', model)!r}, which runs elsewhere.",
-            "Take a model from labkit.load.",
+            "Take a model from lab.load.",
         )

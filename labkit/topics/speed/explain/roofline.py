@@ -132,7 +132,7 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
     """
     if not isinstance(model, HasPlan):
         raise LabError(
-            f"{model.name} does not expose its configuration.", "Take a model from labkit.load."
+            f"{model.name} does not expose its configuration.", "Take a model from lab.load."
         )
     if measurement.model != model.name or measurement.rows != 1:
         raise ValueError(

@@ -109,7 +109,7 @@ def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
 
 
 def test_another_kind_of_model_is_named(smollm2):
-    with pytest.raises(ValueError, match=r"model must come from labkit\.load_llamacpp"):
+    with pytest.raises(ValueError, match=r"model must come from lab\.load_llamacpp"):
         labkit.comparison.compare_links(smollm2, "x")
     with pytest.raises(ValueError, match="prompt must"):
         labkit.compare("", {"x": smollm2})
