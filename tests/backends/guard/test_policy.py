@@ -17,7 +17,7 @@ def test_nothing_passes_and_the_sentence_tells_what_and_where(action):
         Policy(action).apply(PROMPT)
     said = str(refusal.value)
     assert "Nothing was sent" in said and "cloud key AKIA… (20 characters)" in said
-    assert "line 1, character 5" in said and 'labkit.Policy("redact")' in said
+    assert "line 1, character 5" in said and 'lab.Policy("redact")' in said
     assert KEY not in said and "jane@example.com" not in said
 
 
