@@ -43,6 +43,25 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, loc
         found.close()
 
 
+@pytest.mark.parametrize("kind", ["llama.cpp", "transformers"])
+def test_a_stand_in_has_the_weights_that_it_is_compared_with_or_names_its_own(
+    no_keys, smollm2, tmp_path, kind
+):
+    """Its label names the model that computes, whatever the local one is."""
+    local, name = smollm2, "smollm2-135m"
+    if kind == "llama.cpp":
+        name = "another-0.5b"
+        (file := tmp_path / f"{name}.gguf").symlink_to(smollm2.gguf_file)
+        local = labkit.load_llamacpp(file, threads=1)
+    found = labkit.comparison.line_up(local, link="none")
+    served, same = found.remote._engine.gguf_file, kind == "llama.cpp"
+    found.close()
+    assert (served == local.gguf_file) or not same
+    assert found.remote.name == f"{name} (stand-in)"
+    assert found.remote.origin.startswith(f"stand-in: {name} on this machine")
+    assert ("the same weights" if same else "another model") in repr(found)
+
+
 @pytest.mark.alone
 def test_the_parts_of_a_real_link_add_up(no_keys, local):
     found = labkit.comparison.line_up(local, link="LTE")
