@@ -13,7 +13,6 @@ from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import Server, servers
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
-from labkit.topics.speed.measure.machine_noise import with_warning
 
 from .process_memory import Footprint, measure_footprints
 from .runner import Experiment, ExperimentCase, Point, greedy_case, run_interleaved, was_stopped
@@ -54,7 +53,7 @@ class EngineComparison(ExperimentComparison):
         pairs = zip(self.points, self.footprints, strict=True)
         line = "; ".join(describe_engine(*pair) for pair in pairs) or "no engine answered"
         texts = f"; {describe_divergence(self.texts)}" if self.points else ""
-        return with_warning(f"{line}{texts} (measured)", self.experiment.noise)
+        return self.experiment.with_warning(f"{line}{texts} (measured)")
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.missing)

@@ -86,7 +86,7 @@ def _recipe(backend: Backend) -> tuple[str, dict] | None:
     """The verb that loads it again, and its arguments."""
     if isinstance(backend, HasPlan):
         chosen = {"device": backend.plan.device, "dtype": backend.plan.needs.dtype}
-        return "load", {"name": str(backend.name), **chosen}
+        return "load", {"name": backend.source, **chosen}
     if isinstance(backend, HasGgufFile):
         chosen = {"threads": backend.threads, "context": backend.context}
         return "load_llamacpp", {"name": str(backend.gguf_file), **chosen}

@@ -115,7 +115,7 @@ def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, local, tmp_
 @pytest.mark.slow
 def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     side = labkit.comparison.compare_links(
-        local, "Why is the sky blue?", links=("none", "satellite"), max_tokens=6
+        local, "Why is the sky blue?", links=("none", "satellite"), max_tokens=6, repeats=2
     )
     here, loopback, none, satellite = side.replies
     assert side.errors == (None,) * 4 and len(set(side.texts)) == 1 and side.sequential
@@ -123,7 +123,13 @@ def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     # Three times there and back: the connection, TLS, the request.
     assert network_s(satellite) >= 3 * 0.556
     assert satellite.http.connect_s >= 0.556 and satellite.http.tls_s >= 0.556
-    assert side.names[3].startswith("satellite: 556 ms")
+    assert side.names[3].startswith("satellite: 556 ms") and side.noise
+    assert [len(each.values) for each in side.first_s] == [2] * 4
+    assert all(
+        reply.ttft_s == times.low for reply, times in zip(side.replies, side.first_s, strict=True)
+    )
+    assert "the middle one of 2 rounds" in labkit.plot(side).layout.title.text
+    assert "middle one of 2 rounds" in side.summary
     assert labkit.generate(local, "Hi", max_tokens=2).steps  # the model was lent, not closed
 
 
