@@ -32,7 +32,8 @@ def compare_links(
 
     They run in turn, by default at temperature 0: the model does the same work each time, so that
     only the route to it differs. All routes are taken once in every round, and of each the answer
-    with the middle time to the first token counts, as a single one may have met a busy moment. The links are emulated (`labkit.stand_in`).
+    with the middle time to the first token counts, as a single one may have met a busy moment.
+    The links are emulated (`labkit.stand_in`).
 
     Args:
         model: from ``labkit.load_llamacpp``.
