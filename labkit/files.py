@@ -53,7 +53,7 @@ def open_result(path: str | Path) -> Any:
     if reader is None:
         raise LabError(
             f"{path} is not a result of this lab.",
-            "Name a file that labkit.save, labkit.comparison.run_batch or a vote wrote.",
+            "Name a file that lab.save, lab.comparison.run_batch or a vote wrote.",
         )
     return importlib.import_module(reader).read(path)
 

@@ -6,6 +6,15 @@ MIB, GIB = 1024**2, 1024**3  # bytes of memory; of disks and downloads, MB and G
 LINE = 92  # characters: as many as a notebook shows in a row in a window of 1280 pixels
 
 
+def digits(number: float) -> str:
+    """A number in three digits at least, without an exponent.
+
+    >>> digits(1312.4), digits(18.44), digits(0.36129)
+    ('1,312', '18.4', '0.361')
+    """
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
 def in_lines(*lines: str) -> str:
     """Lines for people, broken between words: a notebook breaks what it prints anywhere.
 

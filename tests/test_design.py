@@ -1,6 +1,7 @@
 """The rules of the house, read off the code itself: which way imports point, style, lightness."""
 
 import ast
+import operator
 import re
 import subprocess
 import sys
@@ -275,10 +276,10 @@ def test_every_public_name_is_there(name):
     ("name", "hint"),
     [
         ("nothing", "no attribute 'nothing'$"),
-        ("tokenise", r"'tokenise'\. Did you mean labkit\.tokenize\?"),
-        ("feel_pace", "it is now labkit.speed.pace_panel"),
-        ("roofline", "it is now labkit.speed.roofline"),
-        ("plot_gaps", 'it is now labkit.plot\\(…, kind="gaps"\\)'),
+        ("tokenise", r"'tokenise'\. Did you mean lab\.tokenize\?"),
+        ("feel_pace", "it is now lab.speed.pace_panel"),
+        ("roofline", "it is now lab.speed.roofline"),
+        ("plot_gaps", 'it is now lab.plot\\(…, kind="gaps"\\)'),
     ],
 )
 def test_a_name_that_is_not_there_is_told_from_one_that_moved(name, hint):
@@ -291,10 +292,37 @@ def test_a_name_that_is_not_there_is_told_from_one_that_moved(name, hint):
 def test_a_topic_says_so_too():
     import labkit
 
-    with pytest.raises(AttributeError, match=r"'labkit\.speed' .* labkit\.speed\.roofline\?"):
+    with pytest.raises(AttributeError, match=r"'labkit\.speed' .* lab\.speed\.roofline\?"):
         _ = labkit.speed.rooflin
-    with pytest.raises(AttributeError, match=r"it is now labkit\.speed\.pace_panel"):
+    with pytest.raises(AttributeError, match=r"it is now lab\.speed\.pace_panel"):
         _ = labkit.speed.feel_pace
+
+
+def _strings(path):
+    """The string literals of a file, f-strings' parts too, without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and isinstance(node.body[0] if node.body else None, ast.Expr)
+    }
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return [
+        node.value for node in constants if isinstance(node.value, str) and node not in docstrings
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_hints_can_be_pasted(path):
+    """The notebooks say ``import labkit as lab``: so does a hint, and what it names is there."""
+    import labkit
+
+    for text in _strings(path):
+        for name in re.findall(r"\blabkit\.(\w+)", text):
+            assert name not in labkit.__all__, f"{ids(path)}: lab.{name}, not {text!r}"
+        for name in re.findall(r"\blab((?:\.[A-Za-z_]\w*)+)", text):
+            assert callable(operator.attrgetter(name[1:])(labkit)), f"{ids(path)}: {text!r}"
 
 
 def test_every_old_name_has_a_new_one():

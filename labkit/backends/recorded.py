@@ -246,7 +246,7 @@ def _short(prompt: str | Messages) -> str:
 
 def _read(file: Path) -> _Recorded:
     """A recording's content, checked: the file may come from elsewhere."""
-    what, hint = "a recording", "Record it again: labkit.record makes them."
+    what, hint = "a recording", "Record it again: lab.record makes them."
     content = read_shared(file, _Recorded, what, hint=hint)
     try:
         return _checked(content)

@@ -27,10 +27,12 @@ from .tokenizers import files as tokenizer_files
 class LoadedModel:
     """A model of transformers in memory, in evaluation mode, with its origin and how it runs.
 
-    ``tuning`` is None on a GPU, where nothing is chosen.
+    ``name`` is for people: of a path, the last part alone, as a path may hold a person's name;
+    ``source`` loads it again. ``tuning`` is None on a GPU, where nothing is chosen.
     """
 
     name: str
+    source: str
     model: Any
     tokenizer: Any
     plan: Plan
@@ -59,7 +61,7 @@ def open_model(
     if entry and entry.kind == "embedding":
         raise LabError(
             f"{name} makes embeddings and writes no text.",
-            f'labkit.backends.local.embedding.Embedder("{name}") makes vectors of texts with it.',
+            "Make vectors with it: from labkit.backends.local.embedding import Embedder",
         )
     machine = inspect_machine()
     if entry and not (device or dtype):  # refused before anything is downloaded
@@ -80,7 +82,14 @@ def open_model(
     tuning = None
     if chosen.device == "cpu":
         tuning = tune(model, name, may_pack=chosen.packed, packed=packed)
-    return LoadedModel(name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
+    shown = Path(name).name.removesuffix(".gguf") if _is_path(name) else name
+    return LoadedModel(shown, name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
+
+
+def _is_path(name: str) -> bool:
+    """Whether it is the path of a folder or file, and not a short name or a hub id."""
+    is_known = name in CATALOGUE or name in store.list_models()
+    return not is_known and Path(name).expanduser().exists()
 
 
 def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | None]:

@@ -57,7 +57,7 @@ def cloud(
     """
     asked, base_url = _provider(provider, address)
     if not (model := model or asked.model):
-        raise LabError(f"{asked.name} has no default model.", "Name one: labkit.cloud(…, model=…).")
+        raise LabError(f"{asked.name} has no default model.", "Name one: lab.cloud(…, model=…).")
     parameters = asked.parameters(model)
     if asked.speaks == "anthropic":
         protocol = Anthropic(model, asked.name, parameters)
@@ -88,7 +88,7 @@ def _provider(provider: str, address: str | None) -> tuple[Provider, str]:
     if found is None:
         raise LabError(
             f"{known.name} needs an address of your own.",
-            f"Set {known.address_names[0]}, or name it: labkit.cloud(…, address=…).",
+            f"Set {known.address_names[0]}, or name it: lab.cloud(…, address=…).",
         )
     if found == own and "/openai" not in found:
         found = f"{found.rstrip('/')}/openai/v1"
@@ -114,9 +114,9 @@ def _key(provider: str, asked: Provider, given: str | None) -> Secret | None:
     if found is None and asked.key_names:
         raise LabError(
             f"There is no key for {asked.name}.",
-            f'Type it: labkit.comparison.api_key_panel("{provider}"), or set {asked.key_names[0]} '
+            f'Type it: lab.comparison.api_key_panel("{provider}"), or set {asked.key_names[0]} '
             f"before the lab starts. Keys are made at {asked.key_page}. Without one, a recording "
-            "(labkit.replay) or the stand-in (labkit.stand_in) shows how it works.",
+            "(lab.replay) or the stand-in (lab.stand_in) shows how it works.",
         )
     return found
 

@@ -124,7 +124,7 @@ def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -
     if any(policy.apply(text).restorer for text in stop):
         raise LabError(
             "Nothing was sent: a stop string holds what should not leave this machine.",
-            'Choose another, or backend.policy = labkit.Policy("allow").',
+            'Choose another, or backend.policy = lab.Policy("allow").',
         )
     return policy.apply(prompt)
 
@@ -139,7 +139,7 @@ def as_policy(policy: Policy | str | None) -> Policy | None:
         return policy
     if isinstance(policy, str):
         return Policy(policy)
-    raise ValueError(f"policy must be a labkit.Policy, an action's name or None; got {policy!r}")
+    raise ValueError(f"policy must be a lab.Policy, an action's name or None; got {policy!r}")
 
 
 def _known(argument: str, value: Any, known) -> None:
@@ -171,9 +171,9 @@ def _refusal(texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> LabErr
     listed = "\n".join([*lines[:SHOWN], *more])
     return LabError(
         f"Nothing was sent: the prompt holds what should perhaps not leave this machine.\n{listed}",
-        'Send it with placeholders: backend.policy = labkit.Policy("redact"). Let single texts '
-        'through: labkit.Policy("ask", harmless=("…",)). Or send it as it is: '
-        'labkit.Policy("allow").',
+        'Send it with placeholders: backend.policy = lab.Policy("redact"). Let single texts '
+        'through: lab.Policy("ask", harmless=("…",)). Or send it as it is: '
+        'lab.Policy("allow").',
     )
 
 

@@ -109,7 +109,7 @@ class LlamaCppModel:
     """
 
     def __init__(self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int):
-        self.name = f"{Path(name).stem} (llama.cpp)"
+        self.name = f"{Path(name).name.removesuffix('.gguf')} (llama.cpp)"
         self.gguf_file, self.threads, self.context = gguf_file, threads, context
         began = time.perf_counter()
         # It also listens on the loopback; nobody but this object knows the key.
@@ -128,6 +128,12 @@ class LlamaCppModel:
         meta = self.ask("/v1/models")["data"][0]["meta"]
         self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
         self.weights_bytes, self.parameters = meta["size"], meta["n_params"]
+
+    def load_again(self) -> "LlamaCppModel":
+        """The same file in an engine of its own, under the same name."""
+        twin = load_llamacpp(str(self.gguf_file), threads=self.threads, context=self.context)
+        twin.name = self.name
+        return twin
 
     def _parameters(self, xllamacpp):
         parameters = xllamacpp.CommonParams()
@@ -188,7 +194,7 @@ class LlamaCppModel:
 
     def _handler(self, raw: bool):
         if self._server is None:
-            raise LabError(f"{self.name} was closed.", "Load it again: labkit.load_llamacpp(…).")
+            raise LabError(f"{self.name} was closed.", "Load it again: lab.load_llamacpp(…).")
         server = self._server
         return server.handle_completions if raw else server.handle_chat_completions
 

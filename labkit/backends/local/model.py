@@ -71,6 +71,7 @@ class LocalModel:
         tokenizer: transformers' own tokenizer.
         plan: device, dtype and memory, chosen on loading.
         tuning: how its layers run on the CPU, and why; None on a GPU.
+        source: what `labkit.load` loads it by, such as its path.
         folder: safetensors folder.
         gguf_file: GGUF file that it was converted from, or None.
         context: most tokens that it can attend to.
@@ -78,7 +79,8 @@ class LocalModel:
     """
 
     def __init__(self, loaded: LoadedModel):
-        self.name, self.plan, self.tuning = loaded.name, loaded.plan, loaded.tuning
+        self.name, self.source = loaded.name, loaded.source
+        self.plan, self.tuning = loaded.plan, loaded.tuning
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
         self._entry = loaded.entry

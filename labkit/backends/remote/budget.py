@@ -131,7 +131,7 @@ def _require_price(estimate: Estimate) -> float:
         raise LabError(
             f"Nothing was sent: {estimate.source} has no price of {estimate.model}, so the budget "
             "cannot be kept.",
-            "Say what a million tokens cost: labkit.cloud(…, price_usd_per_million=(read, "
+            "Say what a million tokens cost: lab.cloud(…, price_usd_per_million=(read, "
             "written)). Or leave the budget out.",
         )
     return estimate.price_usd

@@ -112,7 +112,7 @@ def _rendered(model: Any, messages: Messages, thinking: bool | None) -> str:
     tokenizer = getattr(model, "tokenizer", None)
     if tokenizer is None:
         raise ValueError(
-            f'model must be a chat model, as from labkit.load("smollm2-135m"); got {model!r}'
+            f'model must be a chat model, as from lab.load("smollm2-135m"); got {model!r}'
         )
     if not tokenizer.chat_template:
         raise LabError(

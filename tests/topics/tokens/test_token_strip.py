@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
+from labkit.models.tokenizers.catalogue import TOKENIZERS
 from labkit.topics.tokens.token_strip import COLUMNS, MOST_TEXTS, token_strip, visible
 
 TEXT = "The Donaudampfschiff: naïve 👩‍🚀\n\tcafé 12345"
@@ -41,6 +42,16 @@ class Tokens(HTMLParser):
 
 def tokens(figure):
     return Tokens(figure.html).found
+
+
+def test_several_tokenizers_come_with_their_year_and_size():
+    """So that a reader sees whether newer is better."""
+    for name in labkit.tokens.known_tokenizers():
+        found = labkit.tokens.map_vocabulary(name)
+        assert TOKENIZERS[name].entries == found.reader.size, name
+    html = labkit.plot(labkit.tokens.compare_tokenizers("a b", ["gpt2", "deepseek"])).html
+    assert "gpt2 (2019, 50k): " in html and "deepseek (129k): " in html
+    assert "(2019" not in labkit.plot(labkit.tokenize("a b", "gpt2")).html
 
 
 def test_every_token_is_there_with_its_details():

@@ -28,22 +28,22 @@ class Hints:
         unreachable, broken, unauthorised, unknown, failed, silent: one sentence each.
     """
 
-    unreachable: str = "Start the server, or see which ones run here: labkit.servers()."
+    unreachable: str = "Start the server, or see which ones run here: lab.servers()."
     broken: str = f"{KEPT} See the server's own log, then ask again."
-    unauthorised: str = "Give it: labkit.connect(…, api_key=…)."
-    unknown: str = "labkit.servers() lists the models of each server."
+    unauthorised: str = "Give it: lab.connect(…, api_key=…)."
+    unknown: str = "lab.servers() lists the models of each server."
     failed: str = "See the server's own log."
-    silent: str = "labkit.connect(…, read_timeout_s=…)."
+    silent: str = "lab.connect(…, read_timeout_s=…)."
 
 
 OF_SERVERS = Hints()
 OF_CLOUDS = Hints(
-    unreachable="Check this machine's network. Without one: labkit.replay, or labkit.stand_in.",
+    unreachable="Check this machine's network. Without one: lab.replay, or lab.stand_in.",
     broken=f"{KEPT} Ask again.",
-    unauthorised="Type it: labkit.comparison.api_key_panel(…). See labkit.clouds().",
+    unauthorised="Type it: lab.comparison.api_key_panel(…). See lab.clouds().",
     unknown="backend.models() lists the models that it has.",
     failed="The provider's status page may say more. Ask again in a while.",
-    silent="labkit.cloud(…, read_timeout_s=…).",
+    silent="lab.cloud(…, read_timeout_s=…).",
 )
 
 

@@ -52,7 +52,7 @@ class NetworkWatch:
 
     def __enter__(self) -> "NetworkWatch":
         if self._began is not None:
-            raise ValueError("a watch is for one 'with'; create another: labkit.watch_network()")
+            raise ValueError("a watch is for one 'with'; create another: lab.watch_network()")
         self._began = time.perf_counter()
         self._before = {row.key for row in read_table()}
         self._stop = audit_hook.listen(self._on_event, self._children.append)

@@ -87,7 +87,7 @@ def run_offline(command: Sequence[str], *, timeout_s: float = 600) -> OfflineRun
 
 _HINT = (
     "On Linux, an administrator can allow user namespaces: see user_namespaces(7). Without them, "
-    "labkit.offline() still stops this process's Python code; or unplug the cable."
+    "lab.offline() still stops this process's Python code; or unplug the cable."
 )
 
 

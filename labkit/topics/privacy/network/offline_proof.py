@@ -21,10 +21,11 @@ from .offline import ROOT, OfflineRun, run_offline
 # A documentation address (RFC 5737), never assigned; tried only inside the namespace.
 NOWHERE = "192.0.2.1", 443
 _GENERATE = """
-import json, sys, labkit
+import json, sys
+import labkit as lab
 name, prompt = sys.argv[1:]
-with labkit.watch_network() as watch:
-    reply = labkit.generate(labkit.load(name), prompt, temperature=0, max_tokens=24)
+with lab.watch_network() as watch:
+    reply = lab.generate(lab.load(name), prompt, temperature=0, max_tokens=24)
 print(json.dumps({"text": reply.text, "attempts": len(watch.log.attempts)}))
 """
 
@@ -154,6 +155,6 @@ def _checked(ran: OfflineRun) -> OfflineRun:
     if ran.status:
         raise LabError(
             f"The process without a network failed: {(ran.output.splitlines() or ['?'])[-1]}",
-            "Download the model first, with a network: labkit.load(…).",
+            "Download the model first, with a network: lab.load(…).",
         )
     return ran

@@ -138,7 +138,7 @@ def payload(
         ValueError: for a prompt or a setting out of range.
     """
     if not isinstance(backend, Backend):
-        raise ValueError(f"backend must be a model, such as labkit.cloud gives; got {backend!r}")
+        raise ValueError(f"backend must be a model, such as lab.cloud gives; got {backend!r}")
     asked = model_of(backend)
     settings = settings if asked is backend else {**settings, **backend.settings}
     if not isinstance(asked, RemoteModel):

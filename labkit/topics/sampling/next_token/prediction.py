@@ -124,5 +124,5 @@ def require_scores(model, verb: str) -> None:
         raise LabError(
             f"{verb} needs every score of the vocabulary; {getattr(model, 'name', model)!r} does "
             "not give them.",
-            'A model that runs in this process does: labkit.load("smollm2-135m").',
+            'A model that runs in this process does: lab.load("smollm2-135m").',
         )

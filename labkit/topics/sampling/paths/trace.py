@@ -90,7 +90,7 @@ def trace(reply: Reply) -> Trace:
         ValueError: not a reply, one without tokens, or one without all log-probabilities.
     """
     if not isinstance(reply, Reply):
-        raise ValueError(f"reply must come from labkit.generate; got {reprlib.repr(reply)}")
+        raise ValueError(f"reply must come from lab.generate; got {reprlib.repr(reply)}")
     if not reply.steps:
         raise ValueError("reply must have at least one token; got an empty one")
     if any(step.logprob is None for step in reply.steps):

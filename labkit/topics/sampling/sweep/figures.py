@@ -68,7 +68,7 @@ def _title(sweep: Sweep) -> str:
     return (
         f"{len(sweep.replies)} answers of {escape(sweep.model)}, {samples} for each setting "
         '(measured)<br><span style="font-size:12px">points: the median, or the share; '
-        "whiskers: from the lowest to the highest, of shares the 95 % interval</span>"
+        "whiskers: the lowest and the highest; around a share, its 95 % interval</span>"
     )
 
 

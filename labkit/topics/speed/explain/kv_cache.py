@@ -93,7 +93,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
         LabError: for a model without a readable cache.
     """
     if not isinstance(model, HasPlan):
-        raise LabError(f"{model.name} does not expose its cache.", "Take a model from labkit.load.")
+        raise LabError(f"{model.name} does not expose its cache.", "Take a model from lab.load.")
     lengths = tuple(n for n in lengths if n <= model.context)
     if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
         raise ValueError(f"lengths must rise, from 1 to {model.context}; got {lengths!r}")

@@ -60,7 +60,7 @@ def test_replies_without_logprobs_or_tokens_are_refused_in_a_sentence(reply):
         trace(replace(reply, steps=(reply.steps[0], silent)))
     with pytest.raises(ValueError, match="at least one token; got an empty one"):
         trace(replace(reply, steps=()))
-    with pytest.raises(ValueError, match=r"must come from labkit\.generate; got 'Why") as error:
+    with pytest.raises(ValueError, match=r"must come from lab\.generate; got 'Why") as error:
         trace("Why is the sky blue? " * 500_000)
     assert len(str(error.value)) < 200
 
