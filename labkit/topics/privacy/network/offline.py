@@ -20,7 +20,9 @@ def offline(*, loopback: bool = True) -> NetworkWatch:
     """Switches off the network for this process's Python code, inside its ``with``.
 
     Code that tries to leave gets an error as if there were no answer, and is listed in the
-    ``log``. It does not stop native code or child processes; `run_offline` does.
+    ``log``. The lab's own open connections are closed. It does not stop other connections that are
+    open already, which the log lists with their traffic, native code or child processes;
+    `run_offline` does.
 
     Args:
         loopback: whether to allow what stays on this machine, such as your own model server.
