@@ -1,5 +1,6 @@
 """No network: `offline` for this process, by an audit hook; `run_offline` for another program."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,10 +8,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labkit.errors import LabError
 
-from .network_namespace import CANNOT
+from .network_namespace import REPORT
 from .network_watch import NetworkWatch
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -43,12 +45,14 @@ class OfflineRun:
         status: its exit status, 0 for success.
         output: its printed output, errors included.
         elapsed_s: its running time in seconds.
+        in_reach: what of this machine it was not cut off from.
     """
 
     command: tuple[str, ...]
     status: int
     output: str
     elapsed_s: float
+    in_reach: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -56,7 +60,8 @@ class OfflineRun:
         ended = "succeeded" if self.status == 0 else f"ended with status {self.status}"
         return (
             f"{Path(self.command[0]).name} {ended} after {self.elapsed_s:.1f} s in a separate "
-            "network namespace, which has only its own loopback (measured)"
+            "network namespace, which has only its own loopback (measured). Still in reach: "
+            f"{'; '.join(self.in_reach)}"
         )
 
     def __repr__(self) -> str:
@@ -66,7 +71,8 @@ class OfflineRun:
 def run_offline(command: Sequence[str], *, timeout_s: float = 600) -> OfflineRun:
     """Runs a program to which the Linux kernel gives no network, native code included.
 
-    It has its own loopback: servers within the program work, those outside do not answer.
+    It has its own loopback: servers within the program work, those outside do not answer. Unix
+    sockets are refused, its own too: another program could be asked to connect over one.
 
     Args:
         command: the program and its arguments; ``"python"`` is that of this environment.
@@ -81,10 +87,12 @@ def run_offline(command: Sequence[str], *, timeout_s: float = 600) -> OfflineRun
     if not sys.platform.startswith("linux"):
         raise LabError("Only Linux has network namespaces.", _HINT)
     began = time.perf_counter()
-    ran = _run(command, timeout_s)
-    if ran.returncode == CANNOT:
-        raise LabError(f"The kernel refuses: {ran.stdout.strip()}.", _HINT)
-    return OfflineRun(command, ran.returncode, ran.stdout, time.perf_counter() - began)
+    ran, report = _run(command, timeout_s)
+    if not report or report["refusal"]:
+        reason = report["refusal"] if report else ran.stdout.strip()[-300:]
+        raise LabError(f"The kernel refuses: no network namespace here: {reason}.", _HINT)
+    elapsed_s = time.perf_counter() - began
+    return OfflineRun(command, ran.returncode, ran.stdout, elapsed_s, tuple(report["in_reach"]))
 
 
 _HINT = (
@@ -93,23 +101,31 @@ _HINT = (
 )
 
 
-def _run(command: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProcess:
+def _run(
+    command: tuple[str, ...], timeout_s: float
+) -> tuple[subprocess.CompletedProcess, dict[str, Any]]:
+    """The command's end, and what `network_namespace` reports; {} if it did not get so far."""
     # labkit is found whether it is installed or run from its checkout.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    try:
-        return subprocess.run(
-            [sys.executable, "-m", "labkit.topics.privacy.network.network_namespace", *command],
-            # Libraries would otherwise try the network first, and wait for it.
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise LabError(
-            f"{command[0]} had not ended after {timeout_s:g} s.", "Give it more time: timeout_s=…."
-        ) from None
+    module, (read, write) = "labkit.topics.privacy.network.network_namespace", os.pipe()
+    with open(read, encoding="utf-8") as report:
+        try:
+            ran = subprocess.run(
+                [sys.executable, "-m", module, f"{REPORT}{write}", *command],
+                # Libraries would otherwise try the network first, and wait for it.
+                env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                check=False,
+                pass_fds=[write],
+            )
+        except subprocess.TimeoutExpired:
+            problem = f"{command[0]} had not ended after {timeout_s:g} s."
+            raise LabError(problem, "Give it more time: timeout_s=….") from None
+        finally:
+            os.close(write)
+        return ran, json.loads(report.read() or "{}")
