@@ -104,8 +104,8 @@ def main(command: list[str]) -> None:
 
 def _report(pipe: int | None, refusal: str | None = None, in_reach: Sequence[str] = ()) -> None:
     if pipe is not None:
-        with open(pipe, "w", encoding="utf-8") as file:
-            json.dump({"refusal": refusal, "in_reach": in_reach}, file)
+        os.write(pipe, json.dumps({"refusal": refusal, "in_reach": in_reach}).encode())
+        os.close(pipe)
 
 
 def _print(status: int, message: str) -> int:
