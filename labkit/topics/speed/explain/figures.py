@@ -1,7 +1,6 @@
 """Figures of what explains and predicts speed: roofline, latency model and KV cache."""
 
 from collections.abc import Sequence
-from html import escape
 from math import log10
 
 import plotly.graph_objects as go
@@ -9,6 +8,7 @@ import plotly.graph_objects as go
 from labkit.formatting import MIB
 from labkit.topics.speed.measure.run import TimedRun
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .kv_cache import CacheGrowth
 from .latency import LatencyFit, LatencyPrediction, predict_latency
@@ -34,7 +34,7 @@ def roofline_figure(roof: Roofline):
     figure = theme.figure(
         line,
         *map(_roofline_dots, roof.points),
-        title=f"{escape(roof.model)} under this machine's roof · measured",
+        title=f"{figure_text(roof.model)} under this machine's roof · measured",
         x="arithmetic intensity, operations per byte read",
         y="GFLOP/s",
         height=420,
@@ -90,7 +90,7 @@ def _label(figure, point: RooflinePoint) -> None:
 def check_figure(check: LatencyCheck):
     """Predicted against measured, for requests that the fit has not seen."""
     title = (
-        f"{escape(check.model)}: off by {check.median_error:.1%}, the median of "
+        f"{figure_text(check.model)}: off by {check.median_error:.1%}, the median of "
         f"{len(check.runs)} requests that the fit had not seen"
     )
     return _predictions_figure(check.runs, check.predictions, title)
@@ -99,7 +99,7 @@ def check_figure(check: LatencyCheck):
 def fit_figure(fit: LatencyFit):
     """Predicted against measured, for the runs of the fit: how well it describes them."""
     predictions = [predict_latency(fit, run.prompt_tokens, run.output_tokens) for run in fit.runs]
-    title = f"{escape(fit.model)}: the fit on the {len(fit.runs)} runs it was made from"
+    title = f"{figure_text(fit.model)}: the fit on the {len(fit.runs)} runs it was made from"
     return _predictions_figure(fit.runs, predictions, title)
 
 
@@ -166,7 +166,7 @@ def cache_figure(growth: CacheGrowth):
         for name, field, colour, symbol in groups
     ]
     title = (
-        f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
+        f"{figure_text(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
         f"{growth.dtype} · longest text here {growth.longest:,} tokens"
     )
     figure = theme.figure(
