@@ -29,6 +29,9 @@ examples:
 
 def main(argv=None):
     """Runs one command and returns its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a console cannot show becomes a question mark
+            stream.reconfigure(errors="replace")
     argv = list(sys.argv[1:] if argv is None else argv)
     args = _parse(argv)
     if args.show_help:

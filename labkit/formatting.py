@@ -1,5 +1,8 @@
 """Numbers and sentences as people read them: units, and lines broken between words."""
 
+import os
+import re
+import shlex
 from textwrap import fill
 
 MIB, GIB = 1024**2, 1024**3  # bytes of memory; of disks and downloads, MB and GB are powers of ten
@@ -18,3 +21,15 @@ def in_lines(*lines: str) -> str:
     return "\n".join(
         fill(line, LINE, break_long_words=False, break_on_hyphens=False) for line in lines if line
     )
+
+
+def shell_quoted(text: object) -> str:
+    """A path or a name as it can be typed into this system's shell.
+
+    >>> shell_quoted("smollm2-135m"), shell_quoted("C:/Ada's models")[0] in "\"'"
+    ('smollm2-135m', True)
+    """
+    name = str(text)
+    if os.name != "nt":
+        return shlex.quote(name)
+    return name if re.fullmatch(r"[\w@+=:,./\\-]+", name) else f'"{name}"'

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.formatting import GIB
+from labkit.formatting import GIB, shell_quoted
 from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.entry import Entry
 from labkit.models.machine import Machine, inspect_machine
@@ -151,7 +151,7 @@ def _verify(args) -> int:
             print(f"{stored.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
             if bad:
                 status = 1
-                command = f"python3 -m labkit models remove {stored.name} --yes"
+                command = f"python3 -m labkit models remove {shell_quoted(stored.name)} --yes"
                 print(f"  → {command}, then get or unpack")
         if not stored.here:
             print(f"{stored.name}: its download is unfinished\n  → {_get_command(stored.name)}")
@@ -159,7 +159,7 @@ def _verify(args) -> int:
 
 
 def _get_command(name: str) -> str:
-    return f"python3 -m labkit models get {name}"
+    return f"python3 -m labkit models get {shell_quoted(name)}"
 
 
 def _pack(args) -> int:
@@ -178,7 +178,7 @@ def _pack(args) -> int:
     print(f"{file} ({_mb(size)}): {what}.")
     if wheels:
         print("On the other machine, in a checkout of the lab, with the same Python and system:")
-    print(f"  python3 -m labkit models unpack {file.name}")
+    print(f"  python3 -m labkit models unpack {shell_quoted(file.name)}")
     return 0
 
 

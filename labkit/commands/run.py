@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from labkit.commands.notebooks.execute import NotebookRun, execute
 from labkit.commands.notebooks.pages import write_pages
 from labkit.errors import LabError
+from labkit.formatting import shell_quoted
 from labkit.install.bootstrap import ROOT
 
 STOPPED_BY_CTRL_C = 130  # what a shell reports for an interrupted command
@@ -74,7 +75,7 @@ def _find(name: str) -> Path:
     closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.4)
     hint = f"There are: {', '.join(stems) or 'none'}"
     if closest:
-        hint = f"Did you mean {_short_path(stems[closest[0]])}?"
+        hint = f"Did you mean {shell_quoted(_short_path(stems[closest[0]]))}?"
     raise LabError(f"There is no notebook called {name!r}.", hint)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
+from labkit.formatting import shell_quoted
 
 from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
@@ -166,7 +167,8 @@ def _checked_stored(name: str) -> Path:
     if bad := store.damaged(folder):
         raise LabError(
             f"{name} is damaged: {', '.join(bad)}.",
-            f"Unpack its archive again, or remove it: python3 -m labkit models remove {name}.",
+            "Unpack its archive again, or remove it: "
+            f"python3 -m labkit models remove {shell_quoted(name)}",
         )
     return folder
 

@@ -110,3 +110,42 @@ def test_doctor_installs_nothing(bare_checkout, index):
     assert status == 7, err
     assert not bare_checkout.venv.exists()
     assert not index.requests
+
+
+ENCODINGS = {
+    "cp932": {"PYTHONIOENCODING": "cp932"},
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "C": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (["models", "list"], b"smollm2-135m"),
+        (["models", "verify", "nön"], b"The lab knows no model"),
+        (["models", "--help"], b"unpack"),
+        (["run", "why→.ipynb"], b"There is no notebook"),
+        pytest.param(["run", "lesson"], b"done ", marks=pytest.mark.slow),
+        pytest.param(["docs", "--to", os.devnull], b"cannot be written", marks=pytest.mark.slow),
+        (["lab", "nö"], b"There is no notebook"),
+        (["doctor", "--help"], b"Check this machine"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_every_command_is_readable_in_any_encoding(command, part, encoding, tmp_path):
+    (tmp_path / "lesson.ipynb").write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    other = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    paths = {"PYTHONPATH": str(ROOT), "LABKIT_HOME": str(tmp_path / "→ home")}
+    result = subprocess.run(
+        [sys.executable, "-m", "labkit", *command],
+        cwd=tmp_path,
+        env=other | paths | ENCODINGS[encoding],
+        capture_output=True,
+    )
+    said = result.stdout + result.stderr
+    assert part in said and b"Traceback" not in said and b"Error:" not in said, said

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.filesystem.write import replaced
+from labkit.formatting import shell_quoted
 from labkit.models.catalogue import CATALOGUE, full_name
 
 from . import store
@@ -148,10 +149,8 @@ def _write(archive: zipfile.ZipFile, parts: list[ArchivePart], wheels: list[Path
             inside = part.archive_folder + name
             files[inside] = _add(archive, inside, path, bar)
             if files[inside]["sha256"] != part.sha256.get(name, files[inside]["sha256"]):
-                raise LabError(
-                    f"{part.name} is damaged: {name}.",
-                    f"python3 -m labkit models remove {part.name}, then get it again.",
-                )
+                remove = f"python3 -m labkit models remove {shell_quoted(part.name)}"
+                raise LabError(f"{part.name} is damaged: {name}.", f"{remove}, then get it again.")
     for wheel in wheels:
         name = f"packages/{wheel.name}"
         files[name] = _add(archive, name, wheel, bar)

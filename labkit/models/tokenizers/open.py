@@ -119,7 +119,7 @@ def _tekken_encoding(file: Path):
     """
     import tiktoken
 
-    tekken = json.loads(file.read_text())
+    tekken = json.loads(file.read_text(encoding="utf-8"))
     used = tekken["config"]["default_vocab_size"] - TEKKEN_SPECIAL
     return tiktoken.Encoding(
         "tekken",
