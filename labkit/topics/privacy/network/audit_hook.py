@@ -98,13 +98,17 @@ def _hook(name: str, args: tuple) -> None:
 def _refusal(event: Attempt) -> OSError:
     """An error that libraries know how to handle."""
     if event.kind == "lookup":
+        _last_lookup.name = (None, None)  # whatever is connected to next, it is not its address
         return socket.gaierror(socket.EAI_FAIL, REFUSED)
     return ConnectionRefusedError(errno.ECONNREFUSED, REFUSED)
 
 
 def _on_connect(sock: socket.socket, address: Any, kind: str = "connection") -> Attempt | None:
     """None for sockets without an address, and for the socket pairs of Windows."""
-    if not isinstance(address, tuple) or _is_pair(address):
+    if not isinstance(address, tuple):
+        return None
+    address = tuple(map(_plain, tuple.__iter__(address)))
+    if _is_pair(address):
         return None
     number, port = str(address[0]), address[1]
     if name_lookups.needs_server(address[0]) or number == "localhost":
@@ -112,6 +116,11 @@ def _on_connect(sock: socket.socket, address: Any, kind: str = "connection") -> 
     name, name_port = getattr(_last_lookup, "name", (None, None))
     host = name if name_port == port and name != number else None
     return Attempt(kind, host, number, port, **_callers())
+
+
+def _plain(value: Any) -> Any:
+    """What the system reads of a value, whatever a class of its own says."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _is_pair(address: tuple) -> bool:

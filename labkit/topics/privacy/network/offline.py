@@ -2,14 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.checks import check_number
 from labkit.errors import LabError
 
 from .network_namespace import REPORT
@@ -79,20 +82,22 @@ def run_offline(command: Sequence[str], *, timeout_s: float = 600) -> OfflineRun
         timeout_s: the time limit in seconds.
     Raises:
         LabError: the system is not Linux, it forbids such namespaces, or time ran out.
-        ValueError: no command.
+        ValueError: no command, or no such time.
     """
-    if isinstance(command, str) or not command:
+    texts = [] if isinstance(command, str) else list(map(str, command))
+    if not texts or not texts[0] or any("\0" in text for text in texts):
         raise ValueError(f'command must be a list such as ["python", "-V"]; got {command!r}')
-    command = tuple(sys.executable if each == "python" else str(each) for each in command)
+    check_number("timeout_s", timeout_s, "above 0", lambda seconds: seconds > 0)
+    command = tuple(sys.executable if text == "python" else text for text in texts)
     if not sys.platform.startswith("linux"):
         raise LabError("Only Linux has network namespaces.", _HINT)
     began = time.perf_counter()
-    ran, report = _run(command, timeout_s)
+    status, output, report = _run(command, timeout_s)
     if not report or report["refusal"]:
-        reason = report["refusal"] if report else ran.stdout.strip()[-300:]
+        reason = report["refusal"] if report else output.strip()[-300:]
         raise LabError(f"The kernel refuses: no network namespace here: {reason}.", _HINT)
     elapsed_s = time.perf_counter() - began
-    return OfflineRun(command, ran.returncode, ran.stdout, elapsed_s, tuple(report["in_reach"]))
+    return OfflineRun(command, status, output, elapsed_s, tuple(report["in_reach"]))
 
 
 _HINT = (
@@ -101,16 +106,14 @@ _HINT = (
 )
 
 
-def _run(
-    command: tuple[str, ...], timeout_s: float
-) -> tuple[subprocess.CompletedProcess, dict[str, Any]]:
-    """The command's end, and what `network_namespace` reports; {} if it did not get so far."""
+def _run(command: tuple[str, ...], timeout_s: float) -> tuple[int, str, dict[str, Any]]:
+    """Status, output, and what `network_namespace` reports; {} if it did not get so far."""
     # labkit is found whether it is installed or run from its checkout.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     module, (read, write) = "labkit.topics.privacy.network.network_namespace", os.pipe()
     with open(read, encoding="utf-8") as report:
         try:
-            ran = subprocess.run(
+            process = subprocess.Popen(
                 [sys.executable, "-m", module, f"{REPORT}{write}", *command],
                 # Libraries would otherwise try the network first, and wait for it.
                 env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path},
@@ -119,13 +122,24 @@ def _run(
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                timeout=timeout_s,
-                check=False,
                 pass_fds=[write],
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            problem = f"{command[0]} had not ended after {timeout_s:g} s."
-            raise LabError(problem, "Give it more time: timeout_s=….") from None
         finally:
             os.close(write)
-        return ran, json.loads(report.read() or "{}")
+        output = _output(process, command[0], timeout_s)
+        return process.returncode, output, json.loads(report.read() or "{}")
+
+
+def _output(process: subprocess.Popen, name: str, timeout_s: float) -> str:
+    """What it prints; on an interruption or out of time, it ends with all that it started."""
+    try:
+        return process.communicate(timeout=timeout_s)[0]
+    except BaseException as error:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            problem = f"{name} had not ended after {timeout_s:g} s."
+            raise LabError(problem, "Give it more time: timeout_s=….") from None
+        raise

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -49,7 +50,22 @@ def test_it_ends_what_takes_too_long(namespace):
         labkit.privacy.run_offline(["python", "-c", "import time; time.sleep(60)"], timeout_s=0.5)
 
 
-@pytest.mark.parametrize("command", ["python -V", []])
+def test_what_it_started_ends_with_it(namespace, tmp_path):
+    mark = tmp_path / "still here"
+    code = f"(sleep 2; touch '{mark}') & sleep 60"
+    with pytest.raises(LabError, match="had not ended"):
+        labkit.privacy.run_offline(["sh", "-c", code], timeout_s=0.7)
+    time.sleep(2.5)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), "5", True])
+def test_a_time_limit_is_a_number(timeout_s):
+    with pytest.raises(ValueError, match="timeout_s must be a number, above 0"):
+        labkit.privacy.run_offline(["true"], timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("command", ["python -V", [], [""], ["python", "a\0b"]])
 def test_an_invalid_command_is_refused(command):
     with pytest.raises(ValueError, match="command must be a list such as"):
         labkit.privacy.run_offline(command)
@@ -65,13 +81,13 @@ module._unshare = refused
 
 
 def test_a_kernel_that_forbids_it_is_a_sentence(monkeypatch):
-    run = offline.subprocess.run
+    start = offline.subprocess.Popen
 
     def forbidding(command, **options):
         code = f"{FORBIDDEN}module.main({command[3:]!r})"
-        return run([sys.executable, "-c", code], **options)
+        return start([sys.executable, "-c", code], **options)
 
-    monkeypatch.setattr(offline.subprocess, "run", forbidding)
+    monkeypatch.setattr(offline.subprocess, "Popen", forbidding)
     monkeypatch.setattr(offline.sys, "platform", "linux")
     with pytest.raises(LabError, match="The kernel refuses: no network namespace here: Operation"):
         labkit.privacy.run_offline(["python", "-V"])

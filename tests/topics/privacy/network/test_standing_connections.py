@@ -173,6 +173,36 @@ def test_this_machines_name_is_one_attempt_with_its_bytes(listener):
     assert attempt.is_local and attempt.target == f"localhost, port {listener[1]}"
 
 
+class Loopback(str):
+    """A text that says it is another."""
+
+    def __str__(self):
+        return "127.0.0.1"
+
+
+class Pair(tuple):
+    """The same of a tuple."""
+
+    def __getitem__(self, index):
+        return ("127.0.0.1", 443)[index]
+
+
+@pytest.mark.parametrize("address", [(Loopback("192.0.2.1"), 443), Pair(("192.0.2.1", 443))])
+def test_an_address_is_what_the_system_reads(address):
+    with labkit.offline() as watch, pytest.raises(ConnectionRefusedError, match="labkit"):
+        _socket.socket().connect(address)
+    assert watch.log.attempts[0].address == "192.0.2.1"
+
+
+def test_a_refused_name_is_not_that_of_the_next_address():
+    with labkit.offline() as watch:
+        with pytest.raises(socket.gaierror):
+            _socket.getaddrinfo("api.example.com", 443)
+        with pytest.raises(ConnectionRefusedError):
+            _socket.socket().connect(("192.0.2.1", 443))
+    assert watch.log.attempts[1].target == "192.0.2.1, port 443"
+
+
 def test_only_the_standard_librarys_socket_pair_passes():
     def my_socketpair():
         _socket.socket().connect(("192.0.2.1", 443))
