@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from labkit import formatting
-from labkit.formatting import shell_quoted
+from labkit.formatting import printable, shell_quoted
 
 NAMES = ["pack it.zip", "it's", "$HOME", "`id`", "a;b", "a\nb", "", "ä ö", "*", "~", 'a"b', "a&b"]
 
@@ -34,3 +34,13 @@ def test_windows_has_double_quotes(monkeypatch, name, quoted):
 @pytest.mark.parametrize("name", ["smollm2-135m", "HuggingFaceTB/SmolLM2-135M", "a.zip"])
 def test_plain_names_stay_as_they_are(name):
     assert shell_quoted(name) == name
+
+
+@pytest.mark.parametrize("text", ["plain – ✓ 日本\u00a0é\n\tx", "→ 1\u202f000"])
+def test_what_can_be_seen_is_printed(text):
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("hidden", ["\x1b]0;t\x07", "\x9b31m", "\r", "\x08", "\u202e", "\ud800"])
+def test_nothing_steers_a_terminal(hidden):
+    assert not set(hidden) & set("\x1b\x07\x9b\r\x08\u202e\ud800") & set(printable(f"a{hidden}b"))

@@ -73,10 +73,11 @@ def checked_port(host, port):
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:  # the latter for what can be no name
+        number = getattr(error, "errno", None)
+        if number == errno.EADDRINUSE:
             problem, hint = f"Port {port} is in use.", "Omit --port: a free one is chosen."
-        elif error.errno == errno.EACCES:
+        elif number == errno.EACCES:
             problem, hint = f"Port {port} needs root rights.", "Take one from 1024 upwards."
         else:
             problem, hint = f"This machine has no address {host!r}.", "Omit --host."

@@ -129,7 +129,7 @@ def _fits(requirements):
 
 def venv_folder():
     """The folder of the lab's own environment: ``LABKIT_VENV``, or ``.venv``."""
-    return Path(os.environ.get("LABKIT_VENV") or ROOT / ".venv").expanduser().absolute()
+    return Path(os.path.expanduser(os.environ.get("LABKIT_VENV") or ROOT / ".venv")).absolute()
 
 
 def _fingerprint(venv):

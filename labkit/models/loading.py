@@ -91,7 +91,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         The safetensors folder, and the GGUF file it was converted from (or None).
     """
     name = full_name(name) or find(name).name  # of an empty name, the error
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name not in CATALOGUE:  # ./smollm2-135m is the folder of that name
         if os.path.isdir(path):
             return require_safetensors(path), None

@@ -6,6 +6,7 @@ HTML, images, text. A widget is replaced by the static form beside it, or by a n
 
 import base64
 import json
+import os
 import re
 import sys
 from contextlib import suppress
@@ -155,7 +156,7 @@ def _without_private_paths(html: str) -> str:
 
     Tracebacks and warnings contain full paths, and in them the user's name.
     """
-    shorter = {str(ROOT): ROOT.name, sys.prefix: "…", str(Path.home()): "~"}
+    shorter = {str(ROOT): ROOT.name, sys.prefix: "…", os.path.expanduser("~"): "~"}
     for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
         if len(Path(folder).parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
             html = html.replace(folder, name)

@@ -9,6 +9,7 @@ It is a plain zip without compression, because weights do not compress. `unpack`
 
 import hashlib
 import json
+import os
 import platform
 import re
 import stat
@@ -74,7 +75,7 @@ def collect_parts(name: str) -> list[ArchivePart]:
     if folder.parent.parent == store.models_folder():
         name = folder.parent.name.replace("--", "/")
         return [_stored_part(name, part) for part in store.list_models()[name]]
-    if name not in CATALOGUE and Path(name).expanduser().is_dir():
+    if name not in CATALOGUE and os.path.isdir(os.path.expanduser(name)):
         name = _local_name(folder)
     source = CATALOGUE[name].source.origin if name in CATALOGUE else f"hub {name}"
     return [ArchivePart(name, "safetensors", source, _wanted_files(folder), {})]
