@@ -41,7 +41,9 @@ def lazy_names(package: str, init_file: str) -> Loaded:
 def _read_stub(stub: Path) -> dict[str, tuple[str, str]]:
     """Public name: the module it lives in, and what it is called there."""
     imports = (
-        node for node in ast.parse(stub.read_text()).body if isinstance(node, ast.ImportFrom)
+        node
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
     )
     return {
         alias.asname or alias.name: ("." * node.level + (node.module or ""), alias.name)

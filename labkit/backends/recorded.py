@@ -164,7 +164,7 @@ def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
 
 
 def _find(recording: str | Path) -> Path:
-    for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
+    for file in (Path(os.path.expanduser(recording)), RECORDINGS / f"{recording}.json"):
         if os.path.isfile(file):
             return file
     known = ", ".join(recordings()) or "none yet"

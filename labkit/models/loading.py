@@ -10,6 +10,7 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
+from labkit.formatting import shell_quoted
 
 from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
@@ -99,7 +100,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         The safetensors folder, and the GGUF file it was converted from (or None).
     """
     name = full_name(name) or find(name).name  # of an empty name, the error
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name not in CATALOGUE:  # ./smollm2-135m is the folder of that name
         if os.path.isdir(path):
             return require_safetensors(path), None
@@ -175,7 +176,8 @@ def _checked_stored(name: str) -> Path:
     if bad := store.damaged(folder):
         raise LabError(
             f"{name} is damaged: {', '.join(bad)}.",
-            f"Unpack its archive again, or remove it: python3 -m labkit models remove {name}.",
+            "Unpack its archive again, or remove it: "
+            f"python3 -m labkit models remove {shell_quoted(name)}",
         )
     return folder
 

@@ -1,6 +1,7 @@
 """llama.cpp in this process: a GGUF file as it is, quantised, at the engine's own speed."""
 
 import json
+import os
 import queue
 import secrets
 import threading
@@ -71,9 +72,9 @@ def load_llamacpp(
 
 def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
     """A model's GGUF file on this machine, fetched if need be and never converted."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.suffix == ".gguf":
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise LabError(f"There is no file {path}.", "Check the path.")
         return path
     name = full_name(name)

@@ -1,7 +1,6 @@
 """Figures of answers side by side: where the time went, and how the text arrived."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from textwrap import wrap
 
 import plotly.graph_objects as go
@@ -10,6 +9,7 @@ from labkit.backends.reply import Reply
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import any_disturbed
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .answer_columns_figures import answers_table
 from .compare import SideBySide
@@ -53,7 +53,7 @@ def time_title(side: SideBySide) -> str:
     if not side.shared:
         return title
     shared = f"{' and '.join(side.shared)} shared this machine"
-    return f"{title}<br><sub>{escape(shared)}</sub>"
+    return f"{title}<br><sub>{figure_text(shared)}</sub>"
 
 
 def parts_figure(
@@ -97,8 +97,8 @@ def parts_figure(
 
 def _label(name: str, reply: Reply | None) -> str:
     """A row's name and the origin of its numbers, broken into lines."""
-    lines = [f"<b>{escape(line)}</b>" for line in wrap(name, LABEL, break_on_hyphens=False)]
-    origin = [escape(line) for line in wrap(reply.origin, LABEL + 6)] if reply else []
+    lines = [f"<b>{figure_text(line)}</b>" for line in wrap(name, LABEL, break_on_hyphens=False)]
+    origin = [figure_text(line) for line in wrap(reply.origin, LABEL + 6)] if reply else []
     return "<br>".join([*lines, *(f"<i>{line}</i>" for line in origin)])
 
 
@@ -172,7 +172,7 @@ def arrivals_figure(side: SideBySide):
         x, y = arrivals(reply)
         lines.append(
             go.Scatter(
-                name=f"{escape(name)} ({escape(reply.origin)})",
+                name=f"{figure_text(name)} ({figure_text(reply.origin)})",
                 x=x,
                 y=y,
                 mode="lines",

@@ -1,7 +1,6 @@
 """Figures of what explains and predicts speed: roofline, latency model and KV cache."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from math import log10
 
 import plotly.graph_objects as go
@@ -10,6 +9,7 @@ from labkit.formatting import MIB, digits
 from labkit.topics.speed.measure.machine_noise import MachineNoise, any_disturbed
 from labkit.topics.speed.measure.run import TimedRun
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .kv_cache import CacheGrowth
 from .latency import LatencyFit, LatencyPrediction, predict_latency
@@ -35,7 +35,7 @@ def roofline_figure(roof: Roofline):
     figure = theme.figure(
         line,
         *map(_roofline_dots, roof.points),
-        title=f"{escape(roof.model)} under this machine's roof · measured" + _mark((roof.noise,)),
+        title=f"{figure_text(roof.model)} under this machine's roof · measured" + _mark((roof.noise,)),
         x="arithmetic intensity, operations per byte read",
         y="GFLOP/s",
         height=420,
@@ -96,7 +96,7 @@ def _label(figure, point: RooflinePoint) -> None:
 def check_figure(check: LatencyCheck):
     """Predicted against measured, for requests that the fit has not seen."""
     title = (
-        f"{escape(check.model)}: off by {check.median_error:.1%}, the median of "
+        f"{figure_text(check.model)}: off by {check.median_error:.1%}, the median of "
         f"{len(check.runs)} requests that the fit had not seen{_mark(check.noise)}"
     )
     return _predictions_figure(check.runs, check.predictions, title)
@@ -106,7 +106,7 @@ def fit_figure(fit: LatencyFit):
     """Predicted against measured, for the runs of the fit: how well it describes them."""
     predictions = [predict_latency(fit, run.prompt_tokens, run.output_tokens) for run in fit.runs]
     made = f"the fit on the {len(fit.runs)} runs it was made from"
-    title = f"{escape(fit.model)}: {made}{_mark(fit.noise)}"
+    title = f"{figure_text(fit.model)}: {made}{_mark(fit.noise)}"
     return _predictions_figure(fit.runs, predictions, title)
 
 
@@ -173,7 +173,7 @@ def cache_figure(growth: CacheGrowth):
         for name, field, colour, symbol in groups
     ]
     title = (
-        f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
+        f"{figure_text(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
         f"{growth.dtype} · longest text here {growth.longest:,} tokens"
     )
     figure = theme.figure(

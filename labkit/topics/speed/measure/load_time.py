@@ -148,4 +148,4 @@ def run_script(script: str, *arguments: str) -> subprocess.CompletedProcess[str]
     """Runs Python code in a process of its own, which finds the same packages."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=env)
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", env=env)
