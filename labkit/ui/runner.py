@@ -55,7 +55,10 @@ class Runner:
     ):
         self._work, self._draw, self._on_stop = work, draw, on_stop
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        # Not the thread's own state: CPython marks a thread as stopped when `join` is interrupted.
+        self._ended = threading.Event()
+        self._ended.set()
+        self._starting = threading.Lock()
         self._error: Exception | None = None
         self.run = widgets.Button(
             description="Run", icon="play", button_style="primary", tooltip=what
@@ -74,14 +77,15 @@ class Runner:
 
     def start(self) -> None:
         """Starts the work, unless it runs."""
-        if self._thread and self._thread.is_alive():
-            return
+        with self._starting:
+            if not self._ended.is_set():
+                return
+            self._ended.clear()
         self._stopping.clear()
         self._error = None
         self._set_running(True)
         self.bar.bar_style = ""
-        self._thread = threading.Thread(target=self._go, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._go, daemon=True).start()
 
     def stop(self) -> None:
         """Asks the work to stop; what came is kept."""
@@ -91,13 +95,18 @@ class Runner:
     def wait(self, timeout_s: float | None = None) -> None:
         """Waits until the work has ended, and raises what went wrong in it, if anything did.
 
+        Interrupting it (the notebook's stop button, Ctrl-C) is Stop: what came is kept.
+
         Raises:
             TimeoutError: if it still runs after `timeout_s` seconds.
         """
-        if self._thread:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
-                raise TimeoutError(f"The work still runs after {timeout_s} s.")
+        try:
+            ended = self._ended.wait(timeout_s)
+        except KeyboardInterrupt:
+            self.stop()
+            ended = self._ended.wait()
+        if not ended:
+            raise TimeoutError(f"The work still runs after {timeout_s} s.")
         if self._error:
             raise self._error
 
@@ -116,6 +125,7 @@ class Runner:
             self._fail(error, f"Something went wrong: {type(error).__name__}: {error}")
         finally:
             self._set_running(False)
+            self._ended.set()
 
     def _fail(self, error: Exception, sentence: str) -> None:
         self._error = error

@@ -10,6 +10,7 @@ from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
 from labkit.backends.remote.protocols.parameters import LLAMA_CPP
 from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+from labkit.interrupts.delayed import delayed_interrupts
 
 from .links import Link, find_link
 from .tcp_relay import HOST, Relay
@@ -45,7 +46,9 @@ def stand_in(
         ValueError: no such link.
     """
     found = find_link(link)
-    return StandIn(load_llamacpp(model), found, seed, (connect_timeout_s, read_timeout_s))
+    engine = load_llamacpp(model)
+    with delayed_interrupts():  # threads that nobody could end
+        return StandIn(engine, found, seed, (connect_timeout_s, read_timeout_s))
 
 
 class StandIn(RemoteModel):

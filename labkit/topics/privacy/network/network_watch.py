@@ -4,6 +4,8 @@ import threading
 import time
 from dataclasses import replace
 
+from labkit.interrupts.delayed import delayed_interrupts
+
 from . import audit_hook
 from .connection_log import CANNOT_REFUSE, CANNOT_SEE, Attempt, NetworkLog
 from .system_connections import ConnectionRow, read_table
@@ -53,9 +55,10 @@ class NetworkWatch:
             raise ValueError("a watch is for one 'with'; create another: labkit.watch_network()")
         self._began = time.perf_counter()
         self._before = {row.key for row in read_table()}
-        self._stop = audit_hook.listen(self._on_event, self._children.append)
-        self._reader = threading.Thread(target=self._read_repeatedly, daemon=True)
-        self._reader.start()
+        with delayed_interrupts():  # what would go on listening, and refusing, without an end
+            self._stop = audit_hook.listen(self._on_event, self._children.append)
+            self._reader = threading.Thread(target=self._read_repeatedly, daemon=True)
+            self._reader.start()
         return self
 
     def __exit__(self, *error) -> None:
