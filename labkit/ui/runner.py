@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+import anywidget
 import ipywidgets as widgets
+import traitlets
 
 from labkit.errors import LabError
 
@@ -31,6 +33,40 @@ class Progress:
     done: int
     total: int
     message: str
+
+
+_NOTICE = """
+function render({ model, el }) {
+  const area = el.closest.bind(el, ".lk-runner");
+  let timer = 0;
+  function click(event) {
+    if (!event.target.closest("button:not(:disabled)")) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => { el.textContent = "waiting for the kernel …"; }, 600);
+  }
+  function answer() { clearTimeout(timer); el.textContent = ""; }
+  el.setAttribute("role", "status");
+  model.on("change:answered", answer);
+  const attach = setInterval(() => {
+    if (!area()) return;
+    clearInterval(attach);
+    area().addEventListener("click", click);
+  }, 50);
+  return () => { clearInterval(attach); model.off("change:answered", answer); };
+}
+export default { render };
+"""
+
+
+class KernelNotice(anywidget.AnyWidget):
+    """Says that a click waits for the kernel, which handles none while a cell runs.
+
+    Attributes:
+        answered: number of clicks that the kernel has handled.
+    """
+
+    _esm = _NOTICE
+    answered = traitlets.Int(0).tag(sync=True)
 
 
 class Runner:
@@ -68,12 +104,17 @@ class Runner:
         )
         self.bar = widgets.IntProgress(layout={"width": "180px"})
         self.status = widgets.HTML()
-        self.run.on_click(lambda _: self.start())
-        self.stop_button.on_click(lambda _: self.stop())
+        self._notice = KernelNotice()
+        self.run.on_click(lambda _: self._answer(self.start))
+        self.stop_button.on_click(lambda _: self._answer(self.stop))
         self.widget = widgets.HBox(
-            [self.run, self.stop_button, self.bar, self.status],
+            [self.run, self.stop_button, self.bar, self.status, self._notice],
             layout={"align_items": "center", "flex_flow": "row wrap"},
-        )
+        ).add_class("lk-runner")
+
+    def _answer(self, act: Callable[[], None]) -> None:
+        self._notice.answered += 1
+        act()
 
     def start(self) -> None:
         """Starts the work, unless it runs."""
