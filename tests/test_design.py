@@ -16,6 +16,7 @@ FILES = sorted((ROOT / "labkit").rglob("*.py"))
 RANKS = {
     "lazy_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
     "lab_book.entry": 1,
+    "interrupts": 0,
     "data": 1, "filesystem": 1, "install": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.local": 6, "backends.remote": 7,

@@ -72,5 +72,5 @@ def answer(text: str, thinking: str = "") -> str:
 
 def card(inner: str) -> str:
     """A quiet frame around HTML that is already safe."""
-    style = f"border:1px solid {theme.LINE};border-radius:6px;padding:10px 14px;min-height:1.5em"
+    style = f"border:1px solid {theme.RULE};border-radius:6px;padding:10px 14px;min-height:1.5em"
     return f'<div style="{style}">{inner}</div>'

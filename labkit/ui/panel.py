@@ -69,13 +69,17 @@ class RunPanel(Panel):
         return self
 
     def wait(self, timeout_s: float | None = None) -> Any:
-        """Waits until the work has ended, and returns the result.
+        """Waits until the work has ended, and returns the result; an interrupt is Stop.
 
         Raises:
             TimeoutError: it still runs after `timeout_s` seconds.
         """
         self.runner.wait(timeout_s)
         return self.result
+
+    def finished(self) -> Any:
+        """The result of the run that was started; where there is none, of one started now."""
+        return self.wait() or self.start().wait()
 
 
 def labelled(label: str, width: str | None, label_width: str = LABEL_WIDTH) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from . import theme
 
 CELL = (
-    f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.LINE};"
+    f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.RULE};"
     "font-weight:400"
 )
 SHORT = 14  # characters
@@ -23,7 +23,7 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
         f'<th scope="col" style="{CELL};border:0;font-weight:600">{each}</th>' for each in heads
     )
     body = "".join(map(_row, rows))
-    style = f"border-collapse:collapse;color:{theme.INK};font-size:13px;margin:6px 0"
+    style = f"border-collapse:collapse;color:{theme.TEXT};font-size:13px;margin:6px 0"
     heading = (
         f'<caption style="text-align:left;font-weight:600">{caption}</caption>' if caption else ""
     )

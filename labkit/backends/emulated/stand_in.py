@@ -10,6 +10,7 @@ from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
 from labkit.backends.remote.protocols.parameters import LLAMA_CPP
 from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+from labkit.interrupts.delayed import delayed_interrupts
 
 from .links import Link, find_link
 from .tcp_relay import HOST, Relay
@@ -47,7 +48,8 @@ def stand_in(
     """
     found = find_link(link)
     engine = load_llamacpp(model) if isinstance(model, str) else model.load_again()
-    return StandIn(engine, found, seed, (connect_timeout_s, read_timeout_s))
+    with delayed_interrupts():  # threads that nobody could end
+        return StandIn(engine, found, seed, (connect_timeout_s, read_timeout_s))
 
 
 class StandIn(RemoteModel):

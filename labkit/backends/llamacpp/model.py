@@ -20,6 +20,7 @@ from labkit.backends.settings import Settings
 from labkit.backends.thoughts import switch_thinking
 from labkit.checks import check_whole
 from labkit.errors import LabError
+from labkit.interrupts.delayed import delayed_interrupts
 from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.entry import WheelSource
 from labkit.models.machine import inspect_machine
@@ -115,16 +116,10 @@ class LlamaCppModel:
         began = time.perf_counter()
         # It also listens on the loopback; nobody but this object knows the key.
         self._key = secrets.token_hex(16)
-        try:
-            self._server = xllamacpp.Server(self._parameters(xllamacpp))
-        except (RuntimeError, ValueError) as error:
-            raise LabError(
-                f"llama.cpp cannot read {gguf_file}: {error}",
-                "The file is damaged, or of an architecture that this llama.cpp does not know.",
-            ) from None
-        # Loaded is what has answered once; and an engine that is closed before its loop has begun
-        # waits for the loop's end for ever.
-        self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
+        with delayed_interrupts():  # an engine that is closed before its loop has begun hangs
+            self._server = _started(xllamacpp, self._parameters(xllamacpp))
+            # Loaded is what has answered once.
+            self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
         meta = self.ask("/v1/models")["data"][0]["meta"]
         self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
@@ -239,6 +234,16 @@ class LlamaCppModel:
     def close(self) -> None:
         """Gives the memory back; the model cannot be asked any more."""
         self._server = None
+
+
+def _started(xllamacpp, parameters):
+    try:
+        return xllamacpp.Server(parameters)
+    except (RuntimeError, ValueError) as error:
+        raise LabError(
+            f"llama.cpp cannot read {parameters.model.path}: {error}",
+            "The file is damaged, or of an architecture that this llama.cpp does not know.",
+        ) from None
 
 
 def _require_no_error(event: Any) -> Chunk:

@@ -4,6 +4,7 @@ A page contains all it needs: styles, images, and plotly.js once if it shows a f
 notebook outputs, a policy in every page also forbids the browser to load anything.
 """
 
+import json
 import re
 from collections import Counter
 from datetime import date
@@ -19,6 +20,7 @@ from pygments.formatters import HtmlFormatter
 from labkit import __version__
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
+from labkit.ui.theme import CONFIG, FIGURE_CSS
 
 from .render import render_cells, self_contained
 
@@ -31,13 +33,11 @@ _POLICY = (
     "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 )
 
-_DRAW = """
+_DRAW = f"const CONFIG = {json.dumps(dict(CONFIG))};" + """
 for (const box of document.querySelectorAll(".figure")) {
   const figure = JSON.parse(box.querySelector("script").textContent);
   const target = box.appendChild(document.createElement("div"));
-  figure.config = {
-    responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
-  };
+  figure.config = CONFIG;
   Plotly.newPlot(target, figure);
 }
 """
@@ -123,7 +123,7 @@ def _styles() -> str:
     light = HtmlFormatter(style="default").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
     own = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}"
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}{FIGURE_CSS}"
 
 
 def _pages_in(folder: Path) -> list[Path]:

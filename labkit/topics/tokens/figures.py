@@ -156,7 +156,7 @@ def examples_table(examples: ExampleTexts) -> HtmlFigure:
 def _example_text(text: str, why: str) -> str:
     """A text line by line, with visible spaces, and the reason below."""
     lines = "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
-    reason = f'<div style="color:{theme.GREY};margin-top:2px">{escape(why)}</div>'
+    reason = f'<div style="color:{theme.QUIET};margin-top:2px">{escape(why)}</div>'
     return f'<div style="{_MONO}">{lines}</div>{reason}'
 
 

@@ -21,7 +21,7 @@ def network_figure(log: NetworkLog) -> html.HtmlFigure:
         f" Programs started meanwhile: {escape(', '.join(log.children))}." if log.children else ""
     )
     return html.HtmlFigure(
-        f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + log.summary, tone)}'
+        f'<div style="color:{theme.TEXT};font-size:13px">{html.note(sign + log.summary, tone)}'
         f"{_attempts(log.attempts)}{_standing(log.standing)}"
         f'<details style="margin-top:8px"><summary style="cursor:pointer">What this cannot see'
         f'</summary><ul style="margin:4px 0">{unseen}</ul>{children}</details></div>'
@@ -54,8 +54,8 @@ def watch_figure(watch: NetworkWatch) -> html.HtmlFigure:
 def _attempts(attempts: tuple[Attempt, ...]) -> str:
     if not attempts:
         return (
-            f'<div style="border:2px dashed {theme.LINE};border-radius:6px;padding:18px;'
-            f'text-align:center;color:{theme.GREY};margin-top:6px">an empty list: no connection, '
+            f'<div style="border:2px dashed {theme.RULE};border-radius:6px;padding:18px;'
+            f'text-align:center;color:{theme.QUIET};margin-top:6px">an empty list: no connection, '
             "no name looked up</div>"
         )
     heads = ["at", "kind", "target", "", "bytes out", "bytes in", "caller", "library", "seen by"]
@@ -102,7 +102,7 @@ def proof_figure(proof: OfflineProof) -> html.HtmlFigure:
         body += html.card(html.paragraph(proof.text))
     sign = "✓ " if proof.holds else ""
     return html.HtmlFigure(
-        f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + proof.summary, tone)}'
+        f'<div style="color:{theme.TEXT};font-size:13px">{html.note(sign + proof.summary, tone)}'
         f"{body}</div>"
     )
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from labkit.interrupts.delayed import delayed_interrupts
 from labkit.lab_book.entry import BookEntry
 
 from . import audit_hook
@@ -67,11 +68,12 @@ class NetworkWatch:
             raise ValueError("a watch is for one 'with'; create another: lab.watch_network()")
         self._began = time.perf_counter()
         self._before = {row.key: (row, row) for row in read_table()}
-        self._stop = audit_hook.listen(self._on_event, self._on_program)
-        if self.refuse:
-            _close_own_connections(lambda address: self.loopback and is_loopback(address))
-        self._reader = threading.Thread(target=self._read_repeatedly, daemon=True)
-        self._reader.start()
+        with delayed_interrupts():  # what would go on listening, and refusing, without an end
+            self._stop = audit_hook.listen(self._on_event, self._on_program)
+            if self.refuse:
+                _close_own_connections(lambda address: self.loopback and is_loopback(address))
+            self._reader = threading.Thread(target=self._read_repeatedly, daemon=True)
+            self._reader.start()
         return self
 
     def __exit__(self, *error) -> None:

@@ -175,7 +175,7 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
     ]
     caption = "Stage by stage, from scores to what is drawn from"
     return html.HtmlFigure(
-        f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;color:{theme.INK}">'
+        f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;color:{theme.TEXT}">'
         f'<caption style="text-align:left;font-weight:600;padding:4px 0">{caption}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table>"
@@ -201,7 +201,7 @@ def _row(name: str, cells: list[str], *, top: bool = False) -> str:
 def _cell(share: float) -> str:
     """A probability over a bar of its length; a cross for a token that was cut off."""
     if share == 0:
-        return f'<td style="{_NUMBER};color:{theme.GREY}">✗</td>'
+        return f'<td style="{_NUMBER};color:{theme.QUIET}">✗</td>'
     bar = f"linear-gradient(to right,{theme.SKY}66 {100 * share:.1f}%,transparent 0)"
     return f'<td style="{_NUMBER};background:{bar};min-width:64px">{share:.1%}</td>'
 

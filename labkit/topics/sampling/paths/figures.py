@@ -50,7 +50,7 @@ def _cards(replies: Sequence[Reply]) -> str:
 
 def _bits(reply: Reply) -> str:
     bits = sum(-step.logprob for step in reply.steps) / log(2) / len(reply.steps)
-    return f'<div style="font-size:12px;color:{theme.GREY}">{bits:.2f} bits per token</div>'
+    return f'<div style="font-size:12px;color:{theme.QUIET}">{bits:.2f} bits per token</div>'
 
 
 def branches_table(result: Branches, *, current: str | None = None) -> html.HtmlFigure:

@@ -105,7 +105,7 @@ def _cache_figure(experiment: Experiment):
     return figure.update_yaxes(rangemode="tozero")
 
 
-_MARK = f'<span style="color:{theme.RED};font-weight:700">┃</span>'
+_MARK = f'<span style="color:{theme.ALERT};font-weight:700">┃</span>'
 _AFTER = "text-decoration:underline;text-decoration-style:dotted;text-underline-offset:3px"
 
 
@@ -157,7 +157,7 @@ def _text_row(text: GeneratedText, first: bool) -> list[str]:
     if text.diverges_at is not None:
         note = f"✗ diverges after {text.diverges_at} characters"
     note += f"; {text.versions} texts in its runs" if text.versions > 1 else ""
-    head = f'<div style="color:{theme.GREY}">{escape(note)}</div>'
+    head = f'<div style="color:{theme.QUIET}">{escape(note)}</div>'
     return [
         f'<div style="width:17em"><b>{escape(text.name)}</b>{head}</div>',
         f'<div style="white-space:pre-wrap">{_marked(text)}</div>',
