@@ -13,11 +13,7 @@ MODEL = "claude-sonnet-4-5"  # counts are asked for a model; "claude" alone mean
 
 
 def count_tokens(
-    text: str,
-    model: str = MODEL,
-    *,
-    policy: Policy | str | None = ASK,
-    timeout_s: float = 30,
+    text: str, model: str = MODEL, *, policy: Policy | str | None = ASK, timeout_s: float = 30
 ) -> int | None:
     """How many tokens Claude reads for a message of that text; nothing is generated or charged.
 

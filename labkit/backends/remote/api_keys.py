@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
-from os.path import commonprefix
+from itertools import takewhile
 from urllib.parse import quote
 
 from labkit.filesystem.write import MASKS
@@ -134,7 +134,8 @@ def _runs(text: str) -> list[list[int]]:
 
 def _common_end(text: str, other: str) -> int:
     """How many characters at their ends are the same."""
-    return len(commonprefix([text[-len(other) :][::-1], other[::-1]])) if other else 0
+    both = zip(reversed(text), reversed(other), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], both)))
 
 
 @lru_cache(maxsize=16)

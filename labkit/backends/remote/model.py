@@ -16,13 +16,12 @@ from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
 
+from .api_keys import KeyMask
 from .budget import Estimate, Meter
 from .discovery import find_version, is_loopback, server_root
-from .api_keys import KeyMask
 from .http.errors import as_sentences
 from .protocols.protocol import AnswerReader, RemoteProtocol
 from .transport import Exchange, Transport
-
 
 PATIENCE = 5  # how many times as long as for an event a server is waited for to write anything
 

@@ -138,6 +138,9 @@ class Choice:
     ] = None
 
 
+_FILLED = BeforeValidator(lambda value: value or None)  # some servers send empty ones
+
+
 @dataclass(frozen=True, slots=True)
 class Timings:
     """llama.cpp's ``timings``."""
@@ -206,8 +209,8 @@ class Chunk:
     choices: list[Choice] | None = None
     usage: Usage = None
     model: str | None = None
-    timings: Timings | None = None
-    stats: Stats | None = None
+    timings: Annotated[Timings | None, _FILLED] = None
+    stats: Annotated[Stats | None, _FILLED] = None
     engine: EngineTimings | None = None
 
 

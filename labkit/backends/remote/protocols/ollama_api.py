@@ -133,8 +133,7 @@ def _as_chunk(line: str) -> Chunk:
         raise openai.APIError(message, httpx2.Request("POST", "/api"), body=None)
     message = event.message or Message()
     delta = Delta(
-        content=message.content or event.response,
-        reasoning=message.thinking or event.thinking,
+        content=message.content or event.response, reasoning=message.thinking or event.thinking
     )
     ended = (event.done_reason or "stop") if event.done else None
     logprobs = Logprobs(content=event.logprobs) if event.logprobs else None

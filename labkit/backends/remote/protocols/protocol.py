@@ -1,7 +1,7 @@
 """What a server is sent and answers, and how its events become steps: nothing is guessed."""
 
-from abc import ABC, abstractmethod
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
@@ -145,10 +145,10 @@ class AnswerReader:
         """What was held back, as it might have become a tag or a character."""
         half = self._halves[True].push("", last=True)
         thought, text = self._split.push(self._halves[False].push("", last=True), last=True)
-        for text, thinking in ((half + thought, True), (text, False)):
-            if text:
+        for rest, thinking in ((half + thought, True), (text, False)):
+            if rest:
                 self._note(chunked=True)
-                yield plain_step(text, elapsed_s, thinking=thinking)
+                yield plain_step(rest, elapsed_s, thinking=thinking)
 
     def _read(self, event: Any, elapsed_s: float) -> list[Step]:
         try:
