@@ -54,7 +54,7 @@ class Anthropic(RemoteProtocol):
         asked = {name: body[name] for name in ("messages", "system") if name in body}
         path = "/v1/messages/count_tokens"
         answer = client.post(path, body={"model": self.model, **asked}, cast_to=object)
-        return checked(Counted, answer).input_tokens
+        return checked(ClaudeCount, answer).input_tokens
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
         if raw or isinstance(prompt, str):
@@ -86,14 +86,14 @@ class Anthropic(RemoteProtocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class ClaudeCount:
     """What the counter answers."""
 
     input_tokens: Count
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ClaudeBlock:
     """A piece of the answer or of the thought, or why it ended."""
 
     text: Text | None = None
@@ -102,7 +102,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ClaudeMessage:
     """What an answer begins with."""
 
     model: str | None = None
@@ -110,13 +110,13 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ClaudeEvent:
     """An event of a stream; its type says which of the fields it has."""
 
     type: str
-    message: Message | None = None
-    content_block: Block | None = None
-    delta: Block | None = None
+    message: ClaudeMessage | None = None
+    content_block: ClaudeBlock | None = None
+    delta: ClaudeBlock | None = None
     usage: Usage = None
 
 
@@ -124,12 +124,13 @@ class _Translator:
     """Anthropic's events in OpenAI's form; the usage of the first is completed by a later one."""
 
     def __init__(self):
-        self._model, self._usage = None, {}
+        self._model: str | None = None
+        self._usage: dict[str, Any] = {}
 
     def __call__(self, answered: Any) -> Chunk:
-        event = checked(Event, answered)
+        event = checked(ClaudeEvent, answered)
         if event.type == "message_start":
-            message = event.message or Message()
+            message = event.message or ClaudeMessage()
             self._model, self._usage = message.model, dict(message.usage or {})
         elif event.type == "content_block_start":
             return _chunk(event.content_block)
@@ -141,7 +142,7 @@ class _Translator:
             return self._ended(event.delta)
         return Chunk()
 
-    def _ended(self, delta: Block | None) -> Chunk:
+    def _ended(self, delta: ClaudeBlock | None) -> Chunk:
         usage = self._usage
         read = [
             usage.get(name) or 0
@@ -159,6 +160,6 @@ class _Translator:
         return Chunk([choice], counts, self._model)
 
 
-def _chunk(block: Block | None) -> Chunk:
-    block = block or Block()
+def _chunk(block: ClaudeBlock | None) -> Chunk:
+    block = block or ClaudeBlock()
     return Chunk([Choice(Delta(content=block.text, reasoning_content=block.thinking))])

@@ -123,7 +123,7 @@ class Policy:
 def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -> ScreenedPrompt:
     """See `Policy.apply`; None lets all out. A stop string leaves too, and cannot be put back.
 
-    What it lets out is a copy: whoever changes the messages afterwards changes nothing that leaves.
+    It gives a copy: a message that is changed afterwards leaves as it was looked at.
 
     Raises:
         ValueError: a message has more than a known role and a content.

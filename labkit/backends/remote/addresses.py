@@ -43,6 +43,6 @@ def _split(address: str):
     try:
         parts = urlsplit(address)
         _ = parts.port
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # a bad port or IPv6 address
         return None
     return parts

@@ -116,7 +116,7 @@ class Budget:
         finally:
             with self._lock:
                 self.reserved_usd -= price_usd
-                # A price that is none, whoever said so, does not make the budget larger.
+                # Anything else is not a price: then the most that it can be counts.
                 known = is_number(reserved.price_usd) and reserved.price_usd >= 0
                 self.spent_usd += reserved.price_usd if known else price_usd
 

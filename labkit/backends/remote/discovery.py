@@ -114,8 +114,9 @@ def find_version(kind, address, timeout_s=0.5):
         version = _ask(address + path, timeout_s).get(name)
     except (OSError, http.client.HTTPException):
         return None
-    is_known = isinstance(version, str) and "unknown" not in version
-    return excerpt(version, 100) if is_known else None
+    if not isinstance(version, str) or "unknown" in version:
+        return None
+    return excerpt(version, 100)
 
 
 def is_of_a_cloud(model: str) -> bool:
@@ -165,7 +166,7 @@ def _ask(url, timeout_s):
 
     However slowly it comes, byte by byte, it is waited for no longer than a few times as long.
     """
-    answers = queue.SimpleQueue()
+    answers: queue.SimpleQueue[tuple[dict, Exception | None]] = queue.SimpleQueue()
 
     def work():
         try:

@@ -18,7 +18,7 @@ BUSY = (429, 503, 529)  # rate limit, overload; the last is Anthropic's own
 # Codes of a 429 that no waiting helps; OpenAI, "Error codes".
 SPENT = ("insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached")
 KEPT = "What came until then is kept."
-# What is raised by whatever reads an event that is none: JSON nested too deep, no UTF-8.
+# Raised by whatever reads a bad event: wrong types, JSON nested too deep, no UTF-8.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
 LONGEST_WAIT_S = 10_000_000  # a server that asks for a longer pause does not mean it
 

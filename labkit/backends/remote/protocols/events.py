@@ -75,7 +75,7 @@ Usage = Annotated[dict[str, Any] | None, PlainValidator(_usage)]
 
 
 @dataclass(frozen=True, slots=True)
-class Alternative:
+class ListedAlternative:
     """A token that could have come."""
 
     token: Text
@@ -84,10 +84,10 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
-class Token(Alternative):
+class ListedToken(ListedAlternative):
     """A token that came, with the likeliest at its place."""
 
-    top_logprobs: list[Alternative] | None = None
+    top_logprobs: list[ListedAlternative] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class Logprobs:
     Source: OpenAI's API reference, "logprobs" of chat and of completions.
     """
 
-    content: list[Token] | None = None
-    refusal: list[Token] | None = None
+    content: list[ListedToken] | None = None
+    refusal: list[ListedToken] | None = None
     tokens: list[Text] | None = None
     token_logprobs: list[Logprob | None] | None = None
     top_logprobs: list[dict[Text, Logprob] | None] | None = None

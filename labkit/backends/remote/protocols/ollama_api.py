@@ -27,9 +27,9 @@ from .events import (
     Chunk,
     Count,
     Delta,
+    ListedToken,
     Logprobs,
     Text,
-    Token,
     checked,
     model_names,
     seconds,
@@ -76,7 +76,7 @@ class Ollama(RemoteProtocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OllamaMessage:
     """What is new in a chat."""
 
     content: Text | None = None
@@ -84,13 +84,13 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class OllamaEvent:
     """An object of a stream; the last has the counts, and the durations in nanoseconds."""
 
-    message: Message | None = None
+    message: OllamaMessage | None = None
     response: Text | None = None
     thinking: Text | None = None
-    logprobs: list[Token] | None = None
+    logprobs: list[ListedToken] | None = None
     done: bool | None = None
     done_reason: str | None = None
     load_duration: Amount | None = None
@@ -127,11 +127,11 @@ class Event:
 def _as_chunk(line: str) -> Chunk:
     import openai
 
-    event = checked(Event, json.loads(line))
+    event = checked(OllamaEvent, json.loads(line))
     if event.error:
         message = event.error if isinstance(event.error, str) else "it does not say why"
         raise openai.APIError(message, httpx2.Request("POST", "/api"), body=None)
-    message = event.message or Message()
+    message = event.message or OllamaMessage()
     delta = Delta(
         content=message.content or event.response, reasoning=message.thinking or event.thinking
     )

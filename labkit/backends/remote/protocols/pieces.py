@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.steps import Alternative, Step
 
-from .events import Content, Logprobs, Token
+from .events import Content, ListedToken, Logprobs
 
 
 class SurrogateJoiner:
@@ -89,7 +89,7 @@ def listed_steps(logprobs: Logprobs | None, elapsed_s: float) -> list[Step]:
     return [_listed(token, elapsed_s) for token in tokens] + list(_of_lists(logprobs, elapsed_s))
 
 
-def _listed(token: Token, elapsed_s: float) -> Step:
+def _listed(token: ListedToken, elapsed_s: float) -> Step:
     likely = token.top_logprobs or ()
     top = [Alternative(each.id, _shown(each.token), each.logprob) for each in likely]
     return plain_step(joined(token.token), elapsed_s, token.id, token.logprob, top)
