@@ -121,7 +121,8 @@ class Exchange:
     @property
     def accepted(self) -> bool:
         """Whether the server may charge for it; assumed while it is under way."""
-        return bool(self._began) and (not self._ended or self._tracer.accepted)
+        answered = self._heard > self._began
+        return bool(self._began) and (answered or not self._ended or self._tracer.accepted)
 
     def timing(self, first_s: float | None, last_s: float | None, origin: str) -> HttpTiming | None:
         """How it spent its time, by the seconds to its first and last token; None if not sent."""

@@ -15,11 +15,9 @@ LARGEST_ERROR = 100_000  # bytes of an error page that are read; the sentence is
 # The headers that leave, each with the form that it may have. The clients add others: from the
 # environment (``OPENAI_CUSTOM_HEADERS``, ``ANTHROPIC_AUTH_TOKEN``), and about this machine.
 HEADERS = {
-    "host": r".+",
     "connection": r"keep-alive",
     "accept": r"application/json|text/event-stream|\*/\*",
     "content-type": r"application/json",
-    "content-length": r"\d+",
     "user-agent": r"(OpenAI|Anthropic)/Python [\d.]+|python-httpx2/[\d.]+",
     "anthropic-version": r"\d{4}-\d\d-\d\d",
 }
@@ -72,11 +70,12 @@ class BoundedTransport(httpx2.BaseTransport):
             for name, value in request.headers.items()
             if re.fullmatch(HEADERS.get(name.lower(), "(?!)"), value)
         }
-        more = {"accept-encoding": "identity"}
+        sent |= {"host": request.url.netloc.decode("ascii"), "accept-encoding": "identity"}
+        if body := request.read():
+            sent["content-length"] = str(len(body))
         if self._key:
-            more["authorization"] = f"Bearer {self._key.reveal()}"
-        host = request.url.netloc.decode("ascii")
-        return httpx2.Headers({**sent, "host": host, **more})
+            sent["authorization"] = f"Bearer {self._key.reveal()}"
+        return httpx2.Headers(sent)
 
 
 class _BoundedStream(httpx2.SyncByteStream):
@@ -98,9 +97,9 @@ class _BoundedStream(httpx2.SyncByteStream):
             ended = max((seen.rfind(end) for end in self._ends), default=-1)
             event = event + len(piece) if ended < 0 else len(seen) - ended
             tail = seen[-3:]
+            yield piece  # what is whole in it is kept
             _check("one event", event, LARGEST_EVENT)
             _check("an answer", whole, LARGEST_ANSWER)
-            yield piece
 
     def close(self) -> None:
         self._stream.close()
