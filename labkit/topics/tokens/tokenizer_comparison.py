@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.backends.cloud.anthropic_api import count_tokens
+from labkit.backends.cloud.token_count import count_tokens
 from labkit.backends.prompts import check_text
 from labkit.lab_book.entry import BookEntry
 from labkit.models.tokenizers.open import known_tokenizers

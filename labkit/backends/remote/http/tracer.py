@@ -38,6 +38,7 @@ class CountedConnection(httpcore2.NetworkStream):
             _open.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        _register(self)
         timeout = timeout if self.patience_s is None else self.patience_s
         data = self._stream.read(max_bytes, timeout)
         self.read_at = time.perf_counter()
@@ -47,6 +48,7 @@ class CountedConnection(httpcore2.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self.received:  # an answer came: this is the next request
             self.sent, self.received, self.patience_s = 0, 0, None
+        _register(self)
         self._stream.write(buffer, timeout)
         self.sent += len(buffer)
 
@@ -76,6 +78,12 @@ def hang_up(keeps: Callable[[str], bool]) -> None:
 
 
 tracing: ContextVar["Tracer | None"] = ContextVar("tracing", default=None)
+
+
+def _register(connection: CountedConnection) -> None:
+    """So that a request can be hung up on before anything answers it."""
+    if tracer := tracing.get():
+        tracer.connection = connection
 
 
 class Tracer:

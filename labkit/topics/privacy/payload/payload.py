@@ -11,7 +11,7 @@ from labkit.backends.capabilities import model_of
 from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
-from labkit.backends.guard.policy import UNSCANNED, Policy
+from labkit.backends.guard.policy import Policy
 from labkit.backends.guard.scanner import scan
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.api_keys import without_keys
@@ -186,7 +186,7 @@ def _texts(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, part
     elif isinstance(part, dict):
         for name, value in part.items():
-            if name not in UNSCANNED:
+            if name not in ("role", "type"):
                 yield from _texts(value, f"{path}.{name}" if path else name)
     elif isinstance(part, list):
         for index, value in enumerate(part):
