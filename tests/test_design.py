@@ -16,7 +16,8 @@ RANKS = {
     "lazy_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
     "data": 1, "filesystem": 1, "install": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
-    "backends": 4, "backends.guard": 5, "backends.local": 6, "backends.remote": 7,
+    "backends": 4, "backends.guard": 5, "backends.chat": 5,
+    "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
     "ui": 11, "topics": 12, "display": 13, "files": 14, "commands": 15, "cli": 16, "__main__": 17,
 }  # fmt: skip

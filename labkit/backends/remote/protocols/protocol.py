@@ -77,6 +77,7 @@ class AnswerReader:
         where: the server, for a sentence.
         as_chunk: makes of each event what OpenAI's interface would send; an engine's own times go
             by the name ``engine``, a provider's own count of tokens by ``own`` in ``usage``.
+        opened: the tag of a thought that the prompt ended with, see `open_tag`.
     Attributes:
         usage: tokens as the server counts them, once it has.
         model: the name under which the server answered, once it says so.
@@ -87,12 +88,15 @@ class AnswerReader:
         note: Callable[..., None],
         where: str,
         as_chunk: Callable[[Any], Chunk] = lambda event: event,
+        opened: str | None = None,
     ):
         self._note, self._where, self._as_chunk = note, where, as_chunk
         self._written = 0  # tokens so far, where the server counts them in every event
         self._stats: Chunk = {}
         self._finish: str | None = None
-        self._split = ThoughtSplitter()  # of a server that leaves a thought in the answer's text
+        self._split = ThoughtSplitter(
+            opened
+        )  # of a server that leaves a thought in the answer's text
         self._apart = False  # another keeps it apart
         self._thinking = False  # what the last text was
         self._thought, self._counted = ThoughtCounter(), False  # here, or by the server
