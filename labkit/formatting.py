@@ -11,12 +11,15 @@ LINE = 92  # characters: as many as a notebook shows in a row in a window of 128
 
 
 def digits(number: float) -> str:
-    """A number in three digits at least, without an exponent.
+    """A number in three digits at least, and never with an exponent.
 
-    >>> digits(1312.4), digits(18.44), digits(0.36129)
-    ('1,312', '18.4', '0.361')
+    >>> digits(1312.4), digits(18.44), digits(0.36129), digits(0.000012)
+    ('1,312', '18.4', '0.361', '0.000012')
     """
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+    if abs(number) >= 100:
+        return f"{number:,.0f}"
+    short = f"{number:.3g}"
+    return short if "e" not in short else f"{number:.10f}".rstrip("0").rstrip(".")
 
 
 def in_lines(*lines: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from labkit.data import read_data
 from labkit.errors import LabError
+from labkit.formatting import digits
 from labkit.ui import theme
 
 from . import store
-from .entry import BookEntry, entries_of, short_number
+from .entry import BookEntry, entries_of
 
 KEPT = "Kept in the lab book: lab.book() shows it."
 
@@ -74,7 +75,7 @@ class Card:
         lines = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
         end = "".join(f"<p>{escape(line)}</p>" for line in self._end)
         return (
-            f'<div style="color:{theme.INK};font-family:{theme.FONT};max-width:960px">'
+            f'<div style="color:{theme.TEXT};font-family:{theme.FONT};max-width:960px">'
             f'<ul style="padding-left:0">{goals}</ul>'
             f'{numbers}<ul style="white-space:pre-line">{lines}</ul>{end}</div>'
         )
@@ -107,7 +108,7 @@ def _origin(entry: BookEntry) -> str:
 
 
 def _guess(entry: BookEntry) -> str:
-    return "" if entry.guess is None else f"you guessed {short_number(entry.guess)}"
+    return "" if entry.guess is None else f"you guessed {digits(entry.guess)}"
 
 
 def summarize(notebook: str, results: Mapping[str, Any]) -> Card:

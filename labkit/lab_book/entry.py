@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.formatting import digits
 from labkit.stats import Spread
 
 
@@ -43,7 +44,7 @@ class BookEntry:
         """From where to where it goes; "" where it is one number."""
         if self.low is None or self.high is None or self.low == self.high:
             return ""
-        return f"{short_number(self.low)} to {short_number(self.high)}"
+        return f"{digits(self.low)} to {digits(self.high)}"
 
 
 def entry_of_spread(
@@ -63,23 +64,11 @@ def entries_of(result: Any) -> tuple[BookEntry, ...]:
     return () if inner is None else entries_of(inner)
 
 
-def short_number(value: float) -> str:
-    """Three digits, and never a power of ten.
-
-    >>> short_number(1312.7), short_number(0.02345), short_number(16.0), short_number(0)
-    ('1,313', '0.0234', '16', '0')
-    """
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    digits = f"{value:.3g}"
-    return digits if "e" not in digits else f"{value:.10f}".rstrip("0").rstrip(".")
-
-
 def with_unit(value: float, unit: str) -> str:
     """A number and its unit as one reads them: a currency before it, all else behind it.
 
     >>> with_unit(12, "tokens/s"), with_unit(3, "USD"), with_unit(3, "")
     ('12 tokens/s', '$3', '3')
     """
-    number = short_number(value)
+    number = digits(value)
     return f"${number}" if unit == "USD" else f"{number} {unit}".rstrip()

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.errors import LabError
+from labkit.formatting import digits
 from labkit.lab_book import store
-from labkit.lab_book.entry import BookEntry, short_number
+from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.guess_panel import beside, read_number
 from labkit.ui.html import HtmlFigure
 from labkit.ui.panel import RunPanel
@@ -191,7 +192,7 @@ def test_numbers_are_read_as_they_are_typed(number):
 
 @given(st.floats(0, 1e12))
 def test_a_short_number_is_near_and_has_no_power_of_ten(number):
-    text = short_number(number)
+    text = digits(number)
     assert "e" not in text
     assert float(text.replace(",", "")) == pytest.approx(number, rel=6e-3, abs=1e-9)
 

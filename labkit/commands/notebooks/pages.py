@@ -33,7 +33,9 @@ _POLICY = (
     "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 )
 
-_DRAW = f"const CONFIG = {json.dumps(dict(CONFIG))};" + """
+_DRAW = (
+    f"const CONFIG = {json.dumps(dict(CONFIG))};"
+    + """
 for (const box of document.querySelectorAll(".figure")) {
   const figure = JSON.parse(box.querySelector("script").textContent);
   const target = box.appendChild(document.createElement("div"));
@@ -41,6 +43,7 @@ for (const box of document.querySelectorAll(".figure")) {
   Plotly.newPlot(target, figure);
 }
 """
+)
 
 
 def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> list[Path]:

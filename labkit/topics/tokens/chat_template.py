@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from labkit.backends.local.chat_text import render_chat
+from labkit.backends.chat.chat_text import render_chat
 from labkit.errors import LabError
 from labkit.lab_book.entry import BookEntry
 

@@ -27,7 +27,8 @@ SHOWN_BYTES = 16
 STYLE = f"""<style>
 .lk-strip{{color:{theme.TEXT};padding:6px 8px 3.2em;font:14px/1.35 ui-monospace,
 'DejaVu Sans Mono','Noto Sans Mono',Menlo,Consolas,monospace;overflow-x:auto}}
-.lk-strip .lk-counts{{font-family:system-ui,'Noto Sans',sans-serif;font-size:13px;margin-bottom:6px}}
+.lk-strip .lk-counts{{font-family:system-ui,'Noto Sans',sans-serif;font-size:13px;
+margin-bottom:6px}}
 .lk-counts span{{display:inline-block;margin-right:1.3em}}
 .lk-line{{display:flex;position:relative;margin:0 0 7px}}
 .lk-names{{flex:none;width:7.5em;font:12px/20px system-ui,'Noto Sans',sans-serif;color:{theme.QUIET}}}

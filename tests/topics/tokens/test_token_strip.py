@@ -1,6 +1,7 @@
 """The strip: what it shows, what it escapes, where it truncates."""
 
 import re
+import unicodedata
 from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -191,3 +192,11 @@ def test_ten_megabytes_are_counted_whole_and_shown_in_part():
     assert len(text) > 10_000_000 and tokenization.count > 1_000_000
     assert "Only the first" in page and len(page) < 2_000_000
     assert "<b>fox" not in page
+
+
+def test_a_long_text_with_loose_accents_is_shown_from_its_beginning():
+    text = unicodedata.normalize("NFD", "দেশ কোন கொள்கை " * 2000)
+    shown = re.search(
+        r"Only the first ([\d,]+) characters", labkit.plot(labkit.tokenize(text, "qwen2.5")).html
+    )
+    assert int(shown[1].replace(",", "")) > 1000

@@ -90,6 +90,7 @@ class AnswerReader:
         as_chunk: checks an event and makes of it what OpenAI's interface would send; a ValueError
             for what is not an event.
         patience_s: how long events may bring no token.
+        opened: the tag of a thought that the prompt ended with, see `open_tag`.
     Attributes:
         usage: tokens as the server counts them, once it has.
         model: the name under which the server answered, once it says so.
@@ -101,6 +102,7 @@ class AnswerReader:
         where: str,
         as_chunk: Callable[[Any], Chunk] = read_chunk,
         patience_s: float = math.inf,
+        opened: str | None = None,
     ):
         self._note, self._where, self._as_chunk = note, where, as_chunk
         self._patience_s, self._stepped_s = patience_s, 0.0  # when the last step came
@@ -108,7 +110,8 @@ class AnswerReader:
         self._stats: Stats | None = None
         self._finish: str | None = None
         self._halves = {True: SurrogateJoiner(), False: SurrogateJoiner()}  # of thought, of answer
-        self._split = ThoughtSplitter()  # of a server that leaves a thought in the answer's text
+        # Of a server that leaves a thought in the answer's text.
+        self._split = ThoughtSplitter(opened)
         self._apart = False  # another keeps it apart
         self._thinking = False  # what the last text was
         self._thought, self._counted = ThoughtCounter(), False  # here, or by the server
