@@ -193,6 +193,15 @@ def test_files_are_written_in_one_way(path):
     )
 
 
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_an_unknown_home_ends_no_command(path):
+    """Path's own expanduser raises a RuntimeError for ~nobody, os.path's leaves it as it is."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    for call in calls:
+        name = ast.unparse(call.func)
+        assert not name.endswith(".expanduser") or name == "os.path.expanduser", ids(path)
+
+
 def test_a_folder_is_taken_in_at_a_glance():
     for folder in {path.parent for path in FILES}:
         assert len(list(folder.glob("*.py"))) <= LARGEST_FOLDER, ids(folder)
