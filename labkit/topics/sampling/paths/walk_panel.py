@@ -123,6 +123,8 @@ class WalkPanel(Panel):
             self._message, self._tone = _change(before, self.walk.branch), "plain"
         except (ValueError, LabError) as error:
             self._message, self._tone = str(error), "bad"
+        except KeyboardInterrupt:
+            self._message, self._tone = "Stopped; the text is as it was.", "warning"
         self._draw()
 
     def _draw(self) -> None:

@@ -113,8 +113,9 @@ class Experiment:
     @property
     def summary(self) -> str:
         """The first value compared with the last, and whether the machine was disturbed."""
-        found = "; ".join(filter(None, map(self._ends, self.metrics))) or "nothing was measured"
-        line = f"{self.model}, {self.name} varied: {found} (measured)"
+        found = "; ".join(filter(None, map(self._ends, self.metrics)))
+        line = f"{self.model}, {self.name} varied: "
+        line += f"{found} (measured)" if found else NO_ROUND
         return with_warning(line, self.noise)
 
     def _ends(self, name: str) -> str:
@@ -130,6 +131,7 @@ class Experiment:
         return in_lines(self.summary, *self.notes, *self.missing)
 
 
+NO_ROUND = "stopped before one round was complete; nothing was measured"
 # Labels for the metrics of a measurement.
 METRIC_LABELS = {
     "ttft_s": "seconds to the first token",
@@ -224,6 +226,8 @@ def _rounds(cases: Sequence[ExperimentCase], repeats: int, limit_s: float) -> It
 
 def how_measured(experiment: Experiment) -> str:
     """The number of rounds, and whether the machine was quiet, for a title."""
+    if not experiment.points:
+        return NO_ROUND
     rounds = f"{experiment.rounds} interleaved round{'s' if experiment.rounds != 1 else ''}"
     disturbed = any(each.disturbed for each in experiment.noise)
     return f"{rounds}, measured{' · machine disturbed' if disturbed else ''}"
