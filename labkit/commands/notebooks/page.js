@@ -1,5 +1,6 @@
 /* Draws the figures of a page from their data, once its width is known. */
-const LINE_PX = 20, COLUMN_PX = 280, pen = document.createElement("canvas").getContext("2d");
+const LINE_PX = 20, LEAST_PX = 540, COLUMN_PX = 240;
+const pen = document.createElement("canvas").getContext("2d");
 // A title on as many lines as it needs; the figure grows by them.
 function wrapTitle(layout, width) {
   const words = (layout.title?.text ?? "").split(/ +/), lines = [""];
@@ -19,8 +20,8 @@ for (const box of document.querySelectorAll(".figure")) {
   const target = box.appendChild(document.createElement("div"));
   const axes = Object.keys(layout).filter(name => name.startsWith("xaxis"));
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
-  target.style.minWidth = `${Math.max(540, COLUMN_PX * columns)}px`;  // on a phone the box scrolls
-  if (layout.height && layout.margin?.t) wrapTitle(layout, target.clientWidth - 30);
+  target.style.minWidth = `${Math.max(LEAST_PX, COLUMN_PX * columns)}px`;  // on a phone the box scrolls
+  if (layout.height && layout.margin?.t) wrapTitle(layout, box.clientWidth - 30);
   figure.config = CONFIG;
   Plotly.newPlot(target, figure);
 }
