@@ -43,6 +43,8 @@ CONFIG: Mapping[str, Any] = {
     "responsive": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
+
+
 def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **layout):
     """A figure in the lab's look.
 

@@ -85,11 +85,13 @@ def assert_readable(page):
     try:
         for theme in ("JupyterLab Dark", "JupyterLab Light"):
             page.evaluate(THEME, theme)
-            page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+            page.wait_for_function(
+                "theme => document.body.dataset.jpThemeName === theme", arg=theme
+            )
             count, bad = 0, []
             for number in range(cells.count()):
                 cells.nth(number).scroll_into_view_if_needed()
-                page.wait_for_timeout(300)  # until plots that came into view are drawn
+                page.wait_for_timeout(800)  # until plots that came into view are drawn
                 found = page.evaluate(CONTRAST, [".jp-OutputArea-output", LEAST_CONTRAST])
                 count, bad = count + found["count"], [*bad, *found["bad"]]
             assert count > 50

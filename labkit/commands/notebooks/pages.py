@@ -32,6 +32,7 @@ _POLICY = (
     "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 )
 
+
 def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> list[Path]:
     """Writes a page per notebook, and an index if the folder has more than one.
 
