@@ -164,7 +164,7 @@ def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
 
 
 def _find(recording: str | Path) -> Path:
-    for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
+    for file in (Path(os.path.expanduser(recording)), RECORDINGS / f"{recording}.json"):
         if os.path.isfile(file):
             return file
     known = ", ".join(recordings()) or "none yet"
@@ -246,7 +246,7 @@ def _short(prompt: str | Messages) -> str:
 
 def _read(file: Path) -> _Recorded:
     """A recording's content, checked: the file may come from elsewhere."""
-    what, hint = "a recording", "Record it again: labkit.record makes them."
+    what, hint = "a recording", "Record it again: lab.record makes them."
     content = read_shared(file, _Recorded, what, hint=hint)
     try:
         return _checked(content)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from .http_timing import HttpTiming
 from .prompts import Messages
@@ -151,6 +152,17 @@ class Reply(_WithOutcome):
         hidden = ", which the server does not show" if self.thinking_hidden else ""
         unanswered = "" if self.text else "; it did not come to an answer"
         return " ".join(parts) + hidden + unanswered
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The time to the first token, and the speed after it, of one run."""
+        if (ttft_s := self.ttft_s) is None:
+            return ()
+        more = {"origin": self.origin.partition(":")[0], "model": self.model}
+        first = BookEntry("ttft_s", "time to first token", ttft_s, "s", **more)
+        if not (speed := self.decode_tokens_per_s):
+            return (first,)
+        return first, BookEntry("decode_tokens_per_s", "writing speed", speed, "tokens/s", **more)
 
     @property
     def summary(self) -> str:

@@ -25,6 +25,17 @@ class HtmlFigure:
         return "A figure of HTML: a notebook shows it as a cell's last line."
 
 
+def figure_text(text: str) -> str:
+    """A text that others wrote, for plotly's titles, labels and hovers, which are HTML.
+
+    Neither a tag in it nor a ``%{…}``, which a hover would fill in, has an effect.
+
+    >>> figure_text("<b> %{x}")
+    '&lt;b&gt; &#37;{x}'
+    """
+    return escape(text).replace("%{", "&#37;{")
+
+
 def paragraph(text: str) -> str:
     """A text as it was written, line breaks and spaces kept.
 

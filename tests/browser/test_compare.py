@@ -53,10 +53,10 @@ def test_the_whole_notebook_runs_without_an_error(ran):
 def test_the_stand_in_is_marked_wherever_it_appears(ran, panel):
     if not panel.get_by_text("(stand-in)").count():
         pytest.skip("a provider's key is set here, so that there is no stand-in")
-    told = "stand-in: the same small model, so what differs is the network"
+    told = "stand-in: smollm2-135m on this machine, over an emulated link"
     panel.get_by_text(told).first.wait_for()
     rows = panel.locator(".js-plotly-plot .ytick").all_text_contents()
-    assert any("stand-in: the same" in row for row in rows)
+    assert any("stand-in: smollm2" in row for row in rows)
 
 
 def test_two_columns_grow_at_the_same_time(ran, panel):

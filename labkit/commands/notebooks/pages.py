@@ -8,8 +8,9 @@ import json
 import re
 from collections import Counter
 from datetime import date
-from html import escape
+from html import escape, unescape
 from pathlib import Path
+from urllib.parse import quote
 
 from nbconvert.filters.markdown_mistune import InvalidNotebook
 from nbformat import NotebookNode
@@ -139,10 +140,11 @@ def _write_index(folder: Path) -> Path:
     for page in _pages_in(folder):
         title = re.search("<title>(.*?)</title>", _head(page), re.S)
         about = re.search('name="description" content="(.*?)"', _head(page), re.S)
-        items.append(
-            f'<li><a href="{escape(page.name)}">{title[1] if title else escape(page.stem)}</a>'
-            f"<p>{about[1] if about else ''}</p></li>"
+        name, text = (
+            escape(unescape(found[1])) if found else default
+            for found, default in ((title, escape(page.stem)), (about, ""))
         )
+        items.append(f'<li><a href="{quote(page.name)}">{name}</a><p>{text}</p></li>')
     body = f'<main><h1>The lab, page by page</h1><ul class="pages">{"".join(items)}</ul></main>'
     index = folder / "index.html"
     write_text(index, _document("The lab, page by page", "", body))

@@ -6,12 +6,13 @@ HTML, images, text. A widget is replaced by the static form beside it, or by a n
 
 import base64
 import json
-import mimetypes
+import os
 import re
 import sys
+from contextlib import suppress
 from html import escape
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from latex2mathml.converter import convert
@@ -24,6 +25,19 @@ from labkit.install.bootstrap import ROOT
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+# How a picture's content begins.
+SIGNATURES = {
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.S),
+    "image/bmp": re.compile(rb"BM.{4}\0{4}", re.S),
+    "image/svg+xml": re.compile(
+        rb"(?:\xef\xbb\xbf)?"
+        rb"(?>\s|<\?xml[^>]*+>|<!--(?:(?!-->).)*+-->|<!DOCTYPE svg[^>]*+>)*+<svg\b",
+        re.S,
+    ),
+}
 
 # An unknown command leaves its name, or a bare alignment mark, in the converter's output.
 _NOT_UNDERSTOOD = re.compile(r"<m\w+[^>]*>\s*(\\|&(?!#?\w+;))")
@@ -142,7 +156,7 @@ def _without_private_paths(html: str) -> str:
 
     Tracebacks and warnings contain full paths, and in them the user's name.
     """
-    shorter = {str(ROOT): ROOT.name, sys.prefix: "…", str(Path.home()): "~"}
+    shorter = {str(ROOT): ROOT.name, sys.prefix: "…", os.path.expanduser("~"): "~"}
     for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
         if len(Path(folder).parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
             html = html.replace(folder, name)
@@ -177,10 +191,8 @@ def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
     address = tag.get(where, "")
     if not address or address.startswith(("data:", "#")):
         return
-    file = folder / unquote(urlsplit(address).path)
-    if not urlsplit(address).netloc and file.is_file():
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        tag[where] = f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+    if picture := _picture(address, folder):
+        tag[where] = picture
         tag["alt"] = tag.get("alt", "")
         return
     link = soup.new_tag("a", href=address)
@@ -188,13 +200,30 @@ def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
     tag.replace_with(link)
 
 
+def _picture(address: str, folder: Path) -> str | None:
+    """A picture below the notebook's folder as a data URL; None for anything else."""
+    with suppress(OSError, ValueError):  # no such file, or no such name
+        parts = urlsplit(address)
+        file = (folder / unquote(parts.path)).resolve()
+        if parts.scheme or parts.netloc or not file.is_relative_to(folder.resolve()):
+            return None
+        content = file.read_bytes() if file.is_file() else b""
+        kinds = (kind for kind, signature in SIGNATURES.items() if signature.match(content))
+        if kind := next(kinds, None):
+            return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return None
+
+
 def _relink(tag: Tag, pages: set[str]) -> None:
-    target = urlsplit(tag["href"])
+    try:
+        target = urlsplit(tag["href"])
+    except ValueError:  # not an address
+        target = urlsplit("/")
     if target.scheme in ("http", "https", "mailto", "data") or not (target.path or target.scheme):
         return
     page = re.sub(r"\.ipynb$", ".html", unquote(target.path).rsplit("/", 1)[-1])
     if page in pages and not target.scheme:
-        tag["href"] = page + (f"#{target.fragment}" if target.fragment else "")
+        tag["href"] = quote(page) + (f"#{target.fragment}" if target.fragment else "")
         return
     tag.name = "span"
     del tag["href"]

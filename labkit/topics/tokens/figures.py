@@ -6,7 +6,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from labkit.ui import subplots, theme
-from labkit.ui.html import HtmlFigure
+from labkit.ui.html import HtmlFigure, figure_text
 from labkit.ui.table import grid
 
 from .chat_template import ChatTokens, TurnCosts
@@ -15,6 +15,13 @@ from .languages import LanguageCosts, LanguageTable
 from .token_strip import chat_strip, comparison_strip, text_strip, visible
 from .tokenization import Tokenization
 from .tokenizer_comparison import TokenizerComparison
+
+# Of the heat map: from which ratio on a cell has which colour; plotly writes in dark or white.
+STEPS = (
+    (0, "#FFFFFF"), (1.25, "#DCEEFA"), (2, "#B5DDF6"), (3, "#8CC8EF"), (5, "#1F6A94"),
+    (8, "#00364F"),
+)  # fmt: skip
+LOWEST = -1.0  # log2 of a ratio, at the white end
 
 
 def language_figure(table: LanguageTable):
@@ -25,16 +32,16 @@ def language_figure(table: LanguageTable):
     )
     languages, ratios, counts = zip(*rows, strict=True)
     heat = go.Heatmap(
-        x=table.names,
-        y=languages,
+        x=list(map(figure_text, table.names)),
+        y=list(map(figure_text, languages)),
         z=[[math.log2(ratio) for ratio in row] for row in ratios],
         text=[[f"{ratio:.1f}" for ratio in row] for row in ratios],
         customdata=counts,
         texttemplate="%{text}",
         hovertemplate="%{y} with %{x}: %{customdata} tokens, %{text} × English<extra></extra>",
-        colorscale=[[0, "#FFFFFF"], [0.35, theme.SKY], [1, "#00364F"]],
-        zmin=-0.6,
-        zmax=math.log2(max(map(max, ratios))),
+        colorscale=_steps(highest := max(4.0, math.log2(max(map(max, ratios))))),
+        zmin=LOWEST,
+        zmax=highest,
         showscale=False,
         xgap=1,
         ygap=1,
@@ -48,6 +55,17 @@ def language_figure(table: LanguageTable):
     return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
 
 
+def _steps(highest: float) -> list[list]:
+    """Colours in steps: between the light and the dark ones no text would be readable."""
+    ends = [*(math.log2(ratio) for ratio, _ in STEPS[1:]), highest]
+    begins = [LOWEST, *ends[:-1]]
+    return [
+        [(z - LOWEST) / (highest - LOWEST), colour]
+        for (_, colour), *pair in zip(STEPS, begins, ends, strict=True)
+        for z in pair
+    ]
+
+
 def cost_figure(costs: LanguageCosts):
     """What the token counts mean: share of the window, seconds here, price in the cloud."""
     rows = sorted(costs.rows, key=lambda row: row.local_tokens)
@@ -59,7 +77,7 @@ def cost_figure(costs: LanguageCosts):
     bars = [
         go.Bar(
             x=values,
-            y=[row.language for row in rows],
+            y=[figure_text(row.language) for row in rows],
             orientation="h",
             marker={"color": colour, "pattern": theme.pattern(shape)},
             hovertemplate="%{y}: %{x:.3g} " + unit + "<extra></extra>",
@@ -67,7 +85,7 @@ def cost_figure(costs: LanguageCosts):
         for values, unit, colour, shape in parts
     ]
     figure = theme.figure(
-        title=f"What the tokens mean here and in the cloud ({escape(costs.price.origin)})",
+        title=f"What the tokens mean here and in the cloud ({figure_text(costs.price.origin)})",
         height=150 + 18 * len(rows),
         showlegend=False,
     )
@@ -76,7 +94,7 @@ def cost_figure(costs: LanguageCosts):
     titles = (
         f"% of a window of {costs.window:,}<br>tokens (computed)",
         f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
-        f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
+        f"US$ for 1,000 requests to {figure_text(costs.price.model)}<br>"
         "that read and write the text (computed)",
     )
     for column, title in enumerate(titles, 1):

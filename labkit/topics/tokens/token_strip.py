@@ -62,7 +62,7 @@ def token_strip(
     """
     public = [row for row in rows if isinstance(row, Tokenization)]
     tokens, is_truncated = _first(public, most // max(1, len(public)))
-    text = f'<div class="lk-counts">{"".join(map(_count, rows))}</div>'
+    text = f'<div class="lk-counts">{"".join(_count(row, len(rows) > 1) for row in rows)}</div>'
     if is_truncated:
         characters = max((row[-1].end for row in tokens if row), default=0)
         text += html.note(f"Only the first {characters:,} characters are shown; all are counted.")
@@ -95,11 +95,20 @@ def comparison_strip(comparison: TokenizerComparison) -> html.HtmlFigure:
     return html.HtmlFigure("".join(strips))
 
 
-def _count(row: Tokenization | CloudCount) -> str:
+def _count(row: Tokenization | CloudCount, facts: bool) -> str:
     if row.count is None:
         return f"<span>{escape(row.name)}: unknown, its tokenizer is not public</span>"
     count = f"<b>{row.count:,}</b> token{'s' if row.count != 1 else ''}"
-    return f'<span title="{escape(_about(row.name))}">{escape(row.name)}: {count}</span>'
+    name = escape(_with_facts(row.name) if facts else row.name)
+    return f'<span title="{escape(_about(row.name))}">{name}: {count}</span>'
+
+
+def _with_facts(name: str) -> str:
+    """A tokenizer of the list with its year and the size of its vocabulary."""
+    if not (known := TOKENIZERS.get(name)):
+        return name
+    year = f"{known.year}, " if known.year else ""
+    return f"{name} ({year}{known.entries / 1000:.0f}k)"
 
 
 def _about(name: str) -> str:

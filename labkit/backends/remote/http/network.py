@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,9 +37,11 @@ class _ReadToEnd(httpx2.SyncByteStream):
     def close(self) -> None:
         if self._tail.rstrip().endswith(b"[DONE]"):
             self._connection.patience_s = LAST_S
+            until = time.perf_counter() + LAST_S
             with suppress(httpx2.HTTPError):
                 for _ in self._pieces:
-                    pass
+                    if time.perf_counter() > until:
+                        break
         self._stream.close()
 
 
@@ -105,11 +108,7 @@ def open_network(
         LabError: it is a SOCKS proxy, and the package for that is missing.
     """
     try:
-        return _TracedTransport(
-            verify=trusted or True,
-            proxy=proxy,
-            limits=LIMITS,
-        )
+        return _TracedTransport(verify=trusted or True, proxy=proxy, limits=LIMITS)
     except ImportError:  # of SOCKS, which httpx2 alone does not speak
         raise LabError(
             "The proxy that this machine names is a SOCKS proxy.", "pip install socksio."

@@ -85,7 +85,7 @@ def batch_table(table: BatchTable) -> HtmlFigure:
     """
     rows = table.rows[:MOST_ROWS]
     more = len(table.rows) - len(rows)
-    note = f"<p>{more:,} more rows are in the table; labkit.save writes all of them.</p>"
+    note = f"<p>{more:,} more rows are in the table; lab.save writes all of them.</p>"
     return HtmlFigure(f"<style>{_STYLE}</style>{_table(table, rows, False)}{note * (more > 0)}")
 
 

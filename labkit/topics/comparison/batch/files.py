@@ -84,7 +84,7 @@ def read(path: str | Path) -> BatchTable:
     try:
         return _from_json(content)
     except ValueError as error:
-        hint = "Name a file that labkit.comparison.run_batch or labkit.save wrote."
+        hint = "Name a file that lab.comparison.run_batch or lab.save wrote."
         raise wrong_content(path, "a table", str(error), hint) from None
 
 

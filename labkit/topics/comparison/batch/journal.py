@@ -151,7 +151,7 @@ def require_head(path: Path, content: bytes) -> None:
     if not is_journal(content):
         raise LabError(
             f"{path} is not a batch file of this lab.",
-            "Name one that labkit.comparison.run_batch wrote, or a new one.",
+            "Name one that lab.comparison.run_batch wrote, or a new one.",
         )
 
 

@@ -8,10 +8,14 @@ from labkit.ui.table import grid
 from .text_differences import REFERENCE, TextDifferences
 from .word_diff import DELETED, EQUAL, INSERTED, REPLACED, DiffSegment, WordDiff
 
-_DELETED = f"background:{theme.RED}{theme.TINT};text-decoration:line-through {theme.RED}"
-_DELETED += f";color:{theme.TEXT}"
-_INSERTED = f"background:{theme.SKY}{theme.TINT};text-decoration:underline 2px {theme.BLUE}"
-_INSERTED += f";color:{theme.TEXT}"
+_DELETED = (
+    f"background:{theme.RED}{theme.TINT};color:{theme.TEXT};"
+    f"text-decoration:line-through {theme.RED}"
+)
+_INSERTED = (
+    f"background:{theme.SKY}{theme.TINT};color:{theme.TEXT};"
+    f"text-decoration:underline 2px {theme.BLUE}"
+)
 
 
 def differences_figure(differences: TextDifferences) -> html.HtmlFigure:

@@ -25,10 +25,9 @@ CONTEXT = 60  # characters before and after a miss or a false alarm
 def score_figure(score: ScannerScore):
     """Recall and precision of each kind, with 95 % intervals and counts."""
     rows = [each for each in reversed(score.kinds) if each.labelled or each.reported]
-    total = score.total
     figure = theme.figure(
-        title=f"{total.recall:.0%} found, {total.precision:.0%} of findings right · measured on "
-        f"{score.texts} texts written for this lab",
+        title=f"{score.overall.recall:.0%} found ({score.total.recall:.0%} of what a rule looks "
+        f"for), {score.total.precision:.0%} of findings right · measured on {score.texts} texts",
         height=110 + 26 * len(rows),
         showlegend=False,
         margin={"b": 44, "t": 48},
@@ -94,9 +93,15 @@ def misses_table(score: ScannerScore) -> html.HtmlFigure:
         for text, finding in score.false_alarms
     ]
     unseen = [(escape(each),) for each in CANNOT_SEE]
+    no_rule = sum(label.kind not in KINDS for _, label in score.missed)
+    harmless = f"{score.alarmed_texts} of the {score.empty_texts} texts without a secret have one"
     return html.HtmlFigure(
-        grid([], missed, f"Missed: {len(missed)}, which would leave")
-        + grid([], alarms, f"False alarms: {len(alarms)}")
+        grid(
+            [],
+            missed,
+            f"Missed: {len(missed)}, which would leave; {no_rule} of them no rule looks for",
+        )
+        + grid([], alarms, f"False alarms: {len(alarms)}; {harmless}")
         + grid([], unseen, "No rule looks for")
     )
 

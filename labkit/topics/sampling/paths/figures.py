@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from labkit.backends.reply import Reply
 from labkit.ui import html, theme, token_chips
+from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 from labkit.ui.visible_text import spell
 
@@ -139,21 +140,21 @@ def tree_figure(tree: TokenTree):
     )
     title = (
         f"The tree's {len(tree.leaves)} texts cover {tree.covered:.1%} of the probability"
-        f" · {tree.how}, {escape(tree.model)}"
+        f" · {tree.how}, {figure_text(tree.model)}"
     )
     return theme.figure(boxes, title=title, height=560)
 
 
 def _prompt(tree: TokenTree) -> str:
     prompt = tree.prompt if isinstance(tree.prompt, str) else str(tree.prompt[-1]["content"])
-    return escape(prompt if len(prompt) <= 24 else f"…{prompt[-24:]}")
+    return figure_text(prompt if len(prompt) <= 24 else f"…{prompt[-24:]}")
 
 
 def _box(tree: TokenTree, number: int) -> tuple:
     node = tree.nodes[number]
     parent = "prompt" if node.parent is None else str(node.parent)
     colour = _COLOURS[number % tree.width % len(_COLOURS)]
-    label = escape(spell(node.text))
+    label = figure_text(spell(node.text))
     return str(number), parent, label, exp(node.path_logprob), exp(node.logprob), colour, ""
 
 

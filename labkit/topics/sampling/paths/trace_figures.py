@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from labkit.backends.steps import Alternative
 from labkit.ui import html, theme
+from labkit.ui.html import figure_text
 from labkit.ui.token_chips import MONOSPACED
 from labkit.ui.visible_text import spell
 
@@ -141,7 +142,7 @@ def _alternative(each: Alternative, is_own: bool) -> str:
 def surprise_figure(trace: Trace):
     """Surprise as bars; entropy, the expected surprise, as a line."""
     numbers = list(range(1, len(trace.tokens) + 1))
-    texts = [escape(spell(token.text)) for token in trace.tokens]
+    texts = [figure_text(spell(token.text)) for token in trace.tokens]
     traces = [
         go.Bar(
             name="surprise",
@@ -163,8 +164,7 @@ def surprise_figure(trace: Trace):
                 hovertemplate="token %{x}: entropy %{y:.2f} bits<extra></extra>",
             )
         )
-    title = (
-        f"Mean surprise {trace.bits_per_token:.2f} bits per token · {escape(trace.reply.origin)}"
-    )
+    origin = figure_text(trace.reply.origin)
+    title = f"Mean surprise {trace.bits_per_token:.2f} bits per token · {origin}"
     figure = theme.figure(*traces, title=title, x="token", y="bits", height=280, bargap=0.15)
     return figure.update_yaxes(rangemode="tozero")

@@ -7,6 +7,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.decoding.tree_expansion import expand_tree
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
+from labkit.lab_book.entry import BookEntry
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 MOST_TEXTS = 512  # in one level, and so in one batch
@@ -74,6 +75,12 @@ class TokenTree:
     def covered(self) -> float:
         """Probability that the model writes one of the tree's texts, 0 to 1."""
         return sum(exp(self.nodes[number].path_logprob) for number in self.leaves)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The probability that the texts of the tree have together."""
+        share, label = 100 * self.covered, f"{len(self.leaves)} likely texts together"
+        return (BookEntry("covered_probability", label, share, "%", model=self.model),)
 
     @property
     def summary(self) -> str:

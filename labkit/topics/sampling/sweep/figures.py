@@ -1,11 +1,11 @@
 """Figures of a sweep: its measures by temperature, and the answers themselves."""
 
 from collections.abc import Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from labkit.ui import html, subplots, theme
+from labkit.ui.html import figure_text
 
 from .sweep import MEASURES, Sweep, SweepCell
 
@@ -66,9 +66,9 @@ def _line(name: str, cells: Sequence[SweepCell], number: int, showlegend: bool):
 def _title(sweep: Sweep) -> str:
     samples = max((len(cell.replies) for cell in sweep.cells), default=0)
     return (
-        f"{len(sweep.replies)} answers of {escape(sweep.model)}, {samples} for each setting "
+        f"{len(sweep.replies)} answers of {figure_text(sweep.model)}, {samples} for each setting "
         '(measured)<br><span style="font-size:12px">points: the median, or the share; '
-        "whiskers: from the lowest to the highest, of shares the 95 % interval</span>"
+        "whiskers: the lowest and the highest; around a share, its 95 % interval</span>"
     )
 
 

@@ -11,6 +11,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.sampling.next_token.prediction import require_scores
 
@@ -123,6 +124,22 @@ class Sweep:
     def tokens(self) -> int:
         """Number of tokens in all answers."""
         return sum(len(reply.steps) for reply in self.replies)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How alike the answers are at the lowest and at the highest temperature."""
+        ends = (self.cells[0], self.cells[-1]) if self.replies else ()
+        known = [(cell, cell.measures["self_similarity"]) for cell in dict.fromkeys(ends)]
+        return tuple(
+            BookEntry(
+                f"self_similarity_{index}",
+                f"alike at temperature {cell.temperature:g}",
+                *(each.middle, "", each.low, each.high),
+                model=self.model,
+            )
+            for index, (cell, each) in enumerate(known)
+            if each
+        )
 
     @property
     def summary(self) -> str:

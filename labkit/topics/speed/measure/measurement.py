@@ -14,6 +14,7 @@ from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
+from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.stats import Spread, percentile
 
 from .load_time import LoadTime
@@ -147,6 +148,18 @@ class Measurement:
     def gpu_peak_bytes(self) -> int | None:
         """The most that torch held on the GPU in any run that counts."""
         return max((r.gpu_peak_bytes for r in self.counted if r.gpu_peak_bytes), default=None)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """Times and speeds, each a median with its range."""
+        note = "disturbed" if self.noise and self.noise.disturbed else ""
+        more = {"origin": self.origin, "model": self.model, "note": note}
+        numbers = (
+            ("ttft_s", "time to first token", self.ttft_s, "s"),
+            ("decode_tokens_per_s", "writing speed", self.decode_tokens_per_s, "tokens/s"),
+            ("prefill_tokens_per_s", "reading speed", self.prefill_tokens_per_s, "tokens/s"),
+        )
+        return tuple(each for one in numbers for each in entry_of_spread(*one, **more))
 
     @property
     def summary(self) -> str:

@@ -54,7 +54,7 @@ def test_on_the_real_model(smollm2):
     assert tree.nodes[0].text == " Paris"
     best = tree.path(tree.leaves[0])
     assert [node.depth for node in best] == [1, 2, 3]
-    assert "8 texts" in labkit.summarize(tree).lines[0]
+    assert "8 texts" in tree.summary
 
 
 def test_children_are_the_likeliest_tokens(tiny):

@@ -280,7 +280,7 @@ def test_the_panel_moves_by_its_buttons(panel):
     panel.chosen.value = "A"
     assert panel.walk.name == "A"
     assert [len(branch.tokens) for branch in panel.result.branches] == [2, 3]
-    assert "2 branches" in labkit.summarize(panel).lines[0]
+    assert "2 branches" in panel.summary
 
 
 def test_a_third_branch_stays_where_it_began(panel):
