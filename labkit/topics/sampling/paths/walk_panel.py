@@ -71,6 +71,7 @@ class WalkPanel(Panel):
         self.temperature = slider("temperature", 1, 0, 3, width="330px")
         hint = "your own text, with its leading space"
         self.typed = widgets.Text(placeholder=hint, **labelled("or type", "330px"))
+        self.typed.on_msg(self._submit)
         self.chosen = widgets.Dropdown(options=["A"], **labelled("go to", "190px"))
         self.chosen.observe(self._switch, "value")
 
@@ -110,6 +111,11 @@ class WalkPanel(Panel):
     def _write(self) -> None:
         self.walk.write(self.typed.value)
         self.typed.value = ""
+
+    def _submit(self, _widget: widgets.Widget, content: dict, _buffers: object) -> None:
+        """Enter in the box is Write."""
+        if content.get("event") == "submit":
+            self._act(self._write)
 
     def _switch(self, change: dict) -> None:
         if change["new"] and change["new"] != self.walk.name:
