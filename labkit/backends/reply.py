@@ -202,6 +202,8 @@ def _count(tokens: int | None) -> str:
 class Stream(_WithOutcome, Iterator[Step]):
     """The steps of an answer as they come. Leaving the loop, or `close`, stops the model.
 
+    An interrupt while the model computes is the end of the answer: ``finish`` stays None.
+
     Args:
         settings: how tokens are chosen.
         steps: makes the iterator of the steps; it is given the stream, to `note` the outcome.
@@ -230,6 +232,9 @@ class Stream(_WithOutcome, Iterator[Step]):
             raise StopIteration
         try:
             return next(self._steps)
+        except KeyboardInterrupt:  # what came is kept, in a learner's own loop too
+            self.interrupt()
+            raise StopIteration from None
         except LabError as error:
             if self._closed:  # it is the end of a connection that `close` has cut
                 raise StopIteration from None

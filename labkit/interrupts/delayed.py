@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -26,6 +26,25 @@ def delayed_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
         if came:
             _interrupt_soon()
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[Callable[[], bool]]:
+    """Interrupts that come meanwhile are noted and end nothing: the block asks, and ends itself.
+
+    >>> with noted_interrupts() as was_interrupted:
+    ...     was_interrupted()
+    False
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
 AFTER_S = 0.02  # so that an import that ends with the block has ended too

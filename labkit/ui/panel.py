@@ -85,7 +85,8 @@ class RunPanel(Panel):
 def labelled(label: str, width: str | None, label_width: str = LABEL_WIDTH) -> dict[str, Any]:
     """Arguments of any control: its label, and the widths of the whole and of the label."""
     style, layout = {"description_width": label_width}, {"width": width}
-    return {"description": label, "style": style, "layout": layout}
+    # Without a tooltip, the page shows "null".
+    return {"description": label, "tooltip": label, "style": style, "layout": layout}
 
 
 def text_box(

@@ -48,9 +48,15 @@
     return [...plot.querySelectorAll(".main-svg :is(path, rect, circle)")].filter(each =>
       getComputedStyle(each).fill !== "none" && !each.closest("defs, clipPath, .draglayer"));
   }
+  function patternGround(plot, url) {
+    const pattern = plot.querySelector(`[id="${url.match(/#([^")]+)/)[1]}"]`);
+    const rect = pattern?.querySelector("rect");
+    return rect ? getComputedStyle(rect).fill : "transparent";
+  }
   function groundInPlot(text, plot, drawn) {
     const box = text.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
     let colour = ground(plot);
+    if (text.closest("[class*=axislayer]")) return colour;  // beside the plot, where bars are cut off
     for (const each of drawn) {
       const there = each.getBoundingClientRect();
       const before = each.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING;
@@ -58,7 +64,7 @@
       const point = new DOMPoint(x, y).matrixTransform(each.getScreenCTM().inverse());
       if (!each.isPointInFill(point)) continue;
       const style = getComputedStyle(each);
-      const fill = style.fill.startsWith("url") ? style.stroke : style.fill;
+      const fill = style.fill.startsWith("url") ? patternGround(plot, style.fill) : style.fill;
       colour = over(faded(rgba(fill), style.fillOpacity * opacity(each)), colour);
     }
     return colour;

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "04_compare"
@@ -129,6 +129,10 @@ def test_a_vote_is_cast_by_button_and_by_key(ran):
     ballot.get_by_role("button", name="Show the names").click()
     ballot.locator(".js-plotly-plot").wait_for(timeout=30_000)
     assert "llama.cpp" in ballot.inner_text()
+
+
+def test_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

@@ -8,21 +8,21 @@ import pytest
 
 from labkit.ui import theme
 
+SENT = []
+
 
 class Channel(comm.base_comm.BaseComm):
     """Keeps what a page would be sent."""
 
-    sent = []
-
     def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
-        self.sent.append((msg_type, data.get("state", {})))
+        SENT.append((msg_type, data.get("state", {})))
 
 
 @pytest.fixture
 def sent(monkeypatch):
     monkeypatch.setattr("comm.create_comm", Channel)
-    Channel.sent.clear()
-    return Channel.sent
+    SENT.clear()
+    return SENT
 
 
 def bars(**layout):

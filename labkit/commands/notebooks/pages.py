@@ -33,18 +33,6 @@ _POLICY = (
     "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 )
 
-_DRAW = (
-    f"const CONFIG = {json.dumps(dict(CONFIG))};"
-    + """
-for (const box of document.querySelectorAll(".figure")) {
-  const figure = JSON.parse(box.querySelector("script").textContent);
-  const target = box.appendChild(document.createElement("div"));
-  figure.config = CONFIG;
-  Plotly.newPlot(target, figure);
-}
-"""
-)
-
 
 def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> list[Path]:
     """Writes a page per notebook, and an index if the folder has more than one.
@@ -91,7 +79,7 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {__version__}."
     body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
     if soup.select_one(".figure"):
-        body += f"<script>{get_plotlyjs()}</script>\n<script>{_DRAW}</script>"
+        body += f"<script>{get_plotlyjs()}</script>\n<script>{_drawing()}</script>"
     return _document(title, _text(first) if first else "", body)
 
 
@@ -140,6 +128,12 @@ def _require_ours(pages: list[Path]) -> None:
 
 def _is_ours(page: Path) -> bool:
     return page.is_file() and f'content="{GENERATOR}"' in _head(page)
+
+
+def _drawing() -> str:
+    """The script that draws the figures of a page."""
+    own = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+    return f"const CONFIG = {json.dumps(dict(CONFIG))};\n{own}"
 
 
 def _pages_in(folder: Path) -> list[Path]:

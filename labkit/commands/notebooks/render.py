@@ -137,7 +137,7 @@ def _plainest(data: dict) -> str:
         return tex_to_mathml(data["text/latex"].strip().strip("$"), block=True)
     if WIDGET in data:
         # The remains of a finished progress bar are left out.
-        is_progress = re.match(r"\s*\d+%\|", text)
+        is_progress = re.search(r"\d+%\||\d+\S* \[\d\d:\d\d", text)
         return "" if is_progress else '<p class="note">Interactive: open the notebook.</p>'
     return f"<pre>{ansi2html(text)}</pre>" if text else ""
 

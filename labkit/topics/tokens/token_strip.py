@@ -31,19 +31,24 @@ STYLE = f"""<style>
 margin-bottom:6px}}
 .lk-counts span{{display:inline-block;margin-right:1.3em}}
 .lk-line{{display:flex;position:relative;margin:0 0 7px}}
-.lk-names{{flex:none;width:7.5em;font:12px/20px system-ui,'Noto Sans',sans-serif;color:{theme.QUIET}}}
+.lk-names{{flex:none;width:7.5em;font:12px/20px system-ui,'Noto Sans',sans-serif;
+color:{theme.QUIET}}}
 .lk-names div,.lk-cell{{height:20px;margin:2px 0;white-space:nowrap}}
 .lk-body{{display:flex;flex-wrap:wrap;min-width:0}}
 .lk-strip i{{font-style:normal;display:inline-block;box-sizing:border-box;height:20px;
 padding:0 1px;border:1px solid {theme.GREY};border-radius:4px;margin-right:1px;white-space:pre;
-unicode-bidi:isolate;background:{theme.SKY}{theme.TINT};min-width:8px;text-align:center;vertical-align:top}}
-.lk-strip i.b{{background:{theme.ORANGE}{theme.TINT}}}.lk-strip i.c{{background:{theme.GREEN}{theme.TINT}}}.lk-strip i.d{{background:{theme.PINK}{theme.TINT}}}
+unicode-bidi:isolate;background:{theme.SKY}{theme.TINT};min-width:8px;text-align:center;
+vertical-align:top}}
+.lk-strip i.b{{background:{theme.ORANGE}{theme.TINT}}}
+.lk-strip i.c{{background:{theme.GREEN}{theme.TINT}}}
+.lk-strip i.d{{background:{theme.PINK}{theme.TINT}}}
 .lk-strip i.x{{border:1px dashed {theme.RED};font-size:11px;line-height:18px;color:{theme.ALERT}}}
 .lk-strip i.s{{background:{theme.INK};color:{theme.PAPER};border-radius:0;font-weight:600}}
 .lk-strip i:hover,.lk-strip i:focus{{outline:3px solid {theme.BLUE};z-index:3;position:static}}
 .lk-strip i:hover::after,.lk-strip i:focus::after{{content:attr(data-t);position:absolute;left:3em;
-top:100%;z-index:9;background:{theme.INK};color:{theme.PAPER};padding:3px 9px;border-radius:5px;direction:ltr;
-font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44em;text-align:left}}
+top:100%;z-index:9;background:{theme.INK};color:{theme.PAPER};padding:3px 9px;border-radius:5px;
+direction:ltr;font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44em;
+text-align:left}}
 .lk-strip:has(i:hover) i:focus:not(:hover)::after{{display:none}}
 </style>"""
 

@@ -31,12 +31,13 @@ def beams_table(result: BeamSearch) -> html.HtmlFigure:
     """The measures of both in two columns, and the texts under them."""
     both = result.beam_repetitiveness, result.sample_repetitiveness
     rows = [
-        [title, *(_number(getattr(texts, field), form) for texts in both)]
+        [title, *(_number(texts and getattr(texts, field), form) for texts in both)]
         for field, (title, form) in _MEASURES.items()
     ]
     rows.append(["texts", _cards(result.beams), _cards(result.samples)])
     heads = ["", f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
-    title = f"Beam search beside sampling · measured, {escape(result.beams[0].model)}"
+    how = "stopped, measured" if result.stopped else "measured"
+    title = f"Beam search beside sampling · {how}, {escape(result.beams[0].model)}"
     return html.HtmlFigure(grid(heads, rows, title))
 
 
@@ -139,7 +140,7 @@ def tree_figure(tree: TokenTree):
     )
     title = (
         f"The tree's {len(tree.leaves)} texts cover {tree.covered:.1%} of the probability"
-        f" · measured, {figure_text(tree.model)}"
+        f" · {tree.how}, {figure_text(tree.model)}"
     )
     return theme.figure(boxes, title=title, height=560)
 

@@ -119,9 +119,10 @@ class Experiment:
     @property
     def summary(self) -> str:
         """The first value compared with the last, and whether the machine was disturbed."""
-        found = "; ".join(filter(None, map(self._ends, self.metrics))) or "nothing was measured"
+        found = "; ".join(filter(None, map(self._ends, self.metrics)))
         unit = f" ({self.axis})" if self.axis != self.name else ""
-        return self.with_warning(f"{self.model}, {self.name} varied{unit}: {found} (measured)")
+        found = f"{found} (measured)" if found else NO_ROUND
+        return self.with_warning(f"{self.model}, {self.name} varied{unit}: {found}")
 
     @property
     def is_void(self) -> bool:
@@ -147,6 +148,7 @@ class Experiment:
         return in_lines(self.summary, *self.notes, *self.missing)
 
 
+NO_ROUND = "stopped before one round was complete; nothing was measured"
 # Labels for the metrics of a measurement.
 METRIC_LABELS = {
     "ttft_s": "seconds to the first token",
@@ -241,6 +243,8 @@ def _rounds(cases: Sequence[ExperimentCase], repeats: int, limit_s: float) -> It
 
 def how_measured(experiment: Experiment) -> str:
     """The number of rounds, and whether the machine was quiet, for a title."""
+    if not experiment.points:
+        return NO_ROUND
     rounds = f"{experiment.rounds} interleaved round{'s' if experiment.rounds != 1 else ''}"
     if experiment.is_void:
         return f"{rounds}, measured · machine disturbed: no comparison"

@@ -120,6 +120,8 @@ def measure_load(
         for cold in tqdm([True, False] * repeats, unit="load", desc="load", leave=False):
             cold = cold and drop_page_cache(folder)
             runs.append(LoadRun(*load_in_new_process(str(name), options), cold))
+    if not runs:
+        raise LabError("Stopped before one load was complete: nothing was measured.")
     return LoadTime(str(name), tuple(runs))
 
 

@@ -245,6 +245,7 @@ def measure(
     timed = (time_run(backend, prompt, raw=raw, **settings) for _ in range(total))
     runs = tuple(collect_runs(timed, total, "measure"))
     require_complete_run(runs)
+    require_measured(runs[warmup:])
     return Measurement(
         backend.name,
         prompt,
@@ -280,3 +281,9 @@ def require_complete_run(runs: Sequence[TimedRun]) -> None:
     if failed and not any(run.complete for run in runs):
         problem, _, hint = failed.partition("\n  → ")
         raise LabError(problem, hint)
+
+
+def require_measured(runs: Sequence[TimedRun]) -> None:
+    """Raises a sentence where nothing is there to keep of a measurement that was stopped."""
+    if not any(run.complete for run in runs):
+        raise LabError("Stopped before one run was complete: nothing was measured.")

@@ -1,6 +1,7 @@
 """Beam search: transformers' own texts with the model's own scores; repetitiveness by hand."""
 
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -188,3 +189,19 @@ def test_texts_that_end_early_leave_no_unfinished_bar(tiny, monkeypatch):
     swept = labkit.sweep(tiny, PROMPT, temperatures=(0,), samples=2, max_tokens=30, raw=True)
     assert swept.tokens == 2
     assert len(closed) >= 2 and all(done == total < 60 for done, total in closed)
+
+
+def test_an_interrupt_keeps_the_beams_and_says_so(tiny):
+    steps = []
+
+    def interrupt_third():
+        steps.append(1)
+        if len(steps) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    texts = backend.search_beams(tiny, PROMPT, 3, 8, raw=True, on_step=interrupt_third)
+    assert len(texts) == 3 and max(len(each.steps) for each in texts) == 3
+    assert {each.finish for each in texts} <= {"interrupted", "stop"}
+    found = BeamSearch(tuple(texts), ())
+    assert "no samples (stopped, measured)" in found.summary
+    assert "stopped, measured" in beams_table(found).html

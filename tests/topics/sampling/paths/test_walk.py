@@ -299,6 +299,22 @@ def test_a_button_shows_token_and_probability(panel):
     assert repr(best.text) in panel.candidates[0].tooltip
 
 
+def test_enter_in_the_box_writes(panel):
+    panel.typed.value = "hat"
+    panel.typed._handle_custom_msg({"event": "submit"}, [])
+    assert panel.typed.value == "" and panel.walk.branch.text == "hat"
+
+
+def test_an_interrupted_action_says_so_and_changes_nothing(panel, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = panel.walk.branch
+    monkeypatch.setattr(panel.walk, "take", interrupt)
+    panel.candidates[0].click()
+    assert "Stopped" in panel._status.value and panel.walk.branch == before
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
