@@ -85,7 +85,7 @@ RENAMED = {
     "wait_in_a_day": "labkit.comparison.simulate_day",
     "walk": "labkit.sampling.walk_panel",
 }
-TOPICS = ("start", "tokens", "sampling", "speed", "comparison", "privacy")
+TOPICS = ("start", "tokens", "sampling", "speed", "comparison", "privacy", "cost")
 
 
 def hint(name: str) -> str:

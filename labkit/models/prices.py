@@ -46,7 +46,9 @@ def look_up_price(model: str) -> Price:
     Raises:
         LabError: the list does not have the model.
     """
-    read, written = (_calculate(model, **{kind: 1000}) for kind in ("input_tokens", "output_tokens"))
+    read, written = (
+        _calculate(model, **{kind: 1000}) for kind in ("input_tokens", "output_tokens")
+    )
     dates = re.findall(r"\d{4}-\d\d-\d\d", read.model.price_comments or "")
     return Price(
         read.model.id,

@@ -17,7 +17,8 @@ from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 
-from .facts import Estimate, Hardware, estimate, hardware, tariff
+from .facts import Estimate, Hardware, estimate, find_tariff
+from .facts import hardware as find_hardware
 from .week import Week, usd, week
 
 DRAWS = 20_000
@@ -81,7 +82,7 @@ class BreakEven:
         hourly_rate_usd: what an hour of waiting costs; 0: waiting costs nothing.
         cloud_s: seconds that one waits for an answer of the cloud.
         seed: of the draws.
-        weeks: (draws,) break-even of each draw; infinite: never.
+        weeks: (draws,) break-even of the draws in ascending order; infinite: never.
         capital_usd, running_usd: (draws,) what is paid once, and each week.
     """
 
@@ -120,8 +121,7 @@ class BreakEven:
             share: above 0 and below 1.
         """
         check_number("share", share, "above 0 and below 1", lambda number: 0 < number < 1)
-        index = math.ceil(share * len(self.weeks)) - 1
-        weeks = float(np.partition(self.weeks, index)[index])
+        weeks = float(self.weeks[math.ceil(share * len(self.weeks)) - 1])
         return None if math.isinf(weeks) else weeks
 
     @property
@@ -214,7 +214,8 @@ def break_even(
         cloud: a week from `week`, the name of a model (with the article's week), or a bill in US
             dollars for the article's 800 questions a week.
         hardware: from `labkit.cost.hardware`, or its name.
-        electricity: a country of the list; None: anywhere in it; a number: US dollars per kWh.
+        electricity: a country of the list; None: anywhere in it; US dollars per kWh; or from
+            `tariff`.
         hours_on: hours a week that the hardware is on; it draws its idle watts while it waits.
         yearly_price_fall: share, 0 to below 1, by which the cloud's price falls each year.
         hourly_rate_usd: what an hour of your waiting costs; 0: waiting costs nothing.
@@ -237,14 +238,12 @@ def break_even(
     check_whole("draws", draws, 100, 1_000_000)
     check_whole("seed", seed, 0)
     asked = _asked(cloud)
-    machine = _machine(hardware)
+    machine = find_hardware(hardware)
     found = _collect(asked, machine, electricity, ranges, cloud)
     numbers = _draw(found, draws, seed)
     settings = (float(hours_on), yearly_price_fall, hourly_rate_usd, cloud_s)
-    return BreakEven(asked, machine, found, *settings, seed, *solve(numbers, *settings))
-
-
-_machine = hardware
+    weeks, capital, running = solve(numbers, *settings)
+    return BreakEven(asked, machine, found, *settings, seed, np.sort(weeks), capital, running)
 
 
 def _asked(cloud: Any) -> Week:
@@ -266,8 +265,7 @@ def _collect(
     """Every estimate by its name: the list's, or the learner's own."""
     if unknown := set(ranges) - set(NAMES):
         raise ValueError(f"ranges are {', '.join(NAMES)}; got {min(unknown)!r}")
-    is_country = electricity is None or isinstance(electricity, str)
-    power = tariff(electricity) if is_country else tariff(per_kwh=electricity)
+    power = find_tariff(electricity)
     bill = asked.total_usd if isinstance(cloud, Week | str) else cloud
     price = bill / asked.questions if asked.questions else 0.0
     listed = {

@@ -1,6 +1,7 @@
 """Prices, speeds and watts of hardware, electricity and cloud models: each with its source."""
 
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from labkit.checks import check_number, is_number
 from labkit.data import read_data
 from labkit.errors import LabError
+from labkit.formatting import in_lines
 
 MOST = 1e9  # of any number that a learner may give: beyond it lies a slip of the keys
 
@@ -109,7 +111,7 @@ def hardware(name: "str | Hardware" = "rtx-3090", **changes: Any) -> Hardware:
     """
     if isinstance(name, Hardware):
         return replace(name, **_estimates(changes))
-    entries = {entry["id"]: entry for entry in read_data("hardware.json")["hardware"]}
+    entries = {entry["id"]: entry for entry in _data("hardware.json")["hardware"]}
     entry = _find("hardware", name, entries)
     known = {key: _recorded(value) for key, value in entry.items() if isinstance(value, dict)}
     numbers = known | _estimates(changes)
@@ -156,6 +158,43 @@ def _find(kind: str, name: Any, entries: Mapping[str, Any]) -> Any:
     raise ValueError(f"{kind} must be one of {', '.join(entries)}; got {name!r}{guess}")
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class HardwareList:
+    """Published prices, speeds and watts of common hardware (recorded; some are assumed).
+
+    Attributes:
+        titles: name of each.
+        names: its short name, for `hardware`.
+        numbers: of each, by name in `NUMBERS`; None where none was found.
+        note: what the numbers are.
+    """
+
+    titles: tuple[str, ...]
+    names: tuple[str, ...]
+    numbers: tuple[Mapping[str, Estimate | None], ...]
+    note: str
+
+    @property
+    def summary(self) -> str:
+        """How many there are, and their short names."""
+        return f"{len(self.names)} machines and cards (recorded): {', '.join(self.names)}"
+
+    def __repr__(self) -> str:
+        return in_lines(self.summary)
+
+
+def published_hardware() -> HardwareList:
+    """Prices, speeds and watts of common hardware, each with its source and date."""
+    data = _data("hardware.json")
+    entries = data["hardware"]
+    numbers = tuple(
+        {name: _recorded(entry[name]) if entry[name] else None for name in NUMBERS}
+        for entry in entries
+    )
+    titles, names = (tuple(entry[key] for entry in entries) for key in ("title", "id"))
+    return HardwareList(titles, names, numbers, data["note"])
+
+
 @dataclass(frozen=True, slots=True)
 class Rent:
     """A GPU that is rented by the hour.
@@ -177,9 +216,15 @@ def find_rent(name: str) -> Rent:
     Raises:
         ValueError: the list does not have it.
     """
-    entries = {entry["id"]: entry for entry in read_data("hardware.json")["rent"]}
+    entries = {entry["id"]: entry for entry in _data("hardware.json")["rent"]}
     entry = _find("rent", name, entries)
     return Rent(entry["title"], entry["like"], _recorded(entry["usd_per_hour"]))
+
+
+@functools.lru_cache(maxsize=64)
+def _data(name: str) -> Any:
+    """A data file, read once: a panel asks for it with every move."""
+    return read_data(name)
 
 
 def tariff(country: str | None = None, *, per_kwh: Any = None, currency: str = "USD") -> Estimate:
@@ -193,7 +238,7 @@ def tariff(country: str | None = None, *, per_kwh: Any = None, currency: str = "
     Raises:
         ValueError: an unknown country or currency, or a price out of range.
     """
-    data = read_data("electricity.json")
+    data = _data("electricity.json")
     if per_kwh is not None:
         rate = _find("currency", currency, data["currencies"])["usd"]
         return estimate("per_kwh", per_kwh, 100).times(rate)
@@ -209,9 +254,17 @@ def tariff(country: str | None = None, *, per_kwh: Any = None, currency: str = "
     return Estimate(every[0], middle.likely, every[-1], "recorded", source, middle.date)
 
 
+def find_tariff(electricity: Any) -> Estimate:
+    """A price per kWh in US dollars from a country, None for any, numbers, or from `tariff`."""
+    if electricity is None or isinstance(electricity, str):
+        return tariff(electricity)
+    is_found = isinstance(electricity, Estimate)
+    return electricity if is_found else tariff(per_kwh=electricity)
+
+
 def countries() -> tuple[str, ...]:
     """The countries whose price of electricity is in the list."""
-    return tuple(entry["country"] for entry in read_data("electricity.json")["tariffs"])
+    return tuple(entry["country"] for entry in _data("electricity.json")["tariffs"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +293,7 @@ def cloud_models(names: Iterable[str] | None = None) -> tuple[PricedModel, ...]:
         ValueError: the list does not have one of the names.
     """
     keys = ("id", "title", "released", "tokenizer", "score_name")
-    entries = read_data("cloud_models.json")["models"]
+    entries = _data("cloud_models.json")["models"]
     known = {each["id"]: PricedModel(*(each[key] for key in keys)) for each in entries}
     chosen = known if names is None else (names,) if isinstance(names, str) else tuple(names)
     found = (_find("models", name, known) for name in chosen)
@@ -252,7 +305,7 @@ def mmlu_percent(score_name: str | None) -> float | None:
 
     Guessing gives 25 %. Scores of different publishers differ by several points.
     """
-    for source in read_data("scores.json")["sources"]:
+    for source in _data("scores.json")["sources"]:
         for score in source["scores"]:
             if (score["model"], score["benchmark"]) == (score_name, "MMLU"):
                 return score["percent"]

@@ -9,7 +9,8 @@ from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 
 from .break_even import HOURS_A_WEEK, WEEKS_A_YEAR
-from .facts import Estimate, Hardware, cloud_models, find_rent, hardware, mmlu_percent, tariff
+from .facts import Estimate, Hardware, cloud_models, find_rent, find_tariff, hardware, mmlu_percent
+from .this_machine import this_machine
 from .week import CostStep, Week, as_week, usd
 
 PARTS = ("tokens", "hardware", "idle power", "power for answers", "rent", "waiting")
@@ -88,7 +89,9 @@ class CostOptions:
 def _summary(option: CostOption) -> str:
     score = f"MMLU {option.mmlu_percent:g} %" if option.mmlu_percent else "MMLU unknown"
     able = "" if option.fits else ", more than a week holds"
-    return f"{option.name} {usd(option.total_usd)} ({option.answer_s:.1f} s an answer, {score}{able})"
+    return (
+        f"{option.name} {usd(option.total_usd)} ({option.answer_s:.1f} s an answer, {score}{able})"
+    )
 
 
 def compare_options(
@@ -118,16 +121,13 @@ def compare_options(
     Raises:
         ValueError: an argument out of range.
     """
-    from .this_machine import this_machine
-
     asked = as_week(asked)
     check_number("hours_on", hours_on, "0 to 168", _in_week)
     check_number("hourly_rate_usd", hourly_rate_usd, "0 to 10,000", lambda each: 0 <= each <= 1e4)
     check_number("cloud_s", cloud_s, "0 to 3,600", lambda each: 0 <= each <= 3600)
     rented = asked.hours if rented_hours is None else rented_hours
     check_number("rented_hours", rented, "0 to 168", _in_week)
-    is_country = isinstance(electricity, str) or electricity is None
-    power = (tariff(electricity) if is_country else tariff(per_kwh=electricity)).likely
+    power = find_tariff(electricity).likely
     owned = hardware(card)
     options = [
         _cloud(asked, cloud_s),

@@ -101,7 +101,9 @@ class SharedHardware:
     def summary(self) -> str:
         """The wait of each team, and the largest one that can be served."""
         waits = "; ".join(
-            f"{each.people}: {each.mean_s:.1f} s" if each.load < 1 else f"{each.people}: without end"
+            f"{each.people}: {each.mean_s:.1f} s"
+            if each.load < 1
+            else f"{each.people}: without end"
             for each in self.teams
         )
         return (
@@ -114,11 +116,7 @@ class SharedHardware:
 
 
 def share_hardware(
-    *,
-    seconds: float,
-    questions_per_hour: float = 20,
-    people: Sequence[int] = TEAMS,
-    seed: int = 0,
+    *, seconds: float, questions_per_hour: float = 20, people: Sequence[int] = TEAMS, seed: int = 0
 ) -> SharedHardware:
     """How long people wait who share one card.
 
