@@ -14,10 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
-    "lazy_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
-    "lab_book.entry": 1,
-    "interrupts": 0,
-    "data": 1, "filesystem": 1, "install": 2,
+    "lazy_names": 0, "errors": 0, "formatting": 0, "checks": 0, "exercise": 0, "interrupts": 0,
+    "stats": 1, "data": 1, "filesystem": 1, "install": 2, "lab_book.entry": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
