@@ -205,8 +205,8 @@ def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
     address = tag.get(where, "")
     if not address or address.startswith(("data:", "#")):
         return
-    if picture := _picture(address, folder):
-        tag[where] = picture
+    if embedded := _embedded(address, folder):
+        tag[where] = embedded
         tag["alt"] = tag.get("alt", "")
         return
     link = soup.new_tag("a", href=address)
@@ -214,7 +214,7 @@ def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
     tag.replace_with(link)
 
 
-def _picture(address: str, folder: Path) -> str | None:
+def _embedded(address: str, folder: Path) -> str | None:
     """A picture below the notebook's folder as a data URL; None for anything else."""
     with suppress(OSError, ValueError):  # no such file, or no such name
         parts = urlsplit(address)
