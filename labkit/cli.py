@@ -62,7 +62,7 @@ def _prepare_streams():
     """A console that lacks a character shows a question mark; a closed one reads as empty."""
     for name in ("stdin", "stdout", "stderr"):
         stream = getattr(sys, name)
-        if not stream:  # closed by whoever started this
+        if not stream:  # it was closed at the start
             setattr(sys, name, io.StringIO())
         elif name != "stdin" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
