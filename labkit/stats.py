@@ -1,9 +1,11 @@
-"""Numbers that were counted or repeated: an interval for a share, the spread of several runs."""
+"""Numbers that were counted or repeated: intervals and tests for shares, the spread of runs."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+
+from labkit.checks import check_number, check_whole, is_number
 
 LEVEL = 0.95
 
@@ -38,6 +40,103 @@ def z_of(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1; got {level!r}")
     return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def mcnemar_p(gained: int, lost: int) -> float:
+    """How likely chance alone makes two counts differ this much, if neither side is better.
+
+    Of two prompts on the same items, only those items count that one of them alone answered
+    right.
+
+    Args:
+        gained: number of items that only the second got right.
+        lost: number of items that only the first got right.
+    Returns:
+        The exact two-sided p-value.
+    Source: McNemar 1947; the exact form is the sign test, Fagerland, Lydersen and Laake 2014.
+
+    >>> mcnemar_p(8, 1)
+    0.0390625
+    """
+    for name, count in (("gained", gained), ("lost", lost)):
+        check_whole(name, count, 0)
+    pairs = gained + lost
+    tail = sum(math.comb(pairs, n) for n in range(min(gained, lost) + 1))
+    return min(1.0, 2 * tail / 2**pairs)
+
+
+def paired_interval(
+    gained: int, lost: int, count: int, level: float = LEVEL
+) -> tuple[float, float]:
+    """Where the true difference of two shares may lie, both counted on the same items.
+
+    Args:
+        gained: number of items that only the second got right.
+        lost: number of items that only the first got right.
+        count: number of all items.
+        level: how often such an interval holds the true difference, 0 to 1.
+    Source: Bonett and Price 2012; the first recommendation of Fagerland, Lydersen and Laake 2014,
+        "Recommended tests and confidence intervals for paired binomial proportions", equation 16.
+
+    >>> low, high = paired_interval(12, 3, 50)
+    >>> round(low, 3), round(high, 3)
+    (0.025, 0.321)
+    """
+    for name, number in (("gained", gained), ("lost", lost)):
+        check_whole(name, number, 0)
+    check_whole("count", count, max(1, gained + lost))
+    up, down = (gained + 1) / (count + 2), (lost + 1) / (count + 2)
+    half = z_of(level) * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
+    return max(-1.0, up - down - half), min(1.0, up - down + half)
+
+
+def bootstrap_interval(
+    values: Sequence[float], level: float = LEVEL, *, times: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Where the true mean may lie, by drawing the same number of values again and again.
+
+    Args:
+        values: one for each item, such as the difference of two scores on it; at least two.
+        level: how often such an interval holds the true mean, 0 to 1.
+        times: number of draws.
+        seed: of the draws.
+    Source: Efron 1979, the percentile interval.
+    """
+    import numpy as np
+
+    if len(values) < 2:
+        raise ValueError(f"values must be at least two; got {len(values)}")
+    z_of(level)
+    drawn = np.random.default_rng(seed).choice(np.asarray(values, float), (times, len(values)))
+    edge = 50 * (1 - level)
+    low, high = np.percentile(drawn.mean(axis=1), (edge, 100 - edge))
+    return float(low), float(high)
+
+
+def items_needed(
+    difference: float, discordant: float, *, power: float = 0.8, level: float = LEVEL
+) -> int:
+    """How many items settle which of two prompts is better, both answering the same ones.
+
+    Args:
+        difference: the true difference of the two shares, such as 0.1.
+        discordant: share of items on which only one of them is right: at least the difference.
+        power: how often the test is to find the difference, 0 to 1.
+        level: 1 minus the share of false alarms.
+    Source: Connor 1987, "Sample Size for Testing Differences in Proportions for the Paired-Sample
+        Design", equation 2.
+
+    >>> items_needed(0.1, 0.15), items_needed(0.1, 0.3), items_needed(0.05, 0.15)
+    (116, 234, 469)
+    """
+    size = abs(difference) if is_number(difference) else math.nan
+    check_number("difference", difference, "-1 to 1 and not 0", lambda x: 0 < abs(x) <= 1)
+    bound = f"at least the difference ({size:g}) and at most 1"
+    check_number("discordant", discordant, bound, lambda x: size <= x <= 1)
+    check_number("power", power, "above 0 and below 1", lambda x: 0 < x < 1)
+    noise = math.sqrt(max(0.0, discordant - size**2))
+    root = z_of(level) * math.sqrt(discordant) + NormalDist().inv_cdf(power) * noise
+    return math.ceil((root / size) ** 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
-    "lazy_names": 0, "errors": 0, "stats": 0, "formatting": 0, "checks": 0, "exercise": 0,
-    "lab_book.entry": 1,
-    "interrupts": 0,
-    "data": 1, "filesystem": 1, "install": 2,
+    "lazy_names": 0, "errors": 0, "formatting": 0, "checks": 0, "exercise": 0, "interrupts": 0,
+    "stats": 1, "data": 1, "filesystem": 1, "install": 2, "lab_book.entry": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
@@ -191,6 +189,15 @@ def test_files_are_written_in_one_way(path):
     assert sorted(writes(path)) == sorted(WRITERS.get(ids(path), ())), (
         "labkit/filesystem/write.py writes files: whole or not at all, and without keys"
     )
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids)
+def test_an_unknown_home_ends_no_command(path):
+    """Path's own expanduser raises a RuntimeError for ~nobody, os.path's leaves it as it is."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    for call in calls:
+        name = ast.unparse(call.func)
+        assert not name.endswith(".expanduser") or name == "os.path.expanduser", ids(path)
 
 
 def test_a_folder_is_taken_in_at_a_glance():

@@ -86,7 +86,7 @@ class _BookFile:
 def folder() -> Path:
     """Where the lab book lies: ``LABKIT_BOOK``, or the folder ``book`` of the lab's home."""
     chosen = os.environ.get("LABKIT_BOOK")
-    return Path(chosen).expanduser() if chosen else home() / "book"
+    return Path(os.path.expanduser(chosen)) if chosen else home() / "book"
 
 
 def check_notebook(name: str) -> None:

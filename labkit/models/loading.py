@@ -90,7 +90,7 @@ def open_model(
 def _is_path(name: str) -> bool:
     """Whether it is the path of a folder or file, and not a short name or a hub id."""
     is_known = name in CATALOGUE or name in store.list_models()
-    return not is_known and Path(name).expanduser().exists()
+    return not is_known and os.path.exists(os.path.expanduser(name))
 
 
 def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | None]:

@@ -365,6 +365,59 @@ def test_the_index_lists_pages_of_earlier_runs_too(site, tmp_path):
     assert "other" not in (tmp_path / "index.html").read_text()
 
 
+@pytest.mark.parametrize("name", ["index.html", "a.html"])
+def test_pages_of_others_are_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("my own site")
+    notebooks = [(tmp_path / f"{stem}.ipynb", new_notebook()) for stem in "ab"]
+    with pytest.raises(LabError, match="is not a page of the lab"):
+        pages.write_pages(notebooks, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "my own site"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"image/png": ["AA"]},
+        {"image/png": "AAAA", "metadata": {"image/png": {"width": "x"}}},
+        {render.PLOTLY: []},
+        {render.PLOTLY: {"layout": None}},
+        {render.PLOTLY: {"layout": {"height": "x"}}},
+        {render.PLOTLY: {"layout": {"height": 1e400}}},
+        {render.PLOTLY: {"layout": {"title": {"text": 5}}}},
+        {"text/latex": 5},
+    ],
+    ids=str,
+)
+def test_an_output_of_another_form_is_a_note(data):
+    output = {"output_type": "display_data", "metadata": data.pop("metadata", {}), "data": data}
+    cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": [output]}
+    notebook = nbformat.from_dict({"cells": [cell], "metadata": {}})
+    html = pages.render_page(Path("a.ipynb"), notebook, set())
+    assert "An output that is not of Jupyter's form is left out." in html
+
+
+def test_a_picture_is_no_markup():
+    output = new_output("display_data", {"image/png": '"><b>x</b>'})
+    html = render.render_cells(new_notebook(cells=[new_code_cell("1", outputs=[output])]))
+    assert "<b>" not in html
+
+
+def test_an_attachment_without_content_is_a_sentence():
+    cell = new_markdown_cell("![x](attachment:a.png)", attachments={"a.png": {}})
+    with pytest.raises(LabError, match=r"a\.ipynb cannot be shown"):
+        pages.render_page(Path("a.ipynb"), new_notebook(cells=[cell]), set())
+
+
+@pytest.mark.parametrize("opened", ["<textarea>", "<script>", "<style>", "<title>", "<div><table>"])
+def test_what_a_cell_leaves_open_swallows_no_other(opened):
+    html = new_output("display_data", {"text/html": opened})
+    cells = [new_markdown_cell(opened), new_code_cell("1", outputs=[html]), new_markdown_cell("Z")]
+    page = pages.render_page(Path("a.ipynb"), new_notebook(cells=cells), set())
+    sections = BeautifulSoup(page, "html.parser").select("main > section")
+    assert len(sections) == 3 and sections[-1].get_text().strip() == "Z"
+
+
 def test_two_notebooks_of_one_name_are_refused(tmp_path):
     nb = new_notebook()
     with pytest.raises(LabError, match=r"called a\.html"):

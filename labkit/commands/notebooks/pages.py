@@ -53,6 +53,7 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
         folder.mkdir(parents=True, exist_ok=True)
         pages = {*names, *(path.name for path in _pages_in(folder))}
         written = [folder / name for name in names]
+        _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
         for page, (path, notebook) in zip(written, notebooks, strict=True):
             write_text(page, render_page(path, notebook, pages))
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
@@ -68,7 +69,7 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     """
     try:
         soup = self_contained(render_cells(notebook), path.parent, pages)
-    except InvalidNotebook as error:
+    except (InvalidNotebook, RuntimeError) as error:  # the latter of an attachment without content
         raise LabError(f"{path.name} cannot be shown: {error}.") from error
     headings = soup.select(".prose :is(h1, h2, h3, h4, h5, h6)")
     title = _text(headings[0]) if headings else path.stem
@@ -117,6 +118,18 @@ def _styles() -> str:
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}{FIGURE_CSS}"
 
 
+def _require_ours(pages: list[Path]) -> None:
+    """Nothing that somebody else wrote is replaced."""
+    for page in pages:
+        if page.exists() and not _is_ours(page):
+            problem = f"{page} is not a page of the lab, and is not replaced."
+            raise LabError(problem, "Name another folder for the pages: --output FOLDER.")
+
+
+def _is_ours(page: Path) -> bool:
+    return page.is_file() and f'content="{GENERATOR}"' in _head(page)
+
+
 def _drawing() -> str:
     """The script that draws the figures of a page."""
     own = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
@@ -125,9 +138,8 @@ def _drawing() -> str:
 
 def _pages_in(folder: Path) -> list[Path]:
     """The lab's pages in a folder, those of earlier runs included."""
-    mark = f'content="{GENERATOR}"'
     pages = sorted(path for path in folder.glob("*.html") if path.name != "index.html")
-    return [path for path in pages if mark in _head(path)]
+    return [path for path in pages if _is_ours(path)]
 
 
 def _head(path: Path) -> str:

@@ -68,10 +68,11 @@ def render_cells(notebook: NotebookNode) -> str:
 
 def _cell(cell: NotebookNode) -> str:
     if cell.cell_type == "markdown":
-        return f'<section class="prose">{markdown(cell.source, cell.get("attachments"))}</section>'
+        prose = markdown(cell.source, cell.get("attachments"))
+        return f'<section class="prose">{_closed(prose)}</section>'
     if cell.cell_type != "code":
         return ""  # raw cells are meant for other formats
-    outputs = "\n".join(filter(None, map(_output, cell.outputs)))
+    outputs = "\n".join(filter(None, map(_shown, cell.outputs)))
     code = _highlight(cell.source.strip("\n"))
     return f'<section class="code">{code}</section>\n{outputs}'
 
@@ -80,6 +81,19 @@ def markdown(text: str, attachments: dict | None = None) -> str:
     """Converts Markdown to HTML; images attached to the cell are embedded."""
     renderer = _Markdown(escape=False, attachments=attachments or {}, anchor_link_text="#")
     return MarkdownWithMath(renderer=renderer).render(text)
+
+
+def _closed(html: str) -> str:
+    """HTML that leaves no tag open, in which what follows would vanish."""
+    return str(BeautifulSoup(html, "html.parser"))
+
+
+def _shown(output: NotebookNode) -> str:
+    """An output; a note for one of another form than Jupyter defines, whatever is wrong with it."""
+    try:
+        return _output(output)
+    except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
+        return '<p class="note">An output that is not of Jupyter\'s form is left out.</p>'
 
 
 def _output(output: NotebookNode) -> str:
@@ -105,7 +119,7 @@ def _richest(data: dict, metadata: dict) -> str:
     if PLOTLY in data:
         return _figure(data[PLOTLY])
     if "text/html" in data:
-        return data["text/html"]
+        return _closed(data["text/html"])
     if "text/markdown" in data:
         return f'<div class="prose">{markdown(data["text/markdown"])}</div>'
     if "image/svg+xml" in data:
@@ -130,7 +144,7 @@ def _plainest(data: dict) -> str:
 
 def _image(kind: str, encoded: str, metadata: dict) -> str:
     size = "".join(f' {k}="{int(metadata[k])}"' for k in ("width", "height") if metadata.get(k))
-    return f'<img alt=""{size} src="data:{kind};base64,{"".join(encoded.split())}">'
+    return f'<img alt=""{size} src="data:{kind};base64,{escape("".join(encoded.split()))}">'
 
 
 def _figure(figure: dict) -> str:

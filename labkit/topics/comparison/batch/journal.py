@@ -93,9 +93,10 @@ def _lock(path: Path, file: IO[bytes]) -> Iterator[None]:
 
     status = os.fstat(file.fileno())
     name = hashlib.sha256(f"{status.st_dev} {status.st_ino}".encode()).hexdigest()[:16]
-    lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"labkit-batch-{name}.lock")
+    where: str | Path = f"labkit-batch-{name}.lock"
     try:
-        held = lock.acquire(timeout=0)
+        where = Path(tempfile.gettempdir()) / where
+        held = filelock.FileLock(where).acquire(timeout=0)
     except filelock.Timeout:
         raise LabError(
             f"Another batch is writing to {path}.", "Wait for it, or name another file."
@@ -103,7 +104,7 @@ def _lock(path: Path, file: IO[bytes]) -> Iterator[None]:
     except OSError as error:
         raise LabError(
             f"The lock of {path} cannot be taken: {error.strerror or error}.",
-            f"Remove {lock.lock_file}, or name another file.",
+            f"Remove {where}, set TMPDIR to a folder of yours, or name another file.",
         ) from None
     with held:
         yield

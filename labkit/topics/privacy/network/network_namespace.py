@@ -18,6 +18,7 @@ import ctypes
 import errno
 import json
 import os
+import signal
 import socket
 import struct
 import sys
@@ -96,6 +97,7 @@ def main(command: list[str]) -> None:
     except OSError as error:
         in_reach.append(f"unix sockets of other programs ({error.strerror})")
     _report(pipe, in_reach=in_reach)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores, and a command would too
     try:
         os.execvp(command[0], command)
     except OSError as error:

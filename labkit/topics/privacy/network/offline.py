@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from labkit.errors import LabError
 from .network_namespace import REPORT
 from .network_watch import NetworkWatch
 
+LONGEST_OUTPUT, PIECE = 10_000_000, 1 << 20  # bytes
 ROOT = Path(__file__).resolve().parents[4]
 
 
@@ -46,7 +49,7 @@ class OfflineRun:
     Attributes:
         command: the command that ran.
         status: its exit status, 0 for success.
-        output: its printed output, errors included.
+        output: its printed output, errors included; of more than 10 MB, the end.
         elapsed_s: its running time in seconds.
         in_reach: what of this machine it was not cut off from.
     """
@@ -120,8 +123,6 @@ def _run(command: tuple[str, ...], timeout_s: float) -> tuple[int, str, dict[str
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
                 pass_fds=[write],
                 start_new_session=True,
             )
@@ -133,13 +134,28 @@ def _run(command: tuple[str, ...], timeout_s: float) -> tuple[int, str, dict[str
 
 def _output(process: subprocess.Popen, name: str, timeout_s: float) -> str:
     """What it prints; on an interruption or out of time, it ends with all that it started."""
+    output, deadline = bytearray(), time.monotonic() + timeout_s
+    reader = threading.Thread(target=_read_end, args=(process.stdout, output), daemon=True)
+    reader.start()
     try:
-        return process.communicate(timeout=timeout_s)[0]
+        process.wait(timeout_s)
+        reader.join(max(0.0, deadline - time.monotonic()))  # a child of its may still print
+        if reader.is_alive():
+            raise subprocess.TimeoutExpired(name, timeout_s)
     except BaseException as error:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
         if isinstance(error, subprocess.TimeoutExpired):
             problem = f"{name} had not ended after {timeout_s:g} s."
             raise LabError(problem, "Give it more time: timeout_s=….") from None
         raise
+    return output.decode(errors="replace").replace("\r\n", "\n")
+
+
+def _read_end(pipe: BufferedReader, output: bytearray) -> None:
+    """Reads what a program prints, and keeps the end of it."""
+    with pipe:
+        while piece := pipe.read1(PIECE):
+            output += piece
+            del output[:-LONGEST_OUTPUT]

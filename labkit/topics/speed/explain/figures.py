@@ -32,10 +32,11 @@ def roofline_figure(roof: Roofline):
         showlegend=False,
         hoverinfo="skip",
     )
+    whose = f"{figure_text(roof.model)} under this machine's"
     figure = theme.figure(
         line,
         *map(_roofline_dots, roof.points),
-        title=f"{figure_text(roof.model)} under this machine's roof · measured{_mark((roof.noise,))}",
+        title=f"{whose} roof · measured{_mark((roof.noise,))}",
         x="arithmetic intensity, operations per byte read",
         y="GFLOP/s",
         height=420,

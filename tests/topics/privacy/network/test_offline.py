@@ -50,6 +50,12 @@ def test_it_ends_what_takes_too_long(namespace):
         labkit.privacy.run_offline(["python", "-c", "import time; time.sleep(60)"], timeout_s=0.5)
 
 
+def test_of_an_endless_output_the_end_is_kept(namespace, monkeypatch):
+    monkeypatch.setattr(offline, "LONGEST_OUTPUT", 1000)
+    ran = labkit.privacy.run_offline(["sh", "-c", "yes | head -n 1000000; echo the end"])
+    assert len(ran.output) == 1000 and ran.output.endswith("y\nthe end\n")
+
+
 def test_what_it_started_ends_with_it(namespace, tmp_path):
     mark = tmp_path / "still here"
     code = f"(sleep 2; touch '{mark}') & sleep 60"

@@ -1,0 +1,129 @@
+"""Answers at temperature 0 to many prompts at once, each as long as it needs.
+
+The prompts of a batch differ in length. They are padded on the right, and the padding is masked
+while the answers are written. Layers that keep a state of constant size, or only a window, cannot
+be masked that way: with them a batch holds prompts of one length.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+import torch
+from transformers import DynamicCache
+
+from labkit.backends.local.kv_cache import GrowingLayer, growing_cache, select_rows
+from labkit.backends.local.out_of_memory import frees_memory
+from labkit.models.architecture import cache_argument
+
+from .option_scores import ROWS, Ids, SharedPrefix, read_padded
+
+
+@frees_memory
+@torch.inference_mode()
+def greedy_answers(
+    model,
+    prompts: Sequence[Ids],
+    *,
+    max_tokens: int,
+    end_ids: frozenset[int],
+    is_complete: Callable[[list[int]], bool] = lambda ids: False,
+) -> Iterator[tuple[int, list[int]]]:
+    """The tokens of each answer, end token left out, as the batches are done.
+
+    Args:
+        model: a model of transformers.
+        prompts: tokens of each prompt, at least one.
+        max_tokens: limit of each answer.
+        end_ids: tokens that end an answer.
+        is_complete: whether an answer is long enough as it is, by its tokens so far.
+    Yields:
+        The prompt's number, and the tokens of its answer.
+    """
+    prefix = SharedPrefix(model, prompts)
+    for numbers in _batches(model, prompts):
+        rows = [prompts[number] for number in numbers]
+        answers = _Rows(model, rows, prefix)
+        while answers.running:
+            answers.advance()
+            ended = {
+                row
+                for row in answers.running
+                if answers.written[row][-1] in end_ids
+                or len(answers.written[row]) >= max_tokens
+                or is_complete(answers.written[row])
+            }
+            answers.drop(ended)
+        for number, ids in zip(numbers, answers.written, strict=True):
+            yield number, ids[:-1] if ids[-1] in end_ids else ids
+
+
+def _batches(model, prompts: Sequence[Ids]) -> Iterator[list[int]]:
+    """The prompts' numbers, shortest first, at most `ROWS` at a time."""
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    groups = [order]
+    if not _can_mask(model):
+        groups = [list(same) for _, same in groupby(order, key=lambda n: len(prompts[n]))]
+    for group in groups:
+        yield from (group[start : start + ROWS] for start in range(0, len(group), ROWS))
+
+
+def _can_mask(model) -> bool:
+    takes = inspect.signature(model.forward).parameters
+    layers = growing_cache(model.config).layers
+    return (
+        {"attention_mask", "position_ids"} <= takes.keys()
+        and bool(layers)
+        and all(isinstance(layer, GrowingLayer) for layer in layers)
+    )
+
+
+class _Rows:
+    """A batch of prompts of different lengths, and what has been written after each."""
+
+    def __init__(self, model, rows: Sequence[Ids], prefix: SharedPrefix):
+        self._model = model
+        self.written: list[list[int]] = [[] for _ in rows]
+        self.running = list(range(len(rows)))
+        self._cache: DynamicCache = prefix.repeated(len(rows))
+        lengths = [len(row) for row in rows]
+        wanted = sorted({length - 1 for length in lengths})
+        logits = read_padded(model, rows, prefix, wanted, self._cache)
+        self._next = torch.stack(
+            [own[wanted.index(length - 1)] for own, length in zip(logits, lengths, strict=True)]
+        )
+        self._positions = torch.tensor(lengths, device=model.device)[:, None]
+        columns = torch.arange(max(lengths), device=model.device)
+        self._mask = (columns < self._positions).long()
+        self._is_padded = len(wanted) > 1
+
+    def advance(self) -> None:
+        """Writes the likeliest token of each running row."""
+        if self.written[self.running[0]]:
+            self._next = self._read_last()
+        tokens = self._next.argmax(-1).tolist()
+        for row, token in zip(self.running, tokens, strict=True):
+            self.written[row].append(token)
+
+    def _read_last(self) -> torch.Tensor:
+        last = [[self.written[row][-1]] for row in self.running]
+        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
+        masked = {"attention_mask": self._mask, "position_ids": self._positions}
+        logits = self._model(
+            input_ids=torch.tensor(last, device=self._model.device),
+            use_cache=True,
+            **{str(cache_argument(type(self._model))): self._cache},
+            **(masked if self._is_padded else {}),
+        ).logits
+        self._positions = self._positions + 1
+        return logits[:, -1]
+
+    def drop(self, ended: set[int]) -> None:
+        """Removes the rows that ended."""
+        kept = [index for index, row in enumerate(self.running) if row not in ended]
+        self.running = [self.running[index] for index in kept]
+        if not ended or not kept:
+            return
+        indices = torch.tensor(kept, device=self._model.device)
+        select_rows(self._cache, indices)
+        self._mask, self._positions = self._mask[indices], self._positions[indices]

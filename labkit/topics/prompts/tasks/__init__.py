@@ -1,0 +1,1 @@
+"""Tasks with right answers, the prompts that ask them, and what counts as right."""

@@ -1,0 +1,135 @@
+"""A prompt made of parts, each of which can be left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from labkit.backends.local.chat_text import render_chat
+from labkit.backends.local.model import LocalModel
+from labkit.backends.prompts import check_text
+from labkit.errors import LabError
+
+from .task import Example, Task
+
+PARTS = ("system", "instruction", "examples", "format hint", "template")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Prompt:
+    """What is said around an item; an empty part is left out.
+
+    Attributes:
+        system: the system message.
+        instruction: what is to be done.
+        examples: solved examples, in their order.
+        format_hint: in which form to answer.
+        template: whether the model's chat template is used.
+    """
+
+    system: str = ""
+    instruction: str = ""
+    examples: tuple[Example, ...] = ()
+    format_hint: str = ""
+    template: bool = True
+
+    def __post_init__(self):
+        for name in ("system", "instruction", "format_hint"):
+            check_text(getattr(self, name), name)
+        if not isinstance(self.examples, tuple):
+            raise ValueError(f"examples must be a tuple of examples; got {self.examples!r:.80}")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts that it has, of `PARTS`."""
+        return tuple(part for part in PARTS if getattr(self, _field(part)))
+
+    def without(self, *parts: str) -> "Prompt":
+        """The same prompt with some of its `PARTS` left out."""
+        return replace(self, **{_field(part): type(getattr(self, _field(part)))() for part in parts})
+
+    def changed(self, **parts: Any) -> "Prompt":
+        """The same prompt with some parts replaced, such as ``instruction="…"``."""
+        unknown = set(parts) - {_field(part) for part in PARTS}
+        if unknown:
+            known = ", ".join(map(_field, PARTS))
+            raise ValueError(f"the parts of a prompt are {known}; got {sorted(unknown)[0]!r}")
+        return replace(self, **parts)
+
+    @property
+    def label(self) -> str:
+        """Its parts in a line."""
+        shots = f"{len(self.examples)} examples"
+        names = [shots if part == "examples" else part for part in self.parts]
+        return " + ".join(names) or "the item alone"
+
+    def text(self, task: Task, item: str) -> str:
+        """What is said to the model about an item, without the system message."""
+        blocks = ["\n".join(filter(None, [self.instruction, self.format_hint]))]
+        blocks += [f"{_asked(task, each.text)} {each.answer}" for each in self.examples]
+        return "\n\n".join(filter(None, [*blocks, _asked(task, item)]))
+
+    def messages(self, task: Task, item: str) -> list[dict[str, str]]:
+        """The same as chat messages."""
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, {"role": "user", "content": self.text(task, item)}]
+
+    def __repr__(self) -> str:
+        return self.label
+
+
+def _field(part: str) -> str:
+    if part not in (*PARTS, "format_hint"):
+        raise ValueError(f"a part must be one of {', '.join(PARTS)}; got {part!r}")
+    return part.replace(" ", "_")
+
+
+def _asked(task: Task, text: str) -> str:
+    return f"{task.input_name}: {text}\n{task.output_name}:"
+
+
+def full_prompt(task: Task, *, examples: int | Sequence[Example] | None = None) -> Prompt:
+    """The task's own prompt with all its parts.
+
+    Args:
+        task: from `load_task`.
+        examples: how many of the task's examples, or examples of your own; None: all of its own.
+    Raises:
+        ValueError: more examples than the task has.
+    """
+    if isinstance(examples, int):
+        if not 0 <= examples <= len(task.examples):
+            raise ValueError(f"examples must be 0 to {len(task.examples)}; got {examples!r}")
+        examples = task.examples[:examples]
+    chosen = task.examples if examples is None else tuple(examples)
+    return Prompt(task.system, task.instruction, chosen, task.format_hint)
+
+
+Template = Literal["right", "absent"]
+
+
+def rendered(model: LocalModel, prompt: Prompt, task: Task, item: str) -> str:
+    """The whole text that the model reads for an item, up to where its answer begins."""
+    if prompt.template:
+        return render_chat(model.name, model.tokenizer, prompt.messages(task, item))
+    return "\n\n".join(filter(None, [prompt.system, prompt.text(task, item)]))
+
+
+def check_template(model: LocalModel, prompt: Prompt) -> Prompt:
+    """The prompt as the model can take it: without a template, if the model has none."""
+    return prompt if model.chat else prompt.without("template")
+
+
+def encoded(model: LocalModel, prompt: Prompt, text: str) -> list[int]:
+    """The tokens of such a text.
+
+    Raises:
+        LabError: it does not fit the model's context.
+    """
+    ids = model.tokenizer(text, add_special_tokens=not prompt.template, verbose=False)["input_ids"]
+    if not ids or len(ids) >= model.context:
+        raise LabError(
+            f"A prompt of {len(ids):,} tokens does not fit: {model.name} takes 1 to "
+            f"{model.context - 1:,}.",
+            "Take shorter items or fewer examples.",
+        )
+    return ids
