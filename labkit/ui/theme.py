@@ -133,7 +133,9 @@ def _live_figure() -> type:
     """
     import plotly.graph_objects as go
 
-    class LiveFigure(go.FigureWidget):
+    base: Any = go.FigureWidget
+
+    class LiveFigure(base):
         _is_drawn = False
 
         def open(self) -> None:
