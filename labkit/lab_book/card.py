@@ -91,7 +91,7 @@ def _tile(entry: BookEntry) -> str:
         f"<div>{escape(text)}</div>" for text in (entry.spread, _origin(entry), _guess(entry))
     )
     return (
-        f'<div style="border:1px solid {theme.LINE};border-radius:6px;padding:8px 12px;'
+        f'<div style="border:1px solid {theme.RULE};border-radius:6px;padding:8px 12px;'
         f'min-width:150px;max-width:230px"><div>{escape(entry.label)}</div>'
         f'<div style="font-size:22px;font-weight:600">{escape(entry.text)}</div>'
         f'<div style="font-size:12px">{small}</div></div>'

@@ -78,7 +78,7 @@ class RunPanel(Panel):
         return self.result
 
     def finished(self) -> Any:
-        """The result of the run that was started; where there is none, of one started now."""
+        """The result of the run that was started, or else of one that starts now."""
         return self.wait() or self.start().wait()
 
 

@@ -91,7 +91,7 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
 
 @functools.cache
 def _follow_page() -> Any:
-    """Has the figures of a notebook follow its page's theme, by a widget that shows nothing."""
+    """Has a notebook's figures follow its theme and width, by a widget that shows nothing."""
     ipython = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
     if not hasattr(shell, "kernel"):
@@ -99,7 +99,7 @@ def _follow_page() -> Any:
     import anywidget
 
     class FigureColours(anywidget.AnyWidget):
-        _esm = "export default {};"
+        _esm = Path(__file__).with_name("figure.js").read_text(encoding="utf-8")
         _css = FIGURE_CSS
 
     return FigureColours()
@@ -133,7 +133,9 @@ def _live_figure() -> type:
     """
     import plotly.graph_objects as go
 
-    class LiveFigure(go.FigureWidget):
+    base: Any = go.FigureWidget
+
+    class LiveFigure(base):
         _is_drawn = False
 
         def open(self) -> None:

@@ -42,7 +42,7 @@ vertical-align:top}}
 .lk-strip i.b{{background:{theme.ORANGE}{theme.TINT}}}
 .lk-strip i.c{{background:{theme.GREEN}{theme.TINT}}}
 .lk-strip i.d{{background:{theme.PINK}{theme.TINT}}}
-.lk-strip i.x{{border:1px dashed {theme.RED};font-size:11px;line-height:18px;color:{theme.ALERT}}}
+.lk-strip i.x{{border:1px dashed {theme.RED};font-size:11px;line-height:18px}}
 .lk-strip i.s{{background:{theme.INK};color:{theme.PAPER};border-radius:0;font-weight:600}}
 .lk-strip i:hover,.lk-strip i:focus{{outline:3px solid {theme.BLUE};z-index:3;position:static}}
 .lk-strip i:hover::after,.lk-strip i:focus::after{{content:attr(data-t);position:absolute;left:3em;

@@ -67,7 +67,7 @@ def _title(sweep: Sweep) -> str:
     samples = max((len(cell.replies) for cell in sweep.cells), default=0)
     return (
         f"{len(sweep.replies)} answers of {figure_text(sweep.model)}, {samples} for each setting "
-        '(measured)<br><span style="font-size:12px">points: the median, or the share; '
+        f'({sweep.how})<br><span style="font-size:12px">points: the median, or the share; '
         "whiskers: the lowest and the highest; around a share, its 95 % interval</span>"
     )
 

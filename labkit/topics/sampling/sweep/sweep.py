@@ -142,6 +142,12 @@ class Sweep:
         )
 
     @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        stopped = any(reply.finish == "interrupted" for reply in self.replies)
+        return "stopped, measured" if stopped or not self.replies else "measured"
+
+    @property
     def summary(self) -> str:
         """Number of answers, and the self-similarity at the first and the last settings."""
         if not self.replies:
@@ -152,7 +158,7 @@ class Sweep:
         ]
         return (
             f"{self.model}: {len(self.replies)} answers, {self.tokens:,} tokens in "
-            f"{self.elapsed_s:.1f} s; {'; '.join(dict.fromkeys(ends))} (measured)"
+            f"{self.elapsed_s:.1f} s; {'; '.join(dict.fromkeys(ends))} ({self.how})"
         )
 
     def __repr__(self) -> str:
