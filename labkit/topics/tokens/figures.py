@@ -16,7 +16,7 @@ from .token_strip import chat_strip, comparison_strip, text_strip, visible
 from .tokenization import Tokenization
 from .tokenizer_comparison import TokenizerComparison
 
-# Of the heat map: from which ratio on a cell has which colour; plotly writes on it in dark or white.
+# Of the heat map: from which ratio on a cell has which colour; plotly writes dark or white on it.
 STEPS = (
     (0, "#FFFFFF"), (1.25, "#DCEEFA"), (2, "#B5DDF6"), (3, "#8CC8EF"), (5, "#1F6A94"),
     (8, "#00364F"),
