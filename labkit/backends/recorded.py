@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from labkit.backends.remote.api_keys import without_keys
+from labkit.backends.remote.api_keys import MASK, without_keys
 from labkit.backends.remote.model import RemoteModel
 from labkit.data import FOLDER
 from labkit.errors import LabError
@@ -110,8 +110,8 @@ def record(
         if reply.finish in ("failed", "interrupted"):
             what = reply.error.splitlines()[0] if reply.error else f"{backend.name} was stopped."
             raise LabError(what, "Nothing was kept. Record it again.")
-        written = f"{reply.thinking}\n{reply.text}"  # in pieces, each of which would be kept
-        if without_keys(written) != written:
+        written = f"{reply.thinking}\n{reply.text}"  # of a server it comes masked already
+        if MASK in written or without_keys(written) != written:
             raise LabError(
                 f"The answer of {backend.name} repeats a key.", "Nothing was kept. Reword it."
             )

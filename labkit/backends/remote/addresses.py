@@ -31,7 +31,7 @@ def checked_address(address: Any, example: str) -> str:
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         shown = "something with an @" if "@" in address or "?" in address else repr(address)
         raise ValueError(f"{bound}; got {shown}")
-    if "@" in parts.netloc or parts.query or parts.fragment or re.search(r"[\s\\]", address):
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(
             f"{bound}, without a name, a password or a query: a key is given as a key; got "
             f"{parts.scheme}://{parts.hostname}"
@@ -43,6 +43,6 @@ def _split(address: str):
     try:
         parts = urlsplit(address)
         _ = parts.port
+        return None if re.search(r"[\s\\]", address) else parts
     except ValueError:  # a bad port or IPv6 address
         return None
-    return parts
