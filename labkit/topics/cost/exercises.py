@@ -5,10 +5,10 @@ from typing import Any
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
 
-from .break_even import BreakEven
-from .price_history import ARTICLE_USD
+from .amortization import BreakEven
+from .cloud_bill import Week, usd, week
+from .past_prices import ARTICLE_USD
 from .team import mean_wait_s
-from .week import Week, usd, week
 
 CHEAP_USD, SOON_WEEKS, RARE = 20.0, 12.0, 0.1
 SETTINGS = ("hours_on", "yearly_price_fall", "hourly_rate_usd", "cloud_s")
@@ -30,8 +30,8 @@ def check_return(mine: Week | None) -> ExerciseResult:
         )
     if (mine.questions, mine.tokens_in, mine.tokens_out) != (800, 500, 1000):
         return not_yet(
-            f"You ask {mine.questions:,.0f} questions of {mine.tokens_in:,} tokens, with answers of "
-            f"{mine.tokens_out:,}. Leave the article's 800, 500 and 1,000 as they are."
+            f"You ask {mine.questions:,.0f} questions of {mine.tokens_in:,} tokens, with answers "
+            f"of {mine.tokens_out:,}. Leave the article's 800, 500 and 1,000 as they are."
         )
     low, high = ARTICLE_USD
     if not low <= mine.total_usd <= high:

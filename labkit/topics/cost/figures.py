@@ -9,13 +9,13 @@ from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
 
-from .break_even import BreakEven
-from .break_even_figures import fan_figure, tornado_figure
+from .amortization import BreakEven
+from .amortization_figures import fan_figure, tornado_figure
+from .cloud_bill import Week, usd
 from .facts import NUMBERS, Estimate, Hardware, HardwareList
 from .options import PARTS, CostOptions
-from .price_history import ARTICLE_USD, PricedWeek, PriceHistory
+from .past_prices import ARTICLE_USD, PricedWeek, PriceHistory
 from .team import SharedHardware
-from .week import Week, usd
 
 LOOKS = {
     "tokens": (theme.ORANGE, ""),

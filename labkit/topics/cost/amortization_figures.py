@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from labkit.ui import subplots, theme
 
-from .break_even import NAMES, WEEKS_A_YEAR, BreakEven, Swing
+from .amortization import NAMES, WEEKS_A_YEAR, BreakEven, Swing
 
 POINTS = 8  # the lines are straight, or nearly so
 SHOWN = 7  # assumptions of a tornado

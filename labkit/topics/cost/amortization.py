@@ -17,9 +17,9 @@ from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 
+from .cloud_bill import Week, usd, week
 from .facts import Estimate, Hardware, estimate, find_tariff
 from .facts import hardware as find_hardware
-from .week import Week, usd, week
 
 DRAWS = 20_000
 HOURS_A_WEEK, WEEKS_A_YEAR = 168.0, 365.25 / 7

@@ -6,8 +6,8 @@ from typing import Any
 
 from labkit.formatting import in_lines
 
+from .cloud_bill import Week, usd, week
 from .facts import PricedModel, cloud_models, mmlu_percent
-from .week import Week, usd, week
 
 ARTICLE_USD = (40.0, 80.0)  # what the article says that a week costs
 
