@@ -21,7 +21,7 @@ TINT = "38"  # opacity of a colour behind text, so that it suits a light and a d
 
 # What HTML takes from the page around it: JupyterLab's theme, a page of the lab, VS Code.
 TEXT = "inherit"
-QUIET = "var(--jp-content-font-color2,var(--vscode-descriptionForeground,#57606A))"
+QUIET = "color-mix(in srgb,currentColor 72%,transparent)"
 ALERT = "var(--jp-error-color1,var(--vscode-errorForeground,#B3261E))"
 RULE = "rgba(128,136,144,.45)"
 GROUND = f"var(--jp-layout-color0,var(--vscode-editor-background,{PAPER}))"
@@ -30,7 +30,7 @@ SOFT = "rgba(128,136,144,.12)"
 PAGE = f""":root{{color-scheme:light dark}}
 body{{color:var(--jp-content-font-color1,{INK});background:{GROUND}}}
 @media (prefers-color-scheme:dark){{:root{{--jp-content-font-color1:#E2E7EC;
---jp-content-font-color2:#9AA5B1;--jp-error-color1:#FF9D93;--jp-layout-color0:#14181D}}}}
+--jp-error-color1:#FF9D93;--jp-layout-color0:#14181D}}}}
 """
 FIGURE_CSS = Path(__file__).with_name("figure.css").read_text(encoding="utf-8")
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"

@@ -448,6 +448,8 @@ def test_plotly_comes_once_and_only_where_a_figure_is(site):
     [
         ({render.WIDGET: {}, "text/html": "<i>static</i>"}, "<i>static</i>"),
         ({render.WIDGET: {}, "text/plain": " 40%|####  | 4/10 [00:00<?]"}, ""),
+        ({render.WIDGET: {}, "text/plain": "load:  40%|####  | 4/10 [00:00<?]"}, ""),
+        ({render.WIDGET: {}, "text/plain": "compare: 12token [00:03, 4.00token/s]"}, ""),
         ({"text/plain": "a < b"}, "<pre>a &lt; b</pre>"),
         ({"application/javascript": "alert(1)"}, ""),
         ({"text/markdown": "*so*"}, '<div class="prose"><p><em>so</em></p>\n</div>'),
