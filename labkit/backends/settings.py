@@ -107,5 +107,5 @@ def _whole_order(named: tuple[str, ...]) -> tuple[str, ...]:
     """
     if len(named) < 2 or len(set(named)) < len(named) or not set(named) <= set(STAGES):
         raise ValueError(f"order must be two or more of {STAGES}, each once; got {named!r}")
-    places = iter(named)
-    return tuple(next(places) if stage in named else stage for stage in STAGES)
+    ordered = iter(named)
+    return tuple(next(ordered) if stage in named else stage for stage in STAGES)
