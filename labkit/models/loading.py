@@ -214,8 +214,11 @@ def _only_tokens(published):
 def _read_tokenizer(folder: Path):
     from transformers import AutoTokenizer
 
+    here = {"local_files_only": True, "trust_remote_code": False}
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **here)
+        tokenizer("a")  # with settings of a wrong type, it fails at the first text
+        return tokenizer
     except Exception:  # each of its many tokenizers fails in its own way
         raise LabError(
             f"{folder} has no tokenizer, or one that transformers cannot read.",

@@ -11,6 +11,7 @@ import datetime
 import json
 import signal
 import sys
+from typing import Any
 
 import jinja2.meta
 import jinja2.sandbox
@@ -77,12 +78,9 @@ def environment():
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, "jinja2.ext.loopcontrols"]
     )
     made.filters["tojson"] = _to_json
-    made.globals.update(
-        raise_exception=_raise,
-        strftime_now=lambda form: datetime.datetime.now().strftime(form),
-        dict=Dictionaries(),
-        namespace=Names,
-    )
+    names: dict[str, Any] = made.globals
+    names["raise_exception"], names["namespace"], names["dict"] = _raise, Names, Dictionaries()
+    names["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
     return made
 
 
