@@ -213,7 +213,7 @@ def break_even(
     Args:
         cloud: a week from `week`, the name of a model (with the article's week), or a bill in US
             dollars for the article's 800 questions a week.
-        hardware: from `labkit.cost.hardware`, or its name.
+        hardware: from `lab.cost.hardware`, or its name.
         electricity: a country of the list; None: anywhere in it; US dollars per kWh; or from
             `tariff`.
         hours_on: hours a week that the hardware is on; it draws its idle watts while it waits.
@@ -329,11 +329,16 @@ def solve(
     return np.where(never, np.inf, weeks), capital, running
 
 
+def _weekly_rate(price_fall: float) -> float:
+    """The rate of an exponential fall; 0 where it is too small to be told from none."""
+    rate = -math.log1p(-price_fall) / WEEKS_A_YEAR
+    return rate if rate > 1e-9 else 0.0
+
+
 def _effective_weeks(weeks: Any, price_fall: float) -> Any:
     """Weeks at today's price that cost as much as these do while the price falls."""
-    if not price_fall:
+    if not (rate := _weekly_rate(price_fall)):
         return weeks
-    rate = -math.log1p(-price_fall) / WEEKS_A_YEAR
     return -np.expm1(-rate * weeks) / rate
 
 
@@ -346,9 +351,8 @@ def _cross(capital: Any, cloud: Any, running: Any, price_fall: float) -> Any:
     saving = cloud - running
     safe = np.where(saving > 0, saving, 1.0)
     weeks = np.where(saving > 0, capital / safe, np.inf)
-    if not price_fall:
+    if not (rate := _weekly_rate(price_fall)):
         return weeks
-    rate = -math.log1p(-price_fall) / WEEKS_A_YEAR
     for _ in range(NEWTON_STEPS):
         at = np.where(np.isfinite(weeks), weeks, 0.0)
         short = capital + running * at - cloud * _effective_weeks(at, price_fall)

@@ -10,7 +10,7 @@ from .cloud_bill import Week, usd, week
 from .past_prices import ARTICLE_USD
 from .team import mean_wait_s
 
-CHEAP_USD, SOON_WEEKS, RARE = 20.0, 12.0, 0.1
+CHEAP_USD, SOON_WEEKS, RARE = 20.0, 15.0, 0.1
 SETTINGS = ("hours_on", "yearly_price_fall", "hourly_rate_usd", "cloud_s")
 
 

@@ -118,7 +118,7 @@ def hardware(name: "str | Hardware" = "rtx-3090", **changes: Any) -> Hardware:
     if missing := [key for key in NUMBERS if key not in numbers]:
         raise LabError(
             f"The list has no {', '.join(missing)} of {entry['title']}.",
-            f'Give numbers of your own: labkit.cost.hardware("{name}", {missing[0]}=…).',
+            f'Give numbers of your own: lab.cost.hardware("{name}", {missing[0]}=…).',
         )
     labels = {"model": entry["model"], "score_name": entry["score_name"]}
     return Hardware(entry["id"], entry["title"], **numbers, **labels)

@@ -110,7 +110,7 @@ def compare_options(
 
     Args:
         asked: a week from `week`, or a model's name with the article's week.
-        card: from `labkit.cost.hardware`, or its name.
+        card: from `lab.cost.hardware`, or its name.
         rent: a GPU for rent, such as ``"rtx-3090"`` or ``"h100"``.
         machine: from `this_machine`; None: its speeds out of the lab book, or assumed.
         electricity: a country of the list, or US dollars per kWh.
