@@ -5,6 +5,7 @@ model never looks there, so nothing needs a mask, whatever its layers are.
 """
 
 import copy
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -49,11 +50,16 @@ class SharedPrefix:
     def __init__(self, model, sequences: Sequence[Ids]):
         self._model = model
         self._cache: DynamicCache | None = None
-        length = shared_length(sequences)
-        continues = cache_argument(type(model)) == "past_key_values"
-        self.length = length if continues and length >= WORTH_READING_ONCE else 0
+        self.length = self.worth(model, sequences)
         if self.length:
             self._cache, _ = prefill(model, sequences[0][: self.length])
+
+    @staticmethod
+    def worth(model, sequences: Sequence[Ids]) -> int:
+        """The length that is read once; see `length`."""
+        length = shared_length(sequences)
+        continues = cache_argument(type(model)) == "past_key_values"
+        return length if continues and length >= WORTH_READING_ONCE else 0
 
     def repeated(self, rows: int) -> DynamicCache:
         """A cache of its own for a batch, with the prefix in every row."""
@@ -153,3 +159,12 @@ def read_padded(
     ).logits
     # Not every architecture leaves out the others.
     return logits if logits.shape[1] == len(wanted) else logits[:, positions]
+
+
+@torch.inference_mode()
+def time_prefill(model, ids: Ids, cache: DynamicCache | None = None) -> float:
+    """Seconds to read tokens whole, or after what a cache holds."""
+    began = time.perf_counter()
+    _, scores = prefill(model, ids, cache)
+    float(scores[0, 0])  # waits for a GPU
+    return time.perf_counter() - began

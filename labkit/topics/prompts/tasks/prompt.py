@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from labkit.backends.local.chat_text import render_chat
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
 
-from .task import Example, Task
+from .task import SolvedExample, Task
 
 PARTS = ("system", "instruction", "examples", "format hint", "template")
 
@@ -28,7 +28,7 @@ class Prompt:
 
     system: str = ""
     instruction: str = ""
-    examples: tuple[Example, ...] = ()
+    examples: tuple[SolvedExample, ...] = ()
     format_hint: str = ""
     template: bool = True
 
@@ -45,7 +45,8 @@ class Prompt:
 
     def without(self, *parts: str) -> "Prompt":
         """The same prompt with some of its `PARTS` left out."""
-        return replace(self, **{_field(part): type(getattr(self, _field(part)))() for part in parts})
+        empty = Prompt(template=False)
+        return replace(self, **{_field(part): getattr(empty, _field(part)) for part in parts})
 
     def changed(self, **parts: Any) -> "Prompt":
         """The same prompt with some parts replaced, such as ``instruction="…"``."""
@@ -63,15 +64,23 @@ class Prompt:
         return " + ".join(names) or "the item alone"
 
     def text(self, task: Task, item: str) -> str:
-        """What is said to the model about an item, without the system message."""
-        blocks = ["\n".join(filter(None, [self.instruction, self.format_hint]))]
-        blocks += [f"{_asked(task, each.text)} {each.answer}" for each in self.examples]
-        return "\n\n".join(filter(None, [*blocks, _asked(task, item)]))
+        """All of it as one text, without a template, up to where the answer begins."""
+        solved = [f"{_asked(task, each.text)} {each.answer}" for each in self.examples]
+        return "\n\n".join(filter(None, [self.system, self._task, *solved, _asked(task, item)]))
 
     def messages(self, task: Task, item: str) -> list[dict[str, str]]:
-        """The same as chat messages."""
-        system = [{"role": "system", "content": self.system}] if self.system else []
-        return [*system, {"role": "user", "content": self.text(task, item)}]
+        """The same as chat messages: an example is a question and its answer."""
+        turns = [("system", self.system)] if self.system else []
+        for each in self.examples:
+            turns += [("user", _asked(task, each.text)), ("assistant", each.answer)]
+        turns.append(("user", _asked(task, item)))
+        first = next(n for n, (role, _) in enumerate(turns) if role == "user")
+        turns[first] = ("user", "\n\n".join(filter(None, [self._task, turns[first][1]])))
+        return [{"role": role, "content": content} for role, content in turns]
+
+    @property
+    def _task(self) -> str:
+        return "\n".join(filter(None, [self.instruction, self.format_hint]))
 
     def __repr__(self) -> str:
         return self.label
@@ -87,7 +96,7 @@ def _asked(task: Task, text: str) -> str:
     return f"{task.input_name}: {text}\n{task.output_name}:"
 
 
-def full_prompt(task: Task, *, examples: int | Sequence[Example] | None = None) -> Prompt:
+def full_prompt(task: Task, *, examples: int | Sequence[SolvedExample] | None = None) -> Prompt:
     """The task's own prompt with all its parts.
 
     Args:
@@ -104,14 +113,11 @@ def full_prompt(task: Task, *, examples: int | Sequence[Example] | None = None) 
     return Prompt(task.system, task.instruction, chosen, task.format_hint)
 
 
-Template = Literal["right", "absent"]
-
-
 def rendered(model: LocalModel, prompt: Prompt, task: Task, item: str) -> str:
     """The whole text that the model reads for an item, up to where its answer begins."""
     if prompt.template:
         return render_chat(model.name, model.tokenizer, prompt.messages(task, item))
-    return "\n\n".join(filter(None, [prompt.system, prompt.text(task, item)]))
+    return prompt.text(task, item)
 
 
 def check_template(model: LocalModel, prompt: Prompt) -> Prompt:

@@ -25,7 +25,7 @@ PRACTICE, HELD_OUT = "practice", "held out"
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class SolvedExample:
     """A text with its right answer, to be shown in a prompt.
 
     Attributes:
@@ -70,6 +70,7 @@ class Task:
         examples: solved ones for a prompt; none of them is an item.
         items: what is asked.
         max_tokens: limit of a written answer.
+        wordings: other wordings of the instruction.
     """
 
     name: str
@@ -82,9 +83,10 @@ class Task:
     format_hint: str
     input_name: str
     output_name: str
-    examples: tuple[Example, ...]
+    examples: tuple[SolvedExample, ...]
     items: tuple[Item, ...]
     max_tokens: int = 24
+    wordings: tuple[str, ...] = ()
     labkit_task: Literal[1] = field(default=1, kw_only=True)
 
     def half(self, half: str | None) -> tuple[Item, ...]:
@@ -99,7 +101,7 @@ class Task:
 
     @property
     def chance(self) -> float | None:
-        """Share that a blind choice among the options gets right; None where there are none."""
+        """Share that a blind choice among the options gets right; None without options."""
         return 1 / len(self.options) if self.options else None
 
     @property
@@ -115,7 +117,7 @@ class Task:
         return self.summary
 
 
-def tasks() -> tuple[Task, ...]:
+def list_tasks() -> tuple[Task, ...]:
     """The lab's own tasks."""
     return tuple(map(load_task, NAMES))
 
@@ -143,7 +145,9 @@ def load_task(name: str | Path, *, instruction: str = "", options: Sequence[str]
         return _checked(parse(read_file(FOLDER / "tasks" / f"{name}.json"), Task))
     path = Path(name)
     if path.suffix.lower() not in (".csv", ".json"):
-        raise LabError(f"There is no task {str(name)!r}.", f"The lab has {', '.join(NAMES)}. {HINT}")
+        raise LabError(
+            f"There is no task {str(name)!r}.", f"The lab has {', '.join(NAMES)}. {HINT}"
+        )
     content = read_file(path, LARGEST_FILE)
     try:
         return _checked(_parsed(content, path, instruction, tuple(options)))
@@ -155,7 +159,7 @@ def _parsed(content: bytes, path: Path, instruction: str, options: tuple[str, ..
     if path.suffix.lower() == ".json" and content.lstrip()[:1] == b"{":
         return parse(content, Task)
     is_csv = path.suffix.lower() == ".csv"
-    rows = _read_csv(content) if is_csv else parse(content, tuple[Example, ...])
+    rows = _read_csv(content) if is_csv else parse(content, tuple[SolvedExample, ...])
     if not rows:
         raise ValueError("it has no items")
     found = tuple(dict.fromkeys(row.answer for row in rows))
@@ -176,7 +180,7 @@ def _parsed(content: bytes, path: Path, instruction: str, options: tuple[str, ..
     )
 
 
-def _read_csv(content: bytes) -> list[Example]:
+def _read_csv(content: bytes) -> list[SolvedExample]:
     try:
         lines = io.StringIO(content.decode("utf-8-sig"), newline="")
         csv.field_size_limit(LARGEST_FILE)
@@ -184,14 +188,14 @@ def _read_csv(content: bytes) -> list[Example]:
         columns = set(reader.fieldnames or ())
         if not {"text", "answer"} <= columns:
             raise ValueError(f"it has the columns {', '.join(sorted(columns)) or 'none'}")
-        return [Example(row["text"] or "", row["answer"] or "") for row in reader]
+        return [SolvedExample(row["text"] or "", row["answer"] or "") for row in reader]
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except csv.Error as error:
         raise ValueError(str(error)) from None
 
 
-def _halved(rows: Sequence[Example]):
+def _halved(rows: Sequence[SolvedExample]):
     seen: Counter[str] = Counter()
     for row in rows:
         half: Half = HELD_OUT if seen[row.answer] % 2 else PRACTICE

@@ -1,0 +1,1 @@
+"""How few-shot prompts and comparisons of prompts mislead, and what helps."""

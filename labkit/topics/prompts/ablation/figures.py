@@ -1,0 +1,101 @@
+"""The figure of an ablation: which part of a prompt earns its tokens."""
+
+from html import escape
+
+import plotly.graph_objects as go
+
+from labkit.topics.prompts.scoring.difference import points
+from labkit.ui import subplots, theme
+
+from .ablation import Ablation, PartEffect
+
+LOOKS = {  # colour and symbol of each judgement
+    "earns its tokens": (theme.GREEN, "circle"),
+    "helps": (theme.GREEN, "circle"),
+    "not settled": (theme.GREY, "circle-open"),
+    "does harm": (theme.RED, "x"),
+}
+
+
+def ablation_figure(ablation: Ablation):
+    """Each part's effect with its interval; beside it tokens, time, money and the judgement."""
+    effects = ablation.effects
+    figure = theme.figure(
+        title=_title(ablation),
+        x="right answers gained by the part, in percentage points, with the 95 % interval",
+        height=190 + 44 * len(effects),
+        showlegend=False,
+        margin={"t": 112, "r": 420},
+    )
+    for effect in effects:
+        figure.add_trace(_dot(effect))
+    figure.add_vline(0, line={"color": theme.GREY, "dash": "dash"})
+    figure.update_yaxes(autorange="reversed", type="category", ticksuffix="  ")
+    for offset, head in zip(OFFSETS, ("tokens", "prefill", "per 1,000", ""), strict=True):
+        corner = {"x": 1, "xref": "paper", "y": 1, "yref": "paper", "yanchor": "bottom"}
+        subplots.note(figure, head, **corner, xshift=offset, font={"size": 12})
+    for effect in effects:
+        for offset, text in zip(OFFSETS, _cells(ablation, effect), strict=True):
+            at = {"x": 1, "xref": "paper", "y": effect.part}
+            subplots.note(figure, escape(text), **at, xshift=offset, font={"size": 12})
+    return figure
+
+
+OFFSETS = (16, 86, 166, 252)  # pixels right of the plot
+
+
+def _dot(effect: PartEffect):
+    colour, symbol = LOOKS[effect.judgement]
+    low, high = effect.interval
+    return go.Scatter(
+        x=[100 * effect.difference],
+        y=[effect.part],
+        mode="markers",
+        marker={"size": 11, "color": colour, "symbol": symbol},
+        error_x=subplots.error_bars([(100 * low, 100 * effect.difference, 100 * high)]),
+        hovertemplate=f"{points(effect.difference)}<extra></extra>",
+    )
+
+
+def _cells(ablation: Ablation, effect: PartEffect) -> tuple[str, str, str, str]:
+    seconds = effect.prefill_s
+    time = "unknown" if seconds is None else f"{1000 * seconds:+,.0f} ms"
+    money = f"{100 * ablation.usd_per_1000(effect):+.2g} ct"
+    mark = {"does harm": "✗ ", "not settled": "? "}.get(effect.judgement, "✓ ")
+    return f"{effect.tokens:+.0f}", time, money, mark + effect.judgement
+
+
+def _title(ablation: Ablation) -> str:
+    base = ablation.base
+    calibrated = f", {base.calibration} calibration" if base.calibration else ""
+    return (
+        f"{escape(base.task.name)} with {escape(base.model)}{calibrated}: {base.share:.0%} right "
+        f'with {escape(base.prompt.label)} · measured<br><span style="font-size:12px">'
+        f"{len(base.items)} items, {ablation.how}; price: US cents by "
+        f"{escape(ablation.price.origin)}</span>"
+    )
+
+
+def combinations_figure(ablation: Ablation):
+    """Every prompt that was scored, best first, with its interval."""
+    ordered = sorted((ablation.base, *ablation.others), key=lambda each: each.share)
+    labels = [escape(each.prompt.label) for each in ordered]
+    figure = theme.figure(
+        title=f"{len(ordered)} prompts on the same {len(ablation.base.items)} items · measured",
+        x="share of right answers, with the 95 % interval",
+        height=120 + 24 * len(ordered),
+    )
+    ranges = ((each.interval[0], each.share, each.interval[1]) for each in ordered)
+    figure.add_trace(
+        go.Scatter(
+            x=[each.share for each in ordered],
+            y=labels,
+            mode="markers",
+            marker={"color": theme.BLUE, "size": 9},
+            error_x=subplots.error_bars(ranges, thickness=1),
+        )
+    )
+    return figure.update_xaxes(tickformat=".0%", range=[0, 1.02])
+
+
+FIGURES = {Ablation: {"parts": ablation_figure, "prompts": combinations_figure}}

@@ -1,0 +1,1 @@
+"""What the same long beginning of prompts costs the second time."""

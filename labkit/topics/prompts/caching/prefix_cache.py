@@ -1,0 +1,139 @@
+"""What a long system prompt costs the first time, and again."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from labkit.backends.llamacpp.model import LlamaCppModel
+from labkit.backends.local.decoding.option_scores import SharedPrefix, time_prefill
+from labkit.backends.local.model import LocalModel
+from labkit.checks import check_whole
+from labkit.data import read_data
+from labkit.formatting import in_lines
+from labkit.stats import Spread
+from labkit.topics.prompts.scoring.arguments import check_model
+
+CHARACTERS = 2400  # of the story in data/ that makes the long system prompt
+QUESTIONS = ("Who is it about?", "What happens first?", "Where does it end?", "What is it about?")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTiming:
+    """One engine, with the system prompt read each time, and kept.
+
+    Attributes:
+        engine: name of the engine.
+        tokens: tokens of system prompt and question.
+        new_tokens: tokens that are read where the system prompt is kept.
+        whole_s: seconds to read everything, of each question.
+        kept_s: seconds to read what is new, of each question.
+    """
+
+    engine: str
+    tokens: int
+    new_tokens: int
+    whole_s: Spread
+    kept_s: Spread
+
+    @property
+    def gain(self) -> float:
+        """How many times as long everything takes."""
+        return self.whole_s.median / self.kept_s.median
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PrefixCaching:
+    """The same long system prompt before several questions (measured).
+
+    Attributes:
+        timings: a line for each engine.
+    """
+
+    timings: tuple[CacheTiming, ...]
+
+    @property
+    def summary(self) -> str:
+        """Each engine's seconds, first and again."""
+        each = "; ".join(
+            f"{t.engine}: {t.tokens:,} tokens in {t.whole_s.median:.2g} s, with the system prompt "
+            f"kept {t.new_tokens} in {t.kept_s.median:.2g} s, {t.gain:.0f} times as fast"
+            for t in self.timings
+        )
+        return f"{each or 'stopped before the first engine'} (measured)"
+
+    def __repr__(self) -> str:
+        return in_lines(self.summary)
+
+
+def measure_prefix_cache(
+    model: LocalModel,
+    engine: LlamaCppModel | None = None,
+    *,
+    system: str | None = None,
+    rounds: int = 2,
+) -> PrefixCaching:
+    """What a long system prompt costs before each of several questions, read anew and kept.
+
+    The two ways take turns, question by question. An interrupt keeps the engines that were done.
+
+    Args:
+        model: a chat model from ``labkit.load``.
+        engine: from ``labkit.load_llamacpp``; None: the local engine alone.
+        system: the system prompt; None: a story that was written for this lab.
+        rounds: how often each question is asked.
+    Raises:
+        ValueError: an argument is out of range.
+        LabError: the model does not run in this process, or the prompt does not fit.
+    """
+    check_model(model)
+    check_whole("rounds", rounds, 1, 100)
+    system = read_data("corpus.txt")[:CHARACTERS] if system is None else system
+    timings = []
+    try:
+        timings.append(_timing("transformers", *_local(model, system), rounds))
+        if engine is not None:
+            timings.append(_timing("llama.cpp's server", *_llamacpp(engine, system), rounds))
+    except KeyboardInterrupt:
+        pass
+    return PrefixCaching(tuple(timings))
+
+
+Read = Callable[[list[int]], float]
+
+
+def _timing(name: str, prompts: list[list[int]], shared: int, whole: Read, kept: Read, rounds: int):
+    seconds: tuple[list[float], list[float]] = [], []
+    kept(prompts[-1])  # fills the cache
+    for number in range(rounds):
+        for ids in prompts:
+            for taken, read in zip(seconds, (whole, kept), strict=True):
+                duration = read(ids)
+                if number or ids is not prompts[0]:  # the first pair warms up
+                    taken.append(duration)
+    length = max(map(len, prompts))
+    return CacheTiming(name, length, length - shared, *(Spread(tuple(each)) for each in seconds))
+
+
+def _chats(system: str) -> Iterator[list[dict[str, str]]]:
+    for question in QUESTIONS:
+        yield [{"role": "system", "content": system}, {"role": "user", "content": question}]
+
+
+def _local(model: LocalModel, system: str) -> tuple[list[list[int]], int, Read, Read]:
+    prompts = [model.encode(chat) for chat in _chats(system)]
+    prefix = SharedPrefix(model.model, prompts)
+
+    def kept(ids: list[int]) -> float:
+        return time_prefill(model.model, ids[prefix.length :], prefix.repeated(1))
+
+    return prompts, prefix.length, lambda ids: time_prefill(model.model, ids), kept
+
+
+def _llamacpp(engine: LlamaCppModel, system: str) -> tuple[list[list[int]], int, Read, Read]:
+    prompts = [engine.encode(chat) for chat in _chats(system)]
+    shared = next(n for n, column in enumerate(zip(*prompts, strict=False)) if len(set(column)) > 1)
+
+    def read(ids: list[int], keep: bool) -> float:
+        asked = {"prompt": ids, "n_predict": 1, "temperature": 0, "cache_prompt": keep}
+        return engine.ask("/completion", asked)["timings"]["prompt_ms"] / 1000
+
+    return prompts, shared, lambda ids: read(ids, False), lambda ids: read(ids, True)

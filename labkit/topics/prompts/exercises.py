@@ -1,0 +1,75 @@
+"""Checks of notebook 07's exercises: any right answer passes, a wrong one gets the reason."""
+
+from labkit.backends.local.model import LocalModel
+from labkit.checks import is_number
+from labkit.errors import LabError
+from labkit.exercise import ExerciseResult, not_yet, solved
+from labkit.stats import items_needed
+from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores
+from labkit.topics.prompts.scoring.result import PromptScore
+from labkit.topics.prompts.scoring.score import score
+from labkit.topics.prompts.tasks.prompt import Prompt
+from labkit.topics.prompts.tasks.task import HELD_OUT
+
+TOLERANCE = 0.1  # the number may have been read off a logarithmic scale
+
+
+def check_better(model: LocalModel, base: PromptScore, prompt: Prompt | None) -> ExerciseResult:
+    """Exercise 1: a prompt of fewer tokens that is not clearly worse on fresh items.
+
+    Args:
+        model: from ``labkit.load``.
+        base: score of the prompt to beat.
+        prompt: the learner's prompt.
+    """
+    if not isinstance(prompt, Prompt):
+        return not_yet("Put a prompt in place of None, such as prompt.without('system').")
+    options = {"half": HELD_OUT, "calibration": base.calibration}
+    try:
+        before, after = (score(model, base.task, p, **options) for p in (base.prompt, prompt))
+    except (ValueError, LabError) as error:
+        return not_yet(f"This prompt does not work: {error}")
+    if after.tokens >= before.tokens:
+        return not_yet(f"It has {after.tokens} tokens, not fewer than {before.tokens}.")
+    change = compare_scores(before, after)
+    if change.interval[1] < 0:
+        return not_yet(f"It is shorter, and clearly worse on fresh items: {change.summary}.")
+    saved = before.tokens - after.tokens
+    return solved(f"{saved} tokens fewer; on fresh items {change.summary}.")
+
+
+def check_items(items: int | None, *, difference: float, discordant: float) -> ExerciseResult:
+    """Exercise 2: how many items settle a difference of a given size?
+
+    Args:
+        items: the learner's answer.
+        difference: the true difference of the shares.
+        discordant: share of items on which only one of the prompts is right.
+    """
+    if not is_number(items):
+        return not_yet("Put a number of items in place of None.")
+    right = items_needed(difference, discordant)
+    if abs(items - right) <= TOLERANCE * right:
+        return solved(f"{right:,} items: half the difference needs about four times as many.")
+    size = "More than needed" if items > right else "Too few"
+    return not_yet(f"{size}. The curve of section 6 shows it, at {100 * difference:g} points.")
+
+
+def check_claim(difference: ScoreDifference, claim: str | None) -> ExerciseResult:
+    """Exercise 3: what may be said about two prompts: "better", "worse" or "not settled"?
+
+    Args:
+        difference: of the second prompt from the first.
+        claim: the learner's answer, about the second prompt.
+    """
+    if not isinstance(claim, str):
+        return not_yet('Put "better", "worse" or "not settled" in place of None.')
+    low, high = difference.interval
+    right = "better" if low > 0 else "worse" if high < 0 else "not settled"
+    answer = " ".join(claim.casefold().split()).strip(".!")
+    known = {"unsettled": "not settled", "unclear": "not settled", "open": "not settled"}
+    if known.get(answer, answer) == right:
+        return solved(difference.summary)
+    if right == "not settled":
+        return not_yet("The interval contains 0: both may be true.")
+    return not_yet(f"Look at the interval, {low:+.0%} to {high:+.0%}: does it contain 0?")

@@ -1,0 +1,23 @@
+"""The figure of an injection test: every message, and what was answered."""
+
+from html import escape
+
+from labkit.ui import html
+from labkit.ui.table import grid
+
+from .injection import InjectionTest
+
+
+def injection_table(test: InjectionTest) -> html.HtmlFigure:
+    """Each message with its answer, and whether the secret stands in it."""
+    rows = [
+        (kind, escape(each.message), html.paragraph(each.answer), "leaked" if each.leaked else "")
+        for kind, attempts in (("attack", test.attacks), ("harmless", test.harmless))
+        for each in attempts
+    ]
+    heads = ("", "message", "answer", "the password")
+    system = html.note(f"System prompt: {test.system}")
+    return html.HtmlFigure(system + grid(heads, rows, escape(test.summary)))
+
+
+FIGURES = {InjectionTest: injection_table}

@@ -1,0 +1,103 @@
+"""The probability of the right answer to one item, as the prompt's parts are added."""
+
+from dataclasses import dataclass, replace
+
+from labkit.backends.local.model import LocalModel
+from labkit.checks import check_whole
+from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
+from labkit.topics.prompts.scoring.score import ScoreRun
+from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
+from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
+
+ORDER = ("instruction", "format hint", "examples", "system", "template")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildUpStep:
+    """A prompt on its way from the item alone to all its parts.
+
+    Attributes:
+        added: the part that was added; "the item alone" at first.
+        probabilities: of each option, scaled to sum to 1.
+        tokens: tokens of the prompt.
+    """
+
+    added: str
+    probabilities: tuple[float, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BuildUp:
+    """How the probabilities of the options change as parts of a prompt are added (measured).
+
+    Attributes:
+        model: name of the model.
+        task: the task.
+        item: the item that was asked.
+        steps: from the item alone to the whole prompt.
+    """
+
+    model: str
+    task: Task
+    item: Item
+    steps: tuple[BuildUpStep, ...]
+
+    @property
+    def right(self) -> tuple[float, ...]:
+        """Probability of the right answer at each step."""
+        index = self.task.options.index(self.item.answer)
+        return tuple(step.probabilities[index] for step in self.steps)
+
+    @property
+    def summary(self) -> str:
+        """The right answer's probability at the first and the last step."""
+        if not self.steps:
+            return f"{self.model}: stopped before the first step"
+        return (
+            f"{self.model}, “{self.item.text[:40]}…”: “{self.item.answer}” has "
+            f"{self.right[0]:.0%} with the item alone and {self.right[-1]:.0%} with "
+            f"{self.steps[-1].added} added last (measured)"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def build_up(
+    model: LocalModel,
+    task: Task,
+    prompt: Prompt | None = None,
+    *,
+    item: int = 0,
+    half: str | None = PRACTICE,
+) -> BuildUp:
+    """The probability of each option for one item, as the parts of a prompt are added.
+
+    Args:
+        model: from ``labkit.load``.
+        task: one with options.
+        prompt: the prompt with all its parts; None: `full_prompt` of the task.
+        item: number of the item in its half, from 0.
+        half: as for `score`.
+    Raises:
+        ValueError: there is no such item, or the task has no options.
+        LabError: as for `score`.
+    """
+    check_model(model)
+    if not task.options:
+        raise ValueError(f"task must have options; {task.name} has written answers")
+    items = task.half(half)
+    check_whole("item", item, 0, len(items) - 1)
+    whole = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
+    parts = [part for part in ORDER if part in whole.parts]
+    steps, one = [], replace(task, items=(items[item],))
+    for count in range(len(parts) + 1):
+        shown = whole.without(*parts[count:])
+        run = ScoreRun(model, one, shown, half=None, dtype=model.plan.needs.dtype)
+        for _ in run.steps():
+            pass
+        scored = run.result()
+        added = parts[count - 1] if count else "the item alone"
+        steps.append(BuildUpStep(added, scored.items[0].probabilities, scored.tokens))
+    return BuildUp(model.name, task, items[item], tuple(steps))

@@ -1,0 +1,37 @@
+"""Arguments that all verbs of this topic check alike."""
+
+from labkit.backends.local.model import LocalModel
+from labkit.errors import LabError
+from labkit.topics.prompts.tasks.prompt import Prompt
+from labkit.topics.prompts.tasks.task import Item, Task
+
+
+def check_model(model: LocalModel) -> None:
+    """Raises a LabError unless the model runs in this process, in torch."""
+    if not isinstance(model, LocalModel):
+        raise LabError(
+            f"Prompts are scored with all probabilities; {getattr(model, 'name', model)!r} does "
+            "not give them.",
+            'A model that runs in this process does: labkit.load("smollm2-135m").',
+        )
+
+
+def usable_prompt(model: LocalModel, prompt: Prompt) -> Prompt:
+    """The prompt, without its template where the model has none."""
+    return prompt if model.chat else prompt.without("template")
+
+
+def first_items(task: Task, half: str | None, items: int | None) -> tuple[Item, ...]:
+    """The first items of a half.
+
+    Raises:
+        ValueError: there are not that many, or none.
+    """
+    chosen = task.half(half)
+    if not chosen:
+        raise ValueError(f"half {half!r} of {task.name} has no items")
+    if items is None:
+        return chosen
+    if isinstance(items, bool) or not isinstance(items, int) or not 1 <= items <= len(chosen):
+        raise ValueError(f"items must be 1 to {len(chosen)}, or None for all; got {items!r}")
+    return chosen[:items]

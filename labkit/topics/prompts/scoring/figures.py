@@ -1,0 +1,104 @@
+"""Figures of scores: what was answered, and what one prompt gains over another."""
+
+from html import escape
+
+import plotly.graph_objects as go
+
+from labkit.ui import html, subplots, theme
+from labkit.ui.table import grid
+
+from .difference import ScoreDifference
+from .result import PromptScore
+
+MOST_ROWS = 60
+
+
+def score_figure(score: PromptScore):
+    """Right answers with their interval and chance, and how often each option was chosen."""
+    low, high = score.interval
+    options = score.task.options
+    figure = theme.figure(title=_title(score), height=150 + 34 * max(1, len(options)))
+    subplots.columns(figure, ["share of right answers", "how often each option was the answer"])
+    share = go.Bar(
+        x=[score.share],
+        y=["right"],
+        orientation="h",
+        width=0.5,
+        marker={"color": theme.SKY, "line": {"color": theme.BLUE, "width": 1}},
+        error_x=subplots.error_bars([(low, score.share, high)]),
+        hovertemplate=f"{score.right} of {len(score.items)}<extra></extra>",
+    )
+    figure.add_trace(share, row=1, col=1)
+    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", row=1, col=1)
+    if score.task.chance:
+        line = {"line": {"dash": "dash", "color": theme.GREY}, "row": 1, "col": 1}
+        figure.add_vline(score.task.chance, annotation_text="chance", **line)
+    answers = [each.item.answer for each in score.items]
+    for name, counts, colour, shape in (
+        ("answered", [score.picks.get(each, 0) for each in options], theme.BLUE, ""),
+        ("right ones", [answers.count(each) for each in options], theme.ORANGE, "/"),
+    ):
+        marker = {"color": colour, "pattern": theme.pattern(shape)}
+        names = [escape(each) for each in options]
+        bars = go.Bar(x=counts, y=names, orientation="h", name=name, marker=marker)
+        figure.add_trace(bars, row=1, col=2)
+    figure.data[0].showlegend = False
+    return figure.update_layout(margin={"t": 96}).update_yaxes(autorange="reversed")
+
+
+def _title(score: PromptScore) -> str:
+    calibrated = f", {score.calibration} calibration" if score.calibration else ""
+    return (
+        f"{score.right} of {len(score.items)} right: {escape(score.task.name)}, "
+        f"{escape(score.model)}{calibrated} · measured<br>"
+        f'<span style="font-size:12px">{escape(score.prompt.label)}</span>'
+    )
+
+
+def answers_table(score: PromptScore) -> html.HtmlFigure:
+    """Each item with its answer, wrong ones first."""
+    ordered = sorted(score.items, key=lambda each: each.right)[:MOST_ROWS]
+    rows = [
+        (
+            "✓" if each.right else "✗",
+            escape(each.item.text),
+            escape(each.answer),
+            escape(each.item.answer),
+            f"{max(each.probabilities):.0%}" if each.probabilities else "",
+        )
+        for each in ordered
+    ]
+    heads = ("", "item", "answer", "right answer", "probability")
+    return html.HtmlFigure(grid(heads, rows, escape(score.summary)))
+
+
+def difference_figure(difference: ScoreDifference):
+    """The items by what happened to them, and the difference with its interval."""
+    low, high = difference.interval
+    names = (escape(difference.first.prompt.label), escape(difference.second.prompt.label))
+    figure = theme.figure(
+        title=f"{escape(difference.summary)}<br>"
+        f'<span style="font-size:12px">from “{names[0]}” to “{names[1]}”</span>',
+        x="difference of the shares of right answers, with its 95 % interval",
+        height=210,
+        showlegend=False,
+        margin={"t": 84},
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[difference.difference],
+            y=["difference"],
+            mode="markers",
+            marker={"size": 12, "color": theme.BLUE},
+            error_x=subplots.error_bars([(low, difference.difference, high)]),
+        )
+    )
+    figure.add_vline(0, line={"color": theme.GREY, "dash": "dash"})
+    edge = max(abs(low), abs(high)) * 1.1
+    return figure.update_xaxes(tickformat="+.0%", range=[-edge, edge])
+
+
+FIGURES = {
+    PromptScore: {"score": score_figure, "answers": answers_table},
+    ScoreDifference: difference_figure,
+}

@@ -1,0 +1,79 @@
+"""The same reading of a task, with and without calibration."""
+
+from dataclasses import dataclass
+
+from labkit.backends.local.model import LocalModel
+from labkit.topics.prompts.scoring.difference import compare_scores, points
+from labkit.topics.prompts.scoring.result import PromptScore
+from labkit.topics.prompts.scoring.score import ScoreRun
+from labkit.topics.prompts.tasks.prompt import Prompt
+from labkit.topics.prompts.tasks.task import PRACTICE, Task
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CalibrationComparison:
+    """One reading of a task's items, judged in three ways (measured).
+
+    Attributes:
+        plain: as the model has it.
+        content_free: each option's probability divided by what it has without any item.
+        batch: divided by its mean over all items.
+    """
+
+    plain: PromptScore
+    content_free: PromptScore
+    batch: PromptScore
+
+    @property
+    def scores(self) -> dict[str, PromptScore]:
+        """The three, by name."""
+        return {"plain": self.plain, "content-free": self.content_free, "batch": self.batch}
+
+    @property
+    def summary(self) -> str:
+        """What calibration gains."""
+        if not self.plain.items:
+            return self.plain.summary
+        gains = ", ".join(
+            f"{name} {points(compare_scores(self.plain, each).difference)}"
+            for name, each in list(self.scores.items())[1:]
+        )
+        return f"{self.plain.summary}; calibrated: {gains}"
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def compare_calibrations(
+    model: LocalModel,
+    task: Task,
+    prompt: Prompt | None = None,
+    *,
+    half: str | None = PRACTICE,
+    items: int | None = None,
+) -> CalibrationComparison:
+    """How much of a model's mistakes is a leaning to some option, whatever the item says.
+
+    The items are read once; the three judgements differ in arithmetic alone. An interrupt keeps
+    the items that were read.
+
+    Args:
+        model: from ``labkit.load``.
+        task: from `load_task`.
+        prompt: the prompt; None: `full_prompt` of the task.
+        half: as for `score`.
+        items: as for `score`.
+    Raises:
+        ValueError, LabError: as for `score`.
+    Source: Zhao et al. 2021, "Calibrate Before Use"; Zhou et al. 2023, "Batch Calibration".
+    """
+    from tqdm.auto import tqdm
+
+    run = ScoreRun(model, task, prompt, half, items, "content-free")
+    with tqdm(total=run.total, unit="item", desc=task.name, leave=False) as bar:
+        try:
+            for _ in run.steps():
+                bar.update(run.done - bar.n)
+        except KeyboardInterrupt:
+            pass
+    return CalibrationComparison(run.result(None), run.result("content-free"), run.result("batch"))

@@ -1,0 +1,113 @@
+"""Few-shot traps: the order and the balance of examples, and the last label copied."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labkit.backends.local.model import LocalModel
+from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
+from labkit.topics.prompts.scoring.result import PromptScore
+from labkit.topics.prompts.scoring.several import score_several
+from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
+from labkit.topics.prompts.tasks.task import PRACTICE, Task
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleOrder:
+    """One order, or choice, of the same examples.
+
+    Attributes:
+        name: what was done to them.
+        label: the answer of the last example.
+        score: score of the prompt with them.
+    """
+
+    name: str
+    label: str
+    score: PromptScore
+
+    @property
+    def copied_share(self) -> float:
+        """Share of answers that are the last example's."""
+        return self.score.picks[self.label] / max(1, len(self.score.items))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExampleTraps:
+    """The same examples in several orders, and of one label alone (measured).
+
+    Attributes:
+        orders: orders and choices of the examples; the first is as the prompt has them.
+    """
+
+    orders: tuple[ExampleOrder, ...]
+
+    @property
+    def summary(self) -> str:
+        """The best and the worst order."""
+        if not self.orders:
+            return "stopped before the first order was complete"
+        shares = [each.score.share for each in self.orders]
+        first = self.orders[0].score
+        return (
+            f"{first.model}, {first.task.name}: {min(shares):.0%} to {max(shares):.0%} right by "
+            "the order and choice of the examples alone (measured)"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def vary_examples(
+    model: LocalModel,
+    task: Task,
+    prompt: Prompt | None = None,
+    *,
+    half: str | None = PRACTICE,
+    items: int | None = None,
+    calibration: str | None = None,
+) -> ExampleTraps:
+    """The same prompt with its examples in other orders, and with those of one label alone.
+
+    An interrupt stops it and keeps the orders that were done.
+
+    Args:
+        model: from ``labkit.load``.
+        task: one with options.
+        prompt: one with examples of two labels or more; None: `full_prompt` of the task.
+        half: as for `score`.
+        items: as for `score`.
+        calibration: as for `score`.
+    Raises:
+        ValueError: the task has no options, or the prompt no such examples.
+        LabError: as for `score`.
+    """
+    check_model(model)
+    first_items(task, half, items)
+    prompt = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
+    labels = list(dict.fromkeys(each.answer for each in prompt.examples))
+    if not task.options or len(labels) < 2:
+        raise ValueError(
+            "prompt must have examples of two labels or more, for a task with options; got "
+            f"{len(labels)} for {task.name}"
+        )
+    variants = dict(_variants(prompt, labels))
+    scores = score_several(
+        model, task, list(variants.values()), half=half, items=items, calibration=calibration
+    )
+    return ExampleTraps(
+        tuple(
+            ExampleOrder(name, each.prompt.examples[-1].answer, each)
+            for name, each in zip(variants, scores, strict=False)
+        )
+    )
+
+
+def _variants(prompt: Prompt, labels: list[str]) -> Iterator[tuple[str, Prompt]]:
+    yield "as given", prompt
+    for label in labels:
+        own = [each for each in prompt.examples if each.answer == label]
+        others = [each for each in prompt.examples if each.answer != label]
+        yield f"“{label}” last", prompt.changed(examples=(*others, *own))
+    for label in labels:
+        own = tuple(each for each in prompt.examples if each.answer == label)
+        yield f"only “{label}”", prompt.changed(examples=own)

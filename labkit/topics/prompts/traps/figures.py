@@ -1,0 +1,143 @@
+"""Figures of traps: orders of examples, calibrations, the best of many, items that are needed."""
+
+from collections.abc import Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from labkit.topics.prompts.scoring.difference import points
+from labkit.topics.prompts.scoring.result import PromptScore
+from labkit.ui import subplots, theme
+
+from .calibrations import CalibrationComparison
+from .examples import ExampleTraps
+from .power import ItemPlan
+from .winners_curse import WinnersCurse
+
+
+def _share_bars(scores: Sequence[PromptScore], names: Sequence[str], name: str = "", **look):
+    ranges = ((each.interval[0], each.share, each.interval[1]) for each in scores)
+    marker = {"color": theme.SKY, "line": {"color": theme.BLUE, "width": 1}, **look}
+    return go.Bar(
+        x=list(names),
+        y=[each.share for each in scores],
+        name=name,
+        marker=marker,
+        error_y=subplots.error_bars(ranges, thickness=1, width=4),
+        hovertemplate="%{x}: %{y:.0%}<extra></extra>",
+    )
+
+
+def _chance(figure, score: PromptScore) -> None:
+    if score.task.chance:
+        line = {"dash": "dash", "color": theme.GREY}
+        figure.add_hline(score.task.chance, line=line, annotation_text="chance")
+
+
+def examples_figure(traps: ExampleTraps):
+    """Right answers by the examples' order, and the share of answers that repeat the last one."""
+    names = [escape(each.name) for each in traps.orders]
+    scores = [each.score for each in traps.orders]
+    figure = theme.figure(
+        title="The same examples in other orders, and of one label alone · "
+        f"{escape(scores[0].task.name)}, {len(scores[0].items)} items, measured",
+        y="share",
+        height=400,
+        barmode="group",
+    )
+    figure.add_trace(_share_bars(scores, names, "right answers"))
+    copied = [each.copied_share for each in traps.orders]
+    marker = {"color": theme.ORANGE, "pattern": theme.pattern("/")}
+    figure.add_trace(go.Bar(x=names, y=copied, name="the last example's label", marker=marker))
+    _chance(figure, scores[0])
+    return figure.update_yaxes(tickformat=".0%", range=[0, 1.05])
+
+
+def calibrations_figure(comparison: CalibrationComparison):
+    """Right answers and choices without calibration, and with two kinds of it."""
+    scores = comparison.scores
+    task = comparison.plain.task
+    figure = theme.figure(
+        title=f"{escape(task.name)}: one reading, judged in three ways · measured",
+        height=380,
+        margin={"t": 96},
+        barmode="stack",
+    )
+    subplots.columns(figure, ["share of right answers", "how often each option was the answer"])
+    bars = _share_bars(list(scores.values()), list(scores))
+    figure.add_trace(bars.update(showlegend=False), row=1, col=1)
+    figure.update_yaxes(tickformat=".0%", range=[0, 1.05], row=1, col=1)
+    colours = (theme.BLUE, theme.ORANGE, theme.GREEN, theme.PINK, theme.YELLOW, theme.GREY)
+    for n, option in enumerate(task.options):
+        counts = [each.picks[option] for each in scores.values()]
+        shape = ("", "/", ".", "x", "-", "\\")[n % 6]
+        marker = {"color": colours[n % 6], "pattern": theme.pattern(shape)}
+        stacked = go.Bar(x=list(scores), y=counts, name=escape(option), marker=marker)
+        figure.add_trace(stacked, row=1, col=2)
+    return figure
+
+
+def curse_figure(curse: WinnersCurse):
+    """Every wording on the items by which one is chosen, and on fresh ones."""
+    chosen = curse.chosen
+    old, new = len(chosen.practice.items), len(chosen.fresh.items)
+    figure = theme.figure(
+        title=f"The best of {len(curse.wordings)} wordings: {chosen.practice.share:.0%}, on fresh "
+        f"items {chosen.fresh.share:.0%} ({points(-curse.fall)}) · measured<br>"
+        f'<span style="font-size:12px">“{escape(chosen.text)}”</span>',
+        y="share of right answers",
+        height=420,
+        margin={"t": 92},
+        showlegend=False,
+    )
+    columns = [f"on the {old} items that it was chosen by", f"on {new} fresh items"]
+    for each in sorted(curse.wordings, key=lambda own: own is chosen):
+        best = each is chosen
+        colour, width = (theme.RED, 4) if best else (theme.GREY, 1)
+        figure.add_trace(
+            go.Scatter(
+                x=columns,
+                y=[each.practice.share, each.fresh.share],
+                mode="lines+markers",
+                line={"color": colour, "width": width},
+                marker={"size": 12 if best else 7, "symbol": "star" if best else "circle"},
+                hovertemplate=f"{escape(each.text)}: %{{y:.0%}}<extra></extra>",
+            )
+        )
+    line = {"dash": "dash", "color": theme.BLUE}
+    text = "the best of as many equal wordings, by chance"
+    figure.add_hline(curse.best_by_chance, line=line, annotation_text=text)
+    return figure.update_yaxes(tickformat=".0%").update_xaxes(range=[-0.15, 1.15])
+
+
+def plan_figure(plan: ItemPlan):
+    """The number of items that settle a difference, by its size."""
+    figure = theme.figure(
+        title=f"Items that settle a difference, with {plan.discordant:.0%} of items answered "
+        "differently · computed",
+        x="true difference, in percentage points",
+        y="items (logarithmic)",
+        height=360,
+        showlegend=False,
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[100 * size for size, _ in plan.curve],
+            y=[count for _, count in plan.curve],
+            line={"color": theme.BLUE},
+            hovertemplate="%{x:.0f} points: %{y:,} items<extra></extra>",
+        )
+    )
+    if plan.observed:
+        line = {"dash": "dash", "color": theme.RED}
+        text = f"you had {plan.observed.count}"
+        figure.add_hline(plan.observed.count, line=line, annotation_text=text)
+    return figure.update_yaxes(type="log")
+
+
+FIGURES = {
+    ExampleTraps: examples_figure,
+    CalibrationComparison: calibrations_figure,
+    WinnersCurse: curse_figure,
+    ItemPlan: plan_figure,
+}

@@ -1,0 +1,133 @@
+"""The winner's curse: the best of many wordings looks better than it is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from labkit.backends.local.model import LocalModel
+from labkit.checks import check_number, check_whole
+from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
+from labkit.topics.prompts.scoring.difference import points
+from labkit.topics.prompts.scoring.result import PromptScore
+from labkit.topics.prompts.scoring.several import score_several
+from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
+from labkit.topics.prompts.tasks.task import HELD_OUT, PRACTICE, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One wording of the instruction, on the items that it was chosen by and on fresh ones.
+
+    Attributes:
+        text: the wording.
+        practice: its score on the items by which one is chosen.
+        fresh: its score on the held-out items.
+    """
+
+    text: str
+    practice: PromptScore
+    fresh: PromptScore
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WinnersCurse:
+    """Several wordings, the best of them chosen on one half and judged on the other (measured).
+
+    Attributes:
+        wordings: the wordings with both scores.
+    """
+
+    wordings: tuple[Wording, ...]
+
+    @property
+    def chosen(self) -> Wording:
+        """The best on the practice items; of several, the first."""
+        return max(self.wordings, key=lambda each: each.practice.share)
+
+    @property
+    def fall(self) -> float:
+        """How much the chosen one's share falls on fresh items."""
+        return self.chosen.practice.share - self.chosen.fresh.share
+
+    @property
+    def best_by_chance(self) -> float:
+        """Share that the best of as many equal wordings would show on average."""
+        mean = fmean(each.practice.share for each in self.wordings)
+        return expected_best(mean, len(self.chosen.practice.items), len(self.wordings))
+
+    @property
+    def summary(self) -> str:
+        """The chosen wording, then and afterwards."""
+        if not self.wordings:
+            return "stopped before two wordings were complete"
+        chosen = self.chosen
+        return (
+            f"{chosen.practice.model}, {chosen.practice.task.name}: best of {len(self.wordings)} "
+            f"wordings {chosen.practice.share:.0%} on {len(chosen.practice.items)} items, "
+            f"{chosen.fresh.share:.0%} on {len(chosen.fresh.items)} fresh ones "
+            f"({points(-self.fall)}; chance alone would show a best of {self.best_by_chance:.0%}) "
+            "(measured)"
+        )
+
+    def __repr__(self) -> str:
+        return self.summary
+
+
+def pick_wording(
+    model: LocalModel,
+    task: Task,
+    prompt: Prompt | None = None,
+    *,
+    wordings: Sequence[str] | None = None,
+    items: int = 40,
+    calibration: str | None = None,
+) -> WinnersCurse:
+    """Chooses the best of several wordings on some items, and tries all of them on fresh ones.
+
+    An interrupt keeps the wordings that have both scores.
+
+    Args:
+        model: from ``labkit.load``.
+        task: from `load_task`.
+        prompt: the prompt; None: `full_prompt` of the task.
+        calibration: as for `score`.
+        wordings: instructions; None: the task's own twelve.
+        items: number of practice items to choose by.
+    Raises:
+        ValueError: fewer than two wordings, or more items than there are.
+        LabError: as for `score`.
+    """
+    check_model(model)
+    texts = tuple(task.wordings if wordings is None else wordings)
+    if len(set(texts)) < 2 or isinstance(wordings, str):
+        raise ValueError(f"wordings must be two or more different texts; got {texts!r:.80}")
+    check_whole("items", items, 2, len(task.half(PRACTICE)))
+    base = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
+    prompts = [base.changed(instruction=text) for text in texts]
+    practice = score_several(model, task, prompts, items=items, calibration=calibration)
+    done = prompts[: len(practice)]
+    fresh = score_several(model, task, done, half=HELD_OUT, calibration=calibration)
+    return WinnersCurse(tuple(map(Wording, texts, practice, fresh)))
+
+
+def expected_best(share: float, items: int, wordings: int) -> float:
+    """The best share that several equally good wordings show, on average.
+
+    Args:
+        share: the true share of each, 0 to 1.
+        items: number of items, the same number for each, taken as independent.
+        wordings: number of wordings.
+    Source: the mean of the largest of n binomial counts: sum over k of P(best > k).
+
+    >>> round(expected_best(0.7, 40, 12), 2), expected_best(0.5, 1, 2)
+    (0.81, 0.75)
+    """
+    check_number("share", share, "0 to 1", lambda x: 0 <= x <= 1)
+    check_whole("items", items)
+    check_whole("wordings", wordings)
+    total, at_most = 0.0, 0.0
+    for k in range(items):
+        at_most += math.comb(items, k) * share**k * (1 - share) ** (items - k)
+        total += 1 - min(1.0, at_most) ** wordings
+    return total / items
