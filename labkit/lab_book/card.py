@@ -9,6 +9,7 @@ from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import digits
 from labkit.ui import theme
+from labkit.ui.html import AS_WRITTEN
 
 from . import store
 from .entry import BookEntry, entries_of
@@ -75,7 +76,8 @@ class Card:
         lines = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
         end = "".join(f"<p>{escape(line)}</p>" for line in self._end)
         return (
-            f'<div style="color:{theme.TEXT};font-family:{theme.FONT};max-width:960px">'
+            f'<div {AS_WRITTEN} style="color:{theme.TEXT};font-family:{theme.FONT};'
+            'max-width:960px">'
             f'<ul style="padding-left:0">{goals}</ul>'
             f'{numbers}<ul style="white-space:pre-line">{lines}</ul>{end}</div>'
         )

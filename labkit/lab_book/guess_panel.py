@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.errors import LabError
-from labkit.ui import html
+from labkit.ui import html, theme
 from labkit.ui.panel import Panel, labelled, row
 
 from . import store
@@ -103,7 +103,7 @@ def beside(figure: Any, entries: tuple[BookEntry, ...]) -> Any:
     if sentence and hasattr(figure, "update_layout"):
         more = 22  # pixels, so that the legend stays below it
         figure.update_layout(
-            title_subtitle={"text": sentence, "font": {"size": 13}},
+            title_subtitle={"text": theme.no_formula(sentence), "font": {"size": 13}},
             margin_t=(figure.layout.margin.t or 64) + more,
             height=figure.layout.height and figure.layout.height + more,
         )

@@ -5,6 +5,8 @@ from html import escape
 
 from . import theme
 
+# Two dollar signs would begin a formula in a notebook's HTML; so do those of models and of prices.
+AS_WRITTEN = 'class="mathjax_ignore"'
 _TONES = {"good": theme.GREEN, "warning": theme.ORANGE, "bad": theme.RED, "plain": theme.GREY}
 
 
@@ -43,7 +45,7 @@ def paragraph(text: str) -> str:
     True
     """
     style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5"
-    return f'<div style="{style}">{escape(text)}</div>'
+    return f'<div {AS_WRITTEN} style="{style}">{escape(text)}</div>'
 
 
 def note(text: str, tone: str = "plain") -> str:
@@ -55,7 +57,7 @@ def note(text: str, tone: str = "plain") -> str:
     """
     role, text = ("alert", f"✗ {text}") if tone == "bad" else ("status", text)
     style = f"border-left:4px solid {_TONES[tone]};padding:2px 10px;white-space:pre-wrap"
-    return f'<div role="{role}" style="{style}">{escape(text)}</div>'
+    return f'<div {AS_WRITTEN} role="{role}" style="{style}">{escape(text)}</div>'
 
 
 def thought(text: str, *, is_open: bool = False) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from . import theme
+from .html import AS_WRITTEN
 
 CELL = (
     f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.RULE};"
@@ -28,7 +29,7 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
         f'<caption style="text-align:left;font-weight:600">{caption}</caption>' if caption else ""
     )
     return (
-        f'<div style="overflow-x:auto"><table style="{style}">{heading}'
+        f'<div {AS_WRITTEN} style="overflow-x:auto"><table style="{style}">{heading}'
         f"{f'<thead><tr>{head}</tr></thead>' if heads else ''}<tbody>{body}</tbody></table></div>"
     )
 

@@ -68,7 +68,7 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
     fresh = go.Figure(traces).update_layout(
         template="none",
         title={
-            "text": title,
+            "text": no_formula(title),
             "font": {"size": 15},
             "x": 0,
             "y": 1,
@@ -87,6 +87,15 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         hoverlabel={"font": {"family": FONT}},
     )
     return fresh.update_layout(**layout)
+
+
+def no_formula(text: str) -> str:
+    """A title whose dollar signs plotly shows; two of them would begin a formula.
+
+    >>> no_formula("$40 to $80")
+    '&#36;40 to &#36;80'
+    """
+    return text.replace("$", "&#36;")
 
 
 @functools.cache

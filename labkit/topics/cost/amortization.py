@@ -174,13 +174,14 @@ class BreakEven:
     @property
     def headline(self) -> str:
         """The median, its interval and the share of never, in a few words."""
+        never = f"{100 * self.never_share:.0f}\u00a0%"
         if self.median_weeks is None:
-            return f"never in {self.never_share:.0%} of the draws"
+            return f"never in {never} of the draws"
         low, high = self.quantile_weeks(0.1), self.quantile_weeks(0.9)
         end = "never" if high is None else f"{high:,.0f}"
         return (
-            f"{self.median_weeks:,.0f} weeks ({low:,.0f} to {end} in 80 % of the draws), "
-            f"never in {self.never_share:.0%}"
+            f"{self.median_weeks:,.0f} weeks ({low:,.0f} to {end} in 80\u00a0% of the draws), "
+            f"never in {never}"
         )
 
     @property

@@ -12,6 +12,7 @@ from .amortization import NAMES, WEEKS_A_YEAR, BreakEven, Swing
 
 POINTS = 8  # the lines are straight, or nearly so
 SHOWN = 7  # assumptions of a tornado
+TICKS = [digit * 10**power for power in range(-1, 5) for digit in (1, 2, 5)]  # weeks
 UNITS = {
     "price_usd": "$",
     "resale_share": "",
@@ -83,7 +84,7 @@ def fan_figure(result: BreakEven):
         y="US dollars, added up",
         height=400,
         margin={"t": 84},
-    ).update_yaxes(rangemode="tozero", tickprefix="$")
+    ).update_yaxes(rangemode="tozero", tickprefix="$", tickformat=",")
 
 
 def tornado_data(result: BreakEven) -> list[tuple[Swing, float, float]]:
@@ -114,7 +115,7 @@ def tornado_figure(result: BreakEven):
         if rows
         else "No single assumption leads to a break-even within the hardware's life (computed)"
     )
-    labels = [NAMES[swing.name] + (", halved or doubled" * swing.is_what_if) for swing, *_ in rows]
+    labels = [NAMES[swing.name] + (", ½ to ×2" * swing.is_what_if) for swing, *_ in rows]
     figure = theme.figure(
         go.Bar(
             x=[high - low for _, low, high in rows],
@@ -132,8 +133,8 @@ def tornado_figure(result: BreakEven):
         margin={"t": 56, "b": 48},
     )
     ends = [end for _, *both in rows for end in both if end > 0] or [1.0, 100.0]
-    figure.update_xaxes(type="log", range=_log_range(min(ends), max(ends)), dtick="D2")
-    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], ticksuffix="  ")
+    figure.update_xaxes(type="log", range=_log_range(min(ends), max(ends)), tickvals=TICKS)
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], ticksuffix="  ", showgrid=False)
     for (swing, low, high), label in zip(rows, labels, strict=True):
         weeks = sorted((swing.low_weeks, swing.high_weeks))
         for at, end, side in ((low, weeks[0], "right"), (high, weeks[1], "left")):
@@ -146,5 +147,5 @@ def tornado_figure(result: BreakEven):
 def _log_range(low: float, high: float) -> list[float]:
     """With room for the words at both ends."""
     left, right = math.log10(low), math.log10(high)
-    room = 0.42 * max(0.5, right - left)
+    room = 0.62 * max(0.5, right - left)
     return [left - room, right + room]

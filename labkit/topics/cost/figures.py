@@ -43,7 +43,8 @@ def week_figure(week: Week):
     amounts = [*(step.usd for step in steps), week.total_usd]
     figure = theme.figure(
         go.Waterfall(
-            x=[*(step.name for step in steps), "the week"],
+            x=[*(step.name.replace(" read", "<br>read").replace(", not", ",<br>not")
+                 for step in steps), "the week"],
             y=amounts,
             measure=["relative"] * len(steps) + ["total"],
             text=[f"<b>{usd(amounts[-1])}</b>" if n == len(steps) else _signed(a)
@@ -59,8 +60,10 @@ def week_figure(week: Week):
         title=f"{week.questions:,.0f} questions to {escape(week.price.origin)} (computed)",
         y="US dollars a week",
         showlegend=False,
+        height=360,
         margin={"t": 72},
     )  # fmt: skip
+    figure.update_xaxes(showgrid=False, tickangle=0)
     return figure.update_yaxes(tickprefix="$", rangemode="tozero")
 
 
@@ -74,7 +77,7 @@ def history_figure(history: PriceHistory):
     rows = len(labels)
     low, high = (f"${end:.0f}" for end in ARTICLE_USD)
     figure = theme.figure(
-        title=f"The same week with {rows} models, oldest first; grey: {low} to {high} (computed)",
+        title=f"The same week with {rows} models, oldest first; shaded: {low} to {high} (computed)",
         height=140 + 22 * rows,
         showlegend=False,
         margin={"t": 92, "b": 48},
@@ -83,19 +86,22 @@ def history_figure(history: PriceHistory):
     subplots.divide(figure, 1, 2, **widths)
     for column, text in enumerate(("<b>US dollars a week</b>", "<b>MMLU, %</b> (recorded)"), 1):
         subplots.heading(figure, text, row=1, col=column, font={"size": 13})
-    figure.add_vrect(*ARTICLE_USD, fillcolor=theme.LINE, line_width=0, layer="below", row=1, col=1)
-    figure.add_trace(_price_dots(history, labels), row=1, col=1)
-    figure.add_trace(_score_dots(history, labels), row=1, col=2)
     totals = [each.week.total_usd for each in history.weeks if each.week.total_usd > 0] or [1.0]
     ends = [math.log10(min([*totals, 1])) - 0.3, math.log10(max([*totals, 100])) + 0.55]
     ticks = {"dtick": 1, "tickprefix": "$", "exponentformat": "none", "tickformat": ",.10~g"}
     figure.update_xaxes(type="log", range=ends, row=1, col=1, **ticks)
     figure.update_xaxes(range=[20, 100], dtick=25, tick0=25, row=1, col=2)
+    figure.add_trace(_price_dots(history, labels, 10 ** ends[0]), row=1, col=1)
+    figure.add_trace(_score_dots(history, labels), row=1, col=2)
+    band = {"fillcolor": theme.SKY, "opacity": 0.3, "line_width": 0, "layer": "below"}
+    figure.add_vrect(*ARTICLE_USD, row=1, col=1, **band)
     names = {"type": "category", "categoryorder": "array", "categoryarray": labels}
+    figure.update_yaxes(showgrid=False, row=1, col=1)
     return figure.update_yaxes(range=[rows - 0.4, -0.6], dtick=1, tickfont={"size": 12}, **names)
 
 
-def _price_dots(history: PriceHistory, labels: list[str]):
+def _price_dots(history: PriceHistory, labels: list[str], edge: float):
+    """Dots with their amounts, and a thin line from the names to each."""
     totals = [each.week.total_usd for each in history.weeks]
     return go.Scatter(
         x=[total or None for total in totals],
@@ -105,6 +111,12 @@ def _price_dots(history: PriceHistory, labels: list[str]):
         textposition="middle right",
         textfont={"size": 12},
         marker={"color": theme.BLUE, "size": 9},
+        error_x=subplots.error_bars(
+            ((min(edge, total), total, total) for total in totals),
+            color=theme.LINE,
+            thickness=1,
+            width=0,
+        ),
         customdata=[escape(each.week.price.origin) for each in history.weeks],
         hovertemplate="%{y}: %{text} a week<br>%{customdata}<extra></extra>",
     )
@@ -146,6 +158,7 @@ def options_figure(result: CostOptions):
         barmode="stack",
         bargap=0.5,
         margin={"t": 84, "b": 48},
+        legend_traceorder="normal",
         x="US dollars a week",
     )
     for part in PARTS:
@@ -205,9 +218,10 @@ def team_figure(shared: SharedHardware):
     end = most + 1
     figure.add_vline(
         end - 0.5, line={"color": theme.RED, "dash": "dot"},
-        annotation_text="from here on the queue never ends ", annotation_position="top left",
+        annotation={"text": "the queue never ends", "textangle": -90},
+        annotation_position="top right",
     )  # fmt: skip
-    return figure.update_xaxes(range=[0.5, end + 0.2]).update_yaxes(rangemode="tozero")
+    return figure.update_xaxes(range=[0.5, end + 0.05 * end + 0.5]).update_yaxes(rangemode="tozero")
 
 
 def hardware_table(machine: Hardware) -> HtmlFigure:

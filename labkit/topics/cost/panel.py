@@ -163,11 +163,9 @@ def _cloud_controls(model: str) -> dict[str, widgets.Widget]:
         "tokens_in": _tokens("tokens in", 500),
         "tokens_out": _tokens("tokens out", 1000),
         "thinking_tokens": _tokens("thinking, not seen", 0),
-        "turns": _whole("turns re-read", 1, 30),
+        "turns": _whole("turns a conversation", 1, 30),
         "cached_share": _slide("share cached", 0, 0, 1, step=0.05),
-        "batch": widgets.Checkbox(
-            False, description="sent as batches, answers within a day", indent=True
-        ),
+        "batch": widgets.Checkbox(False, **labelled("as batches, within a day", "410px", LABEL)),
     }
 
 
@@ -184,7 +182,7 @@ def _card_controls(card: str) -> dict[str, widgets.Widget]:
     return {
         "hardware": _choice("hardware", known, card),
         "price_usd": _slide("its price, $", price, 0, 4000, readout_format=",.0f", step=10),
-        "resale_share": _slide("share got back", 0, 0, 0.9, step=0.05),
+        "resale_share": _slide("resale value, share", 0, 0, 0.9, step=0.05),
         "electricity": _choice("electricity of", places, ANYWHERE),
         "hours_on": _slide("switched on, h/week", 168, 0, 168, **whole),
         "hourly_rate_usd": _slide("an hour of waiting, $", 0, 0, 200, **whole),

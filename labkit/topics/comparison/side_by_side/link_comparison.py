@@ -51,25 +51,31 @@ def compare_links(
     if not isinstance(model, LlamaCppModel):
         raise ValueError(f"model must come from lab.load_llamacpp; got {model!r}")
     found = [(_label(link), find_link(link)) for link in links]
+    settings = {"raw": raw, "temperature": 0, **settings}
+    compare(prompt, {HERE: model}, **{**settings, "max_tokens": 1})  # warm-up
+    monitor, rounds = NoiseMonitor(), []
+    for _ in range(repeats):
+        rounds.append(_round(model, prompt, found, settings))
+        if any(reply.finish == "interrupted" for reply in rounds[-1].replies):
+            rounds = rounds[:-1] or rounds  # a Stop: the rounds before it count
+            break
+    return _middle(rounds, monitor.end())
+
+
+def _round(
+    model: LlamaCppModel, prompt: str | Messages, links: Sequence[tuple[str, Link]], settings: dict
+) -> SideBySide:
+    """Each route once, over connections of its own: one that stands already would look quick."""
     address, key = model.listening
     served = connect(address, model.name, api_key=key, kind="llama.cpp")
-    settings = {"temperature": 0, **settings}
     # Its owner closes the model.
     borrowed = SimpleNamespace(name=model.name, listening=model.listening, close=lambda: None)
     with ExitStack() as opened:
         distant = {
-            label: opened.enter_context(StandIn(borrowed, link, seed=0)) for label, link in found
+            label: opened.enter_context(StandIn(borrowed, link, seed=0)) for label, link in links
         }
         backends = {HERE: model, LOOPBACK: served, **distant}
-        compare(prompt, {HERE: model}, raw=raw, **{**settings, "max_tokens": 1})  # warm-up
-        monitor = NoiseMonitor()
-        rounds = []
-        for _ in range(repeats):
-            rounds.append(compare(prompt, backends, sequential=True, raw=raw, **settings))
-            if any(reply.finish == "interrupted" for reply in rounds[-1].replies):
-                rounds = rounds[:-1] or rounds  # a Stop: the rounds before it count
-                break
-    return _middle(rounds, monitor.end())
+        return compare(prompt, backends, sequential=True, **settings)
 
 
 def _middle(rounds: Sequence[SideBySide], noise: MachineNoise) -> SideBySide:

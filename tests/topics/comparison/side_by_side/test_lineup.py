@@ -125,6 +125,7 @@ def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     assert satellite.http.connect_s >= 0.556 and satellite.http.tls_s >= 0.556
     assert side.names[3].startswith("satellite: 556 ms") and side.noise
     assert [len(each.values) for each in side.first_s] == [2] * 4
+    assert side.first_s[3].low >= 3 * 0.556, "every round has its own connection"
     assert all(
         reply.ttft_s == times.low for reply, times in zip(side.replies, side.first_s, strict=True)
     )
