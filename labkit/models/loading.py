@@ -216,7 +216,7 @@ def _read_tokenizer(folder: Path):
 
     here = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **here)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, **here)
         tokenizer("a")  # with settings of a wrong type, it fails at the first text
         return tokenizer
     except Exception:  # each of its many tokenizers fails in its own way

@@ -44,35 +44,72 @@ CHUNKS = [
     {"model": "m", "choices": [{"delta": {"content": "Once "}, "logprobs": LISTED}]},
     {"model": "m", "choices": [{"delta": {"content": [{"type": "text", "text": "upon "}]}}]},
     {"model": "m", "choices": [{"delta": {"content": "a time."}, "finish_reason": "stop"}]},
-    {"model": "m", "choices": [], "usage": USAGE, "stats": {
-        "tokens_per_second": 50.0, "time_to_first_token": 0.1}},
-]  # fmt: skip
+    {
+        "model": "m",
+        "choices": [],
+        "usage": USAGE,
+        "stats": {"tokens_per_second": 50.0, "time_to_first_token": 0.1},
+    },
+]
 LLAMA = [
-    *({"choices": [{"delta": {"content": text}}], "timings": {**TIMINGS, "predicted_n": number}}
-      for number, text in enumerate(("Once ", "upon ", "a time."), 1)),
-    {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": USAGE,
-     "timings": {**TIMINGS, "predicted_n": 3}},
-]  # fmt: skip
+    *(
+        {"choices": [{"delta": {"content": text}}], "timings": {**TIMINGS, "predicted_n": number}}
+        for number, text in enumerate(("Once ", "upon ", "a time."), 1)
+    ),
+    {
+        "choices": [{"delta": {}, "finish_reason": "stop"}],
+        "usage": USAGE,
+        "timings": {**TIMINGS, "predicted_n": 3},
+    },
+]
 LINES = [
-    {"model": "m", "message": {"role": "assistant", "content": "Once "}, "done": False,
-     "logprobs": LISTED["content"]},
+    {
+        "model": "m",
+        "message": {"role": "assistant", "content": "Once "},
+        "done": False,
+        "logprobs": LISTED["content"],
+    },
     {"model": "m", "message": {"role": "assistant", "content": "upon "}, "done": False},
     {"model": "m", "message": {"role": "assistant", "content": "a time."}, "done": False},
-    {"model": "m", "message": {"content": ""}, "done": True, "done_reason": "stop",
-     "load_duration": 5, "prompt_eval_count": 9, "prompt_eval_cached_count": 4,
-     "prompt_eval_duration": 10**6, "eval_count": 3, "eval_duration": 10**7},
-]  # fmt: skip
+    {
+        "model": "m",
+        "message": {"content": ""},
+        "done": True,
+        "done_reason": "stop",
+        "load_duration": 5,
+        "prompt_eval_count": 9,
+        "prompt_eval_cached_count": 4,
+        "prompt_eval_duration": 10**6,
+        "eval_count": 3,
+        "eval_duration": 10**7,
+    },
+]
 CLAUDE = [
-    {"type": "message_start", "message": {"id": "1", "model": "claude-haiku-5-5", "usage": {
-        "input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 4,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0}}}},
+    {
+        "type": "message_start",
+        "message": {
+            "id": "1",
+            "model": "claude-haiku-5-5",
+            "usage": {
+                "input_tokens": 9,
+                "output_tokens": 1,
+                "cache_read_input_tokens": 4,
+                "cache_creation": {"ephemeral_5m_input_tokens": 0},
+            },
+        },
+    },
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-    *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-      for text in ("Once ", "upon ", "a time.")),
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn"},
-     "usage": {"output_tokens": 3, "output_tokens_details": {"thinking_tokens": 1}}},
+    *(
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+        for text in ("Once ", "upon ", "a time.")
+    ),
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn"},
+        "usage": {"output_tokens": 3, "output_tokens_details": {"thinking_tokens": 1}},
+    },
     {"type": "message_stop"},
-]  # fmt: skip
+]
 WHOLE = "Once upon a time."
 
 
@@ -98,9 +135,29 @@ INTERFACES = {  # the protocol, good events, how one is written, and the mark of
 }
 ALL = pytest.mark.parametrize("name", INTERFACES)
 RUBBISH = [
-    None, True, [], {}, "", "x", "9", -1, -0.5, 1e300, 10**30, math.nan, math.inf, -math.inf,
-    [None], {"a": None}, [[[]]], "\ud83d", "\ude00", "<b>", {"text": 5}, [{"type": 5}],
-]  # fmt: skip
+    None,
+    True,
+    [],
+    {},
+    "",
+    "x",
+    "9",
+    -1,
+    -0.5,
+    1e300,
+    10**30,
+    math.nan,
+    math.inf,
+    -math.inf,
+    [None],
+    {"a": None},
+    [[[]]],
+    "\ud83d",
+    "\ude00",
+    "<b>",
+    {"text": 5},
+    [{"type": 5}],
+]
 
 
 def model_that_hears(protocol, answer, kind="text/event-stream", meter=None):
