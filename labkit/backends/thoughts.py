@@ -63,10 +63,11 @@ class ThoughtSplitter:
         while self._phase in ("begin", "thought"):
             if self._phase == "begin":
                 text = self._open(text, last)
+            if self._phase != "thought":
+                break
+            piece, text = self._close(text, last)
+            thought += piece
             if self._phase == "thought":
-                piece, text = self._close(text, last)
-                thought += piece
-            if self._phase != "begin" or not text:
                 break
         if self._phase == "closed" and (text := text.lstrip()):
             self._phase = "answer"
