@@ -2,7 +2,7 @@
 
     python tests/benchmarks/cost_panel.py [--moves 200]
 
-From a control's new value to the fan's new data; the tornado is drawn when the learner pauses, and
+From a control's new value to the fan's new data. The tornado is drawn when the learner pauses, and
 its time stands apart.
 """
 
@@ -13,6 +13,8 @@ from turns import spread
 
 import labkit
 
+# Of this process alone: on a machine that does other work the wall's clock counts that too.
+CLOCK = time.process_time
 MOVES = {
     "questions_per_hour": (10, 35, 60),
     "tokens_out": (500, 1000, 2000),
@@ -43,14 +45,14 @@ def main():
         rests.append(taken_ms(panel._draw_rest))
     for label, times in (("a move", moves), ("the rest, after a pause", rests)):
         p95 = sorted(times)[int(0.95 * len(times))]
-        print(f"{label}, ms: {spread(times, 1)}, p95 {p95:.1f}")
+        print(f"{label}, ms of the processor: {spread(times, 1)}, p95 {p95:.1f}")
 
 
 def taken_ms(act):
     """Milliseconds of one call."""
-    began = time.perf_counter()
+    began = CLOCK()
     act()
-    return 1000 * (time.perf_counter() - began)
+    return 1000 * (CLOCK() - began)
 
 
 if __name__ == "__main__":

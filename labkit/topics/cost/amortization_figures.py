@@ -46,11 +46,17 @@ def fan_title(result: BreakEven) -> str:
     return f"break-even: {result.headline}"
 
 
+def fan_names(result: BreakEven) -> tuple[str, str]:
+    """The names of the two lines: owning, and the cloud."""
+    own = f"{escape(result.hardware.title)}: price and electricity"
+    return own, f"cloud: {escape(result.cloud_name)}"
+
+
 def fan_figure(result: BreakEven):
     """Cumulative cost over the weeks: the cloud as a line, owning as a line with its 80 %."""
     data = fan_data(result)
     x, width = data["weeks"], {"width": 2.5}
-    title = escape(result.hardware.title)
+    own, cloud = fan_names(result)
     hover = "week %{x:.0f}: $%{y:,.0f}<extra></extra>"
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     return theme.figure(
@@ -64,7 +70,7 @@ def fan_figure(result: BreakEven):
             **edge,
         ),
         go.Scatter(
-            name=f"{title}: price and electricity",
+            name=own,
             x=x,
             y=data["middle"],
             mode="lines",
@@ -72,7 +78,7 @@ def fan_figure(result: BreakEven):
             hovertemplate=hover,
         ),
         go.Scatter(
-            name=f"cloud: {escape(result.cloud_name)}",
+            name=cloud,
             x=x,
             y=data["cloud"],
             mode="lines",

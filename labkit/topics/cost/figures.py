@@ -12,7 +12,7 @@ from labkit.ui.table import grid
 from .amortization import BreakEven
 from .amortization_figures import fan_figure, tornado_figure
 from .cloud_bill import Week, usd
-from .facts import NUMBERS, Estimate, Hardware, HardwareList
+from .facts import NUMBERS, Estimate, Hardware, HardwareList, tariff
 from .options import PARTS, CostOptions
 from .past_prices import ARTICLE_USD, PricedWeek, PriceHistory
 from .team import SharedHardware
@@ -233,7 +233,18 @@ def hardware_table(machine: Hardware) -> HtmlFigure:
         numbers = (f"{number:,.4g}" for number in (each.low, each.likely, each.high))
         source = f'<div style="min-width:300px">{escape(each.source)}</div>'
         rows.append([HEADS[name], *numbers, each.origin, source, escape(each.date or "none")])
-    return HtmlFigure(grid(heads, rows, f"{escape(machine.title)}: {escape(machine.model)}"))
+    return HtmlFigure(grid(heads, rows, escape(_answer_sentence(machine))))
+
+
+def _answer_sentence(machine: Hardware) -> str:
+    """What the article's answer takes there, at the tariff of the United States."""
+    seconds = machine.seconds(500, 1000).likely
+    watt_hours = machine.load_w.likely * seconds / 3600
+    power = tariff("United States").likely
+    return (
+        f"{machine.title}, {machine.model}: 500 tokens in and 1,000 out take {seconds:.3g} s and "
+        f"{watt_hours:.2g} Wh, {usd(watt_hours * power / 1000)} at ${power:g} per kWh (computed)"
+    )
 
 
 def hardware_list_table(listed: HardwareList) -> HtmlFigure:

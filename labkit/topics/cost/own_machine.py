@@ -60,7 +60,8 @@ class EnergyReading:
         power = f"{watts.likely:.3g} W"
         if watts.low != watts.high:
             power += f" ({watts.low:g} to {watts.high:g})"
-        return f"{self.seconds:.1f} s at {power}, {self.meter} ({watts.origin})"
+        energy = f"{self.joules / 3600:.2g} Wh"
+        return f"{self.seconds:.1f} s at {power}: {energy}; {self.meter} ({watts.origin})"
 
     def __repr__(self) -> str:
         return in_lines(self.summary)

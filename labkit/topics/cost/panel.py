@@ -3,6 +3,7 @@
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 
 from labkit.errors import LabError
 from labkit.ui import html, theme
@@ -10,7 +11,7 @@ from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, labelled, on_change, row, slider
 
 from .amortization import BreakEven, break_even
-from .amortization_figures import fan_data, fan_figure, fan_title, tornado_figure
+from .amortization_figures import fan_data, fan_figure, fan_names, fan_title, tornado_figure
 from .cloud_bill import Week, usd, week
 from .facts import cloud_models, countries, hardware, published_hardware, tariff
 
@@ -87,10 +88,10 @@ class WeekPanel(Panel):
             self.status.value = html.note(str(error), "bad")
 
     def _sentence(self) -> str:
-        running = self.result.running_usd
+        running = float(np.median(self.result.running_usd))
         return (
             f"A week in the cloud: {usd(self.week.total_usd)}, {usd(self.week.question_usd)} a "
-            f"question. Running the card: {usd(float(running.mean()))} a week. "
+            f"question. Running the card: {usd(running)} a week. "
             f"Break-even: {self.result.headline}."
         )
 
@@ -112,14 +113,15 @@ class WeekPanel(Panel):
         """The names in the legend and the tornado, once the learner pauses."""
         if self.result is None:
             return
-        for live, fresh in (
-            (self.fan, fan_figure(self.result)),
-            (self.tornado, tornado_figure(self.result)),
-        ):
-            with live.batch_update():
-                for trace, new in zip(live.data, fresh.data, strict=True):
-                    trace.update(new)
-                live.layout.update(fresh.layout)
+        fresh = tornado_figure(self.result)
+        with self.fan.batch_update():
+            for trace, name in zip(self.fan.data[2:], fan_names(self.result), strict=True):
+                trace.name = name
+        with self.tornado.batch_update():
+            for trace, new in zip(self.tornado.data, fresh.data, strict=True):
+                trace.update(new)
+            self.tornado.layout.annotations = fresh.layout.annotations  # there may be fewer now
+            self.tornado.layout.update(fresh.layout)
 
     @property
     def summary(self) -> str:

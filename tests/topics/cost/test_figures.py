@@ -83,6 +83,7 @@ def test_the_queue_of_a_team():
 
 def test_the_tables_of_hardware_have_sources():
     card = labkit.plot(labkit.cost.hardware("rtx-3090")).html
+    assert "take 9.06 s and 0.75 Wh, $0.00014 at $0.19 per kWh" in card  # 300 W * 9.06 s
     assert "insiderllm.com" in card and "assumed" in card and "2024-05" in card
     listed = labkit.plot(labkit.cost.published_hardware()).html
     assert "RTX 4090" in listed and "—" in listed and 'title="' in listed

@@ -3,7 +3,7 @@
 import pytest
 
 import labkit
-from labkit.topics.cost import amortization
+from labkit.topics.cost import amortization, amortization_figures
 from labkit.topics.cost.cloud_bill import week
 
 
@@ -66,11 +66,20 @@ def test_another_card_brings_its_price(panel):
     panel.controls["hardware"].value = "rtx-4090"
     assert panel.controls["price_usd"].value == 2500
     assert panel.result.hardware.title == "RTX 4090, new"
+    assert panel.fan.data[2].name.startswith("RTX 4090, new")
 
 
 def test_never_is_shown_as_words(panel):
     panel.controls["model"].value = "gpt-6-luna"
     assert "never in 100" in panel.status.value and panel.result.median_weeks is None
+
+
+def test_the_tornado_keeps_no_words_of_the_last_one(panel):
+    assert panel.tornado.layout.annotations
+    panel.controls["model"].value = "gpt-5-nano"
+    expected = amortization_figures.tornado_figure(panel.result)
+    assert len(panel.tornado.layout.annotations) == len(expected.layout.annotations)
+    assert panel.tornado.layout.title.text == expected.layout.title.text
 
 
 def test_nothing_asked_is_no_error(panel):
