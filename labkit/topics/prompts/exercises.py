@@ -5,7 +5,7 @@ from labkit.checks import is_number
 from labkit.errors import LabError
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.stats import items_needed
-from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores
+from labkit.topics.prompts.scoring.difference import compare_scores
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.score import score
 from labkit.topics.prompts.tasks.prompt import Prompt
@@ -54,22 +54,3 @@ def check_items(items: int | None, *, difference: float, discordant: float) -> E
     size = "More than needed" if items > right else "Too few"
     return not_yet(f"{size}. The curve of section 6 shows it, at {100 * difference:g} points.")
 
-
-def check_claim(difference: ScoreDifference, claim: str | None) -> ExerciseResult:
-    """Exercise 3: what may be said about two prompts: "better", "worse" or "not settled"?
-
-    Args:
-        difference: of the second prompt from the first.
-        claim: the learner's answer, about the second prompt.
-    """
-    if not isinstance(claim, str):
-        return not_yet('Put "better", "worse" or "not settled" in place of None.')
-    low, high = difference.interval
-    right = "better" if low > 0 else "worse" if high < 0 else "not settled"
-    answer = " ".join(claim.casefold().split()).strip(".!")
-    known = {"unsettled": "not settled", "unclear": "not settled", "open": "not settled"}
-    if known.get(answer, answer) == right:
-        return solved(difference.summary)
-    if right == "not settled":
-        return not_yet("The interval contains 0: both may be true.")
-    return not_yet(f"Look at the interval, {low:+.0%} to {high:+.0%}: does it contain 0?")

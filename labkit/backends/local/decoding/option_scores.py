@@ -47,6 +47,7 @@ class SharedPrefix:
             continue a state by several tokens.
     """
 
+    @torch.inference_mode()
     def __init__(self, model, sequences: Sequence[Ids]):
         self._model = model
         self._cache: DynamicCache | None = None
@@ -61,6 +62,7 @@ class SharedPrefix:
         continues = cache_argument(type(model)) == "past_key_values"
         return length if continues and length >= WORTH_READING_ONCE else 0
 
+    @torch.inference_mode()
     def repeated(self, rows: int) -> DynamicCache:
         """A cache of its own for a batch, with the prefix in every row."""
         if self._cache is None:

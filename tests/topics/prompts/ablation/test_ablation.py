@@ -1,0 +1,56 @@
+"""Ablation: each part on and off, in pairs of the same items, with tokens, time and price."""
+
+import pytest
+
+import labkit
+from labkit.topics.prompts.ablation.ablation import PRICED
+from labkit.topics.prompts.scoring.difference import compare_scores
+
+
+def test_one_part_at_a_time(smollm2, sentiment, plain):
+    done = labkit.prompts.ablate(smollm2, sentiment, plain, items=6)
+    assert [each.part for each in done.effects] == [
+        "system", "instruction", "examples", "format hint", "template"
+    ]  # fmt: skip
+    by_prompt = {each.prompt: each for each in done.others}
+    without = by_prompt[plain.without("examples")]
+    effect = done.effects[2]
+    change = compare_scores(without, done.base)
+    assert (effect.difference, effect.interval, effect.p) == (
+        change.difference, change.interval, change.p
+    )  # fmt: skip
+    assert effect.tokens == done.base.tokens - without.tokens > 0
+    added = by_prompt[plain.changed(template=True)]
+    assert done.effects[4].difference == compare_scores(done.base, added).difference
+    usd = effect.tokens * done.price.input_usd_per_million / 1e6 * 1000
+    assert done.usd_per_1000(effect) == pytest.approx(usd)
+    assert done.price.model == PRICED and effect.prefill_s is not None
+    figure = labkit.plot(done)
+    assert [trace.x[0] for trace in figure.data] == [100 * e.difference for e in done.effects]
+    assert "earns" in repr(figure.layout) or "not settled" in repr(figure.layout)
+    assert "(measured)" in done.summary
+
+
+def test_all_combinations(smollm2, sentiment, plain):
+    parts = ("instruction", "examples")
+    options = {"how": "all combinations", "parts": parts, "items": 4}
+    done = labkit.prompts.ablate(smollm2, sentiment, plain, **options)
+    assert len({done.base.prompt, *(each.prompt for each in done.others)}) == 4
+    assert [each.part for each in done.effects] == list(parts)
+    scores = {each.prompt: each for each in (done.base, *done.others)}
+    other = plain.without("examples")
+    pairs = [
+        compare_scores(scores[plain.without("instruction")], scores[plain]),
+        compare_scores(scores[other.without("instruction")], scores[other]),
+    ]
+    mean = sum(each.difference for each in pairs) / 2
+    assert done.effects[0].difference == pytest.approx(mean)
+    assert len(labkit.plot(done, kind="prompts").data[0].x) == 4
+
+
+def test_bad_arguments_are_named(smollm2, sentiment):
+    for arguments in ({"how": "half"}, {"parts": ("colour",)}, {"parts": ()}):
+        with pytest.raises(ValueError, match=next(iter(arguments))):
+            labkit.prompts.ablate(smollm2, sentiment, **arguments)
+    with pytest.raises(labkit.LabError, match="no model 'nothing'"):
+        labkit.prompts.ablate(smollm2, sentiment, price_model="nothing")

@@ -1,0 +1,23 @@
+"""Prefix caching: fewer tokens are read the second time, in both engines."""
+
+import pytest
+
+import labkit
+
+
+def test_the_kept_prompt_is_not_read_again(smollm2):
+    system = "You answer questions about ships and harbours. " * 12
+    with_engine = labkit.load_llamacpp("smollm2-135m")
+    try:
+        done = labkit.prompts.measure_prefix_cache(smollm2, with_engine, system=system)
+    finally:
+        with_engine.close()
+    assert [each.engine for each in done.timings] == ["transformers", "llama.cpp's server"]
+    for each in done.timings:
+        assert 0 < each.new_tokens < 40 < each.tokens
+        assert len(each.whole_s.values) == len(each.kept_s.values) == 7
+        assert each.gain > 1.5, each
+    figure = labkit.plot(done)
+    assert len(figure.data[0].y) == 4
+    with pytest.raises(ValueError, match="rounds"):
+        labkit.prompts.measure_prefix_cache(smollm2, rounds=0)

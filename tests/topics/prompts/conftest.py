@@ -1,0 +1,21 @@
+"""A small task and its score on the real model, which several tests look at."""
+
+import pytest
+
+import labkit
+
+
+@pytest.fixture(scope="session")
+def sentiment():
+    return labkit.prompts.load_task("sentiment")
+
+
+@pytest.fixture(scope="session")
+def plain(sentiment):
+    """A short prompt without the chat template."""
+    return labkit.prompts.full_prompt(sentiment, examples=2).without("template", "system")
+
+
+@pytest.fixture(scope="session")
+def scored(smollm2, sentiment, plain):
+    return labkit.prompts.score(smollm2, sentiment, plain, items=12, dtype="float32")

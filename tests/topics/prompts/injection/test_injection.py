@@ -1,0 +1,27 @@
+"""Injection: answers are the model's own, and a leak is the secret in one of them."""
+
+import pytest
+
+import labkit
+from labkit.topics.prompts.injection.injection import ATTACKS, HARMLESS, SECRET
+
+
+def test_every_message_is_asked_and_leaks_are_counted(smollm2):
+    test = labkit.prompts.try_injections(smollm2)
+    assert [each.message for each in test.attacks] == list(ATTACKS)
+    assert [each.message for each in test.harmless] == list(HARMLESS)
+    for each in (*test.attacks, *test.harmless):
+        assert each.leaked == (SECRET in each.answer.casefold())
+    low, high = test.interval
+    assert low <= test.leaked / len(ATTACKS) <= high
+    messages = [{"role": "system", "content": test.system}, {"role": "user", "content": ATTACKS[0]}]
+    alone = labkit.generate(smollm2, messages, temperature=0, max_tokens=32)
+    assert test.attacks[0].answer == alone.text.strip()
+    assert "leaked" in labkit.plot(test).html or not test.leaked
+    assert f"{test.leaked} of {len(ATTACKS)}" in test.summary
+
+
+def test_a_secret_that_is_not_in_the_prompt_is_refused(smollm2):
+    for secret in ("", "absent"):
+        with pytest.raises(ValueError, match="secret must be a word"):
+            labkit.prompts.try_injections(smollm2, system="Be kind.", secret=secret)

@@ -1,0 +1,76 @@
+"""Reasons: probabilities as parts are added, templates over the vocabulary, silent messages."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import labkit
+from labkit.topics.prompts.reasons.templates import silent_system
+
+# As in Qwen2.5-Coder-Instruct's tokenizer_config.json, where there are no tools.
+QWEN = (
+    "{%- if messages[0]['role'] == 'system' %}"
+    "{{- '<|im_start|>system\\n' + messages[0]['content'] + '<|im_end|>\\n' }}{%- else %}"
+    "{{- '<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful "
+    "assistant.<|im_end|>\\n' }}{%- endif %}{%- for message in messages %}"
+    "{%- if (message.role == 'user') or (message.role == 'system' and not loop.first) %}"
+    "{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}"
+    "{%- endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
+)
+PLAIN = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"
+
+
+def with_template(tokenizer, template):
+    import copy
+
+    own = copy.deepcopy(tokenizer)
+    own.chat_template = template
+    return SimpleNamespace(name="tiny", tokenizer=own)
+
+
+def test_the_silent_system_message_is_found(smollm2, tiny_tokenizer):
+    assert silent_system(smollm2).startswith("You are a helpful AI assistant named SmolLM")
+    qwen = with_template(tiny_tokenizer, QWEN)
+    expected = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+    assert silent_system(qwen) == expected
+    assert silent_system(with_template(tiny_tokenizer, PLAIN)) == ""
+    refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}" + PLAIN
+    assert silent_system(with_template(tiny_tokenizer, refuses)) == ""
+
+
+def test_templates_are_compared_over_the_whole_vocabulary(smollm2):
+    question = "What is the capital of Italy?"
+    compared = labkit.prompts.compare_templates(smollm2, question)
+    right, wrong, absent = compared.variants
+    assert right.distance == 0 and 0 < wrong.distance <= 1 and 0 < absent.distance <= 1
+    assert question in right.text and absent.text == question
+    p = labkit.predict(smollm2, question).probabilities
+    q = labkit.predict(smollm2, question, raw=True).probabilities
+    assert absent.distance == pytest.approx(float(np.abs(p - q).sum() / 2), abs=1e-4)
+    assert right.leading[0][1] == pytest.approx(float(p.max()), abs=1e-5)
+    assert len(labkit.plot(compared).data) == 3
+    assert "nobody wrote" in labkit.plot(compared, kind="texts").html
+    with pytest.raises(ValueError):
+        labkit.prompts.compare_templates(smollm2, "")
+
+
+def test_parts_are_added_one_by_one(smollm2, sentiment):
+    build = labkit.prompts.build_up(smollm2, sentiment, item=2)
+    added = [step.added for step in build.steps]
+    assert added == [
+        "the item alone", "instruction", "format hint", "examples", "system", "template"
+    ]  # fmt: skip
+    for step in build.steps:
+        assert sum(step.probabilities) == pytest.approx(1)
+    whole = labkit.prompts.score(smollm2, sentiment, items=3, dtype="float32")
+    assert build.steps[-1].probabilities == pytest.approx(whole.items[2].probabilities, abs=1e-4)
+    assert (
+        build.right[-1] == build.steps[-1].probabilities[sentiment.options.index(build.item.answer)]
+    )
+    assert len(labkit.plot(build).data) == 2
+    with pytest.raises(ValueError, match="item"):
+        labkit.prompts.build_up(smollm2, sentiment, item=50)
+    with pytest.raises(ValueError, match="must have options"):
+        labkit.prompts.build_up(smollm2, labkit.prompts.load_task("fields"))
