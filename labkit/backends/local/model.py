@@ -11,6 +11,7 @@ from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.chat.template_process import TEMPLATES
 from labkit.backends.chat.thinking_switch import switch_thinking
 from labkit.backends.local.decoding.forward import Batch, prefill
+from labkit.backends.local.decoding.step_writer import StepWriter
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings
@@ -24,7 +25,6 @@ from . import device
 from .kv_cache import rows_that_fit, state_bytes
 from .out_of_memory import frees_memory
 from .sampler import SampledToken
-from .step_writer import StepWriter
 
 ALTERNATIVES = 10
 

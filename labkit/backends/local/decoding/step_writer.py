@@ -3,12 +3,11 @@
 import time
 from typing import Any
 
+from labkit.backends.local.detokenizer import AnswerDetokenizer
+from labkit.backends.local.sampler import SampledToken
 from labkit.backends.reply import Stream
 from labkit.backends.steps import Step
 from labkit.backends.stop_strings import StopScanner
-
-from .detokenizer import AnswerDetokenizer
-from .sampler import SampledToken
 
 
 class StepWriter:
