@@ -186,7 +186,7 @@ def _part_bars(part: str, amounts: list[float], labels: list[str]):
 
 def _about(option) -> str:
     score = f"MMLU {option.mmlu_percent:g} %" if option.mmlu_percent else "MMLU unknown"
-    able = "" if option.fits else ", <b>too slow for the week</b>"
+    able = "" if option.fits else ", <b>too slow for the working hours</b>"
     return f"{escape(option.model)}, {score},<br>{option.answer_s:.3g} s an answer{able}"
 
 

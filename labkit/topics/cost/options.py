@@ -27,7 +27,7 @@ class CostOption:
         answer_s: seconds of an answer.
         origin: how the seconds and the watts are known.
         mmlu_percent: the model's published MMLU score, or None.
-        fits: whether it can answer all questions within the week.
+        fits: whether it can answer all questions within the working hours of the week.
     """
 
     name: str
@@ -88,7 +88,7 @@ class CostOptions:
 
 def _summary(option: CostOption) -> str:
     score = f"MMLU {option.mmlu_percent:g} %" if option.mmlu_percent else "MMLU unknown"
-    able = "" if option.fits else ", more than a week holds"
+    able = "" if option.fits else ", more than the working hours hold"
     return (
         f"{option.name} {usd(option.total_usd)} ({option.answer_s:.1f} s an answer, {score}{able})"
     )
@@ -164,7 +164,7 @@ def _own(asked: Week, machine: Hardware, per_kwh: float, hours_on: float) -> Cos
     busy_h = asked.questions * seconds.likely / 3600
     parts = tuple(_parts(machine, busy_h, per_kwh, hours_on))
     title = f"{machine.title}, of your own" if machine.price_usd.likely else machine.title
-    score, fits = mmlu_percent(machine.score_name), busy_h <= HOURS_A_WEEK
+    score, fits = mmlu_percent(machine.score_name), busy_h <= asked.hours
     origin = f"speed {machine.decode_tokens_per_s.origin}, watts {machine.load_w.origin}"
     return CostOption(title, machine.model, parts, seconds.likely, origin, score, fits)
 

@@ -148,7 +148,7 @@ def test_waiting_has_a_price_only_if_one_is_given(book):
 def test_a_machine_too_slow_for_the_week_says_so_and_is_not_the_cheapest(book):
     slow = this_machine(decode_tokens_per_s=1, prefill_tokens_per_s=10)
     options = compare_options(machine=slow)
-    assert not options.options[-1].fits and "more than a week holds" in options.summary
+    assert not options.options[-1].fits and "more than the working hours hold" in options.summary
     assert options.cheapest.name != "this machine"
 
 
