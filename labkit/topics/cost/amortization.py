@@ -18,7 +18,7 @@ from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 
 from .cloud_bill import Week, usd, week
-from .facts import Estimate, Hardware, estimate, find_tariff
+from .facts import Hardware, RangedNumber, estimate, find_tariff
 from .facts import hardware as find_hardware
 
 DRAWS = 20_000
@@ -88,7 +88,7 @@ class BreakEven:
 
     week: Week
     hardware: Hardware
-    estimates: Mapping[str, Estimate]
+    estimates: Mapping[str, RangedNumber]
     hours_on: float
     yearly_price_fall: float
     hourly_rate_usd: float
@@ -262,7 +262,7 @@ def _is_bill(amount: float) -> bool:
 
 def _collect(
     asked: Week, machine: Hardware, electricity: Any, ranges: Mapping[str, Any], cloud: Any
-) -> dict[str, Estimate]:
+) -> dict[str, RangedNumber]:
     """Every estimate by its name: the list's, or the learner's own."""
     if unknown := set(ranges) - set(NAMES):
         raise ValueError(f"ranges are {', '.join(NAMES)}; got {min(unknown)!r}")
@@ -293,12 +293,12 @@ def _uniforms(draws: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).random((len(NAMES), draws))
 
 
-def _draw(estimates: Mapping[str, Estimate], draws: int, seed: int) -> dict[str, np.ndarray]:
+def _draw(estimates: Mapping[str, RangedNumber], draws: int, seed: int) -> dict[str, np.ndarray]:
     rows = zip(NAMES, _uniforms(draws, seed), strict=True)
     return {name: triangular(row, estimates[name]) for name, row in rows}
 
 
-def triangular(uniform: np.ndarray, each: Estimate) -> np.ndarray:
+def triangular(uniform: np.ndarray, each: RangedNumber) -> np.ndarray:
     """Draws of a triangular distribution, from uniform ones by its inverse distribution."""
     width = each.high - each.low
     if width == 0:
@@ -331,7 +331,7 @@ def solve(
 
 
 def _weekly_rate(price_fall: float) -> float:
-    """The rate of an exponential fall; 0 where it is too small to be told from none."""
+    """The rate of an exponential fall; 0 where it is too small to matter."""
     rate = -math.log1p(-price_fall) / WEEKS_A_YEAR
     return rate if rate > 1e-9 else 0.0
 

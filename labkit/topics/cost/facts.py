@@ -15,7 +15,7 @@ MOST = 1e9  # of any number that a learner may give: beyond it lies a slip of th
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class RangedNumber:
     """A number that is not exactly known: a triangular distribution, with its origin.
 
     Attributes:
@@ -32,14 +32,14 @@ class Estimate:
     source: str = "given by you"
     date: str | None = None
 
-    def times(self, factor: float) -> "Estimate":
+    def times(self, factor: float) -> "RangedNumber":
         """The estimate in another unit."""
         return replace(
             self, low=self.low * factor, likely=self.likely * factor, high=self.high * factor
         )
 
 
-def estimate(name: str, value: Any, most: float = MOST) -> Estimate:
+def estimate(name: str, value: Any, most: float = MOST) -> RangedNumber:
     """An estimate from a number, or from three: low, likely, high.
 
     Raises:
@@ -48,7 +48,7 @@ def estimate(name: str, value: Any, most: float = MOST) -> Estimate:
     >>> estimate("idle_w", (10, 25, 40)).likely
     25.0
     """
-    if isinstance(value, Estimate):
+    if isinstance(value, RangedNumber):
         return value
     three = (value, value, value) if is_number(value) else value
     if not isinstance(three, tuple | list) or len(three) != 3:
@@ -57,7 +57,7 @@ def estimate(name: str, value: Any, most: float = MOST) -> Estimate:
         check_number(name, each, f"0 to {most:,.10g}", lambda number: 0 <= number <= most)
     if not three[0] <= three[1] <= three[2]:
         raise ValueError(f"{name} must be in ascending order: low, likely, high; got {value!r}")
-    return Estimate(*map(float, three))
+    return RangedNumber(*map(float, three))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +80,23 @@ class Hardware:
 
     name: str
     title: str
-    price_usd: Estimate
-    decode_tokens_per_s: Estimate
-    prefill_tokens_per_s: Estimate
-    load_w: Estimate
-    idle_w: Estimate
-    life_years: Estimate
-    resale_share: Estimate
+    price_usd: RangedNumber
+    decode_tokens_per_s: RangedNumber
+    prefill_tokens_per_s: RangedNumber
+    load_w: RangedNumber
+    idle_w: RangedNumber
+    life_years: RangedNumber
+    resale_share: RangedNumber
     model: str
     score_name: str | None = None
 
-    def seconds(self, tokens_in: int, tokens_out: int) -> Estimate:
+    def seconds(self, tokens_in: int, tokens_out: int) -> RangedNumber:
         """Seconds of one request: reading its prompt, then writing its answer."""
         read, write = self.prefill_tokens_per_s, self.decode_tokens_per_s
         pairs = ((read.high, write.high), (read.likely, write.likely), (read.low, write.low))
         origin = f"computed from {write.origin} speeds"
         numbers = (tokens_in / fast + tokens_out / slow for fast, slow in pairs)
-        return Estimate(*numbers, origin, write.source, write.date)
+        return RangedNumber(*numbers, origin, write.source, write.date)
 
 
 def hardware(name: "str | Hardware" = "rtx-3090", **changes: Any) -> Hardware:
@@ -135,7 +135,7 @@ NUMBERS = (
 )
 
 
-def _estimates(changes: Mapping[str, Any]) -> dict[str, Estimate]:
+def _estimates(changes: Mapping[str, Any]) -> dict[str, RangedNumber]:
     if unknown := set(changes) - set(NUMBERS):
         raise ValueError(f"numbers of hardware are {', '.join(NUMBERS)}; got {min(unknown)!r}")
     found = {}
@@ -146,8 +146,8 @@ def _estimates(changes: Mapping[str, Any]) -> dict[str, Estimate]:
     return found
 
 
-def _recorded(entry: Mapping[str, Any]) -> Estimate:
-    return Estimate(*entry["values"], entry["origin"], entry["source"], entry["date"])
+def _recorded(entry: Mapping[str, Any]) -> RangedNumber:
+    return RangedNumber(*entry["values"], entry["origin"], entry["source"], entry["date"])
 
 
 def _find(kind: str, name: Any, entries: Mapping[str, Any]) -> Any:
@@ -171,7 +171,7 @@ class HardwareList:
 
     titles: tuple[str, ...]
     names: tuple[str, ...]
-    numbers: tuple[Mapping[str, Estimate | None], ...]
+    numbers: tuple[Mapping[str, RangedNumber | None], ...]
     note: str
 
     @property
@@ -207,7 +207,7 @@ class Rent:
 
     title: str
     like: str | None
-    usd_per_hour: Estimate
+    usd_per_hour: RangedNumber
 
 
 def find_rent(name: str) -> Rent:
@@ -227,7 +227,9 @@ def _data(name: str) -> Any:
     return read_data(name)
 
 
-def tariff(country: str | None = None, *, per_kwh: Any = None, currency: str = "USD") -> Estimate:
+def tariff(
+    country: str | None = None, *, per_kwh: Any = None, currency: str = "USD"
+) -> RangedNumber:
     """The price of a kilowatt-hour in US dollars.
 
     Args:
@@ -247,18 +249,18 @@ def tariff(country: str | None = None, *, per_kwh: Any = None, currency: str = "
         entry = _find("country", country, known)
         rate = data["currencies"][entry["currency"]]["usd"]
         exact = (entry["per_kwh"] * rate,) * 3
-        return Estimate(*exact, "recorded", entry["source"], entry["date"])
+        return RangedNumber(*exact, "recorded", entry["source"], entry["date"])
     every = sorted(tariff(each).likely for each in known)
     middle = tariff("United States")
     source = f"{min(known, key=lambda each: tariff(each).likely)} to Germany; {middle.source}"
-    return Estimate(every[0], middle.likely, every[-1], "recorded", source, middle.date)
+    return RangedNumber(every[0], middle.likely, every[-1], "recorded", source, middle.date)
 
 
-def find_tariff(electricity: Any) -> Estimate:
+def find_tariff(electricity: Any) -> RangedNumber:
     """A price per kWh in US dollars from a country, None for any, numbers, or from `tariff`."""
     if electricity is None or isinstance(electricity, str):
         return tariff(electricity)
-    is_found = isinstance(electricity, Estimate)
+    is_found = isinstance(electricity, RangedNumber)
     return electricity if is_found else tariff(per_kwh=electricity)
 
 

@@ -12,7 +12,7 @@ from labkit.ui.table import grid
 from .amortization import BreakEven
 from .amortization_figures import fan_figure, tornado_figure
 from .cloud_bill import Week, usd
-from .facts import NUMBERS, Estimate, Hardware, HardwareList, tariff
+from .facts import NUMBERS, Hardware, HardwareList, RangedNumber, tariff
 from .options import PARTS, CostOptions
 from .past_prices import ARTICLE_USD, PricedWeek, PriceHistory
 from .team import SharedHardware
@@ -229,7 +229,7 @@ def hardware_table(machine: Hardware) -> HtmlFigure:
     heads = ("number", "low", "likely", "high", "origin", "source", "date")
     rows = []
     for name in NUMBERS:
-        each: Estimate = getattr(machine, name)
+        each: RangedNumber = getattr(machine, name)
         numbers = (f"{number:,.4g}" for number in (each.low, each.likely, each.high))
         source = f'<div style="min-width:300px">{escape(each.source)}</div>'
         rows.append([HEADS[name], *numbers, each.origin, source, escape(each.date or "none")])
@@ -258,7 +258,7 @@ def hardware_list_table(listed: HardwareList) -> HtmlFigure:
     return HtmlFigure(grid(heads, rows, caption))
 
 
-def _cell(each: Estimate | None) -> str:
+def _cell(each: RangedNumber | None) -> str:
     if each is None:
         return "—"
     ends = f"{each.low:,.4g} to {each.high:,.4g}" if each.low < each.high else f"{each.likely:,.4g}"

@@ -10,7 +10,15 @@ from labkit.lab_book.entry import BookEntry
 
 from .amortization import HOURS_A_WEEK, WEEKS_A_YEAR
 from .cloud_bill import CostStep, Week, as_week, usd
-from .facts import Estimate, Hardware, cloud_models, find_rent, find_tariff, hardware, mmlu_percent
+from .facts import (
+    Hardware,
+    RangedNumber,
+    cloud_models,
+    find_rent,
+    find_tariff,
+    hardware,
+    mmlu_percent,
+)
 from .own_machine import this_machine
 
 PARTS = ("tokens", "hardware", "idle power", "power for answers", "rent", "waiting")
@@ -181,7 +189,7 @@ def _parts(machine: Hardware, busy_h: float, per_kwh: float, hours_on: float) ->
 def _rented(asked: Week, name: str, hours: float) -> CostOption:
     rented = find_rent(name)
     like = hardware(rented.like or "rtx-4090")
-    seconds: Estimate = like.seconds(asked.tokens_in, asked.tokens_out)
+    seconds: RangedNumber = like.seconds(asked.tokens_in, asked.tokens_out)
     parts = (CostStep("rent", rented.usd_per_hour.likely * hours),)
     origin = "speed recorded" if rented.like else "speed assumed: at least an RTX 4090's"
     fits = asked.questions * seconds.likely / 3600 <= hours

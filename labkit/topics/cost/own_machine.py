@@ -10,20 +10,20 @@ from labkit.formatting import in_lines
 from labkit.lab_book import store
 from labkit.lab_book.entry import BookEntry
 
-from .facts import Estimate, Hardware, estimate, hardware
+from .facts import Hardware, RangedNumber, estimate, hardware
 
 PROMPT = "Explain in a few sentences why the sky is blue and why sunsets are red."
-ASSUMED_W = Estimate(
+ASSUMED_W = RangedNumber(
     20, 45, 100, source="no meter could be read: a laptop to a desktop at work, the lab's guess"
 )
-NO_IDLE = Estimate(0, 0, 0, source="it runs anyway, with or without a model")
-FREE = Estimate(0, 0, 0, source="you have it already")
-LIFE = Estimate(3, 4.5, 6, source="as for other hardware")
+NO_IDLE = RangedNumber(0, 0, 0, source="it runs anyway, with or without a model")
+FREE = RangedNumber(0, 0, 0, source="you have it already")
+LIFE = RangedNumber(3, 4.5, 6, source="as for other hardware")
 SCORE_NAMES = {"smollm2-135m": "SmolLM2 135M Instruct"}
 # SmolLM2-135M in float32 on two cores with AVX2 read and wrote about so fast, November 2026.
 ASSUMED_SPEEDS = {
-    "decode_tokens_per_s": Estimate(6, 10, 30, source="the lab's small model on two cores"),
-    "prefill_tokens_per_s": Estimate(50, 150, 500, source="the lab's small model on two cores"),
+    "decode_tokens_per_s": RangedNumber(6, 10, 30, source="the lab's small model on two cores"),
+    "prefill_tokens_per_s": RangedNumber(50, 150, 500, source="the lab's small model on two cores"),
 }
 
 
@@ -38,7 +38,7 @@ class EnergyReading:
     """
 
     seconds: float
-    watts: Estimate
+    watts: RangedNumber
     meter: str
 
     @property
@@ -79,7 +79,7 @@ class PowerMeter:
         system: where the operating system keeps its meters.
     """
 
-    assumed_w: Estimate = ASSUMED_W
+    assumed_w: RangedNumber = ASSUMED_W
     system: Path = Path("/sys/class")
     reading: EnergyReading | None = field(default=None, init=False)
 
@@ -94,7 +94,7 @@ class PowerMeter:
         watts, meter = self._watts(after, seconds)
         self.reading = EnergyReading(seconds, watts, meter)
 
-    def _watts(self, after: tuple[Any, Any, Any], seconds: float) -> tuple[Estimate, str]:
+    def _watts(self, after: tuple[Any, Any, Any], seconds: float) -> tuple[RangedNumber, str]:
         gpu, processor, battery = zip(self._before, after, strict=True)
         if None not in gpu and gpu[1] > gpu[0]:
             meter = "the GPU alone, by its own counter"
@@ -132,8 +132,8 @@ def power_meter(*, assumed_w: Any = None) -> PowerMeter:
     return PowerMeter() if assumed_w is None else PowerMeter(estimate("assumed_w", assumed_w, 1e5))
 
 
-def _measured(watts: float, meter: str) -> Estimate:
-    return Estimate(watts, watts, watts, "measured", meter, store.now()[:10])
+def _measured(watts: float, meter: str) -> RangedNumber:
+    return RangedNumber(watts, watts, watts, "measured", meter, store.now()[:10])
 
 
 def _gpu_joules() -> float | None:
@@ -227,14 +227,14 @@ def this_machine(
     return hardware(machine, **numbers)
 
 
-def _load_w(power: Any) -> Estimate:
+def _load_w(power: Any) -> RangedNumber:
     """The watts of a reading, of the learner, or assumed."""
     if isinstance(power, PowerMeter):
         return power.reading.watts if power.reading else power.assumed_w
     return ASSUMED_W if power is None else estimate("power", power, 1e5)
 
 
-def _from_book(name: str, model: str) -> Estimate | None:
+def _from_book(name: str, model: str) -> RangedNumber | None:
     """A speed that was measured in an earlier notebook on this machine."""
     found = store.latest(name, model or None)
     if found is None or not found[0].value > 0:
@@ -242,10 +242,10 @@ def _from_book(name: str, model: str) -> Estimate | None:
     entry, page = found
     low, high = entry.low or entry.value, entry.high or entry.value
     source = f"your lab book, notebook {page.notebook}"
-    return Estimate(low, entry.value, high, entry.origin, source, page.date[:10])
+    return RangedNumber(low, entry.value, high, entry.origin, source, page.date[:10])
 
 
-def _time(model: Backend) -> dict[str, Estimate | None]:
+def _time(model: Backend) -> dict[str, RangedNumber | None]:
     """Both speeds from one short answer, after one that does not count."""
     generate(model, PROMPT, max_tokens=4, temperature=0)
     reply = generate(model, PROMPT, max_tokens=48, temperature=0)

@@ -179,13 +179,13 @@ def _card_controls(card: str) -> dict[str, widgets.Widget]:
         if None not in numbers.values()
     ]
     price = hardware(card).price_usd.likely
-    places = [ANYWHERE, *countries()]
+    regions = [ANYWHERE, *countries()]
     whole = {"readout_format": ",.0f", "step": 1}
     return {
         "hardware": _choice("hardware", known, card),
         "price_usd": _slide("its price, $", price, 0, 4000, readout_format=",.0f", step=10),
         "resale_share": _slide("resale value, share", 0, 0, 0.9, step=0.05),
-        "electricity": _choice("electricity of", places, ANYWHERE),
+        "electricity": _choice("electricity of", regions, ANYWHERE),
         "hours_on": _slide("switched on, h/week", 168, 0, 168, **whole),
         "hourly_rate_usd": _slide("an hour of waiting, $", 0, 0, 200, **whole),
         "yearly_price_fall": _slide("cloud cheaper a year", 0, 0, 0.9, step=0.05),
@@ -196,11 +196,11 @@ def _card_settings(values: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `break_even`: a price that the learner chose keeps the list's range."""
     listed = hardware(values["hardware"]).price_usd
     factor = values["price_usd"] / listed.likely if listed.likely else 1.0
-    place = values["electricity"]
+    region = values["electricity"]
     return {
         "hardware": values["hardware"],
         "price_usd": listed.times(factor),
-        "electricity": tariff(None if place == ANYWHERE else place),
+        "electricity": tariff(None if region == ANYWHERE else region),
         **{
             name: values[name]
             for name in ("resale_share", "hours_on", "hourly_rate_usd", "yearly_price_fall")

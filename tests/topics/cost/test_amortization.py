@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from labkit.errors import LabError
 from labkit.topics.cost.amortization import WEEKS_A_YEAR, break_even, triangular
 from labkit.topics.cost.cloud_bill import week
-from labkit.topics.cost.facts import Estimate, hardware
+from labkit.topics.cost.facts import RangedNumber, hardware
 
 # ../shared/research.md, section 3: 20,000 draws there too, other random numbers.
 RANGES = {
@@ -121,12 +121,12 @@ def test_a_slow_simulation_of_days_finds_the_same(bill, settings):
 
 def test_the_draws_are_triangular():
     uniform = np.random.default_rng(1).random(200_000)
-    drawn = triangular(uniform, Estimate(2, 3, 7))
+    drawn = triangular(uniform, RangedNumber(2, 3, 7))
     assert drawn.min() >= 2 and drawn.max() <= 7
     assert drawn.mean() == pytest.approx(4, abs=0.01)  # (a + b + c) / 3
     assert drawn.var() == pytest.approx((4 + 9 + 49 - 6 - 14 - 21) / 18, rel=0.02)
-    assert (triangular(uniform, Estimate(2, 2, 7)) >= 2).all()
-    assert (triangular(uniform, Estimate(4, 4, 4)) == 4).all()
+    assert (triangular(uniform, RangedNumber(2, 2, 7)) >= 2).all()
+    assert (triangular(uniform, RangedNumber(4, 4, 4)) == 4).all()
 
 
 prices = st.floats(0, 5000)
