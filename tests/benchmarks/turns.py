@@ -31,13 +31,13 @@ def take_turns(contenders, rounds):
     return {name: each[1:] for name, each in speeds.items()}
 
 
-def report(speeds, what):
+def report(speeds, what, unit="tokens"):
     """Prints the machine and the table; ratios are the first contender's to each, by round."""
     here = inspect_machine()
     print(f"{here.cpu}, {here.cores} cores, {here.system}; Python {platform.python_version()},")
     print(f"torch {torch.__version__} on {torch.get_num_threads()} threads, ", end="")
     print(f"transformers {transformers.__version__}; {what}.\n")
-    print("| | tokens/s, median (range) | the first is so many times as fast, paired (range) |")
+    print(f"| | {unit}/s, median (range) | the first is so many times as fast, paired (range) |")
     print("|---|---|---|")
     base = next(iter(speeds.values()))
     for name, each in speeds.items():

@@ -19,7 +19,7 @@ def test_a_changed_prompt_is_scored_and_compared(ran):
     panel.get_by_text("of 20 right").first.wait_for(timeout=300_000)
     panel.locator("textarea").nth(1).fill("Sort the mail. <b>Desks</b> have one word.")
     panel.get_by_role("button", name="Run").click()
-    panel.get_by_text("against the run before").first.wait_for(timeout=300_000)
+    panel.get_by_text("compared with the run before").first.wait_for(timeout=300_000)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

@@ -53,4 +53,3 @@ def check_items(items: int | None, *, difference: float, discordant: float) -> E
         return solved(f"{right:,} items: half the difference needs about four times as many.")
     size = "More than needed" if items > right else "Too few"
     return not_yet(f"{size}. The curve of section 6 shows it, at {100 * difference:g} points.")
-

@@ -69,9 +69,9 @@ def _title(ablation: Ablation) -> str:
     base = ablation.base
     calibrated = f", {base.calibration} calibration" if base.calibration else ""
     return (
-        f"{escape(base.task.name)} with {escape(base.model)}{calibrated}: {base.share:.0%} right "
-        f'with {escape(base.prompt.label)} · measured<br><span style="font-size:12px">'
-        f"{len(base.items)} items, {ablation.how}; price: US cents by "
+        f"{escape(base.task.name)}, {escape(base.model)}{calibrated}: {base.share:.0%} right with "
+        f'the whole prompt · measured<br><span style="font-size:12px">'
+        f"{escape(base.prompt.label)}; {len(base.items)} items, {ablation.how}<br>US cents by "
         f"{escape(ablation.price.origin)}</span>"
     )
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from labkit.backends.llamacpp.model import LlamaCppModel
+from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
+from labkit.backends.llamacpp.openmp import end_idle_threads
 from labkit.backends.local.decoding.option_scores import SharedPrefix, time_prefill
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
 from labkit.data import read_data
+from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.stats import Spread
 from labkit.topics.prompts.scoring.arguments import check_model
@@ -46,9 +48,11 @@ class PrefixCaching:
 
     Attributes:
         timings: a line for each engine.
+        missing: why llama.cpp is not among them; empty: it is, or was not asked for.
     """
 
     timings: tuple[CacheTiming, ...]
+    missing: str = ""
 
     @property
     def summary(self) -> str:
@@ -61,23 +65,20 @@ class PrefixCaching:
         return f"{each or 'stopped before the first engine'} (measured)"
 
     def __repr__(self) -> str:
-        return in_lines(self.summary)
+        return in_lines(self.summary, self.missing)
 
 
 def measure_prefix_cache(
-    model: LocalModel,
-    engine: LlamaCppModel | None = None,
-    *,
-    system: str | None = None,
-    rounds: int = 2,
+    model: LocalModel, *, llamacpp: bool = True, system: str | None = None, rounds: int = 2
 ) -> PrefixCaching:
     """What a long system prompt costs before each of several questions, read anew and kept.
 
-    The two ways take turns, question by question. An interrupt keeps the engines that were done.
+    Both ways take turns, question by question: in this process, and in llama.cpp's server, which
+    is open only meanwhile. An interrupt keeps the engines that were done.
 
     Args:
         model: a chat model from ``labkit.load``.
-        engine: from ``labkit.load_llamacpp``; None: the local engine alone.
+        llamacpp: whether to measure llama.cpp too, on the GGUF file that the model came from.
         system: the system prompt; None: a story that was written for this lab.
         rounds: how often each question is asked.
     Raises:
@@ -87,14 +88,29 @@ def measure_prefix_cache(
     check_model(model)
     check_whole("rounds", rounds, 1, 100)
     system = read_data("corpus.txt")[:CHARACTERS] if system is None else system
-    timings = []
+    timings, missing = [], ""
     try:
         timings.append(_timing("transformers", *_local(model, system), rounds))
-        if engine is not None:
-            timings.append(_timing("llama.cpp's server", *_llamacpp(engine, system), rounds))
+        if llamacpp:
+            timings.append(_time_llamacpp(model, system, rounds))
+    except LabError as error:
+        if not timings:
+            raise
+        missing = f"llama.cpp was not measured: {error.problem}"
     except KeyboardInterrupt:
         pass
-    return PrefixCaching(tuple(timings))
+    return PrefixCaching(tuple(timings), missing)
+
+
+def _time_llamacpp(model: LocalModel, system: str, rounds: int) -> CacheTiming:
+    if model.gguf_file is None:
+        raise LabError(f"{model.name} did not come from a GGUF file.")
+    engine = load_llamacpp(model.gguf_file)
+    end_idle_threads()  # torch's, which would slow it
+    try:
+        return _timing("llama.cpp's server", *_llamacpp(engine, system), rounds)
+    finally:
+        engine.close()
 
 
 Read = Callable[[list[int]], float]

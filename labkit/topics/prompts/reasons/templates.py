@@ -11,11 +11,10 @@ from labkit.backends.prompts import checked_prompt
 from labkit.errors import LabError
 from labkit.topics.prompts.scoring.arguments import check_model
 
-# Formats of well-known models: a model that was trained with one of them has not seen the others.
+# Formats of well-known models: the first that is not a model's own is the wrong one.
 FORMATS = {
-    "ChatML": ("<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", "Qwen, SmolLM2"),
-    "Llama 2": ("[INST] {} [/INST]", "Llama 2, Mistral"),
-    "Alpaca": ("### Instruction:\n{}\n\n### Response:\n", "Alpaca"),
+    "Qwen": "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+    "Llama 2": "[INST] {} [/INST]",
 }
 TOP = 8  # leading tokens that are shown of each
 
@@ -88,13 +87,9 @@ def compare_templates(model: LocalModel, question: str) -> TemplateComparison:
             "Take a chat model, such as smollm2-135m.",
         )
     right = render_chat(model.name, model.tokenizer, [{"role": "user", "content": question}])
-    wrong = next(name for name, (form, _) in FORMATS.items() if form[:5] not in right)
-    form, makers = FORMATS[wrong]
-    texts = {
-        "right": right,
-        f"wrong ({wrong}, of {makers})": form.format(question),
-        "absent": question,
-    }
+    wrong = next(name for name, form in FORMATS.items() if form[:5] not in right)
+    form = FORMATS[wrong]
+    texts = {"right": right, f"wrong (that of {wrong})": form.format(question), "absent": question}
     variants, reference = [], None
     for name, text in texts.items():
         ids, scores = model.scores(text, raw=True)

@@ -17,7 +17,7 @@ def score_figure(score: PromptScore):
     """Right answers with their interval and chance, and how often each option was chosen."""
     low, high = score.interval
     options = score.task.options
-    figure = theme.figure(title=_title(score), height=150 + 34 * max(1, len(options)))
+    figure = theme.figure(title=_title(score), height=170 + 34 * max(1, len(options)))
     subplots.columns(figure, ["share of right answers", "how often each option was the answer"])
     share = go.Bar(
         x=[score.share],
@@ -43,7 +43,8 @@ def score_figure(score: PromptScore):
         bars = go.Bar(x=counts, y=names, orientation="h", name=name, marker=marker)
         figure.add_trace(bars, row=1, col=2)
     figure.data[0].showlegend = False
-    return figure.update_layout(margin={"t": 96}).update_yaxes(autorange="reversed")
+    figure.update_layout(margin={"t": 112}, legend={"yref": "container", "y": 0.8})
+    return figure.update_yaxes(autorange="reversed")
 
 
 def _title(score: PromptScore) -> str:

@@ -1,6 +1,7 @@
 """`score_panel`: write a prompt, run it on a task's items, and see what it gained."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import ipywidgets as widgets
 
@@ -112,12 +113,12 @@ class ScorePanel(RunPanel):
                 self.scores.append(done)
 
     def _draw(self) -> None:
-        shown = [html.note(each.summary) for each in self.scores[-4:]]
-        pairs = zip(self.scores[-4:], self.scores[-3:], strict=False)
-        for number, (before, after) in enumerate(pairs, 1):
+        newest = self.scores[-4:]
+        shown = [html.note(each.summary) for each in newest]
+        for number, (before, after) in enumerate(pairwise(newest), 1):
             change = compare_scores(before, after).summary
             tone = "good" if "; settled" in change else "plain"
-            shown[number] += html.note(f"against the run before: {change}", tone)
+            shown[number] += html.note(f"compared with the run before: {change}", tone)
         self.table.value = "".join(shown)
 
     def static_form(self) -> list:

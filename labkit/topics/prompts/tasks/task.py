@@ -213,8 +213,6 @@ def _checked(task: Task) -> Task:
         raise ValueError("it has no items")
     if task.checker not in ("options", *CHECKERS):
         raise ValueError(f"checker: it must be one of options, {', '.join(CHECKERS)}")
-    if task.checker == "options" and len(set(task.options)) < 2:
-        raise ValueError("options: there must be two or more different answers")
     for number, item in enumerate((*task.examples, *task.items), 1 - len(task.examples)):
         where = f"item {number}" if number > 0 else f"example {number + len(task.examples)}"
         if not item.text.strip() or not item.answer.strip():
@@ -227,4 +225,6 @@ def _checked(task: Task) -> Task:
             raise ValueError(
                 f"{where}: its answer {item.answer[:40]!r} is not one of {', '.join(task.options)}"
             )
+    if task.checker == "options" and len(set(task.options)) < 2:
+        raise ValueError("options: there must be two or more different answers")
     return task

@@ -59,8 +59,9 @@ def calibrations_figure(comparison: CalibrationComparison):
     task = comparison.plain.task
     figure = theme.figure(
         title=f"{escape(task.name)}: one reading, judged in three ways · measured",
-        height=380,
-        margin={"t": 96},
+        height=400,
+        margin={"t": 112},
+        legend={"yref": "container", "y": 0.84},
         barmode="stack",
     )
     subplots.columns(figure, ["share of right answers", "how often each option was the answer"])
@@ -129,9 +130,11 @@ def plan_figure(plan: ItemPlan):
         )
     )
     if plan.observed:
+        count, ends = plan.observed.count, [100 * plan.curve[0][0], 100 * plan.curve[-1][0]]
         line = {"dash": "dash", "color": theme.RED}
-        text = f"you had {plan.observed.count}"
-        figure.add_hline(plan.observed.count, line=line, annotation_text=text)
+        texts = ["", f"you had {count}"]
+        own = go.Scatter(x=ends, y=[count] * 2, mode="lines+text", text=texts, line=line)
+        figure.add_trace(own.update(textposition="top left", hoverinfo="skip"))
     return figure.update_yaxes(type="log")
 
 

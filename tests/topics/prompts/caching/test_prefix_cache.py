@@ -7,11 +7,8 @@ import labkit
 
 def test_the_kept_prompt_is_not_read_again(smollm2):
     system = "You answer questions about ships and harbours. " * 12
-    with_engine = labkit.load_llamacpp("smollm2-135m")
-    try:
-        done = labkit.prompts.measure_prefix_cache(smollm2, with_engine, system=system)
-    finally:
-        with_engine.close()
+    done = labkit.prompts.measure_prefix_cache(smollm2, system=system)
+    assert not done.missing
     assert [each.engine for each in done.timings] == ["transformers", "llama.cpp's server"]
     for each in done.timings:
         assert 0 < each.new_tokens < 40 < each.tokens
@@ -21,3 +18,9 @@ def test_the_kept_prompt_is_not_read_again(smollm2):
     assert len(figure.data[0].y) == 4
     with pytest.raises(ValueError, match="rounds"):
         labkit.prompts.measure_prefix_cache(smollm2, rounds=0)
+
+
+def test_what_is_missing_is_said(smollm2, monkeypatch):
+    monkeypatch.setattr(smollm2, "gguf_file", None)
+    done = labkit.prompts.measure_prefix_cache(smollm2, system="Be brief and kind.", rounds=1)
+    assert len(done.timings) == 1 and "did not come from a GGUF file" in repr(done)

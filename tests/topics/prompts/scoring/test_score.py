@@ -84,7 +84,8 @@ def test_calibrations_come_from_one_reading(smollm2, sentiment, plain, scored):
     compared = labkit.prompts.compare_calibrations(smollm2, sentiment, plain, items=12)
     assert [each.answer for each in compared.plain.items]
     assert compared.batch.calibration == "batch" and "content-free" in compared.summary
-    means = [sum(column) / 12 for column in zip(*(e.probabilities for e in compared.plain.items))]
+    columns = [each.probabilities for each in compared.plain.items]
+    means = [sum(column) / 12 for column in zip(*columns, strict=True)]
     for before, after in zip(compared.plain.items, compared.batch.items, strict=True):
         assert after.probabilities == pytest.approx(calibrated(before.probabilities, means))
     alone = labkit.prompts.score(
@@ -114,7 +115,7 @@ def test_the_panel_runs_compares_and_says_what_is_wrong(smollm2, sentiment, plai
     panel.examples.value = 0
     result = panel.start().wait(300)
     assert result.prompt.instruction == "<b>Good or bad?</b>" and not result.prompt.examples
-    assert len(panel.scores) == 2 and "against the run before" in panel.table.value
+    assert len(panel.scores) == 2 and "compared with the run before" in panel.table.value
     assert panel.static_form()
     panel.instruction.value = "x" * 100_001
     with pytest.raises(ValueError, match="at most 100,000"):

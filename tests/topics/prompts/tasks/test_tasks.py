@@ -89,7 +89,7 @@ def test_labels_that_do_not_match_the_options_are_named(tmp_path):
     path.write_text("text,answer\nx,yes\ny,maybe\n")
     with pytest.raises(LabError, match="item 2: its answer 'maybe' is not one of yes, no"):
         load_task(path, options=("yes", "no"))
-    with pytest.raises(LabError, match="no task 'sentimental'.*|The lab has"):
+    with pytest.raises(LabError, match="no task 'sentimental'"):
         load_task("sentimental")
     with pytest.raises(LabError, match="cannot be read"):
         load_task(tmp_path / "none.csv")
