@@ -11,7 +11,11 @@ The verbs, each loaded when it is first used, so that importing labkit costs nex
 What one notebook alone needs is below its topic: ``lab.speed.roofline(…)``.
 """
 
+from labkit.interrupts import imports as _imports
+from labkit.interrupts import notebook as _notebook
 from labkit.lazy_names import lazy_names
 
 __version__ = "0.1.0"
+_imports.install()
+_notebook.install()
 __getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

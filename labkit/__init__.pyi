@@ -18,11 +18,14 @@ from .backends.remote.connect import connect as connect
 from .backends.remote.discovery import servers as servers
 from .display import explore as explore
 from .display import plot as plot
-from .display import summarize as summarize
 from .errors import LabError as LabError
 from .files import open_result as open_result
 from .files import save as save
+from .lab_book.book import book as book
+from .lab_book.card import summarize as summarize
+from .lab_book.guess_panel import guess as guess
 from .topics import comparison as comparison
+from .topics import cost as cost
 from .topics import privacy as privacy
 from .topics import prompts as prompts
 from .topics import sampling as sampling

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 
@@ -22,13 +23,12 @@ def check_whole(
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number; True and False are not.
+    """Whether a value is a finite number, numpy's too; True and False are not.
 
     >>> is_number(0.5), is_number(True), is_number(float("nan"))
     (True, False, False)
     """
-    is_real = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_number(name: str, value: Any, bound: str, allowed: Callable[[float], bool]) -> None:

@@ -5,8 +5,10 @@ module in ``labkit/commands`` with ``main(args) -> exit status``.
 """
 
 import argparse
+import errno
 import importlib
 import importlib.util
+import io
 import os
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from labkit import __version__
 from labkit.errors import LabError
+from labkit.formatting import printable
 from labkit.install import bootstrap
 from labkit.install.wheels import wheels_in
 
@@ -29,6 +32,7 @@ examples:
 
 def main(argv=None):
     """Runs one command and returns its exit status."""
+    _prepare_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     args = _parse(argv)
     if args.show_help:
@@ -39,14 +43,29 @@ def main(argv=None):
         sys.stdout.flush()
         return status
     except LabError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 1
-    except BrokenPipeError:  # its reader, such as head, has seen enough
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        # Its reader, such as head, has seen enough; or the disk of its output is full.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            print(f"What this command says cannot be written: {error.strerror}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+
+
+def _prepare_streams():
+    """A console that lacks a character shows a question mark; a closed one reads as empty."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not stream:  # it was closed at the start
+            setattr(sys, name, io.StringIO())
+        elif name != "stdin" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _run(args, argv):

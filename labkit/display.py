@@ -1,11 +1,12 @@
-"""`plot`, `explore`, `summarize`: every result has its figures and its line, some have a panel."""
+"""`plot` and `explore`: every result has its figures, some have a panel."""
 
 import importlib
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
-from html import escape
 from typing import Any
+
+from labkit.lab_book.entry import entries_of
+from labkit.lab_book.store import with_guesses
 
 # Results of backends are drawn by the topic whose lesson they are; all others by their neighbours.
 _ELSEWHERE = {
@@ -34,7 +35,16 @@ def plot(result: Any, kind: str | None = None, **options: Any) -> Any:
         name, kinds = type(result).__name__, ", ".join(figures)
         known = f"one of {kinds}" if len(figures) > 1 else "left out, as there is one figure"
         raise ValueError(f"kind of a {name} must be {known}; got {kind!r}")
-    return figures[kind or next(iter(figures))](result, **options)
+    return _beside_guess(figures[kind or next(iter(figures))](result, **options), result)
+
+
+def _beside_guess(figure: Any, result: Any) -> Any:
+    """The figure, with what the learner had guessed of its numbers."""
+    if not (entries := entries_of(result)) or not (found := with_guesses(entries)):
+        return figure
+    from labkit.lab_book.guess_panel import beside
+
+    return beside(figure, found)
 
 
 def explore(result: Any, **start: Any) -> Any:
@@ -69,36 +79,3 @@ def registered(result: Any, module: str, table: str) -> Callable | dict[str, Cal
     if not folder.startswith("labkit.") or importlib.util.find_spec(name) is None:
         return None
     return getattr(importlib.import_module(name), table, {}).get(type(result))
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Summary:
-    """What a learner measured in a notebook.
-
-    Attributes:
-        lines: one for each result.
-    """
-
-    lines: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines)
-
-    def _repr_html_(self) -> str:
-        items = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
-        return f'<ul style="white-space:pre-line">{items}</ul>'
-
-
-def summarize(*results: Any) -> Summary:
-    """The learner's own numbers, together.
-
-    Args:
-        results: of the lab's verbs or panels; None, where a panel was not run, is left out.
-    Raises:
-        TypeError: something has no summary.
-    """
-    for result in results:
-        if result is not None and not hasattr(result, "summary"):
-            name = type(result).__name__
-            raise TypeError(f"summarize takes results and panels of the lab; got {name}")
-    return Summary(tuple(result.summary for result in results if result is not None))

@@ -11,6 +11,7 @@ from labkit.filesystem.read import read_start
 
 # The key that a file begins with, and the module whose function `read` opens it.
 READERS = {
+    "labkit_book": "labkit.lab_book.files",
     "labkit_measurement": "labkit.topics.speed.measure.files",
     "labkit_batch": "labkit.topics.comparison.batch.files",
     "labkit_votes": "labkit.topics.comparison.votes.files",
@@ -22,8 +23,8 @@ def save(result: Any, path: str | Path) -> Path:
     """Writes a result to a file, which `open_result` opens again, here or on another machine.
 
     Args:
-        result: a measurement, a table of answers, or votes. A table goes by the file's ending:
-            ``.json`` is opened again, ``.csv`` is for a spreadsheet, ``.html`` is a page.
+        result: a measurement, a table of answers, votes or a lab book. A table goes by the file's
+            ending: ``.json`` is opened again, ``.csv`` is for a spreadsheet, ``.html`` is a page.
         path: of the file; what it held is replaced.
     Returns:
         Where it is.
@@ -34,8 +35,9 @@ def save(result: Any, path: str | Path) -> Path:
     """
     write = registered(result, "files", "WRITERS") or registered(result, "figures", "WRITERS")
     if write is None:
+        name = type(result).__name__
         raise TypeError(
-            f"save takes a measurement, a table of answers or votes; got {type(result).__name__}"
+            f"save takes a measurement, a table of answers, votes or a lab book; got {name}"
         )
     return write(result, _checked(path))
 
@@ -51,7 +53,7 @@ def open_result(path: str | Path) -> Any:
     if reader is None:
         raise LabError(
             f"{path} is not a result of this lab.",
-            "Name a file that labkit.save, labkit.comparison.run_batch or a vote wrote.",
+            "Name a file that lab.save, lab.comparison.run_batch or a vote wrote.",
         )
     return importlib.import_module(reader).read(path)
 

@@ -1,9 +1,25 @@
 """Numbers and sentences as people read them: units, and lines broken between words."""
 
+import os
+import re
+import shlex
+import unicodedata
 from textwrap import fill
 
 MIB, GIB = 1024**2, 1024**3  # bytes of memory; of disks and downloads, MB and GB are powers of ten
 LINE = 92  # characters: as many as a notebook shows in a row in a window of 1280 pixels
+
+
+def digits(number: float) -> str:
+    """A number in three digits at least, and never with an exponent.
+
+    >>> digits(1312.4), digits(18.44), digits(0.36129), digits(0.000012)
+    ('1,312', '18.4', '0.361', '0.000012')
+    """
+    if abs(number) >= 100:
+        return f"{number:,.0f}"
+    short = f"{number:.3g}"
+    return short if "e" not in short else f"{number:.10f}".rstrip("0").rstrip(".")
 
 
 def in_lines(*lines: str) -> str:
@@ -18,3 +34,28 @@ def in_lines(*lines: str) -> str:
     return "\n".join(
         fill(line, LINE, break_long_words=False, break_on_hyphens=False) for line in lines if line
     )
+
+
+def shell_quoted(text: object) -> str:
+    """A path or a name as it can be typed into this system's shell.
+
+    >>> shell_quoted("smollm2-135m")
+    'smollm2-135m'
+    """
+    name = str(text)
+    if os.name != "nt":
+        return shlex.quote(name)
+    return name if re.fullmatch(r"[\w@+=:,./\\-]+", name) else f'"{name}"'
+
+
+def printable(text: str) -> str:
+    """A text that others wrote, for a terminal: no escape sequences, nothing that hides.
+
+    >>> printable("a\\x1b[31mb\\tc")
+    'a\ufffd[31mb\\tc'
+    """
+    return "".join(each if each in "\n\t" or _has_shape(each) else "\ufffd" for each in text)
+
+
+def _has_shape(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")

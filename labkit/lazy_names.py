@@ -41,7 +41,9 @@ def lazy_names(package: str, init_file: str) -> Loaded:
 def _read_stub(stub: Path) -> dict[str, tuple[str, str]]:
     """Public name: the module it lives in, and what it is called there."""
     imports = (
-        node for node in ast.parse(stub.read_text()).body if isinstance(node, ast.ImportFrom)
+        node
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
     )
     return {
         alias.asname or alias.name: ("." * node.level + (node.module or ""), alias.name)
@@ -52,59 +54,59 @@ def _read_stub(stub: Path) -> dict[str, tuple[str, str]]:
 
 # Names of version 0.1.0 that have another name now; others only moved below their topic.
 RENAMED = {
-    "ask": "labkit.start.prompt_panel",
-    "ask_batch": "labkit.comparison.batch_panel",
-    "check_latency": "labkit.speed.validate_latency",
-    "check_machine": "labkit.start.describe_machine",
-    "compare_live": "labkit.comparison.compare_panel",
-    "compare_numbers": "labkit.tokens.compare_digits",
-    "enter_key": "labkit.comparison.api_key_panel",
-    "feel_pace": "labkit.speed.pace_panel",
-    "gallery": 'labkit.plot(…, kind="texts")',
-    "load_batch": "labkit.open_result",
-    "load_measurement": "labkit.open_result",
-    "load_votes": "labkit.open_result",
-    "open_gallery": "labkit.tokens.example_texts",
-    "plot_arrivals": 'labkit.plot(…, kind="arrivals")',
-    "plot_gaps": 'labkit.plot(…, kind="gaps")',
-    "plot_misses": 'labkit.plot(…, kind="misses")',
-    "plot_repeats": 'labkit.plot(…, kind="repeats")',
-    "plot_texts": 'labkit.plot(…, kind="texts")',
-    "plot_votes_needed": 'labkit.plot(…, kind="needed")',
-    "read_chat": "labkit.tokens.apply_chat_template",
-    "read_leak": "labkit.privacy.sample_text",
-    "save_batch": "labkit.save",
-    "save_votes": "labkit.save",
-    "scan_live": "labkit.privacy.scan_panel",
-    "show_columns": 'labkit.plot(…, kind="answers")',
-    "show_scores": 'labkit.plot(…, kind="table")',
-    "tokenize_live": "labkit.tokens.tokenize_panel",
-    "tokens_within": "labkit.speed.token_budget",
-    "vary_assistance": "labkit.speed.vary_speculation",
-    "vote": "labkit.comparison.vote_panel",
-    "wait_in_a_day": "labkit.comparison.simulate_day",
-    "walk": "labkit.sampling.walk_panel",
+    "ask": "lab.start.prompt_panel",
+    "ask_batch": "lab.comparison.batch_panel",
+    "check_latency": "lab.speed.validate_latency",
+    "check_machine": "lab.start.describe_machine",
+    "compare_live": "lab.comparison.compare_panel",
+    "compare_numbers": "lab.tokens.compare_digits",
+    "enter_key": "lab.comparison.api_key_panel",
+    "feel_pace": "lab.speed.pace_panel",
+    "gallery": 'lab.plot(…, kind="texts")',
+    "load_batch": "lab.open_result",
+    "load_measurement": "lab.open_result",
+    "load_votes": "lab.open_result",
+    "open_gallery": "lab.tokens.example_texts",
+    "plot_arrivals": 'lab.plot(…, kind="arrivals")',
+    "plot_gaps": 'lab.plot(…, kind="gaps")',
+    "plot_misses": 'lab.plot(…, kind="misses")',
+    "plot_repeats": 'lab.plot(…, kind="repeats")',
+    "plot_texts": 'lab.plot(…, kind="texts")',
+    "plot_votes_needed": 'lab.plot(…, kind="needed")',
+    "read_chat": "lab.tokens.apply_chat_template",
+    "read_leak": "lab.privacy.sample_text",
+    "save_batch": "lab.save",
+    "save_votes": "lab.save",
+    "scan_live": "lab.privacy.scan_panel",
+    "show_columns": 'lab.plot(…, kind="answers")',
+    "show_scores": 'lab.plot(…, kind="table")',
+    "tokenize_live": "lab.tokens.tokenize_panel",
+    "tokens_within": "lab.speed.token_budget",
+    "vary_assistance": "lab.speed.vary_speculation",
+    "vote": "lab.comparison.vote_panel",
+    "wait_in_a_day": "lab.comparison.simulate_day",
+    "walk": "lab.sampling.walk_panel",
 }
-TOPICS = ("start", "tokens", "sampling", "speed", "comparison", "privacy", "prompts")
+TOPICS = ("start", "tokens", "sampling", "speed", "comparison", "privacy", "cost", "prompts")
 
 
 def hint(name: str) -> str:
     """The end of the sentence about a name that is not there; empty if nothing is near.
 
     >>> hint("feel_pace")
-    ': it is now labkit.speed.pace_panel'
+    ': it is now lab.speed.pace_panel'
     >>> hint("roofline")
-    ': it is now labkit.speed.roofline'
+    ': it is now lab.speed.roofline'
     """
     if name in RENAMED:
         return f": it is now {RENAMED[name]}"
     if name.startswith("_"):  # Python itself and editors ask for such
         return ""
-    known = {each: f"labkit.{each}" for each in importlib.import_module("labkit").__all__}
+    known = {each: f"lab.{each}" for each in importlib.import_module("labkit").__all__}
     for topic in TOPICS:
         names = importlib.import_module(f"labkit.topics.{topic}").__all__
         if name in names:
-            return f": it is now labkit.{topic}.{name}"
-        known |= {each: f"labkit.{topic}.{each}" for each in names}
+            return f": it is now lab.{topic}.{name}"
+        known |= {each: f"lab.{topic}.{each}" for each in names}
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f". Did you mean {known[near[0]]}?" if near else ""

@@ -57,6 +57,12 @@ def _holds_a_key(file):
         return False
 
 
+@pytest.fixture(scope="session", autouse=True)
+def a_lab_book_of_its_own(tmp_path_factory):
+    """Notebooks that run in the suite leave the lab book of this machine's learner alone."""
+    os.environ["LABKIT_BOOK"] = str(tmp_path_factory.mktemp("book"))
+
+
 @pytest.fixture(autouse=True)
 def seeds_are_the_same_every_time(request):
     """Where a test gives no seed, the lab draws one: the same in each run of the suite."""
@@ -203,27 +209,39 @@ def _random_tensors(tokens):
 
 
 @pytest.fixture(scope="session")
-def thinking_gguf(tiny_tokenizer, tmp_path_factory):
-    """A GGUF file of the model of `make_thinker`."""
+def make_thinking_gguf(tiny_tokenizer):
+    """``make(path, template, special)`` writes the model of `make_thinker` as a GGUF file."""
     import numpy as np
 
-    path, random = tmp_path_factory.mktemp("gguf") / "thinker.gguf", np.random.default_rng(0)
-    tensors = {
-        name: random.normal(0, 1, shape) * ("attn_output" not in name and "ffn_down" not in name)
-        for name, shape in _tensors(len(tiny_tokenizer) + len(TAGS))
-    }
-    tensors["output_norm.weight"] = np.ones(TINY["hidden_size"])
-    embeddings = tensors["token_embd.weight"]
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    tensors["output.weight"] = np.zeros_like(embeddings)
-    ids = tiny_tokenizer.get_vocab() | {tag: len(tiny_tokenizer) + n for n, tag in enumerate(TAGS)}
-    for before, after in itertools.pairwise(ids[token.replace("\n", "Ċ")] for token in THINKING):
-        tensors["output.weight"][after] = embeddings[before]
-    _write_gguf(path, tiny_tokenizer, tensors, TAGS, THINKING_TEMPLATE)
-    return path
+    def make(path, template=THINKING_TEMPLATE, special=False):
+        random = np.random.default_rng(0)
+        tensors = {
+            name: random.normal(0, 1, shape)
+            * ("attn_output" not in name and "ffn_down" not in name)
+            for name, shape in _tensors(len(tiny_tokenizer) + len(TAGS))
+        }
+        tensors["output_norm.weight"] = np.ones(TINY["hidden_size"])
+        embeddings = tensors["token_embd.weight"]
+        embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+        tensors["output.weight"] = np.zeros_like(embeddings)
+        ids = tiny_tokenizer.get_vocab()
+        ids |= {tag: len(tiny_tokenizer) + number for number, tag in enumerate(TAGS)}
+        order = itertools.pairwise(ids[token.replace("\n", "Ċ")] for token in THINKING)
+        for before, after in order:
+            tensors["output.weight"][after] = embeddings[before]
+        _write_gguf(path, tiny_tokenizer, tensors, TAGS, template, 3 if special else 4)
+        return path
+
+    return make
 
 
-def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None, **split):
+@pytest.fixture(scope="session")
+def thinking_gguf(make_thinking_gguf, tmp_path_factory):
+    """A GGUF file of the model of `make_thinker`."""
+    return make_thinking_gguf(tmp_path_factory.mktemp("gguf") / "thinker.gguf")
+
+
+def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None, kind=4, **split):
     import gguf
     import numpy as np
 
@@ -236,7 +254,8 @@ def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None, **split
     writer.add_head_count_kv(TINY["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(10_000.0)
-    _add_tokenizer(writer, json.loads(tokenizer.backend_tokenizer.to_str())["model"], more_tokens)
+    bpe = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    _add_tokenizer(writer, bpe, more_tokens, kind)
     if template:
         writer.add_chat_template(template)
     for name, tensor in tensors.items():
@@ -247,12 +266,12 @@ def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None, **split
     writer.close()
 
 
-def _add_tokenizer(writer, bpe, more_tokens):
+def _add_tokenizer(writer, bpe, more_tokens, kind):
     tokens = sorted(bpe["vocab"], key=bpe["vocab"].get)
     writer.add_vocab_size(len(tokens) + len(more_tokens))
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list([*tokens, *more_tokens])
-    writer.add_token_types([3, 3, *[1] * (len(tokens) - 2), *[4] * len(more_tokens)])
+    writer.add_token_types([3, 3, *[1] * (len(tokens) - 2), *[kind] * len(more_tokens)])
     writer.add_token_merges([" ".join(merge) for merge in bpe["merges"]])
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(1)

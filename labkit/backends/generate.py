@@ -26,7 +26,7 @@ def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **setti
         ValueError: at once: not a model, or a prompt or a setting out of range.
     """
     if not isinstance(model, Backend):
-        raise ValueError(f'model must be loaded, as by labkit.load("smollm2-135m"); got {model!r}')
+        raise ValueError(f'model must be loaded, as by lab.load("smollm2-135m"); got {model!r}')
     return model.stream(prompt, raw=raw, **settings)
 
 

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from labkit.backends.remote.api_keys import without_keys
+from labkit.backends.remote.api_keys import MASK, without_keys
 from labkit.backends.remote.model import RemoteModel
 from labkit.data import FOLDER
 from labkit.errors import LabError
@@ -110,8 +110,8 @@ def record(
         if reply.finish in ("failed", "interrupted"):
             what = reply.error.splitlines()[0] if reply.error else f"{backend.name} was stopped."
             raise LabError(what, "Nothing was kept. Record it again.")
-        written = f"{reply.thinking}\n{reply.text}"  # in pieces, each of which would be kept
-        if without_keys(written) != written:
+        written = f"{reply.thinking}\n{reply.text}"  # of a server it comes masked already
+        if MASK in written or without_keys(written) != written:
             raise LabError(
                 f"The answer of {backend.name} repeats a key.", "Nothing was kept. Reword it."
             )
@@ -164,7 +164,7 @@ def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
 
 
 def _find(recording: str | Path) -> Path:
-    for file in (Path(recording).expanduser(), RECORDINGS / f"{recording}.json"):
+    for file in (Path(os.path.expanduser(recording)), RECORDINGS / f"{recording}.json"):
         if os.path.isfile(file):
             return file
     known = ", ".join(recordings()) or "none yet"
@@ -246,7 +246,7 @@ def _short(prompt: str | Messages) -> str:
 
 def _read(file: Path) -> _Recorded:
     """A recording's content, checked: the file may come from elsewhere."""
-    what, hint = "a recording", "Record it again: labkit.record makes them."
+    what, hint = "a recording", "Record it again: lab.record makes them."
     content = read_shared(file, _Recorded, what, hint=hint)
     try:
         return _checked(content)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from .http_timing import HttpTiming
 from .prompts import Messages
@@ -153,6 +154,17 @@ class Reply(_WithOutcome):
         return " ".join(parts) + hidden + unanswered
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The time to the first token, and the speed after it, of one run."""
+        if (ttft_s := self.ttft_s) is None:
+            return ()
+        more = {"origin": self.origin.partition(":")[0], "model": self.model}
+        first = BookEntry("ttft_s", "time to first token", ttft_s, "s", **more)
+        if not (speed := self.decode_tokens_per_s):
+            return (first,)
+        return first, BookEntry("decode_tokens_per_s", "writing speed", speed, "tokens/s", **more)
+
+    @property
     def summary(self) -> str:
         """The numbers of this one run, in a line."""
         speed = self.decode_tokens_per_s
@@ -190,6 +202,8 @@ def _count(tokens: int | None) -> str:
 class Stream(_WithOutcome, Iterator[Step]):
     """The steps of an answer as they come. Leaving the loop, or `close`, stops the model.
 
+    An interrupt while the model computes is the end of the answer: ``finish`` stays None.
+
     Args:
         settings: how tokens are chosen.
         steps: makes the iterator of the steps; it is given the stream, to `note` the outcome.
@@ -218,6 +232,9 @@ class Stream(_WithOutcome, Iterator[Step]):
             raise StopIteration
         try:
             return next(self._steps)
+        except KeyboardInterrupt:  # what came is kept, in a learner's own loop too
+            self.interrupt()
+            raise StopIteration from None
         except LabError as error:
             if self._closed:  # it is the end of a connection that `close` has cut
                 raise StopIteration from None

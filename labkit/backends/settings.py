@@ -50,7 +50,8 @@ class Settings(metaclass=_NamedSettings):
         max_tokens: the most tokens that are written.
         seed: start of the random numbers; None: a fresh one, recorded in the reply.
         stop: strings before which the answer ends; servers look for them in a thought too.
-        order: `STAGES` in the order in which they are applied.
+        order: `STAGES` in the order in which they are applied; or two or more of them, which change
+            places: ``("top_p", "temperature")`` cuts before the temperature.
         thinking: whether a model that can do both thinks before it answers; None: as its chat
             template or its server has it. A local model without that switch refuses it, as most
             servers do; vLLM and a server of llama.cpp overlook it for such a model.
@@ -89,12 +90,22 @@ class Settings(metaclass=_NamedSettings):
         if not all(isinstance(text, str) and text for text in stop):
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
         object.__setattr__(self, "stop", stop)
-        if sorted(self.order) != sorted(STAGES):
-            raise ValueError(f"order must be {STAGES} in some order; got {self.order!r}")
-        object.__setattr__(self, "order", tuple(self.order))
+        object.__setattr__(self, "order", _whole_order(tuple(self.order)))
         if not isinstance(self.thinking, bool | None):
             raise ValueError(f"thinking must be True, False or None; got {self.thinking!r}")
 
     def seeded(self) -> "Settings":
         """The same, with a seed in any case."""
         return self if self.seed is not None else replace(self, seed=random.getrandbits(32))
+
+
+def _whole_order(named: tuple[str, ...]) -> tuple[str, ...]:
+    """All stages, of which those named stand in this order, in each other's places.
+
+    >>> _whole_order(("top_p", "temperature"))[2:5]
+    ('top_p', 'top_k', 'temperature')
+    """
+    if len(named) < 2 or len(set(named)) < len(named) or not set(named) <= set(STAGES):
+        raise ValueError(f"order must be two or more of {STAGES}, each once; got {named!r}")
+    ordered = iter(named)
+    return tuple(next(ordered) if stage in named else stage for stage in STAGES)

@@ -1,60 +1,39 @@
-"""What a model thinks before it answers: separated from the answer, switched on or off, counted."""
+"""What a model thinks before it answers: separated from the answer, and counted."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from .steps import Step
 from .stop_strings import overlap
 
-# Of Qwen, DeepSeek, SmolLM, GLM and most others; of Mistral, Gemma 4 and Seed. Each with the one
-# that closes it. Source: their chat templates.
+# Of Qwen, DeepSeek, SmolLM, GLM and most others; of Mistral, Gemma 4, Seed and gpt-oss. Each with
+# the one that closes it. Source: their chat templates; cookbook.openai.com, "harmony".
 TAGS = {
     "<think>": "</think>",
     "[THINK]": "[/THINK]",
     "<|channel>thought": "<channel|>",
     "<seed:think>": "</seed:think>",
+    "<|channel|>analysis<|message|>": "<|end|>",
+    "<|channel|>commentary<|message|>": "<|end|>",
 }
+# Of gpt-oss: what stands before each further message, and before the answer.
+HEADERS = ("<|start|>assistant", "<|channel|>final<|message|>")
+_HARMONY = ("<|channel|>", "<|message|>", "<|start|>", "<|end|>")
+# As special tokens, which a text does not show.
+_SPECIAL = ("<think>", "</think>", "[THINK]", "[/THINK]", "<|channel>", "<channel|>")
+_SPECIAL += ("<seed:think>", "</seed:think>")
 
-# Of Qwen, SmolLM, GLM and most others; of DeepSeek and Granite.
-SWITCHES = ("enable_thinking", "thinking")
+
+def special_tags(known: Container[str]) -> tuple[str, ...]:
+    """The parts of tags that may be special tokens, of a vocabulary or in a chat template.
+
+    Those of gpt-oss are so only together: ``<|end|>`` is the end of an answer of Phi.
+    """
+    return _SPECIAL + (_HARMONY if "<|channel|>" in known else ())
 
 
 def open_tag(prompt: str) -> str | None:
     """The tag that a prompt ends with, as some chat templates write it themselves."""
     return next((tag for tag in TAGS if prompt.rstrip().endswith(tag)), None)
-
-
-def switch_thinking(thinking: bool | None, template: str | None, name: str) -> dict[str, bool]:
-    """What turns thinking on or off in a chat template: the value of a variable of it.
-
-    Args:
-        thinking: as of the `Settings`; None: nothing is turned.
-        template: the template; None: the prompt is a text without one.
-        name: of the model, for the sentence.
-    Raises:
-        ValueError: the template has no such variable.
-
-    >>> switch_thinking(False, "{% if enable_thinking is not false %}<think>{% endif %}", "a")
-    {'enable_thinking': False}
-    """
-    if thinking is None:
-        return {}
-    names = _variables(template or "")
-    if found := next((each for each in SWITCHES if each in names), None):
-        return {found: thinking}
-    why = "has no switch for it" if template else "is not used for a text that is continued"
-    raise ValueError(
-        f"thinking must be left at None: the chat template of {name} {why}; got {thinking}"
-    )
-
-
-def _variables(template: str) -> set[str]:
-    import jinja2.meta
-
-    # transformers' own tag, which jinja2 does not know, changes nothing here.
-    plain = re.sub(r"\{%-?\s*(end)?generation\s*-?%\}", "", template)
-    parser = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"])
-    return jinja2.meta.find_undeclared_variables(parser.parse(plain))
 
 
 class ThoughtSplitter:
@@ -81,22 +60,33 @@ class ThoughtSplitter:
         What may be the beginning of a tag is held back, unless this is the last piece.
         """
         text, self._held, thought = self._held + text, "", ""
-        if self._phase == "begin":
-            text = self._open(text, last)
-        if self._phase == "thought":
-            thought, text = self._close(text, last)
+        while self._phase in ("begin", "thought"):
+            if self._phase == "begin":
+                text = self._open(text, last)
+            if self._phase != "thought":
+                break
+            piece, text = self._close(text, last)
+            thought += piece
+            if self._phase == "thought":
+                break
         if self._phase == "closed" and (text := text.lstrip()):
             self._phase = "answer"
-        self.thinking = self._phase in ("thought", "closed")
+        self.thinking = self._phase != "answer" and self._closing != ""
         return thought, text
 
     def _open(self, text: str, last: bool) -> str:
         """What is left of the text behind an opening tag; blanks alone decide nothing."""
         begun = text.lstrip()
+        while header := next((each for each in HEADERS if begun.startswith(each)), None):
+            text = begun = begun.removeprefix(header)
+            if header == HEADERS[-1]:
+                self._phase = "closed" if self._closing else "answer"
+                return text
         if tag := next((each for each in TAGS if begun.startswith(each)), None):
+            again = "\n\n" if self._closing else ""
             self._phase, self._closing = "thought", TAGS[tag]
-            return begun.removeprefix(tag)
-        if begun and not last and any(each.startswith(begun) for each in TAGS):
+            return again + begun.removeprefix(tag)
+        if begun and not last and any(each.startswith(begun) for each in (*TAGS, *HEADERS)):
             self._held = text
             return ""
         self._phase = "answer" if begun else "begin"
@@ -105,7 +95,7 @@ class ThoughtSplitter:
     def _close(self, text: str, last: bool) -> tuple[str, str]:
         thought, found, rest = text.partition(self._closing)
         if found:
-            self._phase = "closed"
+            self._phase = "begin" if self._closing in _HARMONY else "closed"
             return thought, rest
         cut = len(text) - (0 if last else overlap(text, self._closing))
         self._held = text[cut:]

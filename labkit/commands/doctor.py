@@ -116,8 +116,6 @@ def _result(name, future, limit_s):
 
 def _show(checks):
     """Prints each line as it comes, then the summary."""
-    if hasattr(sys.stdout, "reconfigure"):  # a console without ✓ shows a question mark
-        sys.stdout.reconfigure(errors="replace")
     print(REQUESTS, end="\n\n", flush=True)
     printed, given = [], set()
     for check in checks:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from labkit.errors import LabError
+from labkit.formatting import shell_quoted
 from labkit.install.bootstrap import ROOT
 
 CONFIG = Path(__file__).parent / "jupyter"
@@ -29,6 +30,13 @@ QUIET = [  # no requests to the network, no questions
     "--KernelManager.transport_encryption=auto",  # otherwise kernels warn of other users
     "--ServerApp.allow_root=True",  # as in containers; the server is on the loopback, with a token
 ]
+# The token goes through a pipe: other users can read a command line, and every kernel, whose output
+# a notebook keeps, inherits the environment.
+START = """
+import sys
+from jupyterlab.labapp import main
+sys.exit(main([*sys.argv[1:], "--IdentityProvider.token=" + sys.stdin.readline().strip()]))
+"""
 
 
 def main(args):
@@ -53,7 +61,9 @@ def _notebook(name):
             return path.relative_to(ROOT).as_posix()
     near = difflib.get_close_matches(f"notebooks/{Path(name).stem}.ipynb", known, 1, cutoff=0.5)
     hint = (
-        f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known)) or 'none'}."
+        f"Did you mean {shell_quoted(near[0])}?"
+        if near
+        else f"There are: {', '.join(sorted(known)) or 'none'}."
     )
     raise LabError(f"There is no notebook {name!r} in this checkout.", hint)
 
@@ -63,10 +73,11 @@ def checked_port(host, port):
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:  # the latter for what can be no name
+        number = getattr(error, "errno", None)
+        if number == errno.EADDRINUSE:
             problem, hint = f"Port {port} is in use.", "Omit --port: a free one is chosen."
-        elif error.errno == errno.EACCES:
+        elif number == errno.EACCES:
             problem, hint = f"Port {port} needs root rights.", "Take one from 1024 upwards."
         else:
             problem, hint = f"This machine has no address {host!r}.", "Omit --host."
@@ -96,12 +107,11 @@ def has_browser():
 @contextlib.contextmanager
 def _jupyter(host, port, path, token, browser):
     """JupyterLab as a child process, which ends afterwards with its kernels."""
-    command = [sys.executable, "-m", "jupyterlab", *QUIET]
+    command = [sys.executable, "-c", START, *QUIET]
     command += [f"--ServerApp.ip={host}", f"--ServerApp.port={port}"]
     command += [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={path}"]
     command += [f"--ServerApp.open_browser={browser}"]
-    # The token is passed in the environment: other users can read a command line.
-    settings = {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1"}
+    settings = {"JUPYTER_PREFER_ENV_PATH": "1"}
     settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
     # In addition to the user's own; it declines JupyterLab's news.
     paths = [str(CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
@@ -109,14 +119,21 @@ def _jupyter(host, port, path, token, browser):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | settings,
+        stdin=subprocess.PIPE,
+        env=_without_token() | settings,
         start_new_session=True,  # Ctrl-C reaches only this process, which stops the server in order
     )
+    with contextlib.suppress(BrokenPipeError), server.stdin:  # it has ended
+        server.stdin.write(f"{token}\n".encode())
     try:
         yield server
     finally:
         _stop(server)
+
+
+def _without_token():
+    """The environment that kernels inherit; one of the learner's own would win over ours."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER_TOKEN")}
 
 
 def _stop(server):

@@ -1,12 +1,13 @@
 """``python3 -m labkit models``: list, download, check, remove, pack and unpack models."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.formatting import GIB
+from labkit.formatting import GIB, printable, shell_quoted
 from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.entry import Entry
 from labkit.models.machine import Machine, inspect_machine
@@ -81,7 +82,7 @@ def _table(rows: list[dict]) -> str:
     for row in here:
         folders = list(row["folders"].values()) or ["unfinished, in " + str(store.models_folder())]
         lines += [f"  {row['name']}: {folder}" for folder in folders]
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _cells(row: dict) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ def _verify(args) -> int:
             print(f"{stored.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
             if bad:
                 status = 1
-                command = f"python3 -m labkit models remove {stored.name} --yes"
+                command = f"python3 -m labkit models remove {shell_quoted(stored.name)} --yes"
                 print(f"  → {command}, then get or unpack")
         if not stored.here:
             print(f"{stored.name}: its download is unfinished\n  → {_get_command(stored.name)}")
@@ -159,14 +160,14 @@ def _verify(args) -> int:
 
 
 def _get_command(name: str) -> str:
-    return f"python3 -m labkit models get {name}"
+    return f"python3 -m labkit models get {shell_quoted(name)}"
 
 
 def _pack(args) -> int:
     from labkit.install.download import download_wheels
     from labkit.models.storage.pack import check_target, collect_parts, pack
 
-    file = Path(args.file).expanduser()
+    file = Path(os.path.expanduser(args.file))
     check_target(file)
     parts = [part for name in dict.fromkeys(args.names) for part in collect_parts(name)]
     folder = file.with_name(f"{file.name}.packages")  # beside it: /tmp is often small
@@ -178,14 +179,14 @@ def _pack(args) -> int:
     print(f"{file} ({_mb(size)}): {what}.")
     if wheels:
         print("On the other machine, in a checkout of the lab, with the same Python and system:")
-    print(f"  python3 -m labkit models unpack {file.name}")
+    print(f"  python3 -m labkit models unpack {shell_quoted(file.name)}")
     return 0
 
 
 def _unpack(args) -> int:
     from labkit.models.storage.unpack import unpack
 
-    done = unpack(Path(args.file).expanduser())
+    done = unpack(Path(os.path.expanduser(args.file)))
     for name in done.placed:
         print(f"{name} is here: {store.model_folder(name)}")
     for name in done.already:
@@ -198,7 +199,11 @@ def _unpack(args) -> int:
 
 
 def _agrees(question: str) -> bool:
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:  # Ctrl-D is no consent
+        print()
+        return False
 
 
 def _mb(size: int) -> str:

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from labkit.commands.notebooks.execute import NotebookRun, execute
 from labkit.commands.notebooks.pages import write_pages
 from labkit.errors import LabError
+from labkit.formatting import printable, shell_quoted
 from labkit.install.bootstrap import ROOT
 
 STOPPED_BY_CTRL_C = 130  # what a shell reports for an interrupted command
@@ -70,11 +71,11 @@ def _find(name: str) -> Path:
             if os.path.isfile(file):
                 return file.resolve()
     near = {*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")}
-    stems = {path.stem: path for path in sorted(near)}
+    stems = {path.stem: path for path in sorted(near) if path.is_file()}
     closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.4)
     hint = f"There are: {', '.join(stems) or 'none'}"
     if closest:
-        hint = f"Did you mean {_short_path(stems[closest[0]])}?"
+        hint = f"Did you mean {shell_quoted(_short_path(stems[closest[0]]))}?"
     raise LabError(f"There is no notebook called {name!r}.", hint)
 
 
@@ -105,7 +106,7 @@ def _report(run: NotebookRun) -> None:
     else:
         word = "stopped" if run.stopped else "FAILED"
         line = f"{word:8} {name}  " + run.problem.replace("\n", "\n    ")
-    print(line, flush=True)
+    print(printable(line), flush=True)
 
 
 def _summary(runs: list[NotebookRun], wanted: int) -> str:

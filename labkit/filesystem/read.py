@@ -18,6 +18,7 @@ LARGEST = 100_000_000  # bytes
 LARGEST_NUMBER = 2**64  # bytes, seconds, tokens: nothing that the lab counts comes near
 CLOCK_ERROR = -0.001  # seconds: the difference of two readings by two threads may be below 0
 SIGNED = {"logprob", "drawn_logprob", "entropy_bits", "presence_penalty", "stolen_share"}
+SIGNED |= {"value", "low", "high", "guess"}  # of a lab book: a difference may be below 0
 T = TypeVar("T")
 
 

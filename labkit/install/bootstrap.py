@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 import tomllib
@@ -22,6 +21,7 @@ from labkit.errors import LabError
 from labkit.filesystem.write import write_json
 
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
+from .virtual_environment import editable_checkout, is_sound, python_of, site_packages
 from .wheels import extract_wheels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ def find(extras=()):
         return sys.executable if _is_complete(venv, extras) else None
     if _fits(requirements):
         return sys.executable
-    return str(_python(venv)) if _is_complete(venv, extras) else None
+    return str(python_of(venv)) if _is_complete(venv, extras) else None
 
 
 def ensure(extras=(), packages=None):
@@ -69,15 +69,17 @@ def ensure(extras=(), packages=None):
     if python := find(extras):
         return python
     venv = venv_folder()
+    _require_own(venv)
     _prepare_folder(venv)
     line = StatusLine()
     try:
         with locked(venv, line) as lock:
             if not _is_complete(venv, extras):  # another start may have finished it meanwhile
-                _make(venv, extras, packages, Pip(venv, _python(venv), line, lock))
+                _require_own(venv)
+                _make(venv, extras, packages, Pip(venv, python_of(venv), line, lock))
     finally:
         line.end()
-    return str(_python(venv))
+    return str(python_of(venv))
 
 
 # What is required, and what is installed
@@ -127,16 +129,7 @@ def _fits(requirements):
 
 def venv_folder():
     """The folder of the lab's own environment: ``LABKIT_VENV``, or ``.venv``."""
-    return Path(os.environ.get("LABKIT_VENV") or ROOT / ".venv").expanduser().absolute()
-
-
-def _python(venv):
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _site_packages(venv):
-    found = [venv / "Lib/site-packages", *venv.glob("lib/python3.*/site-packages")]
-    return next((folder for folder in found if folder.is_dir()), found[0])
+    return Path(os.path.expanduser(os.environ.get("LABKIT_VENV") or ROOT / ".venv")).absolute()
 
 
 def _fingerprint(venv):
@@ -145,7 +138,7 @@ def _fingerprint(venv):
     return {
         "made_from": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
         "checkout": str(ROOT),
-        "base": os.path.realpath(_python(venv)),  # changes when the system's Python is upgraded
+        "base": os.path.realpath(python_of(venv)),  # changes when the system's Python is upgraded
     }
 
 
@@ -162,7 +155,28 @@ def _read_state(venv):
 def _is_complete(venv, extras):
     state = _read_state(venv)
     wanted = {**_fingerprint(venv), "extras": state.get("extras", [])}
-    return state == wanted and {*extras} <= {*state["extras"]} and _python(venv).exists()
+    if owner := other_owner(venv):  # its packages serve both; each runs its own code
+        wanted["checkout"] = str(owner)
+    return state == wanted and {*extras} <= {*state["extras"]} and python_of(venv).exists()
+
+
+def other_owner(venv):
+    """Another checkout whose labkit is installed in an environment outside this one, or None."""
+    named = [editable_checkout(venv), _read_state(venv).get("checkout")]
+    owner = Path(next((str(name) for name in named if name), ROOT)).resolve()
+    is_other = owner != ROOT and (owner / "pyproject.toml").exists()
+    return owner if is_other and not venv.resolve().is_relative_to(ROOT) else None
+
+
+def _require_own(venv):
+    """Nobody else's environment is changed."""
+    if owner := other_owner(venv):
+        raise LabError(
+            f"The environment {venv} belongs to another checkout, {owner}, and does not have all "
+            "that this one needs.",
+            "Set LABKIT_VENV to another folder for this checkout, or bring both to the same "
+            "version and start the same command in the other one first.",
+        )
 
 
 def _write_state(venv, state):
@@ -178,10 +192,10 @@ def _make(venv, extras, packages, pip):
     extras = sorted({*extras, *_read_state(venv).get("extras", [])})
     pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
-    if not _is_sound(venv):
+    if not is_sound(venv):
         _check_disk(venv, CPU_GB)
         _new_venv(venv, pip)
-    _write_state(venv, {"extras": extras})
+    _write_state(venv, {"extras": extras, "checkout": str(ROOT)})
     shutil.rmtree(pip.scratch, ignore_errors=True)
     pip.scratch.mkdir()
     _install(venv, extras, _source(packages, pip.scratch), pip)
@@ -192,7 +206,7 @@ def _make(venv, extras, packages, pip):
 
 def _install(venv, extras, source, pip):
     """Installs what pyproject.toml requires, in the lock's versions, then labkit."""
-    site, lock = _site_packages(venv), ROOT / "requirements.lock"
+    site, lock = site_packages(venv), ROOT / "requirements.lock"
     pinned = re.search(r"^pip==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
     if pinned and not (site / f"pip-{pinned[1]}.dist-info").exists():
         pip.line.show("Getting pip", pinned[1])
@@ -220,24 +234,6 @@ def _source(packages, scratch):
     if folder.is_file():
         folder = extract_wheels(folder, scratch / "packages")
     return ["--no-index", "--find-links", str(folder)]
-
-
-def _is_sound(venv):
-    """Whether an environment can be completed: its Python runs and its pip is intact.
-
-    The record of a half-installed package is removed here, so that pip installs it again.
-    """
-    site = _site_packages(venv)
-    for info in site.glob("*.dist-info"):
-        record = info / "RECORD"  # pip writes it last, with INSTALLER in it
-        if not record.exists() or "INSTALLER" not in record.read_text(encoding="utf-8"):
-            shutil.rmtree(info)
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    try:
-        runs = subprocess.run([_python(venv), "-I", "-c", check], capture_output=True)
-    except OSError:
-        return False
-    return runs.returncode == 0 and len([*site.glob("pip-*.dist-info")]) == 1
 
 
 def _new_venv(venv, pip):

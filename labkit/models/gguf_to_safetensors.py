@@ -170,7 +170,7 @@ def _set_pre_tokenizer(tokenizer: "PreTrainedTokenizerFast", pre: str | None) ->
 
 def _forget_machine(config_file: Path) -> None:
     """Drops what transformers records about this machine's files, so that the folder can move."""
-    config = json.loads(config_file.read_text())
+    config = json.loads(config_file.read_text(encoding="utf-8"))
     for key in ("is_local", "local_files_only", "gguf_file"):
         config.pop(key, None)
     write_text(config_file, json.dumps(config, indent=2))

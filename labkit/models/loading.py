@@ -10,6 +10,7 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
+from labkit.formatting import shell_quoted
 
 from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
@@ -27,10 +28,12 @@ from .tokenizers import files as tokenizer_files
 class LoadedModel:
     """A model of transformers in memory, in evaluation mode, with its origin and how it runs.
 
-    ``tuning`` is None on a GPU, where nothing is chosen.
+    ``name`` is for people: of a path, the last part alone, as a path may hold a person's name;
+    ``source`` loads it again. ``tuning`` is None on a GPU, where nothing is chosen.
     """
 
     name: str
+    source: str
     model: Any
     tokenizer: Any
     plan: Plan
@@ -59,7 +62,7 @@ def open_model(
     if entry and entry.kind == "embedding":
         raise LabError(
             f"{name} makes embeddings and writes no text.",
-            f'labkit.backends.local.embedding.Embedder("{name}") makes vectors of texts with it.',
+            "Make vectors with it: from labkit.backends.local.embedding import Embedder",
         )
     machine = inspect_machine()
     if entry and not (device or dtype):  # refused before anything is downloaded
@@ -80,7 +83,14 @@ def open_model(
     tuning = None
     if chosen.device == "cpu":
         tuning = tune(model, name, may_pack=chosen.packed, packed=packed)
-    return LoadedModel(name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
+    shown = Path(name).name.removesuffix(".gguf") if _is_path(name) else name
+    return LoadedModel(shown, name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
+
+
+def _is_path(name: str) -> bool:
+    """Whether it is the path of a folder or file, and not a short name or a hub id."""
+    is_known = name in CATALOGUE or name in store.list_models()
+    return not is_known and os.path.exists(os.path.expanduser(name))
 
 
 def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | None]:
@@ -90,7 +100,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
         The safetensors folder, and the GGUF file it was converted from (or None).
     """
     name = full_name(name) or find(name).name  # of an empty name, the error
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name not in CATALOGUE:  # ./smollm2-135m is the folder of that name
         if os.path.isdir(path):
             return require_safetensors(path), None
@@ -166,7 +176,8 @@ def _checked_stored(name: str) -> Path:
     if bad := store.damaged(folder):
         raise LabError(
             f"{name} is damaged: {', '.join(bad)}.",
-            f"Unpack its archive again, or remove it: python3 -m labkit models remove {name}.",
+            "Unpack its archive again, or remove it: "
+            f"python3 -m labkit models remove {shell_quoted(name)}",
         )
     return folder
 
@@ -203,8 +214,11 @@ def _only_tokens(published):
 def _read_tokenizer(folder: Path):
     from transformers import AutoTokenizer
 
+    here = {"local_files_only": True, "trust_remote_code": False}
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, **here)
+        tokenizer("a")  # with settings of a wrong type, it fails at the first text
+        return tokenizer
     except Exception:  # each of its many tokenizers fails in its own way
         raise LabError(
             f"{folder} has no tokenizer, or one that transformers cannot read.",

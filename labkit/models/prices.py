@@ -1,8 +1,10 @@
 """Token prices of cloud models from genai-prices: bundled, offline, dated."""
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +21,7 @@ class Price:
         input_usd_per_million: US dollars per million input tokens.
         output_usd_per_million: US dollars per million output tokens.
         source: the price list, with its version.
-        noted: the latest date that the list gives for the price, or None.
+        noted: the latest date, not in the future, that the list gives for the price, or None.
     """
 
     model: str
@@ -32,8 +34,8 @@ class Price:
     @property
     def origin(self) -> str:
         """Model, source and date, for a figure."""
-        date = f", noted {self.noted}" if self.noted else ""
-        return f"{self.model} by {self.source}{date}"
+        noted = f", noted {self.noted}" if self.noted else ""
+        return f"{self.model} by {self.source}{noted}"
 
 
 def look_up_price(model: str) -> Price:
@@ -44,17 +46,9 @@ def look_up_price(model: str) -> Price:
     Raises:
         LabError: the list does not have the model.
     """
-    import genai_prices
-
-    try:
-        read, written = (
-            genai_prices.calc_price(genai_prices.Usage(**{kind: 1000}), model)
-            for kind in ("input_tokens", "output_tokens")
-        )
-    except LookupError as error:
-        raise LabError(
-            f"The price list has no model '{model}': {error}", "Name a model as its provider does."
-        ) from None
+    read, written = (
+        _calculate(model, **{kind: 1000}) for kind in ("input_tokens", "output_tokens")
+    )
     dates = re.findall(r"\d{4}-\d\d-\d\d", read.model.price_comments or "")
     return Price(
         read.model.id,
@@ -62,8 +56,49 @@ def look_up_price(model: str) -> Price:
         1000 * float(read.total_price),
         1000 * float(written.total_price),
         price_list(),
-        max(dates, default=None),
+        max((each for each in dates if each <= f"{date.today()}"), default=None),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def request_price(
+    model: str,
+    input_tokens: int,
+    output_tokens: int,
+    *,
+    cached_tokens: int = 0,
+    batch: bool = False,
+) -> float:
+    """US dollars of one request at list prices, today.
+
+    Long prompts have a price of their own with some models, and the list knows it. What some
+    providers charge for writing to their cache is not included.
+
+    Args:
+        model: the provider's name of the model.
+        input_tokens: tokens of the prompt, cached ones included.
+        output_tokens: tokens of the answer, with those of its thinking.
+        cached_tokens: tokens of the prompt that the provider reads from its cache.
+        batch: whether it is sent as part of a batch, whose answers may take a day.
+    Raises:
+        LabError: the list does not have the model.
+    """
+    context = {"processing": "batch"} if batch else None
+    usage = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    if cached_tokens:
+        usage["cache_read_tokens"] = cached_tokens
+    return float(_calculate(model, context, **usage).total_price)
+
+
+def _calculate(model: str, context: Any = None, **usage: int) -> Any:
+    import genai_prices
+
+    try:
+        return genai_prices.calc_price(genai_prices.Usage(**usage), model, price_context=context)
+    except LookupError as error:
+        raise LabError(
+            f"The price list has no model '{model}': {error}", "Name a model as its provider does."
+        ) from None
 
 
 def max_price(model: str, provider: str, input_tokens: int, output_tokens: int) -> float | None:

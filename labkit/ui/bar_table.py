@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import plotly.graph_objects as go
 
 from labkit.stats import Spread
 
 from . import subplots, theme
+from .html import figure_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def bar_table_figure(title: str, names: Sequence[str], columns: Sequence[BarColu
     figure.update_xaxes(showticklabels=False, zeroline=True, zerolinecolor=theme.GREY)
     figure.update_xaxes(showgrid=False).update_yaxes(showgrid=False)
     for number, column in enumerate(columns, 1):
-        _fill(figure, [escape(name) for name in names], column, row=1, col=number)
+        _fill(figure, [figure_text(name) for name in names], column, row=1, col=number)
     return figure.update_layout(margin={"t": 104, "b": 12})
 
 
@@ -58,6 +58,6 @@ def _fill(figure, names: Sequence[str], column: BarColumn, **cell: int) -> None:
     figure.update_xaxes(range=[0, 1.9 * most], **cell)  # with room for the numbers
     look = {"font": {"size": 12}, **cell}
     for name, spread, label in zip(names, spreads, column.labels, strict=True):
-        subplots.note(figure, f" {escape(label)}", x=spread.high, y=name, **look)
-    heading = escape(column.title).replace("\n", "<br>")
+        subplots.note(figure, f" {figure_text(label)}", x=spread.high, y=name, **look)
+    heading = figure_text(column.title).replace("\n", "<br>")
     subplots.heading(figure, heading, align="left", **look)

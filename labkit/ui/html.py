@@ -5,6 +5,8 @@ from html import escape
 
 from . import theme
 
+# Two dollar signs would begin a formula in a notebook's HTML; so do those of models and of prices.
+AS_WRITTEN = 'class="mathjax_ignore"'
 _TONES = {"good": theme.GREEN, "warning": theme.ORANGE, "bad": theme.RED, "plain": theme.GREY}
 
 
@@ -25,6 +27,17 @@ class HtmlFigure:
         return "A figure of HTML: a notebook shows it as a cell's last line."
 
 
+def figure_text(text: str) -> str:
+    """A text that others wrote, for plotly's titles, labels and hovers, which are HTML.
+
+    Neither a tag in it nor a ``%{…}``, which a hover would fill in, has an effect.
+
+    >>> figure_text("<b> %{x}")
+    '&lt;b&gt; &#37;{x}'
+    """
+    return escape(text).replace("%{", "&#37;{")
+
+
 def paragraph(text: str) -> str:
     """A text as it was written, line breaks and spaces kept.
 
@@ -32,7 +45,7 @@ def paragraph(text: str) -> str:
     True
     """
     style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5"
-    return f'<div style="{style}">{escape(text)}</div>'
+    return f'<div {AS_WRITTEN} style="{style}">{escape(text)}</div>'
 
 
 def note(text: str, tone: str = "plain") -> str:
@@ -44,7 +57,7 @@ def note(text: str, tone: str = "plain") -> str:
     """
     role, text = ("alert", f"✗ {text}") if tone == "bad" else ("status", text)
     style = f"border-left:4px solid {_TONES[tone]};padding:2px 10px;white-space:pre-wrap"
-    return f'<div role="{role}" style="{style}">{escape(text)}</div>'
+    return f'<div {AS_WRITTEN} role="{role}" style="{style}">{escape(text)}</div>'
 
 
 def thought(text: str, *, is_open: bool = False) -> str:
@@ -61,5 +74,5 @@ def answer(text: str, thinking: str = "") -> str:
 
 def card(inner: str) -> str:
     """A quiet frame around HTML that is already safe."""
-    style = f"border:1px solid {theme.LINE};border-radius:6px;padding:10px 14px;min-height:1.5em"
+    style = f"border:1px solid {theme.RULE};border-radius:6px;padding:10px 14px;min-height:1.5em"
     return f'<div style="{style}">{inner}</div>'

@@ -69,7 +69,7 @@ class RunPanel(Panel):
         return self
 
     def wait(self, timeout_s: float | None = None) -> Any:
-        """Waits until the work has ended, and returns the result.
+        """Waits until the work has ended, and returns the result; an interrupt is Stop.
 
         Raises:
             TimeoutError: it still runs after `timeout_s` seconds.
@@ -77,11 +77,16 @@ class RunPanel(Panel):
         self.runner.wait(timeout_s)
         return self.result
 
+    def finished(self) -> Any:
+        """The result of the run that was started, or else of one that starts now."""
+        return self.wait() or self.start().wait()
+
 
 def labelled(label: str, width: str | None, label_width: str = LABEL_WIDTH) -> dict[str, Any]:
     """Arguments of any control: its label, and the widths of the whole and of the label."""
     style, layout = {"description_width": label_width}, {"width": width}
-    return {"description": label, "style": style, "layout": layout}
+    # Without a tooltip, the page shows "null".
+    return {"description": label, "tooltip": label, "style": style, "layout": layout}
 
 
 def text_box(

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+import anywidget
 import ipywidgets as widgets
+import traitlets
 
 from labkit.errors import LabError
 
@@ -31,6 +33,40 @@ class Progress:
     done: int
     total: int
     message: str
+
+
+_NOTICE = """
+function render({ model, el }) {
+  const area = el.closest.bind(el, ".lk-runner");
+  let timer = 0;
+  function click(event) {
+    if (!event.target.closest("button:not(:disabled)")) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => { el.textContent = "waiting for the kernel …"; }, 600);
+  }
+  function answer() { clearTimeout(timer); el.textContent = ""; }
+  el.setAttribute("role", "status");
+  model.on("change:answered", answer);
+  const attach = setInterval(() => {
+    if (!area()) return;
+    clearInterval(attach);
+    area().addEventListener("click", click);
+  }, 50);
+  return () => { clearInterval(attach); model.off("change:answered", answer); };
+}
+export default { render };
+"""
+
+
+class KernelNotice(anywidget.AnyWidget):
+    """Says that a click waits for the kernel, which handles none while a cell runs.
+
+    Attributes:
+        answered: number of clicks that the kernel has handled.
+    """
+
+    _esm = _NOTICE
+    answered = traitlets.Int(0).tag(sync=True)
 
 
 class Runner:
@@ -55,7 +91,10 @@ class Runner:
     ):
         self._work, self._draw, self._on_stop = work, draw, on_stop
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        # Not the thread's own state: CPython marks a thread as stopped when `join` is interrupted.
+        self._ended = threading.Event()
+        self._ended.set()
+        self._starting = threading.Lock()
         self._error: Exception | None = None
         self.run = widgets.Button(
             description="Run", icon="play", button_style="primary", tooltip=what
@@ -65,23 +104,29 @@ class Runner:
         )
         self.bar = widgets.IntProgress(layout={"width": "180px"})
         self.status = widgets.HTML()
-        self.run.on_click(lambda _: self.start())
-        self.stop_button.on_click(lambda _: self.stop())
+        self._notice = KernelNotice()
+        self.run.on_click(lambda _: self._answer(self.start))
+        self.stop_button.on_click(lambda _: self._answer(self.stop))
         self.widget = widgets.HBox(
-            [self.run, self.stop_button, self.bar, self.status],
+            [self.run, self.stop_button, self.bar, self.status, self._notice],
             layout={"align_items": "center", "flex_flow": "row wrap"},
-        )
+        ).add_class("lk-runner")
+
+    def _answer(self, act: Callable[[], None]) -> None:
+        self._notice.answered += 1
+        act()
 
     def start(self) -> None:
         """Starts the work, unless it runs."""
-        if self._thread and self._thread.is_alive():
-            return
+        with self._starting:
+            if not self._ended.is_set():
+                return
+            self._ended.clear()
         self._stopping.clear()
         self._error = None
         self._set_running(True)
         self.bar.bar_style = ""
-        self._thread = threading.Thread(target=self._go, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._go, daemon=True).start()
 
     def stop(self) -> None:
         """Asks the work to stop; what came is kept."""
@@ -91,13 +136,18 @@ class Runner:
     def wait(self, timeout_s: float | None = None) -> None:
         """Waits until the work has ended, and raises what went wrong in it, if anything did.
 
+        Interrupting it (the notebook's stop button, Ctrl-C) is Stop: what came is kept.
+
         Raises:
             TimeoutError: if it still runs after `timeout_s` seconds.
         """
-        if self._thread:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
-                raise TimeoutError(f"The work still runs after {timeout_s} s.")
+        try:
+            ended = self._ended.wait(timeout_s)
+        except KeyboardInterrupt:
+            self.stop()
+            ended = self._ended.wait()
+        if not ended:
+            raise TimeoutError(f"The work still runs after {timeout_s} s.")
         if self._error:
             raise self._error
 
@@ -116,6 +166,7 @@ class Runner:
             self._fail(error, f"Something went wrong: {type(error).__name__}: {error}")
         finally:
             self._set_running(False)
+            self._ended.set()
 
     def _fail(self, error: Exception, sentence: str) -> None:
         self._error = error

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from . import theme
+from .html import AS_WRITTEN
 
 CELL = (
-    f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.LINE};"
+    f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.RULE};"
     "font-weight:400"
 )
 SHORT = 14  # characters
@@ -23,12 +24,12 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
         f'<th scope="col" style="{CELL};border:0;font-weight:600">{each}</th>' for each in heads
     )
     body = "".join(map(_row, rows))
-    style = f"border-collapse:collapse;color:{theme.INK};font-size:13px;margin:6px 0"
+    style = f"border-collapse:collapse;color:{theme.TEXT};font-size:13px;margin:6px 0"
     heading = (
         f'<caption style="text-align:left;font-weight:600">{caption}</caption>' if caption else ""
     )
     return (
-        f'<div style="overflow-x:auto"><table style="{style}">{heading}'
+        f'<div {AS_WRITTEN} style="overflow-x:auto"><table style="{style}">{heading}'
         f"{f'<thead><tr>{head}</tr></thead>' if heads else ''}<tbody>{body}</tbody></table></div>"
     )
 

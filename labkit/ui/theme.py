@@ -4,13 +4,35 @@ The colours are Okabe and Ito's, which people with colour-blindness tell apart (
 Design, 2008); figures add patterns, symbols or words, never colour alone.
 """
 
+import copy
+import functools
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import traitlets
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PINK, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#6E7781"
 INK, LINE, PAPER = "#24292F", "#D0D7DE", "#FFFFFF"
+TINT = "38"  # opacity of a colour behind text, so that it suits a light and a dark page
+
+# What HTML takes from the page around it: JupyterLab's theme, a page of the lab, VS Code.
+TEXT = "inherit"
+QUIET = "color-mix(in srgb,currentColor 72%,transparent)"
+ALERT = "var(--jp-error-color1,var(--vscode-errorForeground,#B3261E))"
+RULE = "rgba(128,136,144,.45)"
+GROUND = f"var(--jp-layout-color0,var(--vscode-editor-background,{PAPER}))"
+SOFT = "rgba(128,136,144,.12)"
+# The same for a page of one figure, by the reader's preference.
+PAGE = f""":root{{color-scheme:light dark}}
+body{{color:var(--jp-content-font-color1,{INK});background:{GROUND}}}
+@media (prefers-color-scheme:dark){{:root{{--jp-content-font-color1:#E2E7EC;
+--jp-error-color1:#FF9D93;--jp-layout-color0:#14181D}}}}
+"""
+FIGURE_CSS = Path(__file__).with_name("figure.css").read_text(encoding="utf-8")
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
 
 # Nothing on a page may call out: no "share", no link to a service.
@@ -41,11 +63,12 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
         pio.renderers.default = "plotly_mimetype"
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
+    _follow_page()
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces).update_layout(
         template="none",
         title={
-            "text": title,
+            "text": no_formula(title),
             "font": {"size": 15},
             "x": 0,
             "y": 1,
@@ -66,6 +89,31 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
     return fresh.update_layout(**layout)
 
 
+def no_formula(text: str) -> str:
+    """A title whose dollar signs plotly shows; two of them would begin a formula.
+
+    >>> no_formula("$40 to $80")
+    '&#36;40 to &#36;80'
+    """
+    return text.replace("$", "&#36;")
+
+
+@functools.cache
+def _follow_page() -> Any:
+    """Has a notebook's figures follow its theme and width, by a widget that shows nothing."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    if not hasattr(shell, "kernel"):
+        return None
+    import anywidget
+
+    class FigureColours(anywidget.AnyWidget):
+        _esm = Path(__file__).with_name("figure.js").read_text(encoding="utf-8")
+        _css = FIGURE_CSS
+
+    return FigureColours()
+
+
 def axis(title: str = "") -> dict[str, Any]:
     """An axis in the lab's look."""
     look = {"gridcolor": LINE, "zerolinecolor": LINE, "automargin": True}
@@ -79,8 +127,50 @@ def pattern(shape: str) -> dict:
 
 def widget(fresh):
     """A figure that a panel changes in place: a ``FigureWidget`` with the lab's settings."""
+    live = _live_figure()(fresh)
+    live._config = {**live._config, **CONFIG}  # plotly has no public way to set it
+    live.open()
+    return live
+
+
+@functools.cache
+def _live_figure() -> type:
+    """A ``FigureWidget`` that no page draws before all of it is known.
+
+    Plotly's own tells the page of an empty figure, and of its data, settings and first changes
+    afterwards, one by one: a view that is drawn too early misses them for ever.
+    """
     import plotly.graph_objects as go
 
-    live = go.FigureWidget(fresh)
-    live._config = {**live._config, **CONFIG}  # plotly has no public way to set it
-    return live
+    base: Any = go.FigureWidget
+
+    class LiveFigure(base):
+        _is_drawn = False
+
+        def open(self) -> None:
+            if self._config.get("displaylogo") is False:  # set last, by `widget`
+                super().open()
+
+        def _send_update_msg(self, *args: Any, **more: Any) -> None:
+            super()._send_update_msg(*args, **more)
+            self._keep()
+
+        def _send_restyle_msg(self, *args: Any, **more: Any) -> None:
+            super()._send_restyle_msg(*args, **more)
+            self._keep()
+
+        def _send_relayout_msg(self, *args: Any, **more: Any) -> None:
+            super()._send_relayout_msg(*args, **more)
+            self._keep()
+
+        def _keep(self) -> None:
+            """Until a page says that it has drawn the figure, it is sent as a whole."""
+            if not self._is_drawn:
+                self._widget_data = copy.deepcopy(self._data)
+                self._widget_layout = copy.deepcopy(self._layout)
+
+        @traitlets.observe("_js2py_layoutDelta")
+        def _note_drawn(self, change: dict[str, Any]) -> None:
+            self._is_drawn = self._is_drawn or bool(change["new"])
+
+    return LiveFigure

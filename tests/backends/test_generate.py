@@ -127,3 +127,8 @@ def test_capabilities_are_asked_for_by_isinstance():
     assert isinstance(Here(), Backend) and not isinstance("openai", Backend)
     assert isinstance(There(), HasAddress) and not isinstance(There(), HasScores)
     assert runs_here(Here()) and not runs_here(There())
+
+
+def test_an_interrupted_stream_ends_and_keeps_what_came():
+    running = playing("a", "b", KeyboardInterrupt())
+    assert [step.text for step in running] == ["a", "b"] and running.finish is None

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.backends import recorded
-from labkit.backends.emulated.stand_in import ORIGIN
+from labkit.backends.emulated.stand_in import ORIGIN as TEMPLATE
 
 from .loopback import piece
 from .tls_server import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
 
 QUESTION = "Why is the sky blue?"
+ORIGIN = TEMPLATE.format("smollm2-135m")
 
 
 @pytest.fixture

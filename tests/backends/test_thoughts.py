@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.backends.chat.chat_text import render_template
+from labkit.backends.chat.thinking_switch import switch_thinking
 from labkit.backends.reply import Outcome, Reply
 from labkit.backends.settings import Settings
 from labkit.backends.steps import Step
-from labkit.backends.thoughts import ThoughtCounter, ThoughtSplitter, open_tag, switch_thinking
+from labkit.backends.thoughts import ThoughtCounter, ThoughtSplitter, open_tag
 
 PARTS = [
     ("<think>\nHm.\n</think>\n\nYes </think>", "\nHm.\n", "Yes </think>"),
@@ -16,13 +18,26 @@ PARTS = [
     ("<thin air", "", "<thin air"),
     ("Use <think> tags.", "", "Use <think> tags."),
     ("<think>no end </thin", "no end </thin", ""),
+    (
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Yes",
+        "Hm.",
+        "Yes",
+    ),
+    (
+        "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary<|message|>b"
+        "<|end|><|start|>assistant<|channel|>final<|message|> <think>",
+        "a\n\nb",
+        "<think>",
+    ),
+    ("<|channel|>final<|message|>Yes <|end|>", "", "Yes <|end|>"),
+    ("<|channel|>analysis<|message|>no end", "no end", ""),
     ("  a", "", "  a"),
     ("", "", ""),
 ]
 
 
 @pytest.mark.parametrize(("text", "thought", "answer"), PARTS)
-@given(cuts=st.sets(st.integers(1, 30)))
+@given(cuts=st.sets(st.integers(1, 120)))
 def test_a_text_is_separated_wherever_it_is_cut(text, thought, answer, cuts):
     ends = [*sorted(cut for cut in cuts if cut < len(text)), len(text)]
     pieces = [text[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
@@ -44,6 +59,7 @@ def test_a_prompt_may_have_opened_the_thought():
 QWEN3 = "{%- if enable_thinking is defined and enable_thinking is false %}{% endif %}"
 SMOLLM3 = "{%- if enable_thinking is not defined -%}{%- set enable_thinking = true -%}{%- endif -%}"
 DEEPSEEK = "{% if not thinking is defined %}{% set thinking = false %}{% endif %}"
+NEMOTRON = "{% if '/no_think' in messages[0].content %}<think></think>{% endif %} /think"
 GENERATION = "{% generation %}{{ enable_thinking }}{% endgeneration %}{% break %}"
 
 
@@ -54,6 +70,17 @@ GENERATION = "{% generation %}{{ enable_thinking }}{% endgeneration %}{% break %
 def test_the_switch_is_the_templates_own(template, name):
     assert switch_thinking(True, template, "m") == {name: True}
     assert switch_thinking(None, template, "m") == {}
+
+
+def test_a_word_in_the_system_text_may_be_the_switch():
+    assert switch_thinking(False, NEMOTRON, "m") == {}
+    asked = [{"role": "user", "content": "Why?"}]
+    assert render_template("m", NEMOTRON, asked, {}, False) == "<think></think> /think"
+    assert render_template("m", NEMOTRON, asked, {}, True) == " /think"
+    asked = [{"role": "system", "content": "Be brief."}, *asked]
+    assert render_template("m", "{{ messages[0].content }}{# /think #}", asked, {}, True) == (
+        "Be brief.\n/think"
+    )
 
 
 @pytest.mark.parametrize("template", ["{{ messages[0].thinking }} if thinking", "", None])

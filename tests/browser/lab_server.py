@@ -19,7 +19,7 @@ from .chromium import CHROMIUM
 ROOT = Path(__file__).resolve().parents[2]
 PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-IN_NAMESPACE = [sys.executable, "-m", "labkit.topics.privacy.network.namespace"]
+IN_NAMESPACE = [sys.executable, "-m", "labkit.topics.privacy.network.network_namespace"]
 
 
 @functools.cache

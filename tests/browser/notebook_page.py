@@ -1,6 +1,12 @@
 """A notebook open in JupyterLab: opened, run whole, and what its cells gave."""
 
+from pathlib import Path
+
 from .chromium import new_page
+
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
+LEAST_CONTRAST = 4.5  # WCAG 2.1, 1.4.3
+THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 
 LONG_MS = 900_000  # a shared machine can be several times slower than itself
 OPEN = "name => window.jupyterapp.shell.currentWidget?.context?.path.includes(name)"
@@ -71,3 +77,24 @@ def assert_no_warnings(outputs):
 def has_output(outputs, mime_type):
     """Whether a cell showed something of that type."""
     return any(mime_type in output.get("data", {}) for output in outputs)
+
+
+def assert_readable(page):
+    """The texts of all outputs stand out from what is behind them, in the light and dark theme."""
+    cells = page.locator(".jp-CodeCell")
+    try:
+        for theme in ("JupyterLab Dark", "JupyterLab Light"):
+            page.evaluate(THEME, theme)
+            page.wait_for_function(
+                "theme => document.body.dataset.jpThemeName === theme", arg=theme
+            )
+            count, bad = 0, []
+            for number in range(cells.count()):
+                cells.nth(number).scroll_into_view_if_needed()
+                page.wait_for_timeout(800)  # until plots that came into view are drawn
+                found = page.evaluate(CONTRAST, [".jp-OutputArea-output", LEAST_CONTRAST])
+                count, bad = count + found["count"], [*bad, *found["bad"]]
+            assert count > 50
+            assert not bad, f"{theme}: " + "\n".join(dict.fromkeys(bad))
+    finally:
+        page.evaluate(THEME, "JupyterLab Light")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "04_compare"
@@ -53,10 +53,10 @@ def test_the_whole_notebook_runs_without_an_error(ran):
 def test_the_stand_in_is_marked_wherever_it_appears(ran, panel):
     if not panel.get_by_text("(stand-in)").count():
         pytest.skip("a provider's key is set here, so that there is no stand-in")
-    told = "stand-in: the same small model, so what differs is the network"
+    told = "stand-in: smollm2-135m on this machine, over an emulated link"
     panel.get_by_text(told).first.wait_for()
     rows = panel.locator(".js-plotly-plot .ytick").all_text_contents()
-    assert any("stand-in: the same" in row for row in rows)
+    assert any("stand-in: smollm2" in row for row in rows)
 
 
 def test_two_columns_grow_at_the_same_time(ran, panel):
@@ -129,6 +129,10 @@ def test_a_vote_is_cast_by_button_and_by_key(ran):
     ballot.get_by_role("button", name="Show the names").click()
     ballot.locator(".js-plotly-plot").wait_for(timeout=30_000)
     assert "llama.cpp" in ballot.inner_text()
+
+
+def test_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

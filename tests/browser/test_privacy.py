@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "05_privacy"
@@ -90,6 +90,10 @@ def test_a_key_that_is_typed_is_kept_and_nowhere_on_the_page(ran):
     ran.get_by_text("Mistral: key found").wait_for(timeout=60_000)
     assert "api_key_panel" in (saved := ran.evaluate(SAVED)), "what Save would write"
     assert key not in saved + ran.content()
+
+
+def test_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "02_sampling"
@@ -91,6 +91,10 @@ def test_a_traced_token_tells_what_it_was_chosen_over(ran):
     ran.keyboard.press("Tab")
     told = tokens.nth(3).locator(".p")
     assert told.is_visible() and "token 4 of" in told.inner_text() and "%" in told.inner_text()
+
+
+def test_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

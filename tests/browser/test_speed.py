@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "03_speed"
@@ -53,6 +53,10 @@ def test_the_toolbars_stop_keeps_what_an_experiment_measured(ran):
     assert cell.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     assert "Traceback" not in cell.inner_text() and "Interrupt" not in told.inner_text()
     assert bar.count() == 0, "a bar that was left"
+
+
+def test_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "00_start"
@@ -87,6 +87,10 @@ def test_a_slider_answers_to_the_keyboard(ran, panel):
         arg=[handle.element_handle(), before],
         timeout=10_000,
     )
+
+
+def test_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "01_tokens"
@@ -73,6 +73,10 @@ def test_the_slider_joins_the_text(ran):
     )
     ran.wait_for_timeout(1000)
     assert "tokens per character" in ran.evaluate(TITLE)
+
+
+def test_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

@@ -20,6 +20,8 @@ from labkit.install.pip import StatusLine
 from labkit.install.wheels import extract_wheels
 from labkit.models.storage.pack import pack
 
+from .tiny_checkout import Checkout
+
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
 
@@ -242,6 +244,66 @@ def test_one_flipped_bit_is_a_sentence_or_changes_nothing(archive, tmp_path, dat
     except LabError:
         return
     assert all(path.read_bytes() == b"a wheel" * 100 for path in out.iterdir())
+
+
+@pytest.fixture
+def shared(template, tmp_path):
+    """An environment outside of any checkout."""
+    shutil.copytree(template, tmp_path / "shared", symlinks=True)
+    return tmp_path / "shared"
+
+
+@pytest.mark.slow
+def test_two_checkouts_share_an_environment_and_each_runs_its_own_code(index, shared, tmp_path):
+    first, second = (Checkout(tmp_path / name, index.url) for name in ("first", "second"))
+    (second.root / "labkit/commands/models.py").write_text(SECOND)
+    said(first.run("models", "list", LABKIT_VENV=str(shared)))
+    state = (shared / "labkit.json").read_bytes()
+    status, out, err = second.run("models", "list", LABKIT_VENV=str(shared))
+    assert (status, out, err) == (0, f"{shared} {second.root}\n", "")
+    lock = second.root / "requirements.lock"
+    lock.write_text(lock.read_text().replace("tiny-one==1.0", "tiny-one==2.0"))
+    for command in (("models", "list"), ("test", "-x")):
+        status, _, err = second.run(*command, LABKIT_VENV=str(shared))
+        assert status == 1 and f"belongs to another checkout, {first.root}" in err
+    assert (shared / "labkit.json").read_bytes() == state
+    assert said(first.run("models", "list", LABKIT_VENV=str(shared)))
+    shutil.rmtree(first.root)  # its owner is gone: the other takes it over
+    assert second.run("models", "list", LABKIT_VENV=str(shared))[0] == 0
+    assert json.loads((shared / "labkit.json").read_text())["checkout"] == str(second.root)
+
+
+SECOND = """
+import os, subprocess, sys
+def main(args):
+    code = "import sys, labkit; print(sys.prefix, labkit.__path__[0].removesuffix('/labkit'))"
+    return subprocess.run([sys.executable, "-c", code], cwd="/").returncode
+"""
+
+
+@pytest.mark.parametrize("record", ["state", "editable"])
+def test_whose_an_environment_is(shared, tmp_path, record):
+    other = tmp_path / "an other"
+    other.mkdir()
+    if record == "state":
+        (shared / "labkit.json").write_text(json.dumps({"checkout": str(other)}))
+    else:
+        info = next(shared.glob("[lL]ib/**/site-packages")) / "labkit-1.0.dist-info"
+        info.mkdir()
+        (info / "direct_url.json").write_text(json.dumps({"url": other.as_uri()}))
+    assert bootstrap.other_owner(shared) is None  # it holds no checkout
+    (other / "pyproject.toml").write_text("")
+    assert bootstrap.other_owner(shared) == other.resolve()
+    with pytest.raises(LabError, match="belongs to another checkout"):
+        bootstrap._require_own(shared)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"url": 5}', "[" * 100_000])
+def test_a_damaged_record_of_an_installation_is_no_owner(shared, content):
+    info = next(shared.glob("[lL]ib/**/site-packages")) / "labkit-1.0.dist-info"
+    info.mkdir()
+    (info / "direct_url.json").write_text(content)
+    assert bootstrap.other_owner(shared) is None
 
 
 def test_an_unknown_extra(here):

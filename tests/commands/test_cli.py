@@ -110,3 +110,88 @@ def test_doctor_installs_nothing(bare_checkout, index):
     assert status == 7, err
     assert not bare_checkout.venv.exists()
     assert not index.requests
+
+
+ENCODINGS = {
+    "cp932": {"PYTHONIOENCODING": "cp932"},
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "C": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (["models", "list"], b"smollm2-135m"),
+        (["models", "verify", "nön"], b"The lab knows no model"),
+        (["models", "--help"], b"unpack"),
+        (["run", "why→.ipynb"], b"There is no notebook"),
+        pytest.param(["run", "lesson"], b"done ", marks=pytest.mark.slow),
+        pytest.param(["docs", "--to", os.devnull], b"cannot be written", marks=pytest.mark.slow),
+        (["lab", "nö"], b"There is no notebook"),
+        (["doctor", "--help"], b"Check this machine"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_every_command_is_readable_in_any_encoding(command, part, encoding, tmp_path):
+    (tmp_path / "lesson.ipynb").write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    other = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    paths = {"PYTHONPATH": str(ROOT), "LABKIT_HOME": str(tmp_path / "→ home")}
+    result = subprocess.run(
+        [sys.executable, "-m", "labkit", *command],
+        cwd=tmp_path,
+        env=other | paths | ENCODINGS[encoding],
+        capture_output=True,
+    )
+    said = result.stdout + result.stderr
+    assert part in said and b"Traceback" not in said and b"Error:" not in said, said
+
+
+def in_a_shell(command, folder, **settings):
+    """What ``labkit`` says in a shell of POSIX, output and errors together."""
+    paths = {"PYTHONPATH": str(ROOT), "LABKIT_HOME": str(folder / "home"), "PY": sys.executable}
+    return subprocess.run(
+        ["sh", "-c", command], cwd=folder, env=os.environ | paths | settings, capture_output=True
+    )
+
+
+LIST = '"$PY" -m labkit models list'
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
+@pytest.mark.parametrize(
+    ("command", "settings", "status", "part"),
+    [
+        (f"{LIST} >&-", {}, 0, b""),
+        (f"{LIST} 2>&-", {}, 0, b"smollm2-135m"),
+        (f"{LIST} >/dev/full", {}, 1, b"cannot be written: No space left on device"),
+        ('mkdir d; : > d/x; "$PY" -m labkit models remove gone <&-', {}, 1, b"knows no model"),
+        (LIST, {"LABKIT_HOME": "~nobody-here/x"}, 0, b"smollm2-135m"),
+        (LIST, {"LABKIT_VENV": "~nobody-here/x"}, 0, b"smollm2-135m"),
+        (f"mkdir gone; cd gone; rmdir ../gone; {LIST}", {}, 0, b"smollm2-135m"),
+        ('"$PY" -m labkit lab --host é..x', {}, 1, b"This machine has no address"),
+        ('"$PY" -m labkit models remove "$(printf \'\\033]0;x\')"', {}, 1, b"\xef\xbf\xbd]0;x"),
+        ('mkfifo f.ipynb; "$PY" -m labkit run f.ipynb', {}, 1, b"There are: 00_start"),
+    ],
+)
+def test_odd_surroundings_end_in_a_sentence(command, settings, status, part, tmp_path):
+    if "/dev/full" in command and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no full device")
+    result = in_a_shell(command, tmp_path, **settings)
+    said = result.stdout + result.stderr
+    assert result.returncode == status and part in said, said
+    assert b"Traceback" not in said and b"Exception" not in said and b"\x1b" not in said, said
+
+
+def test_the_end_of_the_input_is_no_consent(monkeypatch):
+    from labkit.commands import models
+
+    def ended(question):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", ended)
+    assert models._agrees("Remove it?") is False

@@ -10,6 +10,7 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import nbformat
 import psutil
@@ -260,6 +261,97 @@ def test_links_between_pages_lead_somewhere(page, site):
     assert all((site[0] / href).is_file() for href in local)
 
 
+@pytest.fixture
+def outside(tmp_path):
+    """A notebook's folder beside files that no page may take along."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/id_rsa").write_text("PRIVATE KEY")
+    (tmp_path / "outside/dot.png").write_bytes(base64.b64decode(DOT))
+    folder = tmp_path / "lesson"
+    (folder / "pictures").mkdir(parents=True)
+    for name in ("dot.png", "pictures/100% a#b.png", "pictures/no ending"):
+        (folder / name).write_bytes(base64.b64decode(DOT))
+    (folder / "secret.png").write_text("PRIVATE KEY")
+    (folder / "vector.svg").write_text('<?xml version="1.0"?>\n<!-- <a> --> <svg></svg>')
+    (folder / "text.svg").write_text("<html>PRIVATE KEY<svg></svg></html>")
+    try:
+        (folder / "link.png").symlink_to(tmp_path / "outside/dot.png")
+        (folder / "link").symlink_to(tmp_path / "outside")
+    except OSError:  # Windows, without the right to
+        pass
+    return folder
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "../outside/id_rsa",
+        "../outside/dot.png",
+        "%2e%2e/outside/dot.png",
+        "/etc/hostname",
+        "file:///etc/hostname",
+        "FILE:dot.png",
+        "link.png",
+        "link/dot.png",
+        "secret.png",
+        "text.svg",
+        ".",
+        "",
+        "missing.png",
+        "a%00b.png",
+        "http://[broken/dot.png",
+        "x" * 5000,
+    ],
+)
+@pytest.mark.parametrize("form", ["![x]({})", '<img src="{}">', '<video src="{}"></video>'])
+def test_a_page_takes_along_pictures_of_its_folder_alone(outside, address, form):
+    cell = new_markdown_cell(form.format(address))
+    html = pages.render_page(outside / "a.ipynb", new_notebook(cells=[cell]), set())
+    body = html.partition("<main>")[2]
+    assert "base64" not in body
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("dot.png", "image/png"),
+        ("./pictures/../dot.png?raw=1#top", "image/png"),
+        ("pictures/100%25%20a%23b.png", "image/png"),
+        ("pictures/no%20ending", "image/png"),
+        ("vector.svg", "image/svg+xml"),
+    ],
+)
+def test_pictures_below_the_folder_are_embedded(outside, address, kind):
+    cell = new_markdown_cell(f"![x]({address})")
+    html = pages.render_page(outside / "a.ipynb", new_notebook(cells=[cell]), set())
+    assert f'src="data:{kind};base64,' in html
+
+
+ODD_NAMES = ["b#sharp", "why?", "100% local", 'a"b<i>', "a&amp;b", "naïve 日本"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_pages_with_odd_names_are_linked(tmp_path):
+    cells = [new_markdown_cell("# <script>t</script>")]
+    links = [f"[{n}](<{quote(name)}.ipynb>)" for n, name in enumerate(ODD_NAMES)]
+    cells.append(new_markdown_cell(" ".join(links)))
+    notebooks = [(tmp_path / f"{name}.ipynb", new_notebook(cells=cells)) for name in ODD_NAMES]
+    written = pages.write_pages(notebooks, tmp_path / "out")
+    for page, pattern in ((written[0], ".pages a"), (written[1], "main p a")):
+        found = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(pattern)
+        targets = [unquote(a["href"]) for a in found]
+        assert sorted(targets) == sorted(f"{name}.html" for name in ODD_NAMES)
+        assert not any(set("#?<") & set(a["href"]) for a in found)
+
+
+def test_a_title_of_a_page_that_somebody_wrote_is_escaped(tmp_path):
+    page = '<meta name="generator" content="labkit run"><title><img src=x> &lt;b&gt;</title>'
+    (tmp_path / "a.html").write_text(page)
+    pages._write_index(tmp_path)
+    index = (tmp_path / "index.html").read_text()
+    assert "<img" not in index and "&lt;img src=x&gt; &lt;b&gt;" in index
+
+
 def test_the_index_lists_pages_of_earlier_runs_too(site, tmp_path):
     index = BeautifulSoup((site[0] / "index.html").read_text(encoding="utf-8"), "html.parser")
     listed = {a["href"]: a.get_text() for a in index.select(".pages a")}
@@ -271,6 +363,59 @@ def test_the_index_lists_pages_of_earlier_runs_too(site, tmp_path):
     assert [p.name for p in pages.write_pages([one], tmp_path)] == ["a.html"]
     assert [p.name for p in pages.write_pages([two], tmp_path)] == ["index.html", "b.html"]
     assert "other" not in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["index.html", "a.html"])
+def test_pages_of_others_are_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("my own site")
+    notebooks = [(tmp_path / f"{stem}.ipynb", new_notebook()) for stem in "ab"]
+    with pytest.raises(LabError, match="is not a page of the lab"):
+        pages.write_pages(notebooks, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "my own site"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"image/png": ["AA"]},
+        {"image/png": "AAAA", "metadata": {"image/png": {"width": "x"}}},
+        {render.PLOTLY: []},
+        {render.PLOTLY: {"layout": None}},
+        {render.PLOTLY: {"layout": {"height": "x"}}},
+        {render.PLOTLY: {"layout": {"height": 1e400}}},
+        {render.PLOTLY: {"layout": {"title": {"text": 5}}}},
+        {"text/latex": 5},
+    ],
+    ids=str,
+)
+def test_an_output_of_another_form_is_a_note(data):
+    output = {"output_type": "display_data", "metadata": data.pop("metadata", {}), "data": data}
+    cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": [output]}
+    notebook = nbformat.from_dict({"cells": [cell], "metadata": {}})
+    html = pages.render_page(Path("a.ipynb"), notebook, set())
+    assert "An output that is not of Jupyter's form is left out." in html
+
+
+def test_a_picture_is_no_markup():
+    output = new_output("display_data", {"image/png": '"><b>x</b>'})
+    html = render.render_cells(new_notebook(cells=[new_code_cell("1", outputs=[output])]))
+    assert "<b>" not in html
+
+
+def test_an_attachment_without_content_is_a_sentence():
+    cell = new_markdown_cell("![x](attachment:a.png)", attachments={"a.png": {}})
+    with pytest.raises(LabError, match=r"a\.ipynb cannot be shown"):
+        pages.render_page(Path("a.ipynb"), new_notebook(cells=[cell]), set())
+
+
+@pytest.mark.parametrize("opened", ["<textarea>", "<script>", "<style>", "<title>", "<div><table>"])
+def test_what_a_cell_leaves_open_swallows_no_other(opened):
+    html = new_output("display_data", {"text/html": opened})
+    cells = [new_markdown_cell(opened), new_code_cell("1", outputs=[html]), new_markdown_cell("Z")]
+    page = pages.render_page(Path("a.ipynb"), new_notebook(cells=cells), set())
+    sections = BeautifulSoup(page, "html.parser").select("main > section")
+    assert len(sections) == 3 and sections[-1].get_text().strip() == "Z"
 
 
 def test_two_notebooks_of_one_name_are_refused(tmp_path):
@@ -303,6 +448,8 @@ def test_plotly_comes_once_and_only_where_a_figure_is(site):
     [
         ({render.WIDGET: {}, "text/html": "<i>static</i>"}, "<i>static</i>"),
         ({render.WIDGET: {}, "text/plain": " 40%|####  | 4/10 [00:00<?]"}, ""),
+        ({render.WIDGET: {}, "text/plain": "load:  40%|####  | 4/10 [00:00<?]"}, ""),
+        ({render.WIDGET: {}, "text/plain": "compare: 12token [00:03, 4.00token/s]"}, ""),
         ({"text/plain": "a < b"}, "<pre>a &lt; b</pre>"),
         ({"application/javascript": "alert(1)"}, ""),
         ({"text/markdown": "*so*"}, '<div class="prose"><p><em>so</em></p>\n</div>'),
@@ -315,7 +462,7 @@ def test_the_richest_static_form_is_shown(data, expected):
 
 
 def test_a_persons_folders_are_not_published(monkeypatch):
-    monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path.replace("~", "/home/ada"))
     cell = new_code_cell("1", outputs=[new_output("stream", text="/home/ada/x.py: a warning")])
     assert "~/x.py: a warning" in render.render_cells(new_notebook(cells=[cell]))
 

@@ -44,7 +44,7 @@ class Checkout:
         (root / "labkit/commands").mkdir(parents=True)
         for file in (ROOT / "labkit").glob("*.py*"):
             shutil.copy(file, root / "labkit")
-        for folder in ("install", "filesystem"):
+        for folder in ("install", "filesystem", "interrupts"):
             shutil.copytree(ROOT / "labkit" / folder, root / "labkit" / folder)
         (root / "labkit/commands/__init__.py").write_text("")
         shutil.copytree(ROOT / "labkit/models", root / "labkit/models")

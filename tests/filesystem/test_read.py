@@ -28,6 +28,7 @@ FILES = {
     "batch": EARLIER / "batch.json",
     "journal": EARLIER / "batch.jsonl",
     "votes": EARLIER / "votes.json",
+    "book": Path(__file__).parents[1] / "lab_book" / "book.json",
     "recording": RECORDINGS / "stand-in-ocean.json",
 }
 
@@ -41,8 +42,12 @@ def use(path, kind):
     """Opens a file and does with it what notebooks do."""
     results = replay(path) if kind == "recording" else [labkit.open_result(path)]
     for result in results:
-        assert repr(result) and result.summary
-        labkit.plot(result)
+        assert repr(result)
+        if kind == "book":
+            assert result._repr_html_()
+        else:
+            assert result.summary
+            labkit.plot(result)
         if kind != "recording":
             labkit.save(result, path.with_name("again.json"))
             assert labkit.open_result(path.with_name("again.json")) == result

@@ -70,7 +70,7 @@ class Rig:
         count, machine = sum(each.numel() for each in model.parameters()), inspect_machine()
         chosen = plan(count, config_fields(config), machine, device=device, dtype=dtype)
         return LocalModel(
-            LoadedModel(name, model, self.tokenizer, chosen, Path(), None, None, None)
+            LoadedModel(name, name, model, self.tokenizer, chosen, Path(), None, None, None)
         )
 
     def free(self):

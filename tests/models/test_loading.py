@@ -266,3 +266,12 @@ def test_terms_come_first(home):
 def test_an_empty_name_is_not_this_folder(home):
     with pytest.raises(LabError, match="The lab knows no model ''"):
         labkit.load("")
+
+
+def test_a_setting_of_a_tokenizer_of_a_wrong_type(make_tiny, tmp_path, home):
+    folder = make_tiny(tmp_path / "m")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings["model_max_length"] = "x"
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(LabError, match="one that transformers cannot read"):
+        labkit.load(folder)

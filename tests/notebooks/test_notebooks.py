@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
 
 import labkit
+from labkit.data import read_data
 
 from ..browser.lab_server import can_be_offline
 from ..browser.notebook_page import assert_no_warnings, has_output
@@ -40,7 +42,31 @@ def test_it_is_valid_and_saved_without_outputs(notebook):
 
 
 def test_its_length_is_that_of_a_lesson(notebook):
-    assert 20 <= len(notebook.cells) <= 35
+    guesses = [source for source in code(notebook) if source.startswith("lab.guess(")]
+    assert 20 <= len(notebook.cells) - len(guesses) <= 35
+
+
+def test_its_card_has_the_goals_and_sections_of_the_notebook(request, notebook):
+    name = request.node.callspec.id
+    card = read_data("goals.json")[name]
+    goals = [goal["text"] for goal in card["goals"]]
+    assert goals == [goal.rstrip(",.") for goal in re.findall(r"^- (.+)", prose(notebook)[0], re.M)]
+    assert f'lab.summarize("{name}", globals())' in code(notebook)[-1]
+    section, sections = "", {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            section = next(iter(re.findall(r"^## (.+)$", cell.source, re.M)), section)
+        for result in re.findall(r"^(?:with .* as )?(\w+)(?: = |:$)", cell.source, re.M):
+            sections.setdefault(result, section)
+    assert card["sections"].items() <= sections.items()
+    assert {result for goal in card["goals"] for result in goal["results"]} <= sections.keys()
+
+
+def test_a_guess_stands_between_its_question_and_its_answer(notebook):
+    for before, cell in pairwise(notebook.cells):
+        if cell.source.startswith("lab.guess("):
+            assert "**Predict.**" in before.source
+            assert re.fullmatch(r'lab\.guess\("\w+", unit="[\w/%]+"\)', cell.source)
 
 
 def test_it_opens_with_a_question_and_what_it_takes(notebook):

@@ -34,7 +34,7 @@ class Counter(RunPanel):
         self.label.value = str(self.count)
 
     def static_form(self):
-        return [html.paragraph(f"counted to {self.start().wait()}"), self.label]
+        return [html.paragraph(f"counted to {self.finished()}"), self.label]
 
 
 @pytest.fixture
@@ -59,6 +59,14 @@ def test_a_page_shows_the_static_form(displayed, monkeypatch):
     text, label = displayed
     assert "counted to 3" in text.data, "a text is displayed as HTML"
     assert label is counter.label, "anything else is displayed as it is"
+
+
+def test_a_page_shows_the_run_that_was_started(displayed, monkeypatch):
+    monkeypatch.setenv("LABKIT_STATIC", "1")
+    ran = []
+    counter = Counter(lambda: ran.append(1)).start()
+    counter._ipython_display_()
+    assert len(ran) == 3 and "counted to 3" in displayed[0].data
 
 
 def test_a_panel_must_give_its_summary_and_static_form():

@@ -1,6 +1,8 @@
 """Run, Stop, progress and the status line, without a panel."""
 
+import signal
 import threading
+import time
 
 import pytest
 
@@ -117,3 +119,34 @@ def test_it_draws_only_as_often_as_an_eye_follows(monkeypatch):
     runner.wait(30)
     assert steps.drawn == 2, "the end of the work, and the last step"
     assert runner.bar.value == 50
+
+
+def test_an_interrupted_wait_is_stop_and_a_second_run_is_alone():
+    """CPython marks a thread as stopped when `join` is interrupted, though it runs on."""
+    inside, most, lock = [0], [0], threading.Lock()
+
+    def work():
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        try:
+            for number in range(1000):
+                time.sleep(0.005)
+                yield Progress(number, 1000, f"step {number}")
+        finally:
+            with lock:
+                inside[0] -= 1
+
+    runner = Runner(work, lambda: None, "Does it")
+    main = threading.main_thread().ident
+    for _ in range(7):
+        threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+        runner.start()
+        runner.wait()
+        assert inside == [0] and "Stopped." in runner.status.value
+        assert (runner.run.disabled, runner.stop_button.disabled) == (False, True)
+    runner.start()
+    threading.Timer(0.05, runner.run.click).start()
+    threading.Timer(0.1, runner.stop).start()
+    runner.wait(30)
+    assert most == [1]

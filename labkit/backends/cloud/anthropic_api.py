@@ -1,21 +1,27 @@
-"""Anthropic's own interface: Messages, through the official client, and its counter of tokens.
+"""Anthropic's own interface: Messages, and its counter of tokens, through the official client.
 
 Source: the package anthropic 2.12, types/raw_message_stream_event.py and what it names.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import httpx2
-
 from labkit.backends.prompts import Messages
+from labkit.backends.remote.protocols.events import (
+    Choice,
+    Chunk,
+    Count,
+    Delta,
+    Text,
+    Usage,
+    checked,
+    model_names,
+)
 from labkit.backends.remote.protocols.parameters import named_settings
-from labkit.backends.remote.protocols.protocol import Chunk, RemoteProtocol
+from labkit.backends.remote.protocols.protocol import RemoteProtocol
 from labkit.backends.settings import Settings
-from labkit.errors import LabError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,23 @@ class Anthropic(RemoteProtocol):
         'event: message_stop\ndata: {"type":"message_stop"}\n\n'
     )
 
-    def connect(self, http, base_url: str, key: str):
+    def connect(self, http, base_url: str):
         import anthropic
 
-        return anthropic.Anthropic(base_url=base_url, api_key=key, max_retries=0, http_client=http)
+        return anthropic.Anthropic(
+            base_url=base_url, api_key="none", max_retries=0, http_client=http
+        )
 
     def models(self, client) -> tuple[str, ...]:
-        return tuple(model.id for model in client.models.list().data)
+        return model_names(client.get("/v1/models", cast_to=object), "data", "id")
+
+    def count_tokens(self, client, prompt: str | Messages) -> int:
+        """How many tokens it reads for messages, the few around them included."""
+        body = self.body(prompt, self.parameters.settings(), raw=False)
+        asked = {name: body[name] for name in ("messages", "system") if name in body}
+        path = "/v1/messages/count_tokens"
+        answer = client.post(path, body={"model": self.model, **asked}, cast_to=object)
+        return checked(ClaudeCount, answer).input_tokens
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
         if raw or isinstance(prompt, str):
@@ -56,109 +72,94 @@ class Anthropic(RemoteProtocol):
         return {"messages": messages, **more, **self.parameters.more, **named}
 
     @contextmanager
-    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
-        own = {name: body[name] for name in ("messages", "max_tokens")}
-        more = {name: value for name, value in body.items() if name not in own}
-        with client.messages.create(
-            model=self.model, stream=True, extra_body=more, **own
-        ) as events:
-            yield events.response, events
+    def send(self, client, body: dict[str, Any]) -> Iterator[Iterator]:
+        import anthropic
+
+        asked = {"model": self.model, "stream": True, **body}
+        # Of type object: as they come, for `translator` to check.
+        how = {"cast_to": object, "stream": True, "stream_cls": anthropic.Stream[object]}
+        with client.post("/v1/messages", body=asked, **how) as events:
+            yield events
 
     def translator(self):
         return _Translator()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeCount:
+    """What the counter answers."""
+
+    input_tokens: Count
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeBlock:
+    """A piece of the answer or of the thought, or why it ended."""
+
+    text: Text | None = None
+    thinking: Text | None = None
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeMessage:
+    """What an answer begins with."""
+
+    model: str | None = None
+    usage: Usage = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeEvent:
+    """An event of a stream; its type says which of the fields it has."""
+
+    type: str
+    message: ClaudeMessage | None = None
+    content_block: ClaudeBlock | None = None
+    delta: ClaudeBlock | None = None
+    usage: Usage = None
 
 
 class _Translator:
     """Anthropic's events in OpenAI's form; the usage of the first is completed by a later one."""
 
     def __init__(self):
-        self._model, self._usage = None, {}
+        self._model: str | None = None
+        self._usage: dict[str, Any] = {}
 
-    def __call__(self, answered) -> Chunk:
-        event = answered.to_dict(warnings=False)
-        kind = event["type"]
-        if kind == "message_start":
-            self._model = event["message"]["model"]
-            self._usage = dict(event["message"]["usage"])
-        elif kind == "content_block_start":
-            return _chunk(event["content_block"])
-        elif kind == "content_block_delta":
-            return _chunk(event["delta"])
-        elif kind == "message_delta":
-            self._usage |= {k: count for k, count in event["usage"].items() if count is not None}
-            return self._ended(event["delta"].get("stop_reason"))
-        return {"choices": []}
+    def __call__(self, answered: Any) -> Chunk:
+        event = checked(ClaudeEvent, answered)
+        if event.type == "message_start":
+            message = event.message or ClaudeMessage()
+            self._model, self._usage = message.model, dict(message.usage or {})
+        elif event.type == "content_block_start":
+            return _chunk(event.content_block)
+        elif event.type == "content_block_delta":
+            return _chunk(event.delta)
+        elif event.type == "message_delta":
+            counts = (event.usage or {}).items()
+            self._usage |= {name: count for name, count in counts if count is not None}
+            return self._ended(event.delta)
+        return Chunk()
 
-    def _ended(self, reason: str | None) -> Chunk:
+    def _ended(self, delta: ClaudeBlock | None) -> Chunk:
         usage = self._usage
         read = [
             usage.get(name) or 0
             for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
         ]
         thought = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
-        return {
-            "model": self._model,
-            "choices": [{"delta": {}, "finish_reason": reason}],
-            "usage": {
-                "prompt_tokens": sum(read),
-                "prompt_tokens_details": {"cached_tokens": usage.get("cache_read_input_tokens")},
-                "completion_tokens": usage.get("output_tokens"),
-                "completion_tokens_details": {"reasoning_tokens": thought},
-                "own": usage,
-            },
+        counts = {
+            "prompt_tokens": sum(read),
+            "prompt_tokens_details": {"cached_tokens": usage.get("cache_read_input_tokens")},
+            "completion_tokens": usage.get("output_tokens"),
+            "completion_tokens_details": {"reasoning_tokens": thought},
+            "own": usage,
         }
+        choice = Choice(Delta(), finish_reason=delta.stop_reason if delta else None)
+        return Chunk([choice], counts, self._model)
 
 
-def _chunk(block: dict[str, Any]) -> Chunk:
-    delta = {"content": block.get("text"), "reasoning_content": block.get("thinking")}
-    return {"choices": [{"delta": delta}]}
-
-
-# Claude's tokenizer is not public, its counter is
-
-MODEL = "claude-sonnet-4-5"  # counts are asked for a model; "claude" alone means this one
-
-
-def count_tokens(text: str, model: str = MODEL, *, timeout_s: float = 30) -> int | None:
-    """How many tokens Claude reads for a message of that text; nothing is generated or charged.
-
-    Args:
-        text: sent to Anthropic if ``ANTHROPIC_API_KEY`` is set, and nowhere if not.
-        model: Anthropic's name of it, or ``"claude"``.
-        timeout_s: seconds to wait.
-    Returns:
-        The count, the few tokens around a message included; 0 for an empty text; None without a
-        key.
-    Raises:
-        LabError: the key is refused, the model unknown, or there is no answer.
-    """
-    key = os.environ.get("ANTHROPIC_API_KEY")
-    if not key:
-        return None
-    if not text:
-        return 0  # the endpoint refuses a message without text
-    asked = {
-        "model": MODEL if model == "claude" else model,
-        "messages": [{"role": "user", "content": text}],
-    }
-    base = os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com").rstrip("/")
-    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
-    try:
-        answer = httpx2.post(
-            f"{base}/v1/messages/count_tokens", json=asked, headers=headers, timeout=timeout_s
-        )
-        return int(answer.raise_for_status().json()["input_tokens"])
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError) as error:
-        raise LabError(
-            f"Anthropic did not count the tokens: {_message(error)}",
-            "Check the network and ANTHROPIC_API_KEY; without a key, the count is unknown.",
-        ) from None
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, httpx2.HTTPStatusError):
-        try:
-            return error.response.json()["error"]["message"]
-        except (ValueError, KeyError, TypeError):
-            return f"status {error.response.status_code}"
-    return str(error) or type(error).__name__
+def _chunk(block: ClaudeBlock | None) -> Chunk:
+    block = block or ClaudeBlock()
+    return Chunk([Choice(Delta(content=block.text, reasoning_content=block.thinking))])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from labkit.backends.guard.policy import Policy
+from labkit.backends.remote.addresses import checked_address
 from labkit.backends.remote.api_keys import Secret, find_key, use_key
 from labkit.backends.remote.budget import Budget, Meter, PricePerMillion
 from labkit.backends.remote.discovery import is_loopback
@@ -19,6 +20,7 @@ from .anthropic_api import Anthropic
 from .providers import NOTED, PROVIDERS, Provider, other_provider
 
 ASK = Policy("ask")
+EXAMPLE = "https://api.example.com/v1"
 
 
 def cloud(
@@ -50,17 +52,18 @@ def cloud(
         price_usd_per_million: US dollars for a million tokens read, and for a million written;
             None: those of the price list.
         connect_timeout_s: how long to wait for a connection.
-        read_timeout_s: how long the provider may send nothing.
+        read_timeout_s: how long the provider may send no event.
     Raises:
         LabError: there is no key, or the model or the address must be named.
         ValueError: no such provider, or a bad key, address or price.
     """
     asked, base_url = _provider(provider, address)
     if not (model := model or asked.model):
-        raise LabError(f"{asked.name} has no default model.", "Name one: labkit.cloud(…, model=…).")
+        raise LabError(f"{asked.name} has no default model.", "Name one: lab.cloud(…, model=…).")
     parameters = asked.parameters(model)
     if asked.speaks == "anthropic":
         protocol = Anthropic(model, asked.name, parameters)
+        base_url = base_url.removesuffix("/v1")  # the client adds it
     else:
         protocol = OpenAI(model, asked.name, parameters, continues=False)
     secret = _key(provider, asked, key)
@@ -78,7 +81,7 @@ def _provider(provider: str, address: str | None) -> tuple[Provider, str]:
     if known is None and not (isinstance(provider, str) and "://" in provider):
         raise ValueError(
             f"provider must be one of {', '.join(PROVIDERS)}, or an address such as "
-            f'"https://api.example.com/v1"; got {provider!r}'
+            f'"{EXAMPLE}"; got {provider!r}'
         )
     if known is None:
         base_url = _checked_address(address or provider)
@@ -88,7 +91,7 @@ def _provider(provider: str, address: str | None) -> tuple[Provider, str]:
     if found is None:
         raise LabError(
             f"{known.name} needs an address of your own.",
-            f"Set {known.address_names[0]}, or name it: labkit.cloud(…, address=…).",
+            f"Set {known.address_names[0]}, or name it: lab.cloud(…, address=…).",
         )
     if found == own and "/openai" not in found:
         found = f"{found.rstrip('/')}/openai/v1"
@@ -97,14 +100,13 @@ def _provider(provider: str, address: str | None) -> tuple[Provider, str]:
 
 def _checked_address(address: str) -> str:
     """A key travels there: never in the open, save on this machine."""
-    parts = urlsplit(address)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(address))
-    if not safe or not parts.hostname or parts.username:
+    checked = checked_address(address, EXAMPLE)
+    if not checked.startswith("https:") and not is_loopback(checked):
+        parts = urlsplit(checked)
         raise ValueError(
-            'address must be such as "https://api.example.com/v1", without a name or password; '
-            f"got {parts.scheme}://{parts.hostname}"
+            f'address must be such as "{EXAMPLE}", encrypted; got {parts.scheme}://{parts.hostname}'
         )
-    return address.rstrip("/")
+    return checked
 
 
 def _key(provider: str, asked: Provider, given: str | None) -> Secret | None:
@@ -114,9 +116,9 @@ def _key(provider: str, asked: Provider, given: str | None) -> Secret | None:
     if found is None and asked.key_names:
         raise LabError(
             f"There is no key for {asked.name}.",
-            f'Type it: labkit.comparison.api_key_panel("{provider}"), or set {asked.key_names[0]} '
+            f'Type it: lab.comparison.api_key_panel("{provider}"), or set {asked.key_names[0]} '
             f"before the lab starts. Keys are made at {asked.key_page}. Without one, a recording "
-            "(labkit.replay) or the stand-in (labkit.stand_in) shows how it works.",
+            "(lab.replay) or the stand-in (lab.stand_in) shows how it works.",
         )
     return found
 

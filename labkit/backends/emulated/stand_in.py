@@ -10,18 +10,19 @@ from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
 from labkit.backends.remote.protocols.parameters import LLAMA_CPP
 from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+from labkit.interrupts.delayed import delayed_interrupts
 
 from .links import Link, find_link
 from .tcp_relay import HOST, Relay
 
-ORIGIN = "stand-in: the same small model, so what differs is the network"
+ORIGIN = "stand-in: {} on this machine, over an emulated link"
 # As lean as a cloud's events: no alternatives of every token, which would fill a narrow link.
 # Whether its model's template can be switched is not known there.
 LEAN = replace(LLAMA_CPP, logprobs=False, switch=())
 
 
 def stand_in(
-    model: str = "smollm2-135m",
+    model: str | LlamaCppModel = "smollm2-135m",
     *,
     link: str | Link = "ocean",
     seed: int | None = None,
@@ -33,7 +34,8 @@ def stand_in(
     It shows what a network adds to an answer. It is not what a cloud's large model would answer.
 
     Args:
-        model: a model that llama.cpp reads, see `labkit.load_llamacpp`.
+        model: a model that llama.cpp reads, see `labkit.load_llamacpp`; or one from there: its
+            weights are loaded a second time, so that both can compute at once.
         link: a name of `LINKS`, or a `Link`.
         seed: of the dice for jitter and loss; None: another one each time.
         connect_timeout_s: how long to wait for a connection.
@@ -45,7 +47,9 @@ def stand_in(
         ValueError: no such link.
     """
     found = find_link(link)
-    return StandIn(load_llamacpp(model), found, seed, (connect_timeout_s, read_timeout_s))
+    engine = load_llamacpp(model) if isinstance(model, str) else model.load_again()
+    with delayed_interrupts():  # threads that nobody could end
+        return StandIn(engine, found, seed, (connect_timeout_s, read_timeout_s))
 
 
 class StandIn(RemoteModel):
@@ -66,11 +70,12 @@ class StandIn(RemoteModel):
         self.link, self._engine = link, engine
         self._relay = Relay(link, urlsplit(address).port or 0, seed=seed)
         network = open_network(self._relay.proxy, self._relay.trusted)
+        name = engine.name.removesuffix(" (llama.cpp)")
         super().__init__(
-            OpenAI(engine.name.removesuffix(" (llama.cpp)"), "llama.cpp", LEAN),
+            OpenAI(name, "llama.cpp", LEAN),
             Transport(f"https://{HOST}/v1", use_key(key), *timeouts_s, network=network),
             label="stand-in",
-            origin=ORIGIN,
+            origin=ORIGIN.format(name),
         )
 
     def __repr__(self) -> str:

@@ -19,7 +19,9 @@ ACTIONS = {
     "allow": "all is sent as it is",
 }
 SHOWN = 12  # findings that an error lists
-UNSCANNED = {"role", "type"}  # keys of a message whose values belong to the interface
+ROLES = ("system", "developer", "user", "assistant", "tool")
+# The words of the interface in a message; whatever else stands in their place is looked at too.
+WORDS = {*ROLES, "role", "content", "type", "text", "name"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,7 +80,8 @@ class Policy:
         """The prompt as it may be sent, and what restores the answer.
 
         Args:
-            prompt: a text or chat messages; of these every text is looked at, save the roles.
+            prompt: a text or chat messages; of these every text is looked at, and every name of a
+                field or a role that is not one of the interface's.
         Raises:
             LabError: the policy does not let it out. The sentence names what was found, masked.
             ValueError: `prompt_panel` returned no action.
@@ -118,15 +121,32 @@ class Policy:
 
 
 def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -> ScreenedPrompt:
-    """See `Policy.apply`; None lets all out. A stop string leaves too, and cannot be put back."""
+    """See `Policy.apply`; None lets all out. A stop string leaves too, and cannot be put back.
+
+    It gives a copy: a message that is changed afterwards leaves as it was looked at.
+
+    Raises:
+        ValueError: a message has more than a known role and a content.
+    """
+    prompt = prompt if isinstance(prompt, str) else [_plain_message(each) for each in prompt]
     if policy is None:
         return ScreenedPrompt(prompt, ())
     if any(policy.apply(text).restorer for text in stop):
         raise LabError(
             "Nothing was sent: a stop string holds what should not leave this machine.",
-            'Choose another, or backend.policy = labkit.Policy("allow").',
+            'Choose another, or backend.policy = lab.Policy("allow").',
         )
     return policy.apply(prompt)
+
+
+def _plain_message(message: Mapping[str, Any]) -> dict[str, str]:
+    role, content, *more = message["role"], message["content"], *message.keys()
+    if role not in ROLES or {*more} != {"role", "content"}:  # what is wrong may be a secret
+        raise ValueError(
+            "prompt must have messages of a role and a content, and nothing else; roles are "
+            f"{', '.join(ROLES)}; got another role, or another field"
+        )
+    return {"role": role, "content": content}
 
 
 def as_policy(policy: Policy | str | None) -> Policy | None:
@@ -139,7 +159,7 @@ def as_policy(policy: Policy | str | None) -> Policy | None:
         return policy
     if isinstance(policy, str):
         return Policy(policy)
-    raise ValueError(f"policy must be a labkit.Policy, an action's name or None; got {policy!r}")
+    raise ValueError(f"policy must be a lab.Policy, an action's name or None; got {policy!r}")
 
 
 def _known(argument: str, value: Any, known) -> None:
@@ -148,14 +168,11 @@ def _known(argument: str, value: Any, known) -> None:
 
 
 def _map_texts(part: Any, change: Callable[[str], str]) -> Any:
-    """The same prompt with every text changed; roles and types of messages are left."""
+    """The same prompt with every text changed; the words of the interface are left."""
     if isinstance(part, str):
-        return change(part)
+        return part if part in WORDS else change(part)
     if isinstance(part, Mapping):
-        return {
-            key: value if key in UNSCANNED else _map_texts(value, change)
-            for key, value in part.items()
-        }
+        return {_map_texts(key, change): _map_texts(each, change) for key, each in part.items()}
     if isinstance(part, list | tuple):
         return [_map_texts(each, change) for each in part]
     return part
@@ -171,9 +188,9 @@ def _refusal(texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> LabErr
     listed = "\n".join([*lines[:SHOWN], *more])
     return LabError(
         f"Nothing was sent: the prompt holds what should perhaps not leave this machine.\n{listed}",
-        'Send it with placeholders: backend.policy = labkit.Policy("redact"). Let single texts '
-        'through: labkit.Policy("ask", harmless=("…",)). Or send it as it is: '
-        'labkit.Policy("allow").',
+        'Send it with placeholders: backend.policy = lab.Policy("redact"). Let single texts '
+        'through: lab.Policy("ask", harmless=("…",)). Or send it as it is: '
+        'lab.Policy("allow").',
     )
 
 

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from labkit.lab_book.entry import BookEntry
+
 from .findings import KINDS, Finding, without_overlaps
 from .scanner import scan
 
@@ -75,6 +77,12 @@ class Redacted:
     def restorer(self) -> Restorer:
         """For an answer that comes in pieces."""
         return Restorer(self.placeholders)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How many secrets and personal data were taken out."""
+        label, count = "taken out of the text", len(self.findings)
+        return (BookEntry("redacted_findings", label, count, origin="computed"),)
 
     @property
     def summary(self) -> str:

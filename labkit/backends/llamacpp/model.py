@@ -1,29 +1,35 @@
 """llama.cpp in this process: a GGUF file as it is, quantised, at the engine's own speed."""
 
 import json
+import os
 import queue
 import secrets
 import threading
 import time
 import urllib.request
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from labkit.backends.chat.chat_text import render_template
+from labkit.backends.chat.thinking_switch import switch_thinking
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.remote.protocols.parameters import request_fields
 from labkit.backends.remote.protocols.protocol import AnswerReader, Chunk
 from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
-from labkit.backends.thoughts import switch_thinking
+from labkit.backends.thoughts import open_tag, special_tags
 from labkit.checks import check_whole
 from labkit.errors import LabError
+from labkit.interrupts.delayed import delayed_interrupts
 from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.entry import WheelSource
 from labkit.models.machine import inspect_machine
 from labkit.models.storage import fetch, store
 
+from .file_template import is_of_catalogue, template_of
 from .openmp import end_idle_threads
 from .trial import require_survivable
 
@@ -71,9 +77,9 @@ def load_llamacpp(
 
 def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
     """A model's GGUF file on this machine, fetched if need be and never converted."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.suffix == ".gguf":
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise LabError(f"There is no file {path}.", "Check the path.")
         return path
     name = full_name(name)
@@ -109,25 +115,32 @@ class LlamaCppModel:
     """
 
     def __init__(self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int):
-        self.name = f"{Path(name).stem} (llama.cpp)"
+        self.name = f"{Path(name).name.removesuffix('.gguf')} (llama.cpp)"
         self.gguf_file, self.threads, self.context = gguf_file, threads, context
         began = time.perf_counter()
         # It also listens on the loopback; nobody but this object knows the key.
         self._key = secrets.token_hex(16)
-        try:
-            self._server = xllamacpp.Server(self._parameters(xllamacpp))
-        except (RuntimeError, ValueError) as error:
-            raise LabError(
-                f"llama.cpp cannot read {gguf_file}: {error}",
-                "The file is damaged, or of an architecture that this llama.cpp does not know.",
-            ) from None
-        # Loaded is what has answered once; and an engine that is closed before its loop has begun
-        # waits for the loop's end for ever.
-        self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
+        with delayed_interrupts():  # an engine that is closed before its loop has begun hangs
+            self._server = _started(xllamacpp, self._parameters(xllamacpp))
+            # Loaded is what has answered once.
+            self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
+        self._template = template_of(gguf_file)
+        self._special = {
+            name: text
+            for name, text in self.ask("/props").items()
+            if name in ("bos_token", "eos_token")
+        }
+        self._begins = bool(self.ask("/tokenize", {"content": "", "add_special": True})["tokens"])
         meta = self.ask("/v1/models")["data"][0]["meta"]
         self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
         self.weights_bytes, self.parameters = meta["size"], meta["n_params"]
+
+    def load_again(self) -> "LlamaCppModel":
+        """The same file in an engine of its own, under the same name."""
+        twin = load_llamacpp(str(self.gguf_file), threads=self.threads, context=self.context)
+        twin.name = self.name
+        return twin
 
     def _parameters(self, xllamacpp):
         parameters = xllamacpp.CommonParams()
@@ -136,6 +149,8 @@ class LlamaCppModel:
         # llama.cpp counts the machine's cores; in a container it would start too many threads,
         # which wait for each other: seconds a token were seen instead of milliseconds.
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = self.threads
+        if not is_of_catalogue(self.gguf_file):
+            parameters.chat_template = "chatml"
         parameters.hostnames, parameters.api_keys = ["127.0.0.1"], [self._key]
         return parameters
 
@@ -146,24 +161,33 @@ class LlamaCppModel:
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`. Every token is a step; its time is taken as the engine gives it."""
         chosen = Settings(**settings).seeded()
-        prompt = checked_prompt(prompt, raw=raw)
-        if chosen.thinking is not None:  # a template without a switch would overlook it
-            template = None if raw else self.ask("/props")["chat_template"]
-            switch_thinking(chosen.thinking, template, self.name)
+        text = self._text(prompt, raw, chosen.thinking)
         body = {
-            "prompt" if raw else "messages": prompt,
+            "prompt": text,
             "stream": True,
-            **request_fields("llama.cpp", chosen, raw=raw),
+            "preserved_tokens": special_tags(self._template),  # they are shown in the text
+            **request_fields("llama.cpp", replace(chosen, thinking=None), raw=True),
         }
+        opened = open_tag(text)
         return Stream(
-            chosen, lambda run: AnswerReader(run.note, self.name).steps(self._events(body, raw))
+            chosen,
+            lambda run: AnswerReader(run.note, self.name, opened=opened).steps(self._events(body)),
         )
 
-    def _events(self, body: dict[str, Any], raw: bool) -> Generator[tuple[float, Chunk]]:
+    def _text(self, prompt: str | Messages, raw: bool, thinking: bool | None = None) -> str:
+        """What llama.cpp reads; it puts the token before it that begins every text."""
+        checked = checked_prompt(prompt, raw=raw)
+        if isinstance(checked, str):
+            switch_thinking(thinking, None, self.name)
+            return checked
+        text = render_template(self.name, self._template, checked, self._special, thinking)
+        return text.removeprefix(self._special["bos_token"]) if self._begins else text
+
+    def _events(self, body: dict[str, Any]) -> Generator[tuple[float, Chunk]]:
         """Each event with its seconds; leaving the loop ends the engine's work, a token later."""
         began, arrived = time.perf_counter(), queue.SimpleQueue()
         stopped = threading.Event()
-        handle = self._handler(raw)
+        handle = self._handler()
 
         def take(event) -> bool:
             arrived.put((time.perf_counter() - began, event))
@@ -186,11 +210,10 @@ class LlamaCppModel:
             stopped.set()
             thread.join()  # so that what is measured next has the machine for itself
 
-    def _handler(self, raw: bool):
+    def _handler(self):
         if self._server is None:
-            raise LabError(f"{self.name} was closed.", "Load it again: labkit.load_llamacpp(…).")
-        server = self._server
-        return server.handle_completions if raw else server.handle_chat_completions
+            raise LabError(f"{self.name} was closed.", "Load it again: lab.load_llamacpp(…).")
+        return self._server.handle_completions
 
     def encode(self, prompt: str | Messages, *, raw: bool = False) -> list[int]:
         """The tokens that llama.cpp is given for a prompt, by its own tokenizer and template.
@@ -198,16 +221,13 @@ class LlamaCppModel:
         Raises:
             ValueError: an empty prompt, or bad messages.
         """
-        text = checked_prompt(prompt, raw=raw)
-        if not raw:
-            text = self.ask("/apply-template", {"messages": text})["prompt"]
-        asked = {"content": text, "add_special": raw, "parse_special": True}
+        asked = {"content": self._text(prompt, raw), "add_special": True, "parse_special": True}
         return self.ask("/tokenize", asked)["tokens"]
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the engine's own server answers on the loopback, past any proxy."""
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
-        self._handler(raw=True)
+        self._handler()
         url = self._server.listening_address + path
         asked = None if body is None else json.dumps(body).encode()  # None: a GET
         request = urllib.request.Request(url, asked, headers)
@@ -225,13 +245,27 @@ class LlamaCppModel:
 
     @property
     def listening(self) -> tuple[str, str]:
-        """The address on the loopback where its server listens, and the key that it wants."""
-        self._handler(raw=True)
+        """The address on the loopback where its server listens, and the key that it wants.
+
+        Who asks there for a chat gets the file's own template if the file is of the catalogue, and
+        ChatML if not: see `file_template`.
+        """
+        self._handler()
         return self._server.listening_address, self._key
 
     def close(self) -> None:
         """Gives the memory back; the model cannot be asked any more."""
         self._server = None
+
+
+def _started(xllamacpp, parameters):
+    try:
+        return xllamacpp.Server(parameters)
+    except (RuntimeError, ValueError) as error:
+        raise LabError(
+            f"llama.cpp cannot read {parameters.model.path}: {error}",
+            "The file is damaged, or of an architecture that this llama.cpp does not know.",
+        ) from None
 
 
 def _require_no_error(event: Any) -> Chunk:

@@ -11,6 +11,7 @@ _SCRIPT = """
 import os, sys, xllamacpp
 parameters = xllamacpp.CommonParams()
 parameters.model.path, parameters.n_ctx, parameters.verbosity = sys.argv[1], 64, 0
+parameters.chat_template = "chatml"
 parameters.warmup, parameters.hostnames = False, ["127.0.0.1"]
 try:
     server = xllamacpp.Server(parameters)

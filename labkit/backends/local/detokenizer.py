@@ -1,6 +1,6 @@
 """From token ids to displayable text: complete characters only."""
 
-from labkit.backends.thoughts import TAGS, ThoughtSplitter, open_tag
+from labkit.backends.thoughts import ThoughtSplitter, open_tag, special_tags
 
 INCOMPLETE = "�"
 # Tokens of the prompt that can decide how the first new one is written: a character has at most
@@ -42,8 +42,8 @@ class AnswerDetokenizer:
         self._text = Detokenizer(tokenizer, prompt_ids)
         self._split = ThoughtSplitter(open_tag(tokenizer.decode(prompt_ids[-TAG_TOKENS:])))
         # Where tags, or parts of them, are special tokens, a text does not show them.
-        added, tags = tokenizer.get_added_vocab().items(), " ".join([*TAGS, *TAGS.values()])
-        self._tags = {token_id: token for token, token_id in added if token in tags}
+        added = tokenizer.get_added_vocab()
+        self._tags = {added[tag]: tag for tag in special_tags(added) if tag in added}
 
     def push(self, token_id: int, *, last: bool = False) -> tuple[str, str]:
         """The text that became complete: of the thought, and of the answer."""

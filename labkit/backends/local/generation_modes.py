@@ -11,8 +11,9 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import RowsStream, Step, Stream
 from labkit.backends.settings import Settings
 
+from .decoding.step_writer import StepWriter
 from .kv_cache import growing_cache, kv_tensors
-from .model import ALTERNATIVES, LocalModel, StepWriter
+from .model import ALTERNATIVES, LocalModel
 from .out_of_memory import frees_memory
 from .sampler import Sampler
 

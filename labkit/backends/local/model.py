@@ -7,20 +7,21 @@ from pathlib import Path
 
 import torch
 
+from labkit.backends.chat.chat_text import render_chat
+from labkit.backends.chat.template_process import TEMPLATES
+from labkit.backends.chat.thinking_switch import switch_thinking
 from labkit.backends.local.decoding.forward import Batch, prefill
+from labkit.backends.local.decoding.step_writer import StepWriter
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.steps import Alternative, Step
-from labkit.backends.stop_strings import StopScanner
-from labkit.backends.thoughts import switch_thinking
 from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
 from labkit.models.memory_plan import context_length
+from labkit.models.tokenizers.panics import without_panic
 
 from . import device
-from .chat_text import render_chat
-from .detokenizer import AnswerDetokenizer
 from .kv_cache import rows_that_fit, state_bytes
 from .out_of_memory import frees_memory
 from .sampler import SampledToken
@@ -71,6 +72,7 @@ class LocalModel:
         tokenizer: transformers' own tokenizer.
         plan: device, dtype and memory, chosen on loading.
         tuning: how its layers run on the CPU, and why; None on a GPU.
+        source: what `labkit.load` loads it by, such as its path.
         folder: safetensors folder.
         gguf_file: GGUF file that it was converted from, or None.
         context: most tokens that it can attend to.
@@ -78,13 +80,16 @@ class LocalModel:
     """
 
     def __init__(self, loaded: LoadedModel):
-        self.name, self.plan, self.tuning = loaded.name, loaded.plan, loaded.tuning
+        self.name, self.source = loaded.name, loaded.source
+        self.plan, self.tuning = loaded.plan, loaded.tuning
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.folder, self.gguf_file = loaded.folder, loaded.gguf_file
         self._entry = loaded.entry
         self.context = context_length(self.model.config)
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
+        if self.chat:
+            TEMPLATES.start()
 
     def __repr__(self) -> str:
         stored = sum(weight.numel() for weight in self.model.parameters())
@@ -110,12 +115,18 @@ class LocalModel:
         if isinstance(checked, str):
             switch_thinking(thinking, None, self.name)
             self._require_spellable(checked)
-            return self._within_context(self.tokenizer(checked, verbose=False)["input_ids"])
+            return self._tokens(checked, add_special_tokens=True)
         self._require_spellable(*(message["content"] for message in checked))
         text = render_chat(self.name, self.tokenizer, checked, thinking)
-        # `_within_context` has the error for long prompts.
-        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return self._within_context(ids)
+        self._require_spellable(text)
+        return self._tokens(text, add_special_tokens=False)
+
+    def _tokens(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        """The tokens of a text; a ValueError if they do not fit."""
+        with without_panic(self.name):
+            # `_within_context` has the error for long prompts.
+            encoded = self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)
+        return self._within_context(encoded["input_ids"])
 
     def _checked(self, prompt: str | Messages, raw: bool) -> str | list[Mapping[str, str]]:
         """A text to continue, or messages for the chat template."""
@@ -279,26 +290,3 @@ class LocalModel:
         ids = self.model.generation_config.eos_token_id
         ids = [ids] if isinstance(ids, int) else list(ids or ())
         return frozenset([*ids, self.tokenizer.eos_token_id]) - {None}
-
-
-class StepWriter:
-    """Turns a row's tokens into steps of whole characters, up to its end, a stop or the limit."""
-
-    def __init__(self, model: LocalModel, stream: Stream, ids: list[int], began: float):
-        self._model, self._stream, self._began = model, stream, began
-        self._text = AnswerDetokenizer(model.tokenizer, ids)
-        self._scan = StopScanner(stream.settings.stop)
-        self._remaining = min(stream.settings.max_tokens, model.context - len(ids))
-
-    def write(self, token: SampledToken) -> Step:
-        """The step of a token; sets the stream's ``finish`` if it is the last."""
-        self._remaining -= 1
-        ended = token.token_id in self._model.end_ids
-        last = ended or self._remaining == 0
-        thought, answer = self._text.push(token.token_id, last=last)
-        text = thought + self._scan.push(answer, last=last)
-        if ended or self._scan.stopped:
-            self._stream.note(finish="stop")
-        elif last:
-            self._stream.note(finish="length")
-        return self._model.step(token, text, time.perf_counter() - self._began, self._text.thinking)

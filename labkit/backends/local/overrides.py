@@ -37,7 +37,7 @@ def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
     Raises:
         LabError: too little memory for both.
     """
-    other = load(model.name, device=model.plan.device, dtype=dtype)
+    other = load(model.source, device=model.plan.device, dtype=dtype)
     try:
         yield other
     finally:

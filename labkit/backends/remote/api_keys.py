@@ -2,8 +2,12 @@
 
 import json
 import os
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
+from itertools import takewhile
+from urllib.parse import quote
 
 from labkit.filesystem.write import MASKS
 
@@ -73,18 +77,86 @@ def forget_key(provider: str) -> None:
 
 
 def without_keys(text: str) -> str:
-    """A text with every key masked that was ever used: some servers repeat a wrong one."""
-    # The longest first: a key may begin as another does.
-    for known in sorted({secret.reveal() for secret in _given}, key=len, reverse=True):
-        if len(known) >= SHORTEST:
-            for form in _forms(known):
-                text = text.replace(form, MASK)
-    return text
+    """A text with every key masked that was ever used, and each piece of one.
+
+    Some servers repeat a wrong key, or cut their message in the middle of it.
+    """
+    return _mask(text, 0)
+
+
+def excerpt(text: str, most: int = 300) -> str:
+    """The first line of somebody else's words, for a sentence: masked before it is cut."""
+    line = next(iter(without_keys(text).strip().splitlines()), "")
+    return "".join(each if each.isprintable() else "�" for each in line[:most])
+
+
+class KeyMask:
+    """Masks keys in a text in pieces, which may cut them anywhere; at most 7 characters pass.
+
+    >>> _ = use_key("sk-planted")
+    >>> mask = KeyMask()
+    >>> [mask.push(piece) for piece in ("It is sk-pla", "nted", ".")]
+    ['It is sk-pla', '•••', '.']
+    """
+
+    def __init__(self):
+        self._before = ""
+
+    def push(self, piece: str) -> str:
+        """The next piece, masked where a key runs on in it."""
+        text, begins = self._before + piece, len(self._before)
+        self._before = text[1 - SHORTEST :]
+        return _mask(text, begins) if piece else ""
+
+
+def _mask(text: str, begins: int) -> str:
+    """The text from a character on, with every run of it that is of a key replaced."""
+    parts, at = [], begins
+    for start, end in _runs(text):
+        if end > begins:
+            parts += [text[at : max(start, at)], MASK]
+            at = end
+    return "".join([*parts, text[at:]])
+
+
+def _runs(text: str) -> list[list[int]]:
+    """Where a key stands in a text, or a piece of it that is long enough to tell."""
+    if len(text) < SHORTEST or not _given:
+        return []
+    pieces, runs = _pieces(frozenset(secret.reveal() for secret in _given)), []
+    for start in range(len(text) - SHORTEST + 1):
+        if found := pieces.get(text[start : start + SHORTEST]):
+            if not runs or start > runs[-1][1]:
+                runs.append([start - _common_end(text[:start], found), start])
+            runs[-1][1] = start + SHORTEST
+    return runs
+
+
+def _common_end(text: str, other: str) -> int:
+    """How many characters at their ends are the same."""
+    both = zip(reversed(text), reversed(other), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], both)))
+
+
+@lru_cache(maxsize=16)
+def _pieces(keys: frozenset[str]) -> dict[str, str]:
+    """All pieces of `SHORTEST` characters, each with what stands before it in its key.
+
+    A beginning that many keys share, such as ``sk-proj-``, is not a piece of any.
+    """
+    pieces = {}
+    for form in (form for key in keys for form in _forms(key)):
+        shared = re.match(r"([a-z]{1,8}\d{0,2}[-_])*", form)
+        begins = max(0, (shared.end() if shared else 0) - SHORTEST + 1)
+        for at in range(begins, len(form) - SHORTEST + 1):
+            pieces[form[at : at + SHORTEST]] = form[:at]
+    return pieces
 
 
 def _forms(key: str) -> set[str]:
-    """A key as JSON, HTML and CSV write it, and as it is."""
-    return {json.dumps(key)[1:-1], escape(key), key.replace('"', '""'), key}
+    """A key as JSON, HTML, CSV and addresses write it, and as it is."""
+    written = {json.dumps(key)[1:-1], escape(key), key.replace('"', '""'), quote(key, safe="")}
+    return {key, *written}
 
 
 MASKS.append(without_keys)  # no file of the lab holds a key: see `labkit.filesystem.write`

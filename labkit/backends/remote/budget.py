@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.settings import Settings
-from labkit.checks import check_number
+from labkit.checks import check_number, is_number
 from labkit.errors import LabError
 from labkit.models.prices import max_price, price_list, price_of
 
@@ -116,7 +116,9 @@ class Budget:
         finally:
             with self._lock:
                 self.reserved_usd -= price_usd
-                self.spent_usd += reserved.price_usd
+                # Anything else is not a price: then the most that it can be counts.
+                known = is_number(reserved.price_usd) and reserved.price_usd >= 0
+                self.spent_usd += reserved.price_usd if known else price_usd
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ def _require_price(estimate: Estimate) -> float:
         raise LabError(
             f"Nothing was sent: {estimate.source} has no price of {estimate.model}, so the budget "
             "cannot be kept.",
-            "Say what a million tokens cost: labkit.cloud(…, price_usd_per_million=(read, "
+            "Say what a million tokens cost: lab.cloud(…, price_usd_per_million=(read, "
             "written)). Or leave the budget out.",
         )
     return estimate.price_usd
@@ -180,7 +182,7 @@ class Meter:
     def price(self, usage: Mapping[str, Any], model: str | None) -> float | None:
         """US dollars by the provider's own usage, of the model that answered; None if unknown."""
         # OpenRouter adds the price itself.
-        if isinstance(usage.get("cost"), int | float):
+        if is_number(usage.get("cost")):
             return float(usage["cost"])
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         if self.per_million:
@@ -188,8 +190,8 @@ class Meter:
         if self.prices is None:
             return None
         own = usage.get("own") or usage
-        price = price_of(own, model or self.model, *self.prices)
-        return price_of(own, self.model, *self.prices) if price is None else price
+        price = _listed(own, model or self.model, self.prices)
+        return _listed(own, self.model, self.prices) if price is None else price
 
     def thinking_price(
         self, usage: Mapping[str, Any], model: str | None, tokens: int | None
@@ -204,6 +206,15 @@ class Meter:
         if price := self.per_million:
             return (price[0] * read + price[1] * written) / 1e6
         return max_price(self.model, self.prices[0], read, written) if self.prices else None
+
+
+def _listed(usage: Mapping[str, Any], model: str, prices: tuple[str, str]) -> float | None:
+    """By the price list, which takes a usage as the provider sends it; None for one it cannot."""
+    try:
+        price = price_of(usage, model, *prices)
+    except (TypeError, ArithmeticError, AttributeError):
+        return None
+    return price if price is None or (is_number(price) and price >= 0) else None
 
 
 def _without(usage: Mapping[str, Any], tokens: int) -> dict[str, Any]:

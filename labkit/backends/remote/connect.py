@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 from labkit.backends.guard.policy import Policy
 from labkit.errors import LabError
 
+from .addresses import checked_address
 from .api_keys import use_key
-from .discovery import Server, identify, is_loopback, server_root
+from .discovery import Server, identify, is_loopback, is_of_a_cloud, server_root
 from .model import RemoteModel
 from .protocols.ollama_api import Ollama
 from .protocols.openai_api import OpenAI
@@ -14,6 +15,10 @@ from .protocols.parameters import PARAMETERS
 from .transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
 
 KINDS = tuple(PARAMETERS)
+EXAMPLE = "http://127.0.0.1:8080"
+# They run models here, and pass no prompt on. Ollama does for some models; of others nothing is
+# known.
+STAYING = {"llama.cpp", "vLLM", "LM Studio", "transformers serve"}
 
 
 def connect(
@@ -28,8 +33,9 @@ def connect(
     """A model of a server, ready to be asked, as ``labkit.load`` gives one of this machine.
 
     Prompts go to that address and nowhere else; on the loopback they stay on this machine, unless
-    the server sends them on, as Ollama does for the models of its cloud. Where they may leave, a
-    prompt in which a secret or personal data is found waits for your decision: see ``policy``.
+    the server sends them on, as Ollama does for the models of its cloud. Where they may leave, or
+    the server could not be identified, a prompt in which a secret or personal data is found waits
+    for your decision: see ``policy``.
 
     A `Server` of Ollama or LM Studio is asked by the interface of its own, which reports its times.
     Of LM Studio's two it is v0: v1 takes no seed, no stop string and no earlier answer.
@@ -43,9 +49,9 @@ def connect(
         kind: one of `KINDS`, which decides the settings it takes; None: found out by asking. A
             `Server` has its own.
         connect_timeout_s: how long to wait for a connection.
-        read_timeout_s: how long the server may send nothing.
+        read_timeout_s: how long the server may send no event.
     Raises:
-        ValueError: not an address, or no such kind.
+        ValueError: not an address, one with a password in it, or no such kind.
         LabError: there is no such model, or it must be named and nobody answers there. An address
             with a model's name is not asked before the first prompt.
     """
@@ -55,19 +61,17 @@ def connect(
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, or None; got {kind!r}")
     key = None if api_key is None else use_key(api_key)
     if isinstance(address, Server):
-        base_url = address.address + _PATHS.get(address.kind, "/v1")
+        base_url = checked_address(address.address, EXAMPLE) + _PATHS.get(address.kind, "/v1")
         transport = Transport(base_url, key, connect_timeout_s, read_timeout_s)
         return _of_server(address, model, transport)
-    transport = Transport(_checked_address(address), key, connect_timeout_s, read_timeout_s)
+    transport = Transport(_base_url(address), key, connect_timeout_s, read_timeout_s)
     return _of_address(transport, model, kind)
 
 
-def _checked_address(address: str) -> str:
+def _base_url(address: str) -> str:
     """A server's base URL, with ``/v1`` where it names no path."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f'address must be such as "http://127.0.0.1:8080"; got {address!r}')
-    return address.rstrip("/") if parts.path.strip("/") else f"{address.rstrip('/')}/v1"
+    address = checked_address(address, EXAMPLE)
+    return address if urlsplit(address).path else f"{address}/v1"
 
 
 _PATHS = {"Ollama": "", "LM Studio": "/api/v0"}
@@ -79,7 +83,8 @@ def _of_server(server: Server, model: str | None, transport: Transport) -> Remot
         protocol = Ollama(name)
     else:
         protocol = OpenAI(name, server.kind, PARAMETERS[server.kind])
-    return RemoteModel(protocol, transport, policy=_policy(transport.base_url, server, name))
+    policy = _policy(transport.base_url, server.kind, server, name)
+    return RemoteModel(protocol, transport, policy=policy)
 
 
 def _of_address(transport: Transport, model: str | None, kind: str | None) -> RemoteModel:
@@ -92,15 +97,15 @@ def _of_address(transport: Transport, model: str | None, kind: str | None) -> Re
         unnamed = RemoteModel(found, transport)
         names = server.models if server else unnamed.models()
         found = OpenAI(_choose(names, None, unnamed.where, kind), kind, PARAMETERS[kind])
-    return RemoteModel(found, transport, policy=_policy(base_url, server, model))
+    return RemoteModel(found, transport, policy=_policy(base_url, kind, server, found.model))
 
 
-def _policy(base_url: str, server: Server | None, model: str | None) -> Policy | None:
-    """None where prompts stay on this machine; of Ollama's models those do that it has here."""
-    passed_on = False
-    if server and server.kind == "Ollama" and model:
-        passed_on = not {model, f"{model}:latest"} & {*server.models}
-    return None if is_loopback(base_url) and not passed_on else Policy("ask")
+def _policy(base_url: str, kind: str, server: Server | None, model: str) -> Policy | None:
+    """None where prompts surely stay on this machine; of Ollama's models, for those it has here."""
+    stays = kind in STAYING and not is_of_a_cloud(model)
+    if kind == "Ollama" and server:
+        stays = bool({model, f"{model}:latest"} & {*server.models})
+    return None if stays and is_loopback(base_url) else Policy("ask")
 
 
 def _choose(names: tuple[str, ...], name: str | None, where: str, kind: str) -> str:

@@ -13,12 +13,16 @@ cli/serve.py and cli/serving/server.py.
 import http.client
 import ipaddress
 import json
+import queue
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from .api_keys import excerpt
 
 # Where each listens by default; `transformers serve` takes vLLM's, and llama.cpp moved
 # from 8080 to 9931 in 2026 (its pull request 26508).
@@ -33,6 +37,7 @@ VERSIONS = {
     "llama.cpp": ("/props", "build_info"),
 }
 LONGEST_ANSWER = 4_000_000  # bytes
+PATIENCE = 3  # how many times as long as for a byte an answer is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,7 @@ def identify(address, timeout_s):
             if owner in OWNERS:
                 return Server(OWNERS[owner], address, _each(listing, "data", "id"))
         if "version" in ask("/api/version") and "models" in (tags := ask("/api/tags")):
-            # It passes what it is asked on to a `remote_host` for the models of its cloud.
-            here = _each(tags, "models", "name", lambda entry: not entry.get("remote_host"))
-            return Server("Ollama", address, here)
+            return Server("Ollama", address, _each(tags, "models", "name", _is_here))
         if "data" in (own := ask("/api/v0/models")):
             # It comes with a model for embeddings, beside "llm" and "vlm".
             writers = _each(own, "data", "id", lambda entry: entry.get("type") != "embeddings")
@@ -111,7 +114,20 @@ def find_version(kind, address, timeout_s=0.5):
         version = _ask(address + path, timeout_s).get(name)
     except (OSError, http.client.HTTPException):
         return None
-    return version if isinstance(version, str) and "unknown" not in version else None
+    if not isinstance(version, str) or "unknown" in version:
+        return None
+    return excerpt(version, 100)
+
+
+def is_of_a_cloud(model: str) -> bool:
+    """Whether Ollama computes a model of that name in its cloud: gpt-oss:120b-cloud."""
+    return model.endswith(("-cloud", ":cloud"))
+
+
+def _is_here(entry):
+    """Whether Ollama has that model; for others, it passes prompts on to a `remote_host`."""
+    is_remote = entry.get("remote_host") or entry.get("remote_model")
+    return not is_remote and not is_of_a_cloud(str(entry.get("name")))
 
 
 def is_loopback(address: str) -> bool:
@@ -134,7 +150,7 @@ def _each(answer, plural, key, good=bool):
     entries = answer.get(plural)
     entries = entries if isinstance(entries, list) else []
     texts = [entry.get(key) for entry in entries if isinstance(entry, dict) and good(entry)]
-    return tuple(text for text in texts if isinstance(text, str))
+    return tuple(excerpt(text) for text in texts if isinstance(text, str))
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
@@ -146,7 +162,29 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere
 
 
 def _ask(url, timeout_s):
-    """The JSON object at that address; an empty one where there is something else."""
+    """The JSON object at that address; an empty one where there is something else.
+
+    However slowly it comes, byte by byte, it is waited for no longer than a few times as long.
+    """
+    answers: queue.SimpleQueue[tuple[dict, Exception | None]] = queue.SimpleQueue()
+
+    def work():
+        try:
+            answers.put((_read(url, timeout_s), None))
+        except (OSError, http.client.HTTPException) as error:
+            answers.put(({}, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        content, error = answers.get(timeout=PATIENCE * timeout_s)
+    except queue.Empty:
+        raise TimeoutError(f"{url} is too slow") from None
+    if error:
+        raise error
+    return content
+
+
+def _read(url, timeout_s):
     try:
         with _opener.open(url, timeout=timeout_s) as answer:
             if answer.headers.get_content_type() != "application/json":  # a stream may never end
@@ -155,6 +193,6 @@ def _ask(url, timeout_s):
     except urllib.error.HTTPError as error:
         error.close()
         return {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -16,11 +16,14 @@ from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
 
+from .api_keys import KeyMask
 from .budget import Estimate, Meter
 from .discovery import find_version, is_loopback, server_root
 from .http.errors import as_sentences
 from .protocols.protocol import AnswerReader, RemoteProtocol
 from .transport import Exchange, Transport
+
+PATIENCE = 5  # how many times as long as for an event a server is waited for to write anything
 
 
 class RemoteModel:
@@ -92,7 +95,9 @@ class RemoteModel:
         self, running: Stream, exchange: Exchange, screened: ScreenedPrompt
     ) -> Generator[Step]:
         """The steps of an answer; how it went is noted on the stream."""
-        reader = AnswerReader(running.note, self.where, self.protocol.translator())
+        patience_s = PATIENCE * self.transport.read_timeout_s
+        translator = self.protocol.translator()
+        reader = AnswerReader(running.note, self.where, translator, patience_s)
         times = [None, None]
         with self._charged(running, exchange, reader, screened), self._failures():
             try:
@@ -100,7 +105,9 @@ class RemoteModel:
                 stop = running.settings.stop if self.protocol.parameters.keeps_stop else ()
                 if stop or screened.restorer:
                     steps = _rewrite(running, steps, stop, screened.restorer)
+                mask = KeyMask()
                 for step in steps:
+                    step = replace(step, text=mask.push(step.text))
                     times = [times[0] or step.elapsed_s, step.elapsed_s]
                     yield step
             finally:
@@ -143,6 +150,20 @@ class RemoteModel:
         request = self.name, self.base_url, prompt, max_tokens
         return self.meter.estimate(*request) if self.meter else None
 
+    def count_tokens(self, prompt: str | Messages) -> int:
+        """How many tokens the provider reads for a prompt, by its own counter.
+
+        Raises:
+            LabError: the policy does not let the prompt out, or it does not answer.
+            ValueError: a bad prompt, or a server without a counter.
+        """
+        if not hasattr(self.protocol, "count_tokens"):
+            raise ValueError(f"model must be of a provider that counts tokens; got {self!r}")
+        screened = screen(self.policy, checked_prompt(prompt, raw=False), ())
+        with self._failures():
+            count = partial(self.protocol.count_tokens, self._client, screened.prompt)
+            return self.transport.ask(count)
+
     def about(self) -> dict[str, str]:
         """Which engine it is, with its version where one on this machine reports it."""
         address = server_root(self.base_url)
@@ -156,14 +177,12 @@ class RemoteModel:
             LabError: it does not answer.
         """
         with self._failures():
-            return self.protocol.models(self._client)
+            return self.transport.ask(partial(self.protocol.models, self._client))
 
     @cached_property
     def _client(self):
-        """The client; the official ones want a key in any case."""
         _warm_up(self.protocol)
-        key = self.transport.key.reveal() if self.transport.key else "none"
-        return self.protocol.connect(self.transport.make_client(), self.base_url, key)
+        return self.protocol.connect(self.transport.make_client(), self.base_url)
 
     def _failures(self) -> AbstractContextManager:
         wait_s, hints = self.transport.read_timeout_s, self.transport.hints
@@ -173,8 +192,13 @@ class RemoteModel:
 def _rewrite(
     running: Stream, steps: Iterator[Step], stop: Sequence[str], restorer: Restorer | None
 ) -> Iterator[Step]:
-    """The steps of an answer, their text up to a stop string and restored."""
-    for _, part in groupby(steps, attrgetter("thinking")):  # of a thought, and of the answer
+    """The steps of an answer, their text up to a stop string and restored.
+
+    Where the server fails, what was held back is given before the failure.
+    """
+    failures: list[Exception] = []
+    whole = _until_failure(steps, failures)
+    for _, part in groupby(whole, attrgetter("thinking")):  # of a thought, and of the answer
         scan = StopScanner(tuple(stop))
         for step in part:
             text = "" if scan.stopped else scan.push(step.text)
@@ -187,6 +211,15 @@ def _rewrite(
             yield replace(
                 step, token_id=None, text=rest, logprob=None, drawn_logprob=None, alternatives=()
             )
+    if failures:
+        raise failures[0]
+
+
+def _until_failure(steps: Iterator[Step], failures: list[Exception]) -> Iterator[Step]:
+    try:
+        yield from steps
+    except Exception as error:
+        failures.append(error)
 
 
 _warm: set[type] = set()
@@ -204,7 +237,7 @@ def _warm_up(protocol: RemoteProtocol) -> None:
     answer = httpx2.Response(200, text=protocol.sample, headers=headers)
     http = httpx2.Client(transport=httpx2.MockTransport(lambda _: answer), trust_env=False)
     # As a log would show it; a name that cannot exist.
-    client = protocol.connect(http, "http://made-up.invalid/v1", "none")
+    client = protocol.connect(http, "http://made-up.invalid/v1")
     asked = {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1}
-    with protocol.send(client, asked) as (_, events):
+    with protocol.send(client, asked) as events:
         list(events)

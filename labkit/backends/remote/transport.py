@@ -5,9 +5,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -15,6 +15,7 @@ from labkit.backends.http_timing import HttpTiming
 
 from .api_keys import Secret
 from .discovery import is_loopback
+from .http.bounds import BoundedTransport
 from .http.errors import OF_SERVERS, Hints
 from .http.network import find_proxy, open_network
 from .http.tracer import Tracer
@@ -23,8 +24,9 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 120.0  # reading a long prompt on a slow machine, during which nothing comes
 GLANCE_S = 0.1  # how often one who waits for a server looks whether to stop
 
-# Sends a request; gives the response and its events, and hangs up at the end.
-Send = Callable[[], AbstractContextManager[tuple[httpx2.Response, Iterator[Any]]]]
+# Sends a request; gives the events that answer it, and hangs up at the end.
+Send = Callable[[], AbstractContextManager[Iterator[Any]]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Transport:
         base_url: the address below which the interface lies.
         key: sent with each request, or None.
         connect_timeout_s: how long to wait for a connection.
-        read_timeout_s: how long the server may send nothing.
+        read_timeout_s: how long the server may send no event.
         hints: what somebody can do where it fails.
         network: what the HTTP client hands requests to; None: the network of this machine, through
             the proxy that the environment names.
@@ -54,17 +56,24 @@ class Transport:
         return None if self.network or is_loopback(self.base_url) else find_proxy(self.base_url)
 
     def make_client(self) -> httpx2.Client:
-        """An HTTP client that follows no redirect."""
+        """An HTTP client that sends the key with each request, and follows no redirect."""
+        network = self.network or open_network(self.proxy)
         return httpx2.Client(
             timeout=httpx2.Timeout(self.read_timeout_s, connect=self.connect_timeout_s),
-            transport=self.network or open_network(self.proxy),
+            transport=BoundedTransport(network, self.base_url, self.key),
             trust_env=False,
             follow_redirects=False,
         )
 
     def open(self, send: Send) -> "Exchange":
         """A request, which is sent when its first event is asked for."""
-        return Exchange(send, Tracer(self.base_url, self.proxy))
+        patience_s = self.connect_timeout_s + self.read_timeout_s
+        return Exchange(send, Tracer(self.base_url, self.proxy), patience_s)
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """What a function of the client returns, which has as much time as an event."""
+        events = self.open(lambda: nullcontext(iter([question()]))).events()
+        return next(answer for _, answer in events)
 
 
 class Exchange:
@@ -73,23 +82,28 @@ class Exchange:
     A server that reads a long prompt, or stalls, is silent for minutes; a thread that waits for the
     network cannot be stopped by another, nor on Windows by the learner. So a thread of its own
     reads here. It holds on to nothing of the learner's: an abandoned answer is hung up on too.
+
+    Headers, comments and error pages that come drop by drop are silence: only events count.
     """
 
-    def __init__(self, send: Send, tracer: Tracer):
-        self._send, self._tracer, self._began = send, tracer, 0.0
+    def __init__(self, send: Send, tracer: Tracer, patience_s: float):
+        self._send, self._tracer, self._patience_s = send, tracer, patience_s
+        self._began = self._heard = 0.0
         self._came: queue.SimpleQueue = queue.SimpleQueue()
         self._stopped, self._ended = threading.Event(), False
-        self._response: httpx2.Response | None = None
 
     def events(self) -> Generator[tuple[float, Any]]:
         """Each event with its seconds from the request; raises what the client raised."""
-        self._began = time.perf_counter()
+        self._began = self._heard = time.perf_counter()
         threading.Thread(target=self._read, daemon=True).start()
         while not self._stopped.is_set():
             try:
                 came = self._came.get(timeout=GLANCE_S)
             except queue.Empty:
-                continue
+                if time.perf_counter() - self._heard < self._patience_s:
+                    continue
+                self.stop()
+                raise httpx2.ReadTimeout("no event") from None
             if came is None or self._stopped.is_set():  # no more; or hung up, which is no error
                 return
             if isinstance(came, BaseException):
@@ -97,17 +111,18 @@ class Exchange:
             yield came[0] - self._began, came[1]
 
     def stop(self) -> None:
-        """Hangs up, so that the server stops too; before its answer begins, as soon as it does."""
+        """Hangs up, so that the server stops too; before it is connected, as soon as it is."""
         self._stopped.set()
-        if response := self._response:
+        connection = self._tracer.connection
+        if connection and not self._ended:  # it may be another's from then on
             with suppress(OSError):  # it has hung up itself
-                connection = response.extensions["network_stream"].get_extra_info("socket")
-                connection.shutdown(socket.SHUT_RDWR)
+                connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     @property
     def accepted(self) -> bool:
         """Whether the server may charge for it; assumed while it is under way."""
-        return bool(self._began) and (not self._ended or self._tracer.accepted)
+        answered = self._heard > self._began
+        return bool(self._began) and (answered or not self._ended or self._tracer.accepted)
 
     def timing(self, first_s: float | None, last_s: float | None, origin: str) -> HttpTiming | None:
         """How it spent its time, by the seconds to its first and last token; None if not sent."""
@@ -119,14 +134,13 @@ class Exchange:
         try:
             with ExitStack() as answer:
                 with self._tracer:
-                    response, events = answer.enter_context(self._send())
-                self._response = response
+                    events = answer.enter_context(self._send())
                 if self._stopped.is_set():
                     self.stop()
                 for event in events:
+                    self._heard = time.perf_counter()
                     self._came.put((self._tracer.arrived, event))
         except BaseException as error:  # raised where the events are read
             last = error
-        self._response = None  # its connection may be another's from now on
         self._ended = True
         self._came.put(last)

@@ -50,7 +50,9 @@ def _ask_pip(package):
     command = [sys.executable, "-m", "pip", "index", "versions", package]
     command += ["--timeout", "2", "--retries", "1", "--disable-pip-version-check"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=PATIENCE_S
+        )
     except subprocess.TimeoutExpired:
         return WARNING, f"no answer in {PATIENCE_S} s"
     if done.returncode == 0:

@@ -43,6 +43,10 @@ def set_up():
         detail = "this Python has no venv module, which it needs"
         yield Check("Set-up", FAILING, detail, bootstrap.GET_VENV_MODULE)
     venv, need = bootstrap.venv_folder(), bootstrap.CPU_GB
+    if owner := bootstrap.other_owner(venv):
+        detail = f"{venv} belongs to another checkout, {owner}, and lacks what this one needs"
+        yield Check("Set-up", FAILING, detail, "Set LABKIT_VENV to another folder for this one.")
+        return
     folder = next(folder for folder in (venv, *venv.parents) if folder.exists())
     free = shutil.disk_usage(folder).free / 1e9
     if free < need:

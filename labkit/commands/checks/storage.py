@@ -4,6 +4,7 @@ import contextlib
 import re
 import shutil
 
+from labkit.formatting import shell_quoted
 from labkit.models.catalogue import CATALOGUE, DEFAULT, find
 from labkit.models.storage import inventory, store
 
@@ -57,9 +58,10 @@ def models():
 
 
 def _renew(stored):
-    remove = f"python3 -m labkit models remove {stored.name}"
+    name = shell_quoted(stored.name)
+    remove = f"python3 -m labkit models remove {name}"
     if stored.name in CATALOGUE or inventory.HUB_CACHE in stored.folders:
-        return f"{remove}, then: python3 -m labkit models get {stored.name}"
+        return f"{remove}, then: python3 -m labkit models get {name}"
     source = store.read_manifest(next(iter(stored.folders.values()))).get("source")
     return f"{remove}, then copy it again from {source or 'its source'}."
 
@@ -83,9 +85,10 @@ def _left(name, megabytes):
     label = f"Unfinished {name}"
     if _is_at_work(name):
         return Check(label, FINE, f"another process is preparing it ({megabytes:,.0f} MB so far)")
+    quoted = shell_quoted(name)
     hint = (
-        f"python3 -m labkit models get {name} continues it; "
-        f"python3 -m labkit models remove {name} deletes it."
+        f"python3 -m labkit models get {quoted} continues it; "
+        f"python3 -m labkit models remove {quoted} deletes it."
     )
     return Check(label, WARNING, f"{megabytes:,.0f} MB of interrupted work", hint)
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from traitlets import default
 
 from labkit.errors import LabError
+from labkit.formatting import printable
 from labkit.install.bootstrap import ROOT
 
 CELL_TIMEOUT_S = 600
@@ -128,11 +129,12 @@ def _with_progress(path: Path, notebook: NotebookNode) -> Iterator[tuple[int, No
 
 def _heading(cell: NotebookNode) -> str:
     found = re.search(r"^#+\s+(.+)", cell.source, re.M) if cell.cell_type == "markdown" else None
-    return found[1].strip() if found else ""
+    return printable(found[1].strip()) if found else ""
 
 
 def _first_line(cell: NotebookNode) -> str:
-    return next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
+    lines = (line.strip() for line in cell.source.splitlines() if line.strip())
+    return printable(next(lines, ""))
 
 
 def _describe_cell(notebook: NotebookNode, number: int) -> str:

@@ -4,11 +4,13 @@ A page contains all it needs: styles, images, and plotly.js once if it shows a f
 notebook outputs, a policy in every page also forbids the browser to load anything.
 """
 
+import json
 import re
 from collections import Counter
 from datetime import date
-from html import escape
+from html import escape, unescape
 from pathlib import Path
+from urllib.parse import quote
 
 from nbconvert.filters.markdown_mistune import InvalidNotebook
 from nbformat import NotebookNode
@@ -18,6 +20,7 @@ from pygments.formatters import HtmlFormatter
 from labkit import __version__
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
+from labkit.ui.theme import CONFIG, FIGURE_CSS
 
 from .render import render_cells, self_contained
 
@@ -29,17 +32,6 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
 )
-
-_DRAW = """
-for (const box of document.querySelectorAll(".figure")) {
-  const figure = JSON.parse(box.querySelector("script").textContent);
-  const target = box.appendChild(document.createElement("div"));
-  figure.config = {
-    responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
-  };
-  Plotly.newPlot(target, figure);
-}
-"""
 
 
 def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> list[Path]:
@@ -61,6 +53,7 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
         folder.mkdir(parents=True, exist_ok=True)
         pages = {*names, *(path.name for path in _pages_in(folder))}
         written = [folder / name for name in names]
+        _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
         for page, (path, notebook) in zip(written, notebooks, strict=True):
             write_text(page, render_page(path, notebook, pages))
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
@@ -76,7 +69,7 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     """
     try:
         soup = self_contained(render_cells(notebook), path.parent, pages)
-    except InvalidNotebook as error:
+    except (InvalidNotebook, RuntimeError) as error:  # the latter of an attachment without content
         raise LabError(f"{path.name} cannot be shown: {error}.") from error
     headings = soup.select(".prose :is(h1, h2, h3, h4, h5, h6)")
     title = _text(headings[0]) if headings else path.stem
@@ -86,7 +79,7 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {__version__}."
     body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
     if soup.select_one(".figure"):
-        body += f"<script>{get_plotlyjs()}</script>\n<script>{_DRAW}</script>"
+        body += f"<script>{get_plotlyjs()}</script>\n<script>{_drawing()}</script>"
     return _document(title, _text(first) if first else "", body)
 
 
@@ -122,14 +115,31 @@ def _styles() -> str:
     light = HtmlFormatter(style="default").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
     own = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}"
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}{FIGURE_CSS}"
+
+
+def _require_ours(pages: list[Path]) -> None:
+    """Nothing that somebody else wrote is replaced."""
+    for page in pages:
+        if page.exists() and not _is_ours(page):
+            problem = f"{page} is not a page of the lab, and is not replaced."
+            raise LabError(problem, "Name another folder for the pages: --output FOLDER.")
+
+
+def _is_ours(page: Path) -> bool:
+    return page.is_file() and f'content="{GENERATOR}"' in _head(page)
+
+
+def _drawing() -> str:
+    """The script that draws the figures of a page."""
+    own = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+    return f"const CONFIG = {json.dumps(dict(CONFIG))};\n{own}"
 
 
 def _pages_in(folder: Path) -> list[Path]:
     """The lab's pages in a folder, those of earlier runs included."""
-    mark = f'content="{GENERATOR}"'
     pages = sorted(path for path in folder.glob("*.html") if path.name != "index.html")
-    return [path for path in pages if mark in _head(path)]
+    return [path for path in pages if _is_ours(path)]
 
 
 def _head(path: Path) -> str:
@@ -142,10 +152,11 @@ def _write_index(folder: Path) -> Path:
     for page in _pages_in(folder):
         title = re.search("<title>(.*?)</title>", _head(page), re.S)
         about = re.search('name="description" content="(.*?)"', _head(page), re.S)
-        items.append(
-            f'<li><a href="{escape(page.name)}">{title[1] if title else escape(page.stem)}</a>'
-            f"<p>{about[1] if about else ''}</p></li>"
+        name, text = (
+            escape(unescape(found[1])) if found else default
+            for found, default in ((title, escape(page.stem)), (about, ""))
         )
+        items.append(f'<li><a href="{quote(page.name)}">{name}</a><p>{text}</p></li>')
     body = f'<main><h1>The lab, page by page</h1><ul class="pages">{"".join(items)}</ul></main>'
     index = folder / "index.html"
     write_text(index, _document("The lab, page by page", "", body))

@@ -6,12 +6,13 @@ HTML, images, text. A widget is replaced by the static form beside it, or by a n
 
 import base64
 import json
-import mimetypes
+import os
 import re
 import sys
+from contextlib import suppress
 from html import escape
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from latex2mathml.converter import convert
@@ -24,6 +25,19 @@ from labkit.install.bootstrap import ROOT
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+# How a picture's content begins.
+SIGNATURES = {
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.S),
+    "image/bmp": re.compile(rb"BM.{4}\0{4}", re.S),
+    "image/svg+xml": re.compile(
+        rb"(?:\xef\xbb\xbf)?"
+        rb"(?>\s|<\?xml[^>]*+>|<!--(?:(?!-->).)*+-->|<!DOCTYPE svg[^>]*+>)*+<svg\b",
+        re.S,
+    ),
+}
 
 # An unknown command leaves its name, or a bare alignment mark, in the converter's output.
 _NOT_UNDERSTOOD = re.compile(r"<m\w+[^>]*>\s*(\\|&(?!#?\w+;))")
@@ -54,10 +68,11 @@ def render_cells(notebook: NotebookNode) -> str:
 
 def _cell(cell: NotebookNode) -> str:
     if cell.cell_type == "markdown":
-        return f'<section class="prose">{markdown(cell.source, cell.get("attachments"))}</section>'
+        prose = markdown(cell.source, cell.get("attachments"))
+        return f'<section class="prose">{_closed(prose)}</section>'
     if cell.cell_type != "code":
         return ""  # raw cells are meant for other formats
-    outputs = "\n".join(filter(None, map(_output, cell.outputs)))
+    outputs = "\n".join(filter(None, map(_shown, cell.outputs)))
     code = _highlight(cell.source.strip("\n"))
     return f'<section class="code">{code}</section>\n{outputs}'
 
@@ -66,6 +81,19 @@ def markdown(text: str, attachments: dict | None = None) -> str:
     """Converts Markdown to HTML; images attached to the cell are embedded."""
     renderer = _Markdown(escape=False, attachments=attachments or {}, anchor_link_text="#")
     return MarkdownWithMath(renderer=renderer).render(text)
+
+
+def _closed(html: str) -> str:
+    """HTML that leaves no tag open, in which what follows would vanish."""
+    return str(BeautifulSoup(html, "html.parser"))
+
+
+def _shown(output: NotebookNode) -> str:
+    """An output; a note for one of another form than Jupyter defines, whatever is wrong with it."""
+    try:
+        return _output(output)
+    except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
+        return '<p class="note">An output that is not of Jupyter\'s form is left out.</p>'
 
 
 def _output(output: NotebookNode) -> str:
@@ -91,7 +119,7 @@ def _richest(data: dict, metadata: dict) -> str:
     if PLOTLY in data:
         return _figure(data[PLOTLY])
     if "text/html" in data:
-        return data["text/html"]
+        return _closed(data["text/html"])
     if "text/markdown" in data:
         return f'<div class="prose">{markdown(data["text/markdown"])}</div>'
     if "image/svg+xml" in data:
@@ -109,14 +137,14 @@ def _plainest(data: dict) -> str:
         return tex_to_mathml(data["text/latex"].strip().strip("$"), block=True)
     if WIDGET in data:
         # The remains of a finished progress bar are left out.
-        is_progress = re.match(r"\s*\d+%\|", text)
+        is_progress = re.search(r"\d+%\||\d+\S* \[\d\d:\d\d", text)
         return "" if is_progress else '<p class="note">Interactive: open the notebook.</p>'
     return f"<pre>{ansi2html(text)}</pre>" if text else ""
 
 
 def _image(kind: str, encoded: str, metadata: dict) -> str:
     size = "".join(f' {k}="{int(metadata[k])}"' for k in ("width", "height") if metadata.get(k))
-    return f'<img alt=""{size} src="data:{kind};base64,{"".join(encoded.split())}">'
+    return f'<img alt=""{size} src="data:{kind};base64,{escape("".join(encoded.split()))}">'
 
 
 def _figure(figure: dict) -> str:
@@ -142,7 +170,7 @@ def _without_private_paths(html: str) -> str:
 
     Tracebacks and warnings contain full paths, and in them the user's name.
     """
-    shorter = {str(ROOT): ROOT.name, sys.prefix: "…", str(Path.home()): "~"}
+    shorter = {str(ROOT): ROOT.name, sys.prefix: "…", os.path.expanduser("~"): "~"}
     for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
         if len(Path(folder).parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
             html = html.replace(folder, name)
@@ -177,10 +205,8 @@ def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
     address = tag.get(where, "")
     if not address or address.startswith(("data:", "#")):
         return
-    file = folder / unquote(urlsplit(address).path)
-    if not urlsplit(address).netloc and file.is_file():
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        tag[where] = f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+    if embedded := _embedded(address, folder):
+        tag[where] = embedded
         tag["alt"] = tag.get("alt", "")
         return
     link = soup.new_tag("a", href=address)
@@ -188,13 +214,30 @@ def _embed(tag: Tag, folder: Path, soup: BeautifulSoup) -> None:
     tag.replace_with(link)
 
 
+def _embedded(address: str, folder: Path) -> str | None:
+    """A picture below the notebook's folder as a data URL; None for anything else."""
+    with suppress(OSError, ValueError):  # no such file, or no such name
+        parts = urlsplit(address)
+        file = (folder / unquote(parts.path)).resolve()
+        if parts.scheme or parts.netloc or not file.is_relative_to(folder.resolve()):
+            return None
+        content = file.read_bytes() if file.is_file() else b""
+        kinds = (kind for kind, signature in SIGNATURES.items() if signature.match(content))
+        if kind := next(kinds, None):
+            return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return None
+
+
 def _relink(tag: Tag, pages: set[str]) -> None:
-    target = urlsplit(tag["href"])
+    try:
+        target = urlsplit(tag["href"])
+    except ValueError:  # not an address
+        target = urlsplit("/")
     if target.scheme in ("http", "https", "mailto", "data") or not (target.path or target.scheme):
         return
     page = re.sub(r"\.ipynb$", ".html", unquote(target.path).rsplit("/", 1)[-1])
     if page in pages and not target.scheme:
-        tag["href"] = page + (f"#{target.fragment}" if target.fragment else "")
+        tag["href"] = quote(page) + (f"#{target.fragment}" if target.fragment else "")
         return
     tag.name = "span"
     del tag["href"]

@@ -24,7 +24,7 @@ def accept(entry: Entry, accepted: bool) -> None:
         raise LabError(
             f"{entry.title} comes under the {entry.license}: read {entry.terms} first.",
             f"If you accept them: python3 -m labkit models get {entry.name} --accept-terms, "
-            f'or labkit.load("{entry.name}", accept_terms=True).',
+            f'or lab.load("{entry.name}", accept_terms=True).',
         )
     write_text(_note(entry), f"{entry.license}: {entry.terms}\n")
 

@@ -1,8 +1,10 @@
 """A GGUF model in one file, or in several as llama.cpp's ``llama-gguf-split`` writes them."""
 
 import hashlib
+import mmap
 import os
 import re
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,3 +82,54 @@ def _split_of(reader: "GGUFReader") -> tuple[int, int]:
     """A part's number, from 0, and the count of parts, as its header states them."""
     number, count = (reader.get_field(f"split.{key}") for key in ("no", "count"))
     return (number.contents() if number else 0, (count.contents() if count else 0) or 1)
+
+
+_TEXT, _ARRAY = 8, 9
+_WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of a value
+
+
+def text_field(path: Path, name: str) -> str | None:
+    """A text of a file's header; None if it has no such field.
+
+    The gguf package's reader takes seconds, because it makes an object of each token.
+
+    Raises:
+        LabError: damaged.
+    Source: github.com/ggml-org/ggml, docs/gguf.md, "File Structure".
+    """
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            (count,) = struct.unpack_from("<Q", data, 16)
+            at = 24
+            for _ in range(count):
+                key, at = _read_text(data, at)
+                (kind,) = struct.unpack_from("<I", data, at)
+                if key == name.encode() and kind == _TEXT:
+                    return _read_text(data, at + 4)[0].decode(errors="replace")
+                at = _skip(data, at + 4, kind)
+    except (struct.error, KeyError, ValueError, RecursionError) as error:
+        reason = f"its header cannot be read: {error}"
+        raise LabError(f"{path} is damaged: {reason}", "Download or copy it again.") from None
+    return None
+
+
+def _read_text(data: mmap.mmap, at: int) -> tuple[bytes, int]:
+    (length,) = struct.unpack_from("<Q", data, at)
+    if at + 8 + length > len(data):
+        raise ValueError("it ends in the middle of a text")
+    return data[at + 8 : at + 8 + length], at + 8 + length
+
+
+def _skip(data: mmap.mmap, at: int, kind: int) -> int:
+    """Where the value of a kind ends that begins there."""
+    if kind == _TEXT:
+        return at + 8 + struct.unpack_from("<Q", data, at)[0]
+    if kind != _ARRAY:
+        return at + _WIDTHS[kind]
+    inner, count = struct.unpack_from("<IQ", data, at)
+    at += 12
+    if inner in _WIDTHS:
+        return at + count * _WIDTHS[inner]
+    for _ in range(count):
+        at = _skip(data, at, inner)
+    return at

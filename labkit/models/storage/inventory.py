@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.formatting import shell_quoted
 from labkit.models.catalogue import CATALOGUE, find, full_name
 from labkit.models.entry import HubSource, WheelSource
 
@@ -58,7 +59,8 @@ def require_stored(name: str) -> StoredModel:
         )
     if name.count("/") != 1:
         find(name)  # raises, with the catalogue's nearest name
-    raise LabError(f"{name} is not on this machine.", f"python3 -m labkit models get {name}")
+    hint = f"python3 -m labkit models get {shell_quoted(name)}"
+    raise LabError(f"{name} is not on this machine.", hint)
 
 
 def damaged(stored: StoredModel) -> Iterator[tuple[str, list[str]]]:

@@ -9,6 +9,7 @@ It is a plain zip without compression, because weights do not compress. `unpack`
 
 import hashlib
 import json
+import os
 import platform
 import re
 import stat
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.filesystem.write import replaced
+from labkit.formatting import shell_quoted
 from labkit.models.catalogue import CATALOGUE, full_name
 
 from . import store
@@ -73,7 +75,7 @@ def collect_parts(name: str) -> list[ArchivePart]:
     if folder.parent.parent == store.models_folder():
         name = folder.parent.name.replace("--", "/")
         return [_stored_part(name, part) for part in store.list_models()[name]]
-    if name not in CATALOGUE and Path(name).expanduser().is_dir():
+    if name not in CATALOGUE and os.path.isdir(os.path.expanduser(name)):
         name = _local_name(folder)
     source = CATALOGUE[name].source.origin if name in CATALOGUE else f"hub {name}"
     return [ArchivePart(name, "safetensors", source, _wanted_files(folder), {})]
@@ -148,10 +150,8 @@ def _write(archive: zipfile.ZipFile, parts: list[ArchivePart], wheels: list[Path
             inside = part.archive_folder + name
             files[inside] = _add(archive, inside, path, bar)
             if files[inside]["sha256"] != part.sha256.get(name, files[inside]["sha256"]):
-                raise LabError(
-                    f"{part.name} is damaged: {name}.",
-                    f"python3 -m labkit models remove {part.name}, then get it again.",
-                )
+                remove = f"python3 -m labkit models remove {shell_quoted(part.name)}"
+                raise LabError(f"{part.name} is damaged: {name}.", f"{remove}, then get it again.")
     for wheel in wheels:
         name = f"packages/{wheel.name}"
         files[name] = _add(archive, name, wheel, bar)

@@ -93,7 +93,9 @@ def _wheel_urls(wheels: Sequence[Wheel]) -> dict[Wheel, str]:
         # To a file: pip's output is coloured if FORCE_COLOR is set, as in a notebook.
         report = Path(folder) / "report.json"
         command = [*pip, *only, "--report", report, *pinned]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False
+        )
         found = json.loads(report.read_bytes())["install"] if done.returncode == 0 else ()
     if not found:
         last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]

@@ -31,7 +31,7 @@ PARTS = ("gguf", "safetensors", "tokenizers")
 def home() -> Path:
     """The folder of all that the lab stores: ``LABKIT_HOME``, or the user's cache folder."""
     if chosen := os.environ.get("LABKIT_HOME"):
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     import platformdirs
 
     return platformdirs.user_cache_path("labkit")

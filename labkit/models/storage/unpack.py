@@ -26,6 +26,8 @@ from .pack import FORMAT, copy, progress, this_python
 
 FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
 UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f]')
+# On Windows a device, or another file's name: the end of a step that the system drops.
+OF_WINDOWS = re.compile(r"(^|/)(con|prn|aux|nul|com\d|lpt\d)\s*(\.[^/]*)?(/|$)|[. ](/|$)", re.I)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LARGEST_MANIFEST = 16_000_000  # bytes
 # What Python's zipfile raises for headers that no archive of the lab has.
@@ -186,7 +188,7 @@ def _same_name(name: str) -> str:
 def _is_plain(name: str) -> bool:
     """Whether it has no character that hides, reorders text, or stands for a dot or a slash."""
     same = unicodedata.normalize("NFKC", name) == unicodedata.normalize("NFC", name)
-    return name.isprintable() and same and not UNSAFE.search(name)
+    return name.isprintable() and same and not UNSAFE.search(name) and not OF_WINDOWS.search(name)
 
 
 def _odd_file(info: zipfile.ZipInfo, listed: dict | None, folders: Iterable[str]) -> str:

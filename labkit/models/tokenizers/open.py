@@ -56,10 +56,10 @@ def _open(name: str) -> Reader:
         return _open_known(TOKENIZERS[name])
     if name in CATALOGUE:
         return _open_model(name, name, CATALOGUE[name].title)
-    path = Path(name).expanduser()
-    if path.is_file():
+    path = Path(os.path.expanduser(name))
+    if os.path.isfile(path):
         return _open_json(path, path.stem)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _open_json(path / "tokenizer.json", path.name)
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _open_hub(name)
@@ -119,7 +119,7 @@ def _tekken_encoding(file: Path):
     """
     import tiktoken
 
-    tekken = json.loads(file.read_text())
+    tekken = json.loads(file.read_text(encoding="utf-8"))
     used = tekken["config"]["default_vocab_size"] - TEKKEN_SPECIAL
     return tiktoken.Encoding(
         "tekken",

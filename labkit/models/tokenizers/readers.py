@@ -12,6 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+from .panics import without_panic
+
 ESCAPED_SPACE = "▁"  # how SentencePiece writes a space
 
 
@@ -155,8 +157,8 @@ class SentencePieceReader(Reader):
         return rank if rank < self.size else None  # runs of spaces were added by hand
 
     def normalize(self, text: str) -> str:
-        """See `Reader`."""
-        return f" {text}" if text else text
+        """See `Reader`. Its own sign for a space is a space, wherever it comes from."""
+        return f" {text}".replace(ESCAPED_SPACE, " ") if text else text
 
     def round_trips(self, ids: Sequence[int]) -> list[bool]:
         """See `Reader`. Each follows a line break, so that the space put first does not count."""
@@ -184,12 +186,14 @@ class TokenizersReader(Reader):
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """See `Reader`."""
-        batch = self._setting(special).encode_batch_fast([text], add_special_tokens=False)
+        with without_panic(self.title):
+            batch = self._setting(special).encode_batch_fast([text], add_special_tokens=False)
         return batch[0].ids  # without offsets, which would double the time
 
     def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
         """See `Reader`. The library's own are shifted after a byte that the vocabulary lacks."""
-        found = self._setting(special).encode(text, add_special_tokens=False)
+        with without_panic(self.title):
+            found = self._setting(special).encode(text, add_special_tokens=False)
         known = self._known_bytes
         if not known:
             return found.offsets
@@ -226,7 +230,8 @@ class TokenizersReader(Reader):
     def round_trips(self, ids: Sequence[int]) -> list[bool]:
         """See `Reader`."""
         texts = [self.bytes_of(token_id).decode(errors="replace") for token_id in ids]
-        found = self._setting(False).encode_batch_fast(texts, add_special_tokens=False)
+        with without_panic(self.title):
+            found = self._setting(False).encode_batch_fast(texts, add_special_tokens=False)
         return [each.ids == [token_id] for each, token_id in zip(found, ids, strict=True)]
 
     @functools.cached_property

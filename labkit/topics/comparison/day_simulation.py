@@ -4,9 +4,11 @@ import bisect
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from labkit.checks import check_whole
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import percentile
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.topics.speed.measure.measurement import Measurement
@@ -83,6 +85,19 @@ class DaySimulation:
     def few(self) -> tuple[str, ...]:
         """Backends with too few replies to contain rare slow ones."""
         return tuple(w.name for w in self.waits if len(w.waits_s) < FEW)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The minutes of waiting on a median day; the first is the local model's."""
+        names = chain(["waiting_min"], (f"waiting_min_{n}" for n in count(2)))
+        return tuple(
+            BookEntry(
+                *(name, f"{each.name}, a day", each.median_s / 60, "min"),
+                *(end / 60 for end in each.interval_s),
+                origin="computed",
+            )
+            for name, each in zip(names, self.waits, strict=False)
+        )
 
     @property
     def summary(self) -> str:

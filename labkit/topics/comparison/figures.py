@@ -6,7 +6,7 @@ from textwrap import wrap
 import plotly.graph_objects as go
 
 from labkit.ui import subplots, theme
-from labkit.ui.html import HtmlFigure
+from labkit.ui.html import HtmlFigure, figure_text
 from labkit.ui.table import grid
 
 from .benchmark_scores import Benchmark, PublishedScores, Score
@@ -50,7 +50,7 @@ def _bars(waiting: WaitingTime, look: tuple[str, str], size: float, most: float)
     colour, pattern = look
     counts, width = count_days(waiting, most)
     return go.Bar(
-        name=escape(waiting.name),
+        name=figure_text(waiting.name),
         x=[(n + 0.5) * width / size for n in range(BINS)],
         y=[100 * count / len(waiting.days_s) for count in counts],
         width=width / size,
@@ -85,8 +85,8 @@ def _label(figure, waiting: WaitingTime, size: float, most: float, **cell: int) 
         **cell,
     )
     name = wrap(waiting.name, 20, break_on_hyphens=False)
-    heading = "<br>".join(f"<b>{escape(line)}</b>" for line in name)
-    origin = "<br>".join(escape(line) for line in wrap(waiting.origin, 24))
+    heading = "<br>".join(f"<b>{figure_text(line)}</b>" for line in name)
+    origin = "<br>".join(figure_text(line) for line in wrap(waiting.origin, 24))
     text = f"{heading}<br>{len(waiting.waits_s)} replies<br><i>{origin}</i>"
     left = {"x": -0.01, "xref": "x domain", "y": 0.5, "yref": "y domain", "xanchor": "right"}
     subplots.note(figure, text, **left, align="right", font={"size": 12}, **cell)
@@ -100,7 +100,7 @@ MARKERS = {
 
 def scores_figure(published: PublishedScores):
     """Each model's scores, largest model first; a line joins the scores of different sources."""
-    names = [model.name for model in published.models]
+    names = [figure_text(model.name) for model in published.models]
     height = 170 + 21 * len(names)
     figure = theme.figure(
         title="Published scores, as their publishers state them (recorded, not measured)",
@@ -110,7 +110,7 @@ def scores_figure(published: PublishedScores):
         # Below the title and the tools, above the names of the tests.
         legend={"y": 1 - 36 / height, "yanchor": "top", "yref": "container"},
     )
-    heads = [f"<b>{benchmark.name}</b>, %" for benchmark in published.benchmarks]
+    heads = [f"<b>{figure_text(benchmark.name)}</b>, %" for benchmark in published.benchmarks]
     subplots.columns(figure, heads, gap=0.03, shared_y=True)
     figure.update_xaxes(range=[-4, 104], dtick=50)
     figure.update_yaxes(
@@ -152,19 +152,20 @@ def _dots(published: PublishedScores, benchmark: Benchmark, showlegend: bool) ->
                 name=label,
                 legendgroup=label,
                 x=[dot.percent for dot in dots],
-                y=[dot.model for dot in dots],
+                y=[figure_text(dot.model) for dot in dots],
                 mode="markers",
                 marker={"color": colour, "symbol": symbol, "size": 9},
                 marker_line={"color": theme.PAPER, "width": 1},
-                customdata=[
-                    escape(f"{dot.how}; {dot.source.publisher}, {dot.source.date or 'no date'}")
-                    for dot in dots
-                ],
+                customdata=[figure_text(_stated(dot)) for dot in dots],
                 showlegend=showlegend,
                 hovertemplate="%{y}: %{x:g} %<br>%{customdata}<extra></extra>",
             )
         )
     return traces
+
+
+def _stated(score: Score) -> str:
+    return f"{score.how}; {score.source.publisher}, {score.source.date or 'no date'}"
 
 
 def _range_lines(published: PublishedScores, benchmark: Benchmark):
@@ -176,7 +177,7 @@ def _range_lines(published: PublishedScores, benchmark: Benchmark):
             points += [(min(scores), model.name), (max(scores), model.name), (None, model.name)]
     return go.Scatter(
         x=[x for x, _ in points],
-        y=[y for _, y in points],
+        y=[figure_text(y) for _, y in points],
         mode="lines",
         hoverinfo="skip",
         line={"color": theme.GREY, "width": 1.5},

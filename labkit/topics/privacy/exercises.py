@@ -7,6 +7,8 @@ from labkit.backends.guard.scanner import scan
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.privacy.payload.payload import Payload
 
+LEAST_KEPT = 0.5  # of a text's harmless words, below which a request is about something else
+
 
 def check_missed(text: str | None, secret: str | None) -> ExerciseResult:
     """Exercise 1: a text in which the scanner misses a secret that people would understand."""
@@ -21,10 +23,30 @@ def check_missed(text: str | None, secret: str | None) -> ExerciseResult:
     if inside:
         rules = ", ".join(f"{each.kind} by {each.rule}" for each in inside)
         return not_yet(f"Found: {rules}. Hide it better: how would you say it on the phone?")
-    words = len(re.findall(r"\w+", text)) - len(re.findall(r"\w+", secret))
-    if words < 3:
-        return not_yet("No reader would know what it is. Say in the text what it is for.")
+    if not _is_understood(text.replace(secret, " ", 1), secret):
+        return not_yet(
+            "No reader would know that it is a secret. Let the text say what it is: a password, "
+            "a code, an account, somebody's name or address, an illness …"
+        )
     return solved(f"Missed: all {len(secret)} characters of it would have left.")
+
+
+# What tells a reader that a secret follows, as the beginning of a word.
+_CUES = re.compile(
+    r"\b(pass|pin\b|code|key|token|log[ -]?in|secret|account|iban|card|phone|call|address|lives?\b|"
+    r"liv|born|birth|ill\b|sick|diagnos|disease|salary|user|mail|name|admin|safe\b|door|licen|tax|"
+    r"kenn?wort|schlüssel|konto|karte|telefon|anschrift|adresse|wohn|geboren|krank|gehalt|geheim)",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[^\W\d_a-z]\w+(?:[ -][^\W\d_a-z]\w+)+")  # two capitalised words or more
+_NUMBER = re.compile(r"\d{3}|\d\W*\d\W*\d\W*\d")
+
+
+def _is_understood(rest: str, secret: str) -> bool:
+    """Whether people see that it is one: by the words around it, or as a number or a full name."""
+    words = len(re.findall(r"\w+", rest))
+    looks = _NUMBER.search(secret) or _NAME.fullmatch(secret.strip())
+    return (words >= 2 and bool(_CUES.search(rest))) or (words >= 3 and bool(looks))
 
 
 def check_alarm(text: str | None) -> ExerciseResult:
@@ -44,14 +66,18 @@ def check_alarm(text: str | None) -> ExerciseResult:
     )
 
 
-def check_policy(payload: Payload | None, *, never: str) -> ExerciseResult:
-    """Exercise 3: a request that is sent without a certain text in it."""
+def check_policy(payload: Payload | None, *, never: str, about: str) -> ExerciseResult:
+    """Exercise 3: a request about a text that is sent to a cloud, without a certain part of it."""
     if payload is None:
-        return not_yet("Replace None with labkit.payload(cloud, …, policy=labkit.Policy(…)).")
+        return not_yet("Replace None with lab.payload(cloud, …, policy=lab.Policy(…)).")
     if not isinstance(payload, Payload):
         return not_yet(f"That is a {type(payload).__name__}, not a payload.")
     if payload.total_bytes == 0:
         return not_yet("Nothing would be sent at all. Safe, but you get no answer.")
+    if payload.stays:
+        return not_yet("That one would stay on this machine. Make one to the cloud.")
+    if _share_kept(about, payload) < LEAST_KEPT:
+        return not_yet("That is not the record. Without it the model cannot answer.")
     if never in payload.body or any(never in each.text for each in payload.texts):
         return not_yet(f"“{never}” would still leave. Which policy takes it out?")
     remaining = sorted({finding.kind for finding in payload.findings if finding.kind in KINDS})
@@ -61,3 +87,13 @@ def check_policy(payload: Payload | None, *, never: str) -> ExerciseResult:
         f"{payload.total_bytes:,} bytes would leave, and the scanner finds nothing in them. "
         "Read them once more: the scanner does not know everything."
     )
+
+
+def _share_kept(about: str, payload: Payload) -> float:
+    """The share of a text's words, without its findings, that a request still has."""
+    harmless = about
+    for finding in reversed(scan(about)):
+        harmless = harmless[: finding.start] + harmless[finding.end :]
+    words = set(re.findall(r"\w+", harmless))
+    sent = {word for each in payload.texts for word in re.findall(r"\w+", each.text)}
+    return len(words & sent) / len(words) if words else 1.0

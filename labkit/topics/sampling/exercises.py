@@ -2,9 +2,9 @@
 
 import difflib
 import math
-from numbers import Real
 
 from labkit.backends.settings import STAGES
+from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.sampling.next_token.prediction import Prediction
 from labkit.topics.sampling.next_token.sampling_chain import run_chain
@@ -40,7 +40,7 @@ def check_in_a_row(
     prediction: Prediction, probability: float | None, *, draws: int
 ) -> ExerciseResult:
     """Exercise 2: how likely is it to draw the leading token this many times in a row?"""
-    if not isinstance(probability, Real):
+    if not is_number(probability):
         return not_yet("Put a probability, 0 to 1, in place of None.")
     if 1 < probability <= 100:
         return not_yet(f"{probability:g} is more than certain. Is it per cent? As a share: 0 to 1.")
@@ -58,7 +58,7 @@ def check_in_a_row(
 
 def check_sure(prediction: Prediction, temperature: float | None) -> ExerciseResult:
     """Exercise 3: a temperature at which the leading token is drawn in 99 % to 99.9 % of cases."""
-    if not isinstance(temperature, Real):
+    if not is_number(temperature):
         return not_yet("Put a temperature in place of None.")
     try:
         share = float(run_chain(prediction, temperature=temperature).drawn_from.max())

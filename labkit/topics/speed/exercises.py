@@ -23,6 +23,9 @@ def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) ->
     )
     if 0.9 * slowest <= answer <= 1.1 * quickest:
         return solved(f"Each token reads every weight once: {bounds}, and never more.")
+    own = [each.ceiling_tokens_per_s for each in roof.points if each.work.name == "decode"]
+    if any(abs(answer - ceiling) <= 0.05 * ceiling for ceiling in own):
+        return not_yet(f"That is the ceiling of {roof.model}. How many bytes has the larger model?")
     if 0.9 * slowest <= answer / 8 <= 1.1 * quickest:
         return not_yet("Bits and bytes are mixed up: a byte has 8 bits.")
     if 0.9 * slowest <= answer * 8 <= 1.1 * quickest:

@@ -1,10 +1,10 @@
 """Checks for the exercises of notebook 00: any right answer passes, a wrong one gets the reason."""
 
 import math
-from numbers import Real
 
 from labkit.backends.generate import Backend, generate
 from labkit.backends.reply import Reply
+from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
 
 from .machine_report import MachineReport
@@ -37,7 +37,7 @@ def check_other_word(
 
 def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> ExerciseResult:
     """Exercise 2: how long will an answer of this length take, judging by this reply?"""
-    if not isinstance(seconds, Real):
+    if not is_number(seconds):
         return not_yet("Put your estimate in place of None.")
     if reply.decode_tokens_per_s is None:
         return not_yet("That reply is too short to judge by: take one of two tokens or more.")

@@ -1,7 +1,6 @@
 """Figures of this machine, and of the times of a reply."""
 
 from collections.abc import Sequence
-from html import escape
 from itertools import pairwise
 
 import plotly.graph_objects as go
@@ -9,6 +8,7 @@ import plotly.graph_objects as go
 from labkit.backends.reply import Reply, Step
 from labkit.formatting import GIB
 from labkit.ui import theme
+from labkit.ui.html import figure_text
 
 from .machine_report import Candidate, MachineReport
 
@@ -69,8 +69,8 @@ def _fit_label(row: Candidate) -> str:
 
 def reply_figure(reply: Reply):
     """Milliseconds per token: the first, which includes reading the prompt, in its own colour."""
-    title = f"{timing_title(reply.steps)} · {reply.origin}, {escape(reply.model)}"
-    return timing_figure(reply.steps, title=title)
+    by = figure_text(f"{reply.origin}, {reply.model}")
+    return timing_figure(reply.steps, title=f"{timing_title(reply.steps)} · {by}")
 
 
 def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = None):
@@ -109,7 +109,7 @@ def timing_data(steps: Sequence[Step]) -> dict[str, dict[str, list]]:
     """Data of both traces: ``"first"`` and ``"later"``, each with ``x``, ``y`` and ``text``."""
     times = [0.0, *(step.elapsed_s for step in steps)]
     gaps = [1000 * (after - before) for before, after in pairwise(times)]
-    texts = [escape(repr(step.text)) if step.text else "(no text yet)" for step in steps]
+    texts = [figure_text(repr(step.text)) if step.text else "(no text yet)" for step in steps]
     rows = {"x": list(range(1, len(steps) + 1)), "y": gaps, "text": texts}
     return {
         "first": {key: row[:1] for key, row in rows.items()},

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from labkit.formatting import GIB
+from labkit.lab_book.entry import BookEntry
 from labkit.models.catalogue import GENERATIVE
 from labkit.models.entry import Entry, HubSource
 from labkit.models.machine import Machine, inspect_machine
@@ -42,6 +43,15 @@ class MachineReport:
     def fitting(self) -> tuple[str, ...]:
         """Names of the models that fit, smallest first."""
         return tuple(each.entry.name for each in self.candidates if each.plan.fits)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """Free memory, and how many models of the catalogue fit into it."""
+        free = self.machine.available_bytes / GIB
+        return (
+            BookEntry("free_memory_gib", "free memory", free, "GiB"),
+            BookEntry("fitting_models", "models that fit", len(self.fitting), origin="computed"),
+        )
 
     @property
     def summary(self) -> str:

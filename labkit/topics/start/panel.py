@@ -125,7 +125,7 @@ class PromptPanel(RunPanel):
 
     def static_form(self) -> list:
         """The prompt, its answer and the figure of its times."""
-        reply = self.start().wait()
+        reply = self.finished()
         prompt = html.paragraph(f"Prompt: {self.prompt.value}")
         answer = html.answer(reply.text, reply.thinking)
         return [prompt + answer, figures.reply_figure(reply)]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from labkit.backends.local.chat_text import render_chat
+from labkit.backends.chat.chat_text import render_chat
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from .tokenization import Tokenization, tokenize
 
@@ -41,6 +42,15 @@ class ChatTokens:
         """Number of tokens of the messages' contents alone."""
         contents = (self.tokenization.reader.encode(content) for _, content in self.messages)
         return sum(map(len, contents))
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The tokens of a conversation, and those that the template adds."""
+        added = self.count - self.content_count
+        return (
+            BookEntry("conversation_tokens", "tokens of the talk", self.count, origin="computed"),
+            BookEntry("template_tokens", "of them the template's", added, origin="computed"),
+        )
 
     @property
     def summary(self) -> str:
@@ -102,7 +112,7 @@ def _rendered(model: Any, messages: Messages, thinking: bool | None) -> str:
     tokenizer = getattr(model, "tokenizer", None)
     if tokenizer is None:
         raise ValueError(
-            f'model must be a chat model, as from labkit.load("smollm2-135m"); got {model!r}'
+            f'model must be a chat model, as from lab.load("smollm2-135m"); got {model!r}'
         )
     if not tokenizer.chat_template:
         raise LabError(
@@ -129,6 +139,16 @@ class TurnCosts:
     def total_tokens(self) -> int:
         """Number of tokens read in the whole conversation."""
         return sum(self.prompt_tokens)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The tokens that all turns read, and those of them that are the system prompt again."""
+        system = self.system_tokens * len(self.prompt_tokens)
+        total, by = self.total_tokens, {"origin": "computed"}
+        return (
+            BookEntry("turns_tokens", "tokens read, all turns", total, **by),
+            BookEntry("system_tokens", "of them the system prompt", system, **by),
+        )
 
     @property
     def summary(self) -> str:

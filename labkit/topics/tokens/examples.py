@@ -44,7 +44,7 @@ _EXAMPLES = (
     (
         "a number",
         "The answer is 1234567890.",
-        "Digits are grouped by rule or by chance: one by one, in threes, or as it happened.",
+        "Digits are grouped by rule or by chance: one by one, in threes, or irregularly.",
     ),
     (
         "emoji",

@@ -1,8 +1,8 @@
 """Checks for the exercises of notebook 01: any right answer passes, a wrong one gets the reason."""
 
 import reprlib
-from numbers import Real
 
+from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
 
 from .chat_template import TurnCosts
@@ -45,7 +45,7 @@ def _try_word(word: str) -> ExerciseResult:
 
 def check_saved(turns: TurnCosts, tokens: int | None) -> ExerciseResult:
     """Exercise 3: how many fewer tokens are read if the system prompt is half as long?"""
-    if not isinstance(tokens, Real):
+    if not is_number(tokens):
         return not_yet("Put a number in place of None.")
     count = len(turns.prompt_tokens)
     right = turns.system_tokens / 2 * count

@@ -16,6 +16,13 @@ from .token_strip import chat_strip, comparison_strip, text_strip, visible
 from .tokenization import Tokenization
 from .tokenizer_comparison import TokenizerComparison
 
+# Of the heat map: from which ratio on a cell has which colour; plotly writes dark or white on it.
+STEPS = (
+    (0, "#FFFFFF"), (1.25, "#DCEEFA"), (2, "#B5DDF6"), (3, "#8CC8EF"), (5, "#1F6A94"),
+    (8, "#00364F"),
+)  # fmt: skip
+LOWEST = -1.0  # log2 of a ratio, at the white end
+
 
 def language_figure(table: LanguageTable):
     """A heat map: tokens of the same text, by language and tokenizer, relative to English."""
@@ -32,9 +39,9 @@ def language_figure(table: LanguageTable):
         customdata=counts,
         texttemplate="%{text}",
         hovertemplate="%{y} with %{x}: %{customdata} tokens, %{text} × English<extra></extra>",
-        colorscale=[[0, "#FFFFFF"], [0.35, theme.SKY], [1, "#00364F"]],
-        zmin=-0.6,
-        zmax=math.log2(max(map(max, ratios))),
+        colorscale=_steps(highest := max(4.0, math.log2(max(map(max, ratios))))),
+        zmin=LOWEST,
+        zmax=highest,
         showscale=False,
         xgap=1,
         ygap=1,
@@ -46,6 +53,17 @@ def language_figure(table: LanguageTable):
     )
     figure.update_xaxes(side="top", showgrid=False, type="category")
     return figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix="  ", dtick=1)
+
+
+def _steps(highest: float) -> list[list]:
+    """Colours in steps: between the light and the dark ones no text would be readable."""
+    ends = [*(math.log2(ratio) for ratio, _ in STEPS[1:]), highest]
+    begins = [LOWEST, *ends[:-1]]
+    return [
+        [(z - LOWEST) / (highest - LOWEST), colour]
+        for (_, colour), *pair in zip(STEPS, begins, ends, strict=True)
+        for z in pair
+    ]
 
 
 def cost_figure(costs: LanguageCosts):

@@ -6,6 +6,7 @@ from typing import Any
 
 from labkit.checks import check_number
 from labkit.data import read_data
+from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
 
 from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
@@ -78,14 +79,25 @@ class LanguageTable:
         )
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How many times the tokens of English the worst language takes."""
+        ratio, language, name = self._worst
+        label = f"{language} compared with English"
+        return (BookEntry("language_ratio", label, ratio, "times", origin="computed", model=name),)
+
+    @property
     def summary(self) -> str:
         """The widest gap."""
-        ratio, language, name = max(
+        ratio, language, name = self._worst
+        return f"the same text takes {ratio:.1f} times the tokens in {language} with {name}"
+
+    @property
+    def _worst(self) -> tuple[float, str, str]:
+        return max(
             (ratio, language, name)
             for language, row in zip(self.languages, self.relative, strict=True)
             for name, ratio in zip(self.names, row, strict=True)
         )
-        return f"the same text takes {ratio:.1f} times the tokens in {language} with {name}"
 
     def __repr__(self) -> str:
         return f"{len(self.texts)} languages, {len(self.names)} tokenizers: {self.summary}"
@@ -143,6 +155,16 @@ class LanguageCosts:
     window: int
     tokens_per_s: float
     price: Price
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The seconds of the same answer in English and in the slowest language."""
+        english = next(row for row in self.rows if row.language == BASE)
+        slowest = max(self.rows, key=lambda row: row.write_s)
+        return tuple(
+            BookEntry(name, f"an answer in {row.language}", row.write_s, "s", origin="computed")
+            for name, row in (("english_answer_s", english), ("slowest_language_s", slowest))
+        )
 
     @property
     def summary(self) -> str:

@@ -1,7 +1,10 @@
 """Offsets: which characters of a text each token covers."""
 
+import functools
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from labkit.models.tokenizers.readers import ESCAPED_SPACE
 
 Offset = tuple[int, int]  # first character, and the one after the last
 
@@ -28,7 +31,7 @@ def token_offsets(
     offsets = _count(pieces)
     if normalized == text:
         return offsets
-    if normalized == f" {text}":
+    if normalized == f" {text}".replace(ESCAPED_SPACE, " "):
         return ((max(0, start - 1), end - 1) for start, end in offsets)
     ranges = [offset for offset, composed in _groups(text, normalized) for _ in composed]
     return ((ranges[start][0], ranges[max(start, end - 1)][1]) for start, end in offsets)
@@ -55,5 +58,14 @@ def _groups(text: str, normalized: str) -> list[tuple[Offset, str]]:
 
 
 def _joins(character: str) -> bool:
-    """Whether it may compose with the character before it: accents, Korean vowels and finals."""
-    return bool(unicodedata.combining(character)) or "\u1161" <= character <= "\u11c2"
+    """Whether it may compose with the character before it: accents, vowel signs, Korean finals."""
+    return bool(unicodedata.combining(character)) or character in _followers()
+
+
+@functools.cache
+def _followers() -> frozenset[str]:
+    """All characters that are the later part of another one, and those of Korean syllables."""
+    parts = (unicodedata.decomposition(chr(code)).split() for code in range(0x20000))
+    pairs = (pair for pair in parts if len(pair) == 2 and not pair[0].startswith("<"))
+    korean = map(chr, range(0x1161, 0x11C3))
+    return frozenset([*korean, *(chr(int(later, 16)) for _, later in pairs)])

@@ -11,7 +11,7 @@ from html import escape
 from itertools import pairwise
 
 from labkit.models.tokenizers.catalogue import TOKENIZERS
-from labkit.ui import html
+from labkit.ui import html, theme
 from labkit.ui.visible_text import mark
 
 from .chat_template import ChatTokens
@@ -24,26 +24,32 @@ MOST_CHARACTERS = 4000  # in the text of a conversation
 COLUMNS = 84  # characters of the monospaced font in a line of tokens
 SHOWN_BYTES = 16
 
-STYLE = """<style>
-.lk-strip{color:#24292F;background:#fff;padding:6px 8px 3.2em;font:14px/1.35 ui-monospace,
-'DejaVu Sans Mono','Noto Sans Mono',Menlo,Consolas,monospace;overflow-x:auto}
-.lk-strip .lk-counts{font-family:system-ui,'Noto Sans',sans-serif;font-size:13px;margin-bottom:6px}
-.lk-counts span{display:inline-block;margin-right:1.3em}
-.lk-line{display:flex;position:relative;margin:0 0 7px}
-.lk-names{flex:none;width:7.5em;font:12px/20px system-ui,'Noto Sans',sans-serif;color:#57606A}
-.lk-names div,.lk-cell{height:20px;margin:2px 0;white-space:nowrap}
-.lk-body{display:flex;flex-wrap:wrap;min-width:0}
-.lk-strip i{font-style:normal;display:inline-block;box-sizing:border-box;height:20px;
-padding:0 1px;border:1px solid #57606A;border-radius:4px;margin-right:1px;white-space:pre;
-unicode-bidi:isolate;background:#DCEEFA;min-width:8px;text-align:center;vertical-align:top}
-.lk-strip i.b{background:#FFF0CC}.lk-strip i.c{background:#D9F2EA}.lk-strip i.d{background:#F7E3EE}
-.lk-strip i.x{border:1px dashed #B34700;font-size:11px;line-height:18px;color:#7A3000}
-.lk-strip i.s{background:#24292F;color:#fff;border-radius:0;font-weight:600}
-.lk-strip i:hover,.lk-strip i:focus{outline:3px solid #0072B2;z-index:3;position:static}
-.lk-strip i:hover::after,.lk-strip i:focus::after{content:attr(data-t);position:absolute;left:3em;
-top:100%;z-index:9;background:#24292F;color:#fff;padding:3px 9px;border-radius:5px;direction:ltr;
-font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44em;text-align:left}
-.lk-strip:has(i:hover) i:focus:not(:hover)::after{display:none}
+STYLE = f"""<style>
+.lk-strip{{color:{theme.TEXT};padding:6px 8px 3.2em;font:14px/1.35 ui-monospace,
+'DejaVu Sans Mono','Noto Sans Mono',Menlo,Consolas,monospace;overflow-x:auto}}
+.lk-strip .lk-counts{{font-family:system-ui,'Noto Sans',sans-serif;font-size:13px;
+margin-bottom:6px}}
+.lk-counts span{{display:inline-block;margin-right:1.3em}}
+.lk-line{{display:flex;position:relative;margin:0 0 7px}}
+.lk-names{{flex:none;width:7.5em;font:12px/20px system-ui,'Noto Sans',sans-serif;
+color:{theme.QUIET}}}
+.lk-names div,.lk-cell{{height:20px;margin:2px 0;white-space:nowrap}}
+.lk-body{{display:flex;flex-wrap:wrap;min-width:0}}
+.lk-strip i{{font-style:normal;display:inline-block;box-sizing:border-box;height:20px;
+padding:0 1px;border:1px solid {theme.GREY};border-radius:4px;margin-right:1px;white-space:pre;
+unicode-bidi:isolate;background:{theme.SKY}{theme.TINT};min-width:8px;text-align:center;
+vertical-align:top}}
+.lk-strip i.b{{background:{theme.ORANGE}{theme.TINT}}}
+.lk-strip i.c{{background:{theme.GREEN}{theme.TINT}}}
+.lk-strip i.d{{background:{theme.PINK}{theme.TINT}}}
+.lk-strip i.x{{border:1px dashed {theme.RED};font-size:11px;line-height:18px}}
+.lk-strip i.s{{background:{theme.INK};color:{theme.PAPER};border-radius:0;font-weight:600}}
+.lk-strip i:hover,.lk-strip i:focus{{outline:3px solid {theme.BLUE};z-index:3;position:static}}
+.lk-strip i:hover::after,.lk-strip i:focus::after{{content:attr(data-t);position:absolute;left:3em;
+top:100%;z-index:9;background:{theme.INK};color:{theme.PAPER};padding:3px 9px;border-radius:5px;
+direction:ltr;font:13px/1.4 system-ui,'Noto Sans',sans-serif;white-space:pre-wrap;max-width:44em;
+text-align:left}}
+.lk-strip:has(i:hover) i:focus:not(:hover)::after{{display:none}}
 </style>"""
 
 
@@ -56,7 +62,7 @@ def token_strip(
     """
     public = [row for row in rows if isinstance(row, Tokenization)]
     tokens, is_truncated = _first(public, most // max(1, len(public)))
-    text = f'<div class="lk-counts">{"".join(map(_count, rows))}</div>'
+    text = f'<div class="lk-counts">{"".join(_count(row, len(rows) > 1) for row in rows)}</div>'
     if is_truncated:
         characters = max((row[-1].end for row in tokens if row), default=0)
         text += html.note(f"Only the first {characters:,} characters are shown; all are counted.")
@@ -89,11 +95,20 @@ def comparison_strip(comparison: TokenizerComparison) -> html.HtmlFigure:
     return html.HtmlFigure("".join(strips))
 
 
-def _count(row: Tokenization | CloudCount) -> str:
+def _count(row: Tokenization | CloudCount, facts: bool) -> str:
     if row.count is None:
         return f"<span>{escape(row.name)}: unknown, its tokenizer is not public</span>"
     count = f"<b>{row.count:,}</b> token{'s' if row.count != 1 else ''}"
-    return f'<span title="{escape(_about(row.name))}">{escape(row.name)}: {count}</span>'
+    name = escape(_with_facts(row.name) if facts else row.name)
+    return f'<span title="{escape(_about(row.name))}">{name}: {count}</span>'
+
+
+def _with_facts(name: str) -> str:
+    """A tokenizer of the list with its year and the size of its vocabulary."""
+    if not (known := TOKENIZERS.get(name)):
+        return name
+    year = f"{known.year}, " if known.year else ""
+    return f"{name} ({year}{known.entries / 1000:.0f}k)"
 
 
 def _about(name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.backends.prompts import check_text
+from labkit.lab_book.entry import BookEntry
 from labkit.models.tokenizers.open import open_tokenizer
 from labkit.models.tokenizers.readers import Reader
 
@@ -129,6 +130,12 @@ class Tokenization:
     def decoded(self) -> str:
         """The ids decoded back to text."""
         return self.reader.decode(self.ids)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The number of tokens."""
+        label, name = "tokens of the text", self.reader.title
+        return (BookEntry("text_tokens", label, self.count, origin="computed", model=name),)
 
     @property
     def summary(self) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.backends.cloud.anthropic_api import count_tokens
+from labkit.backends.cloud.token_count import count_tokens
 from labkit.backends.prompts import check_text
+from labkit.lab_book.entry import BookEntry
 from labkit.models.tokenizers.open import known_tokenizers
 
 from .tokenization import Tokenization, tokenize
@@ -47,6 +48,19 @@ class TokenizerComparison:
     def counts(self) -> tuple[tuple[int | None, ...], ...]:
         """(texts, names): numbers of tokens; None where unknown."""
         return tuple(tuple(cell.count for cell in row) for row in self.rows)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The fewest and the most tokens for the first text."""
+        known = [cell for cell in self.rows[0] if cell.count is not None]
+        if not known:
+            return ()
+        few, many = (pick(known, key=lambda cell: cell.count) for pick in (min, max))
+        by, ends = {"origin": "computed"}, (("fewest", few), ("most", many))
+        return tuple(
+            BookEntry(f"{end}_tokens", f"{end} tokens", cell.count, **by, model=cell.name)
+            for end, cell in ends
+        )
 
     @property
     def summary(self) -> str:

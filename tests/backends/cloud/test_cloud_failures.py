@@ -150,7 +150,7 @@ def test_nobody_listens(planted, name):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     cloud = labkit.cloud(name, address=f"https://127.0.0.1:{port}", key=planted.key)
-    with pytest.raises(labkit.LabError, match=r"does not answer.*\n.*labkit.stand_in") as error:
+    with pytest.raises(labkit.LabError, match=r"does not answer.*\n.*lab.stand_in") as error:
         labkit.generate(cloud, QUESTION)
     planted.saw(error.value)
 

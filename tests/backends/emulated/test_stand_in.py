@@ -6,12 +6,14 @@ import pytest
 
 import labkit
 from labkit.backends.emulated.links import Link
-from labkit.backends.emulated.stand_in import ORIGIN, StandIn
+from labkit.backends.emulated.stand_in import ORIGIN as TEMPLATE
+from labkit.backends.emulated.stand_in import StandIn
 
 from ..loopback import until
 from ..measured_again import adding_up, quickest
 
 QUESTION = "Why is the sky blue?"
+ORIGIN = TEMPLATE.format("smollm2-135m")
 LINK = Link(0.08, bandwidth_bits_per_s=20e6)
 
 
@@ -44,7 +46,7 @@ def test_the_answer_is_the_models_own(stand_in, engine):
     assert reply.text == here.text and reply.prompt_tokens == here.prompt_tokens
     assert (reply.output_tokens, reply.chunked, reply.finish) == (12, False, "length")
     assert reply.origin == reply.http.origin == ORIGIN
-    assert reply.model == "smollm2-135m (stand-in)" and "same small model" in repr(reply)
+    assert reply.model == "smollm2-135m (stand-in)" and ORIGIN in repr(reply)
     assert reply.price_usd is None
 
 

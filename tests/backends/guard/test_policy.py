@@ -17,7 +17,7 @@ def test_nothing_passes_and_the_sentence_tells_what_and_where(action):
         Policy(action).apply(PROMPT)
     said = str(refusal.value)
     assert "Nothing was sent" in said and "cloud key AKIA… (20 characters)" in said
-    assert "line 1, character 5" in said and 'labkit.Policy("redact")' in said
+    assert "line 1, character 5" in said and 'lab.Policy("redact")' in said
     assert KEY not in said and "jane@example.com" not in said
 
 
@@ -126,6 +126,6 @@ def test_an_actions_name_stands_for_its_policy():
     assert cloud.policy == Policy("block")
     with pytest.raises(ValueError, match=r"action must be one of .*; got 'maybe'"):
         cloud.policy = "maybe"
-    with pytest.raises(ValueError, match=r"policy must be a labkit\.Policy, .*; got True"):
+    with pytest.raises(ValueError, match=r"policy must be a lab\.Policy, .*; got True"):
         labkit.cloud("openai", key="none-is-needed", policy=True)
     assert cloud.policy == Policy("block")

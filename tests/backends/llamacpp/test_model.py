@@ -153,3 +153,55 @@ def test_thinking_is_switched_where_the_template_can(thinker, tiny_gguf):
 def test_raw_text_may_hold_a_thought_too(thinker):
     reply = labkit.generate(thinker, "Why? assistant:", raw=True, temperature=0, max_tokens=20)
     assert (reply.thinking, reply.text, reply.thinking_tokens) == ("Hm", "Yes", 5)
+
+
+@pytest.fixture(scope="module")
+def make_gguf(make_thinking_gguf, tmp_path_factory):
+    """Opens a file of that model with another template."""
+    opened = []
+
+    def make(template, **more):
+        path = make_thinking_gguf(tmp_path_factory.mktemp("gguf") / "m.gguf", template, **more)
+        opened.append(labkit.load_llamacpp(path, threads=1, context=128))
+        return opened[-1]
+
+    yield make
+    for model in opened:
+        model.close()
+
+
+EVIL = {
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}": "calls itself",
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}": "longer than",
+    "{{ messages[0].content * 10**10 }}": "memory|too long",
+    "{{ ''.__class__.__mro__ }}": "is refused",
+}
+
+
+@pytest.mark.parametrize("template", EVIL, ids=range(len(EVIL)))
+def test_an_evil_template_ends_neither_the_load_nor_the_process(make_gguf, template):
+    model = make_gguf(template)
+    with pytest.raises(labkit.LabError, match=EVIL[template]):
+        labkit.generate(model, "Hi", max_tokens=1)
+    assert labkit.generate(model, "Hi", raw=True, max_tokens=1).output_tokens == 1
+
+
+def test_a_files_own_template_is_what_it_reads(make_gguf):
+    model = make_gguf("{{ bos_token }}{{ messages[0].content }}!")
+    assert model.encode("ab") == model.encode("<s>ab!", raw=True)
+    assert labkit.generate(model, "ab", max_tokens=1).prompt_tokens == len(model.encode("ab"))
+    assert make_gguf(None).encode("ab") == model.encode(
+        "<|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n", raw=True
+    )
+
+
+def test_tags_may_be_special_tokens(make_gguf):
+    model = make_gguf("{% for m in messages %}{{ m.content }}{% endfor %}:", special=True)
+    reply = labkit.generate(model, "Why?", temperature=0, max_tokens=20)
+    assert (reply.thinking, reply.text, reply.thinking_tokens) == ("Hm", "Yes", 5)
+
+
+def test_the_template_may_open_the_thought(make_gguf):
+    model = make_gguf("{% for m in messages %}{{ m.content }}{% endfor %}:<think>")
+    reply = labkit.generate(model, "Why?", temperature=0, max_tokens=20)
+    assert (reply.thinking, reply.text, reply.thinking_tokens) == ("Hm", "Yes", 4)

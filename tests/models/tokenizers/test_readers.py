@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import labkit
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.models.loading import get_model
@@ -149,6 +150,7 @@ FEW = settings(
 @pytest.mark.parametrize("name", known_tokenizers())
 @given(text=ANY)
 @example(text="e\u0301 \u1112\u1161\u11ab \u2126")
+@example(text="a▁b")  # SentencePiece's sign for a space
 @FEW
 def test_any_text_comes_back(name, text):
     reader = open_tokenizer(name)
@@ -159,7 +161,7 @@ def test_any_text_comes_back(name, text):
         if not lost.isdisjoint(read.encode()):
             return
     assert b"".join(map(reader.bytes_of, ids)) == read.encode()
-    assert reader.decode(ids) == (text if name == "mistral-v1" else read)
+    assert reader.decode(ids) == (text.replace("▁", " ") if name == "mistral-v1" else read)
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -279,3 +281,29 @@ def test_a_tokenizer_from_the_hub_and_its_weights_are_not_fetched(
     machine.hub.close()
     assert json.loads(machine.run(OPEN, "owner/good")) == json.loads(good), "cached"
     assert "does not answer, and owner/other is not on this" in machine.run(OPEN, "owner/other")
+
+
+@pytest.fixture
+def panicking(make_tiny, tmp_path):
+    """The folder of a model whose tokenizer splits at a regular expression without end."""
+    from tokenizers import Regex, Tokenizer, pre_tokenizers
+
+    folder = make_tiny(tmp_path / "m")
+    inner = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    split = pre_tokenizers.Split(Regex("(a+)+$"), "isolated")
+    inner.pre_tokenizer = pre_tokenizers.Sequence([split, inner.pre_tokenizer])
+    inner.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def test_a_panic_of_a_tokenizer_is_a_sentence(panicking, home):
+    reader = open_tokenizer(str(panicking))
+    assert reader.encode("the cat")
+    evil = "a" * 60 + "b"
+    for ask in (reader.encode, reader.offsets):
+        with pytest.raises(LabError, match=r"The tokenizer of .* fails at this text: .*\n.*fault"):
+            ask(evil)
+    model = labkit.load(panicking)
+    for raw in (True, False):
+        with pytest.raises(LabError, match="fails at this text"):
+            labkit.generate(model, evil, raw=raw, max_tokens=1)

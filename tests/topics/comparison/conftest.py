@@ -101,7 +101,9 @@ class Relay:
         self.servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        return labkit.connect(address, f"m{number}", kind="OpenAI-compatible")
+        model = labkit.connect(address, f"m{number}", kind="OpenAI-compatible")
+        model.policy = None  # of a server of no known kind it is "ask"; this one passes nothing on
+        return model
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The checks of notebook 03's exercises: right answers pass, each mistake gets its own hint."""
 
+import numpy as np
 import pytest
 
 from labkit.backends.local.device_probe import Probe
+from labkit.models.catalogue import CATALOGUE
 from labkit.topics.speed import exercises
-from labkit.topics.speed.explain.roofline import Roofline
+from labkit.topics.speed.explain.roofline import Roofline, build_roofline
 
 PROBE = Probe("cpu", "float32", 2, (18e9, 20e9), (100e9, 100e9))
 
@@ -13,6 +15,8 @@ PROBE = Probe("cpu", "float32", 2, (18e9, 20e9), (100e9, 100e9))
     ("answer", "solved", "message"),
     [
         (5.0, True, "never more"),  # 20 GB/s over 4 GB
+        (np.float32(5.0), True, "never more"),
+        (np.int64(5), True, "never more"),
         (4.4, True, "20.0 GB/s over 4.0 to 5.0 GB is 4 to 5 tokens/s"),
         (40.0, False, "a byte has 8 bits"),
         (0.6, False, "4 bits are half a byte"),
@@ -26,6 +30,14 @@ PROBE = Probe("cpu", "float32", 2, (18e9, 20e9), (100e9, 100e9))
 def test_the_ceiling_of_a_larger_model(answer, solved, message):
     verdict = exercises.check_ceiling(Roofline("a", PROBE, ()), answer, parameters=8e9)
     assert verdict.right is solved and message in str(verdict)
+
+
+def test_the_ceiling_of_the_small_model_is_not_that_of_the_large_one(make_measurement):
+    """It is about eight times right, so that it was called a mix-up of bits and bytes."""
+    smollm2 = CATALOGUE["smollm2-135m"]
+    roof = build_roofline(make_measurement(), PROBE, smollm2.config, 134_515_008, "float32")
+    verdict = exercises.check_ceiling(roof, roof.points[1].ceiling_tokens_per_s, parameters=8e9)
+    assert not verdict.right and "That is the ceiling of made up" in verdict.why
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Figures of measurements, by their data."""
 
+from dataclasses import replace
+
 import pytest
 
 import labkit
@@ -62,11 +64,16 @@ def test_an_experiment_on_a_disturbed_machine_says_so(make_measurement):
     noisy = MachineNoise(1, 2, 0.9, 0.0, 1, None)
     points = tuple(Point(n, make_measurement(noise=noisy)) for n in (1, 4))
     experiment = Experiment("batch size", "rows", "made up", points, 1, ("ttft_s",))
+    sentence = "The machine was disturbed: other programs kept 0.9 of 2 cores busy. Measure again."
     assert experiment.summary.endswith(
-        "(measured). The machine was disturbed: other programs kept 0.9 of 2 cores busy. "
-        "Measure again."
+        f"(measured). One round on a disturbed machine compares nothing. {sentence}"
     )
-    assert "machine disturbed" in labkit.plot(experiment).layout.title.text
+    assert "disturbed: no comparison" in labkit.plot(experiment).layout.title.text
+    three = replace(experiment, rounds=3)
+    assert three.summary.endswith(f"(measured). {sentence}")
+    assert labkit.plot(three).layout.title.text.endswith("machine disturbed")
+    quiet = replace(experiment, points=())
+    assert "disturbed" not in quiet.summary
 
 
 def test_the_cache_experiment_shows_each_token(make_measurement, make_run):

@@ -10,7 +10,6 @@ import labkit
 from labkit.backends.generate import generate
 from labkit.backends.reply import Reply, Step, Stream
 from labkit.backends.settings import Settings
-from labkit.display import Summary
 from labkit.models.catalogue import GENERATIVE
 from labkit.topics.start import exercises, figures
 from labkit.ui import theme
@@ -130,21 +129,6 @@ def test_other_word(smollm2):
     )
     assert any(verdict.right for verdict in itertools.islice(tries, 10))
     assert repr(same).startswith("✗ Not yet.")
-
-
-# -- the summary ---------------------------------------------------------------------------------
-
-
-def test_the_summary_has_the_learners_own_numbers(reply):
-    summary = labkit.summarize(labkit.start.describe_machine(), reply, None)
-    assert "scripted, temperature 0.7: 4 tokens read, 3 written" in repr(summary)
-    assert "first after 0.50 s, then 6.7 tokens/s (measured, one run)" in repr(summary)
-    assert summary._repr_html_().count("<li>") == len(summary.lines) == 2
-
-
-def test_a_summary_is_safe_html():
-    page = Summary(("<img src=x> & co",))._repr_html_()
-    assert page.endswith("><li>&lt;img src=x&gt; &amp; co</li></ul>")
 
 
 # -- the panel -----------------------------------------------------------------------------------

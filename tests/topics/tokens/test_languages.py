@@ -10,6 +10,7 @@ import labkit
 from labkit import data
 from labkit.errors import LabError
 from labkit.models.prices import look_up_price
+from labkit.topics.tokens.figures import STEPS
 from labkit.topics.tokens.languages import BASE, compare_languages, cost_languages, language_texts
 from labkit.topics.tokens.vocabulary.vocabulary_statistics import script_of
 
@@ -44,6 +45,22 @@ def test_the_table_is_relative_to_english(table):
     assert "times the tokens in" in table.summary
     with pytest.raises(ValueError, match="name must be one of smollm2, gpt2, o200k; got 'x'"):
         table.counts_of("x")
+
+
+def _luminance(colour):
+    parts = (int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5))
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("colour", [colour for _, colour in STEPS])
+def test_the_heat_map_can_be_read(table, colour):
+    """Plotly writes in #444 on what it takes for light, and in white on the rest."""
+    red, green, blue = (int(colour[n : n + 2], 16) for n in (1, 3, 5))
+    text = "#444444" if (299 * red + 587 * green + 114 * blue) / 1000 >= 128 else "#FFFFFF"
+    light, dark = sorted((_luminance(colour), _luminance(text)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+    assert colour in dict(map(reversed, labkit.plot(table).data[0].colorscale))
 
 
 def test_the_heat_map_has_a_cell_for_each(table):

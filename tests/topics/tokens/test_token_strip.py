@@ -1,6 +1,7 @@
 """The strip: what it shows, what it escapes, where it truncates."""
 
 import re
+import unicodedata
 from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
+from labkit.models.tokenizers.catalogue import TOKENIZERS
 from labkit.topics.tokens.token_strip import COLUMNS, MOST_TEXTS, token_strip, visible
 
 TEXT = "The Donaudampfschiff: naïve 👩‍🚀\n\tcafé 12345"
@@ -41,6 +43,16 @@ class Tokens(HTMLParser):
 
 def tokens(figure):
     return Tokens(figure.html).found
+
+
+def test_several_tokenizers_come_with_their_year_and_size():
+    """So that a reader sees whether newer is better."""
+    for name in labkit.tokens.known_tokenizers():
+        found = labkit.tokens.map_vocabulary(name)
+        assert TOKENIZERS[name].entries == found.reader.size, name
+    html = labkit.plot(labkit.tokens.compare_tokenizers("a b", ["gpt2", "deepseek"])).html
+    assert "gpt2 (2019, 50k): " in html and "deepseek (129k): " in html
+    assert "(2019" not in labkit.plot(labkit.tokenize("a b", "gpt2")).html
 
 
 def test_every_token_is_there_with_its_details():
@@ -180,3 +192,11 @@ def test_ten_megabytes_are_counted_whole_and_shown_in_part():
     assert len(text) > 10_000_000 and tokenization.count > 1_000_000
     assert "Only the first" in page and len(page) < 2_000_000
     assert "<b>fox" not in page
+
+
+def test_a_long_text_with_loose_accents_is_shown_from_its_beginning():
+    text = unicodedata.normalize("NFD", "দেশ কোন கொள்கை " * 2000)
+    shown = re.search(
+        r"Only the first ([\d,]+) characters", labkit.plot(labkit.tokenize(text, "qwen2.5")).html
+    )
+    assert int(shown[1].replace(",", "")) > 1000

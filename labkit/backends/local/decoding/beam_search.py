@@ -14,6 +14,7 @@ from labkit.backends.local.sampler import SampledToken
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Outcome, Reply, Step
 from labkit.backends.settings import Settings
+from labkit.interrupts.delayed import noted_interrupts
 
 
 @frees_memory
@@ -28,28 +29,35 @@ def search_beams(
 ) -> list[Reply]:
     """The texts that a search with that many beams ends with, best first.
 
+    An interrupt ends it: the texts so far come back, those that have no end as interrupted.
     No text is known before the search has ended, so every step's `elapsed_s` is the time of the
     whole search, and there is no decoding speed to report.
     """
     began = time.perf_counter()
     ids = model.encode(prompt, raw=raw)
-    texts = _search(model, ids, beams, min(max_tokens, model.context - len(ids)), on_step)
+    room = min(max_tokens, model.context - len(ids))
+    with noted_interrupts() as was_interrupted:
+        texts = _search(model, ids, beams, room, on_step, was_interrupted)
+        unfinished = "interrupted" if was_interrupted() else "length"
     elapsed_s = time.perf_counter() - began
     settings = Settings(temperature=0, max_tokens=max_tokens)
     replies = []
     for new in texts:
-        finish = "stop" if new[-1] in model.end_ids else "length"
+        finish = "stop" if new[-1] in model.end_ids else unfinished
         steps = _steps(model, ids, new, elapsed_s)
         replies.append(Reply(model.name, prompt, settings, steps, Outcome(finish, len(ids))))
     return replies
 
 
-def _search(model, ids: list[int], beams: int, room: int, on_step) -> list[list[int]]:
+def _search(
+    model, ids: list[int], beams: int, room: int, on_step, was_interrupted
+) -> list[list[int]]:
     """The new tokens of each text, up to its end token."""
 
     def count(input_ids, scores, **_):
         on_step()
-        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+        device = input_ids.device
+        return torch.full((len(input_ids),), was_interrupted(), dtype=torch.bool, device=device)
 
     ends, device = sorted(model.end_ids) or None, model.model.device
     config = GenerationConfig(

@@ -19,12 +19,13 @@ from transformers.generation.candidate_generator import PromptLookupCandidateGen
 from labkit.backends.local.decoding.forward import prefill, prefill_all
 from labkit.backends.local.generation_modes import ModelMode
 from labkit.backends.local.kv_cache import can_crop
-from labkit.backends.local.model import ALTERNATIVES, LocalModel, StepWriter
+from labkit.backends.local.model import ALTERNATIVES, LocalModel
 from labkit.backends.local.sampler import Sampler
 from labkit.backends.reply import Step, Stream
 from labkit.errors import LabError
 
 from .cursor import Cursor
+from .step_writer import StepWriter
 
 DRAFT_TOKENS = 5  # drafted for each pass
 

@@ -11,13 +11,16 @@ from importlib import import_module
 
 import httpx2
 
-from labkit.backends.remote.api_keys import without_keys
+from labkit.backends.remote.api_keys import excerpt
 from labkit.errors import BusyError, LabError
 
 BUSY = (429, 503, 529)  # rate limit, overload; the last is Anthropic's own
 # Codes of a 429 that no waiting helps; OpenAI, "Error codes".
 SPENT = ("insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached")
 KEPT = "What came until then is kept."
+# Raised by whatever reads a bad event: wrong types, JSON nested too deep, no UTF-8.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
+LONGEST_WAIT_S = 10_000_000  # a server that asks for a longer pause does not mean it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +31,22 @@ class Hints:
         unreachable, broken, unauthorised, unknown, failed, silent: one sentence each.
     """
 
-    unreachable: str = "Start the server, or see which ones run here: labkit.servers()."
+    unreachable: str = "Start the server, or see which ones run here: lab.servers()."
     broken: str = f"{KEPT} See the server's own log, then ask again."
-    unauthorised: str = "Give it: labkit.connect(…, api_key=…)."
-    unknown: str = "labkit.servers() lists the models of each server."
+    unauthorised: str = "Give it: lab.connect(…, api_key=…)."
+    unknown: str = "lab.servers() lists the models of each server."
     failed: str = "See the server's own log."
-    silent: str = "labkit.connect(…, read_timeout_s=…)."
+    silent: str = "lab.connect(…, read_timeout_s=…)."
 
 
 OF_SERVERS = Hints()
 OF_CLOUDS = Hints(
-    unreachable="Check this machine's network. Without one: labkit.replay, or labkit.stand_in.",
+    unreachable="Check this machine's network. Without one: lab.replay, or lab.stand_in.",
     broken=f"{KEPT} Ask again.",
-    unauthorised="Type it: labkit.comparison.api_key_panel(…). See labkit.clouds().",
+    unauthorised="Type it: lab.comparison.api_key_panel(…). See lab.clouds().",
     unknown="backend.models() lists the models that it has.",
     failed="The provider's status page may say more. Ask again in a while.",
-    silent="labkit.cloud(…, read_timeout_s=…).",
+    silent="lab.cloud(…, read_timeout_s=…).",
 )
 
 
@@ -62,21 +65,26 @@ def as_sentences(
     except (client.APIConnectionError, httpx2.ConnectError, httpx2.ProxyError) as error:
         raise _unreachable(where, error, hints) from None
     except client.APIError as error:  # an event that reports an error
-        raise LabError(f"{where} failed: {without_keys(error.message)}.", hints.broken) from None
+        raise LabError(f"{where} failed: {excerpt(error.message)}.", hints.broken) from None
     except (httpx2.HTTPError, httpx2.StreamError):
         raise LabError(f"{where} broke off in the middle of its answer.", hints.broken) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise LabError(
-            f"{where} sent something that is not an event of its interface.",
-            f"{hints.broken} A server that is out of date is the usual cause.",
-        ) from None
+    except MALFORMED as error:
+        raise not_an_event(where, error, hints) from None
+
+
+def not_an_event(where: str, error: Exception, hints: Hints = OF_SERVERS) -> LabError:
+    """The error for what is not of the form that an interface has."""
+    return LabError(
+        f"{where} sent something that is not an event of its interface: {excerpt(str(error))}.",
+        f"{hints.broken} A server that is out of date is the usual cause.",
+    )
 
 
 def _late(where: str, error: Exception, read_timeout_s: float, hints: Hints) -> LabError:
     if isinstance(error.__cause__ or error, httpx2.ConnectTimeout):
         return LabError(f"{where} does not answer.", hints.unreachable)
     return LabError(
-        f"{where} sent nothing for {read_timeout_s:g} s.",
+        f"{where} sent nothing for {read_timeout_s:g} s, or nothing that counts.",
         f"{KEPT} If it still reads a long prompt, wait longer: {hints.silent}",
     )
 
@@ -85,6 +93,8 @@ def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
     """Why there is no connection, or no longer one, by the error that was first."""
     cause = error
     while cause:
+        if isinstance(cause, LabError):  # of our own transport, through the client
+            return LabError(f"{where}: {cause.problem}", cause.hint)
         if isinstance(cause, socket.gaierror):
             return LabError(f"{where}: the host name could not be resolved.", hints.unreachable)
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -95,7 +105,7 @@ def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
             )
         if isinstance(cause, httpx2.ProxyError):
             return LabError(
-                f"The proxy in front of {where} refused: {without_keys(str(cause))}.",
+                f"The proxy in front of {where} refused: {excerpt(str(cause))}.",
                 "Ask those who run it, or take it out of HTTPS_PROXY.",
             )
         if isinstance(cause, httpx2.ReadError | httpx2.RemoteProtocolError):
@@ -105,7 +115,7 @@ def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
 
 
 def _answered(where: str, model: str | None, error, hints: Hints) -> LabError:
-    status, message = error.status_code, without_keys(_message(error))
+    status, message = error.status_code, _message(error)
     if status == 402 or (status == 429 and getattr(error, "code", None) in SPENT):
         return LabError(
             f"{where}: quota exhausted: {message}", "Look at your account's credit there."
@@ -127,7 +137,7 @@ def _busy(where: str, error, message: str) -> BusyError:
 def _refused(where: str, model: str | None, status: int, message: str, hints: Hints) -> LabError:
     # Google's status for a wrong key is that of a bad request.
     if status in (401, 403) or (status == 400 and "api key" in message.lower()):
-        return LabError(f"{where} wants a key, or another one.", hints.unauthorised)
+        return LabError(f"{where} wants a key, or another one: {message}", hints.unauthorised)
     if status == 404:
         return LabError(
             f"{where} has no model {model!r}, or not this interface: {message}", hints.unknown
@@ -149,7 +159,7 @@ def _message(error) -> str:
         if isinstance(body, dict) and body.get(key):
             body = body[key]
     text = body if isinstance(body, str) and body.strip() else error.message
-    return text.strip().splitlines()[0][:300]
+    return excerpt(text)
 
 
 def wanted_wait_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -169,16 +179,20 @@ def wanted_wait_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return milliseconds / 1000
+        return _bounded(milliseconds / 1000)
     wanted = headers.get("retry-after")
     seconds = _number(wanted)
     if seconds is not None or wanted is None:
-        return seconds
+        return _bounded(seconds)
     until = _date(wanted)
     if until is None:
         return None
     since = _date(headers.get("date")) or now or datetime.now(UTC)
-    return max(0.0, (until - since).total_seconds())
+    return _bounded(max(0.0, (until - since).total_seconds()))
+
+
+def _bounded(seconds: float | None) -> float | None:
+    return seconds if seconds is None or seconds <= LONGEST_WAIT_S else None
 
 
 def _number(text: str | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,9 +37,11 @@ class _ReadToEnd(httpx2.SyncByteStream):
     def close(self) -> None:
         if self._tail.rstrip().endswith(b"[DONE]"):
             self._connection.patience_s = LAST_S
+            until = time.perf_counter() + LAST_S
             with suppress(httpx2.HTTPError):
                 for _ in self._pieces:
-                    pass
+                    if time.perf_counter() > until:
+                        break
         self._stream.close()
 
 

@@ -1,13 +1,21 @@
 """The moments of one request, from the name lookup to its last token, and its bytes."""
 
+import socket
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import httpcore2
 
 from labkit.backends.http_timing import HttpTiming
+
+_open: WeakSet["CountedConnection"] = WeakSet()
+_changing = threading.Lock()
 
 
 class CountedConnection(httpcore2.NetworkStream):
@@ -26,8 +34,11 @@ class CountedConnection(httpcore2.NetworkStream):
         self.sent = self.received = 0
         self.read_at: float | None = None
         self.patience_s: float | None = None
+        with _changing:
+            _open.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        _register(self)
         timeout = timeout if self.patience_s is None else self.patience_s
         data = self._stream.read(max_bytes, timeout)
         self.read_at = time.perf_counter()
@@ -37,6 +48,7 @@ class CountedConnection(httpcore2.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self.received:  # an answer came: this is the next request
             self.sent, self.received, self.patience_s = 0, 0, None
+        _register(self)
         self._stream.write(buffer, timeout)
         self.sent += len(buffer)
 
@@ -51,7 +63,27 @@ class CountedConnection(httpcore2.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+def hang_up(keeps: Callable[[str], bool]) -> None:
+    """Hangs up on every open connection, but for those whose peer's address is to be kept.
+
+    A client that had one of them in reserve opens a new one; an answer that is coming ends.
+    """
+    with _changing:
+        connections = list(_open)
+    for connection in connections:
+        with suppress(OSError):  # it is closed
+            sock = connection.get_extra_info("socket")
+            if not keeps(sock.getpeername()[0]):
+                socket.SocketType.shutdown(sock, socket.SHUT_RDWR)  # below any encryption
+
+
 tracing: ContextVar["Tracer | None"] = ContextVar("tracing", default=None)
+
+
+def _register(connection: CountedConnection) -> None:
+    """So that a request can be hung up on before anything answers it."""
+    if tracer := tracing.get():
+        tracer.connection = connection
 
 
 class Tracer:

@@ -19,10 +19,23 @@ import httpx2
 
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
-from labkit.backends.timings import from_ollama
+from labkit.backends.timings import EngineTimings
 
+from .events import (
+    Amount,
+    Choice,
+    Chunk,
+    Count,
+    Delta,
+    ListedToken,
+    Logprobs,
+    Text,
+    checked,
+    model_names,
+    seconds,
+)
 from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings, thinking_field
-from .protocol import Chunk, RemoteProtocol
+from .protocol import RemoteProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +47,14 @@ class Ollama(RemoteProtocol):
     kind: str = "Ollama"
     parameters: Parameters = OLLAMA
 
-    def connect(self, http, base_url: str, key: str):
+    def connect(self, http, base_url: str):
         http.base_url = base_url
-        if key != "none":
-            http.headers["Authorization"] = f"Bearer {key}"
         return http
 
     def models(self, client) -> tuple[str, ...]:
         response = client.get("/api/tags")
         _require_ok(response)
-        return tuple(model["name"] for model in response.json()["models"] or ())
+        return model_names(response.json(), "models", "name")
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
         options = {**self.parameters.more, **named_settings(self.kind, settings, self.parameters)}
@@ -53,39 +64,84 @@ class Ollama(RemoteProtocol):
         return {**asked, "options": options, **more}
 
     @contextmanager
-    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
+    def send(self, client, body: dict[str, Any]) -> Iterator[Iterator]:
         path = "/api/generate" if "raw" in body else "/api/chat"
         request = client.build_request("POST", path, json={"model": self.model, **body})
         with closing(client.send(request, stream=True)) as response:
             _require_ok(response)
-            yield response, filter(str.strip, response.iter_lines())
+            yield filter(str.strip, response.iter_lines())
 
     def translator(self):
         return _as_chunk
 
 
+@dataclass(frozen=True, slots=True)
+class OllamaMessage:
+    """What is new in a chat."""
+
+    content: Text | None = None
+    thinking: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaEvent:
+    """An object of a stream; the last has the counts, and the durations in nanoseconds."""
+
+    message: OllamaMessage | None = None
+    response: Text | None = None
+    thinking: Text | None = None
+    logprobs: list[ListedToken] | None = None
+    done: bool | None = None
+    done_reason: str | None = None
+    load_duration: Amount | None = None
+    prompt_eval_count: Count | None = None
+    prompt_eval_cached_count: Count | None = None
+    prompt_eval_duration: Amount | None = None
+    eval_count: Count | None = None
+    eval_duration: Amount | None = None
+    error: Any = None
+
+    def as_engine_timings(self) -> EngineTimings:
+        """It always reuses what it still knows of a prompt, and counts that as read.
+
+        How much that was it reports since August 2026; before, the tokens it read are unknown.
+
+        Source: github.com/ollama/ollama, docs/api.md, "Generate a completion": eval_count /
+        eval_duration is the speed that it prints itself; pull request 17943, "Report cached prompt
+        tokens": prompt_eval_cached_count.
+        """
+        decode_s, written = seconds(self.eval_duration, 1e9), self.eval_count
+        whole, cached = self.prompt_eval_count, self.prompt_eval_cached_count
+        return EngineTimings(
+            source="Ollama, /api",
+            load_s=seconds(self.load_duration, 1e9),
+            prompt_s=seconds(self.prompt_eval_duration, 1e9),
+            decode_s=decode_s,
+            prompt_tokens=None if whole is None or cached is None else whole - cached,
+            cached_tokens=cached,
+            output_tokens=written,
+            decode_tokens_per_s=written / decode_s if written and decode_s else None,
+        )
+
+
 def _as_chunk(line: str) -> Chunk:
     import openai
 
-    event = json.loads(line)
-    if error := event.get("error"):
-        raise openai.APIError(str(error), httpx2.Request("POST", "/api"), body=event)
-    message = event.get("message") or {}
-    delta = {
-        "content": message.get("content") or event.get("response"),
-        "reasoning": message.get("thinking") or event.get("thinking"),
-    }
-    ended = (event.get("done_reason") or "stop") if event.get("done") else None
-    choice = {"delta": delta, "finish_reason": ended}
-    if logprobs := event.get("logprobs"):
-        choice["logprobs"] = {"content": logprobs}
+    event = checked(OllamaEvent, json.loads(line))
+    if event.error:
+        message = event.error if isinstance(event.error, str) else "it does not say why"
+        raise openai.APIError(message, httpx2.Request("POST", "/api"), body=None)
+    message = event.message or OllamaMessage()
+    delta = Delta(
+        content=message.content or event.response, reasoning=message.thinking or event.thinking
+    )
+    ended = (event.done_reason or "stop") if event.done else None
+    logprobs = Logprobs(content=event.logprobs) if event.logprobs else None
+    choice = Choice(delta, None, ended, logprobs)
     if not ended:
-        return {"choices": [choice]}
-    usage = {
-        "prompt_tokens": event.get("prompt_eval_count"),
-        "completion_tokens": event.get("eval_count"),
-    }
-    return {"choices": [choice], "usage": usage, "engine": from_ollama(event)}
+        return Chunk([choice])
+    usage = {"prompt_tokens": event.prompt_eval_count, "completion_tokens": event.eval_count}
+    return Chunk([choice], usage, engine=event.as_engine_timings())
 
 
 def _require_ok(response) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 
+from .events import model_names, read_chunk
 from .parameters import request_fields
 from .protocol import RemoteProtocol
 
@@ -27,16 +28,13 @@ class OpenAI(RemoteProtocol):
     )
     continues: bool = True
 
-    def connect(self, http, base_url: str, key: str):
+    def connect(self, http, base_url: str):
         import openai
 
-        client = openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, http_client=http)
-        # Taken from the environment, where they are meant for OpenAI itself.
-        client.organization = client.project = None
-        return client
+        return openai.OpenAI(base_url=base_url, api_key="none", max_retries=0, http_client=http)
 
     def models(self, client) -> tuple[str, ...]:
-        return tuple(model.id for model in client.models.list().data or ())
+        return model_names(client.get("/models", cast_to=object), "data", "id")
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
         if raw and not self.continues:
@@ -45,13 +43,15 @@ class OpenAI(RemoteProtocol):
         return {"prompt" if raw else "messages": prompt, **fields}
 
     @contextmanager
-    def send(self, client, body: dict[str, Any]) -> Iterator[tuple[Any, Iterator]]:
-        own = "prompt" if "prompt" in body else "messages"
-        ask = client.completions.create if own == "prompt" else client.chat.completions.create
-        more = {name: value for name, value in body.items() if name != own}
-        with ask(model=self.model, stream=True, extra_body=more, **{own: body[own]}) as events:
-            yield events.response, events
+    def send(self, client, body: dict[str, Any]) -> Iterator[Iterator]:
+        import openai
+
+        path = "/completions" if "prompt" in body else "/chat/completions"
+        asked = {"model": self.model, "stream": True, **body}
+        # Of type object: as they come, for `translator` to check.
+        how = {"cast_to": object, "stream": True, "stream_cls": openai.Stream[object]}
+        with client.post(path, body=asked, **how) as events:
+            yield events
 
     def translator(self):
-        # Mistral's lists are not of the client's type, of which it would warn.
-        return lambda event: event.to_dict(warnings=False)
+        return read_chunk

@@ -1,22 +1,31 @@
 """What a server is sent and answers, and how its events become steps: nothing is guessed."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from labkit.backends.prompts import Messages
+from labkit.backends.remote.http.errors import MALFORMED, not_an_event
 from labkit.backends.settings import Settings
-from labkit.backends.steps import Alternative, Step
+from labkit.backends.steps import Step
 from labkit.backends.thoughts import ThoughtCounter, ThoughtSplitter
-from labkit.backends.timings import from_llamacpp, from_lm_studio
 from labkit.errors import LabError
 
+from .events import Choice, Chunk, Stats, read_chunk
 from .parameters import Parameters
+from .pieces import (
+    SurrogateJoiner,
+    listed_steps,
+    parts,
+    plain_step,
+    steps_of_texts,
+    steps_of_tokens,
+)
 
-Chunk = Mapping[str, Any]
+MOST_AT_ONCE = 1000  # tokens that one event may bring
 
 # Why an answer ended, in the words of OpenAI, Mistral, Anthropic, DeepSeek, vLLM and Zhipu; any
 # other word stands for an end of the model's own.
@@ -49,8 +58,11 @@ class RemoteProtocol(ABC):
     parameters: Parameters
 
     @abstractmethod
-    def connect(self, http, base_url: str, key: str) -> Any:
-        """The client, around an HTTP client. It retries nothing, or times would be of several."""
+    def connect(self, http, base_url: str) -> Any:
+        """The client, around an HTTP client. It retries nothing, or times would be of several.
+
+        It knows no key: the HTTP client sends it.
+        """
 
     @abstractmethod
     def models(self, client) -> tuple[str, ...]:
@@ -62,11 +74,11 @@ class RemoteProtocol(ABC):
 
     @abstractmethod
     def send(self, client, body: dict[str, Any]) -> AbstractContextManager:
-        """Sends it; gives the response, and the events as the client has them."""
+        """Sends it; gives the events as the client has them, and hangs up at the end."""
 
     @abstractmethod
     def translator(self) -> Callable[[Any], Chunk]:
-        """A function that puts each event of one answer in the form of OpenAI's, as a `Chunk`."""
+        """A function that checks each event of one answer, and puts it in OpenAI's form."""
 
 
 class AnswerReader:
@@ -75,8 +87,10 @@ class AnswerReader:
     Args:
         note: called with each field of the `Outcome` that becomes known.
         where: the server, for a sentence.
-        as_chunk: makes of each event what OpenAI's interface would send; an engine's own times go
-            by the name ``engine``, a provider's own count of tokens by ``own`` in ``usage``.
+        as_chunk: checks an event and makes of it what OpenAI's interface would send; a ValueError
+            for what is not an event.
+        patience_s: how long events may bring no token.
+        opened: the tag of a thought that the prompt ended with, see `open_tag`.
     Attributes:
         usage: tokens as the server counts them, once it has.
         model: the name under which the server answered, once it says so.
@@ -86,29 +100,41 @@ class AnswerReader:
         self,
         note: Callable[..., None],
         where: str,
-        as_chunk: Callable[[Any], Chunk] = lambda event: event,
+        as_chunk: Callable[[Any], Chunk] = read_chunk,
+        patience_s: float = math.inf,
+        opened: str | None = None,
     ):
         self._note, self._where, self._as_chunk = note, where, as_chunk
+        self._patience_s, self._stepped_s = patience_s, 0.0  # when the last step came
         self._written = 0  # tokens so far, where the server counts them in every event
-        self._stats: Chunk = {}
+        self._stats: Stats | None = None
         self._finish: str | None = None
-        self._split = ThoughtSplitter()  # of a server that leaves a thought in the answer's text
+        self._halves = {True: SurrogateJoiner(), False: SurrogateJoiner()}  # of thought, of answer
+        # Of a server that leaves a thought in the answer's text.
+        self._split = ThoughtSplitter(opened)
         self._apart = False  # another keeps it apart
         self._thinking = False  # what the last text was
         self._thought, self._counted = ThoughtCounter(), False  # here, or by the server
-        self.usage: Chunk = {}
+        self.usage: Mapping[str, Any] = {}
         self.model: str | None = None
         note(chunked=True)
 
     def steps(self, events: Generator[tuple[float, Any]]) -> Generator[Step]:
-        """The steps of the answer; each event comes with its seconds from the request."""
-        elapsed_s = 0.0
+        """The steps of the answer; each event comes with its seconds from the request.
+
+        Raises:
+            LabError: it breaks off, or something is not an event. What came before is given first.
+        """
+        elapsed_s, failure = 0.0, None
         with closing(events):
-            for elapsed_s, event in events:
-                yield from self._read(self._as_chunk(event), elapsed_s)
-        if rest := "".join(self._split.push("", last=True)):  # it might have become a tag
-            self._note(chunked=True)
-            yield _step(rest, elapsed_s, thinking=self._split.thinking)
+            try:
+                for elapsed_s, event in events:
+                    yield from self._read(event, elapsed_s)
+            except Exception as error:
+                failure = error
+        yield from self._rest(elapsed_s)
+        if failure:
+            raise failure
         if self._finish in (None, "failed"):
             error = "ended its answer with an error, and does not say which"
             how = error if self._finish else "broke off in the middle of its answer"
@@ -118,27 +144,51 @@ class AnswerReader:
             )
         self._note(finish=self._finish)
 
-    def _read(self, chunk: Chunk, elapsed_s: float) -> list[Step]:
-        choice = next(iter(chunk.get("choices") or ()), {})
-        if reason := choice.get("finish_reason"):
+    def _rest(self, elapsed_s: float) -> Iterator[Step]:
+        """What was held back, as it might have become a tag or a character."""
+        half = self._halves[True].push("", last=True)
+        thought, text = self._split.push(self._halves[False].push("", last=True), last=True)
+        for rest, thinking in ((half + thought, True), (text, False)):
+            if rest:
+                self._note(chunked=True)
+                yield plain_step(rest, elapsed_s, thinking=thinking)
+
+    def _read(self, event: Any, elapsed_s: float) -> list[Step]:
+        try:
+            steps = self._steps(self._as_chunk(event), elapsed_s)
+        except MALFORMED as error:
+            raise not_an_event(self._where, error) from None
+        self._stepped_s = elapsed_s if steps else self._stepped_s
+        if elapsed_s - self._stepped_s > self._patience_s:
+            raise LabError(
+                f"{self._where} has written nothing for {self._patience_s:g} s.",
+                "What came until then is kept. Ask again.",
+            )
+        return steps
+
+    def _steps(self, chunk: Chunk, elapsed_s: float) -> list[Step]:
+        choice = next(iter(chunk.choices or ()), Choice())
+        if reason := choice.finish_reason:
             self._finish = FINISHES.get(reason, "stop")
-        listed = _listed(choice.get("logprobs"), elapsed_s)
+        listed = listed_steps(choice.logprobs, elapsed_s)
         before, texts = self._thinking, self._texts(choice)
         self._thinking = texts[-1][1] if texts else before
         tokens = self._note_numbers(chunk)
         if tokens is not None:
-            return _tokens(texts, before, listed, tokens, elapsed_s)
-        steps = _pieces(texts, listed, elapsed_s)
+            return steps_of_tokens(texts, before, listed, tokens, elapsed_s)
+        steps = steps_of_texts(texts, listed, elapsed_s)
         self._thought.add(steps, len(listed))
         if self._thought.seen and not self._counted:
             self._note(thinking_tokens=self._thought.tokens)
         return steps
 
-    def _texts(self, choice: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    def _texts(self, choice: Choice) -> list[tuple[str, bool]]:
         """The texts of an event in their order, and whether each is a thought."""
-        delta = choice.get("delta") or {}
-        thought, text = _parts(delta.get("content") or delta.get("refusal") or choice.get("text"))
-        thought = thought or _parts(delta.get("reasoning_content") or delta.get("reasoning"))[1]
+        thought, text = "", choice.text or ""
+        if delta := choice.delta:
+            thought, text = parts(delta.content or delta.refusal or choice.text)
+            thought = thought or parts(delta.reasoning_content or delta.reasoning)[1]
+        thought, text = self._halves[True].push(thought), self._halves[False].push(text)
         self._apart = self._apart or bool(thought)
         if not self._apart:
             thought, text = self._split.push(text)
@@ -146,35 +196,37 @@ class AnswerReader:
 
     def _note_numbers(self, chunk: Chunk) -> int | None:
         """Notes the numbers of an event; returns how many tokens are new, if it says so."""
-        if usage := chunk.get("usage"):
-            self._note_usage(usage, chunk.get("model"))
-        engine = chunk.get("engine")
-        if timings := chunk.get("timings"):
-            engine = from_llamacpp(timings)
-            self._note(chunked=False)
+        if chunk.usage:
+            self._note_usage(chunk.usage, chunk.model)
+        timings = chunk.timings
+        engine = timings.as_engine_timings() if timings else chunk.engine
         if engine:
             self._note(timings=engine)
             self._note_cached(engine.cached_tokens)
-        self._stats = chunk.get("stats") or self._stats  # before the usage, after it, or with it
+        self._stats = chunk.stats or self._stats  # before the usage, after it, or with it
         if self._stats:
             written = self.usage.get("completion_tokens")
-            self._note(timings=from_lm_studio(self._stats, written))
-        if not timings:
+            self._note(timings=self._stats.as_engine_timings(written))
+        if not timings or timings.predicted_n is None:
             return None
-        new = timings["predicted_n"] - self._written
-        self._written = timings["predicted_n"]
+        self._note(chunked=False)
+        new, self._written = timings.predicted_n - self._written, timings.predicted_n
+        if not 0 <= new <= MOST_AT_ONCE:
+            raise ValueError(f"timings.predicted_n: {new} tokens cannot have come at once")
         return new
 
-    def _note_usage(self, usage: Chunk, model: str | None) -> None:
+    def _note_usage(self, usage: Mapping[str, Any], model: str | None) -> None:
         """The server's counts. Google and xAI count a thought in the total only, and charge it."""
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
         # DeepSeek has a name of its own for cached tokens.
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-        self._note_cached(usage.get("prompt_cache_hit_tokens") if cached is None else cached)
+        cached = usage.get("prompt_cache_hit_tokens") if cached is None else cached
+        self._note_cached(_part_of(cached, read))
         if read is not None and written is not None:
             hidden = max(0, (usage.get("total_tokens") or 0) - read - written)
             thought, written = thought or hidden or thought, written + hidden
+        thought = _part_of(thought, written)
         self.usage, self.model = {**usage, "completion_tokens": written}, model
         self._note(prompt_tokens=read, output_tokens=written)
         if thought or (thought == 0 and not self._thought.seen):
@@ -187,66 +239,6 @@ class AnswerReader:
             self._note(cached_tokens=tokens)
 
 
-def _parts(content: Any) -> tuple[str, str]:
-    """What was thought, and what was answered, of a text, or of a list of parts as Mistral's."""
-    if isinstance(content, str):
-        return "", content
-    texts = {True: "", False: ""}
-    for part in content if isinstance(content, list) else ():
-        is_thought = part.get("type") == "thinking"
-        texts[is_thought] += _parts(part.get("thinking" if is_thought else "text"))[1]
-    return texts[True], texts[False]
-
-
-def _tokens(
-    texts: list[tuple[str, bool]], before: bool, listed: list[Step], count: int, elapsed_s: float
-) -> list[Step]:
-    """A step for each of n tokens; only a text of one token has a number and a logprob.
-
-    The first bytes of a character and what may begin a stop string or a tag are held back by the
-    server and come with the last of them.
-    """
-    thinking = texts[-1][1] if texts else before
-    if count == 1:
-        first = listed[0] if len(listed) == 1 else _step("", elapsed_s)
-        return [replace(first, text="".join(text for text, _ in texts), thinking=thinking)]
-    written = [_step(text, elapsed_s, thinking=kind) for text, kind in texts or [("", before)]]
-    silent = _step("", elapsed_s, thinking=before or written[0].thinking)
-    return [*[silent] * (count - len(written)), *written] if count > 0 else []
-
-
-def _pieces(texts: list[tuple[str, bool]], listed: list[Step], elapsed_s: float) -> list[Step]:
-    """A step for each token that is listed with a piece, or one for the piece."""
-    steps = []
-    for text, thinking in texts:
-        is_whole = "".join(step.text for step in listed) == text
-        each = listed if is_whole else [_step(text, elapsed_s)]
-        steps += [replace(step, thinking=thinking) for step in each]
-    return steps
-
-
-def _step(
-    text: str, elapsed_s: float, token_id=None, logprob=None, alternatives=(), *, thinking=False
-) -> Step:
-    return Step(token_id, text, logprob, None, tuple(alternatives), None, elapsed_s, thinking)
-
-
-def _listed(logprobs: Any, elapsed_s: float) -> list[Step]:
-    """A step for each token that is listed, with its logprob and the alternatives.
-
-    Source: OpenAI's API reference, "logprobs" of chat (``content``) and of completions (lists).
-    """
-    if not isinstance(logprobs, Mapping):
-        return []
-    steps = []
-    for each in logprobs.get("content") or logprobs.get("refusal") or ():
-        tops = each.get("top_logprobs") or ()
-        top = [Alternative(t.get("id"), t["token"], t["logprob"]) for t in tops]
-        steps.append(_step(each["token"], elapsed_s, each.get("id"), each["logprob"], top))
-    tokens, values = logprobs.get("tokens") or (), logprobs.get("token_logprobs") or ()
-    likely = chain(logprobs.get("top_logprobs") or (), repeat(None))  # may be fewer
-    for text, logprob, tops in zip(tokens, values, likely, strict=False):
-        best_first = sorted((tops or {}).items(), key=lambda pair: -pair[1])
-        top = [Alternative(None, *each) for each in best_first]
-        steps.append(_step(text, elapsed_s, None, logprob, top))
-    return steps
+def _part_of(part: int | None, whole: int | None) -> int | None:
+    """A count that is part of another; None if it is larger, and so one of them is wrong."""
+    return None if part is not None and whole is not None and part > whole else part

@@ -21,21 +21,21 @@ DIGITS = {
     **{"ttft_s": 3, "elapsed_s": 3, "thinking_s": 3, "waited_s": 1},
 }
 _STYLE = f"""
-.lk-batch{{color:{theme.INK};font:13px/1.4 {theme.FONT};overflow-x:auto}}
+.lk-batch{{color:{theme.TEXT};font:13px/1.4 {theme.FONT};overflow-x:auto}}
 .lk-batch table{{border-collapse:collapse;width:100%}}
 .lk-batch caption{{text-align:left;font-weight:600;padding:4px 0}}
-.lk-batch th,.lk-batch td{{border:1px solid {theme.LINE};padding:4px 8px;vertical-align:top;
+.lk-batch th,.lk-batch td{{border:1px solid {theme.RULE};padding:4px 8px;vertical-align:top;
 text-align:left}}
-.lk-batch th{{background:#F6F8FA;font-weight:600}}
+.lk-batch th{{background:{theme.SOFT};font-weight:600}}
 .lk-batch td.n{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}
 .lk-batch td.w{{white-space:pre-wrap;overflow-wrap:anywhere;min-width:150px;max-width:420px}}
-.lk-batch .bad{{color:#B3261E}}
+.lk-batch .bad{{color:{theme.ALERT}}}
 .lk-batch th button{{font:inherit;border:0;background:none;padding:0;cursor:pointer;color:inherit;
 text-align:left}}
 .lk-batch th[aria-sort=ascending] button::after{{content:" ▲"}}
 .lk-batch th[aria-sort=descending] button::after{{content:" ▼"}}
 """
-_PAGE_STYLE = f"""body{{margin:16px;color:{theme.INK};font-family:{theme.FONT}}}
+_PAGE_STYLE = f"""{theme.PAGE}body{{margin:16px;font-family:{theme.FONT}}}
 label{{margin-right:14px}}input,select{{font:inherit;padding:2px 6px}}"""
 # Sorts by a column's hidden values, filters by a text and a backend. It only moves and hides rows
 # and makes no HTML out of their text.
@@ -85,7 +85,7 @@ def batch_table(table: BatchTable) -> HtmlFigure:
     """
     rows = table.rows[:MOST_ROWS]
     more = len(table.rows) - len(rows)
-    note = f"<p>{more:,} more rows are in the table; labkit.save writes all of them.</p>"
+    note = f"<p>{more:,} more rows are in the table; lab.save writes all of them.</p>"
     return HtmlFigure(f"<style>{_STYLE}</style>{_table(table, rows, False)}{note * (more > 0)}")
 
 

@@ -12,9 +12,12 @@ from labkit.filesystem.read import parse, read_file, wrong_content
 from .journal import HEAD, LARGEST_JOURNAL, is_journal, read_rows
 from .table import BatchRow, BatchTable, checked_row, to_record
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+UNSEEN = r"\s\x00-\x20\x7f\xad\u200b-\u200f\u2060\ufeff"  # what a spreadsheet may leave out
+FORMULA = re.compile(rf"[\t\r\n]|[{UNSEEN}]*[=+\-@＝＋－＠]")
 # Excel splits at semicolons in half of Europe, and so may begin a cell anywhere; "- " is a list.
-INNER_FORMULA = re.compile(r'([;\t\r\n][ "]*)(?=[=+\-@＝＋－＠])(?!- )')
+INNER_FORMULA = re.compile(
+    rf'([;\t\r\n\x0b\x0c\x85\u2028\u2029][{UNSEEN}"]*)(?=[=+\-@＝＋－＠])(?!- )'
+)
 CSV_COLUMNS = (
     "prompt", "backend", "text", "finish", "error", "ttft_s", "elapsed_s", "waited_s", "tries",
     "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd", "origin", "asked_at",
@@ -67,7 +70,7 @@ def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return "" if value is None else value
     value = INNER_FORMULA.sub(r"\1'", value)
-    return f"'{value}" if value.lstrip(" ").startswith(FORMULA) else value
+    return f"'{value}" if FORMULA.match(value) else value
 
 
 def read(path: str | Path) -> BatchTable:
@@ -84,7 +87,7 @@ def read(path: str | Path) -> BatchTable:
     try:
         return _from_json(content)
     except ValueError as error:
-        hint = "Name a file that labkit.comparison.run_batch or labkit.save wrote."
+        hint = "Name a file that lab.comparison.run_batch or lab.save wrote."
         raise wrong_content(path, "a table", str(error), hint) from None
 
 

@@ -93,9 +93,10 @@ def _lock(path: Path, file: IO[bytes]) -> Iterator[None]:
 
     status = os.fstat(file.fileno())
     name = hashlib.sha256(f"{status.st_dev} {status.st_ino}".encode()).hexdigest()[:16]
-    lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"labkit-batch-{name}.lock")
+    where: str | Path = f"labkit-batch-{name}.lock"
     try:
-        held = lock.acquire(timeout=0)
+        where = Path(tempfile.gettempdir()) / where
+        held = filelock.FileLock(where).acquire(timeout=0)
     except filelock.Timeout:
         raise LabError(
             f"Another batch is writing to {path}.", "Wait for it, or name another file."
@@ -103,7 +104,7 @@ def _lock(path: Path, file: IO[bytes]) -> Iterator[None]:
     except OSError as error:
         raise LabError(
             f"The lock of {path} cannot be taken: {error.strerror or error}.",
-            f"Remove {lock.lock_file}, or name another file.",
+            f"Remove {where}, set TMPDIR to a folder of yours, or name another file.",
         ) from None
     with held:
         yield
@@ -151,7 +152,7 @@ def require_head(path: Path, content: bytes) -> None:
     if not is_journal(content):
         raise LabError(
             f"{path} is not a batch file of this lab.",
-            "Name one that labkit.comparison.run_batch wrote, or a new one.",
+            "Name one that lab.comparison.run_batch wrote, or a new one.",
         )
 
 

@@ -34,7 +34,7 @@ def answers_table(side: SideBySide) -> html.HtmlFigure:
     prompt = side.prompt if isinstance(side.prompt, str) else str(side.prompt[-1]["content"])
     row = f'<div style="display:flex;flex-wrap:wrap;gap:12px">{columns}</div>'
     return html.HtmlFigure(
-        f'<div style="color:{theme.INK}"><b>Prompt</b>{html.paragraph(prompt)}{row}'
+        f'<div style="color:{theme.TEXT}"><b>Prompt</b>{html.paragraph(prompt)}{row}'
         f"{html.note(side.summary)}</div>"
     )
 
@@ -63,7 +63,7 @@ def _state(reply: Reply) -> str:
 def numbers_table(name: str, reply: Reply, here: bool) -> str:
     """The lower part of a column: its times, tokens and bytes."""
     rows = "".join(
-        f'<tr style="border-top:1px solid {theme.LINE}"><th scope="row" style="text-align:left;'
+        f'<tr style="border-top:1px solid {theme.RULE}"><th scope="row" style="text-align:left;'
         f'font-weight:400;width:46%">{escape(label)}</th>'
         f'<td style="text-align:left;overflow-wrap:anywhere">{escape(value)}</td></tr>'
         for label, value in numbers(reply, here)

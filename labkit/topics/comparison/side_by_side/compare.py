@@ -7,6 +7,9 @@ from labkit.backends.capabilities import model_of
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.reply import Reply
+from labkit.lab_book.entry import BookEntry
+from labkit.stats import Spread
+from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
 
 from .concurrent import Backends, Column, ConcurrentRun
 from .time_split import TimePart, split_time
@@ -23,6 +26,9 @@ class SideBySide:
         computed_here: whether each computed on this machine, as far as can be determined.
         sequential: whether they ran one after another; if not, the local ones shared the machine.
         reference: the expected answer, or None.
+        first_s: of a comparison that was repeated, the seconds to the first token of every round,
+            for each column; its reply is that of the middle round.
+        noise: what else the machine did meanwhile, where it was recorded.
     """
 
     prompt: str | Messages
@@ -31,6 +37,8 @@ class SideBySide:
     computed_here: tuple[bool, ...]
     sequential: bool = False
     reference: str | None = None
+    first_s: tuple[Spread, ...] = ()
+    noise: MachineNoise | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -59,13 +67,29 @@ class SideBySide:
         return tuple(here) if len(here) > 1 and not self.sequential else ()
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The seconds of each answer."""
+        return tuple(
+            BookEntry(
+                *("elapsed_s", f"{name}, in all", reply.elapsed_s, "s"),
+                origin=reply.origin.partition(":")[0],
+                model=reply.model,
+            )
+            for name, reply in zip(self.names, self.replies, strict=True)
+            if reply.steps and not reply.error
+        )
+
+    @property
     def summary(self) -> str:
         """The times of each, in one line."""
         parts = list(map(_times, self.names, self.replies))
         if self.shared:
             parts.append(f"{' and '.join(self.shared)} shared this machine")
         parts += dict.fromkeys(origin for origin in self.origins if ":" in origin)
-        return f"{'In turn' if self.sequential else 'At once'}: {'; '.join(parts)}"
+        if self.first_s:
+            parts.append(f"each is the middle one of {len(self.first_s[0].values)} rounds")
+        line = f"{'In turn' if self.sequential else 'At once'}: {'; '.join(parts)}"
+        return with_warning(line, (self.noise,))
 
     def __repr__(self) -> str:
         blocks = [

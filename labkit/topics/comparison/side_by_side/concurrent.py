@@ -164,7 +164,7 @@ class ConcurrentRun:
 def unexpected(name: str, error: Exception) -> str:
     """What is said of an error of a library; its message may quote a header, and so a key."""
     problem = f"{name} failed: {type(error).__name__}."
-    return str(LabError(problem, "Call labkit.generate on it alone to see where."))
+    return str(LabError(problem, "Call lab.generate on it alone to see where."))
 
 
 def join_threads(threads: Sequence[threading.Thread], within_s: float) -> None:

@@ -1,13 +1,15 @@
 """Figures of answers side by side: where the time went, and how the text arrived."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from textwrap import wrap
 
 import plotly.graph_objects as go
 
 from labkit.backends.reply import Reply
+from labkit.stats import Spread
+from labkit.topics.speed.measure.machine_noise import any_disturbed
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .answer_columns_figures import answers_table
 from .compare import SideBySide
@@ -38,20 +40,32 @@ LABEL = 30  # characters of a row's label, in a line
 
 def time_figure(side: SideBySide):
     """Where the time of each answer went: until the first token, and in total, from one zero."""
-    return parts_figure(side.names, side.replies, time_title(side))
+    return parts_figure(side.names, side.replies, time_title(side), side.first_s)
 
 
 def time_title(side: SideBySide) -> str:
     """The title of a time figure: at once or in turn, and which models shared the machine."""
     title = f"Where the seconds went · {'in turn' if side.sequential else 'at once'}"
+    if side.first_s:
+        title += f", the middle one of {len(side.first_s[0].values)} rounds"
+    if any_disturbed((side.noise,)):
+        title += " · machine disturbed"
     if not side.shared:
         return title
     shared = f"{' and '.join(side.shared)} shared this machine"
-    return f"{title}<br><sub>{escape(shared)}</sub>"
+    return f"{title}<br><sub>{figure_text(shared)}</sub>"
 
 
-def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: str):
-    """Bars that start at the request, a row for each column; the row of a None stays empty."""
+def parts_figure(
+    names: Sequence[str],
+    replies: Sequence[Reply | None],
+    title: str,
+    first_s: Sequence[Spread] = (),
+):
+    """Bars that start at the request, a row for each column; the row of a None stays empty.
+
+    ``first_s`` are the times to the first token of every round, where there were several.
+    """
     rows = [_label(name, reply) for name, reply in zip(names, replies, strict=True)]
     lines = max(row.count("<br>") + 1 for row in rows)
     half = max(ROW_PX, LINE_PX * lines + 8) * len(rows)
@@ -74,7 +88,7 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
         replies,
         1,
         "seconds until the first token of the answer",
-        map(_first, replies),
+        map(_first, replies, first_s or [None] * len(rows)),
     )
     _fill(figure, rows, replies, 2, "seconds of the whole answer", map(_total, replies))
     below = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
@@ -83,8 +97,8 @@ def parts_figure(names: Sequence[str], replies: Sequence[Reply | None], title: s
 
 def _label(name: str, reply: Reply | None) -> str:
     """A row's name and the origin of its numbers, broken into lines."""
-    lines = [f"<b>{escape(line)}</b>" for line in wrap(name, LABEL, break_on_hyphens=False)]
-    origin = [escape(line) for line in wrap(reply.origin, LABEL + 6)] if reply else []
+    lines = [f"<b>{figure_text(line)}</b>" for line in wrap(name, LABEL, break_on_hyphens=False)]
+    origin = [figure_text(line) for line in wrap(reply.origin, LABEL + 6)] if reply else []
     return "<br>".join([*lines, *(f"<i>{line}</i>" for line in origin)])
 
 
@@ -115,7 +129,7 @@ def _parts(reply: Reply | None) -> tuple[TimePart, ...]:
     return split_time(reply) if reply else ()
 
 
-def _first(reply: Reply | None) -> tuple[float, str]:
+def _first(reply: Reply | None, rounds: Spread | None = None) -> tuple[float, str]:
     """The end of a row's bar before the stream, and the label behind it."""
     parts = [part for part in _parts(reply) if part.name != STREAM]
     if not parts:
@@ -124,7 +138,8 @@ def _first(reply: Reply | None) -> tuple[float, str]:
     own = f"; {format_seconds(work)} of it the model's own work" if work is not None else ""
     loading = load_s(reply) if reply.http else None
     own += f", {format_seconds(loading)} loading it" if loading else ""
-    return end, format_seconds(end) + own
+    span = f" ({format_seconds(rounds.low)} to {format_seconds(rounds.high)})" if rounds else ""
+    return end, format_seconds(end) + span + own
 
 
 def _total(reply: Reply | None) -> tuple[float, str]:
@@ -157,7 +172,7 @@ def arrivals_figure(side: SideBySide):
         x, y = arrivals(reply)
         lines.append(
             go.Scatter(
-                name=f"{escape(name)} ({escape(reply.origin)})",
+                name=f"{figure_text(name)} ({figure_text(reply.origin)})",
                 x=x,
                 y=y,
                 mode="lines",

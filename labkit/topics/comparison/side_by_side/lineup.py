@@ -8,7 +8,7 @@ from labkit.backends.cloud.cloud import cloud, clouds
 from labkit.backends.emulated.links import Link
 from labkit.backends.emulated.stand_in import StandIn, stand_in
 from labkit.backends.generate import Backend
-from labkit.backends.llamacpp.model import load_llamacpp
+from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
 from labkit.backends.recorded import Recording, recordings, replay
 from labkit.backends.remote.budget import Budget
 from labkit.backends.remote.connect import connect
@@ -77,8 +77,9 @@ def line_up(
     """Finds the backends that can be compared on this machine now, for `compare`.
 
     The local model; every model server on the loopback, with its first model; a model of every
-    provider with a known key, or else the stand-in; and the recordings that answer the prompt.
-    Nothing is sent to a provider yet.
+    provider with a known key, or else the stand-in, with the local model's own weights where
+    llama.cpp has them; and the recordings that answer the prompt. Nothing is sent to a provider
+    yet.
 
     Args:
         local: a model on this machine; None: the bundled one, in llama.cpp.
@@ -95,10 +96,12 @@ def line_up(
     remote = _providers(budget)
     notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in remote]
     if not remote:
-        remote = [stand_in(link=link)]
+        same = isinstance(local, LlamaCppModel)
+        remote = [stand_in(local, link=link) if same else stand_in(link=link)]
         notes.append(
-            f"No provider key is known (labkit.clouds()): {remote[0].name} takes its place, the "
-            f"same small model behind a link: {remote[0].link.summary}."
+            f"No provider key is known (lab.clouds()): {remote[0].name} takes its place, "
+            f"{'with the same weights as the model here' if same else 'another model'}, over an "
+            f"emulated link: {remote[0].link.summary}."
         )
     recorded = _recordings(prompt)
     notes += [f"Recording: {each!r}" for each in recorded]

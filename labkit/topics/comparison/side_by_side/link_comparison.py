@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 
 from labkit.backends.emulated.links import Link, find_link
@@ -9,6 +10,9 @@ from labkit.backends.emulated.stand_in import StandIn
 from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
+from labkit.checks import check_whole
+from labkit.stats import Spread
+from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor
 
 from .compare import SideBySide, compare
 
@@ -20,18 +24,22 @@ def compare_links(
     prompt: str | Messages,
     *,
     links: Sequence[str | Link] = ("fibre", "ocean", "satellite"),
+    repeats: int = 3,
     raw: bool = False,
     **settings,
 ) -> SideBySide:
     """The same request to the same model: in this process, over the loopback, and over links.
 
     They run in turn, by default at temperature 0: the model does the same work each time, so that
-    only the route to it differs. The links are emulated (`labkit.stand_in`).
+    only the route to it differs. All routes are taken once in every round, and of each the answer
+    with the middle time to the first token counts, as a single one may have met a busy moment.
+    The links are emulated (`labkit.stand_in`).
 
     Args:
         model: from ``labkit.load_llamacpp``.
         prompt: a text, or chat messages.
         links: names of ``labkit.backends.emulated.links.LINKS``, or your own links.
+        repeats: number of rounds; a Stop ends them early.
         raw: continue the text without the chat template.
         settings: see ``labkit.backends.settings.Settings``.
     Returns:
@@ -39,21 +47,49 @@ def compare_links(
     Raises:
         ValueError: no such link, another kind of model, or a prompt or setting out of range.
     """
+    check_whole("repeats", repeats)
     if not isinstance(model, LlamaCppModel):
-        raise ValueError(f"model must come from labkit.load_llamacpp; got {model!r}")
+        raise ValueError(f"model must come from lab.load_llamacpp; got {model!r}")
     found = [(_label(link), find_link(link)) for link in links]
+    settings = {"raw": raw, "temperature": 0, **settings}
+    compare(prompt, {HERE: model}, **{**settings, "max_tokens": 1})  # warm-up
+    monitor, rounds = NoiseMonitor(), []
+    for _ in range(repeats):
+        rounds.append(_round(model, prompt, found, settings))
+        if any(reply.finish == "interrupted" for reply in rounds[-1].replies):
+            rounds = rounds[:-1] or rounds  # a Stop: the rounds before it count
+            break
+    return _middle(rounds, monitor.end())
+
+
+def _round(
+    model: LlamaCppModel, prompt: str | Messages, links: Sequence[tuple[str, Link]], settings: dict
+) -> SideBySide:
+    """Each route once, over connections of its own: one that stands already would look quick."""
     address, key = model.listening
     served = connect(address, model.name, api_key=key, kind="llama.cpp")
-    settings = {"temperature": 0, **settings}
     # Its owner closes the model.
     borrowed = SimpleNamespace(name=model.name, listening=model.listening, close=lambda: None)
     with ExitStack() as opened:
         distant = {
-            label: opened.enter_context(StandIn(borrowed, link, seed=0)) for label, link in found
+            label: opened.enter_context(StandIn(borrowed, link, seed=0)) for label, link in links
         }
         backends = {HERE: model, LOOPBACK: served, **distant}
-        compare(prompt, {HERE: model}, raw=raw, **{**settings, "max_tokens": 1})  # warm-up
-        return compare(prompt, backends, sequential=True, raw=raw, **settings)
+        return compare(prompt, backends, sequential=True, **settings)
+
+
+def _middle(rounds: Sequence[SideBySide], noise: MachineNoise) -> SideBySide:
+    """Of each column the reply with the middle time to the first token, and all of these times."""
+    columns = list(zip(*(each.replies for each in rounds), strict=True))
+    if any(reply.ttft_s is None or reply.error for column in columns for reply in column):
+        return replace(rounds[-1], noise=noise)  # with its error, or stopped
+    columns = [sorted(column, key=lambda reply: reply.ttft_s) for column in columns]
+    return replace(
+        rounds[-1],
+        replies=tuple(column[(len(column) - 1) // 2] for column in columns),
+        first_s=tuple(Spread(tuple(reply.ttft_s for reply in column)) for column in columns),
+        noise=noise,
+    )
 
 
 def _label(link: str | Link) -> str:

@@ -173,7 +173,7 @@ class ComparePanel(RunPanel):
 
     def static_form(self) -> list:
         """The answers in columns, and their times."""
-        side = self.result or self.start().wait()
+        side = self.finished()
         return [answers.answers_table(side).html, figures.time_figure(side)]
 
 

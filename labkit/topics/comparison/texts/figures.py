@@ -8,8 +8,14 @@ from labkit.ui.table import grid
 from .text_differences import REFERENCE, TextDifferences
 from .word_diff import DELETED, EQUAL, INSERTED, REPLACED, DiffSegment, WordDiff
 
-_DELETED = f"background:#FBE9DC;color:{theme.INK};text-decoration:line-through {theme.RED}"
-_INSERTED = f"background:#DCEEFA;color:{theme.INK};text-decoration:underline 2px {theme.BLUE}"
+_DELETED = (
+    f"background:{theme.RED}{theme.TINT};color:{theme.TEXT};"
+    f"text-decoration:line-through {theme.RED}"
+)
+_INSERTED = (
+    f"background:{theme.SKY}{theme.TINT};color:{theme.TEXT};"
+    f"text-decoration:underline 2px {theme.BLUE}"
+)
 
 
 def differences_figure(differences: TextDifferences) -> html.HtmlFigure:
@@ -23,7 +29,7 @@ def differences_figure(differences: TextDifferences) -> html.HtmlFigure:
         f'there, <ins style="{_INSERTED}">underlined</ins> only here. '
         "This counts words, not meanings (computed)."
     )
-    return html.HtmlFigure(f'<div style="color:{theme.INK}">{key}{row}{_table(differences)}</div>')
+    return html.HtmlFigure(f'<div style="color:{theme.TEXT}">{key}{row}{_table(differences)}</div>')
 
 
 def _column(name: str, text: str, note: str = "") -> str:

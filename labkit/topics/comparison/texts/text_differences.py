@@ -71,7 +71,8 @@ def compare_texts(
             f"answers must be two texts or more, or one and a reference; got {len(texts)}"
         )
     baseline = texts[0] if reference is None else reference
-    differences = tuple(diff_words(baseline, text) for text in texts)
+    every_word = reference is not None  # those that are found are those that stand unmarked
+    differences = tuple(diff_words(baseline, text, every_word=every_word) for text in texts)
     name = names[0] if reference is None else REFERENCE
     return TextDifferences(names, texts, baseline, name, differences)
 

@@ -89,8 +89,14 @@ class WordDiff:
         )
 
 
-def diff_words(first: str, second: str) -> WordDiff:
+def diff_words(first: str, second: str, *, every_word: bool = False) -> WordDiff:
     """Two texts, compared word by word.
+
+    Args:
+        first: the text that is compared with.
+        second: the other text.
+        every_word: whether the equal segments are all the words that `recall` counts, lone ones
+            too; else they are runs that are easier to read.
 
     Source: the segments are those of Python's difflib; `similarity` is rapidfuzz's normalized
     Indel similarity, by the longest common subsequence of words, and unlike difflib's ratio it is
@@ -106,7 +112,11 @@ def diff_words(first: str, second: str) -> WordDiff:
     return WordDiff(
         segments=tuple(
             DiffSegment(_kind(*run), "".join(one[run[1] : run[2]]), "".join(other[run[3] : run[4]]))
-            for run in _without_islands(_runs(_opcodes(*keys)))
+            for run in (
+                _runs(LCSseq.opcodes(*keys))
+                if every_word
+                else _without_islands(_runs(_opcodes(*keys)))
+            )
         ),
         similarity=2 * common / total if total else 1.0,
         recall=common / len(one) if one else None,

@@ -1,11 +1,10 @@
 """Figures of votes: the preference with its interval, and how many votes would settle it."""
 
-from html import escape
-
 import plotly.graph_objects as go
 
 from labkit.stats import LEVEL
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .power import votes_needed
 from .votes import Votes
@@ -22,12 +21,12 @@ def votes_figure(votes: Votes):
     total = max(1, len(votes.votes))
     bars = [
         go.Bar(
-            name=f"{escape(name)}{' preferred' * (name in votes.names)}: {votes.counts[name]}",
+            name=f"{figure_text(name)}{' preferred' * (name in votes.names)}: {votes.counts[name]}",
             y=["all votes"],
             x=[100 * votes.counts[name] / total],
             orientation="h",
             marker={"color": looks[name][0], "pattern": theme.pattern(looks[name][1])},
-            hovertemplate=f"{escape(name)}: {votes.counts[name]} votes<extra></extra>",
+            hovertemplate=f"{figure_text(name)}: {votes.counts[name]} votes<extra></extra>",
         )
         for name in order
     ]
@@ -56,7 +55,7 @@ def _interval(votes: Votes) -> list:
     if not votes.decided:
         return []
     share, (low, high) = 100 * votes.share, (100 * end for end in votes.interval)
-    label = f"{share:.0f} % for {escape(votes.names[0])}, {low:.0f} to {high:.0f} %"
+    label = f"{share:.0f} % for {figure_text(votes.names[0])}, {low:.0f} to {high:.0f} %"
     return [
         go.Scatter(
             name=f"{100 * LEVEL:.0f} % interval",

@@ -12,7 +12,7 @@ from labkit.filesystem.write import write_json
 from .votes import CHOICES, Ballot, Votes, count_votes
 
 FORMAT = 1
-WHAT, HINT = "votes", "Name a file that labkit.comparison.vote_panel wrote."
+WHAT, HINT = "votes", "Name a file that lab.comparison.vote_panel wrote."
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ class VotePanel(Panel):
         if ballot is None or voted != expected:
             raise LabError(
                 f"{self._file} holds votes on other answers, or of several voters.",
-                "Name another file; labkit.comparison.join_votes counts several together.",
+                "Name another file; lab.comparison.join_votes counts several together.",
             )
         return ballot
 

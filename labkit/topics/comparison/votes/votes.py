@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import LEVEL, share_interval
 from labkit.topics.comparison.batch.table import BatchTable
 
@@ -153,6 +154,15 @@ class Votes:
         """The share of A among the decided votes: far from one half, it shows a position bias."""
         chose_a = [vote.choice == "A" for vote in self.votes if vote.winner]
         return sum(chose_a) / len(chose_a) if chose_a else None
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The share of decided votes that the first model won."""
+        if self.share is None:
+            return ()
+        low, high = (100 * end for end in self.interval)
+        label = f"prefer {self.names[0]}"
+        return (BookEntry("vote_share", label, 100 * self.share, "%", low, high),)
 
     @property
     def summary(self) -> str:

@@ -7,7 +7,6 @@ Source: docs.python.org, "Audit events table"; PEP 578.
 """
 
 import errno
-import ipaddress
 import os
 import socket
 import sys
@@ -18,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from . import name_lookups
 from .connection_log import Attempt, is_loopback
 
 _STDLIB = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
@@ -25,26 +25,42 @@ _SITE = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platli
 _HERE = str(Path(__file__).parent) + os.sep
 _LAB = str(Path(__file__).parents[3]) + os.sep
 _ROOT = str(Path(__file__).resolve().parents[4]) + os.sep
+INTERPRETER = "another Python interpreter in this process"
 REFUSED = "labkit refused this connection: the network is switched off here"
 
 
 Listener = Callable[[Attempt], bool]  # returns whether to refuse
-_listeners: list[tuple[Listener, Callable[[str], None]]] = []
-_installed = threading.Lock()
+_listeners: list[tuple[Listener, Callable[[str], bool]]] = []
+_changing = threading.Lock()
 _last_lookup = threading.local()  # the last name that this thread looked up, and its port
 _is_set = False
 
 
-def listen(listener: Listener, on_child: Callable[[str], None]) -> Callable[[], None]:
-    """Calls the listeners from now on; returns a function that ends it."""
+def listen(listener: Listener, on_program: Callable[[str], bool]) -> Callable[[], None]:
+    """Calls the listeners from now on; returns a function that ends it.
+
+    Args:
+        listener: called with each attempt.
+        on_program: called with the name of each program, and of each further Python interpreter in
+            this process, which has no audit hook; returns whether to refuse the latter.
+    """
     global _is_set
-    with _installed:
+    both = listener, on_program
+    with _changing:
         if not _is_set:
             sys.addaudithook(_hook)
             _is_set = True
-    both = listener, on_child
-    _listeners.append(both)
-    return partial(_listeners.remove, both)
+        if not _listeners:
+            name_lookups.report()
+        _listeners.append(both)
+    return partial(_end, both)
+
+
+def _end(both: tuple[Listener, Callable[[str], bool]]) -> None:
+    with _changing:
+        _listeners.remove(both)
+        if not _listeners:
+            name_lookups.end_report()
 
 
 # Events of a program's start, and the program's name; None: the first argument is its path.
@@ -56,6 +72,13 @@ _PROGRAMS = {
     "os.fork": "a copy of this process",
     "os.forkpty": "a copy of this process",
 }
+_INTERPRETER = "cpython.PyInterpreterState_New"
+# The functions that connect a pair of sockets over the loopback, on Windows.
+_PAIRS = [
+    pair.__code__
+    for name in ("socketpair", "_fallback_socketpair")
+    if hasattr(pair := getattr(socket, name, None), "__code__")
+]
 
 
 def _hook(name: str, args: tuple) -> None:
@@ -66,39 +89,66 @@ def _hook(name: str, args: tuple) -> None:
         if read and (event := read(*args)) and any([refuses(event) for refuses, _ in _listeners]):
             raise _refusal(event)
     elif name in _PROGRAMS:
-        for _, on_child in _listeners:
-            on_child(_PROGRAMS[name] or Path(str(args[0])).name)
+        for _, on_program in _listeners:
+            on_program(_PROGRAMS[name] or Path(str(args[0])).name)
+    elif name == _INTERPRETER and any([refuses(INTERPRETER) for _, refuses in _listeners]):
+        raise PermissionError(errno.EACCES, REFUSED)
 
 
 def _refusal(event: Attempt) -> OSError:
     """An error that libraries know how to handle."""
     if event.kind == "lookup":
+        _last_lookup.name = (None, None)  # whatever is connected to next, it is not its address
         return socket.gaierror(socket.EAI_FAIL, REFUSED)
     return ConnectionRefusedError(errno.ECONNREFUSED, REFUSED)
 
 
 def _on_connect(sock: socket.socket, address: Any, kind: str = "connection") -> Attempt | None:
     """None for sockets without an address, and for the socket pairs of Windows."""
-    if not isinstance(address, tuple) or "socketpair" in sys._getframe(2).f_code.co_name:
+    if not isinstance(address, tuple):
+        return None
+    address = tuple(map(_plain, tuple.__iter__(address)))
+    if _is_pair(address):
         return None
     number, port = str(address[0]), address[1]
+    if name_lookups.needs_server(address[0]) or number == "localhost":
+        return Attempt(kind, number, None, port, **_callers())
     name, name_port = getattr(_last_lookup, "name", (None, None))
     host = name if name_port == port and name != number else None
     return Attempt(kind, host, number, port, **_callers())
 
 
+def _plain(value: Any) -> Any:
+    """What the system reads of a value, whatever a class of its own says."""
+    return str.__str__(value) if isinstance(value, str) else value
+
+
+def _is_pair(address: tuple) -> bool:
+    frame = sys._getframe(3)
+    while frame and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    is_own = frame and any(frame.f_code is code for code in _PAIRS)
+    return bool(is_own) and is_loopback(str(address[0]))
+
+
 def _on_lookup(host: Any, port: Any = None, *more: Any) -> Attempt | None:
     """None where no name server is needed: a number, an empty name, this machine's own name."""
-    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    name = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else host
     port = int(port) if str(port).isdecimal() else None
     _last_lookup.name = (name, port)
-    if not name or name == "localhost" or _is_number(name):
+    if not name_lookups.needs_server(name):
         return None
     return Attempt("lookup", name, None, port, **_callers())
 
 
 def _on_send(sock: socket.socket, address: Any) -> Attempt | None:
     return _on_connect(sock, address, "datagrams") if address else None
+
+
+def _on_bind(sock: socket.socket, address: Any) -> Attempt | None:
+    """A packet socket sends without any further event; None for all others."""
+    is_packet = sock.family == getattr(socket, "AF_PACKET", None)
+    return _on_connect(sock, address, "datagrams") if is_packet else None
 
 
 def _on_reverse(address: Any) -> Attempt | None:
@@ -109,6 +159,7 @@ def _on_reverse(address: Any) -> Attempt | None:
 
 _READERS: dict[str, Callable[..., Attempt | None]] = {
     "socket.connect": _on_connect,
+    "socket.bind": _on_bind,
     "socket.sendto": _on_send,
     "socket.sendmsg": _on_send,
     "socket.getaddrinfo": _on_lookup,
@@ -116,14 +167,6 @@ _READERS: dict[str, Callable[..., Attempt | None]] = {
     "socket.gethostbyaddr": _on_reverse,
     "socket.getnameinfo": _on_reverse,
 }
-
-
-def _is_number(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _callers() -> dict[str, str | None]:

@@ -3,16 +3,23 @@
 import ipaddress
 from dataclasses import dataclass
 
+from labkit.lab_book.entry import BookEntry
+
 # What neither source can show; listed wherever an empty list is shown.
 CANNOT_SEE = (
-    "a connection of native code, or of a program that this process starts, which opens and "
-    "closes between two reads of the system's table",
+    "a connection of native code, of another Python interpreter in this process, or of a program "
+    "that this process starts, which opens and closes between two reads of the system's table",
     "what another program sends for this one: a proxy, a VPN, a service that was already running",
+    "what is sent over a connection that another program opened to this one",
     "sockets within this machine that have no address (unix sockets, pipes)",
-    "name lookups of native code or of such a program",
+    "name lookups of native code, of such an interpreter, or of such a program",
 )
 # Listed too where connections are refused.
-CANNOT_REFUSE = "refusing affects only this process's Python code, no native code, no other program"
+CANNOT_REFUSE = (
+    "refusing affects only this process's Python code, no native code, no other program",
+    "what was open before stays open, but for the lab's own connections: it is listed with its "
+    "traffic, and is not refused",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,30 @@ def is_loopback(host: str | None) -> bool:
     return number.is_loopback
 
 
+@dataclass(frozen=True, slots=True)
+class StandingConnection:
+    """A connection that was open before a watch began: what is sent over it causes no event.
+
+    Attributes:
+        process: ``"this process"``, or a child's name and process id.
+        address: the remote IP address.
+        port: the remote port.
+        bytes_sent: bytes sent during the watch, by its last reading; None if unknown.
+        bytes_received: bytes that came back, by the same reading.
+    """
+
+    process: str
+    address: str
+    port: int
+    bytes_sent: int | None
+    bytes_received: int | None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it stays on this machine."""
+        return is_loopback(self.address)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class NetworkLog:
     """The connections that were attempted during a watch (measured).
@@ -87,6 +118,7 @@ class NetworkLog:
         reads: number of times that the operating system's table was read.
         children: names of the programs that this process started meanwhile.
         cannot_see: a list of what may have happened unseen.
+        standing: the connections that were open before.
     """
 
     attempts: tuple[Attempt, ...]
@@ -94,6 +126,7 @@ class NetworkLog:
     reads: int
     children: tuple[str, ...]
     cannot_see: tuple[str, ...] = CANNOT_SEE
+    standing: tuple[StandingConnection, ...] = ()
 
     @property
     def leaving(self) -> tuple[Attempt, ...]:
@@ -106,16 +139,36 @@ class NetworkLog:
         return tuple(attempt for attempt in self.attempts if attempt.refused)
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How many connections were tried, and how many led off the machine."""
+        return (
+            BookEntry("connections_tried", "connections tried", len(self.attempts)),
+            BookEntry("connections_away", "off the machine", len(self.leaving)),
+        )
+
+    @property
     def summary(self) -> str:
         """The number of attempts, in one line."""
         count, away = len(self.attempts), len(self.leaving)
         result = f"{count} tried, {away} off the machine" if count else "no connection was tried"
         refused = f", {len(self.refused)} refused" if self.refused else ""
         return (
-            f"network: {result}{refused} in {self.elapsed_s:.1f} s "
-            f"(measured: audit hook, and {self.reads} reads of the system's table)"
+            f"network: {result}{refused}{self._standing()} in {self.elapsed_s:.1f} s "
+            f"(measured: audit hook, and {self.reads} reads of the system's table; "
+            "cannot_see lists what they miss)"
         )
+
+    def _standing(self) -> str:
+        """The connections off the machine that were open before, and their traffic."""
+        away = [each.bytes_sent for each in self.standing if not each.is_local]
+        if not away:
+            return ""
+        known = sum(count or 0 for count in away)
+        unknown = f", unknown for {away.count(None)}" if None in away else ""
+        return f", {len(away)} off the machine open before ({known:,} bytes sent{unknown})"
 
     def __repr__(self) -> str:
         rows = [f"  {each.target}, {each.caller or each.process}" for each in self.attempts]
-        return "\n".join([self.summary, *rows])
+        rows += [f"  open before: {each.address}, port {each.port}" for each in self.standing]
+        unseen = [f"  cannot see: {each}" for each in self.cannot_see]
+        return "\n".join([self.summary, *rows, *unseen])

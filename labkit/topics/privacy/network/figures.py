@@ -5,25 +5,45 @@ from html import escape
 from labkit.ui import html, theme
 from labkit.ui.table import grid
 
-from .connection_log import Attempt, NetworkLog
+from .connection_log import Attempt, NetworkLog, StandingConnection
 from .network_watch import NetworkWatch
 from .offline_proof import OfflineProof, ProbeResult
 
 
 def network_figure(log: NetworkLog) -> html.HtmlFigure:
     """A row for each attempt, or a note that there was none; and what the watch cannot see."""
-    departed = [each for each in log.leaving if not each.refused]
+    departed: list = [each for each in log.leaving if not each.refused]
+    # Over a connection that was open before, something left, or may have.
+    departed += [each for each in log.standing if not each.is_local and each.bytes_sent != 0]
     tone, sign = ("warning", "") if departed else ("good", "✓ ")
     unseen = "".join(f"<li>{escape(each)}</li>" for each in log.cannot_see)
     children = (
         f" Programs started meanwhile: {escape(', '.join(log.children))}." if log.children else ""
     )
     return html.HtmlFigure(
-        f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + log.summary, tone)}'
-        f"{_attempts(log.attempts)}"
+        f'<div style="color:{theme.TEXT};font-size:13px">{html.note(sign + log.summary, tone)}'
+        f"{_attempts(log.attempts)}{_standing(log.standing)}"
         f'<details style="margin-top:8px"><summary style="cursor:pointer">What this cannot see'
         f'</summary><ul style="margin:4px 0">{unseen}</ul>{children}</details></div>'
     )
+
+
+def _standing(standing: tuple[StandingConnection, ...]) -> str:
+    if not standing:
+        return ""
+    heads = ["open before", "port", "", "bytes out since", "bytes in since", "process"]
+    rows = [
+        (
+            escape(each.address),
+            str(each.port),
+            "↺ stays here" if each.is_local else "→ leaves",
+            _bytes(each.bytes_sent),
+            _bytes(each.bytes_received),
+            escape(each.process),
+        )
+        for each in standing
+    ]
+    return grid(heads, rows)
 
 
 def watch_figure(watch: NetworkWatch) -> html.HtmlFigure:
@@ -34,8 +54,8 @@ def watch_figure(watch: NetworkWatch) -> html.HtmlFigure:
 def _attempts(attempts: tuple[Attempt, ...]) -> str:
     if not attempts:
         return (
-            f'<div style="border:2px dashed {theme.LINE};border-radius:6px;padding:18px;'
-            f'text-align:center;color:{theme.GREY};margin-top:6px">an empty list: no connection, '
+            f'<div style="border:2px dashed {theme.RULE};border-radius:6px;padding:18px;'
+            f'text-align:center;color:{theme.QUIET};margin-top:6px">an empty list: no connection, '
             "no name looked up</div>"
         )
     heads = ["at", "kind", "target", "", "bytes out", "bytes in", "caller", "library", "seen by"]
@@ -82,7 +102,7 @@ def proof_figure(proof: OfflineProof) -> html.HtmlFigure:
         body += html.card(html.paragraph(proof.text))
     sign = "✓ " if proof.holds else ""
     return html.HtmlFigure(
-        f'<div style="color:{theme.INK};font-size:13px">{html.note(sign + proof.summary, tone)}'
+        f'<div style="color:{theme.TEXT};font-size:13px">{html.note(sign + proof.summary, tone)}'
         f"{body}</div>"
     )
 

@@ -1,10 +1,14 @@
 """Runs a command without a network: in its own Linux network namespace.
 
-    python -m labkit.topics.privacy.network.network_namespace COMMAND …
+    python -m labkit.topics.privacy.network.network_namespace [--report=PIPE] COMMAND …
 
 A new namespace has one interface, its own loopback, and no packet can leave it, whether sent by
 Python, a native library or a child process. No privileges are needed where the kernel allows user
-namespaces. Uses only the standard library, and one thread, as the kernel requires.
+namespaces. Sockets of other kinds are refused; see `seccomp`. Uses only the standard library, and
+one thread, as the kernel requires.
+
+The pipe, an open file descriptor, gets a line of JSON before the command starts: ``refusal``, why
+there is no namespace, and ``in_reach``, what is not cut off.
 
 Source: man pages unshare(2), user_namespaces(7), network_namespaces(7), netdevice(7).
 """
@@ -12,13 +16,19 @@ Source: man pages unshare(2), user_namespaces(7), network_namespaces(7), netdevi
 import contextlib
 import ctypes
 import errno
-import fcntl
+import json
 import os
+import signal
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 
-CANNOT = 97  # exit status: no namespace here
+from labkit.topics.privacy.network import seccomp
+
+CANNOT = 97  # exit status: no namespace here; a command may end with it too
+REPORT = "--report="
+FILES = "files and named pipes, which other programs may read"
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1  # linux/sockios.h, linux/if.h
 _INTERFACE = "16sH14x"  # struct ifreq: name and flags
@@ -63,6 +73,8 @@ def _write(path: str, text: str) -> None:
 
 
 def _raise_loopback() -> None:
+    import fcntl  # not on Windows, where this module is only looked at
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         query = struct.pack(_INTERFACE, b"lo", 0)
         _, flags = struct.unpack(_INTERFACE, fcntl.ioctl(any_socket, _GET_FLAGS, query))
@@ -71,17 +83,34 @@ def _raise_loopback() -> None:
 
 def main(command: list[str]) -> None:
     """Replaces this process by the command, without a network."""
+    pipe = None
+    if command[0].startswith(REPORT):
+        pipe, command = int(command[0].removeprefix(REPORT)), command[1:]
     try:
         enter()
     except OSError as error:
-        sys.exit(_report(CANNOT, f"no network namespace here: {error.strerror}"))
+        _report(pipe, refusal=error.strerror)
+        sys.exit(_print(CANNOT, f"no network namespace here: {error.strerror}"))
+    in_reach = [FILES]
+    try:
+        seccomp.refuse_other_families()
+    except OSError as error:
+        in_reach.append(f"unix sockets of other programs ({error.strerror})")
+    _report(pipe, in_reach=in_reach)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores, and a command would too
     try:
         os.execvp(command[0], command)
     except OSError as error:
-        sys.exit(_report(127, f"{command[0]}: {error.strerror}"))
+        sys.exit(_print(127, f"{command[0]}: {error.strerror}"))
 
 
-def _report(status: int, message: str) -> int:
+def _report(pipe: int | None, refusal: str | None = None, in_reach: Sequence[str] = ()) -> None:
+    if pipe is not None:
+        os.write(pipe, json.dumps({"refusal": refusal, "in_reach": in_reach}).encode())
+        os.close(pipe)
+
+
+def _print(status: int, message: str) -> int:
     print(message, file=sys.stderr)
     return status
 

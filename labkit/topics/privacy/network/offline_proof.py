@@ -13,6 +13,7 @@ from socket import create_server
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from . import try_connections
 from .offline import ROOT, OfflineRun, run_offline
@@ -20,10 +21,11 @@ from .offline import ROOT, OfflineRun, run_offline
 # A documentation address (RFC 5737), never assigned; tried only inside the namespace.
 NOWHERE = "192.0.2.1", 443
 _GENERATE = """
-import json, sys, labkit
+import json, sys
+import labkit as lab
 name, prompt = sys.argv[1:]
-with labkit.watch_network() as watch:
-    reply = labkit.generate(labkit.load(name), prompt, temperature=0, max_tokens=24)
+with lab.watch_network() as watch:
+    reply = lab.generate(lab.load(name), prompt, temperature=0, max_tokens=24)
 print(json.dumps({"text": reply.text, "attempts": len(watch.log.attempts)}))
 """
 
@@ -80,6 +82,14 @@ class OfflineProof:
         """Whether no method reached anything, and the model, if there is one, answered."""
         cut_off = bool(self.probes) and all(probe.cut_off for probe in self.probes)
         return cut_off and (self.model is None or bool(self.text))
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How many ways to connect are cut off."""
+        if self.why_not:
+            return ()
+        cut, label = sum(probe.cut_off for probe in self.probes), "ways out that are cut off"
+        return (BookEntry("cut_off", label, cut, f"of {len(self.probes)}"),)
 
     @property
     def summary(self) -> str:
@@ -145,6 +155,6 @@ def _checked(ran: OfflineRun) -> OfflineRun:
     if ran.status:
         raise LabError(
             f"The process without a network failed: {(ran.output.splitlines() or ['?'])[-1]}",
-            "Download the model first, with a network: labkit.load(…).",
+            "Download the model first, with a network: lab.load(…).",
         )
     return ran

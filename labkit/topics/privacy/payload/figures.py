@@ -23,7 +23,7 @@ def payload_picture(payload: Payload) -> html.HtmlFigure:
     headers = [f"{name}: {value}" for name, value in payload.headers]
     head = text_box("\n".join([f"{payload.method} {payload.address}", *headers]))
     return html.HtmlFigure(
-        f'<div style="color:{theme.INK};font-size:13px">{html.note(payload.summary, tone)}'
+        f'<div style="color:{theme.TEXT};font-size:13px">{html.note(payload.summary, tone)}'
         f"{_section('The texts in it, as the other side reads them', texts)}"
         f"{_section('What becomes of it there', _becomes(payload))}"
         f"{_folded('Headers', head)}"
@@ -75,13 +75,13 @@ def terms_table(table: TermsTable) -> html.HtmlFigure:
         rows.append([f"<b>{escape(each.provider)}</b>", *map(_text, texts), sources])
     heads = ["", "kept", "used for training", "read by people", "where it says so"]
     note = (
-        f'<div style="font-size:12px;color:{theme.GREY};max-width:75em">{escape(table.note)}</div>'
+        f'<div style="font-size:12px;color:{theme.QUIET};max-width:75em">{escape(table.note)}</div>'
     )
     return html.HtmlFigure(grid(heads, rows) + note)
 
 
 def _text(text: str | None) -> str:
-    return escape(text) if text else f'<i style="color:{theme.GREY}">{UNKNOWN}</i>'
+    return escape(text) if text else f'<i style="color:{theme.QUIET}">{UNKNOWN}</i>'
 
 
 FIGURES = {Payload: payload_picture, TermsTable: terms_table}

@@ -11,13 +11,14 @@ from labkit.backends.capabilities import model_of
 from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
-from labkit.backends.guard.policy import UNSCANNED, Policy
+from labkit.backends.guard.policy import Policy
 from labkit.backends.guard.scanner import scan
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.model import RemoteModel
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 from .request_capture import CapturedRequest, capture_request
 from .terms import UNKNOWN, Terms, find_terms
@@ -84,6 +85,15 @@ class Payload:
         return tuple(finding for text in self.texts for finding in text.findings)
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The bytes that would leave, and what the scanner finds in them."""
+        sent = 0 if self.refusal or self.address is None else self.total_bytes
+        return (
+            BookEntry("payload_bytes", "a request's bytes", sent, "bytes", model=self.backend),
+            BookEntry("payload_findings", "secrets in it", len(self.findings), model=self.backend),
+        )
+
+    @property
     def summary(self) -> str:
         """How much would go where, in a line."""
         if self.refusal:
@@ -128,7 +138,7 @@ def payload(
         ValueError: for a prompt or a setting out of range.
     """
     if not isinstance(backend, Backend):
-        raise ValueError(f"backend must be a model, such as labkit.cloud gives; got {backend!r}")
+        raise ValueError(f"backend must be a model, such as lab.cloud gives; got {backend!r}")
     asked = model_of(backend)
     settings = settings if asked is backend else {**settings, **backend.settings}
     if not isinstance(asked, RemoteModel):
@@ -176,7 +186,7 @@ def _texts(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, part
     elif isinstance(part, dict):
         for name, value in part.items():
-            if name not in UNSCANNED:
+            if name not in ("role", "type"):
                 yield from _texts(value, f"{path}.{name}" if path else name)
     elif isinstance(part, list):
         for index, value in enumerate(part):

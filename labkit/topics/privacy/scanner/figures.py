@@ -25,10 +25,9 @@ CONTEXT = 60  # characters before and after a miss or a false alarm
 def score_figure(score: ScannerScore):
     """Recall and precision of each kind, with 95 % intervals and counts."""
     rows = [each for each in reversed(score.kinds) if each.labelled or each.reported]
-    total = score.total
     figure = theme.figure(
-        title=f"{total.recall:.0%} found, {total.precision:.0%} of findings right · measured on "
-        f"{score.texts} texts written for this lab",
+        title=f"{score.overall.recall:.0%} found ({score.total.recall:.0%} of what a rule looks "
+        f"for), {score.total.precision:.0%} of findings right · measured on {score.texts} texts",
         height=110 + 26 * len(rows),
         showlegend=False,
         margin={"b": 44, "t": 48},
@@ -94,9 +93,15 @@ def misses_table(score: ScannerScore) -> html.HtmlFigure:
         for text, finding in score.false_alarms
     ]
     unseen = [(escape(each),) for each in CANNOT_SEE]
+    no_rule = sum(label.kind not in KINDS for _, label in score.missed)
+    harmless = f"{score.alarmed_texts} of the {score.empty_texts} texts without a secret have one"
     return html.HtmlFigure(
-        grid([], missed, f"Missed: {len(missed)}, which would leave")
-        + grid([], alarms, f"False alarms: {len(alarms)}")
+        grid(
+            [],
+            missed,
+            f"Missed: {len(missed)}, which would leave; {no_rule} of them no rule looks for",
+        )
+        + grid([], alarms, f"False alarms: {len(alarms)}; {harmless}")
         + grid([], unseen, "No rule looks for")
     )
 
@@ -109,7 +114,10 @@ def _in_context(text: str, span: Label | Finding) -> str:
     return f'<span style="white-space:pre-wrap;overflow-wrap:anywhere">{inner}</span>'
 
 
-_FRAMES = {True: ("#FBE3D4", "solid"), False: ("#DCEEFA", "dashed")}  # secrets; personal data
+_FRAMES = {  # secrets; personal data
+    True: (theme.RED + theme.TINT, "solid"),
+    False: (theme.SKY + theme.TINT, "dashed"),
+}
 _LEGEND = (
     "<b>framed</b>: a secret · <b>dashed</b>: personal data · the small label names the kind; "
     "hover over it to see the rule"
@@ -121,10 +129,10 @@ def redacted_figure(redacted: Redacted) -> html.HtmlFigure:
     original = redacted.restore(redacted.text)
     count = len(redacted.findings)
     return html.HtmlFigure(
-        f'<div style="display:flex;flex-wrap:wrap;gap:14px;color:{theme.INK}">'
+        f'<div style="display:flex;flex-wrap:wrap;gap:14px;color:{theme.TEXT}">'
         f"{_column(f'original: {count} found', marked(original, redacted.findings))}"
         f"{_column('redacted, as it may leave', text_box(redacted.text))}</div>"
-        f'<div style="font-size:12px;color:{theme.GREY};margin-top:4px">{_LEGEND}</div>'
+        f'<div style="font-size:12px;color:{theme.QUIET};margin-top:4px">{_LEGEND}</div>'
     )
 
 
@@ -147,13 +155,13 @@ def marked(text: str, findings: Sequence[Finding]) -> str:
 def _mark(finding: Finding) -> str:
     ground, line = _FRAMES[finding.kind in SECRETS]
     title = f"{finding.kind}, confidence {finding.confidence:.2f}, by {finding.rule}"
-    frame = f"border:1px {line} {theme.INK};border-radius:3px;padding:0 2px"
+    frame = f"border:1px {line} {theme.GREY};border-radius:3px;padding:0 2px"
     label = (
         f'<span style="font:11px {theme.FONT};background:{theme.INK};color:{theme.PAPER};'
         f'border-radius:3px;padding:0 4px;margin-left:2px;white-space:nowrap">{finding.kind}</span>'
     )
     return (
-        f'<mark title="{escape(title)}" style="background:{ground};color:{theme.INK};{frame}">'
+        f'<mark title="{escape(title)}" style="background:{ground};color:{theme.TEXT};{frame}">'
         f"{escape(finding.text)}{label}</mark>"
     )
 
@@ -166,7 +174,7 @@ def text_box(text: str) -> str:
 def _box(inner: str) -> str:
     style = (
         "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;margin:0;padding:8px 12px;"
-        f"font:13px/1.6 {MONOSPACED};border:1px solid {theme.LINE};border-radius:6px"
+        f"font:13px/1.6 {MONOSPACED};border:1px solid {theme.RULE};border-radius:6px"
     )
     return f'<pre style="{style}">{inner}</pre>'
 

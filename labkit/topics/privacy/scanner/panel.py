@@ -96,7 +96,7 @@ class ScanPanel(Panel):
             if len(text) > LONGEST:
                 raise ValueError(
                     f"text must have at most {LONGEST:,} characters here; got {len(text):,}. "
-                    "For longer texts: labkit.scan(text)."
+                    "For longer texts: lab.scan(text)."
                 )
             kinds, least = _KINDS[self.kinds.value], self.confidence.value
             self.redacted = redact(text, scan(text, kinds=kinds, least_confidence=least))

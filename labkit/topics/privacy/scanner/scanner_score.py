@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from labkit.backends.guard.findings import KINDS, Finding
 from labkit.backends.guard.scanner import LEAST_CONFIDENCE, scan
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 
 from .labelled_texts import Example, Label, read_examples
@@ -79,25 +80,46 @@ class ScannerScore:
     @property
     def total(self) -> KindScore:
         """The sum of all kinds that have a rule."""
-        sums = [
-            sum(getattr(each, name) for each in self.kinds if each.kind in KINDS)
-            for name in ("labelled", "found", "partly", "reported", "right")
-        ]
-        return KindScore("all kinds with a rule", *sums)
+        return _sum("all kinds with a rule", (each for each in self.kinds if each.kind in KINDS))
+
+    @property
+    def overall(self) -> KindScore:
+        """The sum of all kinds, with those that no rule looks for."""
+        return _sum("all kinds", self.kinds)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The share of labels that is found, and of findings that are right."""
+        total = self.total
+        parts = (
+            ("scanner_recall", "the scanner finds", total.recall, total.recall_range),
+            ("scanner_precision", "of its findings right", total.precision, total.precision_range),
+        )
+        return tuple(
+            BookEntry(name, label, 100 * share, "%", *(100 * end for end in ends or ()))
+            for name, label, share, ends in parts
+            if share is not None
+        )
 
     @property
     def summary(self) -> str:
         """Recall and precision, in one line."""
-        total = self.total
+        total, overall = self.total, self.overall
         return (
-            f"scanner: {total.found} of {total.labelled} found ({total.recall:.0%}), "
+            f"scanner: {overall.found} of {overall.labelled} marks found ({overall.recall:.0%}; "
+            f"{total.recall:.0%} of those that a rule looks for), "
             f"{total.right} of {total.reported} findings right ({total.precision:.0%}), "
-            f"{self.alarmed_texts} alarms on {self.empty_texts} harmless texts "
+            f"a false alarm in {self.alarmed_texts} of {self.empty_texts} harmless texts "
             f"(measured, texts written for this lab)"
         )
 
     def __repr__(self) -> str:
         return self.summary
+
+
+def _sum(name: str, kinds: Iterable[KindScore]) -> KindScore:
+    rows = [(each.labelled, each.found, each.partly, each.reported, each.right) for each in kinds]
+    return KindScore(name, *map(sum, zip(*rows, strict=True)))
 
 
 def measure_scanner(

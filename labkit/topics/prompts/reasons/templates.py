@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.backends.local.chat_text import render_chat
+from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import checked_prompt
 from labkit.errors import LabError

@@ -12,7 +12,7 @@ def check_model(model: LocalModel) -> None:
         raise LabError(
             f"Prompts are scored with all probabilities; {getattr(model, 'name', model)!r} does "
             "not give them.",
-            'A model that runs in this process does: labkit.load("smollm2-135m").',
+            'A model that runs in this process does: lab.load("smollm2-135m").',
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.backends.local.chat_text import render_chat
+from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError

@@ -17,12 +17,12 @@ def repeats_table(repeats: Repeats) -> html.HtmlFigure:
     """What was varied, whether the answers stayed the same, and where they first differ if not."""
     head = (
         f"{escape(repeats.model)}, the same request, repeated · measured. "
-        f'<span style="color:{theme.RED};font-weight:700">┃</span> marks where an answer '
+        f'<span style="color:{theme.ALERT};font-weight:700">┃</span> marks where an answer '
         "first differs from the first of its group."
     )
     body = "".join(map(_group, repeats.conditions))
     style = (
-        f"border-collapse:collapse;table-layout:auto;color:{theme.INK};width:100%;font-size:14px"
+        f"border-collapse:collapse;table-layout:auto;color:{theme.TEXT};width:100%;font-size:14px"
     )
     caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
     return html.HtmlFigure(f'<table style="{style}">{caption}{body}</table>')

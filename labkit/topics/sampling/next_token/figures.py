@@ -1,11 +1,10 @@
 """Figures of the sampling chain: the model's scores, what remains, what was drawn."""
 
-from html import escape
-
 import numpy as np
 import plotly.graph_objects as go
 
 from labkit.ui import html, theme
+from labkit.ui.html import figure_text
 from labkit.ui.visible_text import spell
 
 from .prediction import Prediction
@@ -138,7 +137,7 @@ def leading(prediction: Prediction) -> list[int]:
 
 def token_names(prediction: Prediction, token_ids: list[int]) -> list[str]:
     """Texts of tokens, escaped and each different from the others."""
-    texts = [escape(spell(prediction.text_of(token_id))) for token_id in token_ids]
+    texts = [figure_text(spell(prediction.text_of(token_id))) for token_id in token_ids]
     repeated = {text for text in texts if texts.count(text) > 1}
     pairs = zip(texts, token_ids, strict=True)
     return [f"{text} #{token_id}" if text in repeated else text for text, token_id in pairs]
@@ -176,7 +175,8 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
     ]
     caption = "Stage by stage, from scores to what is drawn from"
     return html.HtmlFigure(
-        f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;color:{theme.INK}">'
+        f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;'
+        f'color:{theme.TEXT}">'
         f'<caption style="text-align:left;font-weight:600;padding:4px 0">{caption}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table>"
@@ -202,7 +202,7 @@ def _row(name: str, cells: list[str], *, top: bool = False) -> str:
 def _cell(share: float) -> str:
     """A probability over a bar of its length; a cross for a token that was cut off."""
     if share == 0:
-        return f'<td style="{_NUMBER};color:{theme.GREY}">✗</td>'
+        return f'<td style="{_NUMBER};color:{theme.QUIET}">✗</td>'
     bar = f"linear-gradient(to right,{theme.SKY}66 {100 * share:.1f}%,transparent 0)"
     return f'<td style="{_NUMBER};background:{bar};min-width:64px">{share:.1%}</td>'
 

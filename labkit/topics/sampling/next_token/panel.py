@@ -61,7 +61,8 @@ class ChainPanel(Panel):
         self._top = figures.leading(prediction)
         self.figure = theme.widget(figures.chain_figure(self.run).update_layout(width=600))
         self.curve = theme.widget(figures.curve_figure(self.run).update_layout(width=440))
-        self.table, self.status = widgets.HTML(), widgets.HTML()
+        self.table = widgets.HTML()
+        self.status = widgets.HTML(layout={"min_height": "58px"})  # draws move nothing below it
         self._rows = widgets.VBox()
         self._arrange()
         wide, draw = {"width": "130px"}, self._draw_tokens
@@ -166,13 +167,29 @@ def _control(stage: str, value) -> widgets.Widget:
     if stage == "top_k":
         steps = sorted({*TOP_KS, value or 1}, reverse=True)
         options = [("off", 0), *((f"{k:,}", k) for k in steps)]  # None: nothing would be chosen
-        return widgets.SelectionSlider(options=options, value=value or 0, **labelled(stage, **look))
+        return _choice(options, value or 0, **labelled(stage, **look))
     low, high, step = RANGES[stage]
     while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:
         step /= 10  # the page would round the learner's value to a step
     digits = ".2f" if step >= 0.01 else ".3f"
     low, high = min(low, value), max(high, value)  # an initial value beyond the range widens it
     return slider(stage, value, low, high, step=step, readout_format=digits, **look)
+
+
+def _choice(options: list[tuple[str, int]], value: int, **look) -> widgets.SelectionSlider:
+    """A slider over choices, the chosen one beside its label.
+
+    ipywidgets' own readout can be typed into, and does not hear of it.
+    """
+    made = widgets.SelectionSlider(options=options, value=value, readout=False, **look)
+    name = made.description
+
+    def show() -> None:
+        made.description = f"{name}: {made.label}"
+
+    on_change(show, made)
+    show()
+    return made
 
 
 PANELS = {Prediction: explore_prediction}

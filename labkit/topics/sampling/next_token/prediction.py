@@ -11,6 +11,7 @@ import numpy as np
 from labkit.backends.capabilities import HasScores
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 
 
 def entropy_bits(probabilities) -> float:
@@ -72,6 +73,15 @@ class Prediction:
         return entropy_bits(self.probabilities)
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The probability of the leading token, and how undecided the model is."""
+        best = 100 * float(self.probabilities.max())
+        return (
+            BookEntry("top_probability", "the leading token", best, "%", model=self.model),
+            BookEntry("entropy_bits", "undecided by", self.entropy_bits, "bits", model=self.model),
+        )
+
+    @property
     def summary(self) -> str:
         """The leading token and the entropy, in a line."""
         return "; ".join(self._lines)
@@ -114,5 +124,5 @@ def require_scores(model, verb: str) -> None:
         raise LabError(
             f"{verb} needs every score of the vocabulary; {getattr(model, 'name', model)!r} does "
             "not give them.",
-            'A model that runs in this process does: labkit.load("smollm2-135m").',
+            'A model that runs in this process does: lab.load("smollm2-135m").',
         )

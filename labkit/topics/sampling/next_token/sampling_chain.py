@@ -167,7 +167,7 @@ def draw(run: ChainRun | Prediction, times: int = 1, *, seed: int | None = None)
     """
     run = run_chain(run) if isinstance(run, Prediction) else run
     if not isinstance(run, ChainRun):
-        raise ValueError(f"run must come from labkit.sampling.run_chain; got {type(run).__name__}")
+        raise ValueError(f"run must come from lab.sampling.run_chain; got {type(run).__name__}")
     check_whole("times", times, 1, 1_000_000)
     seed = random.getrandbits(32) if seed is None else Settings(seed=seed).seed
     drawn = draw_from_scores(run.final_scores, times, seed)

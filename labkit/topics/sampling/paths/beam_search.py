@@ -59,7 +59,7 @@ class BeamSearch:
     Attributes:
         beams: texts of the search, best first; their times are those of the whole search, since
             no token of the best is known before its end.
-        samples: sampled texts, as many.
+        samples: sampled texts, as many; fewer, or none, if it was stopped.
     """
 
     beams: tuple[Reply, ...]
@@ -71,18 +71,29 @@ class BeamSearch:
         return measure_repetitiveness(self.beams)
 
     @property
-    def sample_repetitiveness(self) -> Repetitiveness:
-        """Repetitiveness of the samples."""
-        return measure_repetitiveness(self.samples)
+    def sample_repetitiveness(self) -> Repetitiveness | None:
+        """Repetitiveness of the samples; None without any."""
+        return measure_repetitiveness(self.samples) if self.samples else None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped before its end."""
+        return any(each.finish == "interrupted" for each in (*self.beams, *self.samples)) or (
+            len(self.samples) < len(self.beams)
+        )
 
     @property
     def summary(self) -> str:
         """Surprise and self-similarity of both, in a line."""
         beams, samples = self.beam_repetitiveness, self.sample_repetitiveness
+        drawn = "no samples"
+        if samples:
+            drawn = f"{len(self.samples)} samples of {samples.bits_per_token:.2f} bits"
+            drawn += f", {_similarity(samples)}"
         return (
             f"{self.beams[0].model}: {len(self.beams)} beams of {beams.bits_per_token:.2f} bits "
-            f"per token, self-similarity {_similarity(beams)}; {len(self.samples)} samples of "
-            f"{samples.bits_per_token:.2f} bits, {_similarity(samples)} (measured)"
+            f"per token, self-similarity {_similarity(beams)}; {drawn} "
+            f"({'stopped, ' if self.stopped else ''}measured)"
         )
 
     def __repr__(self) -> str:
@@ -106,6 +117,8 @@ def beam_search(
 ) -> BeamSearch:
     """Searches for the likeliest texts, and draws as many samples for comparison.
 
+    Interrupting it stops the model and keeps what was written.
+
     Args:
         model: from ``labkit.load``.
         prompt: a text, or chat messages.
@@ -126,7 +139,9 @@ def beam_search(
     rows = [replace(first, seed=first.seed + n) for n in range(beams)]
     with tqdm(total=2 * max_tokens, unit="step", desc="beam search", leave=False) as bar:
         texts = search_beams(model, prompt, beams, max_tokens, raw=raw, on_step=bar.update)
-        running = model.stream_rows(prompt, rows, raw=raw)
-        drawn = collect_rows(model.name, prompt, running, lambda: bar.update(1 / beams))
+        drawn: tuple[Reply, ...] = ()
+        if not any(each.finish == "interrupted" for each in texts):
+            running = model.stream_rows(prompt, rows, raw=raw)
+            drawn = collect_rows(model.name, prompt, running, lambda: bar.update(1 / beams))
         bar.total = bar.n  # the bar ends full although some texts ended early
     return BeamSearch(tuple(texts), drawn)

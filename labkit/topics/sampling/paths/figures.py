@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from labkit.backends.reply import Reply
 from labkit.ui import html, theme, token_chips
+from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 from labkit.ui.visible_text import spell
 
@@ -30,12 +31,13 @@ def beams_table(result: BeamSearch) -> html.HtmlFigure:
     """The measures of both in two columns, and the texts under them."""
     both = result.beam_repetitiveness, result.sample_repetitiveness
     rows = [
-        [title, *(_number(getattr(texts, field), form) for texts in both)]
+        [title, *(_number(texts and getattr(texts, field), form) for texts in both)]
         for field, (title, form) in _MEASURES.items()
     ]
     rows.append(["texts", _cards(result.beams), _cards(result.samples)])
     heads = ["", f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
-    title = f"Beam search beside sampling · measured, {escape(result.beams[0].model)}"
+    how = "stopped, measured" if result.stopped else "measured"
+    title = f"Beam search beside sampling · {how}, {escape(result.beams[0].model)}"
     return html.HtmlFigure(grid(heads, rows, title))
 
 
@@ -49,7 +51,7 @@ def _cards(replies: Sequence[Reply]) -> str:
 
 def _bits(reply: Reply) -> str:
     bits = sum(-step.logprob for step in reply.steps) / log(2) / len(reply.steps)
-    return f'<div style="font-size:12px;color:{theme.GREY}">{bits:.2f} bits per token</div>'
+    return f'<div style="font-size:12px;color:{theme.QUIET}">{bits:.2f} bits per token</div>'
 
 
 def branches_table(result: Branches, *, current: str | None = None) -> html.HtmlFigure:
@@ -138,21 +140,21 @@ def tree_figure(tree: TokenTree):
     )
     title = (
         f"The tree's {len(tree.leaves)} texts cover {tree.covered:.1%} of the probability"
-        f" · measured, {escape(tree.model)}"
+        f" · {tree.how}, {figure_text(tree.model)}"
     )
     return theme.figure(boxes, title=title, height=560)
 
 
 def _prompt(tree: TokenTree) -> str:
     prompt = tree.prompt if isinstance(tree.prompt, str) else str(tree.prompt[-1]["content"])
-    return escape(prompt if len(prompt) <= 24 else f"…{prompt[-24:]}")
+    return figure_text(prompt if len(prompt) <= 24 else f"…{prompt[-24:]}")
 
 
 def _box(tree: TokenTree, number: int) -> tuple:
     node = tree.nodes[number]
     parent = "prompt" if node.parent is None else str(node.parent)
     colour = _COLOURS[number % tree.width % len(_COLOURS)]
-    label = escape(spell(node.text))
+    label = figure_text(spell(node.text))
     return str(number), parent, label, exp(node.path_logprob), exp(node.logprob), colour, ""
 
 

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from labkit.backends.reply import Reply
 from labkit.backends.steps import Alternative, Step
+from labkit.lab_book.entry import BookEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,16 @@ class Trace:
         return fmean(token.rank == 1 for token in self.tokens)
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The mean surprise of a token, and the share of the likeliest ones."""
+        more = {"origin": self.reply.origin.partition(":")[0], "model": self.reply.model}
+        share = 100 * self.first_choices
+        return (
+            BookEntry("bits_per_token", "surprise of a token", self.bits_per_token, "bits", **more),
+            BookEntry("first_choices", "likeliest token written", share, "%", **more),
+        )
+
+    @property
     def summary(self) -> str:
         """Mean surprise, and the most surprising token."""
         most = max(self.tokens, key=lambda token: token.surprise_bits)
@@ -79,7 +90,7 @@ def trace(reply: Reply) -> Trace:
         ValueError: not a reply, one without tokens, or one without all log-probabilities.
     """
     if not isinstance(reply, Reply):
-        raise ValueError(f"reply must come from labkit.generate; got {reprlib.repr(reply)}")
+        raise ValueError(f"reply must come from lab.generate; got {reprlib.repr(reply)}")
     if not reply.steps:
         raise ValueError("reply must have at least one token; got an empty one")
     if any(step.logprob is None for step in reply.steps):

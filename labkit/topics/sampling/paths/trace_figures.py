@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from labkit.backends.steps import Alternative
 from labkit.ui import html, theme
+from labkit.ui.html import figure_text
 from labkit.ui.token_chips import MONOSPACED
 from labkit.ui.visible_text import spell
 
@@ -17,11 +18,11 @@ from .trace import Trace, TracedToken
 MOST_TOKENS = 500  # with alternatives, about 200 kB of HTML for 150 tokens
 # Upper bound of a class of surprise in bits, its background, and its underline in pixels.
 CLASSES = (
-    (1, "#FFFFFF", 0),
-    (2, "#FFF3D6", 1),
-    (4, "#FFDF9E", 2),
-    (8, "#F9BE62", 3),
-    (float("inf"), "#F09A5B", 5),
+    (1, "transparent", 0),
+    (2, theme.ORANGE + "26", 1),
+    (4, theme.ORANGE + "59", 2),
+    (8, theme.RED + "66", 3),
+    (float("inf"), theme.RED + "99", 5),
 )
 
 _CLASS_RULES = "".join(
@@ -29,7 +30,7 @@ _CLASS_RULES = "".join(
     for number, (_, background, line) in enumerate(CLASSES)
 )
 STYLE = f"""<style>
-.lk-trace{{position:relative;color:{theme.INK};background:#fff;padding:4px 2px 150px;
+.lk-trace{{position:relative;color:{theme.TEXT};padding:4px 2px 150px;
 font:15px/2 system-ui,'Noto Sans',sans-serif}}
 .lk-trace .t,.lk-trace .k{{border:0 solid {theme.RED};white-space:pre-wrap;margin-right:1px;
 padding:1px 0;border-radius:2px;cursor:default}}
@@ -37,7 +38,7 @@ padding:1px 0;border-radius:2px;cursor:default}}
 {_CLASS_RULES}
 .lk-trace .t:hover,.lk-trace .t:focus{{outline:2px solid {theme.BLUE};z-index:2}}
 .lk-trace .p,.lk-trace .h{{position:absolute;left:0;right:0;bottom:0;height:132px;overflow:auto;
-box-sizing:border-box;border:1px solid {theme.LINE};border-radius:6px;background:#fff;
+box-sizing:border-box;border:1px solid {theme.RULE};border-radius:6px;background:{theme.GROUND};
 padding:6px 12px;font:13px/1.6 system-ui,'Noto Sans',sans-serif;white-space:normal}}
 .lk-trace .p{{display:none;z-index:3}}
 .lk-trace .t:hover>.p,.lk-trace .t:focus>.p{{display:block}}
@@ -141,7 +142,7 @@ def _alternative(each: Alternative, is_own: bool) -> str:
 def surprise_figure(trace: Trace):
     """Surprise as bars; entropy, the expected surprise, as a line."""
     numbers = list(range(1, len(trace.tokens) + 1))
-    texts = [escape(spell(token.text)) for token in trace.tokens]
+    texts = [figure_text(spell(token.text)) for token in trace.tokens]
     traces = [
         go.Bar(
             name="surprise",
@@ -163,8 +164,7 @@ def surprise_figure(trace: Trace):
                 hovertemplate="token %{x}: entropy %{y:.2f} bits<extra></extra>",
             )
         )
-    title = (
-        f"Mean surprise {trace.bits_per_token:.2f} bits per token · {escape(trace.reply.origin)}"
-    )
+    origin = figure_text(trace.reply.origin)
+    title = f"Mean surprise {trace.bits_per_token:.2f} bits per token · {origin}"
     figure = theme.figure(*traces, title=title, x="token", y="bits", height=280, bargap=0.15)
     return figure.update_yaxes(rangemode="tozero")

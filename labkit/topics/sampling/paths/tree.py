@@ -7,6 +7,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.decoding.tree_expansion import expand_tree
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
+from labkit.lab_book.entry import BookEntry
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 MOST_TEXTS = 512  # in one level, and so in one batch
@@ -41,8 +42,9 @@ class TokenTree:
         model: name of the model.
         prompt: prompt that all texts continue.
         width: number of tokens followed after each text.
-        depth: number of levels.
+        depth: number of levels that are complete.
         nodes: tokens level by level, each parent's children together and best first.
+        stopped: whether it was stopped before its last level.
     """
 
     model: str
@@ -50,6 +52,12 @@ class TokenTree:
     width: int
     depth: int
     nodes: tuple[TreeNode, ...]
+    stopped: bool = False
+
+    @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        return f"stopped after level {self.depth}, measured" if self.stopped else "measured"
 
     @property
     def leaves(self) -> tuple[int, ...]:
@@ -69,6 +77,12 @@ class TokenTree:
         return sum(exp(self.nodes[number].path_logprob) for number in self.leaves)
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The probability that the texts of the tree have together."""
+        share, label = 100 * self.covered, f"{len(self.leaves)} likely texts together"
+        return (BookEntry("covered_probability", label, share, "%", model=self.model),)
+
+    @property
     def summary(self) -> str:
         """The likeliest text, and the probability that the tree covers."""
         best = self.path(self.leaves[0])
@@ -76,7 +90,7 @@ class TokenTree:
         return (
             f"{self.model}: {len(self.leaves)} texts of up to {self.depth} tokens cover "
             f"{self.covered:.1%} of the probability; the likeliest, {text!r}, has "
-            f"{exp(best[-1].path_logprob):.1%} (measured)"
+            f"{exp(best[-1].path_logprob):.1%} ({self.how})"
         )
 
     def __repr__(self) -> str:
@@ -86,7 +100,7 @@ class TokenTree:
 def grow_tree(
     model: Backend, prompt: str | Messages, *, width: int = 3, depth: int = 4, raw: bool = False
 ) -> TokenTree:
-    """Builds the tree of the likeliest continuations.
+    """Builds the tree of the likeliest continuations; an interrupt keeps its complete levels.
 
     Args:
         model: from ``labkit.load``.
@@ -106,14 +120,25 @@ def grow_tree(
             f"width ** depth must be at most {MOST_TEXTS} and depth at most 20; "
             f"got width {width} and depth {depth}"
         )
-    nodes: list[TreeNode] = []
-    start = 0  # index of the first node of the previous level
-    for level, texts in enumerate(expand_tree(model, model.encode(prompt, raw=raw), width, depth)):
-        first = len(nodes)
-        for parent_text, token_id, logprob in texts:
-            parent = start + parent_text if level else None
-            total = logprob + (nodes[parent].path_logprob if level else 0.0)
-            text = model.text_of(token_id)
-            nodes.append(TreeNode(parent, level + 1, token_id, text, logprob, total))
-        start = first
-    return TokenTree(model.name, prompt, width, depth, tuple(nodes))
+    levels = expand_tree(model, model.encode(prompt, raw=raw), width, depth)
+    complete: list[list[TreeNode]] = []
+    try:
+        for texts in levels:
+            complete.append(_level(model, complete, texts))
+    except KeyboardInterrupt:
+        if not complete:
+            raise
+    nodes = tuple(node for level in complete for node in level)
+    return TokenTree(model.name, prompt, width, len(complete), nodes, len(complete) < depth)
+
+
+def _level(model, above: list[list[TreeNode]], texts) -> list[TreeNode]:
+    """The nodes of a level below those that are there."""
+    start = sum(map(len, above[:-1]))  # index of the first node of the previous level
+    nodes = []
+    for parent_text, token_id, logprob in texts:
+        parent = start + parent_text if above else None
+        total = logprob + (above[-1][parent_text].path_logprob if above else 0.0)
+        text = model.text_of(token_id)
+        nodes.append(TreeNode(parent, len(above) + 1, token_id, text, logprob, total))
+    return nodes

@@ -71,6 +71,7 @@ class WalkPanel(Panel):
         self.temperature = slider("temperature", 1, 0, 3, width="330px")
         hint = "your own text, with its leading space"
         self.typed = widgets.Text(placeholder=hint, **labelled("or type", "330px"))
+        self.typed.on_msg(self._submit)
         self.chosen = widgets.Dropdown(options=["A"], **labelled("go to", "190px"))
         self.chosen.observe(self._switch, "value")
 
@@ -111,6 +112,11 @@ class WalkPanel(Panel):
         self.walk.write(self.typed.value)
         self.typed.value = ""
 
+    def _submit(self, _widget: widgets.Widget, content: dict, _buffers: object) -> None:
+        """Enter in the box is Write."""
+        if content.get("event") == "submit":
+            self._act(self._write)
+
     def _switch(self, change: dict) -> None:
         if change["new"] and change["new"] != self.walk.name:
             self._act(lambda: self.walk.switch_to(change["new"]))
@@ -123,6 +129,8 @@ class WalkPanel(Panel):
             self._message, self._tone = _change(before, self.walk.branch), "plain"
         except (ValueError, LabError) as error:
             self._message, self._tone = str(error), "bad"
+        except KeyboardInterrupt:
+            self._message, self._tone = "Stopped; the text is as it was.", "warning"
         self._draw()
 
     def _draw(self) -> None:

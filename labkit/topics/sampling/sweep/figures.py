@@ -1,11 +1,11 @@
 """Figures of a sweep: its measures by temperature, and the answers themselves."""
 
 from collections.abc import Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from labkit.ui import html, subplots, theme
+from labkit.ui.html import figure_text
 
 from .sweep import MEASURES, Sweep, SweepCell
 
@@ -66,9 +66,9 @@ def _line(name: str, cells: Sequence[SweepCell], number: int, showlegend: bool):
 def _title(sweep: Sweep) -> str:
     samples = max((len(cell.replies) for cell in sweep.cells), default=0)
     return (
-        f"{len(sweep.replies)} answers of {escape(sweep.model)}, {samples} for each setting "
-        '(measured)<br><span style="font-size:12px">points: the median, or the share; '
-        "whiskers: from the lowest to the highest, of shares the 95 % interval</span>"
+        f"{len(sweep.replies)} answers of {figure_text(sweep.model)}, {samples} for each setting "
+        f'({sweep.how})<br><span style="font-size:12px">points: the median, or the share; '
+        "whiskers: the lowest and the highest; around a share, its 95 % interval</span>"
     )
 
 
@@ -89,14 +89,14 @@ def sweep_texts_table(sweep: Sweep, samples: int = 4) -> html.HtmlFigure:
     note = html.note(f"{more} more answers are in .replies.") if more > 0 else ""
     return html.HtmlFigure(
         '<div style="overflow-x:auto"><table style="border-collapse:collapse;table-layout:auto;'
-        f'width:100%;color:{theme.INK};font-size:13px">'
+        f'width:100%;color:{theme.TEXT};font-size:13px">'
         '<caption style="text-align:left;font-weight:600">'
         "The same prompt at different settings; each row has the same random numbers</caption>"
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
 
 
-_BOX = f"border:1px solid {theme.LINE};padding:6px 8px;vertical-align:top"
+_BOX = f"border:1px solid {theme.RULE};padding:6px 8px;vertical-align:top"
 _CELL = f"{_BOX};text-align:left;min-width:150px;line-height:1.4"
 _ENDS = {"stop": "ended at the end token", "length": "cut at max_tokens", "interrupted": "stopped"}
 
@@ -109,7 +109,7 @@ def _answer(cell: SweepCell, seed: int) -> str:
     thought = html.thought(reply.thinking, is_open=not reply.text)
     return (
         f'<td style="{_CELL}">{thought}{html.paragraph(reply.text)}'
-        f'<div style="color:{theme.GREY};font-size:12px">{end}</div></td>'
+        f'<div style="color:{theme.QUIET};font-size:12px">{end}</div></td>'
     )
 
 

@@ -11,6 +11,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.sampling.next_token.prediction import require_scores
 
@@ -125,6 +126,28 @@ class Sweep:
         return sum(len(reply.steps) for reply in self.replies)
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How alike the answers are at the lowest and at the highest temperature."""
+        ends = (self.cells[0], self.cells[-1]) if self.replies else ()
+        known = [(cell, cell.measures["self_similarity"]) for cell in dict.fromkeys(ends)]
+        return tuple(
+            BookEntry(
+                f"self_similarity_{index}",
+                f"alike at temperature {cell.temperature:g}",
+                *(each.middle, "", each.low, each.high),
+                model=self.model,
+            )
+            for index, (cell, each) in enumerate(known)
+            if each
+        )
+
+    @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        stopped = any(reply.finish == "interrupted" for reply in self.replies)
+        return "stopped, measured" if stopped or not self.replies else "measured"
+
+    @property
     def summary(self) -> str:
         """Number of answers, and the self-similarity at the first and the last settings."""
         if not self.replies:
@@ -135,7 +158,7 @@ class Sweep:
         ]
         return (
             f"{self.model}: {len(self.replies)} answers, {self.tokens:,} tokens in "
-            f"{self.elapsed_s:.1f} s; {'; '.join(dict.fromkeys(ends))} (measured)"
+            f"{self.elapsed_s:.1f} s; {'; '.join(dict.fromkeys(ends))} ({self.how})"
         )
 
     def __repr__(self) -> str:

@@ -13,7 +13,6 @@ from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import Server, servers
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
-from labkit.topics.speed.measure.machine_noise import with_warning
 
 from .process_memory import Footprint, measure_footprints
 from .runner import Experiment, ExperimentCase, Point, greedy_case, run_interleaved, was_stopped
@@ -54,7 +53,7 @@ class EngineComparison(ExperimentComparison):
         pairs = zip(self.points, self.footprints, strict=True)
         line = "; ".join(describe_engine(*pair) for pair in pairs) or "no engine answered"
         texts = f"; {describe_divergence(self.texts)}" if self.points else ""
-        return with_warning(f"{line}{texts} (measured)", self.experiment.noise)
+        return self.experiment.with_warning(f"{line}{texts} (measured)")
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.missing)
@@ -156,7 +155,7 @@ def _of_server(server: Server, model: Backend, missing: list[str]) -> Backend | 
     has = ", ".join(server.models) or "none that it reports"
     missing.append(
         f"{server.kind} at {server.address}: no model named like {model.name}; it has {has}. "
-        "To use another: vary_engine({'any name': labkit.connect(server, '…'), …})."
+        "To use another: vary_engine({'any name': lab.connect(server, '…'), …})."
     )
     return None
 

@@ -10,6 +10,7 @@ from labkit.formatting import MIB
 from labkit.stats import Spread
 from labkit.ui import html, subplots, theme
 from labkit.ui.bar_table import BarColumn, bar_table_figure
+from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 
 from .engines import EngineComparison
@@ -38,7 +39,7 @@ def experiment_figure(experiment: Experiment):
 
 
 def _title(experiment: Experiment) -> str:
-    return f"{escape(experiment.model)}, {experiment.name} varied · {how_measured(experiment)}"
+    return f"{figure_text(experiment.model)}, {experiment.name} varied · {how_measured(experiment)}"
 
 
 def _axis(experiment: Experiment) -> dict:
@@ -84,7 +85,7 @@ def _cache_figure(experiment: Experiment):
         gaps = [1000 * median(column) for column in columns]
         lines.append(
             go.Scatter(
-                name=str(point.value),
+                name=figure_text(str(point.value)),
                 x=list(range(2, len(gaps) + 2)),
                 y=gaps,
                 mode="lines+markers",
@@ -104,7 +105,7 @@ def _cache_figure(experiment: Experiment):
     return figure.update_yaxes(rangemode="tozero")
 
 
-_MARK = f'<span style="color:{theme.RED};font-weight:700">┃</span>'
+_MARK = f'<span style="color:{theme.ALERT};font-weight:700">┃</span>'
 _AFTER = "text-decoration:underline;text-decoration-style:dotted;text-underline-offset:3px"
 
 
@@ -156,7 +157,7 @@ def _text_row(text: GeneratedText, first: bool) -> list[str]:
     if text.diverges_at is not None:
         note = f"✗ diverges after {text.diverges_at} characters"
     note += f"; {text.versions} texts in its runs" if text.versions > 1 else ""
-    head = f'<div style="color:{theme.GREY}">{escape(note)}</div>'
+    head = f'<div style="color:{theme.QUIET}">{escape(note)}</div>'
     return [
         f'<div style="width:17em"><b>{escape(text.name)}</b>{head}</div>',
         f'<div style="white-space:pre-wrap">{_marked(text)}</div>',
@@ -186,11 +187,11 @@ def quantization_figure(comparison: QuantizationComparison):
         _column("decode\ntokens/s\nmore is better", speed, ".3g"),
         _column(f"scores\nbits off {comparison.reference}\nless is better", bits, ".2g", 0.001),
     )
-    what = f"{escape(comparison.model)} in {len(files)} number formats"
+    what = f"{figure_text(comparison.model)} in {len(files)} number formats"
     title = f"{what} · {how_measured(comparison.experiment)}"
     names = [_file_name(file) for file in files]
     figure = bar_table_figure(title, names, columns)
-    caution = escape(comparison.caution).replace(": ", ":<br>")
+    caution = figure_text(comparison.caution).replace(": ", ":<br>")
     below = {"x": 0, "xref": "paper", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -4}
     subplots.note(figure, caution, **below, align="left", font={"size": 12})
     return figure.update_layout(margin={"b": 48})

@@ -16,11 +16,11 @@ from labkit.topics.speed.measure.load_time import run_script
 
 _MEASURE_SCRIPT = """
 import json, sys
-import labkit, psutil
+import labkit as lab, psutil
 from labkit.topics.speed.measure import peak_memory
 verb, arguments, prompt = json.loads(sys.argv[1])
-model = getattr(labkit, verb)(**arguments)
-labkit.generate(model, prompt, temperature=0, max_tokens=2)
+model = getattr(lab, verb)(**arguments)
+lab.generate(model, prompt, temperature=0, max_tokens=2)
 on_gpu = getattr(model, "gpu_peak_bytes", lambda: None)()
 print(json.dumps([psutil.Process().memory_info().rss, peak_memory.peak_bytes(), on_gpu]))
 """
@@ -86,7 +86,7 @@ def _recipe(backend: Backend) -> tuple[str, dict] | None:
     """The verb that loads it again, and its arguments."""
     if isinstance(backend, HasPlan):
         chosen = {"device": backend.plan.device, "dtype": backend.plan.needs.dtype}
-        return "load", {"name": str(backend.name), **chosen}
+        return "load", {"name": backend.source, **chosen}
     if isinstance(backend, HasGgufFile):
         chosen = {"threads": backend.threads, "context": backend.context}
         return "load_llamacpp", {"name": str(backend.gguf_file), **chosen}

@@ -92,7 +92,7 @@ def _left_out(tried, fitting, wanted) -> list[str]:
     if slow := fitting[len(tried) :]:
         sentences.append(
             f"Prompts of {slow[0]:,} tokens and more were left out, because reading them takes "
-            f"long here. lengths=(…, {slow[-1]}) includes them."
+            f"long here. lengths={tuple(fitting)} includes them."
         )
     if beyond := [length for length in wanted if length not in fitting]:
         lengths = ", ".join(map(str, beyond))

@@ -17,7 +17,6 @@ from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.quantize import get_copies
 from labkit.stats import Spread
-from labkit.topics.speed.measure.machine_noise import with_warning
 from labkit.topics.speed.measure.measurement import Measurement
 
 from .kl_divergence import Divergence, compare_scores
@@ -101,7 +100,7 @@ class QuantizationComparison(ExperimentComparison):
         files = "; ".join(map(describe_file, self.files)) or "nothing was measured"
         texts = f"; {describe_divergence(self.texts)}" if self.points else ""
         line = f"{self.model}: {files}{texts} (measured). {self.caution}"
-        return with_warning(line, self.experiment.noise)
+        return self.experiment.with_warning(line)
 
     def __repr__(self) -> str:
         return in_lines(self.summary, f"Scores compared on {self.text}.", *self.missing)

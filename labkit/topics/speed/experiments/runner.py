@@ -14,11 +14,17 @@ from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.formatting import in_lines
 from labkit.stats import Spread
-from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor, with_warning
+from labkit.topics.speed.measure.machine_noise import (
+    MachineNoise,
+    NoiseMonitor,
+    any_disturbed,
+    with_warning,
+)
 from labkit.topics.speed.measure.measurement import Measurement, collect_runs, require_complete_run
 from labkit.topics.speed.measure.run import TimedRun, time_run
 from labkit.topics.speed.measure.setup import describe_setup
 
+VOID = "One round on a disturbed machine compares nothing"
 LIMIT_S = 50.0  # no round starts that would end after this
 
 
@@ -113,8 +119,20 @@ class Experiment:
     @property
     def summary(self) -> str:
         """The first value compared with the last, and whether the machine was disturbed."""
-        found = "; ".join(filter(None, map(self._ends, self.metrics))) or "nothing was measured"
-        line = f"{self.model}, {self.name} varied: {found} (measured)"
+        found = "; ".join(filter(None, map(self._ends, self.metrics)))
+        unit = f" ({self.axis})" if self.axis != self.name else ""
+        found = f"{found} (measured)" if found else NO_ROUND
+        return self.with_warning(f"{self.model}, {self.name} varied{unit}: {found}")
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it compares nothing: a single round, on a disturbed machine."""
+        return self.rounds < 2 and any_disturbed(self.noise)
+
+    def with_warning(self, line: str) -> str:
+        """A summary of these runs, and what the machine's noise makes of it."""
+        if self.is_void:
+            line = f"{line.removesuffix('.')}. {VOID}"
         return with_warning(line, self.noise)
 
     def _ends(self, name: str) -> str:
@@ -130,6 +148,7 @@ class Experiment:
         return in_lines(self.summary, *self.notes, *self.missing)
 
 
+NO_ROUND = "stopped before one round was complete; nothing was measured"
 # Labels for the metrics of a measurement.
 METRIC_LABELS = {
     "ttft_s": "seconds to the first token",
@@ -224,6 +243,9 @@ def _rounds(cases: Sequence[ExperimentCase], repeats: int, limit_s: float) -> It
 
 def how_measured(experiment: Experiment) -> str:
     """The number of rounds, and whether the machine was quiet, for a title."""
+    if not experiment.points:
+        return NO_ROUND
     rounds = f"{experiment.rounds} interleaved round{'s' if experiment.rounds != 1 else ''}"
-    disturbed = any(each.disturbed for each in experiment.noise)
-    return f"{rounds}, measured{' · machine disturbed' if disturbed else ''}"
+    if experiment.is_void:
+        return f"{rounds}, measured · machine disturbed: no comparison"
+    return f"{rounds}, measured{' · machine disturbed' if any_disturbed(experiment.noise) else ''}"

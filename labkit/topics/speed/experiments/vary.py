@@ -188,7 +188,7 @@ def vary_model_size(
             missing.append(f"{each}: {error.problem}")
             continue
         require_local(model, "vary_model_size")
-        millions = round(count_weights(model) / 1e6, 3)
+        millions = float(f"{count_weights(model) / 1e6:.4g}")
         cases.append(greedy_case(millions, model, prompt, max_tokens))
     cases.sort(key=lambda case: case.value)
     return run_interleaved(cases, name="model size", axis=axis, missing=missing, **run)
@@ -239,6 +239,6 @@ def require_local(model: Backend, verb: str) -> None:
     """Raises a LabError for a backend that is not a model from ``labkit.load``."""
     if not isinstance(model, StreamsRows):
         raise LabError(
-            f"{verb} cannot vary {getattr(model, 'name', model)!r}, which runs elsewhere.",
-            "Take a model from labkit.load.",
+            f"{verb} needs a model of transformers; got {getattr(model, 'name', model)!r}.",
+            "Take one from lab.load; lab.measure times any other.",
         )

@@ -1,14 +1,15 @@
 """Figures of what explains and predicts speed: roofline, latency model and KV cache."""
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterable, Sequence
 from math import log10
 
 import plotly.graph_objects as go
 
-from labkit.formatting import MIB
+from labkit.formatting import MIB, digits
+from labkit.topics.speed.measure.machine_noise import MachineNoise, any_disturbed
 from labkit.topics.speed.measure.run import TimedRun
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .kv_cache import CacheGrowth
 from .latency import LatencyFit, LatencyPrediction, predict_latency
@@ -31,10 +32,11 @@ def roofline_figure(roof: Roofline):
         showlegend=False,
         hoverinfo="skip",
     )
+    whose = f"{figure_text(roof.model)} under this machine's"
     figure = theme.figure(
         line,
         *map(_roofline_dots, roof.points),
-        title=f"{escape(roof.model)} under this machine's roof · measured",
+        title=f"{whose} roof · measured{_mark((roof.noise,))}",
         x="arithmetic intensity, operations per byte read",
         y="GFLOP/s",
         height=420,
@@ -54,6 +56,11 @@ def roofline_figure(roof: Roofline):
         if point.flops_per_s:
             _label(figure, point)
     return figure
+
+
+def _mark(noise: Iterable[MachineNoise | None]) -> str:
+    """The end of a title, where the machine was disturbed."""
+    return " · machine disturbed" if any_disturbed(noise) else ""
 
 
 def _roofline_dots(point: RooflinePoint):
@@ -76,8 +83,8 @@ def _label(figure, point: RooflinePoint) -> None:
     right = point.bound == "memory"  # of its point
     subplots.note(
         figure,
-        f"{point.work.name}: {point.measured_tokens_per_s:,.3g} tokens/s,<br>"
-        f"{point.reached:.0%} of {point.ceiling_tokens_per_s:,.3g} ± {point.error:.0%}",
+        f"{point.work.name}: {digits(point.measured_tokens_per_s)} tokens/s,<br>"
+        f"{point.reached:.0%} of {digits(point.ceiling_tokens_per_s)} ± {point.error:.0%}",
         x=log10(point.work.intensity),
         y=log10(point.flops_per_s / 1e9),
         xanchor="left" if right else "right",
@@ -90,8 +97,8 @@ def _label(figure, point: RooflinePoint) -> None:
 def check_figure(check: LatencyCheck):
     """Predicted against measured, for requests that the fit has not seen."""
     title = (
-        f"{escape(check.model)}: off by {check.median_error:.1%}, the median of "
-        f"{len(check.runs)} requests that the fit had not seen"
+        f"{figure_text(check.model)}: off by {check.median_error:.1%}, the median of "
+        f"{len(check.runs)} requests that the fit had not seen{_mark(check.noise)}"
     )
     return _predictions_figure(check.runs, check.predictions, title)
 
@@ -99,7 +106,8 @@ def check_figure(check: LatencyCheck):
 def fit_figure(fit: LatencyFit):
     """Predicted against measured, for the runs of the fit: how well it describes them."""
     predictions = [predict_latency(fit, run.prompt_tokens, run.output_tokens) for run in fit.runs]
-    title = f"{escape(fit.model)}: the fit on the {len(fit.runs)} runs it was made from"
+    made = f"the fit on the {len(fit.runs)} runs it was made from"
+    title = f"{figure_text(fit.model)}: {made}{_mark(fit.noise)}"
     return _predictions_figure(fit.runs, predictions, title)
 
 
@@ -166,7 +174,7 @@ def cache_figure(growth: CacheGrowth):
         for name, field, colour, symbol in groups
     ]
     title = (
-        f"{escape(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
+        f"{figure_text(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
         f"{growth.dtype} · longest text here {growth.longest:,} tokens"
     )
     figure = theme.figure(

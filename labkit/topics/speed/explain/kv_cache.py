@@ -10,6 +10,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.generation_modes import grow_cache
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
 from labkit.models.machine import inspect_machine
 from labkit.models.memory_plan import cache_bytes, config_fields
 
@@ -63,6 +64,13 @@ class CacheGrowth:
         return "context" if self.longest >= self.context else "memory"
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The bytes of the cache for each token."""
+        size, name = self.token_bytes / 1000, "cache_kb_per_token"
+        more = {"origin": "computed", "model": self.model}
+        return (BookEntry(name, "cache per token", size, "kB", **more),)
+
+    @property
     def summary(self) -> str:
         """Bytes per token, and the longest text."""
         return (
@@ -85,7 +93,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
         LabError: for a model without a readable cache.
     """
     if not isinstance(model, HasPlan):
-        raise LabError(f"{model.name} does not expose its cache.", "Take a model from labkit.load.")
+        raise LabError(f"{model.name} does not expose its cache.", "Take a model from lab.load.")
     lengths = tuple(n for n in lengths if n <= model.context)
     if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
         raise ValueError(f"lengths must rise, from 1 to {model.context}; got {lengths!r}")

@@ -16,7 +16,7 @@ import numpy as np
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
 from labkit.topics.speed.measure.load_time import LoadTime
-from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
+from labkit.topics.speed.measure.machine_noise import MachineNoise, any_disturbed, with_warning
 from labkit.topics.speed.measure.measurement import Measurement
 from labkit.topics.speed.measure.run import TimedRun
 
@@ -32,6 +32,9 @@ def decode_terms(tokens_in: int, tokens_out: int) -> tuple[float, float]:
     """The terms of decode: gaps, and the sum of their contexts."""
     gaps = tokens_out - 1
     return float(gaps), float(gaps * tokens_in + gaps * (gaps + 1) // 2)
+
+
+WILD = 0.5  # a standard deviation of the relative errors, above which a fit predicts nothing
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,6 +76,13 @@ class LatencyFit:
         )
         return with_warning(line, self.noise)
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why no interval computed from it can be trusted; empty if it can."""
+        found = ["the machine was disturbed meanwhile"] if any_disturbed(self.noise) else []
+        spread = max(self.prefill.spread, self.decode.spread)
+        return (*found, *([f"its runs miss it by {spread:.0%}"] if spread > WILD else []))
+
     def __repr__(self) -> str:
         return in_lines(self.summary)
 
@@ -90,6 +100,7 @@ class LatencyPrediction:
         low_s, high_s: interval of the time end to end.
         level: share of requests that the interval contains.
         beyond: sentences on where the request lies outside the runs of the fit.
+        doubts: why the interval cannot be trusted; empty if it can.
     """
 
     tokens_in: int
@@ -101,6 +112,7 @@ class LatencyPrediction:
     high_s: float
     level: float
     beyond: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def elapsed_s(self) -> float:
@@ -110,10 +122,13 @@ class LatencyPrediction:
     @property
     def summary(self) -> str:
         """The answer in a sentence."""
-        sentence = (
-            f"{self.tokens_in:,} tokens in and {self.tokens_out:,} out take {self.elapsed_s:.2f} s,"
-            f" {self.low_s:.2f} to {self.high_s:.2f} s in {self.level:.0%} of requests"
-        )
+        sentence = f"{self.tokens_in:,} tokens in and {self.tokens_out:,} out take "
+        if self.doubts:
+            why = " and ".join(self.doubts)
+            sentence += f"about {self.elapsed_s:.2f} s, and no interval holds: {why}"
+        else:
+            interval = f"{self.low_s:.2f} to {self.high_s:.2f} s in {self.level:.0%} of requests"
+            sentence += f"{self.elapsed_s:.2f} s, {interval}"
         warning = f"; beyond what was measured: {', '.join(self.beyond)}" if self.beyond else ""
         return f"{sentence} (computed from a fit){warning}"
 
@@ -225,6 +240,7 @@ def predict_latency(
         total + half,
         level,
         beyond(fit, tokens_in, tokens_out),
+        fit.doubts,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
 from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
 from labkit.topics.speed.measure.run import TimedRun
 
@@ -46,6 +47,13 @@ class LatencyCheck:
         """How many runs lie within their interval."""
         pairs = zip(self.runs, self.predictions, strict=True)
         return sum(p.low_s <= run.elapsed_s <= p.high_s for run, p in pairs)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """How far predictions were off."""
+        error, label = 100 * self.median_error, "predictions were off by"
+        note = "disturbed" if any(each and each.disturbed for each in self.noise) else ""
+        return (BookEntry("latency_error", label, error, "%", model=self.model, note=note),)
 
     @property
     def summary(self) -> str:
@@ -93,6 +101,7 @@ class TokenBudget:
         safe: tokens out that fit even at the upper end of the interval.
         level: level of the interval.
         beyond: sentences on where the request lies outside the runs of the fit.
+        doubts: why the interval cannot be trusted; empty if it can.
     """
 
     budget_s: float
@@ -101,15 +110,18 @@ class TokenBudget:
     safe: int
     level: float
     beyond: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         """The answer in a sentence."""
         warning = f"; beyond what was measured: {', '.join(self.beyond)}" if self.beyond else ""
+        safe = f"{self.safe:,} to be safe ({self.level:.0%} interval, computed from a fit)"
+        if self.doubts:
+            safe = f"and no number is safe: {' and '.join(self.doubts)} (computed from a fit)"
         return (
             f"{self.budget_s:g} s with {self.tokens_in:,} tokens in leave {self.expected:,} tokens "
-            f"as a rule, {self.safe:,} to be safe ({self.level:.0%} interval, computed from a fit)"
-            f"{warning}"
+            f"as a rule, {safe}{warning}"
         )
 
     def __repr__(self) -> str:
@@ -137,4 +149,4 @@ def token_budget(
     expected = bisect(lengths, budget_s, key=lambda tokens: predict(tokens).elapsed_s)
     safe = bisect(lengths, budget_s, key=lambda tokens: predict(tokens).high_s)
     outside = beyond(fit, tokens_in, max(1, expected))
-    return TokenBudget(budget_s, tokens_in, expected, safe, level, outside)
+    return TokenBudget(budget_s, tokens_in, expected, safe, level, outside, fit.doubts)

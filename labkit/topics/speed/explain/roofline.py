@@ -11,9 +11,11 @@ from labkit.backends.capabilities import HasPlan
 from labkit.backends.generate import Backend
 from labkit.backends.local.device_probe import Probe, probe_device
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import digits, in_lines
+from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.models.memory_plan import config_fields
 from labkit.stats import Spread
+from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
 from labkit.topics.speed.measure.measurement import Measurement
 
 from .operation_count import Work, decode_work, prefill_work
@@ -72,6 +74,11 @@ class RooflinePoint:
         return max(MIN_ERROR, 1 - rounds.median / rounds.high)
 
     @property
+    def is_above(self) -> bool:
+        """Whether it was measured clearly above its ceiling, which is therefore wrong."""
+        return self.reached is not None and self.reached > 1 + self.error
+
+    @property
     def flops_per_s(self) -> float | None:
         """Operations per second reached: the height in the figure."""
         return self.work.flops / self.measured_s.median if self.measured_s else None
@@ -85,16 +92,29 @@ class Roofline:
         model: name of the model.
         probe: the machine (measured).
         points: prefill and decode.
+        noise: what else the machine did during the measurement, where it was recorded.
     """
 
     model: str
     probe: Probe
     points: tuple[RooflinePoint, ...]
+    noise: MachineNoise | None = None
 
     @property
     def ridge(self) -> float:
         """Operations per byte at which the two roofs meet: left of it, memory is the limit."""
         return max(self.probe.flops_per_s) / max(self.probe.bytes_per_s)
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The bandwidth of the memory, and how near to its roof decode came."""
+        rate = Spread(tuple(each / 1e9 for each in self.probe.bytes_per_s))
+        entries = entry_of_spread("bandwidth_gb_per_s", "memory bandwidth", rate, "GB/s")
+        decode = next((point for point in self.points if point.work.name == "decode"), None)
+        if not decode or not decode.reached:
+            return entries
+        share, label = 100 * decode.reached, "of the roof reached"
+        return *entries, BookEntry("roof_reached", label, share, "%", model=self.model)
 
     @property
     def summary(self) -> str:
@@ -103,7 +123,13 @@ class Roofline:
             f"{max(self.probe.bytes_per_s) / 1e9:.1f} GB/s, "
             f"{max(self.probe.flops_per_s) / 1e9:.0f} GFLOP/s in {self.probe.dtype}"
         )
-        return f"{self.model} under {roof}: {'; '.join(map(_describe, self.points))} (measured)"
+        line = f"{self.model} under {roof}: {'; '.join(map(_describe, self.points))} (measured)"
+        if above := [point.work.name for point in self.points if point.is_above]:
+            line += (
+                f". {' and '.join(above)} measured above the ceiling: the machine was busier while "
+                "it was probed. Probe it again"
+            )
+        return with_warning(line, (self.noise,))
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
@@ -112,8 +138,8 @@ class Roofline:
 def _describe(point: RooflinePoint) -> str:
     reached = ""
     if point.reached:
-        reached = f", reached {point.measured_tokens_per_s:.3g} ({point.reached:.0%})"
-    ceiling = f"{point.ceiling_tokens_per_s:.3g} tokens/s ± {point.error:.0%}"
+        reached = f", reached {digits(point.measured_tokens_per_s)} ({point.reached:.0%})"
+    ceiling = f"{digits(point.ceiling_tokens_per_s)} tokens/s ± {point.error:.0%}"
     return f"{point.work.name} bound by {point.bound}, at most {ceiling}{reached}"
 
 
@@ -132,7 +158,7 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
     """
     if not isinstance(model, HasPlan):
         raise LabError(
-            f"{model.name} does not expose its configuration.", "Take a model from labkit.load."
+            f"{model.name} does not expose its configuration.", "Take a model from lab.load."
         )
     if measurement.model != model.name or measurement.rows != 1:
         raise ValueError(
@@ -170,4 +196,4 @@ def build_roofline(
         RooflinePoint(prefill, probe, measurement.ttft_s),
         RooflinePoint(decode, probe, measurement.tpot_s),
     )
-    return Roofline(measurement.model, probe, points)
+    return Roofline(measurement.model, probe, points, measurement.noise)

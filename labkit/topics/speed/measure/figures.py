@@ -1,12 +1,12 @@
 """Figures of a measurement: where its seconds went, every gap, every repeat."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from labkit.stats import Spread, percentile
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .comparison import METRICS, MeasurementComparison
 from .load_time import LoadTime
@@ -31,7 +31,7 @@ def waterfall_figure(measurement: Measurement):
             showlegend=False,
             marker={"color": colour, "pattern": theme.pattern(pattern)},
             error_x=subplots.spread_bars([part]),
-            hovertemplate=f"{escape(name)}: {part.median:.3g} s, {part.low:.3g} to "
+            hovertemplate=f"{figure_text(name)}: {part.median:.3g} s, {part.low:.3g} to "
             f"{part.high:.3g} s<extra></extra>",
         )
         figure.add_trace(bar)
@@ -67,8 +67,8 @@ def _parts(m: Measurement) -> list[tuple[str, Spread, str, str, str]]:
 
 def _title(m: Measurement, what: str) -> str:
     disturbed = " · machine disturbed" if m.noise and m.noise.disturbed else ""
-    runs = f"{len(m.counted)} runs, {escape(m.origin)}{disturbed}"
-    return f"{escape(m.model)}: {what} · {runs}"
+    runs = f"{len(m.counted)} runs, {figure_text(m.origin)}{disturbed}"
+    return f"{figure_text(m.model)}: {what} · {runs}"
 
 
 def gaps_figure(measurement: Measurement):
@@ -210,7 +210,7 @@ def load_figure(load: LoadTime):
         for name, part, colour, symbol in groups
         if part
     ]
-    title = f"Loading {escape(load.model)}, each in a fresh process · measured"
+    title = f"Loading {figure_text(load.model)}, each in a fresh process · measured"
     figure = theme.figure(*dots, title=title, x="seconds", height=230)
     return figure.update_xaxes(rangemode="tozero").update_yaxes(ticksuffix="  ")
 
@@ -233,7 +233,7 @@ def measurements_figure(comparison: MeasurementComparison):
         known = [pair for pair in zip(comparison.names, metric.spreads, strict=True) if pair[1]]
         bars = [
             go.Bar(
-                x=[escape(name)],
+                x=[figure_text(name)],
                 y=[several.median],
                 error_y=subplots.spread_bars([several]),
                 width=0.5,

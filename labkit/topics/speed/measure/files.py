@@ -12,7 +12,7 @@ from .machine_noise import MachineNoise
 from .measurement import Measurement
 
 FORMAT = 1
-WHAT, HINT = "a measurement", "Name a file that labkit.save wrote."
+WHAT, HINT = "a measurement", "Name a file that lab.save wrote."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.models.loading import get_model
 from labkit.stats import Spread
 
@@ -73,6 +74,16 @@ class LoadTime:
         return spread([run.import_s for run in self.runs])
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The seconds of a cold and of a warm load."""
+        parts = (("load_cold_s", "loading, cold", self.cold_s), ("load_s", "loading", self.warm_s))
+        return tuple(
+            entry
+            for name, label, spread in parts
+            for entry in entry_of_spread(name, label, spread, "s", model=self.model)
+        )
+
+    @property
     def summary(self) -> str:
         """The medians in a line."""
         parts = (("cold", self.cold_s), ("warm", self.warm_s), ("imports", self.import_s))
@@ -109,6 +120,8 @@ def measure_load(
         for cold in tqdm([True, False] * repeats, unit="load", desc="load", leave=False):
             cold = cold and drop_page_cache(folder)
             runs.append(LoadRun(*load_in_new_process(str(name), options), cold))
+    if not runs:
+        raise LabError("Stopped before one load was complete: nothing was measured.")
     return LoadTime(str(name), tuple(runs))
 
 
@@ -137,4 +150,4 @@ def run_script(script: str, *arguments: str) -> subprocess.CompletedProcess[str]
     """Runs Python code in a process of its own, which finds the same packages."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=env)
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", env=env)

@@ -60,6 +60,11 @@ class MachineNoise:
         return "The machine was quiet."
 
 
+def any_disturbed(noise: Iterable[MachineNoise | None]) -> bool:
+    """Whether the machine was disturbed in at least one of several measurements."""
+    return any(each.disturbed for each in noise if each)
+
+
 def with_warning(line: str, noise: Iterable[MachineNoise | None]) -> str:
     """A summary of measurements, and a further sentence if at least one was disturbed.
 

@@ -14,6 +14,7 @@ from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
+from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.stats import Spread, percentile
 
 from .load_time import LoadTime
@@ -149,6 +150,18 @@ class Measurement:
         return max((r.gpu_peak_bytes for r in self.counted if r.gpu_peak_bytes), default=None)
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """Times and speeds, each a median with its range."""
+        note = "disturbed" if self.noise and self.noise.disturbed else ""
+        more = {"origin": self.origin, "model": self.model, "note": note}
+        numbers = (
+            ("ttft_s", "time to first token", self.ttft_s, "s"),
+            ("decode_tokens_per_s", "writing speed", self.decode_tokens_per_s, "tokens/s"),
+            ("prefill_tokens_per_s", "reading speed", self.prefill_tokens_per_s, "tokens/s"),
+        )
+        return tuple(each for one in numbers for each in entry_of_spread(*one, **more))
+
+    @property
     def summary(self) -> str:
         """The medians with their ranges, in a line."""
         if not self.counted:
@@ -232,6 +245,7 @@ def measure(
     timed = (time_run(backend, prompt, raw=raw, **settings) for _ in range(total))
     runs = tuple(collect_runs(timed, total, "measure"))
     require_complete_run(runs)
+    require_measured(runs[warmup:])
     return Measurement(
         backend.name,
         prompt,
@@ -267,3 +281,9 @@ def require_complete_run(runs: Sequence[TimedRun]) -> None:
     if failed and not any(run.complete for run in runs):
         problem, _, hint = failed.partition("\n  → ")
         raise LabError(problem, hint)
+
+
+def require_measured(runs: Sequence[TimedRun]) -> None:
+    """Raises a sentence where nothing is there to keep of a measurement that was stopped."""
+    if not any(run.complete for run in runs):
+        raise LabError("Stopped before one run was complete: nothing was measured.")

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
 from labkit.topics.tokens.token_strip import visible
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .bpe_training import BpeTraining
 from .vocabulary_statistics import VocabularyMap
@@ -63,7 +63,7 @@ def vocabulary_figure(vocabulary: VocabularyMap):
         ("bytes of the longest tokens", _longest(vocabulary), theme.ORANGE, "h"),
         ("kinds of token (logarithmic)", _kinds(vocabulary), theme.PINK, "h"),
     )
-    title = f"{vocabulary.reader.title}: {vocabulary.reader.size:,} tokens (computed)"
+    title = f"{figure_text(vocabulary.reader.title)}: {vocabulary.reader.size:,} tokens (computed)"
     figure = theme.figure(title=title, height=720, showlegend=False)
     gaps = {"horizontal_spacing": 0.26, "vertical_spacing": 0.2}
     subplots.divide(figure, 2, 2, column_widths=[0.38, 0.36], **gaps)
@@ -114,7 +114,7 @@ def _longest(vocabulary: VocabularyMap) -> _Bars:
 
 
 def _short(text: str) -> str:
-    return escape(text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…")
+    return figure_text(text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…")
 
 
 def _kinds(vocabulary: VocabularyMap) -> _Bars:

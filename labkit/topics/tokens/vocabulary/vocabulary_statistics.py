@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.lab_book.entry import BookEntry
 from labkit.models.tokenizers.open import open_tokenizer
 from labkit.models.tokenizers.readers import Reader
 from labkit.topics.tokens.tokenization import show_bytes
@@ -60,6 +61,15 @@ class VocabularyMap:
     unreached: tuple[VocabularyEntry, ...]
     unused: int
     missing_bytes: tuple[int, ...]
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The size of the vocabulary, and how much of it no text produces."""
+        more = {"origin": "computed", "model": self.reader.title}
+        return (
+            BookEntry("vocabulary_tokens", "tokens in the vocabulary", self.reader.size, **more),
+            BookEntry("unreached_tokens", "unreachable tokens", len(self.unreached), **more),
+        )
 
     @property
     def summary(self) -> str:

@@ -47,3 +47,9 @@ def test_milliseconds_where_a_server_tells_them():
 def test_what_says_nothing_is_none(told):
     assert wanted_wait_s({"retry-after": told}, NOW) is None
     assert wanted_wait_s({}) is None
+
+
+@pytest.mark.parametrize("told", ["1e308", "99999999999", "Fri, 20 Nov 9999 12:00:00 GMT"])
+def test_no_server_means_a_pause_of_years(told):
+    assert wanted_wait_s({"retry-after": told}, NOW) is None
+    assert wanted_wait_s({"retry-after-ms": "1e308"}, NOW) is None

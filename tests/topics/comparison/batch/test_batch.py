@@ -346,6 +346,15 @@ def test_a_lock_that_cannot_be_taken_is_a_sentence(tmp_path, monkeypatch):
         run_batch(["a"], [server.model], file=tmp_path / "answers.jsonl")
 
 
+def test_no_temporary_folder_is_a_sentence(tmp_path, monkeypatch):
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with BusyServer() as server, pytest.raises(LabError, match="No usable temporary directory"):
+        run_batch(["a"], [server.model], file=tmp_path / "answers.jsonl")
+
+
 def test_a_missing_folder_is_an_error(tmp_path):
     with BusyServer() as server, pytest.raises(LabError, match="cannot be opened"):
         run_batch(["a"], [server.model], file=tmp_path / "nowhere" / "answers.jsonl")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import labkit
 from labkit.errors import LabError
 from labkit.topics.comparison.batch.figures import MOST_ROWS, batch_table, save_batch, to_page
-from labkit.topics.comparison.batch.files import FORMULA, read, to_csv
+from labkit.topics.comparison.batch.files import read, to_csv
 from labkit.topics.comparison.batch.table import COLUMNS, BatchRow, BatchTable
 
 HARM = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
@@ -59,6 +59,9 @@ def test_json_is_read_back_without_loss(table):
         assert read(save_batch(table, Path(folder) / "answers.json")) == table
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # begins one
+
+
 @given(tables)
 def test_csv_has_every_row_and_no_formula(table):
     records = list(csv.DictReader(io.StringIO(to_csv(table), newline="")))
@@ -82,6 +85,17 @@ def test_no_formula_begins_where_another_separator_splits(text):
     assert not any(cell.lstrip(' "').startswith(FORMULA) for cell in cells)
     listed = to_csv(BatchTable(("local",), (row(text="two:\n- one\n- two"),)))
     assert "two:\n- one\n- two" in listed
+
+
+@pytest.mark.parametrize("unseen", ["\xa0", "\ufeff", "\u200b", "\0", "\u3000", "\xad "])
+def test_nothing_unseen_hides_a_formula(unseen):
+    for text, cell in ((f"{unseen}=1", f'"\'{unseen}=1"'), (f"a;{unseen}=1", f";{unseen}'=1")):
+        assert cell in to_csv(BatchTable(("local",), (row(text=text),)))
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_no_formula_begins_a_line_of_any_kind(end):
+    assert f"{end}'=1" in to_csv(BatchTable(("local",), (row(text=f"a{end}=1"),)))
 
 
 def test_numbers_stay_numbers(table):

@@ -13,7 +13,7 @@ from labkit.topics.comparison.side_by_side.figures import arrivals
 from labkit.topics.comparison.side_by_side.time_split import PART_NAMES
 
 FRESH = HttpTiming("https://far.example", 0.01, 0.08, 0.16, 0.002, 0.4, 0.01, 1.0, 1234, 56789)
-STAND_IN = "stand-in: the same small model, so what differs is the network"
+STAND_IN = "stand-in: smollm2-135m on this machine, over an emulated link"
 
 
 def a_reply(*times, **more):

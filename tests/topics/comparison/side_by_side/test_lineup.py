@@ -43,6 +43,25 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, loc
         found.close()
 
 
+@pytest.mark.parametrize("kind", ["llama.cpp", "transformers"])
+def test_a_stand_in_has_the_weights_that_it_is_compared_with_or_names_its_own(
+    no_keys, smollm2, tmp_path, kind
+):
+    """Its label names the model that computes, whatever the local one is."""
+    local, name = smollm2, "smollm2-135m"
+    if kind == "llama.cpp":
+        name = "another-0.5b"
+        (file := tmp_path / f"{name}.gguf").symlink_to(smollm2.gguf_file)
+        local = labkit.load_llamacpp(file, threads=1)
+    found = labkit.comparison.line_up(local, link="none")
+    served, same = found.remote._engine.gguf_file, kind == "llama.cpp"
+    found.close()
+    assert (served == local.gguf_file) or not same
+    assert found.remote.name == f"{name} (stand-in)"
+    assert found.remote.origin.startswith(f"stand-in: {name} on this machine")
+    assert ("the same weights" if same else "another model") in repr(found)
+
+
 @pytest.mark.alone
 def test_the_parts_of_a_real_link_add_up(no_keys, local):
     found = labkit.comparison.line_up(local, link="LTE")
@@ -96,7 +115,7 @@ def test_a_recording_takes_part_where_it_answers_the_prompt(no_keys, local, tmp_
 @pytest.mark.slow
 def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     side = labkit.comparison.compare_links(
-        local, "Why is the sky blue?", links=("none", "satellite"), max_tokens=6
+        local, "Why is the sky blue?", links=("none", "satellite"), max_tokens=6, repeats=2
     )
     here, loopback, none, satellite = side.replies
     assert side.errors == (None,) * 4 and len(set(side.texts)) == 1 and side.sequential
@@ -104,12 +123,19 @@ def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     # Three times there and back: the connection, TLS, the request.
     assert network_s(satellite) >= 3 * 0.556
     assert satellite.http.connect_s >= 0.556 and satellite.http.tls_s >= 0.556
-    assert side.names[3].startswith("satellite: 556 ms")
+    assert side.names[3].startswith("satellite: 556 ms") and side.noise
+    assert [len(each.values) for each in side.first_s] == [2] * 4
+    assert side.first_s[3].low >= 3 * 0.556, "every round has its own connection"
+    assert all(
+        reply.ttft_s == times.low for reply, times in zip(side.replies, side.first_s, strict=True)
+    )
+    assert "the middle one of 2 rounds" in labkit.plot(side).layout.title.text
+    assert "middle one of 2 rounds" in side.summary
     assert labkit.generate(local, "Hi", max_tokens=2).steps  # the model was lent, not closed
 
 
 def test_another_kind_of_model_is_named(smollm2):
-    with pytest.raises(ValueError, match=r"model must come from labkit\.load_llamacpp"):
+    with pytest.raises(ValueError, match=r"model must come from lab\.load_llamacpp"):
         labkit.comparison.compare_links(smollm2, "x")
     with pytest.raises(ValueError, match="prompt must"):
         labkit.compare("", {"x": smollm2})

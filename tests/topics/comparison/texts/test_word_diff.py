@@ -88,6 +88,18 @@ def test_texts_in_a_loop_take_no_minutes():
     assert "".join(segment.second for segment in difference.segments) == "the a " * 1000
 
 
+def test_what_is_found_of_a_reference_is_what_stands_unmarked():
+    """The figure struck a reference out whole beside "38% found"."""
+    reference = "Air scatters the blue part of sunlight more than the red part."
+    answer = "The light of the sun is scattered by the air: blue light more than red, in part."
+    compared = labkit.comparison.compare_texts([answer], reference=reference)
+    (difference,) = compared.differences
+    kept = [each.first for each in difference.segments if each.kind == "equal"]
+    words = split_words(reference)
+    assert len(split_words("".join(kept))) == difference.recall * len(words) > 3
+    assert "".join(each.first for each in difference.segments) == reference
+
+
 def test_several_texts_and_a_reference():
     texts = ["the cat sat", "the dog sat", "a bird"]
     difference = labkit.comparison.compare_texts(texts)

@@ -59,7 +59,12 @@ def cloud(provider):
 
 
 def server(kind):
-    return lambda address: labkit.connect(f"{address}/v1", "m", kind=kind, api_key=PLANTED)
+    def connect(address):
+        model = labkit.connect(f"{address}/v1", "m", kind=kind, api_key=PLANTED)
+        model.policy = None  # of a server that could pass prompts on, as Ollama does, it is "ask"
+        return model
+
+    return connect
 
 
 BACKENDS = {

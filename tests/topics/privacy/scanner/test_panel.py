@@ -63,6 +63,10 @@ def test_bad_arguments_are_named():
         ("The door opens with 4711.", "0815", False, "does not contain"),
         (f"Use {KEY} today please", KEY, False, "Found: cloud key"),
         ("kaffee", "kaffee", False, "No reader would know"),
+        ("The weather is nice today", "nice", False, "No reader would know"),
+        ("a b c d e f", "f", False, "No reader would know"),
+        ("login: maria / kaffee", "kaffee", True, "would have left"),
+        ("The word that opens the door is swordfish.", "swordfish", True, "would have left"),
         ("The code is 4711.", 4711, False, "have to be texts"),
     ],
 )
@@ -90,12 +94,16 @@ def test_exercise_three():
 
     def check(**policy):
         payload = labkit.payload(cloud, prompt, policy=labkit.Policy(**policy))
-        return exercises.check_policy(payload, never="Natarajan")
+        return exercises.check_policy(payload, never="Natarajan", about=prompt)
 
     assert check(action="redact").right
     assert "still leave" in check(action="allow").why
     assert "Nothing would be sent" in check(action="block").why
     half = check(action="redact", kinds=("person",))
     assert not half.right and "email address" in half.why
-    assert "None" in exercises.check_policy(None, never="x").why
-    assert "not a payload" in exercises.check_policy("x", never="x").why
+    for other in ("hello", "Write to somebody"):
+        small = labkit.payload(cloud, other, policy=None)
+        about = exercises.check_policy(small, never="Natarajan", about=prompt)
+        assert "not the record" in about.why
+    assert "None" in exercises.check_policy(None, never="x", about="x").why
+    assert "not a payload" in exercises.check_policy("x", never="x", about="x").why

@@ -119,8 +119,21 @@ def test_bad_starts_are_named(prediction):
 
 def test_every_button_and_slider_has_a_name(panel):
     for stage in STAGES:
-        assert panel.controls[stage].description == stage
+        assert panel.controls[stage].description.partition(":")[0] == stage
+        assert panel.controls[stage].tooltip == stage
         assert stage in panel.up[stage].tooltip and stage in panel.down[stage].tooltip
+
+
+def test_the_number_of_top_k_stands_where_nobody_can_type_into_it(panel):
+    control = panel.controls["top_k"]
+    control.value = 40
+    assert control.description == "top_k: 40" and not control.readout
+    control.value = 0
+    assert control.description == "top_k: off"
+
+
+def test_draws_move_nothing_below_their_line(panel):
+    assert panel.status.layout.min_height
 
 
 def test_the_static_form_is_a_table_and_a_figure(panel, monkeypatch):

@@ -1,6 +1,7 @@
 """Beam search: transformers' own texts with the model's own scores; repetitiveness by hand."""
 
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -120,7 +121,7 @@ def test_on_the_real_model_beams_are_likelier_and_more_similar(smollm2):
     found = beam_search(smollm2, "Write a short story about a lighthouse.", beams=3, max_tokens=16)
     assert found.beam_repetitiveness.bits_per_token < found.sample_repetitiveness.bits_per_token
     assert found.beam_repetitiveness.self_similarity > found.sample_repetitiveness.self_similarity
-    assert "3 beams of" in labkit.summarize(found).lines[0]
+    assert "3 beams of" in found.summary
     assert trace(found.beams[0]).bits_per_token > 0
     assert found.beams[0].text == smollm2.tokenizer.decode(
         [step.token_id for step in found.beams[0].steps], skip_special_tokens=True
@@ -188,3 +189,19 @@ def test_texts_that_end_early_leave_no_unfinished_bar(tiny, monkeypatch):
     swept = labkit.sweep(tiny, PROMPT, temperatures=(0,), samples=2, max_tokens=30, raw=True)
     assert swept.tokens == 2
     assert len(closed) >= 2 and all(done == total < 60 for done, total in closed)
+
+
+def test_an_interrupt_keeps_the_beams_and_says_so(tiny):
+    steps = []
+
+    def interrupt_third():
+        steps.append(1)
+        if len(steps) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    texts = backend.search_beams(tiny, PROMPT, 3, 8, raw=True, on_step=interrupt_third)
+    assert len(texts) == 3 and max(len(each.steps) for each in texts) == 3
+    assert {each.finish for each in texts} <= {"interrupted", "stop"}
+    found = BeamSearch(tuple(texts), ())
+    assert "no samples (stopped, measured)" in found.summary
+    assert "stopped, measured" in beams_table(found).html

@@ -44,7 +44,7 @@ def test_bits_by_hand(reply):
     assert result.bits_per_token == pytest.approx(4 / 3)
     assert result.perplexity == pytest.approx(2 ** (4 / 3))
     assert result.first_choices == pytest.approx(2 / 3)
-    assert "' x' with 3.0 bits" in labkit.summarize(result).lines[0]
+    assert "' x' with 3.0 bits" in result.summary
 
 
 def test_a_token_that_no_alternative_names_shows_its_text_and_no_rank():
@@ -60,7 +60,7 @@ def test_replies_without_logprobs_or_tokens_are_refused_in_a_sentence(reply):
         trace(replace(reply, steps=(reply.steps[0], silent)))
     with pytest.raises(ValueError, match="at least one token; got an empty one"):
         trace(replace(reply, steps=()))
-    with pytest.raises(ValueError, match=r"must come from labkit\.generate; got 'Why") as error:
+    with pytest.raises(ValueError, match=r"must come from lab\.generate; got 'Why") as error:
         trace("Why is the sky blue? " * 500_000)
     assert len(str(error.value)) < 200
 

@@ -54,7 +54,7 @@ def test_on_the_real_model(smollm2):
     assert tree.nodes[0].text == " Paris"
     best = tree.path(tree.leaves[0])
     assert [node.depth for node in best] == [1, 2, 3]
-    assert "8 texts" in labkit.summarize(tree).lines[0]
+    assert "8 texts" in tree.summary
 
 
 def test_children_are_the_likeliest_tokens(tiny):
@@ -111,3 +111,21 @@ def test_the_figure_fills_every_box_and_shows_white_space(smollm2):
 def test_text_in_the_figure_is_escaped(tiny):
     figure = tree_figure(grow_tree(tiny, "<b>x</b>", raw=True))
     assert "<b>x" not in json.dumps(figure.to_plotly_json(), default=list)
+
+
+def test_an_interrupt_keeps_the_complete_levels_and_says_so(tiny, monkeypatch):
+    levels, home = expand_tree, "labkit.topics.sampling.paths.tree.expand_tree"
+
+    def interrupted(model, ids, width, depth):
+        for number, texts in enumerate(levels(model, ids, width, depth)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield texts
+
+    whole = grow_tree(tiny, "the cat", width=2, depth=2, raw=True)
+    monkeypatch.setattr(home, interrupted)
+    tree = grow_tree(tiny, "the cat", width=2, depth=4, raw=True)
+    assert (tree.depth, tree.stopped, whole.stopped) == (2, True, False)
+    assert tree.nodes == whole.nodes
+    assert "stopped after level 2" in tree.summary
+    assert "stopped after level 2" in tree_figure(tree).layout.title.text

@@ -280,7 +280,7 @@ def test_the_panel_moves_by_its_buttons(panel):
     panel.chosen.value = "A"
     assert panel.walk.name == "A"
     assert [len(branch.tokens) for branch in panel.result.branches] == [2, 3]
-    assert "2 branches" in labkit.summarize(panel).lines[0]
+    assert "2 branches" in panel.summary
 
 
 def test_a_third_branch_stays_where_it_began(panel):
@@ -297,6 +297,22 @@ def test_a_button_shows_token_and_probability(panel):
     best = panel.walk.candidates[0]
     assert f"{math.exp(best.logprob):.1%}" in panel.candidates[0].description
     assert repr(best.text) in panel.candidates[0].tooltip
+
+
+def test_enter_in_the_box_writes(panel):
+    panel.typed.value = "hat"
+    panel.typed._handle_custom_msg({"event": "submit"}, [])
+    assert panel.typed.value == "" and panel.walk.branch.text == "hat"
+
+
+def test_an_interrupted_action_says_so_and_changes_nothing(panel, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = panel.walk.branch
+    monkeypatch.setattr(panel.walk, "take", interrupt)
+    panel.candidates[0].click()
+    assert "Stopped" in panel._status.value and panel.walk.branch == before
 
 
 @pytest.mark.parametrize(

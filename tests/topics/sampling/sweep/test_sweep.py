@@ -123,6 +123,8 @@ def test_an_interrupt_keeps_the_answers_so_far(smollm2, monkeypatch):
     stopped = labkit.sweep(smollm2, PROMPT, temperatures=(1,), samples=4, max_tokens=40)
     assert stopped.tokens == 21
     assert {reply.finish for reply in stopped.replies} == {"interrupted"}
+    assert "(stopped, measured)" in stopped.summary
+    assert "(stopped, measured)" in labkit.plot(stopped).layout.title.text
     assert (
         labkit.plot(stopped).data and "interrupted" not in labkit.plot(stopped, kind="texts").html
     )

@@ -114,7 +114,7 @@ def test_two_servers_of_one_kind_are_distinguished(tiny, monkeypatch):
 
 
 def test_what_runs_elsewhere_is_refused(make_scripted):
-    with pytest.raises(LabError, match="vary_engine cannot vary 'scripted'"):
+    with pytest.raises(LabError, match="vary_engine needs a model of transformers; got 'scripted'"):
         labkit.speed.vary_engine(make_scripted((0.5,)))
 
 

@@ -108,6 +108,23 @@ def test_a_disturbed_machine_is_reported(make_measurement):
     assert "1 of 2" in labkit.speed.validate_latency(loud_fit, measured(quiet, (40, 8))).summary
 
 
+def test_no_interval_is_promised_where_none_can_hold(make_measurement):
+    noisy = MachineNoise(1, 2, 0.9, 0.0, 1, None)
+    rng = np.random.default_rng(1)
+    loud = labkit.speed.fit_latency(make_measurement(*made_up(GRID), noise=noisy))
+    wild = labkit.speed.fit_latency(made_up(GRID, noise=lambda: abs(rng.normal(0, 20))))
+    for fit, why in ((loud, "machine was disturbed meanwhile"), (wild, "runs miss it by")):
+        prediction = labkit.speed.predict_latency(fit, 100, 20)
+        assert "no interval holds" in prediction.summary and why in prediction.summary
+        assert "of requests" not in prediction.summary
+        assert "no number is safe" in labkit.speed.token_budget(fit, 3, 100).summary
+    assert labkit.plot(loud).layout.title.text.endswith("machine disturbed")
+    check = labkit.speed.validate_latency(loud, *made_up([(50, 9)]))
+    assert labkit.plot(check).layout.title.text.endswith("machine disturbed")
+    good = labkit.speed.predict_latency(labkit.speed.fit_latency(made_up(GRID)), 100, 20)
+    assert good.doubts == () and "in 90% of requests" in good.summary
+
+
 def test_going_beyond_the_runs_is_reported():
     fit = labkit.speed.fit_latency(made_up(GRID))
     assert labkit.speed.predict_latency(fit, 100, 20).beyond == ()

@@ -10,6 +10,7 @@ from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
 from labkit.topics.speed.explain.operation_count import decode_work, prefill_work
 from labkit.topics.speed.explain.roofline import build_roofline
+from labkit.topics.speed.measure.machine_noise import MachineNoise
 
 SMOLLM2 = CATALOGUE["smollm2-135m"]
 PARAMETERS = 134_515_008
@@ -78,6 +79,20 @@ def test_a_restless_machine_has_a_larger_error(make_measurement):
     bandwidth = Probe("cpu", "float32", 2, (5e9, 10e9, 5e9), (100e9,))
     roof = build_roofline(make_measurement(), bandwidth, SMOLLM2.config, PARAMETERS, "float32")
     assert roof.points[1].error == 0.5
+
+
+def test_a_roof_that_cannot_be_right_says_so(make_measurement, make_run):
+    """A probe on a busy machine gave 515 ± 10 %; 715 were measured."""
+    noisy = MachineNoise(1, 2, 0.9, 0.0, 1, None)
+    probe = Probe("cpu", "float32", 2, (10e9,), (100e9,))
+    run = make_run(ttft_s=2.0, gap_s=0.01, tokens=5, prompt_tokens=512)
+    quiet = build_roofline(make_measurement(run), probe, SMOLLM2.config, PARAMETERS, "float32")
+    assert "decode measured above the ceiling" in quiet.summary and "disturbed" not in quiet.summary
+    assert "prefill" not in quiet.summary.partition("(measured)")[2]
+    measured = make_measurement(run, noise=noisy)
+    roof = build_roofline(measured, probe, SMOLLM2.config, PARAMETERS, "float32")
+    assert "The machine was disturbed" in roof.summary
+    assert labkit.plot(roof).layout.title.text.endswith("machine disturbed")
 
 
 def test_the_probe_gives_every_round():

@@ -1,0 +1,1 @@
+"""Chat templates, which are their publishers' programs: run within limits, and switched."""

@@ -1,0 +1,51 @@
+"""What stands in a virtual environment: its Python, its packages, and whose labkit.
+
+Uses the standard library alone, like `bootstrap`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+
+def python_of(venv):
+    """The path of its interpreter."""
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def site_packages(venv):
+    """The folder of its packages."""
+    found = [venv / "Lib/site-packages", *venv.glob("lib/python3.*/site-packages")]
+    return next((folder for folder in found if folder.is_dir()), found[0])
+
+
+def editable_checkout(venv):
+    """The checkout that the labkit of an environment runs from, as pip recorded it, or None."""
+    try:
+        info = next(site_packages(venv).glob("labkit-*.dist-info"))
+        record = json.loads((info / "direct_url.json").read_text(encoding="utf-8"))
+        url = record["url"] if isinstance(record, dict) else None
+        return url2pathname(urlsplit(url).path) if isinstance(url, str) else None
+    except (StopIteration, OSError, KeyError, ValueError, RecursionError):  # none, or damaged
+        return None
+
+
+def is_sound(venv):
+    """Whether an environment can be completed: its Python runs and its pip is intact.
+
+    The record of a half-installed package is removed here, so that pip installs it again.
+    """
+    site = site_packages(venv)
+    for info in site.glob("*.dist-info"):
+        record = info / "RECORD"  # pip writes it last, with INSTALLER in it
+        if not record.exists() or "INSTALLER" not in record.read_text(encoding="utf-8"):
+            shutil.rmtree(info)
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    try:
+        runs = subprocess.run([python_of(venv), "-I", "-c", check], capture_output=True)
+    except OSError:
+        return False
+    return runs.returncode == 0 and len([*site.glob("pip-*.dist-info")]) == 1

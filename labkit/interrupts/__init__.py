@@ -1,0 +1,1 @@
+"""The notebook's stop button and Ctrl-C, where they must not land in the middle of something."""

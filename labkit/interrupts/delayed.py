@@ -1,0 +1,63 @@
+"""Interrupts that wait until what runs is whole."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def delayed_interrupts() -> Iterator[None]:
+    """An interrupt that comes meanwhile arrives right after the block.
+
+    Only the main thread is interrupted, so that in any other there is nothing to do.
+
+    >>> with delayed_interrupts():
+    ...     pass
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+        if came:
+            _interrupt_soon()
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[Callable[[], bool]]:
+    """Interrupts that come meanwhile are noted and end nothing: the block asks, and ends itself.
+
+    >>> with noted_interrupts() as was_interrupted:
+    ...     was_interrupted()
+    False
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+
+
+AFTER_S = 0.02  # so that an import that ends with the block has ended too
+
+
+def _interrupt_soon() -> None:
+    timer = threading.Timer(AFTER_S, _interrupt)
+    timer.daemon = True
+    timer.start()
+
+
+def _interrupt() -> None:
+    if hasattr(signal, "pthread_kill"):  # which ends a wait, too
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)

@@ -1,0 +1,110 @@
+"""`guess`: a small field in which a learner makes up their mind before they measure."""
+
+import math
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.errors import LabError
+from labkit.ui import html, theme
+from labkit.ui.panel import Panel, labelled, row
+
+from . import store
+from .entry import BookEntry, with_unit
+
+KEPT = "Kept. What you measure will stand beside it."
+
+
+def guess(name: str = "", *, unit: str = "") -> "GuessPanel":
+    """A field for a guess, which the figure of the result and the lab book show beside the number.
+
+    Args:
+        name: of the number that is guessed, such as ``"decode_tokens_per_s"``; "": the next one
+            that has this unit.
+        unit: what it is counted in, such as ``"tokens/s"``.
+    Raises:
+        ValueError: neither is given.
+    """
+    if not isinstance(name, str) or not isinstance(unit, str) or not (name or unit):
+        raise ValueError(f"guess needs a name or a unit, as texts; got {name!r} and {unit!r}")
+    return GuessPanel(name, unit)
+
+
+class GuessPanel(Panel):
+    """The field.
+
+    Attributes:
+        field: where the guess is typed; Enter keeps it.
+        value: the guess; None: none yet.
+    """
+
+    def __init__(self, name: str, unit: str):
+        self._name, self._unit = name, unit
+        kept = [each for each in store.read_guesses() if (each.name, each.unit) == (name, unit)]
+        self.value: float | None = kept[-1].value if kept else None
+        shown = "" if self.value is None else f"{self.value:g}"
+        look = labelled("Your guess", "200px")
+        self.field = widgets.Text(shown, placeholder="a number", continuous_update=False, **look)
+        self.field.observe(lambda change: self._keep(change["new"]), "value")
+        self.status = widgets.HTML()
+        self.widget = row(self.field, widgets.Label(unit), self.status)
+
+    @property
+    def summary(self) -> str:
+        """The guess in a line."""
+        return "no guess" if self.value is None else f"guessed: {with_unit(self.value, self._unit)}"
+
+    def static_form(self) -> list:
+        """The guess, which cannot be typed on a page."""
+        return [html.note(f"Your guess: {'—' if self.value is None else self.summary}")]
+
+    def _keep(self, typed: str) -> None:
+        if not typed.strip():
+            return
+        try:
+            self.value = read_number(typed)
+            store.keep_guess(self._name, self.value, self._unit)
+            self.status.value = html.note(KEPT, "good")
+        except (ValueError, LabError) as error:
+            self.status.value = html.note(str(error), "bad")
+
+
+def read_number(typed: str) -> float:
+    """A number as people type it: ``1,000``, ``0.5``, ``20 %``.
+
+    Raises:
+        ValueError: it is not one.
+
+    >>> read_number(" 1,000 "), read_number("20 %"), read_number("0,5")
+    (1000.0, 20.0, 0.5)
+    """
+    text = typed.strip().rstrip("%$€ ").lstrip("$€~ ").replace(" ", "")
+    whole, comma, rest = text.rpartition(",")
+    if comma and len(rest) != 3 and "." not in rest and "," not in whole:
+        text = f"{whole}.{rest}"  # a decimal comma
+    try:
+        number = float(text.replace(",", ""))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or abs(number) > 1e15:
+        raise ValueError(f"your guess must be a number, such as 20; got {typed[:40]!r}")
+    return number
+
+
+def beside(figure: Any, entries: tuple[BookEntry, ...]) -> Any:
+    """A figure, plotly's or of HTML, with what was guessed and what was measured."""
+    sentence = "; ".join(
+        f"{each.label}: you guessed {with_unit(each.guess, each.unit)}, it is {each.text}"
+        for each in entries
+        if each.guess is not None
+    )
+    if sentence and isinstance(figure, html.HtmlFigure):
+        return html.HtmlFigure(html.note(sentence) + figure.html)
+    if sentence and hasattr(figure, "update_layout"):
+        more = 22  # pixels, so that the legend stays below it
+        figure.update_layout(
+            title_subtitle={"text": theme.no_formula(sentence), "font": {"size": 13}},
+            margin_t=(figure.layout.margin.t or 64) + more,
+            height=figure.layout.height and figure.layout.height + more,
+        )
+    return figure

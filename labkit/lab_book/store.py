@@ -1,0 +1,244 @@
+"""The lab book's files: one for each notebook, in the folder ``book`` of the lab's home.
+
+A page is what one notebook found on one machine at one time. It has numbers, names of models and
+versions; never a prompt, an answer or a key.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from labkit.errors import LabError
+from labkit.filesystem.read import read_shared
+from labkit.filesystem.write import write_json
+from labkit.formatting import GIB
+from labkit.models.machine import inspect_machine
+from labkit.models.storage.store import home
+
+from .entry import BookEntry
+
+GUESSES = "guesses.json"
+MOST_PAGES = 100  # of a notebook; the oldest go first
+PACKAGES = ("labkit", "torch", "transformers", "xllamacpp")
+WHAT, HINT = "a lab book", "Name a file that book().export wrote."
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a learner guessed before measuring it.
+
+    Attributes:
+        name: of the entry; "" goes by the unit.
+        value: the guess.
+        unit: its unit.
+        date: when, as ``2026-11-27T14:03:00+00:00``.
+    """
+
+    name: str
+    value: float
+    unit: str
+    date: str
+
+    def answers(self, entry: BookEntry) -> bool:
+        """Whether that number is the one that was guessed."""
+        return self.name == entry.name if self.name else self.unit == entry.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one notebook found at one time.
+
+    Attributes:
+        notebook: its file's name without the ending.
+        date: when, as ``2026-11-27T14:03:00+00:00``.
+        machine: processor, cores and memory.
+        versions: names and versions of the packages that count.
+        entries: the numbers.
+    """
+
+    notebook: str
+    date: str
+    machine: str
+    versions: tuple[tuple[str, str], ...]
+    entries: tuple[BookEntry, ...]
+
+    @property
+    def day(self) -> str:
+        """The date without the time."""
+        return self.date[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class _BookFile:
+    """A file's content."""
+
+    labkit_book: Literal[1]
+    pages: tuple[Page, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+
+
+def folder() -> Path:
+    """Where the lab book lies: ``LABKIT_BOOK``, or the folder ``book`` of the lab's home."""
+    chosen = os.environ.get("LABKIT_BOOK")
+    return Path(os.path.expanduser(chosen)) if chosen else home() / "book"
+
+
+def check_notebook(name: str) -> None:
+    """Raises ValueError unless that can be the name of a notebook, and so of a file."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]{0,59}", name):
+        raise ValueError(
+            f"notebook must be a name of letters, digits, - and _, such as '03_speed'; got {name!r}"
+        )
+
+
+def keep(notebook: str, entries: Sequence[BookEntry]) -> Page:
+    """Adds a page to the file of a notebook.
+
+    Raises:
+        ValueError: that is not a name of a notebook.
+        LabError: the file cannot be written.
+    """
+    check_notebook(notebook)
+    page = Page(notebook, now(), this_machine(), _versions(), tuple(entries))
+    _change(
+        folder() / f"{notebook}.json",
+        lambda content: replace(content, pages=(*content.pages, page)[-MOST_PAGES:]),
+    )
+    return page
+
+
+def keep_guess(name: str, value: float, unit: str) -> Guess:
+    """Keeps a guess in place of an earlier one of the same name."""
+    guess = Guess(name, value, unit, now())
+
+    def added(content: _BookFile) -> _BookFile:
+        others = [one for one in content.guesses if (one.name, one.unit) != (name, unit)]
+        return replace(content, guesses=(*others, guess)[-MOST_PAGES:])
+
+    _change(folder() / GUESSES, added)
+    return guess
+
+
+def read_guesses() -> tuple[Guess, ...]:
+    """All guesses, oldest first; none where the file is missing or damaged."""
+    return _read_or_empty(folder() / GUESSES).guesses
+
+
+def with_guesses(entries: Sequence[BookEntry]) -> tuple[BookEntry, ...]:
+    """The entries, each with what was guessed of it."""
+    guesses = read_guesses()
+    return tuple(
+        replace(each, guess=next((g.value for g in reversed(guesses) if g.answers(each)), None))
+        for each in entries
+    )
+
+
+def read_pages() -> tuple[tuple[Page, ...], tuple[str, ...]]:
+    """All pages of this lab book, oldest first, and a line for each file that was passed over."""
+    pages, passed_over = [], []
+    for path in sorted(folder().glob("*.json")):
+        if path.name == GUESSES:
+            continue
+        try:
+            pages += read_file(path)
+        except LabError as error:
+            passed_over.append(f"Passed over: {str(error).partition(chr(10))[0]}")
+    return tuple(sorted(pages, key=lambda page: page.date)), tuple(passed_over)
+
+
+def read_file(path: str | Path) -> tuple[Page, ...]:
+    """The pages of a file, this lab book's or one that was exported.
+
+    Raises:
+        LabError: there is no such file, or it is not a lab book.
+    """
+    return read_shared(path, _BookFile, WHAT, hint=HINT).pages
+
+
+def export(pages: Sequence[Page], path: str | Path) -> Path:
+    """Writes pages to a file that `read_file` opens, here or on another machine."""
+    return write_json(path, asdict(_BookFile(1, tuple(pages))))
+
+
+def forget(notebook: str, keeps: Callable[[Page], bool]) -> None:
+    """Removes pages of a notebook, and its file with the last of them.
+
+    Args:
+        notebook: its name.
+        keeps: which pages stay.
+    """
+    _change(
+        folder() / f"{notebook}.json",
+        lambda content: replace(content, pages=tuple(filter(keeps, content.pages))),
+    )
+
+
+def latest(name: str, model: str | None = None) -> tuple[BookEntry, Page] | None:
+    """The last number of that name that was found on this machine, and its page.
+
+    Args:
+        name: of the entry.
+        model: the model it must be about; None: any.
+    """
+    here = this_machine()
+    for page in reversed(read_pages()[0]):
+        for entry in reversed(page.entries) if page.machine == here else ():
+            if entry.name == name and model in (None, entry.model):
+                return entry, page
+    return None
+
+
+def this_machine() -> str:
+    """Processor, cores and memory, in words that are the same tomorrow."""
+    machine = inspect_machine()
+    return f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / GIB:.0f} GiB"
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def _change(path: Path, change: Callable[[_BookFile], _BookFile]) -> None:
+    """Rewrites a file while no other kernel does. What cannot be read is set aside, not lost."""
+    import filelock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+            content = _read_or_empty(path)
+            if path.exists() and content == _BookFile(1):
+                path.rename(path.with_name(f"{path.stem}.{time.time_ns()}.damaged"))
+            changed = change(content)
+            if changed == _BookFile(1):
+                path.unlink(missing_ok=True)
+            else:
+                write_json(path, asdict(changed))
+    except OSError as error:
+        raise LabError(
+            f"The lab book {path.parent} cannot be written: {error.strerror or error}.",
+            "Set LABKIT_BOOK to a folder of yours.",
+        ) from None
+
+
+def _read_or_empty(path: Path) -> _BookFile:
+    try:
+        return read_shared(path, _BookFile, WHAT, hint=HINT)
+    except LabError:
+        return _BookFile(1)

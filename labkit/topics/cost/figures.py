@@ -1,0 +1,277 @@
+"""Figures of a week's cost: its parts, prices over the years, places to run, and a shared card."""
+
+import math
+from html import escape
+
+import plotly.graph_objects as go
+
+from labkit.ui import subplots, theme
+from labkit.ui.html import HtmlFigure
+from labkit.ui.table import grid
+
+from .amortization import BreakEven
+from .amortization_figures import fan_figure, tornado_figure
+from .cloud_bill import Week, usd
+from .facts import NUMBERS, Hardware, HardwareList, RangedNumber, tariff
+from .options import PARTS, CostOptions
+from .past_prices import ARTICLE_USD, PricedWeek, PriceHistory
+from .team import SharedHardware
+
+LOOKS = {
+    "tokens": (theme.ORANGE, ""),
+    "hardware": (theme.BLUE, ""),
+    "idle power": (theme.GREEN, "/"),
+    "power for answers": (theme.YELLOW, "x"),
+    "rent": (theme.PINK, "."),
+    "waiting": (theme.GREY, "|"),
+}
+GUESSING = 25.0  # MMLU has four choices
+HEADS = {
+    "price_usd": "price, $",
+    "decode_tokens_per_s": "writes, tokens/s",
+    "prefill_tokens_per_s": "reads, tokens/s",
+    "load_w": "W at work",
+    "idle_w": "W idle",
+    "life_years": "life, years",
+    "resale_share": "resale share",
+}
+
+
+def week_figure(week: Week):
+    """The bill of the week as steps: what each part adds, and what each switch saves."""
+    steps = [step for step in week.steps if abs(step.usd) > 1e-12] or list(week.steps[:1])
+    amounts = [*(step.usd for step in steps), week.total_usd]
+    figure = theme.figure(
+        go.Waterfall(
+            x=[*(step.name.replace(" read", "<br>read").replace(", not", ",<br>not")
+                 for step in steps), "the week"],
+            y=amounts,
+            measure=["relative"] * len(steps) + ["total"],
+            text=[f"<b>{usd(amounts[-1])}</b>" if n == len(steps) else _signed(a)
+                  for n, a in enumerate(amounts)],
+            textposition="outside",
+            cliponaxis=False,
+            increasing={"marker": {"color": theme.ORANGE}},
+            decreasing={"marker": {"color": theme.GREEN}},
+            totals={"marker": {"color": theme.GREY}},
+            connector={"line": {"color": theme.LINE}},
+            hovertemplate="%{x}: $%{y:,.4g}<extra></extra>",
+        ),
+        title=f"{week.questions:,.0f} questions to {escape(week.price.origin)} (computed)",
+        y="US dollars a week",
+        showlegend=False,
+        height=360,
+        margin={"t": 72},
+    )  # fmt: skip
+    figure.update_xaxes(showgrid=False, tickangle=0)
+    return figure.update_yaxes(tickprefix="$", rangemode="tozero")
+
+
+def _signed(amount: float) -> str:
+    return f"−{usd(-amount)}" if amount < 0 else f"+{usd(amount)}"
+
+
+def history_figure(history: PriceHistory):
+    """The same week with each model, by the month of its release; beside it, its quality."""
+    labels = [f"{each.model.title} · {each.model.released}" for each in history.weeks]
+    rows = len(labels)
+    low, high = (f"${end:.0f}" for end in ARTICLE_USD)
+    figure = theme.figure(
+        title=f"The same week with {rows} models, oldest first; shaded: {low} to {high} (computed)",
+        height=140 + 22 * rows,
+        showlegend=False,
+        margin={"t": 92, "b": 48},
+    )
+    widths = {"column_widths": [0.72, 0.28], "horizontal_spacing": 0.03, "shared_yaxes": True}
+    subplots.divide(figure, 1, 2, **widths)
+    for column, text in enumerate(("<b>US dollars a week</b>", "<b>MMLU, %</b> (recorded)"), 1):
+        subplots.heading(figure, text, row=1, col=column, font={"size": 13})
+    totals = [each.week.total_usd for each in history.weeks if each.week.total_usd > 0] or [1.0]
+    ends = [math.log10(min([*totals, 1])) - 0.3, math.log10(max([*totals, 100])) + 0.55]
+    ticks = {"dtick": 1, "tickprefix": "$", "exponentformat": "none", "tickformat": ",.10~g"}
+    figure.update_xaxes(type="log", range=ends, row=1, col=1, **ticks)
+    figure.update_xaxes(range=[20, 100], dtick=25, tick0=25, row=1, col=2)
+    figure.add_trace(_price_dots(history, labels, 10 ** ends[0]), row=1, col=1)
+    figure.add_trace(_score_dots(history, labels), row=1, col=2)
+    band = {"fillcolor": theme.SKY, "opacity": 0.3, "line_width": 0, "layer": "below"}
+    figure.add_vrect(*ARTICLE_USD, row=1, col=1, **band)
+    names = {"type": "category", "categoryorder": "array", "categoryarray": labels}
+    figure.update_yaxes(showgrid=False, row=1, col=1)
+    return figure.update_yaxes(range=[rows - 0.4, -0.6], dtick=1, tickfont={"size": 12}, **names)
+
+
+def _price_dots(history: PriceHistory, labels: list[str], edge: float):
+    """Dots with their amounts, and a thin line from the names to each."""
+    totals = [each.week.total_usd for each in history.weeks]
+    return go.Scatter(
+        x=[total or None for total in totals],
+        y=labels,
+        mode="markers+text",
+        text=[f"  {usd(total)}" for total in totals],
+        textposition="middle right",
+        textfont={"size": 12},
+        marker={"color": theme.BLUE, "size": 9},
+        error_x=subplots.error_bars(
+            ((min(edge, total), total, total) for total in totals),
+            color=theme.LINE,
+            thickness=1,
+            width=0,
+        ),
+        customdata=[escape(each.week.price.origin) for each in history.weeks],
+        hovertemplate="%{y}: %{text} a week<br>%{customdata}<extra></extra>",
+    )
+
+
+def _score_dots(history: PriceHistory, labels: list[str]):
+    known = [(each, label) for each, label in zip(history.weeks, labels, strict=True)
+             if each.mmlu_percent]  # fmt: skip
+    return go.Scatter(
+        x=[each.mmlu_percent for each, _ in known],
+        y=[label for _, label in known],
+        mode="markers",
+        marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond"},
+        hovertemplate="%{y}: %{x:g} %; guessing gives 25 %<extra></extra>",
+    )
+
+
+def history_table(history: PriceHistory) -> HtmlFigure:
+    """Every price with its date and its source."""
+    heads = ("model", "released", "$ per million in", "$ per million out", "a week", "price of")
+    caption = "List prices of " + escape(history.weeks[0].week.price.source)
+    return HtmlFigure(grid(heads, map(_price_cells, history.weeks), caption))
+
+
+def _price_cells(each: PricedWeek) -> list[str]:
+    price = each.week.price
+    numbers = (price.input_usd_per_million, price.output_usd_per_million)
+    cells = [escape(each.model.title), each.model.released, *(f"{one:.4g}" for one in numbers)]
+    return [*cells, usd(each.week.total_usd), price.noted or "the list's version"]
+
+
+def options_figure(result: CostOptions):
+    """The week in each place: its cost in parts, the seconds of an answer, and its quality."""
+    options = result.options
+    labels = [f"<b>{escape(each.name)}</b><br>{_about(each)}" for each in options]
+    figure = theme.figure(
+        title=f"A week of {result.week.questions:,.0f} questions, in four places (computed)",
+        height=150 + 68 * len(options),
+        barmode="stack",
+        bargap=0.5,
+        margin={"t": 84, "b": 48},
+        legend_traceorder="normal",
+        x="US dollars a week",
+    )
+    for part in PARTS:
+        amounts = [{p.name: p.usd for p in each.parts}.get(part, 0.0) for each in options]
+        if any(amounts):
+            figure.add_trace(_part_bars(part, amounts, labels))
+    for each, label in zip(options, labels, strict=True):
+        subplots.note(figure, f" <b>{usd(each.total_usd)}</b>", x=each.total_usd, y=label)
+    most = max(each.total_usd for each in options) or 1.0
+    figure.update_xaxes(range=[0, 1.2 * most], tickprefix="$")
+    return figure.update_yaxes(range=[len(options) - 0.5, -0.5], ticksuffix="  ")
+
+
+def _part_bars(part: str, amounts: list[float], labels: list[str]):
+    colour, pattern = LOOKS[part]
+    return go.Bar(
+        name=part,
+        x=amounts,
+        y=labels,
+        orientation="h",
+        marker={"color": colour, "pattern": theme.pattern(pattern)},
+        hovertemplate=f"{part}: $%{{x:,.3g}}<extra></extra>",
+    )
+
+
+def _about(option) -> str:
+    score = f"MMLU {option.mmlu_percent:g} %" if option.mmlu_percent else "MMLU unknown"
+    able = "" if option.fits else ", <b>too slow for the working hours</b>"
+    return f"{escape(option.model)}, {score},<br>{option.answer_s:.3g} s an answer{able}"
+
+
+def team_figure(shared: SharedHardware):
+    """Mean wait by the size of the team: the formula as a line, the simulation as dots."""
+    a_person = shared.questions_per_hour * shared.seconds / 3600
+    most = min(shared.most_people, 400)
+    sizes = range(1, most + 1)
+    line = [n * a_person * shared.seconds / (2 * (1 - n * a_person)) for n in sizes]
+    teams = [team for team in shared.teams if team.simulated_s is not None]
+    ranges = [(t.simulated_low_s, t.simulated_s, t.simulated_high_s) for t in teams]
+    figure = theme.figure(
+        go.Scatter(
+            name="formula (M/D/1)", x=list(sizes), y=line, mode="lines",
+            line={"color": theme.BLUE, "width": 2}, hovertemplate="%{x} people: %{y:.1f} s",
+        ),
+        go.Scatter(
+            name="simulated, mean and 95 %", x=[t.people for t in teams],
+            y=[t.simulated_s for t in teams], mode="markers",
+            marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond"},
+            error_y=subplots.error_bars(ranges), hovertemplate="%{x} people: %{y:.1f} s",
+        ),
+        title=f"One card for a team: {shared.seconds:.1f} s an answer (computed and simulated)",
+        x=f"people who ask {shared.questions_per_hour:g} questions an hour each",
+        y="seconds in the queue",
+        height=360,
+        margin={"t": 84},
+    )  # fmt: skip
+    end = most + 1
+    figure.add_vline(
+        end - 0.5, line={"color": theme.RED, "dash": "dot"},
+        annotation={"text": "the queue never ends", "textangle": -90},
+        annotation_position="top right",
+    )  # fmt: skip
+    return figure.update_xaxes(range=[0.5, end + 0.05 * end + 0.5]).update_yaxes(rangemode="tozero")
+
+
+def hardware_table(machine: Hardware) -> HtmlFigure:
+    """Each number of a machine with its range, its origin, its source and its date."""
+    heads = ("number", "low", "likely", "high", "origin", "source", "date")
+    rows = []
+    for name in NUMBERS:
+        each: RangedNumber = getattr(machine, name)
+        numbers = (f"{number:,.4g}" for number in (each.low, each.likely, each.high))
+        source = f'<div style="min-width:300px">{escape(each.source)}</div>'
+        rows.append([HEADS[name], *numbers, each.origin, source, escape(each.date or "none")])
+    return HtmlFigure(grid(heads, rows, escape(_answer_sentence(machine))))
+
+
+def _answer_sentence(machine: Hardware) -> str:
+    """What the article's answer takes there, at the tariff of the United States."""
+    seconds = machine.seconds(500, 1000).likely
+    watt_hours = machine.load_w.likely * seconds / 3600
+    power = tariff("United States").likely
+    return (
+        f"{machine.title}, {machine.model}: 500 tokens in and 1,000 out take {seconds:.3g} s and "
+        f"{watt_hours:.2g} Wh, {usd(watt_hours * power / 1000)} at ${power:g} per kWh (computed)"
+    )
+
+
+def hardware_list_table(listed: HardwareList) -> HtmlFigure:
+    """All of them in one table; a star marks what is assumed, and a pointer shows its source."""
+    heads = ("hardware", "name", *HEADS.values())
+    rows = [
+        [escape(title), escape(name), *(_cell(numbers[key]) for key in HEADS)]
+        for title, name, numbers in zip(listed.titles, listed.names, listed.numbers, strict=True)
+    ]
+    caption = f'<span style="font-weight:400">{escape(listed.note)} * assumed.</span>'
+    return HtmlFigure(grid(heads, rows, caption))
+
+
+def _cell(each: RangedNumber | None) -> str:
+    if each is None:
+        return "—"
+    ends = f"{each.low:,.4g} to {each.high:,.4g}" if each.low < each.high else f"{each.likely:,.4g}"
+    star = "*" if each.origin == "assumed" else ""
+    return f'<span title="{escape(f"{each.source}, {each.date}")}">{ends}{star}</span>'
+
+
+FIGURES = {
+    Week: week_figure,
+    PriceHistory: {"prices": history_figure, "table": history_table},
+    CostOptions: options_figure,
+    BreakEven: {"fan": fan_figure, "tornado": tornado_figure},
+    SharedHardware: team_figure,
+    Hardware: hardware_table,
+    HardwareList: hardware_list_table,
+}

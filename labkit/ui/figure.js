@@ -1,0 +1,29 @@
+/* In a notebook: a title that is wider than its figure gets a smaller font. */
+const FULL_PX = 15, LEAST_PX = 9, MARGIN_PX = 26, PAUSE_MS = 150;
+
+function fitTitles() {
+  for (const title of document.querySelectorAll(".js-plotly-plot .gtitle")) {
+    title.style.fontSize = `${FULL_PX}px`;
+    const room = title.ownerSVGElement.width.baseVal.value - MARGIN_PX;
+    const width = title.getBBox().width;
+    if (width <= room || room <= 0) continue;
+    title.style.fontSize = `${Math.max(LEAST_PX, (FULL_PX * room) / width)}px`;
+  }
+}
+
+function initialize() {
+  if (window.labkitFitsTitles) return;
+  window.labkitFitsTitles = true;
+  let timer = 0;
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(fitTitles, PAUSE_MS);
+  };
+  const touchesPlot = change => change.target.closest?.(".js-plotly-plot, .jp-OutputArea-output");
+  new MutationObserver(changes => changes.some(touchesPlot) && soon())
+    .observe(document.body, { childList: true, subtree: true });
+  window.addEventListener("resize", soon);
+  soon();
+}
+
+export default { initialize };

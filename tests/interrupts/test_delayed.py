@@ -1,0 +1,73 @@
+"""Interrupts wait for the end of a block, and packages are imported whole."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from labkit.interrupts.delayed import delayed_interrupts
+
+
+def interrupt_after(seconds):
+    timer = threading.Timer(
+        seconds, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+    )
+    timer.start()
+    return timer
+
+
+def test_an_interrupt_arrives_after_the_block():
+    passed = []
+    with pytest.raises(KeyboardInterrupt):
+        with delayed_interrupts():
+            interrupt_after(0.01).join()
+            with delayed_interrupts():
+                time.sleep(0.05)
+            passed.append("whole")
+        time.sleep(30)
+    assert passed == ["whole"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_without_an_interrupt_and_in_other_threads_nothing_changes():
+    seen = []
+    with delayed_interrupts():
+        pass
+    time.sleep(0.05)
+
+    def work():
+        with delayed_interrupts():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]
+
+
+IMPORT = """
+import os, random, signal, sys, threading, time
+import labkit
+dice = random.Random(int(sys.argv[1]))
+threading.Timer(dice.uniform(0.05, 2), os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    import torch
+    from transformers import AutoTokenizer, DynamicCache
+    time.sleep(30)
+except KeyboardInterrupt:
+    pass
+import torch
+from transformers import AutoTokenizer, DynamicCache
+print(torch.ones(2).sum().item(), DynamicCache().get_seq_length())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_torch_interrupted_while_it_is_imported_is_whole_afterwards(seed):
+    command = [sys.executable, "-c", IMPORT, str(seed)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "2.0 0\n", ran.stderr

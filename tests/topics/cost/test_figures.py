@@ -1,0 +1,89 @@
+"""Figures of the cost topic by their data."""
+
+import numpy as np
+import pytest
+
+import labkit
+from labkit.topics.cost import amortization_figures, figures
+from labkit.topics.cost.amortization import break_even
+from labkit.topics.cost.cloud_bill import week
+from labkit.topics.cost.options import PARTS, compare_options
+from labkit.topics.cost.past_prices import price_history
+from labkit.topics.cost.team import share_hardware
+
+
+def texts(figure):
+    return [note.text for note in figure.layout.annotations]
+
+
+def test_the_bars_of_a_week_add_up_to_it():
+    asked = week(model="gpt-6-sol", thinking_tokens=2000, turns=10, cached_share=0.5, batch=True)
+    (bars,) = figures.week_figure(asked).data
+    assert bars.x[-1] == "the week" and bars.measure[-1] == "total"
+    assert sum(bars.y[:-1]) == pytest.approx(bars.y[-1]) == pytest.approx(asked.total_usd)
+    assert len(bars.x) == 7 and bars.text[4].startswith("−$")
+    assert figures.week_figure(week(questions_per_hour=0)).data[0].y[-1] == 0
+
+
+def test_prices_stand_on_a_logarithmic_axis_with_their_months():
+    history = price_history()
+    prices, scores = figures.history_figure(history).data
+    assert list(prices.x) == [each.week.total_usd for each in history.weeks]
+    assert prices.y[0] == "GPT-4 · 2023-03" and "2026-10-14" in prices.customdata[0]
+    assert figures.history_figure(history).layout.xaxis.type == "log"
+    assert list(scores.x) == [e.mmlu_percent for e in history.weeks if e.mmlu_percent]
+    table = labkit.plot(history, kind="table").html
+    assert table.count("<tr>") == len(history.weeks) + 1 and "2026-10-14" in table
+
+
+def test_the_parts_of_each_place_and_its_quality():
+    options = compare_options(week(model="gpt-4"), hourly_rate_usd=10)
+    figure = figures.options_figure(options)
+    assert [bar.name for bar in figure.data] == list(PARTS)
+    for number, option in enumerate(options.options):
+        assert sum(bar.x[number] for bar in figure.data) == pytest.approx(option.total_usd)
+    labels = figure.data[0].y
+    assert "MMLU 86.4 %" in labels[0] and "MMLU 73 %" in labels[1] and "s an answer" in labels[2]
+
+
+def test_the_fan_and_the_line_of_the_cloud():
+    found = break_even(cloud=week(model="gpt-4"))
+    low, high, middle, cloud = labkit.plot(found).data
+    assert (np.asarray(low.y) <= middle.y).all() and (np.asarray(middle.y) <= high.y).all()
+    assert cloud.y[0] == 0 and cloud.y[-1] == pytest.approx(60 * cloud.x[-1])
+    assert cloud.x[-1] >= found.quantile_weeks(0.9)
+    assert "13 weeks (10 to 15" in labkit.plot(found).layout.title.text
+
+
+def test_the_tornado_is_sorted_and_names_both_ends():
+    found = break_even(cloud=week(model="gpt-6-sol"))
+    figure = labkit.plot(found, kind="tornado")
+    (bars,) = figure.data
+    assert len(bars.y) == len(set(bars.y)) and "price of the hardware" in bars.y
+    ratios = [(base + width) / base for base, width in zip(bars.base, bars.x, strict=True)]
+    assert ratios == sorted(ratios, reverse=True)
+    assert any("$500: 63 weeks" in text for text in texts(figure))
+    never = labkit.plot(break_even(cloud=0.4), kind="tornado")
+    assert "No single assumption" in never.layout.title.text or never.data[0].y
+
+
+def test_an_end_that_is_never_says_so():
+    found = break_even(cloud=week(model="gemini-2.5-flash"), price_usd=(100, 200, 900))
+    assert any("never" in text for text in texts(amortization_figures.tornado_figure(found)))
+
+
+def test_the_queue_of_a_team():
+    shared = share_hardware(seconds=9.0, people=(1, 10, 20))
+    line, dots = labkit.plot(shared).data
+    assert list(dots.x) == [1, 10] and len(line.x) == shared.most_people
+    assert line.y[9] == pytest.approx(shared.teams[1].mean_s)
+    assert dots.error_y.array[1] > 0
+    labkit.plot(share_hardware(seconds=5000))  # nobody can be served
+
+
+def test_the_tables_of_hardware_have_sources():
+    card = labkit.plot(labkit.cost.hardware("rtx-3090")).html
+    assert "take 9.06 s and 0.75 Wh, $0.00014 at $0.19 per kWh" in card  # 300 W * 9.06 s
+    assert "insiderllm.com" in card and "assumed" in card and "2024-05" in card
+    listed = labkit.plot(labkit.cost.published_hardware()).html
+    assert "RTX 4090" in listed and "—" in listed and 'title="' in listed
