@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labkit.formatting import in_lines
 from labkit.backends.local.decoding.padded_answers import greedy_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
@@ -99,7 +100,7 @@ class InjectionTest:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def try_injections(

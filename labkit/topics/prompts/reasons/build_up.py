@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
 from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
@@ -61,7 +62,7 @@ class BuildUp:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def build_up(

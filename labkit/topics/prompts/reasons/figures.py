@@ -34,7 +34,8 @@ def build_up_figure(build: BuildUp):
         values = [step.probabilities[n] for step in build.steps]
         look = {"color": COLOURS[index % 6], "pattern": theme.pattern(SHAPES[index % 6])}
         bars = go.Bar(x=labels, y=values, name=figure_text(options[n]), marker=look)
-        bars.text = [f"{value:.0%}" if value >= 0.06 else "" for value in values]
+        if not index:  # on a pattern no number can be read
+            bars.text = [f"{value:.0%}" if value >= 0.06 else "" for value in values]
         figure.add_trace(bars)
     return figure.update_yaxes(tickformat=".0%", range=[0, 1])
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labkit.formatting import in_lines
 from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import checked_prompt
@@ -66,7 +67,7 @@ class TemplateComparison:
         return f"{self.model}: share of probability that moves: {moved}{silent} (measured)"
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def compare_templates(model: LocalModel, question: str) -> TemplateComparison:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labkit.formatting import in_lines
 from labkit.stats import mcnemar_p, paired_interval
 
 from .result import PromptScore
@@ -57,7 +58,7 @@ class ScoreDifference:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def points(share: float) -> str:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
+from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.prompts.tasks.prompt import Prompt
@@ -117,4 +118,4 @@ class PromptScore:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.difference import compare_scores, points
@@ -53,7 +54,7 @@ class CalibrationComparison:
         return f"{self.plain.summary}; calibrated: {gains}"
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def compare_calibrations(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
 from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
 from labkit.topics.prompts.scoring.result import PromptScore
@@ -54,7 +55,7 @@ class ExampleTraps:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def vary_examples(

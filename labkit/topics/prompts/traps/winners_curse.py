@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
 from labkit.lab_book.entry import BookEntry
@@ -80,7 +81,7 @@ class WinnersCurse:
         )
 
     def __repr__(self) -> str:
-        return self.summary
+        return in_lines(self.summary)
 
 
 def pick_wording(
