@@ -68,9 +68,7 @@ def test_batches_are_priced_as_genai_prices_says():
 sizes = st.integers(0, 5000)
 
 
-@given(
-    sizes, sizes, st.integers(0, 9000), st.integers(1, 8), st.floats(0, 1), st.booleans()
-)  # fmt: skip
+@given(sizes, sizes, st.integers(0, 9000), st.integers(1, 8), st.floats(0, 1), st.booleans())
 def test_the_parts_add_up_and_each_switch_goes_its_way(read, written, thought, turns, share, batch):
     found = week(
         model="gpt-4.1",

@@ -21,11 +21,22 @@ def as_at_first(panel):
 
 
 CHANGES = {
-    "model": "gpt-4o", "questions_per_hour": 30, "hours": 20, "people": 10, "tokens_in": 2000,
-    "tokens_out": 500, "thinking_tokens": 1000, "turns": 5, "hardware": "rtx-4090",
-    "price_usd": 400, "resale_share": 0.5, "electricity": "Germany", "hours_on": 40,
-    "hourly_rate_usd": 50, "yearly_price_fall": 0.3,
-}  # fmt: skip
+    "model": "gpt-4o",
+    "questions_per_hour": 30,
+    "hours": 20,
+    "people": 10,
+    "tokens_in": 2000,
+    "tokens_out": 500,
+    "thinking_tokens": 1000,
+    "turns": 5,
+    "hardware": "rtx-4090",
+    "price_usd": 400,
+    "resale_share": 0.5,
+    "electricity": "Germany",
+    "hours_on": 40,
+    "hourly_rate_usd": 50,
+    "yearly_price_fall": 0.3,
+}
 
 
 @pytest.mark.parametrize(("name", "value"), CHANGES.items())

@@ -10,15 +10,21 @@ from labkit.topics.prompts.scoring.difference import compare_scores
 def test_one_part_at_a_time(smollm2, sentiment, plain):
     done = labkit.prompts.ablate(smollm2, sentiment, plain, items=6)
     assert [each.part for each in done.effects] == [
-        "system", "instruction", "examples", "format hint", "template"
-    ]  # fmt: skip
+        "system",
+        "instruction",
+        "examples",
+        "format hint",
+        "template",
+    ]
     by_prompt = {each.prompt: each for each in done.others}
     without = by_prompt[plain.without("examples")]
     effect = done.effects[2]
     change = compare_scores(without, done.base)
     assert (effect.difference, effect.interval, effect.p) == (
-        change.difference, change.interval, change.p
-    )  # fmt: skip
+        change.difference,
+        change.interval,
+        change.p,
+    )
     assert effect.tokens == done.base.tokens - without.tokens > 0
     added = by_prompt[plain.changed(template=True)]
     assert done.effects[4].difference == compare_scores(done.base, added).difference

@@ -60,8 +60,13 @@ def test_parts_are_added_one_by_one(smollm2, sentiment):
     build = labkit.prompts.build_up(smollm2, sentiment, item=2)
     added = [step.added for step in build.steps]
     assert added == [
-        "the item alone", "instruction", "format hint", "examples", "system", "template"
-    ]  # fmt: skip
+        "the item alone",
+        "instruction",
+        "format hint",
+        "examples",
+        "system",
+        "template",
+    ]
     for step in build.steps:
         assert sum(step.probabilities) == pytest.approx(1)
     whole = labkit.prompts.score(smollm2, sentiment, items=3, dtype="float32")

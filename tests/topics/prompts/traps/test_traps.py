@@ -27,8 +27,12 @@ def test_more_wordings_never_lower_the_expected_best():
 def test_examples_are_reordered_and_unbalanced(smollm2, sentiment, plain):
     traps = labkit.prompts.vary_examples(smollm2, sentiment, plain, items=6)
     assert [each.name for each in traps.orders] == [
-        "as given", "“positive” last", "“negative” last", "only “positive”", "only “negative”"
-    ]  # fmt: skip
+        "as given",
+        "“positive” last",
+        "“negative” last",
+        "only “positive”",
+        "only “negative”",
+    ]
     assert [each.label for each in traps.orders[1:]] == ["positive", "negative"] * 2
     for each in traps.orders:
         assert each.copied_share == each.score.picks[each.label] / 6
