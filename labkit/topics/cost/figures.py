@@ -9,8 +9,6 @@ from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
 
-from .amortization import BreakEven
-from .amortization_figures import fan_figure, tornado_figure
 from .cloud_bill import Week, usd
 from .facts import NUMBERS, Hardware, HardwareList, RangedNumber, tariff
 from .options import PARTS, CostOptions
@@ -288,7 +286,6 @@ FIGURES = {
     Week: week_figure,
     PriceHistory: {"prices": history_figure, "table": history_table},
     CostOptions: options_figure,
-    BreakEven: {"fan": fan_figure, "tornado": tornado_figure},
     SharedHardware: team_figure,
     Hardware: hardware_table,
     HardwareList: hardware_list_table,

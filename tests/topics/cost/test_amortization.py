@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labkit.errors import LabError
-from labkit.topics.cost.amortization import WEEKS_A_YEAR, break_even, triangular
+from labkit.topics.cost.amortization.break_even import break_even
+from labkit.topics.cost.amortization.solve import WEEKS_A_YEAR, triangular
 from labkit.topics.cost.cloud_bill import week
 from labkit.topics.cost.facts import RangedNumber, hardware
 

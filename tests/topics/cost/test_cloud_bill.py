@@ -11,7 +11,7 @@ import labkit
 from labkit.errors import LabError
 from labkit.models.prices import request_price
 from labkit.topics.cost.cloud_bill import count_tokens, usd, week
-from labkit.topics.cost.facts import cloud_models
+from labkit.topics.cost.cloud_models import cloud_models
 from labkit.topics.cost.past_prices import price_history
 
 # 800 * (500 * in + 1,000 * out) / 1e6, by hand; in and out: US dollars per million tokens.
