@@ -1,11 +1,10 @@
 """The figure of an ablation: which part of a prompt earns its tokens."""
 
-from html import escape
-
 import plotly.graph_objects as go
 
 from labkit.topics.prompts.scoring.difference import points
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .ablation import Ablation, PartEffect
 
@@ -37,7 +36,7 @@ def ablation_figure(ablation: Ablation):
     for effect in effects:
         for offset, text in zip(OFFSETS, _cells(ablation, effect), strict=True):
             at = {"x": 1, "xref": "paper", "y": effect.part}
-            subplots.note(figure, escape(text), **at, xshift=offset, font={"size": 12})
+            subplots.note(figure, figure_text(text), **at, xshift=offset, font={"size": 12})
     return figure
 
 
@@ -68,18 +67,20 @@ def _cells(ablation: Ablation, effect: PartEffect) -> tuple[str, str, str, str]:
 def _title(ablation: Ablation) -> str:
     base = ablation.base
     calibrated = f", {base.calibration} calibration" if base.calibration else ""
+    what = figure_text(f"{base.task.name}, {base.model}{calibrated}")
     return (
-        f"{escape(base.task.name)}, {escape(base.model)}{calibrated}: {base.share:.0%} right with "
+        f"{what}: {base.share:.0%} right with "
         f'the whole prompt · measured<br><span style="font-size:12px">'
-        f"{escape(base.prompt.label)}; {len(base.items)} items, {ablation.how}<br>US cents by "
-        f"{escape(ablation.price.origin)}</span>"
+        f"{figure_text(base.prompt.label)}; {len(base.items)} items, {ablation.how}<br>"
+        "US cents by "
+        f"{figure_text(ablation.price.origin)}</span>"
     )
 
 
 def combinations_figure(ablation: Ablation):
     """Every prompt that was scored, best first, with its interval."""
     ordered = sorted((ablation.base, *ablation.others), key=lambda each: each.share)
-    labels = [escape(each.prompt.label) for each in ordered]
+    labels = [figure_text(each.prompt.label) for each in ordered]
     figure = theme.figure(
         title=f"{len(ordered)} prompts on the same {len(ablation.base.items)} items · measured",
         x="share of right answers, with the 95 % interval",

@@ -11,6 +11,7 @@ from labkit.checks import check_whole
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import Spread
 from labkit.topics.prompts.scoring.arguments import check_model
 
@@ -53,6 +54,16 @@ class PrefixCaching:
 
     timings: tuple[CacheTiming, ...]
     missing: str = ""
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: how much faster a kept prompt is."""
+        return tuple(
+            BookEntry(
+                "prefix_cache_gain", f"prompt kept, {each.engine}", each.gain, "times as fast"
+            )
+            for each in self.timings
+        )
 
     @property
     def summary(self) -> str:

@@ -6,6 +6,7 @@ from labkit.backends.local.decoding.padded_answers import greedy_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.prompts.scoring.arguments import check_model
 
@@ -76,6 +77,14 @@ class InjectionTest:
     def interval(self) -> tuple[float, float]:
         """Where the true share of successes may lie, 95 %."""
         return share_interval(self.leaked / len(self.attacks), len(self.attacks))
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: how many attacks got the secret."""
+        if not self.attacks:
+            return ()
+        label = f"attacks of {len(self.attacks)} that got the password"
+        return (BookEntry("leaked_attacks", label, self.leaked, "attacks", model=self.model),)
 
     @property
     def summary(self) -> str:

@@ -1,10 +1,9 @@
 """Figures of reasons: probabilities as parts are added, and under three templates."""
 
-from html import escape
-
 import plotly.graph_objects as go
 
 from labkit.ui import html, subplots, theme
+from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 from labkit.ui.visible_text import spell
 
@@ -18,8 +17,8 @@ SHAPES = ("", "/", ".", "x", "-", "\\")
 def build_up_figure(build: BuildUp):
     """A bar for each step, divided among the options; the right answer is at the bottom."""
     figure = theme.figure(
-        title=f"“{escape(build.item.text)}” · {escape(build.model)} · measured<br>"
-        f'<span style="font-size:12px">right: {escape(build.item.answer)}</span>',
+        title=f"“{figure_text(build.item.text)}” · {figure_text(build.model)} · measured<br>"
+        f'<span style="font-size:12px">right: {figure_text(build.item.answer)}</span>',
         y="probability of each option",
         height=400,
         margin={"t": 100},
@@ -34,7 +33,7 @@ def build_up_figure(build: BuildUp):
     for index, n in enumerate(ordered):
         values = [step.probabilities[n] for step in build.steps]
         look = {"color": COLOURS[index % 6], "pattern": theme.pattern(SHAPES[index % 6])}
-        bars = go.Bar(x=labels, y=values, name=escape(options[n]), marker=look)
+        bars = go.Bar(x=labels, y=values, name=figure_text(options[n]), marker=look)
         bars.text = [f"{value:.0%}" if value >= 0.06 else "" for value in values]
         figure.add_trace(bars)
     return figure.update_yaxes(tickformat=".0%", range=[0, 1])
@@ -43,19 +42,19 @@ def build_up_figure(build: BuildUp):
 def templates_figure(comparison: TemplateComparison):
     """The likeliest first tokens with the right template, a wrong one, and none."""
     figure = theme.figure(
-        title=f"“{escape(comparison.question)}” · {escape(comparison.model)} · first token, "
-        "measured",
+        title=figure_text(f"“{comparison.question}” · {comparison.model} · first token, measured"),
         height=340,
         showlegend=False,
         margin={"t": 104},
     )
     names = [
-        f"{escape(v.name)}<br>{v.tokens} tokens, {v.entropy_bits:.1f} bits, {v.distance:.0%} moved"
+        f"{figure_text(v.name)}<br>{v.tokens} tokens, {v.entropy_bits:.1f} bits, "
+        f"{v.distance:.0%} moved"
         for v in comparison.variants
     ]
     subplots.columns(figure, names)
     for column, variant in enumerate(comparison.variants, 1):
-        texts = [f"{escape(spell(text))} " for text, _ in variant.leading]
+        texts = [f"{figure_text(spell(text))} " for text, _ in variant.leading]
         bars = go.Bar(
             x=[p for _, p in variant.leading],
             y=list(range(len(texts))),
@@ -70,10 +69,10 @@ def templates_figure(comparison: TemplateComparison):
 
 def template_texts(comparison: TemplateComparison) -> html.HtmlFigure:
     """The three texts that the model read, and what the template added without being asked."""
-    rows = [(escape(v.name), html.paragraph(v.text)) for v in comparison.variants]
+    rows = [(figure_text(v.name), html.paragraph(v.text)) for v in comparison.variants]
     silent = comparison.silent_system
     caption = (
-        f"The template adds a system message that nobody wrote: “{escape(silent)}”"
+        f"The template adds a system message that nobody wrote: “{figure_text(silent)}”"
         if silent
         else "The template adds no system message"
     )

@@ -1,10 +1,9 @@
 """Figures of scores: what was answered, and what one prompt gains over another."""
 
-from html import escape
-
 import plotly.graph_objects as go
 
 from labkit.ui import html, subplots, theme
+from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 
 from .difference import ScoreDifference
@@ -39,7 +38,7 @@ def score_figure(score: PromptScore):
         ("right ones", [answers.count(each) for each in options], theme.ORANGE, "/"),
     ):
         marker = {"color": colour, "pattern": theme.pattern(shape)}
-        names = [escape(each) for each in options]
+        names = [figure_text(each) for each in options]
         bars = go.Bar(x=counts, y=names, orientation="h", name=name, marker=marker)
         figure.add_trace(bars, row=1, col=2)
     figure.data[0].showlegend = False
@@ -50,9 +49,9 @@ def score_figure(score: PromptScore):
 def _title(score: PromptScore) -> str:
     calibrated = f", {score.calibration} calibration" if score.calibration else ""
     return (
-        f"{score.right} of {len(score.items)} right: {escape(score.task.name)}, "
-        f"{escape(score.model)}{calibrated} · measured<br>"
-        f'<span style="font-size:12px">{escape(score.prompt.label)}</span>'
+        f"{score.right} of {len(score.items)} right: {figure_text(score.task.name)}, "
+        f"{figure_text(score.model)}{calibrated} · measured<br>"
+        f'<span style="font-size:12px">{figure_text(score.prompt.label)}</span>'
     )
 
 
@@ -62,23 +61,26 @@ def answers_table(score: PromptScore) -> html.HtmlFigure:
     rows = [
         (
             "✓" if each.right else "✗",
-            escape(each.item.text),
-            escape(each.answer),
-            escape(each.item.answer),
+            figure_text(each.item.text),
+            figure_text(each.answer),
+            figure_text(each.item.answer),
             f"{max(each.probabilities):.0%}" if each.probabilities else "",
         )
         for each in ordered
     ]
     heads = ("", "item", "answer", "right answer", "probability")
-    return html.HtmlFigure(grid(heads, rows, escape(score.summary)))
+    return html.HtmlFigure(grid(heads, rows, figure_text(score.summary)))
 
 
 def difference_figure(difference: ScoreDifference):
     """The items by what happened to them, and the difference with its interval."""
     low, high = difference.interval
-    names = (escape(difference.first.prompt.label), escape(difference.second.prompt.label))
+    names = (
+        figure_text(difference.first.prompt.label),
+        figure_text(difference.second.prompt.label),
+    )
     figure = theme.figure(
-        title=f"{escape(difference.summary)}<br>"
+        title=f"{figure_text(difference.summary)}<br>"
         f'<span style="font-size:12px">from “{names[0]}” to “{names[1]}”</span>',
         x="difference of the shares of right answers, with its 95 % interval",
         height=210,

@@ -65,7 +65,7 @@ class ScorePanel(RunPanel):
         self.scores: list[PromptScore] = []
         self._current: ScoreRun | None = None
         self.system = text_box("system", prompt.system, rows=1, label_width=LABEL)
-        self.instruction = text_box("instruction", prompt.instruction, rows=2, label_width=LABEL)
+        self.instruction = text_box("instruction", prompt.instruction, rows=3, label_width=LABEL)
         self.format_hint = text_box("format hint", prompt.format_hint, rows=1, label_width=LABEL)
         look = labelled("examples", "380px", LABEL)
         self.examples = widgets.IntSlider(len(prompt.examples), min=0, max=len(self._pool), **look)

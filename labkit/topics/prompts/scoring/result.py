@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
+from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import Item, Task
@@ -89,6 +90,16 @@ class PromptScore:
         """How often each option was the answer; empty where answers were written."""
         answers = [each.answer for each in self.items]
         return {option: answers.count(option) for option in self.task.options}
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: the share of right answers."""
+        if not self.items:
+            return ()
+        low, high = (100 * each for each in self.interval)
+        label = f"right answers, {self.task.name}"
+        name = "right_answers_percent"
+        return (BookEntry(name, label, 100 * self.share, "%", low, high, model=self.model),)
 
     @property
     def summary(self) -> str:

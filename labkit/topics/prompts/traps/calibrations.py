@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from labkit.backends.local.model import LocalModel
+from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.difference import compare_scores, points
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.score import ScoreRun
@@ -28,6 +29,17 @@ class CalibrationComparison:
     def scores(self) -> dict[str, PromptScore]:
         """The three, by name."""
         return {"plain": self.plain, "content-free": self.content_free, "batch": self.batch}
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: the share of right answers with calibration."""
+        best = self.content_free
+        if not best.items:
+            return ()
+        low, high = (100 * each for each in best.interval)
+        label = f"calibrated, {best.task.name}"
+        name = "calibrated_percent"
+        return (BookEntry(name, label, 100 * best.share, "%", low, high, model=best.model),)
 
     @property
     def summary(self) -> str:

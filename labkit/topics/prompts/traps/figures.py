@@ -1,13 +1,13 @@
 """Figures of traps: orders of examples, calibrations, the best of many, items that are needed."""
 
 from collections.abc import Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from labkit.topics.prompts.scoring.difference import points
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
 from .calibrations import CalibrationComparison
 from .examples import ExampleTraps
@@ -36,11 +36,11 @@ def _chance(figure, score: PromptScore) -> None:
 
 def examples_figure(traps: ExampleTraps):
     """Right answers by the examples' order, and the share of answers that repeat the last one."""
-    names = [escape(each.name) for each in traps.orders]
+    names = [figure_text(each.name) for each in traps.orders]
     scores = [each.score for each in traps.orders]
     figure = theme.figure(
         title="The same examples in other orders, and of one label alone · "
-        f"{escape(scores[0].task.name)}, {len(scores[0].items)} items, measured",
+        f"{figure_text(scores[0].task.name)}, {len(scores[0].items)} items, measured",
         y="share",
         height=400,
         barmode="group",
@@ -58,7 +58,7 @@ def calibrations_figure(comparison: CalibrationComparison):
     scores = comparison.scores
     task = comparison.plain.task
     figure = theme.figure(
-        title=f"{escape(task.name)}: one reading, judged in three ways · measured",
+        title=f"{figure_text(task.name)}: one reading, judged in three ways · measured",
         height=400,
         margin={"t": 112},
         legend={"yref": "container", "y": 0.84},
@@ -73,7 +73,7 @@ def calibrations_figure(comparison: CalibrationComparison):
         counts = [each.picks[option] for each in scores.values()]
         shape = ("", "/", ".", "x", "-", "\\")[n % 6]
         marker = {"color": colours[n % 6], "pattern": theme.pattern(shape)}
-        stacked = go.Bar(x=list(scores), y=counts, name=escape(option), marker=marker)
+        stacked = go.Bar(x=list(scores), y=counts, name=figure_text(option), marker=marker)
         figure.add_trace(stacked, row=1, col=2)
     return figure
 
@@ -85,7 +85,7 @@ def curse_figure(curse: WinnersCurse):
     figure = theme.figure(
         title=f"The best of {len(curse.wordings)} wordings: {chosen.practice.share:.0%}, on fresh "
         f"items {chosen.fresh.share:.0%} ({points(-curse.fall)}) · measured<br>"
-        f'<span style="font-size:12px">“{escape(chosen.text)}”</span>',
+        f'<span style="font-size:12px">“{figure_text(chosen.text)}”</span>',
         y="share of right answers",
         height=420,
         margin={"t": 92},
@@ -102,7 +102,7 @@ def curse_figure(curse: WinnersCurse):
                 mode="lines+markers",
                 line={"color": colour, "width": width},
                 marker={"size": 12 if best else 7, "symbol": "star" if best else "circle"},
-                hovertemplate=f"{escape(each.text)}: %{{y:.0%}}<extra></extra>",
+                hovertemplate=f"{figure_text(each.text)}: %{{y:.0%}}<extra></extra>",
             )
         )
     line = {"dash": "dash", "color": theme.BLUE}

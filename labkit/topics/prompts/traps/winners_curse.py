@@ -7,6 +7,7 @@ from statistics import fmean
 
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
+from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
 from labkit.topics.prompts.scoring.difference import points
 from labkit.topics.prompts.scoring.result import PromptScore
@@ -55,6 +56,14 @@ class WinnersCurse:
         """Share that the best of as many equal wordings would show on average."""
         mean = fmean(each.practice.share for each in self.wordings)
         return expected_best(mean, len(self.chosen.practice.items), len(self.wordings))
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: how far the winner fell."""
+        if not self.wordings:
+            return ()
+        model, fall = self.chosen.practice.model, 100 * self.fall
+        return (BookEntry("winner_fall_points", "the winner's fall", fall, "points", model=model),)
 
     @property
     def summary(self) -> str:
