@@ -1,6 +1,6 @@
 """The public names of ``labkit.cost``."""
 
-from .amortization import break_even as break_even
+from .amortization.break_even import break_even as break_even
 from .cloud_bill import week as week
 from .facts import hardware as hardware
 from .facts import published_hardware as published_hardware

@@ -11,7 +11,7 @@ from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price, request_price
 from labkit.models.tokenizers.open import open_tokenizer
 
-from .facts import cloud_models
+from .cloud_models import cloud_models
 
 MOST_TOKENS, MOST_TURNS = 1_000_000, 50
 

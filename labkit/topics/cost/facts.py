@@ -1,8 +1,8 @@
-"""Prices, speeds and watts of hardware, electricity and cloud models: each with its source."""
+"""Prices, speeds and watts of hardware, and prices of electricity: each with its source."""
 
 import difflib
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,8 +111,8 @@ def hardware(name: "str | Hardware" = "rtx-3090", **changes: Any) -> Hardware:
     """
     if isinstance(name, Hardware):
         return replace(name, **_estimates(changes))
-    entries = {entry["id"]: entry for entry in _data("hardware.json")["hardware"]}
-    entry = _find("hardware", name, entries)
+    entries = {entry["id"]: entry for entry in facts_file("hardware.json")["hardware"]}
+    entry = find_entry("hardware", name, entries)
     known = {key: _recorded(value) for key, value in entry.items() if isinstance(value, dict)}
     numbers = known | _estimates(changes)
     if missing := [key for key in NUMBERS if key not in numbers]:
@@ -150,7 +150,8 @@ def _recorded(entry: Mapping[str, Any]) -> RangedNumber:
     return RangedNumber(*entry["values"], entry["origin"], entry["source"], entry["date"])
 
 
-def _find(kind: str, name: Any, entries: Mapping[str, Any]) -> Any:
+def find_entry(kind: str, name: Any, entries: Mapping[str, Any]) -> Any:
+    """An entry by its name, or a ValueError that lists the names."""
     if isinstance(name, str) and name in entries:
         return entries[name]
     near = difflib.get_close_matches(str(name), entries, n=1)
@@ -185,7 +186,7 @@ class HardwareList:
 
 def published_hardware() -> HardwareList:
     """Prices, speeds and watts of common hardware, each with its source and date."""
-    data = _data("hardware.json")
+    data = facts_file("hardware.json")
     entries = data["hardware"]
     numbers = tuple(
         {name: _recorded(entry[name]) if entry[name] else None for name in NUMBERS}
@@ -216,13 +217,13 @@ def find_rent(name: str) -> Rent:
     Raises:
         ValueError: the list does not have it.
     """
-    entries = {entry["id"]: entry for entry in _data("hardware.json")["rent"]}
-    entry = _find("rent", name, entries)
+    entries = {entry["id"]: entry for entry in facts_file("hardware.json")["rent"]}
+    entry = find_entry("rent", name, entries)
     return Rent(entry["title"], entry["like"], _recorded(entry["usd_per_hour"]))
 
 
 @functools.lru_cache(maxsize=64)
-def _data(name: str) -> Any:
+def facts_file(name: str) -> Any:
     """A data file, read once: a panel asks for it with every move."""
     return read_data(name)
 
@@ -240,13 +241,13 @@ def tariff(
     Raises:
         ValueError: an unknown country or currency, or a price out of range.
     """
-    data = _data("electricity.json")
+    data = facts_file("electricity.json")
     if per_kwh is not None:
-        rate = _find("currency", currency, data["currencies"])["usd"]
+        rate = find_entry("currency", currency, data["currencies"])["usd"]
         return estimate("per_kwh", per_kwh, 100).times(rate)
     known = {entry["country"]: entry for entry in data["tariffs"]}
     if country is not None:
-        entry = _find("country", country, known)
+        entry = find_entry("country", country, known)
         rate = data["currencies"][entry["currency"]]["usd"]
         exact = (entry["per_kwh"] * rate,) * 3
         return RangedNumber(*exact, "recorded", entry["source"], entry["date"])
@@ -266,49 +267,4 @@ def find_tariff(electricity: Any) -> RangedNumber:
 
 def countries() -> tuple[str, ...]:
     """The countries whose price of electricity is in the list."""
-    return tuple(entry["country"] for entry in _data("electricity.json")["tariffs"])
-
-
-@dataclass(frozen=True, slots=True)
-class PricedModel:
-    """A cloud model of the list.
-
-    Attributes:
-        id: the provider's name of it.
-        title: its name for people.
-        released: year and month.
-        tokenizer: the lab's name of its tokenizer; None: it is not public.
-        score_name: its name among the published scores, or None.
-    """
-
-    id: str
-    title: str
-    released: str
-    tokenizer: str | None
-    score_name: str | None
-
-
-def cloud_models(names: Iterable[str] | None = None) -> tuple[PricedModel, ...]:
-    """The cloud models of the list in the order of their release, or some of them.
-
-    Raises:
-        ValueError: the list does not have one of the names.
-    """
-    keys = ("id", "title", "released", "tokenizer", "score_name")
-    entries = _data("cloud_models.json")["models"]
-    known = {each["id"]: PricedModel(*(each[key] for key in keys)) for each in entries}
-    chosen = known if names is None else (names,) if isinstance(names, str) else tuple(names)
-    found = (_find("models", name, known) for name in chosen)
-    return tuple(sorted(found, key=lambda model: model.released))
-
-
-def mmlu_percent(score_name: str | None) -> float | None:
-    """The published MMLU score of a model, the first source's; None where the lab has none.
-
-    Guessing gives 25 %. Scores of different publishers differ by several points.
-    """
-    for source in _data("scores.json")["sources"]:
-        for score in source["scores"]:
-            if (score["model"], score["benchmark"]) == (score_name, "MMLU"):
-                return score["percent"]
-    return None
+    return tuple(entry["country"] for entry in facts_file("electricity.json")["tariffs"])

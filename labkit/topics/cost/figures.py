@@ -9,8 +9,6 @@ from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
 
-from .amortization import BreakEven
-from .amortization_figures import fan_figure, tornado_figure
 from .cloud_bill import Week, usd
 from .facts import NUMBERS, Hardware, HardwareList, RangedNumber, tariff
 from .options import PARTS, CostOptions
@@ -43,12 +41,19 @@ def week_figure(week: Week):
     amounts = [*(step.usd for step in steps), week.total_usd]
     figure = theme.figure(
         go.Waterfall(
-            x=[*(step.name.replace(" read", "<br>read").replace(", not", ",<br>not")
-                 for step in steps), "the week"],
+            x=[
+                *(
+                    step.name.replace(" read", "<br>read").replace(", not", ",<br>not")
+                    for step in steps
+                ),
+                "the week",
+            ],
             y=amounts,
             measure=["relative"] * len(steps) + ["total"],
-            text=[f"<b>{usd(amounts[-1])}</b>" if n == len(steps) else _signed(a)
-                  for n, a in enumerate(amounts)],
+            text=[
+                f"<b>{usd(amounts[-1])}</b>" if n == len(steps) else _signed(a)
+                for n, a in enumerate(amounts)
+            ],
             textposition="outside",
             cliponaxis=False,
             increasing={"marker": {"color": theme.ORANGE}},
@@ -62,7 +67,7 @@ def week_figure(week: Week):
         showlegend=False,
         height=360,
         margin={"t": 72},
-    )  # fmt: skip
+    )
     figure.update_xaxes(showgrid=False, tickangle=0)
     return figure.update_yaxes(tickprefix="$", rangemode="tozero")
 
@@ -123,8 +128,11 @@ def _price_dots(history: PriceHistory, labels: list[str], edge: float):
 
 
 def _score_dots(history: PriceHistory, labels: list[str]):
-    known = [(each, label) for each, label in zip(history.weeks, labels, strict=True)
-             if each.mmlu_percent]  # fmt: skip
+    known = [
+        (each, label)
+        for each, label in zip(history.weeks, labels, strict=True)
+        if each.mmlu_percent
+    ]
     return go.Scatter(
         x=[each.mmlu_percent for each, _ in known],
         y=[label for _, label in known],
@@ -200,27 +208,35 @@ def team_figure(shared: SharedHardware):
     ranges = [(t.simulated_low_s, t.simulated_s, t.simulated_high_s) for t in teams]
     figure = theme.figure(
         go.Scatter(
-            name="formula (M/D/1)", x=list(sizes), y=line, mode="lines",
-            line={"color": theme.BLUE, "width": 2}, hovertemplate="%{x} people: %{y:.1f} s",
+            name="formula (M/D/1)",
+            x=list(sizes),
+            y=line,
+            mode="lines",
+            line={"color": theme.BLUE, "width": 2},
+            hovertemplate="%{x} people: %{y:.1f} s",
         ),
         go.Scatter(
-            name="simulated, mean and 95 %", x=[t.people for t in teams],
-            y=[t.simulated_s for t in teams], mode="markers",
+            name="simulated, mean and 95 %",
+            x=[t.people for t in teams],
+            y=[t.simulated_s for t in teams],
+            mode="markers",
             marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond"},
-            error_y=subplots.error_bars(ranges), hovertemplate="%{x} people: %{y:.1f} s",
+            error_y=subplots.error_bars(ranges),
+            hovertemplate="%{x} people: %{y:.1f} s",
         ),
         title=f"One card for a team: {shared.seconds:.1f} s an answer (computed and simulated)",
         x=f"people who ask {shared.questions_per_hour:g} questions an hour each",
         y="seconds in the queue",
         height=360,
         margin={"t": 84},
-    )  # fmt: skip
+    )
     end = most + 1
     figure.add_vline(
-        end - 0.5, line={"color": theme.RED, "dash": "dot"},
+        end - 0.5,
+        line={"color": theme.RED, "dash": "dot"},
         annotation={"text": "the queue never ends", "textangle": -90},
         annotation_position="top right",
-    )  # fmt: skip
+    )
     return figure.update_xaxes(range=[0.5, end + 0.05 * end + 0.5]).update_yaxes(rangemode="tozero")
 
 
@@ -270,7 +286,6 @@ FIGURES = {
     Week: week_figure,
     PriceHistory: {"prices": history_figure, "table": history_table},
     CostOptions: options_figure,
-    BreakEven: {"fan": fan_figure, "tornado": tornado_figure},
     SharedHardware: team_figure,
     Hardware: hardware_table,
     HardwareList: hardware_list_table,

@@ -8,17 +8,10 @@ from labkit.checks import check_number
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 
-from .amortization import HOURS_A_WEEK, WEEKS_A_YEAR
+from .amortization.solve import HOURS_A_WEEK, WEEKS_A_YEAR
 from .cloud_bill import CostStep, Week, as_week, usd
-from .facts import (
-    Hardware,
-    RangedNumber,
-    cloud_models,
-    find_rent,
-    find_tariff,
-    hardware,
-    mmlu_percent,
-)
+from .cloud_models import cloud_models, mmlu_percent
+from .facts import Hardware, RangedNumber, find_rent, find_tariff, hardware
 from .own_machine import this_machine
 
 PARTS = ("tokens", "hardware", "idle power", "power for answers", "rent", "waiting")

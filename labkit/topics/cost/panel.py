@@ -10,10 +10,11 @@ from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, labelled, on_change, row, slider
 
-from .amortization import BreakEven, break_even
-from .amortization_figures import fan_data, fan_figure, fan_names, fan_title, tornado_figure
+from .amortization.break_even import BreakEven, break_even
+from .amortization.figures import fan_data, fan_figure, fan_names, fan_title, tornado_figure
 from .cloud_bill import Week, usd, week
-from .facts import cloud_models, countries, hardware, published_hardware, tariff
+from .cloud_models import cloud_models
+from .facts import countries, hardware, published_hardware, tariff
 
 ANYWHERE = "anywhere in the list"
 STEPS = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)

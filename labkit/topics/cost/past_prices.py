@@ -7,7 +7,7 @@ from typing import Any
 from labkit.formatting import in_lines
 
 from .cloud_bill import Week, usd, week
-from .facts import PricedModel, cloud_models, mmlu_percent
+from .cloud_models import PricedModel, cloud_models, mmlu_percent
 
 ARTICLE_USD = (40.0, 80.0)  # what the article says that a week costs
 

@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labkit.errors import LabError
-from labkit.topics.cost.amortization import WEEKS_A_YEAR, break_even, triangular
+from labkit.topics.cost.amortization.break_even import break_even
+from labkit.topics.cost.amortization.solve import WEEKS_A_YEAR, triangular
 from labkit.topics.cost.cloud_bill import week
 from labkit.topics.cost.facts import RangedNumber, hardware
 
@@ -157,8 +158,9 @@ def test_a_free_cloud_is_never_beaten(price, hours_on, fall):
 def test_a_dearer_cloud_or_a_cheaper_card_is_never_later(bill, factor):
     base = break_even(cloud=bill, draws=200)
     dearer = break_even(cloud=bill * factor, draws=200)
-    cheaper = break_even(cloud=bill, price_usd=tuple(x / factor for x in (500, 750, 1000)),
-                         draws=200)  # fmt: skip
+    cheaper = break_even(
+        cloud=bill, price_usd=tuple(x / factor for x in (500, 750, 1000)), draws=200
+    )
     assert (dearer.weeks <= base.weeks).all() and (cheaper.weeks <= base.weeks).all()
 
 

@@ -11,7 +11,7 @@ import labkit
 from labkit.errors import LabError
 from labkit.models.prices import request_price
 from labkit.topics.cost.cloud_bill import count_tokens, usd, week
-from labkit.topics.cost.facts import cloud_models
+from labkit.topics.cost.cloud_models import cloud_models
 from labkit.topics.cost.past_prices import price_history
 
 # 800 * (500 * in + 1,000 * out) / 1e6, by hand; in and out: US dollars per million tokens.
@@ -68,9 +68,7 @@ def test_batches_are_priced_as_genai_prices_says():
 sizes = st.integers(0, 5000)
 
 
-@given(
-    sizes, sizes, st.integers(0, 9000), st.integers(1, 8), st.floats(0, 1), st.booleans()
-)  # fmt: skip
+@given(sizes, sizes, st.integers(0, 9000), st.integers(1, 8), st.floats(0, 1), st.booleans())
 def test_the_parts_add_up_and_each_switch_goes_its_way(read, written, thought, turns, share, batch):
     found = week(
         model="gpt-4.1",

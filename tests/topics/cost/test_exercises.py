@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.topics.cost.amortization import break_even
+from labkit.topics.cost.amortization.break_even import break_even
 from labkit.topics.cost.cloud_bill import week
 from labkit.topics.cost.exercises import check_return, check_single_change, check_team
 

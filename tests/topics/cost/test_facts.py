@@ -7,13 +7,12 @@ import pytest
 
 from labkit.data import read_data
 from labkit.errors import LabError
+from labkit.topics.cost.cloud_models import cloud_models, mmlu_percent
 from labkit.topics.cost.facts import (
-    cloud_models,
     countries,
     estimate,
     find_rent,
     hardware,
-    mmlu_percent,
     published_hardware,
     tariff,
 )

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import labkit
-from labkit.topics.cost import amortization_figures, figures
-from labkit.topics.cost.amortization import break_even
+from labkit.topics.cost import figures
+from labkit.topics.cost.amortization import figures as amortization_figures
+from labkit.topics.cost.amortization.break_even import break_even
 from labkit.topics.cost.cloud_bill import week
 from labkit.topics.cost.options import PARTS, compare_options
 from labkit.topics.cost.past_prices import price_history

@@ -285,5 +285,6 @@ def require_complete_run(runs: Sequence[TimedRun]) -> None:
 
 def require_measured(runs: Sequence[TimedRun]) -> None:
     """Raises a sentence where nothing is there to keep of a measurement that was stopped."""
-    if not any(run.complete for run in runs):
+    is_stopped = not runs or runs[-1].finish == "interrupted"
+    if is_stopped and not any(run.complete for run in runs):
         raise LabError("Stopped before one run was complete: nothing was measured.")

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from labkit.ui import subplots, theme
 
-from .amortization import NAMES, WEEKS_A_YEAR, BreakEven, Swing
+from .break_even import BreakEven, Swing
+from .solve import NAMES, WEEKS_A_YEAR
 
 POINTS = 8  # the lines are straight, or nearly so
 SHOWN = 7  # assumptions of a tornado
@@ -155,3 +156,6 @@ def _log_range(low: float, high: float) -> list[float]:
     left, right = math.log10(low), math.log10(high)
     room = 0.62 * max(0.5, right - left)
     return [left - room, right + room]
+
+
+FIGURES = {BreakEven: {"fan": fan_figure, "tornado": tornado_figure}}

@@ -1,0 +1,1 @@
+"""When hardware has paid for itself: the draws, the break-even, its figures and its numbers."""

@@ -1,0 +1,51 @@
+"""Cloud models from GPT-4 to today: their release, tokenizer and published score."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .facts import facts_file, find_entry
+
+
+@dataclass(frozen=True, slots=True)
+class PricedModel:
+    """A cloud model of the list.
+
+    Attributes:
+        id: the provider's name of it.
+        title: its name for people.
+        released: year and month.
+        tokenizer: the lab's name of its tokenizer; None: it is not public.
+        score_name: its name among the published scores, or None.
+    """
+
+    id: str
+    title: str
+    released: str
+    tokenizer: str | None
+    score_name: str | None
+
+
+def cloud_models(names: Iterable[str] | None = None) -> tuple[PricedModel, ...]:
+    """The cloud models of the list in the order of their release, or some of them.
+
+    Raises:
+        ValueError: the list does not have one of the names.
+    """
+    keys = ("id", "title", "released", "tokenizer", "score_name")
+    entries = facts_file("cloud_models.json")["models"]
+    known = {each["id"]: PricedModel(*(each[key] for key in keys)) for each in entries}
+    chosen = known if names is None else (names,) if isinstance(names, str) else tuple(names)
+    found = (find_entry("models", name, known) for name in chosen)
+    return tuple(sorted(found, key=lambda model: model.released))
+
+
+def mmlu_percent(score_name: str | None) -> float | None:
+    """The published MMLU score of a model, the first source's; None where the lab has none.
+
+    Guessing gives 25 %. Scores of different publishers differ by several points.
+    """
+    for source in facts_file("scores.json")["sources"]:
+        for score in source["scores"]:
+            if (score["model"], score["benchmark"]) == (score_name, "MMLU"):
+                return score["percent"]
+    return None
