@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from labkit.formatting import in_lines
 from labkit.backends.local.decoding.padded_answers import greedy_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
+from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.prompts.scoring.arguments import check_model

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
+from labkit.formatting import in_lines
 from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
 from labkit.topics.prompts.scoring.score import ScoreRun
 from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt

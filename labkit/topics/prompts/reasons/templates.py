@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.formatting import in_lines
 from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import checked_prompt
 from labkit.errors import LabError
+from labkit.formatting import in_lines
 from labkit.topics.prompts.scoring.arguments import check_model
 
 # Formats of well-known models: the first that is not a model's own is the wrong one.

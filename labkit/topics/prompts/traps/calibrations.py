@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
+from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.difference import compare_scores, points
 from labkit.topics.prompts.scoring.result import PromptScore

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
+from labkit.formatting import in_lines
 from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from labkit.formatting import in_lines
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
+from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
 from labkit.topics.prompts.scoring.difference import points
