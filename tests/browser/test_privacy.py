@@ -29,7 +29,7 @@ def test_the_whole_notebook_runs_without_an_error(ran):
 
 
 def test_the_network_figure_of_a_local_answer_is_empty(ran):
-    cell = ran.locator(".jp-CodeCell").nth(1)
+    cell = ran.locator(".jp-CodeCell").filter(has_text="as local:")
     cell.scroll_into_view_if_needed()
     cell.get_by_text("an empty list: no connection, no name looked up").wait_for(timeout=20_000)
     assert cell.get_by_text("no connection was tried").count() == 1
@@ -37,7 +37,7 @@ def test_the_network_figure_of_a_local_answer_is_empty(ran):
 
 
 def test_that_of_a_call_shows_the_call(ran):
-    cell = ran.locator(".jp-CodeCell").nth(3)
+    cell = ran.locator(".jp-CodeCell").filter(has_text="as called:")
     cell.scroll_into_view_if_needed()
     row = cell.locator("tbody tr", has_text="httpcore2").first
     row.wait_for(timeout=20_000)

@@ -57,8 +57,9 @@ def test_the_order_is_changed_by_its_arrows(ran, sliders):
     for _ in range(2):
         sliders.get_by_title("Apply top_p earlier").click()
     wait_for_title(ran, sliders, title)
-    heads = sliders.locator("thead th").all_inner_texts()
-    assert heads[1].startswith("top_p") and heads[2].startswith("temperature")
+    heads = sliders.locator("thead th")  # drawn a moment after the title
+    for index, stage in ((1, "top_p"), (2, "temperature")):
+        heads.nth(index).filter(has_text=stage).wait_for(timeout=20_000)
 
 
 def test_a_thousand_draws_are_marked(ran, sliders):
