@@ -1,4 +1,5 @@
-/* In a notebook: a title that is wider than its figure gets a smaller font. */
+/* In a notebook: a title that is wider than its figure gets a smaller font, and a figure that lost
+   its height when JupyterLab changed its theme gets it back. */
 const FULL_PX = 15, LEAST_PX = 9, MARGIN_PX = 26, PAUSE_MS = 150;
 
 function fitTitles() {
@@ -11,13 +12,21 @@ function fitTitles() {
   }
 }
 
+function keepHeights() {
+  for (const inner of document.querySelectorAll(".js-plotly-plot .svg-container")) {
+    const drawn = inner.querySelector(".main-svg");
+    if (drawn && inner.clientHeight === 0 && inner.clientWidth > 0)
+      inner.style.height = `${drawn.height.baseVal.value}px`;
+  }
+}
+
 function initialize() {
   if (window.labkitFitsTitles) return;
   window.labkitFitsTitles = true;
   let timer = 0;
   const soon = () => {
     clearTimeout(timer);
-    timer = setTimeout(fitTitles, PAUSE_MS);
+    timer = setTimeout(() => { keepHeights(); fitTitles(); }, PAUSE_MS);
   };
   const touchesPlot = change => change.target.closest?.(".js-plotly-plot, .jp-OutputArea-output");
   new MutationObserver(changes => changes.some(touchesPlot) && soon())

@@ -22,7 +22,10 @@ TINT = "38"  # opacity of a colour behind text, so that it suits a light and a d
 # What HTML takes from the page around it: JupyterLab's theme, a page of the lab, VS Code.
 TEXT = "inherit"
 QUIET = "color-mix(in srgb,currentColor 72%,transparent)"
-ALERT = "var(--jp-error-color1,var(--vscode-errorForeground,#B3261E))"
+ALERT = (
+    "color-mix(in srgb,var(--jp-error-color1,var(--vscode-errorForeground,#B3261E)) 85%,"
+    "currentColor)"
+)
 RULE = "rgba(128,136,144,.45)"
 GROUND = f"var(--jp-layout-color0,var(--vscode-editor-background,{PAPER}))"
 SOFT = "rgba(128,136,144,.12)"

@@ -6,6 +6,8 @@ from .chromium import new_page
 
 CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 LEAST_CONTRAST = 4.5  # WCAG 2.1, 1.4.3
+HEIGHTS = """cell => [...cell.querySelectorAll('.js-plotly-plot .svg-container')]
+  .map(plot => plot.clientHeight)"""
 THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 
 LONG_MS = 900_000  # a shared machine can be several times slower than itself
@@ -92,6 +94,7 @@ def assert_readable(page):
             for number in range(cells.count()):
                 cells.nth(number).scroll_into_view_if_needed()
                 page.wait_for_timeout(800)  # until plots that came into view are drawn
+                assert 0 not in cells.nth(number).evaluate(HEIGHTS), f"{theme}: a figure is blank"
                 found = page.evaluate(CONTRAST, [".jp-OutputArea-output", LEAST_CONTRAST])
                 count, bad = count + found["count"], [*bad, *found["bad"]]
             assert count > 50
