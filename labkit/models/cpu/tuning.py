@@ -26,7 +26,15 @@ from .record import CpuTuning, remember, remembered
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-TORCH_THREADS = torch.get_num_threads()  # by default
+
+def respect_quota() -> int:
+    """Takes torch's threads down to the cores that a container may use: torch reads no quota."""
+    if (cores := inspect_machine().cores) < torch.get_num_threads():
+        torch.set_num_threads(max(1, cores))
+    return torch.get_num_threads()
+
+
+TORCH_THREADS = respect_quota()  # by default
 TRIAL_S, TRIAL_ROUNDS = 0.6, 12  # at most, per question; there are three
 TRIAL_BYTES = 128 * 1024**2  # more than a cache holds, as a whole model is
 PROMPT_ROWS = 128

@@ -51,6 +51,15 @@ def quiet(monkeypatch):
     monkeypatch.setattr(tuning, "SMALL_BYTES", 0)
 
 
+def test_a_containers_quota_counts(monkeypatch):
+    machine = replace(tuning.inspect_machine(), cores=1)
+    torch.set_num_threads(2)
+    monkeypatch.setattr(tuning, "inspect_machine", lambda: machine)
+    assert tuning.respect_quota() == torch.get_num_threads() == 1
+    monkeypatch.setattr(tuning, "inspect_machine", lambda: replace(machine, cores=64))
+    assert tuning.respect_quota() == 1, "never more than torch has"
+
+
 @pytest.mark.parametrize(("gain", "packed"), [(1.3, True), (0.7, False)])
 def test_the_quicker_layers_run(folder, monkeypatch, gain, packed):
     gains(monkeypatch, gain, 1.0, 1.0)
