@@ -6,7 +6,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from labkit.ui import subplots, theme
-from labkit.ui.html import HtmlFigure
+from labkit.ui.html import HtmlFigure, figure_text
 from labkit.ui.table import grid
 
 from .chat_template import ChatTokens, TurnCosts
@@ -16,7 +16,7 @@ from .token_strip import chat_strip, comparison_strip, text_strip, visible
 from .tokenization import Tokenization
 from .tokenizer_comparison import TokenizerComparison
 
-# Of the heat map: from which ratio on a cell has which colour; plotly writes dark or white on it.
+# Of the heat map: from which ratio on a cell has which colour; plotly writes in dark or white.
 STEPS = (
     (0, "#FFFFFF"), (1.25, "#DCEEFA"), (2, "#B5DDF6"), (3, "#8CC8EF"), (5, "#1F6A94"),
     (8, "#00364F"),
@@ -32,8 +32,8 @@ def language_figure(table: LanguageTable):
     )
     languages, ratios, counts = zip(*rows, strict=True)
     heat = go.Heatmap(
-        x=table.names,
-        y=languages,
+        x=list(map(figure_text, table.names)),
+        y=list(map(figure_text, languages)),
         z=[[math.log2(ratio) for ratio in row] for row in ratios],
         text=[[f"{ratio:.1f}" for ratio in row] for row in ratios],
         customdata=counts,
@@ -77,7 +77,7 @@ def cost_figure(costs: LanguageCosts):
     bars = [
         go.Bar(
             x=values,
-            y=[row.language for row in rows],
+            y=[figure_text(row.language) for row in rows],
             orientation="h",
             marker={"color": colour, "pattern": theme.pattern(shape)},
             hovertemplate="%{y}: %{x:.3g} " + unit + "<extra></extra>",
@@ -85,7 +85,7 @@ def cost_figure(costs: LanguageCosts):
         for values, unit, colour, shape in parts
     ]
     figure = theme.figure(
-        title=f"What the tokens mean here and in the cloud ({escape(costs.price.origin)})",
+        title=f"What the tokens mean here and in the cloud ({figure_text(costs.price.origin)})",
         height=150 + 18 * len(rows),
         showlegend=False,
     )
@@ -94,7 +94,7 @@ def cost_figure(costs: LanguageCosts):
     titles = (
         f"% of a window of {costs.window:,}<br>tokens (computed)",
         f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
-        f"US$ for 1,000 requests to {escape(costs.price.model)}<br>"
+        f"US$ for 1,000 requests to {figure_text(costs.price.model)}<br>"
         "that read and write the text (computed)",
     )
     for column, title in enumerate(titles, 1):
@@ -156,7 +156,7 @@ def examples_table(examples: ExampleTexts) -> HtmlFigure:
 def _example_text(text: str, why: str) -> str:
     """A text line by line, with visible spaces, and the reason below."""
     lines = "<br>".join(escape(visible(line.encode())) for line in text.split("\n"))
-    reason = f'<div style="color:{theme.GREY};margin-top:2px">{escape(why)}</div>'
+    reason = f'<div style="color:{theme.QUIET};margin-top:2px">{escape(why)}</div>'
     return f'<div style="{_MONO}">{lines}</div>{reason}'
 
 

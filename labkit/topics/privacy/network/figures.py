@@ -43,7 +43,12 @@ def _standing(standing: tuple[StandingConnection, ...]) -> str:
         )
         for each in standing
     ]
-    return grid(heads, rows)
+    away = [each for each in standing if not each.is_local]
+    title = f"{len(standing)} open before, {len(away) or 'none'} of them off this machine"
+    return (
+        f'<details style="margin-top:8px"{" open" if away else ""}><summary style="cursor:pointer">'
+        f"{title}</summary>{grid(heads, rows)}</details>"
+    )
 
 
 def watch_figure(watch: NetworkWatch) -> html.HtmlFigure:
