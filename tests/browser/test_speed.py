@@ -34,7 +34,7 @@ def test_the_text_comes_at_every_speed_and_stops(ran):
 
 
 LONG = "long = lab.speed.vary_output_length(model, question, repeats=500, limit_s=900)\nprint(long)"
-VARIED = re.compile(r"output length varied .*seconds end to end at 8:", re.S)
+VARIED = re.compile(r"output\s+length\s+varied\s.*seconds\s+end\s+to\s+end\s+at\s+8:", re.S)
 RUN_LAST = """source => {
   const panel = window.jupyterapp.shell.currentWidget;
   panel.content.activeCellIndex = panel.content.widgets.length - 1;
