@@ -62,7 +62,7 @@ class Card:
 
     @property
     def _end(self) -> list[str]:
-        skipped = [f"Not run: {'; '.join(self.skipped)}."] if self.skipped else []
+        skipped = [f"Not run: {'; '.join(self.skipped)}"] if self.skipped else []
         return [*skipped, self.kept]
 
     def _repr_html_(self) -> str:
