@@ -73,6 +73,10 @@ class BoundedTransport(httpx2.BaseTransport):
         sent |= {"host": request.url.netloc.decode("ascii"), "accept-encoding": "identity"}
         if body := request.read():
             sent["content-length"] = str(len(body))
+        if request.url.scheme == "http":
+            # llama.cpp's server promises to keep a connection, and hangs up after each answer that
+            # it streamed. A new one to a server near by costs nothing; TLS alone is worth keeping.
+            sent["connection"] = "close"
         if self._key:
             sent["authorization"] = f"Bearer {self._key.reveal()}"
         return httpx2.Headers(sent)

@@ -68,8 +68,8 @@ class _Network(httpcore2.SyncBackend):
         raise last
 
 
-# Thirty students ask at once. llama.cpp's server and uvicorn hang up after 5 s of silence: a
-# request sent on a connection at that very moment would be lost, so ours are let go before.
+# Thirty students ask at once. A request on a kept connection is lost if the server hangs up at
+# that very moment, as many do after 5 s of silence: ours are let go before.
 LIMITS = httpx2.Limits(max_connections=None, keepalive_expiry=2.0)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import socket
+import socketserver
 import threading
 import time
 
@@ -198,3 +199,24 @@ def test_nothing_of_the_environment_leaves(monkeypatch, key):
         own = {"host", "content-length", "accept-encoding", "authorization"}
         assert names <= {*HEADERS} | own
         assert ("authorization" in names) == bool(key)
+
+
+def test_a_plain_server_that_hangs_up_after_each_answer_loses_none():
+    """As llama.cpp's does, which promises to keep the connection."""
+    answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nKeep-Alive: timeout=5, max=100\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+        + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (piece("x"), END, b""))
+    )
+
+    class OnlyOnce(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(65_536)
+            self.request.sendall(answer)
+            self.request.recv(65_536)  # until the client lets go; a second request is not answered
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OnlyOnce) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        model = labkit.connect(f"http://127.0.0.1:{server.server_address[1]}/v1", "m", kind="vLLM")
+        assert [labkit.generate(model, "Hi").text for _ in range(5)] == ["x"] * 5
+        server.shutdown()
