@@ -63,13 +63,14 @@ class Anthropic(RemoteProtocol):
         messages = [message for message in prompt if message["role"] != "system"]
         if not messages:
             raise ValueError("prompt must have a message beside the system's; got none")
-        named = named_settings(self.kind, settings, self.parameters)
+        parameters = self.parameters.when(settings.thinking)
+        named = named_settings(self.kind, settings, parameters)
         if named.get("top_p") == 1.0:  # its models take one of it and temperature, not both
             del named["top_p"]
         if named.get("top_k") == 0:
             del named["top_k"]
         more = {"system": "\n\n".join(system)} if system else {}
-        return {"messages": messages, **more, **self.parameters.more, **named}
+        return {"messages": messages, **more, **parameters.more, **named}
 
     @contextmanager
     def send(self, client, body: dict[str, Any]) -> Iterator[Iterator]:

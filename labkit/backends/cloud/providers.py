@@ -6,9 +6,9 @@ The forms of requests and answers are held to the providers' own packages in the
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from labkit.backends.remote.protocols.parameters import USAGE, Parameters, same
+from labkit.backends.remote.protocols.parameters import USAGE, Parameters, same, switched
 
 NOTED = "2026-11-23"  # when the sources were read
 
@@ -55,12 +55,40 @@ _LIMIT = {"max_tokens": "max_completion_tokens"}
 _NEED_NOT_THINK = (
     r"gpt-(6-(luna|sol)|6\.1-terra|5\.6-\w+|5\.[1-5](-mini|-nano)?)(-20\d\d-\d\d-\d\d)?$"
 )
+_THINKER = Parameters(_LIMIT, more=USAGE, fixed=_FIXED)
+
+
+def _at_will(silent: Parameters, thinker: Parameters, /, **fields) -> Parameters:
+    """A model that thinks when it is asked to, by these fields, and then takes what a thinker does.
+
+    Asked for nothing, it does not: what is compared with a small model is an answer alone.
+    """
+    return replace(
+        silent,
+        thinking={True: thinker.thinking_by(True, **fields), False: silent.thinking_by(False)},
+    )
+
+
+def _always(thinker: Parameters, /, **fields) -> Parameters:
+    """A model that always thinks."""
+    return replace(thinker, thinking={True: thinker.thinking_by(True, **fields)})
+
+
 _OPENAI = {
-    _NEED_NOT_THINK: Parameters(_PENALISED | _LIMIT, more={**USAGE, "reasoning_effort": "none"}),
+    _NEED_NOT_THINK: _at_will(
+        Parameters(_PENALISED | _LIMIT, more={**USAGE, "reasoning_effort": "none"}),
+        _THINKER,
+        reasoning_effort="medium",
+    ),
     r"gpt-[34]|chatgpt-4": Parameters(_PENALISED | _LIMIT, more=USAGE),
-    r"": Parameters(_LIMIT, more=USAGE, fixed=_FIXED),
+    r"": _always(_THINKER),
 }
+_GEMINI = Parameters(_SAMPLED | same("max_tokens"), more=USAGE)
 _CLAUDE_STOP = {"stop": "stop_sequences", "max_tokens": "max_tokens"}
+_CLAUDE = Parameters(_CLAUDE_STOP | same("temperature", "top_p", "top_k"))
+_CLAUDE_THINKER = Parameters(_CLAUDE_STOP, fixed=_FIXED)
+_ADAPTIVE = {"type": "adaptive", "display": "summarized"}
+_BUDGET = {"type": "enabled", "budget_tokens": 1024}  # the least; max_tokens must be above it
 
 PROVIDERS = {
     "openai": Provider(
@@ -83,18 +111,21 @@ PROVIDERS = {
         "claude-haiku-5-5",
         ("anthropic", "default"),
         {
-            r"claude-(haiku-5-5|opus-5$)": Parameters(
-                _CLAUDE_STOP, more={"thinking": {"type": "disabled"}}, fixed=_FIXED
+            r"claude-(haiku-5-5|opus-5$)": _at_will(
+                replace(_CLAUDE_THINKER, more={"thinking": {"type": "disabled"}}),
+                _CLAUDE_THINKER,
+                thinking=_ADAPTIVE,
             ),
-            r"claude-(haiku-4|sonnet-4|opus-4(?!-[78]))": Parameters(
-                _CLAUDE_STOP | same("temperature", "top_p", "top_k")
+            r"claude-(sonnet|opus)-4-6": _at_will(_CLAUDE, _CLAUDE_THINKER, thinking=_ADAPTIVE),
+            r"claude-(haiku-4|sonnet-4|opus-4(?!-[78]))": _at_will(
+                _CLAUDE, _CLAUDE_THINKER, thinking=_BUDGET
             ),
-            r"": Parameters(_CLAUDE_STOP, fixed=_FIXED),
+            r"": _always(_CLAUDE_THINKER, thinking=_ADAPTIVE),
         },
         speaks="anthropic",
         source="anthropic 2.12: types/message_create_params.py, types/model_param.py; "
         'platform.claude.com/docs, "Claude Haiku 5.5 migration guide" (no temperature, top_p, '
-        'top_k) and "Thinking" (which models need not)',
+        'top_k) and "Thinking" (which models need not); types/thinking_config_param.py',
     ),
     "google": Provider(
         "Google",
@@ -104,13 +135,18 @@ PROVIDERS = {
         "gemini-3.1-flash-lite",
         ("google", "chat"),
         {
-            r"gemini-3[\d.]*-flash": Parameters(
-                _SAMPLED | same("max_tokens"), more={**USAGE, "reasoning_effort": "minimal"}
+            # The least that these can think is "minimal", which is not said to be nothing.
+            r"gemini-3[\d.]*-flash": replace(
+                _GEMINI,
+                more={**USAGE, "reasoning_effort": "minimal"},
+                thinking={True: _GEMINI.thinking_by(True, reasoning_effort="medium")},
             ),
-            r"gemini-2\.5-flash": Parameters(
-                _SAMPLED | same("max_tokens"), more={**USAGE, "reasoning_effort": "none"}
+            r"gemini-2\.5-flash": _at_will(
+                replace(_GEMINI, more={**USAGE, "reasoning_effort": "none"}),
+                _GEMINI,
+                reasoning_effort="medium",
             ),
-            r"": Parameters(_SAMPLED | same("max_tokens"), more=USAGE),
+            r"": _GEMINI,
         },
         source="ai.google.dev/gemini-api/docs/openai (OpenAI compatibility)",
     ),
@@ -140,12 +176,15 @@ PROVIDERS = {
         ("openrouter", "chat"),
         # Without it, a setting that the chosen provider does not know would be dropped in silence.
         {
-            r"": Parameters(
-                _SAMPLED | same("max_tokens"), more={"provider": {"require_parameters": True}}
+            r"": switched(
+                Parameters(
+                    _SAMPLED | same("max_tokens"), more={"provider": {"require_parameters": True}}
+                ),
+                lambda on: {"reasoning": {"effort": "medium" if on else "none"}},
             )
         },
-        source='openrouter.ai/docs, "Usage Accounting" (its own cost, in every answer) and '
-        '"Provider Routing" (require_parameters)',
+        source='openrouter.ai/docs, "Usage Accounting" (its own cost, in every answer), '
+        '"Provider Routing" (require_parameters) and "Reasoning Tokens"',
     ),
     "azure": Provider(
         "Azure OpenAI",

@@ -18,7 +18,7 @@ from .tcp_relay import HOST, Relay
 ORIGIN = "stand-in: {} on this machine, over an emulated link"
 # As lean as a cloud's events: no alternatives of every token, which would fill a narrow link.
 # Whether its model's template can be switched is not known there.
-LEAN = replace(LLAMA_CPP, logprobs=False, switch=())
+LEAN = replace(LLAMA_CPP, logprobs=False, thinking={})
 
 
 def stand_in(

@@ -34,7 +34,7 @@ from .events import (
     model_names,
     seconds,
 )
-from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings, thinking_field
+from .parameters import ALTERNATIVES, OLLAMA, Parameters, named_settings
 from .protocol import RemoteProtocol
 
 
@@ -57,10 +57,12 @@ class Ollama(RemoteProtocol):
         return model_names(response.json(), "models", "name")
 
     def body(self, prompt: str | Messages, settings: Settings, *, raw: bool) -> dict[str, Any]:
-        options = {**self.parameters.more, **named_settings(self.kind, settings, self.parameters)}
+        parameters = self.parameters.when(settings.thinking, raw=raw)
+        options = {**parameters.more, **named_settings(self.kind, settings, parameters)}
         asked = {"prompt": prompt, "raw": True} if raw else {"messages": prompt}
         more = {"stream": True, "logprobs": True, "top_logprobs": ALTERNATIVES}
-        more |= thinking_field(self.kind, settings, self.parameters, raw=raw)
+        if "think" in options:
+            more["think"] = options.pop("think")
         return {**asked, "options": options, **more}
 
     @contextmanager

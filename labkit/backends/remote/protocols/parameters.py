@@ -6,7 +6,7 @@ What a server takes is always sent: each has defaults of its own (llama.cpp's to
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -43,7 +43,7 @@ class Parameters:
         seeds: the number below which seeds must be.
         fixed: settings that it does not take and that differ from our defaults.
         keeps_stop: whether it ends at a stop string and leaves that in the text.
-        switch: the field that says whether to think, with what holds it; empty: no such field.
+        thinking: what it takes when it is asked to think, or not to; empty: it cannot be asked.
     """
 
     names: Mapping[str, str]
@@ -53,47 +53,86 @@ class Parameters:
     seeds: int = 2**63
     fixed: Mapping[str, Any] = field(default_factory=dict)
     keeps_stop: bool = False
-    switch: tuple[str, ...] = ()
+    thinking: Mapping[bool, "Parameters"] = field(default_factory=dict)
 
     def settings(self, **chosen) -> Settings:
         """The settings as they will be; with a seed where the server takes one."""
-        settings = Settings(**{**self.fixed, **chosen})
-        if settings.seed is not None or "seed" not in self.names:
+        taken = self.when(chosen.get("thinking"))
+        settings = Settings(**{**taken.fixed, **chosen})
+        if settings.seed is not None or "seed" not in taken.names:
             return settings
-        return replace(settings, seed=random.randrange(min(2**32, self.seeds)))
+        return replace(settings, seed=random.randrange(min(2**32, taken.seeds)))
+
+    def when(self, thinking: bool | None, *, raw: bool = False) -> "Parameters":
+        """What it takes when it is asked to think, or not to; itself where that is not said.
+
+        Raises:
+            ValueError: its chat template decides it, and a raw text goes through none.
+        """
+        if not isinstance(thinking, bool) or thinking not in self.thinking:
+            return self
+        if raw:
+            raise ValueError(
+                "thinking must be left at None: no chat template is used for a text that is "
+                f"continued; got {thinking}"
+            )
+        return self.thinking[thinking]
+
+    def thinking_by(self, thinking: bool, /, **fields: Any) -> "Parameters":
+        """The same, asked by these fields to think, or not to."""
+        fixed = {**self.fixed, "thinking": thinking}
+        return replace(self, more={**self.more, **fields}, fixed=fixed, thinking={})
 
 
-# github.com/ggml-org/llama.cpp, tools/server/README.md, and docs.vllm.ai, "Reasoning Outputs": a
-# variable of the chat template. One that has no such variable overlooks it.
-_TEMPLATE_SWITCH = ("chat_template_kwargs", "enable_thinking")
+def switched(parameters: Parameters, fields: Callable[[bool], dict[str, Any]]) -> Parameters:
+    """The same, for a server that takes either, by the fields that a function gives."""
+    variants = {on: parameters.thinking_by(on, **fields(on)) for on in (True, False)}
+    return replace(parameters, thinking=variants)
+
+
+def _by_template(on: bool) -> dict[str, Any]:
+    """A variable of the chat template; a template that has no such variable overlooks it.
+
+    Source: github.com/ggml-org/llama.cpp, tools/server/README.md; docs.vllm.ai, "Reasoning
+    Outputs".
+    """
+    return {"chat_template_kwargs": {"enable_thinking": on}}
+
+
 _ASKED_LOGPROBS = {"logprobs": True, "top_logprobs": ALTERNATIVES}
 USAGE = {"stream_options": {"include_usage": True}}
-LLAMA_CPP = Parameters(
-    {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty"},
-    logprobs=True,
-    # Penalties look at the whole text, as ours do; each event says how many tokens there are; the
-    # prompt is read anew each time, or the time to the first token would be that of a second visit.
-    more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True, "cache_prompt": False},
-    ordered=True,
-    seeds=2**32 - 1,  # the last one means: take any
-    switch=_TEMPLATE_SWITCH,
+LLAMA_CPP = switched(
+    Parameters(
+        {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty"},
+        logprobs=True,
+        # Penalties look at the whole text, as ours do; each event says how many tokens there are;
+        # the prompt is read anew each time, or the time to the first token would be that of a
+        # second visit.
+        more={**USAGE, "repeat_last_n": 65536, "timings_per_token": True, "cache_prompt": False},
+        ordered=True,
+        seeds=2**32 - 1,  # the last one means: take any
+    ),
+    _by_template,
 )
 # The options of its own interface: github.com/ollama/ollama, docs/modelfile.mdx, "Valid Parameters
 # and Values", and docs/api.md, "Generate request (With options)", for presence_penalty and
 # typical_p. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
-OLLAMA = Parameters(
-    {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"},
-    more={"repeat_last_n": -1},
-    seeds=2**31,
-    switch=("think",),  # docs/capabilities/thinking.mdx; a model that cannot is an error of its own
+OLLAMA = switched(
+    Parameters(
+        {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"},
+        more={"repeat_last_n": -1},
+        seeds=2**31,
+    ),
+    # docs/capabilities/thinking.mdx; a model that cannot is an error of its own
+    lambda on: {"think": on},
 )
 PARAMETERS = {
     "llama.cpp": LLAMA_CPP,
-    "vLLM": Parameters(
-        _OPENAI | same("top_k", "min_p", "repetition_penalty"),
-        logprobs=True,
-        more=USAGE,
-        switch=_TEMPLATE_SWITCH,
+    "vLLM": switched(
+        Parameters(
+            _OPENAI | same("top_k", "min_p", "repetition_penalty"), logprobs=True, more=USAGE
+        ),
+        _by_template,
     ),
     "Ollama": Parameters(_OPENAI, logprobs=True, more=USAGE),  # its OpenAI interface
     # lmstudio.ai/docs/developer/openai-compat/chat-completions, "Supported payload parameters", and
@@ -115,9 +154,8 @@ def request_fields(
     Raises:
         ValueError: a setting is not left at its default and the server would overlook it.
     """
-    parameters = parameters or PARAMETERS[kind]
+    parameters = (parameters or PARAMETERS[kind]).when(settings.thinking, raw=raw)
     sent = {**parameters.more, **named_settings(kind, settings, parameters)}
-    sent |= thinking_field(kind, settings, parameters, raw=raw)
     if parameters.logprobs:
         sent |= {"logprobs": ALTERNATIVES} if raw else _ASKED_LOGPROBS
     if parameters.ordered:
@@ -139,29 +177,12 @@ def named_settings(kind: str, settings: Settings, parameters: Parameters) -> dic
         value = getattr(settings, name)
         if name in parameters.names:
             sent[parameters.names[name]] = 0 if name == "top_k" and value is None else value
-        elif name == "thinking" and parameters.switch:
-            continue  # see `thinking_field`
         elif value != getattr(standard, name) and not (name == "order" and parameters.ordered):
+            when = " with thinking=True" if settings.thinking else ""
             raise ValueError(
-                f"{name} must be left at {getattr(standard, name)!r}: {kind} does not take it; "
-                f"got {value!r}"
+                f"{name} must be left at {getattr(standard, name)!r}: {kind} does not take it"
+                f"{when if name != 'thinking' else ''}; got {value!r}"
             )
     if not sent.pop("stop", ()):
         return sent
     return sent | {parameters.names["stop"]: list(settings.stop)}
-
-
-def thinking_field(
-    kind: str, settings: Settings, parameters: Parameters, *, raw: bool
-) -> dict[str, Any]:
-    """What turns thinking on or off, for a server that takes it; nothing where it is left alone."""
-    if settings.thinking is None or not parameters.switch:
-        return {}
-    if raw:
-        raise ValueError(
-            f"thinking must be left at None: {kind} uses no chat template for a text that is "
-            f"continued; got {settings.thinking}"
-        )
-    *around, name = parameters.switch
-    field = {name: settings.thinking}
-    return {around[0]: field} if around else field

@@ -214,7 +214,7 @@ def test_a_template_is_switched_by_the_servers_own_field(scripted, kind):
     assert asked[0]["chat_template_kwargs"] == {"enable_thinking": False}
     _, asked = ask(scripted, piece("Yes", finish_reason="stop"), END, kind=kind)
     assert "chat_template_kwargs" not in asked[0]
-    with pytest.raises(ValueError, match=r"thinking must be left at None: .* no chat template"):
+    with pytest.raises(ValueError, match=r"thinking must be left at None: no chat template"):
         connected(kind).stream("Hi", thinking=True, raw=True)
 
 
