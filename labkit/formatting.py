@@ -22,6 +22,17 @@ def digits(number: float) -> str:
     return short if "e" not in short else f"{number:.10f}".rstrip("0").rstrip(".")
 
 
+def usd(amount: float) -> str:
+    """An amount of US dollars as people read it: cents where there are any.
+
+    >>> usd(60), usd(0.075), usd(1234.5), usd(0)
+    ('$60.00', '$0.075', '$1,234', '$0.00')
+    """
+    if amount and abs(amount) < 0.1:
+        return f"${amount:.2g}"
+    return f"${amount:,.2f}" if abs(amount) < 1000 else f"${amount:,.0f}"
+
+
 def in_lines(*lines: str) -> str:
     """Lines for people, broken between words: a notebook breaks what it prints anywhere.
 

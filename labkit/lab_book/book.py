@@ -132,4 +132,4 @@ def _html(entry: BookEntry) -> str:
 
 
 def _guess(entry: BookEntry) -> str:
-    return "" if entry.guess is None else f"guessed {entry.guess:g}"
+    return entry.guess_text and f"guessed {entry.guess_text}"

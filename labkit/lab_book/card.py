@@ -7,7 +7,6 @@ from typing import Any
 
 from labkit.data import read_data
 from labkit.errors import LabError
-from labkit.formatting import digits
 from labkit.ui import theme
 from labkit.ui.html import AS_WRITTEN
 
@@ -110,7 +109,7 @@ def _origin(entry: BookEntry) -> str:
 
 
 def _guess(entry: BookEntry) -> str:
-    return "" if entry.guess is None else f"you guessed {digits(entry.guess)}"
+    return entry.guess_text and f"you guessed {entry.guess_text}"
 
 
 def summarize(notebook: str, results: Mapping[str, Any]) -> Card:
@@ -131,10 +130,11 @@ def summarize(notebook: str, results: Mapping[str, Any]) -> Card:
     plan = read_data("goals.json").get(notebook, {"goals": [], "sections": {}})
     names = list(plan["sections"]) or [name for name in results if _is_result(results[name])]
     there = {name: results[name] for name in names if _is_result(results.get(name))}
+    found = [(name, each) for name, one in there.items() for each in entries_of(one)]
+    guessed = store.with_guesses([each for _, each in found])
     titles: dict[str, list[BookEntry]] = {}
-    for name, one in there.items():
-        if entries := store.with_guesses(entries_of(one)):
-            titles.setdefault(plan["sections"].get(name, name), []).extend(entries)
+    for (name, _), entry in zip(found, guessed, strict=True):
+        titles.setdefault(plan["sections"].get(name, name), []).append(entry)
     sections = tuple((title, tuple(entries)) for title, entries in titles.items())
     return Card(
         notebook,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.formatting import digits
+from labkit.formatting import digits, usd
 from labkit.stats import Spread
 
 
@@ -40,6 +40,11 @@ class BookEntry:
         return with_unit(self.value, self.unit)
 
     @property
+    def guess_text(self) -> str:
+        """The guess with its unit; "" without one."""
+        return "" if self.guess is None else with_unit(self.guess, self.unit)
+
+    @property
     def spread(self) -> str:
         """From where to where it goes; "" where it is one number."""
         if self.low is None or self.high is None or self.low == self.high:
@@ -67,8 +72,11 @@ def entries_of(result: Any) -> tuple[BookEntry, ...]:
 def with_unit(value: float, unit: str) -> str:
     """A number and its unit as one reads them: a currency before it, all else behind it.
 
-    >>> with_unit(12, "tokens/s"), with_unit(3, "USD"), with_unit(3, "")
-    ('12 tokens/s', '$3', '3')
+    >>> with_unit(12, "tokens/s"), with_unit(3, "USD"), with_unit(3, ""), with_unit(1, "weeks")
+    ('12 tokens/s', '$3.00', '3', '1 week')
     """
+    if unit == "USD":
+        return usd(value)
     number = digits(value)
-    return f"${number}" if unit == "USD" else f"{number} {unit}".rstrip()
+    is_one = number == "1" and unit.isalpha() and len(unit) > 1
+    return f"{number} {unit.removesuffix('s') if is_one else unit}".rstrip()

@@ -13,34 +13,37 @@ from . import store
 from .entry import BookEntry, with_unit
 
 KEPT = "Kept. What you measure will stand beside it."
+REMOVED = "No guess: nothing will stand beside the number."
 
 
-def guess(name: str = "", *, unit: str = "") -> "GuessPanel":
+def guess(name: str = "", *, unit: str = "", model: str = "") -> "GuessPanel":
     """A field for a guess, which the figure of the result and the lab book show beside the number.
 
     Args:
         name: of the number that is guessed, such as ``"decode_tokens_per_s"``; "": the next one
             that has this unit.
         unit: what it is counted in, such as ``"tokens/s"``.
+        model: the model that the number is about, where others have such a number too; "": any.
     Raises:
-        ValueError: neither is given.
+        ValueError: neither name nor unit is given.
     """
-    if not isinstance(name, str) or not isinstance(unit, str) or not (name or unit):
-        raise ValueError(f"guess needs a name or a unit, as texts; got {name!r} and {unit!r}")
-    return GuessPanel(name, unit)
+    if not all(isinstance(each, str) for each in (name, unit, model)) or not (name or unit):
+        got = f"{name!r}, {unit!r} and {model!r}"
+        raise ValueError(f"guess needs a name or a unit, as texts, and maybe a model; got {got}")
+    return GuessPanel(name, unit, model)
 
 
 class GuessPanel(Panel):
     """The field.
 
     Attributes:
-        field: where the guess is typed; Enter keeps it.
+        field: where the guess is typed; Enter keeps it, an empty field removes it.
         value: the guess; None: none yet.
     """
 
-    def __init__(self, name: str, unit: str):
-        self._name, self._unit = name, unit
-        kept = [each for each in store.read_guesses() if (each.name, each.unit) == (name, unit)]
+    def __init__(self, name: str, unit: str, model: str):
+        self._about, self._unit = (name, unit, model), unit
+        kept = [each for each in store.read_guesses() if each.about == self._about]
         self.value: float | None = kept[-1].value if kept else None
         shown = "" if self.value is None else f"{self.value:g}"
         look = labelled("Your guess", "200px")
@@ -59,14 +62,18 @@ class GuessPanel(Panel):
         return [html.note(f"Your guess: {'—' if self.value is None else self.summary}")]
 
     def _keep(self, typed: str) -> None:
-        if not typed.strip():
-            return
+        """Keeps what was typed; where that is not a number, no earlier guess stays either."""
+        self.value, problem = None, ""
         try:
-            self.value = read_number(typed)
-            store.keep_guess(self._name, self.value, self._unit)
-            self.status.value = html.note(KEPT, "good")
-        except (ValueError, LabError) as error:
-            self.status.value = html.note(str(error), "bad")
+            self.value = read_number(typed) if typed.strip() else None
+        except ValueError as error:
+            problem = str(error)
+        try:
+            store.keep_guess(self._about, self.value)
+        except LabError as error:
+            problem = str(error)
+        done, tone = (REMOVED, "plain") if self.value is None else (KEPT, "good")
+        self.status.value = html.note(problem, "bad") if problem else html.note(done, tone)
 
 
 def read_number(typed: str) -> float:
@@ -94,7 +101,7 @@ def read_number(typed: str) -> float:
 def beside(figure: Any, entries: tuple[BookEntry, ...]) -> Any:
     """A figure, plotly's or of HTML, with what was guessed and what was measured."""
     sentence = "; ".join(
-        f"{each.label}: you guessed {with_unit(each.guess, each.unit)}, it is {each.text}"
+        f"{each.label}: you guessed {each.guess_text}, it is {each.text}"
         for each in entries
         if each.guess is not None
     )

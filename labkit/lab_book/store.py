@@ -38,16 +38,24 @@ class Guess:
         value: the guess.
         unit: its unit.
         date: when, as ``2026-11-27T14:03:00+00:00``.
+        model: which model the number is about; "": any.
     """
 
     name: str
     value: float
     unit: str
     date: str
+    model: str = ""
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """What is guessed: one guess of it is kept."""
+        return self.name, self.unit, self.model
 
     def answers(self, entry: BookEntry) -> bool:
         """Whether that number is the one that was guessed."""
-        return self.name == entry.name if self.name else self.unit == entry.unit
+        is_named = self.name == entry.name if self.name else self.unit == entry.unit
+        return is_named and self.model in ("", entry.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +121,21 @@ def keep(notebook: str, entries: Sequence[BookEntry]) -> Page:
     return page
 
 
-def keep_guess(name: str, value: float, unit: str) -> Guess:
-    """Keeps a guess in place of an earlier one of the same name."""
-    guess = Guess(name, value, unit, now())
+def keep_guess(about: tuple[str, str, str], value: float | None) -> None:
+    """Keeps a guess in place of an earlier one.
 
-    def added(content: _BookFile) -> _BookFile:
-        others = [one for one in content.guesses if (one.name, one.unit) != (name, unit)]
-        return replace(content, guesses=(*others, guess)[-MOST_PAGES:])
+    Args:
+        about: name, unit and model of the number, as `Guess.about`.
+        value: the guess; None: the earlier one is removed.
+    """
+    name, unit, model = about
+    fresh = () if value is None else (Guess(name, value, unit, now(), model),)
 
-    _change(folder() / GUESSES, added)
-    return guess
+    def changed(content: _BookFile) -> _BookFile:
+        others = [one for one in content.guesses if one.about != about]
+        return replace(content, guesses=(*others, *fresh)[-MOST_PAGES:])
+
+    _change(folder() / GUESSES, changed)
 
 
 def read_guesses() -> tuple[Guess, ...]:
@@ -131,12 +144,14 @@ def read_guesses() -> tuple[Guess, ...]:
 
 
 def with_guesses(entries: Sequence[BookEntry]) -> tuple[BookEntry, ...]:
-    """The entries, each with what was guessed of it."""
-    guesses = read_guesses()
-    return tuple(
-        replace(each, guess=next((g.value for g in reversed(guesses) if g.answers(each)), None))
-        for each in entries
-    )
+    """The entries; a guess stands beside the first of them that it is about."""
+    guesses, found = list(reversed(read_guesses())), []
+    for each in entries:
+        guess = next((one for one in guesses if one.answers(each)), None)
+        if guess:
+            guesses.remove(guess)
+        found.append(replace(each, guess=guess and guess.value))
+    return tuple(found)
 
 
 def read_pages() -> tuple[tuple[Page, ...], tuple[str, ...]]:

@@ -170,6 +170,41 @@ def test_a_guess_without_a_name_goes_by_its_unit():
     ]
 
 
+def test_a_guess_about_one_model_stands_beside_no_other():
+    labkit.guess("decode_tokens_per_s", unit="tokens/s", model="n").field.value = "20"
+    assert store.with_guesses([SPEED])[0].guess is None
+    assert store.with_guesses([SPEED, replace(SPEED, model="n")])[1].guess == 20
+    assert beside(go.Figure(), store.with_guesses([SPEED])).layout.title.subtitle.text is None
+    assert labkit.guess("decode_tokens_per_s", unit="tokens/s").field.value == ""
+
+
+def test_a_guess_stands_beside_the_first_number_that_it_is_about():
+    labkit.guess("decode_tokens_per_s", unit="tokens/s").field.value = "20"
+    later = replace(SPEED, value=14.0)
+    card = labkit.summarize("own", {"one": Result(SPEED), "two": Result(later)})
+    assert [each.guess for each in card.entries] == [20, None]
+
+
+def test_money_and_a_single_one_are_written_as_people_do():
+    labkit.guess(unit="USD").field.value = "50"
+    week = BookEntry("cloud_week_usd", "a week", 60.0, "USD")
+    one = BookEntry("leaked_attacks", "attacks", 1, "attacks")
+    card = labkit.summarize("own", {"week": Result(week), "one": Result(one)})
+    assert "a week: $60.00, measured, you guessed $50.00" in repr(card)
+    assert "attacks: 1 attack, measured" in repr(card)
+    assert "guessed $50.00" in labkit.book()._repr_html_()
+
+
+def test_an_emptied_field_and_a_slip_leave_no_guess():
+    field = labkit.guess("load_s", unit="s")
+    for typed in ("", "2 or 3"):
+        field.field.value = "9"
+        assert store.read_guesses()[0].value == 9 and "Kept" in field.status.value
+        field.field.value = typed
+        assert field.value is None and store.read_guesses() == ()
+        assert ("No guess" in field.status.value) == (typed == "")
+
+
 def test_no_guess_changes_nothing():
     figure = beside(go.Figure(), store.with_guesses([SPEED]))
     assert figure.layout.title.subtitle.text is None
@@ -198,7 +233,7 @@ def test_a_short_number_is_near_and_has_no_power_of_ten(number):
 
 
 def test_a_guess_needs_a_name_or_a_unit():
-    for bad in ({}, {"unit": 5}, {"name": None, "unit": ""}):
+    for bad in ({}, {"unit": 5}, {"name": None, "unit": ""}, {"unit": "s", "model": 5}):
         with pytest.raises(ValueError, match="guess needs"):
             labkit.guess(**bad)
 

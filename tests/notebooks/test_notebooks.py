@@ -66,7 +66,9 @@ def test_a_guess_stands_between_its_question_and_its_answer(notebook):
     for before, cell in pairwise(notebook.cells):
         if cell.source.startswith("lab.guess("):
             assert "**Predict.**" in before.source
-            assert re.fullmatch(r'lab\.guess\("\w+", unit="[\w/%]+"\)', cell.source)
+            assert re.fullmatch(
+                r'lab\.guess\("\w+", unit="[\w/%]+"(, model="[\w.-]+")?\)', cell.source
+            )
 
 
 def test_it_opens_with_a_question_and_what_it_takes(notebook):
@@ -98,6 +100,20 @@ def test_each_section_has_its_five_beats(notebook):
     assert "## Exercises" in text
     assert "## What you measured" in text
     assert 2 <= sum(bool(EXERCISE.search(source)) for source in code(notebook)) <= 3
+
+
+def test_no_two_dollars_begin_a_formula(notebook):
+    """JupyterLab takes `$40 to $80` for a formula, however the dollars are escaped."""
+    for text in prose(notebook):
+        for block in re.split(r"\n\s*\n|\n- ", re.sub(r"`[^`]*`", "", text)):
+            assert block.count("$") < 2, block
+
+
+def test_it_names_what_comes_next_and_whether_it_is_there(request, notebook):
+    """Notebook 11 is the last."""
+    number, is_coming = int(request.node.callspec.id[:2]) + 1, "coming" in prose(notebook)[-1]
+    assert number == 12 or re.search(rf"notebook \[?{number:02}", prose(notebook)[-1])
+    assert is_coming == (not list(FOLDER.glob(f"{number:02}_*"))) or number == 12
 
 
 def test_it_links_to_nothing_that_is_not_there(notebook):

@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit.backends.prompts import check_text
 from labkit.checks import check_number, check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, usd
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price, request_price
 from labkit.models.tokenizers.open import open_tokenizer
@@ -105,17 +105,6 @@ class Week:
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
-
-
-def usd(amount: float) -> str:
-    """An amount of US dollars as people read it: cents where there are any.
-
-    >>> usd(60), usd(0.075), usd(1234.5), usd(0)
-    ('$60.00', '$0.075', '$1,234', '$0.00')
-    """
-    if amount and abs(amount) < 0.1:
-        return f"${amount:.2g}"
-    return f"${amount:,.2f}" if abs(amount) < 1000 else f"${amount:,.0f}"
 
 
 def week(

@@ -4,9 +4,10 @@ from typing import Any
 
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
+from labkit.formatting import usd
 
 from .amortization.break_even import BreakEven
-from .cloud_bill import Week, usd, week
+from .cloud_bill import Week, week
 from .past_prices import ARTICLE_USD
 from .team import mean_wait_s
 

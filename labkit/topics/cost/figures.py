@@ -5,11 +5,12 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from labkit.formatting import usd
 from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
 
-from .cloud_bill import Week, usd
+from .cloud_bill import Week
 from .facts import NUMBERS, Hardware, HardwareList, RangedNumber, tariff
 from .options import PARTS, CostOptions
 from .past_prices import ARTICLE_USD, PricedWeek, PriceHistory

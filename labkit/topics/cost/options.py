@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.checks import check_number
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, usd
 from labkit.lab_book.entry import BookEntry
 
 from .amortization.solve import HOURS_A_WEEK, WEEKS_A_YEAR
-from .cloud_bill import CostStep, Week, as_week, usd
+from .cloud_bill import CostStep, Week, as_week
 from .cloud_models import cloud_models, mmlu_percent
 from .facts import Hardware, RangedNumber, find_rent, find_tariff, hardware
 from .own_machine import this_machine

@@ -6,13 +6,14 @@ import ipywidgets as widgets
 import numpy as np
 
 from labkit.errors import LabError
+from labkit.formatting import usd
 from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, labelled, on_change, row, slider
 
 from .amortization.break_even import BreakEven, break_even
 from .amortization.figures import fan_data, fan_figure, fan_names, fan_title, tornado_figure
-from .cloud_bill import Week, usd, week
+from .cloud_bill import Week, week
 from .cloud_models import cloud_models
 from .facts import countries, hardware, published_hardware, tariff
 

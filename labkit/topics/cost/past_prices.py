@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, usd
 
-from .cloud_bill import Week, usd, week
+from .cloud_bill import Week, week
 from .cloud_models import PricedModel, cloud_models, mmlu_percent
 
 ARTICLE_USD = (40.0, 80.0)  # what the article says that a week costs

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.errors import LabError
+from labkit.formatting import usd
 from labkit.models.prices import request_price
-from labkit.topics.cost.cloud_bill import count_tokens, usd, week
+from labkit.topics.cost.cloud_bill import count_tokens, week
 from labkit.topics.cost.cloud_models import cloud_models
 from labkit.topics.cost.past_prices import price_history
 

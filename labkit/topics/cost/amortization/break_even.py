@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from labkit.checks import check_number, check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, usd
 from labkit.lab_book.entry import BookEntry
-from labkit.topics.cost.cloud_bill import Week, usd, week
+from labkit.topics.cost.cloud_bill import Week, week
 from labkit.topics.cost.facts import Hardware, RangedNumber, estimate, find_tariff
 from labkit.topics.cost.facts import hardware as find_hardware
 
