@@ -34,6 +34,16 @@ OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === 'code')
   .flatMap(cell => cell.model.outputs.toJSON())"""
 
+# Other cells in an open notebook, which is never saved.
+SET_CELLS = """sources => {
+  const { model } = window.jupyterapp.shell.currentWidget.context;
+  const cell = (source, number) => ({
+    cell_type: 'code', id: `cell-${number}`, source, metadata: {}, outputs: [],
+    execution_count: null,
+  });
+  model.fromJSON({ ...model.toJSON(), cells: sources.map(cell) });
+}"""
+
 
 def open_notebook(browser, lab, name):
     """A page with that notebook, its kernel ready, in a workspace of its own."""
