@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import SET_CELLS, run_all
+from .notebook_page import run_all, set_cells
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "01_tokens"
@@ -32,7 +32,7 @@ TITLE = "() => document.querySelector('.widget-box .js-plotly-plot .gtitle').tex
 @pytest.fixture(scope="module")
 def slow(page):
     """The page with these cells, run while it is slowed down."""
-    page.evaluate(SET_CELLS, CELLS)
+    set_cells(page, *CELLS)
     devtools = page.context.new_cdp_session(page)
     devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
     run_all(page)
