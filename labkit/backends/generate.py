@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.interrupts.cell import begin_work
 
 from .capabilities import Backend
 from .prompts import Messages
@@ -27,6 +28,7 @@ def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **setti
     """
     if not isinstance(model, Backend):
         raise ValueError(f'model must be loaded, as by lab.load("smollm2-135m"); got {model!r}')
+    begin_work()
     return model.stream(prompt, raw=raw, **settings)
 
 

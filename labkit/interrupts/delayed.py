@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from .cell import note_stop
+
 
 @contextmanager
 def delayed_interrupts() -> Iterator[None]:
@@ -45,6 +47,8 @@ def noted_interrupts() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(came)
     finally:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
+        if came:
+            note_stop()
 
 
 AFTER_S = 0.02  # so that an import that ends with the block has ended too

@@ -2,6 +2,8 @@
 
 import sys
 
+from . import cell
+
 
 def install() -> None:
     """Has the notebook's shell show interrupts so, where this is a notebook."""
@@ -9,6 +11,7 @@ def install() -> None:
     shell = ipython and ipython.get_ipython()
     if hasattr(shell, "kernel"):
         shell.set_custom_exc((KeyboardInterrupt,), _show)
+        cell.watch(shell)
 
 
 def _show(shell, kind, error, traceback, tb_offset=None) -> list[str]:

@@ -12,6 +12,16 @@ from . import html
 from .runner import Runner
 
 LABEL_WIDTH = "85px"
+# Shown below a panel that did not come to life: JupyterLab itself says "model not found".
+DISCONNECTED = f"""<style>.lk-again{{display:none}}
+.jp-OutputArea:not(:has(.lk-panel)) .lk-again{{display:block;animation:lk-late 6s}}
+@keyframes lk-late{{0%,99%{{visibility:hidden}}}}</style><div class="lk-again">{
+    html.note(
+        "This panel is no longer connected. Run its cell again; "
+        "after a restart of the kernel, first the cells above it.",
+        "warning",
+    )
+}</div>"""
 MOST_TYPED = 100_000  # characters in a box: the page sends all of them with every key
 
 
@@ -41,7 +51,8 @@ class Panel:
 
         # ``python3 -m labkit run`` makes a page to be read, where no control answers.
         is_static = os.environ.get("LABKIT_STATIC") == "1"
-        parts = self.static_form() if is_static else [self.widget]
+        live = [self.widget.add_class("lk-panel"), DISCONNECTED]
+        parts = self.static_form() if is_static else live
         display(*(HTML(part) if isinstance(part, str) else part for part in parts))
 
 

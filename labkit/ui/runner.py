@@ -1,6 +1,6 @@
 """What every panel with long work shares: Run, Stop, a progress bar, and a status line.
 
-A button's click is not handled while a cell runs, so the work runs in a thread, the cell returns
+A click on Run is not handled while a cell runs, so the work runs in a thread, the cell returns
 at once, and the controls keep answering. Scripts and tests call `Runner.wait`.
 """
 
@@ -69,6 +69,19 @@ class KernelNotice(anywidget.AnyWidget):
     answered = traitlets.Int(0).tag(sync=True)
 
 
+class StopButton(widgets.Button):
+    """Its clicks are handled while a cell runs, where page and kernel have subshells for that.
+
+    By default, ipykernel sends a click to where the button was last changed from: often the queue
+    of the notebook's cells.
+    """
+
+    def open(self) -> None:
+        """Tells the page of it, and the kernel that its clicks go where the page sends them."""
+        super().open()
+        self.comm._reply_subshell_for = lambda _data, asked: asked
+
+
 class Runner:
     """Runs work in a thread, under a row of controls.
 
@@ -99,7 +112,7 @@ class Runner:
         self.run = widgets.Button(
             description="Run", icon="play", button_style="primary", tooltip=what
         )
-        self.stop_button = widgets.Button(
+        self.stop_button = StopButton(
             description="Stop", icon="stop", tooltip="Stop, and keep what came", disabled=True
         )
         self.bar = widgets.IntProgress(layout={"width": "180px"})

@@ -4,10 +4,10 @@ The colours are Okabe and Ito's, which people with colour-blindness tell apart (
 Design, 2008); figures add patterns, symbols or words, never colour alone.
 """
 
-import copy
 import functools
 import os
 import sys
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -130,50 +130,50 @@ def pattern(shape: str) -> dict:
 
 def widget(fresh):
     """A figure that a panel changes in place: a ``FigureWidget`` with the lab's settings."""
-    live = _live_figure()(fresh)
-    live._config = {**live._config, **CONFIG}  # plotly has no public way to set it
-    live.open()
-    return live
+    figure_class, _ = _live_figures()
+    return figure_class(fresh)
 
 
 @functools.cache
-def _live_figure() -> type:
-    """A ``FigureWidget`` that no page draws before all of it is known.
+def _live_figures() -> tuple[type, Any]:
+    """The class of live figures, and the widget that brings plotly's script to the page, once.
 
-    Plotly's own tells the page of an empty figure, and of its data, settings and first changes
-    afterwards, one by one: a view that is drawn too early misses them for ever.
+    Plotly's own widget brings 5 MB with each figure, tells the page of its changes one by one, and
+    anywidget drops those that come while a busy page still loads it. This one has its whole state
+    as a single value, and a module that starts at once.
     """
+    import anywidget
     import plotly.graph_objects as go
+    from plotly.offline import get_plotlyjs
+
+    module = Path(__file__).with_name("live_figure.js").read_text(encoding="utf-8")
+
+    class PlotlyScript(anywidget.AnyWidget):
+        _esm = module
+        script = traitlets.Unicode().tag(sync=True)
 
     base: Any = go.FigureWidget
 
     class LiveFigure(base):
-        _is_drawn = False
+        _esm = module
+        _widget_data, _widget_layout = traitlets.List(), traitlets.Dict()  # not sent
+        figure = traitlets.Unicode().tag(sync=True)
+        own_id = traitlets.Unicode().tag(sync=True)
+
+        def __init__(self, fresh: Any):
+            super().__init__(fresh)
+            self._config = {**self._config, **CONFIG}  # plotly has no public way to set it
+            self._send_whole()
+            self.on_msg(lambda *_: self.send_state("figure"))
 
         def open(self) -> None:
-            if self._config.get("displaylogo") is False:  # set last, by `widget`
-                super().open()
+            self._model_id = self.own_id = uuid.uuid4().hex
+            super().open()
 
-        def _send_update_msg(self, *args: Any, **more: Any) -> None:
-            super()._send_update_msg(*args, **more)
-            self._keep()
+        def _send_whole(self, *_args: Any, **_more: Any) -> None:
+            self.figure = self.to_json(validate=False)
 
-        def _send_restyle_msg(self, *args: Any, **more: Any) -> None:
-            super()._send_restyle_msg(*args, **more)
-            self._keep()
+        _send_update_msg = _send_restyle_msg = _send_relayout_msg = _send_whole
+        _send_addTraces_msg = _send_moveTraces_msg = _send_deleteTraces_msg = _send_whole
 
-        def _send_relayout_msg(self, *args: Any, **more: Any) -> None:
-            super()._send_relayout_msg(*args, **more)
-            self._keep()
-
-        def _keep(self) -> None:
-            """Until a page says that it has drawn the figure, it is sent as a whole."""
-            if not self._is_drawn:
-                self._widget_data = copy.deepcopy(self._data)
-                self._widget_layout = copy.deepcopy(self._layout)
-
-        @traitlets.observe("_js2py_layoutDelta")
-        def _note_drawn(self, change: dict[str, Any]) -> None:
-            self._is_drawn = self._is_drawn or bool(change["new"])
-
-    return LiveFigure
+    return LiveFigure, PlotlyScript(script=get_plotlyjs())

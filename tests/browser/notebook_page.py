@@ -34,6 +34,21 @@ OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === 'code')
   .flatMap(cell => cell.model.outputs.toJSON())"""
 
+# Other cells in an open notebook, which is never saved: their code, and outputs as if saved.
+SET_CELLS = """cells => {
+  const { model } = window.jupyterapp.shell.currentWidget.context;
+  const cell = ([source, outputs], number) => ({
+    cell_type: 'code', id: `cell-${number}`, source, outputs, execution_count: null,
+    metadata: { trusted: true },
+  });
+  model.fromJSON({ ...model.toJSON(), cells: cells.map(cell) });
+}"""
+
+
+def set_cells(page, *cells):
+    """Replaces the notebook's cells: each a text, or a pair of a text and outputs."""
+    page.evaluate(SET_CELLS, [(cell, []) if isinstance(cell, str) else cell for cell in cells])
+
 
 def open_notebook(browser, lab, name):
     """A page with that notebook, its kernel ready, in a workspace of its own."""

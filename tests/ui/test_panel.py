@@ -48,7 +48,9 @@ def test_a_notebook_shows_the_widget(displayed, monkeypatch):
     monkeypatch.delenv("LABKIT_STATIC", raising=False)
     counter = Counter()
     counter._ipython_display_()
-    assert displayed == [counter.widget]
+    widget, below = displayed
+    assert widget is counter.widget
+    assert "Run its cell again" in below.data, "where the page finds no widget"
     assert counter.result is None, "nothing runs before Run is pressed"
 
 

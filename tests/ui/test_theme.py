@@ -1,6 +1,8 @@
 """Figures: what a page is told of a live one, and the colours that follow the page."""
 
+import json
 import re
+from contextlib import nullcontext
 
 import comm.base_comm
 import plotly.graph_objects as go
@@ -29,33 +31,53 @@ def bars(**layout):
     return theme.figure(go.Bar(x=[1, 2], y=[3, 4]), title="first", **layout)
 
 
+def drawn(sent):
+    """The figure that a page draws in the end, and all that it was sent."""
+    whole = {name: value for _, state in sent for name, value in state.items()}
+    return json.loads(whole["figure"]), whole
+
+
 def test_a_page_is_told_of_a_live_figure_as_a_whole(sent):
     live = theme.widget(bars())
-    ((kind, state),) = [each for each in sent if "_widget_data" in each[1]]
-    assert kind == "comm_open"
-    assert state["_widget_data"][0]["y"] == [3, 4]
-    assert state["_widget_layout"]["title"]["text"] == "first"
-    assert state["_config"]["displaylogo"] is False and live.comm
+    figure, state = drawn(sent)
+    assert figure["data"][0]["y"] == [3, 4]
+    assert figure["layout"]["title"]["text"] == "first"
+    assert state["_config"]["displaylogo"] is False and state["own_id"] == live.model_id
 
 
-def test_a_change_before_the_page_has_drawn_it_is_part_of_the_whole(sent):
+@pytest.mark.parametrize("together", [True, False])
+def test_each_change_is_sent_as_the_whole_figure(sent, together):
     live = theme.widget(bars())
     sent.clear()
-    with live.batch_update():
+    with live.batch_update() if together else nullcontext():
         live.data[0].y, live.layout.title.text = [5, 6], "second"
-    whole = {name: value for _, state in sent for name, value in state.items()}
-    assert whole["_widget_data"][0]["y"] == [5, 6]
-    assert whole["_widget_layout"]["title"]["text"] == "second"
+    figure, _ = drawn(sent)
+    assert (figure["data"][0]["y"], figure["layout"]["title"]["text"]) == ([5, 6], "second")
+    assert len(sent) == (1 if together else 2)
 
 
-def test_once_it_is_drawn_only_changes_are_sent(sent):
+def test_traces_come_and_go(sent):
     live = theme.widget(bars())
-    live._js2py_layoutDelta = {"layout_delta": {}, "layout_edit_id": 0}
+    live.add_trace(go.Bar(x=[1], y=[9]))
+    assert [trace["y"] for trace in drawn(sent)[0]["data"]] == [[3, 4], [9]]
+    live.data = live.data[1:]
+    assert [trace["y"] for trace in drawn(sent)[0]["data"]] == [[9]]
+
+
+def test_a_page_that_was_busy_gets_the_whole_figure_when_it_asks(sent):
+    live = theme.widget(bars())
+    live.layout.title.text = "missed"
     sent.clear()
-    live.data[0].y = [5, 6]
-    states = [state for _, state in sent]
-    assert any("_py2js_restyle" in state for state in states)
-    assert not any("_widget_data" in state for state in states)
+    live._handle_custom_msg({"event": "listening"}, [])
+    assert drawn(sent)[0]["layout"]["title"]["text"] == "missed"
+
+
+def test_plotlys_script_is_sent_once_and_not_with_each_figure(sent):
+    theme._live_figures.cache_clear()
+    for _ in range(3):
+        theme.widget(bars())
+    sizes = sorted((len(str(state)) for _, state in sent), reverse=True)
+    assert sizes[0] > 4_000_000 > 20_000 > sizes[1]
 
 
 @pytest.mark.parametrize("name", ["INK", "LINE", "PAPER"])

@@ -18,6 +18,7 @@ from labkit.backends.reply import Reply, Stream
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import BusyError, LabError
+from labkit.interrupts.cell import progress
 from labkit.topics.comparison.side_by_side.concurrent import Backends, join_threads, unexpected
 from labkit.topics.comparison.side_by_side.cost_estimate import cost_sentences
 
@@ -63,12 +64,10 @@ def run_batch(
         ValueError: no prompt, no backend, two with the same name, or a setting out of range.
         LabError: the file is not a batch file, or cannot be written to.
     """
-    from tqdm.auto import tqdm
-
     options = {"max_concurrent": max_concurrent, "file": file, "raw": raw, **settings}
     batch = BatchRun(prompts, backends, **options)
     with (
-        tqdm(total=batch.total, unit="answer", desc="batch", leave=False) as bar,
+        progress(total=batch.total, unit="answer", desc="batch") as bar,
         suppress(KeyboardInterrupt),
         closing(batch.run()) as updates,
     ):

@@ -7,6 +7,7 @@ from labkit.backends.capabilities import model_of
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.reply import Reply
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
@@ -143,11 +144,9 @@ def compare(
         ValueError: no backends, or a prompt or setting that is out of range. A setting that only
             one backend rejects is an error of its column.
     """
-    from tqdm.auto import tqdm
-
     run = ConcurrentRun(prompt, backends, raw=raw, sequential=sequential, **settings)
     with (
-        tqdm(unit="token", desc="compare", leave=False) as bar,
+        progress(unit="token", desc="compare") as bar,
         suppress(KeyboardInterrupt),
         closing(run.updates()) as updates,
     ):

@@ -11,6 +11,7 @@ from labkit.checks import check_whole
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import begin_work
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import Spread
 from labkit.topics.prompts.scoring.arguments import check_model
@@ -99,6 +100,7 @@ def measure_prefix_cache(
     check_model(model)
     check_whole("rounds", rounds, 1, 100)
     system = read_data("corpus.txt")[:CHARACTERS] if system is None else system
+    begin_work()
     timings, missing = [], ""
     try:
         timings.append(_timing("transformers", *_local(model, system), rounds))

@@ -7,6 +7,7 @@ from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.prompts.scoring.arguments import check_model
@@ -118,8 +119,6 @@ def try_injections(
         ValueError: the secret is not in the system prompt.
         LabError: the model has no chat template, or does not run in this process.
     """
-    from tqdm.auto import tqdm
-
     check_model(model)
     check_text(system, "system")
     check_text(secret, "secret")
@@ -137,7 +136,7 @@ def try_injections(
     ]
     found: dict[int, str] = {}
     answers = greedy_answers(model.model, ids, max_tokens=32, end_ids=model.end_ids)
-    with tqdm(total=len(ids), unit="attack", desc="injection", leave=False) as bar:
+    with progress(total=len(ids), unit="attack", desc="injection") as bar:
         try:
             for number, written in answers:
                 found[number] = model.tokenizer.decode(written, skip_special_tokens=True).strip()

@@ -9,6 +9,7 @@ from labkit.backends.local.decoding.padded_answers import greedy_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.local.overrides import reading_copy
 from labkit.errors import LabError
+from labkit.interrupts.cell import progress
 from labkit.topics.prompts.tasks.checkers import CHECKERS
 from labkit.topics.prompts.tasks.prompt import Prompt, encoded, full_prompt, rendered
 from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
@@ -53,10 +54,8 @@ def score(
         ValueError: an argument is out of range.
         LabError: the model does not run in this process, or a prompt does not fit its context.
     """
-    from tqdm.auto import tqdm
-
     run = ScoreRun(model, task, prompt, half, items, calibration, dtype)
-    with tqdm(total=run.total, unit="item", desc=task.name, leave=False) as bar:
+    with progress(total=run.total, unit="item", desc=task.name) as bar:
         try:
             for _ in run.steps():
                 bar.update(run.done - bar.n)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from labkit.backends.local.model import LocalModel
+from labkit.interrupts.cell import progress
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
 
@@ -30,11 +31,9 @@ def score_several(
         calibration: as for `score`.
         prompts: the prompts.
     """
-    from tqdm.auto import tqdm
-
     scores: list[PromptScore] = []
     count = len(first_items(task, half, items))
-    with tqdm(total=count * len(prompts), unit="item", desc=task.name, leave=False) as bar:
+    with progress(total=count * len(prompts), unit="item", desc=task.name) as bar:
         for number, prompt in enumerate(prompts, 1):
             bar.set_postfix_str(f"prompt {number} of {len(prompts)}")
             run, before = ScoreRun(model, task, prompt, half, items, calibration), bar.n

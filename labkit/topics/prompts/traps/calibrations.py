@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from labkit.backends.local.model import LocalModel
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.difference import compare_scores, points
 from labkit.topics.prompts.scoring.result import PromptScore
@@ -80,10 +81,8 @@ def compare_calibrations(
         ValueError, LabError: as for `score`.
     Source: Zhao et al. 2021, "Calibrate Before Use"; Zhou et al. 2023, "Batch Calibration".
     """
-    from tqdm.auto import tqdm
-
     run = ScoreRun(model, task, prompt, half, items, "content-free")
-    with tqdm(total=run.total, unit="item", desc=task.name, leave=False) as bar:
+    with progress(total=run.total, unit="item", desc=task.name) as bar:
         try:
             for _ in run.steps():
                 bar.update(run.done - bar.n)

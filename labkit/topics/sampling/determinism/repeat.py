@@ -12,6 +12,7 @@ from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
+from labkit.interrupts.cell import progress
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 from .results import BATCH, VARIATIONS, Condition, RepeatRun, Repeats
@@ -111,11 +112,9 @@ def _with_one_thread(model, prompt, **request) -> Reply:
 
 def _execute(plan: list[_PlannedRun]) -> tuple[dict[str, list[RepeatRun]], dict[str, str]]:
     """Runs by what they vary, and reasons of those that could not run; an interrupt ends it."""
-    from tqdm.auto import tqdm
-
     runs: dict[str, list[RepeatRun]] = {}
     reasons: dict[str, str] = {}
-    with tqdm(plan, unit="run", desc="repeat", leave=False) as bar, suppress(KeyboardInterrupt):
+    with progress(plan, unit="run", desc="repeat") as bar, suppress(KeyboardInterrupt):
         for name, label, run in bar:
             bar.set_postfix_str(f"{name}: {label}")
             try:

@@ -11,6 +11,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
+from labkit.interrupts.cell import progress
 from labkit.topics.sampling.next_token.prediction import require_scores
 from labkit.topics.sampling.sweep.diversity import distinct_n, loops, self_similarity
 
@@ -131,13 +132,11 @@ def beam_search(
         ValueError: the prompt or a setting is out of range.
         LabError: the model does not give its scores.
     """
-    from tqdm.auto import tqdm
-
     require_scores(model, "beam_search")
     check_whole("beams", beams, 2, 32)
     first = Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
     rows = [replace(first, seed=first.seed + n) for n in range(beams)]
-    with tqdm(total=2 * max_tokens, unit="step", desc="beam search", leave=False) as bar:
+    with progress(total=2 * max_tokens, unit="step", desc="beam search") as bar:
         texts = search_beams(model, prompt, beams, max_tokens, raw=raw, on_step=bar.update)
         drawn: tuple[Reply, ...] = ()
         if not any(each.finish == "interrupted" for each in texts):

@@ -7,6 +7,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.local.decoding.tree_expansion import expand_tree
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
+from labkit.interrupts.cell import begin_work
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.sampling.next_token.prediction import require_scores
 
@@ -120,6 +121,7 @@ def grow_tree(
             f"width ** depth must be at most {MOST_TEXTS} and depth at most 20; "
             f"got width {width} and depth {depth}"
         )
+    begin_work()
     levels = expand_tree(model, model.encode(prompt, raw=raw), width, depth)
     complete: list[list[TreeNode]] = []
     try:

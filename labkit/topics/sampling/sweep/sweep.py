@@ -11,6 +11,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.sampling.next_token.prediction import require_scores
@@ -207,8 +208,6 @@ def sweep(
         ValueError: the prompt or a setting is out of range; raised at once.
         LabError: the model does not give its scores.
     """
-    from tqdm.auto import tqdm
-
     require_scores(model, "sweep")
     check_whole("samples", samples, 1, 1000)
     first = Settings(seed=seed).seeded().seed
@@ -221,7 +220,7 @@ def sweep(
     began = time.perf_counter()
     running = model.stream_rows(prompt, rows, raw=raw, batch_size=batch_size)
     total = sum(row.max_tokens for row in rows)
-    with tqdm(total=total, unit="token", desc="sweep", leave=False) as bar:
+    with progress(total=total, unit="token", desc="sweep") as bar:
         replies = collect_rows(model.name, prompt, running, bar.update)
         bar.total = bar.n  # the bar ends full although some answers ended early
     return Sweep(model.name, prompt, replies, time.perf_counter() - began)

@@ -12,6 +12,7 @@ import psutil
 from labkit.backends.capabilities import HasAddress, HasGgufFile, HasPlan
 from labkit.backends.generate import Backend
 from labkit.backends.remote.discovery import is_loopback
+from labkit.interrupts.cell import progress
 from labkit.topics.speed.measure.load_time import run_script
 
 _MEASURE_SCRIPT = """
@@ -73,11 +74,9 @@ def measure_footprint(backend: Backend, prompt: str = "Hello") -> Footprint | No
 
 def measure_footprints(backends: Iterable[Backend]) -> tuple[Footprint | None, ...]:
     """The memory of each, under a progress bar; a Stop keeps those that are complete."""
-    from tqdm.auto import tqdm
-
     found = []
     with suppress(KeyboardInterrupt):
-        for backend in tqdm(backends, unit="engine", desc="memory", leave=False):
+        for backend in progress(backends, unit="engine", desc="memory"):
             found.append(measure_footprint(backend))
     return tuple(found)
 

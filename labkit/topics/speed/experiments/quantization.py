@@ -15,6 +15,7 @@ from labkit.backends.prompts import Messages
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.models.quantize import get_copies
 from labkit.stats import Spread
 from labkit.topics.speed.measure.measurement import Measurement
@@ -195,16 +196,12 @@ def _inspect_all(own: Path, kinds: Sequence[str], text: str) -> tuple[list[_Insp
 
     A Stop keeps those that were.
     """
-    from tqdm.auto import tqdm
-
     with OnDemandModel(own, CONTEXT).opened() as engine:
         ids, kind = engine.encode(text[:LONGEST_TEXT], raw=True), engine.kind
     files = [own, *get_copies(own, [each for each in kinds if each != kind]).values()]
     inspected: list[_Inspection] = []
     try:
-        with tqdm(
-            total=len(POSITIONS) * len(files), unit="position", desc="scores", leave=False
-        ) as bar:
+        with progress(total=len(POSITIONS) * len(files), unit="position", desc="scores") as bar:
             for file in files:
                 inspected.append(_inspect(file, ids, bar.update))
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from pathlib import Path
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.models.loading import get_model
 from labkit.stats import Spread
@@ -110,14 +111,12 @@ def measure_load(
     Raises:
         LabError: the model cannot be loaded.
     """
-    from tqdm.auto import tqdm
-
     check_whole("repeats", repeats)
     folder, _ = get_model(str(name))
     options = {key: value for key, value in (("device", device), ("dtype", dtype)) if value}
     runs = []
     with suppress(KeyboardInterrupt):
-        for cold in tqdm([True, False] * repeats, unit="load", desc="load", leave=False):
+        for cold in progress([True, False] * repeats, unit="load", desc="load"):
             cold = cold and drop_page_cache(folder)
             runs.append(LoadRun(*load_in_new_process(str(name), options), cold))
     if not runs:

@@ -14,6 +14,7 @@ from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.stats import Spread, percentile
 
@@ -260,9 +261,7 @@ def measure(
 
 def collect_runs(runs: Iterator[TimedRun], total: int, what: str) -> Iterator[TimedRun]:
     """Yields the runs under a progress bar until one is cut short or the learner interrupts."""
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, unit="run", desc=what, leave=False) as bar:
+    with progress(total=total, unit="run", desc=what) as bar:
         try:
             for run in runs:
                 yield run
