@@ -1,6 +1,7 @@
 """Loading: every architecture, what is refused, what is repaired."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -179,8 +180,8 @@ def test_a_folder_named_as_the_catalogues_model_is_loaded_by_its_path_alone(
     make_tiny(tmp_path / "smollm2-135m")
     monkeypatch.chdir(tmp_path)
     assert loading.get_model("./smollm2-135m")[0].resolve() == tmp_path / "smollm2-135m"
-    monkeypatch.setattr(loading, "_get_gguf_model", lambda entry, source: (entry.name, None))
-    assert loading.get_model("smollm2-135m")[0] == "smollm2-135m"
+    monkeypatch.setattr(loading, "_get_gguf_model", lambda entry, source: (Path(entry.name), None))
+    assert loading.get_model("smollm2-135m")[0] == Path("smollm2-135m")
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "a.gguf"])
@@ -275,3 +276,39 @@ def test_a_setting_of_a_tokenizer_of_a_wrong_type(make_tiny, tmp_path, home):
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     with pytest.raises(LabError, match="one that transformers cannot read"):
         labkit.load(folder)
+
+
+def test_a_model_that_is_removed_while_it_is_loaded_says_so(make_tiny, home, monkeypatch):
+    with store.new_part("small", "safetensors", "a test") as part:
+        make_tiny(part)
+    check = loading.check_folder
+    monkeypatch.setattr(
+        loading, "check_folder", lambda folder: (check(folder), store.remove("small"))
+    )
+    with pytest.raises(LabError, match="small was removed by another process while") as said:
+        labkit.load("small", device="cpu")
+    assert said.value.hint == "Load it again."
+
+
+def test_a_file_that_somebody_added_is_not_read(make_tiny, home):
+    with store.new_part("small", "safetensors", "a test") as part:
+        make_tiny(part)
+    added = store.part_folder("small", "safetensors") / "added_tokens.json"
+    added.write_text('{"planted": 299}')
+    with pytest.raises(LabError, match=r"did not put there: added_tokens\.json"):
+        labkit.load("small", device="cpu")
+    added.unlink()
+    assert labkit.load("small", device="cpu").name == "small"
+
+
+def test_of_two_gguf_files_the_one_that_was_checked_is_read(tiny_gguf, home, tmp_path):
+    import shutil
+
+    with store.new_part("small", "gguf", "a test") as part:
+        shutil.copy(tiny_gguf, part / "b.gguf")
+    folder = store.part_folder("small", "gguf")
+    (folder / "a.gguf").write_bytes(b"GGUF, and nobody checked it")
+    assert loading.get_model("small")[1] == folder / "b.gguf"
+    (folder / "b.gguf").unlink()
+    with pytest.raises(LabError, match=r"small is damaged: b\.gguf"):
+        loading.get_model("small")

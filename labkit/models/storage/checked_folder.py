@@ -9,6 +9,9 @@ from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
+from labkit.formatting import shell_quoted
+
+from . import store
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 INDEX = ".safetensors.index.json"
@@ -125,3 +128,30 @@ def _check_header(file: Path) -> None:
             pass
     except (SafetensorError, OSError) as error:
         raise LabError(f"{file} is damaged, or not a safetensors file: {error}", AGAIN) from None
+
+
+def require_undamaged(name: str, part: str) -> Path:
+    """The folder of a part that cannot be fetched again; a LabError if it is damaged."""
+    folder = store.part_folder(name, part)
+    if bad := store.damaged(folder):
+        raise LabError(
+            f"{name} is damaged: {', '.join(bad)}.",
+            "Unpack its archive again, or remove it: "
+            f"python3 -m labkit models remove {shell_quoted(name)}",
+        )
+    return folder
+
+
+def require_gguf(name: str) -> Path:
+    """The GGUF file of such a model, whatever else lies beside it."""
+    folder = require_undamaged(name, "gguf")
+    return folder / next(iter(store.read_manifest(folder)["files"]))
+
+
+def require_no_additions(folder: Path) -> None:
+    """Raises a LabError if somebody added a file to a complete part, which would change a model."""
+    if added := store.unlisted(folder, store.read_manifest(folder).get("files", {})):
+        raise LabError(
+            f"{folder} holds files that the lab did not put there: {', '.join(added)[:300]}.",
+            "Move them elsewhere. To change a model, copy its folder and load the copy.",
+        )

@@ -16,7 +16,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,14 +72,14 @@ def beside(name: str, what: str) -> Path:
 
 def unfinished(name: str) -> list[Path]:
     """Folders that a download or a conversion is writing, or has left behind."""
-    kinds = ["wheels", *PARTS, *(f"{part}.old" for part in PARTS)]
+    kinds = ["wheels", "removed", *PARTS, *(f"{part}.old" for part in PARTS)]
     return [folder for kind in kinds if (folder := beside(name, kind)).is_dir()]
 
 
 def list_models() -> dict[str, tuple[str, ...]]:
     """The names of all stored models, with their complete parts."""
     found = {}
-    for folder in sorted(models_folder().iterdir()):
+    for folder in sorted(models_folder().glob("[!.]*")):
         parts = tuple(part for part in PARTS if (folder / part / MANIFEST).is_file())
         if parts:
             found[folder.name.replace("--", "/")] = parts
@@ -91,7 +91,8 @@ def locked(name: str) -> Iterator[None]:
     """Holds the model's lock: of thirty students on one home, one downloads, the others wait."""
     import filelock
 
-    lock = filelock.FileLock(beside(name, "lock"))
+    file = beside(name, "lock")
+    lock = filelock.FileLock(file)
     try:
         try:
             lock.acquire(timeout=0.2)
@@ -99,6 +100,10 @@ def locked(name: str) -> Iterator[None]:
             print(f"Another process is preparing {name}; waiting for it …", flush=True)
             lock.acquire()
     except OSError as error:
+        if file.is_symlink() or file.is_dir():
+            raise LabError(
+                f"{file} is a link or a folder, and not the lab's.", "Remove it."
+            ) from None
         raise LabError(
             f"The lab's folder {models_folder()} cannot be written to: {error.strerror}.",
             "Ask its owner to download the model, or set LABKIT_HOME to a folder of yours.",
@@ -223,18 +228,41 @@ def _has_sum(path: Path, sha256: str) -> bool:
 
 
 def bytes_of(folder: Path) -> int:
-    """Size of a folder on disk, in bytes."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Size of a folder on disk, in bytes; another process may be removing it."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def remove(name: str) -> int:
-    """Removes a model, including unfinished work; returns the bytes freed."""
+    """Removes a model, including unfinished work; returns the bytes freed.
+
+    It is renamed first: at no moment is half of it there.
+
+    Raises:
+        LabError: some of it cannot be removed.
+    """
     with locked(name):
-        folders = [model_folder(name), *unfinished(name)]
-        freed = sum(bytes_of(folder) for folder in folders if folder.exists())
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder, aside = model_folder(name), beside(name, "removed")
+        try:
+            freed = sum(map(_delete, unfinished(name)))
+            if folder.exists():
+                folder.rename(aside)
+                freed += _delete(aside)
+        except OSError as error:
+            raise LabError(
+                f"{name} cannot be removed: {error.strerror}: {error.filename}.",
+                "Ask the folder's owner; on Windows, close the programs that have it open.",
+            ) from None
     return freed
+
+
+def _delete(folder: Path) -> int:
+    size = bytes_of(folder)
+    shutil.rmtree(folder)
+    return size
 
 
 def require_disk(need_bytes: int, what: str, folder: Path | None = None) -> None:
