@@ -100,7 +100,7 @@ def locked(name: str) -> Iterator[None]:
             print(f"Another process is preparing {name}; waiting for it …", flush=True)
             lock.acquire()
     except OSError as error:
-        if file.is_symlink() or file.is_dir():
+        if os.path.islink(file) or os.path.isdir(file):
             raise LabError(
                 f"{file} is a link or a folder, and not the lab's.", "Remove it."
             ) from None
