@@ -217,7 +217,30 @@ def _read(folder: Path, chosen: Plan):
     if not chosen.spread:
         model.to(chosen.device)
     model.generation_config = _only_tokens(model.generation_config)
-    return model.eval(), tokenizer
+    _try_out(model.eval(), folder)
+    return model, tokenizer
+
+
+def _try_out(model, folder: Path) -> None:
+    """Refuses a model that cannot read tokens, or whose scores after them are not numbers."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            scores = model(input_ids=torch.tensor([[0, 0]], device=model.device)).logits[0, -1]
+    except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise LabError(
+            f"The configuration in {folder} does not fit its model: {first_line(error)}",
+            "Download or copy the model again.",
+        ) from None
+    if not scores.amax().isfinite():  # most weights that are not numbers spread
+        raise LabError(
+            f"The scores of the model in {folder} are not numbers: its weights are damaged, or too "
+            f"large for {scores.dtype}.",
+            'Download or copy the model again, or try lab.load(…, dtype="float32").',
+        )
 
 
 def _only_tokens(published):

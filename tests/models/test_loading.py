@@ -164,14 +164,48 @@ def test_an_adapter_is_refused(make_tiny, tmp_path, home):
         {"vocab_size": -5},
         {"pad_token_id": 10**6},
         {"dtype": 5},
+        {"num_hidden_layers": 0},
+        {"max_position_embeddings": 0},
+        {"max_position_embeddings": -1},
+        {"max_position_embeddings": 10**30},
+        {"sliding_window": -1},
+        {"sliding_window": 0},
+        {"rms_norm_eps": float("nan")},
+        {"attention_dropout": 1e300},
+        {"eos_token_id": 10**30},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": -1}},
     ],
 )
 def test_a_configuration_that_describes_no_model(make_tiny, tmp_path, home, fields):
-    folder = make_tiny(tmp_path / "m")
+    folder = make_tiny(tmp_path / "m", "mistral" if "sliding_window" in fields else "llama")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | fields))
     with pytest.raises(LabError, match="configuration"):
         labkit.load(folder)
+
+
+def test_weights_that_are_not_numbers_are_refused(make_tiny, tmp_path, home):
+    from safetensors.torch import load_file, save_file
+
+    folder = make_tiny(tmp_path / "m")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.1.mlp.down_proj.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(LabError, match="are not numbers: its weights are damaged"):
+        labkit.load(folder, device="cpu")
+
+
+def test_a_token_that_the_tokenizer_alone_has_is_refused_in_a_prompt(make_tiny, tmp_path, home):
+    from transformers import AutoTokenizer
+
+    folder = make_tiny(tmp_path / "m")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([*map(str, range(100, 200)), "<image>"])
+    tokenizer.save_pretrained(folder)
+    model = labkit.load(folder, device="cpu")
+    assert labkit.generate(model, "the cat", raw=True, max_tokens=2).text is not None
+    with pytest.raises(ValueError, match="'<image>', which its tokenizer has and the model has"):
+        labkit.generate(model, "the <image>", raw=True, max_tokens=2)
 
 
 def test_a_folder_named_as_the_catalogues_model_is_loaded_by_its_path_alone(
