@@ -5,6 +5,7 @@ Code that comes with a model never runs.
 
 import inspect
 import math
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ LARGEST = 10**12
 # Without one of each there is no model; ALiBi's and state-space models lack some of the fields.
 AT_LEAST_ONE = (*SIZES, "num_key_value_heads", "intermediate_size", "sliding_window", *CONTEXTS)
 BOUNDS = {  # by the end of a field's name
-    "token_id": (-1, 2**31),  # -1: there is none
+    "token_id": (-1, 2**31),  # -1 stands for no token
     **dict.fromkeys(("eps", "epsilon", "dropout", "pdrop"), (0, 1)),
     **dict.fromkeys(("softcapping", "theta", "factor", "scalar"), (1e-9, LARGEST)),
     **dict.fromkeys(("_size", "_dim", "_heads", "_layers", "_experts"), (0, LARGEST)),
@@ -36,12 +37,12 @@ def read_config(folder: Path):
     """
     from transformers import AutoConfig
 
-    if (folder / "adapter_config.json").is_file():
+    if os.path.isfile(folder / "adapter_config.json"):
         raise LabError(
             f"{folder} holds an adapter, which changes another model, and not a model of its own.",
             "Merge it into its base model where you trust both, and save that.",
         )
-    if not (folder / "config.json").is_file():
+    if not os.path.isfile(folder / "config.json"):
         raise LabError(f"{folder} has no config.json: it is not a model's folder.", AGAIN)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)

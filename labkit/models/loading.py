@@ -101,7 +101,7 @@ def _still_there(name: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception:
-        if folder.exists():
+        if os.path.exists(folder):
             raise
         raise LabError(
             f"{name} was removed by another process while it was being loaded.", "Load it again."

@@ -23,6 +23,7 @@ from labkit.backends.settings import Settings
 from labkit.backends.thoughts import open_tag, special_tags
 from labkit.checks import check_whole
 from labkit.errors import LabError
+from labkit.filesystem.read import read_start
 from labkit.interrupts.delayed import delayed_interrupts
 from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.entry import WheelSource
@@ -82,6 +83,7 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
     if path.suffix == ".gguf":
         if not os.path.isfile(path):
             raise LabError(f"There is no file {path}.", "Check the path.")
+        read_start(path, 4)  # raises where it may not be read, which llama.cpp does not say
         return path
     name = full_name(name)
     entry, folder = CATALOGUE.get(name), store.part_folder(name, "gguf")
