@@ -47,7 +47,10 @@ def main(argv=None):
         return 1
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            raise
+            if error.filename is None:
+                raise
+            print(printable(f"{error.filename}: {error.strerror}."), file=sys.stderr)
+            return 1
         # Its reader, such as head, has seen enough; or the disk of its output is full.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.ENOSPC:

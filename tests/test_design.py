@@ -150,7 +150,7 @@ WRITERS = {
     "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock
     "labkit/models/storage/packages.py": ("__init__", "copyfile", "replace"),  # APPENDS: a part
     "labkit/models/storage/fetch.py": ("open", "copyfileobj", "rename", "write_bytes"),  # WORK
-    "labkit/models/storage/store.py": ("rename", "rename"),  # moves WORK into place
+    "labkit/models/storage/store.py": ("rename", "rename", "rename"),  # moves WORK into place
     "labkit/models/storage/pack.py": ("ZipFile", "open"),  # into what `replaced` has opened
     "labkit/models/storage/unpack.py": ("open",),  # WORK
     "labkit/lab_book/store.py": ("rename",),  # sets a damaged file aside

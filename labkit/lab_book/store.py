@@ -238,7 +238,7 @@ def _change(path: Path, change: Callable[[_BookFile], _BookFile]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(path.with_name(f".{path.name}.lock")):
             content = _read_or_empty(path)
-            if path.exists() and content == _BookFile(1):
+            if os.path.exists(path) and content == _BookFile(1):
                 path.rename(path.with_name(f"{path.stem}.{time.time_ns()}.damaged"))
             changed = change(content)
             if changed == _BookFile(1):

@@ -4,13 +4,29 @@ Code that comes with a model never runs.
 """
 
 import inspect
+import math
+import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from labkit.errors import LabError
 
 from .gguf_to_safetensors import first_line
+from .memory_plan import CONTEXTS, SIZES, field_of
 from .storage.checked_folder import AGAIN
+
+LARGEST = 10**12
+# Without one of each there is no model; ALiBi's and state-space models lack some of the fields.
+AT_LEAST_ONE = (*SIZES, "num_key_value_heads", "intermediate_size", "sliding_window", *CONTEXTS)
+BOUNDS = {  # by the end of a field's name
+    "token_id": (-1, 2**31),  # -1 stands for no token
+    **dict.fromkeys(("eps", "epsilon", "dropout", "pdrop"), (0, 1)),
+    **dict.fromkeys(("softcapping", "theta", "factor", "scalar"), (1e-9, LARGEST)),
+    **dict.fromkeys(("_size", "_dim", "_heads", "_layers", "_experts"), (0, LARGEST)),
+}
+ANY = (-math.inf, math.inf)  # which NaN is not in
 
 
 def read_config(folder: Path):
@@ -21,12 +37,12 @@ def read_config(folder: Path):
     """
     from transformers import AutoConfig
 
-    if (folder / "adapter_config.json").is_file():
+    if os.path.isfile(folder / "adapter_config.json"):
         raise LabError(
             f"{folder} holds an adapter, which changes another model, and not a model of its own.",
             "Merge it into its base model where you trust both, and save that.",
         )
-    if not (folder / "config.json").is_file():
+    if not os.path.isfile(folder / "config.json"):
         raise LabError(f"{folder} has no config.json: it is not a model's folder.", AGAIN)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
@@ -36,9 +52,43 @@ def read_config(folder: Path):
             f"{first_line(error)}",
             "Code that comes with a model is not run. Take another model, or a newer lab.",
         ) from None
+    _require_bounds(folder, config)
     _require_decoder(folder, config)
     _require_unquantized(folder, config)
     return config
+
+
+def _require_bounds(folder: Path, config) -> None:
+    """Refuses numbers that describe no model: transformers takes most of them, and fails later."""
+    text = config.get_text_config(decoder=True)
+    usual = [(name, field_of(text, name)) for name in AT_LEAST_ONE]
+    for name, value in (*_numbers(text.to_dict()), *_numbers(dict(usual))):
+        low, high = _bounds(name)
+        if not low <= value <= high:
+            raise LabError(
+                f"The configuration in {folder} says {name} {value!r:.40}; the lab takes {low:g} "
+                f"to {high:g}.",
+                AGAIN,
+            )
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in it, with the name of its field."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _numbers(each, str(key))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _numbers(each, name)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name, value
+
+
+def _bounds(name: str) -> tuple[float, float]:
+    """The least and the most that a field may be; of an unknown one, any number."""
+    if name in AT_LEAST_ONE:
+        return 1, LARGEST
+    return next((bounds for end, bounds in BOUNDS.items() if name.endswith(end)), ANY)
 
 
 def _require_decoder(folder: Path, config) -> None:

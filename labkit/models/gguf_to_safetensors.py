@@ -6,6 +6,7 @@ about a second, and every other tool reads it too.
 
 import functools
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ def convert_gguf(name: str, gguf_file: Path) -> Path:
         LabError: the disk is too small, or transformers cannot convert the file.
     """
     target = store.part_folder(name, "safetensors")
-    if target.exists() and not store.damaged(target):
+    if os.path.exists(target) and not store.damaged(target):
         return target
     # Four bytes per weight; a GGUF has at least half a byte for each.
     size = sum(part.stat().st_size for part in gguf_parts.find_parts(gguf_file))

@@ -4,13 +4,14 @@ Only safetensors and GGUF are read. Code that comes with a model never runs.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
-from labkit.formatting import shell_quoted
 
 from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
@@ -20,7 +21,13 @@ from .gguf_to_safetensors import convert_gguf, first_line, quiet_transformers, r
 from .machine import inspect_machine
 from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, hub, store
-from .storage.checked_folder import check_folder, require_safetensors
+from .storage.checked_folder import (
+    check_folder,
+    require_gguf,
+    require_no_additions,
+    require_safetensors,
+    require_undamaged,
+)
 from .tokenizers import files as tokenizer_files
 
 
@@ -68,23 +75,37 @@ def open_model(
     if entry and not (device or dtype):  # refused before anything is downloaded
         require_fit(name, plan_entry(entry, machine), machine)
     folder, gguf_file = get_model(name, accept_terms=accept_terms)
-    config = read_config(folder)
-    check_folder(folder)
-    chosen = plan(
-        entry.stored_parameters if entry else count_parameters(config),
-        config_fields(config),
-        machine,
-        device=device,
-        dtype=dtype,
-        half=_half(),
-    )
-    require_fit(name, chosen, machine)
-    model, tokenizer = _read(folder, chosen)
+    with _still_there(name, folder):
+        config = read_config(folder)
+        check_folder(folder)
+        chosen = plan(
+            entry.stored_parameters if entry else count_parameters(config),
+            config_fields(config),
+            machine,
+            device=device,
+            dtype=dtype,
+            half=_half(),
+        )
+        require_fit(name, chosen, machine)
+        model, tokenizer = _read(folder, chosen)
     tuning = None
     if chosen.device == "cpu":
         tuning = tune(model, name, may_pack=chosen.packed, packed=packed)
     shown = Path(name).name.removesuffix(".gguf") if _is_path(name) else name
     return LoadedModel(shown, name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
+
+
+@contextmanager
+def _still_there(name: str, folder: Path) -> Iterator[None]:
+    """Says so if a model is removed while it is read, which fails in many ways."""
+    try:
+        yield
+    except Exception:
+        if os.path.exists(folder):
+            raise
+        raise LabError(
+            f"{name} was removed by another process while it was being loaded.", "Load it again."
+        ) from None
 
 
 def _is_path(name: str) -> bool:
@@ -99,6 +120,13 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     Returns:
         The safetensors folder, and the GGUF file it was converted from (or None).
     """
+    folder, gguf_file = _find_or_fetch(name, accept_terms)
+    if folder.parent.parent == store.models_folder():
+        require_no_additions(folder)
+    return folder, gguf_file
+
+
+def _find_or_fetch(name: str, accept_terms: bool) -> tuple[Path, Path | None]:
     name = full_name(name) or find(name).name  # of an empty name, the error
     path = Path(os.path.expanduser(name))
     if name not in CATALOGUE:  # ./smollm2-135m is the folder of that name
@@ -117,8 +145,7 @@ def get_model(name: str, *, accept_terms: bool = False) -> tuple[Path, Path | No
     if entry:
         fetch.accept(entry, accept_terms)
     if entry is None and "gguf" in store.list_models().get(name, ()):
-        # A copy in another number format.
-        return _converted(name, next(store.part_folder(name, "gguf").glob("*.gguf")))
+        return _converted(name, require_gguf(name))  # a copy in another number format
     source = entry.source if entry else HubSource(name)
     if entry and isinstance(source, WheelSource):
         return _get_gguf_model(entry, source)
@@ -172,14 +199,7 @@ def _get_hub(source: HubSource) -> Path:
 
 
 def _checked_stored(name: str) -> Path:
-    folder = store.part_folder(name, "safetensors")
-    if bad := store.damaged(folder):
-        raise LabError(
-            f"{name} is damaged: {', '.join(bad)}.",
-            "Unpack its archive again, or remove it: "
-            f"python3 -m labkit models remove {shell_quoted(name)}",
-        )
-    return folder
+    return require_undamaged(name, "safetensors")
 
 
 def _half() -> str:
@@ -197,7 +217,30 @@ def _read(folder: Path, chosen: Plan):
     if not chosen.spread:
         model.to(chosen.device)
     model.generation_config = _only_tokens(model.generation_config)
-    return model.eval(), tokenizer
+    _try_out(model.eval(), folder)
+    return model, tokenizer
+
+
+def _try_out(model, folder: Path) -> None:
+    """Refuses a model that cannot read tokens, or whose scores after them are not numbers."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            scores = model(input_ids=torch.tensor([[0, 0]], device=model.device)).logits[0, -1]
+    except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise LabError(
+            f"The configuration in {folder} does not fit its model: {first_line(error)}",
+            "Download or copy the model again.",
+        ) from None
+    if not scores.amax().isfinite():  # most weights that are not numbers spread
+        raise LabError(
+            f"The scores of the model in {folder} are not numbers: its weights are damaged, or too "
+            f"large for {scores.dtype}.",
+            'Download or copy the model again, or try lab.load(…, dtype="float32").',
+        )
 
 
 def _only_tokens(published):

@@ -115,11 +115,11 @@ def config_fields(config) -> dict[str, Any]:
     from transformers.cache_utils import CacheLayerMixin
 
     text = config.get_text_config(decoder=True)
-    usual = {name: _field(text, name) for name in (*text.attribute_map, *SIZES)}
+    usual = {name: field_of(text, name) for name in (*text.attribute_map, *SIZES)}
     fields = text.to_dict() | {name: value for name, value in usual.items() if value is not None}
     try:
         fields["kv_layers"] = tuple(
-            (_kv_width(partial(_field, each)), getattr(layer, "sliding_window", None))
+            (_kv_width(partial(field_of, each)), getattr(layer, "sliding_window", None))
             for layer, each in zip(
                 DynamicCache(config=config).layers, text.per_layer_config, strict=True
             )
@@ -140,7 +140,7 @@ def context_length(config) -> int:
     return next(filter(None, (getattr(text, name, None) for name in CONTEXTS)), UNLIMITED)
 
 
-def _field(config, name: str) -> Any:
+def field_of(config, name: str) -> Any:
     """A field that the architecture has; a file can state others, which nothing reads."""
     known = name in config.attribute_map or hasattr(type(config), name)
     try:

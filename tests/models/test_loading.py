@@ -1,6 +1,7 @@
 """Loading: every architecture, what is refused, what is repaired."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -163,14 +164,48 @@ def test_an_adapter_is_refused(make_tiny, tmp_path, home):
         {"vocab_size": -5},
         {"pad_token_id": 10**6},
         {"dtype": 5},
+        {"num_hidden_layers": 0},
+        {"max_position_embeddings": 0},
+        {"max_position_embeddings": -1},
+        {"max_position_embeddings": 10**30},
+        {"sliding_window": -1},
+        {"sliding_window": 0},
+        {"rms_norm_eps": float("nan")},
+        {"attention_dropout": 1e300},
+        {"eos_token_id": 10**30},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": -1}},
     ],
 )
 def test_a_configuration_that_describes_no_model(make_tiny, tmp_path, home, fields):
-    folder = make_tiny(tmp_path / "m")
+    folder = make_tiny(tmp_path / "m", "mistral" if "sliding_window" in fields else "llama")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | fields))
     with pytest.raises(LabError, match="configuration"):
         labkit.load(folder)
+
+
+def test_weights_that_are_not_numbers_are_refused(make_tiny, tmp_path, home):
+    from safetensors.torch import load_file, save_file
+
+    folder = make_tiny(tmp_path / "m")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.1.mlp.down_proj.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(LabError, match="are not numbers: its weights are damaged"):
+        labkit.load(folder, device="cpu")
+
+
+def test_a_token_that_the_tokenizer_alone_has_is_refused_in_a_prompt(make_tiny, tmp_path, home):
+    from transformers import AutoTokenizer
+
+    folder = make_tiny(tmp_path / "m")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([*map(str, range(100, 200)), "<image>"])
+    tokenizer.save_pretrained(folder)
+    model = labkit.load(folder, device="cpu")
+    assert labkit.generate(model, "the cat", raw=True, max_tokens=2).text is not None
+    with pytest.raises(ValueError, match="'<image>', which its tokenizer has and the model has"):
+        labkit.generate(model, "the <image>", raw=True, max_tokens=2)
 
 
 def test_a_folder_named_as_the_catalogues_model_is_loaded_by_its_path_alone(
@@ -179,8 +214,8 @@ def test_a_folder_named_as_the_catalogues_model_is_loaded_by_its_path_alone(
     make_tiny(tmp_path / "smollm2-135m")
     monkeypatch.chdir(tmp_path)
     assert loading.get_model("./smollm2-135m")[0].resolve() == tmp_path / "smollm2-135m"
-    monkeypatch.setattr(loading, "_get_gguf_model", lambda entry, source: (entry.name, None))
-    assert loading.get_model("smollm2-135m")[0] == "smollm2-135m"
+    monkeypatch.setattr(loading, "_get_gguf_model", lambda entry, source: (Path(entry.name), None))
+    assert loading.get_model("smollm2-135m")[0] == Path("smollm2-135m")
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "a.gguf"])
@@ -275,3 +310,39 @@ def test_a_setting_of_a_tokenizer_of_a_wrong_type(make_tiny, tmp_path, home):
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     with pytest.raises(LabError, match="one that transformers cannot read"):
         labkit.load(folder)
+
+
+def test_a_model_that_is_removed_while_it_is_loaded_says_so(make_tiny, home, monkeypatch):
+    with store.new_part("small", "safetensors", "a test") as part:
+        make_tiny(part)
+    check = loading.check_folder
+    monkeypatch.setattr(
+        loading, "check_folder", lambda folder: (check(folder), store.remove("small"))
+    )
+    with pytest.raises(LabError, match="small was removed by another process while") as said:
+        labkit.load("small", device="cpu")
+    assert said.value.hint == "Load it again."
+
+
+def test_a_file_that_somebody_added_is_not_read(make_tiny, home):
+    with store.new_part("small", "safetensors", "a test") as part:
+        make_tiny(part)
+    added = store.part_folder("small", "safetensors") / "added_tokens.json"
+    added.write_text('{"planted": 299}')
+    with pytest.raises(LabError, match=r"did not put there: added_tokens\.json"):
+        labkit.load("small", device="cpu")
+    added.unlink()
+    assert labkit.load("small", device="cpu").name == "small"
+
+
+def test_of_two_gguf_files_the_one_that_was_checked_is_read(tiny_gguf, home, tmp_path):
+    import shutil
+
+    with store.new_part("small", "gguf", "a test") as part:
+        shutil.copy(tiny_gguf, part / "b.gguf")
+    folder = store.part_folder("small", "gguf")
+    (folder / "a.gguf").write_bytes(b"GGUF, and nobody checked it")
+    assert loading.get_model("small")[1] == folder / "b.gguf"
+    (folder / "b.gguf").unlink()
+    with pytest.raises(LabError, match=r"small is damaged: b\.gguf"):
+        loading.get_model("small")

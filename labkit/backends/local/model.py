@@ -165,6 +165,12 @@ class LocalModel:
                 f"prompt must leave room in the context of {self.context:,} tokens; "
                 f"got {len(ids):,} tokens"
             )
+        known = self.model.get_input_embeddings().num_embeddings
+        if max(ids, default=0) >= known:  # Gemma 3's tokenizer has a token for images, as one
+            raise ValueError(
+                f"prompt must be of tokens that {self.name} knows; got "
+                f"{self.text_of(max(ids))!r}, which its tokenizer has and the model has not"
+            )
         return ids
 
     @frees_memory

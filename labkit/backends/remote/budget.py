@@ -193,13 +193,32 @@ class Meter:
         price = _listed(own, model or self.model, self.prices)
         return _listed(own, self.model, self.prices) if price is None else price
 
+    def charge(
+        self, usage: Mapping[str, Any], model: str | None, least: tuple[int, int]
+    ) -> float | None:
+        """What the budget counts: the `price`, or more where the provider's numbers are too small.
+
+        Args:
+            usage: what the provider says was read and written.
+            model: which model it says has answered.
+            least: the tokens that were surely read, and written: no word is less than one.
+        """
+        price, (read, written) = self.price(usage, model), least
+        if "cost" in usage:  # a price of its own, with whatever it takes off for cached tokens
+            usage = {"prompt_tokens": 0, "completion_tokens": written}
+        else:
+            read = max(0, read - (usage.get("prompt_tokens") or 0))
+            written = max(0, written - (usage.get("completion_tokens") or 0))
+            usage = _changed(usage, read, written)
+        return None if price is None else max(price, self.price(usage, self.model) or 0.0)
+
     def thinking_price(
         self, usage: Mapping[str, Any], model: str | None, tokens: int | None
     ) -> float | None:
         """The part of the `price` that a thought of n tokens cost; None if it is unknown."""
         if not tokens or not usage or "cost" in usage:
             return None
-        whole, rest = self.price(usage, model), self.price(_without(usage, tokens), model)
+        whole, rest = self.price(usage, model), self.price(_changed(usage, 0, -tokens), model)
         return None if whole is None or rest is None else whole - rest
 
     def _at_most(self, read: int, written: int) -> float | None:
@@ -217,13 +236,14 @@ def _listed(usage: Mapping[str, Any], model: str, prices: tuple[str, str]) -> fl
     return price if price is None or (is_number(price) and price >= 0) else None
 
 
-def _without(usage: Mapping[str, Any], tokens: int) -> dict[str, Any]:
-    """The usage of the same answer without a thought of n tokens."""
-    less = {"completion_tokens_details": None, "output_tokens_details": None}
-    less |= {
-        name: usage[name] - tokens
-        for name in ("completion_tokens", "output_tokens", "total_tokens")
-        if usage.get(name) is not None
+def _changed(usage: Mapping[str, Any], read: int, written: int) -> dict[str, Any]:
+    """The usage of an answer with n more tokens read, and written: without a thought, fewer."""
+    more = {
+        **dict.fromkeys(("prompt_tokens", "input_tokens"), read),
+        **dict.fromkeys(("completion_tokens", "output_tokens"), written),
+        "total_tokens": read + written,
     }
-    own = {"own": _without(usage["own"], tokens)} if usage.get("own") else {}
-    return {**usage, **less, **own}
+    counts = {name: usage[name] + n for name, n in more.items() if usage.get(name) is not None}
+    details = {"completion_tokens_details": None, "output_tokens_details": None} if written else {}
+    own = {"own": _changed(usage["own"], read, written)} if usage.get("own") else {}
+    return {**usage, **details, **counts, **own}

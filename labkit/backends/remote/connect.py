@@ -34,8 +34,8 @@ def connect(
 
     Prompts go to that address and nowhere else; on the loopback they stay on this machine, unless
     the server sends them on, as Ollama does for the models of its cloud. Where they may leave, or
-    the server could not be identified, a prompt in which a secret or personal data is found waits
-    for your decision: see ``policy``.
+    the lab did not identify the server by its answers, a prompt in which a secret or personal data
+    is found waits for your decision: see ``policy``.
 
     A `Server` of Ollama or LM Studio is asked by the interface of its own, which reports its times.
     Of LM Studio's two it is v0: v1 takes no seed, no stop string and no earlier answer.
@@ -46,14 +46,14 @@ def connect(
         model: the name that the server has for it, of a `Server` also the last part of its path;
             None: the only one it has.
         api_key: sent to that server; None: none, whatever the environment holds.
-        kind: one of `KINDS`, which decides the settings it takes; None: found out by asking. A
-            `Server` has its own.
+        kind: one of `KINDS`, which decides the settings it takes, and nothing else; None: found out
+            by asking. A `Server` has its own.
         connect_timeout_s: how long to wait for a connection.
         read_timeout_s: how long the server may send no event.
     Raises:
         ValueError: not an address, one with a password in it, or no such kind.
-        LabError: there is no such model, or it must be named and nobody answers there. An address
-            with a model's name is not asked before the first prompt.
+        LabError: there is no such model, or it must be named and nobody answers there. With a kind
+            and a model's name, an address is not asked before the first prompt.
     """
     if model is not None and (not isinstance(model, str) or not model.strip()):
         raise ValueError(f"model must be a name that the server has, or None; got {model!r}")
@@ -83,7 +83,7 @@ def _of_server(server: Server, model: str | None, transport: Transport) -> Remot
         protocol = Ollama(name)
     else:
         protocol = OpenAI(name, server.kind, PARAMETERS[server.kind])
-    policy = _policy(transport.base_url, server.kind, server, name)
+    policy = _policy(transport.base_url, server if server.identified else None, name)
     return RemoteModel(protocol, transport, policy=policy)
 
 
@@ -97,15 +97,16 @@ def _of_address(transport: Transport, model: str | None, kind: str | None) -> Re
         unnamed = RemoteModel(found, transport)
         names = server.models if server else unnamed.models()
         found = OpenAI(_choose(names, None, unnamed.where, kind), kind, PARAMETERS[kind])
-    return RemoteModel(found, transport, policy=_policy(base_url, kind, server, found.model))
+    return RemoteModel(found, transport, policy=_policy(base_url, server, found.model))
 
 
-def _policy(base_url: str, kind: str, server: Server | None, model: str) -> Policy | None:
-    """None where prompts surely stay on this machine; of Ollama's models, for those it has here."""
-    stays = kind in STAYING and not is_of_a_cloud(model)
-    if kind == "Ollama" and server:
-        stays = bool({model, f"{model}:latest"} & {*server.models})
-    return None if stays and is_loopback(base_url) else Policy("ask")
+def _policy(base_url: str, server: Server | None, model: str) -> Policy | None:
+    """None where prompts surely stay on this machine, by what the server there answered itself."""
+    if server is None or not is_loopback(base_url) or is_of_a_cloud(model):
+        return Policy("ask")
+    if server.kind == "Ollama":  # of its models, those that it has here
+        return None if {model, f"{model}:latest"} & {*server.models} else Policy("ask")
+    return None if server.kind in STAYING else Policy("ask")
 
 
 def _choose(names: tuple[str, ...], name: str | None, where: str, kind: str) -> str:

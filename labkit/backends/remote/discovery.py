@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .api_keys import excerpt
@@ -50,11 +50,13 @@ class Server:
         address: such as ``http://127.0.0.1:11434``; the OpenAI interface lies below ``/v1``.
         models: the names that it takes in a request; of Ollama and LM Studio, those that write text
             on this machine: neither the models of Ollama's cloud nor LM Studio's embeddings.
+        identified: whether the lab itself asked it; of one made by hand nothing is known.
     """
 
     kind: str
     address: str
     models: tuple[str, ...]
+    identified: bool = field(default=False, repr=False, compare=False)
 
 
 def servers() -> tuple[Server, ...]:
@@ -78,7 +80,13 @@ def find_servers(ports: Iterable[int] = tuple(PORTS), *, timeout_s: float = 0.5)
 
 
 def identify(address, timeout_s):
-    """The `Server` at that address, or None. Ollama and LM Studio speak OpenAI's language too."""
+    """The `Server` at that address, or None."""
+    found = _identify(address, timeout_s)
+    return found and Server(*found, identified=True)
+
+
+def _identify(address, timeout_s):
+    """Its kind, address and models. Ollama and LM Studio speak OpenAI's language too."""
 
     def ask(path):
         return _ask(address + path, timeout_s)
@@ -87,21 +95,21 @@ def identify(address, timeout_s):
         listing = ask("/v1/models")
         for owner in _each(listing, "data", "owned_by"):
             if owner in OWNERS:
-                return Server(OWNERS[owner], address, _each(listing, "data", "id"))
+                return OWNERS[owner], address, _each(listing, "data", "id")
         if "version" in ask("/api/version") and "models" in (tags := ask("/api/tags")):
-            return Server("Ollama", address, _each(tags, "models", "name", _is_here))
+            return "Ollama", address, _each(tags, "models", "name", _is_here)
         if "data" in (own := ask("/api/v0/models")):
             # It comes with a model for embeddings, beside "llm" and "vlm".
             writers = _each(own, "data", "id", lambda entry: entry.get("type") != "embeddings")
-            return Server("LM Studio", address, writers)
+            return "LM Studio", address, writers
         paths = ask("/openapi.json").get("paths")
         if isinstance(paths, dict) and paths.keys() >= SERVE_PATHS:
             # It lists the hub's cache, and fails without a cache.
-            return Server("transformers serve", address, _each(listing, "data", "id"))
+            return "transformers serve", address, _each(listing, "data", "id")
     except (OSError, http.client.HTTPException):  # nobody there, too slow, or not HTTP
         return None
     if isinstance(listing.get("data"), list):
-        return Server("OpenAI-compatible", address, _each(listing, "data", "id"))
+        return "OpenAI-compatible", address, _each(listing, "data", "id")
     return None
 
 

@@ -11,7 +11,7 @@ import httpx2
 
 from labkit.backends.guard.policy import Policy, ScreenedPrompt, as_policy, screen
 from labkit.backends.guard.redaction import Restorer
-from labkit.backends.prompts import Messages, checked_prompt
+from labkit.backends.prompts import Messages, checked_prompt, count_words
 from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
@@ -132,7 +132,9 @@ class RemoteModel:
                 thought = self.meter.thinking_price(*used, running.thinking_tokens)
                 running.note(price_usd=price, thinking_price_usd=thought)
                 if price is not None or not exchange.accepted:
-                    reserved.price_usd = price or 0.0
+                    least = count_words(screened.prompt), reader.words
+                    charge = self.meter.charge(*used, least) if reader.usage else None
+                    reserved.price_usd = charge or 0.0
 
     def estimate(
         self, prompt: str | Messages, *, max_tokens: int = Settings().max_tokens

@@ -1,6 +1,7 @@
 """Disk space, the stored models, and leftovers of unfinished work."""
 
 import contextlib
+import os
 import re
 import shutil
 
@@ -71,7 +72,7 @@ def unfinished():
     left = {}
     for folder in sorted(store.models_folder().iterdir()):
         found = UNFINISHED.fullmatch(folder.name)
-        if found and folder.is_dir():
+        if found and os.path.isdir(folder):
             left.setdefault(found[1].replace("--", "/"), []).append(folder)
     for name, folders in left.items():
         with contextlib.suppress(FileNotFoundError):  # another process removes it meanwhile
@@ -98,7 +99,7 @@ def _is_at_work(name):
     import filelock
 
     path = store.beside(name, "lock")
-    if not path.exists():
+    if not os.path.exists(path):
         return False
     try:
         with filelock.FileLock(path, timeout=0):

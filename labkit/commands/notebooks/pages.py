@@ -5,6 +5,7 @@ notebook outputs, a policy in every page also forbids the browser to load anythi
 """
 
 import json
+import os
 import re
 from collections import Counter
 from datetime import date
@@ -121,13 +122,13 @@ def _styles() -> str:
 def _require_ours(pages: list[Path]) -> None:
     """Nothing that somebody else wrote is replaced."""
     for page in pages:
-        if page.exists() and not _is_ours(page):
+        if os.path.exists(page) and not _is_ours(page):
             problem = f"{page} is not a page of the lab, and is not replaced."
             raise LabError(problem, "Name another folder for the pages: --output FOLDER.")
 
 
 def _is_ours(page: Path) -> bool:
-    return page.is_file() and f'content="{GENERATOR}"' in _head(page)
+    return os.path.isfile(page) and f'content="{GENERATOR}"' in _head(page)
 
 
 def _drawing() -> str:

@@ -5,10 +5,14 @@ can run code. So every file that it would open is looked at here first, by name 
 """
 
 import json
+import os
 from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
+from labkit.formatting import shell_quoted
+
+from . import store
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 INDEX = ".safetensors.index.json"
@@ -21,6 +25,7 @@ def require_safetensors(folder: Path) -> Path:
     Returns:
         The folder.
     """
+    _require_readable(folder)
     if list(folder.glob("*.safetensors")):
         return folder
     if any(list(folder.glob(pattern)) for pattern in PICKLED):
@@ -31,6 +36,16 @@ def require_safetensors(folder: Path) -> Path:
     gguf = next(folder.glob("*.gguf"), None)
     hint = f"Name the GGUF file itself: {gguf}." if gguf else "Name a model's folder."
     raise LabError(f"{folder} contains no .safetensors file.", hint)
+
+
+def _require_readable(folder: Path) -> None:
+    for path in (folder, *folder.glob("*")):
+        wanted = os.R_OK | (os.X_OK if path == folder else 0)
+        if os.path.exists(path) and not os.access(path, wanted):
+            raise LabError(
+                f"{path} cannot be read: you are not permitted to.",
+                "Ask its owner, or copy the model to a folder of yours.",
+            )
 
 
 def check_folder(folder: Path) -> Path:
@@ -64,7 +79,7 @@ def _first_file(folder: Path) -> Path:
         raise LabError(f"The configuration in {folder} names weights outside it: {named!r}.", AGAIN)
     usual = ["model.safetensors", f"model{INDEX}"]
     for name in [named] if named else usual:
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):
             return folder / name
     raise LabError(f"{folder} contains no {named or ' or '.join(usual)}.", AGAIN)
 
@@ -100,12 +115,12 @@ def _checked_shard(folder: Path, first: Path, name: str) -> Path:
             "weights can run code when they are read.",
             "Take the same model with .safetensors files.",
         )
-    if file.exists() and first.name != name and not is_inside(file, folder):
+    if os.path.exists(file) and first.name != name and not is_inside(file, folder):
         raise LabError(
             f"{first} names {name!r}, which is outside its folder: refused.",
             "Copy the file itself into the folder if you trust it.",
         )
-    if Path(name).is_absolute() or ".." in Path(name).parts or not file.is_file():
+    if Path(name).is_absolute() or ".." in Path(name).parts or not os.path.isfile(file):
         raise LabError(f"{first} names {name!r}, which is not in the folder.", AGAIN)
     return file
 
@@ -125,3 +140,30 @@ def _check_header(file: Path) -> None:
             pass
     except (SafetensorError, OSError) as error:
         raise LabError(f"{file} is damaged, or not a safetensors file: {error}", AGAIN) from None
+
+
+def require_undamaged(name: str, part: str) -> Path:
+    """The folder of a part that cannot be fetched again; a LabError if it is damaged."""
+    folder = store.part_folder(name, part)
+    if bad := store.damaged(folder):
+        raise LabError(
+            f"{name} is damaged: {', '.join(bad)}.",
+            "Unpack its archive again, or remove it: "
+            f"python3 -m labkit models remove {shell_quoted(name)}",
+        )
+    return folder
+
+
+def require_gguf(name: str) -> Path:
+    """The GGUF file of such a model, whatever else lies beside it."""
+    folder = require_undamaged(name, "gguf")
+    return folder / next(iter(store.read_manifest(folder)["files"]))
+
+
+def require_no_additions(folder: Path) -> None:
+    """Raises a LabError if somebody added a file to a complete part, which would change a model."""
+    if added := store.unlisted(folder, store.read_manifest(folder).get("files", {})):
+        raise LabError(
+            f"{folder} holds files that the lab did not put there: {', '.join(added)[:300]}.",
+            "Move them elsewhere. To change a model, copy its folder and load the copy.",
+        )

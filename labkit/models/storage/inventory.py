@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,7 +134,7 @@ def _has_weights(repo) -> bool:
 def _find(name: str, parts: tuple[str, ...], repo) -> StoredModel:
     folders = {part: store.part_folder(name, part) for part in parts}
     paths = [store.model_folder(name), *store.unfinished(name)]
-    size = sum(store.bytes_of(path) for path in paths if path.exists())
+    size = sum(store.bytes_of(path) for path in paths if os.path.exists(path))
     if repo:
         cached = hub.hub_cached(_hub_source(name))
         folders |= {HUB_CACHE: cached} if cached else {}
@@ -146,12 +147,12 @@ def _hub_damaged(folder: Path) -> list[str]:
     return [
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
-        if not path.is_dir() and not _matches_its_name(path)
+        if not os.path.isdir(path) and not _matches_its_name(path)
     ]
 
 
 def _matches_its_name(path: Path) -> bool:
-    if not path.exists():  # a link without its blob
+    if not os.path.exists(path):  # a link without its blob
         return False
     blob = path.resolve()
     if len(blob.name) == 64:

@@ -106,7 +106,7 @@ def _wanted_files(folder: Path) -> dict[str, Path]:
     from .checked_folder import is_inside
     from .hub import HUB_FILES, HUB_IGNORED
 
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    names = sorted(path.name for path in folder.iterdir() if os.path.isfile(path))
     wanted = filter_repo_objects(names, allow_patterns=HUB_FILES, ignore_patterns=HUB_IGNORED)
     files = {name: folder / name for name in wanted if name != store.MANIFEST}
     for file in files.values():  # a link could take along any file of this machine
@@ -120,7 +120,7 @@ def _wanted_files(folder: Path) -> dict[str, Path]:
 
 def check_target(file: Path) -> None:
     """Raises a LabError if the file cannot be written: better now than after a long download."""
-    if file.is_dir() or not file.absolute().parent.is_dir():
+    if os.path.isdir(file) or not os.path.isdir(file.absolute().parent):
         raise LabError(f"No archive can be written to {file}.", "Name a file in a folder of yours.")
 
 

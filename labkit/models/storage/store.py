@@ -16,7 +16,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,9 +42,10 @@ def models_folder() -> Path:
     folder = home() / "models"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        os.scandir(folder).close()
     except OSError as error:
         raise LabError(
-            f"The lab's folder {folder} cannot be created: {error.strerror}.",
+            f"The lab's folder {folder} cannot be created or read: {error.strerror}.",
             "Set LABKIT_HOME to a folder that you may write to.",
         ) from None
     return folder
@@ -72,15 +73,15 @@ def beside(name: str, what: str) -> Path:
 
 def unfinished(name: str) -> list[Path]:
     """Folders that a download or a conversion is writing, or has left behind."""
-    kinds = ["wheels", *PARTS, *(f"{part}.old" for part in PARTS)]
-    return [folder for kind in kinds if (folder := beside(name, kind)).is_dir()]
+    kinds = ["wheels", "removed", *PARTS, *(f"{part}.old" for part in PARTS)]
+    return [folder for kind in kinds if os.path.isdir(folder := beside(name, kind))]
 
 
 def list_models() -> dict[str, tuple[str, ...]]:
     """The names of all stored models, with their complete parts."""
     found = {}
-    for folder in sorted(models_folder().iterdir()):
-        parts = tuple(part for part in PARTS if (folder / part / MANIFEST).is_file())
+    for folder in sorted(models_folder().glob("[!.]*")):
+        parts = tuple(part for part in PARTS if os.path.isfile(folder / part / MANIFEST))
         if parts:
             found[folder.name.replace("--", "/")] = parts
     return found
@@ -91,7 +92,8 @@ def locked(name: str) -> Iterator[None]:
     """Holds the model's lock: of thirty students on one home, one downloads, the others wait."""
     import filelock
 
-    lock = filelock.FileLock(beside(name, "lock"))
+    file = beside(name, "lock")
+    lock = filelock.FileLock(file)
     try:
         try:
             lock.acquire(timeout=0.2)
@@ -99,6 +101,10 @@ def locked(name: str) -> Iterator[None]:
             print(f"Another process is preparing {name}; waiting for it …", flush=True)
             lock.acquire()
     except OSError as error:
+        if os.path.islink(file) or os.path.isdir(file):
+            raise LabError(
+                f"{file} is a link or a folder, and not the lab's.", "Remove it."
+            ) from None
         raise LabError(
             f"The lab's folder {models_folder()} cannot be written to: {error.strerror}.",
             "Ask its owner to download the model, or set LABKIT_HOME to a folder of yours.",
@@ -118,7 +124,7 @@ def new_part(name: str, part: str, source: str) -> Iterator[Path]:
     try:
         yield aside
         for path in aside.rglob("*"):  # safetensors are for their owner; a class shares a home
-            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
+            path.chmod(path.stat().st_mode | (0o755 if os.path.isdir(path) else 0o644))
         write_manifest(aside, source)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
@@ -126,7 +132,7 @@ def new_part(name: str, part: str, source: str) -> Iterator[Path]:
     target.parent.mkdir(exist_ok=True)
     replaced = beside(name, f"{part}.old")
     shutil.rmtree(replaced, ignore_errors=True)
-    if target.exists():  # a damaged one is renamed, so that at no moment half of it is there
+    if os.path.exists(target):  # a damaged one is renamed, so that at no moment half of it is there
         target.rename(replaced)
     aside.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)
@@ -148,7 +154,7 @@ def write_manifest(folder: Path, source: str) -> None:
     files = {
         path.relative_to(folder).as_posix(): {"sha256": sha256_of(path), "stamp": _stamp(path)}
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if os.path.isfile(path) and path.name != MANIFEST
     }
     write_json(folder / MANIFEST, {"source": source, "files": files})
 
@@ -196,7 +202,7 @@ def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
     bad, fresh = unlisted(folder, manifest["files"]) if thorough else [], False
     for name, known in manifest["files"].items():
         path = folder / name
-        if not path.is_file():
+        if not os.path.isfile(path):
             bad.append(name)
         elif thorough or _stamp(path) != known["stamp"]:
             if not _has_sum(path, known["sha256"]):
@@ -210,7 +216,7 @@ def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
 
 def unlisted(folder: Path, files: dict) -> list[str]:
     """Files that nobody downloaded, which transformers might read: ``added_tokens.json``."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    names = (path.relative_to(folder) for path in folder.rglob("*") if not os.path.isdir(path))
     visible = sorted(name.as_posix() for name in names if not name.name.startswith("."))
     return [name for name in visible if name not in files and name != MANIFEST]
 
@@ -223,24 +229,47 @@ def _has_sum(path: Path, sha256: str) -> bool:
 
 
 def bytes_of(folder: Path) -> int:
-    """Size of a folder on disk, in bytes."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Size of a folder on disk, in bytes; another process may be removing it."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if os.path.isfile(path) else 0
+    return total
 
 
 def remove(name: str) -> int:
-    """Removes a model, including unfinished work; returns the bytes freed."""
+    """Removes a model, including unfinished work; returns the bytes freed.
+
+    It is renamed first: at no moment is half of it there.
+
+    Raises:
+        LabError: some of it cannot be removed.
+    """
     with locked(name):
-        folders = [model_folder(name), *unfinished(name)]
-        freed = sum(bytes_of(folder) for folder in folders if folder.exists())
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder, aside = model_folder(name), beside(name, "removed")
+        try:
+            freed = sum(map(_delete, unfinished(name)))
+            if os.path.exists(folder):
+                folder.rename(aside)
+                freed += _delete(aside)
+        except OSError as error:
+            raise LabError(
+                f"{name} cannot be removed: {error.strerror}. What is left of it is in {aside}.",
+                "Ask the folder's owner; on Windows, close the programs that have it open.",
+            ) from None
     return freed
+
+
+def _delete(folder: Path) -> int:
+    size = bytes_of(folder)
+    shutil.rmtree(folder)
+    return size
 
 
 def require_disk(need_bytes: int, what: str, folder: Path | None = None) -> None:
     """Raises a LabError if the disk of a folder, by default the lab's home, has less space."""
     path = folder or models_folder()
-    while not path.exists():
+    while not os.path.exists(path):
         path = path.parent
     free = shutil.disk_usage(path).free
     if free < need_bytes:

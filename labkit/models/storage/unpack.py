@@ -239,7 +239,7 @@ def _require_known_files(file: Path, name: str, folder: str, files: dict[str, di
             f"Take one from a source that you trust, or: python3 -m labkit models get {name}.",
         )
     here = store.models_folder() / folder.removeprefix("models/")
-    if here.exists() and not store.damaged(here) and not _is_here(folder, files):
+    if os.path.exists(here) and not store.damaged(here) and not _is_here(folder, files):
         raise LabError(
             f"{file} is refused: {name} is here, whole, and its files differ from these.",
             f"To replace it, first: python3 -m labkit models remove {name}.",

@@ -14,6 +14,7 @@ import labkit
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.remote import api_keys
 from labkit.backends.remote.budget import Budget, Estimate
+from labkit.backends.remote.discovery import Server
 from labkit.models.prices import max_price
 from labkit.topics.comparison.provider_key_panel import ApiKeyPanel
 
@@ -380,9 +381,9 @@ def test_stop_strings_leave_too(provider):
     assert not server.requests
 
 
-def test_only_servers_of_this_machine_have_no_policy_by_themselves():
-    here = labkit.connect("http://127.0.0.1:1", "m", kind="vLLM")
-    there = labkit.connect("http://192.0.2.1:1", "m", kind="vLLM")
+def test_only_identified_servers_of_this_machine_have_no_policy():
+    here = labkit.connect(Server("vLLM", "http://127.0.0.1:1", ("m",), identified=True))
+    there = labkit.connect(Server("vLLM", "http://192.0.2.1:1", ("m",), identified=True))
     assert here.policy is None and there.policy.action == "ask"
     assert labkit.cloud("openai", key="sk-0123456789").policy.action == "ask"
     with pytest.raises(labkit.LabError, match="Nothing was sent"):

@@ -64,14 +64,36 @@ def test_a_policy_looks_at_names_of_fields_and_roles_too():
 @pytest.mark.parametrize("kind", [*KINDS, None])
 @pytest.mark.parametrize("model", ["gpt-oss:120b-cloud", "kimi-k2:cloud", "llama3"])
 def test_where_prompts_may_be_passed_on_there_is_a_policy(monkeypatch, kind, model):
-    """Nobody answers there, or too slowly; a kind that runs models here is believed."""
+    """Nobody answers there, or too slowly; a kind that is declared is not believed."""
     monkeypatch.setattr(discovery, "_ask", lambda url, timeout_s: {})
     found = labkit.connect("http://127.0.0.1:9", model, kind=kind)
-    stays = kind in ("llama.cpp", "vLLM", "LM Studio", "transformers serve") and model == "llama3"
-    assert (found.policy is None) == stays
-    if not stays:
+    declared = Server(kind or "vLLM", "http://127.0.0.1:9", (model,))
+    for model in (found, labkit.connect(declared)):
         with pytest.raises(labkit.LabError, match="Nothing was sent"):
-            found.stream(SECRET)
+            model.stream(SECRET)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ollama_that_passes_prompts_on_does_so_under_any_declared_kind(httpserver, kind):
+    """The model's name does not say so, and the kind that is declared keeps prompts here."""
+    entry = {"name": "mine:latest", "remote_host": "https://ollama.com"}
+    httpserver.expect_request("/api/version").respond_with_json({"version": "0.34.1"})
+    httpserver.expect_request("/api/tags").respond_with_json({"models": [entry]})
+    address = f"http://127.0.0.1:{httpserver.port}"
+    for model in (
+        labkit.connect(address, "mine", kind=kind),
+        labkit.connect(Server(kind, address, ("mine",))),
+    ):
+        with pytest.raises(labkit.LabError, match="Nothing was sent"):
+            model.stream(SECRET)
+
+
+def test_a_server_that_the_lab_identified_and_that_runs_models_here_has_no_policy(httpserver):
+    listing = {"data": [{"id": "m", "owned_by": "llamacpp"}]}
+    httpserver.expect_request("/v1/models").respond_with_json(listing)
+    (found,) = discovery.find_servers([httpserver.port])
+    assert labkit.connect(found).policy is None
+    assert labkit.connect(f"{found.address}/v1", "m").policy is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from labkit.cli import main
 from labkit.errors import LabError
 from labkit.models.storage import store
+from labkit.models.storage.checked_folder import require_no_additions
 
 from ..kill_harness import kill_often
 
@@ -142,6 +143,8 @@ def test_a_file_that_was_added_is_noticed(home):
     (folder / "added_tokens.json").write_text("{}")
     (folder / ".DS_Store").write_text("")
     assert store.damaged(folder, thorough=True) == ["added_tokens.json"]
+    with pytest.raises(LabError, match=r"did not put there: added_tokens\.json"):
+        require_no_additions(folder)
 
 
 def test_a_hub_id_is_a_name_too(home):
@@ -166,6 +169,32 @@ def test_remove_takes_unfinished_work_and_nothing_of_a_neighbour(home):
     assert len(store.unfinished("qwen2.5-3b")) == 1
 
 
+def test_a_kill_in_the_middle_of_remove_leaves_no_half_model(home, monkeypatch):
+    place()
+
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store, "bytes_of", killed)
+        store.remove("small")
+    assert store.list_models() == {} and len(store.unfinished("small")) == 1
+    assert store.remove("small") > 1000 and not store.unfinished("small")
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link", "a looped link"])
+def test_a_lock_that_is_no_file_is_a_sentence(home, tmp_path, kind):
+    lock = store.beside("small", "lock")
+    (tmp_path / "victim").write_text("mine")
+    if kind == "a folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(tmp_path / "victim" if kind == "a link" else lock)
+    with pytest.raises(LabError, match=r"small\.lock"), store.locked("small"):
+        pass
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
 def test_a_home_that_cannot_be_made(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "file"))
@@ -175,8 +204,10 @@ def test_a_home_that_cannot_be_made(tmp_path, monkeypatch):
 
 
 def test_a_home_that_cannot_be_written(home):
-    store.beside("small", "lock").mkdir(parents=True)  # what root cannot lock either
-    with pytest.raises(LabError, match="cannot be written to"), store.locked("small"):
+    with (  # what root cannot create either
+        pytest.raises(LabError, match="cannot be written to: File name too long"),
+        store.locked("s" * 300),
+    ):
         pass
 
 

@@ -94,6 +94,7 @@ class AnswerReader:
     Attributes:
         usage: tokens as the server counts them, once it has.
         model: the name under which the server answered, once it says so.
+        words: how many came, each of which is a token or more.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class AnswerReader:
         self._thought, self._counted = ThoughtCounter(), False  # here, or by the server
         self.usage: Mapping[str, Any] = {}
         self.model: str | None = None
+        self.words, self._in_word = 0, False
         note(chunked=True)
 
     def steps(self, events: Generator[tuple[float, Any]]) -> Generator[Step]:
@@ -159,12 +161,18 @@ class AnswerReader:
         except MALFORMED as error:
             raise not_an_event(self._where, error) from None
         self._stepped_s = elapsed_s if steps else self._stepped_s
+        self._count_words("".join(step.text for step in steps))
         if elapsed_s - self._stepped_s > self._patience_s:
             raise LabError(
                 f"{self._where} has written nothing for {self._patience_s:g} s.",
                 "What came until then is kept. Ask again.",
             )
         return steps
+
+    def _count_words(self, text: str) -> None:
+        runs_on = self._in_word and not text[:1].isspace()
+        self.words += max(0, len(text.split()) - runs_on)
+        self._in_word = not text[-1:].isspace() if text else self._in_word
 
     def _steps(self, chunk: Chunk, elapsed_s: float) -> list[Step]:
         choice = next(iter(chunk.choices or ()), Choice())

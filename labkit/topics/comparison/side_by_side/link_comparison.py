@@ -68,6 +68,7 @@ def _round(
     """Each route once, over connections of its own: one that stands already would look quick."""
     address, key = model.listening
     served = connect(address, model.name, api_key=key, kind="llama.cpp")
+    served.policy = None  # it is this process itself
     # Its owner closes the model.
     borrowed = SimpleNamespace(name=model.name, listening=model.listening, close=lambda: None)
     with ExitStack() as opened:

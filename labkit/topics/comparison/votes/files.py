@@ -1,5 +1,6 @@
 """Votes in files: saved as they are cast, read back, and the votes of a class joined."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def _paths(files: str | Path | Iterable[str | Path]) -> list[Path]:
     if not isinstance(files, str | Path):
         return [Path(file) for file in files]
     path = Path(files)
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return sorted(path.glob("*.json")) if os.path.isdir(path) else [path]
 
 
 WRITERS = {Votes: save_votes}

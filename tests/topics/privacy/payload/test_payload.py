@@ -71,7 +71,7 @@ BACKENDS = {
     **{provider: cloud(provider) for provider in PROVIDERS},
     **{kind: server(kind) for kind in KINDS},
     "Ollama itself": lambda address: labkit.connect(
-        Server("Ollama", address, ("m",)), api_key=PLANTED
+        Server("Ollama", address, ("m",), identified=True), api_key=PLANTED
     ),
     "any other": lambda address: labkit.cloud(address, "m", key=PLANTED, policy=None),
 }
