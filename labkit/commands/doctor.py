@@ -68,6 +68,7 @@ def _looks(machine):
     yield "Packages", software.packages, None
     if machine:
         yield "Memory", partial(hardware.memory, machine), None
+        yield "Ten notebooks", partial(hardware.ten_notebooks, machine), None
         yield "CPU", partial(hardware.processor, machine), None
         yield "CPU speed", partial(hardware.speed, machine), None
         yield "GPU", partial(hardware.gpu, machine), None

@@ -14,6 +14,11 @@ DRIVER = (
 )
 
 
+# A kernel that has answered once, without its weights and what it shares with other kernels: a
+# tenth of what ten took together on Linux (.github/BENCHMARKS.md, Ten notebooks on one machine).
+KERNEL_BYTES = 310 << 20
+
+
 def memory(machine):
     """Total and free memory, compared with what the default model takes on a CPU."""
     entry = find(DEFAULT)
@@ -31,6 +36,21 @@ def memory(machine):
         yield Check("Memory", WARNING, detail, hint)
     else:
         yield Check("Memory", FINE, detail)
+
+
+def ten_notebooks(machine):
+    """What ten kernels with the default model take together, and what makes it less."""
+    entry = find(DEFAULT)
+    needs = plan(entry.stored_parameters, entry.text_config, machine, device="cpu").needs
+    # Plain layers compute from the file, which is in memory once; packed ones from a copy each.
+    plain = needs.weights_bytes + 10 * KERNEL_BYTES
+    packed = plain + 10 * needs.weights_bytes
+    yield Check(
+        "Ten notebooks",
+        FINE,
+        f"with {DEFAULT} take about {plain / GIB:.1f} GiB together with plain layers, which share "
+        f"the weights, and {packed / GIB:.1f} GiB with packed ones: lab.load(…, packed=False)",
+    )
 
 
 def processor(machine):
@@ -59,8 +79,7 @@ def speed(machine):
         detail = "not measured yet: the first load of a model tries, in 3 s, what is fastest here"
         yield Check("CPU speed", FINE, detail)
     for tuning in found:
-        more = ". Packed layers are a copy of the weights in each notebook" if tuning.packed else ""
-        yield Check("CPU speed", FINE, f"{tuning}{more}")
+        yield Check("CPU speed", FINE, str(tuning))
 
 
 def gpu(machine, pci=Path("/sys/bus/pci/devices")):
