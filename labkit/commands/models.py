@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.formatting import GIB, printable, shell_quoted
-from labkit.models.catalogue import CATALOGUE, full_name
+from labkit.models.catalogue import CATALOGUE, DEFAULT, full_name
 from labkit.models.entry import Entry
 from labkit.models.machine import Machine, inspect_machine
 from labkit.models.memory_plan import plan_entry
@@ -146,8 +146,11 @@ def _remove(args) -> int:
 
 def _verify(args) -> int:
     found = [inventory.require_stored(name) for name in dict.fromkeys(args.names)]
+    found = found or list(inventory.inventory().values())
+    if not found:
+        print(f"No model is on disk yet.\n  → {_get_command(DEFAULT)}")
     status = 0
-    for stored in found or inventory.inventory().values():
+    for stored in found:
         for part, bad in inventory.damaged(stored):
             print(f"{stored.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
             if bad:

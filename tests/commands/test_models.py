@@ -156,6 +156,11 @@ def test_get_of_an_unknown_name():
         run("get", "smollm-135m")
 
 
+def test_verify_says_that_there_is_none(capsys):
+    assert run("verify") == 0
+    assert "No model is on disk yet.\n  → python3 -m labkit models get" in capsys.readouterr().out
+
+
 def test_verify_notices_a_changed_byte(kept, capsys):
     place("owner/name")
     assert run("verify") == 0
