@@ -34,8 +34,12 @@ def bar_table_figure(title: str, names: Sequence[str], columns: Sequence[BarColu
     figure.update_xaxes(showticklabels=False, zeroline=True, zerolinecolor=theme.GREY)
     figure.update_xaxes(showgrid=False).update_yaxes(showgrid=False)
     for number, column in enumerate(columns, 1):
-        _fill(figure, [figure_text(name) for name in names], column, row=1, col=number)
+        _fill(figure, [_in_html(name) for name in names], column, row=1, col=number)
     return figure.update_layout(margin={"t": 104, "b": 12})
+
+
+def _in_html(text: str) -> str:
+    return figure_text(text).replace("\n", "  <br>")
 
 
 def _fill(figure, names: Sequence[str], column: BarColumn, **cell: int) -> None:
@@ -59,5 +63,4 @@ def _fill(figure, names: Sequence[str], column: BarColumn, **cell: int) -> None:
     look = {"font": {"size": 12}, **cell}
     for name, spread, label in zip(names, spreads, column.labels, strict=True):
         subplots.note(figure, f" {figure_text(label)}", x=spread.high, y=name, **look)
-    heading = figure_text(column.title).replace("\n", "<br>")
-    subplots.heading(figure, heading, align="left", **look)
+    subplots.heading(figure, _in_html(column.title), align="left", **look)

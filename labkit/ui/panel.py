@@ -123,6 +123,22 @@ def slider(
     return widgets.FloatSlider(value, min=low, max=high, step=step, **look, **more)
 
 
+def choice_slider(options: list[tuple[str, int]], value: int, **look) -> widgets.SelectionSlider:
+    """A slider over choices, the chosen one beside its label.
+
+    ipywidgets' own readout can be typed into, and does not hear of it.
+    """
+    made = widgets.SelectionSlider(options=options, value=value, readout=False, **look)
+    name = made.description
+
+    def show() -> None:
+        made.description = f"{name}: {made.label}"
+
+    on_change(show, made)
+    show()
+    return made
+
+
 def number_box(label: str, value: int, most: int) -> widgets.BoundedIntText:
     """A box for a whole number from 1."""
     return widgets.BoundedIntText(value, min=1, max=most, **labelled(label, "190px"))

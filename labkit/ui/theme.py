@@ -17,6 +17,7 @@ import traitlets
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PINK, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#6E7781"
 INK, LINE, PAPER = "#24292F", "#D0D7DE", "#FFFFFF"
+OUTLINE = {"color": INK, "width": 1}  # of marks: it follows the page where a fill is too pale
 TINT = "38"  # opacity of a colour behind text, so that it suits a light and a dark page
 
 # What HTML takes from the page around it: JupyterLab's theme, a page of the lab, VS Code.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from .facts import facts_file, find_entry
 
+NO_SCORE = "no published score here"
+
 
 @dataclass(frozen=True, slots=True)
 class PricedModel:

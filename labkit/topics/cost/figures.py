@@ -11,7 +11,9 @@ from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
 
 from .cloud_bill import Week
-from .facts import NUMBERS, Hardware, HardwareList, RangedNumber, tariff
+from .cloud_models import NO_SCORE
+from .facts import Hardware, HardwareList
+from .hardware_tables import hardware_list_table, hardware_table
 from .options import PARTS, CostOptions
 from .past_prices import ARTICLE_USD, PricedWeek, PriceHistory
 from .team import SharedHardware
@@ -24,16 +26,7 @@ LOOKS = {
     "rent": (theme.PINK, "."),
     "waiting": (theme.GREY, "|"),
 }
-GUESSING = 25.0  # MMLU has four choices
-HEADS = {
-    "price_usd": "price, $",
-    "decode_tokens_per_s": "writes, tokens/s",
-    "prefill_tokens_per_s": "reads, tokens/s",
-    "load_w": "W at work",
-    "idle_w": "W idle",
-    "life_years": "life, years",
-    "resale_share": "resale share",
-}
+GAP = "\u00a0\u00a0"  # between a label's line and the axis
 
 
 def week_figure(week: Week):
@@ -57,9 +50,9 @@ def week_figure(week: Week):
             ],
             textposition="outside",
             cliponaxis=False,
-            increasing={"marker": {"color": theme.ORANGE}},
-            decreasing={"marker": {"color": theme.GREEN}},
-            totals={"marker": {"color": theme.GREY}},
+            increasing={"marker": {"color": theme.ORANGE, "line": theme.OUTLINE}},
+            decreasing={"marker": {"color": theme.GREEN, "line": theme.OUTLINE}},
+            totals={"marker": {"color": theme.GREY, "line": theme.OUTLINE}},
             connector={"line": {"color": theme.LINE}},
             hovertemplate="%{x}: $%{y:,.4g}<extra></extra>",
         ),
@@ -88,18 +81,22 @@ def history_figure(history: PriceHistory):
         showlegend=False,
         margin={"t": 92, "b": 48},
     )
-    widths = {"column_widths": [0.72, 0.28], "horizontal_spacing": 0.03, "shared_yaxes": True}
+    widths = {"column_widths": [0.66, 0.34], "horizontal_spacing": 0.03, "shared_yaxes": True}
     subplots.divide(figure, 1, 2, **widths)
     for column, text in enumerate(("<b>US dollars a week</b>", "<b>MMLU, %</b> (recorded)"), 1):
         subplots.heading(figure, text, row=1, col=column, font={"size": 13})
     totals = [each.week.total_usd for each in history.weeks if each.week.total_usd > 0] or [1.0]
-    ends = [math.log10(min([*totals, 1])) - 0.3, math.log10(max([*totals, 100])) + 0.55]
+    ends = [math.log10(min([*totals, 1])) - 0.3, math.log10(max([*totals, 100])) + 0.9]
     ticks = {"dtick": 1, "tickprefix": "$", "exponentformat": "none", "tickformat": ",.10~g"}
     figure.update_xaxes(type="log", range=ends, row=1, col=1, **ticks)
     figure.update_xaxes(range=[20, 100], dtick=25, tick0=25, row=1, col=2)
     figure.add_trace(_price_dots(history, labels, 10 ** ends[0]), row=1, col=1)
     figure.add_trace(_score_dots(history, labels), row=1, col=2)
-    band = {"fillcolor": theme.SKY, "opacity": 0.3, "line_width": 0, "layer": "below"}
+    for each, label in zip(history.weeks, labels, strict=True):
+        if each.mmlu_percent is None:
+            subplots.note(figure, NO_SCORE, x=21, y=label, row=1, col=2, font={"size": 11})
+    band = {"fillcolor": theme.SKY, "opacity": 0.3, "layer": "below"}
+    band["line"] = {"width": 1, "color": theme.BLUE, "dash": "dot"}
     figure.add_vrect(*ARTICLE_USD, row=1, col=1, **band)
     names = {"type": "category", "categoryorder": "array", "categoryarray": labels}
     figure.update_yaxes(showgrid=False, row=1, col=1)
@@ -132,13 +129,13 @@ def _score_dots(history: PriceHistory, labels: list[str]):
     known = [
         (each, label)
         for each, label in zip(history.weeks, labels, strict=True)
-        if each.mmlu_percent
+        if each.mmlu_percent is not None
     ]
     return go.Scatter(
         x=[each.mmlu_percent for each, _ in known],
         y=[label for _, label in known],
         mode="markers",
-        marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond"},
+        marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond", "line": theme.OUTLINE},
         hovertemplate="%{y}: %{x:g} %; guessing gives 25 %<extra></extra>",
     )
 
@@ -160,9 +157,9 @@ def _price_cells(each: PricedWeek) -> list[str]:
 def options_figure(result: CostOptions):
     """The week in each place: its cost in parts, the seconds of an answer, and its quality."""
     options = result.options
-    labels = [f"<b>{escape(each.name)}</b><br>{_about(each)}" for each in options]
+    labels = [f"<b>{escape(each.name)}</b>{GAP}<br>{_about(each)}{GAP}" for each in options]
     figure = theme.figure(
-        title=f"A week of {result.week.questions:,.0f} questions, in four places (computed)",
+        title=f"{result.week.questions:,.0f} questions in {len(options)} places (computed)",
         height=150 + 68 * len(options),
         barmode="stack",
         bargap=0.5,
@@ -178,7 +175,7 @@ def options_figure(result: CostOptions):
         subplots.note(figure, f" <b>{usd(each.total_usd)}</b>", x=each.total_usd, y=label)
     most = max(each.total_usd for each in options) or 1.0
     figure.update_xaxes(range=[0, 1.2 * most], tickprefix="$")
-    return figure.update_yaxes(range=[len(options) - 0.5, -0.5], ticksuffix="  ")
+    return figure.update_yaxes(range=[len(options) - 0.5, -0.5])
 
 
 def _part_bars(part: str, amounts: list[float], labels: list[str]):
@@ -188,15 +185,15 @@ def _part_bars(part: str, amounts: list[float], labels: list[str]):
         x=amounts,
         y=labels,
         orientation="h",
-        marker={"color": colour, "pattern": theme.pattern(pattern)},
+        marker={"color": colour, "pattern": theme.pattern(pattern), "line": theme.OUTLINE},
         hovertemplate=f"{part}: $%{{x:,.3g}}<extra></extra>",
     )
 
 
 def _about(option) -> str:
-    score = f"MMLU {option.mmlu_percent:g} %" if option.mmlu_percent else "MMLU unknown"
     able = "" if option.fits else ", <b>too slow for the working hours</b>"
-    return f"{escape(option.model)}, {score},<br>{option.answer_s:.3g} s an answer{able}"
+    seconds = f"{option.answer_s:.3g} s an answer{able}"
+    return f"{escape(option.model)}, {option.quality},{GAP}<br>{seconds}"
 
 
 def team_figure(shared: SharedHardware):
@@ -221,7 +218,8 @@ def team_figure(shared: SharedHardware):
             x=[t.people for t in teams],
             y=[t.simulated_s for t in teams],
             mode="markers",
-            marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond"},
+            marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond", "line": theme.OUTLINE},
+            cliponaxis=False,
             error_y=subplots.error_bars(ranges),
             hovertemplate="%{x} people: %{y:.1f} s",
         ),
@@ -239,48 +237,6 @@ def team_figure(shared: SharedHardware):
         annotation_position="top right",
     )
     return figure.update_xaxes(range=[0.5, end + 0.05 * end + 0.5]).update_yaxes(rangemode="tozero")
-
-
-def hardware_table(machine: Hardware) -> HtmlFigure:
-    """Each number of a machine with its range, its origin, its source and its date."""
-    heads = ("number", "low", "likely", "high", "origin", "source", "date")
-    rows = []
-    for name in NUMBERS:
-        each: RangedNumber = getattr(machine, name)
-        numbers = (f"{number:,.4g}" for number in (each.low, each.likely, each.high))
-        source = f'<div style="min-width:300px">{escape(each.source)}</div>'
-        rows.append([HEADS[name], *numbers, each.origin, source, escape(each.date or "none")])
-    return HtmlFigure(grid(heads, rows, escape(_answer_sentence(machine))))
-
-
-def _answer_sentence(machine: Hardware) -> str:
-    """What the article's answer takes there, at the tariff of the United States."""
-    seconds = machine.seconds(500, 1000).likely
-    watt_hours = machine.load_w.likely * seconds / 3600
-    power = tariff("United States").likely
-    return (
-        f"{machine.title}, {machine.model}: 500 tokens in and 1,000 out take {seconds:.3g} s and "
-        f"{watt_hours:.2g} Wh, {usd(watt_hours * power / 1000)} at ${power:g} per kWh (computed)"
-    )
-
-
-def hardware_list_table(listed: HardwareList) -> HtmlFigure:
-    """All of them in one table; a star marks what is assumed, and a pointer shows its source."""
-    heads = ("hardware", "name", *HEADS.values())
-    rows = [
-        [escape(title), escape(name), *(_cell(numbers[key]) for key in HEADS)]
-        for title, name, numbers in zip(listed.titles, listed.names, listed.numbers, strict=True)
-    ]
-    caption = f'<span style="font-weight:400">{escape(listed.note)} * assumed.</span>'
-    return HtmlFigure(grid(heads, rows, caption))
-
-
-def _cell(each: RangedNumber | None) -> str:
-    if each is None:
-        return "—"
-    ends = f"{each.low:,.4g} to {each.high:,.4g}" if each.low < each.high else f"{each.likely:,.4g}"
-    star = "*" if each.origin == "assumed" else ""
-    return f'<span title="{escape(f"{each.source}, {each.date}")}">{ends}{star}</span>'
 
 
 FIGURES = {

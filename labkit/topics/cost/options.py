@@ -10,7 +10,7 @@ from labkit.lab_book.entry import BookEntry
 
 from .amortization.solve import HOURS_A_WEEK, WEEKS_A_YEAR
 from .cloud_bill import CostStep, Week, as_week
-from .cloud_models import cloud_models, mmlu_percent
+from .cloud_models import NO_SCORE, cloud_models, mmlu_percent
 from .facts import Hardware, RangedNumber, find_rent, find_tariff, hardware
 from .own_machine import this_machine
 
@@ -43,6 +43,12 @@ class CostOption:
     def total_usd(self) -> float:
         """US dollars a week."""
         return sum(part.usd for part in self.parts)
+
+    @property
+    def quality(self) -> str:
+        """The published score in words, or that the lab has none."""
+        known = self.mmlu_percent
+        return NO_SCORE if known is None else f"MMLU {known:g} %"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,11 +94,9 @@ class CostOptions:
 
 
 def _summary(option: CostOption) -> str:
-    score = f"MMLU {option.mmlu_percent:g} %" if option.mmlu_percent else "MMLU unknown"
     able = "" if option.fits else ", more than the working hours hold"
-    return (
-        f"{option.name} {usd(option.total_usd)} ({option.answer_s:.1f} s an answer, {score}{able})"
-    )
+    seconds = f"{option.answer_s:.1f} s an answer"
+    return f"{option.name} {usd(option.total_usd)} ({seconds}, {option.quality}{able})"
 
 
 def compare_options(

@@ -14,7 +14,7 @@ from .facts import Hardware, RangedNumber, estimate, hardware
 
 PROMPT = "Explain in a few sentences why the sky is blue and why sunsets are red."
 ASSUMED_W = RangedNumber(
-    20, 45, 100, source="no meter could be read: a laptop to a desktop at work, the lab's guess"
+    20, 45, 100, source="no meter could be read; guessed, from a laptop at work to a desktop"
 )
 NO_IDLE = RangedNumber(0, 0, 0, source="it runs anyway, with or without a model")
 FREE = RangedNumber(0, 0, 0, source="you have it already")

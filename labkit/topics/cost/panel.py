@@ -9,7 +9,7 @@ from labkit.errors import LabError
 from labkit.formatting import usd
 from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
-from labkit.ui.panel import Panel, column, labelled, on_change, row, slider
+from labkit.ui.panel import Panel, choice_slider, column, labelled, on_change, row, slider
 
 from .amortization.break_even import BreakEven, break_even
 from .amortization.figures import fan_data, fan_figure, fan_names, fan_title, tornado_figure
@@ -19,7 +19,8 @@ from .facts import countries, hardware, published_hardware, tariff
 
 ANYWHERE = "anywhere in the list"
 STEPS = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
-LABEL = "150px"
+LABEL = "160px"
+WIDTH = "345px"  # two columns in a notebook beside the list of files, 1,200 pixels wide
 
 
 def week_panel(model: str = "gpt-4", *, card: str = "rtx-3090") -> "WeekPanel":
@@ -63,7 +64,7 @@ class WeekPanel(Panel):
     def _lay_out(self) -> widgets.Widget:
         controls = list(self.controls.values())
         split = len(_CLOUD)
-        box = {"flex": "1 1 420px", "min_width": "400px"}
+        box = {"flex": f"1 1 {WIDTH}", "min_width": WIDTH}
         left = [widgets.HTML("<b>In the cloud</b>"), *controls[:split]]
         right = [widgets.HTML("<b>On hardware of your own</b>"), *controls[split:]]
         sides = [widgets.VBox(side, layout=box) for side in (left, right)]
@@ -166,10 +167,10 @@ def _cloud_controls(model: str) -> dict[str, widgets.Widget]:
         "people": _whole("people", 1, 30),
         "tokens_in": _tokens("tokens in", 500),
         "tokens_out": _tokens("tokens out", 1000),
-        "thinking_tokens": _tokens("thinking, not seen", 0),
+        "thinking_tokens": _tokens("thinking tokens", 0),
         "turns": _whole("turns a conversation", 1, 30),
         "cached_share": _slide("share cached", 0, 0, 1, step=0.05),
-        "batch": widgets.Checkbox(False, **labelled("as batches, within a day", "410px", LABEL)),
+        "batch": widgets.Checkbox(False, **labelled("as batches, within a day", WIDTH, LABEL)),
     }
 
 
@@ -186,11 +187,11 @@ def _card_controls(card: str) -> dict[str, widgets.Widget]:
     return {
         "hardware": _choice("hardware", known, card),
         "price_usd": _slide("its price, $", price, 0, 4000, readout_format=",.0f", step=10),
-        "resale_share": _slide("resale value, share", 0, 0, 0.9, step=0.05),
+        "resale_share": _slide("share got by selling it", 0, 0, 0.9, step=0.05),
         "electricity": _choice("electricity of", regions, ANYWHERE),
-        "hours_on": _slide("switched on, h/week", 168, 0, 168, **whole),
+        "hours_on": _slide("switched on, hours a week", 168, 0, 168, **whole),
         "hourly_rate_usd": _slide("an hour of waiting, $", 0, 0, 200, **whole),
-        "yearly_price_fall": _slide("cloud cheaper a year", 0, 0, 0.9, step=0.05),
+        "yearly_price_fall": _slide("yearly price fall, share", 0, 0, 0.9, step=0.05),
     }
 
 
@@ -211,18 +212,17 @@ def _card_settings(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _slide(label: str, value: float, low: float, high: float, **more: Any) -> widgets.Widget:
-    return slider(label, value, low, high, width="410px", label_width=LABEL, **more)
+    return slider(label, value, low, high, width=WIDTH, label_width=LABEL, **more)
 
 
 def _whole(label: str, value: int, most: int) -> widgets.Widget:
-    return widgets.IntSlider(value, min=1, max=most, **labelled(label, "410px", LABEL))
+    return widgets.IntSlider(value, min=1, max=most, **labelled(label, WIDTH, LABEL))
 
 
 def _tokens(label: str, value: int) -> widgets.Widget:
     options = [(f"{each:,}", each) for each in STEPS]
-    look = labelled(label, "410px", LABEL)
-    return widgets.SelectionSlider(options=options, value=value, **look)
+    return choice_slider(options, value, **labelled(label, WIDTH, LABEL))
 
 
 def _choice(label: str, options: list, value: Any) -> widgets.Widget:
-    return widgets.Dropdown(options=options, value=value, **labelled(label, "400px", LABEL))
+    return widgets.Dropdown(options=options, value=value, **labelled(label, WIDTH, LABEL))

@@ -5,6 +5,7 @@ from labkit.checks import is_number
 from labkit.errors import LabError
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.stats import items_needed
+from labkit.topics.prompts.reasons.templates import silent_system
 from labkit.topics.prompts.scoring.difference import compare_scores
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.score import score
@@ -30,7 +31,9 @@ def check_better(model: LocalModel, base: PromptScore, prompt: Prompt | None) ->
     except (ValueError, LabError) as error:
         return not_yet(f"This prompt does not work: {error}")
     if after.tokens >= before.tokens:
-        return not_yet(f"It has {after.tokens} tokens, not fewer than {before.tokens}.")
+        added = "" if prompt.system or not prompt.template else silent_system(model)
+        why = f" Without a system message the template puts in its own: “{added}”." if added else ""
+        return not_yet(f"It has {after.tokens} tokens, not fewer than {before.tokens}.{why}")
     change = compare_scores(before, after)
     if change.interval[1] < 0:
         return not_yet(f"It is shorter, and clearly worse on fresh items: {change.summary}.")

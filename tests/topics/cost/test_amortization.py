@@ -238,6 +238,13 @@ def test_unknown_models_and_hardware_without_a_price():
     assert break_even(hardware=mac).median_weeks > 30
 
 
+@pytest.mark.parametrize(
+    ("price", "words"), [(0, "0 weeks (0 to 0 "), (60, "1 week (1 to 1 "), (20, "under 1 week (")]
+)
+def test_few_weeks_are_named_as_people_do(price, words):
+    assert break_even(cloud=60.0, **{**EXACT, "price_usd": price}).headline.startswith(words)
+
+
 def test_what_it_keeps_and_says():
     found = break_even(cloud=week(model="gpt-4"))
     assert "gpt-4 at $60.00 a week" in found.summary and "20,000 draws" in found.summary

@@ -12,6 +12,8 @@ from labkit.topics.cost.options import PARTS, compare_options
 from labkit.topics.cost.past_prices import price_history
 from labkit.topics.cost.team import share_hardware
 
+from ...ui.marks import faint_marks
+
 
 def texts(figure):
     return [note.text for note in figure.layout.annotations]
@@ -44,7 +46,8 @@ def test_the_parts_of_each_place_and_its_quality():
     for number, option in enumerate(options.options):
         assert sum(bar.x[number] for bar in figure.data) == pytest.approx(option.total_usd)
     labels = figure.data[0].y
-    assert "MMLU 86.4 %" in labels[0] and "MMLU 73 %" in labels[1] and "s an answer" in labels[2]
+    assert "in 4 places" in figure.layout.title.text
+    assert "MMLU 86.4 %" in labels[0] and "MMLU 65.3 %" in labels[1] and "s an answer" in labels[2]
 
 
 def test_the_fan_and_the_line_of_the_cloud():
@@ -60,12 +63,37 @@ def test_the_tornado_is_sorted_and_names_both_ends():
     found = break_even(cloud=week(model="gpt-6-sol"))
     figure = labkit.plot(found, kind="tornado")
     (bars,) = figure.data
-    assert len(bars.y) == len(set(bars.y)) and "price of the hardware" in bars.y
+    assert list(bars.y) == list(range(len(bars.y))) and "price of the hardware" in texts(figure)
+    # A page cannot place a note at a category that its figure does not have yet.
+    assert all(isinstance(note.y, int | float) for note in figure.layout.annotations)
     ratios = [(base + width) / base for base, width in zip(bars.base, bars.x, strict=True)]
     assert ratios == sorted(ratios, reverse=True)
     assert any("$500: 63 weeks" in text for text in texts(figure))
     never = labkit.plot(break_even(cloud=0.4), kind="tornado")
     assert "No single assumption" in never.layout.title.text or never.data[0].y
+
+
+def test_where_no_score_is_known_the_figure_says_so():
+    history = price_history()
+    missing = [e for e in history.weeks if e.mmlu_percent is None]
+    notes = figures.history_figure(history).layout.annotations
+    named = [note.y for note in notes if note.text == "no published score here"]
+    assert named == [f"{each.model.title} · {each.model.released}" for each in missing] and named
+    options = compare_options(week(model="gpt-6-sol"))
+    assert "no published score here" in figures.options_figure(options).data[0].y[0]
+    assert "no published score here" in options.summary
+
+
+def test_every_mark_is_seen_on_a_light_and_a_dark_page():
+    results = [
+        week(model="gpt-6-sol", thinking_tokens=2000, turns=10, cached_share=0.5, batch=True),
+        price_history(),
+        compare_options(hourly_rate_usd=10),
+        break_even(),
+        share_hardware(seconds=9.0),
+    ]
+    assert [faint_marks(labkit.plot(each)) for each in results] == [[]] * len(results)
+    assert faint_marks(labkit.plot(break_even(), kind="tornado")) == []
 
 
 def test_an_end_that_is_never_says_so():

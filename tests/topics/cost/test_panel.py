@@ -74,6 +74,22 @@ def test_a_slider_moves_no_dice(panel):
     assert solve.uniforms.cache_info().misses == made
 
 
+def test_no_number_can_be_typed_that_no_control_hears_of(panel):
+    """ipywidgets' readout of a slider over choices keeps what is typed, whatever it is."""
+    for name in ("tokens_in", "tokens_out", "thinking_tokens"):
+        assert not panel.controls[name].readout
+    panel.controls["tokens_in"].value = 2000
+    assert panel.controls["tokens_in"].description == "tokens in: 2,000"
+
+
+def test_every_price_of_the_list_fits_its_slider(panel):
+    for _, name in panel.controls["hardware"].options:
+        panel.controls["hardware"].value = name
+        likely = labkit.cost.hardware(name).price_usd.likely
+        assert panel.controls["price_usd"].value == likely
+        assert panel.result.estimates["price_usd"] == labkit.cost.hardware(name).price_usd
+
+
 def test_another_card_brings_its_price(panel):
     panel.controls["hardware"].value = "rtx-4090"
     assert panel.controls["price_usd"].value == 2500

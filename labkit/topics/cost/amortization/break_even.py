@@ -161,11 +161,9 @@ class BreakEven:
         if self.median_weeks is None:
             return f"never in {never} of the draws"
         low, high = self.quantile_weeks(0.1), self.quantile_weeks(0.9)
-        end = "never" if high is None else f"{high:,.0f}"
-        return (
-            f"{self.median_weeks:,.0f} weeks ({low:,.0f} to {end} in 80\u00a0% of the draws), "
-            f"never in {never}"
-        )
+        middle, start, end = map(_in_weeks, (self.median_weeks, low, high))
+        unit = "week" if middle.endswith(" 1") or middle == "1" else "weeks"
+        return f"{middle} {unit} ({start} to {end} in 80\u00a0% of the draws), never in {never}"
 
     @property
     def summary(self) -> str:
@@ -177,6 +175,12 @@ class BreakEven:
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
+
+
+def _in_weeks(number: float | None) -> str:
+    if number is None:
+        return "never"
+    return "under 1" if 0 < number < 1 else f"{number:,.0f}"
 
 
 def break_even(

@@ -59,7 +59,7 @@ def fan_figure(result: BreakEven):
     x, width = data["weeks"], {"width": 2.5}
     own, cloud = fan_names(result)
     hover = "week %{x:.0f}: $%{y:,.0f}<extra></extra>"
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    edge = {"mode": "lines", "line": {"width": 1, "color": theme.BLUE}, "hoverinfo": "skip"}
     return theme.figure(
         go.Scatter(x=x, y=data["low"], showlegend=False, **edge),
         go.Scatter(
@@ -83,14 +83,14 @@ def fan_figure(result: BreakEven):
             x=x,
             y=data["cloud"],
             mode="lines",
-            line={**width, "color": theme.ORANGE, "dash": "dash"},
+            line={**width, "color": theme.RED, "dash": "dash"},
             hovertemplate=hover,
         ),
         title=f"{fan_title(result)} (computed)",
         x="weeks",
         y="US dollars, added up",
-        height=400,
-        margin={"t": 84},
+        height=420,
+        margin={"t": 104},  # for a legend in three lines, where the window is narrow
     ).update_yaxes(rangemode="tozero", tickprefix="$", tickformat=",")
 
 
@@ -127,26 +127,28 @@ def tornado_figure(result: BreakEven):
         go.Bar(
             x=[high - low for _, low, high in rows],
             base=[low for _, low, high in rows],
-            y=labels,
+            y=list(range(len(rows))),
+            customdata=labels,
             orientation="h",
             marker={"color": theme.SKY, "line": {"color": theme.BLUE, "width": 1}},
-            hovertemplate="%{y}<extra></extra>",
+            hovertemplate="%{customdata}<extra></extra>",
         ),
         title=title,
-        x="weeks until the hardware has paid for itself, logarithmic",
-        height=130 + 44 * max(1, len(rows)),
+        x="weeks to break even, logarithmic",
+        height=130 + 52 * max(1, len(rows)),
         showlegend=False,
-        bargap=0.45,
+        bargap=0.55,
         margin={"t": 56, "b": 48},
     )
     ends = [end for _, *both in rows for end in both if end > 0] or [1.0, 100.0]
     figure.update_xaxes(type="log", range=_log_range(min(ends), max(ends)), tickvals=TICKS)
-    figure.update_yaxes(range=[len(rows) - 0.5, -0.5], ticksuffix="  ", showgrid=False)
-    for (swing, low, high), label in zip(rows, labels, strict=True):
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.7], showticklabels=False, showgrid=False)
+    for row, ((swing, low, high), label) in enumerate(zip(rows, labels, strict=True)):
+        subplots.note(figure, label, x=0, xref="paper", y=row - 0.42)
         weeks = sorted((swing.low_weeks, swing.high_weeks))
         for at, end, side in ((low, weeks[0], "right"), (high, weeks[1], "left")):
             text = f" {tornado_label(swing, end)} "
-            where = {"x": math.log10(max(at, 1e-3)), "y": label, "xanchor": side}
+            where = {"x": math.log10(max(at, 1e-3)), "y": row, "xanchor": side}
             subplots.note(figure, text, font={"size": 12}, **where)
     return figure
 

@@ -7,11 +7,16 @@ from statistics import fmean
 
 from labkit.backends.local.decoding.option_scores import time_prefill
 from labkit.backends.local.model import LocalModel
-from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
 from labkit.stats import Spread, bootstrap_interval
-from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
+from labkit.topics.prompts.scoring.arguments import (
+    check_complete,
+    check_model,
+    first_items,
+    usable_prompt,
+)
 from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores, points
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
@@ -82,6 +87,21 @@ class Ablation:
         return effect.tokens * self.price.input_usd_per_million / 1000
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: what each part gains."""
+        task, model = self.base.task.name, self.base.model
+        return tuple(
+            BookEntry(
+                f"{each.part.replace(' ', '_')}_gain_points",
+                f"gained by the {each.part}, {task}",
+                *(100 * each.difference, "points", *(100 * end for end in each.interval)),
+                model=model,
+                note=each.judgement,
+            )
+            for each in self.effects
+        )
+
+    @property
     def summary(self) -> str:
         """Each part with its effect."""
         each = "; ".join(
@@ -140,8 +160,7 @@ def ablate(
     variants = [each for each in variants if model.chat or not each.template]
     options = {"half": half, "items": items, "calibration": calibration}
     scores = score_several(model, task, [prompt, *variants], **options)
-    if not scores:
-        raise LabError("It was stopped before one prompt was scored.", "Run it again.")
+    check_complete(scores, "prompt")
     base, others = scores[0], scores[1:]
     timed = _time(model, task, [each.prompt for each in scores])
     effects = _effects(parts, scores, timed, single=how == HOW[0])

@@ -11,7 +11,7 @@ from .ablation import Ablation, PartEffect
 LOOKS = {  # colour and symbol of each judgement
     "earns its tokens": (theme.GREEN, "circle"),
     "helps": (theme.GREEN, "circle"),
-    "not settled": (theme.GREY, "circle-open"),
+    "not settled": (theme.INK, "circle-open"),
     "does harm": (theme.RED, "x"),
 }
 
@@ -21,16 +21,18 @@ def ablation_figure(ablation: Ablation):
     effects = ablation.effects
     figure = theme.figure(
         title=_title(ablation),
-        x="right answers gained by the part, in percentage points, with the 95 % interval",
-        height=190 + 44 * len(effects),
+        x="points gained, with their 95 % interval",
+        height=200 + 48 * len(effects),
         showlegend=False,
-        margin={"t": 112, "r": 420},
+        margin={"t": 124, "r": 206},
     )
     for effect in effects:
         figure.add_trace(_dot(effect))
     figure.add_vline(0, line={"color": theme.GREY, "dash": "dash"})
-    figure.update_yaxes(autorange="reversed", type="category", ticksuffix="  ")
-    for offset, head in zip(OFFSETS, ("tokens", "prefill", "per 1,000", ""), strict=True):
+    parts = [effect.part for effect in effects]
+    names = {"tickvals": parts, "ticktext": list(map(_name, effects))}
+    figure.update_yaxes(autorange="reversed", type="category", **names)
+    for offset, head in zip(OFFSETS, ("tokens", "prefill", "per 1,000"), strict=True):
         corner = {"x": 1, "xref": "paper", "y": 1, "yref": "paper", "yanchor": "bottom"}
         subplots.note(figure, head, **corner, xshift=offset, font={"size": 12})
     for effect in effects:
@@ -40,7 +42,13 @@ def ablation_figure(ablation: Ablation):
     return figure
 
 
-OFFSETS = (16, 86, 166, 252)  # pixels right of the plot
+OFFSETS = (12, 66, 136)  # pixels right of the plot
+MARKS = {"does harm": "✗", "not settled": "?"}
+
+
+def _name(effect: PartEffect) -> str:
+    mark = MARKS.get(effect.judgement, "✓")
+    return f"<b>{effect.part}</b>  <br>{mark} {effect.judgement}  "
 
 
 def _dot(effect: PartEffect):
@@ -50,18 +58,17 @@ def _dot(effect: PartEffect):
         x=[100 * effect.difference],
         y=[effect.part],
         mode="markers",
-        marker={"size": 11, "color": colour, "symbol": symbol},
+        marker={"size": 11, "color": colour, "symbol": symbol, "line": {"width": 2}},
         error_x=subplots.error_bars([(100 * low, 100 * effect.difference, 100 * high)]),
         hovertemplate=f"{points(effect.difference)}<extra></extra>",
     )
 
 
-def _cells(ablation: Ablation, effect: PartEffect) -> tuple[str, str, str, str]:
+def _cells(ablation: Ablation, effect: PartEffect) -> tuple[str, str, str]:
     seconds = effect.prefill_s
     time = "unknown" if seconds is None else f"{1000 * seconds:+,.0f} ms"
     money = f"{100 * ablation.usd_per_1000(effect):+.2g} ct"
-    mark = {"does harm": "✗ ", "not settled": "? "}.get(effect.judgement, "✓ ")
-    return f"{effect.tokens:+.0f}", time, money, mark + effect.judgement
+    return f"{effect.tokens:+.0f}", time, money
 
 
 def _title(ablation: Ablation) -> str:
@@ -71,9 +78,8 @@ def _title(ablation: Ablation) -> str:
     return (
         f"{what}: {base.share:.0%} right with "
         f'the whole prompt · measured<br><span style="font-size:12px">'
-        f"{figure_text(base.prompt.label)}; {len(base.items)} items, {ablation.how}<br>"
-        "US cents by "
-        f"{figure_text(ablation.price.origin)}</span>"
+        f"{figure_text(base.prompt.label)}<br>{len(base.items)} items, {ablation.how}; "
+        f"US cents for 1,000 requests:<br>{figure_text(ablation.price.origin)}</span>"
     )
 
 

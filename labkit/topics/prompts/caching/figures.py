@@ -9,13 +9,13 @@ def caching_figure(caching: PrefixCaching):
     """Seconds to read a prompt whole, and with its system prompt kept, for each engine."""
     names, seconds, tokens = [], [], []
     for each in caching.timings:
-        names += [f"{each.engine}, everything", f"{each.engine}, system prompt kept"]
+        names += [f"{each.engine},\neverything", f"{each.engine},\nsystem prompt kept"]
         seconds += [each.whole_s, each.kept_s]
         tokens += [each.tokens, each.new_tokens]
     times = tuple(f"{each.median:.2g} s" for each in seconds)
     columns = (
         BarColumn("tokens read\nless is better", tuple(tokens), tuple(map(str, tokens))),
-        BarColumn("seconds until the answer can begin\nless is better", tuple(seconds), times),
+        BarColumn("seconds until the\nanswer can begin\nless is better", tuple(seconds), times),
     )
     return bar_table_figure("The same long system prompt, again · measured", names, columns)
 

@@ -25,18 +25,20 @@ def build_up_figure(build: BuildUp):
         barmode="stack",
     )
     labels = [
-        f"{'+ ' if n else ''}{step.added}<br>{step.tokens} tokens"
+        f"{'+ ' if n else ''}{step.added.replace(' ', '<br>', 1)}<br>{step.tokens} tokens"
         for n, step in enumerate(build.steps)
     ]
     options = build.task.options
     ordered = sorted(range(len(options)), key=lambda n: options[n] != build.item.answer)
     for index, n in enumerate(ordered):
         values = [step.probabilities[n] for step in build.steps]
-        look = {"color": COLOURS[index % 6], "pattern": theme.pattern(SHAPES[index % 6])}
+        pattern = theme.pattern(SHAPES[index % 6])
+        look = {"color": COLOURS[index % 6], "pattern": pattern, "line": theme.OUTLINE}
         bars = go.Bar(x=labels, y=values, name=figure_text(options[n]), marker=look)
         if not index:  # on a pattern no number can be read
             bars.text = [f"{value:.0%}" if value >= 0.06 else "" for value in values]
         figure.add_trace(bars)
+    figure.update_xaxes(tickangle=0, tickfont={"size": 12})
     return figure.update_yaxes(tickformat=".0%", range=[0, 1])
 
 
@@ -44,16 +46,17 @@ def templates_figure(comparison: TemplateComparison):
     """The likeliest first tokens with the right template, a wrong one, and none."""
     figure = theme.figure(
         title=figure_text(f"“{comparison.question}” · {comparison.model} · first token, measured"),
-        height=340,
+        height=380,
         showlegend=False,
-        margin={"t": 104},
+        margin={"t": 128},
     )
     names = [
-        f"{figure_text(v.name)}<br>{v.tokens} tokens, {v.entropy_bits:.1f} bits, "
+        f"{figure_text(v.name)}<br>{v.tokens} tokens<br>{v.entropy_bits:.1f} bits<br>"
         f"{v.distance:.0%} moved"
         for v in comparison.variants
     ]
-    subplots.columns(figure, names)
+    subplots.columns(figure, names, gap=0.17)
+    figure.update_annotations(align="left")
     for column, variant in enumerate(comparison.variants, 1):
         texts = [f"{figure_text(spell(text))} " for text, _ in variant.leading]
         bars = go.Bar(
@@ -65,7 +68,7 @@ def templates_figure(comparison: TemplateComparison):
         figure.add_trace(bars, row=1, col=column)
         ticks = {"tickvals": list(range(len(texts))), "ticktext": texts}
         figure.update_yaxes(**ticks, autorange="reversed", row=1, col=column)
-    return figure.update_xaxes(tickformat=".0%", range=[0, 1])
+    return figure.update_xaxes(tickformat=".0%", range=[0, 1], dtick=0.5)
 
 
 def template_texts(comparison: TemplateComparison) -> html.HtmlFigure:

@@ -10,6 +10,7 @@ from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import checked_prompt
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.arguments import check_model
 
 # Formats of well-known models: the first that is not a model's own is the wrong one.
@@ -58,6 +59,15 @@ class TemplateComparison:
     question: str
     variants: tuple[TemplateVariant, ...]
     silent_system: str
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: the probability that moves without the right template."""
+        name, label = "template_moved_percent", "probability moved, template"
+        return tuple(
+            BookEntry(name, f"{label} {each.name}", 100 * each.distance, "%", model=self.model)
+            for each in self.variants[1:]
+        )
 
     @property
     def summary(self) -> str:

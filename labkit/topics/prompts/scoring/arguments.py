@@ -1,5 +1,7 @@
 """Arguments that all verbs of this topic check alike."""
 
+from collections.abc import Sized
+
 from labkit.backends.local.model import LocalModel
 from labkit.errors import LabError
 from labkit.topics.prompts.tasks.prompt import Prompt
@@ -14,6 +16,12 @@ def check_model(model: LocalModel) -> None:
             "not give them.",
             'A model that runs in this process does: lab.load("smollm2-135m").',
         )
+
+
+def check_complete(results: Sized, what: str) -> None:
+    """Raises a LabError where a verb was stopped before it had anything to return."""
+    if not results:
+        raise LabError(f"Stopped before one {what} was complete: nothing was measured.")
 
 
 def usable_prompt(model: LocalModel, prompt: Prompt) -> Prompt:

@@ -17,7 +17,7 @@ def score_figure(score: PromptScore):
     low, high = score.interval
     options = score.task.options
     figure = theme.figure(title=_title(score), height=170 + 34 * max(1, len(options)))
-    subplots.columns(figure, ["share of right answers", "how often each option was the answer"])
+    subplots.columns(figure, ["share of right answers", "answers by option"], gap=0.2)
     share = go.Bar(
         x=[score.share],
         y=["right"],
@@ -37,13 +37,13 @@ def score_figure(score: PromptScore):
         ("answered", [score.picks.get(each, 0) for each in options], theme.BLUE, ""),
         ("right ones", [answers.count(each) for each in options], theme.ORANGE, "/"),
     ):
-        marker = {"color": colour, "pattern": theme.pattern(shape)}
+        marker = {"color": colour, "pattern": theme.pattern(shape), "line": theme.OUTLINE}
         names = [figure_text(each) for each in options]
         bars = go.Bar(x=counts, y=names, orientation="h", name=name, marker=marker)
         figure.add_trace(bars, row=1, col=2)
     figure.data[0].showlegend = False
     figure.update_layout(margin={"t": 112}, legend={"yref": "container", "y": 0.8})
-    return figure.update_yaxes(autorange="reversed")
+    return figure.update_yaxes(autorange="reversed", ticksuffix="  ")
 
 
 def _title(score: PromptScore) -> str:

@@ -1,6 +1,5 @@
 """The result of scoring a prompt: each item, and the share of right answers."""
 
-import math
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -65,7 +64,7 @@ class PromptScore:
     @property
     def share(self) -> float:
         """Share of right answers, 0 to 1."""
-        return self.right / len(self.items) if self.items else math.nan
+        return self.right / len(self.items)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -95,8 +94,6 @@ class PromptScore:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: the share of right answers."""
-        if not self.items:
-            return ()
         low, high = (100 * each for each in self.interval)
         label = f"right answers, {self.task.name}"
         name = "right_answers_percent"
@@ -105,8 +102,6 @@ class PromptScore:
     @property
     def summary(self) -> str:
         """The share of right answers, its interval, and how it was measured."""
-        if not self.items:
-            return f"{self.model}, {self.task.name}: stopped before the first item"
         low, high = self.interval
         calibrated = f", {self.calibration} calibration" if self.calibration else ""
         chance = f"; chance alone {self.task.chance:.0%}" if self.task.chance else ""

@@ -14,7 +14,7 @@ from labkit.topics.prompts.tasks.checkers import CHECKERS
 from labkit.topics.prompts.tasks.prompt import Prompt, encoded, full_prompt, rendered
 from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
 
-from .arguments import check_model, first_items, usable_prompt
+from .arguments import check_complete, check_model, first_items, usable_prompt
 from .calibration import CALIBRATIONS, CONTENT_FREE, calibrated, normalized
 from .result import ItemScore, PromptScore
 
@@ -52,7 +52,8 @@ def score(
             as measured when the model was loaded.
     Raises:
         ValueError: an argument is out of range.
-        LabError: the model does not run in this process, or a prompt does not fit its context.
+        LabError: the model does not run in this process, a prompt does not fit its context, or it
+            was stopped before the first item.
     """
     run = ScoreRun(model, task, prompt, half, items, calibration, dtype)
     with progress(total=run.total, unit="item", desc=task.name) as bar:
@@ -61,7 +62,9 @@ def score(
                 bar.update(run.done - bar.n)
         except KeyboardInterrupt:
             pass
-    return run.result()
+    result = run.result()
+    check_complete(result.items, "item")
+    return result
 
 
 class ScoreRun:

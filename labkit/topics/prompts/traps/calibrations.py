@@ -6,6 +6,7 @@ from labkit.backends.local.model import LocalModel
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
+from labkit.topics.prompts.scoring.arguments import check_complete
 from labkit.topics.prompts.scoring.difference import compare_scores, points
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.score import ScoreRun
@@ -36,8 +37,6 @@ class CalibrationComparison:
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: the share of right answers with calibration."""
         best = self.content_free
-        if not best.items:
-            return ()
         low, high = (100 * each for each in best.interval)
         label = f"calibrated, {best.task.name}"
         name = "calibrated_percent"
@@ -46,8 +45,6 @@ class CalibrationComparison:
     @property
     def summary(self) -> str:
         """What calibration gains."""
-        if not self.plain.items:
-            return self.plain.summary
         gains = ", ".join(
             f"{name} {points(compare_scores(self.plain, each).difference)}"
             for name, each in list(self.scores.items())[1:]
@@ -88,4 +85,6 @@ def compare_calibrations(
                 bar.update(run.done - bar.n)
         except KeyboardInterrupt:
             pass
-    return CalibrationComparison(run.result(None), run.result("content-free"), run.result("batch"))
+    plain = run.result(None)
+    check_complete(plain.items, "item")
+    return CalibrationComparison(plain, run.result("content-free"), run.result("batch"))

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from labkit.backends.local.model import LocalModel
 from labkit.formatting import in_lines
-from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
+from labkit.lab_book.entry import BookEntry
+from labkit.topics.prompts.scoring.arguments import (
+    check_complete,
+    check_model,
+    first_items,
+    usable_prompt,
+)
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
@@ -43,10 +49,23 @@ class ExampleTraps:
     orders: tuple[ExampleOrder, ...]
 
     @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: the worst and the best order."""
+        ordered = sorted((each.score for each in self.orders), key=lambda each: each.share)
+        ends = {"worst": ordered[0], "best": ordered[-1]}
+        return tuple(
+            BookEntry(
+                "order_right_percent",
+                f"right by the {which} order, {each.task.name}",
+                *(100 * each.share, "%", *(100 * end for end in each.interval)),
+                model=each.model,
+            )
+            for which, each in ends.items()
+        )
+
+    @property
     def summary(self) -> str:
         """The best and the worst order."""
-        if not self.orders:
-            return "stopped before the first order was complete"
         shares = [each.score.share for each in self.orders]
         first = self.orders[0].score
         return (
@@ -95,6 +114,7 @@ def vary_examples(
     scores = score_several(
         model, task, list(variants.values()), half=half, items=items, calibration=calibration
     )
+    check_complete(scores, "order")
     return ExampleTraps(
         tuple(
             ExampleOrder(name, each.prompt.examples[-1].answer, each)

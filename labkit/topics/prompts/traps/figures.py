@@ -14,6 +14,8 @@ from .examples import ExampleTraps
 from .power import ItemPlan
 from .winners_curse import WinnersCurse
 
+TICKS = [digit * 10**power for power in range(6) for digit in (1, 2, 5)]  # items
+
 
 def _share_bars(scores: Sequence[PromptScore], names: Sequence[str], name: str = "", **look):
     ranges = ((each.interval[0], each.share, each.interval[1]) for each in scores)
@@ -47,7 +49,7 @@ def examples_figure(traps: ExampleTraps):
     )
     figure.add_trace(_share_bars(scores, names, "right answers"))
     copied = [each.copied_share for each in traps.orders]
-    marker = {"color": theme.ORANGE, "pattern": theme.pattern("/")}
+    marker = {"color": theme.ORANGE, "pattern": theme.pattern("/"), "line": theme.OUTLINE}
     figure.add_trace(go.Bar(x=names, y=copied, name="the last example's label", marker=marker))
     _chance(figure, scores[0])
     return figure.update_yaxes(tickformat=".0%", range=[0, 1.05])
@@ -59,12 +61,12 @@ def calibrations_figure(comparison: CalibrationComparison):
     task = comparison.plain.task
     figure = theme.figure(
         title=f"{figure_text(task.name)}: one reading, judged in three ways · measured",
-        height=400,
-        margin={"t": 112},
-        legend={"yref": "container", "y": 0.84},
+        height=440,
+        margin={"t": 136},
+        legend={"yref": "container", "y": 0.82},
         barmode="stack",
     )
-    subplots.columns(figure, ["share of right answers", "how often each option was the answer"])
+    subplots.columns(figure, ["share of right answers", "answers by option"], gap=0.12)
     bars = _share_bars(list(scores.values()), list(scores))
     figure.add_trace(bars.update(showlegend=False), row=1, col=1)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.05], row=1, col=1)
@@ -72,7 +74,8 @@ def calibrations_figure(comparison: CalibrationComparison):
     for n, option in enumerate(task.options):
         counts = [each.picks[option] for each in scores.values()]
         shape = ("", "/", ".", "x", "-", "\\")[n % 6]
-        marker = {"color": colours[n % 6], "pattern": theme.pattern(shape)}
+        look = {"color": colours[n % 6], "pattern": theme.pattern(shape)}
+        marker = {**look, "line": theme.OUTLINE}
         stacked = go.Bar(x=list(scores), y=counts, name=figure_text(option), marker=marker)
         figure.add_trace(stacked, row=1, col=2)
     return figure
@@ -94,7 +97,7 @@ def curse_figure(curse: WinnersCurse):
     columns = [f"on the {old} items that it was chosen by", f"on {new} fresh items"]
     for each in sorted(curse.wordings, key=lambda own: own is chosen):
         best = each is chosen
-        colour, width = (theme.RED, 4) if best else (theme.GREY, 1)
+        colour, width = (theme.RED, 4) if best else (theme.GREY, 1.5)
         figure.add_trace(
             go.Scatter(
                 x=columns,
@@ -135,7 +138,7 @@ def plan_figure(plan: ItemPlan):
         texts = ["", f"you had {count}"]
         own = go.Scatter(x=ends, y=[count] * 2, mode="lines+text", text=texts, line=line)
         figure.add_trace(own.update(textposition="top left", hoverinfo="skip"))
-    return figure.update_yaxes(type="log")
+    return figure.update_yaxes(type="log", tickvals=TICKS, tickformat=",")
 
 
 FIGURES = {

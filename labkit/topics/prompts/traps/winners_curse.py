@@ -9,7 +9,7 @@ from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
-from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
+from labkit.topics.prompts.scoring.arguments import check_complete, check_model, usable_prompt
 from labkit.topics.prompts.scoring.difference import points
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
@@ -61,16 +61,12 @@ class WinnersCurse:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: how far the winner fell."""
-        if not self.wordings:
-            return ()
         model, fall = self.chosen.practice.model, 100 * self.fall
         return (BookEntry("winner_fall_points", "the winner's fall", fall, "points", model=model),)
 
     @property
     def summary(self) -> str:
         """The chosen wording, then and afterwards."""
-        if not self.wordings:
-            return "stopped before two wordings were complete"
         chosen = self.chosen
         return (
             f"{chosen.practice.model}, {chosen.practice.task.name}: best of {len(self.wordings)} "
@@ -118,6 +114,7 @@ def pick_wording(
     practice = score_several(model, task, prompts, items=items, calibration=calibration)
     done = prompts[: len(practice)]
     fresh = score_several(model, task, done, half=HELD_OUT, calibration=calibration)
+    check_complete(fresh, "wording")
     return WinnersCurse(tuple(map(Wording, texts, practice, fresh)))
 
 

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from labkit.backends.settings import STAGES, Settings
 from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
-from labkit.ui.panel import Panel, button, column, labelled, on_change, row, slider
+from labkit.ui.panel import Panel, button, choice_slider, column, labelled, on_change, row, slider
 
 from . import figures
 from .prediction import Prediction
@@ -167,29 +167,13 @@ def _control(stage: str, value) -> widgets.Widget:
     if stage == "top_k":
         steps = sorted({*TOP_KS, value or 1}, reverse=True)
         options = [("off", 0), *((f"{k:,}", k) for k in steps)]  # None: nothing would be chosen
-        return _choice(options, value or 0, **labelled(stage, **look))
+        return choice_slider(options, value or 0, **labelled(stage, **look))
     low, high, step = RANGES[stage]
     while abs(value / step - round(value / step)) > 1e-6 and step > 1e-4:
         step /= 10  # the page would round the learner's value to a step
     digits = ".2f" if step >= 0.01 else ".3f"
     low, high = min(low, value), max(high, value)  # an initial value beyond the range widens it
     return slider(stage, value, low, high, step=step, readout_format=digits, **look)
-
-
-def _choice(options: list[tuple[str, int]], value: int, **look) -> widgets.SelectionSlider:
-    """A slider over choices, the chosen one beside its label.
-
-    ipywidgets' own readout can be typed into, and does not hear of it.
-    """
-    made = widgets.SelectionSlider(options=options, value=value, readout=False, **look)
-    name = made.description
-
-    def show() -> None:
-        made.description = f"{name}: {made.label}"
-
-    on_change(show, made)
-    show()
-    return made
 
 
 PANELS = {Prediction: explore_prediction}

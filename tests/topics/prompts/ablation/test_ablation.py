@@ -6,6 +6,8 @@ import labkit
 from labkit.topics.prompts.ablation.ablation import PRICED
 from labkit.topics.prompts.scoring.difference import compare_scores
 
+from ....ui.marks import faint_marks
+
 
 def test_one_part_at_a_time(smollm2, sentiment, plain):
     done = labkit.prompts.ablate(smollm2, sentiment, plain, items=6)
@@ -34,7 +36,11 @@ def test_one_part_at_a_time(smollm2, sentiment, plain):
     figure = labkit.plot(done)
     assert [trace.x[0] for trace in figure.data] == [100 * e.difference for e in done.effects]
     assert "earns" in repr(figure.layout) or "not settled" in repr(figure.layout)
+    assert faint_marks(figure) == [] and figure.layout.margin.r < 220  # room for the plot
+    assert all(trace.marker.line.width == 2 for trace in figure.data), "hair lines are not seen"
     assert "(measured)" in done.summary
+    assert [each.value for each in done.book_entries] == [100 * e.difference for e in done.effects]
+    assert done.book_entries[2].name == "examples_gain_points" and done.book_entries[2].note
 
 
 def test_all_combinations(smollm2, sentiment, plain):

@@ -4,6 +4,8 @@ import pytest
 
 import labkit
 
+from ....ui.marks import faint_marks
+
 
 def test_the_kept_prompt_is_not_read_again(smollm2):
     system = "You answer questions about ships and harbours. " * 12
@@ -15,7 +17,7 @@ def test_the_kept_prompt_is_not_read_again(smollm2):
         assert len(each.whole_s.values) == len(each.kept_s.values) == 7
         assert each.gain > 1.5, each
     figure = labkit.plot(done)
-    assert len(figure.data[0].y) == 4
+    assert len(figure.data[0].y) == 4 and faint_marks(figure) == []
     with pytest.raises(ValueError, match="rounds"):
         labkit.prompts.measure_prefix_cache(smollm2, rounds=0)
 

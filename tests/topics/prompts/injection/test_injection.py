@@ -3,6 +3,7 @@
 import pytest
 
 import labkit
+from labkit.topics.prompts.injection import injection
 from labkit.topics.prompts.injection.injection import ATTACKS, HARMLESS, SECRET
 
 
@@ -19,6 +20,16 @@ def test_every_message_is_asked_and_leaks_are_counted(smollm2):
     assert test.attacks[0].answer == alone.text.strip()
     assert "leaked" in labkit.plot(test).html or not test.leaked
     assert f"{test.leaked} of {len(ATTACKS)}" in test.summary
+
+
+def test_a_stop_before_the_first_answer_says_so(smollm2, monkeypatch):
+    def stopping(*_, **__):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(injection, "greedy_answers", stopping)
+    with pytest.raises(labkit.LabError, match="Stopped before one attack was complete"):
+        labkit.prompts.try_injections(smollm2)
 
 
 def test_a_secret_that_is_not_in_the_prompt_is_refused(smollm2):

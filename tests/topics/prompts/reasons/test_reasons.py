@@ -8,6 +8,8 @@ import pytest
 import labkit
 from labkit.topics.prompts.reasons.templates import silent_system
 
+from ....ui.marks import faint_marks
+
 # As in Qwen2.5-Coder-Instruct's tokenizer_config.json, where there are no tools.
 QWEN = (
     "{%- if messages[0]['role'] == 'system' %}"
@@ -52,6 +54,11 @@ def test_templates_are_compared_over_the_whole_vocabulary(smollm2):
     assert right.leading[0][1] == pytest.approx(float(p.max()), abs=1e-5)
     assert len(labkit.plot(compared).data) == 3
     assert "nobody wrote" in labkit.plot(compared, kind="texts").html
+    assert faint_marks(labkit.plot(compared)) == []
+    assert [each.value for each in compared.book_entries] == [
+        100 * wrong.distance,
+        100 * absent.distance,
+    ]
     with pytest.raises(ValueError):
         labkit.prompts.compare_templates(smollm2, "")
 
@@ -74,7 +81,7 @@ def test_parts_are_added_one_by_one(smollm2, sentiment):
     assert (
         build.right[-1] == build.steps[-1].probabilities[sentiment.options.index(build.item.answer)]
     )
-    assert len(labkit.plot(build).data) == 2
+    assert len(labkit.plot(build).data) == 2 and faint_marks(labkit.plot(build)) == []
     with pytest.raises(ValueError, match="item"):
         labkit.prompts.build_up(smollm2, sentiment, item=50)
     with pytest.raises(ValueError, match="must have options"):

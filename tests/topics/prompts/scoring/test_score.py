@@ -13,6 +13,8 @@ from labkit.topics.prompts import exercises
 from labkit.topics.prompts.scoring import score as scoring
 from labkit.topics.prompts.scoring.calibration import calibrated, normalized
 
+from ....ui.marks import faint_marks
+
 
 @torch.inference_mode()
 def plain_probabilities(model, text, options):
@@ -80,10 +82,32 @@ def test_a_stop_keeps_what_came(smollm2, sentiment, plain, monkeypatch):
     assert "of 12" in done.summary
 
 
+VERBS = {
+    "score": ({}, "item"),
+    "compare_calibrations": ({}, "item"),
+    "ablate": ({}, "prompt"),
+    "vary_examples": ({}, "order"),
+    "pick_wording": ({"items": 4}, "wording"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_stop_before_anything_came_says_so(smollm2, sentiment, monkeypatch, verb):
+    def stopping(*_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(scoring, "option_logprobs", stopping)
+    arguments, what = VERBS[verb]
+    with pytest.raises(LabError, match=f"Stopped before one {what} was complete"):
+        getattr(labkit.prompts, verb)(smollm2, sentiment, **arguments)
+
+
 def test_calibrations_come_from_one_reading(smollm2, sentiment, plain, scored):
     compared = labkit.prompts.compare_calibrations(smollm2, sentiment, plain, items=12)
     assert [each.answer for each in compared.plain.items]
     assert compared.batch.calibration == "batch" and "content-free" in compared.summary
+    assert faint_marks(labkit.plot(compared)) == []
     columns = [each.probabilities for each in compared.plain.items]
     means = [sum(column) / 12 for column in zip(*columns, strict=True)]
     for before, after in zip(compared.plain.items, compared.batch.items, strict=True):
@@ -165,6 +189,7 @@ def test_figures_hold_the_numbers(scored):
     figure = labkit.plot(scored)
     assert list(figure.data[0].x) == [scored.share]
     assert list(figure.data[1].x) == list(scored.picks.values())
+    assert faint_marks(figure) == []
     assert scored.items[0].item.text in labkit.plot(scored, kind="answers").html
     change = labkit.prompts.compare_scores(scored, scored)
     assert list(labkit.plot(change).data[0].x) == [0]
@@ -180,5 +205,9 @@ def test_exercises_accept_any_right_answer(smollm2, scored, plain, monkeypatch):
     better = exercises.check_better
     assert "place of None" in better(smollm2, scored, None).why
     assert "not fewer" in better(smollm2, scored, plain).why
+    whole = labkit.prompts.full_prompt(scored.task)
+    base = labkit.prompts.score(smollm2, scored.task, whole, items=2)
+    silent = better(smollm2, base, whole.without("system"))
+    assert "not fewer" in silent.why and "named SmolLM" in silent.why, silent.why
     shorter = better(smollm2, scored, plain.changed(examples=plain.examples[:1]))
     assert "tokens fewer" in shorter.why or "clearly worse" in shorter.why

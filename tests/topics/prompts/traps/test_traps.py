@@ -7,6 +7,8 @@ import pytest
 import labkit
 from labkit.topics.prompts.traps.winners_curse import expected_best
 
+from ....ui.marks import faint_marks
+
 
 @pytest.mark.parametrize(("share", "items", "wordings"), [(0.7, 40, 12), (0.5, 10, 3)])
 def test_the_expected_best_is_that_of_a_simulation(share, items, wordings):
@@ -38,6 +40,9 @@ def test_examples_are_reordered_and_unbalanced(smollm2, sentiment, plain):
         assert each.copied_share == each.score.picks[each.label] / 6
     figure = labkit.plot(traps)
     assert list(figure.data[0].y) == [each.score.share for each in traps.orders]
+    assert faint_marks(figure) == []
+    shares = [100 * each.score.share for each in traps.orders]
+    assert [each.value for each in traps.book_entries] == [min(shares), max(shares)]
     with pytest.raises(ValueError, match="two labels or more"):
         labkit.prompts.vary_examples(smollm2, sentiment, plain.without("examples"))
 
@@ -51,7 +56,7 @@ def test_a_wording_is_chosen_on_one_half_and_judged_on_the_other(smollm2, sentim
     assert chosen.practice.share == max(each.practice.share for each in curse.wordings)
     assert {each.item.half for each in chosen.fresh.items} == {"held out"}
     assert curse.fall == chosen.practice.share - chosen.fresh.share
-    assert len(labkit.plot(curse).data) == 3
+    assert len(labkit.plot(curse).data) == 3 and faint_marks(labkit.plot(curse)) == []
     with pytest.raises(ValueError, match="two or more"):
         labkit.prompts.pick_wording(smollm2, sentiment, wordings=["one"])
     with pytest.raises(ValueError, match="items must be"):
@@ -66,6 +71,8 @@ def test_the_plan_follows_the_disagreement(scored):
     same = labkit.prompts.compare_scores(scored, scored)
     assert labkit.prompts.plan_items(same).discordant == 1 / 12
     assert len(labkit.plot(plan).data[0].x) == len(plan.curve)
+    assert faint_marks(labkit.plot(plan)) == []
+    assert {50, 100, 200, 500} <= set(labkit.plot(plan).layout.yaxis.tickvals)
     for bad in (0, 2, float("nan"), 1e300):
         with pytest.raises(ValueError, match="discordant"):
             labkit.prompts.plan_items(discordant=bad)
