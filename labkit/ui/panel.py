@@ -35,7 +35,7 @@ class Panel:
         widget: the panel as one widget.
     """
 
-    widget: widgets.Widget
+    widget: widgets.DOMWidget
 
     @property
     def summary(self) -> str:

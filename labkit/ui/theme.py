@@ -144,6 +144,7 @@ def _live_figures() -> tuple[type, Any]:
     """
     import anywidget
     import plotly.graph_objects as go
+    from plotly.io import to_json
     from plotly.offline import get_plotlyjs
 
     module = Path(__file__).with_name("live_figure.js").read_text(encoding="utf-8")
@@ -171,7 +172,7 @@ def _live_figures() -> tuple[type, Any]:
             super().open()
 
         def _send_whole(self, *_args: Any, **_more: Any) -> None:
-            self.figure = self.to_json(validate=False)
+            self.figure = to_json(self, validate=False)
 
         _send_update_msg = _send_restyle_msg = _send_relayout_msg = _send_whole
         _send_addTraces_msg = _send_moveTraces_msg = _send_deleteTraces_msg = _send_whole
