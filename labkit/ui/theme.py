@@ -36,6 +36,7 @@ body{{color:var(--jp-content-font-color1,{INK});background:{GROUND}}}
 --jp-error-color1:#FF9D93;--jp-layout-color0:#14181D}}}}
 """
 FIGURE_CSS = Path(__file__).with_name("figure.css").read_text(encoding="utf-8")
+TOKEN_KEYS = Path(__file__).with_name("token_keys.js").read_text(encoding="utf-8")
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
 
 # Nothing on a page may call out: no "share", no link to a service.
@@ -66,7 +67,7 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
         pio.renderers.default = "plotly_mimetype"
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
-    _follow_page()
+    follow_page()
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces).update_layout(
         template="none",
@@ -102,8 +103,8 @@ def no_formula(text: str) -> str:
 
 
 @functools.cache
-def _follow_page() -> Any:
-    """Has a notebook's figures follow its theme and width, by a widget that shows nothing."""
+def follow_page() -> Any:
+    """Has a notebook's figures follow its theme, width and keys, by a widget that shows nothing."""
     ipython = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
     if not hasattr(shell, "kernel"):
@@ -111,7 +112,7 @@ def _follow_page() -> Any:
     import anywidget
 
     class FigureColours(anywidget.AnyWidget):
-        _esm = Path(__file__).with_name("figure.js").read_text(encoding="utf-8")
+        _esm = TOKEN_KEYS + Path(__file__).with_name("figure.js").read_text(encoding="utf-8")
         _css = FIGURE_CSS
 
     return FigureColours()
