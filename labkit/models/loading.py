@@ -189,7 +189,7 @@ def _get_local_gguf(path: Path) -> tuple[Path, Path]:
     path = gguf_parts.find_parts(path)[0]
     if read_start(path, 4) != b"GGUF":
         raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
-    return _converted(f"gguf-{gguf_parts.sha256_of_parts(path)[:12]}", path)
+    return _converted(gguf_parts.stored_name(path, gguf_parts.sha256_of_parts(path)), path)
 
 
 def _get_hub(source: HubSource) -> Path:
