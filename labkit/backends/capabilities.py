@@ -50,6 +50,16 @@ class HasGgufFile(Protocol):
 
 
 @runtime_checkable
+class HasQuantizedWeights(Protocol):
+    """Computes with the weights of a GGUF file as they are, in this process."""
+
+    gguf_file: Path
+    kind: str
+    weights_bytes: int
+    parameters: int
+
+
+@runtime_checkable
 class HasAddress(Protocol):
     """Runs behind an address, in another process or on another machine."""
 

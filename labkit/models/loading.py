@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
 
 from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
-from .cpu.tuning import CpuTuning, tune
 from .entry import Entry, FolderSource, HubSource, WheelSource
 from .gguf_to_safetensors import convert_gguf, first_line, quiet_transformers, read_complete
 from .machine import inspect_machine
@@ -29,6 +28,9 @@ from .storage.checked_folder import (
     require_undamaged,
 )
 from .tokenizers import files as tokenizer_files
+
+if TYPE_CHECKING:
+    from .cpu.tuning import CpuTuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class LoadedModel:
     folder: Path
     gguf_file: Path | None
     entry: Entry | None
-    tuning: CpuTuning | None
+    tuning: "CpuTuning | None"
 
 
 def open_model(
@@ -90,6 +92,8 @@ def open_model(
         model, tokenizer = _read(folder, chosen)
     tuning = None
     if chosen.device == "cpu":
+        from .cpu.tuning import tune
+
         tuning = tune(model, name, may_pack=chosen.packed, packed=packed)
     shown = Path(name).name.removesuffix(".gguf") if _is_path(name) else name
     return LoadedModel(shown, name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
@@ -185,7 +189,7 @@ def _get_local_gguf(path: Path) -> tuple[Path, Path]:
     path = gguf_parts.find_parts(path)[0]
     if read_start(path, 4) != b"GGUF":
         raise LabError(f"{path} is not a GGUF file.", "Only GGUF and safetensors are read.")
-    return _converted(f"gguf-{gguf_parts.sha256_of_parts(path)[:12]}", path)
+    return _converted(gguf_parts.stored_name(path, gguf_parts.sha256_of_parts(path)), path)
 
 
 def _get_hub(source: HubSource) -> Path:

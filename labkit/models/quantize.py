@@ -67,7 +67,7 @@ class _Source:
 
     Attributes:
         gguf_file: path of the file.
-        name: name of the model in the store; for a learner's own file, one from its checksum.
+        name: name of the model in the store; for a learner's own file, of `stored_name`.
     """
 
     def __init__(self, gguf_file: Path):
@@ -76,7 +76,7 @@ class _Source:
         self._sha256 = known["sha256"] if known else gguf_parts.sha256_of_parts(gguf_file)
         folder = gguf_file.parent.parent
         stored = folder.parent == store.models_folder()
-        self.name = folder.name if stored else f"gguf-{self._sha256[:12]}"
+        self.name = folder.name if stored else gguf_parts.stored_name(gguf_file, self._sha256)
 
     def name_of(self, kind: str) -> str:
         return f"{self.name}-{kind.lower()}"

@@ -21,6 +21,7 @@ function keepHeights() {
 }
 
 function initialize() {
+  stepThroughTokens();
   if (window.labkitFitsTitles) return;
   window.labkitFitsTitles = true;
   let timer = 0;

@@ -21,6 +21,7 @@ class HtmlFigure:
     html: str
 
     def _repr_html_(self) -> str:
+        theme.follow_page()
         return self.html
 
     def __repr__(self) -> str:

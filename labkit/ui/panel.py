@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from labkit.errors import LabError
 
-from . import html
+from . import html, theme
 from .runner import Runner
 
 LABEL_WIDTH = "85px"
@@ -35,7 +35,7 @@ class Panel:
         widget: the panel as one widget.
     """
 
-    widget: widgets.Widget
+    widget: widgets.DOMWidget
 
     @property
     def summary(self) -> str:
@@ -50,6 +50,7 @@ class Panel:
         from IPython.display import HTML, display
 
         # ``python3 -m labkit run`` makes a page to be read, where no control answers.
+        theme.follow_page()
         is_static = os.environ.get("LABKIT_STATIC") == "1"
         live = [self.widget.add_class("lk-panel"), DISCONNECTED]
         parts = self.static_form() if is_static else live

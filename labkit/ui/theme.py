@@ -37,6 +37,7 @@ body{{color:var(--jp-content-font-color1,{INK});background:{GROUND}}}
 --jp-error-color1:#FF9D93;--jp-layout-color0:#14181D}}}}
 """
 FIGURE_CSS = Path(__file__).with_name("figure.css").read_text(encoding="utf-8")
+TOKEN_KEYS = Path(__file__).with_name("token_keys.js").read_text(encoding="utf-8")
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
 
 # Nothing on a page may call out: no "share", no link to a service.
@@ -67,7 +68,7 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
         pio.renderers.default = "plotly_mimetype"
     pio.renderers["plotly_mimetype"].config = dict(CONFIG)
-    _follow_page()
+    follow_page()
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces).update_layout(
         template="none",
@@ -103,8 +104,8 @@ def no_formula(text: str) -> str:
 
 
 @functools.cache
-def _follow_page() -> Any:
-    """Has a notebook's figures follow its theme and width, by a widget that shows nothing."""
+def follow_page() -> Any:
+    """Has a notebook's figures follow its theme, width and keys, by a widget that shows nothing."""
     ipython = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
     if not hasattr(shell, "kernel"):
@@ -112,7 +113,7 @@ def _follow_page() -> Any:
     import anywidget
 
     class FigureColours(anywidget.AnyWidget):
-        _esm = Path(__file__).with_name("figure.js").read_text(encoding="utf-8")
+        _esm = TOKEN_KEYS + Path(__file__).with_name("figure.js").read_text(encoding="utf-8")
         _css = FIGURE_CSS
 
     return FigureColours()
@@ -145,6 +146,7 @@ def _live_figures() -> tuple[type, Any]:
     """
     import anywidget
     import plotly.graph_objects as go
+    from plotly.io import to_json
     from plotly.offline import get_plotlyjs
 
     module = Path(__file__).with_name("live_figure.js").read_text(encoding="utf-8")
@@ -172,7 +174,7 @@ def _live_figures() -> tuple[type, Any]:
             super().open()
 
         def _send_whole(self, *_args: Any, **_more: Any) -> None:
-            self.figure = self.to_json(validate=False)
+            self.figure = to_json(self, validate=False)
 
         _send_update_msg = _send_restyle_msg = _send_relayout_msg = _send_whole
         _send_addTraces_msg = _send_moveTraces_msg = _send_deleteTraces_msg = _send_whole

@@ -5,9 +5,14 @@ import json
 import pytest
 
 import labkit
+from labkit.backends.reply import Outcome, Reply
+from labkit.backends.settings import Settings
+from labkit.backends.steps import Alternative, Step
 from labkit.topics.comparison.batch.table import BatchRow, BatchTable
+from labkit.topics.sampling.paths.trace_figures import trace_strip
 from labkit.topics.tokens.token_strip import MOST_TOKENS
 from labkit.ui.key_listener import _ESM
+from labkit.ui.theme import TOKEN_KEYS
 
 from .chromium import new_page, start_chromium
 
@@ -126,6 +131,53 @@ def test_five_thousand_tokens_are_drawn_and_stepped_through(page):
     gaps = page.evaluate(FRAMES)
     print(f"shown in {shown_ms:.0f} ms; frames: {gaps[60]:.0f} ms median, {gaps[114]:.0f} ms p95")
     assert len(gaps) == 120, "each step drew a frame; how long one takes is the machine's"
+
+
+STRIP = """<button id="before">before</button>%s<button id="after">after</button>
+<script>%s\nstepThroughTokens();</script>"""
+FOCUSED = """() => {
+  const { activeElement: token } = document;
+  const row = token.parentElement.closest(".lk-strip, .lk-trace");
+  const same = [...row.querySelectorAll("[tabindex]")];
+  return [same.indexOf(token), same.filter(each => each.tabIndex === 0).length];
+}"""
+
+
+def trace_of(tokens):
+    own = (Alternative(5, " sea", -1.0),)
+    steps = tuple(Step(5, " sea", -1.0, -1.0, own, 1.0, 0.1 * n) for n in range(tokens))
+    return labkit.trace(Reply("a model", "x", Settings(), steps, Outcome("stop", 3)))
+
+
+@pytest.mark.parametrize("kind", ["strip", "trace"])
+def test_a_row_of_tokens_is_one_stop_and_the_arrow_keys_step_through_it(page, kind):
+    if kind == "strip":
+        text = "the sea and the ships " * 30
+        html = labkit.plot(labkit.tokens.compare_tokenizers(text, ["gpt2", "o200k"])).html
+    else:
+        html = trace_strip(trace_of(60)).html
+    page.set_content(STRIP % (html, TOKEN_KEYS))
+    page.locator("#before").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED) == [0, 1]
+    page.keyboard.press("ArrowRight")
+    second, stops = page.evaluate(FOCUSED)
+    assert second > 0 and stops == 1
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(FOCUSED)[0] > 0
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(FOCUSED) == [0, 1]
+    page.keyboard.press("End")
+    assert page.evaluate(FOCUSED)[0] > 10
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "after"
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate(FOCUSED)[0] > 10, "where one was"
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.id") == "before"
+    if kind == "strip":
+        assert page.locator("[aria-description*='merge rank']").count() >= 2
 
 
 @pytest.fixture

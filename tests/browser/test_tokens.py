@@ -33,7 +33,7 @@ def test_a_token_tells_all_on_hover_and_on_keyboard_focus(ran):
     ran.mouse.move(5, 5)
     assert tokens.nth(1).evaluate(DETAILS) == "none"
     tokens.nth(0).focus()
-    ran.keyboard.press("Tab")
+    ran.keyboard.press("ArrowRight")
     assert "characters 3 to 6" in tokens.nth(1).evaluate(DETAILS)
     assert ran.evaluate("document.activeElement.textContent") == "·is"
 

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-
 from .device import synchronize
 
 # Larger than the caches of the processors that learners have, and than a GPU's.
@@ -39,7 +37,6 @@ class Probe:
     flops_per_s: tuple[float, ...]
 
 
-@torch.inference_mode()
 def probe_device(
     device: str = "cpu",
     dtype: str = "float32",
@@ -61,12 +58,15 @@ def probe_device(
             a quarter of the free memory, whichever is less.
         shapes: rows, inner and outer size of each product; by default `SHAPES` or `GPU_SHAPES`.
     """
-    reads = _reads(device, getattr(torch, dtype), buffer_bytes or buffer_size(device))
-    products = _products(device, dtype, shapes or (SHAPES if device == "cpu" else GPU_SHAPES))
+    import torch
+
     bandwidths, speeds = [], []
-    for _ in range(rounds + 1):
-        bandwidths.append(max(size / _seconds(read, device) for size, read in reads))
-        speeds.append(max(flops / _seconds(multiply, device) for flops, multiply in products))
+    with torch.inference_mode():
+        reads = _reads(device, dtype, buffer_bytes or buffer_size(device))
+        products = _products(device, dtype, shapes or (SHAPES if device == "cpu" else GPU_SHAPES))
+        for _ in range(rounds + 1):
+            bandwidths.append(max(size / _seconds(read, device) for size, read in reads))
+            speeds.append(max(flops / _seconds(multiply, device) for flops, multiply in products))
     threads = torch.get_num_threads()
     return Probe(device, dtype, threads, tuple(bandwidths[1:]), tuple(speeds[1:]))
 
@@ -76,18 +76,24 @@ def buffer_size(device: str) -> int:
     if device == "cpu":
         return BUFFER_BYTES
     if device.startswith("cuda"):
+        import torch
+
         return min(GPU_BUFFER_BYTES, torch.cuda.mem_get_info(device)[0] // 4)
     return GPU_BUFFER_BYTES
 
 
-def _reads(device: str, dtype: torch.dtype, size: int) -> list[tuple[int, Callable]]:
-    width, dtype = 4096, torch.float32 if device == "cpu" else dtype
-    matrix = torch.ones(size // dtype.itemsize // width, width, device=device, dtype=dtype)
-    vector = torch.ones(width, device=device, dtype=dtype)
+def _reads(device: str, dtype: str, size: int) -> list[tuple[int, Callable]]:
+    import torch
+
+    width, kind = 4096, torch.float32 if device == "cpu" else getattr(torch, dtype)
+    matrix = torch.ones(size // kind.itemsize // width, width, device=device, dtype=kind)
+    vector = torch.ones(width, device=device, dtype=kind)
     return [(matrix.nbytes, matrix.sum), (matrix.nbytes, lambda: matrix @ vector)]
 
 
 def _products(device: str, dtype: str, shapes) -> list[tuple[int, Callable]]:
+    import torch
+
     products, options = [], {"device": device, "dtype": getattr(torch, dtype)}
     for rows, inner, outer in shapes:
         a, b = torch.randn(rows, inner, **options), torch.randn(outer, inner, **options)

@@ -21,7 +21,7 @@ from pygments.formatters import HtmlFormatter
 from labkit import __version__
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
-from labkit.ui.theme import CONFIG, FIGURE_CSS
+from labkit.ui.theme import CONFIG, FIGURE_CSS, TOKEN_KEYS
 
 from .render import render_cells, self_contained
 
@@ -81,6 +81,8 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
     if soup.select_one(".figure"):
         body += f"<script>{get_plotlyjs()}</script>\n<script>{_drawing()}</script>"
+    if soup.select_one(".lk-strip, .lk-trace"):
+        body += f"<script>{TOKEN_KEYS}\nstepThroughTokens();</script>"
     return _document(title, _text(first) if first else "", body)
 
 

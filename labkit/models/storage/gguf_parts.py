@@ -47,6 +47,18 @@ def sha256_of_parts(path: Path) -> str:
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
+def stored_name(path: Path, sha256: str) -> str:
+    """The name under which the lab stores what it makes of a learner's own file.
+
+    >>> stored_name(Path("Qwen 2.5-0.5B.Q4_K_M-00001-of-00002.gguf"), "1d9614638d18")
+    'qwen-2.5-0.5b.q4_k_m-1d961463'
+    """
+    split = NAME.fullmatch(path.name)
+    stem = split.group(1) if split else path.name.removesuffix(".gguf")
+    words = re.findall(r"[a-z0-9._]+", stem.lower())
+    return f"{'-'.join(words)[:60].strip('.') or 'gguf'}-{sha256[:8]}"
+
+
 def open_gguf(path: Path) -> "GGUFReader":
     """The gguf package's own reader of a model's first file, with the tensors of all parts.
 

@@ -1,6 +1,7 @@
 """A model that llama.cpp's tool split into several GGUF files is one model."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import labkit
 from labkit.errors import LabError
 from labkit.models import loading, quantize
 from labkit.models.storage import store
-from labkit.models.storage.gguf_parts import find_parts, open_gguf, sha256_of_parts
+from labkit.models.storage.gguf_parts import find_parts, open_gguf, sha256_of_parts, stored_name
 
 
 @pytest.mark.parametrize("given", [0, 1])
@@ -32,11 +33,26 @@ def test_llamacpp_reads_the_same(tiny_gguf, split_gguf, home):
     assert ours.text == theirs.text
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Model.Q4_1.gguf", "model.q4_1-0123abcd"),
+        ("../../etc/passwd.gguf", "passwd-0123abcd"),
+        ("..gguf", "gguf-0123abcd"),
+        ("模型.gguf", "gguf-0123abcd"),
+        (".hidden--name.gguf", "hidden-name-0123abcd"),
+        ("a" * 300 + ".gguf", "a" * 60 + "-0123abcd"),
+    ],
+)
+def test_a_copy_is_named_after_the_file_it_was_made_of(file, name):
+    assert stored_name(Path(file), "0123abcd4567") == name
+
+
 def test_a_missing_part_is_named(split_gguf, tmp_path, home):
     shutil.copy(split_gguf[0], tmp_path)
     with pytest.raises(LabError, match=r"one of 2 parts .*tiny-00002-of-00002\.gguf is missing"):
         labkit.load(tmp_path / split_gguf[0].name)
-    assert not list(store.models_folder().glob("gguf-*"))
+    assert not list(store.models_folder().glob("[!.]*"))
 
 
 def test_a_part_under_another_name_is_not_converted(split_gguf, tmp_path, home):

@@ -101,7 +101,7 @@ def test_a_folder_of_ones_own_is_packed_and_loads_by_its_name(make_tiny, home, t
 
 def test_a_gguf_file_of_ones_own_is_packed(tiny_gguf, home, tmp_path, new_home):
     (part,) = collect_parts(str(tiny_gguf))
-    assert part.name.startswith("gguf-")
+    assert part.name == f"tiny-{store.sha256_of(tiny_gguf)[:8]}", "the file's name, and which"
     pack(tmp_path / "lab.zip", [part])
     new_home()
     unpack(tmp_path / "lab.zip")

@@ -83,8 +83,8 @@ def trace_strip(trace: Trace) -> html.HtmlFigure:
     tokens = "".join(_token(token, number, count) for number, token in numbered)
     note = html.note(f"Only the first {MOST_TOKENS} tokens are shown.")
     hint = (
-        '<div class="h">Point at a token, or step to it with the Tab key, to see how likely it was '
-        "and which others were. A click pins it.</div>"
+        '<div class="h">Point at a token, or step there by Tab and the arrow keys, to see how '
+        "likely it was and which others were. A click pins it.</div>"
     )
     summary = f'<div style="font-size:13px">{escape(trace.summary)}</div>'
     below = note + hint if count > MOST_TOKENS else hint

@@ -9,7 +9,8 @@ from labkit.ui.html import figure_text
 
 from .sweep import MEASURES, Sweep, SweepCell
 
-COLUMNS = 3
+COLUMNS = 2  # more would have their titles collide in a narrow window
+OF_ALL = ("stopped", "looped")  # measures that are True or False for each answer
 STYLES = (
     (theme.BLUE, "solid", "circle"),
     (theme.ORANGE, "dash", "square"),
@@ -21,17 +22,23 @@ STYLES = (
 def sweep_figure(sweep: Sweep):
     """Each measure by temperature: median and range of the samples, a line for each top_p."""
     top_ps = list(dict.fromkeys(cell.top_p for cell in sweep.cells))
+    shown, constant = _varying(sweep.cells)
+    rows = -(-len(shown) // COLUMNS)
     figure = theme.figure(
-        title=_title(sweep),
-        height=520,
+        title=_title(sweep, constant),
+        height=150 + 190 * rows,
         showlegend=len(top_ps) > 1,
         margin={"t": 96, "b": 44, "l": 34},
         legend={"yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
     )
-    subplots.divide(figure, 2, COLUMNS, horizontal_spacing=0.07, vertical_spacing=0.22)
+    gaps = {"horizontal_spacing": 0.09, "vertical_spacing": 0.4 / max(2, rows)}
+    subplots.divide(figure, rows, min(COLUMNS, len(shown)), **gaps)
     figure.update_yaxes(automargin=False, rangemode="tozero")
-    figure.update_xaxes(title_text="temperature", row=2)
-    for index, (name, title) in enumerate(MEASURES.items()):
+    figure.update_xaxes(title_text="temperature", row=rows)
+    if rows > 1 and len(shown) % COLUMNS:
+        figure.update_xaxes(visible=False, row=rows, col=COLUMNS)
+        figure.update_yaxes(visible=False, row=rows, col=COLUMNS)
+    for index, name in enumerate(shown):
         row, column = divmod(index, COLUMNS)
         cell_at = {"row": row + 1, "col": column + 1}
         for number, top_p in enumerate(top_ps):
@@ -39,8 +46,26 @@ def sweep_figure(sweep: Sweep):
             figure.add_trace(_line(name, cells, number, showlegend=not index), **cell_at)
         if name not in ("entropy_bits", "tokens"):  # shares
             figure.update_yaxes(range=[-0.04, 1.04], **cell_at)
-        subplots.heading(figure, title, font={"size": 12}, **cell_at)
+        subplots.heading(figure, MEASURES[name], font={"size": 12}, **cell_at)
     return figure
+
+
+def _varying(cells: Sequence[SweepCell]) -> tuple[list[str], str]:
+    """The measures that differ between answers, and a line on those that are the same in all."""
+    shown, constant = [], []
+    for name, title in MEASURES.items():
+        ranges = [samples for cell in cells if (samples := cell.measures[name])]
+        if name in OF_ALL:  # a share has an interval even where all answers agree
+            values = {each.middle for each in ranges}
+        else:
+            values = {value for each in ranges for value in (each.low, each.high)}
+        if len(values) > 1 or (name in OF_ALL and not values <= {0, 1}):
+            shown.append(name)
+        elif values:
+            constant.append(f"{title}: {values.pop():.3g}")
+    if not shown:
+        return list(MEASURES), ""
+    return shown, f"the same in all answers: {'; '.join(constant)}" if constant else ""
 
 
 def _line(name: str, cells: Sequence[SweepCell], number: int, showlegend: bool):
@@ -63,12 +88,13 @@ def _line(name: str, cells: Sequence[SweepCell], number: int, showlegend: bool):
     )
 
 
-def _title(sweep: Sweep) -> str:
+def _title(sweep: Sweep, constant: str) -> str:
     samples = max((len(cell.replies) for cell in sweep.cells), default=0)
     return (
         f"{len(sweep.replies)} answers of {figure_text(sweep.model)}, {samples} for each setting "
         f'({sweep.how})<br><span style="font-size:12px">points: the median, or the share; '
-        "whiskers: the lowest and the highest; around a share, its 95 % interval</span>"
+        "whiskers: the lowest and the highest; around a share, its 95 % interval"
+        f"{'<br>' if constant else ''}{constant}</span>"
     )
 
 

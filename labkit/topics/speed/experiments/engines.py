@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.on_demand_model import OnDemandModel
-from labkit.backends.local.model import load
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import Server, servers
@@ -15,9 +14,17 @@ from labkit.errors import LabError
 from labkit.formatting import MIB, in_lines
 
 from .process_memory import Footprint, measure_footprints
-from .runner import Experiment, ExperimentCase, Point, greedy_case, run_interleaved, was_stopped
+from .runner import (
+    PROMPT,
+    Experiment,
+    ExperimentCase,
+    Point,
+    greedy_case,
+    require_local,
+    run_interleaved,
+    was_stopped,
+)
 from .text_divergence import ExperimentComparison, describe_divergence
-from .vary import PROMPT, require_local
 
 LIMIT_S = 35.0  # for warm-up and rounds; loading and memory take extra time
 CONTEXT = 1024  # of llama.cpp in this process, which allocates it at once
@@ -130,7 +137,10 @@ def find_engines(model: Backend | str, missing: list[str]) -> dict[str, Backend]
         model: a model from ``labkit.load``, or its name.
         missing: list that receives a sentence for each engine that cannot be used.
     """
-    model = load(model) if isinstance(model, str) else model
+    if isinstance(model, str):
+        from labkit.backends.local.model import load
+
+        model = load(model)
     require_local(model, "vary_engine")
     found: dict[str, Backend] = {"transformers": model}
     if model.gguf_file is None:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from labkit.backends.generate import Backend
 
-from .runner import LIMIT_S, Experiment, greedy_case, run_interleaved
-from .vary import require_local
+from .runner import LIMIT_S, Experiment, greedy_case, require_local, run_interleaved
 
 SHORTEST = 128
 DOUBLING_COST = 4.0  # a prompt twice as long takes at most 4 times as long: attention is quadratic

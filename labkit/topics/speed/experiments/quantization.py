@@ -22,9 +22,8 @@ from labkit.topics.speed.measure.measurement import Measurement
 
 from .kl_divergence import Divergence, compare_scores
 from .process_memory import Footprint, measure_footprints
-from .runner import Experiment, greedy_case, run_interleaved, was_stopped
+from .runner import PROMPT, Experiment, greedy_case, run_interleaved, was_stopped
 from .text_divergence import ExperimentComparison, describe_divergence
-from .vary import PROMPT
 
 DEFAULT = ("F32", "F16", "Q8_0", "Q5_0", "Q4_0")
 TEXT = "corpus.txt"  # in data/: a story written for this lab

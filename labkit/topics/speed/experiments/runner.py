@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from labkit.backends.capabilities import runs_here
+from labkit.backends.capabilities import StreamsRows, runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
+from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import (
@@ -148,6 +149,7 @@ class Experiment:
         return in_lines(self.summary, *self.notes, *self.missing)
 
 
+PROMPT = "Tell me about the sea, the wind and the ships that sail on it."
 NO_ROUND = "stopped before one round was complete; nothing was measured"
 # Labels for the metrics of a measurement.
 METRIC_LABELS = {
@@ -249,3 +251,12 @@ def how_measured(experiment: Experiment) -> str:
     if experiment.is_void:
         return f"{rounds}, measured · machine disturbed: no comparison"
     return f"{rounds}, measured{' · machine disturbed' if any_disturbed(experiment.noise) else ''}"
+
+
+def require_local(model: Backend, verb: str) -> None:
+    """Raises a LabError for a backend that is not a model from ``labkit.load``."""
+    if not isinstance(model, StreamsRows):
+        raise LabError(
+            f"{verb} needs a model of transformers; got {getattr(model, 'name', model)!r}.",
+            "Take one from lab.load; lab.measure times any other.",
+        )

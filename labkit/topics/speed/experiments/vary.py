@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from labkit.backends.capabilities import StreamsRows
 from labkit.backends.generate import Backend
 from labkit.backends.local import overrides
 from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
@@ -17,9 +16,8 @@ from labkit.errors import LabError
 from labkit.models.storage import store
 from labkit.topics.speed.explain.roofline import count_weights
 
-from .runner import Experiment, greedy_case, run_interleaved
+from .runner import PROMPT, Experiment, greedy_case, require_local, run_interleaved
 
-PROMPT = "Tell me about the sea, the wind and the ships that sail on it."
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -233,12 +231,3 @@ def vary_speculation(
     done = run_interleaved(cases, name="speculation", axis="source of the drafts", **run)
     notes = (f"{name}: {backend.draft_stats.sentence}" for name, backend in drafting.items())
     return replace(done, notes=tuple(notes))
-
-
-def require_local(model: Backend, verb: str) -> None:
-    """Raises a LabError for a backend that is not a model from ``labkit.load``."""
-    if not isinstance(model, StreamsRows):
-        raise LabError(
-            f"{verb} needs a model of transformers; got {getattr(model, 'name', model)!r}.",
-            "Take one from lab.load; lab.measure times any other.",
-        )

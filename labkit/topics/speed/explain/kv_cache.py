@@ -7,7 +7,6 @@ from typing import Any
 
 from labkit.backends.capabilities import HasPlan
 from labkit.backends.generate import Backend
-from labkit.backends.local.generation_modes import grow_cache
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
@@ -97,6 +96,8 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
     lengths = tuple(n for n in lengths if n <= model.context)
     if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
         raise ValueError(f"lengths must rise, from 1 to {model.context}; got {lengths!r}")
+    from labkit.backends.local.generation_modes import grow_cache
+
     config, dtype = config_fields(model.model.config), model.plan.needs.dtype
     if not (token_bytes := cache_bytes(config, 1, dtype)):
         raise LabError(

@@ -37,7 +37,14 @@ class Work:
         return "memory" if self.intensity < flops_per_s / bytes_per_s else "arithmetic"
 
 
-def decode_work(config: Mapping[str, Any], parameters: int, dtype: str, context: int) -> Work:
+def decode_work(
+    config: Mapping[str, Any],
+    parameters: int,
+    dtype: str,
+    context: int,
+    *,
+    bytes_per_weight: float | None = None,
+) -> Work:
     """One token at a context: every weight is read once, and the whole cache.
 
     Bytes: (weights - lookup) * bytes per weight + cache of the context + cache of one token. The
@@ -50,6 +57,7 @@ def decode_work(config: Mapping[str, Any], parameters: int, dtype: str, context:
         parameters: number of weights; tied ones once.
         dtype: dtype of the weights and the cache.
         context: tokens in the cache.
+        bytes_per_weight: the mean over all weights where they are quantized; None: those of dtype.
     Raises:
         ValueError: for a mixture of experts, which reads only a part of its weights.
     Source: Kaplan et al. 2020, "Scaling Laws for Neural Language Models", table 1, where a
@@ -57,10 +65,11 @@ def decode_work(config: Mapping[str, Any], parameters: int, dtype: str, context:
     """
     _require_dense(config)
     read = parameters - _lookup(config)
+    weights = round(read * (bytes_per_weight or BYTES_PER_WEIGHT[dtype]))
     return Work(
         name="decode",
         tokens=1,
-        memory_bytes=read * BYTES_PER_WEIGHT[dtype] + cache_bytes(config, context + 1, dtype),
+        memory_bytes=weights + cache_bytes(config, context + 1, dtype),
         flops=2 * read + _attention(config) * (context + 1),
     )
 

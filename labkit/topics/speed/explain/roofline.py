@@ -7,8 +7,9 @@ bandwidth * arithmetic intensity.
 
 from dataclasses import dataclass
 
-from labkit.backends.capabilities import HasPlan
+from labkit.backends.capabilities import HasPlan, HasQuantizedWeights
 from labkit.backends.generate import Backend
+from labkit.backends.llamacpp.gguf_config import read_gguf_config
 from labkit.backends.local.device_probe import Probe, probe_device
 from labkit.errors import LabError
 from labkit.formatting import digits, in_lines
@@ -146,29 +147,48 @@ def _describe(point: RooflinePoint) -> str:
 def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = None) -> Roofline:
     """Why a model is this fast here: its prefill and its decode under the machine's roof.
 
-    The machine is measured in a second or two, on the model's device and in its dtype.
+    The machine is measured in a second or two, on the model's device and in its dtype. Of a model
+    in llama.cpp it is decode alone: prefill multiplies small integers there, whose roof is not
+    measured.
 
     Args:
-        model: a model from ``labkit.load``.
+        model: a model from ``labkit.load`` or ``labkit.load_llamacpp``.
         measurement: a measurement of this model, by ``labkit.measure``.
         probe: an earlier probe of the machine; None: it is probed now.
     Raises:
         LabError: for a model whose weights are not in this process.
         ValueError: for a measurement of another model, or a mixture of experts.
     """
-    if not isinstance(model, HasPlan):
+    if not isinstance(model, HasPlan | HasQuantizedWeights):
         raise LabError(
-            f"{model.name} does not expose its configuration.", "Take a model from lab.load."
+            f"{model.name} does not expose its configuration.",
+            "Take a model from lab.load or lab.load_llamacpp.",
         )
     if measurement.model != model.name or measurement.rows != 1:
         raise ValueError(
             f"measurement must be of {model.name}, one row; got {measurement.model}, "
             f"{measurement.rows} row(s)"
         )
+    if not isinstance(model, HasPlan):
+        return _quantized_roofline(model, measurement, probe or probe_device())
     dtype = model.plan.needs.dtype
     probe = probe or probe_device(model.plan.device, dtype)
     config = config_fields(model.model.config)
     return build_roofline(measurement, probe, config, count_weights(model), dtype)
+
+
+def _quantized_roofline(
+    model: HasQuantizedWeights, measurement: Measurement, probe: Probe
+) -> Roofline:
+    decode = decode_work(
+        read_gguf_config(model.gguf_file),
+        model.parameters,
+        "float16",  # of the cache, llama.cpp's default
+        _middle(measurement),
+        bytes_per_weight=model.weights_bytes / model.parameters,
+    )
+    point = RooflinePoint(decode, probe, measurement.tpot_s)
+    return Roofline(measurement.model, probe, (point,), measurement.noise)
 
 
 def count_weights(model) -> int:
@@ -184,16 +204,20 @@ def build_roofline(
     Raises:
         ValueError: the number of the prompt's tokens is not known.
     """
-    tokens = measurement.prompt_tokens
-    if not tokens:
-        raise ValueError(
-            "measurement must have a complete run with a known number of prompt tokens"
-        )
-    middle = tokens + round((measurement.output_tokens.median - 1) / 2)
-    prefill = prefill_work(config, parameters, dtype, tokens)
+    middle = _middle(measurement)
+    prefill = prefill_work(config, parameters, dtype, measurement.prompt_tokens)
     decode = decode_work(config, parameters, dtype, middle)
     points = (
         RooflinePoint(prefill, probe, measurement.ttft_s),
         RooflinePoint(decode, probe, measurement.tpot_s),
     )
     return Roofline(measurement.model, probe, points, measurement.noise)
+
+
+def _middle(measurement: Measurement) -> int:
+    """The number of tokens in the cache, half-way through the answer."""
+    if not measurement.prompt_tokens:
+        raise ValueError(
+            "measurement must have a complete run with a known number of prompt tokens"
+        )
+    return measurement.prompt_tokens + round((measurement.output_tokens.median - 1) / 2)

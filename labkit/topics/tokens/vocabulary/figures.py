@@ -1,6 +1,5 @@
 """Figures of a vocabulary: how merges build it, and what is in it."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,14 +31,22 @@ def bpe_figure(training: BpeTraining, merges: int | None = None):
             name="now",
         ),
     )
-    return theme.figure(
+    figure = theme.figure(
         *traces,
         title=bpe_title(training, merges),
-        x="merges",
+        x="number of merges",
         y="tokens per character",
         height=280,
         showlegend=False,
-    ).update_yaxes(rangemode="tozero")
+    )
+    x, y = bpe_ranges(training)
+    return figure.update_xaxes(range=x).update_yaxes(range=y)
+
+
+def bpe_ranges(training: BpeTraining) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Both axes of the curve, wherever its mark is: with room for it at either end."""
+    most, highest = len(training.merges) or 1, max(ratio for _, ratio in training.curve)
+    return (-0.03 * most, 1.03 * most), (0, 1.1 * highest)
 
 
 def ratio_at(training: BpeTraining, merges: int) -> float:
@@ -58,14 +65,14 @@ def bpe_title(training: BpeTraining, merges: int) -> str:
 def vocabulary_figure(vocabulary: VocabularyMap):
     """A vocabulary's token lengths, scripts, longest tokens, and kinds of token."""
     parts = (
-        ("length of a token in bytes", _lengths(vocabulary.lengths), theme.BLUE, "v"),
-        ("script of the first letter", _top(vocabulary.scripts), theme.GREEN, "h"),
-        ("bytes of the longest tokens", _longest(vocabulary), theme.ORANGE, "h"),
-        ("kinds of token (logarithmic)", _kinds(vocabulary), theme.PINK, "h"),
+        ("tokens by length in bytes", _lengths(vocabulary.lengths), theme.BLUE, "v"),
+        ("tokens by script", _top(vocabulary.scripts), theme.GREEN, "h"),
+        ("longest tokens (their ids), in bytes", _longest(vocabulary), theme.ORANGE, "h"),
+        ("tokens by kind", _kinds(vocabulary), theme.PINK, "h"),
     )
     title = f"{figure_text(vocabulary.reader.title)}: {vocabulary.reader.size:,} tokens (computed)"
-    figure = theme.figure(title=title, height=720, showlegend=False)
-    gaps = {"horizontal_spacing": 0.26, "vertical_spacing": 0.2}
+    figure = theme.figure(title=title, height=720, showlegend=False, margin={"t": 90})
+    gaps = {"horizontal_spacing": 0.26, "vertical_spacing": 0.16}
     subplots.divide(figure, 2, 2, column_widths=[0.38, 0.36], **gaps)
     for number, (heading, pairs, colour, orientation) in enumerate(parts):
         names, values = zip(*pairs, strict=True)
@@ -81,13 +88,13 @@ def vocabulary_figure(vocabulary: VocabularyMap):
             marker={"color": colour},
             hovertemplate="%{x}: %{y}<extra></extra>",
         )
-        figure.add_trace(bars, **cell).update_xaxes(title_text=heading, **cell)
+        figure.add_trace(bars, **cell)
+        subplots.heading(figure, heading, **cell)
         if orientation == "h":
             figure.update_yaxes(autorange="reversed", showgrid=False, ticksuffix=" ", **cell)
-            figure.update_xaxes(range=[0, 1.25 * max(values)], **cell)  # room for the numbers
-    figure.update_xaxes(type="category", row=1, col=1)
-    most = 1.4 * math.log10(vocabulary.reader.size)
-    return figure.update_xaxes(type="log", range=[0, most], row=2, col=2)
+            # With room for the numbers, which say what the axis would.
+            figure.update_xaxes(range=[0, 1.4 * max(values)], visible=False, **cell)
+    return figure.update_xaxes(type="category", tickangle=0, row=1, col=1)
 
 
 # The name and the number of each bar of a part.

@@ -75,6 +75,8 @@ class BpePanel(Panel):
         counts, ratios = zip(*self.training.curve, strict=True)
         with self.figure.batch_update():
             self.figure.data[0].x, self.figure.data[0].y = counts, ratios
+            layout, (x, y) = self.figure.layout, figures.bpe_ranges(self.training)
+            layout.xaxis.range, layout.yaxis.range = x, y
         self._draw()
 
     def _draw(self) -> None:

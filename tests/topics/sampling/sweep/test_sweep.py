@@ -156,10 +156,20 @@ def test_bad_input_is_named(smollm2, bad, sentence):
 
 def test_the_curves_have_the_measures(swept):
     figure = labkit.plot(swept)
-    assert len(figure.data) == 2 * len(MEASURES)
+    assert 2 <= len(figure.data) / 2 <= len(MEASURES)
     wanted = [cell.measures["self_similarity"].middle for cell in swept.cells if cell.top_p == 1]
     assert list(figure.data[1].y) == wanted and list(figure.data[1].x) == [0, 0.8, 1.6]
     assert {trace.line.dash for trace in figure.data} == {"solid", "dash"}
+
+
+def test_a_measure_that_is_the_same_in_all_answers_is_a_line_and_no_empty_graph():
+    texts = ["a b c d", "a b c d", "e f g h", "e f i j"]
+    figure = labkit.plot(Sweep("m", "p", tuple(made_up(texts)), 1.0))
+    headings = {each.text for each in figure.layout.annotations}
+    assert MEASURES["looped"] not in headings and MEASURES["self_similarity"] in headings
+    assert f"{MEASURES['looped']}: 0" in figure.layout.title.text
+    one = labkit.plot(Sweep("m", "p", tuple(made_up(["a"])), 1.0))
+    assert one.data, "a single answer is still drawn"
 
 
 def test_the_table_shows_the_texts_and_escapes_them(swept):

@@ -3,6 +3,7 @@
 import pytest
 
 import labkit
+from labkit.backends.llamacpp.gguf_config import read_gguf_config
 from labkit.backends.local import device_probe
 from labkit.backends.local.device import gpu_peak_bytes, synchronize
 from labkit.backends.local.device_probe import Probe, probe_device
@@ -148,6 +149,31 @@ def test_a_tiny_model_from_measuring_to_roof(tiny):
         labkit.speed.roofline(type("Server", (), {"name": "far"})(), measured)
     with pytest.raises(ValueError, match="measurement must be of"):
         labkit.speed.roofline(tiny, labkit.open_result(_renamed(measured, tiny)), probe=bandwidth)
+
+
+def test_a_file_of_llamacpp_has_a_roof_for_decode(smollm2):
+    pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+    engine = labkit.load_llamacpp(smollm2.gguf_file, context=256)
+    probe = Probe("cpu", "float32", 2, (10e9,), (1e12,))
+    measured = labkit.measure(engine, "The sea", max_tokens=8, raw=True)
+    roof = labkit.speed.roofline(engine, measured, probe=probe)
+    (point,) = roof.points
+    tokens = measured.prompt_tokens + round((measured.output_tokens.median - 1) / 2) + 1
+    # tied, so every weight is read; 30 layers * 2 * 3 heads * 64 wide, 2 bytes each
+    assert point.work.memory_bytes == engine.weights_bytes + tokens * 23_040
+    assert engine.parameters == PARAMETERS and point.work.memory_bytes < PARAMETERS
+    assert (point.work.name, point.bound) == ("decode", "memory")
+    assert f"decode bound by memory, at most {10e9 / point.work.memory_bytes:.0f}" in roof.summary
+    assert labkit.plot(roof).data
+    engine.close()
+
+
+def test_the_sizes_of_a_gguf_file_are_those_of_its_model(smollm2):
+    config = read_gguf_config(smollm2.gguf_file)
+    own = SMOLLM2.config
+    for name in ("hidden_size", "num_hidden_layers", "num_key_value_heads", "vocab_size"):
+        assert config[name] == own[name]
+    assert config["tie_word_embeddings"]
 
 
 def _renamed(measured, tiny):

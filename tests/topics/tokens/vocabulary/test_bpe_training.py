@@ -94,6 +94,9 @@ def test_the_curve_falls_and_is_drawn(training):
     figure = labkit.plot(training)
     assert tuple(figure.data[0].y) == ratios
     assert figure.data[1].y[0] == ratios[-1]
+    for merges in (0, 5, counts[-1]):  # the axes stay where the mark goes
+        moved = figures.bpe_figure(training, merges).layout
+        assert (moved.xaxis.range, moved.yaxis.range) == figures.bpe_ranges(training)
     between = (counts[3] + counts[4]) // 2
     assert ratios[4] <= figures.ratio_at(training, between) <= ratios[3]
     assert "244 merges take the corpus from 1.00 to" in training.summary

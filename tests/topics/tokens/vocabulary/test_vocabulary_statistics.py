@@ -62,6 +62,8 @@ def test_the_figure_has_its_four_parts():
     assert scripts.y[0] == "Latin"
     assert longest.x[0] == len(vocabulary.longest[0].text.encode())
     assert kinds.x == (kinds.x[0], 0, 344, 1, 0)
+    assert kinds.text[1:] == ("0", "344", "1", "0"), "a zero has its number, too"
+    assert {axis.type for axis in figure.select_xaxes()} == {None, "category"}, "bars from 0"
     assert "50,257 tokens" in figure.layout.title.text
 
 
