@@ -135,3 +135,13 @@ def test_a_server_that_names_its_model_after_the_key(httpserver, key):
 
 def test_somebody_elses_words_are_one_line_without_control_characters():
     assert excerpt("  \n\x1b[31mred\x07\n second\n") == "�[31mred�"
+
+
+@pytest.mark.parametrize("length", [8, 9, 40])
+def test_every_piece_of_eight_characters_is_masked_the_first_too(monkeypatch, length):
+    monkeypatch.setattr(api_keys, "_given", [])
+    key = "".join(random.Random(5).sample(LETTERS, k=length))
+    api_keys.use_key(key)
+    for start in range(length - 7):
+        for end in range(start + 8, length + 1):
+            assert without_keys(f"<{key[start:end]}>") == f"<{api_keys.MASK}>"
