@@ -1,5 +1,6 @@
 """No piece of a key is shown or kept, wherever a server puts it: in errors, answers, names."""
 
+import contextlib
 import json
 import random
 import string
@@ -145,3 +146,20 @@ def test_every_piece_of_eight_characters_is_masked_the_first_too(monkeypatch, le
     for start in range(length - 7):
         for end in range(start + 8, length + 1):
             assert without_keys(f"<{key[start:end]}>") == f"<{api_keys.MASK}>"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "HTTP/1.1 401 {}\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nx-request-id: {}\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: /{}\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_what_a_server_repeats_in_its_head_reaches_no_log(scripted, key, head, caplog):
+    caplog.set_level("DEBUG")
+    address, asked = scripted(head=head.format(key).encode())
+    with contextlib.suppress(labkit.LabError):
+        ask(address, key)
+    assert asked and "receive_response_headers.complete" in caplog.text
+    assert hides(key, caplog.text)
