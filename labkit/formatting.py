@@ -7,6 +7,8 @@ import unicodedata
 from textwrap import fill
 
 MIB, GIB = 1024**2, 1024**3  # bytes of memory; of disks and downloads, MB and GB are powers of ten
+# What a terminal obeys rather than shows: a name holds none of it.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 LINE = 92  # characters: as many as a notebook shows in a row in a window of 1280 pixels
 
 
@@ -66,6 +68,15 @@ def printable(text: str) -> str:
     'a\ufffd[31mb\\tc'
     """
     return "".join(each if each in "\n\t" or _has_shape(each) else "\ufffd" for each in text)
+
+
+def without_control(text: str) -> str:
+    """A text that a model wrote, for a terminal: as it is, but for control characters.
+
+    >>> without_control("a\\x1b[31mb\\tc")
+    'a\ufffd[31mb\\tc'
+    """
+    return CONTROL.sub("\ufffd", text)
 
 
 def _has_shape(character: str) -> bool:

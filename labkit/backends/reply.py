@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from labkit.errors import LabError
+from labkit.formatting import without_control
 from labkit.lab_book.entry import BookEntry
 
 from .http_timing import HttpTiming
@@ -192,7 +193,8 @@ class Reply(_WithOutcome):
         if self.thinking:
             more = "…" if len(self.thinking) > THOUGHT_CHARACTERS else ""
             thought = f"{self.thinking[:THOUGHT_CHARACTERS]}{more}\n{thought}\n"
-        return f"{thought}{self.text}\n— {', '.join(parts)}; {chosen}; {self.origin}{failed}"
+        end = f"— {', '.join(parts)}; {chosen}; {self.origin}{failed}"
+        return without_control(f"{thought}{self.text}\n{end}")
 
 
 def _count(tokens: int | None) -> str:

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labkit.errors import LabError
+from labkit.formatting import CONTROL
 
 LARGEST = 100_000_000  # bytes
 LARGEST_NUMBER = 2**64  # bytes, seconds, tokens: nothing that the lab counts comes near
 CLOCK_ERROR = -0.001  # seconds: the difference of two readings by two threads may be below 0
 SIGNED = {"logprob", "drawn_logprob", "entropy_bits", "presence_penalty", "stolen_share"}
 SIGNED |= {"value", "low", "high", "guess"}  # of a lab book: a difference may be below 0
+# What models and people write; any other text is a name, which holds no control characters.
+FREE = {"text", "thinking", "prompt", "content", "stop", "stopped", "error", "answer", "pattern"}
+FREE |= {"system", "instruction", "format_hint", "wordings"}
 T = TypeVar("T")
 
 
@@ -80,7 +84,8 @@ def wrong_content(path: str | Path, what: str, reason: str, hint: str) -> LabErr
 def parse(content: bytes, schema: type[T]) -> T:
     """JSON as an instance of a dataclass; types are exact, and no field is missing or unknown.
 
-    Numbers are finite; unless `SIGNED`, none is below 0 by more than `CLOCK_ERROR`.
+    Numbers are finite; unless `SIGNED`, none is below 0 by more than `CLOCK_ERROR`. Texts that are
+    not `FREE` hold no control characters.
 
     Raises:
         ValueError: with the place and the reason.
@@ -93,7 +98,7 @@ def parse(content: bytes, schema: type[T]) -> T:
         value = _adapter(schema).validate_json(content, strict=True, extra="forbid")
     except pydantic.ValidationError as error:
         raise ValueError(_first(error)) from None
-    _check_numbers(value, "")
+    _check_values(value, "")
     return value
 
 
@@ -115,17 +120,21 @@ def _first(error: Any) -> str:
     return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Invalid JSON: ")
 
 
-def _check_numbers(value: Any, name: str) -> None:
+def _check_values(value: Any, name: str) -> None:
     if isinstance(value, int | float):
         least = -math.inf if name in SIGNED else CLOCK_ERROR
         if not least <= value <= LARGEST_NUMBER or value == -math.inf:
             raise ValueError(f"{name}: {value!r:.40} is out of range")
+    elif isinstance(value, str):
+        if name not in FREE and CONTROL.search(value):
+            raise ValueError(f"{name}: it holds control characters")
     elif is_dataclass(value):
         for field in fields(value):
-            _check_numbers(getattr(value, field.name), field.name)
+            _check_values(getattr(value, field.name), field.name)
     elif isinstance(value, list | tuple):
         for each in value:
-            _check_numbers(each, name)
+            _check_values(each, name)
     elif isinstance(value, dict):
         for key, each in value.items():
-            _check_numbers(each, str(key))
+            _check_values(str(key), "a name")
+            _check_values(each, str(key))

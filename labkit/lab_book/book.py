@@ -81,7 +81,7 @@ class LabBook:
         notes = "".join(f"<p>{escape(line)}</p>" for line in self.passed_over)
         if not self.pages:
             return f"<p>{escape(EMPTY)}</p>{notes}"
-        heads = ["", *(f"{escape(machine)}<br>{day}" for machine, day in self._shown)]
+        heads = ["", *(f"{escape(machine)}<br>{escape(day)}" for machine, day in self._shown)]
         hidden = len(self.columns) - len(self._shown)
         caption = "Lab book" + (f", without {hidden} older columns" if hidden else "")
         return grid(heads, self._rows(_html), caption) + notes
@@ -97,7 +97,7 @@ class LabBook:
         for key in sorted({key for each in found for key in each}):
             notebook, _, label, model = key
             if notebook != before:
-                rows.append([notebook, *[""] * len(found)])
+                rows.append([escape(notebook), *[""] * len(found)])
             before = notebook
             name = f"{escape(label)} {escape(f'({model})' if model else '')}".rstrip()
             rows.append([name, *(cell(each[key]) if key in each else "" for each in found)])

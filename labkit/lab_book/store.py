@@ -25,6 +25,7 @@ from .entry import BookEntry
 
 GUESSES = "guesses.json"
 MOST_PAGES = 100  # of a notebook; the oldest go first
+LONGEST_LOCK_S = 10  # a kernel that is stopped while it writes keeps others waiting no longer
 PACKAGES = ("labkit", "torch", "transformers", "xllamacpp")
 WHAT, HINT = "a lab book", "Name a file that book().export wrote."
 
@@ -75,6 +76,10 @@ class Page:
     machine: str
     versions: tuple[tuple[str, str], ...]
     entries: tuple[BookEntry, ...]
+
+    def __post_init__(self):  # of a page that somebody passed on, too: it names a file
+        check_notebook(self.notebook)
+        datetime.fromisoformat(self.date)
 
     @property
     def day(self) -> str:
@@ -157,7 +162,11 @@ def with_guesses(entries: Sequence[BookEntry]) -> tuple[BookEntry, ...]:
 def read_pages() -> tuple[tuple[Page, ...], tuple[str, ...]]:
     """All pages of this lab book, oldest first, and a line for each file that was passed over."""
     pages, passed_over = [], []
-    for path in sorted(folder().glob("*.json")):
+    try:
+        paths = sorted(folder().glob("*.json"))
+    except OSError as error:
+        return (), (f"Passed over: the folder of the lab book: {error.strerror}.",)
+    for path in paths:
         if path.name == GUESSES:
             continue
         try:
@@ -188,6 +197,7 @@ def forget(notebook: str, keeps: Callable[[Page], bool]) -> None:
         notebook: its name.
         keeps: which pages stay.
     """
+    check_notebook(notebook)
     _change(
         folder() / f"{notebook}.json",
         lambda content: replace(content, pages=tuple(filter(keeps, content.pages))),
@@ -236,7 +246,7 @@ def _change(path: Path, change: Callable[[_BookFile], _BookFile]) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+        with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=LONGEST_LOCK_S):
             content = _read_or_empty(path)
             if os.path.exists(path) and content == _BookFile(1):
                 path.rename(path.with_name(f"{path.stem}.{time.time_ns()}.damaged"))
@@ -247,7 +257,7 @@ def _change(path: Path, change: Callable[[_BookFile], _BookFile]) -> None:
                 write_json(path, asdict(changed))
     except OSError as error:
         raise LabError(
-            f"The lab book {path.parent} cannot be written: {error.strerror or error}.",
+            f"The lab book {path.parent} cannot be written: {error.strerror or str(error)}.",
             "Set LABKIT_BOOK to a folder of yours.",
         ) from None
 

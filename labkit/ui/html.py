@@ -1,5 +1,7 @@
 """Safe HTML: whatever a model or a learner wrote is escaped before it becomes part of it."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from html import escape
 
@@ -77,3 +79,9 @@ def card(inner: str) -> str:
     """A quiet frame around HTML that is already safe."""
     style = f"border:1px solid {theme.RULE};border-radius:6px;padding:10px 14px;min-height:1.5em"
     return f'<div style="{style}">{inner}</div>'
+
+
+def script_hash(script: str) -> str:
+    """A script's name in the policy of a page: the browser runs that script and no other."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

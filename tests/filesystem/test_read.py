@@ -168,3 +168,23 @@ def test_another_version_is_told_from_damage(tmp_path):
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(LabError, match="of another format, which another version"):
             labkit.open_result(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_names_in_a_file_hold_nothing_that_a_terminal_obeys(tmp_path, kind):
+    """What models and people wrote may; what is shown of it holds none."""
+    for path in records(kind)[1]:
+        value = records(kind)[0]
+        for step in path:
+            value = value[step]
+        if not isinstance(value, str):
+            continue
+        file = tmp_path / "a.json"
+        file.write_bytes(with_value(kind, path, '"\\u001b]0;x\\u0007"'))
+        try:
+            results = replay(file) if kind == "recording" else [labkit.open_result(file)]
+        except LabError as error:
+            assert "\x1b" not in str(error)
+            continue
+        for result in results:
+            assert "\x1b" not in repr(result) + getattr(result, "summary", ""), path

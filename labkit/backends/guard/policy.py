@@ -128,7 +128,8 @@ def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -
     Raises:
         ValueError: a message has more than a known role and a content.
     """
-    prompt = prompt if isinstance(prompt, str) else [_plain_message(each) for each in prompt]
+    is_text = isinstance(prompt, str)
+    prompt = str.__str__(prompt) if is_text else [_plain_message(each) for each in prompt]
     if policy is None:
         return ScreenedPrompt(prompt, ())
     if any(policy.apply(text).restorer for text in stop):
@@ -146,7 +147,8 @@ def _plain_message(message: Mapping[str, Any]) -> dict[str, str]:
             "prompt must have messages of a role and a content, and nothing else; roles are "
             f"{', '.join(ROLES)}; got another role, or another field"
         )
-    return {"role": role, "content": content}
+    # Of a subclass of str, the text itself: it could equal whatever it is compared with.
+    return {"role": str.__str__(role), "content": str.__str__(content)}
 
 
 def as_policy(policy: Policy | str | None) -> Policy | None:

@@ -1,11 +1,14 @@
 """`scan`: finds secrets and personal data in a text, on this machine, for a policy to act on."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
+from labkit.backends.prompts import check_text
 from labkit.checks import check_number
 
 from .findings import KINDS, PERSONAL, SECRETS, Finding, without_overlaps
 from .personal_data import find_personal
+from .plain_text import plain_text
 from .secret_search import find_secrets
 
 LEAST_CONFIDENCE = 0.4
@@ -16,7 +19,7 @@ CANNOT_SEE = (
     "a password that nothing around it calls one, or that has neither a digit nor a sign in it",
     "commands and files with an order of their own: net use, htpasswd, Kubernetes secrets in "
     "base64, JSON web keys, .p12 and .kdbx files",
-    "a secret that is encoded, cut in two or spelt out",
+    "a secret that is encoded, cut in two or spelt out, or with letters of another alphabet",
     "bank accounts that are not IBANs, passports, driving licences",
     "names in small letters, and many of those that are not English",
     "postal addresses, health, business secrets",
@@ -49,18 +52,25 @@ def scan(
     (cloud key AKIA… (20 characters) at characters 14 to 34, confidence 0.95, \
 by detect-secrets AWSKeyDetector,)
     """
-    if not isinstance(text, str):
-        raise ValueError(f"text must be a text; got {text!r}")
+    check_text(text)
     check_kinds(kinds)
     check_confidence(least_confidence)
     wanted = KINDS.keys() if kinds is None else set(kinds)
+    plain, places = plain_text(text)
     found = [
-        *(find_secrets(text) if wanted & SECRETS.keys() else ()),
-        *(find_personal(text) if wanted & PERSONAL.keys() else ()),
+        *(find_secrets(plain) if wanted & SECRETS.keys() else ()),
+        *(find_personal(plain) if wanted & PERSONAL.keys() else ()),
     ]
-    return without_overlaps(
+    found = without_overlaps(
         each for each in found if each.kind in wanted and each.confidence >= least_confidence
     )
+    return found if places is None else tuple(_moved(each, text, places) for each in found)
+
+
+def _moved(finding: Finding, text: str, places: list[int]) -> Finding:
+    """A finding in the plain text, as it stands in the text itself."""
+    start, end = places[finding.start], places[finding.end - 1] + 1
+    return replace(finding, start=start, end=end, text=text[start:end])
 
 
 def check_kinds(kinds: Collection[str] | None) -> None:

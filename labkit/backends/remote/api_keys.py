@@ -125,7 +125,8 @@ def _runs(text: str) -> list[list[int]]:
         return []
     pieces, runs = _pieces(frozenset(secret.reveal() for secret in _given)), []
     for start in range(len(text) - SHORTEST + 1):
-        if found := pieces.get(text[start : start + SHORTEST]):
+        found = pieces.get(text[start : start + SHORTEST])
+        if found is not None:  # "": it is the beginning of a key
             if not runs or start > runs[-1][1]:
                 runs.append([start - _common_end(text[:start], found), start])
             runs[-1][1] = start + SHORTEST

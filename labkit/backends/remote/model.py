@@ -15,6 +15,7 @@ from labkit.backends.prompts import Messages, checked_prompt, count_words
 from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
+from labkit.errors import LabError
 
 from .api_keys import KeyMask
 from .budget import Estimate, Meter
@@ -110,9 +111,18 @@ class RemoteModel:
                     step = replace(step, text=mask.push(step.text))
                     times = [times[0] or step.elapsed_s, step.elapsed_s]
                     yield step
+                    self._require_end(reader.words, running.settings.max_tokens)
             finally:
                 exchange.stop()
                 running.note(http=exchange.timing(*times, origin=self.origin))
+
+    def _require_end(self, words: int, most: int) -> None:
+        """Hangs up on a provider that charges for more than it was asked for."""
+        if self.meter and words > most:
+            raise LabError(
+                f"{self.where} wrote more than the {most:,} tokens it was asked for.",
+                "What came until then is kept. The rest was not waited for.",
+            )
 
     @contextmanager
     def _charged(

@@ -15,8 +15,8 @@ function wrapTitle(layout, width) {
   layout.margin.t += LINE_PX * (lines.length - 1);
   layout.height += LINE_PX * (lines.length - 1);
 }
-for (const box of document.querySelectorAll(".figure")) {
-  const figure = JSON.parse(box.querySelector("script").textContent), layout = figure.layout;
+function draw(source) {
+  const figure = JSON.parse(source.textContent), layout = figure.layout, box = source.parentElement;
   const target = box.appendChild(document.createElement("div"));
   const axes = Object.keys(layout).filter(name => name.startsWith("xaxis"));
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
@@ -24,4 +24,7 @@ for (const box of document.querySelectorAll(".figure")) {
   if (layout.height && layout.margin?.t) wrapTitle(layout, box.clientWidth - 30);
   figure.config = CONFIG;
   Plotly.newPlot(target, figure);
+}
+for (const source of document.querySelectorAll('.figure > script[type="application/json"]')) {
+  try { draw(source); } catch (error) { console.error(error); }  // the next one may be whole
 }

@@ -21,17 +21,18 @@ from pygments.formatters import HtmlFormatter
 from labkit import __version__
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
+from labkit.ui.html import script_hash
 from labkit.ui.theme import CONFIG, FIGURE_CSS, TOKEN_KEYS
 
 from .render import render_cells, self_contained
 
 GENERATOR = "labkit run"  # marks the lab's pages for the index
 
-# The last line of defence: nothing is loaded, even if a cell's own HTML requests it.
-# plotly.js generates code for some of its figures ('unsafe-eval') and images of them (blob:).
+# The last line of defence: nothing is loaded, and no script runs but the page's own two, even if a
+# cell's own HTML has others. plotly.js makes images of its figures (blob:).
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; "
-    "img-src data: blob:; media-src data:; font-src data:; form-action 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; "
+    "font-src data:; form-action 'none'; base-uri 'none'; script-src "
 )
 
 
@@ -79,11 +80,10 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     today = date.today()
     made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {__version__}."
     body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
-    if soup.select_one(".figure"):
-        body += f"<script>{get_plotlyjs()}</script>\n<script>{_drawing()}</script>"
+    scripts = [get_plotlyjs(), _drawing()] if soup.select_one(".figure") else []
     if soup.select_one(".lk-strip, .lk-trace"):
-        body += f"<script>{TOKEN_KEYS}\nstepThroughTokens();</script>"
-    return _document(title, _text(first) if first else "", body)
+        scripts.append(f"{TOKEN_KEYS}\nstepThroughTokens();")
+    return _document(title, _text(first) if first else "", body, scripts)
 
 
 def _text(tag) -> str:
@@ -92,13 +92,16 @@ def _text(tag) -> str:
     return " ".join("".join(own).split())
 
 
-def _document(title: str, description: str, body: str) -> str:
+def _document(title: str, description: str, body: str, scripts: tuple[str, ...] = ()) -> str:
+    # plotly.js generates code for some of its figures.
+    allowed = [*map(script_hash, scripts), "'unsafe-eval'"] if scripts else ["'none'"]
+    body += "".join(f"\n<script>{script}</script>" for script in scripts)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}{" ".join(allowed)}">
 <meta name="generator" content="{GENERATOR}">
 <meta name="description" content="{escape(description[:200])}">
 <meta name="color-scheme" content="light dark">

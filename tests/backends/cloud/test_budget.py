@@ -73,3 +73,13 @@ def test_words_in_pieces_are_the_words_of_the_whole(pieces):
     for piece in pieces:
         reader._count_words(piece)
     assert reader.words == len("".join(pieces).split())
+
+
+def test_a_provider_that_writes_more_than_it_was_asked_for_is_hung_up_on(provider):
+    server, budget = provider(), Budget(1)
+    server.answer(*[text("many words ")] * 50, chat_end(10, 100))
+    cloud = labkit.cloud("openai", address=server.address, budget=budget)
+    reply = labkit.generate(cloud, QUESTION, max_tokens=20)
+    assert reply.finish == "failed" and "more than the 20 tokens" in reply.error
+    assert 20 < count_words(reply.text) < 30
+    assert budget.spent_usd <= cloud.estimate(QUESTION, max_tokens=20).price_usd

@@ -1,5 +1,6 @@
 """No piece of a key is shown or kept, wherever a server puts it: in errors, answers, names."""
 
+import contextlib
 import json
 import random
 import string
@@ -135,3 +136,30 @@ def test_a_server_that_names_its_model_after_the_key(httpserver, key):
 
 def test_somebody_elses_words_are_one_line_without_control_characters():
     assert excerpt("  \n\x1b[31mred\x07\n second\n") == "�[31mred�"
+
+
+@pytest.mark.parametrize("length", [8, 9, 40])
+def test_every_piece_of_eight_characters_is_masked_the_first_too(monkeypatch, length):
+    monkeypatch.setattr(api_keys, "_given", [])
+    key = "".join(random.Random(5).sample(LETTERS, k=length))
+    api_keys.use_key(key)
+    for start in range(length - 7):
+        for end in range(start + 8, length + 1):
+            assert without_keys(f"<{key[start:end]}>") == f"<{api_keys.MASK}>"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "HTTP/1.1 401 {}\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nx-request-id: {}\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: /{}\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_what_a_server_repeats_in_its_head_reaches_no_log(scripted, key, head, caplog):
+    caplog.set_level("DEBUG")
+    address, asked = scripted(head=head.format(key).encode())
+    with contextlib.suppress(labkit.LabError):
+        ask(address, key)
+    assert asked and "receive_response_headers.complete" in caplog.text
+    assert hides(key, caplog.text)

@@ -1,5 +1,6 @@
 """The network: httpx2's transport, each request traced and each connection counted."""
 
+import logging
 import socket
 import ssl
 import time
@@ -11,11 +12,29 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
+from labkit.backends.remote.api_keys import without_keys
 from labkit.errors import LabError
 
 from .tracer import CountedConnection, tracing
 
+# They log headers and addresses, as a server sent them.
+LOGGERS = (
+    *(f"httpcore2.{name}" for name in ("connection", "http11", "http2", "proxy", "socks")),
+    *("httpx2", "openai._base_client", "anthropic._base_client"),
+)
 LAST_S = 0.25  # how long the end of an answer may take after its last event
+
+
+class _KeyFilter(logging.Filter):
+    """Masks keys in what the clients log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = without_keys(record.getMessage()), ()
+        return True
+
+
+for _name in LOGGERS:
+    logging.getLogger(_name).addFilter(_KeyFilter())
 
 
 class _ReadToEnd(httpx2.SyncByteStream):

@@ -1,7 +1,5 @@
 """A table of answers as HTML: in the notebook, and as a page with sorting and filtering."""
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 from labkit.filesystem.write import write_json, write_text
 from labkit.ui import theme
-from labkit.ui.html import HtmlFigure
+from labkit.ui.html import HtmlFigure, script_hash
 
 from .files import to_csv, whole_record
 from .table import COLUMNS, BatchRow, BatchTable
@@ -144,8 +142,8 @@ def to_page(table: BatchTable) -> str:
     All text of models and users is escaped, and the page's Content-Security-Policy lets it load
     nothing and run no script but its own.
     """
-    digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    script = script_hash(_SCRIPT)
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {script}"
     choices = "".join(f"<option>{escape(name)}</option>" for name in table.backends)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -1,9 +1,12 @@
 """Whether an answer that the model wrote is right: a function for each way to tell."""
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
+
+import regex
+
+LONGEST_MATCH_S = 1.0
 
 
 def is_same_text(answer: str, right: str, pattern: str = "") -> bool:
@@ -52,7 +55,10 @@ def has_form(answer: str, right: str, pattern: str = "") -> bool:
     if pattern == "json":
         fields = _json_object(answer)
         return fields is not None and set(fields) == {"answer"}
-    return re.fullmatch(pattern, answer.strip()) is not None
+    try:
+        return regex.fullmatch(pattern, answer.strip(), timeout=LONGEST_MATCH_S) is not None
+    except TimeoutError:  # a pattern such as (a+)+ tries every way to part a text
+        return False
 
 
 CHECKERS: dict[str, Callable[[str, str, str], bool]] = {
@@ -60,3 +66,14 @@ CHECKERS: dict[str, Callable[[str, str, str], bool]] = {
     "fields": has_same_fields,
     "pattern": has_form,
 }
+
+
+def check_right(checker: str, right: str, pattern: str) -> str:
+    """What is wrong with the right answer of an item, or its pattern; "" if nothing is."""
+    if checker == "fields" and not _json_object(right):
+        return "its answer is not a JSON object with fields"
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        return f"its pattern is wrong: {error}"
+    return ""

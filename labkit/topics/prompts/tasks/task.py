@@ -12,12 +12,14 @@ from labkit.backends.prompts import check_text
 from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.filesystem.read import parse, read_file, wrong_content
+from labkit.formatting import without_control
 
-from .checkers import CHECKERS
+from .checkers import CHECKERS, check_right
 
 NAMES = ("sentiment", "triage", "fields", "format")
 LONGEST_ITEM = 20_000  # characters
 LARGEST_FILE = 20_000_000  # bytes
+LARGEST_ANSWER = 4096  # tokens
 MOST_OPTIONS = 20  # different answers, up to which they are options to choose from
 HINT = "A task is a CSV file with the columns text and answer, or JSON: see data/tasks."
 Half = Literal["practice", "held out"]
@@ -111,7 +113,8 @@ class Task:
         kinds = f" ({', '.join(f'{n} {name}' for name, n in counts.items())})"
         shown = kinds if len(counts) <= MOST_OPTIONS else ""
         held = len(self.half(HELD_OUT))
-        return f"{self.name}: {self.title} {len(self.items)} items{shown}, {held} of them held out"
+        count = f"{len(self.items)} items{shown}, {held} of them held out"
+        return without_control(f"{self.name}: {self.title} {count}")
 
     def __repr__(self) -> str:
         return self.summary
@@ -211,6 +214,8 @@ def _checked(task: Task) -> Task:
     """
     if not task.items:
         raise ValueError("it has no items")
+    if not 1 <= task.max_tokens <= LARGEST_ANSWER:
+        raise ValueError(f"max_tokens: it must be 1 to {LARGEST_ANSWER:,}")
     if task.checker not in ("options", *CHECKERS):
         raise ValueError(f"checker: it must be one of options, {', '.join(CHECKERS)}")
     for number, item in enumerate((*task.examples, *task.items), 1 - len(task.examples)):
@@ -221,6 +226,8 @@ def _checked(task: Task) -> Task:
             raise ValueError(
                 f"{where}: it has {len(item.text):,} characters, more than {LONGEST_ITEM:,}"
             )
+        if number > 0 and (problem := check_right(task.checker, item.answer, item.pattern)):
+            raise ValueError(f"{where}: {problem}")
         if task.checker == "options" and item.answer not in task.options:
             raise ValueError(
                 f"{where}: its answer {item.answer[:40]!r} is not one of {', '.join(task.options)}"

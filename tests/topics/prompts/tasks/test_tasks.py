@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 import labkit
+from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.topics.prompts.tasks.checkers import has_form, has_same_fields, is_same_text
 from labkit.topics.prompts.tasks.prompt import PARTS
@@ -126,3 +127,36 @@ def test_parts_are_left_out_one_by_one():
         whole.changed(instruction=5)
     with pytest.raises(ValueError, match="examples must be 0 to 6"):
         full_prompt(task, examples=7)
+
+
+def written(tmp_path, name, changes):
+    task = json.loads((FOLDER / "tasks" / f"{name}.json").read_text())
+    (tmp_path / "task.json").write_text(json.dumps(task | changes))
+    return tmp_path / "task.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "problem"),
+    [
+        ("format", {"max_tokens": 0}, "max_tokens: it must be 1 to 4,096"),
+        ("format", {"max_tokens": 10**18}, "max_tokens: it must be 1 to 4,096"),
+        ("format", {"items": [{"text": "a", "answer": "b", "pattern": "(("}]}, "its pattern is wr"),
+        ("fields", {"items": [{"text": "a", "answer": "{no"}]}, "is not a JSON object"),
+        ("fields", {"items": [{"text": "a", "answer": "{}"}]}, "is not a JSON object"),
+        ("format", {"name": "a\x1b[31m"}, "name: it holds control characters"),
+    ],
+)
+def test_a_task_that_would_fail_later_fails_as_it_is_opened(tmp_path, name, changes, problem):
+    with pytest.raises(LabError, match=problem):
+        load_task(written(tmp_path, name, changes))
+
+
+def test_a_pattern_that_would_never_end_is_not_matched():
+    """Python's own re tries 2^40 ways here, and cannot be interrupted."""
+    assert not has_form("a" * 40 + "!", "", "(a+)+$")
+    assert not has_form("a" * 30_000 + "!", "", "(a|aa)+?[^!]$")
+
+
+def test_a_task_from_a_table_shows_no_control_characters(tmp_path):
+    (tmp_path / "a.csv").write_text("text,answer\none,\x1b]0;x\x07\ntwo,y\n")
+    assert "\x1b" not in repr(load_task(tmp_path / "a.csv"))

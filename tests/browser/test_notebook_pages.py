@@ -1,0 +1,40 @@
+"""Pages made of notebooks, in a real Chromium: the lab's figures are drawn, and no other script."""
+
+import nbformat
+import plotly.graph_objects as go
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from labkit.commands.notebooks.pages import render_page
+from labkit.commands.notebooks.render import PLOTLY
+
+from .chromium import new_page, start_chromium
+
+FIGURE = go.Figure(go.Bar(y=[3, 1]), {"title": "Two bars", "height": 300}).to_plotly_json()
+HOSTILE = [
+    {"text/html": "<script>document.title = 'harmed'</script>"},
+    {"text/html": "<img src='data:,' onerror=\"document.title = 'harmed'\">"},
+    {"text/html": "<details open ontoggle=\"document.title = 'harmed'\"></details>"},
+    {"text/html": "<div class=figure>no figure</div>"},
+    {"text/html": '<div class=figure><script type="application/json">{</script></div>'},
+    {"text/markdown": "<script>document.title = 'harmed'</script>"},
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with start_chromium() as browser:
+        yield browser
+
+
+def test_a_page_runs_no_script_of_a_cell_and_draws_what_comes_after(browser, tmp_path):
+    outputs = [new_output("display_data", data) for data in (*HOSTILE, {PLOTLY: FIGURE})]
+    cell = new_code_cell("1", execution_count=1, outputs=outputs)
+    notebook = nbformat.from_dict(new_notebook(cells=[cell]))
+    (tmp_path / "a.html").write_text(render_page(tmp_path / "a.ipynb", notebook, {"a.html"}))
+    page = new_page(browser, width=1000, height=700)
+    page.goto((tmp_path / "a.html").as_uri())
+    page.wait_for_selector(".js-plotly-plot .bars path")
+    assert page.title() == "a"
+    assert len(page.requests) == 1 and page.requests[0].startswith("file:")
+    page.close()
