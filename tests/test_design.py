@@ -156,7 +156,7 @@ WRITERS = {
     "labkit/models/storage/pack.py": ("ZipFile", "open"),  # into what `replaced` has opened
     "labkit/models/storage/unpack.py": ("open",),  # WORK
     "labkit/lab_book/store.py": ("rename",),  # sets a damaged file aside
-    "labkit/models/tokenizers/files.py": ("write_bytes",),  # WORK
+    "labkit/models/storage/file_set.py": ("write_bytes",),  # WORK
     "labkit/models/gguf_to_safetensors.py": ("save_pretrained", "save_pretrained"),  # WORK
     "labkit/commands/docs.py": ("pdoc",),  # pages that are made anew each time
 }

@@ -8,11 +8,11 @@ from statistics import fmean
 from labkit.backends.local.decoding.option_scores import time_prefill
 from labkit.backends.local.model import LocalModel
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, points
 from labkit.models.prices import Price, look_up_price
 from labkit.stats import Spread, bootstrap_interval
 from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
-from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores, points
+from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import PARTS, Prompt, encoded, full_prompt, rendered
