@@ -27,6 +27,7 @@ from .lab_book.guess_panel import guess as guess
 from .topics import comparison as comparison
 from .topics import cost as cost
 from .topics import privacy as privacy
+from .topics import limits as limits
 from .topics import prompts as prompts
 from .topics import sampling as sampling
 from .topics import speed as speed
