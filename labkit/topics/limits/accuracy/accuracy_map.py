@@ -62,9 +62,10 @@ class MapPlan:
         axes: what its columns and its rows are.
         questions: all questions.
         solved: solved ones that each prompt begins with.
-        instruction: the first line of each prompt.
+        instruction: the first line of each prompt; empty: each question is a whole prompt.
         max_tokens: limit of an answer.
         samples: texts whose tokens are shown beside the map.
+        stop: where an answer ends, besides the end of its line; empty: there alone.
     """
 
     name: str
@@ -75,9 +76,12 @@ class MapPlan:
     instruction: str
     max_tokens: int
     samples: tuple[str, ...] = ()
+    stop: str = ""
 
     def prompt(self, question: Question) -> str:
         """The whole text that the model continues."""
+        if not self.instruction:
+            return question.text
         return prompt_text(question.text, self.solved, self.instruction)
 
 
@@ -166,7 +170,7 @@ def ask_map(model: LocalModel, plan: MapPlan) -> AccuracyMap:
     with tqdm(total=len(prompts), unit="question", desc=plan.title, leave=False) as bar:
         try:
             for number, text in write_answers(model, prompts, max_tokens=plan.max_tokens):
-                found[number] = text
+                found[number] = text.split(plan.stop or "\n")[0]
                 bar.update()
         except KeyboardInterrupt:
             pass

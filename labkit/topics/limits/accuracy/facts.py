@@ -13,6 +13,7 @@ from .countries import DECILES, INVENTED, countries
 
 UNKNOWN = "there is no such country"
 EXIST, INVENTED_ROW = "exist", "invented"
+ALLOWED_NAME = "facts_allowed"
 PLAIN = "Name the capital of each country."
 ALLOWED = f'{PLAIN} If a country does not exist, answer "{UNKNOWN}".'
 SHOWN = (("France", "Paris"), ("Kenya", "Nairobi"), ("Chile", "Santiago"), ("Finland", "Helsinki"))
@@ -37,9 +38,14 @@ class FactsMap(AccuracyMap):
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: capitals known, and invented countries answered."""
+        what = self.plan.title.removeprefix("capitals")
         entries = (
-            ("facts_right_percent", "capitals known", self.known),
-            ("invented_answered_percent", "invented countries given a capital", self.invented),
+            (f"{self.plan.name}_right_percent", f"capitals known{what}", self.known),
+            (
+                f"{self.plan.name}_invented_percent",
+                f"invented countries given a capital{what}",
+                self.invented,
+            ),
         )
         return tuple(
             BookEntry(
@@ -59,6 +65,7 @@ class FactsMap(AccuracyMap):
         """Capitals known, and invented countries that were given one."""
         if not self.answers:
             return f"{self.model}, capitals: stopped before the first answer"
+        allowed = ", unknown allowed" if self.plan.name == ALLOWED_NAME else ""
         parts = [
             f"{cell.right} of {cell.count} {what}, {cell.share:.0%} "
             f"({cell.interval[0]:.0%} to {cell.interval[1]:.0%})"
@@ -68,7 +75,7 @@ class FactsMap(AccuracyMap):
             )
             if cell.count
         ]
-        return f"{self.model}: {'; '.join(parts)}; temperature 0 (measured)"
+        return f"{self.model}{allowed}: {'; '.join(parts)}; temperature 0 (measured)"
 
 
 def facts(
@@ -107,7 +114,8 @@ def facts(
         solved[1:1], solved[3:3] = [[(_ask(name), UNKNOWN)] for name in SHOWN_INVENTED]
     title = "capitals, unknown allowed" if allow_unknown else "capitals"
     instruction = ALLOWED if allow_unknown else PLAIN
-    plan = MapPlan("facts", title, axes, tuple(questions), tuple(solved), instruction, 12)
+    name = ALLOWED_NAME if allow_unknown else "facts"
+    plan = MapPlan(name, title, axes, tuple(questions), tuple(solved), instruction, 12)
     asked = ask_map(model, plan)
     return FactsMap(asked.model, asked.plan, asked.answers, asked.tokens, asked.elapsed_s)
 

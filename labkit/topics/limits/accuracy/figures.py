@@ -14,8 +14,8 @@ from .facts import FactsMap
 from .repeat import RepeatedMistakes
 
 MOST_ROWS = 80
+LONGEST = 160  # characters that are shown of a question, its end
 SCALE = [[0, "#FFFFFF"], [1, theme.SKY]]  # dark ink can be read on all of it
-FEW = 30  # answers in a cell; with fewer, its interval is wider than a third
 
 
 def map_figure(answered: AccuracyMap, *, height: int | None = None):
@@ -87,7 +87,7 @@ def answers_table(answered: AccuracyMap) -> html.HtmlFigure:
     rows = [
         (
             "✓" if each.right else "✗",
-            figure_text(each.question.text),
+            figure_text(each.question.text[-LONGEST:]),
             figure_text(each.text),
             figure_text(each.question.answer),
         )
