@@ -26,6 +26,7 @@ from .lab_book.card import summarize as summarize
 from .lab_book.guess_panel import guess as guess
 from .topics import comparison as comparison
 from .topics import cost as cost
+from .topics import limits as limits
 from .topics import privacy as privacy
 from .topics import prompts as prompts
 from .topics import sampling as sampling

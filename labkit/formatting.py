@@ -35,6 +35,16 @@ def usd(amount: float) -> str:
     return f"${amount:,.2f}" if abs(amount) < 1000 else f"${amount:,.0f}"
 
 
+def points(share: float) -> str:
+    """A difference of shares in percentage points.
+
+    >>> points(0.124), points(-0.05)
+    ('+12 points', '-5 points')
+    """
+    rounded = round(100 * share)
+    return f"{rounded:+d} point{'' if abs(rounded) == 1 else 's'}" if rounded else "0 points"
+
+
 def in_lines(*lines: str) -> str:
     """Lines for people, broken between words: a notebook breaks what it prints anywhere.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from labkit.checks import check_number, check_whole, is_number
+from labkit.formatting import in_lines, points
 
 LEVEL = 0.95
 
@@ -88,6 +89,64 @@ def paired_interval(
     up, down = (gained + 1) / (count + 2), (lost + 1) / (count + 2)
     half = z_of(level) * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
     return max(-1.0, up - down - half), min(1.0, up - down + half)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PairedDifference:
+    """What a second side gains over a first one on the same items (computed).
+
+    Attributes:
+        gained: number of items that only the second got right.
+        lost: number of items that only the first got right.
+        count: number of items that both answered.
+    """
+
+    gained: int
+    lost: int
+    count: int
+
+    @property
+    def difference(self) -> float:
+        """Share of right answers of the second, less that of the first."""
+        return (self.gained - self.lost) / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the true difference may lie, 95 %: Bonett and Price's interval for pairs."""
+        return paired_interval(self.gained, self.lost, self.count)
+
+    @property
+    def p(self) -> float:
+        """How likely chance alone gives such a difference: McNemar's exact test."""
+        return mcnemar_p(self.gained, self.lost)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the interval lies on one side of 0."""
+        low, high = self.interval
+        return low > 0 or high < 0
+
+    @property
+    def summary(self) -> str:
+        """The difference with its interval, and whether it is settled."""
+        low, high = self.interval
+        end = "settled" if self.is_settled else "not settled: the interval contains 0"
+        return (
+            f"{points(self.difference)} ({points(low)} to {points(high)}) on {self.count} items: "
+            f"{self.gained} gained, {self.lost} lost, p {self.p:.2g}; {end} (computed)"
+        )
+
+    def __repr__(self) -> str:
+        return in_lines(self.summary)
+
+
+def count_pairs(pairs: Sequence[tuple[bool, bool]]) -> tuple[int, int, int]:
+    """Of pairs (the first was right, the second was right): gained, lost, and how many.
+
+    >>> count_pairs([(False, True), (True, True), (True, False), (False, True)])
+    (2, 1, 4)
+    """
+    return pairs.count((False, True)), pairs.count((True, False)), len(pairs)
 
 
 def bootstrap_interval(

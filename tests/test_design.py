@@ -15,7 +15,7 @@ FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
     "lazy_names": 0, "errors": 0, "formatting": 0, "checks": 0, "exercise": 0, "interrupts": 0,
-    "stats": 1, "data": 1, "filesystem": 1, "install": 2, "lab_book.entry": 2,
+    "stats": 1, "data": 1, "filesystem": 1, "sandbox": 1, "install": 2, "lab_book.entry": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
@@ -144,7 +144,9 @@ def test_heavy_packages_have_their_places(path):
 WRITERS = {
     "labkit/filesystem/write.py": ("open", "replace"),  # the one
     "labkit/topics/comparison/batch/journal.py": ("open",),  # APPENDS
-    "labkit/topics/privacy/network/network_namespace.py": ("open",),  # /proc is no disk
+    "labkit/sandbox/kernel.py": ("open",),  # /proc is no disk
+    "labkit/sandbox/inside.py": ("open",),  # into a folder in memory
+    "labkit/sandbox/sandbox.py": ("write_text",),  # into a folder that is removed at once
     "labkit/topics/speed/measure/peak_memory.py": ("write_text",),  # /proc is no disk
     "labkit/install/wheels.py": ("open",),  # WORK: pip's scratch
     "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock
@@ -154,7 +156,7 @@ WRITERS = {
     "labkit/models/storage/pack.py": ("ZipFile", "open"),  # into what `replaced` has opened
     "labkit/models/storage/unpack.py": ("open",),  # WORK
     "labkit/lab_book/store.py": ("rename",),  # sets a damaged file aside
-    "labkit/models/tokenizers/files.py": ("write_bytes",),  # WORK
+    "labkit/models/storage/file_set.py": ("write_bytes",),  # WORK
     "labkit/models/gguf_to_safetensors.py": ("save_pretrained", "save_pretrained"),  # WORK
     "labkit/commands/docs.py": ("pdoc",),  # pages that are made anew each time
 }

@@ -27,7 +27,8 @@ from .storage.checked_folder import (
     require_safetensors,
     require_undamaged,
 )
-from .tokenizers import files as tokenizer_files
+from .storage.datasets import DATASETS
+from .tokenizers.files import TOKENIZER_FILES
 
 if TYPE_CHECKING:
     from .cpu.tuning import CpuTuning
@@ -140,8 +141,9 @@ def _find_or_fetch(name: str, accept_terms: bool) -> tuple[Path, Path | None]:
             return _get_local_gguf(path)
     if name.startswith(("/", ".", "~")):  # a path, never a hub id
         raise LabError(f"There is no folder {path}.", "Check the path.")
-    if name == tokenizer_files.NAME:
-        return tokenizer_files.get_tokenizers(), None
+    for file_set in (TOKENIZER_FILES, DATASETS):
+        if name == file_set.name:
+            return file_set.get(), None
     entry = CATALOGUE.get(name)
     stored = name in store.list_models()
     if entry is None and name.count("/") != 1 and not stored:

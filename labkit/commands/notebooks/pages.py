@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from html import escape, unescape
 from pathlib import Path
@@ -92,7 +93,7 @@ def _text(tag) -> str:
     return " ".join("".join(own).split())
 
 
-def _document(title: str, description: str, body: str, scripts: tuple[str, ...] = ()) -> str:
+def _document(title: str, description: str, body: str, scripts: Sequence[str] = ()) -> str:
     # plotly.js generates code for some of its figures.
     allowed = [*map(script_hash, scripts), "'unsafe-eval'"] if scripts else ["'none'"]
     body += "".join(f"\n<script>{script}</script>" for script in scripts)

@@ -3,6 +3,7 @@
     <home>/models/<name>/gguf/          the file as downloaded, with labkit.json
     <home>/models/<name>/safetensors/   what transformers loads, with labkit.json
     <home>/models/tokenizers/tokenizers/  the files of all known tokenizers, with labkit.json
+    <home>/models/datasets/datasets/    data sets that others made, with labkit.json
     <home>/models/.<name>.<part>/       work in progress; safe to delete
     <home>/models/.<name>.lock          one download at a time, also between machines on one home
 
@@ -25,7 +26,7 @@ from labkit.filesystem.read import parse, read_file
 from labkit.filesystem.write import write_json
 
 MANIFEST = "labkit.json"
-PARTS = ("gguf", "safetensors", "tokenizers")
+PARTS = ("gguf", "safetensors", "tokenizers", "datasets")
 
 
 def home() -> Path:

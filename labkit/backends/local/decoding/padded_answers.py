@@ -1,4 +1,4 @@
-"""Answers at temperature 0 to many prompts at once, each as long as it needs.
+"""Answers to many prompts at once, each as long as it needs.
 
 The prompts of a batch differ in length. They are padded on the right, and the padding is masked
 while the answers are written. Layers that keep a state of constant size, or only a window, cannot
@@ -21,13 +21,15 @@ from .option_scores import ROWS, Ids, SharedPrefix, read_padded
 
 @frees_memory
 @torch.inference_mode()
-def greedy_answers(
+def padded_answers(
     model,
     prompts: Sequence[Ids],
     *,
     max_tokens: int,
     end_ids: frozenset[int],
     is_complete: Callable[[list[int]], bool] = lambda ids: False,
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> Iterator[tuple[int, list[int]]]:
     """The tokens of each answer, end token left out, as the batches are done.
 
@@ -37,15 +39,18 @@ def greedy_answers(
         max_tokens: limit of each answer.
         end_ids: tokens that end an answer.
         is_complete: whether an answer is long enough as it is, by its tokens so far.
+        temperature: 0: each token is the likeliest; else tokens are drawn.
+        seed: of the draws.
     Yields:
         The prompt's number, and the tokens of its answer.
     """
     prefix = SharedPrefix(model, prompts)
+    draws = torch.Generator(model.device).manual_seed(seed)
     for numbers in _batches(model, prompts):
         rows = [prompts[number] for number in numbers]
         answers = _Rows(model, rows, prefix)
         while answers.running:
-            answers.advance()
+            answers.advance(temperature, draws)
             ended = {
                 row
                 for row in answers.running
@@ -97,11 +102,15 @@ class _Rows:
         self._mask = (columns < self._positions).long()
         self._is_padded = len(wanted) > 1
 
-    def advance(self) -> None:
-        """Writes the likeliest token of each running row."""
+    def advance(self, temperature: float, draws: torch.Generator) -> None:
+        """Writes a token of each running row: the likeliest, or one that is drawn."""
         if self.written[self.running[0]]:
             self._next = self._read_last()
-        tokens = self._next.argmax(-1).tolist()
+        if temperature:
+            shares = (self._next.float() / temperature).softmax(-1)
+            tokens = torch.multinomial(shares, 1, generator=draws)[:, 0].tolist()
+        else:
+            tokens = self._next.argmax(-1).tolist()
         for row, token in zip(self.running, tokens, strict=True):
             self.written[row].append(token)
 

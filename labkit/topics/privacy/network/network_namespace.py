@@ -13,9 +13,6 @@ there is no namespace, and ``in_reach``, what is not cut off.
 Source: man pages unshare(2), user_namespaces(7), network_namespaces(7), netdevice(7).
 """
 
-import contextlib
-import ctypes
-import errno
 import json
 import os
 import signal
@@ -24,6 +21,7 @@ import struct
 import sys
 from collections.abc import Sequence
 
+from labkit.sandbox.kernel import call, map_identity
 from labkit.topics.privacy.network import seccomp
 
 CANNOT = 97  # exit status: no namespace here; a command may end with it too
@@ -42,34 +40,12 @@ def enter() -> None:
     """
     user, group = os.geteuid(), os.getegid()
     try:
-        _unshare(_NEWUSER | _NEWNET)
+        call("unshare", _NEWUSER | _NEWNET)
     except OSError:  # no user namespaces; root may still create a network namespace
-        _unshare(_NEWNET)
-    else:
-        _keep_identity(user, group)
+        call("unshare", _NEWNET)
+    else:  # files keep their owner, and a user other than root gains no rights
+        map_identity(user, group)
     _raise_loopback()
-
-
-def _unshare(flags: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(libc, "unshare"):
-        raise OSError(errno.ENOSYS, "this system has no namespaces")
-    if libc.unshare(flags):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _keep_identity(user: int, group: int) -> None:
-    """Keeps user and group: files keep their owner, and a user other than root gains no rights."""
-    with contextlib.suppress(FileNotFoundError):  # kernels before 3.19
-        _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{user} {user} 1")
-    _write("/proc/self/gid_map", f"{group} {group} 1")
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
 
 
 def _raise_loopback() -> None:

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from labkit.backends.local.decoding.option_scores import time_prefill
 from labkit.backends.local.model import LocalModel
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, points
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
 from labkit.stats import Spread, bootstrap_interval
@@ -17,7 +17,7 @@ from labkit.topics.prompts.scoring.arguments import (
     first_items,
     usable_prompt,
 )
-from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores, points
+from labkit.topics.prompts.scoring.difference import ScoreDifference, compare_scores
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import PARTS, Prompt, encoded, full_prompt, rendered

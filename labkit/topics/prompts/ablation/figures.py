@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from labkit.topics.prompts.scoring.difference import points
+from labkit.formatting import points
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labkit.backends.local.decoding.padded_answers import greedy_answers
+from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
@@ -131,7 +131,7 @@ def try_injections(
         for each in messages
     ]
     found: dict[int, str] = {}
-    answers = greedy_answers(model.model, ids, max_tokens=32, end_ids=model.end_ids)
+    answers = padded_answers(model.model, ids, max_tokens=32, end_ids=model.end_ids)
     with progress(total=len(ids), unit="attack", desc="injection") as bar:
         try:
             for number, written in answers:

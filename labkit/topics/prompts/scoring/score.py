@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 
 from labkit.backends.local.decoding.option_scores import SharedPrefix, option_logprobs
-from labkit.backends.local.decoding.padded_answers import greedy_answers
+from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.local.overrides import reading_copy
 from labkit.errors import LabError
@@ -136,7 +136,7 @@ class ScoreRun:
 
     def _write(self, texts: Sequence[str]) -> Iterator[None]:
         tokenizer = self._model.tokenizer
-        answers = greedy_answers(
+        answers = padded_answers(
             self._model.model,
             self._ids,
             max_tokens=self._task.max_tokens,

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from labkit.backends.local.model import LocalModel
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, points
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.arguments import check_complete
-from labkit.topics.prompts.scoring.difference import compare_scores, points
+from labkit.topics.prompts.scoring.difference import compare_scores
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.score import ScoreRun
 from labkit.topics.prompts.tasks.prompt import Prompt

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from labkit.topics.prompts.scoring.difference import points
+from labkit.formatting import points
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text

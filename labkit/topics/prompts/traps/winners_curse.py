@@ -7,10 +7,9 @@ from statistics import fmean
 
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, points
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.arguments import check_complete, check_model, usable_prompt
-from labkit.topics.prompts.scoring.difference import points
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
 from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt

@@ -6,7 +6,7 @@ import torch
 import labkit
 from labkit.backends.local.decoding import option_scores
 from labkit.backends.local.decoding.option_scores import option_logprobs, shared_length
-from labkit.backends.local.decoding.padded_answers import greedy_answers
+from labkit.backends.local.decoding.padded_answers import padded_answers
 
 from ....tiny_architectures import ATTENTION, HYBRID, STATE_SPACE
 
@@ -52,7 +52,7 @@ def test_answers_are_those_of_each_prompt_alone(make_tiny, tmp_path, kind):
     fields = {**ATTENTION, **HYBRID, **STATE_SPACE}.get(kind, {})
     model = labkit.load(str(make_tiny(tmp_path / kind, kind, **fields)), dtype="float32").model
     how = {"max_tokens": 6, "end_ids": frozenset()}
-    together = dict(greedy_answers(model, PROMPTS, **how))
+    together = dict(padded_answers(model, PROMPTS, **how))
     for number, prompt in enumerate(PROMPTS):
         assert together[number] == plain_answer(model, prompt, 6), kind
 
@@ -69,10 +69,10 @@ def test_an_answer_ends_at_an_end_token_and_where_it_is_complete(make_tiny, tmp_
     model = labkit.load(str(make_tiny(tmp_path / "tiny")), dtype="float32").model
     whole = [plain_answer(model, prompt, 6) for prompt in PROMPTS]
     end = frozenset({whole[0][2]})
-    ended = dict(greedy_answers(model, PROMPTS, max_tokens=6, end_ids=end))
+    ended = dict(padded_answers(model, PROMPTS, max_tokens=6, end_ids=end))
     assert ended[0] == whole[0][: whole[0].index(min(end))]
     how = {"max_tokens": 6, "end_ids": frozenset(), "is_complete": lambda ids: len(ids) == 2}
-    assert [ids for _, ids in sorted(greedy_answers(model, PROMPTS, **how))] == [
+    assert [ids for _, ids in sorted(padded_answers(model, PROMPTS, **how))] == [
         each[:2] for each in whole
     ]
 
@@ -96,3 +96,16 @@ def test_what_all_begin_with_leaves_a_token_for_each():
     assert shared_length([[1, 2, 3]]) == 2
     assert shared_length([[1, 2, 3], [1, 2, 3]]) == 2
     assert shared_length([[1], [1, 2]]) == 0
+
+
+def test_drawn_answers_follow_the_probabilities_and_the_seed(make_tiny, tmp_path):
+    model = labkit.load(str(make_tiny(tmp_path / "tiny")), dtype="float32").model
+    how = {"max_tokens": 1, "end_ids": frozenset(), "temperature": 1.0}
+    drawn = [ids[0] for _, ids in padded_answers(model, [PROMPTS[0]] * 800, seed=1, **how)]
+    again = [ids[0] for _, ids in padded_answers(model, [PROMPTS[0]] * 800, seed=1, **how)]
+    with torch.inference_mode():
+        shares = model(input_ids=torch.tensor([PROMPTS[0]])).logits[0, -1].softmax(-1)
+    assert drawn == again
+    for token in shares.topk(3).indices.tolist():
+        expected = float(shares[token]) * 800
+        assert abs(drawn.count(token) - expected) <= 5 * (expected**0.5 + 1)

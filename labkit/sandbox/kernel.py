@@ -1,0 +1,55 @@
+"""Calls to the Linux kernel that Python has no function for. Only the standard library."""
+
+import contextlib
+import ctypes
+import errno
+import os
+from typing import Any
+
+MOUNT_SETATTR = 442  # the same number on every processor
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def call(name: str, *arguments: Any) -> None:
+    """Calls a function of the C library that returns 0, or sets errno.
+
+    Raises:
+        OSError: it failed, or this system has no such function.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, name):
+        raise OSError(errno.ENOSYS, f"this system has no {name}")
+    if getattr(libc, name)(*arguments):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def prctl(option: int, value: int, pointer: bytes | None = None) -> None:
+    """Sets a property of this process."""
+    zero = ctypes.c_ulong(0)
+    call("prctl", option, ctypes.c_ulong(value), pointer, zero, zero)
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when the one that started it ends."""
+    prctl(_PR_SET_PDEATHSIG, 9)
+
+
+def map_identity(user: int, group: int, inside: tuple[int, int] | None = None) -> None:
+    """In a new user namespace: the user and group outside are that user and group inside.
+
+    Args:
+        user: outside.
+        group: outside.
+        inside: both inside; None: the same as outside.
+    """
+    inner_user, inner_group = inside or (user, group)
+    with contextlib.suppress(FileNotFoundError):  # kernels before 3.19
+        _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{inner_user} {user} 1")
+    _write("/proc/self/gid_map", f"{inner_group} {group} 1")
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)

@@ -1,0 +1,1 @@
+"""Generated questions with right answers, in the cells of a map: how many a model gets right."""

@@ -1,0 +1,1 @@
+"""Whether a model's confidence is worth anything: three confidences against what was right."""

@@ -1,0 +1,1 @@
+"""Functions that a model writes, run in the sandbox against their tests."""

@@ -1,0 +1,1 @@
+"""Long texts: what is found in them, and what a conversation costs as it grows."""

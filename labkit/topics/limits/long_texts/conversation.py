@@ -1,0 +1,143 @@
+"""`conversation_cost`: what each further question costs, as all that was said is read again."""
+
+from dataclasses import dataclass
+
+from labkit.backends.local.decoding.forward import prefill
+from labkit.backends.local.decoding.option_scores import time_prefill
+from labkit.backends.local.model import LocalModel
+from labkit.checks import check_whole
+from labkit.formatting import in_lines
+from labkit.lab_book.entry import BookEntry
+from labkit.models.prices import request_price
+from labkit.topics.limits.arguments import check_model
+
+from .diary import sentences
+
+PRICED = "gpt-5-nano"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question of a conversation.
+
+    Attributes:
+        tokens: tokens of the conversation up to there, all of which a server without memory reads.
+        whole_s: seconds to read all of them here.
+        new_s: seconds to read what is new, the rest being kept.
+        price_usd: of this request at a cloud's list price, nothing being cached.
+    """
+
+    tokens: int
+    whole_s: float
+    new_s: float
+    price_usd: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ConversationCost:
+    """A conversation that grows by the same number of tokens with each turn (measured).
+
+    Attributes:
+        model: name of the model.
+        priced: cloud model whose list price counts.
+        turn_tokens: tokens that each turn adds, question and answer.
+        turns: the turns; fewer where it was stopped.
+    """
+
+    model: str
+    priced: str
+    turn_tokens: int
+    turns: tuple[Turn, ...]
+
+    @property
+    def tokens_read(self) -> int:
+        """Tokens that are read in all, if nothing is kept."""
+        return sum(each.tokens for each in self.turns)
+
+    @property
+    def factor(self) -> float:
+        """How many times each token is read on average, if nothing is kept."""
+        return self.tokens_read / self.turns[-1].tokens
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: how often everything is read again."""
+        if not self.turns:
+            return ()
+        label = f"a conversation of {len(self.turns)} turns reads each token"
+        return (BookEntry("reread_times", label, self.factor, "times", origin="computed"),)
+
+    @property
+    def summary(self) -> str:
+        """Tokens, seconds and money of the whole conversation."""
+        if not self.turns:
+            return f"{self.model}: stopped before the first turn"
+        whole, new = (sum(getattr(t, n) for t in self.turns) for n in ("whole_s", "new_s"))
+        money = sum(each.price_usd for each in self.turns)
+        return (
+            f"{len(self.turns)} turns of {self.turn_tokens} tokens: {self.turns[-1].tokens:,} "
+            f"tokens said, {self.tokens_read:,} read if nothing is kept, each {self.factor:.1f} "
+            f"times; reading takes {self.model} {whole:.1f} s, with a cache {new:.1f} s "
+            f"(measured); at {self.priced}'s list price ${money:.5f} (computed)"
+        )
+
+    def __repr__(self) -> str:
+        return in_lines(self.summary)
+
+
+def conversation_cost(
+    model: LocalModel, *, turns: int = 12, turn_tokens: int = 80, priced: str = PRICED
+) -> ConversationCost:
+    """What each turn of a conversation costs: everything read again, or only what is new.
+
+    An interrupt keeps what came.
+
+    Args:
+        model: from ``labkit.load``.
+        turns: number of questions, 2 to 100.
+        turn_tokens: tokens that each adds, question and answer together, 8 to 1,000.
+        priced: cloud model whose list price counts.
+    Raises:
+        ValueError: an argument is out of range, or all turns together do not fit the context.
+        LabError: the model does not run in this process, or the price list lacks the cloud model.
+    """
+    from tqdm.auto import tqdm
+
+    check_model(model)
+    check_whole("turns", turns, 2, 100)
+    check_whole("turn_tokens", turn_tokens, 8, 1000)
+    if turns * turn_tokens >= model.context:
+        raise ValueError(
+            f"turns × turn_tokens must stay below the context of {model.context:,} tokens; got "
+            f"{turns * turn_tokens:,}"
+        )
+    ids = _ids(model, turns * turn_tokens)
+    time_prefill(model.model, ids[:turn_tokens])  # the first pass warms up
+    found: list[Turn] = []
+    try:
+        for number in tqdm(range(1, turns + 1), unit="turn", desc="conversation", leave=False):
+            said, new = ids[: number * turn_tokens], ids[(number - 1) * turn_tokens :]
+            whole_s = time_prefill(model.model, said)
+            new_s = _time_new(model, said[:-turn_tokens], new[:turn_tokens], whole_s)
+            found.append(Turn(len(said), whole_s, new_s, request_price(priced, len(said), 0)))
+    except KeyboardInterrupt:
+        pass
+    return ConversationCost(model.name, priced, turn_tokens, tuple(found))
+
+
+def _time_new(model: LocalModel, before: list[int], new: list[int], whole_s: float) -> float:
+    """Seconds to read what is new after what is kept; of the first turn, all of it."""
+    if not before:
+        return whole_s
+    cache, _ = prefill(model.model, before)
+    return time_prefill(model.model, new, cache)
+
+
+def _ids(model: LocalModel, count: int) -> list[int]:
+    text, ids = "", []
+    for sentence in sentences(0):
+        if len(ids) >= count:
+            break
+        text = f" {sentence}"
+        ids += model.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids[:count]

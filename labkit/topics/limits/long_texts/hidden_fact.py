@@ -1,0 +1,85 @@
+"""`long_text`: a fact hidden at several depths of texts of several lengths: is it found?"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from labkit.backends.local.model import LocalModel
+from labkit.backends.local.overrides import reading_copy
+from labkit.checks import check_whole
+from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, MapPlan, ask_map
+from labkit.topics.limits.accuracy.ask import Question
+from labkit.topics.limits.arguments import check_model
+
+from .diary import sentences
+
+DEPTHS = 10
+SHORTEST = 64  # tokens: a few sentences
+COLOURS = ("blue", "green", "red", "yellow", "white", "black", "brown", "grey", "orange", "pink")
+OTHERS = 3  # doors whose codes are not asked
+FACT = "The code of the {} door is {}"
+QUESTION_TOKENS = 120  # of the facts, the question and the answer, at most
+
+
+def long_text(
+    model: LocalModel,
+    *,
+    lengths: Sequence[int] = (100, 200, 400, 800),
+    items: int = 1,
+    seed: int = 0,
+) -> AccuracyMap:
+    """Where in a long text a model finds a fact: at ten depths, in texts of several lengths.
+
+    The fact is the code of a door, in a diary in which nothing happens; the codes of three other
+    doors stand elsewhere in it. Answers are written at temperature 0. An interrupt keeps what came.
+
+    Args:
+        model: from ``labkit.load``.
+        lengths: tokens of the texts, each 64 to as many as the model's context leaves.
+        items: texts in each cell, 1 to 20.
+        seed: of the texts and the codes.
+    Raises:
+        ValueError: an argument is out of range.
+        LabError: the model does not run in this process.
+    """
+    check_model(model)
+    if not lengths:
+        raise ValueError("lengths must hold at least one number of tokens; got none")
+    for each in lengths:
+        check_whole("each length", each, SHORTEST, model.context - QUESTION_TOKENS)
+    check_whole("items", items, 1, 20)
+    draw = random.Random(seed)
+    questions = tuple(
+        _question(_diary(model, length, draw.getrandbits(32)), length, depth, draw)
+        for length in dict.fromkeys(lengths)
+        for depth in range(DEPTHS)
+        for _ in range(items)
+    )
+    axes = ("how far into the text the fact stands", "length of the text")
+    plan = MapPlan("long_text", "a fact in a long text", axes, questions, (), "", 8, stop=".")
+    return replace(ask_map(reading_copy(model), plan), model=model.name)
+
+
+def _diary(model: LocalModel, length: int, seed: int) -> list[str]:
+    """Sentences that have about that many tokens together."""
+    found: list[str] = []
+    count = 0
+    for sentence in sentences(seed):
+        count += len(model.tokenizer(f" {sentence}", add_special_tokens=False)["input_ids"])
+        if count > length:
+            return found
+        found.append(sentence)
+    return found
+
+
+def _question(diary: Sequence[str], length: int, depth: int, draw: random.Random) -> Question:
+    (colour, code), *others = [
+        (each, str(draw.randrange(1000, 10_000))) for each in draw.sample(COLOURS, 1 + OTHERS)
+    ]
+    text = list(diary)
+    for each in others:
+        text.insert(draw.randrange(len(text) + 1), FACT.format(*each) + ".")
+    text.insert(round(depth / (DEPTHS - 1) * len(text)), FACT.format(colour, code) + ".")
+    asked = f"Q: What is the code of the {colour} door?\nA: {FACT.format(colour, '').rstrip()}"
+    row, column = f"{length:,} tokens", f"{depth / (DEPTHS - 1):.0%}"
+    return Question(f"{' '.join(text)}\n\n{asked}", code, row, column)

@@ -1,0 +1,1 @@
+"""The same experiment with models of several sizes, compared in pairs."""
