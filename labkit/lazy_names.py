@@ -87,7 +87,7 @@ RENAMED = {
     "wait_in_a_day": "lab.comparison.simulate_day",
     "walk": "lab.sampling.walk_panel",
 }
-TOPICS = ("start", "tokens", "sampling", "speed", "comparison", "privacy", "cost", "prompts")
+TOPICS = ("start", "tokens", "sampling", "speed", "comparison", "privacy", "cost", "prompts", "control")
 
 
 def hint(name: str) -> str:
