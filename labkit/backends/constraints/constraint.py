@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.errors import LabError
-
 # How much white space may stand between the parts of a JSON text.
 WHITESPACE = {
     "any": {"whitespace_flexible": True},
     "bounded": {"whitespace_pattern": r"[\x20\x0A\x0D\x09]{0,2}"},
     "none": {"whitespace_flexible": False},
+}
+# llama.cpp's copy of llguidance overlooks the bound: there, one blank after each separator.
+LLAMACPP_SPACES = {
+    **WHITESPACE,
+    "bounded": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "},
 }
 SCHEMA, REGEX, CHOICES, GRAMMAR = "JSON schema", "regular expression", "choices", "grammar"
 
@@ -58,22 +61,22 @@ class Constraint:
 
     @property
     def llamacpp_fields(self) -> dict[str, Any]:
-        """The same for llama.cpp's own engine of grammars.
+        """The same in a request to llama.cpp, which compiles it itself.
 
-        Raises:
-            LabError: it has no such kind.
+        Builds of it that have llguidance inside, as xllamacpp does, read that one's syntax too;
+        others refuse expressions and grammars that are not GBNF.
         """
         if self.kind == SCHEMA:
-            return {"json_schema": json.loads(self.source)}
+            spaces = {"x-guidance": LLAMACPP_SPACES[self.whitespace]}
+            return {"json_schema": {**json.loads(self.source), **spaces}}
         if self.kind == CHOICES:
             options = (json.dumps(each, ensure_ascii=False) for each in json.loads(self.source))
             return {"grammar": f"root ::= {' | '.join(options)}"}
-        if self.kind == GRAMMAR and "::=" in self.source:
-            return {"grammar": self.source}
-        raise LabError(
-            f"llama.cpp takes a JSON schema, choices, or a grammar in GBNF; this is a {self.kind}.",
-            "Use a model that runs in torch, lab.load(…), or write it as GBNF: root ::= [0-9]+",
-        )
+        if self.kind == REGEX:
+            expression = re.sub(r"(?<!\\)((?:\\\\)*)/", r"\1\/", self.source)
+            return {"grammar": f"%llguidance {{}}\nstart: /{expression}/"}
+        is_gbnf = "::=" in self.source
+        return {"grammar": self.source if is_gbnf else f"%llguidance {{}}\n{self.source}"}
 
 
 def _is_instance(text: str, schema: Any) -> bool:

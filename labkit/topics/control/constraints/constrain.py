@@ -145,7 +145,7 @@ def constrained(
 
     Raises:
         ValueError: not a constraint.
-        LabError: the model does not run here, or llama.cpp has no such constraint.
+        LabError: the model does not run here.
     """
     if not isinstance(constraint, Constraint):
         raise ValueError(
