@@ -25,6 +25,7 @@ from .lab_book.book import book as book
 from .lab_book.card import summarize as summarize
 from .lab_book.guess_panel import guess as guess
 from .topics import comparison as comparison
+from .topics import control as control
 from .topics import cost as cost
 from .topics import limits as limits
 from .topics import privacy as privacy

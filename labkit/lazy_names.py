@@ -97,6 +97,7 @@ TOPICS = (
     "cost",
     "prompts",
     "limits",
+    "control",
 )
 
 

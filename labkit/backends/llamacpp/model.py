@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 import urllib.request
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -160,8 +160,22 @@ class LlamaCppModel:
         size = f"{self.threads} threads, context {self.context:,} tokens"
         return f"<LlamaCppModel {self.gguf_file.name}: {size}>"
 
-    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
-        """See `labkit.stream`. Every token is a step; its time is taken as the engine gives it."""
+    def stream(
+        self,
+        prompt: str | Messages,
+        *,
+        raw: bool = False,
+        more: Mapping[str, Any] | None = None,
+        **settings,
+    ) -> Stream:
+        """See `labkit.stream`. Every token is a step; its time is taken as the engine gives it.
+
+        Args:
+            prompt: as for `labkit.stream`.
+            raw: as for `labkit.stream`.
+            more: fields of the engine's own request, such as ``{"grammar": "…"}``.
+            settings: as for `labkit.stream`.
+        """
         chosen = Settings(**settings).seeded()
         text = self._text(prompt, raw, chosen.thinking)
         body = {
@@ -169,6 +183,7 @@ class LlamaCppModel:
             "stream": True,
             "preserved_tokens": special_tags(self._template),  # they are shown in the text
             **request_fields("llama.cpp", replace(chosen, thinking=None), raw=True),
+            **(more or {}),
         }
         opened = open_tag(text)
         return Stream(

@@ -1,0 +1,1 @@
+"""What an answer may look like, and which tokens keep to it, by llguidance."""

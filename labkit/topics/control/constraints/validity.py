@@ -1,0 +1,177 @@
+"""Valid is not right: one task answered freely, with a schema, and with room to think first."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labkit.backends.constraints.constraint import Constraint, json_schema
+from labkit.backends.generate import generate
+from labkit.backends.local.model import LocalModel
+from labkit.checks import check_whole
+from labkit.data import read_data
+from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
+from labkit.lab_book.entry import BookEntry
+from labkit.stats import paired_interval, share_interval
+
+from .constrain import constrained
+
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+FIELDS = {
+    "name": {"type": "string", "minLength": 1, "maxLength": 30},
+    "people": {"type": "integer", "minimum": 1, "maximum": 20},
+    "day": {"enum": DAYS},
+}
+NOTES = {"notes": {"type": "string", "maxLength": 80}}
+FREE, ANSWER, NOTES_FIRST = "free", "schema", "schema, notes first"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsAnswer:
+    """One answer of the task.
+
+    Attributes:
+        text: the message that was asked about.
+        answer: what the model wrote.
+        valid: whether it is JSON of the schema.
+        right: whether every field is right.
+    """
+
+    text: str
+    answer: str
+    valid: bool
+    right: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ValidityTest:
+    """The same items answered in three forms (measured).
+
+    Attributes:
+        model: name of the model.
+        answers: for each form, an answer for each item.
+    """
+
+    model: str
+    answers: dict[str, tuple[FieldsAnswer, ...]]
+
+    @property
+    def count(self) -> int:
+        """Number of items that were answered in all forms."""
+        return min(map(len, self.answers.values()), default=0)
+
+    def share(self, form: str, what: str) -> tuple[float, float, float]:
+        """Low end, share and high end of ``"valid"`` or ``"right"`` answers, 95 %."""
+        share = sum(getattr(each, what) for each in self.answers[form]) / self.count
+        low, high = share_interval(share, self.count)
+        return low, share, high
+
+    def difference(self, form: str, other: str) -> tuple[float, float, float]:
+        """Low end, difference and high end of right answers, `other` less `form`, in pairs."""
+        pairs = list(zip(self.answers[form], self.answers[other], strict=True))
+        gained = sum(b.right and not a.right for a, b in pairs)
+        lost = sum(a.right and not b.right for a, b in pairs)
+        low, high = paired_interval(gained, lost, self.count)
+        return low, (gained - lost) / self.count, high
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: the share of valid answers of the schema that are right."""
+        if not self.count:
+            return ()
+        low, share, high = (100 * each for each in self.share(ANSWER, "right"))
+        label = "right answers under a schema"
+        entry = BookEntry("schema_right_percent", label, share, "%", low, high, model=self.model)
+        return (entry,)
+
+    @property
+    def summary(self) -> str:
+        """Valid and right shares of each form."""
+        if not self.count:
+            return f"{self.model}: stopped before the first item"
+        each = "; ".join(
+            f"{form} {self.share(form, 'valid')[1]:.0%} valid, {self.share(form, 'right')[1]:.0%} "
+            "right"
+            for form in self.answers
+        )
+        low, gain, high = (100 * each for each in self.difference(ANSWER, NOTES_FIRST))
+        return (
+            f"{self.model}, {self.count} items: {each}. Notes first: {gain:+.0f} points "
+            f"({low:+.0f} to {high:+.0f}; measured)"
+        )
+
+    def __repr__(self) -> str:
+        return in_lines(self.summary)
+
+
+def compare_validity(model: LocalModel, *, items: int = 12) -> ValidityTest:
+    """Has a model read bookings into JSON: freely, with a schema, and with notes before the fields.
+
+    All forms are scored on the same items of the task ``fields``, at temperature 0. An interrupt
+    keeps the items that were done.
+
+    Args:
+        model: from ``labkit.load``.
+        items: number of items, of the task's practice half.
+    Raises:
+        ValueError: items is out of range.
+        LabError: the model does not run here.
+    """
+    task = read_data("tasks/fields.json")
+    asked = [each for each in task["items"] if each["half"] == "practice"]
+    check_whole("items", items, 1, len(asked))
+    plain, notes = _schema(FIELDS), _schema({**NOTES, **FIELDS})
+    forms = {
+        FREE: (model, task["format_hint"]),
+        ANSWER: (constrained(model, plain), task["format_hint"]),
+        NOTES_FIRST: (constrained(model, notes), _notes_hint(task["format_hint"])),
+    }
+    found: dict[str, list[FieldsAnswer]] = {form: [] for form in forms}
+    with progress(total=items * len(forms), unit="answer", desc="validity") as bar:
+        try:
+            for item in asked[:items]:
+                row = {}
+                for form, (backend, hint) in forms.items():
+                    prompt = _prompt(task, item["text"], hint)
+                    reply = generate(backend, prompt, temperature=0, max_tokens=72)
+                    if reply.finish == "interrupted":
+                        raise KeyboardInterrupt
+                    schema = notes if form == NOTES_FIRST else plain
+                    row[form] = _judged(item, reply.text.strip(), schema)
+                    bar.update()
+                for form, answer in row.items():
+                    found[form].append(answer)
+        except KeyboardInterrupt:
+            pass
+    return ValidityTest(model.name, {form: tuple(own) for form, own in found.items()})
+
+
+def _schema(fields: dict) -> Constraint:
+    return json_schema(
+        {
+            "type": "object",
+            "properties": fields,
+            "required": list(fields),
+            "additionalProperties": False,
+        }
+    )
+
+
+def _notes_hint(hint: str) -> str:
+    return hint.replace("keys name,", "keys notes, name,").replace(
+        '{"name"', '{"notes": "Ann Bell comes on Friday with one guest", "name"'
+    )
+
+
+def _prompt(task: dict, text: str, hint: str) -> Sequence[dict[str, str]]:
+    question = f"{task['instruction']} {hint}\n{task['input_name']}: {text}"
+    return [{"role": "system", "content": task["system"]}, {"role": "user", "content": question}]
+
+
+def _judged(item: dict, answer: str, schema: Constraint) -> FieldsAnswer:
+    valid = bool(schema.accepts(answer))
+    right = False
+    if valid:
+        fields, wanted = json.loads(answer), json.loads(item["answer"])
+        right = all(str(fields[key]).casefold() == str(wanted[key]).casefold() for key in wanted)
+    return FieldsAnswer(item["text"], answer, valid, right)
