@@ -7,6 +7,7 @@ from statistics import fmean
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.limits.arguments import check_model
 
@@ -91,6 +92,8 @@ def repeat_mistakes(
 ) -> RepeatedMistakes:
     """Asks again what a model got wrong: several times at temperature 0, and several times drawn.
 
+    An interrupt keeps the questions that are complete.
+
     Args:
         model: the model that answered.
         answered: a map, such as that of `arithmetic`.
@@ -114,8 +117,12 @@ def repeat_mistakes(
     chosen = [wrong[n * len(wrong) // items] for n in range(items)] if items < len(wrong) else wrong
     cold = _ask_again(model, answered, chosen, times, 0.0, seed)
     warm = _ask_again(model, answered, chosen, times, temperature, seed)
-    asked = zip(chosen, cold, warm, strict=False)
-    return RepeatedMistakes(model.name, temperature, tuple(RepeatedQuestion(*e) for e in asked))
+    asked = (
+        RepeatedQuestion(question, cold[n], warm[n])
+        for n, question in enumerate(chosen)
+        if n in cold and n in warm
+    )
+    return RepeatedMistakes(model.name, temperature, tuple(asked))
 
 
 def _ask_again(
@@ -125,17 +132,17 @@ def _ask_again(
     times: int,
     temperature: float,
     seed: int,
-) -> list[tuple[str, ...]]:
-    from tqdm.auto import tqdm
-
+) -> dict[int, tuple[str, ...]]:
+    """The answers to each question, by its number; an interrupt keeps those that are complete."""
     prompts = [answered.plan.prompt(each) for each in questions for _ in range(times)]
-    found: dict[int, str] = {}
+    how = {"max_tokens": answered.plan.max_tokens, "temperature": temperature, "seed": seed}
+    found: dict[int, list[str]] = {}
     title = f"temperature {temperature:g}"
-    with tqdm(total=len(prompts), unit="answer", desc=title, leave=False) as bar:
-        for number, text in write_answers(
-            model, prompts, max_tokens=answered.plan.max_tokens, temperature=temperature, seed=seed
-        ):
-            found[number] = text
-            bar.update()
-    own = [found[n] for n in range(len(prompts))]
-    return [tuple(own[n : n + times]) for n in range(0, len(own), times)]
+    with progress(total=len(prompts), unit="answer", desc=title) as bar:
+        try:
+            for number, text in write_answers(model, prompts, **how):
+                found.setdefault(number // times, []).append(text)
+                bar.update()
+        except KeyboardInterrupt:
+            pass
+    return {number: tuple(own) for number, own in found.items() if len(own) == times}

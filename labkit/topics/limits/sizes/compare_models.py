@@ -136,7 +136,10 @@ def compare_models(
         raise ValueError(f"models must be from lab.limits.load_models; got {type(models).__name__}")
     results: list[Marked] = []
     for model in models.models:
-        result = experiment(model, **options)
+        try:
+            result = experiment(model, **options)
+        except KeyboardInterrupt:  # the model before it was stopped
+            break
         if not hasattr(result, "marks"):
             raise ValueError(
                 "experiment must be arithmetic, letters, facts, long_text or write_code; got "
