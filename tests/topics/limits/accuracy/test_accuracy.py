@@ -1,0 +1,168 @@
+"""Maps of what a model gets right: the questions are right, and so is the counting."""
+
+import dataclasses
+
+import pytest
+
+import labkit
+from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, Answer, MapPlan
+from labkit.topics.limits.accuracy.ask import Question
+from labkit.topics.limits.accuracy.countries import INVENTED, countries
+from labkit.topics.limits.accuracy.letters import FRUITS, WORDS
+
+
+@pytest.fixture(scope="module")
+def sums(smollm2):
+    return labkit.limits.arithmetic(smollm2, digits=(1, 3), operations="+*", items=4)
+
+
+@pytest.fixture(scope="module")
+def capitals(smollm2, notebook_files):
+    return labkit.limits.facts(smollm2, items=2)
+
+
+def test_every_calculation_is_right_and_asked_once(smollm2):
+    asked = labkit.limits.arithmetic(smollm2, digits=(1, 2), items=12, seed=3)
+    texts = [each.question.text for each in asked.answers]
+    assert len(set(texts)) == len(texts) == 6 * 12
+    for each in asked.answers:
+        left, sign, right, _ = each.question.text.split()
+        value = {"+": int.__add__, "-": int.__sub__, "×": int.__mul__}[sign](int(left), int(right))
+        assert each.question.answer == str(value) and value >= 0
+        assert {len(left), len(right)} == {int(each.question.column.split()[0])}
+        assert each.right == (each.text.strip(" .") in (str(value), f"{value:,}"))
+
+
+def test_the_answer_is_that_of_the_model_alone(smollm2, sums):
+    each = sums.answers[0]
+    prompt = sums.plan.prompt(each.question)
+    alone = labkit.generate(smollm2, prompt, raw=True, temperature=0, max_tokens=10).text
+    assert alone.strip().split("\n")[0].strip() == each.text
+
+
+def test_cells_are_counted_with_their_interval(sums):
+    assert sums.rows == ("+", "×") and sums.columns == ("1 digit", "3 digits")
+    cells = [sums.cell(row, column) for row in sums.rows for column in sums.columns]
+    assert [cell.count for cell in cells] == [4] * 4
+    assert sum(cell.right for cell in cells) == sums.cell().right == sum(sums.marks.values())
+    figure = labkit.plot(sums)
+    assert figure.data[0].z[0][0] == cells[0].share
+    assert figure.data[0].text[0][0].startswith(f"{cells[0].right} of 4<br>(")
+
+
+def test_the_tokens_beside_it_are_those_that_the_model_reads(smollm2, sums):
+    assert ["".join(each).strip() for each in sums.tokens] == list(sums.plan.samples)
+    assert [len(each.strip()) for each in sums.plan.samples] == [1, 3]
+    assert "each frame is a token" in labkit.plot(sums, kind="tokens").html
+
+
+def test_what_a_model_writes_is_escaped():
+    question = Question("<i>?", "a", "r", "c")
+    plan = MapPlan("x", "<b>", ("x", "y"), (question,), (), "Do.", 4, ("<u>",))
+    made = AccuracyMap("<m>", plan, (Answer(question, "<script>", False),), (("<u>",),), 1.0)
+    assert "<script>" not in labkit.plot(made, kind="answers").html
+    assert "<u>" not in labkit.plot(made, kind="tokens").html
+    assert "<b>:" not in labkit.plot(made).layout.title.text
+
+
+def test_letters_ask_what_is_true(smollm2):
+    asked = labkit.limits.letters(smollm2, items=3)
+    assert len(asked.answers) == 5 * 4 * 3 and len(set(asked.marks)) > 50
+    assert [len(words) for words in WORDS] == [20] * 4 and all(w.islower() for w in sum(WORDS, ()))
+    for each in asked.answers:
+        question = each.question
+        if question.row == "write backwards":
+            assert f'"{question.answer[::-1]}"' in question.text
+        elif question.row == "sort words":
+            words = question.text.partition(": ")[2].split(", ")
+            assert question.answer == ", ".join(sorted(words)) and set(words) <= set(FRUITS)
+        elif question.row == "count a letter":
+            letter, word = question.text.split('"')[1::2]
+            assert question.answer == str(word.count(letter)) != "0"
+
+
+def test_countries_fall_into_tenths_by_people(notebook_files):
+    known = countries()
+    assert known[0].name == "China" and known[0].decile == 1 and known[-1].decile == 10
+    sizes = [sum(each.decile == n for each in known) for n in range(1, 11)]
+    assert max(sizes) - min(sizes) <= 1 and min(sizes) >= 23
+    capital = {each.name: each.capital for each in known}
+    assert capital["Burundi"] == "Gitega" and capital["Eswatini"] == "Mbabane"
+    assert "Netherlands Antilles" not in capital and "Equatorial Guinea" not in capital
+    assert not set(INVENTED) & set(capital)
+
+
+def test_facts_count_what_is_made_up(capitals):
+    assert capitals.known.count == 20 and capitals.invented.count == 2
+    assert {each.name for each in capitals.book_entries} == {
+        "facts_right_percent", "facts_invented_percent"
+    }  # fmt: skip
+    figure = labkit.plot(capitals)
+    assert list(figure.data[1].y) == [capitals.invented.share]
+    assert len(figure.data[0].x) == 10
+    shown = {text for text, _ in capitals.plan.solved}
+    assert not shown & {each.question.text for each in capitals.answers}
+
+
+def test_permission_is_part_of_the_prompt(smollm2, notebook_files):
+    allowed = labkit.limits.facts(smollm2, items=1, allow_unknown=True)
+    assert 'answer "there is no such country"' in allowed.plan.instruction
+    assert sum(answer == "there is no such country" for _, answer in allowed.plan.solved) == 2
+    assert {each.name for each in allowed.book_entries} == {
+        "facts_allowed_right_percent", "facts_allowed_invented_percent"
+    }  # fmt: skip
+
+
+def test_mistakes_are_the_same_every_time_at_temperature_0(smollm2, sums):
+    repeated = labkit.limits.repeat_mistakes(smollm2, sums, items=3, times=3)
+    assert repeated.same_share == 1 and len(repeated.questions) == 3
+    was = {each.question: each.text for each in sums.answers}
+    for each in repeated.questions:
+        assert set(each.cold) == {was[each.question]} and len(each.warm) == 3
+    assert "3 × " in labkit.plot(repeated).html
+
+
+def test_an_interrupt_keeps_what_came(smollm2, monkeypatch):
+    from labkit.topics.limits.accuracy import accuracy_map
+
+    def stopped(*args, **options):
+        yield 1, "5"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(accuracy_map, "write_answers", stopped)
+    asked = labkit.limits.arithmetic(smollm2, digits=(1,), items=2)
+    assert len(asked.answers) == 1 and "stopped; 6 were to be asked" in asked.summary
+    labkit.plot(asked)
+    nothing = dataclasses.replace(asked, answers=())
+    assert "stopped before" in nothing.summary and nothing.book_entries == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"digits": (0,)}, "each number of digits must be a whole number, 1 to 18; got 0"),
+        ({"digits": ()}, "digits must hold at least one number of digits; got none"),
+        ({"operations": "/"}, "operations must be of .*; got '/'"),
+        ({"operations": ()}, "operations must be of"),
+        ({"items": 41}, "items must be a whole number, 1 to 40; got 41"),
+    ],
+)
+def test_bad_input_gets_a_sentence(smollm2, options, message):
+    with pytest.raises(ValueError, match=message):
+        labkit.limits.arithmetic(smollm2, **options)
+
+
+def test_more_bad_input(smollm2, sums):
+    with pytest.raises(ValueError, match="items must be a whole number, 1 to 20"):
+        labkit.limits.letters(smollm2, items=21)
+    with pytest.raises(ValueError, match="items must be a whole number, 1 to 22"):
+        labkit.limits.facts(smollm2, items=0)
+    with pytest.raises(ValueError, match="answered must be a map of answers; got str"):
+        labkit.limits.repeat_mistakes(smollm2, "x")
+    right = tuple(dataclasses.replace(each, right=True) for each in sums.answers)
+    with pytest.raises(ValueError, match="answered must hold a wrong answer"):
+        labkit.limits.repeat_mistakes(smollm2, dataclasses.replace(sums, answers=right))
+    with pytest.raises(ValueError, match="temperature must be a number, above 0 and at most 5"):
+        labkit.limits.repeat_mistakes(smollm2, sums, temperature=0)
+    with pytest.raises(labkit.LabError, match="Limits are measured with all probabilities"):
+        labkit.limits.arithmetic("gpt-5")

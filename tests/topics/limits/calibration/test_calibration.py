@@ -1,0 +1,134 @@
+"""Three confidences of the real model, the temperature that is fitted, and the panel of both."""
+
+import random
+import time
+
+import pytest
+
+import labkit
+from labkit.topics.limits import exercises
+from labkit.topics.limits.calibration.confidences import Calibration, ConfidenceItem, read_percent
+
+
+@pytest.fixture(scope="module")
+def measured(smollm2, notebook_files):
+    return labkit.limits.calibration(smollm2, items=20)
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """A model that is right as often as a temperature of 3 would have it say."""
+    chance, items = random.Random(0), []
+    for number in range(400):
+        logits = tuple(chance.gauss(0, 4) for _ in range(4))
+        weights = labkit.topics.limits.calibration.reliability.at_temperature([logits], 3.0)[0]
+        right = chance.choices("abcd", weights)[0]
+        items.append(ConfidenceItem(f"c{number}", right, ("a", "b", "c", "d"), logits, 0.5))
+    return Calibration("made up", tuple(items), 400, 1.0)
+
+
+def test_the_real_model_is_asked_in_three_ways(measured):
+    assert len(measured.items) == 20
+    for each in measured.items:
+        assert each.right_answer in each.options and len(set(each.options)) == 4
+        assert 0.25 <= each.probability <= 1 and 0 <= each.p_true <= 1
+    assert measured.kinds[:2] == ("probability", "P(true)")
+    assert measured.reliability().share > 0.4  # chance is 0.25
+    assert len(labkit.plot(measured).data) == 4 * len(measured.kinds)
+    for kind in ("numbers", "answers"):
+        assert "probability" in labkit.plot(measured, kind=kind).html
+    assert {each.name for each in measured.book_entries} >= {
+        "choice_right_percent", "ece_probability_points", "ece_p_true_points"
+    }  # fmt: skip
+
+
+def test_the_probability_is_that_of_a_plain_pass(smollm2, measured):
+    import torch
+
+    from labkit.topics.limits.accuracy.ask import prompt_text
+    from labkit.topics.limits.calibration.confidences import INSTRUCTION, SHOWN, _ask
+
+    item = measured.items[0]
+    solved = [(_ask(name), capital) for name, capital in SHOWN]
+    prompt = prompt_text(_ask(item.country), solved, INSTRUCTION)
+    start = len(smollm2.encode(prompt, raw=True))
+    for option, logprob in zip(item.options, item.logprobs, strict=True):
+        ids = smollm2.encode(f"{prompt} {option}", raw=True)
+        with torch.inference_mode():
+            logits = smollm2.model(input_ids=torch.tensor([ids])).logits[0].float()
+        logprobs = logits.log_softmax(-1)
+        alone = sum(float(logprobs[n - 1, ids[n]]) for n in range(start, len(ids)))
+        assert logprob == pytest.approx(alone, abs=1e-2)
+
+
+def test_the_fitted_temperature_is_found_and_helps_on_the_other_half(made_up):
+    fit = labkit.limits.fit_temperature(made_up)
+    assert fit.temperature == pytest.approx(3, rel=0.2)
+    assert fit.loss[1] < fit.loss[0] and fit.interval[0] > 0
+    assert fit.after.ece() < fit.before.ece() and fit.after.right == fit.before.right
+    assert len(labkit.plot(fit).data) == 8 and "settled" in fit.summary
+
+
+def test_the_sliders_answer_at_once(made_up):
+    panel = labkit.explore(made_up)
+    before = list(panel.figure.data[3].x)
+    panel.temperature.value = 3
+    assert list(panel.figure.data[3].x) != before
+    assert panel.shown.confidence == pytest.approx(panel.shown.share, abs=0.06)
+    panel.bins.value = 4
+    assert len(panel.figure.data[3].x) == 4
+    durations = []
+    for number in range(40):
+        began = time.process_time()
+        panel.temperature.value = 1 + number / 20
+        durations.append(time.process_time() - began)
+    assert sorted(durations)[37] < 0.06, durations  # at p95 20 ms on a quiet machine
+    assert "ECE" in panel.summary and len(panel.static_form()) == 2
+
+
+def test_a_threshold_is_checked_by_what_it_does(made_up):
+    check = exercises.check_threshold
+    assert not check(made_up, None).passed and not check(made_up, 7).passed
+    assert not check(made_up, 0.0).passed and "right" in check(made_up, 0.0).message
+    assert "less than a quarter" in check(made_up, 1.0).message
+    sure = Calibration("m", tuple(_item(n, n < 30) for n in range(60)), 60, 1.0)
+    assert check(sure, 0.8).passed and "30 of 60" in check(sure, 0.8).message
+    poor = Calibration("m", tuple(_item(n, False) for n in range(60)), 60, 1.0)
+    assert check(poor, 0.5).passed and "No threshold" in check(poor, 0.5).message
+
+
+def _item(number, right):
+    logits = (5.0, 0.0, 0.0, 0.0) if right else (0.5, 0.0, 0.0, 0.0)
+    return ConfidenceItem(f"c{number}", "a" if right else "b", ("a", "b", "c", "d"), logits)
+
+
+def test_pass_at_k_is_checked():
+    def check(answer):
+        return exercises.check_pass_at_k(answer, n=10, c=3, k=5)
+
+    assert check(0.917).passed
+    assert "put back" in check(0.832).message and "percentage" in check(91.7).message
+    assert not check(None).passed and not check(0.5).passed
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("90 %", 0.9), ("100", 1.0), ("101", None), ("1000", None), ("-5", None), ("", None)],
+)
+def test_a_stated_confidence_is_read_or_missing(text, share):
+    assert read_percent(text) == share
+
+
+def test_bad_input_gets_a_sentence(smollm2, measured):
+    with pytest.raises(ValueError, match="items must be a whole number, 20 to 220; got 5"):
+        labkit.limits.calibration(smollm2, items=5)
+    with pytest.raises(ValueError, match="kind must be one of probability, P"):
+        measured.reliability("mood")
+    with pytest.raises(ValueError, match="measured must be a calibration; got str"):
+        labkit.limits.fit_temperature("x")
+    few = Calibration("m", measured.items[:5], 20, 1.0)
+    with pytest.raises(ValueError, match="measured must have 20 questions; got 5"):
+        labkit.limits.fit_temperature(few)
+    said_nothing = Calibration("m", (_item(0, True),), 1, 1.0)
+    with pytest.raises(ValueError, match="m gave no confidence of the kind 'in words'"):
+        said_nothing.reliability("in words")

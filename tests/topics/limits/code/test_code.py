@@ -1,0 +1,122 @@
+"""Code that is run: the tasks are right, and a model's code is judged by its tests alone."""
+
+import pytest
+
+import labkit
+from labkit.sandbox import sandbox
+from labkit.sandbox.sandbox import SandboxRun, run_code
+from labkit.topics.limits.code.code_tasks import code_tasks
+from labkit.topics.limits.code.write_code import END, Attempt, CodeScore, TaskAttempts, cut_body
+
+
+@pytest.fixture
+def wall():
+    if reason := sandbox.refusal():
+        pytest.skip(f"nothing is run here: {reason}")
+
+
+def judged(task, body):
+    return Attempt(body, run_code(task.program(body, END))).passed
+
+
+@pytest.mark.parametrize("task", code_tasks(), ids=lambda task: task.name)
+def test_the_labs_solutions_pass_and_an_empty_body_does_not(wall, task):
+    assert judged(task, task.solution) is True
+    assert judged(task, "    pass\n") is False
+    assert task.prompt.count('"""') == 2 and task.prompt.count(">>>") == 1
+
+
+def test_there_are_twenty():
+    assert len({task.name for task in code_tasks()}) == 20
+
+
+def test_humaneval_is_whole_and_its_solutions_pass(wall, notebook_files):
+    tasks = code_tasks("humaneval")
+    assert len(tasks) == 164
+    assert all(judged(task, task.solution) for task in tasks[::20])
+    assert not judged(tasks[0], "    return None\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    import os\n    os._exit(0)\n",
+        "    import sys\n    sys.exit(0)\n",
+        "    return [\n",
+        "    while True: pass\n",
+        "",
+    ],
+)
+def test_what_ends_before_its_tests_has_not_passed(wall, body, monkeypatch):
+    task = code_tasks()[0]
+    limits = sandbox.Limits(timeout_s=1.5)
+    run = run_code(task.program(body, END), limits=limits)
+    assert Attempt(body, run).passed is False
+
+
+@pytest.mark.parametrize(
+    ("written", "body"),
+    [
+        ("    return 1\n\nprint(f(1))", "    return 1\n"),
+        ("    x = 1\n    return x\n\n\ndef other():\n    pass", "    x = 1\n    return x\n\n"),
+        ("    return 1\n```\nThis is", "    return 1"),
+        ("    # add\n    return a + b", "    # add\n    return a + b"),
+        ("", ""),
+    ],
+)
+def test_the_function_is_cut_where_it_is_over(written, body):
+    assert cut_body(written) == body
+
+
+def test_a_model_writes_and_its_code_runs(wall, smollm2):
+    score = labkit.limits.write_code(smollm2, items=2, samples=2, max_tokens=24)
+    assert [len(each.attempts) for each in score.tasks] == [2, 2]
+    assert 0 <= score.pass_at(1) <= score.pass_at(2) <= 1
+    again = labkit.limits.write_code(smollm2, items=2, samples=2, max_tokens=24)
+    assert [t.attempts[1].body for t in again.tasks] == [t.attempts[1].body for t in score.tasks]
+    assert "lift" not in labkit.plot(score).html or score.tasks[0].task.name in score.summary
+    assert list(labkit.plot(score, kind="pass").data[2].x) == [1, 2]
+    assert score.book_entries[0].name == "code_passed_percent"
+
+
+def test_where_nothing_is_run_the_code_is_shown(smollm2, monkeypatch):
+    monkeypatch.setattr(sandbox, "refusal", lambda: "no wall here")
+    score = labkit.limits.write_code(smollm2, items=1, max_tokens=8)
+    assert score.tasks[0].attempts[0].passed is None and score.book_entries == ()
+    assert "functions written, and not run: no wall here" in score.summary
+    assert "not run: no wall here" in labkit.plot(score).html
+
+
+def scored(*passed, samples=1):
+    task = code_tasks()[0]
+    run = {True: SandboxRun("", END, "", 0), False: SandboxRun("", "", "E", 1)}
+    tasks = [TaskAttempts(task, tuple(Attempt("<b>", run[each]) for each in own)) for own in passed]
+    return CodeScore("m", "t", tuple(tasks), len(tasks), samples, 0.0, 1.0)
+
+
+def test_shares_are_means_over_tasks():
+    score = scored((True, False), (False, False), (True, True), samples=2)
+    assert score.pass_at(1) == pytest.approx(0.5) and score.pass_at(2) == pytest.approx(2 / 3)
+    low, high = score.interval(2)
+    assert 0 <= low < 2 / 3 < high <= 1
+    assert "&lt;b&gt;" in labkit.plot(score).html
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tasks": "mine"}, "tasks must be one of lab, humaneval; got 'mine'"),
+        ({"items": 21}, "items must be a whole number, 1 to 20; got 21"),
+        ({"samples": 0}, "samples must be a whole number, 1 to 100; got 0"),
+        ({"temperature": -1}, "temperature must be a number, 0 to 5; got -1"),
+        ({"max_tokens": 0}, "max_tokens must be a whole number"),
+    ],
+)
+def test_bad_input_gets_a_sentence(smollm2, options, message):
+    with pytest.raises(ValueError, match=message):
+        labkit.limits.write_code(smollm2, **options)
+
+
+def test_other_backends_get_a_sentence():
+    with pytest.raises(labkit.LabError, match="Limits are measured with all probabilities"):
+        labkit.limits.write_code("gpt-5")

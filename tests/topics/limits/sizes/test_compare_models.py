@@ -1,0 +1,48 @@
+"""Several models on the same items, and what is said of those that are not here."""
+
+import dataclasses
+
+import pytest
+
+import labkit
+from labkit.topics.limits.sizes.compare_models import ModelsHere, _difference
+
+
+def test_a_model_that_is_not_here_is_named_with_what_to_do(home, smollm2):
+    models = labkit.limits.load_models(smollm2, "coder", "nonsense")
+    assert [each.name for each in models.models] == ["smollm2-135m"]
+    assert "qwen2.5-coder-0.5b is not on this machine" in models.missing[0]
+    assert "python3 -m labkit models get qwen2.5-coder-0.5b" in models.missing[0]
+    assert "nonsense" in models.missing[1]
+
+
+def test_models_are_compared_in_pairs(smollm2):
+    models = ModelsHere((smollm2, smollm2), ("another one is missing",))
+    compared = labkit.limits.compare_models(labkit.limits.arithmetic, models, digits=(1,), items=3)
+    assert compared.differences[0].difference == 0 and compared.differences[0].count == 9
+    assert compared.lines[-1] == "another one is missing"
+    assert len(labkit.plot(compared).data) == 2
+    first, second = compared.results
+    flipped = tuple(dataclasses.replace(each, right=True) for each in second.answers)
+    better = dataclasses.replace(second, answers=flipped)
+    change = _difference(first, better)
+    assert change.gained == 9 - first.cell().right and change.lost == 0
+
+
+def test_results_without_a_map_get_a_bar_each(smollm2, notebook_files):
+    models = ModelsHere((smollm2,), ())
+    compared = labkit.limits.compare_models(labkit.limits.facts, models, items=1)
+    assert len(labkit.plot(compared).data[0].x) == 2
+    code = labkit.limits.compare_models(labkit.limits.write_code, models, items=2, max_tokens=4)
+    assert list(labkit.plot(code).data[0].y) == ["smollm2-135m"]
+
+
+def test_bad_input_gets_a_sentence(smollm2):
+    with pytest.raises(ValueError, match="models must hold at least one model"):
+        labkit.limits.load_models()
+    with pytest.raises(ValueError, match=r"models must be from lab.limits.load_models; got list"):
+        labkit.limits.compare_models(labkit.limits.arithmetic, [smollm2])
+    with pytest.raises(ValueError, match="experiment must be arithmetic, letters"):
+        labkit.limits.compare_models(
+            labkit.limits.conversation_cost, ModelsHere((smollm2,), ()), turns=2, turn_tokens=8
+        )
