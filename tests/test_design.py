@@ -110,6 +110,17 @@ def test_a_topic_imports_no_other(path):
             assert topic(target) in (own, None), f"{ids(path)} imports {target}"
 
 
+def test_no_public_name_of_a_topic_is_that_of_its_folder():
+    """The folder, once imported, would take the name's place."""
+    from labkit.lazy_names import TOPICS
+
+    for name in TOPICS:
+        folder = ROOT / "labkit" / "topics" / name
+        public = set(__import__(f"labkit.topics.{name}", fromlist=["__all__"]).__all__)
+        own = {path.stem for path in folder.iterdir()}
+        assert not public & own, f"{name}: {public & own}"
+
+
 def kind(module):
     """The last part of its name: ``walk_figures`` holds figures."""
     return module.rpartition(".")[2].rpartition("_")[2]

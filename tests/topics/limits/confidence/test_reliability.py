@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.topics.limits.calibration.confidences import ConfidenceItem
-from labkit.topics.limits.calibration.reliability import Reliability, at_temperature
-from labkit.topics.limits.calibration.temperature_fit import _best_temperature
+from labkit.topics.limits.confidence.confidences import ConfidenceItem
+from labkit.topics.limits.confidence.reliability import Reliability, at_temperature
+from labkit.topics.limits.confidence.temperature_fit import _best_temperature
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 
 import labkit
 from labkit.topics.limits import exercises
-from labkit.topics.limits.calibration.confidences import Calibration, ConfidenceItem, read_percent
+from labkit.topics.limits.confidence.confidences import Calibration, ConfidenceItem, read_percent
+from labkit.topics.limits.confidence.reliability import at_temperature
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def made_up():
     chance, items = random.Random(0), []
     for number in range(400):
         logits = tuple(chance.gauss(0, 4) for _ in range(4))
-        weights = labkit.topics.limits.calibration.reliability.at_temperature([logits], 3.0)[0]
+        weights = at_temperature([logits], 3.0)[0]
         right = chance.choices("abcd", weights)[0]
         items.append(ConfidenceItem(f"c{number}", right, ("a", "b", "c", "d"), logits, 0.5))
     return Calibration("made up", tuple(items), 400, 1.0)
@@ -46,7 +47,7 @@ def test_the_probability_is_that_of_a_plain_pass(smollm2, measured):
     import torch
 
     from labkit.topics.limits.accuracy.ask import prompt_text
-    from labkit.topics.limits.calibration.confidences import INSTRUCTION, SHOWN, _ask
+    from labkit.topics.limits.confidence.confidences import INSTRUCTION, SHOWN, _ask
 
     item = measured.items[0]
     solved = [(_ask(name), capital) for name, capital in SHOWN]
@@ -88,13 +89,13 @@ def test_the_sliders_answer_at_once(made_up):
 
 def test_a_threshold_is_checked_by_what_it_does(made_up):
     check = exercises.check_threshold
-    assert not check(made_up, None).passed and not check(made_up, 7).passed
-    assert not check(made_up, 0.0).passed and "right" in check(made_up, 0.0).message
-    assert "less than a quarter" in check(made_up, 1.0).message
+    assert not check(made_up, None).right and not check(made_up, 7).right
+    assert not check(made_up, 0.0).right and "right" in check(made_up, 0.0).why
+    assert "less than a quarter" in check(made_up, 1.0).why
     sure = Calibration("m", tuple(_item(n, n < 30) for n in range(60)), 60, 1.0)
-    assert check(sure, 0.8).passed and "30 of 60" in check(sure, 0.8).message
+    assert check(sure, 0.8).right and "30 of 60" in check(sure, 0.8).why
     poor = Calibration("m", tuple(_item(n, False) for n in range(60)), 60, 1.0)
-    assert check(poor, 0.5).passed and "No threshold" in check(poor, 0.5).message
+    assert check(poor, 0.5).right and "No threshold" in check(poor, 0.5).why
 
 
 def _item(number, right):
@@ -106,9 +107,9 @@ def test_pass_at_k_is_checked():
     def check(answer):
         return exercises.check_pass_at_k(answer, n=10, c=3, k=5)
 
-    assert check(0.917).passed
-    assert "put back" in check(0.832).message and "percentage" in check(91.7).message
-    assert not check(None).passed and not check(0.5).passed
+    assert check(0.917).right
+    assert "put back" in check(0.832).why and "percentage" in check(91.7).why
+    assert not check(None).right and not check(0.5).right
 
 
 @pytest.mark.parametrize(
