@@ -217,9 +217,13 @@ def test_other_systems_have_no_wall(monkeypatch, system):
 
 
 def test_a_kernel_that_allows_no_namespace_is_said(monkeypatch):
-    monkeypatch.setattr(sandbox, "_START", "import labkit.sandbox.inside as i, errno\n"
+    monkeypatch.setattr(
+        sandbox,
+        "_START",
+        "import labkit.sandbox.inside as i, errno\n"
         "def no(*_): raise OSError(errno.EPERM, 'Operation not permitted')\n"
-        "i.call = no; i.main()")  # fmt: skip
+        "i.call = no; i.main()",
+    )
     monkeypatch.setattr(sandbox, "_start", with_path(sandbox._start))
     run = sandbox._run("print(1)", Limits(), isolate=True)
     assert run.ending == (

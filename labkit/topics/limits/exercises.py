@@ -37,7 +37,7 @@ def check_pass_at_k(answer: float | None, *, n: int, c: int, k: int) -> Exercise
 
 
 def check_threshold(measured: Calibration, threshold: float | None) -> ExerciseResult:
-    """Exercise 2: from which confidence on may the model answer by itself?
+    """Exercise 2: from which confidence on may the model answer alone?
 
     Args:
         measured: from ``lab.limits.calibration``.

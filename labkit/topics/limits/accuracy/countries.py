@@ -14,28 +14,61 @@ from labkit.models.storage.datasets import read_dataset
 SOURCE = "GeoNames, 2018"
 DECILES = 10
 LEFT_OUT = {"GQ", "AN", "CS"}  # the last two are countries no more
-RENAMED = {
-    "MK": "North Macedonia", "SZ": "Eswatini", "CV": "Cabo Verde", "CI": "Ivory Coast",
-}  # fmt: skip
+RENAMED = {"MK": "North Macedonia", "SZ": "Eswatini", "CV": "Cabo Verde", "CI": "Ivory Coast"}
 MOVED = {"BI": "Gitega"}
 ALSO = {  # other spellings of a capital, by code
-    "BI": ("Bujumbura",), "KZ": ("Nur-Sultan",), "MN": ("Ulaanbaatar",), "BR": ("Brasília",),
-    "US": ("Washington, D.C.", "Washington D.C.", "Washington DC"), "UA": ("Kyiv",),
-    "BO": ("La Paz",), "LK": ("Sri Jayawardenepura Kotte", "Sri Jayewardenepura Kotte"),
-    "NL": ("The Hague",), "ZA": ("Cape Town", "Bloemfontein"), "MM": ("Naypyidaw", "Naypyitaw"),
-    "CO": ("Bogotá",), "SZ": ("Lobamba",), "BJ": ("Porto Novo",), "CI": ("Abidjan",),
-    "TG": ("Lomé",), "PY": ("Asunción",), "CM": ("Yaoundé",), "MD": ("Chisinau", "Chișinău"),
-    "MV": ("Malé",), "CR": ("San José",), "IS": ("Reykjavík",), "TZ": ("Dar es Salaam",),
-    "MX": ("Ciudad de México",), "CH": ("Berne",), "LU": ("Luxembourg City",),
-    "KW": ("Kuwait", "Kuwait City"), "PA": ("Panama", "Panama City"), "GT": ("Guatemala City",),
-    "DJ": ("Djibouti City",), "TD": ("Ndjamena", "N'Djamena"), "ET": ("Addis Abeba",),
-}  # fmt: skip
+    "BI": ("Bujumbura",),
+    "KZ": ("Nur-Sultan",),
+    "MN": ("Ulaanbaatar",),
+    "BR": ("Brasília",),
+    "US": ("Washington, D.C.", "Washington D.C.", "Washington DC"),
+    "UA": ("Kyiv",),
+    "BO": ("La Paz",),
+    "LK": ("Sri Jayawardenepura Kotte", "Sri Jayewardenepura Kotte"),
+    "NL": ("The Hague",),
+    "ZA": ("Cape Town", "Bloemfontein"),
+    "MM": ("Naypyidaw", "Naypyitaw"),
+    "CO": ("Bogotá",),
+    "SZ": ("Lobamba",),
+    "BJ": ("Porto Novo",),
+    "CI": ("Abidjan",),
+    "TG": ("Lomé",),
+    "PY": ("Asunción",),
+    "CM": ("Yaoundé",),
+    "MD": ("Chisinau", "Chișinău"),
+    "MV": ("Malé",),
+    "CR": ("San José",),
+    "IS": ("Reykjavík",),
+    "TZ": ("Dar es Salaam",),
+    "MX": ("Ciudad de México",),
+    "CH": ("Berne",),
+    "LU": ("Luxembourg City",),
+    "KW": ("Kuwait", "Kuwait City"),
+    "PA": ("Panama", "Panama City"),
+    "GT": ("Guatemala City",),
+    "DJ": ("Djibouti City",),
+    "TD": ("Ndjamena", "N'Djamena"),
+    "ET": ("Addis Abeba",),
+}
 # Made up for this lab; no country, territory or larger town has such a name.
 INVENTED = (
-    "Velmoria", "Quastonia", "Drubekistan", "Morvelund", "Tansibar Republic", "Osterwick Islands",
-    "Belgravania", "Kirunistan", "Palomeria", "Zuvania", "Nordrasil", "Eltharia", "Carvundi",
-    "Upper Samboa", "Lutharia", "Grenvolta",
-)  # fmt: skip
+    "Velmoria",
+    "Quastonia",
+    "Drubekistan",
+    "Morvelund",
+    "Tansibar Republic",
+    "Osterwick Islands",
+    "Belgravania",
+    "Kirunistan",
+    "Palomeria",
+    "Zuvania",
+    "Nordrasil",
+    "Eltharia",
+    "Carvundi",
+    "Upper Samboa",
+    "Lutharia",
+    "Grenvolta",
+)
 
 
 @dataclass(frozen=True, slots=True)

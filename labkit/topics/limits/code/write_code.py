@@ -28,7 +28,7 @@ STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint", "\n@", "\n```", "\n>>>
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class CodeAttempt:
     """A body that a model wrote, and what became of it.
 
     Attributes:
@@ -57,7 +57,7 @@ class TaskAttempts:
     """
 
     task: CodeTask
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[CodeAttempt, ...]
 
     @property
     def passed(self) -> int:
@@ -185,14 +185,14 @@ def write_code(
     temperature = (0.8 if samples > 1 else 0.0) if temperature is None else temperature
     check_number("temperature", temperature, "0 to 5", lambda x: 0 <= x <= 5)
     began = time.perf_counter()
-    attempts: list[list[Attempt]] = [[] for _ in range(items)]
+    attempts: list[list[CodeAttempt]] = [[] for _ in range(items)]
     bodies = _bodies(model, chosen[:items], samples, temperature, max_tokens, seed)
     with progress(total=items * samples, unit="function", desc=f"code: {tasks}") as bar:
         try:
             for number, body in bodies:
                 program = chosen[number].program(body, END)
                 run = run_code(program, run_without_isolation=run_without_isolation)
-                attempts[number].append(Attempt(body, run))
+                attempts[number].append(CodeAttempt(body, run))
                 bar.update()
         except KeyboardInterrupt:
             pass

@@ -22,10 +22,18 @@ OPTIONS = 4
 KINDS = ("probability", "P(true)", "in words")
 INSTRUCTION = "Name the capital of each country."
 SHOWN = (("France", "Paris"), ("Kenya", "Nairobi"), ("Chile", "Santiago"), ("Finland", "Helsinki"))
-CLAIMS = (("Kenya", "Nairobi", "Yes"), ("Chile", "Lima", "No"), ("Finland", "Helsinki", "Yes"),
-          ("France", "Lyon", "No"))  # fmt: skip
-SAID = (("Kenya", "Nairobi", "95"), ("Chile", "Lima", "30"), ("Finland", "Helsinki", "80"),
-        ("France", "Lyon", "10"))  # fmt: skip
+CLAIMS = (
+    ("Kenya", "Nairobi", "Yes"),
+    ("Chile", "Lima", "No"),
+    ("Finland", "Helsinki", "Yes"),
+    ("France", "Lyon", "No"),
+)
+SAID = (
+    ("Kenya", "Nairobi", "95"),
+    ("Chile", "Lima", "30"),
+    ("Finland", "Helsinki", "80"),
+    ("France", "Lyon", "10"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class ConfidenceItem:
 
     Attributes:
         country: what is asked about.
-        options: four capitals of the same continent, where it has so many.
+        options: four capitals of the same continent, where it has that many.
         logprobs: log-probability of each option after the question.
         p_true: probability of "Yes" against "No" to whether its answer is true; None: not asked.
         stated: the confidence that it wrote, 0 to 1; None: it wrote no such number.
@@ -227,8 +235,8 @@ class _Run:
         for number, (yes, no) in self._option_logprobs(claims, [("Yes", "No")] * len(items)):
             self._p_true[number] = float(at_temperature([(yes, no)], 1.0)[0, 0])
             yield
-        said = [_said_prompt(each.country, each.answer) for each in items]
-        for number, text in write_answers(self._model, said, max_tokens=4):
+        sure = [_said_prompt(each.country, each.answer) for each in items]
+        for number, text in write_answers(self._model, sure, max_tokens=4):
             self._stated[number] = read_percent(text)
             yield
 

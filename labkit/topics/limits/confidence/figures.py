@@ -119,9 +119,18 @@ def numbers_table(measured: Calibration) -> html.HtmlFigure:
             )
         )
     heads = (
-        "confidence", "answers", "right", "sure to", "Brier", "= reliability", "− resolution",
-        "+ uncertainty", "log loss", "ECE", "a perfect model's ECE",
-    )  # fmt: skip
+        "confidence",
+        "answers",
+        "right",
+        "sure to",
+        "Brier",
+        "= reliability",
+        "− resolution",
+        "+ uncertainty",
+        "log loss",
+        "ECE",
+        "a perfect model's ECE",
+    )
     return html.HtmlFigure(grid(heads, rows, figure_text(measured.summary)))
 
 

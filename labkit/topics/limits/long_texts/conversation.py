@@ -115,10 +115,10 @@ def conversation_cost(
     found: list[Turn] = []
     try:
         for number in progress(range(1, turns + 1), unit="turn", desc="conversation"):
-            said, new = ids[: number * turn_tokens], ids[(number - 1) * turn_tokens :]
-            whole_s = time_prefill(model.model, said)
-            new_s = _time_new(model, said[:-turn_tokens], new[:turn_tokens], whole_s)
-            found.append(Turn(len(said), whole_s, new_s, request_price(priced, len(said), 0)))
+            text, new = ids[: number * turn_tokens], ids[(number - 1) * turn_tokens :]
+            whole_s = time_prefill(model.model, text)
+            new_s = _time_new(model, text[:-turn_tokens], new[:turn_tokens], whole_s)
+            found.append(Turn(len(text), whole_s, new_s, request_price(priced, len(text), 0)))
     except KeyboardInterrupt:
         pass
     return ConversationCost(model.name, priced, turn_tokens, tuple(found))

@@ -3,21 +3,18 @@
 import random
 from collections.abc import Iterator
 
-_WHO = ("The gardener", "A neighbour", "My aunt", "The postman", "Our teacher", "The baker",
-        "A tourist", "The old captain", "The librarian", "A student", "The tailor",
-        "The dentist")  # fmt: skip
-_DID = ("washed", "painted", "carried", "repaired", "looked for", "talked about", "sold",
-        "photographed", "measured", "admired", "lost", "wrapped")  # fmt: skip
-_WHAT = ("the wooden chairs", "a box of apples", "the blue bicycle", "some old maps",
-         "the kitchen window", "a pair of boots", "the long table", "two heavy suitcases",
-         "a kite", "the garden fence", "a basket of bread", "the radio")  # fmt: skip
-_WHEN = ("in the morning", "after lunch", "before the rain", "in the evening", "near the station",
-         "behind the church", "by the river", "without a word", "on the way home",
-         "for the second time")  # fmt: skip
+# Who, did, what, and when: a line each.
+_PARTS = """
+The gardener/A neighbour/My aunt/The postman/Our teacher/The baker/A tourist/The captain
+washed/painted/carried/repaired/looked for/talked about/sold/photographed/measured/admired/lost
+the wooden chairs/a box of apples/the blue bicycle/some old maps/the kitchen window/a pair of boots
+in the morning/after lunch/before the rain/in the evening/near the station/by the river/on the way
+"""
 
 
 def sentences(seed: int) -> Iterator[str]:
     """Sentences without end, by chance."""
     draw = random.Random(seed)
+    parts = [line.split("/") for line in _PARTS.strip().splitlines()]
     while True:
-        yield " ".join(map(draw.choice, (_WHO, _DID, _WHAT, _WHEN))) + "."
+        yield " ".join(map(draw.choice, parts)) + "."

@@ -11,10 +11,10 @@ from .conversation import ConversationCost
 def conversation_figure(cost: ConversationCost):
     """Seconds and money by turn, everything read again beside what is new."""
     turns = list(range(1, len(cost.turns) + 1))
-    said = figure_text(cost.summary.partition("; reading")[0])
+    total = figure_text(cost.summary.partition("; reading")[0])
     figure = theme.figure(
         title=f"A growing conversation: {figure_text(cost.model)} · measured<br>"
-        f'<span style="font-size:12px">{said}</span>',
+        f'<span style="font-size:12px">{total}</span>',
         height=380,
         margin={"t": 124},
     )

@@ -95,8 +95,9 @@ def test_countries_fall_into_tenths_by_people(notebook_files):
 def test_facts_count_what_is_made_up(capitals):
     assert capitals.known.count == 20 and capitals.invented.count == 2
     assert {each.name for each in capitals.book_entries} == {
-        "facts_right_percent", "facts_invented_percent"
-    }  # fmt: skip
+        "facts_right_percent",
+        "facts_invented_percent",
+    }
     figure = labkit.plot(capitals)
     assert list(figure.data[1].y) == [capitals.invented.share]
     assert len(figure.data[0].x) == 10
@@ -109,8 +110,9 @@ def test_permission_is_part_of_the_prompt(smollm2, notebook_files):
     assert 'answer "there is no such country"' in allowed.plan.instruction
     assert sum(answer == "there is no such country" for _, answer in allowed.plan.solved) == 2
     assert {each.name for each in allowed.book_entries} == {
-        "facts_allowed_right_percent", "facts_allowed_invented_percent"
-    }  # fmt: skip
+        "facts_allowed_right_percent",
+        "facts_allowed_invented_percent",
+    }
 
 
 def test_mistakes_are_the_same_every_time_at_temperature_0(smollm2, sums):

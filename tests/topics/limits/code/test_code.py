@@ -6,7 +6,7 @@ import labkit
 from labkit.sandbox import sandbox
 from labkit.sandbox.sandbox import SandboxRun, run_code
 from labkit.topics.limits.code.code_tasks import code_tasks
-from labkit.topics.limits.code.write_code import END, Attempt, CodeScore, TaskAttempts, cut_body
+from labkit.topics.limits.code.write_code import END, CodeAttempt, CodeScore, TaskAttempts, cut_body
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def wall():
 
 
 def judged(task, body):
-    return Attempt(body, run_code(task.program(body, END))).passed
+    return CodeAttempt(body, run_code(task.program(body, END))).passed
 
 
 @pytest.mark.parametrize("task", code_tasks(), ids=lambda task: task.name)
@@ -51,7 +51,7 @@ def test_what_ends_before_its_tests_has_not_passed(wall, body, monkeypatch):
     task = code_tasks()[0]
     limits = sandbox.Limits(timeout_s=1.5)
     run = run_code(task.program(body, END), limits=limits)
-    assert Attempt(body, run).passed is False
+    assert CodeAttempt(body, run).passed is False
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,9 @@ def test_where_nothing_is_run_the_code_is_shown(smollm2, monkeypatch):
 def scored(*passed, samples=1):
     task = code_tasks()[0]
     run = {True: SandboxRun("", END, "", 0), False: SandboxRun("", "", "E", 1)}
-    tasks = [TaskAttempts(task, tuple(Attempt("<b>", run[each]) for each in own)) for own in passed]
+    tasks = [
+        TaskAttempts(task, tuple(CodeAttempt("<b>", run[each]) for each in own)) for own in passed
+    ]
     return CodeScore("m", "t", tuple(tasks), len(tasks), samples, 0.0, 1.0)
 
 

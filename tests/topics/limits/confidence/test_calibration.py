@@ -39,8 +39,10 @@ def test_the_real_model_is_asked_in_three_ways(measured):
     for kind in ("numbers", "answers"):
         assert "probability" in labkit.plot(measured, kind=kind).html
     assert {each.name for each in measured.book_entries} >= {
-        "choice_right_percent", "ece_probability_points", "ece_p_true_points"
-    }  # fmt: skip
+        "choice_right_percent",
+        "ece_probability_points",
+        "ece_p_true_points",
+    }
 
 
 def test_the_probability_is_that_of_a_plain_pass(smollm2, measured):
@@ -90,10 +92,10 @@ def test_the_sliders_answer_at_once(made_up):
 def test_a_threshold_is_checked_by_what_it_does(made_up):
     check = exercises.check_threshold
     assert not check(made_up, None).right and not check(made_up, 7).right
-    assert not check(made_up, 0.0).right and "right" in check(made_up, 0.0).why
-    assert "less than a quarter" in check(made_up, 1.0).why
     sure = Calibration("m", tuple(_item(n, n < 30) for n in range(60)), 60, 1.0)
     assert check(sure, 0.8).right and "30 of 60" in check(sure, 0.8).why
+    assert not check(sure, 0.0).right and "50% are right" in check(sure, 0.0).why
+    assert "less than a quarter" in check(sure, 1.0).why
     poor = Calibration("m", tuple(_item(n, False) for n in range(60)), 60, 1.0)
     assert check(poor, 0.5).right and "No threshold" in check(poor, 0.5).why
 
