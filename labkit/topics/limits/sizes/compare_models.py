@@ -142,7 +142,8 @@ def compare_models(
             break
         if not hasattr(result, "marks"):
             raise ValueError(
-                "experiment must be arithmetic, letters, facts, long_text or write_code; got "
+                "experiment must be arithmetic, letters, facts, long_text, write_code or "
+                f"calibration; got "
                 f"{getattr(experiment, '__name__', experiment)!r}"
             )
         results.append(result)

@@ -5,10 +5,12 @@ from itertools import pairwise
 import plotly.graph_objects as go
 
 from labkit.formatting import points
+from labkit.stats import share_interval
 from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap
 from labkit.topics.limits.accuracy.facts import FactsMap
 from labkit.topics.limits.accuracy.figures import cells_trace
 from labkit.topics.limits.code.write_code import CodeScore
+from labkit.topics.limits.confidence.confidences import Calibration
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
 
@@ -81,7 +83,10 @@ def _bars(result) -> list[tuple[str, float, tuple[float, float]]]:
     if isinstance(result, FactsMap):
         cells = ((f"{name}, capitals", result.known), (f"{name}, invented", result.invented))
         return [(label, cell.share, cell.interval) for label, cell in cells if cell.count]
-    if isinstance(result, CodeScore):
+    if isinstance(result, Calibration) and result.items:
+        own = result.reliability()
+        return [(name, own.share, share_interval(own.share, len(own.right)))]
+    if isinstance(result, CodeScore) and result.tasks:
         return [(name, result.pass_at(1), result.interval(1))]
     return []
 
