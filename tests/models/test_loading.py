@@ -172,6 +172,8 @@ def test_an_adapter_is_refused(make_tiny, tmp_path, home):
         {"sliding_window": 0},
         {"rms_norm_eps": float("nan")},
         {"attention_dropout": 1e300},
+        {"num_labels": 10**7},
+        {"return_dict": False},
         {"eos_token_id": 10**30},
         {"rope_parameters": {"rope_type": "default", "rope_theta": -1}},
     ],
