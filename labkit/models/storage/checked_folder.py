@@ -85,7 +85,7 @@ def _first_file(folder: Path) -> Path:
 
 
 def read_json(file: Path) -> dict:
-    """The object in a JSON file of a model; a LabError if there is none."""
+    """The object in a JSON file of a model; a LabError for any other content."""
     try:
         content = json.loads(read_file(file))
     except (ValueError, RecursionError) as error:
