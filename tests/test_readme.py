@@ -40,6 +40,16 @@ def test_every_path_exists(page):
         assert (ROOT / "".join(named)).exists(), named
 
 
+def test_every_threat_names_tests_that_exist():
+    table = re.search(r"\| threat .+?\n\n", (ROOT / ".github" / "SECURITY.md").read_text(), re.S)[0]
+    for row in table.strip().splitlines()[2:]:
+        named = re.findall(r"`(tests/[\w/.]+)(?:::(test_\w+))?`", row.split("|")[3])
+        assert named, row
+        for path, test in named:
+            assert (ROOT / path).exists(), path
+            assert not test or f"def {test}(" in (ROOT / path).read_text(), test
+
+
 def test_every_folder_of_the_tree_exists():
     tree = re.search(r"```\n(labkit/.+?)```", README.read_text(), re.S)[1]
     parents = {-1: ROOT}

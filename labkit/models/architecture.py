@@ -15,9 +15,10 @@ from labkit.errors import LabError
 
 from .gguf_to_safetensors import first_line
 from .memory_plan import CONTEXTS, SIZES, field_of
-from .storage.checked_folder import AGAIN
+from .storage.checked_folder import AGAIN, read_json
 
 LARGEST = 10**12
+MOST_LABELS = 10_000
 # Without one of each there is no model; ALiBi's and state-space models lack some of the fields.
 AT_LEAST_ONE = (*SIZES, "num_key_value_heads", "intermediate_size", "sliding_window", *CONTEXTS)
 BOUNDS = {  # by the end of a field's name
@@ -44,6 +45,9 @@ def read_config(folder: Path):
         )
     if not os.path.isfile(folder / "config.json"):
         raise LabError(f"{folder} has no config.json: it is not a model's folder.", AGAIN)
+    labels = read_json(folder / "config.json").get("num_labels")
+    if isinstance(labels, int | float) and labels > MOST_LABELS:  # each would get a name
+        raise LabError(f"The configuration in {folder} says num_labels {labels:g}.", AGAIN)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # a value of the wrong kind fails anywhere in it

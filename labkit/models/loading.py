@@ -29,6 +29,7 @@ from .storage.checked_folder import (
 )
 from .storage.datasets import DATASETS
 from .tokenizers.files import TOKENIZER_FILES
+from .tokenizers.growth import require_bounded
 
 if TYPE_CHECKING:
     from .cpu.tuning import CpuTuning
@@ -81,6 +82,8 @@ def open_model(
     with _still_there(name, folder):
         config = read_config(folder)
         check_folder(folder)
+        if entry is None and os.path.isfile(folder / "tokenizer.json"):
+            require_bounded(folder / "tokenizer.json")
         chosen = plan(
             entry.stored_parameters if entry else count_parameters(config),
             config_fields(config),
@@ -234,9 +237,9 @@ def _try_out(model, folder: Path) -> None:
     try:
         with torch.inference_mode():
             scores = model(input_ids=torch.tensor([[0, 0]], device=model.device)).logits[0, -1]
-    except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # that of any layer
         raise LabError(
             f"The configuration in {folder} does not fit its model: {first_line(error)}",
             "Download or copy the model again.",

@@ -16,6 +16,8 @@ from labkit.backends.remote.api_keys import use_key
 from labkit.commands.notebooks import pages
 from labkit.errors import LabError
 from labkit.install import bootstrap
+from labkit.lab_book import store as book
+from labkit.lab_book.entry import BookEntry
 from labkit.models.cpu import record as tuning
 from labkit.models.storage import pack, store
 
@@ -54,6 +56,7 @@ def verbs(folder, key):
     with store.new_part("small", "gguf", "a test") as part:
         (part / "a.gguf").write_bytes(bytes(100_000))
     parts = [pack._stored_part("small", "gguf")]
+    noted = [book.Page("mine", book.now(), key, ((key, key),), (BookEntry(key, key, 1.0),))]
     tuning._file = lambda: folder / "cpu_tuning.json"
     return {
         "measurement.json": lambda file: labkit.save(measurement, file),
@@ -61,6 +64,7 @@ def verbs(folder, key):
         "batch.csv": lambda file: labkit.save(table, file),
         "batch.html": lambda file: labkit.save(table, file),
         "votes.json": lambda file: labkit.save(votes, file),
+        "book.json": lambda file: book.export(noted, file),
         "recording.json": lambda file: labkit.record(
             Parrot(key), key, name=file.stem, folder=folder
         ),

@@ -172,6 +172,8 @@ def test_an_adapter_is_refused(make_tiny, tmp_path, home):
         {"sliding_window": 0},
         {"rms_norm_eps": float("nan")},
         {"attention_dropout": 1e300},
+        {"num_labels": 10**7},
+        {"return_dict": False},
         {"eos_token_id": 10**30},
         {"rope_parameters": {"rope_type": "default", "rope_theta": -1}},
     ],
@@ -346,3 +348,23 @@ def test_of_two_gguf_files_the_one_that_was_checked_is_read(tiny_gguf, home, tmp
     (folder / "b.gguf").unlink()
     with pytest.raises(LabError, match=r"small is damaged: b\.gguf"):
         loading.get_model("small")
+
+
+def test_the_folders_of_a_path_stay_out_of_what_is_shared(make_tiny, tmp_path, home, monkeypatch):
+    """A path may hold a person's name; the model's own name is enough."""
+    monkeypatch.setenv("LABKIT_BOOK", str(tmp_path / "book"))
+    model = labkit.load(make_tiny(tmp_path / "a-person" / "m"), device="cpu")
+    asked = {"raw": True, "max_tokens": 3}
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    measured = labkit.measure(model, "the cat", **asked)
+    labkit.save(measured, shared / "measurement.json")
+    labkit.record(model, "the cat", name="recording", folder=shared, **asked)
+    labkit.comparison.run_batch(["the cat"], {"m": model}, file=shared / "batch.jsonl", **asked)
+    labkit.summarize("mine", {"measured": measured})
+    found = [model, measured, labkit.generate(model, "the cat", **asked), labkit.book()]
+    found += [labkit.predict(model, "the cat", raw=True), labkit.tokenize("the cat", model)]
+    for result in found:
+        assert "a-person" not in repr(result) + getattr(result, "summary", "")
+    for file in (*shared.iterdir(), *(tmp_path / "book").glob("*.json")):
+        assert "a-person" not in file.read_text(), file.name

@@ -56,7 +56,7 @@ by detect-secrets AWSKeyDetector,)
     check_kinds(kinds)
     check_confidence(least_confidence)
     wanted = KINDS.keys() if kinds is None else set(kinds)
-    plain, places = plain_text(text)
+    plain, origins = plain_text(text)
     found = [
         *(find_secrets(plain) if wanted & SECRETS.keys() else ()),
         *(find_personal(plain) if wanted & PERSONAL.keys() else ()),
@@ -64,12 +64,12 @@ by detect-secrets AWSKeyDetector,)
     found = without_overlaps(
         each for each in found if each.kind in wanted and each.confidence >= least_confidence
     )
-    return found if places is None else tuple(_moved(each, text, places) for each in found)
+    return found if origins is None else tuple(_moved(each, text, origins) for each in found)
 
 
-def _moved(finding: Finding, text: str, places: list[int]) -> Finding:
+def _moved(finding: Finding, text: str, origins: list[int]) -> Finding:
     """A finding in the plain text, as it stands in the text itself."""
-    start, end = places[finding.start], places[finding.end - 1] + 1
+    start, end = origins[finding.start], origins[finding.end - 1] + 1
     return replace(finding, start=start, end=end, text=text[start:end])
 
 

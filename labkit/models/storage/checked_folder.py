@@ -74,7 +74,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _first_file(folder: Path) -> Path:
     """The file that transformers opens first: named by the configuration, or by custom."""
-    named = _read_json(folder / "config.json").get("transformers_weights")
+    named = read_json(folder / "config.json").get("transformers_weights")
     if named is not None and not (isinstance(named, str) and Path(named).name == named):
         raise LabError(f"The configuration in {folder} names weights outside it: {named!r}.", AGAIN)
     usual = ["model.safetensors", f"model{INDEX}"]
@@ -84,7 +84,8 @@ def _first_file(folder: Path) -> Path:
     raise LabError(f"{folder} contains no {named or ' or '.join(usual)}.", AGAIN)
 
 
-def _read_json(file: Path) -> dict:
+def read_json(file: Path) -> dict:
+    """The object in a JSON file of a model; a LabError for any other content."""
     try:
         content = json.loads(read_file(file))
     except (ValueError, RecursionError) as error:
@@ -96,7 +97,7 @@ def _read_json(file: Path) -> dict:
 
 def shards(index: Path) -> list[str]:
     """The names of the files that an index lists."""
-    files = _read_json(index).get("weight_map")
+    files = read_json(index).get("weight_map")
     names = set(files.values()) if isinstance(files, dict) and _all_text(files.values()) else set()
     if not names:
         raise LabError(f"{index} is damaged: it lists no files.", AGAIN)

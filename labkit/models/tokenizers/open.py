@@ -17,6 +17,7 @@ from labkit.models.temporary_setting import temporary_setting
 
 from .catalogue import ALIASES, TOKENIZERS, KnownTokenizer
 from .files import get_tokenizers
+from .growth import require_bounded
 from .readers import Reader, SentencePieceReader, TiktokenReader, TokenizersReader
 
 TEKKEN_SPECIAL = 1000  # ids that Mistral's reader reserves before the first token of text
@@ -58,9 +59,9 @@ def _open(name: str) -> Reader:
         return _open_model(name, name, CATALOGUE[name].title)
     path = Path(os.path.expanduser(name))
     if os.path.isfile(path):
-        return _open_json(path, path.stem)
+        return _open_json(require_bounded(path), path.stem)
     if os.path.isdir(path):
-        return _open_json(path / "tokenizer.json", path.name)
+        return _open_json(require_bounded(path / "tokenizer.json"), path.name)
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _open_hub(name)
     near = difflib.get_close_matches(name.lower(), [*TOKENIZERS, *CATALOGUE], n=1, cutoff=0.4)
@@ -159,4 +160,4 @@ def _open_json(file: Path, name: str, title: str = "") -> Reader:
 
 def _open_hub(name: str) -> Reader:
     """Downloads one file of the repository, into the hub client's cache."""
-    return _open_json(fetch_hub_file(name, "tokenizer.json"), name)
+    return _open_json(require_bounded(fetch_hub_file(name, "tokenizer.json")), name)

@@ -47,8 +47,10 @@ def test_each_character_says_where_it_was(text):
         assert plain == text
     else:
         assert len(places) == len(plain) and places == sorted(set(places))
-        assert all(a == text[at] or not a.isalpha() or ord(text[at]) > 127 for a, at in
-                   zip(plain, places, strict=True))  # fmt: skip
+        assert all(
+            letter == text[at] or not text[at].isascii()
+            for letter, at in zip(plain, places, strict=True)
+        )
 
 
 def test_a_text_that_equals_whatever_it_is_compared_with_is_looked_at():

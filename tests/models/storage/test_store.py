@@ -182,6 +182,15 @@ def test_a_kill_in_the_middle_of_remove_leaves_no_half_model(home, monkeypatch):
     assert store.remove("small") > 1000 and not store.unfinished("small")
 
 
+def test_a_file_that_goes_while_sizes_are_added_up_counts_nothing(home, monkeypatch):
+    """`models list` while another process removes."""
+    folder = place()
+    size = store.bytes_of(folder)
+    (folder / "gone").symlink_to(folder / "nothing")
+    monkeypatch.setattr(store.os.path, "isfile", lambda path: not os.path.isdir(path))
+    assert store.bytes_of(folder) == size
+
+
 @pytest.mark.parametrize("kind", ["a folder", "a link", "a looped link"])
 def test_a_lock_that_is_no_file_is_a_sentence(home, tmp_path, kind):
     lock = store.beside("small", "lock")
