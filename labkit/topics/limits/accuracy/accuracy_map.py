@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from labkit.backends.local.model import LocalModel
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 from labkit.topics.limits.arguments import check_model
@@ -161,13 +162,11 @@ def ask_map(model: LocalModel, plan: MapPlan) -> AccuracyMap:
     Raises:
         LabError: the model does not run in this process, or a question does not fit it.
     """
-    from tqdm.auto import tqdm
-
     check_model(model)
     began = time.perf_counter()
     found: dict[int, str] = {}
     prompts = [plan.prompt(each) for each in plan.questions]
-    with tqdm(total=len(prompts), unit="question", desc=plan.title, leave=False) as bar:
+    with progress(total=len(prompts), unit="question", desc=plan.title) as bar:
         try:
             for number, text in write_answers(model, prompts, max_tokens=plan.max_tokens):
                 found[number] = text.split(plan.stop or "\n")[0]

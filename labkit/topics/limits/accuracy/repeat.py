@@ -7,6 +7,7 @@ from statistics import fmean
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.limits.arguments import check_model
 
@@ -126,12 +127,10 @@ def _ask_again(
     temperature: float,
     seed: int,
 ) -> list[tuple[str, ...]]:
-    from tqdm.auto import tqdm
-
     prompts = [answered.plan.prompt(each) for each in questions for _ in range(times)]
     found: dict[int, str] = {}
     title = f"temperature {temperature:g}"
-    with tqdm(total=len(prompts), unit="answer", desc=title, leave=False) as bar:
+    with progress(total=len(prompts), unit="answer", desc=title) as bar:
         for number, text in write_answers(
             model, prompts, max_tokens=answered.plan.max_tokens, temperature=temperature, seed=seed
         ):

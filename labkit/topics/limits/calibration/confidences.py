@@ -10,6 +10,7 @@ from labkit.backends.local.decoding.option_scores import option_logprobs
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.limits.accuracy.ask import prompt_ids, prompt_text, write_answers
 from labkit.topics.limits.accuracy.countries import Country, countries
@@ -171,14 +172,12 @@ def calibration(model: LocalModel, *, items: int = 120, seed: int = 0) -> Calibr
         LabError: the model does not run in this process, or the countries could not be downloaded.
     Source: Kadavath et al. 2022, "Language Models (Mostly) Know What They Know".
     """
-    from tqdm.auto import tqdm
-
     check_model(model)
     check_whole("items", items, 20, 220)
     began = time.perf_counter()
     questions = _questions(items, random.Random(seed))
     run = _Run(model, questions)
-    with tqdm(total=3 * items, unit="answer", desc="confidence", leave=False) as bar:
+    with progress(total=3 * items, unit="answer", desc="confidence") as bar:
         try:
             for _ in run.steps():
                 bar.update()

@@ -9,6 +9,7 @@ from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.sandbox.sandbox import SandboxRun, run_code
 from labkit.stats import bootstrap_interval, share_interval
@@ -176,8 +177,6 @@ def write_code(
         ValueError: an argument is out of range.
         LabError: the model does not run in this process, or HumanEval could not be downloaded.
     """
-    from tqdm.auto import tqdm
-
     check_model(model)
     chosen = code_tasks(tasks)
     check_whole("items", items, 1, len(chosen))
@@ -188,7 +187,7 @@ def write_code(
     began = time.perf_counter()
     attempts: list[list[Attempt]] = [[] for _ in range(items)]
     bodies = _bodies(model, chosen[:items], samples, temperature, max_tokens, seed)
-    with tqdm(total=items * samples, unit="function", desc=f"code: {tasks}", leave=False) as bar:
+    with progress(total=items * samples, unit="function", desc=f"code: {tasks}") as bar:
         try:
             for number, body in bodies:
                 program = chosen[number].program(body, END)

@@ -7,6 +7,7 @@ from labkit.backends.local.decoding.option_scores import time_prefill
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import request_price
 from labkit.topics.limits.arguments import check_model
@@ -101,8 +102,6 @@ def conversation_cost(
         ValueError: an argument is out of range, or all turns together do not fit the context.
         LabError: the model does not run in this process, or the price list lacks the cloud model.
     """
-    from tqdm.auto import tqdm
-
     check_model(model)
     check_whole("turns", turns, 2, 100)
     check_whole("turn_tokens", turn_tokens, 8, 1000)
@@ -115,7 +114,7 @@ def conversation_cost(
     time_prefill(model.model, ids[:turn_tokens])  # the first pass warms up
     found: list[Turn] = []
     try:
-        for number in tqdm(range(1, turns + 1), unit="turn", desc="conversation", leave=False):
+        for number in progress(range(1, turns + 1), unit="turn", desc="conversation"):
             said, new = ids[: number * turn_tokens], ids[(number - 1) * turn_tokens :]
             whole_s = time_prefill(model.model, said)
             new_s = _time_new(model, said[:-turn_tokens], new[:turn_tokens], whole_s)
