@@ -42,13 +42,14 @@ async function render({ model, el, signal }) {
   const Plotly = await plotly().promise;
   if (signal?.aborted || model.get("script")) return;
   const draw = () => {
+    if (!model.get("figure")) return;  // it is on its way
     const { data, layout } = JSON.parse(model.get("figure"));
     // What the reader has zoomed or hidden stays so.
     return Plotly.react(el, data, { uirevision: "kept", ...layout }, model.get("_config"));
   };
   const fit = new ResizeObserver(() => el.clientWidth && Plotly.Plots.resize(el));
-  await draw();
   model.on("change:figure", draw);
+  await draw();
   fit.observe(el);
   return () => { fit.disconnect(); model.off("change:figure", draw); Plotly.purge(el); };
 }

@@ -26,6 +26,12 @@ ALL_DRAWN = f"""() => {{
   return drawn.length === 3 && drawn.every(([, marks]) => marks)
     && drawn.some(([title]) => title === 'change 29') && drawn;
 }}"""
+# The panel's figure is drawn as wide as its box, which is narrower than before.
+FITS = """() => {
+  const box = document.querySelector('.lk-panel'), plot = box.querySelector('.js-plotly-plot');
+  const width = plot.querySelector('.main-svg').width.baseVal.value;
+  return width <= box.clientWidth && width < 640 && box.scrollWidth <= box.clientWidth + 1;
+}"""
 TITLE = "() => document.querySelector('.widget-box .js-plotly-plot .gtitle').textContent"
 
 
@@ -50,6 +56,12 @@ def test_a_slider_still_changes_its_figure(slow):
     slow.locator(".noUi-handle").first.focus()
     slow.keyboard.press("ArrowRight")
     slow.wait_for_function(f"before => ({TITLE})() !== before", arg=before, timeout=120_000)
+
+
+def test_a_figure_shrinks_with_a_narrow_window(slow):
+    slow.set_viewport_size({"width": 700, "height": 900})
+    slow.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    slow.wait_for_function(FITS, timeout=60_000)
 
 
 def test_nothing_broke(slow):

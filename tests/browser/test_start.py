@@ -13,10 +13,17 @@ FIGURE_TITLE = "document.querySelector('.widget-box .js-plotly-plot .gtitle')?.t
 
 @pytest.fixture
 def panel(ran):
-    """The prompt panel, in view."""
+    """The prompt panel, in view, the run of its cell or of another test ended."""
     box = ran.locator(".jp-OutputArea-output .widget-box", has=ran.locator("textarea")).first
     box.scroll_into_view_if_needed()
+    box.locator("button:has-text('Run'):not([disabled])").wait_for(timeout=LONG_MS)
     return box
+
+
+def press_run(panel):
+    """Presses Run, and waits until the kernel has heard it."""
+    panel.get_by_role("button", name="Run").click()
+    panel.locator("button:has-text('Stop'):not([disabled])").wait_for(timeout=LONG_MS)
 
 
 def test_the_whole_notebook_runs_without_an_error(ran):
@@ -39,7 +46,7 @@ def test_another_prompt_is_answered_live(ran, panel):
     before = panel.locator(".widget-html").last.inner_text()
     title = ran.evaluate(FIGURE_TITLE)
     panel.locator("textarea").fill("Write one sentence about the sea.")
-    panel.get_by_role("button", name="Run").click()
+    press_run(panel)
     ran.wait_for_function(f"title => {FIGURE_TITLE} !== title", arg=title, timeout=60_000)
     panel.locator("button:has-text('Run'):not([disabled])").wait_for(timeout=LONG_MS)
     assert "tokens/s" in ran.evaluate(FIGURE_TITLE)
@@ -51,7 +58,7 @@ def test_stop_ends_an_answer_and_keeps_it(ran, panel):
     panel.locator("input[type=number]").fill("1500")
     answer = panel.locator(".widget-html").last
     before = answer.inner_text()
-    panel.get_by_role("button", name="Run").click()
+    press_run(panel)
     ran.wait_for_function(
         "([box, before]) => box.innerText.length > 40 && !before.startsWith(box.innerText)",
         arg=[answer.element_handle(), before],

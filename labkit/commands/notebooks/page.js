@@ -1,5 +1,5 @@
 /* Draws the figures of a page from their data, once its width is known. */
-const LINE_PX = 20, LEAST_PX = 540, COLUMN_PX = 240;
+const LINE_PX = 20, LEAST_PX = 720, COLUMN_PX = 240;
 const pen = document.createElement("canvas").getContext("2d");
 // A title on as many lines as it needs; the figure grows by them.
 function wrapTitle(layout, width) {

@@ -94,8 +94,8 @@ def cost_figure(costs: LanguageCosts):
     titles = (
         f"% of a window of {costs.window:,}<br>tokens (computed)",
         f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
-        f"US$ for 1,000 requests to {figure_text(costs.price.model)}<br>"
-        "that read and write the text (computed)",
+        f"US$ for 1,000 requests to<br>{figure_text(costs.price.model)} that read and<br>"
+        "write the text (computed)",
     )
     for column, title in enumerate(titles, 1):
         figure.update_xaxes(title={"text": title, "font": {"size": 12}}, col=column)

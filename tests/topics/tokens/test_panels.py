@@ -5,6 +5,7 @@ import pytest
 import labkit
 from labkit.data import read_data
 from labkit.topics.tokens.panel import TEXT
+from labkit.topics.tokens.tokenization import show_bytes
 
 
 @pytest.fixture
@@ -115,11 +116,45 @@ def test_the_slider_joins_the_text_and_moves_the_mark(growing):
     assert growing.figure.layout.title.text.startswith("1 merge: a vocabulary of 257")
 
 
+def test_the_pairs_that_are_counted_lead_to_the_merges_that_were_trained(growing):
+    """Oracle: tokenizers' own trainer, which joins a most frequent pair at each stage."""
+    training = growing.training
+    for stage in (0, 1, 7, 60, 143):
+        left, right, _ = training.merge(stage + 1)
+        found = training.pair_counts(stage, 10_000)
+        joined = {
+            (show_bytes(each.left), show_bytes(each.right))
+            for each in found
+            if each.count == found[0].count
+        }
+        assert (left, right) in joined
+        assert [each.count for each in found] == sorted((e.count for e in found), reverse=True)
+    assert training.pair_counts(144, 4) == ()
+
+
+def test_a_guess_of_the_next_merge_is_judged_and_makes_it(growing):
+    game = growing.game
+    pairs = game._pairs
+    assert len({each.description for each in game.buttons}) == 4
+    best = max(range(4), key=lambda number: pairs[number].count)
+    game.buttons[best].click()
+    assert (growing.merges.value, game.right, game.guesses) == (1, 1, 1)
+    worst = min(range(4), key=lambda number: game._pairs[number].count)
+    game.buttons[worst].click()
+    assert (growing.merges.value, game.guesses) == (2, 2)
+    verdict = game.widget.children[1].value
+    assert "times" in verdict and "of 2 guessed" in verdict
+    growing.merges.value = 144
+    assert game.widget.children[0].layout.display == "none", "nothing is left to guess"
+    growing.merges.value = 3
+    assert game.widget.children[0].layout.display is None
+
+
 def test_another_corpus_is_trained_on(growing):
     growing.merges.value = 144
     growing.corpus.value = "la la la lala"
     assert growing.merges.max == len(growing.training.merges) < 144
-    assert growing.merges.value == growing.merges.max
+    assert growing.merges.value == growing.merges.max == growing.film.max
     assert len(growing.figure.data[0].x) == len(growing.training.curve)
     before = growing.training
     growing.corpus.value = ""

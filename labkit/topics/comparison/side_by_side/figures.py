@@ -36,6 +36,8 @@ LINES = (
 ROW_PX, LINE_PX, GAP_PX = 46, 17, 64
 WIDTH_PX, LETTER_PX = 560, 7.2  # of the bars' room, about, and of a letter in it
 LABEL = 30  # characters of a row's label, in a line
+LEGEND = 80  # characters on a line
+BELOW = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
 
 
 def time_figure(side: SideBySide):
@@ -91,8 +93,7 @@ def parts_figure(
         map(_first, replies, first_s or [None] * len(rows)),
     )
     _fill(figure, rows, replies, 2, "seconds of the whole answer", map(_total, replies))
-    below = {"yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0, "xanchor": "left"}
-    return figure.update_layout(legend={**below, "traceorder": "normal"})
+    return figure.update_layout(legend={**BELOW, "traceorder": "normal"})
 
 
 def _label(name: str, reply: Reply | None) -> str:
@@ -172,7 +173,9 @@ def arrivals_figure(side: SideBySide):
         x, y = arrivals(reply)
         lines.append(
             go.Scatter(
-                name=f"{figure_text(name)} ({figure_text(reply.origin)})",
+                name="<br>".join(
+                    figure_text(part) for part in wrap(f"{name} ({reply.origin})", LEGEND)
+                ),
                 x=x,
                 y=y,
                 mode="lines",
@@ -180,17 +183,19 @@ def arrivals_figure(side: SideBySide):
                 hovertemplate="%{y} characters after %{x:.2f} s<extra></extra>",
             )
         )
+    legend_px = (LINE_PX + 5) * sum(line.name.count("<br>") + 1 for line in lines)
     mode = "in turn, each from its own request" if side.sequential else "at once"
     figure = theme.figure(
         *lines,
         title=f"How the text arrived · {mode}",
         x="seconds since the request",
         y="characters",
-        height=340,
+        height=300 + legend_px,
+        margin={"b": 56 + legend_px},
         showlegend=True,
+        legend={**BELOW, "orientation": "v"},
     )
-    below = {"y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left", "orientation": "v"}
-    return figure.update_layout(legend=below).update_xaxes(rangemode="tozero")
+    return figure.update_xaxes(rangemode="tozero")
 
 
 def arrivals(reply: Reply) -> tuple[list[float], list[int]]:

@@ -59,8 +59,8 @@ class ChainPanel(Panel):
         self.down = {stage: self._order_button(stage, +1, "later") for stage in STAGES}
         self.run = run_chain(prediction, **self._settings_now())
         self._top = figures.leading(prediction)
-        self.figure = theme.widget(figures.chain_figure(self.run).update_layout(width=600))
-        self.curve = theme.widget(figures.curve_figure(self.run).update_layout(width=440))
+        self.figure = theme.widget(figures.chain_figure(self.run))
+        self.curve = theme.widget(figures.curve_figure(self.run))
         self.table = widgets.HTML()
         self.status = widgets.HTML(layout={"min_height": "58px"})  # draws move nothing below it
         self._rows = widgets.VBox()
@@ -143,12 +143,15 @@ class ChainPanel(Panel):
 
     def _lay_out(self) -> widgets.Widget:
         head = widgets.HTML(html.paragraph("Applied from top to bottom:"))
-        buttons = widgets.HBox([self.draw_one, self.draw_many, self.reset_button])
+        buttons = row(self.draw_one, self.draw_many, self.reset_button)
         left = widgets.VBox(
-            [head, self._rows, buttons, self.status], layout={"width": "430px", "flex": "none"}
+            [head, self._rows, buttons, self.status],
+            layout={"max_width": "430px", "flex": "1 1 430px"},
         )
         above = row(left, self.table, align_items="stretch")
-        below = row(self.figure, self.curve, align_items="stretch")
+        shares = ((self.figure, "3 1 420px"), (self.curve, "2 1 320px"))
+        boxes = [widgets.VBox([each], layout={"flex": flex}) for each, flex in shares]
+        below = row(*boxes, align_items="stretch")
         return column(above, below, max_width="1080px")
 
     @property

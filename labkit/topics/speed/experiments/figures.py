@@ -46,7 +46,7 @@ def _axis(experiment: Experiment) -> dict:
     """A category axis for words and single numbers, a scale for lengths and sizes."""
     values = [point.value for point in experiment.points]
     if any(isinstance(value, str) for value in values):
-        return {"type": "category"}
+        return {"type": "category", "range": [-0.5, len(values) - 0.5]}
     if experiment.name in ("prompt length", "output length"):
         return {"rangemode": "tozero", "tickvals": _spaced(values)}
     return {"type": "category"} if len(values) < 2 else {"tickvals": values, "type": "log"}

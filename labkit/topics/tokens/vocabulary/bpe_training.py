@@ -1,6 +1,9 @@
 """Byte-pair encoding, merge by merge: the tokenizers library trains it and applies it."""
 
+import functools
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from labkit.backends.prompts import check_text
@@ -13,6 +16,20 @@ from labkit.topics.tokens.tokenization import Tokenization, show_bytes
 BYTES = 256
 POINTS = 60  # of the compression curve
 MEASURED = 20_000  # characters of the corpus that the curve is measured on
+
+
+@dataclass(frozen=True, slots=True)
+class PairCount:
+    """Two tokens that stand side by side in a corpus.
+
+    Attributes:
+        left, right: bytes of each.
+        count: number of places.
+    """
+
+    left: bytes
+    right: bytes
+    count: int
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,6 +61,25 @@ class BpeTraining:
         check_text(text)
         reader = self.reader(merges)
         return Tokenization(text, tuple(reader.encode(text)), reader)
+
+    def pair_counts(self, merges: int, most: int) -> tuple[PairCount, ...]:
+        """The most frequent pairs of the corpus after a number of merges, from the most frequent.
+
+        Pairs do not cross the borders of words, which no merge does.
+        """
+        if merges >= len(self.merges):
+            return ()
+        reader, counts = self.reader(merges), Counter()
+        words = _words(self.corpus)
+        for encoded, times in zip(
+            reader.library.encode_batch(list(words)), words.values(), strict=True
+        ):
+            for pair in pairwise(encoded.ids):
+                counts[pair] += times
+        return tuple(
+            PairCount(reader.bytes_of(left), reader.bytes_of(right), count)
+            for (left, right), count in counts.most_common(most)
+        )
 
     def merge(self, number: int) -> tuple[str, str, str]:
         """Left part, right part and result of a merge; the first is number 1."""
@@ -87,6 +123,13 @@ def train_bpe(corpus: str | None = None, vocab_size: int = 600) -> BpeTraining:
     check_whole("vocab_size", vocab_size, BYTES, 50_000)
     merges = train_merges(corpus, vocab_size)
     return BpeTraining(corpus, merges, _curve(corpus[:MEASURED], merges))
+
+
+@functools.lru_cache(maxsize=4)
+def _words(corpus: str) -> Counter[str]:
+    """The parts that a corpus is split into first, with their numbers."""
+    split = with_merges("", ()).library.pre_tokenizer.pre_tokenize_str(corpus)
+    return Counter(corpus[start:end] for _, (start, end) in split)
 
 
 def _curve(text: str, merges: Any) -> tuple[tuple[int, float], ...]:

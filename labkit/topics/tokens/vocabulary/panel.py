@@ -7,11 +7,21 @@ from labkit.topics.tokens.panel import LIVE_TOKENS
 from labkit.topics.tokens.token_strip import token_strip
 from labkit.topics.tokens.tokenization import show_bytes
 from labkit.ui import html, theme
-from labkit.ui.panel import Panel, check_typed, column, html_or_error, labelled, on_change, text_box
+from labkit.ui.panel import (
+    Panel,
+    check_typed,
+    column,
+    html_or_error,
+    labelled,
+    on_change,
+    row,
+    text_box,
+)
 from labkit.ui.visible_text import mark
 
 from . import figures
 from .bpe_training import BYTES, BpeTraining, train_bpe
+from .merge_game_panel import MergeGame
 
 
 def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = None) -> "BpePanel":
@@ -30,6 +40,7 @@ def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = 
     return BpePanel(training, text or training.corpus[:120], vocab_size or training.vocab_size)
 
 
+FRAME_MS = 700
 NEWEST = 6  # tokens of the vocabulary listed beside the last
 
 
@@ -38,6 +49,8 @@ class BpePanel(Panel):
 
     Attributes:
         corpus, text, merges: controls; a changed corpus is trained on at once.
+        film: plays the merges one by one.
+        game: guesses of the next merge.
         training: training that is shown.
         strip: last merge, and the tokens of the text.
         figure: compression curve, updated in place.
@@ -52,9 +65,18 @@ class BpePanel(Panel):
         self.text = text_box("Text", text, rows=2, label_width=label)
         look = labelled("merges", "auto", label)
         self.merges = widgets.IntSlider(0, 0, len(training.merges), **look)
+        # A film of all merges, which the slider follows in the page.
+        self.film = widgets.Play(
+            0, 0, len(training.merges), interval=FRAME_MS, show_repeat=False, tooltip="Play"
+        )
+        widgets.jslink((self.film, "value"), (self.merges, "value"))
+        self.game = MergeGame(self._advance)
         self.strip = widgets.HTML()
         self.figure = theme.widget(figures.bpe_figure(training, 0))
-        self.widget = column(self.corpus, self.text, self.merges, self.strip, self.figure)
+        self.merges.layout.flex = "1 1 300px"
+        stages = row(self.film, self.merges)
+        parts = (self.corpus, self.text, stages, self.strip, self.game.widget, self.figure)
+        self.widget = column(*parts)
         on_change(self._train, self.corpus)
         on_change(self._draw, self.text, self.merges)
         self._draw()
@@ -71,7 +93,8 @@ class BpePanel(Panel):
         except ValueError as error:
             self.strip.value = html.note(str(error), "bad")
             return
-        self.merges.max = len(self.training.merges)  # takes the value down with it
+        # Each takes its value down with it.
+        self.merges.max = self.film.max = len(self.training.merges)
         counts, ratios = zip(*self.training.curve, strict=True)
         with self.figure.batch_update():
             self.figure.data[0].x, self.figure.data[0].y = counts, ratios
@@ -79,9 +102,13 @@ class BpePanel(Panel):
             layout.xaxis.range, layout.yaxis.range = x, y
         self._draw()
 
+    def _advance(self) -> None:
+        self.merges.value += 1
+
     def _draw(self) -> None:
         self.strip.value = html_or_error(self._strip_html)
         merges = self.merges.value
+        self.game.show(self.training, merges)
         with self.figure.batch_update():
             self.figure.data[1].x = [merges]
             self.figure.data[1].y = [figures.ratio_at(self.training, merges)]
