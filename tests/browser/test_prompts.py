@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "07_prompts"
@@ -20,6 +20,10 @@ def test_a_changed_prompt_is_scored_and_compared(ran):
     panel.locator("textarea").nth(1).fill("Sort the mail. <b>Desks</b> have one word.")
     panel.get_by_role("button", name="Run").click()
     panel.get_by_text("compared with the run before").first.wait_for(timeout=300_000)
+
+
+def test_its_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

@@ -1,6 +1,7 @@
 """Figures of a week's cost: its parts, prices over the years, places to run, and a shared card."""
 
 import math
+from collections.abc import Iterable
 from html import escape
 
 import plotly.graph_objects as go
@@ -26,6 +27,7 @@ LOOKS = {
     "rent": (theme.PINK, "."),
     "waiting": (theme.GREY, "|"),
 }
+SCALE = [20, 100]  # MMLU, in which guessing gives 25 %
 GAP = "\u00a0\u00a0"  # between a label's line and the axis
 
 
@@ -76,30 +78,30 @@ def history_figure(history: PriceHistory):
     rows = len(labels)
     low, high = (f"${end:.0f}" for end in ARTICLE_USD)
     figure = theme.figure(
-        title=f"The same week with {rows} models, oldest first; shaded: {low} to {high} (computed)",
+        title=f"The week with {rows} models; shaded: {low} to {high} (computed; scores recorded)",
         height=140 + 22 * rows,
         showlegend=False,
         margin={"t": 92, "b": 48},
     )
-    widths = {"column_widths": [0.66, 0.34], "horizontal_spacing": 0.03, "shared_yaxes": True}
+    widths = {"column_widths": [0.6, 0.4], "horizontal_spacing": 0.03, "shared_yaxes": True}
     subplots.divide(figure, 1, 2, **widths)
-    for column, text in enumerate(("<b>US dollars a week</b>", "<b>MMLU, %</b> (recorded)"), 1):
+    for column, text in enumerate(("<b>US dollars a week</b>", "<b>MMLU, %</b>"), 1):
         subplots.heading(figure, text, row=1, col=column, font={"size": 13})
     totals = [each.week.total_usd for each in history.weeks if each.week.total_usd > 0] or [1.0]
     ends = [math.log10(min([*totals, 1])) - 0.3, math.log10(max([*totals, 100])) + 0.9]
     ticks = {"dtick": 1, "tickprefix": "$", "exponentformat": "none", "tickformat": ",.10~g"}
     figure.update_xaxes(type="log", range=ends, row=1, col=1, **ticks)
-    figure.update_xaxes(range=[20, 100], dtick=25, tick0=25, row=1, col=2)
+    figure.update_xaxes(range=SCALE, dtick=25, tick0=25, row=1, col=2)
     figure.add_trace(_price_dots(history, labels, 10 ** ends[0]), row=1, col=1)
     figure.add_trace(_score_dots(history, labels), row=1, col=2)
     for each, label in zip(history.weeks, labels, strict=True):
         if each.mmlu_percent is None:
-            subplots.note(figure, NO_SCORE, x=21, y=label, row=1, col=2, font={"size": 11})
+            subplots.note(figure, NO_SCORE, x=SCALE[0], y=label, row=1, col=2, font={"size": 10})
     band = {"fillcolor": theme.SKY, "opacity": 0.3, "layer": "below"}
     band["line"] = {"width": 1, "color": theme.BLUE, "dash": "dot"}
     figure.add_vrect(*ARTICLE_USD, row=1, col=1, **band)
     names = {"type": "category", "categoryorder": "array", "categoryarray": labels}
-    figure.update_yaxes(showgrid=False, row=1, col=1)
+    figure.update_yaxes(showgrid=False)
     return figure.update_yaxes(range=[rows - 0.4, -0.6], dtick=1, tickfont={"size": 12}, **names)
 
 
@@ -114,15 +116,16 @@ def _price_dots(history: PriceHistory, labels: list[str], edge: float):
         textposition="middle right",
         textfont={"size": 12},
         marker={"color": theme.BLUE, "size": 9},
-        error_x=subplots.error_bars(
-            ((min(edge, total), total, total) for total in totals),
-            color=theme.LINE,
-            thickness=1,
-            width=0,
-        ),
+        error_x=_thin_lines((edge, total) for total in totals),
         customdata=[escape(each.week.price.origin) for each in history.weeks],
         hovertemplate="%{y}: %{text} a week<br>%{customdata}<extra></extra>",
     )
+
+
+def _thin_lines(ends: Iterable[tuple[float, float]]) -> dict:
+    """From an edge of the plot to each dot."""
+    ranges = ((min(edge, number), number, number) for edge, number in ends)
+    return subplots.error_bars(ranges, color=theme.LINE, thickness=1, width=0)
 
 
 def _score_dots(history: PriceHistory, labels: list[str]):
@@ -135,6 +138,7 @@ def _score_dots(history: PriceHistory, labels: list[str]):
         x=[each.mmlu_percent for each, _ in known],
         y=[label for _, label in known],
         mode="markers",
+        error_x=_thin_lines((SCALE[0], each.mmlu_percent) for each, _ in known),
         marker={"color": theme.ORANGE, "size": 9, "symbol": "diamond", "line": theme.OUTLINE},
         hovertemplate="%{y}: %{x:g} %; guessing gives 25 %<extra></extra>",
     )

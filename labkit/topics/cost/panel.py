@@ -187,9 +187,9 @@ def _card_controls(card: str) -> dict[str, widgets.Widget]:
     return {
         "hardware": _choice("hardware", known, card),
         "price_usd": _slide("its price, $", price, 0, 4000, readout_format=",.0f", step=10),
-        "resale_share": _slide("share got by selling it", 0, 0, 0.9, step=0.05),
+        "resale_share": _slide("resale share", 0, 0, 0.9, step=0.05),
         "electricity": _choice("electricity of", regions, ANYWHERE),
-        "hours_on": _slide("switched on, hours a week", 168, 0, 168, **whole),
+        "hours_on": _slide("hours a week it is on", 168, 0, 168, **whole),
         "hourly_rate_usd": _slide("an hour of waiting, $", 0, 0, 200, **whole),
         "yearly_price_fall": _slide("yearly price fall, share", 0, 0, 0.9, step=0.05),
     }

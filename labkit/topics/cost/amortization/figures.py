@@ -142,7 +142,9 @@ def tornado_figure(result: BreakEven):
     )
     ends = [end for _, *both in rows for end in both if end > 0] or [1.0, 100.0]
     figure.update_xaxes(type="log", range=_log_range(min(ends), max(ends)), tickvals=TICKS)
-    figure.update_yaxes(range=[len(rows) - 0.5, -0.7], showticklabels=False, showgrid=False)
+    figure.update_yaxes(
+        range=[len(rows) - 0.5, -0.7], showticklabels=False, showgrid=False, zeroline=False
+    )
     for row, ((swing, low, high), label) in enumerate(zip(rows, labels, strict=True)):
         subplots.note(figure, label, x=0, xref="paper", y=row - 0.42)
         weeks = sorted((swing.low_weeks, swing.high_weeks))
