@@ -80,18 +80,17 @@ class TrainingRun:
 
     def _encoded(self) -> tuple[list[Ids], list[Ids], tuple[str, ...]]:
         used = self.options.steps * self.options.batch_size
-        train = [
-            example_ids(self._base, each.prompt, each.answer) for each in self.examples.train[:used]
-        ]
-        fitting = [each for each in train if len(each[0]) <= LONGEST]
-        tests = [
-            example_ids(self._base, each.prompt, each.answer)
-            for each in self.examples.held_out[:HELD_OUT]
-        ]
-        tests = [each for each in tests if len(each[0]) <= LONGEST]
+        train, tests = (
+            [example_ids(self._base, each.prompt, each.answer) for each in examples]
+            for examples in (self.examples.train[:used], self.examples.held_out[:HELD_OUT])
+        )
+        longest = min(LONGEST, self._base.context)
+        fitting, tests = (
+            [each for each in encoded if len(each[0]) <= longest] for encoded in (train, tests)
+        )
         if not fitting:
             raise ValueError(
-                f"examples must have at most {LONGEST} tokens each; all {len(train)} are longer"
+                f"examples must have at most {longest} tokens each; all {len(train)} are longer"
             )
         return fitting, tests, tuple(_notes(self.examples, self.options, train, fitting))
 

@@ -15,7 +15,7 @@ ROWS = [(f"Say word {word}.", f"word {word}") for word in ("cat", "hat", "mat", 
 @pytest.fixture
 def tuning(home, tiny_gguf):
     model = labkit.load(str(tiny_gguf))
-    return labkit.control.fine_tune(model, ROWS, steps=10, learning_rate=0.02, rank=4)
+    return labkit.control.fine_tune(model, ROWS, steps=10, learning_rate=0.1, rank=4)
 
 
 def test_at_strength_0_it_is_the_base_model(tuning):
