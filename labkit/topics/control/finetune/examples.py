@@ -21,7 +21,7 @@ HINT = "Examples are CSV with the columns prompt and answer, or JSON lines with 
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class TuningExample:
     """What is asked, and what the model is to answer.
 
     Attributes:
@@ -34,7 +34,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class TuningProbe:
     """A question whose answer should, or should not, have become likelier.
 
     Attributes:
@@ -64,9 +64,9 @@ class ExampleSet:
     name: str
     title: str
     source: str
-    train: tuple[Example, ...]
-    held_out: tuple[Example, ...] = ()
-    probes: tuple[Probe, ...] = ()
+    train: tuple[TuningExample, ...]
+    held_out: tuple[TuningExample, ...] = ()
+    probes: tuple[TuningProbe, ...] = ()
     labkit_examples: Literal[1] = field(default=1, kw_only=True)
 
     @property
@@ -121,10 +121,10 @@ def load_examples(source: str | Path | Iterable[Any]) -> ExampleSet:
 def _mail() -> ExampleSet:
     """The support mails of notebook 07 as examples."""
     task = read_data("tasks/triage.json")
-    halves: dict[str, list[Example]] = {"practice": [], "held out": []}
+    halves: dict[str, list[TuningExample]] = {"practice": [], "held out": []}
     for item in task["items"]:
         prompt = f"{task['instruction']}\n{item['text']}"
-        halves[item["half"]].append(Example(prompt, item["answer"]))
+        halves[item["half"]].append(TuningExample(prompt, item["answer"]))
     train, held_out = (tuple(own) for own in halves.values())
     return ExampleSet("mail", task["title"], task["source"], train, held_out)
 
@@ -145,7 +145,7 @@ def _own(name: str, rows: Sequence[Any]) -> ExampleSet:
     return ExampleSet(name, "your own examples", "yours", tuple(train), tuple(held_out))
 
 
-def _example(row: Any, number: int) -> Example:
+def _example(row: Any, number: int) -> TuningExample:
     prompt, answer = _pair(row)
     if answer and not prompt:
         raise ValueError(
@@ -156,12 +156,12 @@ def _example(row: Any, number: int) -> Example:
         raise ValueError(
             f"example {number} must have a prompt and an answer that are text; got {row!r:.80}"
         )
-    return Example(prompt, answer)
+    return TuningExample(prompt, answer)
 
 
 def _pair(row: Any) -> tuple[str, str]:
     """Prompt and answer of a row; empty where it has none."""
-    if isinstance(row, Example):
+    if isinstance(row, TuningExample):
         return row.prompt, row.answer
     if isinstance(row, Mapping):
         found = [

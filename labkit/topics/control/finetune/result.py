@@ -66,7 +66,7 @@ class FineTuning:
         examples: what it was trained on.
         options: how.
         losses: loss of each step's examples, before the step.
-        held_out: loss of held-out examples; empty where there are none.
+        held_out: loss of held-out examples; empty without them.
         ended: ``"all steps"``, ``"stopped"``, ``"out of time"`` or ``"diverged"``.
         trained_parameters: number of the adapter's weights.
         notes: what to know about these examples.

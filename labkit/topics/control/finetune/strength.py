@@ -20,7 +20,7 @@ from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
 
 from .adapter import at_strength
-from .examples import Example, Probe
+from .examples import TuningExample, TuningProbe
 from .loss import example_ids, mean_loss
 from .result import FineTuning
 
@@ -39,7 +39,7 @@ class AnsweredExample:
         right: whether it is the same, apart from case and white space.
     """
 
-    example: Example
+    example: TuningExample
     answer: str
     right: bool
 
@@ -50,7 +50,7 @@ class StrengthPoint:
 
     Attributes:
         strength: 0: without it, 1: as it was trained.
-        held_out_loss: mean loss on held-out examples, in nats a token; None: there are none.
+        held_out_loss: mean loss on held-out examples, in nats a token; None: nothing is held out.
         answers: the held-out examples with their answers.
         next_tokens: likeliest first tokens of the answer to the probe, with their probabilities.
         probes: for each kind of probe, the mean probability of its answers.
@@ -69,7 +69,7 @@ class StrengthPoint:
 
     @property
     def right(self) -> float | None:
-        """Share of held-out examples that were answered right; None: there are none."""
+        """Share of held-out examples that were answered right; None: nothing is held out."""
         return fmean(each.right for each in self.answers) if self.answers else None
 
 
@@ -180,7 +180,7 @@ def _points(tuning: FineTuning, strengths: Sequence[float], probe: str) -> Itera
             )
 
 
-def _answers(model: LocalModel, held_out: Sequence[Example]) -> tuple[AnsweredExample, ...]:
+def _answers(model: LocalModel, held_out: Sequence[TuningExample]) -> tuple[AnsweredExample, ...]:
     if not held_out:
         return ()
     prompts = [example_ids(model, each.prompt, "") for each in held_out]
@@ -209,7 +209,7 @@ def _next_tokens(model: LocalModel, probe: str) -> tuple[tuple[str, float], ...]
     return tuple((model.text_of(token), probability) for token, probability in pairs)
 
 
-def _probe_means(model: LocalModel, probes: Sequence[Probe]) -> Iterator[tuple[str, float]]:
+def _probe_means(model: LocalModel, probes: Sequence[TuningProbe]) -> Iterator[tuple[str, float]]:
     for kind, group in groupby(probes, key=lambda each: each.kind):
         read = partial(answer_probability, model)
         yield kind, fmean(read(each.prompt, each.answer) for each in group)

@@ -119,7 +119,7 @@ def test_another_script_is_a_sentence(tiny):
         ([("a", "")], "must have a prompt and an answer"),
         ([(1, 2)], "must have a prompt and an answer"),
         ("pictures", "source must be one of"),
-        ([("the cat", "sat. " * 40)], "must have at most 128 tokens"),
+        ([("the cat", "sat. " * 150)], "must have at most 128 tokens"),
     ],
 )
 def test_bad_examples_are_a_sentence_each(tiny, rows, says):
