@@ -169,6 +169,11 @@ WRITERS = {
     "labkit/lab_book/store.py": ("rename",),  # sets a damaged file aside
     "labkit/models/storage/file_set.py": ("write_bytes",),  # WORK
     "labkit/models/gguf_to_safetensors.py": ("save_pretrained", "save_pretrained"),  # WORK
+    "labkit/topics/control/finetune/keep.py": (
+        "save_pretrained",
+        "save_pretrained",
+        "save_file",
+    ),  # WORK
     "labkit/commands/docs.py": ("pdoc",),  # pages that are made anew each time
 }
 OPENS = {"open", "fdopen", "ZipFile", "TarFile", "FileIO", "NamedTemporaryFile", "__init__"}

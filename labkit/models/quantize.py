@@ -38,13 +38,13 @@ def get_copies(gguf_file: Path, kinds: Sequence[str]) -> dict[str, Path]:
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"kinds must be of {', '.join(KINDS)}; got {kind!r}")
-    source = _Source(gguf_file)
+    source = GgufSource(gguf_file)
     if missing := [kind for kind in kinds if not source.is_here(kind)]:
         _make(source, missing)
     return {kind: source.folder(kind) / source.file_name(kind) for kind in kinds}
 
 
-def _make(source: "_Source", kinds: Sequence[str]) -> None:
+def _make(source: "GgufSource", kinds: Sequence[str]) -> None:
     from tqdm.auto import tqdm
 
     with tqdm(desc=f"{source.name}: reading its header", total=1, unit="weight") as bar:
@@ -62,16 +62,18 @@ def _make(source: "_Source", kinds: Sequence[str]) -> None:
                     source.write(aside / source.file_name(kind), kind, bar.update)
 
 
-class _Source:
+class GgufSource:
     """The file that copies are made from.
 
     Attributes:
         gguf_file: path of the file.
         name: name of the model in the store; for a learner's own file, of `stored_name`.
+        changes: what is added to weights on writing, by the tensor's name.
     """
 
     def __init__(self, gguf_file: Path):
         self.gguf_file = gguf_file
+        self.changes: dict[str, np.ndarray] = {}
         known = store.read_manifest(gguf_file.parent).get("files", {}).get(gguf_file.name)
         self._sha256 = known["sha256"] if known else gguf_parts.sha256_of_parts(gguf_file)
         folder = gguf_file.parent.parent
@@ -79,15 +81,19 @@ class _Source:
         self.name = folder.name if stored else gguf_parts.stored_name(gguf_file, self._sha256)
 
     def name_of(self, kind: str) -> str:
+        """The name of a copy in the store."""
         return f"{self.name}-{kind.lower()}"
 
     def folder(self, kind: str) -> Path:
+        """The folder of a copy."""
         return store.part_folder(self.name_of(kind), "gguf")
 
     def file_name(self, kind: str) -> str:
+        """The file name of a copy."""
         return f"{self.name}.{kind}.gguf"
 
     def label(self, kind: str) -> str:
+        """What a copy's manifest says of its source."""
         return f"{kind} of {self.gguf_file.name}, sha256 {self._sha256}"
 
     def is_here(self, kind: str) -> bool:
@@ -120,13 +126,19 @@ class _Source:
 
     def _exact(self, tensor):
         try:
-            return gguf.dequantize(tensor.data, tensor.tensor_type)
+            weights = gguf.dequantize(tensor.data, tensor.tensor_type)
         except NotImplementedError:
             raise LabError(
                 f"{self.gguf_file.name} has weights in {tensor.tensor_type.name}, which the "
                 "package gguf cannot dequantise.",
                 "Take a file in another format, such as Q4_1 or Q4_K_M.",
             ) from None
+        change = self.changes.get(tensor.name)
+        return weights if change is None else weights + change
+
+    def field(self, name: str):
+        """A value of the file's header."""
+        return self.reader.fields[name].contents()
 
     def _header(self, path: Path, kind: str):
         """A writer that has written everything but the weights: the same fields, the new types."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # How much white space may stand between the parts of a JSON text.
-WHITESPACE = {
+WHITESPACE: dict[str, Any] = {
     "any": {"whitespace_flexible": True},
     "bounded": {"whitespace_pattern": r"[\x20\x0A\x0D\x09]{0,2}"},
     "none": {"whitespace_flexible": False},

@@ -8,3 +8,10 @@ from labkit.backends.constraints.constraint import regex as regex
 from .constraints.constrain import constrain as constrain
 from .constraints.constrain import constrained as constrained
 from .constraints.validity import compare_validity as compare_validity
+from .finetune.examples import list_examples as list_examples
+from .finetune.examples import load_examples as load_examples
+from .finetune.keep import check_kept as check_kept
+from .finetune.keep import keep_model as keep_model
+from .finetune.panel import tune_panel as tune_panel
+from .finetune.strength import vary_strength as vary_strength
+from .finetune.training import fine_tune as fine_tune

@@ -149,7 +149,7 @@ def constrained(
     """
     if not isinstance(constraint, Constraint):
         raise ValueError(
-            "constraint must be made by json_schema, regex, choices or grammar of lab.control; "
+            "constraint must be made by json_schema, regex, choices or grammar; "
             f"got {constraint!r:.60}"
         )
     if isinstance(model, LocalModel):

@@ -104,7 +104,7 @@ class ValidityTest:
         return in_lines(self.summary)
 
 
-def compare_validity(model: LocalModel, *, items: int = 12) -> ValidityTest:
+def compare_validity(model: LocalModel, *, items: int = 8) -> ValidityTest:
     """Has a model read bookings into JSON: freely, with a schema, and with notes before the fields.
 
     All forms are scored on the same items of the task ``fields``, at temperature 0. An interrupt

@@ -59,7 +59,7 @@ def test_choices_and_grammars_keep_to_theirs(smollm2):
 
 def test_what_the_mask_did_adds_up(smollm2, answer):
     """Every number again from the model's own scores, by another road."""
-    ids, scores = smollm2.scores(PROMPT)
+    _, scores = smollm2.scores(PROMPT)
     mask = TokenMask(smollm2.tokenizer, len(scores), smollm2.end_ids, answer.constraint)
     probabilities = torch.tensor(scores).double().softmax(-1).numpy()
     kept = probabilities[mask.allowed()].sum()

@@ -1,0 +1,243 @@
+"""A tuned model to take away: the adapter, a merged folder, and a GGUF with an Ollama Modelfile."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import safetensors.torch
+import torch
+
+from labkit.backends.llamacpp.model import expected_tokens, load_llamacpp
+from labkit.backends.local.model import LocalModel, load
+from labkit.checks import check_number
+from labkit.errors import LabError
+from labkit.filesystem.write import write_json, write_text
+from labkit.formatting import in_lines
+from labkit.models.catalogue import CATALOGUE
+from labkit.models.storage import store
+
+from .adapted_gguf import write_adapted
+from .adapter import at_strength
+from .loss import example_ids
+from .result import FineTuning
+from .strength import kl_bits, last_logprobs
+
+PROMPTS = 6  # on which the kept forms are compared
+TOP = 100  # tokens that llama.cpp is asked for
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeptModel:
+    """Where a tuned model was written.
+
+    Attributes:
+        name: what `labkit.load` and `labkit.load_llamacpp` load it by.
+        strength: of the adapter, as it was merged.
+        folder: the merged model, for transformers and vLLM.
+        adapter: the adapter alone, for peft.
+        gguf_file: for llama.cpp, Ollama and LM Studio; None where the base model has no GGUF.
+        modelfile: for ``ollama create``; None without a GGUF.
+    """
+
+    name: str
+    strength: float
+    folder: Path
+    adapter: Path
+    gguf_file: Path | None
+    modelfile: Path | None
+
+    @property
+    def summary(self) -> str:
+        """What was written, and how large it is."""
+        sizes = [f"merged {_mb(self.folder)}", f"adapter {_mb(self.adapter)}"]
+        if self.gguf_file:
+            sizes.append(f"GGUF {_mb(self.gguf_file.parent)}")
+        return f"{self.name}: {', '.join(sizes)}; strength {self.strength:g}"
+
+    def __repr__(self) -> str:
+        create = self.modelfile and f"ollama create {self.name} -f {self.modelfile}"
+        return in_lines(self.summary, str(self.folder), create or "")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeptCheck:
+    """How far the kept forms are from the adapter (measured).
+
+    Attributes:
+        name: of the kept model.
+        forms: each form, its largest difference of a log-probability, and its mean KL in bits.
+        prompts: number of prompts they were compared on.
+    """
+
+    name: str
+    forms: tuple[tuple[str, float, float], ...]
+    prompts: int
+
+    @property
+    def summary(self) -> str:
+        """Each form's distance."""
+        each = "; ".join(f"{name}: mean KL {kl:.2g} bits" for name, _, kl in self.forms)
+        return f"{self.name} against its adapter, {self.prompts} prompts: {each} (measured)"
+
+    def __repr__(self) -> str:
+        return in_lines(self.summary)
+
+
+def keep_model(
+    tuning: FineTuning, name: str, *, strength: float = 1.0, kind: str = "Q8_0"
+) -> KeptModel:
+    """Writes a tuned model into the lab's home, where ``models list`` shows it.
+
+    Args:
+        tuning: from `fine_tune`.
+        name: of the new model: small letters, digits, dots and hyphens.
+        strength: of the adapter in the merged forms, 0 to 4.
+        kind: number format of the GGUF, such as ``"Q8_0"`` or ``"F16"``.
+    Raises:
+        ValueError: the name is taken by the lab, or is not one; the strength is out of range.
+        LabError: the disk is too small.
+    """
+    _check_name(name)
+    check_number("strength", strength, "0 to 4", lambda x: 0 <= x <= 4)
+    size = sum(each.numel() for each in tuning.base.model.parameters())
+    store.require_disk(6 * size, f"Keeping {name}")
+    source = f"{tuning.base.name}, tuned on {tuning.examples.name}, strength {strength:g}"
+    with store.locked(name), at_strength(tuning.tuned, strength):
+        changes = _changes(tuning.tuned)
+        with store.new_part(name, "safetensors", source) as aside:
+            _write_merged(tuning.base, changes, aside)
+            _write_adapter(tuning, aside / "adapter")
+        gguf = tuning.base.gguf_file
+        if gguf is not None:
+            with store.new_part(name, "gguf", source) as aside:
+                write_adapted(gguf, aside / f"{name}.{kind}.gguf", kind, changes)
+                write_text(aside / "Modelfile", _modelfile(tuning.base, f"{name}.{kind}.gguf"))
+    folder, ggufs = store.part_folder(name, "safetensors"), store.part_folder(name, "gguf")
+    return KeptModel(
+        name,
+        strength,
+        folder,
+        folder / "adapter",
+        ggufs / f"{name}.{kind}.gguf" if gguf else None,
+        ggufs / "Modelfile" if gguf else None,
+    )
+
+
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,60}", name):
+        raise ValueError(
+            f"name must be of small letters, digits, dots and hyphens; got {name!r:.80}"
+        )
+    kept = store.list_models().get(name)
+    is_own = kept and "tuned on" in store.read_manifest(store.part_folder(name, kept[0])).get(
+        "source", ""
+    )
+    if name in CATALOGUE or (kept and not is_own):
+        raise ValueError(f"name must be a new one: {name!r} is another model of the lab")
+
+
+@torch.inference_mode()
+def _changes(tuned: LocalModel) -> dict[str, torch.Tensor]:
+    """What the adapter adds to each weight, by the layer's name."""
+    from peft.tuners.lora import LoraLayer
+
+    return {
+        layer_name: layer.get_delta_weight("default").float().cpu()
+        for layer_name, layer in tuned.model.named_modules()
+        if isinstance(layer, LoraLayer)
+    }
+
+
+@torch.inference_mode()
+def _write_merged(base: LocalModel, changes: dict[str, torch.Tensor], aside: Path) -> None:
+    merged = load(base.folder, device="cpu", dtype="float32", packed=False, accept_terms=True)
+    for layer_name, change in changes.items():
+        merged.model.get_submodule(layer_name).weight += change
+    merged.model.save_pretrained(aside)
+    merged.tokenizer.save_pretrained(aside)
+
+
+def _write_adapter(tuning: FineTuning, folder: Path) -> None:
+    """The adapter as peft reads it, at the strength that it was trained at."""
+    folder.mkdir()
+    weights = {
+        f"base_model.model.{name.replace('.default', '')}": weight.detach().contiguous()
+        for name, weight in tuning.tuned.model.named_parameters()
+        if "lora_" in name
+    }
+    safetensors.torch.save_file(weights, folder / "adapter_model.safetensors")
+    layers = sorted({name.split(".lora_")[0].rsplit(".")[-1] for name in weights})
+    record = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": tuning.base.name,
+        "r": tuning.options.rank,
+        "lora_alpha": 2 * tuning.options.rank,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": layers,
+    }
+    write_json(folder / "adapter_config.json", record)
+
+
+def _modelfile(base: LocalModel, file_name: str) -> str:
+    """Ollama's Modelfile, whose template is the very text that the model was trained on."""
+    asked = base.tokenizer.decode(base.encode("{{ .Prompt }}"))
+    end = base.tokenizer.eos_token
+    return f'FROM ./{file_name}\nTEMPLATE """{asked}"""\nPARAMETER stop {json.dumps(end)}\n'
+
+
+def _mb(path: Path) -> str:
+    return f"{store.bytes_of(path) / 1e6:,.0f} MB"
+
+
+def check_kept(tuning: FineTuning, kept: KeptModel) -> KeptCheck:
+    """Compares the kept forms with the adapter, by the next-token log-probabilities.
+
+    llama.cpp gives the likeliest 100 tokens; all others count as one.
+
+    Args:
+        tuning: from `fine_tune`.
+        kept: what `keep_model` made of it.
+    """
+    examples = (*tuning.examples.held_out, *tuning.examples.train)[:PROMPTS]
+    asked = [example_ids(tuning.base, each.prompt, "") for each in examples]
+    prompts = [ids[:start] for ids, start in asked]
+    with at_strength(tuning.tuned, kept.strength):
+        wanted = [last_logprobs(tuning.tuned, ids) for ids in prompts]
+    merged = load(kept.folder, device="cpu", dtype="float32", accept_terms=True)
+    rows = [last_logprobs(merged, ids) for ids in prompts]
+    differences = [float((a - b).abs()[a > -20].max()) for a, b in zip(wanted, rows, strict=True)]
+    forms = [("merged folder", max(differences), fmean(map(kl_bits, wanted, rows)))]
+    forms += _gguf_form(kept, prompts, wanted)
+    return KeptCheck(kept.name, tuple(forms), len(prompts))
+
+
+def _gguf_form(kept: KeptModel, prompts, wanted) -> Iterator[tuple[str, float, float]]:
+    if kept.gguf_file is None:
+        return
+    try:
+        engine = load_llamacpp(str(kept.gguf_file))
+    except LabError:  # llama.cpp is not installed
+        return
+    found = []
+    try:
+        for ids, row in zip(prompts, wanted, strict=True):
+            (top,) = expected_tokens(engine, ids, [len(ids)], TOP)
+            numbers = list(top)
+            ours, theirs = row[numbers], torch.tensor([top[each] for each in numbers])
+            both = [_with_rest(each.double()) for each in (ours, theirs)]
+            likely = ours > -5  # others have nearly no probability, and large logarithms
+            found.append((float((ours - theirs)[likely].abs().max()), kl_bits(*both)))
+    finally:
+        engine.close()
+    yield f"GGUF ({engine.kind})", max(each for each, _ in found), fmean(kl for _, kl in found)
+
+
+def _with_rest(logprobs: torch.Tensor) -> torch.Tensor:
+    """These log-probabilities, and that of all other tokens as one."""
+    rest = (1 - logprobs.exp().sum()).clamp_min(1e-9)
+    return torch.cat((logprobs, rest.log()[None]))

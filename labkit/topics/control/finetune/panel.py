@@ -1,0 +1,128 @@
+"""`tune_panel`: train with the loss as it falls; and a slider on an adapter's strength."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.backends.local.model import LocalModel
+from labkit.ui import theme
+from labkit.ui.panel import Panel, RunPanel, column, labelled, on_change, row
+from labkit.ui.runner import Progress, Runner
+
+from .figures import bars_figure, losses, strength_figure
+from .result import FineTuning, TuningOptions
+from .strength import StrengthSweep
+from .training import TrainingRun
+
+
+def tune_panel(model: LocalModel, examples: Any = "format", **options: Any) -> "TunePanel":
+    """A panel that trains an adapter, with its losses live; Stop keeps the adapter.
+
+    Args:
+        model: from ``labkit.load``.
+        examples: from `load_examples`, or what that takes.
+        options: see `TuningOptions`.
+    Raises:
+        ValueError: an option is out of range.
+    """
+    return TunePanel(model, examples, TuningOptions(**options))
+
+
+class TunePanel(RunPanel):
+    """Run, Stop, and the two losses.
+
+    Attributes:
+        steps, learning_rate: the controls.
+        result: the `FineTuning` of the last run.
+    """
+
+    no_result = "your training: not run"
+
+    def __init__(self, model: LocalModel, examples: Any, options: TuningOptions):
+        self._model, self._examples, self._options = model, examples, options
+        self._run: TrainingRun | None = None
+        self.result: FineTuning | None = None
+        self.steps = widgets.BoundedIntText(
+            options.steps, min=1, max=10_000, **labelled("steps", "190px")
+        )
+        self.learning_rate = widgets.BoundedFloatText(
+            options.learning_rate, min=1e-6, max=1.0, **labelled("learning rate", "210px", "95px")
+        )
+        self.figure = theme.widget(losses((), (), "press Run"))
+        self.notes = widgets.HTML()
+        self.runner = Runner(self._work, self._draw, "Train an adapter on these examples")
+        controls = row(self.steps, self.learning_rate)
+        self.widget = column(controls, self.runner.widget, self.figure, self.notes)
+
+    def _work(self) -> Iterator[Progress]:
+        options = {name: getattr(self._options, name) for name in self._options.__slots__}
+        options |= {"steps": self.steps.value, "learning_rate": self.learning_rate.value}
+        yield Progress(0, self.steps.value, "loading a copy of the model")
+        run = self._run = TrainingRun(self._model, self._examples, **options)
+        yield Progress(0, run.options.steps, "reading the held-out examples")
+        try:
+            for point in run.steps():
+                message = f"step {point.step + 1} of {run.options.steps}, loss {point.loss:.2f}"
+                yield Progress(point.step + 1, run.options.steps, message)
+        finally:
+            self.result = run.result()
+        yield Progress(len(run.losses), run.options.steps, self.result.summary)
+
+    def _draw(self) -> None:
+        if self._run is None:
+            return
+        title = self.result.summary if self.result else f"on {self._run.examples.name}"
+        fresh = losses(tuple(self._run.losses), tuple(self._run.held_out), title)
+        with self.figure.batch_update():
+            self.figure.update(data=[each.to_plotly_json() for each in fresh.data])
+            self.figure.layout.title.text = fresh.layout.title.text
+
+    def static_form(self) -> list:
+        """The losses."""
+        return [self.figure]
+
+
+class StrengthPanel(Panel):
+    """A slider on an adapter's strength: the next token, learned and forgotten move together."""
+
+    def __init__(self, sweep: StrengthSweep, strength: float = 1.0):
+        self._sweep = sweep
+        options = [each.strength for each in sweep.points]
+        self.strength = widgets.SelectionSlider(
+            options=options,
+            value=min(options, key=lambda each: abs(each - strength)),
+            **labelled("strength", "380px"),
+        )
+        self.bars = theme.widget(bars_figure(sweep, self.strength.value))
+        self.curves = theme.widget(strength_figure(sweep))
+        self._mark()
+        on_change(self._show, self.strength)
+        self.widget = column(self.strength, self.bars, self.curves)
+
+    def _show(self) -> None:
+        fresh = bars_figure(self._sweep, self.strength.value)
+        with self.bars.batch_update():
+            self.bars.data[0].x = fresh.data[0].x
+            self.bars.layout.title.text = fresh.layout.title.text
+            self.bars.layout.yaxis.ticktext = fresh.layout.yaxis.ticktext
+        self._mark()
+
+    def _mark(self) -> None:
+        """Larger markers where the slider stands."""
+        chosen = [each.strength == self.strength.value for each in self._sweep.points]
+        with self.curves.batch_update():
+            for trace in self.curves.data:
+                trace.marker.size = [16 if each else 8 for each in chosen]
+
+    @property
+    def summary(self) -> str:
+        """Learned and forgotten at each strength."""
+        return self._sweep.summary
+
+    def static_form(self) -> list:
+        """Both figures as they stand."""
+        return [self.bars, self.curves]
+
+
+PANELS = {StrengthSweep: StrengthPanel}

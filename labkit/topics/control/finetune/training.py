@@ -1,0 +1,177 @@
+"""LoRA training of a second copy of a model, step by step."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from labkit.backends.local.model import LocalModel
+from labkit.errors import LabError
+from labkit.interrupts.cell import progress
+
+from .adapter import with_adapter
+from .examples import ExampleSet, load_examples
+from .loss import Ids, batch_loss, batches, example_ids, mean_loss
+from .result import ALL, DIVERGED, STOPPED, TIME, FineTuning, LossPoint, TuningOptions
+
+LONGEST = 256  # tokens of prompt and answer
+HELD_OUT = 12  # held-out examples that the curve is read on
+EVERY = 10  # steps between two readings of it
+TOO_HIGH = 3.0  # nats above the first loss
+
+
+def fine_tune(
+    model: LocalModel, examples: ExampleSet | Any = "format", **options: Any
+) -> FineTuning:
+    """Trains a small adapter beside a model's weights; the model itself stays as it is.
+
+    An interrupt keeps the adapter as it is then.
+
+    Args:
+        model: from ``labkit.load``.
+        examples: from `load_examples`, or what that takes.
+        options: see `TuningOptions`: steps, minutes, rank, learning_rate, batch_size, seed.
+    Raises:
+        ValueError: an option is out of range, or no example fits.
+        LabError: the model does not run here in torch, or there is too little memory for a copy.
+    """
+    run = TrainingRun(model, examples, **options)
+    with progress(total=run.options.steps, unit="step", desc=f"on {run.examples.name}") as bar:
+        try:
+            for point in run.steps():
+                bar.update()
+                bar.set_postfix_str(f"loss {point.loss:.2f}")
+        except KeyboardInterrupt:
+            pass
+    return run.result()
+
+
+class TrainingRun:
+    """The training of one adapter; `result` can be asked for at any time.
+
+    Attributes:
+        examples: what it is trained on.
+        options: how.
+        losses, held_out: losses so far.
+    """
+
+    def __init__(self, model: LocalModel, examples: ExampleSet | Any, **options: Any):
+        if not isinstance(model, LocalModel):
+            raise LabError(
+                f"{getattr(model, 'name', model)!r} does not run here in torch, so it cannot be "
+                "trained here.",
+                'Take one that does: lab.load("smollm2-135m").',
+            )
+        self.options = TuningOptions(**options)
+        is_ready = isinstance(examples, ExampleSet)
+        self.examples = examples if is_ready else load_examples(examples)
+        self._base = model
+        self._train, self._tests, self._notes = self._encoded()
+        self.losses: list[LossPoint] = []
+        self.held_out: list[LossPoint] = []
+        self._ended = STOPPED
+        self.tuned = with_adapter(model, self.options)
+        self.tuned.name = f"{model.name} + {self.examples.name}"
+        parameters = self.tuned.model.parameters()
+        self._weights = [each for each in parameters if each.requires_grad]
+        self._good = self._copy()
+
+    def _encoded(self) -> tuple[list[Ids], list[Ids], tuple[str, ...]]:
+        used = self.options.steps * self.options.batch_size
+        train, tests = (
+            [example_ids(self._base, each.prompt, each.answer) for each in examples]
+            for examples in (self.examples.train[:used], self.examples.held_out[:HELD_OUT])
+        )
+        longest = min(LONGEST, self._base.context)
+        fitting, tests = (
+            [each for each in encoded if len(each[0]) <= longest] for encoded in (train, tests)
+        )
+        if not fitting:
+            raise ValueError(
+                f"examples must have at most {longest} tokens each; all {len(train)} are longer"
+            )
+        return fitting, tests, tuple(_notes(self.examples, self.options, train, fitting))
+
+    def steps(self) -> Iterator[LossPoint]:
+        """Does the work; comes back after every step."""
+        began = time.perf_counter()
+        optimizer = torch.optim.AdamW(self._weights, lr=self.options.learning_rate)
+        self._read_held_out(began)
+        for step, batch in enumerate(batches(self._train, self.options)):
+            loss = batch_loss(self.tuned, batch)
+            value = loss.item()
+            self.losses.append(LossPoint(step, value, time.perf_counter() - began))
+            if not math.isfinite(value) or value > self.losses[0].loss + TOO_HIGH:
+                self._restore(step)
+                return
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
+            optimizer.step()
+            if (step + 1) % EVERY == 0 or step + 1 == self.options.steps:
+                self._read_held_out(began)
+                self._good = self._copy()
+            yield self.losses[-1]
+            if time.perf_counter() - began > 60 * self.options.minutes:
+                self._ended = TIME
+                return
+        self._ended = ALL
+
+    def _read_held_out(self, began: float) -> None:
+        if self._tests:
+            loss = mean_loss(self.tuned, self._tests)
+            self.held_out.append(LossPoint(len(self.losses), loss, time.perf_counter() - began))
+
+    def _copy(self) -> list[torch.Tensor]:
+        return [each.detach().clone() for each in self._weights]
+
+    def _restore(self, step: int) -> None:
+        with torch.no_grad():
+            for weight, good in zip(self._weights, self._good, strict=True):
+                weight.copy_(good)
+        self._ended = DIVERGED
+        self._notes += (
+            f"It diverged at step {step}: the loss was {self.losses[-1].loss:.3g}. The adapter is "
+            f"that of the last reading before; a learning rate below "
+            f"{self.options.learning_rate:g} is calmer.",
+        )
+
+    def result(self) -> FineTuning:
+        """What there is so far."""
+        return FineTuning(
+            self._base,
+            self.tuned,
+            self.examples,
+            self.options,
+            tuple(self.losses),
+            tuple(self.held_out),
+            self._ended,
+            sum(each.numel() for each in self._weights),
+            self._notes,
+        )
+
+
+def _notes(
+    examples: ExampleSet, options: TuningOptions, train: Sequence[Ids], fitting: Sequence[Ids]
+) -> Iterator[str]:
+    """What to know about these examples, a sentence each."""
+    if len(examples.train) == 1:
+        yield "There is one example: it will be learned by heart, and nothing else."
+    if not examples.held_out:
+        yield "Nothing is held out, so nobody can say whether it learned more than the examples."
+    if len(examples.train) > len(train):
+        yield (
+            f"{len(train):,} of {len(examples.train):,} examples are read: {options.steps} steps "
+            f"of {options.batch_size}. More steps read more of them."
+        )
+    if len(fitting) < len(train):
+        yield f"{len(train) - len(fitting)} examples have more than {LONGEST} tokens: left out."
+    answers = [each.answer for each in examples.train[: len(train)]]
+    tokens = sum(len(ids) - start - 1 for ids, start in train)
+    if tokens > sum(map(len, answers)):
+        yield (
+            "The answers take more tokens than they have characters: the model hardly knows this "
+            "script, and learns it slowly."
+        )

@@ -1,0 +1,124 @@
+"""Strength, learned and forgotten, and the forms that a tuned model is kept in."""
+
+import math
+
+import pytest
+import torch
+
+import labkit
+from labkit.topics.control.finetune.adapter import at_strength
+from labkit.topics.control.finetune.strength import bits_per_byte, last_logprobs
+
+ROWS = [(f"Say word {word}.", f"word {word}") for word in ("cat", "hat", "mat", "sat", "the")] * 4
+
+
+@pytest.fixture
+def tuning(home, tiny_gguf):
+    model = labkit.load(str(tiny_gguf))
+    return labkit.control.fine_tune(model, ROWS, steps=10, learning_rate=0.1, rank=4)
+
+
+def test_at_strength_0_it_is_the_base_model(tuning):
+    ids = [5, 9, 20, 33]
+    with at_strength(tuning.tuned, 0):
+        off = last_logprobs(tuning.tuned, ids)
+    assert torch.allclose(off, last_logprobs(tuning.base, ids), atol=1e-5)
+    assert not torch.allclose(off, last_logprobs(tuning.tuned, ids), atol=1e-2)
+
+
+def test_a_sweep_measures_learned_and_forgotten(tuning, monkeypatch):
+    from labkit.topics.control.finetune import strength as module
+
+    texts = {"corpus.txt": "the cat sat", "finetune/general.json": {"prompts": ["the", "a cat"]}}
+    monkeypatch.setattr(module, "read_data", texts.__getitem__)
+    sweep = labkit.control.vary_strength(tuning, strengths=(1, 0, 2))
+    assert [each.strength for each in sweep.points] == [0, 1, 2]
+    assert sweep.at(0.0).kl_bits == pytest.approx(0, abs=1e-6)
+    assert sweep.at(1.0).kl_bits > 0
+    assert sweep.at(1.0).held_out_loss == pytest.approx(tuning.held_out[-1].loss, abs=1e-5)
+    text = texts["corpus.txt"]
+    ids = tuning.base.encode(text, raw=True)
+    with torch.inference_mode():
+        loss = tuning.base.model(
+            input_ids=torch.tensor([ids]), labels=torch.tensor([ids])
+        ).loss.item()
+    bits = loss * (len(ids) - 1) / math.log(2) / len(text)
+    assert sweep.at(0.0).bits_per_byte == pytest.approx(bits, rel=1e-4)
+    assert bits_per_byte(tuning.base, text) == pytest.approx(bits, rel=1e-4)
+    assert [trace.y[0] for trace in labkit.plot(sweep).data][1] == sweep.at(0.0).bits_per_byte
+    assert len(labkit.plot(sweep, kind="tokens", strength=2.0).data[0].x) == 8
+    assert "wanted" in labkit.plot(sweep, kind="answers").html
+    panel = labkit.explore(sweep, strength=0.0)
+    before = tuple(panel.bars.data[0].x)
+    panel.strength.value = 2.0
+    assert tuple(panel.bars.data[0].x) != before
+    assert panel.curves.data[0].marker.size[-1] == 16
+
+
+def test_the_probability_of_an_answer_is_that_of_its_tokens(tuning):
+    from labkit.topics.control.finetune.loss import example_ids, mean_loss
+    from labkit.topics.control.finetune.strength import answer_probability
+
+    prompt, answer = ROWS[0]
+    ids, start = example_ids(tuning.tuned, prompt, answer)
+    without_end = (ids[:-1], start)
+    nats = mean_loss(tuning.tuned, [without_end]) * (len(ids) - 1 - start)
+    assert answer_probability(tuning.tuned, prompt, answer) == pytest.approx(math.exp(-nats), 1e-4)
+
+
+def test_the_kept_forms_are_the_adapter(tuning):
+    kept = labkit.control.keep_model(tuning, "my-cat", kind="F32")
+    ids = tuning.base.encode("the cat", raw=True)
+    wanted = last_logprobs(tuning.tuned, ids)
+    merged = labkit.load("my-cat")
+    assert torch.allclose(last_logprobs(merged, ids), wanted, atol=1e-4)
+
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(tuning.base.folder, dtype=torch.float32)
+    adapted = PeftModel.from_pretrained(base, kept.adapter)
+    with torch.inference_mode():
+        theirs = adapted(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+    assert torch.allclose(theirs, wanted, atol=1e-4)
+
+    # transformers' own reader of GGUF, which knows nothing of the merged folder
+    again = AutoModelForCausalLM.from_pretrained(
+        kept.gguf_file.parent, gguf_file=kept.gguf_file.name, dtype=torch.float32
+    )
+    with torch.inference_mode():
+        read = again(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+    assert torch.allclose(read, wanted, atol=1e-4)
+    assert "FROM ./my-cat.F32.gguf" in kept.modelfile.read_text()
+
+    from labkit.models.storage.inventory import inventory
+
+    assert set(inventory()["my-cat"].folders) == {"safetensors", "gguf"}
+    half = labkit.control.keep_model(tuning, "my-cat", strength=0.5, kind="F32")  # replaces it
+    assert half.strength == 0.5 and "strength 0.5" in repr(half)
+
+
+@pytest.mark.parametrize("name", ["Cat", "../cat", "", "smollm2-135m", 3])
+def test_names_that_are_none_or_taken(tuning, name):
+    with pytest.raises(ValueError, match="name must be"):
+        labkit.control.keep_model(tuning, name)
+
+
+@pytest.mark.slow
+def test_the_kept_real_model_is_its_adapter(smollm2, monkeypatch):
+    """In both engines; the GGUF within what its number format costs."""
+    pytest.importorskip("xllamacpp")
+    from labkit.models.storage import store
+    from labkit.models.storage.inventory import remove, require_stored
+
+    tuning = labkit.control.fine_tune(smollm2, "style", steps=6)
+    kept = labkit.control.keep_model(tuning, "test-of-control")
+    try:
+        check = labkit.control.check_kept(tuning, kept)
+        (_, difference, merged), (_, _, gguf) = check.forms
+        assert difference < 1e-2 and merged < 1e-5
+        assert gguf < 0.02
+        assert "test-of-control" in store.list_models()
+        assert "mean KL" in labkit.plot(check).html
+    finally:
+        remove(require_stored("test-of-control"))

@@ -1,0 +1,160 @@
+"""LoRA training: losses against a plain peft loop, and every kind of odd data."""
+
+import json
+import math
+
+import pytest
+import torch
+
+import labkit
+from labkit.errors import LabError
+from labkit.topics.control.finetune.loss import batches, example_ids
+from labkit.topics.control.finetune.result import TuningOptions
+from labkit.topics.control.finetune.training import TrainingRun
+
+ROWS = [(f"Say word {word}.", f"word {word}") for word in ("cat", "hat", "mat", "sat", "the")]
+
+
+@pytest.fixture(scope="module")
+def tiny(make_tiny, tmp_path_factory):
+    return labkit.load(str(make_tiny(tmp_path_factory.mktemp("tiny") / "tiny")))
+
+
+@pytest.fixture(scope="module")
+def tuning(tiny):
+    rows = ROWS * 4
+    return labkit.control.fine_tune(tiny, rows, steps=20, learning_rate=0.02, rank=4)
+
+
+def test_it_learns_and_leaves_the_model_as_it_is(tiny, tuning):
+    assert tuning.ended == "all steps" and len(tuning.losses) == 20
+    assert tuning.losses[-1].loss < tuning.losses[0].loss
+    assert [each.step for each in tuning.held_out] == [0, 10, 20]
+    assert not any("lora" in name for name, _ in tiny.model.named_parameters())
+    assert all("lora" in n for n, w in tuning.tuned.model.named_parameters() if w.requires_grad)
+
+
+def test_its_losses_are_those_of_a_plain_peft_loop(tiny, tuning):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    options = TuningOptions(steps=20, learning_rate=0.02, rank=4)
+    model = AutoModelForCausalLM.from_pretrained(tiny.folder, dtype=torch.float32)
+    torch.manual_seed(0)
+    model = get_peft_model(
+        model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", lora_dropout=0.0)
+    )
+    train = [example_ids(tiny, each.prompt, each.answer) for each in tuning.examples.train]
+    weights = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=0.02)
+    for batch, point in zip(batches(train, options), tuning.losses, strict=True):
+        width = max(len(ids) for ids, _ in batch)
+        ids = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batch])
+        mask = torch.tensor([[1] * len(i) + [0] * (width - len(i)) for i, _ in batch])
+        labels = torch.tensor([[-100] * n + i[n:] + [-100] * (width - len(i)) for i, n in batch])
+        loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+        assert loss.item() == pytest.approx(point.loss, abs=1e-4)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+
+
+def test_a_stopped_training_keeps_its_adapter(tiny):
+    run = TrainingRun(tiny, ROWS, steps=50, learning_rate=0.02)
+    steps = run.steps()
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    tuning = run.result()
+    assert tuning.ended == "stopped" and len(tuning.losses) == 3
+    assert any(w.abs().sum() > 0 for n, w in tuning.tuned.model.named_parameters() if "lora_B" in n)
+
+
+def test_time_ends_it(tiny):
+    tuning = labkit.control.fine_tune(tiny, ROWS, steps=500, minutes=1e-6)
+    assert tuning.ended == "out of time" and len(tuning.losses) == 1
+
+
+def test_a_training_that_diverges_says_so_and_keeps_the_last_good_weights(tiny):
+    tuning = labkit.control.fine_tune(tiny, ROWS * 3, steps=60, learning_rate=1e4)
+    assert tuning.ended == "diverged"
+    assert "diverged at step" in tuning.notes[-1] and "learning rate" in tuning.notes[-1]
+    weights = [w for n, w in tuning.tuned.model.named_parameters() if "lora" in n]
+    assert all(w.isfinite().all() for w in weights)
+    ids, start = example_ids(tiny, *ROWS[0])
+    with torch.inference_mode():
+        scores = tuning.tuned.model(input_ids=torch.tensor([ids[:start]])).logits
+    assert scores.isfinite().all()
+
+
+def test_a_loss_that_is_no_number_ends_it(tiny):
+    run = TrainingRun(tiny, ROWS, steps=5)
+    steps = run.steps()
+    next(steps)
+    with torch.no_grad():
+        run._weights[0].fill_(math.nan)
+    assert list(steps) == []
+    assert run.result().ended == "diverged" and run._weights[0].isfinite().all()
+
+
+def test_one_example_and_ten_thousand_are_a_sentence_each(tiny):
+    one = TrainingRun(tiny, ROWS[:1], steps=2).result()
+    assert "one example" in one.notes[0] and "held out" in one.notes[1]
+    many = TrainingRun(tiny, ROWS * 2000, steps=2).result()
+    assert "8 of 8,000 examples are read" in many.notes[0]
+
+
+def test_another_script_is_a_sentence(tiny):
+    rows = [("Say it.", "猫は座った")] * 6
+    assert "script" in TrainingRun(tiny, rows, steps=2).result().notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([], "there is no example"),
+        (["cat", "dog"], "labels alone teach nothing"),
+        ([{"label": "cat"}], "labels alone teach nothing"),
+        ([("a", "")], "must have a prompt and an answer"),
+        ([(1, 2)], "must have a prompt and an answer"),
+        ("pictures", "source must be one of"),
+        ([("the cat", "sat. " * 150)], "must have at most 128 tokens"),
+    ],
+)
+def test_bad_examples_are_a_sentence_each(tiny, rows, says):
+    with pytest.raises(ValueError, match=says):
+        TrainingRun(tiny, rows, steps=1)
+
+
+def test_files_are_read(tmp_path):
+    table = tmp_path / "own.csv"
+    table.write_text("text,label\n" + "\n".join(f"mail {n},desk {n}" for n in range(10)))
+    examples = labkit.control.load_examples(table)
+    assert examples.train[0].prompt == "mail 0" and examples.held_out[0].answer == "desk 4"
+    lines = tmp_path / "own.jsonl"
+    lines.write_text("\n".join(json.dumps({"prompt": "a", "answer": "b"}) for _ in range(3)))
+    assert len(labkit.control.load_examples(lines).train) == 3
+    lines.write_text("{")
+    with pytest.raises(LabError, match="cannot be read as examples"):
+        labkit.control.load_examples(lines)
+    with pytest.raises(LabError):
+        labkit.control.load_examples(tmp_path / "none.csv")
+
+
+def test_the_labs_own_examples_are_sound():
+    for examples in labkit.control.list_examples():
+        assert len(examples.train) >= 20 and len(examples.held_out) >= 5, examples
+        trained = {each.prompt for each in examples.train}
+        assert not trained & {each.prompt for each in examples.held_out}
+    kinds = {each.kind for each in labkit.control.load_examples("facts").probes}
+    assert len(kinds) == 4
+
+
+def test_figure_and_panel_show_the_losses(tiny, tuning):
+    figure = labkit.plot(tuning)
+    assert list(figure.data[0].y) == [each.loss for each in tuning.losses]
+    panel = labkit.control.tune_panel(tiny, ROWS, steps=3)
+    result = panel.finished()
+    assert len(result.losses) == 3 and len(panel.figure.data[0].y) == 3
+    assert panel.summary == result.summary
