@@ -9,7 +9,7 @@ from statistics import fmean
 
 import torch
 
-from labkit.backends.local.decoding.padded_answers import greedy_answers
+from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number
 from labkit.data import read_data
@@ -184,7 +184,7 @@ def _answers(model: LocalModel, held_out: Sequence[TuningExample]) -> tuple[Answ
     if not held_out:
         return ()
     prompts = [example_ids(model, each.prompt, "") for each in held_out]
-    written = greedy_answers(
+    written = padded_answers(
         model.model,
         [ids[:start] for ids, start in prompts],
         max_tokens=24,
