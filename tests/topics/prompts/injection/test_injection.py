@@ -27,7 +27,7 @@ def test_a_stop_before_the_first_answer_says_so(smollm2, monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(injection, "greedy_answers", stopping)
+    monkeypatch.setattr(injection, "padded_answers", stopping)
     with pytest.raises(labkit.LabError, match="Stopped before one attack was complete"):
         labkit.prompts.try_injections(smollm2)
 
