@@ -3,7 +3,7 @@
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.limits.code.pass_at_k import pass_at_k
-from labkit.topics.limits.confidence.confidences import Calibration
+from labkit.topics.limits.confidence.result import Calibration
 
 TOLERANCE = 0.005
 WANTED_SHARE = 0.9

@@ -4,22 +4,19 @@ import random
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from labkit.backends.local.decoding.option_scores import option_logprobs
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
-from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
-from labkit.lab_book.entry import BookEntry
 from labkit.topics.limits.accuracy.ask import prompt_ids, prompt_text, write_answers
 from labkit.topics.limits.accuracy.countries import Country, countries
 from labkit.topics.limits.arguments import check_model
 
-from .reliability import Reliability, at_temperature
+from .reliability import at_temperature
+from .result import Calibration, ConfidenceItem
 
 OPTIONS = 4
-KINDS = ("probability", "P(true)", "in words")
 INSTRUCTION = "Name the capital of each country."
 SHOWN = (("France", "Paris"), ("Kenya", "Nairobi"), ("Chile", "Santiago"), ("Finland", "Helsinki"))
 CLAIMS = (
@@ -34,133 +31,6 @@ SAID = (
     ("Finland", "Helsinki", "80"),
     ("France", "Lyon", "10"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ConfidenceItem:
-    """A question with four options, and how sure the model is of the one that it finds likeliest.
-
-    Attributes:
-        country: what is asked about.
-        options: four capitals of the same continent, where it has that many.
-        logprobs: log-probability of each option after the question.
-        p_true: probability of "Yes" against "No" to whether its answer is true; None: not asked.
-        stated: the confidence that it wrote, 0 to 1; None: it wrote no such number.
-    """
-
-    country: str
-    right_answer: str
-    options: tuple[str, ...]
-    logprobs: tuple[float, ...]
-    p_true: float | None = None
-    stated: float | None = None
-
-    @property
-    def answer(self) -> str:
-        """The likeliest option."""
-        return self.options[max(range(len(self.options)), key=self.logprobs.__getitem__)]
-
-    @property
-    def right(self) -> bool:
-        """Whether it is the right one."""
-        return self.answer == self.right_answer
-
-    @property
-    def probability(self) -> float:
-        """Probability of the answer, scaled so that the options' sum to 1."""
-        return float(at_temperature([self.logprobs], 1.0).max())
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Calibration:
-    """Three confidences of one model in the same answers (measured).
-
-    Attributes:
-        model: name of the model.
-        items: the questions; fewer where it was stopped.
-        asked: number of questions that were to be asked.
-        elapsed_s: seconds for all.
-    """
-
-    model: str
-    items: tuple[ConfidenceItem, ...]
-    asked: int
-    elapsed_s: float
-
-    @property
-    def marks(self) -> dict[str, bool]:
-        """Whether each country's capital was chosen."""
-        return {each.country: each.right for each in self.items}
-
-    def reliability(self, kind: str = "probability") -> Reliability:
-        """One of the confidences against what was right.
-
-        Args:
-            kind: ``"probability"``, ``"P(true)"`` or ``"in words"``.
-        Raises:
-            ValueError: there is no such kind, or no answer with it.
-        """
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-        field = dict(zip(KINDS, ("probability", "p_true", "stated"), strict=True))[kind]
-        known = [each for each in self.items if getattr(each, field) is not None]
-        if not known:
-            raise ValueError(f"{self.model} gave no confidence of the kind {kind!r}")
-        confidences = tuple(float(getattr(each, field)) for each in known)
-        return Reliability(kind, confidences, tuple(each.right for each in known))
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of confidence that there are."""
-        there = {
-            "probability": bool(self.items),
-            "P(true)": any(each.p_true is not None for each in self.items),
-            "in words": any(each.stated is not None for each in self.items),
-        }
-        return tuple(kind for kind in KINDS if there[kind])
-
-    @property
-    def book_entries(self) -> tuple[BookEntry, ...]:
-        """What the lab book keeps: right answers, and the calibration error of each kind."""
-        if not self.items:
-            return ()
-        entries = [self._entry("choice_right_percent", "capitals chosen right of four", 1)]
-        for kind in self.kinds:
-            name = f"ece_{re.sub('[^a-z]+', '_', kind.casefold()).strip('_')}_points"
-            own = self.reliability(kind)
-            label = f"calibration error, {kind}"
-            entries.append(BookEntry(name, label, 100 * own.ece(), "points", model=self.model))
-        return tuple(entries)
-
-    def _entry(self, name: str, label: str, _: int) -> BookEntry:
-        share = self.reliability().share
-        return BookEntry(name, label, 100 * share, "%", model=self.model)
-
-    @property
-    def summary(self) -> str:
-        """Share right, and each mean confidence with its calibration error."""
-        if not self.items:
-            return f"{self.model}: stopped before the first question"
-        parts = []
-        for kind in self.kinds:
-            own = self.reliability(kind)
-            missing = len(self.items) - len(own.right)
-            none = f", {missing} without a number" if missing else ""
-            parts.append(
-                f"{kind}: sure to {own.confidence:.0%}, ECE {own.ece():.2f} (a perfect model's "
-                f"{own.perfect_ece()[0]:.2f}){none}"
-            )
-        share = self.reliability().share
-        stopped = (
-            f", stopped; {self.asked} were to be asked" if len(self.items) < self.asked else ""
-        )
-        return (
-            f"{self.model}: {share:.0%} of {len(self.items)} capitals right among four{stopped}; "
-            f"{'; '.join(parts)} (measured)"
-        )
-
-    def __repr__(self) -> str:
-        return in_lines(self.summary)
 
 
 def calibration(model: LocalModel, *, items: int = 120, seed: int = 0) -> Calibration:

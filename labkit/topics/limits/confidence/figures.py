@@ -6,8 +6,8 @@ from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 
-from .confidences import Calibration
 from .reliability import BINS, Reliability
+from .result import Calibration
 from .temperature_fit import TemperatureFit
 
 MOST_ROWS = 60

@@ -6,9 +6,9 @@ from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, labelled, on_change, row, slider
 
-from .confidences import Calibration
 from .figures import diagram_data, diagram_traces
 from .reliability import BINS, MOST_BINS, Reliability
+from .result import Calibration
 from .temperature_fit import reliability_at
 
 WIDE = "120px"

@@ -11,8 +11,8 @@ from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import bootstrap_interval
 
-from .confidences import Calibration, ConfidenceItem
 from .reliability import Reliability, at_temperature
+from .result import Calibration, ConfidenceItem
 
 LOWEST, HIGHEST = 0.05, 20.0
 FEWEST = 20  # questions, of which half are fitted on

@@ -10,7 +10,7 @@ from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap
 from labkit.topics.limits.accuracy.facts import FactsMap
 from labkit.topics.limits.accuracy.figures import cells_trace
 from labkit.topics.limits.code.write_code import CodeScore
-from labkit.topics.limits.confidence.confidences import Calibration
+from labkit.topics.limits.confidence.result import Calibration
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
 

@@ -7,8 +7,9 @@ import pytest
 
 import labkit
 from labkit.topics.limits import exercises
-from labkit.topics.limits.confidence.confidences import Calibration, ConfidenceItem, read_percent
+from labkit.topics.limits.confidence.confidences import read_percent
 from labkit.topics.limits.confidence.reliability import at_temperature
+from labkit.topics.limits.confidence.result import Calibration, ConfidenceItem
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.topics.limits.confidence.confidences import ConfidenceItem
 from labkit.topics.limits.confidence.reliability import Reliability, at_temperature
+from labkit.topics.limits.confidence.result import ConfidenceItem
 from labkit.topics.limits.confidence.temperature_fit import _best_temperature
 
 
