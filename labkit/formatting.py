@@ -71,6 +71,15 @@ def shell_quoted(text: object) -> str:
     return name if re.fullmatch(r"[\w@+=:,./\\-]+", name) else f'"{name}"'
 
 
+def plain_answer(text: str) -> str:
+    """An answer as it is compared: apart from case, white space and a final full stop.
+
+    >>> plain_answer(" Paris  is there. ")
+    'paris is there'
+    """
+    return " ".join(text.split()).removesuffix(".").casefold()
+
+
 def printable(text: str) -> str:
     """A text that others wrote, for a terminal: no escape sequences, nothing that hides.
 

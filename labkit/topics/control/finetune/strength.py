@@ -14,7 +14,7 @@ from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number
 from labkit.data import read_data
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, plain_answer
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
@@ -193,13 +193,11 @@ def _answers(model: LocalModel, held_out: Sequence[TuningExample]) -> tuple[Answ
     )
     texts = {number: model.tokenizer.decode(ids).strip() for number, ids in written}
     return tuple(
-        AnsweredExample(each, texts[number], _plain(texts[number]) == _plain(each.answer))
+        AnsweredExample(
+            each, texts[number], plain_answer(texts[number]) == plain_answer(each.answer)
+        )
         for number, each in enumerate(held_out)
     )
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).rstrip(".").casefold()
 
 
 def _next_tokens(model: LocalModel, probe: str) -> tuple[tuple[str, float], ...]:

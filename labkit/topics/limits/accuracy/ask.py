@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.errors import LabError
+from labkit.formatting import plain_answer
 
 SolvedQuestions = Sequence[tuple[str, str]]
 
@@ -33,11 +34,7 @@ class Question:
         >>> Question("12 + 7 =", "19", "+", "2").accepts(" 19. ")
         True
         """
-        return _plain(answer) in {_plain(each) for each in (self.answer, *self.also)}
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).rstrip(".").casefold()
+        return plain_answer(answer) in {plain_answer(each) for each in (self.answer, *self.also)}
 
 
 def prompt_text(question: str, solved: SolvedQuestions, instruction: str) -> str:

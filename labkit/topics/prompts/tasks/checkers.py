@@ -6,6 +6,8 @@ from typing import Any
 
 import regex
 
+from labkit.formatting import plain_answer
+
 LONGEST_MATCH_S = 1.0
 
 
@@ -15,11 +17,7 @@ def is_same_text(answer: str, right: str, pattern: str = "") -> bool:
     >>> is_same_text(" Paris.", "paris")
     True
     """
-    return _plain(answer) == _plain(right)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).removesuffix(".").casefold()
+    return plain_answer(answer) == plain_answer(right)
 
 
 def has_same_fields(answer: str, right: str, pattern: str = "") -> bool:
@@ -35,7 +33,7 @@ def has_same_fields(answer: str, right: str, pattern: str = "") -> bool:
 
 
 def _values(fields: dict[str, Any]) -> dict[str, str]:
-    return {name: _plain(str(value)) for name, value in fields.items()}
+    return {name: plain_answer(str(value)) for name, value in fields.items()}
 
 
 def _json_object(text: str) -> dict[str, Any] | None:
