@@ -4,12 +4,12 @@ import signal
 import threading
 from typing import Any
 
-_is_stopped = threading.Event()
+_runs, _is_stopped = threading.Event(), threading.Event()
 
 
 def note_stop() -> None:
-    """The cell that runs is to end."""
-    if threading.current_thread() is threading.main_thread():
+    """The cell that runs is to end; a script has no cells, and goes on."""
+    if _runs.is_set() and threading.current_thread() is threading.main_thread():
         _is_stopped.set()
 
 
@@ -45,15 +45,21 @@ def watch(shell: Any) -> None:
         shell: IPython's.
     """
     shell.events.register("pre_run_cell", _begin)
-    shell.events.register("post_run_cell", lambda _: _is_stopped.clear())
+    shell.events.register("post_run_cell", _end)
 
 
 def _begin(_info: Any) -> None:
+    _runs.set()
     _is_stopped.clear()
     in_main = threading.current_thread() is threading.main_thread()
     # The kernel sets this handler before each cell, and its own after it.
     if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
+
+
+def _end(_result: Any) -> None:
+    _runs.clear()
+    _is_stopped.clear()
 
 
 def _stop(number: int, frame: Any) -> None:

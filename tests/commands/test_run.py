@@ -487,7 +487,7 @@ def test_a_browser_draws_the_page_and_asks_for_nothing(site):
         warnings = []
         view.on("console", lambda message: warnings.append(message.text))
         view.goto((site[0] / "01_token.html").as_uri())
-        view.wait_for_selector(".js-plotly-plot .main-svg", timeout=20_000)
+        view.wait_for_selector(".js-plotly-plot .main-svg", timeout=120_000)
         assert view.locator(".bars .point").count() == 2
         assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")  # on a phone
         assert view.locator(".modebar-btn[data-title*=hare]").count() == 0

@@ -70,9 +70,10 @@ def test_a_stopped_cell_keeps_what_came_and_begins_nothing_more(kernel):
 
 @pytest.fixture
 def stopped():
+    cell._begin(None)
     cell.note_stop()
     yield
-    cell._is_stopped.clear()
+    cell._end(None)
 
 
 def test_verbs_ask_before_they_have_a_model_work(stopped):
@@ -85,6 +86,12 @@ def test_verbs_ask_before_they_have_a_model_work(stopped):
     ):
         with pytest.raises(KeyboardInterrupt):
             begin()
+
+
+def test_outside_of_a_notebook_no_stop_outlives_its_verb():
+    """A script, an interactive Python and these tests have no cell that ends."""
+    cell.note_stop()
+    assert list(cell.progress(range(2))) == [0, 1]
 
 
 def test_panels_which_work_in_threads_are_not_concerned(stopped):

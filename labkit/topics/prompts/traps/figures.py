@@ -33,7 +33,10 @@ def _share_bars(scores: Sequence[PromptScore], names: Sequence[str], name: str =
 def _chance(figure, score: PromptScore) -> None:
     if score.task.chance:
         line = {"dash": "dash", "color": theme.GREY}
-        figure.add_hline(score.task.chance, line=line, annotation_text="chance")
+        # Beside the plot: over a bar it could not be read in both themes.
+        label = {"annotation_text": " chance", "annotation_position": "right"}
+        figure.add_hline(score.task.chance, line=line, **label)
+        figure.update_layout(margin={"r": 72})
 
 
 def examples_figure(traps: ExampleTraps):
