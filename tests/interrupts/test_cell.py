@@ -1,6 +1,7 @@
 """The stop button in a cell: what came is kept, and further work of the cell is not begun."""
 
 import re
+import signal
 import threading
 from pathlib import Path
 
@@ -70,10 +71,12 @@ def test_a_stopped_cell_keeps_what_came_and_begins_nothing_more(kernel):
 
 @pytest.fixture
 def stopped():
+    before = signal.getsignal(signal.SIGINT)
     cell._begin(None)
     cell.note_stop()
     yield
     cell._end(None)
+    signal.signal(signal.SIGINT, before)
 
 
 def test_verbs_ask_before_they_have_a_model_work(stopped):
