@@ -18,6 +18,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from labkit.backends.remote.api_keys import use_key
 from labkit.commands import run
 from labkit.commands.notebooks import execute, pages, render
 from labkit.errors import LabError
@@ -73,6 +74,7 @@ def args(*notebooks, to=None, output=None) -> Namespace:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Two notebooks as pages, made once: (folder of the pages, the lesson's own file)."""
+    use_key("choroplethmapbox")  # a key may be found in the scripts of a page, and harms none
     folder = tmp_path_factory.mktemp("lab")
     (folder / "dot.png").write_bytes(base64.b64decode(DOT))
     lesson = write(folder, "01_token.ipynb", *LESSON)

@@ -58,7 +58,7 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
         written = [folder / name for name in names]
         _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
         for page, (path, notebook) in zip(written, notebooks, strict=True):
-            write_text(page, render_page(path, notebook, pages))
+            write_text(page, render_page(path, notebook, pages), scripts=_scripts())
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
     except OSError as error:
         raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
@@ -81,10 +81,16 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     today = date.today()
     made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {__version__}."
     body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
-    scripts = [get_plotlyjs(), _drawing()] if soup.select_one(".figure") else []
+    *drawing, token_keys = _scripts()
+    scripts = drawing if soup.select_one(".figure") else []
     if soup.select_one(".lk-strip, .lk-trace"):
-        scripts.append(f"{TOKEN_KEYS}\nstepThroughTokens();")
+        scripts.append(token_keys)
     return _document(title, _text(first) if first else "", body, scripts)
+
+
+def _scripts() -> tuple[str, ...]:
+    """All that a page may run: two that draw its figures, and one for its rows of tokens."""
+    return get_plotlyjs(), _drawing(), f"{TOKEN_KEYS}\nstepThroughTokens();"
 
 
 def _text(tag) -> str:

@@ -24,7 +24,7 @@ CHECKSUMS = {
 }
 KEY = "AKIA" + "Q7ZX" * 4  # of the form of an AWS key, of nobody
 AROUND = st.text(
-    st.sampled_from("aä é東京👩‍🚀\u0301\u200b\n\t.,;\"'()\u2028\x0b") | st.characters()
+    st.sampled_from("aä é東京👩‍🚀\u0301\u200b\n\t.,;\"'()\u2028\x0b") | st.characters(codec="utf-8")
 )
 
 

@@ -17,7 +17,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
         ValueError: an argument is out of range.
     Source: Chen et al. 2021, "Evaluating Large Language Models Trained on Code", equation 1.
 
-    >>> pass_at_k(10, 3, 1), round(pass_at_k(10, 3, 5), 3)
+    >>> round(pass_at_k(10, 3, 1), 3), round(pass_at_k(10, 3, 5), 3)
     (0.3, 0.917)
     """
     check_whole("n", n, 1)
