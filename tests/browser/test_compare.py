@@ -41,9 +41,8 @@ def run(panel):
 
 
 def growth(lengths):
-    """When a text first grew and when it last did, as places in the list."""
-    grew = [n for n in range(1, len(lengths)) if lengths[n] > lengths[n - 1]]
-    return grew[0], grew[-1]
+    """When a text grew, as indices of the list."""
+    return [n for n in range(1, len(lengths)) if lengths[n] > lengths[n - 1]]
 
 
 def test_the_whole_notebook_runs_without_an_error(ran):
@@ -63,12 +62,13 @@ def test_two_columns_grow_at_the_same_time(ran, panel):
     panel.get_by_role("checkbox").set_checked(False)
     panel.locator("input[type=number]").fill("160")
     panel.locator("textarea").fill("Write a story about a lighthouse and a storm.")
-    run(panel)
-    seen = panel.evaluate(WATCH)
-    (first, first_end), (other, other_end) = (
-        growth(column) for column in list(zip(*seen, strict=True))[:2]
-    )
-    assert max(first, other) < min(first_end, other_end), seen
+    for _ in range(5):  # a drawn answer may be of few words: until both are longer than that
+        run(panel)
+        seen = panel.evaluate(WATCH)
+        first, other, *_ = (growth(column) for column in zip(*seen, strict=True))
+        if min(len(first), len(other)) > 5:
+            break
+    assert max(first[0], other[0]) < min(first[-1], other[-1]), seen
 
 
 def test_stop_ends_all_and_keeps_what_came(ran, panel):
