@@ -2,7 +2,7 @@
 
 import pytest
 
-from .notebook_page import assert_ran_whole
+from .notebook_page import assert_ran_whole, assert_readable
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = "08_limits"
@@ -10,6 +10,10 @@ NOTEBOOK = "08_limits"
 
 def test_the_whole_notebook_runs_without_an_error(ran):
     assert_ran_whole(ran, figures=7)
+
+
+def test_its_texts_are_readable_in_both_themes(ran):
+    assert_readable(ran)
 
 
 def test_the_attack_was_stopped(ran):

@@ -9,6 +9,8 @@ from labkit.ui.table import grid
 
 from .write_code import CodeScore
 
+LONGEST = 100  # characters that are shown of an error
+
 
 def code_table(score: CodeScore) -> html.HtmlFigure:
     """Each task with what was written, and how it ended; the first attempt at each."""
@@ -26,11 +28,14 @@ def code_table(score: CodeScore) -> html.HtmlFigure:
 
 
 def _ending(run: SandboxRun) -> str:
-    return "ended before its tests did" if run.succeeded else run.ending
+    if run.succeeded:
+        return "ended before its tests did"
+    return run.ending if len(run.ending) <= LONGEST else f"{run.ending[:LONGEST]} …"
 
 
 def _code(body: str) -> str:
     style = "margin:0;font-size:12px;line-height:1.35;white-space:pre-wrap;background:none"
+    style += ";min-width:26em;overflow-wrap:anywhere"
     return f'<pre style="{style}">{figure_text(body.rstrip() or "(nothing)")}</pre>'
 
 
@@ -56,7 +61,7 @@ def pass_figure(score: CodeScore):
     curve = go.Scatter(x=ks, y=shares, mode="lines+markers", line=line, showlegend=False)
     figure.add_trace(curve.update(hovertemplate="pass@%{x}: %{y:.0%}<extra></extra>"))
     figure.update_xaxes(dtick=1)
-    return figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
+    return figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03])  # 0 is seen
 
 
 FIGURES = {CodeScore: {"code": code_table, "pass": pass_figure}}
