@@ -9,7 +9,7 @@ PARTS = {
     "tls_s": "TLS",
     "send_s": "request sent",
     "wait_s": "wait for the first byte",
-    "first_token_s": "first token",
+    "first_token_s": "to the first token",
     "stream_s": "stream",
 }
 

@@ -83,7 +83,7 @@ def numbers(reply: Reply, here: bool) -> list[tuple[str, str]]:
         *_times(reply),
         ("before the first token: loading the model", _loading(reply)),
         ("before the first token: the model's own work", _seconds(model_s(reply))),
-        ("before the first token: network and queues", _seconds(network_s(reply))),
+        ("before the first token: the rest (network, queues)", _seconds(network_s(reply))),
         ("tokens in, out", tokens),
         ("tokens of thinking, its price", _thinking(reply)),
         ("tokens/s after the first", f"{speed:.1f}" if speed else UNKNOWN),

@@ -90,9 +90,9 @@ class ScannerScore:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """The share of labels that is found, and of findings that are right."""
-        total = self.total
+        total, overall = self.total, self.overall
         parts = (
-            ("scanner_recall", "the scanner finds", total.recall, total.recall_range),
+            ("scanner_recall", "the scanner finds", overall.recall, overall.recall_range),
             ("scanner_precision", "of its findings right", total.precision, total.precision_range),
         )
         return tuple(

@@ -90,8 +90,8 @@ class QuantizationComparison(ExperimentComparison):
     def caution(self) -> str:
         """What more bits cannot improve here."""
         return (
-            f"All were made from the {self.source} file: more bits copy its weights more exactly, "
-            "but do not improve them."
+            f"All were made from the {self.source} file: more bits do not improve its weights. "
+            f"{self.reference} has the most bits here, so the others are compared with it."
         )
 
     @property

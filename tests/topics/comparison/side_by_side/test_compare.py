@@ -212,7 +212,7 @@ def test_time_is_split_by_the_clients_timing():
 def test_time_in_this_process_has_two_parts():
     reply = a_reply(0.5, 0.8, 1.5)
     assert [(part.name, part.seconds) for part in split_time(reply)] == [
-        ("first token", 0.5),
+        ("to the first token", 0.5),
         ("stream", 1.0),
     ]
     assert network_s(reply) == 0
@@ -244,7 +244,7 @@ def test_thinking_is_a_part_of_its_own():
     steps = [Step(None, "ab ", None, None, (), None, at, at < 1) for at in (0.5, 0.7, 1.0, 1.5)]
     here = Reply("m", "x", Settings(), tuple(steps), Outcome("stop", 5))
     assert [(part.name, round(part.seconds, 6)) for part in split_time(here)] == [
-        ("first token", 0.5),
+        ("to the first token", 0.5),
         ("thinking", 0.5),
         ("stream", 0.5),
     ]

@@ -44,7 +44,7 @@ def bars(figure, axis):
 def test_the_parts_of_all_start_at_one_zero(side):
     whole = bars(labkit.plot(side), "x2")
     assert tuple(whole) == PART_NAMES
-    assert [base for _, base, _ in whole["first token"]] == pytest.approx([0, 0.652, 0])
+    assert [base for _, base, _ in whole["to the first token"]] == pytest.approx([0, 0.652, 0])
     lengths = {
         name: next(x for row, _, x in bar if "remote" in row)
         for name, bar in whole.items()
@@ -53,7 +53,7 @@ def test_the_parts_of_all_start_at_one_zero(side):
     assert sum(lengths.values()) == pytest.approx(FRESH.elapsed_s)
     assert len(whole["TLS"]) == 1  # the local one has none
     first = bars(labkit.plot(side), "x")
-    assert not first["stream"] and len(first["first token"]) == 3
+    assert not first["stream"] and len(first["to the first token"]) == 3
 
 
 def test_every_part_differs_by_more_than_its_colour(side):
@@ -92,12 +92,12 @@ def test_all_columns_have_the_same_rows_and_unknown_is_said(side):
     )
     assert remote["price"].startswith("$0.001200") and local["price"].startswith("none")
     assert cut["price"] == "unknown"
-    assert remote["before the first token: network and queues"] == "362 ms"
+    assert remote["before the first token: the rest (network, queues)"] == "362 ms"
     assert (
         dict(numbers(a_reply(0.1, http=HttpTiming("x", reused=True)), False))["connection"]
         == "open already"
     )
-    assert dict(numbers(a_reply(), False))["first token"] == "–"
+    assert dict(numbers(a_reply(), False))["to the first token"] == "–"
 
 
 def test_columns_escape_what_models_write(side):

@@ -45,7 +45,7 @@ def test_every_format_is_measured(comparison):
 
 
 def test_it_says_that_more_bits_are_no_better(comparison):
-    caution = "All were made from the F32 file: more bits copy its weights more exactly"
+    caution = "All were made from the F32 file: more bits do not improve its weights"
     assert caution in comparison.summary and "data/corpus.txt" in repr(comparison)
     assert "scores" not in comparison.summary.partition(";")[0]  # the reference is not off itself
 
