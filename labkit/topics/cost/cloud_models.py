@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labkit.checks import check_number
+from labkit.lab_book import store
+
 from .facts import facts_file, find_entry
 
 NO_SCORE = "no published score here"
+ANSWER_S = 6.0  # the middle of the 2 to 10 seconds that the article gives a cloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,16 @@ def mmlu_percent(score_name: str | None) -> float | None:
             if (score["model"], score["benchmark"]) == (score_name, "MMLU"):
                 return score["percent"]
     return None
+
+
+def answer_seconds(model: str, given: float | None = None) -> tuple[float, str]:
+    """Seconds of a cloud's answer, and how they are known: given, the lab book's, or assumed.
+
+    Raises:
+        ValueError: the given seconds are not 0 to 3,600.
+    """
+    if given is not None:
+        check_number("cloud_s", given, "0 to 3,600", lambda each: 0 <= each <= 3600)
+        return given, "assumed"
+    found = store.latest("elapsed_s", model)
+    return (found[0].value, found[0].origin) if found else (ANSWER_S, "assumed")

@@ -75,6 +75,8 @@ def find_changes(before: BreakEven, mine: BreakEven) -> list[str]:
     else:
         week_changes = _differences(before.week, mine.week)
     settings = [name for name in SETTINGS if getattr(before, name) != getattr(mine, name)]
+    if "cloud_s" in settings and before.week.model != mine.week.model:
+        settings.remove("cloud_s")  # each model has its own
     if before.hardware.name != mine.hardware.name:
         return [*week_changes, "the hardware", *settings]
     implied = {"question_usd", "questions", "seconds"} if week_changes else set()

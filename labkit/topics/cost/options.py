@@ -10,7 +10,7 @@ from labkit.lab_book.entry import BookEntry
 
 from .amortization.solve import HOURS_A_WEEK, WEEKS_A_YEAR
 from .cloud_bill import CostStep, Week, as_week
-from .cloud_models import NO_SCORE, cloud_models, mmlu_percent
+from .cloud_models import NO_SCORE, answer_seconds, cloud_models, mmlu_percent
 from .facts import Hardware, RangedNumber, find_rent, find_tariff, hardware
 from .own_machine import this_machine
 
@@ -109,7 +109,7 @@ def compare_options(
     hours_on: float = HOURS_A_WEEK,
     rented_hours: float | None = None,
     hourly_rate_usd: float = 0.0,
-    cloud_s: float = 6.0,
+    cloud_s: float | None = None,
 ) -> CostOptions:
     """What the same week costs in a cloud, on a card of your own, on a rented one, and here.
 
@@ -122,14 +122,14 @@ def compare_options(
         hours_on: hours a week that the card is on; in between it draws its idle watts.
         rented_hours: hours a week that are rented; None: the week's working hours.
         hourly_rate_usd: what an hour of waiting costs; 0: waiting is left out.
-        cloud_s: seconds of an answer in the cloud (assumed: the middle of the article's 2 to 10).
+        cloud_s: seconds of an answer in the cloud; None: this model's last one in the lab book
+            (notebook 04), else assumed: the middle of the article's 2 to 10.
     Raises:
         ValueError: an argument out of range.
     """
     asked = as_week(asked)
     check_number("hours_on", hours_on, "0 to 168", _in_week)
     check_number("hourly_rate_usd", hourly_rate_usd, "0 to 10,000", lambda each: 0 <= each <= 1e4)
-    check_number("cloud_s", cloud_s, "0 to 3,600", lambda each: 0 <= each <= 3600)
     rented = asked.hours if rented_hours is None else rented_hours
     check_number("rented_hours", rented, "0 to 168", _in_week)
     power = find_tariff(electricity).likely
@@ -155,13 +155,14 @@ def _with_waiting(option: CostOption, asked: Week, rate: float) -> CostOption:
     return replace(option, parts=(*option.parts, CostStep("waiting", cost)))
 
 
-def _cloud(asked: Week, cloud_s: float) -> CostOption:
+def _cloud(asked: Week, cloud_s: float | None) -> CostOption:
     names = {each.id: each for each in cloud_models()}
     known = names.get(asked.model)
     title = known.title if known else asked.model
     score = mmlu_percent(known.score_name) if known else None
     parts = (CostStep("tokens", asked.total_usd),)
-    return CostOption(f"{title}, in the cloud", title, parts, cloud_s, "assumed", score)
+    known_s = answer_seconds(asked.model, cloud_s)
+    return CostOption(f"{title}, in the cloud", title, parts, *known_s, score)
 
 
 def _own(asked: Week, machine: Hardware, per_kwh: float, hours_on: float) -> CostOption:

@@ -8,6 +8,9 @@ import pytest
 from labkit.lab_book import store
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.cost import own_machine
+from labkit.topics.cost.amortization.break_even import break_even
+from labkit.topics.cost.cloud_models import answer_seconds
+from labkit.topics.cost.exercises import find_changes
 from labkit.topics.cost.options import compare_options
 from labkit.topics.cost.own_machine import PowerMeter, power_meter, this_machine
 
@@ -157,3 +160,18 @@ def test_a_machine_too_slow_for_the_week_says_so_and_is_not_the_cheapest(book):
 def test_bad_input_gets_a_sentence(book, name, bad):
     with pytest.raises(ValueError, match=f"{name} must be a number"):
         compare_options(**{name: bad})
+
+
+def test_a_clouds_answer_takes_what_the_lab_book_says_of_that_model(book):
+    assert answer_seconds("gpt-4o") == (6.0, "assumed")
+    timed = BookEntry("elapsed_s", "GPT-4o, in all", 2.5, "s", origin="measured", model="gpt-4o")
+    store.keep("04_compare", (timed,))
+    assert answer_seconds("gpt-4o") == (2.5, "measured")
+    assert answer_seconds("gpt-4") == (6.0, "assumed")  # another model's seconds
+    assert answer_seconds("gpt-4o", 4.0) == (4.0, "assumed")
+    cloud = compare_options("gpt-4o", hourly_rate_usd=36).options[0]
+    assert (cloud.answer_s, cloud.origin) == (2.5, "measured")
+    assert cloud.parts[-1].usd == pytest.approx(800 * 2.5 * 36 / 3600)
+    changed = break_even(cloud="gpt-4o")
+    assert changed.cloud_s == 2.5
+    assert find_changes(break_even(), changed) == ["model"]

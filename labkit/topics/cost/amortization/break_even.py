@@ -16,6 +16,7 @@ from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines, usd
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.cost.cloud_bill import Week, week
+from labkit.topics.cost.cloud_models import answer_seconds
 from labkit.topics.cost.facts import Hardware, RangedNumber, estimate, find_tariff
 from labkit.topics.cost.facts import hardware as find_hardware
 
@@ -191,7 +192,7 @@ def break_even(
     hours_on: float = HOURS_A_WEEK,
     yearly_price_fall: float = 0.0,
     hourly_rate_usd: float = 0.0,
-    cloud_s: float = 6.0,
+    cloud_s: float | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     **ranges: Any,
@@ -207,8 +208,8 @@ def break_even(
         hours_on: hours a week that the hardware is on; it draws its idle watts while it waits.
         yearly_price_fall: share, 0 to below 1, by which the cloud's price falls each year.
         hourly_rate_usd: what an hour of your waiting costs; 0: waiting costs nothing.
-        cloud_s: seconds that one waits for an answer of the cloud (assumed: the middle of the
-            article's 2 to 10).
+        cloud_s: seconds that one waits for an answer of the cloud; None: this model's last one in
+            the lab book (notebook 04), else assumed: the middle of the article's 2 to 10.
         draws: number of draws, 100 to 1,000,000.
         seed: of the draws.
         ranges: numbers of your own in place of the list's, as a number or as three: low, likely,
@@ -222,14 +223,14 @@ def break_even(
     check_number("hours_on", hours_on, "0 to 168", lambda each: 0 <= each <= 168)
     check_number("yearly_price_fall", yearly_price_fall, "0 to 0.99", lambda each: 0 <= each < 1)
     check_number("hourly_rate_usd", hourly_rate_usd, "0 to 10,000", lambda each: 0 <= each <= 1e4)
-    check_number("cloud_s", cloud_s, "0 to 3,600", lambda each: 0 <= each <= 3600)
     check_whole("draws", draws, 100, 1_000_000)
     check_whole("seed", seed, 0)
     asked = _asked(cloud)
     machine = find_hardware(hardware)
     found = _collect(asked, machine, electricity, ranges, cloud)
     numbers = draw(found, draws, seed)
-    settings = (float(hours_on), yearly_price_fall, hourly_rate_usd, cloud_s)
+    waited_s, _ = answer_seconds(asked.model, cloud_s)
+    settings = (float(hours_on), yearly_price_fall, hourly_rate_usd, waited_s)
     weeks, capital, running = solve(numbers, *settings)
     return BreakEven(asked, machine, found, *settings, seed, np.sort(weeks), capital, running)
 
