@@ -34,7 +34,8 @@ def conversation_figure(cost: ConversationCost):
     figure.add_trace(curve.update(hovertemplate="turn %{x}: $%{y:.6f}<extra></extra>"), 1, 2)
     figure.update_xaxes(title_text="turn", dtick=max(1, len(turns) // 6))
     figure.update_layout(legend={"yref": "container", "y": 0.8})
-    return figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero")
+    return figure.update_yaxes(tickprefix="$", tickformat=",.6~f", row=1, col=2)
 
 
 FIGURES = {ConversationCost: conversation_figure}
