@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import stat
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +52,27 @@ def read_start(path: str | Path, count: int) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise LabError(f"{path} cannot be read: {reason}.", "Check the file's name.") from None
+
+
+def read_each(
+    files: str | Path | Iterable[str | Path], read: Callable[[Path], T]
+) -> tuple[dict[Path, T], list[str]]:
+    """What each file holds that can be read, and why each other one cannot.
+
+    Args:
+        files: their paths; or a folder, whose ``.json`` files are read in the order of their names.
+        read: reads one file, or raises `LabError`.
+    """
+    if isinstance(files, str | Path):
+        path = Path(files)
+        files = sorted(path.glob("*.json")) if os.path.isdir(path) else [path]
+    found, left_out = {}, []
+    for path in map(Path, files):
+        try:
+            found[path] = read(path)
+        except LabError as error:
+            left_out.append(error.problem)
+    return found, left_out
 
 
 def without_waiting(path: str, flags: int) -> int:

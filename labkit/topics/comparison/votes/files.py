@@ -1,13 +1,12 @@
 """Votes in files: saved as they are cast, read back, and the votes of a class joined."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from labkit.errors import LabError
-from labkit.filesystem.read import read_shared, wrong_content
+from labkit.filesystem.read import read_each, read_shared, wrong_content
 from labkit.filesystem.write import write_json
 
 from .votes import CHOICES, Ballot, Votes, count_votes
@@ -64,15 +63,9 @@ def join_votes(files: str | Path | Iterable[str | Path]) -> Votes:
     Raises:
         LabError: no file holds votes.
     """
-    paths = _paths(files)
+    found, left_out = read_each(files, read)
     valid: list[Votes] = []
-    left_out = []
-    for path in paths:
-        try:
-            votes = read(path)
-        except LabError as error:
-            left_out.append(error.problem)
-            continue
+    for path, votes in found.items():
         if valid and set(votes.names) != set(valid[0].names):
             left_out.append(f"{path} is about {' and '.join(votes.names)}: not counted.")
         else:
@@ -80,19 +73,12 @@ def join_votes(files: str | Path | Iterable[str | Path]) -> Votes:
     if not valid:
         raise LabError(
             "No votes were found."
-            if len(paths) < 2
-            else f"None of {len(paths)} files holds votes.",
+            if len(left_out) < 2
+            else f"None of {len(left_out)} files holds votes.",
             "\n    ".join(left_out[:10]) or "Name the files, or the folder that holds them.",
         )
     ballots = [ballot for votes in valid for ballot in votes.ballots]
     return count_votes(valid[0].names, *ballots, left_out=left_out)
-
-
-def _paths(files: str | Path | Iterable[str | Path]) -> list[Path]:
-    if not isinstance(files, str | Path):
-        return [Path(file) for file in files]
-    path = Path(files)
-    return sorted(path.glob("*.json")) if os.path.isdir(path) else [path]
 
 
 WRITERS = {Votes: save_votes}

@@ -1,9 +1,13 @@
 """Measurements side by side: two machines, two days, two settings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from labkit.filesystem.read import read_each
 from labkit.stats import Spread
 
+from .files import read
 from .measurement import Measurement
 
 # What is compared: label, unit, and whether more is better.
@@ -53,10 +57,12 @@ class MeasurementComparison:
     Attributes:
         names: name of each measurement.
         measurements: the measurements; the others are compared with the first.
+        left_out: why a file was not read, for each.
     """
 
     names: tuple[str, ...]
     measurements: tuple[Measurement, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> tuple[ComparedMetric, ...]:
@@ -88,7 +94,9 @@ class MeasurementComparison:
             if ratio is not None
         ]
         differ = "; ".join(self.differences) or "nothing that was recorded"
-        return f"{', '.join(ratios) or 'nothing to compare'}; different: {differ} (measured)"
+        missing = f"; left out: {' '.join(self.left_out)}" if self.left_out else ""
+        found = ", ".join(ratios) or "nothing to compare"
+        return f"{found}; different: {differ} (measured){missing}"
 
     def __repr__(self) -> str:
         return self.summary
@@ -107,12 +115,21 @@ def _circumstances(measurement: Measurement) -> dict[str, str]:
     }
 
 
-def compare_measurements(**measurements: Measurement) -> MeasurementComparison:
+def compare_measurements(
+    files: str | Path | Iterable[str | Path] = (), /, **measurements: Measurement
+) -> MeasurementComparison:
     """Measurements side by side, under names of your choice.
 
     Args:
-        measurements: two or more by name: ``compare_measurements(here=one, there=other)``.
+        files: paths of measurements that `labkit.save` wrote, or a folder of them, such as a
+            group's; each gets the name of its file. One that cannot be read is left out, and said.
+        measurements: others by name: ``compare_measurements(here=one, there=other)``.
+    Raises:
+        ValueError: fewer than two in all.
     """
-    if len(measurements) < 2:
-        raise ValueError(f"measurements must be two or more; got {len(measurements)}")
-    return MeasurementComparison(tuple(measurements), tuple(measurements.values()))
+    found, left_out = read_each(files, read)
+    named = {path.stem: measurement for path, measurement in found.items()} | measurements
+    if len(named) < 2:
+        missing = f": {' '.join(left_out)}" if left_out else ""
+        raise ValueError(f"measurements must be two or more; got {len(named)}{missing}")
+    return MeasurementComparison(tuple(named), tuple(named.values()), tuple(left_out))

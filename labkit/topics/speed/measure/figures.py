@@ -219,8 +219,10 @@ def measurements_figure(comparison: MeasurementComparison):
     """Measurements side by side: time to first token and decode, median and range."""
     shown = [each for each in comparison.metrics if each.name in ("ttft_s", "decode_tokens_per_s")]
     labels = [METRICS[metric.name] for metric in shown]
+    missing = "".join(f"<br>left out: {figure_text(each)}" for each in comparison.left_out[:1])
+    more = f" (and {len(comparison.left_out) - 1} more)" if comparison.left_out[1:] else ""
     figure = theme.figure(
-        title="Measurements side by side, median and range · measured",
+        title=f"Measurements side by side, median and range · measured{missing}{more}",
         margin={"b": 44, "t": 70},
         showlegend=False,
     )

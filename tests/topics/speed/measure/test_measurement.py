@@ -175,6 +175,19 @@ def test_two_measurements_side_by_side(make_measurement, make_run):
     assert "fast 2.00 times the decode speed of slow;" in both.summary
 
 
+def test_the_measurements_of_a_folder_stand_side_by_side(make_measurement, make_run, tmp_path):
+    for name, gap in (("anna", 0.25), ("ben", 0.125)):
+        labkit.save(make_measurement(*[make_run(0.5, gap)] * 5), tmp_path / f"{name}.json")
+    (tmp_path / "carl.json").write_text("{}")
+    group = labkit.speed.compare_measurements(tmp_path)
+    assert group.names == ("anna", "ben")
+    assert "ben 2.00 times the decode speed of anna" in group.summary
+    assert "left out" in group.summary and "carl.json" in group.summary
+    assert "carl.json" in labkit.plot(group).layout.title.text
+    with pytest.raises(ValueError, match=r"two or more; got 1.*carl.json"):
+        labkit.speed.compare_measurements([tmp_path / "anna.json", tmp_path / "carl.json"])
+
+
 def test_what_counts_as_disturbed():
     assert MachineNoise(1, 2, 0.1, 0.01, 1, (2000, 1900)).sentence == "The machine was quiet."
     noisy = MachineNoise(1, 2, 0.5, 0.1, 3, (2000, 1000))
