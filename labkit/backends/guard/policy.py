@@ -84,7 +84,7 @@ class Policy:
                 field or a role that is not one of the interface's.
         Raises:
             LabError: the policy does not let it out. The sentence names what was found, masked.
-            ValueError: `prompt_panel` returned no action.
+            ValueError: `ask` returned no action.
         """
         texts: list[str] = []
         _map_texts(prompt, lambda text: texts.append(text) or text)

@@ -140,10 +140,11 @@ class NetworkLog:
 
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
-        """How many connections were tried, and how many led off the machine."""
+        """How many connections were tried, led off the machine, and were refused."""
         return (
             BookEntry("connections_tried", "connections tried", len(self.attempts)),
-            BookEntry("connections_away", "off the machine", len(self.leaving)),
+            BookEntry("connections_away", "of them to other machines", len(self.leaving)),
+            BookEntry("connections_refused", "of them refused", len(self.refused)),
         )
 
     @property

@@ -90,7 +90,7 @@ class Payload:
         sent = 0 if self.refusal or self.address is None else self.total_bytes
         return (
             BookEntry("payload_bytes", "a request's bytes", sent, "bytes", model=self.backend),
-            BookEntry("payload_findings", "secrets in it", len(self.findings), model=self.backend),
+            BookEntry("payload_findings", "findings in it", len(self.findings), model=self.backend),
         )
 
     @property

@@ -26,8 +26,9 @@ def score_figure(score: ScannerScore):
     """Recall and precision of each kind, with 95 % intervals and counts."""
     rows = [each for each in reversed(score.kinds) if each.labelled or each.reported]
     figure = theme.figure(
-        title=f"{score.overall.recall:.0%} found ({score.total.recall:.0%} of what a rule looks "
-        f"for), {score.total.precision:.0%} of findings right · measured on {score.texts} texts",
+        title=f"{score.overall.recall:.0%} found ({score.total.recall:.0%} of the kinds that "
+        f"have a rule), {score.total.precision:.0%} of findings right · measured on "
+        f"{score.texts} texts",
         height=110 + 26 * len(rows),
         showlegend=False,
         margin={"b": 44, "t": 48},
@@ -35,7 +36,7 @@ def score_figure(score: ScannerScore):
     )
     subplots.divide(figure, 1, 2, shared_yaxes=True, horizontal_spacing=0.06)
     figure.update_yaxes(showgrid=False)
-    figure.update_xaxes(range=[0, 1.32], tickformat=".0%", tickvals=[0, 0.5, 1])
+    figure.update_xaxes(range=[0, 1.45], tickformat=".0%", tickvals=[0, 0.5, 1])
     bars = [_bars(rows, name, *look) for name, _, *look in _SIDES]
     counts = [_numbers(rows, name) for name, *_ in _SIDES]
     figure.add_traces([*bars, *counts], rows=[1] * 4, cols=[1, 2, 1, 2])
@@ -99,7 +100,7 @@ def misses_table(score: ScannerScore) -> html.HtmlFigure:
         grid(
             [],
             missed,
-            f"Missed: {len(missed)}, which would leave; {no_rule} of them no rule looks for",
+            f"Missed: {len(missed)}, which would leave; {no_rule} of them of a kind without a rule",
         )
         + grid([], alarms, f"False alarms: {len(alarms)}; {harmless}")
         + grid([], unseen, "No rule looks for")

@@ -107,7 +107,7 @@ class ScannerScore:
         total, overall = self.total, self.overall
         return (
             f"scanner: {overall.found} of {overall.labelled} marks found ({overall.recall:.0%}; "
-            f"{total.recall:.0%} of those that a rule looks for), "
+            f"{total.recall:.0%} of the kinds that have a rule), "
             f"{total.right} of {total.reported} findings right ({total.precision:.0%}), "
             f"a false alarm in {self.alarmed_texts} of {self.empty_texts} harmless texts "
             f"(measured, texts written for this lab)"
