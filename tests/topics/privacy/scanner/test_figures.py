@@ -109,7 +109,7 @@ def test_misses_and_alarms_stand_in_their_context():
         [Example(text, (Label(0, len(EVIL), "password"),))], scanner=lambda t: []
     )
     html = labkit.plot(score, kind="misses").html
-    assert "Missed: 1, which would leave; 0 of them no rule" in html
+    assert "Missed: 1, which would leave; 0 of them of a kind without a rule" in html
     assert "False alarms: 0; 0 of the" in html
     assert EVIL not in html and "is the password" in html
 
