@@ -151,7 +151,7 @@ class NetworkLog:
     def summary(self) -> str:
         """The number of attempts, in one line."""
         count, away = len(self.attempts), len(self.leaving)
-        result = f"{count} tried, {away} off the machine" if count else "no connection was tried"
+        result = f"{count} tried, {away} to other machines" if count else "no connection was tried"
         refused = f", {len(self.refused)} refused" if self.refused else ""
         return (
             f"network: {result}{refused}{self._standing()} in {self.elapsed_s:.1f} s "

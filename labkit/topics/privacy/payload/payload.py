@@ -88,10 +88,11 @@ class Payload:
     def book_entries(self) -> tuple[BookEntry, ...]:
         """The bytes that would leave, and what the scanner finds in them."""
         sent = 0 if self.refusal or self.address is None else self.total_bytes
-        return (
-            BookEntry("payload_bytes", "a request's bytes", sent, "bytes", model=self.backend),
-            BookEntry("payload_findings", "findings in it", len(self.findings), model=self.backend),
-        )
+        entry = BookEntry("payload_bytes", "a request's bytes", sent, "bytes", model=self.backend)
+        if self.refusal:
+            return (entry,)
+        found = len(self.findings)
+        return entry, BookEntry("payload_findings", "findings in it", found, model=self.backend)
 
     @property
     def summary(self) -> str:
