@@ -9,7 +9,7 @@ from .backends.guard.policy import Policy as Policy
 from .backends.guard.redaction import redact as redact
 from .backends.guard.scanner import scan as scan
 from .backends.llamacpp.model import load_llamacpp as load_llamacpp
-from .backends.local.model import load as load
+from .backends.loaded.load import load as load
 from .backends.recorded import record as record
 from .backends.recorded import recordings as recordings
 from .backends.recorded import replay as replay

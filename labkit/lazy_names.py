@@ -12,6 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from labkit.errors import LabError
+
+# Packages that only the whole set-up has; the light one runs models in llama.cpp.
+WEIGHTS = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 Loaded = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]
 
 
@@ -27,7 +31,10 @@ def lazy_names(package: str, init_file: str) -> Loaded:
             public = package.replace("labkit.topics.", "labkit.")
             raise AttributeError(f"module {public!r} has no attribute {name!r}{hint(name)}")
         home, inner = homes[name]
-        module = importlib.import_module(home, package)
+        try:
+            module = importlib.import_module(home, package)
+        except ModuleNotFoundError as error:
+            raise _without_torch(f"{package}.{name}", error) from None
         if not hasattr(module, inner):  # a package, not a name in one
             importlib.import_module(f"{home.rstrip('.')}.{inner}", package)
         value = getattr(module, inner)
@@ -36,6 +43,18 @@ def lazy_names(package: str, init_file: str) -> Loaded:
 
     names = sorted(homes)
     return load, lambda: names, names
+
+
+def _without_torch(name: str, error: ModuleNotFoundError) -> Exception:
+    """A LabError for what needs torch, where that is not installed; any other error as it is."""
+    missing = (error.name or "").partition(".")[0]
+    if missing not in WEIGHTS:
+        return error
+    public = name.replace("labkit.topics.", "lab.").replace("labkit.", "lab.")
+    return LabError(
+        f"{public} computes with a model's weights, and {missing} is not installed.",
+        "Set up the whole lab: python3 -m labkit lab, without --light.",
+    )
 
 
 def _read_stub(stub: Path) -> dict[str, tuple[str, str]]:

@@ -14,14 +14,15 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "labkit").rglob("*.py"))
 # Who may import whom, from the bottom up: a room may import those of lower rank, and itself.
 RANKS = {
-    "lazy_names": 0, "errors": 0, "formatting": 0, "checks": 0, "exercise": 0, "interrupts": 0,
+    "errors": 0, "lazy_names": 1, "formatting": 0, "checks": 0, "exercise": 0, "interrupts": 0,
     "stats": 1, "data": 1, "filesystem": 1, "sandbox": 1, "install": 2, "lab_book.entry": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
     "backends": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
-    "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
-    "ui": 11, "lab_book": 12, "topics": 13, "display": 14, "files": 15, "commands": 16, "cli": 17,
-    "__main__": 18,
+    "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9,
+    "backends.served": 9, "backends.loaded": 10, "backends.emulated": 11,
+    "ui": 12, "lab_book": 13, "topics": 14, "display": 15, "files": 16, "commands": 17, "cli": 18,
+    "__main__": 19,
 }  # fmt: skip
 JOINING = {"comparison", "decide"}  # the topics that exist to join others
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.

@@ -28,6 +28,46 @@ class HasScores(Protocol):
 
 
 @runtime_checkable
+class ScoringModel(Protocol):
+    """A model whose tokens and scores are all accessible: from `labkit.load`, in torch or served.
+
+    Attributes:
+        name: the model's name.
+        model: transformers' own model, or what has its configuration.
+        tokenizer: transformers' own tokenizer, or one that is called like it.
+        context: most tokens that it can attend to.
+        chat: whether it has a chat template.
+        gguf_file: GGUF file that it came from, or None.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    context: int
+    chat: bool
+    gguf_file: Path | None
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """The tokens that end an answer."""
+
+    def encode(self, prompt: str | Messages, *, raw: bool = False) -> list[int]:
+        """The tokens that the model reads for a prompt."""
+
+    def scores(self, prompt: str | Messages, *, raw: bool = False) -> tuple[list[int], Any]:
+        """The prompt's token ids, and the scores of the next token."""
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`."""
+
+    def stream_rows(self, prompt: str | Messages, rows: Sequence[Settings], **how) -> RowsStream:
+        """The steps of all rows as they come."""
+
+    def text_of(self, token_id: int) -> str:
+        """Text of a single token."""
+
+
+@runtime_checkable
 class StreamsRows(Protocol):
     """Writes several answers to one prompt at once."""
 

@@ -43,6 +43,7 @@ def load_llamacpp(
     *,
     threads: int | None = None,
     context: int = CONTEXT,
+    slots: int = 1,
     accept_terms: bool = False,
 ) -> "LlamaCppModel":
     """A model in llama.cpp, as ``labkit.load`` gives it in torch; fetched first if need be.
@@ -56,6 +57,7 @@ def load_llamacpp(
             file.
         threads: number of threads; None: one for each core that this process may use.
         context: the most tokens that prompt and answer may have together.
+        slots: number of answers that can be written at once; they share the context.
         accept_terms: True if you read and accept the model's terms of use, where it has some.
     Raises:
         LabError: xllamacpp is missing, the model is unknown or has no GGUF file, no network, or a
@@ -65,6 +67,7 @@ def load_llamacpp(
     threads = inspect_machine().cores if threads is None else threads
     check_whole("threads", threads)
     check_whole("context", context)
+    check_whole("slots", slots)
     try:
         import xllamacpp
     except ImportError:
@@ -74,7 +77,7 @@ def load_llamacpp(
         ) from None
     file = get_gguf(str(name), accept_terms=accept_terms)
     require_survivable(file)
-    return LlamaCppModel(xllamacpp, str(name), file, threads, context)
+    return LlamaCppModel(xllamacpp, str(name), file, threads, context, slots)
 
 
 def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
@@ -114,16 +117,19 @@ class LlamaCppModel:
         kind: number format of most weights, by llama.cpp's name, such as ``"Q4_1"``.
         weights_bytes: size of the weights, scales included.
         parameters: number of weights.
+        vocabulary: number of tokens that it scores.
     """
 
-    def __init__(self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int):
+    def __init__(
+        self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int, slots: int = 1
+    ):
         self.name = f"{Path(name).name.removesuffix('.gguf')} (llama.cpp)"
         self.gguf_file, self.threads, self.context = gguf_file, threads, context
         began = time.perf_counter()
         # It also listens on the loopback; nobody but this object knows the key.
         self._key = secrets.token_hex(16)
         with delayed_interrupts():  # an engine that is closed before its loop has begun hangs
-            self._server = _started(xllamacpp, self._parameters(xllamacpp))
+            self._server = _started(xllamacpp, self._parameters(xllamacpp, slots))
             # Loaded is what has answered once.
             self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
@@ -137,6 +143,7 @@ class LlamaCppModel:
         meta = self.ask("/v1/models")["data"][0]["meta"]
         self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
         self.weights_bytes, self.parameters = meta["size"], meta["n_params"]
+        self.vocabulary: int = meta["n_vocab"]
 
     def load_again(self) -> "LlamaCppModel":
         """The same file in an engine of its own, under the same name."""
@@ -144,10 +151,11 @@ class LlamaCppModel:
         twin.name = self.name
         return twin
 
-    def _parameters(self, xllamacpp):
+    def _parameters(self, xllamacpp, slots: int):
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(self.gguf_file)
-        parameters.n_ctx, parameters.n_parallel, parameters.verbosity = self.context, 1, 0
+        parameters.n_ctx, parameters.n_parallel, parameters.verbosity = self.context, slots, 0
+        parameters.kv_unified = True  # if not, each slot would have its part of the context
         # llama.cpp counts the machine's cores; in a container it would start too many threads,
         # which wait for each other: seconds a token were seen instead of milliseconds.
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = self.threads

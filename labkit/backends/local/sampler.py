@@ -2,12 +2,10 @@
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from transformers.generation import logits_process as lp
 
@@ -60,40 +58,6 @@ def build_chain(settings: Settings) -> dict[str, Callable]:
     return {stage: processors[stage] for stage in s.order if processors[stage]}
 
 
-def scores_by_stage(scores: np.ndarray, ids: Sequence[int], settings: Settings):
-    """The scores after each stage of the chain.
-
-    Args:
-        scores: (vocab,) float32, the model's logits.
-        ids: tokens so far.
-        settings: stages and their order.
-    Returns:
-        Stage to (vocab,) float32, in order; ``"scores"`` comes first: the model's own.
-    """
-    row, text = torch.from_numpy(scores.copy())[None], torch.tensor([ids])
-    stages = {"scores": scores}
-    with _one_thread():
-        for stage, processor in build_chain(settings).items():
-            row = processor(text, row)
-            stages[stage] = row[0].numpy()
-    return stages
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Runs torch on a single thread.
-
-    Operations take tens of microseconds here; on a machine that also draws the page, waiting for
-    a second core takes longer than the work.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def draw(probabilities: torch.Tensor, uniform: Sequence[Sequence[float]]) -> torch.Tensor:
     """Draws tokens by inverting the cumulative distribution at uniform random numbers.
 
@@ -112,21 +76,6 @@ def draw(probabilities: torch.Tensor, uniform: Sequence[Sequence[float]]) -> tor
     sums = probabilities.cumsum(-1, dtype=torch.float64)
     marks = torch.tensor(uniform, dtype=torch.float64, device=sums.device) * sums[:, -1:]
     return torch.searchsorted(sums, marks, right=True).to(device)
-
-
-def draw_from_scores(scores: np.ndarray, times: int, seed: int) -> np.ndarray:
-    """Draws one token repeatedly; the first is what a stream with this seed begins with.
-
-    Args:
-        scores: (vocab,) float32, after the last stage.
-        times: number of draws.
-        seed: seed of the random numbers.
-    Returns:
-        (times,) int64, token ids.
-    """
-    generator = random.Random(seed)
-    uniform = [[generator.random() for _ in range(times)]]
-    return draw(torch.from_numpy(scores.copy())[None].softmax(-1), uniform)[0].numpy()
 
 
 @dataclass(frozen=True, slots=True)

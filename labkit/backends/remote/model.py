@@ -1,11 +1,12 @@
 """A model behind an address: a protocol, a transport, a policy and a meter, put together."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import groupby
 from operator import attrgetter
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -24,6 +25,7 @@ from .http.errors import as_sentences
 from .protocols.protocol import AnswerReader, RemoteProtocol
 from .transport import Exchange, Transport
 
+T = TypeVar("T")
 PATIENCE = 5  # how many times as long as for an event a server is waited for to write anything
 
 
@@ -172,9 +174,7 @@ class RemoteModel:
         if not hasattr(self.protocol, "count_tokens"):
             raise ValueError(f"model must be of a provider that counts tokens; got {self!r}")
         screened = screen(self.policy, checked_prompt(prompt, raw=False), ())
-        with self._failures():
-            count = partial(self.protocol.count_tokens, self._client, screened.prompt)
-            return self.transport.ask(count)
+        return self.ask(lambda client: self.protocol.count_tokens(client, screened.prompt))
 
     def about(self) -> dict[str, str]:
         """Which engine it is, with its version where one on this machine reports it."""
@@ -188,8 +188,16 @@ class RemoteModel:
         Raises:
             LabError: it does not answer.
         """
+        return self.ask(self.protocol.models)
+
+    def ask(self, question: Callable[[Any], T]) -> T:
+        """What a function of the server's client returns.
+
+        Raises:
+            LabError: the server does not answer.
+        """
         with self._failures():
-            return self.transport.ask(partial(self.protocol.models, self._client))
+            return self.transport.ask(partial(question, self._client))
 
     @cached_property
     def _client(self):

@@ -15,7 +15,7 @@ from labkit.backends.http_timing import HttpTiming
 
 from .api_keys import Secret
 from .discovery import is_loopback
-from .http.bounds import BoundedTransport
+from .http.bounds import LARGEST_EVENT, BoundedTransport
 from .http.errors import OF_SERVERS, Hints
 from .http.network import find_proxy, open_network
 from .http.tracer import Tracer
@@ -41,6 +41,7 @@ class Transport:
         hints: what somebody can do where it fails.
         network: what the HTTP client hands requests to; None: the network of this machine, through
             the proxy that the environment names.
+        largest_event: bytes that an event, or a page of JSON, may have.
     """
 
     base_url: str
@@ -49,6 +50,7 @@ class Transport:
     read_timeout_s: float = READ_TIMEOUT_S
     hints: Hints = OF_SERVERS
     network: httpx2.BaseTransport | None = field(default=None, repr=False)
+    largest_event: int = LARGEST_EVENT
 
     @property
     def proxy(self) -> str | None:
@@ -60,7 +62,7 @@ class Transport:
         network = self.network or open_network(self.proxy)
         return httpx2.Client(
             timeout=httpx2.Timeout(self.read_timeout_s, connect=self.connect_timeout_s),
-            transport=BoundedTransport(network, self.base_url, self.key),
+            transport=BoundedTransport(network, self.base_url, self.key, self.largest_event),
             trust_env=False,
             follow_redirects=False,
         )

@@ -5,8 +5,9 @@ import mmap
 import os
 import re
 import struct
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LabError
 
@@ -96,12 +97,15 @@ def _split_of(reader: "GGUFReader") -> tuple[int, int]:
     return (number.contents() if number else 0, (count.contents() if count else 0) or 1)
 
 
-_TEXT, _ARRAY = 8, 9
-_WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of a value
+_TEXT, _ARRAY, _BOOL = 8, 9, 7
+# How struct reads a value, by its kind.
+_NUMBERS = {
+    0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", _BOOL: "?", 10: "Q", 11: "q", 12: "d",
+}  # fmt: skip
 
 
-def text_field(path: Path, name: str) -> str | None:
-    """A text of a file's header; None if it has no such field.
+def read_fields(path: Path, names: Collection[str]) -> dict[str, Any]:
+    """Those of these fields that a file's header has: texts, numbers, and lists of them.
 
     The gguf package's reader takes seconds, because it makes an object of each token.
 
@@ -109,6 +113,7 @@ def text_field(path: Path, name: str) -> str | None:
         LabError: damaged.
     Source: github.com/ggml-org/ggml, docs/gguf.md, "File Structure".
     """
+    found: dict[str, Any] = {}
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             (count,) = struct.unpack_from("<Q", data, 16)
@@ -116,13 +121,26 @@ def text_field(path: Path, name: str) -> str | None:
             for _ in range(count):
                 key, at = _read_text(data, at)
                 (kind,) = struct.unpack_from("<I", data, at)
-                if key == name.encode() and kind == _TEXT:
-                    return _read_text(data, at + 4)[0].decode(errors="replace")
-                at = _skip(data, at + 4, kind)
+                name = key.decode(errors="replace")
+                value, at = _read_value(data, at + 4, kind, wanted=name in names)
+                if name in names:
+                    found[name] = value
+                if len(found) == len(names):
+                    break
     except (struct.error, KeyError, ValueError, RecursionError) as error:
         reason = f"its header cannot be read: {error}"
         raise LabError(f"{path} is damaged: {reason}", "Download or copy it again.") from None
-    return None
+    return found
+
+
+def text_field(path: Path, name: str) -> str | None:
+    """A text of a file's header; None if it has no such field.
+
+    Raises:
+        LabError: damaged.
+    """
+    value = read_fields(path, {name}).get(name)
+    return value if isinstance(value, str) else None
 
 
 def _read_text(data: mmap.mmap, at: int) -> tuple[bytes, int]:
@@ -132,16 +150,22 @@ def _read_text(data: mmap.mmap, at: int) -> tuple[bytes, int]:
     return data[at + 8 : at + 8 + length], at + 8 + length
 
 
-def _skip(data: mmap.mmap, at: int, kind: int) -> int:
-    """Where the value of a kind ends that begins there."""
+def _read_value(data: mmap.mmap, at: int, kind: int, *, wanted: bool) -> tuple[Any, int]:
+    """The value of a kind that begins there, None if it is not wanted; and where it ends."""
     if kind == _TEXT:
-        return at + 8 + struct.unpack_from("<Q", data, at)[0]
+        text, at = _read_text(data, at)
+        return text.decode(errors="replace") if wanted else None, at
     if kind != _ARRAY:
-        return at + _WIDTHS[kind]
+        form = f"<{_NUMBERS[kind]}"
+        return struct.unpack_from(form, data, at)[0], at + struct.calcsize(form)
     inner, count = struct.unpack_from("<IQ", data, at)
     at += 12
-    if inner in _WIDTHS:
-        return at + count * _WIDTHS[inner]
+    if inner in _NUMBERS:
+        form = f"<{count}{_NUMBERS[inner]}"
+        return struct.unpack_from(form, data, at) if wanted else None, at + struct.calcsize(form)
+    values = []
     for _ in range(count):
-        at = _skip(data, at, inner)
-    return at
+        value, at = _read_value(data, at, inner, wanted=wanted)
+        if wanted:
+            values.append(value)
+    return values, at

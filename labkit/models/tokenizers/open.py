@@ -17,7 +17,9 @@ from labkit.models.temporary_setting import temporary_setting
 
 from .catalogue import ALIASES, TOKENIZERS, KnownTokenizer
 from .files import get_tokenizers
+from .from_gguf import tokenizer_of_gguf
 from .growth import require_bounded
+from .plain import PlainTokenizer, read_library
 from .readers import Reader, SentencePieceReader, TiktokenReader, TokenizersReader
 
 TEKKEN_SPECIAL = 1000  # ids that Mistral's reader reserves before the first token of text
@@ -32,6 +34,8 @@ def open_tokenizer(source: Any) -> Reader:
     Raises:
         LabError: unknown name (the message suggests the nearest), no network, damaged files.
     """
+    if isinstance(own := getattr(source, "tokenizer", None), PlainTokenizer):
+        return _reader(type(own.library).from_str(own.library.to_str()), source.name)
     if (folder := getattr(source, "folder", None)) is not None:
         return _open_json(Path(folder) / "tokenizer.json", source.name)
     if not isinstance(source, str | Path) or not str(source):
@@ -139,20 +143,19 @@ def _open_model(model: str, name: str, title: str) -> Reader:
     entry = CATALOGUE[model]
     if isinstance(entry.source, HubSource):
         return _open_hub(entry.source.repo_id)
-    folder, _ = get_model(model)
+    folder, gguf_file = get_model(model)
+    if gguf_file and not os.path.isfile(folder / "tokenizer.json"):
+        return _reader(tokenizer_of_gguf(gguf_file), name, title)
     return _open_json(folder / "tokenizer.json", name, title)
 
 
 @functools.lru_cache(maxsize=32)
 def _open_json(file: Path, name: str, title: str = "") -> Reader:
-    from tokenizers import Tokenizer
+    return _reader(read_library(file), name, title)
 
-    try:
-        library = Tokenizer.from_file(str(file))
-    except Exception as error:  # tokenizers raises nothing more specific
-        raise LabError(
-            f"{file} is not a tokenizer that can be read: {error}", "Name a tokenizer.json."
-        ) from None
+
+def _reader(library: Any, name: str, title: str = "") -> Reader:
+    """A reader of a ``tokenizers.Tokenizer`` that nobody else uses."""
     model = type(library.model).__name__
     kind = f"byte-level {model}" if "ByteLevel" in repr(library.decoder) else model
     return TokenizersReader(name, title or name, kind, library)

@@ -1,12 +1,12 @@
 """Arguments that all verbs of this topic check alike."""
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.errors import LabError
 
 
-def check_model(model: LocalModel) -> None:
-    """Raises a LabError unless the model runs in this process, in torch."""
-    if not isinstance(model, LocalModel):
+def check_model(model: ScoringModel) -> None:
+    """Raises a LabError unless all the model's scores are accessible."""
+    if not isinstance(model, ScoringModel):
         raise LabError(
             f"Limits are measured with all probabilities, in batches; "
             f"{getattr(model, 'name', model)!r} does not give them.",

@@ -1,6 +1,6 @@
 """Checks of notebook 07's exercises: any right answer passes, a wrong one gets the reason."""
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.checks import is_number
 from labkit.errors import LabError
 from labkit.exercise import ExerciseResult, not_yet, solved
@@ -15,7 +15,7 @@ from labkit.topics.prompts.tasks.task import HELD_OUT
 TOLERANCE = 0.1  # the number may have been read off a logarithmic scale
 
 
-def check_better(model: LocalModel, base: PromptScore, prompt: Prompt | None) -> ExerciseResult:
+def check_better(model: ScoringModel, base: PromptScore, prompt: Prompt | None) -> ExerciseResult:
     """Exercise 1: a prompt of fewer tokens that is not clearly worse on fresh items.
 
     Args:

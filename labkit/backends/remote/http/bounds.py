@@ -35,10 +35,18 @@ class BoundedTransport(httpx2.BaseTransport):
         network: what requests are handed to.
         base_url: below which they all go.
         key: the only one that they may carry.
+        largest_event: bytes that an event, or a page of JSON, may have.
     """
 
-    def __init__(self, network: httpx2.BaseTransport, base_url: str, key: Secret | None):
+    def __init__(
+        self,
+        network: httpx2.BaseTransport,
+        base_url: str,
+        key: Secret | None,
+        largest_event: int = LARGEST_EVENT,
+    ):
         self._network, self._origin, self._key = network, _origin(httpx2.URL(base_url)), key
+        self._largest_event = largest_event
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """See httpx2.
@@ -57,7 +65,7 @@ class BoundedTransport(httpx2.BaseTransport):
                 "See the server's own log, or what stands in between.",
             )
         assert isinstance(response.stream, httpx2.SyncByteStream)
-        response.stream = _BoundedStream(response.stream, response)
+        response.stream = _BoundedStream(response.stream, response, self._largest_event)
         return response
 
     def close(self) -> None:
@@ -85,7 +93,10 @@ class BoundedTransport(httpx2.BaseTransport):
 class _BoundedStream(httpx2.SyncByteStream):
     """An answer's bytes, as long as none of it is too large; of an error page, its beginning."""
 
-    def __init__(self, stream: httpx2.SyncByteStream, response: httpx2.Response):
+    def __init__(
+        self, stream: httpx2.SyncByteStream, response: httpx2.Response, largest_event: int
+    ):
+        self._largest_event = largest_event
         self._stream, self._is_error = stream, response.status_code >= 300
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._ends = _ENDS.get(kind, _LINE_END)
@@ -102,7 +113,7 @@ class _BoundedStream(httpx2.SyncByteStream):
             event = event + len(piece) if ended < 0 else len(seen) - ended
             tail = seen[-3:]
             yield piece  # what is whole in it is kept
-            _check("one event", event, LARGEST_EVENT)
+            _check("one event", event, self._largest_event)
             _check("an answer", whole, LARGEST_ANSWER)
 
     def close(self) -> None:

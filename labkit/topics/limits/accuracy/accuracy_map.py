@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
@@ -156,7 +156,7 @@ class AccuracyMap:
         return in_lines(self.summary)
 
 
-def ask_map(model: LocalModel, plan: MapPlan) -> AccuracyMap:
+def ask_map(model: ScoringModel, plan: MapPlan) -> AccuracyMap:
     """Asks a model all questions of a plan, at temperature 0; an interrupt keeps what came.
 
     Raises:
@@ -181,7 +181,7 @@ def ask_map(model: LocalModel, plan: MapPlan) -> AccuracyMap:
     return AccuracyMap(model.name, plan, tuple(answers), tokens, time.perf_counter() - began)
 
 
-def _pieces(model: LocalModel, text: str) -> Sequence[str]:
+def _pieces(model: ScoringModel, text: str) -> Sequence[str]:
     """The tokens of a text as they stand within a sentence."""
     ids = model.tokenizer(f" {text}", add_special_tokens=False, verbose=False)["input_ids"]
     return tuple(model.tokenizer.decode([each]) for each in ids)

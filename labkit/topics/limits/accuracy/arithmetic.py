@@ -4,7 +4,7 @@ import operator
 import random
 from collections.abc import Sequence
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_whole
 
 from .accuracy_map import AccuracyMap, MapPlan, ask_map
@@ -18,7 +18,7 @@ SOLVED = (("12 + 7 =", "19"), ("31 - 8 =", "23"), ("6 × 4 =", "24"))
 
 
 def arithmetic(
-    model: LocalModel,
+    model: ScoringModel,
     *,
     digits: Sequence[int] = (1, 2, 3, 4, 6),
     operations: Sequence[str] = tuple(OPERATIONS),

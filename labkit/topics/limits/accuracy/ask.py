@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from labkit.backends.local.decoding.padded_answers import padded_answers
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import padded_answers
 from labkit.errors import LabError
 from labkit.formatting import plain_answer
 
@@ -53,7 +53,7 @@ def prompt_text(question: str, solved: SolvedQuestions, instruction: str) -> str
     return f"{instruction}\n\n{shown}Q: {question}\nA:"
 
 
-def prompt_ids(model: LocalModel, text: str) -> list[int]:
+def prompt_ids(model: ScoringModel, text: str) -> list[int]:
     """The tokens of a prompt, without the chat template.
 
     Raises:
@@ -66,7 +66,7 @@ def prompt_ids(model: LocalModel, text: str) -> list[int]:
 
 
 def write_answers(
-    model: LocalModel,
+    model: ScoringModel,
     prompts: Sequence[str],
     *,
     max_tokens: int,
@@ -86,10 +86,9 @@ def write_answers(
     """
     tokenizer = model.tokenizer
     found = padded_answers(
-        model.model,
+        model,
         [prompt_ids(model, each) for each in prompts],
         max_tokens=max_tokens,
-        end_ids=model.end_ids,
         is_complete=lambda ids: "\n" in tokenizer.decode(ids).lstrip(),
         temperature=temperature,
         seed=seed,

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_whole
 from labkit.lab_book.entry import BookEntry
 
@@ -79,7 +79,7 @@ class FactsMap(AccuracyMap):
 
 
 def facts(
-    model: LocalModel, *, items: int = 16, allow_unknown: bool = False, seed: int = 0
+    model: ScoringModel, *, items: int = 16, allow_unknown: bool = False, seed: int = 0
 ) -> FactsMap:
     """Which capitals a model knows, from the largest countries to the smallest, and invented ones.
 

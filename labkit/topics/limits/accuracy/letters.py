@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_whole
 
 from .accuracy_map import AccuracyMap, MapPlan, ask_map
@@ -28,7 +28,7 @@ WORDS = tuple(
 FRUITS = ("apple", "banana", "cherry", "grape", "lemon", "mango", "orange", "peach", "plum")
 
 
-def letters(model: LocalModel, *, items: int = 16, seed: int = 0) -> AccuracyMap:
+def letters(model: ScoringModel, *, items: int = 16, seed: int = 0) -> AccuracyMap:
     """How many questions about letters and order a model gets right, by length of the word.
 
     Answers are written at temperature 0. An interrupt keeps what came.

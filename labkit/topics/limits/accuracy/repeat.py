@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
@@ -82,7 +82,7 @@ class RepeatedMistakes:
 
 
 def repeat_mistakes(
-    model: LocalModel,
+    model: ScoringModel,
     answered: AccuracyMap,
     *,
     items: int = 12,
@@ -126,7 +126,7 @@ def repeat_mistakes(
 
 
 def _ask_again(
-    model: LocalModel,
+    model: ScoringModel,
     answered: AccuracyMap,
     questions: Sequence[Question],
     times: int,

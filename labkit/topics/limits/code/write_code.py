@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
 
-from labkit.backends.local.decoding.padded_answers import padded_answers
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import padded_answers
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
@@ -149,7 +149,7 @@ class CodeScore:
 
 
 def write_code(
-    model: LocalModel,
+    model: ScoringModel,
     tasks: str = "lab",
     *,
     items: int = 20,
@@ -205,7 +205,7 @@ def write_code(
 
 
 def _bodies(
-    model: LocalModel,
+    model: ScoringModel,
     tasks: tuple[CodeTask, ...],
     samples: int,
     temperature: float,
@@ -220,10 +220,9 @@ def _bodies(
         return cut_body(text := tokenizer.decode(ids)) != text
 
     for number, ids in padded_answers(
-        model.model,
+        model,
         [ids for ids in prompts for _ in range(samples)],
         max_tokens=max_tokens,
-        end_ids=model.end_ids,
         is_complete=is_over,
         temperature=temperature,
         seed=seed,

@@ -5,8 +5,8 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 
-from labkit.backends.local.decoding.option_scores import option_logprobs
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import option_logprobs
 from labkit.checks import check_whole
 from labkit.interrupts.cell import progress
 from labkit.topics.limits.accuracy.ask import prompt_ids, prompt_text, write_answers
@@ -33,7 +33,7 @@ SAID = (
 )
 
 
-def calibration(model: LocalModel, *, items: int = 120, seed: int = 0) -> Calibration:
+def calibration(model: ScoringModel, *, items: int = 120, seed: int = 0) -> Calibration:
     """How sure a model is of its answers, in three ways, beside how often they are right.
 
     Each question has four capitals to choose from. The answer is the one whose tokens the model
@@ -84,7 +84,7 @@ def _questions(items: int, draw: random.Random) -> list[tuple[Country, tuple[str
 class _Run:
     """The questions of a calibration, step by step; `result` can be asked for at any time."""
 
-    def __init__(self, model: LocalModel, questions: Sequence[tuple[Country, tuple[str, ...]]]):
+    def __init__(self, model: ScoringModel, questions: Sequence[tuple[Country, tuple[str, ...]]]):
         self._model, self._questions = model, questions
         self._logprobs: dict[int, tuple[float, ...]] = {}
         self._p_true: dict[int, float] = {}
@@ -120,7 +120,7 @@ class _Run:
             for prompt, own, each in zip(prompts, ids, options, strict=True)
         ]
         known: dict[int, dict[int, float]] = {}
-        for number, found in option_logprobs(self._model.model, ids, wanted):
+        for number, found in option_logprobs(self._model, ids, wanted):
             own = known.setdefault(number, {})
             own.update(found)
             if len(own) == len(wanted[number]):

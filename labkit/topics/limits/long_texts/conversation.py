@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from labkit.backends.local.decoding.forward import prefill
-from labkit.backends.local.decoding.option_scores import time_prefill
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import time_reading
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
@@ -87,7 +86,7 @@ class ConversationCost:
 
 
 def conversation_cost(
-    model: LocalModel, *, turns: int = 12, turn_tokens: int = 80, priced: str = PRICED
+    model: ScoringModel, *, turns: int = 12, turn_tokens: int = 80, priced: str = PRICED
 ) -> ConversationCost:
     """What each turn of a conversation costs: everything read again, or only what is new.
 
@@ -111,28 +110,20 @@ def conversation_cost(
             f"{turns * turn_tokens:,}"
         )
     ids = _ids(model, turns * turn_tokens)
-    time_prefill(model.model, ids[:turn_tokens])  # the first pass warms up
+    time_reading(model, ids[:turn_tokens])  # the first pass warms up
     found: list[Turn] = []
     try:
         for number in progress(range(1, turns + 1), unit="turn", desc="conversation"):
-            text, new = ids[: number * turn_tokens], ids[(number - 1) * turn_tokens :]
-            whole_s = time_prefill(model.model, text)
-            new_s = _time_new(model, text[:-turn_tokens], new[:turn_tokens], whole_s)
+            text, kept = ids[: number * turn_tokens], (number - 1) * turn_tokens
+            whole_s = time_reading(model, text)
+            new_s = time_reading(model, text, kept) if kept else whole_s
             found.append(Turn(len(text), whole_s, new_s, request_price(priced, len(text), 0)))
     except KeyboardInterrupt:
         pass
     return ConversationCost(model.name, priced, turn_tokens, tuple(found))
 
 
-def _time_new(model: LocalModel, before: list[int], new: list[int], whole_s: float) -> float:
-    """Seconds to read what is new after what is kept; of the first turn, all of it."""
-    if not before:
-        return whole_s
-    cache, _ = prefill(model.model, before)
-    return time_prefill(model.model, new, cache)
-
-
-def _ids(model: LocalModel, count: int) -> list[int]:
+def _ids(model: ScoringModel, count: int) -> list[int]:
     text, ids = "", []
     for sentence in sentences(0):
         if len(ids) >= count:

@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from labkit.backends.local.model import LocalModel
-from labkit.backends.local.overrides import reading_copy
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import reading_copy
 from labkit.checks import check_whole
 from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, MapPlan, ask_map
 from labkit.topics.limits.accuracy.ask import Question
@@ -22,7 +22,7 @@ QUESTION_TOKENS = 120  # of the facts, the question and the answer, at most
 
 
 def long_text(
-    model: LocalModel,
+    model: ScoringModel,
     *,
     lengths: Sequence[int] = (100, 200, 400, 800),
     items: int = 1,
@@ -60,7 +60,7 @@ def long_text(
     return replace(ask_map(reading_copy(model), plan), model=model.name)
 
 
-def _diary(model: LocalModel, length: int, seed: int) -> list[str]:
+def _diary(model: ScoringModel, length: int, seed: int) -> list[str]:
     """Sentences that have about that many tokens together."""
     found: list[str] = []
     count = 0

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
-from labkit.backends.local.model import LocalModel, load
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.load import load
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
@@ -41,7 +42,7 @@ class ModelsHere:
         missing: why each other one is not among them, and what to do.
     """
 
-    models: tuple[LocalModel, ...]
+    models: tuple[ScoringModel, ...]
     missing: tuple[str, ...]
 
     @property
@@ -93,7 +94,7 @@ class ModelComparison:
         return in_lines(*self.lines)
 
 
-def load_models(*models: str | LocalModel) -> ModelsHere:
+def load_models(*models: str | ScoringModel) -> ModelsHere:
     """Models of several sizes, as far as they are on this machine; nothing is downloaded.
 
     Args:
@@ -105,7 +106,7 @@ def load_models(*models: str | LocalModel) -> ModelsHere:
         raise ValueError("models must hold at least one model or name; got none")
     found, missing = [], []
     for each in models:
-        if isinstance(each, LocalModel):
+        if isinstance(each, ScoringModel):
             found.append(each)
             continue
         try:

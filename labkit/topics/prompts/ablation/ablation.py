@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
-from labkit.backends.local.decoding.option_scores import time_prefill
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import time_reading
 from labkit.formatting import in_lines, points
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
@@ -116,7 +116,7 @@ class Ablation:
 
 
 def ablate(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompt: Prompt | None = None,
     *,
@@ -197,7 +197,7 @@ def _combined(prompt: Prompt, full: Prompt, parts: Sequence[str]) -> list[Prompt
     return [each for left in chosen if (each := filled.without(*left)) != prompt]
 
 
-def _time(model: LocalModel, task: Task, prompts: Sequence[Prompt]) -> list[Spread | None]:
+def _time(model: ScoringModel, task: Task, prompts: Sequence[Prompt]) -> list[Spread | None]:
     """Seconds to read a prompt of each kind whole, in interleaved rounds."""
     item = sorted(task.items, key=lambda each: len(each.text))[len(task.items) // 2]
     ids = [encoded(model, each, rendered(model, each, task, item.text)) for each in prompts]
@@ -205,7 +205,7 @@ def _time(model: LocalModel, task: Task, prompts: Sequence[Prompt]) -> list[Spre
     try:
         for number in range(ROUNDS + 1):
             for own, each in zip(seconds, ids, strict=True):
-                taken = time_prefill(model.model, each)
+                taken = time_reading(model, each)
                 if number:  # the first round warms up
                     own.append(taken)
     except KeyboardInterrupt:

@@ -1,12 +1,14 @@
 """What a long system prompt costs the first time, and again."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from labkit.backends.capabilities import ScoringModel
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
 from labkit.backends.llamacpp.openmp import end_idle_threads
-from labkit.backends.local.decoding.option_scores import SharedPrefix, time_prefill
-from labkit.backends.local.model import LocalModel
+from labkit.backends.served.decoding import shared_length
+from labkit.backends.served.model import ServedModel
 from labkit.checks import check_whole
 from labkit.data import read_data
 from labkit.errors import LabError
@@ -81,7 +83,7 @@ class PrefixCaching:
 
 
 def measure_prefix_cache(
-    model: LocalModel, *, llamacpp: bool = True, system: str | None = None, rounds: int = 2
+    model: ScoringModel, *, llamacpp: bool = True, system: str | None = None, rounds: int = 2
 ) -> PrefixCaching:
     """What a long system prompt costs before each of several questions, read anew and kept.
 
@@ -103,8 +105,10 @@ def measure_prefix_cache(
     begin_work()
     timings, missing = [], ""
     try:
-        timings.append(_timing("transformers", *_local(model, system), rounds))
-        if llamacpp:
+        is_served = isinstance(model, ServedModel)
+        how = _served(model, system) if is_served else _local(model, system)
+        timings.append(_timing(model.protocol.kind if is_served else "transformers", *how, rounds))
+        if llamacpp and not is_served:
             timings.append(_time_llamacpp(model, system, rounds))
     except LabError as error:
         if not timings:
@@ -115,7 +119,7 @@ def measure_prefix_cache(
     return PrefixCaching(tuple(timings), missing)
 
 
-def _time_llamacpp(model: LocalModel, system: str, rounds: int) -> CacheTiming:
+def _time_llamacpp(model: ScoringModel, system: str, rounds: int) -> CacheTiming:
     if model.gguf_file is None:
         raise LabError(f"{model.name} did not come from a GGUF file.")
     engine = load_llamacpp(model.gguf_file)
@@ -147,7 +151,9 @@ def _chats(system: str) -> Iterator[list[dict[str, str]]]:
         yield [{"role": "system", "content": system}, {"role": "user", "content": question}]
 
 
-def _local(model: LocalModel, system: str) -> tuple[list[list[int]], int, Read, Read]:
+def _local(model: ScoringModel, system: str) -> tuple[list[list[int]], int, Read, Read]:
+    from labkit.backends.local.decoding.option_scores import SharedPrefix, time_prefill
+
     prompts = [model.encode(chat) for chat in _chats(system)]
     prefix = SharedPrefix(model.model, prompts)
 
@@ -157,9 +163,26 @@ def _local(model: LocalModel, system: str) -> tuple[list[list[int]], int, Read, 
     return prompts, prefix.length, lambda ids: time_prefill(model.model, ids), kept
 
 
+def _served(model: ServedModel, system: str) -> tuple[list[list[int]], int, Read, Read]:
+    """By the clock of its server, as far as that has one."""
+    prompts = [model.encode(chat) for chat in _chats(system)]
+
+    def read(ids: list[int], keep: bool) -> float:
+        began = time.perf_counter()
+        read_s = model.leading(ids, 1, keep=keep).read_s
+        return time.perf_counter() - began if read_s is None else read_s
+
+    return (
+        prompts,
+        shared_length(prompts),
+        lambda ids: read(ids, False),
+        lambda ids: read(ids, True),
+    )
+
+
 def _llamacpp(engine: LlamaCppModel, system: str) -> tuple[list[list[int]], int, Read, Read]:
     prompts = [engine.encode(chat) for chat in _chats(system)]
-    shared = next(n for n, column in enumerate(zip(*prompts, strict=False)) if len(set(column)) > 1)
+    shared = shared_length(prompts)
 
     def read(ids: list[int], keep: bool) -> float:
         asked = {"prompt": ids, "n_predict": 1, "temperature": 0, "cache_prompt": keep}

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from labkit.backends.local.decoding.padded_answers import padded_answers
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import padded_answers
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
 from labkit.formatting import in_lines
@@ -101,7 +101,7 @@ class InjectionTest:
 
 
 def try_injections(
-    model: LocalModel, *, system: str = SYSTEM.format(SECRET) + RULE, secret: str = SECRET
+    model: ScoringModel, *, system: str = SYSTEM.format(SECRET) + RULE, secret: str = SECRET
 ) -> InjectionTest:
     """Asks a model in many ways for a secret that its system prompt tells it to keep.
 
@@ -131,7 +131,7 @@ def try_injections(
         for each in messages
     ]
     found: dict[int, str] = {}
-    answers = padded_answers(model.model, ids, max_tokens=32, end_ids=model.end_ids)
+    answers = padded_answers(model, ids, max_tokens=32)
     with progress(total=len(ids), unit="attack", desc="injection") as bar:
         try:
             for number, written in answers:

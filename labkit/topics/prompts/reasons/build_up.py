@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import number_format
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
 from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
@@ -66,7 +67,7 @@ class BuildUp:
 
 
 def build_up(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompt: Prompt | None = None,
     *,
@@ -95,7 +96,7 @@ def build_up(
     steps, one = [], replace(task, items=(items[item],))
     for count in range(len(parts) + 1):
         shown = whole.without(*parts[count:])
-        run = ScoreRun(model, one, shown, half=None, dtype=model.plan.needs.dtype)
+        run = ScoreRun(model, one, shown, half=None, dtype=number_format(model))
         for _ in run.steps():
             pass
         scored = run.result()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labkit.backends.capabilities import ScoringModel
 from labkit.backends.chat.chat_text import render_chat
-from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import checked_prompt
 from labkit.errors import LabError
 from labkit.formatting import in_lines
@@ -80,7 +80,7 @@ class TemplateComparison:
         return in_lines(self.summary)
 
 
-def compare_templates(model: LocalModel, question: str) -> TemplateComparison:
+def compare_templates(model: ScoringModel, question: str) -> TemplateComparison:
     """What a model expects first, with its chat template, another model's, and none.
 
     Args:
@@ -135,7 +135,7 @@ def _variant(
     )
 
 
-def silent_system(model: LocalModel) -> str:
+def silent_system(model: ScoringModel) -> str:
     """The system message that a model's chat template adds where nobody wrote one.
 
     Found by rendering a question with an empty-looking marker as system message, and without one.

@@ -2,15 +2,15 @@
 
 from collections.abc import Sized
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.errors import LabError
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import Item, Task
 
 
-def check_model(model: LocalModel) -> None:
-    """Raises a LabError unless the model runs in this process, in torch."""
-    if not isinstance(model, LocalModel):
+def check_model(model: ScoringModel) -> None:
+    """Raises a LabError unless all the model's scores are accessible."""
+    if not isinstance(model, ScoringModel):
         raise LabError(
             f"Prompts are scored with all probabilities; {getattr(model, 'name', model)!r} does "
             "not give them.",
@@ -24,7 +24,7 @@ def check_complete(results: Sized, what: str) -> None:
         raise LabError(f"Stopped before one {what} was complete: nothing was measured.")
 
 
-def usable_prompt(model: LocalModel, prompt: Prompt) -> Prompt:
+def usable_prompt(model: ScoringModel, prompt: Prompt) -> Prompt:
     """The prompt, without its template where the model has none."""
     return prompt if model.chat else prompt.without("template")
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import ipywidgets as widgets
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
 from labkit.ui import html
@@ -21,7 +21,7 @@ LABEL = "110px"
 
 
 def score_panel(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompt: Prompt | None = None,
     *,
@@ -59,7 +59,7 @@ class ScorePanel(RunPanel):
 
     no_result = "your prompts: not run"
 
-    def __init__(self, model: LocalModel, task: Task, prompt: Prompt, how: tuple):
+    def __init__(self, model: ScoringModel, task: Task, prompt: Prompt, how: tuple):
         self._model, self._task, self._how = model, task, how
         self._pool = prompt.examples or task.examples
         self.scores: list[PromptScore] = []

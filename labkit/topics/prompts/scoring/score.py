@@ -4,10 +4,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 
-from labkit.backends.local.decoding.option_scores import SharedPrefix, option_logprobs
-from labkit.backends.local.decoding.padded_answers import padded_answers
-from labkit.backends.local.model import LocalModel
-from labkit.backends.local.overrides import reading_copy
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import (
+    number_format,
+    option_logprobs,
+    padded_answers,
+    read_once,
+    reading_copy,
+)
 from labkit.errors import LabError
 from labkit.interrupts.cell import progress
 from labkit.topics.prompts.tasks.checkers import CHECKERS
@@ -22,7 +26,7 @@ STOP = "\n\n"  # a written answer ends there, or at the first line end where it 
 
 
 def score(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompt: Prompt | None = None,
     *,
@@ -76,7 +80,7 @@ class ScoreRun:
 
     def __init__(
         self,
-        model: LocalModel,
+        model: ScoringModel,
         task: Task,
         prompt: Prompt | None = None,
         half: str | None = PRACTICE,
@@ -130,17 +134,16 @@ class ScoreRun:
             option_ids(self._model, self._prompt, self._task.options, text, ids)
             for text, ids in zip(texts, self._ids, strict=True)
         ]
-        for number, found in option_logprobs(self._model.model, self._ids, options):
+        for number, found in option_logprobs(self._model, self._ids, options):
             self._logprobs.setdefault(number, {}).update(found)
             yield
 
     def _write(self, texts: Sequence[str]) -> Iterator[None]:
         tokenizer = self._model.tokenizer
         answers = padded_answers(
-            self._model.model,
+            self._model,
             self._ids,
             max_tokens=self._task.max_tokens,
-            end_ids=self._model.end_ids,
             is_complete=lambda ids: STOP in tokenizer.decode(ids).lstrip(),
         )
         for number, ids in answers:
@@ -155,7 +158,7 @@ class ScoreRun:
             scored = self._judged_options(calibration)
         else:
             scored = list(self._judged_answers())
-        shared = SharedPrefix.worth(self._model.model, self._ids) if self._ids else 0
+        shared = read_once(self._model, self._ids) if self._ids else 0
         return PromptScore(
             self._name,
             self._task,
@@ -165,7 +168,7 @@ class ScoreRun:
             max(map(len, self._ids), default=0),
             shared,
             self._elapsed_s,
-            self._model.plan.needs.dtype,
+            number_format(self._model),
             calibration,
         )
 
@@ -204,7 +207,7 @@ def _item_score(item: Item, options: Sequence[str], probabilities: tuple[float, 
 
 
 def option_ids(
-    model: LocalModel, prompt: Prompt, options: Sequence[str], text: str, ids: Sequence[int]
+    model: ScoringModel, prompt: Prompt, options: Sequence[str], text: str, ids: Sequence[int]
 ) -> list[list[int]]:
     """The tokens of each option after a text, as they are when both are read together."""
     space = "" if prompt.template else " "

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.interrupts.cell import progress
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
@@ -13,7 +13,7 @@ from .score import ScoreRun
 
 
 def score_several(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompts: Sequence[Prompt],
     *,

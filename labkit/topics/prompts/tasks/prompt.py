@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from labkit.backends.capabilities import ScoringModel
 from labkit.backends.chat.chat_text import render_chat
-from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
 
@@ -113,19 +113,19 @@ def full_prompt(task: Task, *, examples: int | Sequence[SolvedExample] | None = 
     return Prompt(task.system, task.instruction, chosen, task.format_hint)
 
 
-def rendered(model: LocalModel, prompt: Prompt, task: Task, item: str) -> str:
+def rendered(model: ScoringModel, prompt: Prompt, task: Task, item: str) -> str:
     """The whole text that the model reads for an item, up to where its answer begins."""
     if prompt.template:
         return render_chat(model.name, model.tokenizer, prompt.messages(task, item))
     return prompt.text(task, item)
 
 
-def check_template(model: LocalModel, prompt: Prompt) -> Prompt:
+def check_template(model: ScoringModel, prompt: Prompt) -> Prompt:
     """The prompt as the model can take it: without a template, if the model has none."""
     return prompt if model.chat else prompt.without("template")
 
 
-def encoded(model: LocalModel, prompt: Prompt, text: str) -> list[int]:
+def encoded(model: ScoringModel, prompt: Prompt, text: str) -> list[int]:
     """The tokens of such a text.
 
     Raises:

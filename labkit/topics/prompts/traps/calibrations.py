@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.formatting import in_lines, points
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
@@ -56,7 +56,7 @@ class CalibrationComparison:
 
 
 def compare_calibrations(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompt: Prompt | None = None,
     *,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.prompts.scoring.arguments import (
@@ -78,7 +78,7 @@ class ExampleTraps:
 
 
 def vary_examples(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompt: Prompt | None = None,
     *,

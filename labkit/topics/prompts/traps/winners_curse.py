@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from labkit.backends.local.model import LocalModel
+from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines, points
 from labkit.lab_book.entry import BookEntry
@@ -80,7 +80,7 @@ class WinnersCurse:
 
 
 def pick_wording(
-    model: LocalModel,
+    model: ScoringModel,
     task: Task,
     prompt: Prompt | None = None,
     *,

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
-from labkit.backends.generate import generate
-from labkit.backends.local import overrides
-from labkit.backends.local.generation_modes import BatchMode
+from labkit.backends.capabilities import HasPlan
+from labkit.backends.generate import collect_rows, generate
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
@@ -58,8 +57,8 @@ def repeat(
     plan += _varied(model, vary, prompt=prompt, raw=raw, max_tokens=max_tokens, seed=seed)
     references = {
         "batch": "alone",
-        "dtype": f"in {model.plan.needs.dtype}",
-        "threads": f"with {overrides.thread_count()} threads",
+        "dtype": f"in {_dtype(model)}",
+        "threads": f"with {_threads(model)} threads",
     }
     return Repeats(model.name, prompt, _conditions(vary, references, *_execute(plan)))
 
@@ -91,23 +90,51 @@ def _varied(model, vary, **request) -> Iterator[_PlannedRun]:
             yield name, label, partial(run, model, **request)
 
 
+def _dtype(model) -> str:
+    return model.plan.needs.dtype if isinstance(model, HasPlan) else "its own number format"
+
+
 def _other_dtype(model) -> str:
-    return "float32" if model.plan.needs.dtype == "bfloat16" else "bfloat16"
+    return "float32" if _dtype(model) == "bfloat16" else "bfloat16"
 
 
-def _in_a_batch(model, prompt, **request) -> Reply:
-    return generate(BatchMode(model, BATCH), prompt, **request)
+def _threads(model) -> str:
+    if not isinstance(model, HasPlan):
+        return "all"
+    from labkit.backends.local.overrides import thread_count
+
+    return str(thread_count())
+
+
+def _in_a_batch(model, prompt, *, raw, **request) -> Reply:
+    same = [Settings(**request).seeded()] * BATCH
+    rows = model.stream_rows(prompt, same, raw=raw, batch_size=BATCH)
+    if replies := collect_rows(model.name, prompt, rows, lambda: None):
+        return replies[0]
+    raise KeyboardInterrupt
 
 
 def _in_other_dtype(model, prompt, **request) -> Reply:
+    _require_here(model, "number format")
+    from labkit.backends.local import overrides
+
     with overrides.loaded_in(model, _other_dtype(model)) as other:
         return generate(other, prompt, **request)
 
 
 def _with_one_thread(model, prompt, **request) -> Reply:
+    _require_here(model, "number of threads")
+    from labkit.backends.local import overrides
+
     overrides.require_cpu_threads(model)
     with overrides.threads(1):
         return generate(model, prompt, **request)
+
+
+def _require_here(model, what: str) -> None:
+    """Raises a LabError for what is decided where the model runs, if that is on a server."""
+    if not isinstance(model, HasPlan):
+        raise LabError(f"{model.name} is served: its {what} is chosen where its server starts.")
 
 
 def _execute(plan: list[_PlannedRun]) -> tuple[dict[str, list[RepeatRun]], dict[str, str]]:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from labkit.backends.local.sampler import draw_from_scores, scores_by_stage
+from labkit.backends.local.processors import draw_from_scores, scores_by_stage
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 

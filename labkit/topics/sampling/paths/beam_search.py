@@ -6,7 +6,7 @@ from math import log
 from statistics import fmean
 
 from labkit.backends.generate import collect_rows
-from labkit.backends.local.decoding.beam_search import search_beams
+from labkit.backends.loaded.decoding import search_beams
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
@@ -43,8 +43,9 @@ def measure_repetitiveness(replies: Sequence[Reply]) -> Repetitiveness:
     """
     if not replies:
         raise ValueError("replies must be one or more; got none")
-    ids = [[step.token_id for step in reply.steps] for reply in replies]
-    bits = [-step.logprob / log(2) for reply in replies for step in reply.steps]
+    known = [[each for each in reply.steps if each.logprob is not None] for reply in replies]
+    ids = [[step.token_id for step in steps] for steps in known]
+    bits = [-step.logprob / log(2) for steps in known for step in steps]
     return Repetitiveness(
         fmean(bits),
         fmean(loops(each).repeated_share for each in ids),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import exp
 
 from labkit.backends.generate import Backend
-from labkit.backends.local.decoding.tree_expansion import expand_tree
+from labkit.backends.loaded.decoding import expand_tree
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.interrupts.cell import begin_work

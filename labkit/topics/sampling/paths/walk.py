@@ -7,7 +7,7 @@ import numpy as np
 from rapidfuzz.distance import Prefix
 
 from labkit.backends.generate import Backend
-from labkit.backends.local.decoding.cursor import Cursor
+from labkit.backends.loaded.decoding import open_position
 from labkit.backends.prompts import Messages, check_text
 from labkit.backends.settings import Settings
 from labkit.backends.steps import Alternative
@@ -113,7 +113,7 @@ class Walk:
 
     def __init__(self, model: Backend, prompt: str | Messages, *, raw: bool = False):
         require_scores(model, "walk")
-        self._cursor = Cursor(model, model.encode(prompt, raw=raw))
+        self._cursor = open_position(model, model.encode(prompt, raw=raw))
         self._model, self._prompt = model.name, prompt
         self._without_cache = self._cursor.tokens_read
         self.name = NAMES[0]

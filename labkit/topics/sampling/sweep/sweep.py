@@ -73,14 +73,15 @@ MEASURES = {
 
 
 def _measure(reply: Reply, siblings: Sequence[Reply]) -> tuple[float | bool | None, ...]:
-    ids = [step.token_id for step in reply.steps]
+    ids = [step.token_id for step in reply.steps if step.token_id is not None]
+    entropies = [step.entropy_bits for step in reply.steps if step.entropy_bits is not None]
     others = [other.text for other in siblings if other is not reply]
     similarities = [self_similarity([reply.text, other]) for other in others]
     return (
         fmean(similarities) if similarities else None,
         distinct_n([ids], 2),
-        fmean(step.entropy_bits for step in reply.steps),
-        len(ids),
+        fmean(entropies) if entropies else None,
+        len(reply.steps),
         reply.finish == "stop",
         loops(ids).at_end,
     )

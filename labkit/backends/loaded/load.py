@@ -1,0 +1,68 @@
+"""`load`: a model in torch in this process, on a shared server, or in llama.cpp without torch."""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.backends.capabilities import ScoringModel
+
+if TYPE_CHECKING:
+    from labkit.backends.local.model import LocalModel
+
+SERVER = "LABKIT_SERVER"
+
+
+def load(
+    name: str | Path = "smollm2-135m",
+    *,
+    server: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    packed: bool | None = None,
+    accept_terms: bool = False,
+) -> "LocalModel | ScoringModel":
+    """Loads a model into memory, and downloads it first if it is not on this machine.
+
+    Where a server is named, or the environment's ``LABKIT_SERVER``, the model is a served one:
+    nothing is loaded here, and torch is not imported. Where torch is not installed (the light
+    set-up), the model runs in llama.cpp in this process. Both write, give all their scores and
+    have their own tokenizer; their weights are out of reach.
+
+    Args:
+        name: a short name (``python3 -m labkit models list``), a hub id such as ``"owner/name"``,
+            or the path of a folder or of a .gguf file.
+        server: the address of a server of llama.cpp or vLLM that has the model.
+        device: ``"cuda"``, ``"mps"`` or ``"cpu"``; by default the first of these that is present.
+        dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; by default chosen by the rule of
+            ``labkit.models.memory_plan.plan``.
+        packed: whether layers on a CPU compute from a packed second copy of their weights; by
+            default what was faster on this machine, measured at the first load.
+        accept_terms: True if you have read and accept the model's terms of use, where it has any.
+    Raises:
+        LabError: unknown name, no network, too little memory or disk, damaged or pickled weights;
+            or the server does not answer, or has another model.
+        ValueError: unknown device or dtype, or a choice that a server has made.
+    """
+    chosen = {"device": device, "dtype": dtype, "packed": packed}
+    address = server or (os.environ.get(SERVER) if not any(chosen.values()) else None)
+    if not address and has_torch():
+        from labkit.backends.local.model import load as load_here
+
+        return load_here(name, accept_terms=accept_terms, **chosen)
+    for argument, value in chosen.items():
+        if value is not None:
+            where = f"the server at {address}" if address else "llama.cpp, without torch,"
+            raise ValueError(f"{argument} must be left at None: {where} decides it; got {value!r}")
+    if address:
+        from labkit.backends.served.open import open_served
+
+        return open_served(name, address, accept_terms=accept_terms)
+    from labkit.backends.served.open import open_in_process
+
+    return open_in_process(name, accept_terms=accept_terms)
+
+
+def has_torch() -> bool:
+    """Whether torch is installed, without importing it; in the light set-up it is not."""
+    return importlib.util.find_spec("torch") is not None

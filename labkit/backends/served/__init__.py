@@ -1,0 +1,1 @@
+"""A model on a shared server, whose tokens and scores are as accessible as in this process."""

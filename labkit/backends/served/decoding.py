@@ -1,0 +1,127 @@
+"""What `labkit.backends.local.decoding` does in batches, of a served model in parallel requests."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import takewhile
+
+from labkit.backends.local.decoding.text_position import TextPosition
+from labkit.backends.settings import Settings
+
+from .model import ServedModel
+from .parallel import in_parallel
+
+Ids = Sequence[int]
+LIKELY = 100  # tokens that are asked for first: a token that is looked for is mostly one of them
+
+
+class ServedPosition(TextPosition):
+    """A text, and the scores of a served model for the token after it.
+
+    The server keeps what it has read, so a move reads what is new, if nobody has come in between.
+    """
+
+    def go_to(self, ids: Ids) -> None:
+        """See `TextPosition`."""
+        ids = tuple(ids)
+        if ids == self.ids:
+            return
+        self._check(ids, self._model.vocabulary)
+        self.scores, read = self._model.next_scores(ids)
+        self.ids = ids
+        self.tokens_read += read
+
+
+def expand_tree(
+    model: ServedModel, ids: Ids, width: int, depth: int
+) -> Iterator[list[tuple[int, int, float]]]:
+    """See `labkit.backends.loaded.decoding.expand_tree`."""
+    texts, rows = [tuple(ids)], [0]
+    for level in range(depth):
+        asked = [texts[row] for row in rows]
+        found = dict(in_parallel(lambda text: model.leading(text, width), asked, model.parallel))
+        nodes, longer = [], []
+        for number, row in enumerate(rows):
+            pairs = zip(found[number].ids.tolist(), found[number].logprobs.tolist(), strict=True)
+            for token_id, logprob in list(pairs)[:width]:
+                nodes.append((row, token_id, logprob))
+                longer.append((*texts[row], token_id))
+        yield nodes
+        texts = longer
+        rows = [n for n, (_, token_id, _) in enumerate(nodes) if token_id not in model.end_ids]
+        if level == depth - 1 or not rows:
+            return
+
+
+def option_logprobs(
+    model: ServedModel, prompts: Sequence[Ids], options: Sequence[Sequence[Ids]]
+) -> Generator[tuple[int, dict[int, float]]]:
+    """See `labkit.backends.loaded.decoding.option_logprobs`."""
+
+    def judge(number: int) -> dict[int, float]:
+        prompt, own = tuple(prompts[number]), [tuple(each) for each in options[number]]
+        begins = {each[:n] for each in own for n in range(len(each))}
+        known = {
+            begin: _logprobs_of(
+                model,
+                (*prompt, *begin),
+                {each[len(begin)] for each in own if each[: len(begin)] == begin != each},
+            )
+            for begin in sorted(begins)
+        }
+        return {
+            index: sum(known[each[:n]][token] for n, token in enumerate(each))
+            for index, each in enumerate(own)
+        }
+
+    yield from in_parallel(judge, range(len(prompts)), model.parallel)
+
+
+def _logprobs_of(model: ServedModel, text: Ids, tokens: set[int]) -> dict[int, float]:
+    """The log-probabilities of some tokens after a text; of rare ones by all scores."""
+    leading = model.leading(text, LIKELY)
+    found = dict(zip(leading.ids.tolist(), leading.logprobs.tolist(), strict=True))
+    if not tokens <= found.keys():
+        scores, _ = model.next_scores(text)
+        found = {token: float(scores[token]) for token in tokens}
+    return {token: found[token] for token in tokens}
+
+
+def padded_answers(
+    model: ServedModel,
+    prompts: Sequence[Ids],
+    *,
+    max_tokens: int,
+    is_complete: Callable[[list[int]], bool],
+    temperature: float,
+    seed: int,
+) -> Generator[tuple[int, list[int]]]:
+    """See `labkit.backends.loaded.decoding.padded_answers`."""
+
+    def write(number: int) -> list[int]:
+        settings = {"temperature": temperature, "seed": seed + number, "max_tokens": max_tokens}
+        text, ids = "", []
+        stream = model.stream_ids(prompts[number], Settings(**settings))
+        for step in stream:
+            text += step.text
+            ids = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+            if step.text and is_complete(ids):
+                stream.close()
+                break
+        return ids
+
+    yield from in_parallel(write, range(len(prompts)), model.parallel)
+
+
+def shared_length(sequences: Sequence[Ids]) -> int:
+    """How many tokens all sequences begin with, at least one less than the shortest has."""
+    columns = zip(*(each[:-1] for each in sequences), strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def time_reading(model: ServedModel, ids: Ids, kept: int = 0) -> float:
+    """See `labkit.backends.loaded.decoding.time_reading`; by the server's clock, if it has one."""
+    if kept:
+        model.leading(ids[:kept], 1)
+    began = time.perf_counter()
+    read_s = model.leading(ids, 1, keep=bool(kept)).read_s
+    return time.perf_counter() - began if read_s is None else read_s

@@ -1,0 +1,237 @@
+"""A model behind an address, whose tokens and scores are all accessible: without torch here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from labkit.backends.chat.chat_text import render_chat
+from labkit.backends.guard.policy import Policy, screen
+from labkit.backends.llamacpp.model import LlamaCppModel
+from labkit.backends.prompts import Messages, checked_messages, checked_prompt
+from labkit.backends.remote.model import RemoteModel
+from labkit.backends.reply import RowsStream, Stream
+from labkit.backends.settings import Settings
+from labkit.errors import LabError
+
+from .files import ModelFiles
+from .parallel import run_rows
+from .token_api import Leading, TokenProtocol
+
+WITH_WEIGHTS = "Load it in this process, with torch: unset LABKIT_SERVER, and lab.load({!r})."
+
+
+class ServedModel:
+    """A model on a server of llama.cpp or vLLM, or in llama.cpp in this process.
+
+    Its scores are logarithms of probabilities: the model's own scores, less a constant. So a
+    repetition penalty, which looks at their sign, changes them in another way here.
+
+    Attributes:
+        name: the model's name.
+        remote: how it is asked.
+        tokenizer: its own, with the calls of transformers' tokenizer.
+        context: most tokens that prompt and answer may have together.
+        vocabulary: number of tokens that it scores.
+        parallel: number of requests that it is sent at once.
+        folder, gguf_file: see `ModelFiles`.
+        chat: whether it has a chat template.
+        end_ids: the tokens that end an answer.
+    """
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        remote: RemoteModel,
+        *,
+        context: int,
+        vocabulary: int,
+        parallel: int,
+        engine: LlamaCppModel | None = None,
+    ):
+        assert isinstance(remote.protocol, TokenProtocol)
+        self.files, self.remote, self.protocol = files, remote, remote.protocol
+        self.name, self.folder, self.gguf_file = files.name, files.folder, files.gguf_file
+        self.tokenizer, self.end_ids = files.tokenizer, files.end_ids
+        self.context, self.vocabulary, self.parallel = context, vocabulary, parallel
+        self.engine = engine
+        self.chat = bool(self.tokenizer.chat_template)
+        self._texts: dict[int, str] = {}
+
+    def __repr__(self) -> str:
+        where = "llama.cpp in this process" if self.engine else self.remote.where
+        return f"<ServedModel {self.name}: {where}, context {self.context:,} tokens>"
+
+    @property
+    def policy(self) -> Policy | None:
+        """What happens to secrets and personal data in a prompt; an action's name sets one."""
+        return self.remote.policy
+
+    @policy.setter
+    def policy(self, policy: Policy | str | None) -> None:
+        self.remote.policy = policy
+
+    @property
+    def model(self) -> "RemoteWeights":
+        """What stands for transformers' own model: its configuration."""
+        return RemoteWeights(self)
+
+    def encode(
+        self, prompt: str | Messages, *, raw: bool = False, thinking: bool | None = None
+    ) -> list[int]:
+        """The tokens that the model reads for a prompt; if raw, without its chat template.
+
+        Raises:
+            ValueError: the prompt is empty, not messages or too long, or thinking has no switch.
+            LabError: the chat template refuses the messages, or the policy the prompt.
+        """
+        text = screen(self.remote.policy, self._text(prompt, raw, thinking), ()).prompt
+        return self._within_context(self.protocol.encode(text))
+
+    def _text(self, prompt: str | Messages, raw: bool, thinking: bool | None = None) -> str:
+        """The text that the model reads."""
+        if isinstance(prompt, str) and (raw or not self.chat):
+            return checked_prompt(prompt, raw=True)
+        if not self.chat:
+            raise ValueError(
+                f"prompt must be a text: {self.name} is a base model without a chat template; "
+                "got messages"
+            )
+        whole = checked_prompt(prompt, raw=False)
+        messages = checked_messages(whole) if not isinstance(whole, str) else []
+        return render_chat(self.name, self.tokenizer, messages, thinking)
+
+    def _within_context(self, ids: list[int]) -> list[int]:
+        if len(ids) >= self.context:
+            raise ValueError(
+                f"prompt must leave room in the context of {self.context:,} tokens; "
+                f"got {len(ids):,} tokens"
+            )
+        return ids
+
+    def most_characters(self, tokens: int) -> int:
+        """The most characters that a number of tokens can spell."""
+        return tokens * self._longest_piece
+
+    @cached_property
+    def _longest_piece(self) -> int:
+        return max(map(len, self.tokenizer.get_vocab()))
+
+    def scores(self, prompt: str | Messages, *, raw: bool = False) -> tuple[list[int], np.ndarray]:
+        """One forward pass over a prompt.
+
+        Returns:
+            The prompt's token ids, and (vocab,) float32: every token's score to come next.
+        """
+        ids = self.encode(prompt, raw=raw)
+        return ids, self.next_scores(ids)[0]
+
+    def next_scores(self, ids: Sequence[int]) -> tuple[np.ndarray, int]:
+        """Every token's score to come after a text, (vocab,) float32; and how many were read.
+
+        Raises:
+            LabError: the server does not give all of them.
+        """
+        every = -1 if self.protocol.kind == "vLLM" else self.vocabulary
+        leading = self.leading(ids, every)
+        scores = np.full(self.vocabulary, np.nan, np.float32)
+        scores[leading.ids] = leading.logprobs
+        if missing := int(np.isnan(scores).sum()):
+            raise LabError(
+                f"{self.remote.where} gives no score for {missing:,} of {self.vocabulary:,} "
+                "tokens.",
+                "Start vLLM with --max-logprobs -1.",
+            )
+        return scores, len(ids) if leading.read is None else leading.read
+
+    def leading(self, ids: Sequence[int], count: int, *, keep: bool = True) -> Leading:
+        """The likeliest tokens after a text; see `TokenProtocol.ask_leading`."""
+        found = self.remote.ask(
+            lambda client: self.protocol.ask_leading(client, ids, count, keep=keep)
+        )
+        known = (found.ids >= 0) & (found.ids < self.vocabulary)
+        return Leading(found.ids[known], found.logprobs[known], found.read, found.read_s)
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`. What the model draws, it draws on the server."""
+        chosen = Settings(**settings)
+        text = self._text(prompt, raw, chosen.thinking)
+        self._within_context(self.protocol.encode(text))
+        return self.remote.stream(text, raw=True, **{**settings, "thinking": None})
+
+    def stream_ids(self, ids: Sequence[int], settings: Settings) -> Stream:
+        """The answer to a prompt of these tokens; what it shares with others is read once."""
+        prompt = self.tokenizer.decode(ids)
+        return self._bulk.stream(prompt, raw=True, **_as_arguments(settings))
+
+    @cached_property
+    def _bulk(self) -> RemoteModel:
+        kept = {**self.protocol.parameters.more, "cache_prompt": True}
+        more = kept if self.protocol.kind == "llama.cpp" else self.protocol.parameters.more
+        protocol = replace(self.protocol, parameters=replace(self.protocol.parameters, more=more))
+        return RemoteModel(protocol, self.remote.transport, policy=self.remote.policy)
+
+    def stream_rows(
+        self,
+        prompt: str | Messages,
+        rows: Sequence[Settings],
+        *,
+        raw: bool = False,
+        batch_size: int | None = None,
+    ) -> RowsStream:
+        """Answers to one prompt, in requests that run at the same time.
+
+        Args:
+            prompt: as for `labkit.stream`.
+            rows: the settings of each answer.
+            raw: as for `labkit.stream`.
+            batch_size: most requests at once; None: `parallel`.
+        Raises:
+            ValueError: the prompt is out of range, or rows are empty.
+        """
+        if not rows:
+            raise ValueError("rows must hold the settings of at least one answer; got none")
+        if len({row.thinking for row in rows}) > 1:
+            raise ValueError("thinking must be the same in all rows of a batch; got several")
+        streams = tuple(self.stream(prompt, raw=raw, **_as_arguments(row)) for row in rows)
+        return RowsStream(streams, run_rows(streams, batch_size or self.parallel))
+
+    def text_of(self, token_id: int) -> str:
+        """Text of a single token; incomplete characters as U+FFFD."""
+        if token_id not in self._texts:
+            self._texts[token_id] = self.tokenizer.decode([token_id])
+        return self._texts[token_id]
+
+    def about(self) -> dict[str, str]:
+        """With what it runs: the engine."""
+        return self.engine.about() if self.engine else self.remote.about()
+
+    def close(self) -> None:
+        """Gives the memory of an engine in this process back."""
+        if self.engine:
+            self.engine.close()
+
+
+def _as_arguments(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in Settings.__annotations__}
+
+
+class RemoteWeights:
+    """A served model's configuration; its weights are not in this process.
+
+    Attributes:
+        config: its sizes, under transformers' names.
+    """
+
+    def __init__(self, model: ServedModel):
+        self.config, self._name = model.files.config, model.name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # Python itself and notebooks ask for such
+            raise AttributeError(name)
+        raise LabError(
+            f"{self._name} is served: its weights are not in this process.",
+            WITH_WEIGHTS.format(self._name),
+        )

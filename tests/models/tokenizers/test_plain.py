@@ -1,0 +1,70 @@
+"""A tokenizer without transformers, compared with transformers' own."""
+
+import pytest
+
+from labkit.models.loading import get_model
+from labkit.models.storage.gguf_parts import open_gguf, read_fields
+from labkit.models.tokenizers.open import open_tokenizer
+from labkit.models.tokenizers.plain import PlainTokenizer, read_plain_tokenizer
+
+TEXTS = [
+    "Why is the sky blue?",
+    "  12345 €\n\n\t7 + 8 = 15  naïve 👩‍🚀 x1y22",
+    "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+    "I'll don't WE'VE  日本語テキスト \x00\x7f",
+]
+
+
+@pytest.fixture(scope="module")
+def paths(smollm2):
+    return get_model("smollm2-135m")
+
+
+@pytest.fixture(scope="module")
+def theirs(paths):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(paths[0], local_files_only=True)
+
+
+@pytest.mark.parametrize("source", [0, 1], ids=["folder", "gguf"])
+def test_agrees_with_transformers(paths, theirs, source):
+    own = read_plain_tokenizer(paths[source])
+    for text in TEXTS:
+        ids = theirs(text)["input_ids"]
+        assert own(text)["input_ids"] == ids
+        for skips in (False, True):
+            assert own.decode(ids, skip_special_tokens=skips) == theirs.decode(
+                ids, skip_special_tokens=skips, clean_up_tokenization_spaces=False
+            )
+    assert own.get_vocab() == theirs.get_vocab()
+    assert own.get_added_vocab() == theirs.get_added_vocab()
+    assert own.get_chat_template() == theirs.get_chat_template()
+    assert own.eos_token_id == theirs.eos_token_id and len(own) == len(theirs)
+    ours = own.special_tokens_map
+    assert {name: ours[name] for name in ("bos_token", "eos_token")} == {
+        name: theirs.special_tokens_map[name] for name in ("bos_token", "eos_token")
+    }
+
+
+def test_a_model_with_a_plain_tokenizer_has_a_reader_of_its_own(paths):
+    class Served:
+        name, tokenizer = "served", read_plain_tokenizer(paths[1])
+
+    reader = open_tokenizer(Served())
+    assert reader.encode("<|im_start|>") != [1] and reader.encode("<|im_start|>", special=True)
+    assert isinstance(Served.tokenizer, PlainTokenizer)
+    assert Served.tokenizer("<|im_start|>")["input_ids"] == [1]  # its own setting is untouched
+
+
+def test_fields_of_a_header_agree_with_the_gguf_packages_reader(paths):
+    reader = open_gguf(paths[1])
+    names = set(reader.fields)
+    own = read_fields(paths[1], names)
+    assert own.keys() >= {name for name in names if not name.startswith("GGUF.")}
+    for name, value in own.items():
+        theirs = reader.get_field(name).contents()
+        if isinstance(value, tuple | list):
+            assert list(value) == theirs, name
+        else:
+            assert value == pytest.approx(theirs) if isinstance(value, float) else value == theirs
