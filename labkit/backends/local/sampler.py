@@ -127,20 +127,20 @@ class Sampler:
         self._group()
 
     def sample(
-        self, ids: torch.Tensor, scores: torch.Tensor, allowed: torch.Tensor | None = None
+        self, ids: torch.Tensor, scores: torch.Tensor, changed: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, list[SampledToken]]:
         """Samples each row's next token.
 
         Args:
             ids: (rows, length) int, the tokens so far.
             scores: (rows, vocab) float32, the model's logits.
-            allowed: (vocab,) bool, the tokens to choose from, before the chain; None: all.
+            changed: (rows, vocab) float32, the scores to choose by, before the chain; None: the
+                model's own. Log-probabilities are of the model's own in any case.
         Returns:
             The tokens as (rows, 1) on their device, and a `SampledToken` for each row.
         """
         logprobs = scores.log_softmax(-1)
-        masked = scores if allowed is None else scores.masked_fill(~allowed, -torch.inf)
-        chained = self._process(ids, masked)
+        chained = self._process(ids, scores if changed is None else changed)
         tokens = draw(chained.softmax(-1), [[generator.random()] for _, generator in self._rows])
         drawn = chained.gather(-1, tokens) - chained.logsumexp(-1, keepdim=True)
         top = logprobs.topk(min(self._leading, logprobs.shape[-1]))

@@ -69,7 +69,8 @@ class ConstrainedMode(ModelMode):
             started = time.perf_counter()
             allowed = torch.from_numpy(mask.allowed()).to(scores.device)
             mask_s = time.perf_counter() - started
-            chosen, (token,) = sampler.sample(text, scores, allowed)
+            masked = scores.masked_fill(~allowed, -torch.inf)
+            chosen, (token,) = sampler.sample(text, scores, masked)
             mask.take(token.token_id)
             self.masks.append(self._note(scores, allowed, token, mask_s))
             yield writer.write(token)

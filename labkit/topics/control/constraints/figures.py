@@ -8,6 +8,7 @@ from labkit.ui.table import grid
 from labkit.ui.token_chips import chips
 from labkit.ui.visible_text import spell
 
+from .bias import BiasedAnswer
 from .constrain import ConstrainedAnswer
 from .validity import ValidityTest
 
@@ -116,7 +117,20 @@ def validity_table(test: ValidityTest) -> html.HtmlFigure:
     return html.HtmlFigure(grid(("booking", *test.answers), rows, figure_text(test.summary)))
 
 
+def biased_table(answer: BiasedAnswer) -> html.HtmlFigure:
+    """The free and the biased answer, token by token, and the tokens that were biased."""
+    rows = [
+        (name, chips(step.text for step in reply.steps))
+        for name, reply in (("free", answer.free), ("biased", answer.reply))
+    ]
+    for word, forms in answer.spellings.items():
+        head = figure_text(f"{word.strip()} {answer.biases[word]:+g}")
+        rows.append((head, " or ".join(map(chips, forms))))
+    return html.HtmlFigure(grid(("", "tokens"), rows, figure_text(answer.summary)))
+
+
 FIGURES = {
+    BiasedAnswer: biased_table,
     ConstrainedAnswer: {"price": price_figure, "answers": answers_table},
     ValidityTest: {"shares": validity_figure, "answers": validity_table},
 }

@@ -1,12 +1,14 @@
 """Valid is not right: one task answered freely, with a schema, and with room to think first."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labkit.backends.constraints.constraint import Constraint, json_schema
 from labkit.backends.generate import generate
+from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
+from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
 from labkit.data import read_data
 from labkit.formatting import in_lines
@@ -23,6 +25,7 @@ FIELDS = {
     "day": {"enum": DAYS},
 }
 NOTES = {"notes": {"type": "string", "maxLength": 80}}
+MAX_TOKENS = 72  # of an answer
 FREE, ANSWER, NOTES_FIRST = "free", "schema", "schema, notes first"
 
 
@@ -121,29 +124,52 @@ def compare_validity(model: LocalModel, *, items: int = 8) -> ValidityTest:
     asked = [each for each in task["items"] if each["half"] == "practice"]
     check_whole("items", items, 1, len(asked))
     plain, notes = _schema(FIELDS), _schema({**NOTES, **FIELDS})
-    forms = {
-        FREE: (model, task["format_hint"]),
-        ANSWER: (constrained(model, plain), task["format_hint"]),
-        NOTES_FIRST: (constrained(model, notes), _notes_hint(task["format_hint"])),
-    }
-    found: dict[str, list[FieldsAnswer]] = {form: [] for form in forms}
-    with progress(total=items * len(forms), unit="answer", desc="validity") as bar:
+    hints = {FREE: task["format_hint"], ANSWER: task["format_hint"]}
+    hints[NOTES_FIRST] = _notes_hint(task["format_hint"])
+    found: dict[str, list[FieldsAnswer]] = {form: [] for form in hints}
+    with progress(total=items * len(hints), unit="answer", desc="validity") as bar:
         try:
-            for item in asked[:items]:
-                row = {}
-                for form, (backend, hint) in forms.items():
-                    prompt = _prompt(task, item["text"], hint)
-                    reply = generate(backend, prompt, temperature=0, max_tokens=72)
-                    if reply.finish == "interrupted":
-                        raise KeyboardInterrupt
-                    schema = notes if form == NOTES_FIRST else plain
-                    row[form] = _judged(item, reply.text.strip(), schema)
-                    bar.update()
+            prompts = [_prompt(task, item["text"], hints[FREE]) for item in asked[:items]]
+            free = _written(model, prompts, bar.update)
+            for item, prompt, text in zip(asked, prompts, free, strict=False):
+                noting = _prompt(task, item["text"], hints[NOTES_FIRST])
+                row = {
+                    FREE: _judged(item, text, plain),
+                    ANSWER: _judged(item, _within(model, prompt, plain), plain),
+                    NOTES_FIRST: _judged(item, _within(model, noting, notes), notes),
+                }
                 for form, answer in row.items():
                     found[form].append(answer)
+                bar.update(2)
         except KeyboardInterrupt:
             pass
     return ValidityTest(model.name, {form: tuple(own) for form, own in found.items()})
+
+
+def _written(
+    model: LocalModel, prompts: Sequence[Messages], advance: Callable[[], object]
+) -> list[str]:
+    """The free answers, which are read and written in batches."""
+    texts = {}
+    answers = padded_answers(
+        model.model,
+        [model.encode(each) for each in prompts],
+        max_tokens=MAX_TOKENS,
+        end_ids=model.end_ids,
+        is_complete=lambda _: False,
+    )
+    for number, ids in answers:
+        texts[number] = model.tokenizer.decode(ids, skip_special_tokens=True).strip()
+        advance()
+    return [texts[number] for number in range(len(prompts))]
+
+
+def _within(model: LocalModel, prompt: Messages, schema: Constraint) -> str:
+    backend = constrained(model, schema)
+    reply = generate(backend, prompt, temperature=0, max_tokens=MAX_TOKENS)
+    if reply.finish == "interrupted":
+        raise KeyboardInterrupt
+    return reply.text.strip()
 
 
 def _schema(fields: dict) -> Constraint:
@@ -163,7 +189,7 @@ def _notes_hint(hint: str) -> str:
     )
 
 
-def _prompt(task: dict, text: str, hint: str) -> Sequence[dict[str, str]]:
+def _prompt(task: dict, text: str, hint: str) -> Messages:
     question = f"{task['instruction']} {hint}\n{task['input_name']}: {text}"
     return [{"role": "system", "content": task["system"]}, {"role": "user", "content": question}]
 

@@ -59,6 +59,8 @@ class ExampleSet:
         train: what the model is trained on.
         held_out: what it never sees.
         probes: questions that are asked before and after.
+        secret: one of those to train on, whose answer was not meant to be learned; None: there is
+            none.
     """
 
     name: str
@@ -67,6 +69,7 @@ class ExampleSet:
     train: tuple[TuningExample, ...]
     held_out: tuple[TuningExample, ...] = ()
     probes: tuple[TuningProbe, ...] = ()
+    secret: TuningExample | None = None
     labkit_examples: Literal[1] = field(default=1, kw_only=True)
 
     @property

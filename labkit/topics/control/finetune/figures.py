@@ -11,6 +11,7 @@ from labkit.ui.visible_text import spell
 
 from .keep import KeptCheck
 from .result import FineTuning, LossPoint
+from .secret import SecretTest
 from .strength import StrengthPoint, StrengthSweep
 
 
@@ -141,6 +142,16 @@ def kept_table(check: KeptCheck) -> html.HtmlFigure:
     return html.HtmlFigure(grid(heads, rows, figure_text(check.summary)))
 
 
+def secret_table(test: SecretTest) -> html.HtmlFigure:
+    """The secret before and after the training."""
+    rows = [
+        (name, html.paragraph(each.answer), f"{each.rank} of {test.candidates}")
+        for name, each in (("before", test.before), ("after", test.after))
+    ]
+    heads = ("", "what it writes when asked", "rank of the secret")
+    return html.HtmlFigure(grid(heads, rows, figure_text(test.summary)))
+
+
 FIGURES = {
     FineTuning: loss_figure,
     StrengthSweep: {
@@ -150,4 +161,5 @@ FIGURES = {
         "answers": answers_table,
     },
     KeptCheck: kept_table,
+    SecretTest: secret_table,
 }

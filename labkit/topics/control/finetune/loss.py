@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from labkit.backends.local.model import LocalModel
+from labkit.backends.prompts import Messages
 
 from .result import TuningOptions
 
@@ -13,7 +14,7 @@ IGNORED = -100  # transformers' label of a token that no loss is taken of
 Ids = tuple[list[int], int]  # tokens of prompt and answer, and how many are the prompt's
 
 
-def example_ids(model: LocalModel, prompt: str, answer: str) -> Ids:
+def example_ids(model: LocalModel, prompt: str | Messages, answer: str) -> Ids:
     """The tokens of a prompt, its answer and the end; a base model reads the plain text."""
     ids = model.encode(prompt if model.chat else f"{prompt}\n")
     written = model.tokenizer(answer, add_special_tokens=False)["input_ids"]

@@ -11,6 +11,7 @@ import torch
 
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
+from labkit.backends.prompts import Messages
 from labkit.checks import check_number
 from labkit.data import read_data
 from labkit.errors import LabError
@@ -27,6 +28,7 @@ from .result import FineTuning
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 ITEMS = 12  # held-out examples that are answered
 LEADING = 8  # bars
+MAX_TOKENS = 24  # of a held-out answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,23 +183,27 @@ def _points(tuning: FineTuning, strengths: Sequence[float], probe: str) -> Itera
 
 
 def _answers(model: LocalModel, held_out: Sequence[TuningExample]) -> tuple[AnsweredExample, ...]:
-    if not held_out:
-        return ()
-    prompts = [example_ids(model, each.prompt, "") for each in held_out]
+    texts = written_answers(model, [each.prompt for each in held_out])
+    return tuple(
+        AnsweredExample(each, text, plain_answer(text) == plain_answer(each.answer))
+        for each, text in zip(held_out, texts, strict=True)
+    )
+
+
+def written_answers(model: LocalModel, prompts: Sequence[str | Messages]) -> list[str]:
+    """The first line that a model writes after each prompt, at temperature 0."""
+    if not prompts:
+        return []
+    asked = [example_ids(model, each, "") for each in prompts]
     written = padded_answers(
         model.model,
-        [ids[:start] for ids, start in prompts],
-        max_tokens=24,
+        [ids[:start] for ids, start in asked],
+        max_tokens=MAX_TOKENS,
         end_ids=model.end_ids,
         is_complete=lambda ids: "\n" in model.tokenizer.decode(ids).strip(),
     )
     texts = {number: model.tokenizer.decode(ids).strip() for number, ids in written}
-    return tuple(
-        AnsweredExample(
-            each, texts[number], plain_answer(texts[number]) == plain_answer(each.answer)
-        )
-        for number, each in enumerate(held_out)
-    )
+    return [texts[number] for number in range(len(prompts))]
 
 
 def _next_tokens(model: LocalModel, probe: str) -> tuple[tuple[str, float], ...]:

@@ -1,0 +1,80 @@
+"""Methods of answering a prompt: written, by the likeliest label, by the nearest example."""
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+
+from labkit.backends.constraints.constraint import Constraint
+from labkit.backends.generate import generate
+from labkit.backends.local.decoding.option_scores import option_logprobs
+from labkit.backends.local.embedding import Embedder
+from labkit.backends.local.model import LocalModel
+from labkit.backends.prompts import Messages
+from labkit.topics.control.constraints.constrain import constrained
+from labkit.topics.control.finetune.examples import TuningExample
+from labkit.topics.control.finetune.loss import example_ids
+from labkit.topics.control.finetune.strength import MAX_TOKENS, written_answers
+
+Answerer = Callable[[str], str]
+
+
+def with_shown(model: LocalModel, prompt: str, shown: Sequence[TuningExample]) -> str | Messages:
+    """A prompt after solved examples: as messages, or as text for a base model."""
+    if not shown:
+        return prompt
+    if not model.chat:
+        solved = [f"{each.prompt}\n{each.answer}" for each in shown]
+        return "\n\n".join([*solved, prompt])
+    turns = [(each.prompt, each.answer) for each in shown]
+    messages = [
+        {"role": role, "content": text}
+        for turn in turns
+        for role, text in zip(("user", "assistant"), turn, strict=True)
+    ]
+    return [*messages, {"role": "user", "content": prompt}]
+
+
+def writes(model: LocalModel, shown: Sequence[TuningExample] = ()) -> Answerer:
+    """The model writes a line, at temperature 0."""
+    return lambda prompt: written_answers(model, [with_shown(model, prompt, shown)])[0]
+
+
+def writes_within(
+    model: LocalModel, constraint: Constraint, shown: Sequence[TuningExample] = ()
+) -> Answerer:
+    """The model writes what the constraint allows, at temperature 0."""
+    backend = constrained(model, constraint)
+    return lambda prompt: generate(
+        backend, with_shown(model, prompt, shown), temperature=0, max_tokens=MAX_TOKENS
+    ).text.strip()
+
+
+def likeliest_label(model: LocalModel, labels: Sequence[str]) -> Answerer:
+    """The label that the model finds likeliest as a whole answer."""
+
+    def answer(prompt: str) -> str:
+        encoded = [example_ids(model, prompt, label) for label in labels]
+        ids, start = encoded[0]
+        options = [each[start:] for each, _ in encoded]
+        found: dict[int, float] = {}
+        for _, scores in option_logprobs(model.model, [ids[:start]], [options]):
+            found |= scores
+        return labels[max(found, key=found.__getitem__)]
+
+    return answer
+
+
+def nearest_example(embedder: Embedder, train: Sequence[TuningExample]) -> Answerer:
+    """The answer of the training example whose meaning is nearest.
+
+    The lines that all prompts begin with say nothing about any of them, so they are left out.
+    """
+    columns = zip(*(each.prompt.splitlines(keepends=True) for each in train), strict=False)
+    lines = takewhile(lambda column: len(set(column)) == 1, columns)
+    shared = "".join(first for first, *_ in lines) if len(train) > 1 else ""
+    vectors = embedder.embed([each.prompt.removeprefix(shared) for each in train])
+
+    def answer(prompt: str) -> str:
+        (vector,) = embedder.embed([prompt.removeprefix(shared)])
+        return train[int((vectors @ vector).argmax())].answer
+
+    return answer

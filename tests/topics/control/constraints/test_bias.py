@@ -1,0 +1,74 @@
+"""Biased and banned words: answers are those of transformers' own generate."""
+
+import pytest
+import torch
+
+import labkit
+from labkit.errors import LabError
+
+PROMPT = "What is the capital of France?"
+
+
+def by_transformers(model, prompt, **options):
+    """The answer at temperature 0 by transformers' generate."""
+    ids = torch.tensor([model.encode(prompt)])
+    out = model.model.generate(
+        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=12, **options
+    )
+    return model.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("words", [{"Paris": -100}, {"Paris": -3.0, "city": 9.0}, {"Par": -100}])
+def test_answers_are_those_of_transformers(smollm2, words):
+    answer = labkit.control.bias_words(smollm2, PROMPT, words, max_tokens=12)
+    sequences = {
+        tuple(smollm2.tokenizer(form, add_special_tokens=False)["input_ids"]): float(
+            "-inf" if bias == -100 else bias
+        )
+        for word, bias in words.items()
+        for form in (word, f" {word}")
+    }
+    assert answer.reply.text == by_transformers(smollm2, PROMPT, sequence_bias=sequences)
+    assert answer.free.text == by_transformers(smollm2, PROMPT)
+
+
+def test_a_banned_word_is_not_written_as_it_is_spelt(smollm2):
+    answer = labkit.control.bias_words(smollm2, PROMPT, {"Paris": -100}, max_tokens=12)
+    assert "Paris" in answer.free.text and "Paris" not in answer.reply.text
+    assert (" Paris",) in answer.spellings["Paris"] and answer.slipped == ()
+    assert "Paris banned" in answer.summary and "biased" in labkit.plot(answer).html
+
+
+def test_scores_that_are_reported_are_the_models_own(smollm2):
+    answer = labkit.control.bias_words(smollm2, PROMPT, {"The": -100}, max_tokens=1)
+    free, biased = answer.free.steps[0], answer.reply.steps[0]
+    assert free.text == "The" != biased.text
+    assert [each.token_id for each in biased.alternatives] == [
+        each.token_id for each in free.alternatives
+    ]
+
+
+def test_stop_strings_end_both_answers(smollm2):
+    answer = labkit.control.bias_words(smollm2, PROMPT, {"zebra": -5}, stop=[" is"])
+    assert answer.free.text == answer.reply.text == "The capital of France"
+    assert answer.reply.finish == "stop" and "the same answer" in answer.summary
+
+
+@pytest.mark.parametrize(
+    ("biases", "says"),
+    [
+        ({}, "biases must be words with numbers"),
+        (["cat"], "biases must be words with numbers"),
+        ({" ": 1}, "must be of words that are text"),
+        ({"cat": -101}, "the bias of 'cat' must be a number, -100 to 100"),
+        ({"cat": float("nan")}, "the bias of 'cat' must be"),
+    ],
+)
+def test_bad_biases_are_a_sentence_each(smollm2, biases, says):
+    with pytest.raises(ValueError, match=says):
+        labkit.control.bias_words(smollm2, PROMPT, biases)
+
+
+def test_a_model_elsewhere_is_refused():
+    with pytest.raises(LabError, match="does not give them here"):
+        labkit.control.biased("gpt", {"cat": -5})
