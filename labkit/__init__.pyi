@@ -38,6 +38,7 @@ from .topics.comparison.side_by_side.compare import compare as compare
 from .topics.privacy.network.network_watch import watch_network as watch_network
 from .topics.privacy.network.offline import offline as offline
 from .topics.privacy.payload.payload import payload as payload
+from .topics.sampling.next_token.panel import bench_panel as bench_panel
 from .topics.sampling.next_token.prediction import predict as predict
 from .topics.sampling.paths.trace import trace as trace
 from .topics.sampling.sweep.sweep import sweep as sweep

@@ -23,13 +23,14 @@ from labkit import __version__
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
 from labkit.ui.html import script_hash
+from labkit.ui.page_module import MARK, MODULES, page_script
 from labkit.ui.theme import CONFIG, FIGURE_CSS, TOKEN_KEYS
 
 from .render import render_cells, self_contained
 
 GENERATOR = "labkit run"  # marks the lab's pages for the index
 
-# The last line of defence: nothing is loaded, and no script runs but the page's own two, even if a
+# The last line of defence: nothing is loaded, and no script runs but the page's own, even if a
 # cell's own HTML has others. plotly.js makes images of its figures (blob:).
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; "
@@ -58,7 +59,8 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
         written = [folder / name for name in names]
         _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
         for page, (path, notebook) in zip(written, notebooks, strict=True):
-            write_text(page, render_page(path, notebook, pages), scripts=_scripts())
+            ours = (*_scripts(), *map(page_script, MODULES))
+            write_text(page, render_page(path, notebook, pages), scripts=ours)
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
     except OSError as error:
         raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
@@ -85,7 +87,8 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     scripts = drawing if soup.select_one(".figure") else []
     if soup.select_one(".lk-strip, .lk-trace"):
         scripts.append(token_keys)
-    return _document(title, _text(first) if first else "", body, scripts)
+    modules = [page_script(name) for name in MODULES if soup.select_one(f"[{MARK}={name}]")]
+    return _document(title, _text(first) if first else "", body, scripts, modules)
 
 
 def _scripts() -> tuple[str, ...]:
@@ -99,10 +102,18 @@ def _text(tag) -> str:
     return " ".join("".join(own).split())
 
 
-def _document(title: str, description: str, body: str, scripts: Sequence[str] = ()) -> str:
+def _document(
+    title: str,
+    description: str,
+    body: str,
+    scripts: Sequence[str] = (),
+    modules: Sequence[str] = (),
+) -> str:
     # plotly.js generates code for some of its figures.
-    allowed = [*map(script_hash, scripts), "'unsafe-eval'"] if scripts else ["'none'"]
+    hashes = [script_hash(script) for script in (*scripts, *modules)]
+    allowed = [*hashes, *(["'unsafe-eval'"] if scripts else [])] or ["'none'"]
     body += "".join(f"\n<script>{script}</script>" for script in scripts)
+    body += "".join(f'\n<script type="module">{module}</script>' for module in modules)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

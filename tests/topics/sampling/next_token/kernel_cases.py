@@ -1,0 +1,107 @@
+"""Random settings on random scores, run by the kernel's chain, behind a server on the loopback."""
+
+import contextlib
+import json
+import random
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import torch
+
+from labkit.backends.local import sampler
+from labkit.backends.settings import STAGES, Settings
+
+SIZES = (49_152, 151_936, 262_144)  # SmolLM2, Qwen2.5, Gemma 3
+SETTINGS = 200
+DRAWS = 20
+
+
+@contextlib.contextmanager
+def served_cases(settings=SETTINGS):
+    """The address of a server that has the cases, and what the kernel computes for each."""
+    cases = {size: _Cases(size, settings) for size in SIZES}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            size, _, rest = self.path[1:].partition("/")
+            body = _listed(cases) if size == "cases" else cases[int(size)].file(rest)
+            self.send_response(200)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _listed(cases):
+    listed = [{"size": size, "cases": each.cases} for size, each in cases.items()]
+    return json.dumps({"vocabularies": listed}).encode()
+
+
+class _Cases:
+    """The cases of one vocabulary."""
+
+    def __init__(self, size, settings):
+        rng = np.random.default_rng(size)
+        sure = rng.normal(0, 2, size) + 6 * rng.exponential(0.7, size)
+        unsure = rng.normal(0, 3, size)  # with many that are equal, in so few bits
+        self.scores = {"float32": sure.astype(np.float32), "float16": unsure.astype(np.float16)}
+        self.cases = [_case(random.Random(f"{size} {number}"), size) for number in range(settings)]
+
+    def file(self, name):
+        """The scores of that format; or a case's probabilities, draws, and number that remains."""
+        if name in self.scores:
+            return self.scores[name].tobytes()
+        case = self.cases[int(name)]
+        chosen = Settings(**{**case["settings"], "top_k": case["settings"]["top_k"] or None})
+        scores = self.scores[case["format"]].astype(np.float32)
+        final = list(sampler.scores_by_stage(scores, case["context"], chosen).values())[-1]
+        row = torch.from_numpy(final.copy())[None]
+        drawn = sampler.draw(row.softmax(-1), [case["uniform"]])[0].tolist()
+        shares = row.double().softmax(-1).float()  # float32 sums of 262,144 err by a millionth
+        counts = np.array([*drawn, np.isfinite(final).sum()], np.int32)
+        return shares.numpy().tobytes() + counts.tobytes()
+
+
+def _case(rng, size):
+    """Each setting in force in about half of the cases, in a random order."""
+
+    def maybe(value, neutral):
+        return value if rng.random() < 0.5 else neutral
+
+    settings = {
+        "temperature": rng.choice([0, *[round(rng.uniform(0.05, 3), 2) for _ in range(15)]]),
+        "top_k": maybe(int(10 ** rng.uniform(0, 5)), 0),
+        "top_p": maybe(round(rng.uniform(0.01, 1), 2), 1),
+        "min_p": maybe(round(10 ** rng.uniform(-5, -0.5), 6), 0),
+        "typical_p": maybe(round(rng.uniform(0.01, 1), 2), 1),
+        "repetition_penalty": maybe(round(rng.uniform(0.5, 2), 2), 1),
+        "presence_penalty": maybe(round(rng.uniform(-2, 2), 1), 0),
+        "order": rng.sample(STAGES, len(STAGES)),
+    }
+    return {
+        "format": rng.choice(["float32", "float16"]),
+        "context": [rng.randrange(size) for _ in range(rng.choice([1, 20, 500]))],
+        "settings": settings,
+        "uniform": [rng.random() for _ in range(DRAWS)],
+    }
+
+
+def assert_same(found, cases):
+    """What `chain_cases.js` found: the same tokens, probabilities and draws."""
+    assert found["cases"] == cases and found["tied"] <= 0.1 * cases
+    assert found["worst"] < 1e-5
+    assert found["otherRemaining"] <= 1, "a token at the very edge of a cut, by its last bit"
+    assert found["draws"] == DRAWS * (cases - found["tied"])
+    assert found["otherDraws"] <= 0.0005 * found["draws"], "a number at the very edge of a token"

@@ -1,0 +1,60 @@
+"""The page's chain in node: the kernel's numbers, on 200 random settings of three vocabularies."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labkit.topics.sampling.next_token.bench import CHAIN
+
+from .kernel_cases import SETTINGS, SIZES, assert_same, served_cases
+
+CASES = Path(__file__).with_name("chain_cases.js")
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(not NODE, reason="node is not installed")
+
+
+def node(body, *imports):
+    """What the body, an expression, gives in node as JSON."""
+    lines = [f'import * as {name} from "{path.as_uri()}";' for name, path in imports]
+    program = "\n".join([*lines, f"console.log(JSON.stringify(await ({body})));"])
+    ran = subprocess.run(
+        [NODE, "--input-type=module", "-e", program], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@needs_node
+@pytest.mark.slow
+def test_every_chain_gives_the_kernels_numbers_and_draws():
+    with served_cases() as address:
+        call = f'cases.compare(chain, "{address}")'
+        assert_same(node(call, ("chain", CHAIN), ("cases", CASES)), SETTINGS * len(SIZES))
+
+
+@needs_node
+def test_a_few_chains_give_the_kernels_numbers_and_draws():
+    with served_cases(4) as address:
+        call = f'cases.compare(chain, "{address}")'
+        assert_same(node(call, ("chain", CHAIN), ("cases", CASES)), 4 * len(SIZES))
+
+
+@needs_node
+def test_halves_are_read_as_numpy_writes_them():
+    halves = np.array([0, 1, -2.5, 65504, 6e-8, -6e-5, 0.1, -np.inf], np.float16)
+    read = node(
+        f"[...chain.fromFloat16(new Uint16Array({halves.view(np.uint16).tolist()}))].map(String)",
+        ("chain", CHAIN),
+    )
+    assert [float(each.replace("Infinity", "inf")) for each in read] == halves.tolist()
+
+
+@needs_node
+def test_a_drawn_token_has_a_probability_and_the_ends_are_the_first_and_the_last():
+    stage = "chain.sortScores(new Float32Array([1, -Infinity, 3, 2, -Infinity]))"
+    body = f"[0, 0.999999].map(chain.drawer({stage}, 5))"
+    assert node(body, ("chain", CHAIN)) == [0, 3]
