@@ -17,7 +17,7 @@ RANKS = {
     "lazy_names": 0, "errors": 0, "formatting": 0, "checks": 0, "exercise": 0, "interrupts": 0,
     "stats": 1, "data": 1, "filesystem": 1, "sandbox": 1, "install": 2, "lab_book.entry": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
-    "backends": 4, "backends.guard": 5, "backends.chat": 5,
+    "backends": 4, "sandbox.code_tasks": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
     "ui": 11, "lab_book": 12, "topics": 13, "display": 14, "files": 15, "commands": 16, "cli": 17,

@@ -32,6 +32,7 @@ from labkit.models.storage import fetch, store
 from labkit.models.storage.checked_folder import require_gguf
 
 from .file_template import is_of_catalogue, template_of
+from .infill import find_fim_tokens
 from .openmp import end_idle_threads
 from .trial import require_survivable
 
@@ -114,6 +115,7 @@ class LlamaCppModel:
         kind: number format of most weights, by llama.cpp's name, such as ``"Q4_1"``.
         weights_bytes: size of the weights, scales included.
         parameters: number of weights.
+        fim_tokens: with which it fills in the middle of a text; None if it was not made for that.
     """
 
     def __init__(self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int):
@@ -134,6 +136,7 @@ class LlamaCppModel:
             if name in ("bos_token", "eos_token")
         }
         self._begins = bool(self.ask("/tokenize", {"content": "", "add_special": True})["tokens"])
+        self.fim_tokens = find_fim_tokens(self.ask)
         meta = self.ask("/v1/models")["data"][0]["meta"]
         self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
         self.weights_bytes, self.parameters = meta["size"], meta["n_params"]

@@ -1,0 +1,6 @@
+"""The public names of ``labkit.assistant``."""
+
+from .completion.complete import complete as complete
+from .completion.prompts import completion_prompt as completion_prompt
+from .measure.compare import compare_models as compare_models
+from .measure.measure import measure_completions as measure_completions
