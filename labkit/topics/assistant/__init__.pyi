@@ -4,3 +4,4 @@ from .completion.complete import complete as complete
 from .completion.prompts import completion_prompt as completion_prompt
 from .measure.compare import compare_models as compare_models
 from .measure.measure import measure_completions as measure_completions
+from .serving.editors import editor_settings as editor_settings

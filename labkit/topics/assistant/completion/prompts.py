@@ -40,7 +40,7 @@ def completion_prompt(
         after: the code after it; of a long one, only the beginning.
         method: ``"infill"``, the model's own tokens for filling in; ``"prefix"``, the code before
             the cursor alone; ``"swapped"``, the tokens in the wrong order; or ``"chat"``.
-        block: whether several lines are wanted; only a chat is told so.
+        block: whether several lines are wanted; a chat is asked for them in words.
     Returns:
         A text to be continued, or the messages of a chat.
     Raises:
