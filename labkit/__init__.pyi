@@ -24,6 +24,7 @@ from .files import save as save
 from .lab_book.book import book as book
 from .lab_book.card import summarize as summarize
 from .lab_book.guess_panel import guess as guess
+from .topics import assistant as assistant
 from .topics import comparison as comparison
 from .topics import control as control
 from .topics import cost as cost

@@ -21,7 +21,14 @@ from labkit.install import bootstrap
 from labkit.install.wheels import wheels_in
 
 # The optional part of pyproject.toml that a command needs.
-EXTRAS = {"lab": "llamacpp", "run": "llamacpp", "test": "test", "check": "test", "docs": "test"}
+EXTRAS = {
+    "lab": "llamacpp",
+    "run": "llamacpp",
+    "serve": "llamacpp",
+    "test": "test",
+    "check": "test",
+    "docs": "test",
+}
 PYTHON = "python" if os.name == "nt" else "python3"
 EXAMPLES = f"""
 examples:
@@ -130,6 +137,7 @@ def _parser():
     _add_lab(commands)
     _add_test(commands)
     _add_run(commands)
+    _add_serve(commands)
     doctor = _add(commands, "doctor", "Check this machine: fine, warning or failing, line by line.")
     doctor.add_argument("--json", action="store_true", help="the same for programs")
     _add_models(commands)
@@ -195,6 +203,35 @@ def _add_run(commands):
     run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="default: all of them")
     run.add_argument("--to", choices=["html"], help="also write each as a page that works offline")
     run.add_argument("--output", metavar="FOLDER", help="where what is written goes")
+
+
+def _add_serve(commands):
+    text = "Serve a model to your editor with llama.cpp, and print what the editor needs to know."
+    serve = _add(commands, "serve", text)
+    serve.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a name of `models list`, one of your own fine-tuned ones, a .gguf file, or a folder",
+    )
+    serve.add_argument(
+        "--port", type=_port, metavar="N", help="default: 8012, or the next free one"
+    )
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="listen on this address of your machine (default: %(default)s, which only this "
+        "machine reaches). On any other address a key is asked for, and texts travel unencrypted.",
+    )
+    serve.add_argument("--key", action="store_true", help="ask for a key on the loopback too")
+    serve.add_argument(
+        "--origin",
+        metavar="URL",
+        help="also answer pages of this address, such as http://127.0.0.1:8888 for JupyterLab",
+    )
+    serve.add_argument(
+        "--context", type=int, default=8192, metavar="N", help="tokens (default: %(default)s)"
+    )
 
 
 def _add_models(commands):

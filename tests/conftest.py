@@ -194,6 +194,17 @@ def tiny_gguf(tiny_tokenizer, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def fim_gguf(tiny_tokenizer, tmp_path_factory):
+    """The same, with Qwen's tokens to fill in the middle."""
+    names = ("fim_prefix", "fim_suffix", "fim_middle", "repo_name", "file_sep")
+    tokens = [f"<|{name}|>" for name in names]
+    path = tmp_path_factory.mktemp("gguf") / "fim.gguf"
+    tensors = _random_tensors(len(tiny_tokenizer) + len(tokens))
+    _write_gguf(path, tiny_tokenizer, tensors, tokens, kind=3, context=8192)
+    return path
+
+
+@pytest.fixture(scope="session")
 def split_gguf(tiny_tokenizer, tmp_path_factory):
     """The same file in two parts: the first, and the second."""
     folder = tmp_path_factory.mktemp("split")
@@ -242,12 +253,14 @@ def thinking_gguf(make_thinking_gguf, tmp_path_factory):
     return make_thinking_gguf(tmp_path_factory.mktemp("gguf") / "thinker.gguf")
 
 
-def _write_gguf(path, tokenizer, tensors, more_tokens=(), template=None, kind=4, **split):
+def _write_gguf(
+    path, tokenizer, tensors, more_tokens=(), template=None, kind=4, context=128, **split
+):
     import gguf
     import numpy as np
 
     writer = gguf.GGUFWriter(path, "llama", **split)
-    writer.add_context_length(TINY["max_position_embeddings"])
+    writer.add_context_length(context)
     writer.add_embedding_length(TINY["hidden_size"])
     writer.add_feed_forward_length(TINY["intermediate_size"])
     writer.add_block_count(TINY["num_hidden_layers"])

@@ -17,7 +17,7 @@ RANKS = {
     "errors": 0, "lazy_names": 1, "formatting": 0, "checks": 0, "exercise": 0, "interrupts": 0,
     "stats": 1, "data": 1, "filesystem": 1, "sandbox": 1, "install": 2, "lab_book.entry": 2,
     "models": 3, "models.storage": 3, "models.tokenizers": 3,
-    "backends": 4, "backends.guard": 5, "backends.chat": 5,
+    "backends": 4, "sandbox.code_tasks": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9,
     "backends.served": 9, "backends.loaded": 10, "backends.emulated": 11,

@@ -1,12 +1,10 @@
 """llama.cpp in this process: a GGUF file as it is, quantised, at the engine's own speed."""
 
-import json
 import os
 import queue
 import secrets
 import threading
 import time
-import urllib.request
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -31,7 +29,9 @@ from labkit.models.machine import inspect_machine
 from labkit.models.storage import fetch, store
 from labkit.models.storage.checked_folder import require_gguf
 
-from .file_template import is_of_catalogue, template_of
+from .engine import ask_server, import_xllamacpp, open_server, server_parameters
+from .file_template import template_of
+from .infill import find_fim_tokens
 from .openmp import end_idle_threads
 from .trial import require_survivable
 
@@ -68,13 +68,7 @@ def load_llamacpp(
     check_whole("threads", threads)
     check_whole("context", context)
     check_whole("slots", slots)
-    try:
-        import xllamacpp
-    except ImportError:
-        raise LabError(
-            "llama.cpp is not installed: the package xllamacpp is missing.",
-            "pip install xllamacpp, or with the lab: pip install '.[llamacpp]'.",
-        ) from None
+    xllamacpp = import_xllamacpp()
     file = get_gguf(str(name), accept_terms=accept_terms)
     require_survivable(file)
     return LlamaCppModel(xllamacpp, str(name), file, threads, context, slots)
@@ -118,6 +112,7 @@ class LlamaCppModel:
         weights_bytes: size of the weights, scales included.
         parameters: number of weights.
         vocabulary: number of tokens that it scores.
+        fim_tokens: with which it fills in the middle of a text; None if it was not made for that.
     """
 
     def __init__(
@@ -129,7 +124,9 @@ class LlamaCppModel:
         # It also listens on the loopback; nobody but this object knows the key.
         self._key = secrets.token_hex(16)
         with delayed_interrupts():  # an engine that is closed before its loop has begun hangs
-            self._server = _started(xllamacpp, self._parameters(xllamacpp, slots))
+            parameters = server_parameters(xllamacpp, gguf_file, threads, context, slots)
+            parameters.hostnames, parameters.api_keys = ["127.0.0.1"], [self._key]
+            self._server = open_server(xllamacpp, parameters)
             # Loaded is what has answered once.
             self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
@@ -140,6 +137,7 @@ class LlamaCppModel:
             if name in ("bos_token", "eos_token")
         }
         self._begins = bool(self.ask("/tokenize", {"content": "", "add_special": True})["tokens"])
+        self.fim_tokens = find_fim_tokens(self.ask)
         meta = self.ask("/v1/models")["data"][0]["meta"]
         self.kind = meta["ftype"].removeprefix("(guessed) ").removeprefix("all ")
         self.weights_bytes, self.parameters = meta["size"], meta["n_params"]
@@ -150,19 +148,6 @@ class LlamaCppModel:
         twin = load_llamacpp(str(self.gguf_file), threads=self.threads, context=self.context)
         twin.name = self.name
         return twin
-
-    def _parameters(self, xllamacpp, slots: int):
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(self.gguf_file)
-        parameters.n_ctx, parameters.n_parallel, parameters.verbosity = self.context, slots, 0
-        parameters.kv_unified = True  # if not, each slot would have its part of the context
-        # llama.cpp counts the machine's cores; in a container it would start too many threads,
-        # which wait for each other: seconds a token were seen instead of milliseconds.
-        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = self.threads
-        if not is_of_catalogue(self.gguf_file):
-            parameters.chat_template = "chatml"
-        parameters.hostnames, parameters.api_keys = ["127.0.0.1"], [self._key]
-        return parameters
 
     def __repr__(self) -> str:
         size = f"{self.threads} threads, context {self.context:,} tokens"
@@ -251,14 +236,8 @@ class LlamaCppModel:
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the engine's own server answers on the loopback, past any proxy."""
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
         self._handler()
-        url = self._server.listening_address + path
-        asked = None if body is None else json.dumps(body).encode()  # None: a GET
-        request = urllib.request.Request(url, asked, headers)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as answer:
-            return json.load(answer)
+        return ask_server(self._server.listening_address, self._key, path, body)
 
     def about(self) -> dict[str, str]:
         """With what it runs: engine, number format of the weights, threads."""
@@ -281,16 +260,6 @@ class LlamaCppModel:
     def close(self) -> None:
         """Gives the memory back; the model cannot be asked any more."""
         self._server = None
-
-
-def _started(xllamacpp, parameters):
-    try:
-        return xllamacpp.Server(parameters)
-    except (RuntimeError, ValueError) as error:
-        raise LabError(
-            f"llama.cpp cannot read {parameters.model.path}: {error}",
-            "The file is damaged, or of an architecture that this llama.cpp does not know.",
-        ) from None
 
 
 def _require_no_error(event: Any) -> Chunk:

@@ -1,5 +1,6 @@
 """The public names of ``labkit.limits``."""
 
+from labkit.sandbox.code_tasks import code_tasks as code_tasks
 from labkit.sandbox.sandbox import Limits as Limits
 from labkit.sandbox.sandbox import run_code as run_code
 
@@ -7,7 +8,6 @@ from .accuracy.arithmetic import arithmetic as arithmetic
 from .accuracy.facts import facts as facts
 from .accuracy.letters import letters as letters
 from .accuracy.repeat import repeat_mistakes as repeat_mistakes
-from .code.code_tasks import code_tasks as code_tasks
 from .code.pass_at_k import pass_at_k as pass_at_k
 from .code.write_code import write_code as write_code
 from .confidence.confidences import calibration as calibration

@@ -11,15 +11,14 @@ from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
+from labkit.sandbox.code_tasks import END, CodeTask, code_tasks, has_passed
 from labkit.sandbox.sandbox import SandboxRun, run_code
 from labkit.stats import bootstrap_interval, share_interval
 from labkit.topics.limits.accuracy.ask import prompt_ids
 from labkit.topics.limits.arguments import check_model
 
-from .code_tasks import CodeTask, code_tasks
 from .pass_at_k import pass_at_k
 
-END = "all tests passed"
 # Without it a chat model takes the docstring for the whole function. Three spaces: the fourth is
 # part of the first word's token.
 BEGIN = "\n   "
@@ -42,9 +41,7 @@ class CodeAttempt:
     @property
     def passed(self) -> bool | None:
         """Whether it got through all tests to the end; None where nothing is run here."""
-        if self.run.refusal:
-            return None
-        return self.run.succeeded and self.run.output.rstrip().endswith(END)
+        return has_passed(self.run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ import pytest
 
 import labkit
 from labkit.sandbox import sandbox
+from labkit.sandbox.code_tasks import END, code_tasks
 from labkit.sandbox.sandbox import SandboxRun, run_code
-from labkit.topics.limits.code.code_tasks import code_tasks
-from labkit.topics.limits.code.write_code import END, CodeAttempt, CodeScore, TaskAttempts, cut_body
+from labkit.topics.limits.code.write_code import CodeAttempt, CodeScore, TaskAttempts, cut_body
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ from labkit.data import FOLDER
 from labkit.filesystem.read import parse, read_file
 from labkit.models.storage.datasets import read_dataset
 
+from .sandbox import SandboxRun
+
+END = "all tests passed"
 SETS = ("lab", "humaneval")
 
 
@@ -35,6 +38,13 @@ class CodeTask:
 
     def __repr__(self) -> str:
         return self.prompt
+
+
+def has_passed(run: SandboxRun) -> bool | None:
+    """Whether a program with `END` as its last line got through all tests; None: it was not run."""
+    if run.refusal:
+        return None
+    return run.succeeded and run.output.rstrip().endswith(END)
 
 
 @dataclass(frozen=True, slots=True)

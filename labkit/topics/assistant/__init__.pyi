@@ -1,0 +1,8 @@
+"""The public names of ``labkit.assistant``."""
+
+from .completion.complete import complete as complete
+from .completion.prompts import completion_prompt as completion_prompt
+from .editor.panel import editor_panel as editor_panel
+from .measure.compare import compare_models as compare_models
+from .measure.measure import measure_completions as measure_completions
+from .serving.editors import editor_settings as editor_settings

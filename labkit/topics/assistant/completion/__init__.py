@@ -1,0 +1,1 @@
+"""One suggestion: how it is asked for, and where it ends."""

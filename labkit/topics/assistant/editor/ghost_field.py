@@ -1,0 +1,50 @@
+"""A field for code with ghost text: an anywidget, whose module is beside this file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+_HERE = Path(__file__)
+
+
+class GhostField(anywidget.AnyWidget):
+    """Sends what is typed, and shows what is suggested; Tab accepts, Esc refuses.
+
+    Args:
+        text: the code at first.
+        cursor: where the cursor stands at first.
+        on_ask: called with a number that rises, the code before the cursor, and that after it.
+        on_event: called with ``"shown"`` and milliseconds from the last key to the suggestion, or
+            with ``"accepted"``, ``"refused"`` or ``"left"`` and None.
+
+    Attributes:
+        ghost: the number that was asked, and what is suggested there.
+    """
+
+    _esm = _HERE.with_suffix(".js").read_text(encoding="utf-8")
+    _css = _HERE.with_suffix(".css").read_text(encoding="utf-8")
+    text = traitlets.Unicode().tag(sync=True)
+    cursor = traitlets.Int().tag(sync=True)
+    ghost = traitlets.Dict(default_value={"number": 0, "text": ""}).tag(sync=True)
+
+    def __init__(
+        self,
+        text: str,
+        cursor: int,
+        on_ask: Callable[[int, str, str], None],
+        on_event: Callable[[str, float | None], None],
+    ):
+        super().__init__(text=text, cursor=cursor)
+        self._ask, self._event = on_ask, on_event
+        self.on_msg(self._came)
+
+    def _came(self, _widget, content: dict, _buffers) -> None:
+        kind = content.get("kind")
+        if kind == "ask":
+            self._ask(int(content["number"]), str(content["before"]), str(content["after"]))
+        elif kind == "shown":
+            self._event(kind, float(content["ms"]))
+        elif kind in ("accepted", "refused", "left"):
+            self._event(kind, None)

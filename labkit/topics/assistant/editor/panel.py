@@ -1,0 +1,170 @@
+"""`editor_panel`: code with ghost text as one types, and the time that it took."""
+
+from statistics import median
+
+import ipywidgets as widgets
+
+from labkit.backends.llamacpp.model import LlamaCppModel
+from labkit.formatting import digits
+from labkit.lab_book.entry import BookEntry
+from labkit.topics.assistant.completion.complete import Completion
+from labkit.topics.assistant.completion.prompts import METHODS, check_method, check_model, nearest
+from labkit.ui import html
+from labkit.ui.panel import Panel, check_typed, column, slider
+
+from .figures import code_html, meter_html
+from .ghost_field import GhostField
+from .suggester import Request, Suggester, Watch
+
+BEFORE = '''def mean(numbers):
+    """The arithmetic mean of a list of numbers."""
+    '''
+AFTER = "\n\n\nprint(mean([1, 2, 3]))\n"
+LEAST = -3.0  # mean log-probability: e to that is 5 %
+FIRST_S = 60  # how long a page without a kernel waits for the first suggestion
+
+
+def editor_panel(
+    model: LlamaCppModel,
+    before: str = BEFORE,
+    after: str | None = None,
+    *,
+    method: str | None = None,
+    watch: Watch | None = None,
+) -> "EditorPanel":
+    """A field for code in which a model suggests how the line goes on.
+
+    Tab accepts, Esc refuses. A key that is pressed meanwhile ends the engine's work for the key
+    before it. Nothing that is typed is saved.
+
+    Args:
+        model: from ``labkit.load_llamacpp``.
+        before: the code before the cursor at first.
+        after: the code after it; None: none, or the rest of the lab's own example.
+        method: as for ``lab.assistant.completion_prompt``; None: fill in the middle, and prefix
+            only for a model that cannot.
+        watch: ``lab.watch_network`` counts the connections that are tried meanwhile; None:
+            they are not counted.
+    Raises:
+        ValueError: the code is empty or too long for a panel, or there is no such method.
+        LabError: the model does not run in llama.cpp, or was not made to fill in.
+    """
+    check_model(model)
+    method = method or ("infill" if model.fim_tokens else "prefix")
+    check_method(model, method)
+    after = (AFTER if before == BEFORE else "") if after is None else after
+    nearest(model, before, after)  # raises what is wrong with them
+    check_typed(before + after, "the code")
+    return EditorPanel(model, before, after, method, watch)
+
+
+class EditorPanel(Panel):
+    """The field, the time of the newest suggestion beside the budget, and what was counted.
+
+    Attributes:
+        field: the field for code.
+        threshold: the mean log-probability below which nothing is shown.
+        suggestion: the newest one; None before the first.
+        accepted, refused, withheld: how many were.
+        milliseconds: from the last key to each suggestion that was shown.
+    """
+
+    def __init__(
+        self, model: LlamaCppModel, before: str, after: str, method: str, watch: Watch | None
+    ):
+        self._model, self._method = model, method
+        self.suggestion: Completion | None = None
+        self.accepted = self.refused = self.withheld = 0
+        self.milliseconds: list[float] = []
+        self._shown_ms: float | None = None  # of the newest
+        self._suggester = Suggester(model, method, self._suggested, watch)
+        self.field = GhostField(before + after, len(before), self._ask, self._happened)
+        self.threshold = slider(
+            "stay silent below", LEAST, LEAST, 0.0, step=0.1, width="460px", label_width="130px"
+        )
+        self.meter = widgets.HTML(meter_html(None, None))
+        self.status = widgets.HTML()
+        self.widget = column(self.field, self.meter, self.threshold, self.status)
+        self._first = before, after
+        self._ask(0, before, after)
+
+    @property
+    def summary(self) -> str:
+        """What was shown, accepted and refused, and how long it took."""
+        watched = self._suggester.connections
+        parts = [
+            f"{self._model.name}, {METHODS[self._method]}: {len(self.milliseconds)} shown while "
+            f"typing, {self.accepted} accepted, {self.refused} refused, {self.withheld} withheld, "
+            f"{self._suggester.superseded} superseded"
+        ]
+        if self.milliseconds:
+            parts.append(f"median {digits(median(self.milliseconds))} ms from key to suggestion")
+        if watched is not None:
+            parts.append(f"{watched} connections tried")
+        return "; ".join(parts) + " (measured)"
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """The time from key to suggestion, once somebody has typed."""
+        if not self.milliseconds:
+            return ()
+        value, low, high = median(self.milliseconds), min(self.milliseconds), max(self.milliseconds)
+        label = "from key to suggestion"
+        return (
+            BookEntry("key_to_ghost_ms", label, value, "ms", low, high, model=self._model.name),
+        )
+
+    def wait(self, timeout_s: float = FIRST_S) -> Completion | None:
+        """Waits until the model has nothing to do, and returns the newest suggestion.
+
+        Raises:
+            TimeoutError: it still works after `timeout_s` seconds.
+        """
+        if not self._suggester.wait(timeout_s):
+            raise TimeoutError(f"The model still works after {timeout_s} s.")
+        return self.suggestion
+
+    def static_form(self) -> list:
+        """The code with the first suggestion, and its time."""
+        done = self.wait()
+        ms = 1000 * done.elapsed_s if done else None
+        ghost = done.text.rstrip("\n") if done else ""
+        return [code_html(*self._first, ghost), meter_html(ms, ms), html.note(self.summary)]
+
+    def _ask(self, number: int, before: str, after: str) -> None:
+        try:
+            check_typed(before + after, "the code")
+        except ValueError as error:
+            self.status.value = html.note(str(error), "bad")
+            return
+        self._suggester.ask(Request(number, before, after))
+
+    def _suggested(self, request: Request, result: Completion | str) -> None:
+        if isinstance(result, str):
+            empty = not request.before.strip()
+            self.status.value = html.note("Type some code." if empty else result, "plain")
+            return
+        self.suggestion, self._shown_ms = result, None
+        sure = result.mean_logprob
+        text = result.text.rstrip()
+        if text and sure is not None and sure < self.threshold.value:
+            self.withheld += 1
+            text = ""
+        self.field.ghost = {"number": request.number, "text": text}
+        self._draw()
+
+    def _happened(self, kind: str, milliseconds: float | None) -> None:
+        self.accepted += kind == "accepted"
+        self.refused += kind == "refused"
+        if milliseconds is not None:
+            self._shown_ms = milliseconds
+            self.milliseconds.append(milliseconds)
+        self._draw()
+
+    def _draw(self) -> None:
+        done = self.suggestion
+        engine = None if done is None or done.ttft_s is None else 1000 * done.elapsed_s
+        self.meter.value = meter_html(self._shown_ms, engine)
+        sure = done.mean_logprob if done else None
+        says = "" if sure is None else f"mean log-probability {sure:.2f}. "
+        self.status.value = html.note(says + self.summary)

@@ -1,0 +1,1 @@
+"""What editors need to be told to use a local server."""

@@ -1,0 +1,162 @@
+"""Measuring: cuts that matter, suggestions that are run, shares and thresholds by hand."""
+
+import pytest
+
+import labkit
+from labkit.sandbox import sandbox
+from labkit.sandbox.code_tasks import END, code_tasks, has_passed
+from labkit.sandbox.sandbox import SandboxRun, run_code
+from labkit.topics.assistant.completion.complete import Completion
+from labkit.topics.assistant.measure import measure as measuring
+from labkit.topics.assistant.measure.compare import CompletionComparison
+from labkit.topics.assistant.measure.cuts import Cut, draw_cuts
+from labkit.topics.assistant.measure.result import CompletionScore, MethodScore, Suggestion
+from labkit.topics.assistant.measure.silence import silence_curve
+
+
+@pytest.fixture
+def wall():
+    if reason := sandbox.refusal():
+        pytest.skip(f"nothing is run here: {reason}")
+
+
+@pytest.mark.parametrize("kind", ["line", "block"])
+@pytest.mark.parametrize("tasks", ["lab", "humaneval"])
+def test_a_cut_is_noticed_and_its_middle_is_the_solution(wall, notebook_files, kind, tasks):
+    pool = code_tasks(tasks)[:20]
+    cuts = list(draw_cuts(pool, kind, 0))
+    assert len(cuts) >= 4 and cuts == list(draw_cuts(pool, kind, 0))
+    for cut in cuts[:3]:
+        assert cut.before.endswith("\n") and cut.middle.endswith("\n")
+        whole = cut.before + cut.middle + cut.after
+        assert whole == cut.task.prompt + cut.task.solution
+        assert has_passed(run_code(cut.program(cut.middle)))
+        assert not has_passed(run_code(cut.program("")))
+        assert (cut.middle.count("\n") > 1) == (kind == "block")
+
+
+def test_a_model_is_measured(wall, talker):
+    score = labkit.assistant.measure_completions(talker, "lab", items=2)
+    assert [each.method for each in score.methods] == ["prefix", "chat"]
+    assert "has no tokens to fill in the middle" in score.missing and score.missing in repr(score)
+    cuts = [[e.cut for e in each.suggestions] for each in score.methods]
+    assert cuts[0] == cuts[1] and len(cuts[0]) == 2
+    names = [each.name for each in score.book_entries]
+    assert names == ["suggestions_passed_percent", "keys_saved_percent", "suggestion_ms"]
+    again = labkit.assistant.measure_completions(talker, "lab", items=2, methods="prefix")
+    texts = [e.completion.text for e in again.methods[0].suggestions]
+    assert texts == [e.completion.text for e in score.methods[0].suggestions]
+    assert labkit.plot(score).data and "cut out" in labkit.plot(score, kind="code").html
+
+
+def test_a_model_with_tokens_is_asked_in_all_four_ways(filler, monkeypatch):
+    monkeypatch.setattr(sandbox, "refusal", lambda: "no wall here")
+    score = labkit.assistant.measure_completions(filler, "lab", cut="block", items=1)
+    assert [each.method for each in score.methods] == ["infill", "prefix", "swapped", "chat"]
+    assert score.book_entries == () and "were not run: no wall here" in score.summary
+    assert "–" in labkit.plot(score, kind="code").html
+
+
+def test_a_stop_keeps_what_came(talker, monkeypatch):
+    asked = []
+
+    def suggest(model, cut, method, block):
+        asked.append(method)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return suggestion(True, -1.0)
+
+    monkeypatch.setattr(measuring, "_suggestion", suggest)
+    score = labkit.assistant.measure_completions(talker, "lab", items=3)
+    assert [len(each.suggestions) for each in score.methods] == [1, 1]
+    assert "1 of 3 cuts" in score.summary
+
+
+def test_an_interrupted_answer_stops_the_measurement(talker, monkeypatch):
+    monkeypatch.setattr(measuring, "complete", lambda *_, **__: completion(-1.0, finish=None))
+    score = labkit.assistant.measure_completions(talker, "lab", items=3)
+    assert score.methods == () and "stopped before the first" in score.summary
+    assert score.book_entries == ()
+
+
+def completion(sure, text="    y = 2\n", finish="end"):
+    return Completion("m", "infill", text, (sure,) if sure else (), 0.1, 0.2, finish)
+
+
+def suggestion(passed, sure, number=0, text="    y = 2\n"):
+    task = code_tasks()[number]
+    run = SandboxRun("", END if passed else "", "", 0)
+    return Suggestion(Cut(task, "x\n", "    y = 2\n", ""), completion(sure, text), run)
+
+
+def test_shares_keys_and_thresholds_are_as_by_hand():
+    every = (
+        suggestion(True, -0.1, 0),
+        suggestion(False, -0.5, 1, "    y = 3\n"),
+        suggestion(True, -0.9, 2, "    y = 1 + 1\n"),
+        suggestion(False, None, 3, ""),
+    )
+    score = MethodScore("infill", every)
+    assert (score.share, score.exact) == (0.5, 0.25)
+    assert score.saved == pytest.approx(2 * 4 / (4 * 5))  # all of "y = 2" but one, where it passes
+    points = silence_curve(every)
+    assert [(p.threshold, p.count, p.shown) for p in points] == [
+        (-0.1, 1, 0.25),
+        (-0.5, 2, 0.5),
+        (-0.9, 3, 0.75),
+    ]
+    assert [p.right for p in points] == [1, 0.5, pytest.approx(2 / 3)]
+
+
+def scored(*passed, model="m", method="infill"):
+    own = tuple(suggestion(each, -0.1 * n - 0.1, n) for n, each in enumerate(passed))
+    return CompletionScore(model, "t", (MethodScore(method, own),), len(own), 1.0)
+
+
+def test_models_are_compared_in_pairs():
+    both = CompletionComparison(
+        (scored(True, False, False, model="<s>"), scored(True, True, False)), ("x is missing",)
+    )
+    (change,) = both.differences
+    assert (change.gained, change.lost, change.count) == (1, 0, 3)
+    assert "m over <s>: +33 points" in both.summary and "x is missing" in both.summary
+    figure = labkit.plot(both)
+    assert "&lt;s&gt;" in figure.data[0].y[0] and "x is missing" in figure.layout.title.text
+    assert len(both.book_entries) == 6
+
+
+def test_the_curve_shows_the_surest_first():
+    figure = labkit.plot(scored(True, False), kind="silence")
+    assert list(figure.data[2].x) == [0.5, 1] and list(figure.data[2].y) == [1, 0.5]
+    nothing = CompletionScore("m", "t", (MethodScore("infill", (suggestion(False, None),)),), 1, 1)
+    assert not labkit.plot(nothing, kind="silence").data
+
+
+def test_a_missing_model_is_a_sentence(home, talker):
+    found = labkit.assistant.compare_models("coder", talker, tasks="lab", items=1)
+    assert [each.methods[0].method for each in found.scores] == ["prefix"]
+    assert "models get qwen2.5-coder-0.5b" in found.missing[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tasks": "mine"}, "tasks must be one of lab, humaneval; got 'mine'"),
+        ({"cut": "word"}, "cut must be one of line, block; got 'word'"),
+        ({"items": 0}, "items must be a whole number, 1 to 20; got 0"),
+        ({"methods": ()}, "methods must be one or more, each once"),
+        ({"methods": "magic"}, "method must be one of infill"),
+    ],
+)
+def test_bad_input_gets_a_sentence(talker, options, message):
+    with pytest.raises(ValueError, match=message):
+        labkit.assistant.measure_completions(talker, **{"tasks": "lab", **options})
+
+
+def test_a_method_that_was_not_measured_is_named(talker):
+    with pytest.raises(labkit.LabError, match="was not made to fill in"):
+        labkit.assistant.measure_completions(talker, "lab", methods="infill")
+    with pytest.raises(ValueError, match="method must be one of infill; got 'chat'"):
+        scored(True).method("chat")
+    with pytest.raises(ValueError, match="at least one model"):
+        labkit.assistant.compare_models()
