@@ -98,6 +98,7 @@ TOPICS = (
     "prompts",
     "limits",
     "control",
+    "decide",
 )
 
 

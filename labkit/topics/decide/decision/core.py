@@ -1,9 +1,11 @@
 """The decision as arithmetic: kinds of work and options in, a choice out. It reads nothing."""
 
-import itertools
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from labkit.topics.cost.facts import RangedNumber
 
@@ -144,7 +146,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Recommendation:
     """What is recommended for a kind of work.
 
     Attributes:
@@ -166,6 +168,12 @@ class Choice:
         return tuple(each for each in self.offers if each.verdict not in BARRED)
 
     @property
+    def is_met(self) -> bool:
+        """Whether what is recommended has all that is needed."""
+        found = self.recommended
+        return found is not None and not any(found.lacks(self.kind))
+
+    @property
     def shortfall(self) -> float:
         """By how much the share of right answers misses what is needed; all of it without one."""
         found = self.recommended
@@ -174,7 +182,7 @@ class Choice:
 
 def choose(
     kinds: Sequence[WorkKind], options: Sequence[Option], limits: HardLimits
-) -> tuple[Choice, ...]:
+) -> tuple[Recommendation, ...]:
     """What is recommended for each kind of work, all of them together within the budget.
 
     First the hard limits bar options, then those are struck out than which another is no worse in
@@ -185,7 +193,7 @@ def choose(
     judged = [_judge(kind, options, limits) for kind in kinds]
     taken = _best_combination(kinds, judged, limits)
     return tuple(
-        Choice(kind, tuple(_marked(each, mine) for each in offers))
+        Recommendation(kind, tuple(_marked(each, mine) for each in offers))
         for kind, offers, mine in zip(kinds, judged, taken, strict=True)
     )
 
@@ -248,10 +256,38 @@ def dominates(one: Offer, other: Offer) -> bool:
 def _best_combination(
     kinds: Sequence[WorkKind], judged: Sequence[Sequence[Offer]], limits: HardLimits
 ) -> tuple[Offer | None, ...]:
+    """The best of all combinations: each is an element of arrays with an axis for every kind."""
     left = [[*(each for each in offers if each.verdict == "possible"), None] for offers in judged]
-    most = math.inf if limits.budget_usd is None else limits.budget_usd
-    affordable = (each for each in itertools.product(*left) if total_usd(each) <= most)
-    return min(affordable, key=lambda each: _rank(kinds, each))
+    wrong, undone, slow, usd = (
+        functools.reduce(np.add.outer, [np.array(own) for own in column])
+        for column in zip(*map(_columns, kinds, left), strict=True)
+    )
+    fixed = {each.option.name: each.option.fixed_usd.likely for own in left for each in own if each}
+    for name, cost in fixed.items():
+        if cost:
+            has_it = [np.array([_is(each, name) for each in own]) for own in left]
+            usd = usd + cost * functools.reduce(np.logical_or.outer, has_it)
+    ranks = [each.ravel() for each in (usd, slow.round(9), undone, wrong.round(9))]
+    if limits.budget_usd is not None:
+        ranks.append(ranks[0] > limits.budget_usd + 1e-9)
+    best = np.unravel_index(np.lexsort(ranks)[0], usd.shape)
+    return tuple(own[int(index)] for own, index in zip(left, best, strict=True))
+
+
+def _columns(kind: WorkKind, own: Sequence[Offer | None]) -> tuple[list[float], ...]:
+    """Of each offer: the share it lacks, whether it is missing, the time it lacks, its cost."""
+    lacks = [each.lacks(kind) if each else (kind.least_right, 0.0) for each in own]
+    wrong, slow = ([float(each) for each in column] for column in zip(*lacks, strict=True))
+    return (
+        wrong,
+        [float(each is None) for each in own],
+        slow,
+        [float(each.usd or 0.0) if each else 0.0 for each in own],
+    )
+
+
+def _is(offer: Offer | None, name: str) -> bool:
+    return offer is not None and offer.option.name == name
 
 
 def total_usd(taken: Sequence[Offer | None]) -> float:
@@ -259,12 +295,3 @@ def total_usd(taken: Sequence[Offer | None]) -> float:
     used = [each for each in taken if each]
     fixed = {each.option.name: each.option.fixed_usd.likely for each in used}
     return math.fsum([*(each.usd or 0.0 for each in used), *fixed.values()])
-
-
-def _rank(kinds: Sequence[WorkKind], taken: Sequence[Offer | None]) -> tuple[float, ...]:
-    lacks = [
-        each.lacks(kind) if each else (kind.least_right, 0.0)
-        for kind, each in zip(kinds, taken, strict=True)
-    ]
-    wrong, slow = (round(math.fsum(column), 9) for column in zip(*lacks, strict=True))
-    return wrong, sum(each is None for each in taken), slow, total_usd(taken)

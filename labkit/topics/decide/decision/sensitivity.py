@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from labkit.topics.cost.facts import RangedNumber
 
-from .core import SENSITIVITIES, Choice, HardLimits, Option, WorkKind, choose
+from .core import SENSITIVITIES, HardLimits, Option, Recommendation, WorkKind, choose
 
 FURTHEST = 100.0  # times as much, or as little, as a number is now
 GRID, HALVINGS = 12, 30
@@ -74,7 +74,7 @@ def recommended(problem: Problem, number: int) -> str:
     return _name(choose(*problem)[number])
 
 
-def _name(choice: Choice) -> str:
+def _name(choice: Recommendation) -> str:
     return choice.recommended.option.name if choice.recommended else NO_ONE
 
 
