@@ -20,6 +20,7 @@ RANKS = {
     "backends": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
+    "backends.routed": 10,
     "ui": 11, "lab_book": 12, "topics": 13, "display": 14, "files": 15, "commands": 16, "cli": 17,
     "__main__": 18,
 }  # fmt: skip
