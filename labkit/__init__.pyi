@@ -28,6 +28,7 @@ from .topics import assistant as assistant
 from .topics import comparison as comparison
 from .topics import control as control
 from .topics import cost as cost
+from .topics import decide as decide
 from .topics import limits as limits
 from .topics import privacy as privacy
 from .topics import prompts as prompts

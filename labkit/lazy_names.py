@@ -117,6 +117,7 @@ TOPICS = (
     "prompts",
     "limits",
     "control",
+    "decide",
     "assistant",
 )
 

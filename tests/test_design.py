@@ -21,6 +21,7 @@ RANKS = {
     "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9,
     "backends.served": 9, "backends.loaded": 10, "backends.emulated": 11,
+    "backends.routed": 11,
     "ui": 12, "lab_book": 13, "topics": 14, "display": 15, "files": 16, "commands": 17, "cli": 18,
     "__main__": 19,
 }  # fmt: skip

@@ -50,10 +50,16 @@ def mmlu_percent(score_name: str | None) -> float | None:
 
     Guessing gives 25 %. Scores of different publishers differ by several points.
     """
+    found = published_score(score_name, "MMLU")
+    return found and found[0]
+
+
+def published_score(score_name: str | None, benchmark: str) -> tuple[float, str] | None:
+    """The percentage that the first source gives, and the source; None where the lab has none."""
     for source in facts_file("scores.json")["sources"]:
         for score in source["scores"]:
-            if (score["model"], score["benchmark"]) == (score_name, "MMLU"):
-                return score["percent"]
+            if (score["model"], score["benchmark"]) == (score_name, benchmark):
+                return score["percent"], f"{benchmark}, {source['publisher']}: {source['title']}"
     return None
 
 

@@ -1,0 +1,279 @@
+"""`Router`: a backend that answers with a small model, and with a large one where it must."""
+
+import re
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, fields, replace
+from threading import Event
+from typing import Any, Protocol
+
+from labkit.backends.capabilities import Backend, HasAddress, Priced, runs_here
+from labkit.backends.guard.policy import Policy, as_policy, screen
+from labkit.backends.prompts import Messages, checked_prompt
+from labkit.backends.reply import Outcome, Step, Stream
+from labkit.backends.settings import Settings
+from labkit.errors import LabError
+
+from .plan import ASK, LARGE, SMALL, RoutingPlan
+
+MOST_ROUTES = 1000  # that a router remembers
+MOST_CHARACTERS = 160  # of a question, from its end, whose meaning is looked at
+STAGES = ("policy", "rule", "neighbours", "confidence", "refused")
+
+
+class Embeds(Protocol):
+    """Gives texts as vectors of length 1."""
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """(texts, width) float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """A cheap rule: a question with this pattern goes there, without another look.
+
+    Attributes:
+        pattern: a regular expression, looked for anywhere in the question.
+        to: ``"small"`` or ``"large"``.
+    Raises:
+        ValueError: neither, or not a regular expression.
+    """
+
+    pattern: str
+    to: str
+
+    def __post_init__(self):
+        if self.to not in (SMALL, LARGE):
+            raise ValueError(f"to must be 'small' or 'large'; got {self.to!r}")
+        try:
+            re.compile(self.pattern)
+        except (re.error, TypeError) as error:
+            raise ValueError(f"pattern must be a regular expression: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a prompt went, and why.
+
+    Attributes:
+        to: whose answer it is: ``"small"`` or ``"large"``.
+        by: which of `STAGES` decided.
+        why: the reason, in words.
+        asked: who was asked, in this order: two where the answer was paid for twice.
+        chance: that the small model is right, as far as it is known.
+        overhead_s: seconds of the router itself, before the first model was asked.
+        small_s: seconds of the small model's answer, where it was looked at first.
+    """
+
+    to: str
+    by: str
+    why: str
+    asked: tuple[str, ...]
+    chance: float | None = None
+    overhead_s: float = 0.0
+    small_s: float | None = None
+
+
+class Router:
+    """A small and a large model as one, for every verb that takes a backend.
+
+    In this order: what must not leave stays with the small model (policy); a rule decides; graded
+    items of near meaning decide, where they agree; else the small model answers, and where its
+    calibrated confidence is too low, the large one answers too. What the large model's own policy
+    or budget refuses, and what it fails to begin, the small one answers.
+
+    Args:
+        small, large: from ``labkit.load`` or any other backend.
+        plan: what is known of the small model, see `RoutingPlan`.
+        embedder: gives the meaning of questions; None: neighbours are not looked at.
+        rules: the first that fits decides.
+        policy: what happens to secrets and personal data if the large model is not in this
+            process: ``"block"``: the small model answers; ``"allow"``: they are no reason to stay.
+            The large model's own policy is in force in any case.
+
+    Attributes:
+        name: of both.
+        routes: where the last prompts went, the newest last.
+    Raises:
+        ValueError: another policy.
+    """
+
+    def __init__(
+        self,
+        small: Backend,
+        large: Backend,
+        plan: RoutingPlan,
+        *,
+        embedder: Embeds | None = None,
+        rules: Sequence[RouteRule] = (),
+        policy: Policy | str = "block",
+    ):
+        self.small, self.large, self.plan = small, large, plan
+        self.embedder, self.rules = embedder, tuple(rules)
+        self.policy = as_policy(policy)
+        if self.policy is None or self.policy.action not in ("block", "allow"):
+            raise ValueError(
+                f"policy must be 'block' or 'allow'; got {policy!r}. One that redacts belongs to "
+                "the large model: large.policy = lab.Policy('redact')"
+            )
+        self.name = f"{small.name} or {large.name}"
+        self.routes: deque[Route] = deque(maxlen=MOST_ROUTES)
+        if isinstance(large, HasAddress):  # so that no verb takes it for a model in this process
+            self.base_url = large.base_url
+        if isinstance(large, Priced):
+            self.estimate = large.estimate
+
+    def __repr__(self) -> str:
+        return f"<Router {self.name}, threshold {self.plan.threshold:g}>"
+
+    def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
+        """See `labkit.stream`. The small model's answer comes as a whole if it is looked at first.
+
+        Raises:
+            ValueError: a bad prompt or setting.
+        """
+        began = time.perf_counter()
+        chosen = Settings(**settings)
+        route, around = self._route(checked_prompt(prompt, raw=raw), chosen.stop)
+        route = replace(route, overhead_s=time.perf_counter() - began)
+        return _Answer(self, (prompt, raw, settings), route, around, began).stream()
+
+    def _route(
+        self, prompt: str | Sequence, stop: Sequence[str]
+    ) -> tuple[Route, tuple[float, float]]:
+        """Where a prompt goes first, and what its neighbours say."""
+        if not runs_here(self.large):
+            try:
+                screen(self.policy, prompt, stop)
+            except (LabError, ValueError):  # or a message that cannot be looked at
+                return Route(SMALL, "policy", "it holds what must not leave", (SMALL,)), (0, 1)
+        question = question_of(prompt)
+        for rule in self.rules:
+            if re.search(rule.pattern, question):
+                return Route(rule.to, "rule", f"it has {rule.pattern!r}", (rule.to,)), (0, 1)
+        vector = None
+        if self.plan.neighbours and self.embedder:
+            vector = self.embedder.embed([question[-MOST_CHARACTERS:]])[0]
+        around = self.plan.around(vector)
+        first = self.plan.before(around)
+        why = f"right on {around[0]:.0%} to {around[1]:.0%} of what is like it"
+        if first == ASK:
+            return Route(SMALL, "confidence", why, (SMALL,)), around
+        return Route(first, "neighbours", why, (first,), sum(around) / 2), around
+
+
+def question_of(prompt: str | Sequence) -> str:
+    """What is asked: the text, or the last message of the user."""
+    if isinstance(prompt, str):
+        return prompt
+    asked = [str(each["content"]) for each in prompt if each["role"] == "user"]
+    return asked[-1] if asked else ""
+
+
+class _Answer:
+    """One answer of a router: which stream it comes from, and what it took in all."""
+
+    def __init__(self, router: Router, asked: tuple, route: Route, around, began: float):
+        self._router, self._asked, self._around, self._began = router, asked, around, began
+        self.route, self._stopped = route, Event()
+        self._paid_usd: float | None = None
+        try:
+            self._inner = self._open(route.to)
+        except LabError as error:
+            if route.to == SMALL:
+                raise
+            self._refuse(error)
+            self._inner = self._open(SMALL)
+
+    def stream(self) -> Stream:
+        return Stream(self._inner.settings, self._steps, stop=self._stop)
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        self._inner.close()
+
+    def _open(self, to: str) -> Stream:
+        prompt, raw, settings = self._asked
+        self._opened = time.perf_counter()
+        return getattr(self._router, to).stream(prompt, raw=raw, **settings)
+
+    def _refuse(self, error: LabError) -> None:
+        why = error.problem.partition("\n")[0]
+        self.route = replace(self.route, to=SMALL, by="refused", why=why, asked=(SMALL,))
+
+    def _steps(self, running: Stream) -> Generator[Step]:
+        try:
+            if self.route.by == "confidence":
+                yield from self._small_first(running)
+            elif not (yield from self._pass_on(running)):
+                self._inner = self._open(SMALL)
+                yield from self._pass_on(running)
+        finally:
+            self._router.routes.append(self.route)
+
+    def _small_first(self, running: Stream) -> Generator[Step]:
+        """The small model's whole answer is looked at: it is kept, or the large one's comes."""
+        held = list(self._inner)
+        self._note(running)
+        small_s, logprob = time.perf_counter() - self._opened, answer_logprob(held)
+        chance = self._router.plan.chance(self._around, logprob)
+        self.route = replace(self.route, small_s=small_s, chance=chance)
+        is_over = self._inner.finish is None or self._stopped.is_set()
+        if not is_over and chance < self._router.plan.threshold:
+            own = running.outcome, running.settings
+            if (yield from self._escalate(running)):
+                return
+            running.outcome, running.settings = own
+        now = time.perf_counter() - self._began
+        yield from (replace(step, elapsed_s=now) for step in held)
+
+    def _escalate(self, running: Stream) -> Generator[Step, None, bool]:
+        """The large model's answer; False where it refuses."""
+        self.route = replace(self.route, to=LARGE, asked=(SMALL, LARGE))
+        try:
+            self._inner = self._open(LARGE)
+        except LabError as error:
+            self._refuse(error)
+            return False
+        return (yield from self._pass_on(running))
+
+    def _pass_on(self, running: Stream) -> Generator[Step, None, bool]:
+        """The steps of the stream that is open; False if the large model fails before the first."""
+        count, late_s = 0, self._opened - self._began
+        running.settings = self._inner.settings
+        try:
+            for step in self._inner:
+                count += 1
+                yield replace(step, elapsed_s=step.elapsed_s + late_s)
+        except LabError as error:
+            if count or self.route.to == SMALL:
+                raise
+            self._refuse(error)
+            return False
+        finally:
+            self._inner.close()
+            self._note(running)
+        return True
+
+    def _note(self, running: Stream) -> None:
+        """The outcome is that of whoever answered; its price is that of all who were asked."""
+        known = {each.name: getattr(self._inner.outcome, each.name) for each in fields(Outcome)}
+        prices = [each for each in (self._paid_usd, known["price_usd"]) if each is not None]
+        self._paid_usd = known["price_usd"] = sum(prices) if prices else None
+        running.note(**known)
+
+
+def answer_logprob(steps: Sequence[Step]) -> float:
+    """The log-probability of an answer: the sum over the tokens that have text.
+
+    Raises:
+        LabError: the model reports no log-probabilities.
+    """
+    known = [step.logprob for step in steps if step.text and not step.thinking]
+    if any(each is None for each in known):
+        raise LabError(
+            "The small model reports no log-probabilities, so its confidence is not known.",
+            'Take one that runs in this process, such as lab.load("smollm2-135m").',
+        )
+    return sum(each for each in known if each is not None)

@@ -1,0 +1,1 @@
+"""The decision: kinds of work, places that can do them, and which is recommended."""

@@ -1,0 +1,150 @@
+"""A decision as a page: in the notebook, as HTML for one sheet of A4, as a Markdown record."""
+
+from html import escape
+from pathlib import Path
+
+from labkit.filesystem.write import write_text
+from labkit.formatting import usd
+from labkit.ui import theme
+from labkit.ui.html import AS_WRITTEN, HtmlFigure
+
+from . import wording
+from .core import Recommendation
+from .recommend import Decision
+from .sensitivity import Sensitivity
+
+TITLE = "Local, cloud, or both"
+HEADS = ("option", "right", "an answer", "a week", "")
+CSS = f"""
+.lk-sheet{{font:13px/1.4 {theme.FONT};color:{theme.TEXT};max-width:960px}}
+.lk-sheet h2{{font-size:1.45em;margin:0 0 .2em}}
+.lk-sheet h3{{font-size:1.1em;margin:.75em 0 0;border-top:1px solid {theme.RULE};padding-top:.4em}}
+.lk-sheet p{{margin:.1em 0}}
+.lk-sheet small{{font-size:.88em}}
+.lk-sheet table{{border-collapse:collapse;margin:.25em 0;width:100%}}
+.lk-sheet th,.lk-sheet td{{text-align:left;font-weight:400;padding:.05em .9em .05em 0;
+vertical-align:top}}
+.lk-sheet td:nth-child(3),.lk-sheet td:nth-child(5){{white-space:nowrap}}
+.lk-sheet thead th{{font-size:.88em}}
+.lk-sheet .lk-taken *{{font-weight:600}}
+"""
+SHEET = f"""{theme.PAGE}
+body{{margin:12mm auto;max-width:186mm;padding:0 4mm}}
+@page{{size:A4;margin:10mm 12mm}}
+@media print{{:root{{color-scheme:light}}body{{margin:0;padding:0;max-width:none;
+color:{theme.INK};background:{theme.PAPER}}}
+.lk-sheet{{font-size:SIZEpt;line-height:1.25}}.lk-sheet section{{break-inside:avoid}}}}
+"""
+
+
+def decision_page(decision: Decision) -> HtmlFigure:
+    """The page in a notebook."""
+    return HtmlFigure(f"<style>{CSS}</style>{_sheet(decision)}")
+
+
+def _sheet(decision: Decision) -> str:
+    pairs = zip(decision.choices, decision.sensitivities, strict=True)
+    cost = f" · {usd(decision.week_usd)} a week" if decision.taken else ""
+    lines = [
+        f"Limits: {wording.bounds(decision.limits)}.",
+        *decision.notes,
+        *(f"To know more, {each}" for each in decision.to_run),
+    ]
+    ends = [*wording.sources(decision), f"{decision.machine}, {decision.date}; computed by the lab"]
+    return (
+        f'<div class="lk-sheet {AS_WRITTEN.split(chr(34))[1]}">'
+        f"<h2>{escape(TITLE)}: {escape(decision.headline)}{escape(cost)}</h2>"
+        f"{_lines(lines)}{''.join(_section(*each) for each in pairs)}"
+        f"<h3>Where the numbers come from</h3>{_lines(ends)}</div>"
+    )
+
+
+def _lines(lines: list[str]) -> str:
+    return "".join(f"<p><small>{escape(each)}</small></p>" for each in lines)
+
+
+def _section(choice: Recommendation, found: Sensitivity) -> str:
+    heads = "".join(f'<th scope="col">{each}</th>' for each in HEADS)
+    rows = "".join(
+        f"<tr{_taken(each.verdict)}>"
+        + f'<th scope="row">{escape(each.option.name)}</th>'
+        + "".join(f"<td>{escape(text)}</td>" for text in wording.numbers_of(each))
+        + f"<td>{'✓ recommended' if each.verdict == 'recommended' else ''}</td></tr>"
+        for each in choice.offers
+        if each.verdict in ("recommended", "possible")
+    )
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+    out = [f"✗ {each}" for each in wording.struck(choice)]
+    turned = f"Turns with {'; '.join(wording.turns(found))}."
+    return (
+        f"<section><h3>{escape(choice.kind.name)}: {escape(wording.verdict_of(choice))}</h3>"
+        f"{_lines([wording.needs(choice.kind)])}{table}{_lines([*out, turned])}</section>"
+    )
+
+
+def _taken(verdict: str) -> str:
+    return ' class="lk-taken"' if verdict == "recommended" else ""
+
+
+def to_page(decision: Decision) -> str:
+    """A page of its own, without script, that prints on one sheet of A4."""
+    size = 9.5 if len(decision.choices) < 4 else 7.8
+    style = CSS + SHEET.replace("SIZE", str(size))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "style-src 'unsafe-inline'\">"
+        f"<title>{TITLE}</title><style>{style}</style></head><body>{_sheet(decision)}</body></html>"
+    )
+
+
+def to_record(decision: Decision) -> str:
+    """A Markdown record for a team: context, decision, options, what would turn it, sources."""
+    lines = [f"# {TITLE}: {decision.headline}", "", f"- Status: proposed, {decision.date}"]
+    lines += [f"- Limits: {wording.bounds(decision.limits)}", f"- Machine: {decision.machine}"]
+    lines += [f"- Cost as recommended: {usd(decision.week_usd)} a week"] if decision.taken else []
+    lines += [f"- {each}" for each in decision.notes]
+    lines += [f"- To know more, {each}" for each in decision.to_run]
+    for choice, found in zip(decision.choices, decision.sensitivities, strict=True):
+        lines += ["", f"## {choice.kind.name}: {wording.verdict_of(choice)}", ""]
+        lines += [f"{wording.needs(choice.kind)}.", "", f"| {' | '.join(HEADS[:4])} | verdict |"]
+        lines += ["|---|---|---|---|---|"]
+        for each in choice.offers:
+            cells = (each.option.name, *wording.numbers_of(each), _verdict(each.verdict, each.why))
+            lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        lines += ["", "It turns with:", "", *(f"- {each}" for each in wording.turns(found))]
+    sources = wording.sources(decision)
+    return "\n".join([*lines, "", "## Where the numbers come from", "", *_bullets(sources), ""])
+
+
+def _verdict(verdict: str, why: str) -> str:
+    words = wording.VERDICTS[verdict]
+    return f"**{words}**" if verdict == "recommended" else f"{words}{f': {why}' if why else ''}"
+
+
+def _bullets(lines: list[str]) -> list[str]:
+    return [f"- {each}" for each in lines]
+
+
+_WRITERS = {".html": to_page, ".md": to_record}
+
+
+def save_decision(decision: Decision, path: str | Path) -> Path:
+    """Writes a decision in the format of the file's ending.
+
+    Args:
+        decision: from `recommend`.
+        path: ``.html`` is a page for one sheet of A4, ``.md`` a record for a team.
+    Raises:
+        ValueError: another ending.
+    """
+    path = Path(path)
+    writer = _WRITERS.get(path.suffix)
+    if writer is None:
+        raise ValueError(f"path must end in {' or '.join(_WRITERS)}; got {str(path)!r}")
+    return write_text(path, writer(decision))
+
+
+FIGURES = {Decision: decision_page}
+WRITERS = {Decision: save_decision}

@@ -1,0 +1,47 @@
+"""The tests that say how good a model is at a kind of work, and where their results stand."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class QualityTest:
+    """A test of the lab, or a published one.
+
+    Attributes:
+        entries: its numbers in the lab book, each a name and a label; an empty label: any.
+        run: what measures it.
+        benchmark: the published benchmark that asks for the same, or None.
+    """
+
+    entries: tuple[tuple[str, str], ...]
+    run: str
+    benchmark: str | None = None
+
+
+def _of_prompts(task: str) -> QualityTest:
+    entries = (("right_answers_percent", f"right answers, {task}"), (f"{task}_graded_percent", ""))
+    return QualityTest(
+        entries, f'notebook 07: lab.prompts.score(model, lab.prompts.load_task("{task}"))'
+    )
+
+
+def _of_limits(name: str, run: str) -> QualityTest:
+    entries = ((f"{name}_right_percent", ""), (f"{name}_graded_percent", ""))
+    return QualityTest(entries, f"notebook 08: {run}")
+
+
+TESTS = {
+    "triage": _of_prompts("triage"),
+    "sentiment": _of_prompts("sentiment"),
+    "fields": _of_prompts("fields"),
+    "arithmetic": _of_limits("arithmetic", "lab.limits.arithmetic(model)"),
+    "letters": _of_limits("letters", "lab.limits.letters(model)"),
+    "facts": _of_limits("facts", "lab.limits.facts(model)"),
+    "code": QualityTest(
+        (("code_passed_percent", "pass@1, HumanEval"),),
+        'notebook 08: lab.limits.write_code(model, "humaneval")',
+        "HumanEval",
+    ),
+    "general": QualityTest((), "only published scores say it", "MMLU"),
+}
+"""By name. With ``graded`` are the numbers of `labkit.topics.decide.routing.grade`."""

@@ -1,0 +1,228 @@
+"""`work` and `recommend`: up to five kinds of work, and where each is best done."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.checks import check_number, check_whole
+from labkit.formatting import in_lines, usd
+from labkit.lab_book.book import LabBook, book
+from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.store import now, this_machine
+from labkit.topics.cost.amortization.solve import HOURS_A_WEEK
+from labkit.topics.cost.facts import Hardware, find_tariff, hardware
+
+from .core import (
+    NOTHING,
+    SENSITIVITIES,
+    HardLimits,
+    Offer,
+    Recommendation,
+    WorkKind,
+    choose,
+    total_usd,
+)
+from .options import BookNumbers, card_option, check_given, cloud_option, options_here
+from .quality import TESTS
+from .sensitivity import Sensitivity, sensitivity
+
+MOST_KINDS = 5
+CLOUDS = ("gpt-4.1", "gpt-4o-mini", "gpt-6-sol")
+LONGEST_NAME = 60  # characters
+
+
+def work(
+    name: str,
+    *,
+    like: str,
+    per_week: float = 100,
+    tokens_in: int = 500,
+    tokens_out: int = 200,
+    sensitivity: str = "internal",
+    least_right: float = 0.0,
+    most_s: float = math.inf,
+) -> WorkKind:
+    """A kind of work of yours, and what it needs.
+
+    Args:
+        name: what it is.
+        like: the test that comes nearest to it: triage, sentiment, fields (notebook 07),
+            arithmetic, letters, facts, code (notebook 08), or general (published scores).
+        per_week: how often.
+        tokens_in: how long a request is.
+        tokens_out: how long an answer is.
+        sensitivity: ``"public"``, ``"internal"`` or ``"secret"``.
+        least_right: share of such tests, 0 to 1, that must be right; 0: any.
+        most_s: seconds within which an answer must be there.
+    Raises:
+        ValueError: names the argument, its bound and the value given.
+    """
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= LONGEST_NAME:
+        raise ValueError(f"name must be a text of 1 to {LONGEST_NAME} characters; got {name!r}")
+    _check_known("like", like, TESTS)
+    _check_known("sensitivity", sensitivity, SENSITIVITIES)
+    check_number("per_week", per_week, "0 to 10,000,000", lambda x: 0 <= x <= 1e7)
+    check_whole("tokens_in", tokens_in, 1, 1_000_000)
+    check_whole("tokens_out", tokens_out, 1, 1_000_000)
+    check_number("least_right", least_right, "0 to 1", lambda x: 0 <= x <= 1)
+    if most_s != math.inf:
+        check_number("most_s", most_s, "above 0", lambda x: x > 0)
+    sizes = (per_week, tokens_in, tokens_out)
+    return WorkKind(name.strip(), *sizes, sensitivity, like, least_right, most_s)
+
+
+def _check_known(argument: str, value: Any, known) -> None:
+    if value not in known:
+        raise ValueError(f"{argument} must be one of {', '.join(known)}; got {value!r}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Decision:
+    """Where each kind of work is best done (computed from the lab book and published prices).
+
+    Attributes:
+        choices: of each kind of work, its options and which of them is recommended.
+        sensitivities: of each, what would have to change for that to turn.
+        limits: the hard limits.
+        machine: whose measurements count.
+        date: the day.
+        notes: what else the lab book says.
+    """
+
+    choices: tuple[Recommendation, ...]
+    sensitivities: tuple[Sensitivity, ...]
+    limits: HardLimits
+    machine: str
+    date: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def taken(self) -> tuple[Offer, ...]:
+        """What is recommended, for the kinds of work that something is recommended for."""
+        return tuple(each.recommended for each in self.choices if each.recommended)
+
+    @property
+    def week_usd(self) -> float:
+        """US dollars a week for all that is recommended."""
+        return total_usd(self.taken)
+
+    @property
+    def headline(self) -> str:
+        """Local, cloud or both, by the kinds of work whose needs are met."""
+        met = [each.recommended for each in self.choices if each.is_met]
+        unmet = len(self.choices) - len(met)
+        rest = f", and {unmet} of {len(self.choices)} not met" if unmet else ""
+        leaves = {each.option.leaves for each in met if each}
+        word = {(): "Not decided", (False,): "Local", (True,): "Cloud"}.get(tuple(leaves), "Both")
+        return word + (rest if leaves else ": nothing that is known meets what you need")
+
+    @property
+    def to_run(self) -> tuple[str, ...]:
+        """What would have to be run or given to know more, each with the options that it is for."""
+        wanted: dict[str, dict[str, None]] = {}
+        for choice in self.choices:
+            for offer in choice.offers:
+                if offer.verdict == "unknown":
+                    wanted.setdefault(offer.why, {})[offer.option.name] = None
+        return tuple(f"{', '.join(names)}: {why}" for why, names in wanted.items())
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: kinds of work that are done here, and the week's cost."""
+        here = sum(not each.option.leaves for each in self.taken)
+        count = BookEntry(
+            *("kinds_done_here", "kinds of work done here", here, f"of {len(self.choices)}"),
+            origin="computed",
+        )
+        if not self.taken:
+            return (count,)
+        cost = BookEntry(
+            "decision_week_usd", "a week as recommended", self.week_usd, "USD", origin="computed"
+        )
+        return count, cost
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each kind of work."""
+        return tuple(map(_line, self.choices))
+
+    @property
+    def summary(self) -> str:
+        """The decision in a line."""
+        cost = f", {usd(self.week_usd)} a week" if self.taken else ""
+        return f"{self.headline}{cost}: {'; '.join(self.lines)} (computed)"
+
+    def __repr__(self) -> str:
+        runs = (f"To know more, {each}" for each in self.to_run)
+        return in_lines(f"{self.headline}.", *self.lines, *runs)
+
+
+def _line(choice: Recommendation) -> str:
+    found = choice.recommended
+    if found is None:
+        return f"{choice.kind.name}: nothing is left, or known"
+    if choice.is_met:
+        return f"{choice.kind.name}: {found.option.name}"
+    wrong, slow = found.lacks(choice.kind)
+    misses = [f"{100 * wrong:.0f} points too few right"] if wrong else []
+    misses += [f"{found.seconds:,.1f} s"] if slow else []
+    nearest = f"the nearest is {found.option.name} ({', '.join(misses)})"
+    return f"{choice.kind.name}: nothing that is known meets it; {nearest}"
+
+
+def recommend(
+    kinds: Sequence[WorkKind],
+    *,
+    clouds: Sequence[str] = CLOUDS,
+    cards: Sequence[Hardware | str] = (),
+    right: Mapping[str, Any] | None = None,
+    may_leave: str = "internal",
+    offline: bool = False,
+    budget_usd: float | None = None,
+    electricity: Any = "United States",
+    book_of: LabBook | None = None,
+) -> Decision:
+    """Where each of your kinds of work is best done, with what you measured in this lab.
+
+    Nothing is filled in: what was not measured is named, with what to run.
+
+    Args:
+        kinds: one to five, from `work`.
+        clouds: cloud models, by the provider's name.
+        cards: hardware to buy, such as ``"rtx-3090"``, or from `lab.cost.hardware`.
+        right: shares of right answers of your own, by the name of a cloud, card or model here:
+            a number, three (low, likely, high), or those by test.
+        may_leave: the most sensitive data that may leave this machine: ``"nothing"``,
+            ``"public"``, ``"internal"`` or ``"secret"``.
+        offline: whether all must work without a network.
+        budget_usd: US dollars a week for everything; None: no limit.
+        electricity: a country of the list, or US dollars per kWh.
+        book_of: the lab book; None: yours.
+    Raises:
+        ValueError: an argument is out of range.
+        LabError: the price list does not have a cloud model.
+    """
+    found, given = tuple(kinds), right or {}
+    if not 1 <= len(found) <= MOST_KINDS or not all(isinstance(e, WorkKind) for e in found):
+        raise ValueError(f"kinds must be 1 to {MOST_KINDS} kinds of work, from lab.decide.work")
+    _check_known("may_leave", may_leave, (NOTHING, *SENSITIVITIES))
+    if budget_usd is not None:
+        check_number("budget_usd", budget_usd, "at least 0", lambda x: x >= 0)
+    power, owned = find_tariff(electricity), [hardware(each) for each in cards]
+    numbers = BookNumbers(book() if book_of is None else book_of, this_machine())
+    check_given(given, [*numbers.models, *clouds, *(each.name for each in owned)])
+    options = (
+        *options_here(numbers, given, power),
+        *(cloud_option(each, numbers, given) for each in clouds),
+        *(card_option(each, given, power, HOURS_A_WEEK) for each in owned),
+    )
+    limits = HardLimits(may_leave, bool(offline), budget_usd)
+    return Decision(
+        choose(found, options, limits),
+        tuple(sensitivity((found, options, limits), n) for n in range(len(found))),
+        limits,
+        numbers.machine,
+        now()[:10],
+        tuple(filter(None, [numbers.leaks])),
+    )

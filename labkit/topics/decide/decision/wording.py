@@ -1,0 +1,132 @@
+"""The sentences and numbers of a decision's page, as plain text: HTML and Markdown share them."""
+
+import math
+from collections.abc import Iterable
+
+from labkit.formatting import digits, usd
+from labkit.topics.cost.facts import RangedNumber
+
+from .core import BARRED, VERDICTS, HardLimits, Offer, Recommendation, WorkKind
+from .recommend import Decision
+from .sensitivity import Sensitivity, TurningPoint
+
+MARKS = {"measured here": "m", "computed": "c", "recorded": "r", "published": "p", "assumed": "a"}
+STRUCK = (*BARRED, "unknown", "dominated")
+
+
+def needs(kind: WorkKind) -> str:
+    """What a kind of work needs, in a line."""
+    right = f"{kind.least_right:.0%} right like {kind.like}" if kind.least_right else "any quality"
+    speed = f"within {digits(kind.most_s)} s" if math.isfinite(kind.most_s) else "at any speed"
+    return (
+        f"{kind.per_week:,.0f} a week, {kind.tokens_in:,} tokens in and {kind.tokens_out:,} out, "
+        f"{kind.sensitivity}; {right}, {speed}"
+    )
+
+
+def bounds(limits: HardLimits) -> str:
+    """The hard limits, in a line."""
+    nothing = limits.may_leave == "nothing"
+    leaves = "no data may leave" if nothing else f"{limits.may_leave} data may leave at most"
+    network = "; all must work offline" if limits.offline else ""
+    budget = "no budget" if limits.budget_usd is None else f"{usd(limits.budget_usd)} a week"
+    return f"{leaves}{network}; {budget}"
+
+
+def numbers_of(offer: Offer) -> tuple[str, str, str]:
+    """The share of right answers, the seconds and the cost of an offer, each with its marks."""
+    option, right = offer.option, "?"
+    if found := offer.right:
+        ends = f" ({found.low:.0%} to {found.high:.0%})" if found.low < found.high else ""
+        right = f"{found.likely:.0%}{ends} {mark(found)}"
+    if offer.seconds is None or offer.usd is None:
+        return right, "?", "?"
+    speeds = (option.delay_s, option.read_tokens_per_s, option.write_tokens_per_s)
+    power = (option.usd_per_s, option.fixed_usd, *option.usd_per_token)
+    fixed = f" + {usd(option.fixed_usd.likely)} fixed" if option.fixed_usd.likely else ""
+    return (
+        right,
+        f"{digits(offer.seconds)} s {mark(*speeds)}",
+        f"{cents(offer.usd)}{fixed} {mark(*power)}",
+    )
+
+
+def cents(amount: float) -> str:
+    """An amount of US dollars; what is less than a cent is said to be that.
+
+    >>> cents(0.18), cents(0.00004)
+    ('$0.18', 'below $0.01')
+    """
+    return usd(amount) if amount >= 0.01 or not amount else "below $0.01"
+
+
+def mark(*numbers: RangedNumber | None) -> str:
+    """The letters of the origins of numbers; what is 0 has none, unless all are."""
+    known = [each for each in numbers if each]
+    used = [each for each in known if each.likely] or known[:1]
+    found = {MARKS.get(each.origin.partition(" from")[0], "a") for each in used}
+    return f"[{''.join(sorted(found))}]"
+
+
+def struck(choice: Recommendation) -> list[str]:
+    """The options that are out, in a line for each reason."""
+    lines = []
+    for verdict in STRUCK:
+        out = [each for each in choice.offers if each.verdict == verdict]
+        reasons = {each.why: "" if verdict == "unknown" else f" ({each.why})" for each in out}
+        for why, shown in reasons.items():
+            names = ", ".join(each.option.name for each in out if each.why == why)
+            lines.append(f"{names}: {VERDICTS[verdict]}{shown}")
+    return lines
+
+
+def turns(found: Sensitivity) -> list[str]:
+    """What would turn the recommendation, in a line for each change."""
+    lines = [_turn(each) for each in found.turns]
+    lines += [f"{what}: {to}" for what, to in found.stricter]
+    if found.unsettled:
+        within = "within their intervals" if len(found.unsettled) > 1 else "within its interval"
+        lines.append(f"not settled: it turns {within}: {', '.join(found.unsettled)}")
+    return lines or ["nothing within 100 times or a hundredth of these numbers turns it"]
+
+
+def _turn(each: TurningPoint) -> str:
+    direction = "from" if each.at > each.now else "down to"
+    return f"{each.what} {direction} {_amount(each.at, each.unit)}: {each.to}"
+
+
+def _amount(value: float, unit: str) -> str:
+    if not unit:
+        return f"{value:.0%}"
+    return usd(value) + " a week" if unit.startswith("USD") else f"{digits(value)} {unit}"
+
+
+def sources(decision: Decision) -> list[str]:
+    """Where the numbers come from: a line for each origin and source, with its date."""
+    found: dict[str, dict[str, None]] = {}
+    for choice in decision.choices:
+        for offer in choice.offers:
+            if offer.verdict in BARRED:
+                continue
+            for each in _numbers(offer):
+                dated = f"{each.source}, {each.date}" if each.date else each.source
+                found.setdefault(each.origin, {})[dated] = None
+    return [
+        f"[{MARKS.get(origin, 'a')}] {origin}: {'; '.join(found[origin])}"
+        for origin in sorted(found, key=lambda each: [*MARKS, each].index(each))
+    ]
+
+
+def _numbers(offer: Offer) -> Iterable[RangedNumber]:
+    option = offer.option
+    speeds = (option.read_tokens_per_s, option.write_tokens_per_s, option.delay_s)
+    every = (offer.right, *speeds, *option.usd_per_token, option.usd_per_s, option.fixed_usd)
+    return (each for each in every if each and each.likely)
+
+
+def verdict_of(choice: Recommendation) -> str:
+    """What is recommended for a kind of work, in a line."""
+    found = choice.recommended
+    if found is None:
+        return "nothing is left, or known"
+    return found.option.name if choice.is_met else f"nothing meets it; nearest: {found.option.name}"

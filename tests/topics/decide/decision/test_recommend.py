@@ -1,0 +1,167 @@
+"""A decision from a lab book: only what stands in it, each number with its origin."""
+
+import math
+
+import pytest
+
+import labkit as lab
+from labkit.errors import LabError
+from labkit.lab_book.book import LabBook
+from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.store import Page, this_machine
+from labkit.topics.decide.decision import wording
+from labkit.topics.decide.decision.options import HERE, NO_MODEL
+from labkit.topics.decide.decision.recommend import recommend, work
+
+SMALL = {"model": "smollm2-135m"}
+SPEEDS = (
+    BookEntry("decode_tokens_per_s", "writing speed", 20, "tokens/s", 18, 22, **SMALL),
+    BookEntry("prefill_tokens_per_s", "reading speed", 200, "tokens/s", **SMALL),
+)
+RIGHT = (
+    BookEntry("right_answers_percent", "right answers, sentiment", 90, "%", 80, 95, **SMALL),
+    BookEntry("right_answers_percent", "right answers, triage", 70, "%", 56, 81, **SMALL),
+)
+MAIL = work("mail", like="triage", per_week=400, tokens_in=200, tokens_out=5, least_right=0.6)
+EMPTY = LabBook(())
+
+
+def page(notebook, *entries, machine=None, day="2026-11-27"):
+    machine = this_machine() if machine is None else machine
+    return Page(notebook, f"{day}T10:00:00+00:00", machine, (), entries)
+
+
+MINE = LabBook((page("03_speed", *SPEEDS), page("07_prompts", *RIGHT)))
+
+
+def offer(decision, name, number=0):
+    return next(e for e in decision.choices[number].offers if e.option.name == name)
+
+
+def test_numbers_are_those_of_the_book_with_their_origin():
+    found = offer(recommend([MAIL], book_of=MINE), "smollm2-135m, here")
+    assert found.verdict == "recommended"
+    assert (found.right.low, found.right.likely) == (pytest.approx(0.56), pytest.approx(0.7))
+    assert found.right.origin == "measured here" and "07_prompts" in found.right.source
+    assert found.seconds == pytest.approx(200 / 200 + 5 / 20)
+    assert wording.numbers_of(found)[:2] == ("70% (56% to 81%) [m]", "1.25 s [m]")
+    assert wording.numbers_of(found)[2].endswith("[a]")  # the watts are assumed
+
+
+def test_with_an_empty_book_the_page_says_what_to_run_and_fills_nothing_in():
+    decision = recommend([MAIL], book_of=EMPTY)
+    assert decision.taken == () and decision.headline.startswith("Not decided")
+    here = next(e for e in decision.choices[0].offers if e.option.where == HERE)
+    assert (here.option.name, here.verdict, here.seconds) == (NO_MODEL, "unknown", None)
+    assert any("lab.measure" in each for each in decision.to_run)
+    assert "lab.measure" in lab.plot(decision).html
+    [count] = decision.book_entries
+    assert (count.value, count.unit) == (0, "of 1")
+
+
+def test_what_was_measured_on_another_machine_is_no_speed_of_this_one():
+    book = LabBook((page("03_speed", *SPEEDS, machine="another, 64 cores"), *MINE.pages[1:]))
+    found = offer(recommend([MAIL], book_of=book), "smollm2-135m, here")
+    assert found.right is not None and found.seconds is None and found.verdict == "unknown"
+
+
+def test_the_newest_number_counts_and_a_stand_in_is_no_model_here():
+    newer = BookEntry("right_answers_percent", "right answers, triage", 75, "%", **SMALL)
+    stand_in = BookEntry(
+        *("decode_tokens_per_s", "writing speed", 99, "tokens/s"),
+        origin="stand-in",
+        model="smollm2-135m (stand-in)",
+    )
+    pages = (*MINE.pages, page("07_prompts", newer, stand_in, day="2026-11-28"))
+    decision = recommend([MAIL], book_of=LabBook(pages))
+    found = offer(decision, "smollm2-135m, here")
+    assert found.right.likely == pytest.approx(0.75)
+    assert found.option.write_tokens_per_s.likely == 20
+    assert sum(e.option.where == HERE for e in decision.choices[0].offers) == 1
+
+
+def test_a_cloud_has_list_prices_published_scores_and_what_you_give():
+    code = work("code", like="code", tokens_in=1000, tokens_out=1000, per_week=100)
+    given = {"gpt-6-sol": {"code": (0.8, 0.9, 0.95)}}
+    decision = recommend([code], clouds=("gpt-4", "gpt-6-sol"), right=given, book_of=EMPTY)
+    article = offer(decision, "GPT-4")
+    assert article.usd == pytest.approx(100 * (0.03 + 0.06))
+    assert (article.right.likely, article.right.origin) == (0.67, "published")
+    assert article.seconds == pytest.approx(6.0, abs=0.02)  # the middle of the article's 2 to 10
+    assert offer(decision, "GPT-6 Sol").right.origin == "assumed"
+
+
+def test_what_a_graded_cloud_got_right_counts_for_it():
+    graded = BookEntry("triage_graded_percent", "x", 96, "%", model="gpt-6-sol (openai)")
+    book = LabBook((*MINE.pages, page("10_decide", graded)))
+    found = offer(recommend([MAIL], book_of=book), "GPT-6 Sol")
+    assert found.right.likely == pytest.approx(0.96) and found.right.origin == "measured here"
+
+
+def test_a_card_costs_its_price_over_its_life_and_its_idle_power():
+    """$750, 4.5 years, resale and idle watts by the list; computed anew from its own numbers."""
+    card = lab.cost.hardware("rtx-3090")
+    chat = work("chat", like="general")
+    found = offer(recommend([chat], cards=[card], book_of=EMPTY), f"{card.model} on {card.title}")
+    bought = card.price_usd.likely * (1 - card.resale_share.likely)
+    weeks = card.life_years.likely * 365.25 / 7
+    idle = card.idle_w.likely * 168 / 1000 * lab.cost.tariff("United States").likely
+    assert found.option.fixed_usd.likely == pytest.approx(bought / weeks + idle, rel=0.01)
+
+
+def test_the_limits_of_the_learner_are_kept():
+    secret = work("letters", like="triage", sensitivity="secret", least_right=0.9)
+    right = {"gpt-4.1": 0.99}
+    decision = recommend([MAIL, secret], right=right, book_of=MINE)
+    assert offer(decision, "GPT-4.1", 1).verdict == "policy"
+    assert not decision.choices[1].is_met
+    assert "the nearest is smollm2-135m, here (20 points too few right)" in repr(decision).replace(
+        "\n", " "
+    )
+    offline = recommend([MAIL], offline=True, right=right, book_of=MINE)
+    assert offer(offline, "GPT-4.1").verdict == "offline"
+    poor = recommend([MAIL], budget_usd=0.0, right=right, book_of=MINE)
+    assert offer(poor, "GPT-4.1").verdict == "budget"
+
+
+def test_the_same_page_in_html_and_in_markdown(tmp_path):
+    hostile = work("<script>alert(1)</script> | x", like="triage", least_right=0.6)
+    decision = recommend([MAIL, hostile], book_of=MINE)
+    page, record = (lab.save(decision, tmp_path / f"d.{end}") for end in ("html", "md"))
+    html, text = page.read_text(), record.read_text()
+    assert "<script" not in html and "&lt;script&gt;" in html and "http-equiv" in html
+    assert "default-src 'none'" in html and "@page{size:A4" in html
+    for words in ("Where the numbers come from", "smollm2-135m, here", "notebook 07_prompts"):
+        assert words in html and words in text
+    assert "**recommended**" in text and "It turns with" in text and "Status: proposed" in text
+    with pytest.raises(ValueError, match=r"\.html or \.md"):
+        lab.save(decision, tmp_path / "d.pdf")
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: work("", like="triage"), "name must be"),
+        (lambda: work("a", like="poetry"), "like must be one of triage"),
+        (lambda: work("a", like="code", sensitivity="high"), "sensitivity must be one of public"),
+        (lambda: work("a", like="code", per_week=math.nan), "per_week must be"),
+        (lambda: work("a", like="code", tokens_out=0), "tokens_out must be"),
+        (lambda: work("a", like="code", least_right=80), "least_right must be"),
+        (lambda: work("a", like="code", most_s=0), "most_s must be"),
+        (lambda: recommend([]), "kinds must be 1 to 5"),
+        (lambda: recommend([MAIL] * 6), "kinds must be 1 to 5"),
+        (lambda: recommend([MAIL], may_leave="all"), "may_leave must be one of nothing"),
+        (lambda: recommend([MAIL], budget_usd=-1), "budget_usd must be"),
+        (lambda: recommend([MAIL], right={"gpt-0": 0.5}, book_of=EMPTY), "right must be for one"),
+        (lambda: recommend([MAIL], right={"gpt-4.1": 5}, book_of=EMPTY), "right"),
+        (lambda: recommend([MAIL], right={"gpt-4.1": {"x": 1}}, book_of=EMPTY), "a test must be"),
+    ],
+)
+def test_bad_input_gets_a_sentence(make, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make()
+
+
+def test_an_unknown_cloud_gets_a_sentence():
+    with pytest.raises(LabError, match="price list has no model"):
+        recommend([MAIL], clouds=("gpt-0",), book_of=EMPTY)
