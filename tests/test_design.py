@@ -20,8 +20,8 @@ RANKS = {
     "backends": 4, "backends.guard": 5, "backends.chat": 5,
     "backends.local": 6, "backends.remote": 7,
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9, "backends.emulated": 10,
-    "ui": 11, "lab_book": 12, "topics": 13, "display": 14, "files": 15, "commands": 16, "cli": 17,
-    "__main__": 18,
+    "ui": 11, "lab_book": 12, "topics": 13, "display": 14, "files": 15,
+    "classroom": 16, "commands": 17, "cli": 18, "__main__": 19,
 }  # fmt: skip
 JOINING = {"comparison", "decide"}  # the topics that exist to join others
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.
@@ -159,6 +159,7 @@ WRITERS = {
     "labkit/sandbox/inside.py": ("open",),  # into a folder in memory
     "labkit/sandbox/sandbox.py": ("write_text",),  # into a folder that is removed at once
     "labkit/topics/speed/measure/peak_memory.py": ("write_text",),  # /proc is no disk
+    "labkit/classroom/supervisor.py": ("open",),  # APPENDS: logs
     "labkit/install/wheels.py": ("open",),  # WORK: pip's scratch
     "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock
     "labkit/models/storage/packages.py": ("__init__", "copyfile", "replace"),  # APPENDS: a part

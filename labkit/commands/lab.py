@@ -42,7 +42,7 @@ sys.exit(main([*sys.argv[1:], "--IdentityProvider.token=" + sys.stdin.readline()
 def main(args):
     """Starts JupyterLab, prints its address, and waits until it ends or is stopped."""
     path = "/lab/tree/" + quote(_notebook(args.notebook))
-    port = checked_port(args.host, args.port) if args.port else _free(args.host)
+    port = checked_port(args.host, args.port) if args.port else free_port(args.host)
     token = secrets.token_hex(24)
     browser = not args.no_browser and has_browser()
     with _jupyter(args.host, port, path, token, browser) as server:
@@ -85,7 +85,8 @@ def checked_port(host, port):
     return port
 
 
-def _free(host, first=8888, count=100):
+def free_port(host, first=8888, count=100):
+    """The first port from there on that is free."""
     for port in range(first, first + count):
         with contextlib.suppress(LabError):
             return checked_port(host, port)
