@@ -25,10 +25,12 @@ EXTRAS = {
     "lab": "llamacpp",
     "run": "llamacpp",
     "serve": "llamacpp",
+    "class": "class",
     "test": "test",
     "check": "test",
     "docs": "test",
 }
+MODULES = {"class": "classroom"}  # whose name Python keeps for itself
 PYTHON = "python" if os.name == "nt" else "python3"
 EXAMPLES = f"""
 examples:
@@ -83,7 +85,8 @@ def _run(args, argv):
     command = [python, "-m", "labkit", *argv]
     if python == sys.executable:
         _let_children_import_labkit()
-        return importlib.import_module(f"labkit.commands.{args.command}").main(args)
+        module = MODULES.get(args.command, args.command)
+        return importlib.import_module(f"labkit.commands.{module}").main(args)
     if os.name == "nt":  # where execv would return to the prompt while the command runs
         return subprocess.call(command)
     sys.stdout.flush()
@@ -141,6 +144,7 @@ def _parser():
     doctor = _add(commands, "doctor", "Check this machine: fine, warning or failing, line by line.")
     doctor.add_argument("--json", action="store_true", help="the same for programs")
     _add_models(commands)
+    _add_class(commands)
     check = _add(commands, "check", "Check format, style and types of the code, in seconds.")
     check.add_argument("--fix", action="store_true", help="first fix what can be fixed")
     docs = _add(commands, "docs", "Write the public names with their docstrings as HTML pages.")
@@ -254,6 +258,44 @@ def _add_models(commands):
     pack.add_argument("--without-packages", action="store_true", help="models only")
     unpack = _add(actions, "unpack", "Set up from such an archive, without a network.")
     unpack.add_argument("file", metavar="FILE", help="the archive that `models pack` wrote")
+
+
+def _add_class(commands):
+    group = _add(commands, "class", "Run a class on this machine: a hub, and one model for all.")
+    group.set_defaults(show_help=group.print_help)
+    actions = group.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    start = _add(actions, "start", "Start the class, and keep it running until Ctrl-C or `stop`.")
+    start.add_argument("--students", type=int, metavar="N", help="the most learners (default: 30)")
+    start.add_argument("--names", metavar="FILE", help="who may come, a name a line")
+    start.add_argument("--word", help="what each types beside the name (default: one is made)")
+    start.add_argument("--host", metavar="ADDRESS", help="listen there (default: 127.0.0.1)")
+    start.add_argument("--port", type=_port, metavar="N", help="default: a free one")
+    start.add_argument("--certificate", metavar="FILE", help="for TLS, with --certificate-key")
+    start.add_argument("--certificate-key", metavar="FILE", help="the certificate's key")
+    start.add_argument("--model", metavar="NAME", help="the one to share (default: smollm2-135m)")
+    start.add_argument("--server", metavar="ADDRESS", help="share this model server, such as vLLM")
+    start.add_argument(
+        "--memory", type=int, metavar="MIB", help="most of a process (default: 1024)"
+    )
+    start.add_argument(
+        "--one-user", action="store_true", help="as root: do not make a user of each learner"
+    )
+    release = _add(actions, "release", "Free a learner's name for another browser.")
+    release.add_argument("name", metavar="NAME")
+    assignment = _add(actions, "assignment", "Make an assignment of a notebook's exercises.")
+    assignment.add_argument("notebook", metavar="NOTEBOOK", help="such as 02_sampling")
+    collect = _add(actions, "collect", "Copy what the learners have done: all, or an assignment.")
+    collect.add_argument("notebook", metavar="NOTEBOOK", nargs="?")
+    grade = _add(actions, "grade", "Grade an assignment, offline and apart: points, feedback, CSV.")
+    grade.add_argument("notebook", metavar="NOTEBOOK")
+    for each in (start, release, assignment, collect, grade):
+        _add_folder(each)
+    _add_folder(_add(actions, "status", "Who is there, memory, requests, and how many wait."))
+    _add_folder(_add(actions, "stop", "Stop the class; nothing of a learner's is lost."))
+
+
+def _add_folder(action):
+    action.add_argument("--folder", help="of the class (default: `class` in the lab's home)")
 
 
 def _port(text):

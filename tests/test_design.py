@@ -22,8 +22,8 @@ RANKS = {
     "backends.recorded": 8, "backends.llamacpp": 8, "backends.cloud": 9,
     "backends.served": 9, "backends.loaded": 10, "backends.emulated": 11,
     "backends.routed": 11,
-    "ui": 12, "lab_book": 13, "topics": 14, "display": 15, "files": 16, "commands": 17, "cli": 18,
-    "__main__": 19,
+    "ui": 12, "lab_book": 13, "topics": 14, "display": 15, "files": 16,
+    "classroom": 17, "commands": 18, "cli": 19, "__main__": 20,
 }  # fmt: skip
 JOINING = {"comparison", "decide"}  # the topics that exist to join others
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.
@@ -161,6 +161,7 @@ WRITERS = {
     "labkit/sandbox/inside.py": ("open",),  # into a folder in memory
     "labkit/sandbox/sandbox.py": ("write_text",),  # into a folder that is removed at once
     "labkit/topics/speed/measure/peak_memory.py": ("write_text",),  # /proc is no disk
+    "labkit/classroom/supervisor.py": ("open",),  # APPENDS: logs
     "labkit/install/wheels.py": ("open",),  # WORK: pip's scratch
     "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock
     "labkit/models/storage/packages.py": ("__init__", "copyfile", "replace"),  # APPENDS: a part

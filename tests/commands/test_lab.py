@@ -85,7 +85,7 @@ def test_a_port_in_use(checkout):
 def test_a_free_port_is_found():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert port < lab._free("127.0.0.1", first=port) < port + 100
+        assert port < lab.free_port("127.0.0.1", first=port) < port + 100
 
 
 def test_an_address_that_is_not_ours():

@@ -1,0 +1,43 @@
+"""A learner's server: in the learner's name it copies the notebooks and becomes JupyterLab."""
+
+import os
+import sys
+from pathlib import Path
+
+from labkit.filesystem.write import replaced
+from labkit.install.bootstrap import ROOT
+
+MIB = 1024**2
+
+
+def main(arguments: list[str]) -> None:
+    """Prepares the learner's folder and limits, and becomes the server."""
+    os.umask(0o077)
+    copy_notebooks(ROOT / "notebooks", Path.home() / "notebooks")
+    os.environ["LABKIT_BOOK"] = str(Path.home() / "book")
+    limit_memory(int(os.environ.get("LABKIT_CLASS_MEMORY_MIB") or 0))
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterhub.singleuser", *arguments])
+
+
+def copy_notebooks(source: Path, target: Path) -> None:
+    """Gives the learner each notebook that they have not; what is there is theirs, and stays."""
+    target.mkdir(parents=True, exist_ok=True)
+    for notebook in sorted(source.glob("[0-9]*.ipynb")):
+        own = target / notebook.name
+        if not own.exists():
+            with replaced(own) as file:
+                file.write(notebook.read_bytes())
+
+
+def limit_memory(mib: int) -> None:
+    """Bounds what each process may write in memory of its own; models mapped from disk are not."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    if mib and sys.platform.startswith("linux"):
+        resource.setrlimit(resource.RLIMIT_DATA, (mib * MIB, mib * MIB))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

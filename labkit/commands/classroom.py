@@ -1,0 +1,175 @@
+"""``python3 -m labkit class …``: a class on this machine, from its start to its marks."""
+
+import dataclasses
+import io
+import os
+from pathlib import Path
+
+from labkit.backends.llamacpp.model import get_gguf
+from labkit.classroom import settings as class_settings
+from labkit.classroom import supervisor, system_users
+from labkit.classroom.settings import ClassSettings, class_folder, read_settings
+from labkit.errors import LabError
+from labkit.filesystem.read import read_file
+from labkit.models.storage.store import home
+
+from .lab import LOOPBACK, checked_port, free_port
+
+NO_TLS = (
+    "Not encrypted: who listens in this network reads along, the word too. "
+    "A certificate ends that: --certificate FILE --certificate-key FILE."
+)
+ONE_USER = (
+    "All learners are one user of this system: each can read the others' files and keys. "
+    "Started as root on Linux, each learner is a user of their own."
+)
+
+
+def main(args):
+    """Runs one action of the command."""
+    return ACTIONS[args.action](args)
+
+
+def start(args):
+    """Makes the class, or finds it in its folder, and keeps it running."""
+    settings = _settings(args)
+    settings.learners.mkdir(parents=True, exist_ok=True)
+    if settings.system_users:
+        settings.path.chmod(0o711)
+        settings.learners.chmod(0o711)
+        system_users.require_open(settings)
+        system_users.require_group()
+    if not settings.server:
+        get_gguf(settings.model)  # fetched now, and not while thirty wait
+    class_settings.write_settings(settings)
+    try:
+        supervisor.run(settings, lambda: _announce(settings))
+    except KeyboardInterrupt:
+        print("The class is stopped. Every notebook is where it was: class start continues it.")
+    return 0
+
+
+def _settings(args) -> ClassSettings:
+    """What was typed, upon what the folder's class had: its ports, word and names stay."""
+    folder = class_folder(args.folder)
+    known = read_settings(folder) if (folder / "class.json").exists() else _new(folder, args)
+    typed = {"students": args.students, "model": args.model, "server": args.server}
+    typed |= {"host": args.host, "word": args.word and args.word.strip().lower()}
+    typed |= {"memory_mib": args.memory, "port": args.port, "certificate": args.certificate}
+    typed["certificate_key"] = args.certificate_key
+    if args.names:
+        typed["names"] = class_settings.checked_names(_lines(args.names))
+    if args.students:
+        typed["slots"] = _slots(args.students)
+    chosen = {name: value for name, value in typed.items() if value is not None}
+    settings = dataclasses.replace(known, **chosen)
+    _check(settings)
+    checked_port(settings.host, settings.port)
+    users = system_users.are_possible() and not args.one_user
+    return dataclasses.replace(settings, system_users=users, store=str(home()))
+
+
+def _new(folder: Path, args) -> ClassSettings:
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    ports = [class_settings.free_port() for _ in range(3)]
+    host = args.host or "127.0.0.1"
+    port = args.port or free_port(host, first=8000)
+    students = args.students or 30
+    return ClassSettings(
+        folder=str(folder),
+        students=students,
+        names=(),
+        word=class_settings.new_word(),
+        host=host,
+        port=port,
+        hub_port=ports[0],
+        proxy_port=ports[1],
+        model_port=ports[2],
+        token=class_settings.new_token(),
+        model="smollm2-135m",
+        server="",
+        store=str(home()),
+        memory_mib=1024,
+        slots=_slots(students),
+    )
+
+
+def _slots(students: int) -> int:
+    """A slot each, as far as llama.cpp has them."""
+    return min(students, class_settings.MOST_SLOTS)
+
+
+def _check(settings: ClassSettings) -> None:
+    class_settings.check_students(settings.students)
+    if len(settings.word) < 6:
+        raise LabError("The word has fewer than 6 characters.", "Choose a longer --word.")
+    if bool(settings.certificate) != bool(settings.certificate_key):
+        raise LabError("TLS needs both --certificate and --certificate-key.")
+    for file in filter(None, (settings.certificate, settings.certificate_key)):
+        read_file(file)
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        return read_file(file).decode().splitlines()
+    except UnicodeDecodeError:
+        raise LabError(f"{file} is not a text file.", "Put a name on each line.") from None
+
+
+def _announce(settings: ClassSettings) -> None:
+    """What the leader reads out."""
+    print(f"\nThe class runs: {settings.students} learners, {settings.slots} slots.")
+    print(qr_code(settings.address))
+    who = "their name of your list" if settings.names else "a name"
+    print(f"Each learner opens   {settings.address}")
+    print(f"         and types   {who}, and as password the word   {settings.word}")
+    print(f"\nEverything of the class lies in {settings.folder}.")
+    if settings.host not in LOOPBACK and not settings.certificate:
+        print(NO_TLS)
+    if settings.host in LOOPBACK:
+        print("Only this machine reaches it: --host 0.0.0.0 opens it to the network.")
+    if not settings.system_users:
+        print(ONE_USER)
+    print("Ctrl-C, or `class stop` elsewhere, ends it.", flush=True)
+
+
+def qr_code(address: str) -> str:
+    """The address for phones and tablets, drawn with characters."""
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(address, micro=False).terminal(drawn, compact=True)
+    return drawn.getvalue()
+
+
+def status(args):
+    """Prints who is there."""
+    from labkit.classroom.status import read_status
+
+    settings = read_settings(class_folder(args.folder))
+    try:
+        print(read_status(settings))
+    except OSError:
+        raise LabError(
+            "The class does not run.", "Start it: python3 -m labkit class start"
+        ) from None
+    return 0
+
+
+def stop(args):
+    """Stops the class."""
+    ran = supervisor.stop(read_settings(class_folder(args.folder)))
+    print("The class is stopped." if ran else "The class did not run.")
+    return 0
+
+
+def release(args):
+    """Frees a name."""
+    from labkit.classroom.name_owner import release as free_name
+
+    had = free_name(read_settings(class_folder(args.folder)), args.name.strip().lower())
+    print(f"{args.name} may log in from another browser." if had else f"{args.name} was free.")
+    return 0
+
+
+ACTIONS = {"start": start, "status": status, "stop": stop, "release": release}

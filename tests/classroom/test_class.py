@@ -1,0 +1,115 @@
+"""A class of three on this machine, with a real hub and a real model; and what surrounds it."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from labkit.classroom import system_users
+from labkit.classroom.hub_client import read_load
+from labkit.classroom.settings import checked_names
+from labkit.errors import LabError
+
+pytest.importorskip("jupyterhub", reason="pip install 'labkit[class]'")
+pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+
+from .learner import Learner
+from .running_class import RunningClass
+
+NAMES = ("ada", "grace", "edsger")
+ASK = """
+import labkit as lab
+model = lab.connect(os.environ["LABKIT_SERVER"], "smollm2-135m")
+reply = lab.generate(model, "Say {name}.", max_tokens=8, seed=1)
+print(bool(reply.text) and not reply.error)
+"""
+
+
+@pytest.fixture(scope="module")
+def running(smollm2, tmp_path_factory):
+    running = RunningClass(tmp_path_factory.mktemp("class") / "three", "--students", "3")
+    yield running
+    running.close()
+
+
+def begin(running, name):
+    """A learner who has logged in, whose cell has run, and whose file is theirs."""
+    learner = Learner(running.settings.address, name, running.settings.word)
+    assert learner.log_in()
+    learner.start()
+    learner.open_kernel()
+    learner.run(f"import os; mine = {name!r}; open('mine.txt', 'w').write(mine)")
+    return learner
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_three_learn_while_the_hub_and_the_model_are_killed(running):
+    with ThreadPoolExecutor(3) as pool:
+        learners = list(pool.map(lambda name: begin(running, name), NAMES))
+        answers = list(pool.map(lambda one: one.run(ASK.format(name=one.name)), learners))
+    assert answers == ["True\n"] * 3
+    status = running.ask("status")
+    assert status.startswith("3 of 3 learners are here") and "1 kernel" in status
+    assert "the model writes" in status and "—" not in status
+
+    # A fourth has no seat; a name is the browser's that took it, until the leader frees it.
+    word = running.settings.word
+    assert not Learner(running.settings.address, "alan", word).log_in()
+    assert not Learner(running.settings.address, "ada", word).log_in()
+    assert "may log in from another browser" in running.ask("release", "ada")
+    assert Learner(running.settings.address, "ada", word).log_in()
+
+    running.wait_for("model_server", other_than=running.kill("model_server"))
+    assert learners[0].run(ASK.format(name="ada")) == "True\n"
+    running.wait_for("hub", other_than=running.kill("hub"))
+    for learner in learners:  # their kernels have lived on, with what they hold
+        learner.connect()
+        assert learner.run("print(mine)") == f"{learner.name}\n"
+
+    learners[1].run("import pathlib; pathlib.Path('notebooks/00_start.ipynb').write_text('mine')")
+    assert "is stopped" in running.ask("stop")
+    assert running.process.wait(60) == 0
+    assert wait_until(lambda: not running.processes("python"))
+    for name in NAMES:
+        assert (running.settings.learners / name / "mine.txt").read_text() == name
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return condition()
+
+
+@pytest.mark.parametrize("name", ["Root!", "9ada", "a b", "../ada", "x" * 40, "ада"])
+def test_a_name_is_a_folders_and_a_users(name):
+    with pytest.raises(LabError, match="cannot be a learner's name"):
+        checked_names([name])
+
+
+def test_a_list_may_repeat_itself():
+    assert checked_names(["Ada ", "", "grace", "ada"]) == ("ada", "grace")
+
+
+def test_the_load_is_read_of_both_servers():
+    assert read_load('vllm:num_requests_waiting{engine="0"} 2.0\n') == (None, 2)
+    assert read_load("") == (None, None)
+
+
+def test_a_folder_that_others_may_not_enter_is_named(tmp_path):
+    closed = tmp_path / "closed"
+    (closed / "inside").mkdir(parents=True)
+    closed.chmod(0o700)
+    assert closed in (
+        found := system_users.closed_to_others(closed / "inside"),
+        *found.parents,
+        closed,
+    )
+
+
+@pytest.mark.skipif(not system_users.are_possible(), reason="only root makes users")
+def test_an_account_of_somebody_else_is_never_used(running):
+    system_users.require_group()
+    with pytest.raises(LabError, match="is a user of this machine"):
+        system_users.require_account(running.settings, "root")
