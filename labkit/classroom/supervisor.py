@@ -36,7 +36,11 @@ def run(settings: ClassSettings, ready: Callable[[], None]) -> None:
         LabError: it runs already, or a part of it does not start.
     """
     with _only_one(settings):
-        parts = {name: ClassProcess(name, settings) for name in PARTS if not _is_elsewhere(name, settings)}
+        parts = {
+            name: ClassProcess(name, settings)
+            for name in PARTS
+            if not _is_elsewhere(name, settings)
+        }
         try:
             for part in parts.values():
                 part.wait_until_ready()
