@@ -18,7 +18,7 @@ REUSED = 256  # tokens of a piece that is kept where text before it changed; lla
 
 
 @dataclass(frozen=True, slots=True)
-class ServedModel:
+class ServedFile:
     """A server that answers as long as this object is kept.
 
     Attributes:
@@ -54,7 +54,7 @@ def served_file(model: str) -> Path:
 
 def serve_file(
     file: Path, host: str, port: int, key: str, origin: str | None, context: int
-) -> ServedModel:
+) -> ServedFile:
     """Starts a server and returns when it answers.
 
     Args:
@@ -82,4 +82,4 @@ def serve_file(
     server = open_server(xllamacpp, parameters)
     address = server.listening_address.replace("0.0.0.0", "127.0.0.1")
     tokens = find_fim_tokens(lambda path, body: ask_server(address, key, path, body))
-    return ServedModel(address, tokens is not None, server)
+    return ServedFile(address, tokens is not None, server)

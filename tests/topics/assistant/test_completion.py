@@ -54,7 +54,7 @@ def test_a_chats_answer_is_taken_out_of_its_fence(talker):
 
 
 def test_who_is_superseded_stops_within_a_token(filler):
-    stream = open_stream(filler, BEFORE, AFTER, max_tokens=500, reread=True)
+    stream = open_stream(filler, BEFORE, AFTER, method="infill", max_tokens=500, reread=True)
     next(stream)
     other = threading.Thread(target=stream.close)
     other.start()
@@ -104,7 +104,7 @@ def test_bad_input_gets_a_sentence(filler, arguments, options, message):
 
 def test_a_model_that_cannot_says_so(talker, smollm2):
     with pytest.raises(labkit.LabError, match="was not made to fill in the middle"):
-        labkit.assistant.complete(talker, "a = ")
+        labkit.assistant.complete(talker, "a = ", method="infill")
     with pytest.raises(labkit.LabError, match=r"The assistant runs in llama\.cpp; 'smollm2-135m'"):
         labkit.assistant.complete(smollm2, "a = ")
 

@@ -11,7 +11,7 @@ from labkit.topics.assistant.measure import measure as measuring
 from labkit.topics.assistant.measure.compare import CompletionComparison
 from labkit.topics.assistant.measure.cuts import Cut, draw_cuts
 from labkit.topics.assistant.measure.result import CompletionScore, MethodScore, Suggestion
-from labkit.topics.assistant.measure.silence import silence_curve
+from labkit.topics.assistant.measure.threshold import ThresholdCurve, threshold_points
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_shares_keys_and_thresholds_are_as_by_hand():
     score = MethodScore("infill", every)
     assert (score.share, score.exact) == (0.5, 0.25)
     assert score.saved == pytest.approx(2 * 4 / (4 * 5))  # all of "y = 2" but one, where it passes
-    points = silence_curve(every)
+    points = threshold_points(every)
     assert [(p.threshold, p.count, p.shown) for p in points] == [
         (-0.1, 1, 0.25),
         (-0.5, 2, 0.5),
@@ -126,10 +126,26 @@ def test_models_are_compared_in_pairs():
 
 
 def test_the_curve_shows_the_surest_first():
-    figure = labkit.plot(scored(True, False), kind="silence")
+    curve = curve_of(scored(True, False))
+    figure = labkit.plot(curve)
     assert list(figure.data[2].x) == [0.5, 1] and list(figure.data[2].y) == [1, 0.5]
+    assert "50% pass if 100% are shown, 100% if the surest 50% are" in curve.summary
+    assert [each.value for each in curve.book_entries] == [100]
     nothing = CompletionScore("m", "t", (MethodScore("infill", (suggestion(False, None),)),), 1, 1)
-    assert not labkit.plot(nothing, kind="silence").data
+    for empty in (nothing, CompletionScore("m", "t", (), 1, 1)):
+        assert not labkit.plot(curve_of(empty)).data and not curve_of(empty).book_entries
+        assert "no suggestion to show" in curve_of(empty).summary
+
+
+def curve_of(score):
+    every = score.methods[0].suggestions if score.methods else ()
+    return ThresholdCurve(score, threshold_points(every))
+
+
+def test_a_curve_is_measured_with_the_best_that_the_model_can_do(wall, talker):
+    curve = labkit.assistant.vary_threshold(talker, "lab", items=2)
+    assert curve.method.method == "prefix" and len(curve.method.suggestions) == 2
+    assert 1 <= len(curve.points) <= 2
 
 
 def test_a_missing_model_is_a_sentence(home, talker):

@@ -10,7 +10,7 @@ from labkit.backends.reply import Stream
 from labkit.formatting import in_lines, without_control
 from labkit.interrupts.cell import begin_work
 
-from .prompts import METHODS, check_tokens, completion_prompt
+from .prompts import METHODS, check_tokens, chosen_method, completion_prompt
 
 LINE_TOKENS, BLOCK_TOKENS, CHAT_TOKENS = 48, 128, 40  # a chat writes a fence, and often more
 _FENCE = re.compile(r"```\w*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -65,7 +65,7 @@ def complete(
     before: str,
     after: str = "",
     *,
-    method: str = "infill",
+    method: str | None = None,
     block: bool = False,
     max_tokens: int | None = None,
     reread: bool = False,
@@ -85,6 +85,7 @@ def complete(
         LabError: as for ``lab.assistant.completion_prompt``.
     """
     begin_work()
+    method = chosen_method(model, method)
     stream = open_stream(
         model, before, after, method=method, block=block, max_tokens=max_tokens, reread=reread
     )
@@ -96,7 +97,7 @@ def open_stream(
     before: str,
     after: str,
     *,
-    method: str = "infill",
+    method: str,
     block: bool = False,
     max_tokens: int | None = None,
     reread: bool = False,

@@ -29,7 +29,7 @@ def completion_prompt(
     before: str,
     after: str = "",
     *,
-    method: str = "infill",
+    method: str | None = None,
     block: bool = False,
 ) -> str | Messages:
     """What a model reads to complete code at a cursor.
@@ -39,7 +39,8 @@ def completion_prompt(
         before: the code before the cursor; of a long one, only the end is read.
         after: the code after it; of a long one, only the beginning.
         method: ``"infill"``, the model's own tokens for filling in; ``"prefix"``, the code before
-            the cursor alone; ``"swapped"``, the tokens in the wrong order; or ``"chat"``.
+            the cursor alone; ``"swapped"``, the tokens in the wrong order; or ``"chat"``. None:
+            infill, and prefix for a model that cannot.
         block: whether several lines are wanted; a chat is asked for them in words.
     Returns:
         A text to be continued, or the messages of a chat.
@@ -48,8 +49,7 @@ def completion_prompt(
             method.
         LabError: the model does not run in llama.cpp, or was not made to fill in.
     """
-    check_model(model)
-    check_method(model, method)
+    method = chosen_method(model, method)
     before, after = nearest(model, before, after)
     if method == "prefix":
         return before
@@ -80,6 +80,15 @@ def check_method(model: LlamaCppModel, method: str) -> None:
             f"{model.name} was not made to fill in the middle: it has no tokens for it.",
             'A code model has: lab.load_llamacpp("coder"). Or method="prefix".',
         )
+
+
+def chosen_method(model: LlamaCppModel, method: str | None) -> str:
+    """The method; of None the best that the model can do. It raises what speaks against it."""
+    check_model(model)
+    if method is None:
+        return "infill" if model.fim_tokens else "prefix"
+    check_method(model, method)
+    return method
 
 
 def nearest(model: LlamaCppModel, before: str, after: str) -> tuple[str, str]:

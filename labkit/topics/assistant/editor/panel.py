@@ -8,7 +8,7 @@ from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.formatting import digits
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.assistant.completion.complete import Completion
-from labkit.topics.assistant.completion.prompts import METHODS, check_method, check_model, nearest
+from labkit.topics.assistant.completion.prompts import METHODS, chosen_method, nearest
 from labkit.ui import html
 from labkit.ui.panel import Panel, check_typed, column, slider
 
@@ -49,9 +49,7 @@ def editor_panel(
         ValueError: the code is empty or too long for a panel, or there is no such method.
         LabError: the model does not run in llama.cpp, or was not made to fill in.
     """
-    check_model(model)
-    method = method or ("infill" if model.fim_tokens else "prefix")
-    check_method(model, method)
+    method = chosen_method(model, method)
     after = (AFTER if before == BEFORE else "") if after is None else after
     nearest(model, before, after)  # raises what is wrong with them
     check_typed(before + after, "the code")

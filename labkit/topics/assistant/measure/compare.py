@@ -11,6 +11,7 @@ from labkit.lab_book.entry import BookEntry
 from labkit.models.catalogue import full_name
 from labkit.models.storage.inventory import require_stored
 from labkit.stats import PairedDifference
+from labkit.topics.assistant.completion.prompts import chosen_method
 
 from .measure import measure_completions
 from .result import CompletionScore, paired
@@ -96,8 +97,8 @@ def _score(model: str | LlamaCppModel, method: str | None, options: dict) -> Com
         require_stored(model)
         model = opened = load_llamacpp(full_name(model), accept_terms=True)  # to get it, they were
     try:
-        chosen = method or ("infill" if model.fim_tokens else "prefix")
-        return measure_completions(model, **{**options, "methods": (chosen,)})
+        chosen = (chosen_method(model, method),)
+        return measure_completions(model, **{**options, "methods": chosen})
     finally:
         if opened:
             opened.close()

@@ -11,7 +11,7 @@ from labkit.ui.table import grid
 
 from .compare import CompletionComparison
 from .result import CompletionScore, MethodScore, Suggestion
-from .silence import silence_curve
+from .threshold import ThresholdCurve
 
 
 def methods_figure(score: CompletionScore):
@@ -92,49 +92,45 @@ def _code(text: str) -> str:
     return f'<pre style="{style}">{figure_text(text.rstrip() or "(nothing)")}</pre>'
 
 
-def silence_figure(score: CompletionScore, method: str | None = None):
+def threshold_figure(curve: ThresholdCurve):
     """Share of right ones among those shown, if the less sure ones are withheld."""
-    chosen = score.method(method) if method else score.methods[0]
-    points = silence_curve(chosen.suggestions)
+    name, count = figure_text(curve.score.model), 0
+    if curve.score.methods:
+        name, count = f"{name}, {METHODS[curve.method.method]}", len(curve.method.suggestions)
     figure = theme.figure(
-        title=f"When to stay silent: {figure_text(score.model)}, {METHODS[chosen.method]} · "
-        f'measured<br><span style="font-size:12px">{score.title}, {len(chosen.suggestions)} cuts; '
-        "band: 95 % at each threshold</span>",
+        title=f"When to stay silent: {name} · measured<br>"
+        f'<span style="font-size:12px">{curve.score.title}, {count} cuts; band: 95 % at each '
+        "threshold</span>",
         x="share of suggestions that is shown, surest first",
         y="share of those shown that pass",
         height=360,
         margin={"t": 92},
     )
-    if not points:
+    if not curve.points:
         return figure
-    x = [each.shown for each in points]
-    lows, highs = zip(*(share_interval(each.right, each.count) for each in points), strict=True)
+    x, right = [e.shown for e in curve.points], [e.right for e in curve.points]
+    ranges = (share_interval(each.right, each.count) for each in curve.points)
+    lows, highs = zip(*ranges, strict=True)
     band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     figure.add_trace(go.Scatter(x=x, y=lows, **band))
     fill = {"fill": "tonexty", "fillcolor": theme.SKY + theme.TINT}
     figure.add_trace(go.Scatter(x=x, y=highs, **band, **fill))
-    curve = go.Scatter(
-        x=x,
-        y=[each.right for each in points],
-        mode="lines+markers",
-        line={"color": theme.BLUE, "width": 2},
-        showlegend=False,
-        customdata=[each.threshold for each in points],
-        hovertemplate="from a mean log-probability of %{customdata:.2f}: "
+    line = {"color": theme.BLUE, "width": 2}
+    trace = go.Scatter(x=x, y=right, mode="lines+markers", line=line, showlegend=False)
+    trace.update(
+        customdata=[each.threshold for each in curve.points],
+        hovertemplate="from a mean log-probability of %{customdata:.2f} on: "
         "%{x:.0%} shown, %{y:.0%} of them pass<extra></extra>",
     )
-    figure.add_trace(curve)
-    all_shown = {"line": {"dash": "dash", "color": theme.GREY}, "annotation_text": "all shown"}
-    figure.add_hline(points[-1].right, **all_shown)
+    figure.add_trace(trace)
+    every = {"line": {"dash": "dash", "color": theme.GREY}, "annotation_text": "all shown"}
+    figure.add_hline(right[-1], **every)
     figure.update_xaxes(tickformat=".0%", range=[0, 1.03])
     return figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03])
 
 
 FIGURES = {
-    CompletionScore: {
-        "methods": methods_figure,
-        "code": suggestions_table,
-        "silence": silence_figure,
-    },
+    CompletionScore: {"methods": methods_figure, "code": suggestions_table},
     CompletionComparison: comparison_figure,
+    ThresholdCurve: threshold_figure,
 }
