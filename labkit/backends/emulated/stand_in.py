@@ -1,15 +1,18 @@
 """A stand-in for a cloud, where nobody has a key: the local model behind a wide-area link."""
 
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
+from labkit.backends.loaded.load import SERVER, load
 from labkit.backends.remote.api_keys import use_key
 from labkit.backends.remote.http.network import open_network
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
 from labkit.backends.remote.protocols.parameters import LLAMA_CPP
 from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+from labkit.backends.served.model import ServedModel
 from labkit.interrupts.delayed import delayed_interrupts
 
 from .links import Link, find_link
@@ -22,7 +25,7 @@ LEAN = replace(LLAMA_CPP, logprobs=False, thinking={})
 
 
 def stand_in(
-    model: str | LlamaCppModel = "smollm2-135m",
+    model: str | LlamaCppModel | ServedModel = "smollm2-135m",
     *,
     link: str | Link = "ocean",
     seed: int | None = None,
@@ -35,7 +38,8 @@ def stand_in(
 
     Args:
         model: a model that llama.cpp reads, see `labkit.load_llamacpp`; or one from there: its
-            weights are loaded a second time, so that both can compute at once.
+            weights are loaded a second time, so that both can compute at once. A model of a shared
+            server on this machine is asked there.
         link: a name of `LINKS`, or a `Link`.
         seed: of the dice for jitter and loss; None: another one each time.
         connect_timeout_s: how long to wait for a connection.
@@ -47,9 +51,37 @@ def stand_in(
         ValueError: no such link.
     """
     found = find_link(link)
-    engine = load_llamacpp(model) if isinstance(model, str) else model.load_again()
+    engine = _engine(model)
     with delayed_interrupts():  # threads that nobody could end
         return StandIn(engine, found, seed, (connect_timeout_s, read_timeout_s))
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowedEngine:
+    """llama.cpp's server, which its owner closes.
+
+    Attributes:
+        name: the model's name.
+        listening: its address on the loopback, and the key that it wants, if any.
+    """
+
+    name: str
+    listening: tuple[str, str | None]
+
+    def close(self) -> None:
+        """Nothing: it stays open."""
+
+
+def _engine(model: str | LlamaCppModel | ServedModel) -> LlamaCppModel | BorrowedEngine:
+    if isinstance(model, LlamaCppModel):
+        return model.load_again()
+    if isinstance(model, str):
+        if not (os.environ.get(SERVER) and isinstance(served := load(model), ServedModel)):
+            return load_llamacpp(model)
+        model = served
+    if listening := model.listening:
+        return BorrowedEngine(model.name, listening)
+    return load_llamacpp(model.files.source)
 
 
 class StandIn(RemoteModel):
@@ -61,19 +93,20 @@ class StandIn(RemoteModel):
 
     def __init__(
         self,
-        engine: LlamaCppModel,
+        engine: LlamaCppModel | BorrowedEngine,
         link: Link,
         seed: int | None = None,
         timeouts_s: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
     ):
-        address, key = engine.listening
+        address, key_text = engine.listening
         self.link, self._engine = link, engine
         self._relay = Relay(link, urlsplit(address).port or 0, seed=seed)
         network = open_network(self._relay.proxy, self._relay.trusted)
         name = engine.name.removesuffix(" (llama.cpp)")
+        key = use_key(key_text) if key_text else None
         super().__init__(
             OpenAI(name, "llama.cpp", LEAN),
-            Transport(f"https://{HOST}/v1", use_key(key), *timeouts_s, network=network),
+            Transport(f"https://{HOST}/v1", key, *timeouts_s, network=network),
             label="stand-in",
             origin=ORIGIN.format(name),
         )

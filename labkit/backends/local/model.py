@@ -277,6 +277,12 @@ class LocalModel:
             self._texts[token_id] = self.tokenizer.decode([token_id])
         return self._texts[token_id]
 
+    @property
+    def weight_files(self) -> tuple[Path, ...]:
+        """The files with its weights on this machine: as they came, and as they are loaded."""
+        came = (self.gguf_file,) if self.gguf_file else ()
+        return (*came, *sorted(self.folder.glob("*.safetensors")))
+
     def synchronize(self) -> None:
         """Waits until the device has finished its queued work."""
         device.synchronize(self.plan.device)

@@ -23,11 +23,13 @@ class ModelFiles:
 
     Attributes:
         name: the model's.
+        source: what ``labkit.load`` loads it by.
         folder: the safetensors folder, or that of the GGUF file.
         gguf_file: the GGUF file, or None.
     """
 
     name: str
+    source: str
     folder: Path
     gguf_file: Path | None
 
@@ -60,7 +62,7 @@ def find_files(name: str, *, accept_terms: bool = False) -> ModelFiles:
     """A model's files by its name or path; a GGUF file is fetched if nothing is here."""
     name, path = full_name(name), Path(os.path.expanduser(name))
     if os.path.isdir(path):
-        return ModelFiles(path.name, path, None)
+        return ModelFiles(path.name, name, path, None)
     folder = store.part_folder(name, "safetensors")
     try:
         gguf_file = get_gguf(name, accept_terms=accept_terms)
@@ -70,7 +72,7 @@ def find_files(name: str, *, accept_terms: bool = False) -> ModelFiles:
         gguf_file = None
     if gguf_file and not os.path.isfile(folder / "tokenizer.json"):
         folder = gguf_file.parent
-    return ModelFiles(Path(name).name.removesuffix(".gguf"), folder, gguf_file)
+    return ModelFiles(Path(name).name.removesuffix(".gguf"), name, folder, gguf_file)
 
 
 def _gguf_config(file: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.guard.policy import Policy, screen
 from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
+from labkit.backends.remote.discovery import is_loopback, server_root
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings
@@ -37,6 +39,7 @@ class ServedModel:
         vocabulary: number of tokens that it scores.
         parallel: number of requests that it is sent at once.
         folder, gguf_file: see `ModelFiles`.
+        base_url: the server's address; a model in this process has none.
         chat: whether it has a chat template.
         end_ids: the tokens that end an answer.
     """
@@ -57,6 +60,8 @@ class ServedModel:
         self.tokenizer, self.end_ids = files.tokenizer, files.end_ids
         self.context, self.vocabulary, self.parallel = context, vocabulary, parallel
         self.engine = engine
+        if engine is None:  # as of whatever runs behind an address
+            self.base_url = remote.base_url
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
 
@@ -195,7 +200,8 @@ class ServedModel:
             raise ValueError("rows must hold the settings of at least one answer; got none")
         if len({row.thinking for row in rows}) > 1:
             raise ValueError("thinking must be the same in all rows of a batch; got several")
-        streams = tuple(self.stream(prompt, raw=raw, **_as_arguments(row)) for row in rows)
+        ids = self.encode(prompt, raw=raw, thinking=rows[0].thinking)
+        streams = tuple(self.stream_ids(ids, replace(row, thinking=None)) for row in rows)
         return RowsStream(streams, run_rows(streams, batch_size or self.parallel))
 
     def text_of(self, token_id: int) -> str:
@@ -203,6 +209,23 @@ class ServedModel:
         if token_id not in self._texts:
             self._texts[token_id] = self.tokenizer.decode([token_id])
         return self._texts[token_id]
+
+    @property
+    def listening(self) -> tuple[str, str | None] | None:
+        """The address of llama.cpp on this machine's loopback, and the key that it wants, if any.
+
+        None of a server elsewhere, or of another kind.
+        """
+        address, key = self.remote.base_url, self.remote.transport.key
+        if self.protocol.kind != "llama.cpp" or not is_loopback(address):
+            return None
+        return server_root(address), key and key.reveal()
+
+    @property
+    def weight_files(self) -> tuple[Path, ...]:
+        """The files with the model's weights on this machine."""
+        came = (self.gguf_file,) if self.gguf_file else ()
+        return (*came, *sorted(self.folder.glob("*.safetensors")))
 
     def about(self) -> dict[str, str]:
         """With what it runs: the engine."""

@@ -1,5 +1,6 @@
 """`line_up`: the backends that can be compared now: local, on a local server, and remote."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from labkit.backends.emulated.links import Link
 from labkit.backends.emulated.stand_in import StandIn, stand_in
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
+from labkit.backends.loaded.load import SERVER, has_torch, load
 from labkit.backends.recorded import Recording, recordings, replay
 from labkit.backends.remote.budget import Budget
 from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import servers
 from labkit.backends.remote.model import RemoteModel
+from labkit.backends.served.model import ServedModel
 from labkit.errors import LabError
 
 from .concurrent import name_each
@@ -82,7 +85,8 @@ def line_up(
     yet.
 
     Args:
-        local: a model on this machine; None: the bundled one, in llama.cpp.
+        local: a model on this machine; None: the bundled one, in llama.cpp, or on the shared
+            server that ``LABKIT_SERVER`` names.
         prompt: the prompt that recordings must answer.
         link: the link to the stand-in.
         budget: the spending limit for providers; None: ten US cents.
@@ -90,13 +94,13 @@ def line_up(
         LabError: llama.cpp or the model is missing.
         ValueError: no such link.
     """
-    local = local or load_llamacpp()
+    local = local or _local()
     budget = budget or Budget(LIMIT_USD)
     found, notes = _local_servers()
     remote = _providers(budget)
     notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in remote]
     if not remote:
-        same = isinstance(local, LlamaCppModel)
+        same = isinstance(local, LlamaCppModel | ServedModel)
         remote = [stand_in(local, link=link) if same else stand_in(link=link)]
         notes.append(
             f"No provider key is known (lab.clouds()): {remote[0].name} takes its place, "
@@ -107,6 +111,10 @@ def line_up(
     notes += [f"Recording: {each!r}" for each in recorded]
     backends = name_each((local, *remote, *found, *recorded))
     return Lineup(local, remote[0], backends, (f"Here: {local!r}", *notes), budget)
+
+
+def _local() -> Backend:
+    return load() if os.environ.get(SERVER) or not has_torch() else load_llamacpp()
 
 
 def _local_servers() -> tuple[list[Backend], list[str]]:

@@ -3,24 +3,25 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from types import SimpleNamespace
 
+from labkit.backends.capabilities import runs_here
 from labkit.backends.emulated.links import Link, find_link
-from labkit.backends.emulated.stand_in import StandIn
+from labkit.backends.emulated.stand_in import BorrowedEngine, StandIn
 from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
+from labkit.backends.served.model import ServedModel
 from labkit.checks import check_whole
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor
 
 from .compare import SideBySide, compare
 
-HERE, LOOPBACK = "in this process", "loopback"
+HERE, SHARED, LOOPBACK = "in this process", "shared server", "loopback"
 
 
 def compare_links(
-    model: LlamaCppModel,
+    model: LlamaCppModel | ServedModel,
     prompt: str | Messages,
     *,
     links: Sequence[str | Link] = ("fibre", "ocean", "satellite"),
@@ -36,7 +37,7 @@ def compare_links(
     The links are emulated (`labkit.stand_in`).
 
     Args:
-        model: from ``labkit.load_llamacpp``.
+        model: from ``labkit.load_llamacpp``, or of a llama.cpp server on this machine.
         prompt: a text, or chat messages.
         links: names of ``labkit.backends.emulated.links.LINKS``, or your own links.
         repeats: number of rounds; a Stop ends them early.
@@ -48,7 +49,7 @@ def compare_links(
         ValueError: no such link, another kind of model, or a prompt or setting out of range.
     """
     check_whole("repeats", repeats)
-    if not isinstance(model, LlamaCppModel):
+    if not (isinstance(model, LlamaCppModel | ServedModel) and model.listening):
         raise ValueError(f"model must come from lab.load_llamacpp; got {model!r}")
     found = [(_label(link), find_link(link)) for link in links]
     settings = {"raw": raw, "temperature": 0, **settings}
@@ -63,19 +64,21 @@ def compare_links(
 
 
 def _round(
-    model: LlamaCppModel, prompt: str | Messages, links: Sequence[tuple[str, Link]], settings: dict
+    model: LlamaCppModel | ServedModel,
+    prompt: str | Messages,
+    links: Sequence[tuple[str, Link]],
+    settings: dict,
 ) -> SideBySide:
     """Each route once, over connections of its own: one that stands already would look quick."""
     address, key = model.listening
     served = connect(address, model.name, api_key=key, kind="llama.cpp")
     served.policy = None  # it is this process itself
-    # Its owner closes the model.
-    borrowed = SimpleNamespace(name=model.name, listening=model.listening, close=lambda: None)
+    borrowed = BorrowedEngine(model.name, model.listening)
     with ExitStack() as opened:
         distant = {
             label: opened.enter_context(StandIn(borrowed, link, seed=0)) for label, link in links
         }
-        backends = {HERE: model, LOOPBACK: served, **distant}
+        backends = {HERE if runs_here(model) else SHARED: model, LOOPBACK: served, **distant}
         return compare(prompt, backends, sequential=True, **settings)
 
 

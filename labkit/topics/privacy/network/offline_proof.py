@@ -6,12 +6,14 @@ proof sends nothing over a network.
 """
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from socket import create_server
 from typing import Any
 
+from labkit.backends.loaded.load import SERVER, has_torch
 from labkit.errors import LabError
 from labkit.lab_book.entry import BookEntry
 
@@ -23,9 +25,9 @@ NOWHERE = "192.0.2.1", 443
 _GENERATE = """
 import json, sys
 import labkit as lab
-name, prompt = sys.argv[1:]
+load, name, prompt = sys.argv[1:]
 with lab.watch_network() as watch:
-    reply = lab.generate(lab.load(name), prompt, temperature=0, max_tokens=24)
+    reply = lab.generate(getattr(lab, load)(name), prompt, temperature=0, max_tokens=24)
 print(json.dumps({"text": reply.text, "attempts": len(watch.log.attempts)}))
 """
 
@@ -137,7 +139,9 @@ def prove_offline(
     )
     if model is None:
         return OfflineProof(probes, None, prompt)
-    ran = _checked(run_offline(["python", "-c", _GENERATE, model, prompt]))
+    # A shared server is out of reach there.
+    load = "load_llamacpp" if os.environ.get(SERVER) or not has_torch() else "load"
+    ran = _checked(run_offline(["python", "-c", _GENERATE, load, model, prompt]))
     answer = _last_line(ran.output)
     return OfflineProof(probes, model, prompt, answer["text"], answer["attempts"], ran.elapsed_s)
 
