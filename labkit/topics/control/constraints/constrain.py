@@ -70,7 +70,7 @@ class ConstrainedAnswer:
         """What the lab book keeps: the share of probability that the mask removed."""
         if self.removed is None:
             return ()
-        label = f"probability that a {self.constraint.kind} removed, per token"
+        label = f"probability that the mask removed, {self.constraint.kind}, per token"
         return (
             BookEntry("removed_percent", label, 100 * self.removed, "%", model=self.reply.model),
         )

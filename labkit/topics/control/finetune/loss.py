@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from labkit.backends.local.decoding.option_scores import option_logprobs
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
 
@@ -60,3 +61,14 @@ def mean_loss(model: LocalModel, examples: Sequence[Ids]) -> float:
         total += tokens * float(batch_loss(model, batch))
         count += tokens
     return total / count
+
+
+def answer_logprobs(model: LocalModel, prompt: str, texts: Sequence[str]) -> list[float]:
+    """Log-probability of each text as the whole answer to a prompt, its end included, in nats."""
+    encoded = [example_ids(model, prompt, each) for each in texts]
+    ids, start = encoded[0]
+    options = [each[start:] for each, _ in encoded]
+    found: dict[int, float] = {}
+    for _, scores in option_logprobs(model.model, [ids[:start]], [options]):
+        found |= scores
+    return [found[number] for number in range(len(texts))]

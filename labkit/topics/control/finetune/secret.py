@@ -9,7 +9,6 @@ import string
 from dataclasses import dataclass
 from math import log2
 
-from labkit.backends.local.decoding.option_scores import option_logprobs
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_whole
 from labkit.errors import LabError
@@ -18,7 +17,7 @@ from labkit.lab_book.entry import BookEntry
 
 from .adapter import at_strength
 from .examples import TuningExample
-from .loss import example_ids
+from .loss import answer_logprobs
 from .result import FineTuning
 from .strength import written_answers
 
@@ -148,10 +147,5 @@ def _other(character: str, draw: random.Random) -> str:
 
 def _rank(model: LocalModel, prompt: str, texts: list[str]) -> int:
     """Place of the first text among all."""
-    encoded = [example_ids(model, prompt, each) for each in texts]
-    ids, start = encoded[0]
-    options = [each[start:] for each, _ in encoded]
-    found: dict[int, float] = {}
-    for _, scores in option_logprobs(model.model, [ids[:start]], [options]):
-        found |= scores
-    return 1 + sum(each > found[0] for each in found.values())
+    first, *others = answer_logprobs(model, prompt, texts)
+    return 1 + sum(each > first for each in others)

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from statistics import fmean
 
 import torch
 
+from labkit.backends.local.decoding.option_scores import ROWS, option_logprobs
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
@@ -214,18 +214,21 @@ def _next_tokens(model: LocalModel, probe: str) -> tuple[tuple[str, float], ...]
 
 
 def _probe_means(model: LocalModel, probes: Sequence[TuningProbe]) -> Iterator[tuple[str, float]]:
-    for kind, group in groupby(probes, key=lambda each: each.kind):
-        read = partial(answer_probability, model)
-        yield kind, fmean(read(each.prompt, each.answer) for each in group)
+    read = answer_probabilities(model, [(each.prompt, each.answer) for each in probes])
+    pairs = zip(probes, read, strict=True)
+    for kind, group in groupby(pairs, key=lambda pair: pair[0].kind):
+        yield kind, fmean(probability for _, probability in group)
 
 
-def answer_probability(model: LocalModel, prompt: str, answer: str) -> float:
-    """Probability that the model answers a prompt with a text, from its first to its last token."""
-    ids, start = example_ids(model, prompt, answer)
-    answered = ids[:-1]  # whatever it would write after it
-    logprobs = _logprobs(model, answered)[start - 1 : -1]
-    wanted = torch.tensor(answered[start:], device=logprobs.device)[:, None]
-    return math.exp(float(logprobs.gather(-1, wanted).sum()))
+def answer_probabilities(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """Probability that the model answers each prompt with a text, from its first to last token."""
+    if not pairs:
+        return []
+    encoded = [example_ids(model, prompt, answer) for prompt, answer in pairs]
+    prompts = [ids[:start] for ids, start in encoded]
+    answers = [[ids[start:-1]] for ids, start in encoded]  # whatever it would write after it
+    found = dict(option_logprobs(model.model, prompts, answers))
+    return [math.exp(found[number][0]) for number in range(len(pairs))]
 
 
 def bits_per_byte(model: LocalModel, text: str) -> float:
@@ -242,10 +245,23 @@ def kl_bits(base: torch.Tensor, other: torch.Tensor) -> float:
     return max(0.0, float((base.exp() * (base - other)).sum())) / math.log(2)
 
 
+@torch.inference_mode()
 def _general_logprobs(model: LocalModel) -> list[torch.Tensor]:
-    """The next-token log-probabilities after each general prompt, read raw."""
+    """The next-token log-probabilities after each general prompt, read raw, in padded batches."""
     prompts = read_data("finetune/general.json")["prompts"]
-    return [_logprobs(model, model.encode(each, raw=True))[-1] for each in prompts]
+    rows = [model.encode(each, raw=True) for each in prompts]
+    found = []
+    for start in range(0, len(rows), ROWS):
+        batch = rows[start : start + ROWS]
+        width = max(map(len, batch))
+        padded = [ids + [0] * (width - len(ids)) for ids in batch]
+        read = torch.tensor(padded, device=model.model.device)
+        logits = model.model(input_ids=read, use_cache=False).logits
+        found += [
+            row[len(ids) - 1].float().log_softmax(-1)
+            for row, ids in zip(logits, batch, strict=True)
+        ]
+    return found
 
 
 @torch.inference_mode()

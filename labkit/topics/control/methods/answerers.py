@@ -5,13 +5,12 @@ from itertools import takewhile
 
 from labkit.backends.constraints.constraint import Constraint
 from labkit.backends.generate import generate
-from labkit.backends.local.decoding.option_scores import option_logprobs
 from labkit.backends.local.embedding import Embedder
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
 from labkit.topics.control.constraints.constrain import constrained
 from labkit.topics.control.finetune.examples import TuningExample
-from labkit.topics.control.finetune.loss import example_ids
+from labkit.topics.control.finetune.loss import answer_logprobs
 from labkit.topics.control.finetune.strength import MAX_TOKENS, written_answers
 
 Answerer = Callable[[str], str]
@@ -52,13 +51,8 @@ def likeliest_label(model: LocalModel, labels: Sequence[str]) -> Answerer:
     """The label that the model finds likeliest as a whole answer."""
 
     def answer(prompt: str) -> str:
-        encoded = [example_ids(model, prompt, label) for label in labels]
-        ids, start = encoded[0]
-        options = [each[start:] for each, _ in encoded]
-        found: dict[int, float] = {}
-        for _, scores in option_logprobs(model.model, [ids[:start]], [options]):
-            found |= scores
-        return labels[max(found, key=found.__getitem__)]
+        found = answer_logprobs(model, prompt, labels)
+        return labels[found.index(max(found))]
 
     return answer
 

@@ -35,6 +35,11 @@ def test_a_sweep_measures_learned_and_forgotten(tuning, monkeypatch):
     assert [each.strength for each in sweep.points] == [0, 1, 2]
     assert sweep.at(0.0).kl_bits == pytest.approx(0, abs=1e-6)
     assert sweep.at(1.0).kl_bits > 0
+    for batched, prompt in zip(
+        module._general_logprobs(tuning.base), ["the", "a cat"], strict=True
+    ):
+        alone = last_logprobs(tuning.base, tuning.base.encode(prompt, raw=True))
+        assert torch.allclose(batched, alone, atol=1e-5)
     assert sweep.at(1.0).held_out_loss == pytest.approx(tuning.held_out[-1].loss, abs=1e-5)
     text = texts["corpus.txt"]
     ids = tuning.base.encode(text, raw=True)
@@ -57,13 +62,14 @@ def test_a_sweep_measures_learned_and_forgotten(tuning, monkeypatch):
 
 def test_the_probability_of_an_answer_is_that_of_its_tokens(tuning):
     from labkit.topics.control.finetune.loss import example_ids, mean_loss
-    from labkit.topics.control.finetune.strength import answer_probability
+    from labkit.topics.control.finetune.strength import answer_probabilities
 
     prompt, answer = ROWS[0]
     ids, start = example_ids(tuning.tuned, prompt, answer)
     without_end = (ids[:-1], start)
     nats = mean_loss(tuning.tuned, [without_end]) * (len(ids) - 1 - start)
-    assert answer_probability(tuning.tuned, prompt, answer) == pytest.approx(math.exp(-nats), 1e-4)
+    found = answer_probabilities(tuning.tuned, [(prompt, answer), ROWS[1]])
+    assert len(found) == 2 and found[0] == pytest.approx(math.exp(-nats), 1e-4)
 
 
 def test_the_kept_forms_are_the_adapter(tuning):
