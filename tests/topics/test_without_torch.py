@@ -24,7 +24,7 @@ for found in pkgutil.walk_packages(topics.__path__, "labkit.topics."):
     if found.name.split(".")[2] in {names} and not found.name.endswith(".vary"):
         importlib.import_module(found.name)
 """
-NEED_NONE = {"start", "tokens", "speed", "comparison", "privacy", "cost"}
+NEED_NONE = {"start", "tokens", "speed", "comparison", "privacy", "cost", "assistant"}
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_it_tries_no_connection(talker):
     panel.wait()
     send(panel, kind="ask", number=1, before="one, two,", after="")
     panel.wait()
-    assert panel.suggestion.text and "0 connections tried" in panel.summary
+    assert panel.suggestion.text and "connections tried: none" in panel.summary
 
 
 def test_a_connection_that_is_tried_is_counted(talker, monkeypatch):
@@ -74,7 +74,7 @@ def test_a_connection_that_is_tried_is_counted(talker, monkeypatch):
     monkeypatch.setattr(suggesting, "open_stream", open_stream)
     panel = labkit.assistant.editor_panel(talker, "a, b,", watch=labkit.watch_network)
     panel.wait()
-    assert "1 connections tried" in panel.summary
+    assert "connections tried: 127.0.0.1, port 9, " in panel.summary
 
 
 def test_a_newer_key_ends_the_engines_work_for_an_older_one(filler):
@@ -96,6 +96,19 @@ def test_a_newer_key_ends_the_engines_work_for_an_older_one(filler):
     assert [number for number, _ in done] == [3] and isinstance(done[0][1], Completion)
     assert suggester.superseded == 2 and suggester.completed == 1
     assert stream.finish is None  # it was not written to its end
+
+
+def test_what_goes_wrong_is_said_and_the_next_key_works(panel, monkeypatch):
+    def break_down(*_, **__):
+        raise RuntimeError("<out of luck>")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(suggesting, "open_stream", break_down)
+        send(panel, kind="ask", number=1, before="a", after="")
+        panel.wait()
+    assert "Something went wrong: RuntimeError: &lt;out of luck&gt;" in panel.status.value
+    send(panel, kind="ask", number=2, before="a, b, c,", after="")
+    assert panel.wait().text and panel.field.ghost["number"] == 2
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ BEFORE = '''def mean(numbers):
     '''
 AFTER = "\n\n\nprint(mean([1, 2, 3]))\n"
 LEAST = -3.0  # mean log-probability: e to that is 5 %
-FIRST_S = 60  # how long a page without a kernel waits for the first suggestion
+FIRST_S = 60  # the longest wait for the first suggestion
 
 
 def editor_panel(
@@ -53,7 +53,9 @@ def editor_panel(
     after = (AFTER if before == BEFORE else "") if after is None else after
     nearest(model, before, after)  # raises what is wrong with them
     check_typed(before + after, "the code")
-    return EditorPanel(model, before, after, method, watch)
+    panel = EditorPanel(model, before, after, method, watch)
+    panel.wait()  # or what the next cell measures would be disturbed
+    return panel
 
 
 class EditorPanel(Panel):
@@ -98,7 +100,7 @@ class EditorPanel(Panel):
         if self.milliseconds:
             parts.append(f"median {digits(median(self.milliseconds))} ms from key to suggestion")
         if watched is not None:
-            parts.append(f"{watched} connections tried")
+            parts.append(f"connections tried: {'; '.join(watched[-3:]) or 'none'}")
         return "; ".join(parts) + " (measured)"
 
     @property
@@ -113,13 +115,8 @@ class EditorPanel(Panel):
         )
 
     def wait(self, timeout_s: float = FIRST_S) -> Completion | None:
-        """Waits until the model has nothing to do, and returns the newest suggestion.
-
-        Raises:
-            TimeoutError: it still works after `timeout_s` seconds.
-        """
-        if not self._suggester.wait(timeout_s):
-            raise TimeoutError(f"The model still works after {timeout_s} s.")
+        """The newest suggestion, once the model has nothing to do or the time is over."""
+        self._suggester.wait(timeout_s)
         return self.suggestion
 
     def static_form(self) -> list:

@@ -42,7 +42,8 @@ class Suggester:
     Attributes:
         superseded: number of requests that a newer one ended.
         completed: number of requests that were completed.
-        connections: connections that this process tried meanwhile; None: it was not watched.
+        connections: where to and by what this process tried to connect meanwhile; None: it was not
+            watched.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Suggester:
     ):
         self._model, self._method, self._done, self._watch = model, method, done, watch
         self.superseded = self.completed = 0
-        self.connections: int | None = None if watch is None else 0
+        self.connections: list[str] | None = None if watch is None else []
         self._changed = threading.Condition()
         self._next: Request | None = None
         self._stream: Stream | None = None
@@ -97,8 +98,11 @@ class Suggester:
                 done = self._suggestion(request)
         except (ValueError, LabError) as error:
             return str(error)
+        except Exception as error:  # the thread goes on: the next key may be better
+            return f"Something went wrong: {type(error).__name__}: {error}"
         if watched is not None and self.connections is not None:
-            self.connections += len(watched.log.attempts)
+            tried = watched.log.attempts
+            self.connections += [f"{e.target}, {e.caller or e.process}" for e in tried]
         self.completed += done is not None
         return done
 

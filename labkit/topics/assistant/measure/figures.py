@@ -38,7 +38,7 @@ def _bars(title: str, names, scores: list[MethodScore] | tuple[MethodScore, ...]
             "exactly the same", tuple(each.exact for each in scores), _percents(scores, "exact")
         ),
         BarColumn(
-            "keys saved\nif only right ones are accepted",
+            "keys saved\nmore is better",
             tuple(each.saved for each in scores),
             _percents(scores, "saved"),
         ),
