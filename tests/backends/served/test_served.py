@@ -1,6 +1,5 @@
 """A served model, by llama.cpp's own server, compared with the same weights in this process."""
 
-import json
 from dataclasses import replace
 from math import exp
 
@@ -162,10 +161,8 @@ def test_the_environment_names_the_server(served, llama_server, monkeypatch):
         labkit.load("other")
 
 
-def test_a_server_without_all_scores_is_refused(scripted):
-    listing = json.dumps({"object": "list", "data": [{"id": "m", "owned_by": "library"}]}).encode()
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-    head += str(len(listing)).encode() + b"\r\n\r\n"
-    address, _ = scripted(listing, head=head)
+def test_a_server_without_all_scores_is_refused(httpserver):
+    listing = {"object": "list", "data": [{"id": "m", "owned_by": "library"}]}
+    httpserver.expect_request("/v1/models").respond_with_json(listing)
     with pytest.raises(LabError, match=r"not of llama\.cpp or vLLM"):
-        open_served("smollm2-135m", address)
+        open_served("smollm2-135m", httpserver.url_for(""))
