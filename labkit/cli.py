@@ -85,6 +85,8 @@ def _run(args, argv):
     command = [python, "-m", "labkit", *argv]
     if python == sys.executable:
         _let_children_import_labkit()
+        if getattr(args, "light", False):
+            os.environ["LABKIT_LIGHT"] = "1"  # where the whole lab is set up too
         module = MODULES.get(args.command, args.command)
         return importlib.import_module(f"labkit.commands.{module}").main(args)
     if os.name == "nt":  # where execv would return to the prompt while the command runs
@@ -98,6 +100,8 @@ def _interpreter(args):
     if args.command == "doctor" or getattr(args, "gpu", False):
         return bootstrap.find() or sys.executable
     extras = [EXTRAS[args.command]] if args.command in EXTRAS else []
+    if getattr(args, "light", False):
+        extras = [bootstrap.LIGHT]
     if python := bootstrap.find(extras):
         return python
     if getattr(args, "action", None) == "unpack" and wheels_in(args.file):
@@ -176,7 +180,17 @@ def _add_lab(commands):
         "machine reaches). On any other address, anyone who can reach this machine and has the "
         "token can run code as you; 0.0.0.0 means every address.",
     )
+    _add_light(lab)
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
+
+
+def _add_light(command):
+    command.add_argument(
+        "--light",
+        action="store_true",
+        help="without torch: models run in llama.cpp, and the set-up takes a tenth of the disk; "
+        "notebooks 03 and 09 need the whole one",
+    )
 
 
 def _add_test(commands):
@@ -205,6 +219,7 @@ def _add_test(commands):
 def _add_run(commands):
     run = _add(commands, "run", "Execute notebooks without a browser.")
     run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="default: all of them")
+    _add_light(run)
     run.add_argument("--to", choices=["html"], help="also write each as a page that works offline")
     run.add_argument("--output", metavar="FOLDER", help="where what is written goes")
 

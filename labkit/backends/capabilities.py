@@ -8,6 +8,12 @@ from .prompts import Messages
 from .reply import RowsStream, Stream
 from .settings import Settings
 
+# What somebody can do whose model is served, where a verb needs its weights.
+WITH_WEIGHTS = (
+    'Take one whose weights are in this process: lab.load("smollm2-135m"), with torch and without '
+    "LABKIT_SERVER."
+)
+
 
 @runtime_checkable
 class Backend(Protocol):
@@ -65,14 +71,6 @@ class ScoringModel(Protocol):
 
     def text_of(self, token_id: int) -> str:
         """Text of a single token."""
-
-
-@runtime_checkable
-class StreamsRows(Protocol):
-    """Writes several answers to one prompt at once."""
-
-    def stream_rows(self, prompt: str | Messages, rows: Sequence[Settings], **how) -> RowsStream:
-        """The steps of all rows as they come."""
 
 
 @runtime_checkable

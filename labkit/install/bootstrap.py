@@ -25,7 +25,8 @@ from .virtual_environment import editable_checkout, is_sound, python_of, site_pa
 from .wheels import extract_wheels
 
 ROOT = Path(__file__).resolve().parents[2]
-CPU_GB, CUDA_GB = 3, 8  # of free disk, pip's cache included
+LIGHT_GB, CPU_GB, CUDA_GB = 1, 3, 8  # of free disk, pip's cache included
+LIGHT = "light"  # the set-up that runs models in llama.cpp alone, in place of an optional part
 STATE = "labkit.json"
 OURS = {STATE, LOG, LOCK, SCRATCH}
 GET_VENV_MODULE = (
@@ -39,7 +40,7 @@ def find(extras=()):
 
     Args:
         extras: optional parts that it must have too, by their names in
-            ``[project.optional-dependencies]``.
+            ``[project.optional-dependencies]``; or `LIGHT` alone.
     Returns:
         ``sys.executable`` if this interpreter fits, else that of the lab's own environment.
     Raises:
@@ -91,10 +92,17 @@ def read_project():
 
 
 def required(extras):
-    """The requirements of pyproject.toml, with those of the extras and the extras they name."""
-    project = read_project()["project"]
+    """The requirements of pyproject.toml, with those of the extras and the extras they name.
+
+    Of `LIGHT` alone, those that are not heavy, and llama.cpp.
+    """
+    whole = read_project()
+    project = whole["project"]
     known = project.get("optional-dependencies", {})
-    wanted, pending = list(project.get("dependencies", [])), list(extras)
+    wanted, pending = list(project.get("dependencies", [])), [e for e in extras if e != LIGHT]
+    if [*extras] == [LIGHT]:
+        heavy, pending = whole["tool"]["labkit"]["heavy"], ["llamacpp"]
+        wanted = [each for each in wanted if re.match(r"[\w.-]+", each)[0] not in heavy]
     for extra in pending:  # grows while it is read: an extra may name others
         if extra not in known:
             raise LabError(
@@ -157,7 +165,15 @@ def _is_complete(venv, extras):
     wanted = {**_fingerprint(venv), "extras": state.get("extras", [])}
     if owner := other_owner(venv):  # its packages serve both; each runs its own code
         wanted["checkout"] = str(owner)
-    return state == wanted and {*extras} <= {*state["extras"]} and python_of(venv).exists()
+    here = {*state["extras"]} if state else set()
+    if here != {LIGHT}:  # the whole lab can do what the light one can
+        here.add(LIGHT)
+    return state == wanted and {*extras} <= here and python_of(venv).exists()
+
+
+def is_light():
+    """Whether this is the lab's own environment, set up without torch."""
+    return _read_state(Path(sys.prefix)).get("extras") == [LIGHT]
 
 
 def other_owner(venv):
@@ -193,7 +209,7 @@ def _make(venv, extras, packages, pip):
     pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
     if not is_sound(venv):
-        _check_disk(venv, CPU_GB)
+        _check_disk(venv, LIGHT_GB if extras == [LIGHT] else CPU_GB)
         _new_venv(venv, pip)
     _write_state(venv, {"extras": extras, "checkout": str(ROOT)})
     shutil.rmtree(pip.scratch, ignore_errors=True)
@@ -214,7 +230,7 @@ def _install(venv, extras, source, pip):
     wanted = required(extras) + read_project()["build-system"]["requires"]
     missing = pip.resolve(wanted, lock, source)
     _check_disk(venv, _gigabytes(missing))
-    pip.install(missing, source, site)
+    pip.install(missing, source, site, compiled=extras != [LIGHT])
     pip.line.show("Finishing", "labkit itself")
     pip.run("install", *source, "--no-deps", "--no-build-isolation", "-e", str(ROOT), what="labkit")
 
@@ -223,7 +239,7 @@ def _gigabytes(packages):
     names = {name.lower() for name, _ in packages}
     if any(name.startswith("nvidia-cu") for name in names):
         return CUDA_GB
-    return CPU_GB if "torch" in names else 1
+    return CPU_GB if "torch" in names else LIGHT_GB
 
 
 def _source(packages, scratch):

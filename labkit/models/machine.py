@@ -1,5 +1,6 @@
 """This machine, as far as it decides which models run on it. Does not import torch."""
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -74,6 +75,11 @@ def inspect_machine() -> Machine:
         gpus=_gpus(),
         apple_gpu=platform.system() == "Darwin" and platform.machine() == "arm64",
     )
+
+
+def has_torch() -> bool:
+    """Whether torch is installed, without importing it; in the light set-up it is not, or unused."""
+    return not os.environ.get("LABKIT_LIGHT") and importlib.util.find_spec("torch") is not None
 
 
 def _cores() -> int:

@@ -7,20 +7,10 @@ from labkit.backends.local.decoding.text_position import TextPosition
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.served import beam_search, decoding
-from labkit.backends.served.model import WITH_WEIGHTS, ServedModel
-from labkit.errors import LabError
+from labkit.backends.served.model import ServedModel
 
 Ids = Sequence[int]
 WORTH_READING_ONCE = 8  # tokens: below that, a copy of the cache costs more than it saves
-
-
-def require_weights(model: object, verb: str) -> None:
-    """Raises a LabError for a served model, whose weights are not in this process."""
-    if isinstance(model, ServedModel):
-        raise LabError(
-            f"{verb} needs the model's weights in this process; {model.name} is served.",
-            WITH_WEIGHTS.format(model.name),
-        )
 
 
 def open_position(model: ScoringModel, ids: Ids) -> TextPosition:

@@ -1,11 +1,11 @@
 """`load`: a model in torch in this process, on a shared server, or in llama.cpp without torch."""
 
-import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.backends.capabilities import ScoringModel
+from labkit.models.machine import has_torch
 
 if TYPE_CHECKING:
     from labkit.backends.local.model import LocalModel
@@ -61,8 +61,3 @@ def load(
     from labkit.backends.served.open import open_in_process
 
     return open_in_process(name, accept_terms=accept_terms)
-
-
-def has_torch() -> bool:
-    """Whether torch is installed, without importing it; in the light set-up it is not."""
-    return importlib.util.find_spec("torch") is not None

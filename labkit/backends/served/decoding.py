@@ -11,7 +11,7 @@ from .model import ServedModel
 from .parallel import in_parallel
 
 Ids = Sequence[int]
-LIKELY = 100  # tokens that are asked for first: a token that is looked for is mostly one of them
+LIKELY = 2000  # tokens that are asked for first: one that is looked for is mostly among them
 
 
 class ServedPosition(TextPosition):

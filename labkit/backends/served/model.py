@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from labkit.backends.capabilities import WITH_WEIGHTS
 from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.guard.policy import Policy, screen
 from labkit.backends.llamacpp.model import LlamaCppModel
@@ -21,8 +22,6 @@ from labkit.errors import LabError
 from .files import ModelFiles
 from .parallel import run_rows
 from .token_api import Leading, TokenProtocol
-
-WITH_WEIGHTS = "Load it in this process, with torch: unset LABKIT_SERVER, and lab.load({!r})."
 
 
 class ServedModel:
@@ -255,6 +254,5 @@ class RemoteWeights:
         if name.startswith("_"):  # Python itself and notebooks ask for such
             raise AttributeError(name)
         raise LabError(
-            f"{self._name} is served: its weights are not in this process.",
-            WITH_WEIGHTS.format(self._name),
+            f"{self._name} is served: its weights are not in this process.", WITH_WEIGHTS
         )

@@ -128,7 +128,8 @@ def _requires(name, extras):
     if name == "labkit":
         project = bootstrap.read_project()["project"]
         parts = [project.get("optional-dependencies", {}).get(extra, []) for extra in extras]
-        texts = sum(parts, [] if extras else project["dependencies"])
+        own = bootstrap.required([bootstrap.LIGHT] if bootstrap.is_light() else [])
+        texts = sum(parts, [] if extras else own)
     else:
         texts = metadata.requires(name) or []
     for text in texts:

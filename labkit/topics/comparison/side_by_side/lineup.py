@@ -10,7 +10,7 @@ from labkit.backends.emulated.links import Link
 from labkit.backends.emulated.stand_in import StandIn, stand_in
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
-from labkit.backends.loaded.load import SERVER, has_torch, load
+from labkit.backends.loaded.load import SERVER, load
 from labkit.backends.recorded import Recording, recordings, replay
 from labkit.backends.remote.budget import Budget
 from labkit.backends.remote.connect import connect
@@ -18,6 +18,7 @@ from labkit.backends.remote.discovery import servers
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.served.model import ServedModel
 from labkit.errors import LabError
+from labkit.models.machine import has_torch
 
 from .concurrent import name_each
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from labkit.backends.capabilities import WITH_WEIGHTS
 from labkit.backends.local.model import LocalModel
 from labkit.errors import LabError
 from labkit.interrupts.cell import progress
@@ -62,7 +63,7 @@ class TrainingRun:
             raise LabError(
                 f"{getattr(model, 'name', model)!r} does not run here in torch, so it cannot be "
                 "trained here.",
-                'Take one that does: lab.load("smollm2-135m").',
+                WITH_WEIGHTS,
             )
         self.options = TuningOptions(**options)
         is_ready = isinstance(examples, ExampleSet)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from socket import create_server
 from typing import Any
 
-from labkit.backends.loaded.load import SERVER, has_torch
+from labkit.backends.loaded.load import SERVER
 from labkit.errors import LabError
 from labkit.lab_book.entry import BookEntry
+from labkit.models.machine import has_torch
 
 from . import try_connections
 from .offline import ROOT, OfflineRun, run_offline

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from labkit.backends.capabilities import StreamsRows, runs_here
+from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
@@ -255,8 +255,8 @@ def how_measured(experiment: Experiment) -> str:
 
 def require_local(model: Backend, verb: str) -> None:
     """Raises a LabError for a backend that is not a model from ``labkit.load``."""
-    if not isinstance(model, StreamsRows):
+    if not isinstance(model, HasPlan):
         raise LabError(
             f"{verb} needs a model of transformers; got {getattr(model, 'name', model)!r}.",
-            "Take one from lab.load; lab.measure times any other.",
+            f"{WITH_WEIGHTS} lab.measure times any other.",
         )

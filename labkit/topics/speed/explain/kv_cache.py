@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.backends.capabilities import HasPlan
+from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan
 from labkit.backends.generate import Backend
 from labkit.errors import LabError
 from labkit.formatting import in_lines
@@ -92,7 +92,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
         LabError: for a model without a readable cache.
     """
     if not isinstance(model, HasPlan):
-        raise LabError(f"{model.name} does not expose its cache.", "Take a model from lab.load.")
+        raise LabError(f"{model.name} does not expose its cache.", WITH_WEIGHTS)
     lengths = tuple(n for n in lengths if n <= model.context)
     if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
         raise ValueError(f"lengths must rise, from 1 to {model.context}; got {lengths!r}")

@@ -7,7 +7,7 @@ bandwidth * arithmetic intensity.
 
 from dataclasses import dataclass
 
-from labkit.backends.capabilities import HasPlan, HasQuantizedWeights
+from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, HasQuantizedWeights
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.gguf_config import read_gguf_config
 from labkit.backends.local.device_probe import Probe, probe_device
@@ -162,7 +162,7 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
     if not isinstance(model, HasPlan | HasQuantizedWeights):
         raise LabError(
             f"{model.name} does not expose its configuration.",
-            "Take a model from lab.load or lab.load_llamacpp.",
+            f"{WITH_WEIGHTS} Or one from lab.load_llamacpp.",
         )
     if measurement.model != model.name or measurement.rows != 1:
         raise ValueError(

@@ -1,0 +1,168 @@
+"""A served model, by llama.cpp's own server, compared with the same weights in this process."""
+
+from dataclasses import replace
+from math import exp
+
+import numpy as np
+import pytest
+
+import labkit
+from labkit.backends.capabilities import ScoringModel, runs_here
+from labkit.backends.loaded.decoding import (
+    expand_tree,
+    open_position,
+    option_logprobs,
+    padded_answers,
+    search_beams,
+)
+from labkit.backends.served.open import open_served
+from labkit.backends.settings import Settings
+from labkit.errors import LabError
+from labkit.topics.sampling.next_token.prediction import softmax
+
+PROMPTS = [
+    "The capital of France is",
+    "Once upon a time there was a",
+    "def add(a, b):\n    return",
+    "Water boils at 100 degrees",
+    "Der Zug fährt um",
+]
+
+
+@pytest.fixture(scope="module")
+def served(llama_server):
+    return open_served("smollm2-135m", llama_server.address)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Why is the sky blue? 12 €", [{"role": "user", "content": "Hi"}]]
+)
+def test_it_reads_the_tokens_that_a_model_here_reads(served, smollm2, prompt):
+    assert served.encode(prompt) == smollm2.encode(prompt)
+    assert (served.end_ids, served.chat) == (smollm2.end_ids, True)
+    assert isinstance(served, ScoringModel) and not runs_here(served)
+    assert isinstance(smollm2, ScoringModel) and runs_here(smollm2)
+
+
+def test_its_scores_are_those_of_the_same_weights_here(served, smollm2):
+    """Of the whole vocabulary: a mean KL divergence below 0.02 nats for the file of 4 bits."""
+    divergences = []
+    for prompt in PROMPTS:
+        ids, scores = served.scores(prompt, raw=True)
+        own_ids, own = smollm2.scores(prompt, raw=True)
+        assert ids == own_ids and scores.shape == own.shape
+        assert np.exp(scores, dtype=np.float64).sum() == pytest.approx(1, abs=1e-3)
+        p, q = softmax(own).astype(np.float64), softmax(scores).astype(np.float64)
+        divergences.append(float((p * (np.log(p + 1e-30) - np.log(q + 1e-30))).sum()))
+    assert np.mean(divergences) < 0.02, divergences
+
+
+def test_what_it_writes_has_the_probabilities_of_its_scores(served):
+    reply = labkit.generate(served, PROMPTS[0], raw=True, temperature=0, max_tokens=4)
+    _, scores = served.scores(PROMPTS[0], raw=True)
+    first = reply.steps[0]
+    assert first.token_id == scores.argmax()
+    assert first.logprob == pytest.approx(scores.max(), abs=0.02)
+    assert first.alternatives[0].token_id == first.token_id
+    assert reply.output_tokens == 4 and reply.finish == "length"
+
+
+def test_rows_are_answers_of_their_own_seeds(served):
+    rows = [Settings(seed=seed, max_tokens=6, temperature=1.2) for seed in range(9)]
+    running = served.stream_rows("Say something.", rows)
+    texts = ["" for _ in rows]
+    for row, step in running:
+        texts[row] += step.text
+    assert len(set(texts)) > 5
+    assert {stream.finish for stream in running.streams} <= {"length", "stop"}
+
+
+def test_leaving_rows_stops_them_all(served):
+    running = served.stream_rows("Tell a long story.", [Settings(seed=1, max_tokens=400)] * 8)
+    next(running)
+    running.close()
+    assert all(stream.finish is None for stream in running.streams)
+
+
+def test_a_tree_and_a_position_agree_with_the_scores(served):
+    ids = served.encode(PROMPTS[0], raw=True)
+    first, second = expand_tree(served, ids, 2, 2)
+    position = open_position(served, ids)
+    assert [node[1] for node in first] == np.argsort(-position.scores)[:2].tolist()
+    position.take(first[0][1])
+    best = np.argsort(-position.scores)[:2].tolist()
+    assert [node[1] for node in second[:2]] == best and second[0][0] == 0
+    assert second[0][2] == pytest.approx(position.scores.max(), abs=0.02)
+    read = position.tokens_read
+    position.back()
+    assert position.ids == tuple(ids) and read < 2 * len(ids) + 2
+    assert 0 <= position.draw(Settings(temperature=1, seed=3)) < served.vocabulary
+
+
+def test_beams_are_likelier_than_the_likeliest_tokens(served):
+    beams = search_beams(served, PROMPTS[1], 3, 6, raw=True)
+    greedy = labkit.generate(served, PROMPTS[1], raw=True, temperature=0, max_tokens=6)
+    totals = [sum(step.logprob for step in reply.steps) for reply in beams]
+    assert len(beams) == 3 and len({reply.text for reply in beams}) == 3
+    assert totals[0] >= sum(step.logprob for step in greedy.steps) - 0.05
+    assert totals == sorted(totals, reverse=True)
+
+
+def test_options_have_the_sum_of_their_tokens(served):
+    prompt = served.encode(PROMPTS[0], raw=True)
+    options = [served.tokenizer(text)["input_ids"] for text in (" Paris", " Zanzibar", " Paris.")]
+    ((number, found),) = option_logprobs(served, [prompt], [options])
+    position = open_position(served, prompt)
+    for index, option in enumerate(options):
+        position.go_to(prompt)
+        expected = 0.0
+        for token in option:
+            expected += float(position.scores[token])
+            position.take(token)
+        assert found[index] == pytest.approx(expected, abs=0.1), served.tokenizer.decode(option)
+    assert number == 0 and exp(found[0]) > exp(found[1])
+
+
+def test_answers_to_many_prompts_end_where_they_are_complete(served):
+    prompts = [served.encode(prompt, raw=True) for prompt in PROMPTS]
+    decode = served.tokenizer.decode
+
+    def is_complete(ids):
+        return " " in decode(ids).strip()
+
+    found = dict(padded_answers(served, prompts, max_tokens=8, is_complete=is_complete))
+    assert sorted(found) == list(range(len(PROMPTS)))
+    whole = labkit.generate(served, PROMPTS[1], raw=True, temperature=0, max_tokens=8)
+    assert whole.text.startswith(decode(found[1])) and len(decode(found[1]).split()) <= 3
+
+
+def test_what_needs_weights_says_so_and_what_to_do(served):
+    assert served.model.config.num_hidden_layers == 30
+    for verb in (
+        lambda: served.model.parameters,
+        lambda: labkit.speed.vary_cache(served),
+        lambda: labkit.speed.vary_dtype(served),
+        lambda: labkit.speed.measure_cache(served),
+        lambda: labkit.control.fine_tune(served, [{"prompt": "a", "answer": "b"}] * 20),
+    ):
+        with pytest.raises(LabError, match="LABKIT_SERVER"):
+            verb()
+
+
+def test_the_environment_names_the_server(served, llama_server, monkeypatch):
+    monkeypatch.setenv("LABKIT_SERVER", llama_server.address)
+    model = labkit.load("smollm2-135m")
+    assert type(model) is type(served) and model.parallel == 30 // 4
+    with pytest.raises(ValueError, match="dtype must be left at None"):
+        labkit.load("smollm2-135m", server=llama_server.address, dtype="float32")
+    other = replace(served.files, name="other")
+    monkeypatch.setattr("labkit.backends.served.open.find_files", lambda *_, **__: other)
+    with pytest.raises(LabError, match="and not other"):
+        labkit.load("other")
+
+
+def test_a_server_without_all_scores_is_refused(httpserver):
+    listing = {"object": "list", "data": [{"id": "m", "owned_by": "library"}]}
+    httpserver.expect_request("/v1/models").respond_with_json(listing)
+    with pytest.raises(LabError, match=r"not of llama\.cpp or vLLM"):
+        open_served("smollm2-135m", httpserver.url_for(""))
