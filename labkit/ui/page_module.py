@@ -11,8 +11,11 @@ MARK = "data-lk-module"  # the attribute that says which module a panel's data a
 _SAMPLING = "topics/sampling/next_token"
 # The scripts of each module, in order; together they define ``render({ model, el })``.
 MODULES = {
-    "bench": (f"{_SAMPLING}/chain.js", f"{_SAMPLING}/bench_view.js", f"{_SAMPLING}/bench.js")
+    "bench": (f"{_SAMPLING}/chain.js", f"{_SAMPLING}/bench_view.js", f"{_SAMPLING}/bench.js"),
+    "merges": ("topics/tokens/vocabulary/merges.js",),
+    "week": ("topics/cost/week.js", "topics/cost/week_view.js"),
 }
+DRAWING = ("merges", "week")  # those that draw figures, by plotly's script and page.js
 _START = """
 for (const box of document.querySelectorAll('[MARK="NAME"]')) {
   const data = JSON.parse(box.querySelector("script").textContent);

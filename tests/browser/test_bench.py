@@ -38,10 +38,15 @@ def scores_of(ids):
     return (rng.normal(0, 2, SIZE) + 5 * rng.exponential(0.6, SIZE)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def prediction():
+def made_up():
+    """A prediction without a model."""
     ids = MadeUpCursor.prompt_ids
     return Prediction("made up", "a b c", ids, scores_of(ids), 0.1, " w{}".format)
+
+
+@pytest.fixture(scope="module")
+def prediction():
+    return made_up()
 
 
 @pytest.fixture(scope="module")

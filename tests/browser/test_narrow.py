@@ -10,7 +10,7 @@ import labkit
 from labkit.backends.reply import Outcome, Reply
 from labkit.backends.settings import Settings
 from labkit.backends.steps import Step
-from labkit.commands.notebooks.pages import _document, _drawing
+from labkit.commands.notebooks.pages import PLOTLY_FILE, _document, _drawing
 from labkit.commands.notebooks.render import _figure
 from labkit.topics.sampling.sweep.sweep import Sweep
 
@@ -58,7 +58,8 @@ def figures():
 def test_no_text_of_a_figure_is_cut_off_or_printed_over(figures, tmp_path, scheme):
     body = "".join(_figure(json.loads(figure.to_json())) for figure in figures)
     page_file = tmp_path / "page.html"
-    page_file.write_text(_document("t", "", f"<main>{body}</main>", [get_plotlyjs(), _drawing()]))
+    page_file.with_name(PLOTLY_FILE).write_text(get_plotlyjs())
+    page_file.write_text(_document("t", "", f"<main>{body}</main>", [_drawing()]))
     with start_chromium() as browser:
         for width in (390, 600, 900, 1400):
             page = new_page(browser, width=width)

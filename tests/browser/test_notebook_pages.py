@@ -4,8 +4,9 @@ import nbformat
 import plotly.graph_objects as go
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from plotly.offline import get_plotlyjs
 
-from labkit.commands.notebooks.pages import render_page
+from labkit.commands.notebooks.pages import PLOTLY_FILE, render_page
 from labkit.commands.notebooks.render import PLOTLY
 
 from .chromium import new_page, start_chromium
@@ -32,9 +33,11 @@ def test_a_page_runs_no_script_of_a_cell_and_draws_what_comes_after(browser, tmp
     cell = new_code_cell("1", execution_count=1, outputs=outputs)
     notebook = nbformat.from_dict(new_notebook(cells=[cell]))
     (tmp_path / "a.html").write_text(render_page(tmp_path / "a.ipynb", notebook, {"a.html"}))
+    (tmp_path / PLOTLY_FILE).write_text(get_plotlyjs())
     page = new_page(browser, width=1000, height=700)
     page.goto((tmp_path / "a.html").as_uri())
     page.wait_for_selector(".js-plotly-plot .bars path")
     assert page.title() == "a"
-    assert len(page.requests) == 1 and page.requests[0].startswith("file:")
+    files = [(tmp_path / name).as_uri() for name in ("a.html", PLOTLY_FILE)]
+    assert page.requests == files
     page.close()

@@ -7,17 +7,15 @@ from .notebook_page import assert_ran_whole, assert_readable
 pytestmark = pytest.mark.slow
 NOTEBOOK = "02_sampling"
 
-TITLE = "panel => panel.querySelector('.js-plotly-plot .gtitle').textContent"
-CHANGED = f"([panel, before]) => ({TITLE})(panel) !== before"
-# Widths of the bars of what is drawn from, as they are drawn.
-BARS = """panel => [...panel.querySelectorAll('.js-plotly-plot .trace.bars')][1]
-                  .querySelectorAll('path')[0].getBBox().width"""
+STATUS = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
+BUSY = """() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+  .requestExecute({ code: "import time; time.sleep(4)" }) }"""
 
 
 @pytest.fixture
-def sliders(ran):
-    """The chain's panel, in view."""
-    box = ran.locator(".jp-OutputArea-output .widget-box", has_text="Applied from top").first
+def bench(ran):
+    """The bench, in view."""
+    box = ran.locator(".lk-bench").first
     box.scroll_into_view_if_needed()
     return box
 
@@ -30,43 +28,44 @@ def steps(ran):
     return box
 
 
-def wait_for_title(page, panel, before):
-    page.wait_for_function(CHANGED, arg=[panel.element_handle(), before], timeout=20_000)
-
-
 def test_the_whole_notebook_runs_without_an_error(ran):
     assert_ran_whole(ran, figures=6)
 
 
-def test_a_slider_moved_by_keys_changes_bars_table_and_title(ran, sliders):
-    handle = sliders.locator(".noUi-handle").nth(2)  # temperature
-    handle.focus()
-    title, width = sliders.evaluate(TITLE), sliders.evaluate(BARS)
-    table = sliders.locator("table").inner_text()
-    ran.keyboard.press("ArrowLeft")
-    wait_for_title(ran, sliders, title)
-    for _ in range(8):
-        ran.keyboard.press("ArrowLeft")
-    ran.wait_for_timeout(1000)
-    assert sliders.evaluate(BARS) > width  # a lower temperature: the leading token gains
-    assert sliders.locator("table").inner_text() != table
+def test_a_slider_answers_in_the_page_also_while_a_cell_runs(ran, bench):
+    slider, share = bench.get_by_role("slider", name="temperature"), bench.locator("td span").first
+    before = share.inner_text()
+    ran.evaluate(BUSY)
+    slider.press("ArrowLeft")
+    ran.wait_for_timeout(200)
+    assert share.inner_text() != before
+    assert ran.evaluate(STATUS) == "busy"
+    ran.wait_for_function(f"({STATUS})() === 'idle'", timeout=60_000)
 
 
-def test_the_order_is_changed_by_its_arrows(ran, sliders):
-    title = sliders.evaluate(TITLE)
-    for _ in range(2):
-        sliders.get_by_title("Apply top_p earlier").click()
-    wait_for_title(ran, sliders, title)
-    heads = sliders.locator("thead th")  # drawn a moment after the title
-    for index, stage in ((1, "top_p"), (2, "temperature")):
-        heads.nth(index).filter(has_text=stage).wait_for(timeout=20_000)
+def test_the_text_writes_itself_with_the_models_scores(ran, bench):
+    tokens = bench.locator(".text span")
+    assert tokens.count() == 5
+    bench.get_by_role("slider", name="temperature").press("w")
+    tokens.nth(12).wait_for(timeout=60_000)
+    bench.get_by_role("button", name="Stop").click()
+    bench.get_by_role("button", name="Write").wait_for(timeout=20_000)
+    titles = [each.get_attribute("title") for each in tokens.all()[5:]]
+    assert all("a surprise of" in title for title in titles)
+    bench.get_by_role("button", name="Branch").click()
+    bench.get_by_role("button", name="Back").click()
+    bench.locator(".branches .line").nth(1).wait_for()
+    assert "the first" in bench.locator(".branches small").nth(1).inner_text()
 
 
-def test_a_thousand_draws_are_marked(ran, sliders):
-    sliders.get_by_role("button", name="Draw 1,000").click()
-    sliders.get_by_text("1,000 draws").wait_for(timeout=20_000)
-    ran.wait_for_timeout(500)
-    assert sliders.locator(".js-plotly-plot .points path").count() > 0
+def test_the_bench_fits_the_window_beside_the_side_bar(ran, bench):
+    ran.set_viewport_size({"width": 1400, "height": 800})
+    ran.evaluate("() => window.jupyterapp.shell.expandLeft()")
+    ran.wait_for_timeout(800)
+    bench.scroll_into_view_if_needed()
+    size, cell = bench.bounding_box(), ran.locator(".jp-WindowedPanel-outer").first.bounding_box()
+    assert size["width"] <= cell["width"] and size["height"] <= cell["height"]
+    assert bench.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
 def test_a_token_is_picked_and_taken_back(ran, steps):

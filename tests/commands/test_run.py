@@ -17,6 +17,7 @@ import psutil
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from plotly.offline import get_plotlyjs
 
 from labkit.backends.remote.api_keys import use_key
 from labkit.commands import run
@@ -245,7 +246,8 @@ def test_nothing_is_fetched_from_outside(site):
     for file in site[0].glob("*.html"):
         soup = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
         assert not soup.find_all(["link", "iframe", "base", "object", "embed"])
-        assert not soup.find_all("script", src=True)
+        loaded = [tag.extract()["src"] for tag in soup.find_all("script", src=True)]
+        assert loaded in ([], ["plotly.min.js"]), "from the page's own folder"
         for tag in soup.find_all(src=True):
             assert tag["src"].startswith("data:")
         assert not soup.find_all(srcset=True)
@@ -439,10 +441,24 @@ def test_a_write_that_fails_leaves_the_old_page(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [page]
 
 
-def test_plotly_comes_once_and_only_where_a_figure_is(site):
-    with_figure = (site[0] / "01_token.html").read_text(encoding="utf-8")
-    assert with_figure.count("* plotly.js v") == 1
-    assert "plotly.js v" not in (site[0] / "02_more.html").read_text(encoding="utf-8")
+def test_plotly_is_shared_and_loaded_only_where_a_figure_is(site):
+    with_figure, without = (
+        (site[0] / name).read_text(encoding="utf-8") for name in ("01_token.html", "02_more.html")
+    )
+    assert with_figure.count('<script src="plotly.min.js">') == 1
+    assert "'self'" in with_figure and "'self'" not in without
+    assert "plotly" not in without and len(with_figure) < 3e6
+    assert (site[0] / "plotly.min.js").read_text(encoding="utf-8") == get_plotlyjs()
+
+
+def test_a_file_with_the_name_of_plotlys_script_is_not_replaced(tmp_path):
+    lesson = write(
+        tmp_path, "a.ipynb", new_code_cell("import plotly.io\nplotly.io.from_json('{}')")
+    )
+    (tmp_path / "plotly.min.js").write_text("mine")
+    with pytest.raises(LabError, match="not plotly's script"):
+        run.main(args(lesson, to="html", output=tmp_path))
+    assert (tmp_path / "plotly.min.js").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -495,6 +511,7 @@ def test_a_browser_draws_the_page_and_asks_for_nothing(site):
         assert view.locator(".modebar-btn[data-title*=hare]").count() == 0
         view.click("text=Next")
         assert view.title() == "More"
-    files = [(site[0] / name).as_uri() for name in ("01_token.html", "02_more.html")]
+    names = ("01_token.html", "plotly.min.js", "02_more.html")
+    files = [(site[0] / name).as_uri() for name in names]
     assert [url.split("#")[0] for url in view.requests] == files
     assert view.errors == warnings == []

@@ -15,16 +15,21 @@ function wrapTitle(layout, width) {
   layout.margin.t += LINE_PX * (lines.length - 1);
   layout.height += LINE_PX * (lines.length - 1);
 }
-function draw(source) {
-  const figure = JSON.parse(source.textContent), layout = figure.layout, box = source.parentElement;
-  const target = box.appendChild(document.createElement("div"));
+// Draws a figure at the end of a box, and gives its element; a panel's module calls it too.
+function drawFigure(figure, box) {
+  const layout = figure.layout, target = box.appendChild(document.createElement("div"));
+  if (!globalThis.Plotly) {
+    target.textContent = "This figure is drawn by plotly.min.js, which belongs beside this page.";
+    return target;
+  }
   const axes = Object.keys(layout).filter(name => name.startsWith("xaxis"));
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
   target.style.minWidth = `${Math.max(LEAST_PX, COLUMN_PX * columns)}px`;  // on a phone the box scrolls
   if (layout.height && layout.margin?.t) wrapTitle(layout, box.clientWidth - 30);
-  figure.config = CONFIG;
-  Plotly.newPlot(target, figure);
+  Plotly.newPlot(target, { ...figure, config: CONFIG });
+  return target;
 }
 for (const source of document.querySelectorAll('.figure > script[type="application/json"]')) {
-  try { draw(source); } catch (error) { console.error(error); }  // the next one may be whole
+  // The next one may be whole.
+  try { drawFigure(JSON.parse(source.textContent), source.parentElement); } catch (error) { console.error(error); }
 }

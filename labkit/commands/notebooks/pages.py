@@ -1,7 +1,8 @@
-"""Executed notebooks as pages: one file each that works offline, and an index.
+"""Executed notebooks as pages that work offline, from a file or any static host, and an index.
 
-A page contains all it needs: styles, images, and plotly.js once if it shows a figure. Whatever a
-notebook outputs, a policy in every page also forbids the browser to load anything.
+A page contains all it needs: styles, images, and the modules of its panels. Pages with figures
+share plotly's script, a file beside them. Whatever a notebook outputs, a policy in every page also
+forbids the browser to load anything else.
 """
 
 import json
@@ -23,15 +24,18 @@ from labkit import __version__
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
 from labkit.ui.html import script_hash
-from labkit.ui.page_module import MARK, MODULES, page_script
+from labkit.ui.page_module import DRAWING, MARK, MODULES, page_script
 from labkit.ui.theme import CONFIG, FIGURE_CSS, TOKEN_KEYS
 
 from .render import render_cells, self_contained
 
 GENERATOR = "labkit run"  # marks the lab's pages for the index
+PLOTLY_FILE = "plotly.min.js"  # beside the pages, which share it
+_WITH_PLOTLY = f'<script src="{PLOTLY_FILE}"></script>'
 
-# The last line of defence: nothing is loaded, and no script runs but the page's own, even if a
-# cell's own HTML has others. plotly.js makes images of its figures (blob:).
+# The last line of defence: nothing is loaded but plotly's script from the page's own folder, and no
+# other script runs but the page's own, even if a cell's own HTML has others. plotly.js makes images
+# of its figures (blob:).
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; "
     "font-src data:; form-action 'none'; base-uri 'none'; script-src "
@@ -58,9 +62,12 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
         pages = {*names, *(path.name for path in _pages_in(folder))}
         written = [folder / name for name in names]
         _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
-        for page, (path, notebook) in zip(written, notebooks, strict=True):
-            ours = (*_scripts(), *map(page_script, MODULES))
-            write_text(page, render_page(path, notebook, pages), scripts=ours)
+        texts = [render_page(path, notebook, pages) for path, notebook in notebooks]
+        if any(_WITH_PLOTLY in text for text in texts):
+            _write_plotly(folder / PLOTLY_FILE)
+        ours = (*_scripts(), *map(page_script, MODULES))
+        for page, text in zip(written, texts, strict=True):
+            write_text(page, text, scripts=ours)
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
     except OSError as error:
         raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
@@ -83,8 +90,9 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
     today = date.today()
     made = f"{escape(path.name)}, run on {today.day} {today:%B %Y} with labkit {__version__}."
     body = f"{back}<main>{soup}</main><footer>{made} To change it, open the notebook.</footer>"
-    *drawing, token_keys = _scripts()
-    scripts = drawing if soup.select_one(".figure") else []
+    drawing, token_keys = _scripts()
+    drawn = ".figure", *(f"[{MARK}={name}]" for name in DRAWING)
+    scripts = [drawing] if soup.select_one(", ".join(drawn)) else []
     if soup.select_one(".lk-strip, .lk-trace"):
         scripts.append(token_keys)
     modules = [page_script(name) for name in MODULES if soup.select_one(f"[{MARK}={name}]")]
@@ -92,8 +100,16 @@ def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:
 
 
 def _scripts() -> tuple[str, ...]:
-    """All that a page may run: two that draw its figures, and one for its rows of tokens."""
-    return get_plotlyjs(), _drawing(), f"{TOKEN_KEYS}\nstepThroughTokens();"
+    """What a page may run besides its modules: for its figures, and for its rows of tokens."""
+    return _drawing(), f"{TOKEN_KEYS}\nstepThroughTokens();"
+
+
+def _write_plotly(path: Path) -> None:
+    script = get_plotlyjs()
+    if os.path.exists(path) and "* plotly.js v" not in _head(path):
+        problem = f"{path} is not plotly's script, and is not replaced."
+        raise LabError(problem, "Name another folder for the pages: --output FOLDER.")
+    write_text(path, script, scripts=(script,))
 
 
 def _text(tag) -> str:
@@ -109,9 +125,12 @@ def _document(
     scripts: Sequence[str] = (),
     modules: Sequence[str] = (),
 ) -> str:
-    # plotly.js generates code for some of its figures.
-    hashes = [script_hash(script) for script in (*scripts, *modules)]
-    allowed = [*hashes, *(["'unsafe-eval'"] if scripts else [])] or ["'none'"]
+    with_plotly = _drawing() in scripts
+    # plotly.js is the one script that is loaded, and generates code for some of its figures.
+    allowed = ["'self'", "'unsafe-eval'"] if with_plotly else []
+    allowed += [script_hash(script) for script in (*scripts, *modules)]
+    allowed = allowed or ["'none'"]
+    body += f"\n{_WITH_PLOTLY}" if with_plotly else ""
     body += "".join(f"\n<script>{script}</script>" for script in scripts)
     body += "".join(f'\n<script type="module">{module}</script>' for module in modules)
     return f"""<!DOCTYPE html>

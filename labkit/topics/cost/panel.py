@@ -16,6 +16,7 @@ from .amortization.figures import fan_data, fan_figure, fan_names, fan_title, to
 from .cloud_bill import Week, week
 from .cloud_models import cloud_models
 from .facts import countries, hardware, published_hardware, tariff
+from .week_page import week_form
 
 ANYWHERE = "anywhere in the list"
 STEPS = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
@@ -137,10 +138,11 @@ class WeekPanel(Panel):
         return (*self.week.book_entries, *self.result.book_entries) if self.result else ()
 
     def static_form(self) -> list:
-        """The sentence and both figures."""
+        """The controls for a page without a kernel, and the tornado as it is now."""
         if self.result is None:
             return [self.status.value]
-        return [self.status.value, fan_figure(self.result), tornado_figure(self.result)]
+        form = week_form(self.controls, len(_CLOUD), self.result, self.status.value)
+        return [form, tornado_figure(self.result)]
 
 
 _CLOUD = (

@@ -1,10 +1,14 @@
 """Both panels, by their controls."""
 
+import json
+import re
+
 import pytest
 
 import labkit
 from labkit.data import read_data
 from labkit.topics.tokens.panel import TEXT
+from labkit.topics.tokens.token_strip import visible
 from labkit.topics.tokens.tokenization import show_bytes
 
 
@@ -171,5 +175,11 @@ def test_a_static_page_shows_strip_and_curve(live, growing, monkeypatch):
     live._ipython_display_()
     growing._ipython_display_()
     assert "lk-strip" in displayed[0].data
-    assert "Merge 144" in displayed[1].data
-    assert displayed[2].data[0].y
+    assert "Merge 144" in displayed[1].data, "what is seen where no script runs"
+    data = json.loads(re.search("<script[^>]*>(.*?)</script>", displayed[1].data, re.S)[1])
+    assert len(data["frames"]) == len(growing.training.merges) + 1
+    for merges in (0, 5, 144):
+        frame, tokens = data["frames"][merges], growing.training.tokenize("the bread", merges)
+        assert data["strips"][frame["strip"]] == [visible(each) for each in tokens.data]
+        assert frame["title"].startswith(f"{merges} merge")
+    assert data["figure"]["data"][0]["y"]

@@ -10,6 +10,8 @@ from .power import votes_needed
 from .votes import Votes
 
 LOOKS = {"tie": (theme.GREY, "."), "both bad": (theme.YELLOW, "x")}
+SHARES = tuple(half / 200 for half in range(106, 200))  # true shares on the curve
+UNDECIDED = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 SIDES = ((theme.BLUE, ""), (theme.ORANGE, "/"))
 
 
@@ -86,32 +88,53 @@ def votes_needed_figure(votes: Votes | None = None):
     Args:
         votes: the votes to mark on the curve; None: only the curve.
     """
-    shares = [half / 200 for half in range(106, 200)]
     undecided = 0.0
     if votes and votes.decided:
         undecided = 1 - votes.decided / len(votes.votes)
     curve = go.Scatter(
         name="needed in 80 of 100 cases",
         mode="lines",
-        x=[100 * share for share in shares],
-        y=[votes_needed(share, undecided=undecided) for share in shares],
+        x=[100 * share for share in SHARES],
+        y=_needed(undecided),
         line={"color": theme.BLUE, "width": 2},
         hovertemplate="a preference of %{x:.1f} %: %{y:,} votes<extra></extra>",
     )
-    ties = f", with {100 * undecided:.0f} % undecided as here" if undecided else ""
     figure = theme.figure(
         curve,
         *_mark(votes),
-        title=f"How many votes settle it{ties} (computed)",
+        title="How many votes settle it (computed)",
         x="true share of the preferred one among decided votes",
         y="votes (logarithmic)",
-        height=330,
+        height=430,
         showlegend=True,
+        sliders=[_undecided_slider(undecided)],
     )
     figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     lowest = 100 * _interval_of_leader(votes)[0] if votes and votes.decided else 50
     figure.update_xaxes(ticksuffix=" %", range=[min(50, lowest) - 1, 101])
     return figure.update_yaxes(type="log", dtick=1)
+
+
+def _needed(undecided: float) -> list[int]:
+    return [votes_needed(share, undecided=undecided) for share in SHARES]
+
+
+def _undecided_slider(here: float) -> dict:
+    """A slider of plotly's own over the share of undecided votes, which needs no kernel."""
+    steps = sorted({*UNDECIDED, here})
+    return {
+        "active": steps.index(here),
+        "currentvalue": {"prefix": "undecided votes: ", "font": {"size": 13}},
+        "pad": {"t": 52},
+        "steps": [
+            {
+                "label": f"{100 * share:.0f} %" + " (as here)" * (share == here > 0),
+                "method": "restyle",
+                "args": [{"y": [_needed(share)]}, [0]],
+            }
+            for share in steps
+        ],
+    }
 
 
 def _interval_of_leader(votes: Votes) -> tuple[float, float]:

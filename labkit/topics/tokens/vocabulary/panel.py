@@ -1,12 +1,16 @@
 """The BPE panel: a slider over the merges, to watch a tokenizer grow."""
 
+import json
+from typing import Any
+
 import ipywidgets as widgets
 
 from labkit.backends.prompts import check_text
 from labkit.topics.tokens.panel import LIVE_TOKENS
-from labkit.topics.tokens.token_strip import token_strip
+from labkit.topics.tokens.token_strip import token_strip, visible
 from labkit.topics.tokens.tokenization import show_bytes
 from labkit.ui import html, theme
+from labkit.ui.page_module import page_form
 from labkit.ui.panel import (
     Panel,
     check_typed,
@@ -17,6 +21,7 @@ from labkit.ui.panel import (
     row,
     text_box,
 )
+from labkit.ui.token_chips import MONOSPACED
 from labkit.ui.visible_text import mark
 
 from . import figures
@@ -132,9 +137,34 @@ class BpePanel(Panel):
         return f"Merge {merges}: {left} and {right} become {joined}. {before}"
 
     def static_form(self) -> list:
-        """The text after all merges, and the curve."""
+        """The slider for a page without a kernel; where no script runs, the text after all."""
         self.merges.value = self.merges.max
-        return [self.strip.value, figures.bpe_figure(self.training)]
+        return [page_form("merges", self._page_data(), STRIP_CSS, self.strip.value)]
+
+    def _page_data(self) -> dict[str, Any]:
+        """What the page shows at each number of merges; most of them leave the text as it is."""
+        strips: list[list[str]] = []
+        frames = []
+        for merges in range(len(self.training.merges) + 1):
+            data = self.training.tokenize(self.text.value, merges).data
+            texts = [visible(token) for token in data[:LIVE_TOKENS]]
+            if not strips or strips[-1] != texts:
+                strips.append(texts)
+            frame = {
+                "news": self._news(merges),
+                "strip": len(strips) - 1,
+                "ratio": figures.ratio_at(self.training, merges),
+                "title": figures.bpe_title(self.training, merges),
+            }
+            frames.append(frame)
+        figure = json.loads(figures.bpe_figure(self.training).to_json())
+        return {"frames": frames, "strips": strips, "figure": figure}
+
+
+STRIP_CSS = f"""
+.lk-merges span{{font:14px/1.9 {MONOSPACED};border:1px solid {theme.GREY};border-radius:4px;
+padding:1px 2px;margin-right:2px;white-space:pre-wrap;background:{theme.SKY + theme.TINT}}}
+.lk-merges span:nth-child(2n){{background:{theme.ORANGE + theme.TINT}}}"""
 
 
 def _quoted(text: str) -> str:

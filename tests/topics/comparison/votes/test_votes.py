@@ -473,6 +473,19 @@ def test_the_curve_of_votes_needed():
     assert len(votes_needed_figure().data) == 1
 
 
+def test_a_slider_without_a_kernel_has_the_curve_for_each_share_of_undecided_votes():
+    votes = count_votes(NAMES, ballots(["A"] * 7 + ["B"] * 2 + ["tie"] * 3))
+    figure = votes_needed_figure(votes)
+    (slider,) = figure.layout.sliders
+    here = slider.steps[slider.active]
+    assert here.label == "25 % (as here)"
+    assert list(figure.data[0].y) == here.args[0]["y"][0]
+    for step in slider.steps:
+        share = 0.25 if step == here else float(step.label.removesuffix(" %")) / 100
+        expected = [votes_needed(x / 100, undecided=share) for x in figure.data[0].x]
+        assert step.args[0]["y"][0] == expected and list(step.args[1]) == [0]
+
+
 def test_plot_and_summary_before_any_vote():
     votes = Votes(NAMES, ())
     assert labkit.plot(votes).data and "none decided" in votes.summary
