@@ -81,12 +81,17 @@ class Neighbours:
     vectors: np.ndarray
     right: np.ndarray
 
-    def around(self, vector: np.ndarray) -> tuple[float, float]:
+    def around(self, vector: np.ndarray, *, without: int | None = None) -> tuple[float, float]:
         """Between which shares the small model is right on items such as this, by the nearest.
 
         It is Wilson's interval of their share: with `NEAREST` items it is never certain.
+
+        Args:
+            vector: (width,) of length 1.
+            without: an item that does not count, such as this one.
         """
-        near = np.argsort(-(self.vectors @ vector), kind="stable")[:NEAREST]
+        order = np.argsort(-(self.vectors @ vector), kind="stable")
+        near = order[order != without][:NEAREST] if without is not None else order[:NEAREST]
         return share_interval(float(self.right[near].mean()), len(near), LEVEL)
 
 

@@ -5,11 +5,12 @@ import time
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from threading import Event
 from typing import Any, Protocol
 
 from labkit.backends.capabilities import Backend, HasAddress, Priced, runs_here
-from labkit.backends.guard.policy import Policy, as_policy, screen
+from labkit.backends.guard.policy import ROLES, Policy, as_policy
 from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.reply import Outcome, Step, Stream
 from labkit.backends.settings import Settings
@@ -19,6 +20,7 @@ from .plan import ASK, LARGE, SMALL, RoutingPlan
 
 MOST_ROUTES = 1000  # that a router remembers
 MOST_CHARACTERS = 160  # of a question, from its end, whose meaning is looked at
+NOTHING = -1e6  # the log-probability of an answer without text
 STAGES = ("policy", "rule", "neighbours", "confidence", "refused")
 
 
@@ -139,15 +141,20 @@ class Router:
         route = replace(route, overhead_s=time.perf_counter() - began)
         return _Answer(self, (prompt, raw, settings), route, around, began).stream()
 
+    def _must_stay(self, prompt: str | Sequence, stop: Sequence[str]) -> bool:
+        messages = [] if isinstance(prompt, str) else prompt
+        texts = [prompt] if isinstance(prompt, str) else [each["content"] for each in prompt]
+        if any(set(each) != {"role", "content"} or each["role"] not in ROLES for each in messages):
+            return True  # a field that nothing looks at
+        policy = self.policy
+        return bool(policy) and not all(_may_leave(policy, str(text)) for text in [*texts, *stop])
+
     def _route(
         self, prompt: str | Sequence, stop: Sequence[str]
     ) -> tuple[Route, tuple[float, float]]:
         """Where a prompt goes first, and what its neighbours say."""
-        if not runs_here(self.large):
-            try:
-                screen(self.policy, prompt, stop)
-            except (LabError, ValueError):  # or a message that cannot be looked at
-                return Route(SMALL, "policy", "it holds what must not leave", (SMALL,)), (0, 1)
+        if not runs_here(self.large) and self._must_stay(prompt, stop):
+            return Route(SMALL, "policy", "it holds what must not leave", (SMALL,)), (0, 1)
         question = question_of(prompt)
         for rule in self.rules:
             if re.search(rule.pattern, question):
@@ -161,6 +168,16 @@ class Router:
         if first == ASK:
             return Route(SMALL, "confidence", why, (SMALL,)), around
         return Route(first, "neighbours", why, (first,), sum(around) / 2), around
+
+
+@lru_cache(maxsize=1024)  # solved examples come again with each question
+def _may_leave(policy: Policy, text: str) -> bool:
+    """Whether the policy lets a text out; whole prompts are let out if each of their texts is."""
+    try:
+        policy.apply(text)
+    except LabError:
+        return False
+    return True
 
 
 def question_of(prompt: str | Sequence) -> str:
@@ -265,12 +282,12 @@ class _Answer:
 
 
 def answer_logprob(steps: Sequence[Step]) -> float:
-    """The log-probability of an answer: the sum over the tokens that have text.
+    """The log-probability of an answer: the sum over its tokens with text; without any, `NOTHING`.
 
     Raises:
         LabError: the model reports no log-probabilities.
     """
-    known = [step.logprob for step in steps if step.text and not step.thinking]
+    known = [step.logprob for step in steps if step.text and not step.thinking] or [NOTHING]
     if any(each is None for each in known):
         raise LabError(
             "The small model reports no log-probabilities, so its confidence is not known.",

@@ -63,7 +63,7 @@ def test_it_is_a_backend_for_every_verb(tmp_path):
     assert isinstance(away, HasAddress) and not runs_here(away)
     compared = lab.compare("Hi", {"alone": small, "routed": router}, sequential=True)
     assert [each.text for each in compared.replies] == ["small", "large one"]
-    assert lab.measure(router, "Hi", repeats=2, warmup=0).model == router.name
+    assert lab.measure(router, "Hi", repeats=5, warmup=0).model == router.name
     table = lab.comparison.run_batch(["a", "b"], {"routed": router}, max_concurrent=2)
     assert [each.text for each in table.rows] == ["large one"] * 2
     kept = lab.record(router, "Hi", folder=tmp_path)
@@ -119,6 +119,10 @@ def test_a_secret_stays_with_the_small_model_whatever_rule_or_doubt_there_is():
     assert near_small.asked == 0
     lab.generate(router, "Hi", stop=[SECRET])
     assert router.routes[-1].by == "policy"
+    chat = [{"role": "user", "content": SECRET}, {"role": "assistant", "content": "Thanks."}]
+    for prompt in ([*chat, {"role": "user", "content": "Which key?"}], [{**chat[1], "id": SECRET}]):
+        lab.generate(router, prompt)
+        assert router.routes[-1].by == "policy"
 
 
 def test_the_large_model_s_own_policy_and_budget_stay_in_force():

@@ -22,7 +22,7 @@ MEASURED, PUBLISHED = "measured here", "published"
 NO_MODEL = "a model on this machine"
 SPEEDS = ("prefill_tokens_per_s", "decode_tokens_per_s")
 MEASURE = "notebook 03: lab.measure(model, …)"
-GIVE = "nobody measured it: give your own, right={…}"
+GIVE = "with a key, lab.decide.grade(model, cloud) asks it; or give your own: right={…}"
 ARTICLE = "the article's 2 to 10 s for an answer of 1,000 tokens"
 CLOUD_DELAY_S = RangedNumber(0.5, 1.0, 2.0, "assumed", ARTICLE)
 CLOUD_SPEEDS = (

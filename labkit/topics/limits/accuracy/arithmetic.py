@@ -53,7 +53,7 @@ def arithmetic(
         question
         for name in dict.fromkeys(names)
         for count in dict.fromkeys(digits)
-        for question in _calculations(name, count, items, draw)
+        for question in calculations(name, count, items, draw)
     )
     samples = tuple(
         next(each.text.split()[0] for each in questions if each.column == _digits(count))
@@ -76,7 +76,7 @@ def _digits(count: int) -> str:
     return f"{count} digit{'' if count == 1 else 's'}"
 
 
-def _calculations(name: str, count: int, items: int, draw: random.Random) -> list[Question]:
+def calculations(name: str, count: int, items: int, draw: random.Random) -> list[Question]:
     """Different calculations of a cell."""
     found: dict[str, Question] = {}
     while len(found) < items:

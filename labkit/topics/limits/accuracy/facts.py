@@ -102,16 +102,16 @@ def facts(
     for decile in range(1, DECILES + 1):
         own = [each for each in known if each.decile == decile]
         questions += [
-            Question(_ask(each.name), each.capital, EXIST, _tenth(decile), each.also)
+            Question(ask(each.name), each.capital, EXIST, _tenth(decile), each.also)
             for each in draw.sample(own, items)
         ]
     questions += [
-        Question(_ask(name), UNKNOWN, INVENTED_ROW, "invented") for name in INVENTED[:items]
+        Question(ask(name), UNKNOWN, INVENTED_ROW, "invented") for name in INVENTED[:items]
     ]
     axes = ("tenth of countries, by number of people", "")
-    solved = [(_ask(name), capital) for name, capital in SHOWN]
+    solved = [(ask(name), capital) for name, capital in SHOWN]
     if allow_unknown:
-        solved[1:1], solved[3:3] = [[(_ask(name), UNKNOWN)] for name in SHOWN_INVENTED]
+        solved[1:1], solved[3:3] = [[(ask(name), UNKNOWN)] for name in SHOWN_INVENTED]
     title = "capitals, unknown allowed" if allow_unknown else "capitals"
     instruction = ALLOWED if allow_unknown else PLAIN
     name = ALLOWED_NAME if allow_unknown else "facts"
@@ -120,7 +120,8 @@ def facts(
     return FactsMap(asked.model, asked.plan, asked.answers, asked.tokens, asked.elapsed_s)
 
 
-def _ask(name: str) -> str:
+def ask(name: str) -> str:
+    """The question about a country."""
     return f"What is the capital of {name}?"
 
 
