@@ -59,8 +59,8 @@ def explore(result: Any, **start: Any) -> Any:
     panel = registered(result, "panel", "PANELS")
     if panel is None:
         raise TypeError(
-            "explore takes a prediction, a trained tokenizer, a table of answers or a "
-            f"calibration; got {type(result).__name__}"
+            "explore takes a prediction, a trained tokenizer, a table of answers, a calibration or "
+            f"a sweep of strengths; got {type(result).__name__}"
         )
     return panel(result, **start)
 

@@ -94,9 +94,9 @@ class ConstrainedAnswer:
 
     @property
     def _times(self) -> str:
-        free, kept = (f"{each:.0f}" if each else "?" for each in self.token_ms)
+        free, kept = (f"{each:.0f} ms" if each else "too few to say" for each in self.token_ms)
         mask = f", of which the mask {self.mask_ms:.2f} ms" if self.mask_ms is not None else ""
-        return f"{free} ms a token free, {kept} ms constrained{mask}"
+        return f"a token free: {free}, constrained: {kept}{mask}"
 
     def __repr__(self) -> str:
         return in_lines(self.summary, f"free: {self.free.text}", f"kept: {self.reply.text}")

@@ -99,18 +99,21 @@ def probes_figure(sweep: StrengthSweep):
     return figure.update_yaxes(tickformat=".0%", range=[0, 1.05])
 
 
+def first_tokens(sweep: StrengthSweep, strength: float) -> tuple[list[float], list[str], str]:
+    """Of `bars_figure`: probabilities, tokens and title, which is all that a slider changes."""
+    point = min(sweep.points, key=lambda each: abs(each.strength - strength))
+    title = (
+        f"The first token of the answer at strength {point.strength:g} · measured<br>"
+        f'<span style="font-size:12px">{figure_text(sweep.probe[:90])}</span>'
+    )
+    texts = [figure_text(spell(text)) for text, _ in point.next_tokens]
+    return [probability for _, probability in point.next_tokens], texts, title
+
+
 def bars_figure(sweep: StrengthSweep, strength: float = 1.0):
     """The likeliest first tokens of the answer to the probe, at one strength."""
-    point = min(sweep.points, key=lambda each: abs(each.strength - strength))
-    texts = [figure_text(spell(text)) for text, _ in point.next_tokens]
-    values = [probability for _, probability in point.next_tokens]
-    figure = theme.figure(
-        title=f"The first token of the answer at strength {point.strength:g} · measured<br>"
-        f'<span style="font-size:12px">{figure_text(sweep.probe[:90])}</span>',
-        x="probability",
-        height=340,
-        margin={"t": 92},
-    )
+    values, texts, title = first_tokens(sweep, strength)
+    figure = theme.figure(title=title, x="probability", height=340, margin={"t": 92})
     marker = {"color": theme.SKY, "line": {"color": theme.BLUE, "width": 1}}
     figure.add_trace(go.Bar(x=values, y=list(range(len(texts))), orientation="h", marker=marker))
     ticks = {"tickvals": list(range(len(texts))), "ticktext": texts, "autorange": "reversed"}

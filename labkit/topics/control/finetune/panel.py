@@ -10,7 +10,7 @@ from labkit.ui import theme
 from labkit.ui.panel import Panel, RunPanel, column, labelled, on_change, row
 from labkit.ui.runner import Progress, Runner
 
-from .figures import bars_figure, losses, strength_figure
+from .figures import bars_figure, first_tokens, losses, strength_figure
 from .result import FineTuning, TuningOptions
 from .strength import StrengthSweep
 from .training import TrainingRun
@@ -101,11 +101,11 @@ class StrengthPanel(Panel):
         self.widget = column(self.strength, self.bars, self.curves)
 
     def _show(self) -> None:
-        fresh = bars_figure(self._sweep, self.strength.value)
+        values, texts, title = first_tokens(self._sweep, self.strength.value)
         with self.bars.batch_update():
-            self.bars.data[0].x = fresh.data[0].x
-            self.bars.layout.title.text = fresh.layout.title.text
-            self.bars.layout.yaxis.ticktext = fresh.layout.yaxis.ticktext
+            self.bars.data[0].x = values
+            self.bars.layout.title.text = title
+            self.bars.layout.yaxis.ticktext = texts
         self._mark()
 
     def _mark(self) -> None:
