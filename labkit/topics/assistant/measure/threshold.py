@@ -48,7 +48,7 @@ class ThresholdCurve:
 
     @property
     def half(self) -> ThresholdPoint | None:
-        """The first point at which half of all suggestions are shown; None: there is none."""
+        """The first point at which half of all suggestions are shown; None: no point does."""
         return next((each for each in self.points if each.shown >= 0.5), None)
 
     @property
