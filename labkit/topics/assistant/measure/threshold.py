@@ -84,7 +84,7 @@ def vary_threshold(
 ) -> ThresholdCurve:  # fmt: skip
     """When an assistant should stay silent: what is shown and what of that is right.
 
-    With 24 cuts it takes about 60 seconds with a model of 0.5 billion parameters on two cores. An
+    With 24 cuts it takes about a minute with a model of 0.5 billion parameters on two cores. An
     interrupt keeps what came.
 
     Args:
