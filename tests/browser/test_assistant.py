@@ -58,7 +58,9 @@ def test_enter_keeps_the_indentation_and_undo_takes_it_back(ran, field):
     field.press_sequentially("if x:")
     field.press("Enter")
     assert field.input_value() == "if x:\n    "
-    field.press("Control+z")
+    ran.evaluate(
+        "() => document.execCommand('undo')"
+    )  # Chromium without a window has no key for it
     assert "\n" not in field.input_value()
 
 
@@ -68,7 +70,7 @@ def test_the_budget_stands_beside_the_time_and_no_connection_was_tried(ran, fiel
     ran.wait_for_function(GHOST, timeout=WAIT_MS)
     ran.get_by_text("budget 200 ms").wait_for()
     ran.get_by_text("from key to suggestion:").wait_for()
-    ran.get_by_text("connections tried: none").wait_for(timeout=WAIT_MS)
+    ran.get_by_text("connections tried: none").first.wait_for(timeout=WAIT_MS)
 
 
 def test_nothing_called_out_and_nothing_broke(ran):

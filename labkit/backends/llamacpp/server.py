@@ -36,7 +36,7 @@ def served_file(model: str) -> Path:
     """The GGUF file of a model, by name, by path, or by the folder that it was kept in.
 
     Raises:
-        LabError: there is none.
+        LabError: it has no GGUF file.
     """
     folder = Path(os.path.expanduser(model))
     if not os.path.isdir(folder):

@@ -29,7 +29,7 @@ def measure_completions(
 ) -> CompletionScore:
     """What a model's suggestions are worth: it fills gaps in programs whose tests are known.
 
-    Eight cuts, each asked in four ways, take about 70 seconds with a model of 0.5 billion
+    Eight cuts, each asked in four ways, take about a minute with a model of 0.5 billion
     parameters on two cores. Each prompt is read from its beginning. What is suggested is run in
     the sandbox only. An interrupt keeps what came.
 

@@ -48,7 +48,7 @@ class ThresholdCurve:
 
     @property
     def half(self) -> ThresholdPoint | None:
-        """The first point at which half of all suggestions are shown; None: there is none."""
+        """The first point at which half of all suggestions are shown; None: no point does."""
         return next((each for each in self.points if each.shown >= 0.5), None)
 
     @property
@@ -84,7 +84,7 @@ def vary_threshold(
 ) -> ThresholdCurve:  # fmt: skip
     """When an assistant should stay silent: what is shown and what of that is right.
 
-    With 24 cuts it takes about 60 seconds with a model of 0.5 billion parameters on two cores. An
+    With 24 cuts it takes about a minute with a model of 0.5 billion parameters on two cores. An
     interrupt keeps what came.
 
     Args:

@@ -1,1 +1,1 @@
-"""What editors need to be told to use a local server."""
+"""What editors need to know to use a local server."""

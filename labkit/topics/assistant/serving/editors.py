@@ -1,4 +1,4 @@
-"""`editor_settings`: what editors need to be told to use a local server, with sources."""
+"""`editor_settings`: what editors need to know of a local server, with sources."""
 
 from dataclasses import dataclass
 
