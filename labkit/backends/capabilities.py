@@ -47,11 +47,14 @@ class ScoringModel(Protocol):
     """
 
     name: str
-    model: Any
     tokenizer: Any
     context: int
     chat: bool
     gguf_file: Path | None
+
+    @property
+    def model(self) -> Any:
+        """See above."""
 
     @property
     def end_ids(self) -> frozenset[int]:

@@ -78,7 +78,7 @@ def inspect_machine() -> Machine:
 
 
 def has_torch() -> bool:
-    """Whether torch is installed, without importing it; in the light set-up it is not, or unused."""
+    """Whether torch is installed and may be used; it is not imported for that."""
     return not os.environ.get("LABKIT_LIGHT") and importlib.util.find_spec("torch") is not None
 
 

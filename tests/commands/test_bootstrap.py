@@ -377,3 +377,28 @@ def test_only_the_standard_library():
     bare = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-c", code]
     names = subprocess.run(bare, capture_output=True, text=True, check=True).stdout.split()
     assert {*names} - sys.stdlib_module_names <= {"labkit", "__main__"}
+
+
+def test_the_light_set_up_leaves_out_what_is_heavy(monkeypatch):
+    light, whole = bootstrap.required(["light"]), bootstrap.required(["llamacpp"])
+    heavy = bootstrap.read_project()["tool"]["labkit"]["heavy"]
+    left_out = {re.match(r"[\w.-]+", each)[0] for each in {*whole} - {*light}}
+    assert left_out == {*heavy} and "torch" in heavy
+    assert {*light} < {*whole} and any(each.startswith("xllamacpp") for each in light)
+
+
+@pytest.mark.parametrize(
+    ("has", "wants", "complete"),
+    [
+        (["light"], ["light"], True),
+        (["light"], ["llamacpp"], False),
+        (["llamacpp"], ["light"], True),
+        (["light", "llamacpp"], ["llamacpp"], True),
+    ],
+)
+def test_the_whole_lab_is_a_light_one_and_not_the_other_way(here, has, wants, complete):
+    python = bootstrap.python_of(here.venv)
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    bootstrap._write_state(here.venv, {**bootstrap._fingerprint(here.venv), "extras": has})
+    assert bootstrap._is_complete(here.venv, wants) is complete

@@ -1,6 +1,7 @@
 """What only a model with all its scores can do, in torch in this process or on a server."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.local.decoding.text_position import TextPosition
@@ -103,7 +104,7 @@ def padded_answers(
     Yields:
         The prompt's number, and the answer's tokens without the end token.
     """
-    how = {"max_tokens": max_tokens, "is_complete": is_complete}
+    how: dict[str, Any] = {"max_tokens": max_tokens, "is_complete": is_complete}
     how |= {"temperature": temperature, "seed": seed}
     if isinstance(model, ServedModel):
         return decoding.padded_answers(model, prompts, **how)

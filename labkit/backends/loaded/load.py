@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.backends.capabilities import ScoringModel
 from labkit.models.machine import has_torch
 
 if TYPE_CHECKING:
     from labkit.backends.local.model import LocalModel
+    from labkit.backends.served.model import ServedModel
 
 SERVER = "LABKIT_SERVER"
 
@@ -21,7 +21,7 @@ def load(
     dtype: str | None = None,
     packed: bool | None = None,
     accept_terms: bool = False,
-) -> "LocalModel | ScoringModel":
+) -> "LocalModel | ServedModel":
     """Loads a model into memory, and downloads it first if it is not on this machine.
 
     Where a server is named, or the environment's ``LABKIT_SERVER``, the model is a served one:

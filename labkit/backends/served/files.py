@@ -55,7 +55,8 @@ class ModelFiles:
         if os.path.isfile(file):
             published = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
             ids = [published] if isinstance(published, int) else list(published or ())
-        return frozenset([*ids, self.tokenizer.eos_token_id]) - {None}
+        known = [*ids, self.tokenizer.eos_token_id]
+        return frozenset(number for number in known if number is not None)
 
 
 def find_files(name: str, *, accept_terms: bool = False) -> ModelFiles:

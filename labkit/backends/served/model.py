@@ -10,9 +10,10 @@ import numpy as np
 
 from labkit.backends.capabilities import WITH_WEIGHTS
 from labkit.backends.chat.chat_text import render_chat
+from labkit.backends.chat.thinking_switch import switch_thinking
 from labkit.backends.guard.policy import Policy, screen
 from labkit.backends.llamacpp.model import LlamaCppModel
-from labkit.backends.prompts import Messages, checked_messages, checked_prompt
+from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.remote.discovery import is_loopback, server_root
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.reply import RowsStream, Stream
@@ -91,21 +92,22 @@ class ServedModel:
             ValueError: the prompt is empty, not messages or too long, or thinking has no switch.
             LabError: the chat template refuses the messages, or the policy the prompt.
         """
-        text = screen(self.remote.policy, self._text(prompt, raw, thinking), ()).prompt
-        return self._within_context(self.protocol.encode(text))
+        text = self._text(prompt, raw, thinking)
+        screened = screen(self.remote.policy, text, ()).prompt
+        return self._within_context(self.protocol.encode(str(screened)))
 
     def _text(self, prompt: str | Messages, raw: bool, thinking: bool | None = None) -> str:
         """The text that the model reads."""
-        if isinstance(prompt, str) and (raw or not self.chat):
-            return checked_prompt(prompt, raw=True)
+        checked = checked_prompt(prompt, raw=raw or (isinstance(prompt, str) and not self.chat))
+        if isinstance(checked, str):
+            switch_thinking(thinking, None, self.name)
+            return checked
         if not self.chat:
             raise ValueError(
                 f"prompt must be a text: {self.name} is a base model without a chat template; "
                 "got messages"
             )
-        whole = checked_prompt(prompt, raw=False)
-        messages = checked_messages(whole) if not isinstance(whole, str) else []
-        return render_chat(self.name, self.tokenizer, messages, thinking)
+        return render_chat(self.name, self.tokenizer, checked, thinking)
 
     def _within_context(self, ids: list[int]) -> list[int]:
         if len(ids) >= self.context:
@@ -218,7 +220,7 @@ class ServedModel:
         address, key = self.remote.base_url, self.remote.transport.key
         if self.protocol.kind != "llama.cpp" or not is_loopback(address):
             return None
-        return server_root(address), key and key.reveal()
+        return server_root(address), key.reveal() if key else None
 
     @property
     def weight_files(self) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def run_rows(streams: Sequence[Stream], most: int) -> Generator[tuple[int, Step]]:
-    """The steps of streams as they come, with the stream's number; at most so many run at once.
+    """The steps of streams as they come, with the stream's number; `most` of them run at once.
 
     Leaving the loop stops those that run.
     """

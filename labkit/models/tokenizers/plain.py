@@ -1,8 +1,10 @@
 """A model's tokenizer with the calls of transformers' own that the lab makes, and without it."""
 
+import ctypes
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +85,21 @@ def read_plain_tokenizer(path: Path) -> PlainTokenizer:
     Raises:
         LabError: damaged, or a GGUF file whose tokenizer only transformers reads.
     """
-    if path.suffix == ".gguf":
-        return _of_gguf(path)
+    tokenizer = _of_gguf(path) if path.suffix == ".gguf" else _of_folder(path)
+    _release_memory()
+    return tokenizer
+
+
+def _release_memory() -> None:
+    """Gives what reading took back to the system: 20 MB, which thirty learners have thirty times.
+
+    GNU's library keeps it otherwise; others have no such function.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _of_folder(path: Path) -> PlainTokenizer:
     library = read_library(path / "tokenizer.json")
     config = _json(path / "tokenizer_config.json")
     special = {name: _content(config[name]) for name in config if name.endswith("_token")}

@@ -1,5 +1,8 @@
 """A served model, by llama.cpp's own server, compared with the same weights in this process."""
 
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from math import exp
 
@@ -15,9 +18,12 @@ from labkit.backends.loaded.decoding import (
     padded_answers,
     search_beams,
 )
+from labkit.backends.served.files import find_files
 from labkit.backends.served.open import open_served
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
+from labkit.models.loading import get_model
+from labkit.models.tokenizers.open import open_tokenizer
 from labkit.topics.sampling.next_token.prediction import softmax
 
 PROMPTS = [
@@ -166,3 +172,42 @@ def test_a_server_without_all_scores_is_refused(httpserver):
     httpserver.expect_request("/v1/models").respond_with_json(listing)
     with pytest.raises(LabError, match=r"not of llama\.cpp or vLLM"):
         open_served("smollm2-135m", httpserver.url_for(""))
+
+
+def test_the_light_set_up_runs_llamacpp_in_this_process(smollm2, monkeypatch):
+    monkeypatch.setenv("LABKIT_LIGHT", "1")
+    model = labkit.load("smollm2-135m")
+    try:
+        assert runs_here(model) and model.engine and model.gguf_file == smollm2.gguf_file
+        ids, scores = model.scores(PROMPTS[0], raw=True)
+        assert ids == smollm2.encode(PROMPTS[0], raw=True) and len(scores) == 49_152
+        assert labkit.stand_in(model).close() is None
+    finally:
+        model.close()
+    with pytest.raises(ValueError, match="without torch"):
+        labkit.load("smollm2-135m", device="cpu")
+
+
+def test_the_light_set_up_reads_a_model_from_its_gguf_file_alone(smollm2, home, monkeypatch):
+    monkeypatch.setenv("LABKIT_LIGHT", "1")
+    copy = home / "models/smollm2-135m/gguf"
+    shutil.copytree(smollm2.gguf_file.parent, copy)
+    folder, gguf_file = get_model("smollm2-135m")
+    assert folder == copy == gguf_file.parent
+    files = find_files("smollm2-135m")
+    assert files.config.num_hidden_layers == 30 and files.config.vocab_size == 49_152
+    assert files.end_ids == smollm2.end_ids
+    assert open_tokenizer("smollm2").encode("Hi 12") == smollm2.encode("Hi 12", raw=True)
+    assert [part.name for part in copy.parent.iterdir()] == ["gguf"]
+
+
+def test_without_torch_a_verb_that_needs_it_says_what_to_do():
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import labkit as lab\n"
+        "try: lab.speed.vary_cache\n"
+        "except lab.LabError as error: print(error)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "lab.speed.vary_cache computes with a model's weights" in ran.stdout, ran.stderr
+    assert "python3 -m labkit lab, without --light" in ran.stdout

@@ -1,6 +1,6 @@
 """OpenAI's interface, which most servers speak, through the official client."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 
-from .events import model_names, read_chunk
+from .events import Chunk, model_names, read_chunk
 from .parameters import request_fields
 from .protocol import RemoteProtocol
 
@@ -53,5 +53,5 @@ class OpenAI(RemoteProtocol):
         with client.post(path, body=asked, **how) as events:
             yield events
 
-    def translator(self):
+    def translator(self) -> Callable[[Any], Chunk]:
         return read_chunk
