@@ -1,10 +1,10 @@
-"""A slider of the chain's panel: what the kernel takes, and what the learner sees.
+"""A slider of the bench: from the key to the drawn page, in the page alone.
 
     python tests/benchmarks/sliders.py [--moves 40]
 
-Kernel side: from the slider's new value to the figure's new data, all seven stages on, over the
-whole vocabulary. In the browser, with notebook 02's settings: from the key pressed on the slider to
-the new title drawn, in turn with a bare FigureWidget of 50 bars in the same notebook.
+In JupyterLab, with the settings of notebook 02, at 49,152 and 262,144 scores: from the key to the
+frame after the one in which the numbers changed, in turn with a bare FigureWidget of 50 bars in the
+same notebook; then the same while a cell runs. Beside it, the page's own frame time when idle.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import nbformat
@@ -24,18 +23,17 @@ from playwright.sync_api import sync_playwright
 from turns import spread
 
 import labkit
+from labkit.models.machine import inspect_machine
 
-PREDICTED = """
-import labkit
-prediction = labkit.predict(labkit.load("smollm2-135m"), "The capital of France is", raw=True)
-panel = labkit.explore(prediction, SETTINGS)
-panel
-"""
-ALL = (
-    "temperature=1.5, top_k=5000, top_p=0.95, min_p=0.001, typical_p=0.95, repetition_penalty=1.1, "
-    "presence_penalty=0.3"
+BENCH = """
+import labkit, numpy as np
+from labkit.topics.sampling.next_token.prediction import Prediction
+rng = np.random.default_rng(1)
+scores = (rng.normal(0, 2, SIZE) + 5 * rng.exponential(0.6, SIZE)).astype("float32")
+labkit.explore(
+    Prediction("made up", "x", (1, 2), scores, 0.1, "w{}".format), temperature=2, top_p=0.9
 )
-NOTEBOOKS = "temperature=2, top_p=0.9"
+"""
 BARE = """
 import ipywidgets, plotly.graph_objects as go, random
 bare = go.FigureWidget(go.Bar(y=[1] * 50), layout={"title": {"text": "start"}})
@@ -47,6 +45,12 @@ def move(change):
 slider.observe(move, "value")
 ipywidgets.VBox([slider, bare])
 """
+# Handle, and the text that changes, of each contender.
+CONTENDERS = {
+    "49,152 scores": ("input[aria-label=temperature]", "tbody td:nth-child(3)"),
+    "262,144 scores": ("input[aria-label=temperature]", "tbody td:nth-child(3)"),
+    "a bare FigureWidget": (".noUi-handle", ".js-plotly-plot .gtitle"),
+}
 RUN_ALL = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
   await panel.context.ready;
@@ -54,50 +58,60 @@ RUN_ALL = """async () => {
   await panel.sessionContext.session.kernel.info;
   await window.jupyterapp.commands.execute('notebook:run-all-cells');
 }"""
-# Starts a clock at the key, and stops it in the frame in which the title is another.
-WATCH = """cell => {
-  const title = () => cell.querySelector('.js-plotly-plot .gtitle')?.textContent;
+BUSY = """seconds => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+  .requestExecute({ code: `import time; time.sleep(${seconds})` }) }"""
+# Starts a clock at the key, and stops it at the frame after the one in which the text is another.
+WATCH = """([cell, selector]) => {
+  const text = () => cell.querySelector(selector)?.textContent;
   window.seen = new Promise(resolve => {
-    const before = title();
+    const before = text();
     window.addEventListener('keydown', event => {
-      const look = () => title() !== before ? resolve(performance.now() - event.timeStamp)
-                                            : requestAnimationFrame(look);
-      look();
+      const observer = new MutationObserver(() => {
+        if (text() === before) return;
+        observer.disconnect();
+        requestAnimationFrame(() => resolve(performance.now() - event.timeStamp));
+      });
+      observer.observe(cell, {subtree: true, childList: true, characterData: true});
     }, {once: true, capture: true});
   });
+}"""
+IDLE = """async () => {
+  const gaps = [];
+  let last = await new Promise(requestAnimationFrame);
+  for (let n = 0; n < 120; n++) {
+    const now = await new Promise(requestAnimationFrame);
+    gaps.push(now - last);
+    last = now;
+  }
+  return gaps;
 }"""
 
 
 def main():
-    """Measures both sides and prints them."""
+    """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=40)
-    moves = parser.parse_args().moves
-    kernel = sorted(kernel_ms(100))
-    print(f"kernel side, ms: {spread(kernel, 1)}, p95 {kernel[94]:.1f}")
-    panel, bare = browser_ms(moves)
-    ratios = [one / other for one, other in zip(panel, bare, strict=True)]
-    print(f"key to new title, ms: the panel {spread(panel, 0)}, a bare figure {spread(bare, 0)}")
-    print(
-        f"ratio of the medians {statistics.median(panel) / statistics.median(bare):.2f}, ", end=""
-    )
-    print(f"paired {spread(ratios, 2)}")
+    idle, quiet, busy = measure(parser.parse_args().moves)
+    here = inspect_machine()
+    print(f"{here.cpu}, {here.cores} cores; load {os.getloadavg()[0]:.1f}")
+    print(f"idle frame, ms: {spread(idle, 1)}, p95 {p95(idle):.1f}\n")
+    print("| key to drawn page | ms, median (range) | p95 | p95 above an idle frame's | to bare |")
+    print("|---|---|---|---|---|")
+    bare = quiet["a bare FigureWidget"]
+    rows = {**quiet, **{f"{name}, a cell running": each for name, each in busy.items()}}
+    for name, each in rows.items():
+        ratio = statistics.median(each) / statistics.median(bare)
+        above = p95(each) - p95(idle)
+        print(f"| {name} | {spread(each, 0)} | {p95(each):.0f} | {above:.0f} | {ratio:.2f} |")
 
 
-def kernel_ms(moves):
-    """Milliseconds of each move, after one that is thrown away."""
-    scope = {}
-    exec(PREDICTED.replace("\npanel\n", "").replace("SETTINGS", ALL), scope)
-    times = []
-    for number in range(moves + 1):
-        began = time.perf_counter()
-        scope["panel"].controls["temperature"].value = 0.5 + number / 50
-        times.append(1000 * (time.perf_counter() - began))
-    return times[1:]
+def p95(values):
+    """The value that 95 % do not exceed."""
+    return sorted(values)[int(0.95 * (len(values) - 1))]
 
 
-def browser_ms(moves):
-    """Milliseconds of each move of the panel's slider and of the bare one, in turn."""
+def measure(moves):
+    """Idle frames, moves of each contender in turn, and of the benches while a cell runs."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server, address = start_lab(Path(folder))
         try:
@@ -108,35 +122,46 @@ def browser_ms(moves):
             page.goto(address)
             page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
             page.evaluate(RUN_ALL)
-            cells = [page.locator(".jp-CodeCell").nth(place) for place in (0, 1)]
-            handles = [cells[0].locator(".noUi-handle").nth(2), cells[1].locator(".noUi-handle")]
-            for cell in cells:
-                cell.locator(".js-plotly-plot .gtitle").first.wait_for(timeout=120_000)
-            times = [
-                [press(page, *pair, n) for pair in zip(cells, handles, strict=True)]
-                for n in range(moves + 1)
-            ]
+            for number, (_, text) in enumerate(CONTENDERS.values()):
+                cell = page.locator(".jp-CodeCell").nth(number)
+                cell.locator(text).first.wait_for(timeout=300_000)
+            page.wait_for_timeout(2000)
+            idle = page.evaluate(IDLE)
+            quiet = take_turns(page, CONTENDERS, moves)
+            page.evaluate(BUSY, 0.8 * moves * 2 + 2)
+            busy = take_turns(page, [name for name in CONTENDERS if "scores" in name], moves // 2)
             browser.close()
         finally:
             server.terminate()
             server.wait(20)
-    return [list(each) for each in zip(*times[1:], strict=True)]
+    return idle, quiet, busy
 
 
-def press(page, cell, handle, number):
-    """Milliseconds from the key to the new title: right and left in turn, so no end is met."""
-    handle.focus()
-    page.evaluate(WATCH, cell.element_handle())
+def take_turns(page, names, moves):
+    """Milliseconds of each move of each contender, after a round that is thrown away."""
+    times = {name: [] for name in names}
+    for number in range(moves + 1):
+        for name in names:
+            times[name].append(press(page, name, number))
+    return {name: each[1:] for name, each in times.items()}
+
+
+def press(page, name, number):
+    """Milliseconds from the key to the drawn text: right and left in turn, so no end is met."""
+    handle, text = CONTENDERS[name]
+    cell = page.locator(".jp-CodeCell").nth(list(CONTENDERS).index(name))
+    cell.locator(handle).first.focus()
+    page.evaluate(WATCH, [cell.element_handle(), text])
     page.keyboard.press("ArrowRight" if number % 2 else "ArrowLeft")
     taken = page.evaluate("() => window.seen")
-    page.wait_for_timeout(500)  # all that this move put off is done
+    page.wait_for_timeout(600)  # all that this move put off is done
     return taken
 
 
 def start_lab(folder):
-    """JupyterLab on the loopback with the two figures in one notebook, and its address."""
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (PREDICTED, BARE)]
-    cells[0].source = cells[0].source.replace("SETTINGS", NOTEBOOKS)
+    """JupyterLab on the loopback with all contenders in one notebook, and its address."""
+    sources = [BENCH.replace("SIZE", size) for size in ("49_152", "262_144")]
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (*sources, BARE)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "two.ipynb")
     config = {

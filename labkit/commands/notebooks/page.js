@@ -15,19 +15,28 @@ function wrapTitle(layout, width) {
   layout.margin.t += LINE_PX * (lines.length - 1);
   layout.height += LINE_PX * (lines.length - 1);
 }
-// Draws a figure at the end of a box, and gives its element; a panel's module calls it too.
-function drawFigure(figure, box) {
-  const layout = figure.layout, target = box.appendChild(document.createElement("div"));
+// Draws a figure at the end of a box, and gives its element; on a phone the box scrolls.
+function drawFigure({ data, layout, frames }, box, leastPx = LEAST_PX) {
+  const target = box.appendChild(document.createElement("div"));
   if (!globalThis.Plotly) {
     target.textContent = "This figure is drawn by plotly.min.js, which belongs beside this page.";
     return target;
   }
   const axes = Object.keys(layout).filter(name => name.startsWith("xaxis"));
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
-  target.style.minWidth = `${Math.max(LEAST_PX, COLUMN_PX * columns)}px`;  // on a phone the box scrolls
-  if (layout.height && layout.margin?.t) wrapTitle(layout, box.clientWidth - 30);
-  Plotly.newPlot(target, { ...figure, config: CONFIG });
+  target.style.minWidth = `${Math.max(leastPx, COLUMN_PX * columns)}px`;
+  Plotly.newPlot(target, { data, layout: fitted(layout, box), frames, config: CONFIG });
   return target;
+}
+function fitted(layout, box) {
+  const own = structuredClone(layout);
+  if (own.height && own.margin?.t) wrapTitle(own, box.clientWidth - 30);
+  return own;
+}
+// For the module of a panel, whose figure changes and shrinks with the page.
+const PANEL_PX = 320;
+function changeFigure(target, data, layout) {
+  globalThis.Plotly?.react(target, data, fitted(layout, target.parentElement));
 }
 for (const source of document.querySelectorAll('.figure > script[type="application/json"]')) {
   // The next one may be whole.

@@ -138,11 +138,10 @@ class WeekPanel(Panel):
         return (*self.week.book_entries, *self.result.book_entries) if self.result else ()
 
     def static_form(self) -> list:
-        """The controls for a page without a kernel, and the tornado as it is now."""
+        """The controls for a page without a kernel; where no script runs, the sentence."""
         if self.result is None:
             return [self.status.value]
-        form = week_form(self.controls, len(_CLOUD), self.result, self.status.value)
-        return [form, tornado_figure(self.result)]
+        return [week_form(self.controls, len(_CLOUD), self.result, self.status.value)]
 
 
 _CLOUD = (

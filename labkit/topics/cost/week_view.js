@@ -74,7 +74,7 @@ function render({ model, el }) {
   const parts = Object.assign(document.createElement("div"), { className: "lk-week" });
   parts.append(...sides);
   el.append(parts, status, box);
-  const target = drawFigure(figure, box);
+  const target = drawFigure(figure, box, PANEL_PX);
   function show() {
     const chosen = Object.fromEntries(Object.entries(controls).map(([name, each]) => [name, each.read()]));
     const result = breakEven(facts, chosen, dice), { fan } = result;
@@ -83,7 +83,7 @@ function render({ model, el }) {
     const data = ["low", "high", "middle", "cloud"].map((key, index) => ({ ...figure.data[index],
       x: fan.x, y: fan[key], ...(names[index] && { name: names[index] }) }));
     const title = { ...figure.layout.title, text: `break-even: ${headline(result)} (computed)` };
-    globalThis.Plotly?.react(target, data, { ...figure.layout, title });
+    changeFigure(target, data, { ...figure.layout, title });
   }
   show();
 }

@@ -52,7 +52,7 @@ def set_randomly(panel, rng):
 @pytest.mark.skipif(not NODE, reason="node is not installed")
 def test_the_page_computes_what_the_kernel_computes():
     rng, panel, expected, cases = random.Random(5), WeekPanel("gpt-6-sol", "rtx-3090"), [], []
-    (form, _) = panel.static_form()
+    (form,) = panel.static_form()
     data = json.loads(re.search("<script[^>]*>(.*?)</script>", form, re.S)[1])
     while len(cases) < 25:
         set_randomly(panel, rng)

@@ -13,7 +13,7 @@ function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "figure";
   el.append(label, news, strip, box);
-  const target = drawFigure(figure, box), [curve, mark] = figure.data;
+  const target = drawFigure(figure, box, PANEL_PX), [curve, mark] = figure.data;
   function show() {
     const merges = Number(slider.value), frame = frames[merges];
     slider.setAttribute("aria-valuetext", `${merges} merges`);
@@ -22,7 +22,7 @@ function render({ model, el }) {
     strip.replaceChildren(...strips[frame.strip].map(text =>
       Object.assign(document.createElement("span"), { textContent: text })));
     const layout = { ...figure.layout, title: { ...figure.layout.title, text: frame.title } };
-    globalThis.Plotly?.react(target, [curve, { ...mark, x: [merges], y: [frame.ratio] }], layout);
+    changeFigure(target, [curve, { ...mark, x: [merges], y: [frame.ratio] }], layout);
   }
   slider.oninput = show;
   show();
