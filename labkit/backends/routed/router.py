@@ -54,7 +54,7 @@ class RouteRule:
             raise ValueError(f"pattern must be a regular expression: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Route:
     """Where a prompt went, and why.
 
@@ -75,6 +75,18 @@ class Route:
     chance: float | None = None
     overhead_s: float = 0.0
     small_s: float | None = None
+
+    @property
+    def summary(self) -> str:
+        """Where it went, why, and what the router itself took."""
+        chance = "" if self.chance is None else f", right with a chance of {self.chance:.0%}"
+        first = "" if self.small_s is None else f"; the small model took {self.small_s:.2f} s"
+        twice = ", and was asked in vain" if len(self.asked) > 1 else ""
+        own = f"{1000 * self.overhead_s:.0f} ms of the router's own"
+        return f"{self.to}, by {self.by} ({self.why}{chance}){first}{twice}; {own}"
+
+    def __repr__(self) -> str:
+        return f"<Route to {self.summary}>"
 
 
 class Router:
@@ -274,7 +286,7 @@ class _Answer:
         return True
 
     def _note(self, running: Stream) -> None:
-        """The outcome is that of whoever answered; its price is that of all who were asked."""
+        """The outcome is that of the model that answered; the price is that of all asked."""
         known = {each.name: getattr(self._inner.outcome, each.name) for each in fields(Outcome)}
         prices = [each for each in (self._paid_usd, known["price_usd"]) if each is not None]
         self._paid_usd = known["price_usd"] = sum(prices) if prices else None
