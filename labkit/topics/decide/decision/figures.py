@@ -88,10 +88,10 @@ def _section(choice: Recommendation, found: Sensitivity) -> str:
     )
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     out = [f"✗ {each}" for each in wording.struck(choice)]
-    turned = [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
+    out += [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
     return (
         f"<section><h3>{escape(choice.kind.name)}: {escape(wording.verdict_of(choice))}</h3>"
-        f"{_lines([wording.needs(choice.kind)])}{table}{_lines([*out, *filter(None, turned)])}</section>"
+        f"{_lines([wording.needs(choice.kind)])}{table}{_lines([*filter(None, out)])}</section>"
     )
 
 

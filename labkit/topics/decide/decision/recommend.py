@@ -130,7 +130,8 @@ class Decision:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: kinds of work that are done here, and the week's cost."""
-        here = sum(not each.option.leaves for each in self.taken)
+        met = [each.recommended for each in self.choices if each.is_met]
+        here = sum(each is not None and not each.option.leaves for each in met)
         count = BookEntry(
             *("kinds_done_here", "kinds of work done here", here, f"of {len(self.choices)}"),
             origin="computed",
