@@ -7,6 +7,7 @@ from typing import Any
 from labkit.exercise import ExerciseResult, not_yet, solved
 
 from .decision.recommend import Decision
+from .decision.sensitivity import outcome
 from .routing.evaluate import evaluate
 from .routing.graded import GradedItems
 from .routing.learn import LearnedRoute
@@ -30,17 +31,13 @@ def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
     if len(changes) != 1:
         return not_yet(f"Change one thing; you changed {', '.join(changes) or 'nothing'}.")
     turned = [
-        f"{old.kind.name} from {_name(old)} to {_name(new)}"
+        f"{old.kind.name} from {outcome(old)} to {outcome(new)}"
         for old, new in zip(before.choices, mine.choices, strict=True)
-        if _name(old) != _name(new)
+        if outcome(old) != outcome(new)
     ]
     if not turned:
         return not_yet(f"{changes[0]}, and nothing turns. See the line “Turns with” of the page.")
     return solved(f"{changes[0]} turns {'; '.join(turned)}.")
-
-
-def _name(choice) -> str:
-    return choice.recommended.option.name if choice.recommended else "nothing"
 
 
 def _changes(before: Decision, mine: Decision) -> list[str]:

@@ -10,7 +10,7 @@ from labkit.ui import theme
 from labkit.ui.html import AS_WRITTEN, HtmlFigure
 
 from . import wording
-from .core import Recommendation
+from .core import Offer, Recommendation
 from .recommend import Decision
 from .sensitivity import Sensitivity
 
@@ -27,7 +27,7 @@ CSS = f"""
 .lk-sheet p{{margin:.1em 0}}
 .lk-sheet small{{font-size:.88em}}
 .lk-sheet table{{border-collapse:collapse;margin:.25em 0;width:100%}}
-.lk-sheet th,.lk-sheet td{{text-align:left;font-weight:400;padding:.05em .9em .05em 0;
+.lk-sheet table th,.lk-sheet table td{{text-align:left;font-weight:400;padding:.05em .9em .05em 0;
 vertical-align:top}}
 .lk-sheet td:nth-child(3),.lk-sheet td:nth-child(5){{white-space:nowrap}}
 .lk-sheet thead th{{font-size:.88em}}
@@ -78,11 +78,12 @@ def _lines(lines: list[str]) -> str:
 
 def _section(choice: Recommendation, found: Sensitivity) -> str:
     heads = "".join(f'<th scope="col">{each}</th>' for each in HEADS)
+    taken = "✓ recommended" if choice.is_met else "✗ the nearest"
     rows = "".join(
         f"<tr{_taken(each.verdict)}>"
         + f'<th scope="row">{escape(each.option.name)}</th>'
         + "".join(f"<td>{escape(text)}</td>" for text in wording.numbers_of(each))
-        + f"<td>{'✓ recommended' if each.verdict == 'recommended' else ''}</td></tr>"
+        + f"<td>{taken if each.verdict == 'recommended' else ''}</td></tr>"
         for each in choice.offers
         if each.verdict in ("recommended", "possible")
     )
@@ -139,7 +140,7 @@ def to_record(decision: Decision) -> str:
         lines += [f"{wording.needs(choice.kind)}.", "", f"| {' | '.join(HEADS[:4])} | verdict |"]
         lines += ["|---|---|---|---|---|"]
         for each in choice.offers:
-            cells = (each.option.name, *wording.numbers_of(each), _verdict(each.verdict, each.why))
+            cells = (each.option.name, *wording.numbers_of(each), _verdict(choice, each))
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
         lines += ["", "It turns with:", "", *(f"- {each}" for each in wording.turns(found))]
         lines += ["", f"{unsettled}."] if (unsettled := wording.unsettled(found)) else []
@@ -147,9 +148,11 @@ def to_record(decision: Decision) -> str:
     return "\n".join([*lines, "", "## Where the numbers come from", "", *_bullets(sources), ""])
 
 
-def _verdict(verdict: str, why: str) -> str:
-    words = wording.VERDICTS[verdict]
-    return f"**{words}**" if verdict == "recommended" else f"{words}{f': {why}' if why else ''}"
+def _verdict(choice: Recommendation, offer: Offer) -> str:
+    if offer.verdict == "recommended":
+        return "**recommended**" if choice.is_met else "the nearest"
+    words = wording.VERDICTS[offer.verdict]
+    return f"{words}: {offer.why}" if offer.why else words
 
 
 def _bullets(lines: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from .core import SENSITIVITIES, HardLimits, Option, Recommendation, WorkKind, c
 
 FURTHEST = 100.0  # times as much, or as little, as a number is now
 GRID, HALVINGS = 12, 30
-NO_ONE = "nothing that is known"
+NO_ONE = "nothing that is known meets it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,14 @@ def sensitivity(problem: Problem, number: int) -> Sensitivity:
 
 
 def recommended(problem: Problem, number: int) -> str:
-    """The name of what is recommended for a kind of work."""
-    return _name(choose(*problem)[number])
+    """The name of what is recommended for a kind of work, if that meets its needs."""
+    return outcome(choose(*problem)[number])
 
 
-def _name(choice: Recommendation) -> str:
-    return choice.recommended.option.name if choice.recommended else NO_ONE
+def outcome(choice: Recommendation) -> str:
+    """The name of an option that meets the needs, or that there is no such."""
+    found = choice.recommended
+    return found.option.name if found and choice.is_met else NO_ONE
 
 
 def _with_kind(problem: Problem, number: int, **changes) -> Problem:

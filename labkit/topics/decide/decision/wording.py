@@ -88,7 +88,7 @@ def turns(found: Sensitivity) -> list[str]:
 
 
 def unsettled(found: Sensitivity) -> str:
-    """The numbers within whose intervals it turns, by option; empty where there are none."""
+    """The numbers within whose intervals it turns, by option; empty without such."""
     by_option: dict[str, list[str]] = {}
     for what, option in found.unsettled:
         by_option.setdefault(option, []).append(what)

@@ -17,14 +17,14 @@ from labkit.topics.decide.routing.graded import HALVES, GradedAnswer, GradedItem
 from labkit.topics.decide.routing.result import CONFIDENCE, NEIGHBOURS, ROUTER
 
 
+def missing_minilm(_):
+    raise LabError("all-minilm-l6-v2 is not here.", "python3 -m labkit models get minilm")
+
+
 @pytest.fixture(autouse=True)
 def without_minilm(monkeypatch):
     """As on a machine that has not fetched it, whatever this one has."""
-
-    def missing(_):
-        raise LabError("all-minilm-l6-v2 is not here.", "python3 -m labkit models get minilm")
-
-    monkeypatch.setattr(learn, "require_stored", missing)
+    monkeypatch.setattr(learn, "require_stored", missing_minilm)
 
 
 def graded(half="practice", count=40, large=True, seed=0):
