@@ -18,7 +18,8 @@ import labkit
 from labkit.backends.local.embedding import Embedder
 from labkit.backends.reply import Step, Stream
 from labkit.backends.routed.plan import Calibrator, Neighbours, RoutingPlan
-from labkit.backends.routed.router import Router, RouteRule
+from labkit.backends.routed.route import RouteRule
+from labkit.backends.routed.router import Router
 from labkit.backends.settings import Settings
 from labkit.models.machine import inspect_machine
 from labkit.topics.decide.routing.graded import TESTS, questions

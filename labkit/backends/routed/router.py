@@ -4,7 +4,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from threading import Event
 from typing import Any, Protocol
@@ -17,11 +17,9 @@ from labkit.backends.settings import Settings
 from labkit.errors import LabError
 
 from .plan import ASK, LARGE, SMALL, RoutingPlan
+from .route import MOST_CHARACTERS, Route, RouteRule, answer_logprob, question_of
 
 MOST_ROUTES = 1000  # that a router remembers
-MOST_CHARACTERS = 160  # of a question, from its end, whose meaning is looked at
-NOTHING = -1e6  # the log-probability of an answer without text
-STAGES = ("policy", "rule", "neighbours", "confidence", "refused")
 
 
 class Embeds(Protocol):
@@ -29,52 +27,6 @@ class Embeds(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Any:
         """(texts, width) float32."""
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRule:
-    """A cheap rule: a question with this pattern goes there, without another look.
-
-    Attributes:
-        pattern: a regular expression, looked for anywhere in the question.
-        to: ``"small"`` or ``"large"``.
-    Raises:
-        ValueError: neither, or not a regular expression.
-    """
-
-    pattern: str
-    to: str
-
-    def __post_init__(self):
-        if self.to not in (SMALL, LARGE):
-            raise ValueError(f"to must be 'small' or 'large'; got {self.to!r}")
-        try:
-            re.compile(self.pattern)
-        except (re.error, TypeError) as error:
-            raise ValueError(f"pattern must be a regular expression: {error}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a prompt went, and why.
-
-    Attributes:
-        to: whose answer it is: ``"small"`` or ``"large"``.
-        by: which of `STAGES` decided.
-        why: the reason, in words.
-        asked: who was asked, in this order: two where the answer was paid for twice.
-        chance: that the small model is right, as far as it is known.
-        overhead_s: seconds of the router itself, before the first model was asked.
-        small_s: seconds of the small model's answer, where it was looked at first.
-    """
-
-    to: str
-    by: str
-    why: str
-    asked: tuple[str, ...]
-    chance: float | None = None
-    overhead_s: float = 0.0
-    small_s: float | None = None
 
 
 class Router:
@@ -125,6 +77,8 @@ class Router:
             self.base_url = large.base_url
         if isinstance(large, Priced):
             self.estimate = large.estimate
+        if not runs_here(large):
+            self._must_stay("Hello", ())  # the first look loads the scanner, before any clock runs
 
     def __repr__(self) -> str:
         return f"<Router {self.name}, threshold {self.plan.threshold:g}>"
@@ -178,14 +132,6 @@ def _may_leave(policy: Policy, text: str) -> bool:
     except LabError:
         return False
     return True
-
-
-def question_of(prompt: str | Sequence) -> str:
-    """What is asked: the text, or the last message of the user."""
-    if isinstance(prompt, str):
-        return prompt
-    asked = [str(each["content"]) for each in prompt if each["role"] == "user"]
-    return asked[-1] if asked else ""
 
 
 class _Answer:
@@ -274,23 +220,8 @@ class _Answer:
         return True
 
     def _note(self, running: Stream) -> None:
-        """The outcome is that of whoever answered; its price is that of all who were asked."""
+        """The outcome is that of the model that answered; the price is that of all asked."""
         known = {each.name: getattr(self._inner.outcome, each.name) for each in fields(Outcome)}
         prices = [each for each in (self._paid_usd, known["price_usd"]) if each is not None]
         self._paid_usd = known["price_usd"] = sum(prices) if prices else None
         running.note(**known)
-
-
-def answer_logprob(steps: Sequence[Step]) -> float:
-    """The log-probability of an answer: the sum over its tokens with text; without any, `NOTHING`.
-
-    Raises:
-        LabError: the model reports no log-probabilities.
-    """
-    known = [step.logprob for step in steps if step.text and not step.thinking] or [NOTHING]
-    if any(each is None for each in known):
-        raise LabError(
-            "The small model reports no log-probabilities, so its confidence is not known.",
-            'Take one that runs in this process, such as lab.load("smollm2-135m").',
-        )
-    return sum(each for each in known if each is not None)

@@ -10,7 +10,8 @@ from labkit.backends.capabilities import Backend, HasAddress, Priced, runs_here
 from labkit.backends.remote.budget import Budget, Meter
 from labkit.backends.reply import Step, Stream
 from labkit.backends.routed.plan import Calibrator, Neighbours, RoutingPlan
-from labkit.backends.routed.router import Router, RouteRule, question_of
+from labkit.backends.routed.route import RouteRule, question_of
+from labkit.backends.routed.router import Router
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
 

@@ -142,7 +142,7 @@ class Offer:
         """By how much it misses what is needed: share of right answers, and time; 0: enough."""
         share = kind.least_right - self.right.likely if self.right else kind.least_right
         slow = (self.seconds or 0.0) / kind.most_s - 1
-        return max(0.0, share), max(0.0, slow)
+        return max(0.0, round(share, 9)), max(0.0, round(slow, 9))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A decision as a page: in the notebook, as HTML for one sheet of A4, as a Markdown record."""
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -9,11 +10,15 @@ from labkit.ui import theme
 from labkit.ui.html import AS_WRITTEN, HtmlFigure
 
 from . import wording
-from .core import Recommendation
+from .core import Offer, Recommendation
 from .recommend import Decision
 from .sensitivity import Sensitivity
 
 TITLE = "Local, cloud, or both"
+# The sheet in points, and its type: from what Chromium lays out, on the safe side.
+SHEET_WIDTH, SHEET_HEIGHT, WIDTH_EM = 527, 785, 0.47
+SIZES = [n / 4 for n in range(38, 15, -1)]
+HEIGHTS_EM = {"p": 1.32, "tr": 1.42, "h3": 3.0, "h2": 2.2}
 HEADS = ("option", "right", "an answer", "a week", "")
 CSS = f"""
 .lk-sheet{{font:13px/1.4 {theme.FONT};color:{theme.TEXT};max-width:960px}}
@@ -22,7 +27,7 @@ CSS = f"""
 .lk-sheet p{{margin:.1em 0}}
 .lk-sheet small{{font-size:.88em}}
 .lk-sheet table{{border-collapse:collapse;margin:.25em 0;width:100%}}
-.lk-sheet th,.lk-sheet td{{text-align:left;font-weight:400;padding:.05em .9em .05em 0;
+.lk-sheet table th,.lk-sheet table td{{text-align:left;font-weight:400;padding:.05em .9em .05em 0;
 vertical-align:top}}
 .lk-sheet td:nth-child(3),.lk-sheet td:nth-child(5){{white-space:nowrap}}
 .lk-sheet thead th{{font-size:.88em}}
@@ -50,7 +55,10 @@ def _sheet(decision: Decision) -> str:
         *decision.notes,
         *(f"To know more, {each}" for each in decision.to_run),
     ]
-    ends = [*wording.sources(decision), f"{decision.machine}, {decision.date}; computed by the lab"]
+    ends = [
+        *map(_short, wording.sources(decision)),
+        f"{decision.machine}, {decision.date}; computed by the lab",
+    ]
     return (
         f'<div class="lk-sheet {AS_WRITTEN.split(chr(34))[1]}">'
         f"<h2>{escape(TITLE)}: {escape(decision.headline)}{escape(cost)}</h2>"
@@ -59,26 +67,32 @@ def _sheet(decision: Decision) -> str:
     )
 
 
+def _short(source: str) -> str:
+    """Without addresses, which stand in the lab's data and in the record."""
+    return re.sub(r" ?\(?https?://[^\s;,)]+\)?", "", source)
+
+
 def _lines(lines: list[str]) -> str:
     return "".join(f"<p><small>{escape(each)}</small></p>" for each in lines)
 
 
 def _section(choice: Recommendation, found: Sensitivity) -> str:
     heads = "".join(f'<th scope="col">{each}</th>' for each in HEADS)
+    taken = "✓ recommended" if choice.is_met else "✗ the nearest"
     rows = "".join(
         f"<tr{_taken(each.verdict)}>"
         + f'<th scope="row">{escape(each.option.name)}</th>'
         + "".join(f"<td>{escape(text)}</td>" for text in wording.numbers_of(each))
-        + f"<td>{'✓ recommended' if each.verdict == 'recommended' else ''}</td></tr>"
+        + f"<td>{taken if each.verdict == 'recommended' else ''}</td></tr>"
         for each in choice.offers
         if each.verdict in ("recommended", "possible")
     )
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     out = [f"✗ {each}" for each in wording.struck(choice)]
-    turned = f"Turns with {'; '.join(wording.turns(found))}."
+    out += [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
     return (
         f"<section><h3>{escape(choice.kind.name)}: {escape(wording.verdict_of(choice))}</h3>"
-        f"{_lines([wording.needs(choice.kind)])}{table}{_lines([*out, turned])}</section>"
+        f"{_lines([wording.needs(choice.kind)])}{table}{_lines([*filter(None, out)])}</section>"
     )
 
 
@@ -88,8 +102,7 @@ def _taken(verdict: str) -> str:
 
 def to_page(decision: Decision) -> str:
     """A page of its own, without script, that prints on one sheet of A4."""
-    size = 9.5 if len(decision.choices) < 4 else 7.8
-    style = CSS + SHEET.replace("SIZE", str(size))
+    style = CSS + SHEET.replace("SIZE", f"{_points(_sheet(decision)):.1f}")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -97,6 +110,22 @@ def to_page(decision: Decision) -> str:
         "style-src 'unsafe-inline'\">"
         f"<title>{TITLE}</title><style>{style}</style></head><body>{_sheet(decision)}</body></html>"
     )
+
+
+def _points(sheet: str) -> float:
+    """The largest type, in points, with which a sheet fits on one side of A4."""
+    parts = re.findall(r"<(p|h\d|tr)\b.*?>(.*?)</\1>", sheet)
+    lengths = [(tag, len(re.sub("<[^>]+>", "", text))) for tag, text in parts]
+    return next((each for each in SIZES if _height(lengths, each) <= SHEET_HEIGHT), SIZES[-1])
+
+
+def _height(lengths: list[tuple[str, int]], size: float) -> float:
+    """About how high texts are in type of that size, in points."""
+    characters = SHEET_WIDTH / (WIDTH_EM * size)  # of a line
+    wrapped = {"p": characters, "tr": 0.75 * characters}
+    lines = (-(-max(1, length) // wrapped.get(tag, characters)) for tag, length in lengths)
+    pairs = zip(lengths, lines, strict=True)
+    return size * sum(HEIGHTS_EM.get(tag, 1) * count for (tag, _), count in pairs)
 
 
 def to_record(decision: Decision) -> str:
@@ -111,16 +140,19 @@ def to_record(decision: Decision) -> str:
         lines += [f"{wording.needs(choice.kind)}.", "", f"| {' | '.join(HEADS[:4])} | verdict |"]
         lines += ["|---|---|---|---|---|"]
         for each in choice.offers:
-            cells = (each.option.name, *wording.numbers_of(each), _verdict(each.verdict, each.why))
+            cells = (each.option.name, *wording.numbers_of(each), _verdict(choice, each))
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
         lines += ["", "It turns with:", "", *(f"- {each}" for each in wording.turns(found))]
+        lines += ["", f"{unsettled}."] if (unsettled := wording.unsettled(found)) else []
     sources = wording.sources(decision)
     return "\n".join([*lines, "", "## Where the numbers come from", "", *_bullets(sources), ""])
 
 
-def _verdict(verdict: str, why: str) -> str:
-    words = wording.VERDICTS[verdict]
-    return f"**{words}**" if verdict == "recommended" else f"{words}{f': {why}' if why else ''}"
+def _verdict(choice: Recommendation, offer: Offer) -> str:
+    if offer.verdict == "recommended":
+        return "**recommended**" if choice.is_met else "the nearest"
+    words = wording.VERDICTS[offer.verdict]
+    return f"{words}: {offer.why}" if offer.why else words
 
 
 def _bullets(lines: list[str]) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines, usd
 from labkit.lab_book.book import LabBook, book
-from labkit.lab_book.entry import BookEntry
-from labkit.lab_book.store import now, this_machine
+from labkit.lab_book.entry import BookEntry, entries_of
+from labkit.lab_book.store import Page, now, this_machine
 from labkit.topics.cost.amortization.solve import HOURS_A_WEEK
 from labkit.topics.cost.facts import Hardware, find_tariff, hardware
 
@@ -130,7 +130,8 @@ class Decision:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: kinds of work that are done here, and the week's cost."""
-        here = sum(not each.option.leaves for each in self.taken)
+        met = [each.recommended for each in self.choices if each.is_met]
+        here = sum(each is not None and not each.option.leaves for each in met)
         count = BookEntry(
             *("kinds_done_here", "kinds of work done here", here, f"of {len(self.choices)}"),
             origin="computed",
@@ -181,6 +182,7 @@ def recommend(
     offline: bool = False,
     budget_usd: float | None = None,
     electricity: Any = "United States",
+    measured: Sequence[Any] = (),
     book_of: LabBook | None = None,
 ) -> Decision:
     """Where each of your kinds of work is best done, with what you measured in this lab.
@@ -198,6 +200,7 @@ def recommend(
         offline: whether all must work without a network.
         budget_usd: US dollars a week for everything; None: no limit.
         electricity: a country of the list, or US dollars per kWh.
+        measured: results of this session, which the lab book does not have yet.
         book_of: the lab book; None: yours.
     Raises:
         ValueError: an argument is out of range.
@@ -210,7 +213,10 @@ def recommend(
     if budget_usd is not None:
         check_number("budget_usd", budget_usd, "at least 0", lambda x: x >= 0)
     power, owned = find_tariff(electricity), [hardware(each) for each in cards]
-    numbers = BookNumbers(book() if book_of is None else book_of, this_machine())
+    known = book() if book_of is None else book_of
+    fresh = tuple(entry for each in measured for entry in entries_of(each))
+    page = Page("10_decide", now(), this_machine(), (), fresh)
+    numbers = BookNumbers(LabBook((*known.pages, page)), this_machine())
     check_given(given, [*numbers.models, *clouds, *(each.name for each in owned)])
     options = (
         *options_here(numbers, given, power),

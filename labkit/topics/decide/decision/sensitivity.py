@@ -10,7 +10,7 @@ from .core import SENSITIVITIES, HardLimits, Option, Recommendation, WorkKind, c
 
 FURTHEST = 100.0  # times as much, or as little, as a number is now
 GRID, HALVINGS = 12, 30
-NO_ONE = "nothing that is known"
+NO_ONE = "nothing that is known meets it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Sensitivity:
     Attributes:
         turns: the nearest change of each number that turns it.
         stricter: what is recommended if the data were secret, or all had to work offline.
-        unsettled: numbers that turn it within their own intervals.
+        unsettled: numbers that turn it within their own intervals, each with its option.
     """
 
     turns: tuple[TurningPoint, ...]
     stricter: tuple[tuple[str, str], ...]
-    unsettled: tuple[str, ...]
+    unsettled: tuple[tuple[str, str], ...]
 
 
 Problem = tuple[Sequence[WorkKind], Sequence[Option], HardLimits]
@@ -70,12 +70,14 @@ def sensitivity(problem: Problem, number: int) -> Sensitivity:
 
 
 def recommended(problem: Problem, number: int) -> str:
-    """The name of what is recommended for a kind of work."""
-    return _name(choose(*problem)[number])
+    """The name of what is recommended for a kind of work, if that meets its needs."""
+    return outcome(choose(*problem)[number])
 
 
-def _name(choice: Recommendation) -> str:
-    return choice.recommended.option.name if choice.recommended else NO_ONE
+def outcome(choice: Recommendation) -> str:
+    """The name of an option that meets the needs, or that there is no such."""
+    found = choice.recommended
+    return found.option.name if found and choice.is_met else NO_ONE
 
 
 def _with_kind(problem: Problem, number: int, **changes) -> Problem:
@@ -150,7 +152,7 @@ def _stricter(problem: Problem, number: int) -> Iterable[tuple[str, Problem]]:
     yield "if it had to work offline", (kinds, options, replace(limits, offline=True))
 
 
-def _unsettled(problem: Problem, number: int, now: str) -> Iterator[str]:
+def _unsettled(problem: Problem, number: int, now: str) -> Iterator[tuple[str, str]]:
     kinds, options, limits = problem
     like = kinds[number].like
     for index, option in enumerate(options):
@@ -159,7 +161,7 @@ def _unsettled(problem: Problem, number: int, now: str) -> Iterator[str]:
                 exact = replace(estimate, low=end, likely=end, high=end)
                 changed = [*options[:index], change(exact), *options[index + 1 :]]
                 if recommended((kinds, changed, limits), number) != now:
-                    yield f"{what} of {option.name}"
+                    yield what, option.name
 
 
 Estimates = tuple[str, RangedNumber, Callable[[RangedNumber], Option]]
@@ -173,7 +175,6 @@ def _estimates(option: Option, like: str) -> Iterator[Estimates]:
         ("writing speed", "write_tokens_per_s"),
         ("reading speed", "read_tokens_per_s"),
         ("delay", "delay_s"),
-        ("electricity", "usd_per_s"),
         ("fixed cost", "fixed_usd"),
     ):
         found = getattr(option, name)

@@ -84,10 +84,16 @@ def turns(found: Sensitivity) -> list[str]:
     """What would turn the recommendation, in a line for each change."""
     lines = [_turn(each) for each in found.turns]
     lines += [f"{what}: {to}" for what, to in found.stricter]
-    if found.unsettled:
-        within = "within their intervals" if len(found.unsettled) > 1 else "within its interval"
-        lines.append(f"not settled: it turns {within}: {', '.join(found.unsettled)}")
-    return lines or ["nothing within 100 times or a hundredth of these numbers turns it"]
+    return lines or ["nothing within a hundredth to 100 times of these numbers"]
+
+
+def unsettled(found: Sensitivity) -> str:
+    """The numbers within whose intervals it turns, by option; empty without such."""
+    by_option: dict[str, list[str]] = {}
+    for what, option in found.unsettled:
+        by_option.setdefault(option, []).append(what)
+    parts = (f"{', '.join(whats)} of {option}" for option, whats in by_option.items())
+    return f"Not settled: it turns within the interval of {'; '.join(parts)}" if by_option else ""
 
 
 def _turn(each: TurningPoint) -> str:

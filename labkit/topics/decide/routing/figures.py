@@ -92,27 +92,27 @@ def _heading(pair: RoutedPair) -> str:
 def curve_figure(evaluation: RoutingEvaluation):
     """Right answers against the share that goes to the large model."""
     figure = theme.figure(
-        title=_title(evaluation, "A router beside a random mix"), height=460, margin={"t": 150}
+        title=_title(evaluation, "A router beside a random mix"), height=440, margin={"t": 130}
     )
     subplots.columns(figure, [_heading(each) for each in evaluation.pairs], gap=0.08)
     figure.update_annotations(align="left")
     for column, pair in enumerate(evaluation.pairs, 1):
-        place = {"row": 1, "col": column}
+        spot = {"row": 1, "col": column}
         for name, (shares, right) in pair.curves.items():
             colour, dash = LINES[name]
             line = {"color": colour, "dash": dash, "width": 3 if name == ROUTER else 2}
-            figure.add_trace(_line(shares, right, name, line, column == 1), **place)
+            figure.add_trace(_line(shares, right, name, line, column == 1), **spot)
         ends = [pair.share(each) for each in ("always small", "always large")]
         line = {"color": theme.GREY, "dash": "longdash", "width": 1}
         figure.add_trace(
-            _line([0, 1], [each.right for each in ends], "random mix", line, column == 1), **place
+            _line([0, 1], [each.right for each in ends], "random mix", line, column == 1), **spot
         )
         for name in (ROUTER, "oracle"):
             each = pair.share(name)
-            figure.add_trace(_dot(each.to_large, each, f"{name}, here", column == 1), **place)
+            figure.add_trace(_dot(each.to_large, each, f"{name}, here", column == 1), **spot)
     figure.update_xaxes(title_text="goes to the large model", tickformat=".0%", range=[-0.03, 1.03])
     figure.update_yaxes(tickformat=".0%", range=[0, 1.05])
-    figure.update_layout(legend={"y": 1.16, "x": 0, "xanchor": "left"})
+    figure.update_layout(legend={"y": 1.14, "x": 0, "xanchor": "left"})
     return figure.update_yaxes(title_text="right answers", row=1, col=1)
 
 

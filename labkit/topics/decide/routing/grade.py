@@ -4,12 +4,10 @@ import time
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from labkit.backends.capabilities import Backend
+from labkit.backends.capabilities import Backend, ScoringModel
 from labkit.backends.generate import generate
-from labkit.backends.local.decoding.option_scores import option_logprobs
-from labkit.backends.local.decoding.padded_answers import padded_answers
-from labkit.backends.local.model import LocalModel
-from labkit.backends.routed.router import NOTHING, answer_logprob
+from labkit.backends.loaded.decoding import option_logprobs, padded_answers
+from labkit.backends.routed.route import NOTHING, answer_logprob
 from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.interrupts.cell import progress
@@ -31,9 +29,9 @@ def grade(
 ) -> GradedItems:
     """The same questions to a small and a large model: who is right, how sure, how fast.
 
-    They are questions of notebooks 07 and 08, answered in a line at temperature 0. A model in this
-    process answers them in batches, and a few one by one, to be timed; any other, such as a cloud,
-    one by one. An interrupt keeps the tests that are complete.
+    They are questions of notebooks 07 and 08, answered in a line at temperature 0. A model from
+    ``labkit.load`` answers them in batches, and a few one by one, to be timed; any other, such as
+    a cloud, one by one. An interrupt keeps the tests that are complete.
 
     Args:
         small: from ``labkit.load`` or any other backend that reports log-probabilities.
@@ -58,7 +56,7 @@ def grade(
         try:
             for test in tests:
                 own = [each for each in asked if each.test == test]
-                answers = [list(_counted(bar, _answers(each, own))) for each in models]
+                answers = [list(_counted(bar, _answers(e, own, e is small))) for e in models]
                 for all_of_it, part in zip(found, answers, strict=True):
                     all_of_it += part
         except KeyboardInterrupt:
@@ -86,8 +84,13 @@ def _counted(bar, answers: Iterator[GradedAnswer]) -> Iterator[GradedAnswer]:
         yield each
 
 
-def _answers(model: Backend, asked: Sequence[RoutedQuestion]) -> Iterator[GradedAnswer]:
-    return _in_batches(model, asked) if isinstance(model, LocalModel) else _one_by_one(model, asked)
+def _answers(
+    model: Backend, asked: Sequence[RoutedQuestion], is_small: bool
+) -> Iterator[GradedAnswer]:
+    """The answers, with log-probabilities of the small model, whose confidence is asked for."""
+    if isinstance(model, ScoringModel):
+        return _in_batches(model, asked, is_small)
+    return _one_by_one(model, asked)
 
 
 def _request(model: Backend, each: RoutedQuestion):
@@ -112,7 +115,9 @@ def _one_by_one(model: Backend, asked: Sequence[RoutedQuestion]) -> Iterator[Gra
         )
 
 
-def _in_batches(model: LocalModel, asked: Sequence[RoutedQuestion]) -> Iterator[GradedAnswer]:
+def _in_batches(
+    model: ScoringModel, asked: Sequence[RoutedQuestion], is_small: bool
+) -> Iterator[GradedAnswer]:
     if not model.chat:
         raise LabError(
             f"{model.name} has no chat template, so it cannot be asked as a chat model is.",
@@ -122,15 +127,14 @@ def _in_batches(model: LocalModel, asked: Sequence[RoutedQuestion]) -> Iterator[
     decode = model.tokenizer.decode
     written = dict(
         padded_answers(
-            model.model,
+            model,
             prompts,
             max_tokens=MAX_TOKENS,
-            end_ids=model.end_ids,
             is_complete=lambda ids: "\n" in decode(ids).lstrip(),
         )
     )
-    some = [number for number, ids in written.items() if ids]
-    options = option_logprobs(model.model, [prompts[n] for n in some], [[written[n]] for n in some])
+    some = [number for number, ids in written.items() if ids and is_small]
+    options = option_logprobs(model, [prompts[n] for n in some], [[written[n]] for n in some])
     logprobs = {some[index]: scores[0] for index, scores in options}
     replies = [_request(model, each) for each in asked[:TIMED]]
     if any(each.finish == "interrupted" for each in replies):
@@ -141,7 +145,7 @@ def _in_batches(model: LocalModel, asked: Sequence[RoutedQuestion]) -> Iterator[
         yield GradedAnswer(
             text,
             each.question.accepts(text),
-            logprobs.get(number, NOTHING),
+            logprobs.get(number, NOTHING) if is_small else None,
             seconds,
             len(prompts[number]),
             len(written[number]),

@@ -9,12 +9,13 @@ import numpy as np
 
 from labkit.backends.capabilities import Backend
 from labkit.backends.guard.policy import Policy
-from labkit.backends.local.embedding import Embedder
 from labkit.backends.routed.plan import Neighbours, RoutingPlan, fit_calibrator
-from labkit.backends.routed.router import MOST_CHARACTERS, Router, RouteRule
+from labkit.backends.routed.route import MOST_CHARACTERS, RouteRule
+from labkit.backends.routed.router import Embeds, Router
 from labkit.checks import check_number
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+from labkit.models.machine import has_torch
 from labkit.models.storage.inventory import require_stored
 from labkit.stats import percentile
 
@@ -37,7 +38,7 @@ class LearnedRoute:
     """
 
     plan: RoutingPlan
-    embedder: Embedder | None
+    embedder: Embeds | None
     small: str
     items: int
     overhead_s: float
@@ -78,8 +79,7 @@ def learn_route(practice: GradedItems, *, to_large: float = 0.5) -> LearnedRoute
     logprobs = [each.logprob for each in practice.small if each.logprob is not None]
     embedder, missing = None, ""
     try:
-        require_stored(MINILM)
-        embedder = Embedder(MINILM)
+        embedder = _open_embedder()
     except LabError as error:
         missing = f"Neighbours are left out. {error.problem} {error.hint or ''}".strip()
     neighbours, overhead_s = None, 0.0
@@ -97,12 +97,22 @@ def learn_route(practice: GradedItems, *, to_large: float = 0.5) -> LearnedRoute
     return LearnedRoute(plan, embedder, practice.names[0], len(right), overhead_s, missing)
 
 
-def embed(embedder: Embedder, asked: Sequence[RoutedQuestion]) -> np.ndarray:
+def _open_embedder() -> Embeds:
+    """MiniLM, if it is on this machine; nothing is downloaded."""
+    require_stored(MINILM)
+    if not has_torch():
+        raise LabError("MiniLM needs torch, which is not installed here.")
+    from labkit.backends.local.embedding import Embedder
+
+    return Embedder(MINILM)
+
+
+def embed(embedder: Embeds, asked: Sequence[RoutedQuestion]) -> np.ndarray:
     """The vectors of questions, as a router takes them."""
     return embedder.embed([each.text[-MOST_CHARACTERS:] for each in asked])
 
 
-def _look_up_s(embedder: Embedder, neighbours: Neighbours, asked: Sequence[RoutedQuestion]):
+def _look_up_s(embedder: Embeds, neighbours: Neighbours, asked: Sequence[RoutedQuestion]):
     for each in asked:
         began = time.perf_counter()
         neighbours.around(embed(embedder, [each])[0])

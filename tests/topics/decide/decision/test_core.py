@@ -122,7 +122,7 @@ def test_the_turning_points_are_where_hand_computation_puts_them():
 def test_an_interval_that_holds_the_turning_point_is_said():
     wide = replace(CHEAP, right={"triage": RangedNumber(0.7, 0.85, 0.95, "measured here", "t")})
     found = sensitivity(([kind()], (HERE, wide, GOOD, CARD), FREE), 0)
-    assert found.unsettled == ("right answers of cheap cloud",)
+    assert found.unsettled == (("right answers", "cheap cloud"),)
 
 
 shares = st.one_of(st.none(), st.integers(0, 10).map(lambda n: n / 10))

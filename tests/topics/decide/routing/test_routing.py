@@ -7,7 +7,7 @@ import pytest
 
 import labkit as lab
 from labkit.backends.routed.plan import LEVEL
-from labkit.backends.routed.router import NOTHING, answer_logprob
+from labkit.backends.routed.route import NOTHING, answer_logprob
 from labkit.errors import LabError
 from labkit.models.prices import request_price
 from labkit.stats import share_interval
@@ -17,14 +17,14 @@ from labkit.topics.decide.routing.graded import HALVES, GradedAnswer, GradedItem
 from labkit.topics.decide.routing.result import CONFIDENCE, NEIGHBOURS, ROUTER
 
 
+def missing_minilm(_):
+    raise LabError("all-minilm-l6-v2 is not here.", "python3 -m labkit models get minilm")
+
+
 @pytest.fixture(autouse=True)
 def without_minilm(monkeypatch):
     """As on a machine that has not fetched it, whatever this one has."""
-
-    def missing(_):
-        raise LabError("all-minilm-l6-v2 is not here.", "python3 -m labkit models get minilm")
-
-    monkeypatch.setattr(learn, "require_stored", missing)
+    monkeypatch.setattr(learn, "require_stored", missing_minilm)
 
 
 def graded(half="practice", count=40, large=True, seed=0):
@@ -126,8 +126,7 @@ def test_neighbours_are_learned_without_the_item_itself(monkeypatch):
         def embed(self, texts):
             return np.eye(40, dtype=np.float32)[: len(texts)]
 
-    monkeypatch.setattr(learn, "require_stored", lambda _: None)
-    monkeypatch.setattr(learn, "Embedder", lambda _: Embedder())
+    monkeypatch.setattr(learn, "_open_embedder", Embedder)
     practice = graded()
     learned = lab.decide.learn_route(practice)
     near = learned.plan.neighbours

@@ -1,0 +1,95 @@
+"""Checks of notebook 10's exercises: any right answer passes, a wrong one gets the reason."""
+
+import re
+from dataclasses import fields
+from typing import Any
+
+from labkit.exercise import ExerciseResult, not_yet, solved
+
+from .decision.recommend import Decision
+from .decision.sensitivity import outcome
+from .routing.evaluate import evaluate
+from .routing.graded import GradedItems
+from .routing.learn import LearnedRoute
+from .routing.result import ROUTER
+
+CLOSED, NEAR = 0.8, 0.1
+
+
+def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
+    """Exercise 1: one changed number of one kind of work, which turns its recommendation.
+
+    Args:
+        before: the decision to start from.
+        mine: the learner's.
+    """
+    if not isinstance(mine, Decision) or not isinstance(before, Decision):
+        return not_yet("Replace None with lab.decide.recommend(…), with one number changed.")
+    if len(mine.choices) != len(before.choices):
+        return not_yet("Keep all kinds of work, in their order.")
+    changes = _changes(before, mine)
+    if len(changes) != 1:
+        return not_yet(f"Change one thing; you changed {', '.join(changes) or 'nothing'}.")
+    turned = [
+        f"{old.kind.name} from {outcome(old)} to {outcome(new)}"
+        for old, new in zip(before.choices, mine.choices, strict=True)
+        if outcome(old) != outcome(new)
+    ]
+    if not turned:
+        return not_yet(f"{changes[0]}, and nothing turns. See the line “Turns with” of the page.")
+    return solved(f"{changes[0]} turns {'; '.join(turned)}.")
+
+
+def _changes(before: Decision, mine: Decision) -> list[str]:
+    pairs = [(a.kind, b.kind) for a, b in zip(before.choices, mine.choices, strict=True)]
+    found = []
+    for old, new in [*pairs, (before.limits, mine.limits)]:
+        owner = f" of {old.name}" if hasattr(old, "name") else ""
+        names = (each.name for each in fields(old))
+        found += [f"{n}{owner}" for n in names if getattr(old, n) != getattr(new, n)]
+    return found
+
+
+def check_route(held_out: GradedItems, mine: LearnedRoute | None) -> ExerciseResult:
+    """Exercise 2: a router that closes 80 % of the gap, and asks the large model little more.
+
+    Args:
+        held_out: the graded items that judge it.
+        mine: what the learner's router learned.
+    """
+    if not isinstance(mine, LearnedRoute):
+        return not_yet("Replace None with lab.decide.learn_route(practice, to_large=…).")
+    pair = evaluate(mine, held_out).pairs[0]
+    closed = pair.measures[ROUTER]["PGR"].value
+    least = pair.measures[ROUTER]["CPT(80 %)"].value
+    if closed is None or least is None:
+        return not_yet("Here the large model is not right more often, so there is no gap.")
+    sent = pair.share(ROUTER).to_large
+    line = f"{sent:.0%} go to the large model, and {closed:.0%} of the gap is closed"
+    if closed < CLOSED:
+        return not_yet(f"{line}. More have to go there.")
+    if sent > least + NEAR:
+        return not_yet(f"{line}. That is also possible with {least:.0%}.")
+    return solved(f"{line}. Whether it is so on other questions, the interval of CPT says.")
+
+
+def check_rule(held_out: GradedItems, mine: Any) -> ExerciseResult:
+    """Exercise 3: a rule that sends calculations to the large model, and nothing else.
+
+    Args:
+        held_out: graded items with calculations among them.
+        mine: the learner's pair: a regular expression, and ``"large"``.
+    """
+    is_pair = isinstance(mine, tuple) and len(mine) == 2 and all(isinstance(e, str) for e in mine)
+    if not is_pair or mine[1] != "large":
+        return not_yet('Replace None with a pair such as (r"…", "large").')
+    try:
+        pattern = re.compile(mine[0])
+    except re.error as error:
+        return not_yet(f"That is not a regular expression: {error}.")
+    for asked in held_out.questions:
+        fits, is_sum = bool(pattern.search(asked.text)), asked.test == "arithmetic"
+        if fits != is_sum:
+            word = "is not found by it" if is_sum else "is found by it too"
+            return not_yet(f"{asked.text!r} {word}.")
+    return solved("A rule costs nothing, and where it is right, it needs no model.")
