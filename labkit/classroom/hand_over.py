@@ -31,7 +31,7 @@ def hand_out(settings: ClassSettings, learner: str, name: str, content: bytes) -
 
 
 def hand_in(settings: ClassSettings, learner: str, name: str) -> bytes | None:
-    """A file of the learner's home; None: there is none.
+    """A file of the learner's home; None: it is missing.
 
     Raises:
         LabError: it is not a plain file, or too large.

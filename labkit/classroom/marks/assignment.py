@@ -27,7 +27,7 @@ def lesson(name: str) -> Path:
     """A lesson's file by its name.
 
     Raises:
-        LabError: there is none.
+        LabError: no such notebook.
     """
     file = ROOT / "notebooks" / f"{Path(name).stem}.ipynb"
     if not file.is_file():

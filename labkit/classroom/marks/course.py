@@ -75,15 +75,15 @@ def run_nbgrader(course: Path, *arguments: str, timeout_s: float | None = None) 
         )
         with process:
             try:
-                said = process.communicate(timeout=timeout_s)[0]
+                output = process.communicate(timeout=timeout_s)[0]
             except subprocess.TimeoutExpired:
                 took = f"nbgrader {arguments[0]} took more than {timeout_s:.0f} s."
                 raise LabError(took) from None
             finally:
                 _kill_with_kernels(process)
     if process.returncode:
-        raise LabError(f"nbgrader {arguments[0]} failed: {_reason(said)}", f"It ran in {course}.")
-    return said
+        raise LabError(f"nbgrader {arguments[0]} failed: {_reason(output)}", f"It ran in {course}.")
+    return output
 
 
 def _kill_with_kernels(process: subprocess.Popen) -> None:
@@ -104,7 +104,7 @@ def _environment(course: Path, runtime: str) -> dict[str, str]:
     }
 
 
-def _reason(said: str) -> str:
+def _reason(output: str) -> str:
     """The exception that nbgrader met; its own ones only point to that."""
-    found = re.findall(r"^ *([\w.]+(?:Error|Died): .+)$", said, re.MULTILINE)
-    return (found or said.strip().splitlines() or ["it said nothing"])[0 if found else -1]
+    found = re.findall(r"^ *([\w.]+(?:Error|Died): .+)$", output, re.MULTILINE)
+    return (found or output.strip().splitlines() or ["it said nothing"])[0 if found else -1]

@@ -1,4 +1,4 @@
-"""Grades an assignment: each learner in a course of their own, as many at a time as there are cores.
+"""Grades an assignment: each learner in a course of their own, one for each core at a time.
 
 nbgrader grades one learner after the other and keeps all marks in one database. Here each learner
 has a copy of the course with that learner alone, so that they run side by side and none can stop
