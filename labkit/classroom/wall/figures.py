@@ -12,7 +12,7 @@ from labkit.ui.html import figure_text
 
 from .results import ClassResults
 
-LARGE, HEADING, HEIGHT = 22, 28, 640  # pixels
+LARGE, HEIGHT = 22, 600  # pixels
 BINS = 12
 MODEL = "smollm2-135m"
 
@@ -22,8 +22,7 @@ def _large(figure: go.Figure, height: int = HEIGHT) -> go.Figure:
     figure.update_layout(
         height=height,
         font_size=LARGE,
-        title_font_size=HEADING,
-        margin={"t": 120, "b": 90, "l": 90, "r": 40},
+        margin={"t": 90, "b": 90, "l": 90, "r": 40},
         legend_font_size=LARGE,
     )
     for name in ("xaxis", "yaxis"):
@@ -68,7 +67,9 @@ def _add_truth(figure: go.Figure, values: list[float], unit: str) -> None:
     found = Spread(tuple(values))
     figure.add_vline(x=found.median, line={"color": theme.ORANGE, "width": 5})
     if found.low != found.high:
-        figure.add_vrect(x0=found.low, x1=found.high, fillcolor=theme.ORANGE, opacity=0.2)
+        figure.add_vrect(
+            x0=found.low, x1=found.high, fillcolor=theme.ORANGE, opacity=0.2, layer="below"
+        )
     text = f"measured: {with_unit(found.median, unit)}"
     if found.low != found.high:
         text += f" ({digits(found.low)} to {digits(found.high)})"
@@ -137,14 +138,15 @@ def exercises_figure(results: ClassResults):
             x=solved,
             orientation="h",
             text=[f"{number} of {count}" for number in solved],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
             marker={"color": theme.GREEN, "line": theme.OUTLINE},
         ),
         title="Exercises solved",
         x="learners",
         showlegend=False,
     )
-    figure.update_xaxes(range=[0, max(1, count)])
+    figure.update_xaxes(range=[0, 1.15 * max(1, count)], dtick=max(1, count // 6))
     figure.update_yaxes(autorange="reversed", ticksuffix="  ")
     return _large(figure, max(HEIGHT, 200 + 44 * len(known)))
 
@@ -152,7 +154,10 @@ def exercises_figure(results: ClassResults):
 def class_votes_figure(results: ClassResults):
     """All blind votes on one pair, with their interval; None without a vote."""
     votes = results.votes
-    return _large(votes_figure(votes), 420) if votes else None
+    if votes is None:
+        return None
+    figure = _large(votes_figure(votes), 520)
+    return figure.update_layout(margin_b=230, legend={"y": -0.35, "yanchor": "top"})
 
 
 def table_of_names(results: ClassResults) -> list[tuple[str, str]]:

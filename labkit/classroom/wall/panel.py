@@ -108,8 +108,13 @@ class ClassPanel(Panel):
                 "" if self.view.value == "guesses" else "none"
             )
             figure = self._figure()
+            title = figure.layout.title.text if figure else ""
+            if figure:  # the page sets titles in a figure in small type
+                figure.update_layout(title_text="")
             self.shown.children = [theme.widget(figure)] if figure else []
-            self.status.value = f"{LARGE_HTML}{escape(self._sentence(figure))}</div>{self._named()}"
+            self.status.value = (
+                f"{LARGE_HTML}<b>{title}</b> {escape(self._sentence(figure))}</div>{self._named()}"
+            )
 
     def _figure(self) -> Any:
         results, view = self.results, self.view.value
