@@ -16,6 +16,7 @@ from .backends.recorded import replay as replay
 from .backends.remote.budget import Budget as Budget
 from .backends.remote.connect import connect as connect
 from .backends.remote.discovery import servers as servers
+from .classroom.wall.panel import class_panel as class_panel
 from .display import explore as explore
 from .display import plot as plot
 from .errors import LabError as LabError

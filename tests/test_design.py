@@ -161,6 +161,7 @@ WRITERS = {
     "labkit/sandbox/inside.py": ("open",),  # into a folder in memory
     "labkit/sandbox/sandbox.py": ("write_text",),  # into a folder that is removed at once
     "labkit/topics/speed/measure/peak_memory.py": ("write_text",),  # /proc is no disk
+    "labkit/classroom/marks/grading.py": ("copyfile", "copytree"),  # WORK: made anew each time
     "labkit/classroom/supervisor.py": ("open",),  # APPENDS: logs
     "labkit/install/wheels.py": ("open",),  # WORK: pip's scratch
     "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock

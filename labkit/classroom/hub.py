@@ -72,7 +72,7 @@ def _set_spawner(c: Any, settings: ClassSettings) -> None:
     c.SimpleLocalProcessSpawner.home_dir_template = f"{settings.learners}/{{username}}"
     c.Spawner.cmd = [sys.executable, "-m", "labkit.classroom.learner_server"]
     c.Spawner.args = QUIET
-    c.Spawner.notebook_dir, c.Spawner.default_url = "~/notebooks", "/lab/tree/00_start.ipynb"
+    c.Spawner.notebook_dir, c.Spawner.default_url = "~", "/lab/tree/notebooks/00_start.ipynb"
     c.Spawner.environment = learner_environment(settings)
     c.Spawner.start_timeout = c.Spawner.http_timeout = 300  # thirty at once on two cores
     c.JupyterHub.init_spawners_timeout = -1  # a restarted hub answers while it looks for servers
@@ -95,6 +95,7 @@ def learner_environment(settings: ClassSettings) -> dict[str, str]:
         "LABKIT_SERVER": settings.model_address,
         "LABKIT_SHARE": str(settings.share),
         "LABKIT_HOME": settings.store,
+        "LABKIT_CLASS_HANDOUT": str(settings.handout),
         "LABKIT_CLASS_MEMORY_MIB": str(settings.memory_mib),
         "PYTHONPATH": str(ROOT),
         "JUPYTER_CONFIG_PATH": os.pathsep.join(map(str, configs)),

@@ -14,6 +14,8 @@ def main(arguments: list[str]) -> None:
     """Prepares the learner's folder and limits, and becomes the server."""
     os.umask(0o077)
     copy_notebooks(ROOT / "notebooks", Path.home() / "notebooks")
+    if handout := os.environ.get("LABKIT_CLASS_HANDOUT"):
+        copy_notebooks(Path(handout), Path.home() / "assignments")
     os.environ["LABKIT_BOOK"] = str(Path.home() / "book")
     limit_memory(int(os.environ.get("LABKIT_CLASS_MEMORY_MIB") or 0))
     os.execv(sys.executable, [sys.executable, "-m", "jupyterhub.singleuser", *arguments])

@@ -75,6 +75,16 @@ class ClassSettings:
         return self.path / "learners"
 
     @property
+    def course(self) -> Path:
+        """The folder of assignments and marks, with the solutions; for the leader alone."""
+        return self.path / "course"
+
+    @property
+    def handout(self) -> Path:
+        """The folder of assignments as learners get them."""
+        return self.path / "handout"
+
+    @property
     def model_address(self) -> str:
         """Where learners find the model."""
         return self.server or f"http://127.0.0.1:{self.model_port}"

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 from labkit.backends.llamacpp.model import get_gguf
+from labkit.classroom import hand_over, supervisor, system_users
 from labkit.classroom import settings as class_settings
-from labkit.classroom import supervisor, system_users
 from labkit.classroom.settings import ClassSettings, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
+from labkit.filesystem.write import replaced
 from labkit.models.storage.store import home
 
 from .lab import LOOPBACK, checked_port, free_port
@@ -172,4 +173,81 @@ def release(args):
     return 0
 
 
-ACTIONS = {"start": start, "status": status, "stop": stop, "release": release}
+def assignment(args):
+    """Makes an assignment, and gives it to all who are here and who will come."""
+    from labkit.classroom.marks.course import make_assignment
+
+    settings = read_settings(class_folder(args.folder))
+    settings.course.mkdir(mode=0o700, exist_ok=True)
+    released = make_assignment(settings.course, args.notebook)
+    settings.handout.mkdir(mode=0o755, exist_ok=True)
+    with replaced(settings.handout / released.name) as file:
+        file.write(released.read_bytes())
+    there = hand_over.learners(settings)
+    for learner in there:
+        path = f"assignments/{released.name}"
+        hand_over.hand_out(settings, learner, path, released.read_bytes())
+    print(f"{released.stem} lies in the folder assignments of {len(there)} learners, and of those")
+    print("who come later. Later: class collect, class grade, with the same name.")
+    return 0
+
+
+def collect(args):
+    """Copies what learners have done into the class's folder."""
+    settings = read_settings(class_folder(args.folder))
+    if args.notebook:
+        return _collect_assignment(settings, Path(args.notebook).stem)
+    for learner in hand_over.learners(settings):
+        for pattern in ("notebooks/*.ipynb", "assignments/*.ipynb", "book/*.json"):
+            for name in hand_over.list_files(settings, learner, pattern):
+                content = hand_over.hand_in(settings, learner, name) or b""
+                _write(settings.path / "collected" / learner / name, content)
+    print(f"All notebooks and lab books are copied to {settings.path / 'collected'}.")
+    return 0
+
+
+def _collect_assignment(settings: ClassSettings, name: str) -> int:
+    missing = []
+    for learner in hand_over.learners(settings):
+        try:
+            content = hand_over.hand_in(settings, learner, f"assignments/{name}.ipynb")
+        except LabError as error:
+            print(f"{learner}: {error.problem}")
+            content = None
+        if content:
+            _write(settings.course / "submitted" / learner / name / f"{name}.ipynb", content)
+        else:
+            missing.append(learner)
+    print(f"{name} is collected." + (f" Missing: {', '.join(missing)}." if missing else ""))
+    return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(path) as file:
+        file.write(content)
+
+
+def grade(args):
+    """Grades an assignment, and puts each learner's feedback into their folder."""
+    from labkit.classroom.marks.grading import grade as grade_all
+
+    settings = read_settings(class_folder(args.folder))
+    marks = grade_all(settings.course, Path(args.notebook).stem)
+    for each in marks.marks:
+        if each.feedback:
+            name = f"feedback/{each.feedback.name}"
+            hand_over.hand_out(settings, each.learner, name, each.feedback.read_bytes())
+    print(marks)
+    return 0
+
+
+ACTIONS = {
+    "start": start,
+    "status": status,
+    "stop": stop,
+    "release": release,
+    "assignment": assignment,
+    "collect": collect,
+    "grade": grade,
+}

@@ -185,6 +185,11 @@ def read_file(path: str | Path) -> tuple[Page, ...]:
     return read_shared(path, _BookFile, WHAT, hint=HINT).pages
 
 
+def read_guess_file(path: str | Path) -> tuple[Guess, ...]:
+    """The guesses in a file of a lab book, this one's or another's; see `read_file`."""
+    return read_shared(path, _BookFile, WHAT, hint=HINT).guesses
+
+
 def export(pages: Sequence[Page], path: str | Path) -> Path:
     """Writes pages to a file that `read_file` opens, here or on another machine."""
     return write_json(path, asdict(_BookFile(1, tuple(pages))))

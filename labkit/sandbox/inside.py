@@ -32,7 +32,16 @@ _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/nix/store", "/etc/ld.so
 
 def main() -> None:
     """Reads what to do from standard input, and becomes the program."""
-    task = json.loads(sys.stdin.readline())
+    run(json.loads(sys.stdin.readline()))
+
+
+def run(task: dict[str, Any]) -> None:
+    """Turns this process into the program of a task, behind the wall.
+
+    A task may name a ``command`` with its ``environment`` in place of the program: one that talks
+    by sockets in a folder of ``writable``, such as a notebook's kernel. It sees its own processes
+    in /proc, has threads, and reaches no network: its namespace has none.
+    """
     try:
         os.set_inheritable(task["report"], False)
         if task["isolate"]:
@@ -40,7 +49,7 @@ def main() -> None:
         else:
             _limit(task)
             with contextlib.suppress(OSError):  # no filter on this system
-                refuse_processes_and_sockets()
+                _refuse(task)
     except OSError as error:
         _report(task, f"{error.strerror or error}")
         os._exit(1)
@@ -53,7 +62,8 @@ def _report(task: dict[str, Any], refusal: str) -> None:
 
 def _isolate(task: dict[str, Any]) -> None:
     """Returns in the third process, behind the wall; the first two wait and exit."""
-    die_with_parent()
+    if "command" not in task:  # which a thread may have started, and a parent is a thread here
+        die_with_parent()
     user, group = os.geteuid(), os.getegid()
     call("unshare", _NAMESPACES)
     map_identity(user, group, inside=(NOBODY, NOBODY))
@@ -63,7 +73,11 @@ def _isolate(task: dict[str, Any]) -> None:
     _wait_for_child()
     os.setsid()
     _limit(task)
-    refuse_processes_and_sockets()
+    _refuse(task)
+
+
+def _refuse(task: dict[str, Any]) -> None:
+    refuse_processes_and_sockets(("socket",) if "command" in task else ())
 
 
 def _wait_for_child() -> None:
@@ -85,11 +99,14 @@ def _build_file_system(task: dict[str, Any]) -> None:
     os.chdir("/tmp")
     call("pivot_root", b"/tmp", b"/tmp/.old")
     os.chdir("/")
+    _put_program(task)
     for path in dict.fromkeys([*_SYSTEM, *task["readable"]]):
         _show(path)
-    for path in _DEVICES:
+    for path in (*_DEVICES, *task.get("writable", ())):
         _show(path, read_only=False)
-    _put_program(task)
+    if "command" in task:
+        os.makedirs("/proc", exist_ok=True)
+        _mount("proc", "/proc", "proc", _NOSUID | _NODEV)
     call("umount2", b"/.old", _DETACH)
     os.rmdir("/.old")
     _make_read_only("/", recursive=False)
@@ -119,8 +136,9 @@ def _put_program(task: dict[str, Any]) -> None:
     os.makedirs(WORK, exist_ok=True)
     size = f"size={task['file_bytes']},nr_inodes=1000,mode=700"
     _mount("tmpfs", WORK, "tmpfs", _NOSUID | _NODEV, size)
-    with open(task["program"], "w", encoding="utf-8") as file:
-        file.write(task["code"])
+    if "command" not in task:
+        with open(task["program"], "w", encoding="utf-8") as file:
+            file.write(task["code"])
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> None:
@@ -146,8 +164,8 @@ def _limit(task: dict[str, Any]) -> None:
         "RLIMIT_CPU": task["timeout_s"] + 1,  # the time-out comes first
         "RLIMIT_AS": task["memory_bytes"],
         "RLIMIT_FSIZE": task["file_bytes"],
-        "RLIMIT_NOFILE": 64,
-        "RLIMIT_NPROC": 0,
+        "RLIMIT_NOFILE": task.get("open_files", 64),
+        "RLIMIT_NPROC": task.get("threads", 0),
         "RLIMIT_CORE": 0,
     }
     for name, most in limits.items():
@@ -162,5 +180,7 @@ def _become(task: dict[str, Any]) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.closerange(3, 64)
+    if "command" in task:
+        os.execve(task["command"][0], task["command"], task["environment"])
     python = task["python"]
     os.execve(python, [python, "-I", "-S", "-B", "-X", "utf8", task["program"]], {})

@@ -76,14 +76,17 @@ def own_calls_only() -> list[Step]:
     ]
 
 
-def refuse_processes_and_sockets() -> None:
+def refuse_processes_and_sockets(allowed: tuple[str, ...] = ()) -> None:
     """Refuses new processes, every socket, and whatever else could reach beyond this process.
 
+    Args:
+        allowed: names of calls that are not refused, such as ``"socket"``.
     Raises:
         OSError: the kernel has no such filters, or the processor's calls are not known here.
     """
     name = processor() if processor() in _REFUSED else ""
-    refused = [*_REFUSED[name].values(), *_EVERYWHERE.values()]
+    known = _REFUSED[name] | _EVERYWHERE
+    refused = [number for call, number in known.items() if call not in allowed]
     denied, unknown = ERROR | errno.EPERM, ERROR | errno.ENOSYS
     steps = own_calls_only()
     steps += [(AT_LEAST, 0, 1, X32), (RETURN, 0, 0, denied)]

@@ -1,0 +1,116 @@
+"""Real nbgrader on submissions of six kinds, each in the sandbox."""
+
+import json
+import os
+
+import nbformat
+import pytest
+
+pytest.importorskip("nbgrader", reason="pip install 'labkit[class]'")
+
+from labkit.classroom.marks.assignment import BEGIN, as_text, is_exercise, source_notebook
+from labkit.classroom.marks.course import release
+from labkit.classroom.marks.grading import grade
+from labkit.sandbox import sandbox
+
+NAME = "tiny"
+IMPORT = "import os\nfrom labkit.topics.comparison import exercises"
+EXERCISE = "my_votes = None\nexercises.check_votes_needed(my_votes, share=0.6, undecided=0.2)"
+ANSWERS = {"votes": "my_votes = 243"}
+FORGED = """
+class _Forged:
+    right, why = True, ""
+import labkit.topics.comparison.exercises as module
+exercises.check_votes_needed = module.check_votes_needed = lambda *_, **__: _Forged
+my_votes = None
+"""
+HOSTILE = """
+my_votes, found = 243, []
+import shutil, socket, subprocess
+def attempt(name, attack):
+    try:
+        attack()
+        found.append(name)
+    except (OSError, ImportError) as error:
+        pass
+attempt("other", lambda: open({other!r}).read())
+attempt("marks", lambda: open({marks!r}, "ab"))
+attempt("process", lambda: subprocess.run(["true"]))
+attempt("network", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
+attempt("source", lambda: open({source!r}).read())
+shutil.rmtree("/", ignore_errors=True)
+assert not found, found
+"""
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course with one exercise, released."""
+    if reason := sandbox.refusal():
+        pytest.skip(f"nothing is graded here: {reason}")
+    lesson = nbformat.v4.new_notebook()
+    lesson.metadata["kernelspec"] = {
+        "name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"
+    }  # fmt: skip
+    exercise = nbformat.v4.new_code_cell(EXERCISE)
+    exercise.metadata["nbgrader"] = {
+        "grade": False, "solution": True, "locked": False, "task": False,
+        "grade_id": "votes", "schema_version": 3, "cell_type": "code",
+    }  # fmt: skip
+    lesson.cells = [nbformat.v4.new_code_cell(IMPORT), exercise]
+    file = tmp_path / "tiny.ipynb"
+    file.write_text(json.dumps(lesson))
+    release(tmp_path / "course", NAME, as_text(source_notebook(file, ANSWERS)))
+    return tmp_path / "course"
+
+
+def hand_in(course, learner, answer):
+    """Puts the released notebook into the course as that learner's, with their answer."""
+    notebook = nbformat.read(course / "release" / NAME / f"{NAME}.ipynb", as_version=4)
+    (cell,) = filter(is_exercise, notebook.cells)
+    cell.source = cell.source.replace("my_votes = None", answer)
+    folder = course / "submitted" / learner / NAME
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{NAME}.ipynb")
+
+
+def test_the_learners_copy_has_no_solution(course):
+    text = (course / "release" / NAME / f"{NAME}.ipynb").read_text()
+    assert BEGIN not in text and "243" not in text and "my_votes = None" in text
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_submissions_of_all_kinds(course):
+    right = ANSWERS["votes"]
+    marks_file = course / "gradebook.db"
+    hostile = HOSTILE.format(
+        other=str(course / "submitted" / "right" / NAME / f"{NAME}.ipynb"),
+        marks=str(marks_file),
+        source=str(course / "source" / NAME / f"{NAME}.ipynb"),
+        port=9,
+    )
+    answers = {
+        "right": right,
+        "unforeseen": "from fractions import Fraction\nmy_votes = sum([100, 100, 43])",
+        "wrong": "my_votes = 3",
+        "blank": "my_votes = None",
+        "crashing": "my_votes = 1 / 0",
+        "dying": "os.kill(os.getpid(), 9)",
+        "hostile": hostile,
+        "forged": FORGED,
+    }
+    before = sorted(os.listdir(course))
+    for learner, answer in answers.items():
+        hand_in(course, learner, answer)
+    marks = grade(course, NAME)
+    points = {each.learner: each.points for each in marks.marks}
+    assert points == {
+        "right": 1, "unforeseen": 1, "wrong": 0, "blank": 0, "crashing": 0, "dying": None,
+        "hostile": 1, "forged": 0,
+    }, (marks, [(course / "grading").iterdir()])  # fmt: skip
+    assert set(before) <= set(os.listdir(course)) and marks_file.stat().st_size
+    rows = marks.file.read_text().splitlines()
+    assert rows[0] == "learner,points,most,problem,feedback" and len(rows) == 9
+    pages = {each.learner: each.feedback for each in marks.marks}
+    assert "my_votes = 3" in pages["wrong"].read_text()

@@ -1,0 +1,100 @@
+"""The wall: what thirty have handed in, and what it shows of it."""
+
+import json
+import time
+
+import pytest
+
+from labkit.classroom.wall import figures
+from labkit.classroom.wall.panel import VIEWS, class_panel
+from labkit.classroom.wall.results import read_class
+from labkit.errors import LabError
+
+from .thirty import write_class
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_class(tmp_path / "wall")
+
+
+def test_thirty_are_read(folder):
+    results = read_class(folder)
+    assert len(results.learners) == 30 and results.left_out == ()
+    assert results.guessed == ("decode_tokens_per_s",)
+    assert len(results.votes.ballots) == 30 and len(results.votes.votes) == 120
+    assert results.learners[1].exercises == (
+        ("02_sampling", "in-a-row", True),
+        ("02_sampling", "remaining", True),
+        ("02_sampling", "sure", True),
+    )
+
+
+def test_the_histogram_has_every_guess_and_the_truth_only_when_asked(folder):
+    results = read_class(folder)
+    figure = figures.guesses_figure(results, "decode_tokens_per_s")
+    assert len(figure.data[0].x) == 30 and not figure.layout.annotations
+    told = figures.guesses_figure(results, "decode_tokens_per_s", truth=True)
+    assert "measured:" in told.layout.annotations[0].text
+
+
+def test_a_guess_is_there_before_anything_was_measured(tmp_path):
+    guess = {"name": "", "value": 20.0, "unit": "tokens/s", "date": "2026-11-27T10:00:00+00:00"}
+    book = {"labkit_book": 1, "pages": [], "guesses": [guess | {"model": ""}]}
+    (tmp_path / "ada" / "book").mkdir(parents=True)
+    (tmp_path / "ada" / "book" / "guesses.json").write_text(json.dumps(book))
+    results = read_class(tmp_path)
+    assert results.guessed == ("any tokens/s",)
+    assert list(figures.guesses_figure(results, "any tokens/s").data[0].x) == [20.0]
+
+
+def test_every_machine_is_below_its_roof(folder):
+    roof, dots = figures.speeds_figure(read_class(folder)).data
+    slope = roof.y[1] / roof.x[1]
+    assert len(dots.x) == 30 and dots.text[0] == "learner-00"
+    assert all(y < slope * x for x, y in zip(dots.x, dots.y, strict=True))
+    assert dots.mode == "markers", "names are shown only where the leader says so"
+
+
+def test_type_is_large_everywhere(folder):
+    results = read_class(folder)
+    shown = [
+        figures.guesses_figure(results, "decode_tokens_per_s", truth=True),
+        figures.speeds_figure(results, names=True),
+        figures.class_votes_figure(results),
+        figures.exercises_figure(results),
+    ]
+    for figure in shown:
+        assert figure.layout.font.size >= 22 and figure.layout.xaxis.tickfont.size >= 22
+
+
+def test_files_of_others_do_no_harm(folder):
+    (folder / "mallory.json").write_text("{")
+    (folder / "eve.json").write_text('{"labkit_book": 1, "pages": "no"}')
+    (folder / "trudy--02_sampling.ipynb").write_text('{"cells": [1]}')
+    results = read_class(folder)
+    assert len(results.learners) == 33 and len(results.left_out) == 3
+
+
+def test_the_panel_follows_the_files(folder):
+    panel = class_panel(folder, every_s=0.1)
+    assert "30 learners" in panel.summary and "30 learners" in panel.status.value
+    for view in VIEWS:
+        panel.view.value = view
+        assert len(panel.shown.children) == 1, view
+    assert "learner-00" not in panel.status.value
+    panel.names.value = True
+    assert "learner-00" in panel.status.value
+    write_class(folder, count=31)
+    deadline = time.monotonic() + 20
+    while "31 learners" not in panel.status.value and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "31 learners" in panel.status.value
+    panel.widget.close()
+
+
+def test_an_empty_class_says_so(tmp_path):
+    panel = class_panel(tmp_path)
+    assert "0 learners. No guesses yet." in panel.status.value
+    with pytest.raises(LabError, match="There is no folder"):
+        class_panel(tmp_path / "missing")
