@@ -8,9 +8,9 @@ import pytest
 import labkit
 from labkit.backends.settings import Settings
 from labkit.commands.notebooks.pages import _document
-from labkit.topics.sampling.next_token.bench import Bench
+from labkit.topics.sampling.next_token.bench_panel import Bench
 from labkit.topics.sampling.next_token.prediction import Prediction
-from labkit.ui.page_module import page_script
+from labkit.ui.pages.page_module import page_script
 
 from ..topics.sampling.next_token.kernel_cases import SETTINGS, SIZES, assert_same, served_cases
 from ..topics.sampling.next_token.test_chain import CASES, CHAIN
@@ -134,12 +134,25 @@ def test_a_slider_moved_by_keys_changes_bars_curve_and_what_is_said(page, predic
     assert status(page).startswith(f"{run.remaining:,} of 5,000 tokens remain")
 
 
+def test_the_curve_rises_to_100_percent_at_the_cut(page):
+    for kind in ("a", "b"):
+        points = page.locator(f"polyline.{kind}").get_attribute("points").split()
+        x, y = zip(*(map(float, point.split(",")) for point in points), strict=True)
+        assert list(x) == sorted(x) and list(y) == sorted(y, reverse=True)
+        assert x[-1] == float(page.locator(f"line.{kind}").get_attribute("x1")) and y[-1] < 0.1
+
+
 def test_every_setting_has_a_slider_and_every_button_a_name(page):
     names = [slider.get_attribute("aria-label") for slider in page.get_by_role("slider").all()]
     assert names == [
-        "repetition penalty", "presence penalty", "temperature", "top-k", "top-p", "min-p",
+        "repetition penalty",
+        "presence penalty",
+        "temperature",
+        "top-k",
+        "top-p",
+        "min-p",
         "typical-p",
-    ]  # fmt: skip
+    ]
     for button in page.get_by_role("button").all():
         assert (button.get_attribute("aria-label") or button.inner_text()).strip()
     assert page.get_by_role("group", name="Sampling bench").count() == 1

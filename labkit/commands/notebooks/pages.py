@@ -24,7 +24,7 @@ from labkit import __version__
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
 from labkit.ui.html import script_hash
-from labkit.ui.page_module import DRAWING, MARK, MODULES, page_script
+from labkit.ui.pages.page_module import DRAWING, MARK, MODULES, page_script
 from labkit.ui.theme import CONFIG, FIGURE_CSS, TOKEN_KEYS
 
 from .render import render_cells, self_contained

@@ -16,7 +16,7 @@ from .amortization.figures import fan_data, fan_figure, fan_names, fan_title, to
 from .cloud_bill import Week, week
 from .cloud_models import cloud_models
 from .facts import countries, hardware, published_hardware, tariff
-from .week_page import week_form
+from .week_page.panel import week_form
 
 ANYWHERE = "anywhere in the list"
 STEPS = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)

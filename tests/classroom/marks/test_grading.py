@@ -50,13 +50,20 @@ def course(tmp_path):
         pytest.skip(f"nothing is graded here: {reason}")
     lesson = nbformat.v4.new_notebook()
     lesson.metadata["kernelspec"] = {
-        "name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"
-    }  # fmt: skip
+        "name": "python3",
+        "language": "python",
+        "display_name": "Python 3 (ipykernel)",
+    }
     exercise = nbformat.v4.new_code_cell(EXERCISE)
     exercise.metadata["nbgrader"] = {
-        "grade": False, "solution": True, "locked": False, "task": False,
-        "grade_id": "votes", "schema_version": 3, "cell_type": "code",
-    }  # fmt: skip
+        "grade": False,
+        "solution": True,
+        "locked": False,
+        "task": False,
+        "grade_id": "votes",
+        "schema_version": 3,
+        "cell_type": "code",
+    }
     lesson.cells = [nbformat.v4.new_code_cell(IMPORT), exercise]
     file = tmp_path / "tiny.ipynb"
     file.write_text(json.dumps(lesson))
@@ -106,9 +113,15 @@ def test_submissions_of_all_kinds(course):
     marks = grade(course, NAME)
     points = {each.learner: each.points for each in marks.marks}
     assert points == {
-        "right": 1, "unforeseen": 1, "wrong": 0, "blank": 0, "crashing": 0, "dying": None,
-        "hostile": 1, "forged": 0,
-    }, (marks, [(course / "grading").iterdir()])  # fmt: skip
+        "right": 1,
+        "unforeseen": 1,
+        "wrong": 0,
+        "blank": 0,
+        "crashing": 0,
+        "dying": None,
+        "hostile": 1,
+        "forged": 0,
+    }, (marks, [(course / "grading").iterdir()])
     assert set(before) <= set(os.listdir(course)) and marks_file.stat().st_size
     rows = marks.file.read_text().splitlines()
     assert rows[0] == "learner,points,most,problem,feedback" and len(rows) == 9

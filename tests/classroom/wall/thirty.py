@@ -29,8 +29,18 @@ def write_class(folder, count=30):
 
 
 def entry(name, label, value, unit, guess=None):
-    return {"name": name, "label": label, "value": value, "unit": unit, "low": None, "high": None,
-            "origin": "measured", "model": "", "note": "", "guess": guess}  # fmt: skip
+    return {
+        "name": name,
+        "label": label,
+        "value": value,
+        "unit": unit,
+        "low": None,
+        "high": None,
+        "origin": "measured",
+        "model": "",
+        "note": "",
+        "guess": guess,
+    }
 
 
 def votes(name, rng):

@@ -146,12 +146,17 @@ class CompletionScore:
         share, saved = 100 * first.share, 100 * first.saved
         return (
             BookEntry(
-                "suggestions_passed_percent", f"suggestions that pass: {what}", share, "%", low,
-                high, **more,
+                "suggestions_passed_percent",
+                f"suggestions that pass: {what}",
+                share,
+                "%",
+                low,
+                high,
+                **more,
             ),
             BookEntry("keys_saved_percent", f"keys saved: {what}", saved, "%", **more),
             BookEntry("suggestion_ms", f"time of one: {what}", first.milliseconds, "ms", **more),
-        )  # fmt: skip
+        )
 
     @property
     def lines(self) -> tuple[str, ...]:

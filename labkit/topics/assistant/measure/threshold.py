@@ -79,9 +79,13 @@ class ThresholdCurve:
 
 
 def vary_threshold(
-    model: LlamaCppModel, tasks: str = "humaneval", *, method: str | None = None, items: int = 24,
+    model: LlamaCppModel,
+    tasks: str = "humaneval",
+    *,
+    method: str | None = None,
+    items: int = 24,
     **options,
-) -> ThresholdCurve:  # fmt: skip
+) -> ThresholdCurve:
     """When an assistant should stay silent: what is shown and what of that is right.
 
     With 24 cuts it takes about a minute with a model of 0.5 billion parameters on two cores. An

@@ -11,7 +11,6 @@ from .prediction import Prediction
 from .sampling_chain import ChainRun, ChainStage, Draws, run_chain
 
 BARS = 14  # tokens with a bar of their own; all others share one
-CURVE_POINTS = 60
 OTHERS = "all others"
 
 
@@ -89,46 +88,6 @@ def bar_data(run: ChainRun, top: list[int], draws: Draws | None = None) -> dict[
     }
 
 
-def curve_figure(run: ChainRun):
-    """Cumulative probability of the likeliest tokens, before and after the chain, with the cut."""
-    data = curve_data(run)
-    curves = [
-        go.Scatter(
-            name=name,
-            x=data[key][0],
-            y=data[key][1],
-            mode="lines",
-            line={"color": colour, "dash": dash, "width": 2},
-            hovertemplate=hover + "<extra>" + name + "</extra>",
-        )
-        for key, name, colour, dash, hover in (
-            ("before", "the model's own", theme.GREY, "dot", _TOGETHER),
-            ("after", "drawn from", theme.BLUE, "solid", _TOGETHER),
-            ("cut", "the cut", theme.RED, "dash", "%{x:,} tokens remain"),
-        )
-    ]
-    figure = theme.figure(
-        *curves, title="Cumulative probability", x="number of likeliest tokens", height=450
-    )
-    figure.update_layout(margin={"l": 52, "b": 48, "r": 20})
-    decades = [-0.05, float(np.log10(len(run.prediction.scores))) + 0.05]
-    figure.update_xaxes(automargin=False, type="log", range=decades, dtick=1)
-    return figure.update_yaxes(automargin=False, tickformat=".0%", range=[0, 1.03])
-
-
-_TOGETHER = "the likeliest %{x:,}: %{y:.2%} together"
-
-
-def curve_data(run: ChainRun) -> dict[str, tuple[list, list]]:
-    """Points of the lines: ``"before"``, ``"after"``, ``"cut"``."""
-    last = run.drawn_from
-    return {
-        "before": _curve(run.prediction.probabilities),
-        "after": _curve(last[last > 0]),
-        "cut": ([run.remaining] * 2, [0, 1]),
-    }
-
-
 def leading(prediction: Prediction) -> list[int]:
     """The likeliest tokens by the model's own scores, best first."""
     few = np.argpartition(prediction.scores, -BARS)[-BARS:]
@@ -146,13 +105,6 @@ def token_names(prediction: Prediction, token_ids: list[int]) -> list[str]:
 def _with_rest(shares: np.ndarray, top: list[int]) -> list[float]:
     own = shares[top].tolist()
     return [*own, max(0.0, float(shares.sum()) - sum(own))]
-
-
-def _curve(probabilities: np.ndarray) -> tuple[list[int], list[float]]:
-    """Cumulative probability of the likeliest 1, 2, 3 … tokens, evenly spaced on a log axis."""
-    sums = np.cumsum(np.sort(probabilities)[::-1], dtype=np.float64)
-    ranks = np.unique(np.geomspace(1, len(sums), CURVE_POINTS).round().astype(int))
-    return ranks.tolist(), np.minimum(sums[ranks - 1], 1).tolist()
 
 
 def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:

@@ -7,7 +7,7 @@ from labkit.backends.settings import Settings
 from labkit.ui.panel import Panel
 
 from . import figures
-from .bench import Bench
+from .bench_panel import Bench
 from .prediction import Prediction, predict
 from .sampling_chain import ChainRun, run_chain
 

@@ -1,6 +1,5 @@
 """The BPE panel: a slider over the merges, to watch a tokenizer grow."""
 
-import json
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,7 +9,7 @@ from labkit.topics.tokens.panel import LIVE_TOKENS
 from labkit.topics.tokens.token_strip import token_strip, visible
 from labkit.topics.tokens.tokenization import show_bytes
 from labkit.ui import html, theme
-from labkit.ui.page_module import page_form
+from labkit.ui.pages.page_module import page_form
 from labkit.ui.panel import (
     Panel,
     check_typed,
@@ -157,7 +156,7 @@ class BpePanel(Panel):
                 "title": figures.bpe_title(self.training, merges),
             }
             frames.append(frame)
-        figure = json.loads(figures.bpe_figure(self.training).to_json())
+        figure = figures.bpe_figure(self.training).to_plotly_json()
         return {"frames": frames, "strips": strips, "figure": figure}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labkit.topics.sampling.next_token.bench import CHAIN
+from labkit.topics.sampling.next_token.bench_panel import CHAIN
 
 from .kernel_cases import SETTINGS, SIZES, assert_same, served_cases
 

@@ -10,7 +10,7 @@ import pytest
 
 import labkit
 from labkit.backends.settings import STAGES
-from labkit.topics.sampling.next_token.bench import LISTED
+from labkit.topics.sampling.next_token.bench_panel import LISTED
 from labkit.topics.sampling.next_token.panel import bench_panel, explore_prediction
 
 PROMPT = "The capital of France is"

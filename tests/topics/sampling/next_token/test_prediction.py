@@ -190,15 +190,11 @@ def test_the_figure_has_the_numbers(prediction):
     run = run_chain(prediction, temperature=0.7, top_p=0.9)
     figure = labkit.plot(labkit.sampling.draw(run, 1000, seed=2))
     before, after, drawn = figure.data
-    curve_before, curve, cut = figures.curve_figure(run).data
     assert before.y[0] == "·Paris" and before.y[-1] == "all others"
     for bars, stage in ((before, run.stages[0]), (after, run.stages[-1])):
         assert sum(bars.x) == pytest.approx(1, abs=1e-4)
         assert bars.x[0] == pytest.approx(stage.probabilities.max())
     assert sum(drawn.x) == pytest.approx(1)
-    assert list(cut.x) == [run.stages[-1].remaining] * 2
-    assert curve.y[-1] == pytest.approx(1) and curve_before.y[-1] == pytest.approx(1)
-    assert list(curve.y) == sorted(curve.y) and curve.x[-1] == run.stages[-1].remaining
     assert f"{run.remaining:,} of 49,152 tokens remain" in figure.layout.title.text
 
 

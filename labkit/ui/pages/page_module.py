@@ -6,14 +6,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 MARK = "data-lk-module"  # the attribute that says which module a panel's data are for
 _SAMPLING = "topics/sampling/next_token"
 # The scripts of each module, in order; together they define ``render({ model, el })``.
 MODULES = {
     "bench": (f"{_SAMPLING}/chain.js", f"{_SAMPLING}/bench_view.js", f"{_SAMPLING}/bench.js"),
     "merges": ("topics/tokens/vocabulary/merges.js",),
-    "week": ("topics/cost/week.js", "topics/cost/week_view.js"),
+    "week": ("topics/cost/week_page/week.js", "topics/cost/week_page/week_view.js"),
 }
 DRAWING = ("merges", "week")  # those that draw figures, by plotly's script and page.js
 _START = """
@@ -48,12 +48,13 @@ def page_form(name: str, data: dict[str, Any], css: str = "", fallback: str = ""
         fallback: safe HTML.
     """
     # "<" would let text inside the data close the script element.
-    text = json.dumps(data, default=_base64, ensure_ascii=False).replace("<", "\\u003c")
+    text = json.dumps(data, default=_as_json, ensure_ascii=False).replace("<", "\\u003c")
     return (
         f'<style>{css}</style><div {MARK}="{escape(name)}">{fallback}'
         f'<script type="application/json">{text}</script></div>'
     )
 
 
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+def _as_json(value: Any) -> Any:
+    """Bytes as base64; numpy's arrays, which figures have, as lists."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value.tolist()

@@ -15,10 +15,10 @@ from labkit.models.prices import request_price
 from labkit.topics.cost.amortization.figures import fan_data
 from labkit.topics.cost.cloud_models import cloud_models
 from labkit.topics.cost.panel import WeekPanel
-from labkit.topics.cost.week_page import tiers
+from labkit.topics.cost.week_page.panel import tiers
 
 NODE = shutil.which("node")
-MODULE = Path(labkit.__file__).parent / "topics/cost/week.js"
+MODULE = Path(labkit.__file__).parent / "topics/cost/week_page/week.js"
 
 
 def test_the_rates_are_those_of_the_price_list():

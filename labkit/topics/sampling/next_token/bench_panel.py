@@ -12,7 +12,7 @@ import traitlets
 from labkit.backends.local.decoding.cursor import Cursor
 from labkit.backends.settings import STAGES, Settings
 from labkit.errors import LabError
-from labkit.ui.page_module import module_text, page_form
+from labkit.ui.pages.page_module import module_text, page_form
 from labkit.ui.visible_text import spell
 
 from .prediction import Prediction

@@ -1,6 +1,5 @@
 """The week's controls on a page without a kernel: the facts that its module computes with."""
 
-import json
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -9,13 +8,12 @@ import ipywidgets as widgets
 import numpy as np
 
 from labkit.models.prices import request_price
-from labkit.ui.page_module import page_form
-
-from .amortization.break_even import BreakEven
-from .amortization.figures import POINTS, fan_figure
-from .amortization.solve import DRAWS
-from .cloud_models import cloud_models
-from .facts import countries, hardware, tariff
+from labkit.topics.cost.amortization.break_even import BreakEven
+from labkit.topics.cost.amortization.figures import POINTS, fan_figure
+from labkit.topics.cost.amortization.solve import DRAWS
+from labkit.topics.cost.cloud_models import cloud_models
+from labkit.topics.cost.facts import countries, hardware, tariff
+from labkit.ui.pages.page_module import page_form
 
 # Lengths of a request between which its rates may change, at most once between neighbours.
 LENGTHS = (1, 100_000, 150_000, 225_000, 300_000, 600_000, 1_200_000, 6_000_000)
@@ -64,7 +62,7 @@ def week_form(
         "generator": _generator(result.seed),
         "points": POINTS,
     }
-    figure = json.loads(fan_figure(result).to_json())
+    figure = fan_figure(result).to_plotly_json()
     data = {"controls": described, "facts": facts, "figure": figure}
     return page_form("week", data, _CSS, fallback)
 

@@ -1,0 +1,1 @@
+"""The controls of a week on a page without a kernel."""

@@ -1,0 +1,1 @@
+"""What a panel leaves on a page without a kernel."""
