@@ -16,7 +16,7 @@ from .sensitivity import Sensitivity
 
 TITLE = "Local, cloud, or both"
 # The sheet in points, and its type: from what Chromium lays out, on the safe side.
-SHEET_WIDTH, SHEET_HEIGHT, WIDTH_EM = 527, 785, 0.47
+SHEET_WIDTH, SHEET_HEIGHT, WIDTH_EM = 527, 745, 0.47
 SIZES = [n / 4 for n in range(38, 15, -1)]
 HEIGHTS_EM = {"p": 1.32, "tr": 1.42, "h3": 3.0, "h2": 2.2}
 HEADS = ("option", "right", "an answer", "a week", "")

@@ -231,3 +231,29 @@ def test_any_backend_can_be_the_large_one_and_its_price_counts(smollm2):
 def test_bad_input_gets_a_sentence(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+class Interrupted(Cloud):
+    """A backend with log-probabilities, at whose sixth question somebody presses Stop."""
+
+    asked = 0
+
+    def stream(self, prompt, *, raw=False, **settings):
+        from labkit.backends.reply import Step, Stream
+        from labkit.backends.settings import Settings
+
+        def steps(running):
+            self.asked += 1
+            if self.asked > 5:
+                raise KeyboardInterrupt
+            yield Step(0, "19", -0.5, None, (), None, 0.1)
+            running.note(finish="stop")
+
+        return Stream(Settings(**settings), steps)
+
+
+def test_what_was_stopped_keeps_the_tests_that_are_complete():
+    items = lab.decide.grade(Interrupted({}), tests=["arithmetic", "triage"], items=5)
+    assert items.tests == ("arithmetic",) and len(items.small) == 5
+    with pytest.raises(LabError, match="nothing was graded"):
+        lab.decide.grade(Interrupted({}), tests=["triage"], items=6)
