@@ -96,7 +96,7 @@ def test_each_command_is_in_the_readme():
         [sys.executable, "-m", "labkit", "--help"], capture_output=True, text=True, cwd=ROOT
     ).stdout
     for command in re.findall(r"^    (\w+) ", shown, re.M):
-        assert re.search(rf"^\| `{command}\b", README.read_text(), re.M), command
+        assert re.search(rf"^\|[^|]*`{command}\b", README.read_text(), re.M), command
 
 
 @pytest.mark.parametrize("form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=ids)

@@ -10,7 +10,6 @@ from labkit.install.bootstrap import ROOT
 from .settings import ClassSettings, read_settings
 from .system_users import require_account
 
-PROXY = "from configurable_http_proxy.cli import main; main()"
 SCOPES = ["list:users", "admin:users", "admin:servers", "admin:server_state"]
 QUIET = [  # as `labkit lab`: no requests to the network
     "--LabApp.news_url=None",
@@ -55,10 +54,9 @@ def configure(c: Any, settings: ClassSettings) -> None:
 def _set_network(c: Any, settings: ClassSettings) -> None:
     c.JupyterHub.bind_url = f"{settings.address.partition(':')[0]}://{_host(settings)}/"
     c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings.hub_port}"
-    c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = settings.certificate, settings.certificate_key
-    c.ConfigurableHTTPProxy.command = [sys.executable, "-c", PROXY]
+    c.ConfigurableHTTPProxy.should_start = False  # the supervisor has; it outlives the hub
+    c.ConfigurableHTTPProxy.auth_token = settings.token
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
-    c.ConfigurableHTTPProxy.pid_file = str(settings.path / "proxy.pid")
 
 
 def _host(settings: ClassSettings) -> str:
@@ -93,7 +91,6 @@ def learner_environment(settings: ClassSettings) -> dict[str, str]:
     configs = (commands / "commands" / "jupyter", commands / "classroom" / "jupyter")
     return {
         "LABKIT_SERVER": settings.model_address,
-        "LABKIT_SHARE": str(settings.share),
         "LABKIT_HOME": settings.store,
         "LABKIT_CLASS_HANDOUT": str(settings.handout),
         "LABKIT_CLASS_MEMORY_MIB": str(settings.memory_mib),

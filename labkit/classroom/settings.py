@@ -90,11 +90,6 @@ class ClassSettings:
         return self.server or f"http://127.0.0.1:{self.model_port}"
 
     @property
-    def share(self) -> int:
-        """The most answers at once that one learner may ask for: an eighth of the slots."""
-        return max(1, self.slots // 8)
-
-    @property
     def address(self) -> str:
         """What learners open."""
         scheme = "https" if self.certificate else "http"

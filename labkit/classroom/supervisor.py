@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from .settings import ClassSettings
 
 READY_S, STOP_S = 180, 30
 MOST_ENDS, WITHIN_S = 5, 60  # that often in that time, and it is not restarted any more
-PARTS = ("model_server", "hub")
+PARTS = ("model_server", "proxy", "hub")  # the hub may end without a connection being lost
 
 
 def run(settings: ClassSettings, ready: Callable[[], None]) -> None:
@@ -36,14 +37,12 @@ def run(settings: ClassSettings, ready: Callable[[], None]) -> None:
         LabError: it runs already, or a part of it does not start.
     """
     with _only_one(settings):
-        parts = {
-            name: ClassProcess(name, settings)
-            for name in PARTS
-            if not _is_elsewhere(name, settings)
-        }
+        parts: dict[str, ClassProcess] = {}
         try:
-            for part in parts.values():
-                part.wait_until_ready()
+            for name in PARTS:
+                if name != "model_server" or not settings.server:
+                    parts[name] = ClassProcess(name, settings)
+                    parts[name].wait_until_ready()
             ready()
             while True:
                 for part in parts.values():
@@ -52,10 +51,6 @@ def run(settings: ClassSettings, ready: Callable[[], None]) -> None:
         finally:
             with _uninterrupted():
                 _stop(settings, parts)
-
-
-def _is_elsewhere(name: str, settings: ClassSettings) -> bool:
-    return name == "model_server" and bool(settings.server)
 
 
 class ClassProcess:
@@ -90,10 +85,9 @@ class ClassProcess:
 
     def wait_until_ready(self) -> None:
         """Raises LabError if it does not answer in time."""
-        ask = ask_hub if self.name == "hub" else ask_model
         for _ in range(READY_S * 5):
             with contextlib.suppress(OSError):
-                ask(self._settings, "/" if self.name == "hub" else "/health")
+                CHECKS[self.name](self._settings)
                 return
             if self.process.poll() is not None:
                 break
@@ -123,6 +117,17 @@ class ClassProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _reach_proxy(settings: ClassSettings) -> None:
+    socket.create_connection(("127.0.0.1", settings.proxy_port), timeout=5).close()
+
+
+CHECKS: dict[str, Callable[[ClassSettings], object]] = {
+    "model_server": lambda settings: ask_model(settings, "/health"),
+    "proxy": _reach_proxy,
+    "hub": lambda settings: ask_hub(settings, "/"),
+}
 
 
 @contextlib.contextmanager
@@ -157,7 +162,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _stop(settings: ClassSettings, parts: dict[str, ClassProcess]) -> None:
-    """The learners' servers first, by the hub; then the hub's proxy, the hub and the model."""
+    """The learners' servers first, by the hub; then the hub, its proxy and the model."""
     with contextlib.suppress(OSError, urllib.error.URLError):
         for user in ask_hub(settings, "/users?state=active"):
             ask_hub(settings, f"/users/{user['name']}/server", method="DELETE")
@@ -166,8 +171,6 @@ def _stop(settings: ClassSettings, parts: dict[str, ClassProcess]) -> None:
             time.sleep(0.3)
     for part in reversed(parts.values()):
         part.stop()
-    with contextlib.suppress(OSError, ValueError):
-        os.kill(int((settings.path / "proxy.pid").read_text()), signal.SIGTERM)
 
 
 def stop(settings: ClassSettings) -> bool:

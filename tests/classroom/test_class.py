@@ -19,7 +19,7 @@ from .running_class import RunningClass
 NAMES = ("ada", "grace", "edsger")
 ASK = """
 import labkit as lab
-model = lab.connect(os.environ["LABKIT_SERVER"], "smollm2-135m")
+model = lab.load("smollm2-135m")  # the shared one, as LABKIT_SERVER says
 reply = lab.generate(model, "Say {name}.", max_tokens=8, seed=1)
 print(bool(reply.text) and not reply.error)
 """
@@ -64,8 +64,7 @@ def test_three_learn_while_the_hub_and_the_model_are_killed(running):
     assert learners[0].run(ASK.format(name="ada")) == "True\n"
     running.wait_for("hub", other_than=running.kill("hub"))
     for learner in learners:  # their kernels have lived on, with what they hold
-        learner.connect()
-        assert learner.run("print(mine)") == f"{learner.name}\n"
+        assert learner.run("print(mine)") == f"{learner.name}\n"  # on the same connection
 
     learners[1].run("import pathlib; pathlib.Path('notebooks/00_start.ipynb').write_text('mine')")
     assert "is stopped" in running.ask("stop")

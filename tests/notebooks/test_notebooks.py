@@ -62,6 +62,19 @@ def test_its_card_has_the_goals_and_sections_of_the_notebook(request, notebook):
     assert {result for goal in card["goals"] for result in goal["results"]} <= sections.keys()
 
 
+def test_exercises_carry_nbgraders_metadata(notebook):
+    """Each is an answer cell, and its name is there once."""
+    names = []
+    for cell in notebook.cells:
+        is_exercise = cell.cell_type == "code" and bool(EXERCISE.search(cell.source))
+        marks = cell.metadata.get("nbgrader", {})
+        assert bool(marks) == is_exercise, cell.source
+        if is_exercise:
+            assert marks.solution and not marks.grade and marks.schema_version == 3
+            names.append(marks.grade_id)
+    assert len(set(names)) == len(names)
+
+
 def test_a_guess_stands_between_its_question_and_its_answer(notebook):
     for before, cell in pairwise(notebook.cells):
         if cell.source.startswith("lab.guess("):
