@@ -17,7 +17,7 @@ from .strength import StrengthPoint, StrengthSweep
 
 def loss_figure(tuning: FineTuning):
     """The loss of each step's examples, and of held-out ones."""
-    return losses(tuning.losses, tuning.held_out, tuning.summary)
+    return losses(tuning.losses, tuning.held_out, tuning.title)
 
 
 def losses(train: Sequence[LossPoint], held_out: Sequence[LossPoint], title: str):

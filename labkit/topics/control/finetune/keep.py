@@ -17,6 +17,7 @@ from labkit.errors import LabError
 from labkit.filesystem.write import write_json, write_text
 from labkit.formatting import in_lines
 from labkit.models.catalogue import CATALOGUE
+from labkit.models.gguf_to_safetensors import quiet_transformers
 from labkit.models.storage import store
 
 from .adapted_gguf import write_adapted
@@ -156,8 +157,9 @@ def _write_merged(base: LocalModel, changes: dict[str, torch.Tensor], aside: Pat
     merged = load(base.folder, device="cpu", dtype="float32", packed=False, accept_terms=True)
     for layer_name, change in changes.items():
         merged.model.get_submodule(layer_name).weight += change
-    merged.model.save_pretrained(aside)
-    merged.tokenizer.save_pretrained(aside)
+    with quiet_transformers():
+        merged.model.save_pretrained(aside)
+        merged.tokenizer.save_pretrained(aside)
 
 
 def _write_adapter(tuning: FineTuning, folder: Path) -> None:

@@ -72,7 +72,7 @@ class TunePanel(RunPanel):
     def _draw(self) -> None:
         if self._run is None:
             return
-        title = self.result.summary if self.result else f"on {self._run.examples.name}"
+        title = self.result.title if self.result else f"on {self._run.examples.name}"
         fresh = losses(tuple(self._run.losses), tuple(self._run.held_out), title)
         with self.figure.batch_update():
             self.figure.update(data=[each.to_plotly_json() for each in fresh.data])

@@ -97,6 +97,12 @@ class FineTuning:
         return (BookEntry("held_out_loss", label, last, "nats/token", model=self.base.name),)
 
     @property
+    def title(self) -> str:
+        """What was trained on what, and how far."""
+        steps = f"{len(self.losses)} of {self.options.steps} steps in {self.elapsed_s:.0f} s"
+        return f"{self.base.name} on {self.examples.name}: {steps} ({self.ended})"
+
+    @property
     def summary(self) -> str:
         """How long it took, and what became of the losses."""
         if not self.losses:
@@ -105,9 +111,8 @@ class FineTuning:
         if self.held_out:
             change += f", held out {self.held_out[0].loss:.2f} → {self.held_out[-1].loss:.2f}"
         return (
-            f"{self.base.name} on {self.examples.name}: {len(self.losses)} of "
-            f"{self.options.steps} steps in {self.elapsed_s:.0f} s ({self.ended}), {change} nats a "
-            f"token, {self.trained_parameters / 1e6:.1f} million weights trained (measured)"
+            f"{self.title}, {change} nats a token, {self.trained_parameters / 1e6:.1f} million "
+            "weights trained (measured)"
         )
 
     def __repr__(self) -> str:

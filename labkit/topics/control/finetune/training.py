@@ -117,6 +117,8 @@ class TrainingRun:
             yield self.losses[-1]
             if time.perf_counter() - began > 60 * self.options.minutes:
                 self._ended = TIME
+                if self.held_out and self.held_out[-1].step < len(self.losses):
+                    self._read_held_out(began)
                 return
         self._ended = ALL
 

@@ -152,6 +152,7 @@ def _compare(title: str, cases: Sequence[Case], asked: Sequence[TuningExample]) 
                 except LabError as error:
                     hint = f" To have it: {error.hint}" if error.hint else ""
                     missing.append(f"{error.problem}{hint}")
+                    bar.total -= len(asked)  # a bar that is not full would stay
                     continue
                 bar.set_postfix_str(name)
                 rows = []

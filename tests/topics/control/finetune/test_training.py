@@ -74,6 +74,7 @@ def test_a_stopped_training_keeps_its_adapter(tiny):
 def test_time_ends_it(tiny):
     tuning = labkit.control.fine_tune(tiny, ROWS, steps=500, minutes=1e-6)
     assert tuning.ended == "out of time" and len(tuning.losses) == 1
+    assert [each.step for each in tuning.held_out] == [0, 1]
 
 
 def test_a_training_that_diverges_says_so_and_keeps_the_last_good_weights(tiny):
