@@ -156,6 +156,8 @@ def test_every_setting_has_a_slider_and_every_button_a_name(page):
     for button in page.get_by_role("button").all():
         assert (button.get_attribute("aria-label") or button.inner_text()).strip()
     assert page.get_by_role("group", name="Sampling bench").count() == 1
+    unmarked = ".lk-bench :is(button, input, select):not([data-lm-suppress-shortcuts])"
+    assert page.locator(unmarked).count() == 0, "JupyterLab would take their keys"
     page.get_by_role("slider", name="top-k").press("ArrowRight")
     page.get_by_role("slider", name="top-k").press("End")
     frame(page)

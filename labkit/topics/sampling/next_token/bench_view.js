@@ -18,13 +18,15 @@ const surpriseClass = bits => `s${SURPRISE.filter(least => bits >= least).length
 function make(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  // JupyterLab's own keys pass over an element that says so itself: arrows, B, D.
+  if (["button", "input", "select"].includes(tag)) made.dataset.lmSuppressShortcuts = "true";
   made.append(...children);
   return made;
 }
 
 class BenchView {
   build(el) {
-    this.root = make("div", { class: "lk-bench", role: "group", "data-lm-suppress-shortcuts": "true",
+    this.root = make("div", { class: "lk-bench", role: "group",
       "aria-label": "Sampling bench. Keys: D draws, S steps, W writes, Backspace goes back, "
         + "B branches, R resets." });
     this.root.addEventListener("keydown", event => this.press(event));
