@@ -19,6 +19,7 @@ from labkit.backends.remote.model import RemoteModel
 from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
+from labkit.models.machine import release_memory
 
 from .files import ModelFiles
 from .parallel import run_rows
@@ -150,6 +151,7 @@ class ServedModel:
                 "tokens.",
                 "Start vLLM with --max-logprobs -1.",
             )
+        release_memory()
         return scores, len(ids) if leading.read is None else leading.read
 
     def leading(self, ids: Sequence[int], count: int, *, keep: bool = True) -> Leading:

@@ -1,14 +1,13 @@
 """A model's tokenizer with the calls of transformers' own that the lab makes, and without it."""
 
-import ctypes
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.models.machine import release_memory
 from labkit.models.storage.gguf_parts import read_fields
 
 from .from_gguf import tokenizer_of_gguf
@@ -86,17 +85,8 @@ def read_plain_tokenizer(path: Path) -> PlainTokenizer:
         LabError: damaged, or a GGUF file whose tokenizer only transformers reads.
     """
     tokenizer = _of_gguf(path) if path.suffix == ".gguf" else _of_folder(path)
-    _release_memory()
+    release_memory()
     return tokenizer
-
-
-def _release_memory() -> None:
-    """Gives what reading took back to the system: 20 MB, which thirty learners have thirty times.
-
-    GNU's library keeps it otherwise; others have no such function.
-    """
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _of_folder(path: Path) -> PlainTokenizer:
