@@ -30,6 +30,12 @@ QUIET = [  # no requests to the network, no questions
     "--KernelManager.transport_encryption=auto",  # otherwise kernels warn of other users
     "--ServerApp.allow_root=True",  # as in containers; the server is on the loopback, with a token
 ]
+# Of GNU's library: one arena for all threads, and what is free goes back to the system at once.
+FRUGAL = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+}
 # The token goes through a pipe: other users can read a command line, and every kernel, whose output
 # a notebook keeps, inherits the environment.
 START = """
@@ -114,6 +120,8 @@ def _jupyter(host, port, path, token, browser):
     command += [f"--ServerApp.open_browser={browser}"]
     settings = {"JUPYTER_PREFER_ENV_PATH": "1"}
     settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+    if os.environ.get("LABKIT_SERVER"):  # on one machine with others: memory before speed
+        settings |= FRUGAL
     # In addition to the user's own; it declines JupyterLab's news.
     paths = [str(CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     settings["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)

@@ -20,6 +20,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
+from labkit.commands.lab import FRUGAL
 from labkit.commands.notebooks.execute import execute
 from labkit.models.machine import inspect_machine
 
@@ -44,7 +45,7 @@ def main():
     parser.add_argument("notebooks", nargs="*", default=["00_start", "02_sampling", "04_compare"])
     parser.add_argument("--server")
     args = parser.parse_args()
-    os.environ["LABKIT_SERVER"] = args.server or _serve()
+    os.environ |= FRUGAL | {"LABKIT_SERVER": args.server or _serve()}
     lab = _jupyter()
     try:
         largest = [_measure(name, lab) for name in args.notebooks]

@@ -51,13 +51,13 @@ def test_the_likeliest_tokens_are_read_from_either_server(kind):
         }
     else:
         tops = [
-            {"id": i, "token": "x", "bytes": [1], "logprob": p} for i, p in ((2, -0.1), (7, -9))
+            {"id": i, "token": 'x"\\', "bytes": [1], "logprob": p} for i, p in ((2, -0.1), (7, -9))
         ]
         logprobs = {"content": [{"id": 5, "token": "a", "logprob": -4, "top_logprobs": tops}]}
     answer = {"choices": [{"text": "a", "logprobs": logprobs}]}
     if kind == "llama.cpp":
         answer["timings"] = {"prompt_n": 3, "prompt_ms": 250.0}
-    leading = read_leading(json.dumps(answer).encode())
+    leading = read_leading(json.dumps(answer, separators=(",", ":")).encode())
     assert leading.ids.tolist() == [2, 7]
     np.testing.assert_allclose(leading.logprobs, [-0.1, -9])
     assert (leading.read, leading.read_s) == ((3, 0.25) if kind == "llama.cpp" else (None, None))
