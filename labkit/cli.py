@@ -189,7 +189,7 @@ def _add_light(command):
         "--light",
         action="store_true",
         help="without torch: models run in llama.cpp, and the set-up takes a tenth of the disk; "
-        "notebooks 03 and 09 need the whole one",
+        "notebooks 03, 05 and 09 need the whole one",
     )
 
 
