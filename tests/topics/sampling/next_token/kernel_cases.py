@@ -1,4 +1,4 @@
-"""Random settings on random scores, run by the kernel's chain, behind a server on the loopback."""
+"""Random settings on random scores, run by the processors of `generate`, behind a server on the loopback."""
 
 import contextlib
 import json
@@ -65,12 +65,12 @@ class _Cases:
             return self.scores[name].tobytes()
         case = self.cases[int(name)]
         chosen = Settings(**{**case["settings"], "top_k": case["settings"]["top_k"] or None})
-        scores = self.scores[case["format"]].astype(np.float32)
-        final = list(sampler.scores_by_stage(scores, case["context"], chosen).values())[-1]
-        row = torch.from_numpy(final.copy())[None]
+        row = torch.from_numpy(self.scores[case["format"]].astype(np.float32))[None]
+        for process in sampler.build_chain(chosen).values():
+            row = process(torch.tensor([case["context"]]), row)
         drawn = sampler.draw(row.softmax(-1), [case["uniform"]])[0].tolist()
         shares = row.double().softmax(-1).float()  # float32 sums of 262,144 err by a millionth
-        counts = np.array([*drawn, np.isfinite(final).sum()], np.int32)
+        counts = np.array([*drawn, int(row.isfinite().sum())], np.int32)
         return shares.numpy().tobytes() + counts.tobytes()
 
 
