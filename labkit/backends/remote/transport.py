@@ -15,7 +15,7 @@ from labkit.backends.http_timing import HttpTiming
 
 from .api_keys import Secret
 from .discovery import is_loopback
-from .http.bounds import LARGEST_EVENT, BoundedTransport
+from .http.bounds import BoundedTransport
 from .http.errors import OF_SERVERS, Hints
 from .http.network import find_proxy, open_network
 from .http.tracer import Tracer
@@ -41,7 +41,7 @@ class Transport:
         hints: what somebody can do where it fails.
         network: what the HTTP client hands requests to; None: the network of this machine, through
             the proxy that the environment names.
-        largest_event: bytes that an event, or a page of JSON, may have.
+        largest_event: bytes that an event, or a page of JSON, may have; None: as most servers.
     """
 
     base_url: str
@@ -50,7 +50,7 @@ class Transport:
     read_timeout_s: float = READ_TIMEOUT_S
     hints: Hints = OF_SERVERS
     network: httpx2.BaseTransport | None = field(default=None, repr=False)
-    largest_event: int = LARGEST_EVENT
+    largest_event: int | None = None
 
     @property
     def proxy(self) -> str | None:

@@ -35,7 +35,7 @@ class BoundedTransport(httpx2.BaseTransport):
         network: what requests are handed to.
         base_url: below which they all go.
         key: the only one that they may carry.
-        largest_event: bytes that an event, or a page of JSON, may have.
+        largest_event: bytes that an event, or a page of JSON, may have; None: `LARGEST_EVENT`.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class BoundedTransport(httpx2.BaseTransport):
         network: httpx2.BaseTransport,
         base_url: str,
         key: Secret | None,
-        largest_event: int = LARGEST_EVENT,
+        largest_event: int | None = None,
     ):
         self._network, self._origin, self._key = network, _origin(httpx2.URL(base_url)), key
-        self._largest_event = largest_event
+        self._largest_event = largest_event or LARGEST_EVENT
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """See httpx2.

@@ -9,7 +9,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from labkit.backends.local.decoding.cursor import Cursor
+from labkit.backends.local.decoding.text_position import TextPosition
 from labkit.backends.settings import STAGES, Settings
 from labkit.errors import LabError
 from labkit.ui.pages.page_module import module_text, page_form
@@ -51,7 +51,7 @@ class Bench(anywidget.AnyWidget):
         self,
         prediction: Prediction,
         settings: Settings,
-        cursor: Cursor | None = None,
+        cursor: TextPosition | None = None,
         ends: tuple[int, ...] = (),
     ):
         self._prediction, self._cursor = prediction, cursor

@@ -1,7 +1,7 @@
 """The bench as a panel: on a prediction alone, or with the model that goes on from there."""
 
-from labkit.backends.generate import Backend
-from labkit.backends.local.decoding.cursor import Cursor
+from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import open_position
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 from labkit.ui.panel import Panel
@@ -13,7 +13,7 @@ from .sampling_chain import ChainRun, run_chain
 
 
 def bench_panel(
-    model: Backend, prompt: str | Messages, *, raw: bool = False, **settings
+    model: ScoringModel, prompt: str | Messages, *, raw: bool = False, **settings
 ) -> "BenchPanel":
     """A bench for one text: its scores, every setting in any order, and the model's next ones.
 
@@ -57,9 +57,11 @@ class BenchPanel(Panel):
 
     widget: Bench
 
-    def __init__(self, prediction: Prediction, settings: Settings, model: Backend | None = None):
+    def __init__(
+        self, prediction: Prediction, settings: Settings, model: ScoringModel | None = None
+    ):
         self.prediction = prediction
-        cursor = model and Cursor(model, prediction.ids)
+        cursor = model and open_position(model, prediction.ids)
         self.widget = Bench(prediction, settings, cursor, tuple(model.end_ids) if model else ())
 
     @property
