@@ -1,4 +1,4 @@
-"""Random settings on random scores, run by the processors of `generate`, behind a server on the loopback."""
+"""Random settings on random scores, run by the processors of `generate`, behind a local server."""
 
 import contextlib
 import json
