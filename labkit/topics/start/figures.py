@@ -55,7 +55,7 @@ def machine_figure(report: MachineReport):
             text=_fit_label(row),
         )
     widest = max(*(row.plan.needs.memory_bytes / GIB for row in rows), free)
-    return figure.update_xaxes(range=[0, widest * 1.25])
+    return figure.update_xaxes(range=[0, widest * 1.5])
 
 
 def _fit_label(row: Candidate) -> str:
@@ -63,7 +63,7 @@ def _fit_label(row: Candidate) -> str:
         return " ✗ too large"
     device = "GPU" if row.plan.device in ("cuda", "mps") else "CPU"
     where = "GPU and CPU" if row.plan.spread else device
-    return f" ✓ fits: {where}, {row.plan.needs.dtype}"
+    return f" ✓ {where}, {row.plan.needs.dtype}"
 
 
 def reply_figure(reply: Reply):
