@@ -67,10 +67,22 @@ def _describe(module) -> None:
 
 def _returned(verb: object) -> Iterator[type]:
     """The classes in its return annotation, and those of which they consist."""
-    pending = [typing.get_type_hints(verb).get("return")] if inspect.isfunction(verb) else []
+    pending = [_hints(verb).get("return")] if inspect.isfunction(verb) else []
     for index, hint in enumerate(pending):  # grows while it is read
         if isinstance(hint, type) and hint not in pending[:index]:
             yield hint
             if dataclasses.is_dataclass(hint):
-                pending += typing.get_type_hints(hint).values()
+                pending += _hints(hint).values()
         pending += typing.get_args(hint)
+
+
+def _hints(verb: object) -> dict[str, typing.Any]:
+    """Its annotations; a name that is imported for types alone, not to load torch, is an object."""
+    names: dict[str, typing.Any] = {}
+    while True:
+        try:
+            return typing.get_type_hints(verb, localns=names)
+        except NameError as error:
+            if error.name in names:
+                raise
+            names[error.name] = object
