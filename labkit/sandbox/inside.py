@@ -100,7 +100,8 @@ def _build_file_system(task: dict[str, Any]) -> None:
     call("pivot_root", b"/tmp", b"/tmp/.old")
     os.chdir("/")
     _put_program(task)
-    for path in dict.fromkeys([*_SYSTEM, *task["readable"]]):
+    # What holds others comes first, such as a checkout with its environment in it.
+    for path in sorted({*_SYSTEM, *task["readable"]}, key=len):
         _show(path)
     for path in (*_DEVICES, *task.get("writable", ())):
         _show(path, read_only=False)
