@@ -2,6 +2,7 @@
 
 import difflib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from labkit.checks import check_number, check_whole
@@ -97,6 +98,14 @@ class Settings(metaclass=_NamedSettings):
     def seeded(self) -> "Settings":
         """The same, with a seed in any case."""
         return self if self.seed is not None else replace(self, seed=random.getrandbits(32))
+
+
+def check_rows(rows: Sequence[Settings]) -> None:
+    """Raises a ValueError unless rows of a batch can be written together."""
+    if not rows:
+        raise ValueError("rows must hold the settings of at least one answer; got none")
+    if len({row.thinking for row in rows}) > 1:
+        raise ValueError("thinking must be the same in all rows of a batch; got several")
 
 
 def _whole_order(named: tuple[str, ...]) -> tuple[str, ...]:

@@ -49,12 +49,7 @@ def search_beams(
     raw: bool = False,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Reply]:
-    """The texts that a search with that many beams ends with, best first.
-
-    An interrupt ends it: the texts so far come back, those that have no end as interrupted.
-    No text is known before the search has ended, so every step's `elapsed_s` is the time of the
-    whole search, and there is no decoding speed to report.
-    """
+    """See `labkit.backends.local.decoding.beam_search.search_beams`."""
     how = {"raw": raw, "on_step": on_step}
     if isinstance(model, ServedModel):
         return beam_search.search_beams(model, prompt, beams, max_tokens, **how)

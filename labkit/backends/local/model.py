@@ -14,7 +14,7 @@ from labkit.backends.local.decoding.forward import Batch, prefill
 from labkit.backends.local.decoding.step_writer import StepWriter
 from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import RowsStream, Stream
-from labkit.backends.settings import Settings
+from labkit.backends.settings import Settings, check_rows
 from labkit.backends.steps import Alternative, Step
 from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine
@@ -215,10 +215,7 @@ class LocalModel:
             ValueError: the prompt is out of range, or rows are empty.
         """
         began = time.perf_counter()
-        if not rows:
-            raise ValueError("rows must hold the settings of at least one answer; got none")
-        if len({row.thinking for row in rows}) > 1:
-            raise ValueError("thinking must be the same in all rows of a batch; got several")
+        check_rows(rows)
         ids = self.encode(prompt, raw=raw, thinking=rows[0].thinking)
         streams = tuple(Stream(row.seeded(), prompt_tokens=len(ids)) for row in rows)
         return RowsStream(streams, self._run(streams, ids, began, batch_size))

@@ -58,7 +58,7 @@ def search_beams(
     raw: bool = False,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Reply]:
-    """See `labkit.backends.loaded.decoding.search_beams`."""
+    """See `labkit.backends.local.decoding.beam_search.search_beams`."""
     began, ids = time.perf_counter(), model.encode(prompt, raw=raw)
     room = min(max_tokens, model.context - len(ids))
     with noted_interrupts() as was_interrupted:

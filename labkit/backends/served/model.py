@@ -17,7 +17,7 @@ from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.remote.discovery import is_loopback, server_root
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.reply import RowsStream, Stream
-from labkit.backends.settings import Settings
+from labkit.backends.settings import Settings, check_rows
 from labkit.errors import LabError
 from labkit.models.machine import release_memory
 
@@ -199,10 +199,7 @@ class ServedModel:
         Raises:
             ValueError: the prompt is out of range, or rows are empty.
         """
-        if not rows:
-            raise ValueError("rows must hold the settings of at least one answer; got none")
-        if len({row.thinking for row in rows}) > 1:
-            raise ValueError("thinking must be the same in all rows of a batch; got several")
+        check_rows(rows)
         ids = self.encode(prompt, raw=raw, thinking=rows[0].thinking)
         streams = tuple(self.stream_ids(ids, replace(row, thinking=None)) for row in rows)
         return RowsStream(streams, run_rows(streams, batch_size or self.parallel))
