@@ -93,14 +93,21 @@ def parts_figure(
         map(_first, replies, first_s or [None] * len(rows)),
     )
     _fill(figure, rows, replies, 2, "seconds of the whole answer", map(_total, replies))
+    # The origins stand in the first plot; the second has the names alone.
+    alone = [f"{_name(name)}  " for name in names]
+    figure.update_yaxes(tickvals=rows, ticktext=alone, row=2, col=1)
     return figure.update_layout(legend={**BELOW, "traceorder": "normal"})
 
 
 def _label(name: str, reply: Reply | None) -> str:
     """A row's name and the origin of its numbers, broken into lines."""
-    lines = [f"<b>{figure_text(line)}</b>" for line in wrap(name, LABEL, break_on_hyphens=False)]
     origin = [figure_text(line) for line in wrap(reply.origin, LABEL + 6)] if reply else []
-    return "<br>".join([*lines, *(f"<i>{line}</i>" for line in origin)])
+    return "<br>".join([_name(name), *(f"<i>{line}</i>" for line in origin)])
+
+
+def _name(name: str) -> str:
+    lines = wrap(name, LABEL, break_on_hyphens=False)
+    return "<br>".join(f"<b>{figure_text(line)}</b>" for line in lines)
 
 
 def _bars(rows: list[str], replies: Sequence[Reply | None], whole: bool) -> list:

@@ -65,6 +65,9 @@ def test_the_figure_names_origin_failure_and_who_shared_the_machine(side):
     figure = labkit.plot(side)
     rows = figure.layout.yaxis.categoryarray
     assert "stand-in" in rows[1] and "measured" in rows[0]
+    below = figure.layout.yaxis2
+    assert below.tickvals == rows, "the second plot does not repeat the origins"
+    assert below.ticktext == ("<b>local</b>  ", "<b>remote</b>  ", "<b>cut</b>  ")
     words = " ".join(note.text for note in figure.layout.annotations)
     assert "✗ failed" in words and "300 ms of it the model's own work" in words
     assert "local and remote shared this machine" in figure.layout.title.text
