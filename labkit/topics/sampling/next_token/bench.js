@@ -225,10 +225,17 @@ class Bench extends BenchView {
     return score;
   }
 
-  /* Drawn once a frame, however often something changes. */
+  /* Drawn at once; what changes again before the next frame waits for that. */
   changed(draws = null) {
     this.draws = draws;
-    this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); });
+    this.isBehind = Boolean(this.frame);
+    if (!this.frame) {
+      this.draw();
+      this.frame = requestAnimationFrame(() => {
+        this.frame = null;
+        if (this.isBehind) this.changed(this.draws);
+      });
+    }
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.settle(), REST_MS);
   }
