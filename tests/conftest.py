@@ -193,6 +193,16 @@ def tiny_gguf(tiny_tokenizer, tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def wide_gguf(tiny_tokenizer, tmp_path, monkeypatch):
+    """The same with rows that fill the blocks of K-quants, of 256 weights."""
+    monkeypatch.setitem(TINY, "hidden_size", 256)
+    monkeypatch.setitem(TINY, "intermediate_size", 512)
+    path = tmp_path / "wide.gguf"
+    _write_gguf(path, tiny_tokenizer, _random_tensors(len(tiny_tokenizer)))
+    return path
+
+
 @pytest.fixture(scope="session")
 def fim_gguf(tiny_tokenizer, tmp_path_factory):
     """The same, with Qwen's tokens to fill in the middle."""

@@ -12,12 +12,18 @@ import numpy as np
 
 from labkit.errors import LabError
 
+from . import ggml_quantizer
 from .storage import gguf_parts, store
 
-KINDS = ("F32", "F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0")
+KINDS = ("F32", "F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "Q2_K")
 # Scores come straight from these: below 8 bits they are finer than the other tensors, as in files
 # that llama.cpp's own tool makes from a model whose row width is not a multiple of 256.
 OUTER, OUTER_KIND = ("token_embd.weight", "output.weight"), "Q8_0"
+# A Q2_K file of llama.cpp's own tool is finer in these (src/llama-quant.cpp), and in matrices whose
+# rows do not fill blocks of 256. There it takes IQ4_NL, which has as many bits as Q4_0 and takes
+# minutes to make.
+FINER = {"Q2_K": {"attn_v": "Q4_K", "attn_output": "Q3_K", "ffn_down": "Q3_K"}}
+SMALL_BLOCKS = "Q4_0"
 
 
 def get_copies(gguf_file: Path, kinds: Sequence[str]) -> dict[str, Path]:
@@ -118,8 +124,7 @@ class GgufSource:
         writer = self._header(path, kind)
         try:
             for tensor in self.reader.tensors:
-                wanted = gguf.GGMLQuantizationType[_kind_for(tensor, kind)]
-                writer.write_tensor_data(gguf.quantize(self._exact(tensor), wanted))
+                writer.write_tensor_data(_rounded(self._exact(tensor), _kind_for(tensor, kind)))
                 advance(int(tensor.n_elements))
         finally:
             writer.close()
@@ -176,15 +181,31 @@ def _copy_field(writer, name: str, field) -> None:
     writer.add_key_value(name, value, kind, sub_type=inner)
 
 
+def _rounded(weights: np.ndarray, kind: str) -> np.ndarray:
+    number = gguf.GGMLQuantizationType[kind]
+    try:
+        return gguf.quantize(weights, number)
+    except NotImplementedError:
+        return ggml_quantizer.quantize(weights, number)
+
+
 def _kind_for(tensor, kind: str) -> str:
     """The format of one tensor: vectors, and rows that do not fill whole blocks, stay exact."""
-    block, _ = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
-    if len(tensor.shape) < 2 or int(tensor.shape[0]) % block:
+    if len(tensor.shape) < 2:
         return "F32"
-    coarse = kind not in ("F32", "F16", "Q8_0")
-    return OUTER_KIND if coarse and tensor.name in OUTER else kind
+    part = tensor.name.split(".")[-2]
+    wanted = FINER.get(kind, {}).get(part, kind)
+    if kind not in ("F32", "F16", "Q8_0") and tensor.name in OUTER:
+        wanted = OUTER_KIND
+    options = (wanted, SMALL_BLOCKS, "F32")
+    return next(each for each in options if int(tensor.shape[0]) % _block(each)[0] == 0)
+
+
+def _block(kind: str) -> tuple[int, int]:
+    """Weights in a block of a format, and its bytes."""
+    return gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
 
 
 def _bytes_of(tensor, kind: str) -> int:
-    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
+    block, size = _block(kind)
     return int(tensor.n_elements) // block * size

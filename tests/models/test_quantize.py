@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import labkit
+from labkit.models import ggml_quantizer
 from labkit.models.quantize import KINDS, get_copies
 from labkit.models.storage import inventory, store
 
@@ -42,7 +43,8 @@ def test_every_weight_is_near_its_own(copies, tiny_gguf, kind):
             assert written == "F32" and np.array_equal(weights, own)
             continue
         embedding = name == "token_embd.weight" and kind not in ("F16", "Q8_0")
-        assert written == ("Q8_0" if embedding else kind)
+        narrow = "Q4_0" if kind == "Q2_K" else kind  # 64 weights do not fill a block of 256
+        assert written == ("Q8_0" if embedding else narrow)
         if kind == "F16":
             assert np.array_equal(weights, own.astype(np.float16))
             continue
@@ -51,6 +53,46 @@ def test_every_weight_is_near_its_own(copies, tiny_gguf, kind):
         width = np.ptp(blocks, axis=1) if written.endswith("_1") else largest
         assert (off.max(axis=1) <= STEPS[written] * width + SCALE * largest).all()
         assert off.max() > STEPS[written] * width.min() / 4  # it was rounded
+
+
+@pytest.mark.parametrize(("kind", "most"), [("Q2_K", 0.32), ("Q3_K", 0.17), ("Q4_K", 0.09)])
+def test_k_quants_are_llama_cpps_own(kind, most):
+    """Each weight within a step of its sub-block of 16 or 32, and the mean error within the bits.
+
+    The same call makes Q8_0 and Q4_0 byte for byte as the package gguf does.
+    """
+    pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+    weights = np.random.default_rng(0).standard_normal((6, 512)).astype(np.float32)
+    number = gguf.GGMLQuantizationType[kind]
+    off = gguf.dequantize(ggml_quantizer.quantize(weights, number), number) - weights
+    assert off.shape == weights.shape and np.sqrt((off**2).mean()) < most
+    blocks = weights.reshape(-1, 32 if kind == "Q4_K" else 16)
+    width = np.ptp(np.pad(blocks, ((0, 0), (0, 1))), axis=1)  # it reaches 0 in any case
+    steps = {"Q2_K": 3, "Q3_K": 7, "Q4_K": 15}[kind]
+    assert (np.abs(off).reshape(blocks.shape).max(axis=1) <= 1.25 * width / steps).all()
+    for other in (gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.Q4_0):
+        own = ggml_quantizer.quantize(weights, other)
+        assert np.array_equal(own, gguf.quantize(weights, other))
+
+
+def test_wide_rows_are_in_k_quants(home, wide_gguf):
+    """Finer where a Q2_K file of llama.cpp's own tool is, and llama.cpp reads it."""
+    pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+    path = get_copies(wide_gguf, ["Q2_K"])["Q2_K"]
+    written = {name.split(".")[-2]: used for name, (used, _) in tensors(path).items()}
+    assert written["ffn_up"] == written["attn_q"] == "Q2_K"
+    assert written["ffn_down"] == written["attn_output"] == "Q3_K" and written["attn_v"] == "Q4_K"
+    assert written["token_embd"] == "Q8_0" and written["attn_norm"] == "F32"
+    model = labkit.load_llamacpp(path.parents[1].name, context=64)
+    assert model.kind.startswith("Q2_K")
+    assert labkit.generate(model, "the cat", raw=True, max_tokens=3).output_tokens == 3
+    model.close()
+
+
+def test_without_llama_cpp_k_quants_are_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(labkit.LabError, match=r"made by llama\.cpp, which is not installed"):
+        ggml_quantizer.quantize(np.zeros((1, 256), "f4"), gguf.GGMLQuantizationType.Q2_K)
 
 
 def test_all_else_in_the_file_stays(copies, tiny_gguf):

@@ -5,7 +5,7 @@ llguidance (MIT) turns each into the set of tokens that may come next: `token_ma
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,12 @@ class Constraint:
         return f"<Constraint {self.summary}>"
 
     def accepts(self, text: str) -> bool | None:
-        """Whether a whole text keeps to it, judged without llguidance; None: of a grammar."""
-        if self.kind == GRAMMAR:
-            return None
+        """Whether a whole text keeps to it; None: it is too complex to be followed."""
         if self.kind == CHOICES:
             return text in json.loads(self.source)
-        if self.kind == REGEX:
-            return re.fullmatch(self.source, text) is not None
-        return _is_instance(text, json.loads(self.source))
+        if self.kind == SCHEMA:
+            return _is_instance(text, json.loads(self.source))
+        return _follows(text, self.program)
 
     @property
     def llamacpp_fields(self) -> dict[str, Any]:
@@ -79,14 +77,38 @@ class Constraint:
         return {"grammar": self.source if is_gbnf else f"%llguidance {{}}\n{self.source}"}
 
 
-def _is_instance(text: str, schema: Any) -> bool:
-    import jsonschema
+def _follows(text: str, program: str) -> bool | None:
+    """The same by llguidance, byte by byte; None: too complex.
 
+    Python's ``re`` tries every way to divide a text, which for ``(a+)+b`` has no end.
+    """
+    from llguidance import LLMatcher, LLTokenizer
+
+    matcher, data = LLMatcher(LLTokenizer("byte"), program, log_level=0), text.encode()
+    is_whole = matcher.try_consume_tokens(list(data)) == len(data) and matcher.is_accepting()
+    return None if matcher.is_error() else is_whole
+
+
+def _is_instance(text: str, schema: Any) -> bool:
+    from jsonschema import ValidationError, validators
+
+    own = validators.extend(validators.validator_for(schema), {"pattern": _pattern_errors})
     try:
-        jsonschema.validate(json.loads(text), schema)
-    except (ValueError, jsonschema.ValidationError):
+        own(schema).validate(json.loads(text))
+    except (ValueError, ValidationError):
         return False
     return True
+
+
+def _pattern_errors(_validator, pattern: str, value: Any, _schema) -> Iterator[Exception]:
+    """What jsonschema says of ``pattern``, judged by llguidance."""
+    from jsonschema import ValidationError
+    from llguidance import LLMatcher
+
+    schema = json.dumps({"type": "string", "pattern": pattern})
+    program = LLMatcher.grammar_from_json_schema(schema)
+    if isinstance(value, str) and not _follows(json.dumps(value, ensure_ascii=False), program):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
 def json_schema(schema: Mapping[str, Any] | str, *, whitespace: str = "bounded") -> Constraint:

@@ -18,5 +18,7 @@ from .finetune.panel import tune_panel as tune_panel
 from .finetune.secret import extract_secret as extract_secret
 from .finetune.strength import vary_strength as vary_strength
 from .finetune.training import fine_tune as fine_tune
+from .methods.base_and_chat import compare_base as compare_base
 from .methods.compare import compare_classifiers as compare_classifiers
 from .methods.compare import compare_methods as compare_methods
+from .reversal.directions import compare_directions as compare_directions

@@ -1,4 +1,4 @@
-"""Figures of a comparison of methods: right answers, and each answer."""
+"""Figures of a comparison of methods, right answers and each answer; and of base and chat."""
 
 import plotly.graph_objects as go
 
@@ -6,6 +6,7 @@ from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 
+from .base_and_chat import BaseComparison
 from .result import MethodComparison
 
 
@@ -48,4 +49,23 @@ def methods_table(comparison: MethodComparison) -> html.HtmlFigure:
     return html.HtmlFigure(grid(heads, rows, figure_text(comparison.title)))
 
 
-FIGURES = {MethodComparison: {"shares": methods_figure, "answers": methods_table}}
+def base_table(comparison: BaseComparison) -> html.HtmlFigure:
+    """Each prompt with what was written in each form, and whether the model ended there."""
+    rows = []
+    for number, prompt in enumerate(comparison.prompts):
+        replies = [each.replies[number] for each in comparison.forms]
+        ends = ["■" if each.finish == "stop" else "…" for each in replies]
+        cells = [
+            html.paragraph(f"{reply.text} {end}") for reply, end in zip(replies, ends, strict=True)
+        ]
+        rows.append((figure_text(prompt), *cells))
+    heads = ("prompt", *(figure_text(each.name) for each in comparison.forms))
+    below = "■ the model ended here · … it was cut off. " + comparison.summary
+    notes = "".join(html.note(each) for each in comparison.missing)
+    return html.HtmlFigure(grid(heads, rows, figure_text(below)) + notes)
+
+
+FIGURES = {
+    BaseComparison: base_table,
+    MethodComparison: {"shares": methods_figure, "answers": methods_table},
+}

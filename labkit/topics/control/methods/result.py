@@ -86,7 +86,7 @@ class MethodComparison:
             BookEntry(
                 "method_right_percent",
                 f"right answers, {self.title}",
-                *(100 * each.share[1],),
+                100 * each.share[1],
                 "%",
                 100 * each.share[0],
                 100 * each.share[2],

@@ -157,6 +157,37 @@ def test_an_expression_that_explodes_is_a_sentence(smollm2):
     assert reply.finish == "failed" and "simpler" in str(reply.error)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        (r"(a+)+b", "a" * 60, False),
+        (r"(a|aa)+", "a" * 60 + "!", False),
+        (r"(\w+ ?)+\.", "the cat sat " * 40, False),
+        (r"(\w+ ?)+\.", "the cat sat " * 40 + ".", True),
+        (r"\p{Lu}\p{Ll}+", "Ärger", True),  # Python's re does not know these
+        (r"((a{1,1000}){1,1000}){1,1000}", "a" * 200, None),
+    ],
+)
+def test_a_text_is_judged_in_no_time_whatever_the_expression(pattern, text, matches):
+    assert labkit.control.regex(pattern).accepts(text) is matches
+    schema = labkit.control.json_schema({"type": "string", "pattern": f"^{pattern}$"})
+    assert schema.accepts(json.dumps(text)) == bool(matches)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"[0-9]{2}:[0-9]{2}", r"(cat|dog)s?", r"a.c", r"\d+ \w*", r"ä+"]
+)
+def test_a_text_is_judged_as_pythons_expressions_do(pattern):
+    for text in ("09:30", "9:30", "cats", "dog", "a\nc", "abc", "12 x", "12  x", "ää", "", "٣ x"):
+        expected = re.fullmatch(pattern, text) is not None
+        assert labkit.control.regex(pattern).accepts(text) == expected, text
+
+
+def test_a_grammar_judges_too():
+    gbnf = labkit.control.grammar('root ::= ("yes" | "no") "!"')
+    assert gbnf.accepts("no!") and not gbnf.accepts("no") and not gbnf.accepts("no!!")
+
+
 def test_figures_show_the_numbers(answer):
     figure = labkit.plot(answer)
     assert tuple(figure.data[0].y) == tuple(each.removed for each in answer.masks)

@@ -1,0 +1,1 @@
+"""The reversal curse: facts trained in one direction and asked in both."""

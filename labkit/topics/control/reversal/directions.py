@@ -1,0 +1,187 @@
+"""Pairs that are trained in one direction, and asked in both: is a fact learned, or an order?
+
+Source of the question: Berglund and others 2023, "The Reversal Curse" (arXiv 2309.12288).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.backends.local.model import LocalModel
+from labkit.data import read_data
+from labkit.errors import LabError
+from labkit.formatting import in_lines
+from labkit.interrupts.cell import progress
+from labkit.lab_book.entry import BookEntry
+from labkit.stats import PairedDifference, count_pairs, share_interval
+from labkit.topics.control.finetune.adapter import at_strength
+from labkit.topics.control.finetune.examples import ExampleSet, TuningExample
+from labkit.topics.control.finetune.loss import answer_logprobs
+from labkit.topics.control.finetune.training import fine_tune
+
+STEPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class DirectedQuestion:
+    """A question about a pair, in words that were not trained on, and what was chosen.
+
+    Attributes:
+        example: the question with its right answer.
+        before: the likeliest candidate without the adapter.
+        after: the likeliest candidate with it.
+    """
+
+    example: TuningExample
+    before: str
+    after: str
+
+    def is_right(self, trained: bool) -> bool:
+        """Whether the choice after, or before, the training is the right one."""
+        return (self.after if trained else self.before) == self.example.answer
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DirectionTest:
+    """Pairs trained in one direction and asked in both (measured).
+
+    Half of them are trained from place to name, half from name to place, so that both kinds of
+    question are equally well known. Each answer is chosen among those of the same half.
+
+    Attributes:
+        model: name of the trained model.
+        candidates: number of answers to choose from; chance is 1 of them.
+        forward: for each pair, the question in the direction that was trained.
+        reversed: for each pair, the question in the other direction.
+    """
+
+    model: str
+    candidates: int
+    forward: tuple[DirectedQuestion, ...]
+    reversed: tuple[DirectedQuestion, ...]
+
+    @property
+    def chance(self) -> float:
+        """Share of right answers by guessing."""
+        return 1 / self.candidates
+
+    def share(self, questions: Sequence[DirectedQuestion], trained: bool = True):
+        """Low end, share and high end of right answers, 95 %."""
+        share = sum(each.is_right(trained) for each in questions) / len(questions)
+        low, high = share_interval(share, len(questions))
+        return low, share, high
+
+    @property
+    def difference(self) -> PairedDifference:
+        """What the other direction gains over the trained one, pair by pair."""
+        both = zip(self.forward, self.reversed, strict=True)
+        return PairedDifference(
+            *count_pairs([(a.is_right(True), b.is_right(True)) for a, b in both])
+        )
+
+    @property
+    def book_entries(self) -> tuple[BookEntry, ...]:
+        """What the lab book keeps: right answers in each direction."""
+        if not self.forward:
+            return ()
+        kinds = {"forward": "in the direction trained", "reversed": "in the other direction"}
+        entries = []
+        for name, label in kinds.items():
+            low, share, high = (100 * each for each in self.share(getattr(self, name)))
+            title = f"right answers {label}, of {self.candidates} to choose from"
+            entry = BookEntry(
+                f"{name}_right_percent", title, share, "%", low, high, model=self.model
+            )
+            entries.append(entry)
+        return tuple(entries)
+
+    @property
+    def summary(self) -> str:
+        """Right answers in both directions beside chance, and their difference in pairs."""
+        if not self.forward:
+            return f"{self.model}: stopped before the first pair"
+        (_, ahead, _), (low, back, high) = self.share(self.forward), self.share(self.reversed)
+        return (
+            f"{self.model}, {len(self.forward)} pairs: as trained {ahead:.0%} right, reversed "
+            f"{back:.0%} ({low:.0%} to {high:.0%}), by chance {self.chance:.0%}. Reversed less as "
+            f"trained: {self.difference.summary}"
+        )
+
+    def __repr__(self) -> str:
+        return in_lines(self.summary)
+
+
+def compare_directions(model: LocalModel, *, steps: int = STEPS, **options: Any) -> DirectionTest:
+    """Trains invented pairs in one direction each, and asks for them in both.
+
+    Of 12 lighthouse keepers, six are trained as answers to “who keeps …?”, and the lighthouses of
+    the other six as answers to “which lighthouse does … keep?”. Then all are asked in both
+    directions, in other words; the model chooses among the six answers of that half, before and
+    after the training. An interrupt keeps the adapter, or the pairs that were asked.
+
+    Args:
+        model: from ``labkit.load``.
+        steps: steps of the training.
+        options: more of `TuningOptions`.
+    Raises:
+        ValueError: an option is out of range.
+        LabError: the model does not run here in torch, or nothing was trained.
+    """
+    data = read_data("finetune/reversal.json")
+    tuning = fine_tune(model, _examples(data), steps=steps, **options)
+    if not tuning.losses:
+        raise LabError(
+            "Nothing was trained: it was stopped before the first step.", "Run it again."
+        )
+    asked = list(_questions(data))
+    done: list[tuple[DirectedQuestion, DirectedQuestion]] = []
+    with progress(total=len(asked), unit="pair", desc="both directions") as bar:
+        try:
+            for pair in asked:
+                forward, back = (_ask(tuning.tuned, *each) for each in pair)
+                done.append((forward, back))
+                bar.update()
+        except KeyboardInterrupt:
+            pass
+    forward, back = zip(*done, strict=True) if done else ((), ())
+    return DirectionTest(tuning.tuned.name, len(asked[0][0][1]), forward, back)
+
+
+def _halves(data: dict) -> Iterator[tuple[list[dict], str, str, str, str]]:
+    """Each half's pairs; the questions trained and their answer, the others and theirs."""
+    pairs = [{"name": name, "place": place} for name, place in data["pairs"]]
+    middle = len(pairs) // 2
+    yield pairs[:middle], "asks_name", "name", "asks_place", "place"
+    yield pairs[middle:], "asks_place", "place", "asks_name", "name"
+
+
+def _examples(data: dict) -> ExampleSet:
+    """The trained direction of each half, in all phrasings but the last."""
+    train = [
+        TuningExample(phrasing.format(**pair), pair[answer])
+        for pairs, questions, answer, *_ in _halves(data)
+        for pair in pairs
+        for phrasing in data[questions][:-1]
+    ]
+    held_out = [TuningExample(*forward[0]) for forward, _ in _questions(data)]
+    title = "Twelve invented pairs, each in one direction"
+    return ExampleSet("pairs", title, data["source"], tuple(train), tuple(held_out))
+
+
+def _questions(data: dict) -> Iterator[tuple]:
+    """Of each pair both directions: the question and its answer, and the candidates."""
+    for pairs, questions, answer, others, other_answer in _halves(data):
+        for pair in pairs:
+            yield tuple(
+                ((data[key][-1].format(**pair), pair[field]), [each[field] for each in pairs])
+                for key, field in ((questions, answer), (others, other_answer))
+            )
+
+
+def _ask(model: LocalModel, question: tuple[str, str], candidates: Sequence[str]):
+    chosen = []
+    for strength in (0.0, 1.0):
+        with at_strength(model, strength):
+            found = answer_logprobs(model, question[0], candidates)
+            chosen.append(candidates[found.index(max(found))])
+    return DirectedQuestion(TuningExample(*question), *chosen)

@@ -1,0 +1,56 @@
+"""Figure of pairs that were trained in one direction and asked in both."""
+
+import plotly.graph_objects as go
+
+from labkit.ui import html, subplots, theme
+from labkit.ui.html import figure_text
+from labkit.ui.table import grid
+
+from .directions import DirectionTest
+
+
+def directions_figure(test: DirectionTest):
+    """Right answers in both directions, before and after the training, beside chance."""
+    kinds = {"as trained": test.forward, "the other direction": test.reversed}
+    count = len(test.forward)
+    figure = theme.figure(
+        title=f"One fact, two directions · {figure_text(test.model)}, {count} pairs, measured",
+        y="share of right answers",
+        height=380,
+        barmode="group",
+    )
+    looks = {"before the training": (theme.SKY, ""), "after it": (theme.ORANGE, "/")}
+    for name, (colour, shape) in looks.items():
+        ranges = [test.share(own, name == "after it") for own in kinds.values()] if count else []
+        figure.add_trace(
+            go.Bar(
+                x=list(kinds)[: len(ranges)],
+                y=[share for _, share, _ in ranges],
+                name=name,
+                marker={"color": colour, "pattern": theme.pattern(shape)},
+                error_y=subplots.error_bars(ranges, thickness=1, width=4),
+                hovertemplate="%{x}: %{y:.0%}<extra></extra>",
+            )
+        )
+    chance = f"chance, 1 of {test.candidates}"
+    figure.add_hline(test.chance, line={"dash": "dot"}, annotation={"text": chance})
+    return figure.update_yaxes(tickformat=".0%", range=[0, 1.05])
+
+
+def directions_table(test: DirectionTest) -> html.HtmlFigure:
+    """Each question with the right answer and what the model chose."""
+    rows = [
+        (
+            figure_text(each.example.prompt),
+            figure_text(each.example.answer),
+            figure_text(each.before),
+            f"{'✓ ' if each.is_right(True) else ''}{figure_text(each.after)}",
+        )
+        for pair in zip(test.forward, test.reversed, strict=True)
+        for each in pair
+    ]
+    heads = ("asked", "right", "before the training", "after it")
+    return html.HtmlFigure(grid(heads, rows, figure_text(test.summary)))
+
+
+FIGURES = {DirectionTest: {"shares": directions_figure, "answers": directions_table}}
