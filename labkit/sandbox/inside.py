@@ -3,7 +3,8 @@
 `sandbox` starts this as a process of its own and sends it a line of JSON. Three processes follow
 one another: the first enters new namespaces, the second is the first process in them and builds a
 file system of its own, the third gives up all rights and becomes the program. When the second
-ends, the kernel kills whatever is left. Uses only the standard library.
+ends, the kernel kills whatever is left. Behind bubblewrap, which does the first two's work (see
+`bubblewrap`), only the third is left: the same attacks fail there. Uses only the standard library.
 
 Source: man pages namespaces(7), pivot_root(2), mount_setattr(2), setrlimit(2).
 """
@@ -26,8 +27,8 @@ _NAMESPACES = 0x7E020000
 _BIND, _RECURSIVE, _PRIVATE, _DETACH = 0x1000, 0x4000, 0x40000, 2  # sys/mount.h
 _NOSUID, _NODEV = 2, 4
 _AT_FDCWD, _AT_RECURSIVE, _READ_ONLY = -100, 0x8000, 1  # linux/fcntl.h, linux/mount.h
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
-_SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/nix/store", "/etc/ld.so.cache")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/nix/store", "/etc/ld.so.cache")
 
 
 def main() -> None:
@@ -44,12 +45,11 @@ def run(task: dict[str, Any]) -> None:
     """
     try:
         os.set_inheritable(task["report"], False)
-        if task["isolate"]:
-            _isolate(task)
-        else:
-            _limit(task)
-            with contextlib.suppress(OSError):  # no filter on this system
-                _refuse(task)
+        if task["wall"] == "namespaces":
+            _enter_namespaces(task)
+        _limit(task)
+        with contextlib.suppress(*(() if task["wall"] else (OSError,))):  # no filter here
+            _refuse(task)
     except OSError as error:
         _report(task, f"{error.strerror or error}")
         os._exit(1)
@@ -60,7 +60,7 @@ def _report(task: dict[str, Any], refusal: str) -> None:
     os.write(task["report"], refusal.encode())
 
 
-def _isolate(task: dict[str, Any]) -> None:
+def _enter_namespaces(task: dict[str, Any]) -> None:
     """Returns in the third process, behind the wall; the first two wait and exit."""
     if "command" not in task:  # which a thread may have started, and a parent is a thread here
         die_with_parent()
@@ -72,8 +72,6 @@ def _isolate(task: dict[str, Any]) -> None:
     _build_file_system(task)
     _wait_for_child()
     os.setsid()
-    _limit(task)
-    _refuse(task)
 
 
 def _refuse(task: dict[str, Any]) -> None:
@@ -101,9 +99,9 @@ def _build_file_system(task: dict[str, Any]) -> None:
     os.chdir("/")
     _put_program(task)
     # What holds others comes first, such as a checkout with its environment in it.
-    for path in sorted({*_SYSTEM, *task["readable"]}, key=len):
+    for path in sorted({*SYSTEM, *task["readable"]}, key=len):
         _show(path)
-    for path in (*_DEVICES, *task.get("writable", ())):
+    for path in (*DEVICES, *task.get("writable", ())):
         _show(path, read_only=False)
     if "command" in task:
         os.makedirs("/proc", exist_ok=True)
@@ -117,7 +115,7 @@ def _build_file_system(task: dict[str, Any]) -> None:
 def _show(path: str, *, read_only: bool = True) -> None:
     """Binds a file or folder of the old root into the new one, if it is there."""
     old = f"/.old{path}"
-    if os.path.islink(old) and path in _SYSTEM:
+    if os.path.islink(old) and path in SYSTEM:
         os.symlink(os.readlink(old), path)
         return
     if not os.path.exists(old) or os.path.lexists(path):
@@ -173,7 +171,7 @@ def _limit(task: dict[str, Any]) -> None:
         if which := getattr(resource, name, None):
             _, ceiling = resource.getrlimit(which)
             most = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
-            with contextlib.suppress(() if task["isolate"] else ValueError):  # macOS refuses some
+            with contextlib.suppress(() if task["wall"] else ValueError):  # macOS refuses some
                 resource.setrlimit(which, (most, most))
 
 

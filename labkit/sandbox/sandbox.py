@@ -18,6 +18,7 @@ from labkit.checks import check_number
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 
+from .bubblewrap import ROOT, bubblewrap_command, find_bubblewrap
 from .inside import WORK
 
 MIB = 1024**2
@@ -26,7 +27,7 @@ WALL = (
     "no network",
     "no other processes",
     "no file of this machine but the system's and Python's own, to read",
-    "one folder in memory to write",
+    "no file to write but in memory",
 )
 _ROOT = Path(__file__).resolve().parents[2]
 _START = (
@@ -112,8 +113,9 @@ def run_code(
     """Runs a Python program behind a wall, and reports what became of it.
 
     The program gets an empty environment, Python's standard library, and a folder in memory. It
-    reaches no network, no other process, and no file of yours. Where this system cannot build that
-    wall (see `refusal`), the program is not run.
+    reaches no network, no other process, and no file of yours. Where this system allows the wall's
+    namespaces to bubblewrap alone, that builds it, and the folder is to read only. Where it allows
+    neither (see `refusal`), the program is not run.
 
     Args:
         code: the program.
@@ -132,35 +134,53 @@ def run_code(
     reason = refusal()
     if reason and not run_without_isolation:
         return SandboxRun(code, isolated=False, refusal=reason)
-    return _run(code, limits, isolate=not reason)
+    wall = "" if reason else "bubblewrap" if namespace_refusal() else "namespaces"
+    return _run(code, limits, wall)
+
+
+def refusal() -> str:
+    """Why this system cannot isolate a program; empty where it can, by itself or by bubblewrap."""
+    reason = namespace_refusal()
+    if not reason or not sys.platform.startswith("linux"):
+        return reason
+    other = bubblewrap_refusal()
+    return f"{reason}; {other}" if other else ""
 
 
 @functools.cache
-def refusal() -> str:
-    """Why this system cannot isolate a program; empty where it can."""
+def namespace_refusal() -> str:
+    """Why this system gives no namespaces to isolate a program in; empty where it does."""
     if not sys.platform.startswith("linux"):
         return f"this system ({sys.platform}) has no namespaces to isolate it in"
-    return _run("", Limits(), isolate=True).refusal
+    return _run("", Limits(), "namespaces").refusal
 
 
-def _run(code: str, limits: Limits, *, isolate: bool) -> SandboxRun:
+@functools.cache
+def bubblewrap_refusal() -> str:
+    """Why bubblewrap cannot isolate a program either; empty where it can."""
+    if not find_bubblewrap():
+        return "bubblewrap, which may be allowed to, is not installed"
+    run = _run("", Limits(), "bubblewrap")
+    return "" if run.succeeded else run.ending
+
+
+def _run(code: str, limits: Limits, wall: str) -> SandboxRun:
     try:
         code.encode()
     except UnicodeEncodeError as error:
-        return SandboxRun(code, errors=f"SyntaxError: {error}", exit_status=1, isolated=isolate)
+        return SandboxRun(code, errors=f"SyntaxError: {error}", exit_status=1, isolated=bool(wall))
     with (
         tempfile.TemporaryDirectory(prefix="labkit-sandbox-") as folder,
         tempfile.TemporaryFile() as output,
         tempfile.TemporaryFile() as errors,
     ):
-        program = f"{WORK if isolate else folder}/program.py"
-        if not isolate:
-            Path(program).write_text(code, encoding="utf-8")
+        if wall != "namespaces":
+            Path(folder, "program.py").write_text(code, encoding="utf-8")
         task = {
-            "code": code if isolate else "",
-            "program": program,
+            "code": code if wall == "namespaces" else "",
+            "program": f"{WORK if wall else folder}/program.py",
             "python": _python(),
-            "isolate": isolate,
+            "wall": wall,
             "readable": _python_folders(),
             "timeout_s": math.ceil(limits.timeout_s),
             "memory_bytes": int(limits.memory_bytes),
@@ -175,7 +195,7 @@ def _run(code: str, limits: Limits, *, isolate: bool) -> SandboxRun:
             status,
             time.perf_counter() - began,
             timed_out,
-            isolate,
+            bool(wall),
             f"this system does not allow the isolation ({reason})" if reason else "",
         )
 
@@ -198,6 +218,8 @@ def _wait(
         return *_finish(process, b"", timeout_s), ""
     read, write = os.pipe()
     command = [_python(), "-I", "-S", "-B", "-c", _START, str(_ROOT)]
+    if task["wall"] == "bubblewrap":
+        command = [*bubblewrap_command(task, folder), *command[:-1], ROOT]
     try:
         process = _start(command, folder, streams, pass_fds=(write,), start_new_session=True)
     finally:

@@ -16,10 +16,15 @@ from labkit.sandbox.sandbox import MIB, Limits, run_code
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def wall():
-    if reason := sandbox.refusal():
+@pytest.fixture(params=["namespaces", "bubblewrap"])
+def wall(request, monkeypatch):
+    """Both walls: every attack has to fail at either."""
+    refusal = getattr(sandbox, f"{request.param.removesuffix('s')}_refusal")
+    if reason := refusal():
         pytest.skip(f"nothing is run here: {reason}")
+    if request.param == "bubblewrap":
+        monkeypatch.setattr(sandbox, "namespace_refusal", lambda: "only bubblewrap is allowed them")
+    return request.param
 
 
 def attack(code, **limits):
@@ -126,6 +131,9 @@ def test_nothing_is_written_outside(wall, path):
 
 
 def test_its_own_folder_is_small_and_gone_afterwards(wall):
+    if wall == "bubblewrap":
+        assert "Read-only file system" in attack("open('a', 'w')").errors
+        return
     before = set(Path("/tmp").iterdir())
     code = "for n in range(100000): open(f'own-{n}', 'w').write('x' * 100_000)"
     assert "No space left" in attack(code).errors
@@ -211,29 +219,58 @@ def test_who_insists_gets_limits_and_a_time_out_alone(monkeypatch):
 @pytest.mark.parametrize("system", ["darwin", "win32"])
 def test_other_systems_have_no_wall(monkeypatch, system):
     monkeypatch.setattr(sandbox.sys, "platform", system)
-    sandbox.refusal.cache_clear()
+    sandbox.namespace_refusal.cache_clear()
     assert sandbox.refusal() == f"this system ({system}) has no namespaces to isolate it in"
-    sandbox.refusal.cache_clear()
+    sandbox.namespace_refusal.cache_clear()
 
 
-def test_a_kernel_that_allows_no_namespace_is_said(monkeypatch):
+@pytest.fixture
+def no_namespaces(monkeypatch):
     monkeypatch.setattr(
         sandbox,
         "_START",
         "import labkit.sandbox.inside as i, errno\n"
         "def no(*_): raise OSError(errno.EPERM, 'Operation not permitted')\n"
-        "i.call = no; i.main()",
+        "if '/labkit' not in i.__file__[:7]: i.call = no\ni.main()",
     )
     monkeypatch.setattr(sandbox, "_start", with_path(sandbox._start))
-    run = sandbox._run("print(1)", Limits(), isolate=True)
+    sandbox.namespace_refusal.cache_clear()
+    yield
+    sandbox.namespace_refusal.cache_clear()
+
+
+def test_a_kernel_that_allows_no_namespace_is_said(no_namespaces, monkeypatch):
+    monkeypatch.setattr(sandbox, "find_bubblewrap", lambda: None)
+    sandbox.bubblewrap_refusal.cache_clear()
+    run = run_code("print(1)")
+    sandbox.bubblewrap_refusal.cache_clear()
     assert run.ending == (
-        "not run: this system does not allow the isolation (Operation not permitted)"
+        "not run: this system does not allow the isolation (Operation not permitted); "
+        "bubblewrap, which may be allowed to, is not installed"
     )
+
+
+def test_bubblewrap_is_taken_where_it_alone_is_allowed_namespaces(no_namespaces):
+    if reason := sandbox.bubblewrap_refusal():
+        pytest.skip(reason)
+    run = run_code("import os; print(os.listdir(), os.listdir('/labkit'))")
+    assert (run.output, run.isolated) == ("['program.py'] ['sandbox']\n", True)
+
+
+def test_a_bubblewrap_that_fails_is_no_wall(monkeypatch, tmp_path):
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho bwrap: no permissions >&2; exit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr("labkit.sandbox.bubblewrap.find_bubblewrap", lambda: str(broken))
+    sandbox.bubblewrap_refusal.cache_clear()
+    assert sandbox.bubblewrap_refusal() == "bwrap: no permissions"
+    sandbox.bubblewrap_refusal.cache_clear()
 
 
 def with_path(start):
     def started(command, *rest, **more):
-        command[5] = f"import sys; sys.path.insert(0, sys.argv[1])\n{command[5]}"
+        index = command.index(sandbox._START)
+        command[index] = f"import sys; sys.path.insert(0, sys.argv[1])\n{command[index]}"
         return start(command, *rest, **more)
 
     return started

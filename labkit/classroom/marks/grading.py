@@ -85,7 +85,7 @@ def grade(course: Path, assignment: str, *, at_once: int | None = None) -> Marks
     Raises:
         LabError: nothing was handed in, or nothing can be isolated on this system.
     """
-    if refusal := sandbox.refusal():
+    if refusal := sandbox.namespace_refusal():
         raise LabError(f"Learners' code is not run: {refusal}.", "Grade on Linux.")
     learners = submitted(course, assignment)
     if not learners:

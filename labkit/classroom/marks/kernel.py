@@ -58,7 +58,7 @@ def task(runtime: str, connection_file: str, *options: str) -> dict[str, Any]:
         "OMP_NUM_THREADS": "1",
     }
     return {
-        "isolate": True,
+        "wall": "namespaces",
         "report": os.dup(2),
         "command": [str(python), "-m", "ipykernel_launcher", "-f", connection_file, *options],
         "environment": environment,

@@ -46,7 +46,7 @@ assert not found, found
 @pytest.fixture
 def course(tmp_path):
     """A course with one exercise, released."""
-    if reason := sandbox.refusal():
+    if reason := sandbox.namespace_refusal():
         pytest.skip(f"nothing is graded here: {reason}")
     lesson = nbformat.v4.new_notebook()
     lesson.metadata["kernelspec"] = {
