@@ -11,6 +11,7 @@ from labkit.checks import check_number, check_whole
 STAGES = (
     "repetition_penalty",
     "presence_penalty",
+    "frequency_penalty",
     "temperature",
     "top_k",
     "top_p",
@@ -48,6 +49,7 @@ class Settings(metaclass=_NamedSettings):
         typical_p: keep the tokens whose surprise is nearest the expected; in (0, 1].
         repetition_penalty: divides the scores of tokens that occurred; 1: none; 0.01 to 100.
         presence_penalty: taken off the scores of tokens that occurred; 0: none; -2 to 2.
+        frequency_penalty: taken off as often as a token occurred; 0: none; -2 to 2.
         max_tokens: the most tokens that are written.
         seed: start of the random numbers; None: a fresh one, recorded in the reply.
         stop: strings before which the answer ends; servers look for them in a thought too.
@@ -68,6 +70,7 @@ class Settings(metaclass=_NamedSettings):
     typical_p: float = 1.0
     repetition_penalty: float = 1.0
     presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
     max_tokens: int = 128
     seed: int | None = None
     stop: tuple[str, ...] = ()
@@ -83,7 +86,8 @@ class Settings(metaclass=_NamedSettings):
         check_number("typical_p", self.typical_p, "above 0 and at most 1", lambda x: 0 < x <= 1)
         penalty = self.repetition_penalty
         check_number("repetition_penalty", penalty, "0.01 to 100", lambda x: 0.01 <= x <= 100)
-        check_number("presence_penalty", self.presence_penalty, "-2 to 2", lambda x: -2 <= x <= 2)
+        for name in ("presence_penalty", "frequency_penalty"):
+            check_number(name, getattr(self, name), "-2 to 2", lambda x: -2 <= x <= 2)
         check_whole("max_tokens", self.max_tokens)
         check_whole("top_k", self.top_k, or_none=True)
         check_whole("seed", self.seed, 0, 2**63 - 1, or_none=True)
@@ -111,7 +115,7 @@ def check_rows(rows: Sequence[Settings]) -> None:
 def _whole_order(named: tuple[str, ...]) -> tuple[str, ...]:
     """All stages, of which those named stand in this order, in each other's places.
 
-    >>> _whole_order(("top_p", "temperature"))[2:5]
+    >>> _whole_order(("top_p", "temperature"))[3:6]
     ('top_p', 'top_k', 'temperature')
     """
     if len(named) < 2 or len(set(named)) < len(named) or not set(named) <= set(STAGES):

@@ -19,7 +19,8 @@ from labkit.formatting import CONTROL
 LARGEST = 100_000_000  # bytes
 LARGEST_NUMBER = 2**64  # bytes, seconds, tokens: nothing that the lab counts comes near
 CLOCK_ERROR = -0.001  # seconds: the difference of two readings by two threads may be below 0
-SIGNED = {"logprob", "drawn_logprob", "entropy_bits", "presence_penalty", "stolen_share"}
+SIGNED = {"logprob", "drawn_logprob", "entropy_bits", "stolen_share"}
+SIGNED |= {"presence_penalty", "frequency_penalty"}
 SIGNED |= {"value", "low", "high", "guess"}  # of a lab book: a difference may be below 0
 # What models and people write; any other text is a name, which holds no control characters.
 FREE = {"text", "thinking", "prompt", "content", "stop", "stopped", "error", "answer", "pattern"}

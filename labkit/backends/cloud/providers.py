@@ -49,7 +49,8 @@ class Provider:
 # A model that thinks before it writes takes no temperature: it is 1.
 _FIXED = {"temperature": 1.0}
 _SAMPLED = same("temperature", "top_p", "stop")
-_PENALISED = _SAMPLED | same("presence_penalty", "seed")
+_PENALTIES = same("presence_penalty", "frequency_penalty")
+_PENALISED = _SAMPLED | _PENALTIES | same("seed")
 _LIMIT = {"max_tokens": "max_completion_tokens"}
 # These can be asked not to think, and only then take a temperature.
 _NEED_NOT_THINK = (
@@ -160,8 +161,7 @@ PROVIDERS = {
         # It refuses fields that it does not know, and reports its usage unasked.
         {
             r"": Parameters(
-                _SAMPLED | same("presence_penalty", "max_tokens") | {"seed": "random_seed"},
-                seeds=2**31,
+                _SAMPLED | _PENALTIES | same("max_tokens") | {"seed": "random_seed"}, seeds=2**31
             )
         },
         source="github.com/mistralai/client-python, models/chatcompletionstreamrequest.py; "

@@ -27,7 +27,7 @@ def scores_by_stage(
         Stage to (vocab,) float32, in order; ``"scores"`` comes first: the model's own.
     """
     stages = {"scores": scores}
-    for stage, process in _chain(settings, np.unique(np.asarray(ids, dtype=int))).items():
+    for stage, process in _chain(settings, np.asarray(ids, dtype=int)).items():
         scores = stages[stage] = process(scores)
     return stages
 
@@ -48,13 +48,16 @@ def draw_from_scores(scores: np.ndarray, times: int, seed: int) -> np.ndarray:
     return np.searchsorted(sums, marks, side="right")
 
 
-def _chain(settings: Settings, seen: np.ndarray) -> dict[str, Processor]:
+def _chain(settings: Settings, ids: np.ndarray) -> dict[str, Processor]:
     """The processors of these settings, by stage; at temperature 0 nothing is filtered."""
     s, drawn = settings, settings.temperature > 0
+    seen, counts = np.unique(ids, return_counts=True)
     heat = _divided(s.temperature) if drawn else _greedy
     processors: dict[str, Processor | bool] = {
         "repetition_penalty": s.repetition_penalty != 1 and _repeated(s.repetition_penalty, seen),
-        "presence_penalty": s.presence_penalty != 0 and _present(s.presence_penalty, seen),
+        "presence_penalty": s.presence_penalty != 0 and _lowered(s.presence_penalty, seen),
+        "frequency_penalty": s.frequency_penalty != 0
+        and _lowered(s.frequency_penalty * counts.astype(np.float32), seen),
         "temperature": s.temperature != 1 and heat,
         "top_k": drawn and s.top_k is not None and _top_k(s.top_k),
         "top_p": drawn and s.top_p < 1 and _top_p(s.top_p),
@@ -73,7 +76,7 @@ def _repeated(penalty: float, seen: np.ndarray) -> Processor:
     return process
 
 
-def _present(penalty: float, seen: np.ndarray) -> Processor:
+def _lowered(penalty: float | np.ndarray, seen: np.ndarray) -> Processor:
     return lambda scores: _replaced(scores, seen, scores[seen] - penalty)
 
 

@@ -27,6 +27,23 @@ class PresencePenaltyProcessor(lp.LogitsProcessor):
         return scores.scatter(1, input_ids, scores.gather(1, input_ids) - self.penalty)
 
 
+class FrequencyPenaltyProcessor(lp.LogitsProcessor):
+    """Takes an amount off the score of each token as often as it occurred.
+
+    The prompt's tokens count too. Source: the OpenAI API's reference, ``frequency_penalty``;
+    llama.cpp, src/llama-sampler.cpp, ``llama_sampler_penalties_apply``.
+    """
+
+    def __init__(self, penalty: float):
+        self.penalty = penalty
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Processes scores (rows, vocab), given the ids so far (rows, length)."""
+        counts = torch.zeros_like(scores)
+        counts.scatter_add_(1, input_ids, torch.ones_like(input_ids, dtype=scores.dtype))
+        return scores - self.penalty * counts
+
+
 class GreedyProcessor(lp.LogitsProcessor):
     """Temperature 0: keeps only the best score."""
 
@@ -48,6 +65,8 @@ def build_chain(settings: Settings) -> dict[str, Callable]:
         and lp.RepetitionPenaltyLogitsProcessor(float(s.repetition_penalty)),
         "presence_penalty": s.presence_penalty != 0
         and PresencePenaltyProcessor(s.presence_penalty),
+        "frequency_penalty": s.frequency_penalty != 0
+        and FrequencyPenaltyProcessor(s.frequency_penalty),
         "temperature": s.temperature != 1
         and (lp.TemperatureLogitsWarper(float(s.temperature)) if drawn else GreedyProcessor()),
         "top_k": drawn and s.top_k is not None and lp.TopKLogitsWarper(s.top_k),

@@ -33,6 +33,7 @@ MISTRAL_FIELDS = {
     "stop",
     "random_seed",
     "presence_penalty",
+    "frequency_penalty",
 }
 
 
@@ -83,7 +84,14 @@ def test_a_model_that_thinks_takes_no_temperature(provider):
     server.answer(text("Hi"), chat_end(3, 1))
     reply = ask(server, model="gpt-6-astra")
     sent = server.requests[0].body
-    assert not sent.keys() & {"temperature", "top_p", "presence_penalty", "seed", "stop"}
+    assert not sent.keys() & {
+        "temperature",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "stop",
+    }
     assert reply.settings.temperature == 1.0 and reply.settings.seed is None
     cloud = labkit.cloud("openai", "gpt-6-astra", address=server.address)
     with pytest.raises(ValueError, match=r"temperature must be left at 1.0: OpenAI"):

@@ -59,6 +59,7 @@ def test_the_chain_gives_the_scores_of_generate(smollm2, chosen):
         typical_p=st.floats(0.01, 1),
         repetition_penalty=st.floats(0.5, 2),
         presence_penalty=st.floats(-2, 2),
+        frequency_penalty=st.floats(-2, 2),
         order=st.permutations(STAGES),
     ),
 )
@@ -129,6 +130,21 @@ def test_presence_penalty_is_taken_off_once():
     scores = np.zeros(4, dtype=np.float32)
     stages = scores_by_stage(scores, [1, 2, 2], Settings(temperature=1, presence_penalty=1.5))
     assert stages["presence_penalty"].tolist() == [0, -1.5, -1.5, 0]
+
+
+def test_frequency_penalty_is_taken_off_as_often_as_the_token_occurred():
+    """Beside a reference by hand, in torch: score − f × count of the token in the context."""
+    scores = torch.randn(1, 50, generator=torch.Generator().manual_seed(4))
+    ids = [7, 3, 7, 49, 7, 3]
+    counts = torch.bincount(torch.tensor(ids), minlength=50)
+    chosen = Settings(temperature=1, frequency_penalty=0.7)
+    row = scores_by_stage(scores[0].numpy(), ids, chosen)["frequency_penalty"]
+    expected = scores - 0.7 * counts
+    torch.testing.assert_close(torch.from_numpy(row), expected[0])
+    (process,) = build_chain(chosen).values()
+    torch.testing.assert_close(
+        process(torch.tensor([ids, ids]), scores.expand(2, -1))[1], expected[0]
+    )
 
 
 @pytest.mark.slow

@@ -431,6 +431,7 @@ def test_a_setting_is_sent_or_refused(kind):
         "typical_p": 0.5,
         "repetition_penalty": 1.5,
         "presence_penalty": 1.0,
+        "frequency_penalty": 1.0,
         "max_tokens": 3,
         "seed": 9,
         "stop": ("a",),

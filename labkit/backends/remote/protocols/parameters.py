@@ -21,12 +21,13 @@ def same(*names: str) -> dict[str, str]:
 
 
 _BASIC = same("temperature", "top_p", "max_tokens", "seed", "stop")
-_OPENAI = _BASIC | same("presence_penalty")
+_OPENAI = _BASIC | same("presence_penalty", "frequency_penalty")
 _MORE = same("top_k", "min_p", "typical_p", "repetition_penalty")
-# llama.cpp's own names of stages; its two penalties are one stage.
+# llama.cpp's own names of stages; its three penalties are one stage.
 _SAMPLERS = {
     "repetition_penalty": "penalties",
     "presence_penalty": "penalties",
+    "frequency_penalty": "penalties",
     "typical_p": "typ_p",
 }
 
@@ -115,8 +116,8 @@ LLAMA_CPP = switched(
     _by_template,
 )
 # The options of its own interface: github.com/ollama/ollama, docs/modelfile.mdx, "Valid Parameters
-# and Values", and docs/api.md, "Generate request (With options)", for presence_penalty and
-# typical_p. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
+# and Values", and docs/api.md, "Generate request (With options)", for typical_p and the
+# penalties of presence and frequency. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
 OLLAMA = switched(
     Parameters(
         {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"},

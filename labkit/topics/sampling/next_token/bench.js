@@ -220,6 +220,7 @@ class Bench extends BenchView {
       if (name === "temperature" && settings.temperature > 0) score /= settings.temperature;
       if (!occurred.has(id)) continue;
       if (name === "presence_penalty") score -= settings[name];
+      if (name === "frequency_penalty") score -= settings[name] * occurred.get(id);
       if (name === "repetition_penalty") score *= settings[name] ** (score < 0 ? 1 : -1);
     }
     return score;

@@ -1,9 +1,11 @@
 /* What the bench shows, and how it is drawn: the controls, the table of the next token's scores and
    probabilities, the cumulative curve, the text. bench.js below gives it a life. */
 const LABELS = { repetition_penalty: "repetition penalty", presence_penalty: "presence penalty",
+  frequency_penalty: "frequency penalty",
   temperature: "temperature", top_k: "top-k", top_p: "top-p", min_p: "min-p", typical_p: "typical-p" };
 const RANGES = { temperature: [0, 3, 0.05], top_p: [0.01, 1, 0.01], min_p: [0, 0.3, 0.001],
-  typical_p: [0.01, 1, 0.01], repetition_penalty: [0.5, 2, 0.05], presence_penalty: [-2, 2, 0.1] };
+  typical_p: [0.01, 1, 0.01], repetition_penalty: [0.5, 2, 0.05], presence_penalty: [-2, 2, 0.1],
+  frequency_penalty: [-2, 2, 0.1] };
 const TOP_KS = [0, 10000, 5000, 1000, 500, 200, 100, 50, 40, 30, 20, 10, 8, 5, 3, 2, 1];
 const FILTERS = ["top_k", "top_p", "min_p", "typical_p"];
 const SURPRISE = [1, 2, 4, 8]; // bits: from each on, a token is marked more strongly
@@ -142,7 +144,7 @@ class BenchView {
   }
 
   drawTable(runs) {
-    const sorted = this.sorted(), own = probabilities(sorted), occurred = new Set(this.context());
+    const sorted = this.sorted(), own = probabilities(sorted), occurred = countTokens(this.context());
     const { temperature } = this.settings;
     this.shown = [...sorted.ids.subarray(0, ROWS)];
     this.heads[2].textContent = temperature > 0 ? `÷ ${temperature.toFixed(2)}` : "÷ 0: the best";

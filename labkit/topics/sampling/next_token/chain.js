@@ -3,10 +3,11 @@
 
    A stage is { name, setting, ids, values }: the tokens that remain, best first, and their scores.
    A filter keeps a stretch of that order, so nothing is sorted after the scores have come. */
-export const STAGES = ["repetition_penalty", "presence_penalty", "temperature", "top_k", "top_p",
-  "min_p", "typical_p"];
-export const NEUTRAL = { repetition_penalty: 1, presence_penalty: 0, temperature: 1, top_k: 0,
-  top_p: 1, min_p: 0, typical_p: 1 };
+export const STAGES = ["repetition_penalty", "presence_penalty", "frequency_penalty", "temperature",
+  "top_k", "top_p", "min_p", "typical_p"];
+export const NEUTRAL = { repetition_penalty: 1, presence_penalty: 0, frequency_penalty: 0,
+  temperature: 1, top_k: 0, top_p: 1, min_p: 0, typical_p: 1 };
+const MOST_TOKENS = 2 ** 20; // of a vocabulary
 const round = Math.fround;
 
 /* Bits of IEEE 754 halves as float32. */
@@ -24,10 +25,10 @@ export function sortScores(scores) {
   const size = scores.length, bits = new Uint32Array(scores.buffer, scores.byteOffset, size);
   // Order-preserving whole numbers of 32 bits, and the index in 20 bits below: one native sort.
   const keys = Float64Array.from(bits, (word, index) =>
-    ((word >> 31 ? ~word : word | 0x80000000) >>> 0) * 2 ** 20 + index).sort();
+    ((word >> 31 ? ~word : word | 0x80000000) >>> 0) * MOST_TOKENS + index).sort();
   const ids = new Int32Array(size), values = new Float32Array(size);
   for (let rank = 0; rank < size; rank++) {
-    ids[rank] = keys[size - 1 - rank] % 2 ** 20;
+    ids[rank] = keys[size - 1 - rank] % MOST_TOKENS;
     values[rank] = scores[ids[rank]];
   }
   let count = size;
@@ -46,6 +47,7 @@ export function probabilities(stage) {
   let sum = 0;
   for (let rank = 0; rank < size; rank++) sum += shares[rank] = Math.exp(round(values[rank] - values[0]));
   for (let rank = 0; rank < size; rank++) shares[rank] /= sum;
+  stage.sum = sum;
   return stage.probabilities = shares;
 }
 
@@ -55,16 +57,27 @@ export function entropyBits(stage) {
   return sum + 0;
 }
 
+/* How often each token has occurred. */
+export function countTokens(context) {
+  const counts = new Map();
+  for (const id of context) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return counts;
+}
+
 /* New scores for the tokens that have occurred; they alone change their rank. */
 function penalize(stage, context, change) {
-  const occurred = new Set(context), changed = [];
+  const occurred = countTokens(context), marks = new Uint8Array(MOST_TOKENS), changed = [];
   const ids = new Int32Array(stage.ids.length), values = new Float32Array(stage.ids.length);
+  for (const id of occurred.keys()) marks[id] = 1;
   let count = 0;
-  stage.ids.forEach((id, rank) => {
-    if (occurred.has(id)) return changed.push([id, round(change(stage.values[rank]))]);
-    ids[count] = id;
-    values[count++] = stage.values[rank];
-  });
+  for (let rank = 0; rank < ids.length; rank++) {
+    const id = stage.ids[rank], value = stage.values[rank];
+    if (marks[id]) changed.push([id, round(change(value, occurred.get(id)))]);
+    else {
+      ids[count] = id;
+      values[count++] = value;
+    }
+  }
   changed.sort(([id, value], [other, otherValue]) => value - otherValue || id - other);
   // From the worst upward, each moves the ones below it down.
   let read = count - 1, write = ids.length - 1;
@@ -109,11 +122,14 @@ function keepMinP(stage, p) {
    where the next one is nearer, until it holds the probability. */
 function keepTypical(stage, p) {
   const shares = probabilities(stage), { values } = stage, size = shares.length;
-  let sum = 0, entropy = 0;
-  for (const value of values) sum += Math.exp(round(value - values[0]));
-  const surprise = values.map(value => round(values[0] - value) + Math.log(sum));
-  for (let rank = 0; rank < size; rank++) entropy += surprise[rank] * Math.exp(-surprise[rank]);
-  const distance = surprise.map(each => Math.abs(each - round(entropy)));
+  const surprise = new Float32Array(size), distance = new Float32Array(size), all = Math.log(stage.sum);
+  let entropy = 0;
+  for (let rank = 0; rank < size; rank++) {
+    surprise[rank] = round(values[0] - values[rank]) + all;
+    entropy += surprise[rank] * shares[rank];
+  }
+  entropy = round(entropy);
+  for (let rank = 0; rank < size; rank++) distance[rank] = Math.abs(surprise[rank] - entropy);
   let end = 0;
   while (end < size && surprise[end] < entropy) end++;
   let start = end, held = 0, last = 0;
@@ -134,6 +150,8 @@ const APPLY = {
     value => value < 0 ? value * round(penalty) : value / round(penalty)),
   presence_penalty: (stage, penalty, context) => penalize(stage, context,
     value => value - round(penalty)),
+  frequency_penalty: (stage, penalty, context) => penalize(stage, context,
+    (value, count) => value - round(round(penalty) * count)),
   temperature: divide, top_k: keepTopK, top_p: keepTopP, min_p: keepMinP, typical_p: keepTypical,
 };
 const DRAWN_ONLY = ["top_k", "top_p", "min_p", "typical_p"]; // at temperature 0 nothing is filtered

@@ -115,7 +115,8 @@ def run_chain(prediction: Prediction, **settings) -> ChainRun:
     Args:
         prediction: from `predict`.
         settings: see ``labkit.backends.settings.Settings``: temperature (1 by default), top_k,
-            top_p, min_p, typical_p, repetition_penalty, presence_penalty, order.
+            top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty,
+            order.
     Raises:
         ValueError: a setting is out of range.
     """

@@ -1,6 +1,10 @@
-"""Random settings on random scores, run by the processors of `generate`, behind a local server."""
+"""Random settings on random scores, run by the processors of `generate`, behind a local server.
+
+What the kernel computes is computed once, and shared by node and the browser.
+"""
 
 import contextlib
+import functools
 import json
 import random
 import threading
@@ -10,6 +14,7 @@ import numpy as np
 import torch
 
 from labkit.backends.local import sampler
+from labkit.backends.local.overrides import threads
 from labkit.backends.settings import STAGES, Settings
 
 SIZES = (49_152, 151_936, 262_144)  # SmolLM2, Qwen2.5, Gemma 3
@@ -20,12 +25,11 @@ DRAWS = 20
 @contextlib.contextmanager
 def served_cases(settings=SETTINGS):
     """The address of a server that has the cases, and what the kernel computes for each."""
-    cases = {size: _Cases(size, settings) for size in SIZES}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            size, _, rest = self.path[1:].partition("/")
-            body = _listed(cases) if size == "cases" else cases[int(size)].file(rest)
+            size, _, name = self.path[1:].partition("/")
+            body = vocabulary(int(size)).file(name, settings) if name else _listed(settings)
             self.send_response(200)
             self.send_header("Access-Control-Allow-Origin", "*")
             self.send_header("Content-Length", str(len(body)))
@@ -44,34 +48,49 @@ def served_cases(settings=SETTINGS):
         server.server_close()
 
 
-def _listed(cases):
-    listed = [{"size": size, "cases": each.cases} for size, each in cases.items()]
+def _listed(settings):
+    listed = [{"size": size, "cases": vocabulary(size).cases[:settings]} for size in SIZES]
     return json.dumps({"vocabularies": listed}).encode()
 
 
-class _Cases:
+@functools.cache
+def vocabulary(size):
     """The cases of one vocabulary."""
+    return _Vocabulary(size)
 
-    def __init__(self, size, settings):
+
+class _Vocabulary:
+    """Scores of one vocabulary in two formats, and cases that run on them."""
+
+    def __init__(self, size):
         rng = np.random.default_rng(size)
         sure = rng.normal(0, 2, size) + 6 * rng.exponential(0.7, size)
         unsure = rng.normal(0, 3, size)  # with many that are equal, in so few bits
         self.scores = {"float32": sure.astype(np.float32), "float16": unsure.astype(np.float16)}
-        self.cases = [_case(random.Random(f"{size} {number}"), size) for number in range(settings)]
+        self.cases = [_case(random.Random(f"{size} {number}"), size) for number in range(SETTINGS)]
+        self._results = []
 
-    def file(self, name):
-        """The scores of that format; or a case's probabilities, draws, and number that remains."""
+    def file(self, name, settings):
+        """The scores of that format; or for each case what `_result` gives, one after the other."""
         if name in self.scores:
             return self.scores[name].tobytes()
-        case = self.cases[int(name)]
+        with threads(1):  # more gain nothing on such rows, and spin while they wait
+            for case in self.cases[len(self._results) : settings]:
+                self._results.append(self._result(case))
+        return b"".join(self._results[:settings])
+
+    def _result(self, case):
+        """Counts of tokens with a probability and of those that remain; draws; ids, probabilities."""
         chosen = Settings(**{**case["settings"], "top_k": case["settings"]["top_k"] or None})
         row = torch.from_numpy(self.scores[case["format"]].astype(np.float32))[None]
         for process in sampler.build_chain(chosen).values():
             row = process(torch.tensor([case["context"]]), row)
-        drawn = sampler.draw(row.softmax(-1), [case["uniform"]])[0].tolist()
-        shares = row.double().softmax(-1).float()  # float32 sums of 262,144 err by a millionth
-        counts = np.array([*drawn, int(row.isfinite().sum())], np.int32)
-        return shares.numpy().tobytes() + counts.tobytes()
+        drawn = sampler.draw(row.softmax(-1), [case["uniform"]])[0].numpy()
+        shares = row[0].double().softmax(-1).float()  # float32 sums of 262,144 err by a millionth
+        ids = shares.nonzero()[:, 0]
+        counts = np.array([len(ids), int(row.isfinite().sum())])
+        whole = np.concatenate([counts, drawn, ids.numpy()]).astype(np.int32)
+        return whole.tobytes() + shares[ids].numpy().tobytes()
 
 
 def _case(rng, size):
@@ -88,11 +107,13 @@ def _case(rng, size):
         "typical_p": maybe(round(rng.uniform(0.01, 1), 2), 1),
         "repetition_penalty": maybe(round(rng.uniform(0.5, 2), 2), 1),
         "presence_penalty": maybe(round(rng.uniform(-2, 2), 1), 0),
+        "frequency_penalty": maybe(round(rng.uniform(-2, 2), 1), 0),
         "order": rng.sample(STAGES, len(STAGES)),
     }
+    seen = [rng.randrange(size) for _ in range(rng.choice([1, 20, 500]))]
     return {
         "format": rng.choice(["float32", "float16"]),
-        "context": [rng.randrange(size) for _ in range(rng.choice([1, 20, 500]))],
+        "context": seen + rng.choices(seen, k=len(seen) // 2),  # some of them occur again
         "settings": settings,
         "uniform": [rng.random() for _ in range(DRAWS)],
     }

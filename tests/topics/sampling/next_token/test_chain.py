@@ -1,5 +1,8 @@
-"""The page's chain in node: the kernel's numbers, on 200 random settings of three vocabularies."""
+"""The page's chain in node and in Chromium: the kernel's numbers, on 200 random settings of three
+vocabularies. They stand in one file, so that what the kernel computes is computed once.
+"""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -10,9 +13,14 @@ import pytest
 
 from labkit.topics.sampling.next_token.bench_panel import CHAIN
 
+from ....browser.chromium import new_page, start_chromium
 from .kernel_cases import SETTINGS, SIZES, assert_same, served_cases
 
 CASES = Path(__file__).with_name("chain_cases.js")
+COMPARE = """async ([chain, cases, address]) => {
+  const load = text => import("data:text/javascript;base64," + text);
+  return (await load(cases)).compare(await load(chain), address);
+}"""
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(not NODE, reason="node is not installed")
 
@@ -34,6 +42,14 @@ def test_every_chain_gives_the_kernels_numbers_and_draws():
     with served_cases() as address:
         call = f'cases.compare(chain, "{address}")'
         assert_same(node(call, ("chain", CHAIN), ("cases", CASES)), SETTINGS * len(SIZES))
+
+
+@pytest.mark.slow
+def test_every_chain_gives_the_kernels_numbers_and_draws_in_a_browser():
+    scripts = [base64.b64encode(path.read_bytes()).decode() for path in (CHAIN, CASES)]
+    with served_cases() as address, start_chromium() as browser:
+        found = new_page(browser).evaluate(COMPARE, [*scripts, address])
+    assert_same(found, SETTINGS * len(SIZES))
 
 
 @needs_node

@@ -61,6 +61,7 @@ def test_all_stages_at_once(panel):
         "typical_p": 0.9,
         "repetition_penalty": 1.2,
         "presence_penalty": 0.5,
+        "frequency_penalty": 0.2,
     }
     change(panel, **values)
     assert [stage.name for stage in panel.run.stages] == ["scores", *STAGES]

@@ -91,6 +91,7 @@ SETTINGS = st.fixed_dictionaries(
         "typical_p": st.floats(0.01, 1),
         "repetition_penalty": st.floats(0.1, 3),
         "presence_penalty": st.floats(-2, 2),
+        "frequency_penalty": st.floats(-2, 2),
         "order": st.permutations(STAGES),
     }
 )
@@ -141,6 +142,7 @@ def test_entropy_needs_a_distribution(bad):
         ({"top_p": 0}, "top_p must be"),
         ({"order": ("top_p",)}, "order must be"),
         ({"presence_penalty": 3}, "presence_penalty must be .*-2 to 2; got 3"),
+        ({"frequency_penalty": 3}, "frequency_penalty must be .*-2 to 2; got 3"),
         ({"seed": "lucky"}, "seed must be"),
     ],
 )
