@@ -9,7 +9,7 @@ from labkit.ui import theme
 from labkit.ui.html import AS_WRITTEN, HtmlFigure
 
 from . import wording
-from .core import Offer, Recommendation
+from .core import VERDICTS, Offer, Recommendation
 from .recommend import Decision
 from .sensitivity import Sensitivity
 
@@ -80,12 +80,18 @@ def _section(choice: Recommendation, found: Sensitivity) -> str:
             cells = "".join(f"<td>{escape(e)}</td>" for e in (*wording.numbers_of(each), word))
             rows += f'<tr{look}><th scope="row">{escape(each.option.name)}</th>{cells}</tr>'
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-    out = [f"✗ {each}" for each in wording.struck(choice)]
-    out += [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
+    out = "".join(_out(*each) for each in wording.struck(choice))
+    ends = [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
     return (
         f"<section><h3>{escape(choice.kind.name)}: {escape(choice.verdict)}</h3>"
-        f"{_lines([wording.needs(choice.kind)])}{table}{_lines([*filter(None, out)])}</section>"
+        f"{_lines([wording.needs(choice.kind)])}{table}{out}"
+        f"{_lines([*filter(None, ends)])}</section>"
     )
+
+
+def _out(names: str, why: str) -> str:
+    shown = escape(names) if why == VERDICTS["unknown"] else f"<s>{escape(names)}</s>"
+    return f"<p><small>✗ {shown}: {escape(why)}</small></p>"
 
 
 def to_page(decision: Decision) -> str:
@@ -137,7 +143,7 @@ def to_record(decision: Decision) -> str:
 def _verdict(choice: Recommendation, offer: Offer) -> str:
     if offer.verdict == "recommended":
         return "**recommended**" if choice.is_met else "the nearest"
-    words = wording.VERDICTS[offer.verdict]
+    words = VERDICTS[offer.verdict]
     return f"{words}: {offer.why}" if offer.why else words
 
 

@@ -19,6 +19,7 @@ from .quality import TESTS
 
 MEASURED, PUBLISHED = "measured here", "published"
 NO_MODEL = "a model on this machine"
+NOTHING_MEASURED = "No model was measured on this machine yet: what is here is not known."
 SPEEDS = ("prefill_tokens_per_s", "decode_tokens_per_s")
 MEASURE = "notebook 03: lab.measure(model, …)"
 GIVE = "with a key, lab.decide.grade(model, cloud) asks it; or give your own: right={…}"
@@ -81,11 +82,15 @@ class BookNumbers:
         return next((_measured(e, page) for page, e in self._newest("load_w")), ASSUMED_W)
 
     @property
-    def leaks(self) -> str:
-        """What the scanner found in the payload of notebook 05; empty if it was not run."""
+    def notes(self) -> tuple[str, ...]:
+        """What else the book says: that it is empty, what the scanner found in notebook 05."""
+        empty = () if self.models else (NOTHING_MEASURED,)
         for _, entry in self._newest("payload_findings", here=False):
-            return f"Notebook 05 found {entry.value:.0f} secrets or personal data in a payload"
-        return ""
+            return (
+                *empty,
+                f"Notebook 05 found {entry.value:.0f} secrets or personal data in a payload",
+            )
+        return empty
 
 
 def _is_of(entry: BookEntry, model: str) -> bool:

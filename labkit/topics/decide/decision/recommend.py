@@ -215,5 +215,5 @@ def recommend(
         limits,
         numbers.machine,
         now()[:10],
-        tuple(filter(None, [numbers.leaks])),
+        numbers.notes,
     )

@@ -65,16 +65,15 @@ def mark(*numbers: RangedNumber | None) -> str:
     return f"[{''.join(sorted(found))}]"
 
 
-def struck(choice: Recommendation) -> list[str]:
-    """The options that are out, in a line for each reason."""
-    lines = []
+def struck(choice: Recommendation) -> list[tuple[str, str]]:
+    """The options that are out, by reason: their names, and why."""
+    found: dict[str, list[str]] = {}
     for verdict in STRUCK:
-        out = [each for each in choice.offers if each.verdict == verdict]
-        reasons = {each.why: "" if verdict == "unknown" else f" ({each.why})" for each in out}
-        for why, shown in reasons.items():
-            names = ", ".join(each.option.name for each in out if each.why == why)
-            lines.append(f"{names}: {VERDICTS[verdict]}{shown}")
-    return lines
+        for each in choice.offers:
+            if each.verdict == verdict:
+                shown = "" if verdict == "unknown" else f" ({each.why})"
+                found.setdefault(VERDICTS[verdict] + shown, []).append(each.option.name)
+    return [(", ".join(names), why) for why, names in found.items()]
 
 
 def turns(found: Sensitivity) -> list[str]:

@@ -189,6 +189,7 @@ def test_a_stricter_limit_never_widens_the_choice(kinds, options, limits, data):
         data.draw(st.sampled_from([limits.budget_usd, *tighter])),
     )
     before, after = choose(kinds, options, limits), choose(kinds, options, stricter)
+    assert sum(map(shortfall, after)) >= sum(map(shortfall, before)) - 1e-6
     for wide, narrow in zip(before, after, strict=True):
         allowed = {each.option.name for each in narrow.allowed}
         assert allowed <= {each.option.name for each in wide.allowed}
