@@ -76,7 +76,7 @@ class GuessPanel(Panel):
         self.status.value = html.note(problem, "bad") if problem else html.note(done, tone)
 
 
-def read_number(typed: str) -> float:
+def read_number(typed: str, name: str = "your guess") -> float:
     """A number as people type it: ``1,000``, ``0.5``, ``20 %``.
 
     Raises:
@@ -94,7 +94,7 @@ def read_number(typed: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or abs(number) > 1e15:
-        raise ValueError(f"your guess must be a number, such as 20; got {typed[:40]!r}")
+        raise ValueError(f"{name} must be a number, such as 20; got {typed[:40]!r}")
     return number
 
 

@@ -1,9 +1,8 @@
 """The decision as arithmetic: kinds of work and options in, a choice out. It reads nothing."""
 
-import functools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from labkit.topics.cost.facts import RangedNumber
 
 SENSITIVITIES = ("public", "internal", "secret")
 NOTHING = "nothing"
+UNMET = "nothing that is known meets it"
 VERDICTS = {
     "policy": "must not leave",
     "offline": "needs a network",
@@ -74,7 +74,6 @@ class Option:
 
     Attributes:
         name: what it is.
-        where: ``"here"``, ``"a cloud"`` or ``"your own card"``.
         leaves: whether the data leave for it.
         right: the share of right answers, by test.
         read_tokens_per_s, write_tokens_per_s: its speeds.
@@ -86,7 +85,6 @@ class Option:
     """
 
     name: str
-    where: str
     leaves: bool
     right: Mapping[str, RangedNumber]
     read_tokens_per_s: RangedNumber | None
@@ -96,6 +94,16 @@ class Option:
     usd_per_s: RangedNumber = ZERO
     fixed_usd: RangedNumber = ZERO
     missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def speeds(self) -> tuple[RangedNumber | None, ...]:
+        """What the seconds of an answer come from."""
+        return self.delay_s, self.read_tokens_per_s, self.write_tokens_per_s
+
+    @property
+    def prices(self) -> tuple[RangedNumber, ...]:
+        """What the cost of a week comes from."""
+        return self.usd_per_s, self.fixed_usd, *self.usd_per_token
 
     def seconds(self, kind: WorkKind) -> float | None:
         """Seconds of an answer; None if a speed is not known."""
@@ -174,10 +182,15 @@ class Recommendation:
         return found is not None and not any(found.lacks(self.kind))
 
     @property
-    def shortfall(self) -> float:
-        """By how much the share of right answers misses what is needed; all of it without one."""
+    def verdict(self) -> str:
+        """What is recommended, or by how much the nearest misses what is needed."""
         found = self.recommended
-        return found.lacks(self.kind)[0] if found else self.kind.least_right
+        if found is None or self.is_met:
+            return found.option.name if found else "nothing is left, or known"
+        wrong, slow = found.lacks(self.kind)
+        misses = [f"{100 * wrong:.0f} points too few right"] if wrong else []
+        misses += [f"{found.seconds:,.1f} s"] if slow else []
+        return f"{UNMET}; the nearest is {found.option.name} ({', '.join(misses)})"
 
 
 def choose(
@@ -193,17 +206,11 @@ def choose(
     judged = [_judge(kind, options, limits) for kind in kinds]
     taken = _best_combination(kinds, judged, limits)
     return tuple(
-        Recommendation(kind, tuple(_marked(each, mine) for each in offers))
+        Recommendation(
+            kind, tuple(_with(e, ("recommended", "") if e is mine else None) for e in offers)
+        )
         for kind, offers, mine in zip(kinds, judged, taken, strict=True)
     )
-
-
-def _marked(offer: Offer, taken: Offer | None) -> Offer:
-    return _with(offer, "recommended", "") if offer is taken else offer
-
-
-def _with(offer: Offer, verdict: str, why: str) -> Offer:
-    return Offer(offer.option, offer.right, offer.seconds, offer.usd, verdict, why)
 
 
 def _judge(kind: WorkKind, options: Sequence[Option], limits: HardLimits) -> list[Offer]:
@@ -211,18 +218,22 @@ def _judge(kind: WorkKind, options: Sequence[Option], limits: HardLimits) -> lis
         Offer(each, each.right.get(kind.like), each.seconds(kind), each.usd(kind))
         for each in options
     ]
-    offers = [_with(each, *_barrier(kind, each, limits)) for each in offers]
+    offers = [_with(each, _barrier(kind, each, limits)) for each in offers]
     left = [each for each in offers if each.verdict == "possible"]
-    for number, each in enumerate(offers):
-        if each.verdict == "possible":
-            better = next((other for other in left if dominates(other, each)), None)
-            if better:
-                offers[number] = _with(each, "dominated", f"by {better.option.name}")
-    return offers
+    return [_with(e, _dominated(e, left)) if e.verdict == "possible" else e for e in offers]
 
 
-def _barrier(kind: WorkKind, offer: Offer, limits: HardLimits) -> tuple[str, str]:
-    """The first limit that bars an offer, or what is not known of it."""
+def _with(offer: Offer, verdict: tuple[str, str] | None) -> Offer:
+    return replace(offer, verdict=verdict[0], why=verdict[1]) if verdict else offer
+
+
+def _dominated(offer: Offer, left: Sequence[Offer]) -> tuple[str, str] | None:
+    better = next((each for each in left if dominates(each, offer)), None)
+    return ("dominated", f"by {better.option.name}") if better else None
+
+
+def _barrier(kind: WorkKind, offer: Offer, limits: HardLimits) -> tuple[str, str] | None:
+    """The first limit that bars an offer, or what is not known of it; None: it is possible."""
     option = offer.option
     if option.leaves and not limits.lets_out(kind.sensitivity):
         return "policy", f"the data are {kind.sensitivity}"
@@ -234,7 +245,7 @@ def _barrier(kind: WorkKind, offer: Offer, limits: HardLimits) -> tuple[str, str
         return "unknown", option.missing.get("speed", "its speed was not measured")
     if offer.right is None and kind.least_right:
         return "unknown", option.missing.get(kind.like, f"no result in the test {kind.like}")
-    return "possible", ""
+    return None
 
 
 def dominates(one: Offer, other: Offer) -> bool:
@@ -242,15 +253,12 @@ def dominates(one: Offer, other: Offer) -> bool:
 
     What is fixed counts in full for the one and not for the other, which may be paid for already.
     """
-    if (one.right is None) != (other.right is None) or one.seconds is None or one.usd is None:
-        return False
-    if other.seconds is None or other.usd is None:
+    if None in (one.seconds, other.seconds) or (one.right is None) != (other.right is None):
         return False
     right = (one.right.likely, other.right.likely) if one.right and other.right else (0.0, 0.0)
     mine = (-right[0], one.seconds, one.alone_usd)
     its = (-right[1], other.seconds, other.usd)
-    no_worse = all(a <= b for a, b in zip(mine, its, strict=True))
-    return no_worse and mine != its
+    return mine != its and all(a <= b for a, b in zip(mine, its, strict=True))
 
 
 def _best_combination(
@@ -258,36 +266,25 @@ def _best_combination(
 ) -> tuple[Offer | None, ...]:
     """The best of all combinations: each is an element of arrays with an axis for every kind."""
     left = [[*(each for each in offers if each.verdict == "possible"), None] for offers in judged]
-    wrong, undone, slow, usd = (
-        functools.reduce(np.add.outer, [np.array(own) for own in column])
-        for column in zip(*map(_columns, kinds, left), strict=True)
-    )
+
+    def summed(number: Callable[[WorkKind, Offer | None], float]) -> np.ndarray:
+        pairs = zip(kinds, left, strict=True)
+        return sum(np.ix_(*([float(number(kind, e)) for e in own] for kind, own in pairs)))
+
+    usd = summed(lambda _, each: (each.usd or 0.0) if each else 0.0)
     fixed = {each.option.name: each.option.fixed_usd.likely for own in left for each in own if each}
     for name, cost in fixed.items():
         if cost:
-            has_it = [np.array([_is(each, name) for each in own]) for own in left]
-            usd = usd + cost * functools.reduce(np.logical_or.outer, has_it)
-    ranks = [each.ravel() for each in (usd, slow.round(9), undone, wrong.round(9))]
+            uses = summed(lambda _, each, name=name: each is not None and each.option.name == name)
+            usd = usd + cost * (uses > 0)
+    lacks = summed(lambda kind, each: each.lacks(kind)[0] if each else kind.least_right)
+    slow = summed(lambda kind, each: each.lacks(kind)[1] if each else 0.0)
+    undone = summed(lambda _, each: each is None)
+    ranks = [usd, slow.round(9), undone, lacks.round(9)]
     if limits.budget_usd is not None:
-        ranks.append(ranks[0] > limits.budget_usd + 1e-9)
-    best = np.unravel_index(np.lexsort(ranks)[0], usd.shape)
+        ranks.append(usd > limits.budget_usd + 1e-9)
+    best = np.unravel_index(np.lexsort([each.ravel() for each in ranks])[0], usd.shape)
     return tuple(own[int(index)] for own, index in zip(left, best, strict=True))
-
-
-def _columns(kind: WorkKind, own: Sequence[Offer | None]) -> tuple[list[float], ...]:
-    """Of each offer: the share it lacks, whether it is missing, the time it lacks, its cost."""
-    lacks = [each.lacks(kind) if each else (kind.least_right, 0.0) for each in own]
-    wrong, slow = ([float(each) for each in column] for column in zip(*lacks, strict=True))
-    return (
-        wrong,
-        [float(each is None) for each in own],
-        slow,
-        [float(each.usd or 0.0) if each else 0.0 for each in own],
-    )
-
-
-def _is(offer: Offer | None, name: str) -> bool:
-    return offer is not None and offer.option.name == name
 
 
 def total_usd(taken: Sequence[Offer | None]) -> float:

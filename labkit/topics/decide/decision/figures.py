@@ -5,12 +5,11 @@ from html import escape
 from pathlib import Path
 
 from labkit.filesystem.write import write_text
-from labkit.formatting import usd
 from labkit.ui import theme
 from labkit.ui.html import AS_WRITTEN, HtmlFigure
 
 from . import wording
-from .core import Offer, Recommendation
+from .core import VERDICTS, Offer, Recommendation
 from .recommend import Decision
 from .sensitivity import Sensitivity
 
@@ -49,19 +48,14 @@ def decision_page(decision: Decision) -> HtmlFigure:
 
 def _sheet(decision: Decision) -> str:
     pairs = zip(decision.choices, decision.sensitivities, strict=True)
-    cost = f" · {usd(decision.week_usd)} a week" if decision.taken else ""
-    lines = [
-        f"Limits: {wording.bounds(decision.limits)}.",
-        *decision.notes,
-        *(f"To know more, {each}" for each in decision.to_run),
-    ]
+    lines = [f"Limits: {wording.bounds(decision.limits)}.", *decision.notes, *decision.to_run]
     ends = [
         *map(_short, wording.sources(decision)),
         f"{decision.machine}, {decision.date}; computed by the lab",
     ]
     return (
         f'<div class="lk-sheet {AS_WRITTEN.split(chr(34))[1]}">'
-        f"<h2>{escape(TITLE)}: {escape(decision.headline)}{escape(cost)}</h2>"
+        f"<h2>{escape(TITLE)}: {escape(decision.title)}</h2>"
         f"{_lines(lines)}{''.join(_section(*each) for each in pairs)}"
         f"<h3>Where the numbers come from</h3>{_lines(ends)}</div>"
     )
@@ -78,26 +72,26 @@ def _lines(lines: list[str]) -> str:
 
 def _section(choice: Recommendation, found: Sensitivity) -> str:
     heads = "".join(f'<th scope="col">{each}</th>' for each in HEADS)
-    taken = "✓ recommended" if choice.is_met else "✗ the nearest"
-    rows = "".join(
-        f"<tr{_taken(each.verdict)}>"
-        + f'<th scope="row">{escape(each.option.name)}</th>'
-        + "".join(f"<td>{escape(text)}</td>" for text in wording.numbers_of(each))
-        + f"<td>{taken if each.verdict == 'recommended' else ''}</td></tr>"
-        for each in choice.offers
-        if each.verdict in ("recommended", "possible")
-    )
+    taken = ' class="lk-taken"', "✓ recommended" if choice.is_met else "✗ the nearest"
+    rows = ""
+    for each in choice.offers:
+        if each.verdict in ("recommended", "possible"):
+            look, word = taken if each.verdict == "recommended" else ("", "")
+            cells = "".join(f"<td>{escape(e)}</td>" for e in (*wording.numbers_of(each), word))
+            rows += f'<tr{look}><th scope="row">{escape(each.option.name)}</th>{cells}</tr>'
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-    out = [f"✗ {each}" for each in wording.struck(choice)]
-    out += [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
+    out = "".join(_out(*each) for each in wording.struck(choice))
+    ends = [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
     return (
-        f"<section><h3>{escape(choice.kind.name)}: {escape(wording.verdict_of(choice))}</h3>"
-        f"{_lines([wording.needs(choice.kind)])}{table}{_lines([*filter(None, out)])}</section>"
+        f"<section><h3>{escape(choice.kind.name)}: {escape(choice.verdict)}</h3>"
+        f"{_lines([wording.needs(choice.kind)])}{table}{out}"
+        f"{_lines([*filter(None, ends)])}</section>"
     )
 
 
-def _taken(verdict: str) -> str:
-    return ' class="lk-taken"' if verdict == "recommended" else ""
+def _out(names: str, why: str) -> str:
+    shown = escape(names) if why == VERDICTS["unknown"] else f"<s>{escape(names)}</s>"
+    return f"<p><small>✗ {shown}: {escape(why)}</small></p>"
 
 
 def to_page(decision: Decision) -> str:
@@ -130,19 +124,17 @@ def _height(lengths: list[tuple[str, int]], size: float) -> float:
 
 def to_record(decision: Decision) -> str:
     """A Markdown record for a team: context, decision, options, what would turn it, sources."""
-    lines = [f"# {TITLE}: {decision.headline}", "", f"- Status: proposed, {decision.date}"]
+    lines = [f"# {TITLE}: {decision.title}", "", f"- Status: proposed, {decision.date}"]
     lines += [f"- Limits: {wording.bounds(decision.limits)}", f"- Machine: {decision.machine}"]
-    lines += [f"- Cost as recommended: {usd(decision.week_usd)} a week"] if decision.taken else []
-    lines += [f"- {each}" for each in decision.notes]
-    lines += [f"- To know more, {each}" for each in decision.to_run]
+    lines += _bullets([*decision.notes, *decision.to_run])
     for choice, found in zip(decision.choices, decision.sensitivities, strict=True):
-        lines += ["", f"## {choice.kind.name}: {wording.verdict_of(choice)}", ""]
+        lines += ["", f"## {choice.kind.name}: {choice.verdict}", ""]
         lines += [f"{wording.needs(choice.kind)}.", "", f"| {' | '.join(HEADS[:4])} | verdict |"]
         lines += ["|---|---|---|---|---|"]
         for each in choice.offers:
             cells = (each.option.name, *wording.numbers_of(each), _verdict(choice, each))
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-        lines += ["", "It turns with:", "", *(f"- {each}" for each in wording.turns(found))]
+        lines += ["", "It turns with:", "", *_bullets(wording.turns(found))]
         lines += ["", f"{unsettled}."] if (unsettled := wording.unsettled(found)) else []
     sources = wording.sources(decision)
     return "\n".join([*lines, "", "## Where the numbers come from", "", *_bullets(sources), ""])
@@ -151,7 +143,7 @@ def to_record(decision: Decision) -> str:
 def _verdict(choice: Recommendation, offer: Offer) -> str:
     if offer.verdict == "recommended":
         return "**recommended**" if choice.is_met else "the nearest"
-    words = wording.VERDICTS[offer.verdict]
+    words = VERDICTS[offer.verdict]
     return f"{words}: {offer.why}" if offer.why else words
 
 

@@ -1,7 +1,7 @@
 """The options of a decision: models here with their measured numbers, clouds, and cards."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.checks import check_number
@@ -17,18 +17,18 @@ from labkit.topics.cost.own_machine import ASSUMED_W, SCORE_NAMES
 from .core import Option
 from .quality import TESTS
 
-HERE, CLOUD, CARD = "here", "a cloud", "your own card"
 MEASURED, PUBLISHED = "measured here", "published"
 NO_MODEL = "a model on this machine"
+NOTHING_MEASURED = "No model was measured on this machine yet: what is here is not known."
 SPEEDS = ("prefill_tokens_per_s", "decode_tokens_per_s")
 MEASURE = "notebook 03: lab.measure(model, …)"
 GIVE = "with a key, lab.decide.grade(model, cloud) asks it; or give your own: right={…}"
 ARTICLE = "the article's 2 to 10 s for an answer of 1,000 tokens"
 CLOUD_DELAY_S = RangedNumber(0.5, 1.0, 2.0, "assumed", ARTICLE)
-CLOUD_SPEEDS = (
-    RangedNumber(1e4, 1e5, 1e6, "assumed", "reading counts in the delay"),
-    RangedNumber(125.0, 200.0, 667.0, "assumed", ARTICLE),
-)
+CLOUD_SPEEDS = {
+    SPEEDS[0]: RangedNumber(1e4, 1e5, 1e6, "assumed", "reading counts in the delay"),
+    SPEEDS[1]: RangedNumber(125.0, 200.0, 667.0, "assumed", ARTICLE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +43,35 @@ class BookNumbers:
     book: LabBook
     machine: str
 
-    def _newest(self) -> Iterator[tuple[Page, BookEntry]]:
+    def _newest(self, *names: str, here: bool = True) -> Iterator[tuple[Page, BookEntry]]:
+        """Measured entries of those names, newest first; of this machine alone where `here`."""
         for page in reversed(self.book.pages):
-            for entry in reversed(page.entries):
-                yield page, entry
+            if page.machine == self.machine or not here:
+                for entry in reversed(page.entries):
+                    if entry.name in names and entry.origin == "measured":
+                        yield page, entry
 
     @property
     def models(self) -> tuple[str, ...]:
         """Models that were measured in this process, on this machine; oldest first."""
         quality = {name for test in TESTS.values() for name, _ in test.entries}
-        names = [
-            entry.model
-            for page, entry in self._newest()
-            if page.machine == self.machine
-            and entry.name in {*SPEEDS, *quality}
-            and entry.origin == "measured"
-            and entry.model
-            and "(" not in entry.model  # behind an address, or with other weights
-        ]
-        return tuple(dict.fromkeys(reversed(names)))
+        names = [entry.model for _, entry in self._newest(*SPEEDS, *quality)]
+        # With "(" are those behind an address, or with other weights.
+        return tuple(dict.fromkeys(each for each in reversed(names) if each and "(" not in each))
 
     def speed(self, name: str, model: str) -> RangedNumber | None:
         """A speed of a model on this machine; None if it was not measured."""
-        for page, entry in self._newest():
-            is_it = entry.name == name and entry.model.partition(" (")[0] == model
-            if is_it and page.machine == self.machine and entry.origin == "measured":
-                return _measured(entry, page) if entry.value > 0 else None
-        return None
+        found = (_measured(e, page) for page, e in self._newest(name) if _is_of(e, model))
+        newest = next(found, None)
+        return newest if newest and newest.likely > 0 else None
 
     def right(self, model: str) -> dict[str, RangedNumber]:
         """The share of right answers of a model in each test; it is the same on all machines."""
         found = {}
         for name, test in TESTS.items():
-            for page, entry in self._newest():
-                known = ((entry.name, entry.label), (entry.name, ""))
-                is_it = entry.model.partition(" (")[0] == model and entry.origin == "measured"
-                if is_it and any(each in test.entries for each in known):
+            for page, entry in self._newest(*(each for each, _ in test.entries), here=False):
+                is_it = {(entry.name, entry.label), (entry.name, "")} & {*test.entries}
+                if is_it and _is_of(entry, model):
                     found[name] = _measured(entry, page).times(0.01)
                     break
         return found
@@ -86,19 +79,22 @@ class BookNumbers:
     @property
     def watts(self) -> RangedNumber:
         """Watts while this machine answers: metered, or assumed."""
-        for page, entry in self._newest():
-            is_metered = (entry.name, entry.origin) == ("load_w", "measured")
-            if is_metered and page.machine == self.machine:
-                return _measured(entry, page)
-        return ASSUMED_W
+        return next((_measured(e, page) for page, e in self._newest("load_w")), ASSUMED_W)
 
     @property
-    def leaks(self) -> str:
-        """What the scanner found in the payload of notebook 05; empty if it was not run."""
-        for _, entry in self._newest():
-            if entry.name == "payload_findings":
-                return f"{entry.value:.0f} secrets were found in the payload of notebook 05"
-        return ""
+    def notes(self) -> tuple[str, ...]:
+        """What else the book says: that it is empty, what the scanner found in notebook 05."""
+        empty = () if self.models else (NOTHING_MEASURED,)
+        for _, entry in self._newest("payload_findings", here=False):
+            return (
+                *empty,
+                f"Notebook 05 found {entry.value:.0f} secrets or personal data in a payload",
+            )
+        return empty
+
+
+def _is_of(entry: BookEntry, model: str) -> bool:
+    return entry.model.partition(" (")[0] == model
 
 
 def _measured(entry: BookEntry, page: Page) -> RangedNumber:
@@ -118,7 +114,6 @@ def options_here(
     return tuple(
         Option(
             f"{name}, here" if numbers.models else name,
-            HERE,
             False,
             _published(SCORE_NAMES.get(name)) | numbers.right(name) | _given(name, given),
             *(numbers.speed(each, name) for each in SPEEDS),
@@ -136,44 +131,49 @@ def cloud_option(model: str, numbers: BookNumbers, given: Mapping[str, Any]) -> 
         LabError: the price list does not have it.
     """
     price = find_price(model)
-    known = {each.id: each for each in cloud_models()}
-    title = known[model].title if model in known else model
-    scores = _published(known[model].score_name) if model in known else {}
+    known = next((each for each in cloud_models() if each.id == model), None)
     read, written = (
-        RangedNumber(each / 1e6, each / 1e6, each / 1e6, PUBLISHED, price.source, price.noted)
+        _exact(each / 1e6, price.source, price.noted)
         for each in (price.input_usd_per_million, price.output_usd_per_million)
     )
-    speeds = [numbers.speed(each, model) or CLOUD_SPEEDS[n] for n, each in enumerate(SPEEDS)]
-    right = scores | numbers.right(model) | _given(model, given)
-    more = {"delay_s": CLOUD_DELAY_S, "usd_per_token": (read, written)}
-    return Option(title, CLOUD, True, right, *speeds, **more, missing=dict.fromkeys([*TESTS], GIVE))
+    return Option(
+        known.title if known else model,
+        True,
+        _published(known and known.score_name) | numbers.right(model) | _given(model, given),
+        *(numbers.speed(name, model) or speed for name, speed in CLOUD_SPEEDS.items()),
+        delay_s=CLOUD_DELAY_S,
+        usd_per_token=(read, written),
+        missing=dict.fromkeys(TESTS, GIVE),
+    )
 
 
-def card_option(
-    card: Hardware, given: Mapping[str, Any], per_kwh: RangedNumber, hours_on: float = HOURS_A_WEEK
-) -> Option:
+def card_option(card: Hardware, given: Mapping[str, Any], per_kwh: RangedNumber) -> Option:
     """A card of one's own: its price over its life, and its idle power, are fixed."""
-    price, life = card.price_usd, card.life_years
-    idle = _power(card.idle_w, per_kwh).times(hours_on * 3600)
-    ends = ((price.low, life.high), (price.likely, life.likely), (price.high, life.low))
+    idle = _power(card.idle_w, per_kwh).times(HOURS_A_WEEK * 3600)
+    ends = (
+        (card.price_usd.low, card.life_years.high, idle.low),
+        (card.price_usd.likely, card.life_years.likely, idle.likely),
+        (card.price_usd.high, card.life_years.low, idle.high),
+    )
     kept = 1 - card.resale_share.likely
-    bought = [usd * kept / (years * WEEKS_A_YEAR) for usd, years in ends]
-    numbers = (a + b for a, b in zip(bought, (idle.low, idle.likely, idle.high), strict=True))
+    fixed = (usd * kept / (years * WEEKS_A_YEAR) + waits for usd, years, waits in ends)
     return Option(
         f"{card.model} on {card.title}",
-        CARD,
         False,
         _published(card.score_name) | _given(card.name, given),
         *(_as_published(getattr(card, each)) for each in SPEEDS),
         usd_per_s=_power(card.load_w, per_kwh),
-        fixed_usd=RangedNumber(*numbers, "computed", f"price over its life, {hours_on:g} h on"),
-        missing=dict.fromkeys([*TESTS], "try such a model where you can, and give: right={…}"),
+        fixed_usd=RangedNumber(*fixed, "computed", f"price over its life, {HOURS_A_WEEK:g} h on"),
+        missing=dict.fromkeys(TESTS, "try such a model where you can, and give: right={…}"),
     )
 
 
+def _exact(value: float, source: str, date: str | None = None) -> RangedNumber:
+    return RangedNumber(value, value, value, PUBLISHED, source, date)
+
+
 def _as_published(number: RangedNumber) -> RangedNumber:
-    origin = PUBLISHED if number.origin == "recorded" else number.origin
-    return RangedNumber(number.low, number.likely, number.high, origin, number.source, number.date)
+    return replace(number, origin=PUBLISHED) if number.origin == "recorded" else number
 
 
 def _power(watts: RangedNumber, per_kwh: RangedNumber) -> RangedNumber:
@@ -189,15 +189,14 @@ def _published(score_name: str | None) -> dict[str, RangedNumber]:
     for name, test in TESTS.items():
         score = test.benchmark and published_score(score_name, test.benchmark)
         if score:
-            share = score[0] / 100
-            found[name] = RangedNumber(share, share, share, PUBLISHED, score[1])
+            found[name] = _exact(score[0] / 100, score[1])
     return found
 
 
 def _given(name: str, given: Mapping[str, Any]) -> dict[str, RangedNumber]:
     """The learner's own shares of right answers: one for all tests, or by test."""
     value = given.get(name)
-    by_test = value if isinstance(value, Mapping) else dict.fromkeys([*TESTS], value)
+    by_test = value if isinstance(value, Mapping) else dict.fromkeys(TESTS, value)
     return {
         test: estimate(f"right[{name!r}]", share, 1.0)
         for test, share in by_test.items()

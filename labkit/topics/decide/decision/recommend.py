@@ -10,12 +10,12 @@ from labkit.formatting import in_lines, usd
 from labkit.lab_book.book import LabBook, book
 from labkit.lab_book.entry import BookEntry, entries_of
 from labkit.lab_book.store import Page, now, this_machine
-from labkit.topics.cost.amortization.solve import HOURS_A_WEEK
 from labkit.topics.cost.facts import Hardware, find_tariff, hardware
 
 from .core import (
     NOTHING,
     SENSITIVITIES,
+    UNMET,
     HardLimits,
     Offer,
     Recommendation,
@@ -115,61 +115,46 @@ class Decision:
         rest = f", and {unmet} of {len(self.choices)} not met" if unmet else ""
         leaves = {each.option.leaves for each in met if each}
         word = {(): "Not decided", (False,): "Local", (True,): "Cloud"}.get(tuple(leaves), "Both")
-        return word + (rest if leaves else ": nothing that is known meets what you need")
+        return word + (rest if leaves else f": {UNMET}")
 
     @property
     def to_run(self) -> tuple[str, ...]:
-        """What would have to be run or given to know more, each with the options that it is for."""
+        """What would have to be run or given to know more, a line for each."""
         wanted: dict[str, dict[str, None]] = {}
         for choice in self.choices:
             for offer in choice.offers:
                 if offer.verdict == "unknown":
                     wanted.setdefault(offer.why, {})[offer.option.name] = None
-        return tuple(f"{', '.join(names)}: {why}" for why, names in wanted.items())
+        return tuple(f"To know more, {', '.join(each)}: {why}" for why, each in wanted.items())
 
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: kinds of work that are done here, and the week's cost."""
         met = [each.recommended for each in self.choices if each.is_met]
         here = sum(each is not None and not each.option.leaves for each in met)
-        count = BookEntry(
-            *("kinds_done_here", "kinds of work done here", here, f"of {len(self.choices)}"),
-            origin="computed",
+        count = ("kinds_done_here", "kinds of work done here", here, f"of {len(self.choices)}")
+        cost = ("decision_week_usd", "a week as recommended", self.week_usd, "USD")
+        return tuple(
+            BookEntry(*e, origin="computed") for e in (count, cost)[: 1 + bool(self.taken)]
         )
-        if not self.taken:
-            return (count,)
-        cost = BookEntry(
-            "decision_week_usd", "a week as recommended", self.week_usd, "USD", origin="computed"
-        )
-        return count, cost
+
+    @property
+    def title(self) -> str:
+        """The headline, with the cost of the week where something is recommended."""
+        return f"{self.headline}, {usd(self.week_usd)} a week" if self.taken else self.headline
 
     @property
     def lines(self) -> tuple[str, ...]:
         """A line for each kind of work."""
-        return tuple(map(_line, self.choices))
+        return tuple(f"{each.kind.name}: {each.verdict}" for each in self.choices)
 
     @property
     def summary(self) -> str:
         """The decision in a line."""
-        cost = f", {usd(self.week_usd)} a week" if self.taken else ""
-        return f"{self.headline}{cost}: {'; '.join(self.lines)} (computed)"
+        return f"{self.title}: {'; '.join(self.lines)} (computed)"
 
     def __repr__(self) -> str:
-        runs = (f"To know more, {each}" for each in self.to_run)
-        return in_lines(f"{self.headline}.", *self.lines, *runs)
-
-
-def _line(choice: Recommendation) -> str:
-    found = choice.recommended
-    if found is None:
-        return f"{choice.kind.name}: nothing is left, or known"
-    if choice.is_met:
-        return f"{choice.kind.name}: {found.option.name}"
-    wrong, slow = found.lacks(choice.kind)
-    misses = [f"{100 * wrong:.0f} points too few right"] if wrong else []
-    misses += [f"{found.seconds:,.1f} s"] if slow else []
-    nearest = f"the nearest is {found.option.name} ({', '.join(misses)})"
-    return f"{choice.kind.name}: nothing that is known meets it; {nearest}"
+        return in_lines(f"{self.title}.", *self.lines, *self.to_run)
 
 
 def recommend(
@@ -221,7 +206,7 @@ def recommend(
     options = (
         *options_here(numbers, given, power),
         *(cloud_option(each, numbers, given) for each in clouds),
-        *(card_option(each, given, power, HOURS_A_WEEK) for each in owned),
+        *(card_option(each, given, power) for each in owned),
     )
     limits = HardLimits(may_leave, bool(offline), budget_usd)
     return Decision(
@@ -230,5 +215,5 @@ def recommend(
         limits,
         numbers.machine,
         now()[:10],
-        tuple(filter(None, [numbers.leaks])),
+        numbers.notes,
     )

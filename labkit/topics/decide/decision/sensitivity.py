@@ -1,16 +1,15 @@
 """What would have to change for a recommendation to turn. Pure arithmetic, like the core."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from labkit.topics.cost.facts import RangedNumber
 
-from .core import SENSITIVITIES, HardLimits, Option, Recommendation, WorkKind, choose
+from .core import SENSITIVITIES, UNMET, HardLimits, Option, Recommendation, WorkKind, choose
 
 FURTHEST = 100.0  # times as much, or as little, as a number is now
 GRID, HALVINGS = 12, 30
-NO_ONE = "nothing that is known meets it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,16 @@ def sensitivity(problem: Problem, number: int) -> Sensitivity:
         problem: kinds of work, options and limits, as for `choose`.
         number: which kind.
     """
+    kinds, options, limits = problem
     now = recommended(problem, number)
-    turns = (_turn(problem, number, now, *each) for each in _numbers(problem, number))
     stricter = (
-        (what, recommended(changed, number)) for what, changed in _stricter(problem, number)
+        ("if the data were secret", _with_kind(problem, number, sensitivity=SENSITIVITIES[-1])),
+        ("if it had to work offline", (kinds, options, replace(limits, offline=True))),
+    )
+    stricter = ((what, recommended(changed, number)) for what, changed in stricter)
+    turns = (
+        _turn(what, unit, value, most, now, lambda x, change=change: recommended(change(x), number))
+        for what, unit, value, most, change in _numbers(problem, number)
     )
     return Sensitivity(
         tuple(each for each in turns if each),
@@ -77,7 +82,7 @@ def recommended(problem: Problem, number: int) -> str:
 def outcome(choice: Recommendation) -> str:
     """The name of an option that meets the needs, or that there is no such."""
     found = choice.recommended
-    return found.option.name if found and choice.is_met else NO_ONE
+    return found.option.name if found and choice.is_met else UNMET
 
 
 def _with_kind(problem: Problem, number: int, **changes) -> Problem:
@@ -86,77 +91,53 @@ def _with_kind(problem: Problem, number: int, **changes) -> Problem:
     return changed, options, limits
 
 
-Numbers = tuple[str, float, str, Callable[[float], Problem], float]
+Change = Callable[[float], Problem]
 
 
-def _numbers(problem: Problem, number: int) -> Iterator[Numbers]:
-    """What can change: its name, its value, its unit, how it is changed, and the most it can be."""
-    kind, limits = problem[0][number], problem[2]
-
-    def of_kind(name: str) -> Callable[[float], Problem]:
-        return lambda value: _with_kind(problem, number, **{name: value})
-
-    yield "how often it is done", kind.per_week, "a week", of_kind("per_week"), math.inf
-    yield "length of an answer", kind.tokens_out, "tokens", of_kind("tokens_out"), math.inf
-    if kind.least_right:
-        needed = "share that must be right"
-        yield needed, kind.least_right, "", of_kind("least_right"), 1.0
-    if math.isfinite(kind.most_s):
-        yield "seconds it may take", kind.most_s, "s", of_kind("most_s"), math.inf
+def _numbers(problem: Problem, number: int) -> Iterator[tuple[str, str, float, float, Change]]:
+    """What can change: its name, its unit, its value, the most it can be, and how it is changed."""
+    kinds, options, limits = problem
+    for name, what, unit, most in (
+        ("per_week", "how often it is done", "a week", math.inf),
+        ("tokens_out", "length of an answer", "tokens", math.inf),
+        ("least_right", "share that must be right", "", 1.0),
+        ("most_s", "seconds it may take", "s", math.inf),
+    ):
+        value = getattr(kinds[number], name)
+        if value and math.isfinite(value):
+            yield (
+                *(what, unit, value, most),
+                lambda x, name=name: _with_kind(problem, number, **{name: x}),
+            )
     if limits.budget_usd:
-
-        def budget(value: float) -> Problem:
-            return problem[0], problem[1], replace(limits, budget_usd=value)
-
-        yield "the budget", limits.budget_usd, "USD a week", budget, math.inf
+        yield (
+            *("the budget", "USD a week", limits.budget_usd, math.inf),
+            lambda x: (kinds, options, replace(limits, budget_usd=x)),
+        )
 
 
 def _turn(
-    problem: Problem,
-    number: int,
-    now: str,
-    what: str,
-    value: float,
-    unit: str,
-    changed: Callable[[float], Problem],
-    most: float,
+    what: str, unit: str, value: float, most: float, now: str, at: Callable[[float], str]
 ) -> TurningPoint | None:
     """The nearest value, up or down, at which something else is recommended; None within reach."""
-    if not value:
-        return None
-
-    def at(each: float) -> str:
-        return recommended(changed(each), number)
-
     for power in range(1, GRID + 1):
         for sign in (1, -1):
-            step, before = (FURTHEST ** (sign * n / GRID) for n in (power, power - 1))
-            far, near = min(most, value * step), min(most, value * before)
+            near, far = (
+                min(most, value * FURTHEST ** (sign * n / GRID)) for n in (power - 1, power)
+            )
             if far != near and at(far) != now:
-                far = _halved(at, now, near, far)
+                for _ in range(HALVINGS):
+                    middle = math.sqrt(near * far)
+                    near, far = (middle, far) if at(middle) == now else (near, middle)
                 return TurningPoint(what, value, far, unit, at(far))
     return None
 
 
-def _halved(at: Callable[[float], str], now: str, near: float, far: float) -> float:
-    """The end at which it has turned, once the two ends lie close together."""
-    for _ in range(HALVINGS):
-        middle = math.sqrt(near * far)
-        near, far = (middle, far) if at(middle) == now else (near, middle)
-    return far
-
-
-def _stricter(problem: Problem, number: int) -> Iterable[tuple[str, Problem]]:
-    kinds, options, limits = problem
-    yield "if the data were secret", _with_kind(problem, number, sensitivity=SENSITIVITIES[-1])
-    yield "if it had to work offline", (kinds, options, replace(limits, offline=True))
-
-
 def _unsettled(problem: Problem, number: int, now: str) -> Iterator[tuple[str, str]]:
+    """Numbers with an interval within which it turns, each with its option."""
     kinds, options, limits = problem
-    like = kinds[number].like
     for index, option in enumerate(options):
-        for what, estimate, change in _estimates(option, like):
+        for what, estimate, change in _estimates(option, kinds[number].like):
             for end in {estimate.low, estimate.high} - {estimate.likely}:
                 exact = replace(estimate, low=end, likely=end, high=end)
                 changed = [*options[:index], change(exact), *options[index + 1 :]]
@@ -178,5 +159,5 @@ def _estimates(option: Option, like: str) -> Iterator[Estimates]:
         ("fixed cost", "fixed_usd"),
     ):
         found = getattr(option, name)
-        if found is not None and found.likely:
+        if found and found.likely:
             yield what, found, lambda n, name=name: replace(option, **{name: n})

@@ -1,7 +1,6 @@
 """The sentences and numbers of a decision's page, as plain text: HTML and Markdown share them."""
 
 import math
-from collections.abc import Iterable
 
 from labkit.formatting import digits, usd
 from labkit.topics.cost.facts import RangedNumber
@@ -41,13 +40,11 @@ def numbers_of(offer: Offer) -> tuple[str, str, str]:
         right = f"{found.likely:.0%}{ends} {mark(found)}"
     if offer.seconds is None or offer.usd is None:
         return right, "?", "?"
-    speeds = (option.delay_s, option.read_tokens_per_s, option.write_tokens_per_s)
-    power = (option.usd_per_s, option.fixed_usd, *option.usd_per_token)
     fixed = f" + {usd(option.fixed_usd.likely)} fixed" if option.fixed_usd.likely else ""
     return (
         right,
-        f"{digits(offer.seconds)} s {mark(*speeds)}",
-        f"{cents(offer.usd)}{fixed} {mark(*power)}",
+        f"{digits(offer.seconds)} s {mark(*option.speeds)}",
+        f"{cents(offer.usd)}{fixed} {mark(*option.prices)}",
     )
 
 
@@ -68,21 +65,23 @@ def mark(*numbers: RangedNumber | None) -> str:
     return f"[{''.join(sorted(found))}]"
 
 
-def struck(choice: Recommendation) -> list[str]:
-    """The options that are out, in a line for each reason."""
-    lines = []
+def struck(choice: Recommendation) -> list[tuple[str, str]]:
+    """The options that are out, by reason: their names, and why."""
+    found: dict[str, list[str]] = {}
     for verdict in STRUCK:
-        out = [each for each in choice.offers if each.verdict == verdict]
-        reasons = {each.why: "" if verdict == "unknown" else f" ({each.why})" for each in out}
-        for why, shown in reasons.items():
-            names = ", ".join(each.option.name for each in out if each.why == why)
-            lines.append(f"{names}: {VERDICTS[verdict]}{shown}")
-    return lines
+        for each in choice.offers:
+            if each.verdict == verdict:
+                shown = "" if verdict == "unknown" else f" ({each.why})"
+                found.setdefault(VERDICTS[verdict] + shown, []).append(each.option.name)
+    return [(", ".join(names), why) for why, names in found.items()]
 
 
 def turns(found: Sensitivity) -> list[str]:
     """What would turn the recommendation, in a line for each change."""
-    lines = [_turn(each) for each in found.turns]
+    lines = [
+        f"{each.what} {'from' if each.at > each.now else 'down to'} {_amount(each)}: {each.to}"
+        for each in found.turns
+    ]
     lines += [f"{what}: {to}" for what, to in found.stricter]
     return lines or ["nothing within a hundredth to 100 times of these numbers"]
 
@@ -96,43 +95,23 @@ def unsettled(found: Sensitivity) -> str:
     return f"Not settled: it turns within the interval of {'; '.join(parts)}" if by_option else ""
 
 
-def _turn(each: TurningPoint) -> str:
-    direction = "from" if each.at > each.now else "down to"
-    return f"{each.what} {direction} {_amount(each.at, each.unit)}: {each.to}"
-
-
-def _amount(value: float, unit: str) -> str:
-    if not unit:
-        return f"{value:.0%}"
-    return usd(value) + " a week" if unit.startswith("USD") else f"{digits(value)} {unit}"
+def _amount(each: TurningPoint) -> str:
+    if not each.unit:
+        return f"{each.at:.0%}"
+    return f"{usd(each.at)} a week" if "USD" in each.unit else f"{digits(each.at)} {each.unit}"
 
 
 def sources(decision: Decision) -> list[str]:
     """Where the numbers come from: a line for each origin and source, with its date."""
     found: dict[str, dict[str, None]] = {}
-    for choice in decision.choices:
-        for offer in choice.offers:
-            if offer.verdict in BARRED:
-                continue
-            for each in _numbers(offer):
+    offers = (offer for choice in decision.choices for offer in choice.offers)
+    for offer in offers:
+        numbers = (offer.right, *offer.option.speeds, *offer.option.prices)
+        for each in numbers if offer.verdict not in BARRED else ():
+            if each and each.likely:
                 dated = f"{each.source}, {each.date}" if each.date else each.source
                 found.setdefault(each.origin, {})[dated] = None
     return [
         f"[{MARKS.get(origin, 'a')}] {origin}: {'; '.join(found[origin])}"
         for origin in sorted(found, key=lambda each: [*MARKS, each].index(each))
     ]
-
-
-def _numbers(offer: Offer) -> Iterable[RangedNumber]:
-    option = offer.option
-    speeds = (option.read_tokens_per_s, option.write_tokens_per_s, option.delay_s)
-    every = (offer.right, *speeds, *option.usd_per_token, option.usd_per_s, option.fixed_usd)
-    return (each for each in every if each and each.likely)
-
-
-def verdict_of(choice: Recommendation) -> str:
-    """What is recommended for a kind of work, in a line."""
-    found = choice.recommended
-    if found is None:
-        return "nothing is left, or known"
-    return found.option.name if choice.is_met else f"nothing meets it; nearest: {found.option.name}"

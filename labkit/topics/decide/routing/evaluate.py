@@ -1,7 +1,7 @@
 """`evaluate`: what a router is worth on questions that it did not learn from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,10 @@ from .metrics import apgr, cpt, curve, pgr_at, with_interval
 from .result import CONFIDENCE, NEIGHBOURS, ROUTER, RoutedPair, RoutedShare, RoutingEvaluation
 
 ALWAYS_RIGHT = "always right"
+NO_LARGE = (
+    "No large model was asked. The lab has one that needs no account: python3 -m labkit models get "
+    "coder (478 MB)"
+)
 MEASURES = {"APGR": apgr, "CPT(50 %)": cpt(0.5), "CPT(80 %)": cpt(0.8)}
 
 
@@ -58,13 +62,13 @@ def evaluate(
     larges = [(f"{ALWAYS_RIGHT}, priced as {cloud}", "assumed", _perfect(held_out, cloud))]
     if held_out.large:
         larges.insert(0, (str(held_out.names[1]), "measured", held_out.large))
-    asked = _asked(learned, held_out)
+    routed = _Routed(learned, held_out, power_usd)
     return RoutingEvaluation(
         held_out.names[0],
         len(held_out.questions),
         learned.plan.threshold,
-        tuple(_pair(*each, held_out.small, asked, learned, power_usd) for each in larges),
-        Reliability("calibrated", tuple(asked.confidence), tuple(held_out.right(held_out.small))),
+        tuple(routed.pair(*each) for each in larges),
+        Reliability("calibrated", tuple(routed.confidence), tuple(held_out.right(held_out.small))),
         learned.overhead_s,
         f"electricity of this machine at {watts.likely:g} W ({watts.origin}); {cloud} by its list "
         "price",
@@ -72,15 +76,9 @@ def evaluate(
     )
 
 
-NO_LARGE = (
-    "No large model was asked. The lab has one that needs no account: python3 -m labkit models get "
-    "coder (478 MB)"
-)
-
-
 def _perfect(held_out: GradedItems, cloud: str) -> tuple[GradedAnswer, ...]:
     """The answers of a model that is always right."""
-    speed = CLOUD_SPEEDS[1].likely
+    speed = CLOUD_SPEEDS["decode_tokens_per_s"].likely
     return tuple(
         replace(
             each,
@@ -92,113 +90,79 @@ def _perfect(held_out: GradedItems, cloud: str) -> tuple[GradedAnswer, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the router knows of each held-out question."""
+class _Routed:
+    """What the router knows of each held-out question, and what that is worth."""
 
-    chance: np.ndarray  # that the small model is right, by neighbours and confidence
-    middle: np.ndarray  # by neighbours alone
-    confidence: list[float]
-    first: list[str]  # whom the neighbours send it to, or ASK
+    def __init__(self, learned: LearnedRoute, held_out: GradedItems, power_usd: float):
+        self._learned, self._power_usd, self._small = learned, power_usd, held_out.small
+        plan, asked = learned.plan, held_out.questions
+        found = embed(learned.embedder, asked) if learned.embedder else [None] * len(asked)
+        around = [plan.around(each) for each in found]
+        logprobs = [each.logprob or 0.0 for each in held_out.small]
+        pairs = zip(around, logprobs, strict=True)
+        self.confidence = [plan.chance((0.0, 1.0), each) for each in logprobs]
+        self._chances = {
+            ROUTER: np.array([plan.chance(*pair) for pair in pairs]),
+            CONFIDENCE: np.array(self.confidence),
+        }
+        if learned.embedder:
+            self._chances[NEIGHBOURS] = np.array([sum(each) / 2 for each in around])
+        self._asks_small = np.array([plan.before(each) != LARGE for each in around])
 
+    def pair(self, name: str, origin: str, large: Sequence[GradedAnswer]) -> RoutedPair:
+        """The router and its baselines with one large model."""
+        threshold = self._learned.plan.threshold
+        to_large = self._chances[ROUTER] < threshold
+        small, other = (self._columns(each) for each in (self._small, large))
+        right = [each[0] > 0 for each in (small, other)]
+        none, every, helps = np.zeros_like(to_large), np.ones_like(to_large), right[1] & ~right[0]
 
-def _asked(learned: LearnedRoute, held_out: GradedItems) -> _Asked:
-    plan, count = learned.plan, len(held_out.questions)
-    found = embed(learned.embedder, held_out.questions) if learned.embedder else [None] * count
-    around = [plan.around(each) for each in found]
-    logprobs = [each.logprob or 0.0 for each in held_out.small]
-    return _Asked(
-        np.array([plan.chance(*pair) for pair in zip(around, logprobs, strict=True)]),
-        np.array([sum(each) / 2 for each in around]),
-        [plan.chance((0.0, 1.0), each) for each in logprobs],
-        [plan.before(each) for each in around],
-    )
+        def share(name: str, to_large: np.ndarray, asks_small: np.ndarray) -> RoutedShare:
+            """Whose answers count, and who is asked: both of them are paid for."""
+            answered = np.where(to_large, other[0], small[0]).mean()
+            paid = (asks_small * small[1:] + to_large * other[1:]).mean(axis=1)
+            return _share(name, to_large, answered, *paid)
 
-
-def _pair(
-    name: str,
-    origin: str,
-    large: Sequence[GradedAnswer],
-    small: Sequence[GradedAnswer],
-    asked: _Asked,
-    learned: LearnedRoute,
-    power_usd: float,
-) -> RoutedPair:
-    right = [np.array([each.right for each in answers]) for answers in (small, large)]
-    chances = {ROUTER: asked.chance, CONFIDENCE: np.array(asked.confidence)}
-    if learned.embedder:
-        chances[NEIGHBOURS] = asked.middle
-    threshold = learned.plan.threshold
-    to_large = asked.chance < threshold
-    asks_small = np.array([each != LARGE for each in asked.first])
-    takes = _Takes(small, large, power_usd)
-    mine = takes.share(ROUTER, to_large, asks_small, to_large, learned.overhead_s)
-    measures = {"PGR": pgr_at(threshold), **MEASURES}
-    none, every = np.zeros(len(small), bool), np.ones(len(small), bool)
-    helps = right[1] & ~right[0]
-    shares = (
-        takes.share("always small", none, every, none),
-        takes.share("always large", every, none, every),
-        takes.random(float(to_large.mean())),
-        mine,
-        takes.share("oracle", helps, ~helps, helps),
-    )
-    mixed = right[0] + to_large.mean() * (right[1].astype(float) - right[0])
-    gains = np.where(to_large, right[1], right[0]) - mixed
-    return RoutedPair(
-        name,
-        origin,
-        shares,
-        {key: _as_tuples(curve(each, *right)) for key, each in chances.items()},
-        {
-            key: {title: with_interval(f, each, *right) for title, f in measures.items()}
-            for key, each in chances.items()
-        },
-        (float(gains.mean()), *bootstrap_interval(gains.tolist())),
-        PairedDifference(*count_pairs([(bool(a), bool(b)) for a, b in zip(*right, strict=True)])),
-    )
-
-
-def _as_tuples(arrays: Sequence[np.ndarray]) -> Any:
-    return tuple(tuple(map(float, each)) for each in arrays)
-
-
-class _Takes:
-    """What requests take when they are shared out between two models."""
-
-    def __init__(
-        self, small: Sequence[GradedAnswer], large: Sequence[GradedAnswer], power_usd: float
-    ):
-        self._right = [np.array([each.right for each in answers]) for answers in (small, large)]
-        self._seconds = [np.array([each.seconds for each in answers]) for answers in (small, large)]
-        self._usd = [
-            np.array([each.seconds * power_usd if each.usd is None else each.usd for each in one])
-            for one in (small, large)
-        ]
-
-    def share(
-        self,
-        name: str,
-        to_large: np.ndarray,
-        asks_small: np.ndarray,
-        asks_large: np.ndarray,
-        overhead_s: float = 0.0,
-    ) -> RoutedShare:
-        """Whose answers count, and who is asked: both of them are paid for."""
-        right = float(np.where(to_large, self._right[1], self._right[0]).mean())
-        seconds, usd = (
-            float((asks_small * each[0] + asks_large * each[1]).mean())
-            for each in (self._seconds, self._usd)
+        mine = share(ROUTER, to_large, self._asks_small)
+        mixed = small + to_large.mean() * (other - small)  # expected, whatever goes to the large
+        gains = np.where(to_large, other[0], small[0]) - mixed[0]
+        measures = {"PGR": pgr_at(threshold), **MEASURES}
+        return RoutedPair(
+            name,
+            origin,
+            (
+                share("always small", none, every),
+                share("always large", every, none),
+                _share("random mix", to_large, *mixed.mean(axis=1)),
+                replace(mine, seconds=mine.seconds + self._learned.overhead_s),
+                share("oracle", helps, ~helps),
+            ),
+            {
+                key: tuple(tuple(map(float, each)) for each in curve(chance, *right))
+                for key, chance in self._chances.items()
+            },
+            {
+                key: {title: with_interval(f, chance, *right) for title, f in measures.items()}
+                for key, chance in self._chances.items()
+            },
+            (float(gains.mean()), *bootstrap_interval(gains.tolist())),
+            PairedDifference(
+                *count_pairs([(bool(a), bool(b)) for a, b in zip(*right, strict=True)])
+            ),
         )
-        interval = share_interval(right, len(to_large))
-        sent = float(to_large.mean())
-        return RoutedShare(name, sent, right, interval, seconds + overhead_s, usd)
 
-    def random(self, sent: float) -> RoutedShare:
-        """What is to be expected if a share goes to the large model, whatever it is."""
-        right, seconds, usd = (
-            (1 - sent) * float(each[0].mean()) + sent * float(each[1].mean())
-            for each in (self._right, self._seconds, self._usd)
+    def _columns(self, answers: Sequence[GradedAnswer]) -> np.ndarray:
+        """Of each answer, whether it is right, its seconds and its cost."""
+        rows = (
+            (e.right, e.seconds, e.seconds * self._power_usd if e.usd is None else e.usd)
+            for e in answers
         )
-        interval = share_interval(right, len(self._right[0]))
-        return RoutedShare("random mix", sent, right, interval, seconds, usd)
+        return np.array(list(rows), float).T
+
+
+def _share(
+    name: str, to_large: np.ndarray, right: float, seconds: float, usd: float
+) -> RoutedShare:
+    interval = share_interval(float(right), len(to_large))
+    numbers = float(to_large.mean()), float(right), interval, float(seconds), float(usd)
+    return RoutedShare(name, *numbers)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from labkit.stats import share_interval
-from labkit.topics.limits.confidence.figures import diagram_traces
+from labkit.topics.limits.confidence.figures import diagrams
 from labkit.topics.limits.confidence.reliability import BINS
 from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
@@ -38,10 +38,7 @@ def graded_figure(graded: GradedItems):
         barmode="group",
     )
     looks = ((theme.SKY, ""), (theme.ORANGE, "/"))
-    both = zip(graded.names, (graded.small, graded.large), looks, strict=True)
-    for name, answers, (colour, shape) in both:
-        if not answers or not name:
-            continue
+    for (name, answers), (colour, shape) in zip(graded.by_model, looks, strict=False):
         right = [graded.right(answers, test) for test in graded.tests]
         shares = [sum(each) / len(each) for each in right]
         ends = [share_interval(s, len(each)) for s, each in zip(shares, right, strict=True)]
@@ -65,18 +62,16 @@ def answers_table(graded: GradedItems) -> html.HtmlFigure:
     large = graded.large or (None,) * len(graded.small)
     rows = []
     for asked, small, other in zip(graded.questions, graded.small, large, strict=True):
-        rank = (bool(other and other.right) - small.right, -(small.logprob or 0.0))
-        cells = [
-            f"{'✓' if each.right else '✗'} {figure_text(each.text)}"
-            for each in (small, other)
-            if each
-        ]
-        more = [f"{small.logprob or 0.0:.1f}", figure_text(asked.question.answer)]
-        rows.append((rank, [figure_text(asked.text), asked.test, *cells, *more]))
-    heads = ["question", "test", *(figure_text(each) for each in graded.names if each)]
-    ordered = [cells for _, cells in sorted(rows, key=lambda row: row[0], reverse=True)]
+        logprob = small.logprob or 0.0
+        answers = [f"{'✓' if e.right else '✗'} {figure_text(e.text)}" for e in (small, other) if e]
+        ends = [f"{logprob:.1f}", figure_text(asked.question.answer)]
+        cells = [figure_text(asked.text), asked.test, *answers, *ends]
+        rows.append(((bool(other and other.right) - small.right, -logprob), cells))
+    rows.sort(key=lambda row: row[0], reverse=True)
+    heads = ["question", "test", *(figure_text(name) for name, _ in graded.by_model)]
+    shown = [cells for _, cells in rows[:MOST_ROWS]]
     caption = figure_text(graded.summary)
-    return html.HtmlFigure(grid([*heads, "log-probability", "right"], ordered[:MOST_ROWS], caption))
+    return html.HtmlFigure(grid([*heads, "log-probability", "right"], shown, caption))
 
 
 def _title(evaluation: RoutingEvaluation, what: str) -> str:
@@ -102,11 +97,9 @@ def curve_figure(evaluation: RoutingEvaluation):
             colour, dash = LINES[name]
             line = {"color": colour, "dash": dash, "width": 3 if name == ROUTER else 2}
             figure.add_trace(_line(shares, right, name, line, column == 1), **spot)
-        ends = [pair.share(each) for each in ("always small", "always large")]
+        ends = [pair.share(each).right for each in ("always small", "always large")]
         line = {"color": theme.GREY, "dash": "longdash", "width": 1}
-        figure.add_trace(
-            _line([0, 1], [each.right for each in ends], "random mix", line, column == 1), **spot
-        )
+        figure.add_trace(_line([0, 1], ends, "random mix", line, column == 1), **spot)
         for name in (ROUTER, "oracle"):
             each = pair.share(name)
             figure.add_trace(_dot(each.to_large, each, f"{name}, here", column == 1), **spot)
@@ -176,10 +169,10 @@ def measures_table(evaluation: RoutingEvaluation) -> html.HtmlFigure:
     for pair in evaluation.pairs:
         titles = list(pair.measures[ROUTER])
         rows = [
-            [name, *(pair.measures[name][title].text for title in titles)] for name in pair.measures
+            [name, *(found[title].text for title in titles)]
+            for name, found in pair.measures.items()
         ]
         caption = f"large: {figure_text(pair.large)} ({pair.origin}); {figure_text(pair.verdict)}"
-        tables.append(grid(["", *titles], rows, caption))
         shares = [
             [
                 each.name,
@@ -191,25 +184,14 @@ def measures_table(evaluation: RoutingEvaluation) -> html.HtmlFigure:
             for each in pair.shares
         ]
         heads = ["", "to the large model", "right", "s a request", "$ for 1,000"]
-        tables.append(grid(heads, shares))
+        tables += [grid(["", *titles], rows, caption), grid(heads, shares)]
     return html.HtmlFigure("".join(tables) + html.note(f"cost: {evaluation.costs}"))
 
 
 def confidence_figure(evaluation: RoutingEvaluation, *, bins: int = BINS):
     """The reliability diagram of the calibrated confidence, as in notebook 08."""
-    own = evaluation.confidence
-    perfect = own.perfect_ece(bins)[0]
-    figure = theme.figure(
-        *diagram_traces(own, bins),
-        title=f"How sure the router is of the small model: ECE {own.ece(bins):.2f}, a perfect "
-        f"model's {perfect:.2f} · computed",
-        x="calibrated confidence",
-        y="share right",
-        height=420,
-        showlegend=False,
-    )
-    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02])
-    return figure.update_yaxes(tickformat=".0%", range=[-0.02, 1.04])
+    title = _title(evaluation, "How sure, and how often right")
+    return diagrams(title, [("calibrated confidence", evaluation.confidence)], bins)
 
 
 FIGURES = {

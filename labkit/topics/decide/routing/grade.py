@@ -29,9 +29,10 @@ def grade(
 ) -> GradedItems:
     """The same questions to a small and a large model: who is right, how sure, how fast.
 
-    They are questions of notebooks 07 and 08, answered in a line at temperature 0. A model from
-    ``labkit.load`` answers them in batches, and a few one by one, to be timed; any other, such as
-    a cloud, one by one. An interrupt keeps the tests that are complete.
+    Triage and sentiment are the items of notebook 07 in its own halves; calculations and capitals
+    are drawn anew, of the kinds of notebook 08. They are answered in a line at temperature 0. A
+    model from ``labkit.load`` answers them in batches, and a few one by one, to be timed; any
+    other, such as a cloud, one by one. An interrupt keeps the tests that are complete.
 
     Args:
         small: from ``labkit.load`` or any other backend that reports log-probabilities.
@@ -63,11 +64,6 @@ def grade(
             pass
     if not found[0]:
         raise LabError("Stopped before one test was complete: nothing was graded.")
-    if any(each.logprob is None for each in found[0]):
-        raise LabError(
-            f"{small.name} reports no log-probabilities, so its confidence is not known.",
-            'Take one that runs in this process, such as lab.load("smollm2-135m").',
-        )
     return GradedItems(
         (small.name, large.name if large else None),
         half,
@@ -90,7 +86,7 @@ def _answers(
     """The answers, with log-probabilities of the small model, whose confidence is asked for."""
     if isinstance(model, ScoringModel):
         return _in_batches(model, asked, is_small)
-    return _one_by_one(model, asked)
+    return _one_by_one(model, asked, is_small)
 
 
 def _request(model: Backend, each: RoutedQuestion):
@@ -98,16 +94,18 @@ def _request(model: Backend, each: RoutedQuestion):
     return generate(model, each.messages, **how)
 
 
-def _one_by_one(model: Backend, asked: Sequence[RoutedQuestion]) -> Iterator[GradedAnswer]:
+def _one_by_one(
+    model: Backend, asked: Sequence[RoutedQuestion], is_small: bool
+) -> Iterator[GradedAnswer]:
     for each in asked:
         reply = _request(model, each)
         if reply.finish == "interrupted":
             raise KeyboardInterrupt
-        text, known = reply.text.strip(), all(step.logprob is not None for step in reply.steps)
+        text = reply.text.strip()
         yield GradedAnswer(
             text,
             each.question.accepts(text),
-            answer_logprob(reply.steps) if known else None,
+            answer_logprob(reply.steps) if is_small else None,
             reply.elapsed_s or 0.0,
             reply.prompt_tokens,
             reply.output_tokens,

@@ -1,13 +1,17 @@
 """Items that two models have answered and that were graded: what a router learns and is judged by.
 
-They are those of notebooks 07 and 08, as chat messages with solved examples, which every chat model
-takes, in this process or behind an address.
+They are chat messages with solved examples, which every chat model takes, in this process or behind
+an address. Triage and sentiment are notebook 07's items in its own two halves. Calculations and
+capitals are such as notebook 08 asks, drawn anew; which half one is in follows from its text alone,
+so the halves have none in common, however many are drawn, with whatever seed.
 """
 
 import random
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
+from itertools import islice
+from statistics import fmean, median
 
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
@@ -19,6 +23,7 @@ from labkit.topics.prompts.tasks.prompt import full_prompt
 from labkit.topics.prompts.tasks.task import HELD_OUT, PRACTICE, load_task
 
 DIGITS = (1, 2, 3, 4, 6)  # as in notebook 08
+DRAWN = 30  # calculations of each kind, of which about half are in each half
 HALVES = (PRACTICE, HELD_OUT)
 
 
@@ -49,7 +54,7 @@ class GradedAnswer:
     Attributes:
         text: the answer.
         right: whether it is right.
-        logprob: of the answer; None: not reported.
+        logprob: of the small model's answer; None: of the large one's, which nothing goes by.
         seconds: of the request; of a model in this process, the median of its test's requests that
             were made one by one.
         tokens_in, tokens_out: read and written; None: not reported.
@@ -95,6 +100,12 @@ class GradedItems:
         return [answer.right for asked, answer in pairs if test in (None, asked.test)]
 
     @property
+    def by_model(self) -> tuple[tuple[str, tuple[GradedAnswer, ...]], ...]:
+        """The name of each model that was asked, with its answers."""
+        pairs = zip(self.names, (self.small, self.large), strict=True)
+        return tuple((name, answers) for name, answers in pairs if name and answers)
+
+    @property
     def difference(self) -> PairedDifference | None:
         """What the large model gains over the small one; None where it was not asked."""
         if not self.large:
@@ -105,28 +116,27 @@ class GradedItems:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """The share of right answers of each model in each test: `recommend` reads them."""
-        entries = []
-        for name, answers in zip(self.names, (self.small, self.large), strict=True):
-            for test in self.tests if answers and name else ():
-                right = self.right(answers, test)
-                share = sum(right) / len(right)
-                ends = (100 * each for each in share_interval(share, len(right)))
-                key, label = f"{test}_graded_percent", f"right answers, {test}, {self.half}"
-                entries.append(BookEntry(key, label, 100 * share, "%", *ends, model=name))
-        return tuple(entries)
+        return tuple(
+            BookEntry(
+                f"{test}_graded_percent",
+                f"right answers, {test}, {self.half}",
+                *(100 * fmean(right := self.right(answers, test)), "%"),
+                *(100 * end for end in share_interval(fmean(right), len(right))),
+                model=name,
+            )
+            for name, answers in self.by_model
+            for test in self.tests
+        )
 
     @property
     def lines(self) -> tuple[str, ...]:
         """A line for each model, and for the difference."""
         lines = []
-        for name, answers in zip(self.names, (self.small, self.large), strict=True):
-            if answers:
-                shares = (
-                    f"{test} {sum(self.right(answers, test))} of {len(self.right(answers, test))}"
-                    for test in self.tests
-                )
-                seconds = median(each.seconds for each in answers)
-                lines.append(f"{name}: {', '.join(shares)}; {seconds:.2f} s a request")
+        for name, answers in self.by_model:
+            found = {test: self.right(answers, test) for test in self.tests}
+            shares = (f"{test} {sum(right)} of {len(right)}" for test, right in found.items())
+            seconds = median(each.seconds for each in answers)
+            lines.append(f"{name}: {', '.join(shares)}; {seconds:.2f} s a request")
         gains = self.difference
         return (*lines, f"large over small: {gains.summary}") if gains else tuple(lines)
 
@@ -160,34 +170,37 @@ def _of_task(test: str, items: int, half: str, _seed: int) -> list[RoutedQuestio
 def _of_arithmetic(test: str, items: int, half: str, seed: int) -> list[RoutedQuestion]:
     draw = random.Random(seed)
     cells = [(sign, digits) for sign in arithmetic.OPERATIONS for digits in DIGITS]
-    each_cell = -(-2 * items // len(cells))
     pool = [
         question
-        for sign, digits in cells
-        for question in arithmetic.calculations(sign, digits, each_cell, draw)
+        for cell in cells
+        for question in islice(
+            _in_half(half, arithmetic.calculations(*cell, DRAWN, draw)), -(-items // len(cells))
+        )
     ]
-    chosen = _own_half(draw.sample(pool, 2 * items), half)
+    chosen = draw.sample(pool, items)
     return [_chat(test, "Calculate.", arithmetic.SOLVED, each) for each in chosen]
 
 
 def _of_facts(test: str, items: int, half: str, seed: int) -> list[RoutedQuestion]:
     solved = [(facts.ask(name), capital) for name, capital in facts.SHOWN]
-    pool = [each for each in countries() if each.name not in dict(facts.SHOWN)]
-    chosen = _own_half(random.Random(seed).sample(pool, 2 * items), half)
-    asked = (Question(facts.ask(e.name), e.capital, test, half, e.also) for e in chosen)
-    return [_chat(test, facts.PLAIN, solved, each) for each in asked]
+    pool = (
+        Question(facts.ask(each.name), each.capital, test, half, each.also)
+        for each in countries()
+        if each.name not in dict(facts.SHOWN)
+    )
+    chosen = random.Random(seed).sample(list(_in_half(half, pool)), items)
+    return [_chat(test, facts.PLAIN, solved, each) for each in chosen]
 
 
-def _own_half(both: list, half: str) -> list:
-    return both[HALVES.index(half) :: 2]
+def _in_half(half: str, asked: Iterable[Question]) -> Iterator[Question]:
+    """Those whose text belongs to a half."""
+    return (e for e in asked if HALVES[zlib.crc32(e.text.encode()) % 2] == half)
 
 
 def _chat(
     test: str, instruction: str, solved: SolvedQuestions, question: Question
 ) -> RoutedQuestion:
-    turns = []
-    for text, answer in solved:
-        turns += [("user", text), ("assistant", answer)]
+    turns = [turn for pair in solved for turn in zip(("user", "assistant"), pair, strict=True)]
     turns.append(("user", question.text))
     turns[0] = ("user", f"{instruction}\n\n{turns[0][1]}")
     messages = tuple({"role": role, "content": content} for role, content in turns)

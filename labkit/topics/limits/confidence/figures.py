@@ -17,17 +17,18 @@ def reliability_figure(measured: Calibration, *, bins: int = BINS):
     """A reliability diagram for each kind of confidence."""
     panels = [(kind, measured.reliability(kind)) for kind in measured.kinds]
     title = f"How sure, and how often right: {figure_text(measured.model)} · measured"
-    return _diagrams(title, panels, bins)
+    return diagrams(title, panels, bins)
 
 
 def fit_figure(fit: TemperatureFit, *, bins: int = BINS):
     """The half that was not fitted on, before and after."""
     panels = [("as it was", fit.before), (f"temperature {fit.temperature:.2f}", fit.after)]
     title = f"A temperature fitted on other questions: {figure_text(fit.model)} · computed"
-    return _diagrams(title, panels, bins)
+    return diagrams(title, panels, bins)
 
 
-def _diagrams(title: str, panels: list[tuple[str, Reliability]], bins: int):
+def diagrams(title: str, panels: list[tuple[str, Reliability]], bins: int):
+    """A reliability diagram beside another, each with its name and its scores."""
     figure = theme.figure(
         title=f'{title}<br><span style="font-size:12px">dots: bins of answers with 95 % '
         "intervals; grey: where a perfect model would lie</span>",

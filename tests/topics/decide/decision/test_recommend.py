@@ -10,7 +10,7 @@ from labkit.lab_book.book import LabBook
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Page, this_machine
 from labkit.topics.decide.decision import wording
-from labkit.topics.decide.decision.options import HERE, NO_MODEL
+from labkit.topics.decide.decision.options import NO_MODEL
 from labkit.topics.decide.decision.recommend import recommend, work
 
 SMALL = {"model": "smollm2-135m"}
@@ -51,10 +51,12 @@ def test_numbers_are_those_of_the_book_with_their_origin():
 def test_with_an_empty_book_the_page_says_what_to_run_and_fills_nothing_in():
     decision = recommend([MAIL], book_of=EMPTY)
     assert decision.taken == () and decision.headline.startswith("Not decided")
-    here = next(e for e in decision.choices[0].offers if e.option.where == HERE)
+    here = next(e for e in decision.choices[0].offers if not e.option.leaves)
     assert (here.option.name, here.verdict, here.seconds) == (NO_MODEL, "unknown", None)
     assert any("lab.measure" in each for each in decision.to_run)
-    assert "lab.measure" in lab.plot(decision).html
+    html = lab.plot(decision).html
+    assert "lab.measure" in html and "No model was measured on this machine yet" in html
+    assert "No model was measured" not in lab.plot(recommend([MAIL], book_of=MINE)).html
     [count] = decision.book_entries
     assert (count.value, count.unit) == (0, "of 1")
 
@@ -77,7 +79,7 @@ def test_the_newest_number_counts_and_a_stand_in_is_no_model_here():
     found = offer(decision, "smollm2-135m, here")
     assert found.right.likely == pytest.approx(0.75)
     assert found.option.write_tokens_per_s.likely == 20
-    assert sum(e.option.where == HERE for e in decision.choices[0].offers) == 1
+    assert sum(not e.option.leaves for e in decision.choices[0].offers) == 1
 
 
 def test_a_cloud_has_list_prices_published_scores_and_what_you_give():
@@ -122,6 +124,15 @@ def test_the_limits_of_the_learner_are_kept():
     assert offer(offline, "GPT-4.1").verdict == "offline"
     poor = recommend([MAIL], budget_usd=0.0, right=right, book_of=MINE)
     assert offer(poor, "GPT-4.1").verdict == "budget"
+
+
+def test_what_is_barred_or_dominated_is_struck_out_and_what_is_not_known_is_not():
+    right = {"gpt-4.1": 0.6, "gpt-4o-mini": 0.9}
+    secret = work("a", like="triage", sensitivity="secret", least_right=0.6)
+    page = lab.plot(recommend([MAIL, secret], right=right, book_of=MINE)).html
+    assert "<s>GPT-4.1</s>: dominated (by GPT-4o mini)" in page
+    assert "<s>GPT-4.1, GPT-4o mini, GPT-6 Sol</s>: must not leave (the data are secret)" in page
+    assert "✗ GPT-6 Sol: not known" in page
 
 
 def test_the_same_page_in_html_and_in_markdown(tmp_path):

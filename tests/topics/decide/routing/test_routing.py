@@ -15,6 +15,7 @@ from labkit.topics.decide.routing import learn
 from labkit.topics.decide.routing.evaluate import ALWAYS_RIGHT
 from labkit.topics.decide.routing.graded import HALVES, GradedAnswer, GradedItems, questions
 from labkit.topics.decide.routing.result import CONFIDENCE, NEIGHBOURS, ROUTER
+from labkit.topics.prompts.tasks.task import load_task
 
 
 def missing_minilm(_):
@@ -48,15 +49,25 @@ def graded(half="practice", count=40, large=True, seed=0):
     )
 
 
-def test_no_question_of_one_half_stands_in_the_other():
-    for test in ("triage", "sentiment", "arithmetic"):
-        first, second = (questions([test], 30, half, 7) for half in HALVES)
-        assert len(first) == len(second) == 30
+@pytest.mark.parametrize("test", ["triage", "sentiment", "arithmetic", "facts"])
+def test_no_question_of_one_half_stands_in_the_other(test):
+    practice = {each.text for each in questions([test], 50, HALVES[0], 1)}
+    for count, seed in ((30, 7), (5, 1), (50, 0)):  # whatever was drawn for practice
+        first, second = (questions([test], count, half, seed) for half in HALVES)
+        assert not practice & {each.text for each in second}
+        assert len(first) == len(second) == count
         texts = [{each.messages[-1]["content"] for each in half} for half in (first, second)]
-        assert len(texts[0]) == 30 and not texts[0] & texts[1]
+        assert len(texts[0]) == count and not texts[0] & texts[1]
         assert all(each.messages[0]["role"] in ("system", "user") for each in first)
         shown = {m["content"] for m in first[0].messages[:-1]}
         assert not shown & texts[0]
+
+
+def test_items_of_notebook_07_are_its_own_halves():
+    task = load_task("triage")
+    for half in HALVES:
+        asked = [each.question.text for each in questions(["triage"], 50, half, 0)]
+        assert asked == [item.text for item in task.half(half)[:50]]
 
 
 def test_a_learned_route_says_what_it_goes_by_and_what_is_missing():
@@ -87,8 +98,12 @@ def test_the_shares_are_what_a_loop_over_the_questions_finds():
     mixed = pair.share("random mix")
     assert mixed.right == pytest.approx(small + sent / 40 * (large - small))
     assert mixed.seconds == pytest.approx(0.5 + sent / 40 * 1.5)
+    assert pair.over_random[0] == pytest.approx(right / 40 - mixed.right)
     either = sum(s.right or b.right for s, b in zip(held.small, held.large, strict=True))
-    assert pair.share("oracle").right == pytest.approx(either / 40)
+    helped = sum(b.right and not s.right for s, b in zip(held.small, held.large, strict=True))
+    oracle = pair.share("oracle")  # knows whom to ask, so that nobody is paid twice
+    assert oracle.right == pytest.approx(either / 40)
+    assert oracle.seconds == pytest.approx((40 - helped) / 40 * 0.5 + helped / 40 * 2.0)
     assert set(pair.measures) == {ROUTER, CONFIDENCE}  # no neighbours without MiniLM
     assert pair.measures[ROUTER]["APGR"].value > 0.5
 
@@ -135,6 +150,37 @@ def test_neighbours_are_learned_without_the_item_itself(monkeypatch):
     assert learned.missing == "" and learned.overhead_s > 0
     evaluation = lab.decide.evaluate(learned, graded("held out"))
     assert NEIGHBOURS in evaluation.pairs[0].curves
+
+
+def test_whom_the_neighbours_send_on_is_not_paid_for_twice(monkeypatch):
+    """Two directions: the small model is right on all of the one, and on none of the other."""
+    directions = np.eye(2, dtype=np.float32)[np.arange(40) % 2]
+
+    class Embedder:
+        def embed(self, texts):
+            return directions[: len(texts)]
+
+    monkeypatch.setattr(learn, "_open_embedder", Embedder)
+
+    def known(half):
+        made = graded(half)
+        return replace(
+            made, small=tuple(replace(e, right=not n % 2) for n, e in enumerate(made.small))
+        )
+
+    learned, held = lab.decide.learn_route(known("practice")), known("held out")
+    seconds = sent = 0.0
+    for number, (small, large) in enumerate(zip(held.small, held.large, strict=True)):
+        around = learned.plan.around(directions[number])
+        first = learned.plan.before(around)
+        chance = learned.plan.chance(around, small.logprob)
+        escalates = first == "large" or (first == "ask" and chance < learned.plan.threshold)
+        sent += escalates
+        seconds += (first != "large") * small.seconds + escalates * large.seconds
+    mine = lab.decide.evaluate(learned, held).pairs[0].share(ROUTER)
+    assert mine.to_large == pytest.approx(sent / 40) and sent
+    assert mine.seconds == pytest.approx(seconds / 40 + learned.overhead_s)
+    assert mine.seconds < 0.5 + sent / 40 * 2.0  # somebody was sent on without being asked first
 
 
 def test_figures_show_the_numbers_of_the_evaluation():
