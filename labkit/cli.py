@@ -280,13 +280,7 @@ def _add_class(commands):
     group.set_defaults(show_help=group.print_help)
     actions = group.add_subparsers(dest="action", metavar="ACTION", title="actions")
     start = _add(actions, "start", "Start the class, and keep it running until Ctrl-C or `stop`.")
-    start.add_argument("--students", type=int, metavar="N", help="the most learners (default: 30)")
-    start.add_argument("--names", metavar="FILE", help="who may come, a name a line")
-    start.add_argument("--word", help="what each types beside the name (default: one is made)")
-    start.add_argument("--host", metavar="ADDRESS", help="listen there (default: 127.0.0.1)")
-    start.add_argument("--port", type=_port, metavar="N", help="default: a free one")
-    start.add_argument("--certificate", metavar="FILE", help="for TLS, with --certificate-key")
-    start.add_argument("--certificate-key", metavar="FILE", help="the certificate's key")
+    _add_door(start)
     start.add_argument("--model", metavar="NAME", help="the one to share (default: smollm2-135m)")
     start.add_argument("--server", metavar="ADDRESS", help="share this model server, such as vLLM")
     start.add_argument(
@@ -295,6 +289,9 @@ def _add_class(commands):
     start.add_argument(
         "--one-user", action="store_true", help="as root: do not make a user of each learner"
     )
+    wall = _add(actions, "wall", "Take what laptops post for the wall, without a hub.")
+    _add_door(wall)
+    wall.set_defaults(model=None, server=None, memory=None, one_user=True)
     release = _add(actions, "release", "Free a learner's name for another browser.")
     release.add_argument("name", metavar="NAME")
     assignment = _add(actions, "assignment", "Make an assignment of a notebook's exercises.")
@@ -303,10 +300,21 @@ def _add_class(commands):
     collect.add_argument("notebook", metavar="NOTEBOOK", nargs="?")
     grade = _add(actions, "grade", "Grade an assignment, offline and apart: points, feedback, CSV.")
     grade.add_argument("notebook", metavar="NOTEBOOK")
-    for each in (start, release, assignment, collect, grade):
+    for each in (start, wall, release, assignment, collect, grade):
         _add_folder(each)
     _add_folder(_add(actions, "status", "Who is there, memory, requests, and how many wait."))
     _add_folder(_add(actions, "stop", "Stop the class; nothing of a learner's is lost."))
+
+
+def _add_door(action):
+    """Who may come, and where to."""
+    action.add_argument("--students", type=int, metavar="N", help="the most learners (default: 30)")
+    action.add_argument("--names", metavar="FILE", help="who may come, a name a line")
+    action.add_argument("--word", help="what each types beside the name (default: one is made)")
+    action.add_argument("--host", metavar="ADDRESS", help="listen there (default: 127.0.0.1)")
+    action.add_argument("--port", type=_port, metavar="N", help="default: a free one")
+    action.add_argument("--certificate", metavar="FILE", help="for TLS, with --certificate-key")
+    action.add_argument("--certificate-key", metavar="FILE", help="the certificate's key")
 
 
 def _add_folder(action):

@@ -4,11 +4,11 @@ import os
 import sys
 from typing import Any
 
+from labkit.classroom.learners.system_users import require_account
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 
 from .settings import ClassSettings, read_settings
-from .system_users import require_account
 
 SCOPES = ["list:users", "admin:users", "admin:servers", "admin:server_state"]
 QUIET = [  # as `labkit lab`: no requests to the network

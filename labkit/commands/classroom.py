@@ -1,13 +1,15 @@
 """``python3 -m labkit class …``: a class on this machine, from its start to its marks."""
 
+import contextlib
 import dataclasses
 import io
 import os
 from pathlib import Path
 
 from labkit.backends.llamacpp.model import get_gguf
-from labkit.classroom import hand_over, supervisor, system_users
 from labkit.classroom import settings as class_settings
+from labkit.classroom import supervisor
+from labkit.classroom.learners import hand_over, system_users
 from labkit.classroom.settings import ClassSettings, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
@@ -125,13 +127,17 @@ def _announce(settings: ClassSettings) -> None:
     print(f"Each learner opens   {settings.address}")
     print(f"         and types   {who}, and as password the word   {settings.word}")
     print(f"\nEverything of the class lies in {settings.folder}.")
+    _announce_reach(settings)
+    if not settings.system_users:
+        print(ONE_USER)
+    print("Ctrl-C, or `class stop` elsewhere, ends it.", flush=True)
+
+
+def _announce_reach(settings: ClassSettings) -> None:
     if settings.host not in LOOPBACK and not settings.certificate:
         print(NO_TLS)
     if settings.host in LOOPBACK:
         print("Only this machine reaches it: --host 0.0.0.0 opens it to the network.")
-    if not settings.system_users:
-        print(ONE_USER)
-    print("Ctrl-C, or `class stop` elsewhere, ends it.", flush=True)
 
 
 def qr_code(address: str) -> str:
@@ -141,6 +147,27 @@ def qr_code(address: str) -> str:
     drawn = io.StringIO()
     segno.make(address, micro=False).terminal(drawn, compact=True)
     return drawn.getvalue()
+
+
+def wall(args):
+    """Takes the files that laptops post for the wall, until Ctrl-C."""
+    from labkit.classroom.wall.inbox import open_inbox
+
+    args.port = args.port or free_port(args.host or "127.0.0.1", first=8400)
+    settings = _settings(args)
+    if not (settings.path / "class.json").exists():
+        class_settings.write_settings(settings)
+    folder = settings.path / "wall"
+    with open_inbox(settings, folder) as server:
+        print(qr_code(settings.address))
+        print(f"Each learner opens   {settings.address}")
+        print(f"         and sends   files, with a name and the word   {settings.word}")
+        print(f"\nThe wall, in a notebook of yours: lab.class_panel({str(folder)!r})")
+        _announce_reach(settings)
+        print("Ctrl-C ends it.", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
 
 
 def status(args):
@@ -166,7 +193,7 @@ def stop(args):
 
 def release(args):
     """Frees a name."""
-    from labkit.classroom.name_owner import release as free_name
+    from labkit.classroom.learners.taken_names import release as free_name
 
     had = free_name(read_settings(class_folder(args.folder)), args.name.strip().lower())
     print(f"{args.name} may log in from another browser." if had else f"{args.name} was free.")
@@ -247,6 +274,7 @@ ACTIONS = {
     "status": status,
     "stop": stop,
     "release": release,
+    "wall": wall,
     "assignment": assignment,
     "collect": collect,
     "grade": grade,

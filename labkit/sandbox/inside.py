@@ -17,7 +17,7 @@ import struct
 import sys
 from typing import Any
 
-from labkit.sandbox.kernel import MOUNT_SETATTR, call, die_with_parent, map_identity
+from labkit.sandbox.kernel import MOUNT_SETATTR, call, die_with_parent, map_identity, raise_loopback
 from labkit.sandbox.syscall_filter import refuse_processes_and_sockets
 
 WORK = "/tmp"  # of the program: all that it can write to
@@ -40,8 +40,8 @@ def run(task: dict[str, Any]) -> None:
     """Turns this process into the program of a task, behind the wall.
 
     A task may name a ``command`` with its ``environment`` in place of the program: one that talks
-    by sockets in a folder of ``writable``, such as a notebook's kernel. It sees its own processes
-    in /proc, has threads, and reaches no network: its namespace has none.
+    by sockets in a folder of ``writable``, such as a notebook's kernel. It has processes and a
+    loopback of its own, sees no others, and reaches no network.
     """
     try:
         os.set_inheritable(task["report"], False)
@@ -67,6 +67,8 @@ def _enter_namespaces(task: dict[str, Any]) -> None:
     user, group = os.geteuid(), os.getegid()
     call("unshare", _NAMESPACES)
     map_identity(user, group, inside=(NOBODY, NOBODY))
+    if "command" in task:
+        raise_loopback()
     _wait_for_child()
     die_with_parent()
     _build_file_system(task)
@@ -75,7 +77,8 @@ def _enter_namespaces(task: dict[str, Any]) -> None:
 
 
 def _refuse(task: dict[str, Any]) -> None:
-    refuse_processes_and_sockets(("socket",) if "command" in task else ())
+    own = ("socket", "fork", "vfork", "clone")  # which reach nothing but what is behind the wall
+    refuse_processes_and_sockets(own if "command" in task else ())
 
 
 def _wait_for_child() -> None:

@@ -4,10 +4,14 @@ import contextlib
 import ctypes
 import errno
 import os
+import socket
+import struct
 from typing import Any
 
 MOUNT_SETATTR = 442  # the same number on every processor
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1  # linux/sockios.h, linux/if.h
+_INTERFACE = "16sH14x"  # struct ifreq: name and flags
 
 
 def call(name: str, *arguments: Any) -> None:
@@ -48,6 +52,16 @@ def map_identity(user: int, group: int, inside: tuple[int, int] | None = None) -
         _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{inner_user} {user} 1")
     _write("/proc/self/gid_map", f"{inner_group} {group} 1")
+
+
+def raise_loopback() -> None:
+    """Makes 127.0.0.1 work in a new network namespace, where nothing else does."""
+    import fcntl  # not on Windows, where this module is only looked at
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        query = struct.pack(_INTERFACE, b"lo", 0)
+        _, flags = struct.unpack(_INTERFACE, fcntl.ioctl(any_socket, _GET_FLAGS, query))
+        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack(_INTERFACE, b"lo", flags | _UP))
 
 
 def _write(path: str, text: str) -> None:

@@ -18,7 +18,8 @@ NUMBER, PROCESSOR, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 X32 = 0x40000000  # system calls of the third kind that x86 has
 PROCESSORS = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7, "riscv64": 0xC00000F3}
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2  # linux/prctl.h, linux/seccomp.h
-_THREAD = 0x00010000  # CLONE_THREAD: a thread is no process
+# linux/sched.h: CLONE_THREAD, and CLONE_NEW… of all kinds
+_THREAD, _NAMESPACES = 0x00010000, 0x7E020080
 
 # What code in the sandbox has no use for: processes, sockets, and memory that no limit counts.
 _CLONE, _CLONE3 = {"x86_64": 56, "": 220}, 435
@@ -80,7 +81,8 @@ def refuse_processes_and_sockets(allowed: tuple[str, ...] = ()) -> None:
     """Refuses new processes, every socket, and whatever else could reach beyond this process.
 
     Args:
-        allowed: names of calls that are not refused, such as ``"socket"``.
+        allowed: names of calls that are not refused, such as ``"socket"``; with ``"clone"``, new
+            processes are allowed, in the same namespaces.
     Raises:
         OSError: the kernel has no such filters, or the processor's calls are not known here.
     """
@@ -95,5 +97,7 @@ def refuse_processes_and_sockets(allowed: tuple[str, ...] = ()) -> None:
     # The C library asks for clone3, whose flags no filter sees, and then for clone.
     steps += [(EQUAL, 0, 1, _CLONE3), (RETURN, 0, 0, unknown)]
     steps += [(EQUAL, 0, 3, _CLONE[name]), (LOAD, 0, 0, FIRST_ARGUMENT)]
-    steps += [(HAS_BIT, 1, 0, _THREAD), (RETURN, 0, 0, denied), (RETURN, 0, 0, ALLOW)]
+    thread_alone, no_namespace = (HAS_BIT, 1, 0, _THREAD), (HAS_BIT, 0, 1, _NAMESPACES)
+    steps += [no_namespace if "clone" in allowed else thread_alone]
+    steps += [(RETURN, 0, 0, denied), (RETURN, 0, 0, ALLOW)]
     install(steps)

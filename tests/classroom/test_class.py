@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from labkit.classroom import system_users
 from labkit.classroom.hub_client import read_load
+from labkit.classroom.learners import system_users
 from labkit.classroom.settings import checked_names
 from labkit.errors import LabError
 

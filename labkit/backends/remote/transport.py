@@ -19,6 +19,7 @@ from .http.bounds import BoundedTransport
 from .http.errors import OF_SERVERS, Hints
 from .http.network import find_proxy, open_network
 from .http.tracer import Tracer
+from .share import Share
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 120.0  # reading a long prompt on a slow machine, during which nothing comes
@@ -42,6 +43,7 @@ class Transport:
         network: what the HTTP client hands requests to; None: the network of this machine, through
             the proxy that the environment names.
         largest_event: bytes that an event, or a page of JSON, may have; None: as most servers.
+        share: of the server, which no more of this user's requests take at once; None: all.
     """
 
     base_url: str
@@ -51,6 +53,7 @@ class Transport:
     hints: Hints = OF_SERVERS
     network: httpx2.BaseTransport | None = field(default=None, repr=False)
     largest_event: int | None = None
+    share: Share | None = None
 
     @property
     def proxy(self) -> str | None:
@@ -70,7 +73,7 @@ class Transport:
     def open(self, send: Send) -> "Exchange":
         """A request, which is sent when its first event is asked for."""
         patience_s = self.connect_timeout_s + self.read_timeout_s
-        return Exchange(send, Tracer(self.base_url, self.proxy), patience_s)
+        return Exchange(send, Tracer(self.base_url, self.proxy), patience_s, self.share)
 
     def ask(self, question: Callable[[], T]) -> T:
         """What a function of the client returns, which has as much time as an event."""
@@ -88,16 +91,20 @@ class Exchange:
     Headers, comments and error pages that come drop by drop are silence: only events count.
     """
 
-    def __init__(self, send: Send, tracer: Tracer, patience_s: float):
+    def __init__(self, send: Send, tracer: Tracer, patience_s: float, share: Share | None = None):
         self._send, self._tracer, self._patience_s = send, tracer, patience_s
+        self._share = share
         self._began = self._heard = 0.0
         self._came: queue.SimpleQueue = queue.SimpleQueue()
         self._stopped, self._ended = threading.Event(), False
 
     def events(self) -> Generator[tuple[float, Any]]:
         """Each event with its seconds from the request; raises what the client raised."""
+        free = self._share.take(self._stopped) if self._share else lambda: None
+        if free is None:
+            return
         self._began = self._heard = time.perf_counter()
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read, args=(free,), daemon=True).start()
         while not self._stopped.is_set():
             try:
                 came = self._came.get(timeout=GLANCE_S)
@@ -131,10 +138,11 @@ class Exchange:
         times = (None if each is None else self._began + each for each in (first_s, last_s))
         return self._tracer.timing(self._began, *times, origin=origin)
 
-    def _read(self) -> None:
+    def _read(self, free: Callable[[], object]) -> None:
         last = None
         try:
             with ExitStack() as answer:
+                answer.callback(free)  # when the server is done, whoever reads on
                 with self._tracer:
                     events = answer.enter_context(self._send())
                 if self._stopped.is_set():

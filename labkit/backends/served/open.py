@@ -1,6 +1,7 @@
 """From an address to a `ServedModel`; or from a GGUF file, in llama.cpp in this process."""
 
 import os
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from labkit.backends.remote.connect import EXAMPLE
 from labkit.backends.remote.discovery import OWNERS, is_loopback, server_root
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.parameters import PARAMETERS
+from labkit.backends.remote.share import Share
 from labkit.backends.remote.transport import Transport
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE
@@ -25,7 +27,7 @@ from .token_api import KINDS, TokenProtocol
 SERVER = "LABKIT_SERVER"  # the environment's name for the address of the shared server
 KEY = "LABKIT_SERVER_KEY"  # and for the key that it wants, if any
 SLOTS = 4  # of an engine in this process
-SHARE = 4  # of a shared server one learner takes this part at most: 1/SHARE of its slots
+SHARE = 4  # of a shared server's slots one user takes 1/SHARE at most, in all kernels together
 UNKNOWN_SLOTS = 16  # vLLM takes as many requests as its memory holds
 LARGEST_SCORES = 64_000_000  # bytes of JSON: all scores of a vocabulary of 250,000 are 27 MB
 
@@ -68,14 +70,23 @@ def open_served(
     if kind == "llama.cpp":
         props = asked.ask(lambda client: client.get(f"{root}/props", cast_to=object))
     model = _choose(models, props.get("model_path"), str(name), files, root)
+    slots = props.get("total_slots", UNKNOWN_SLOTS)
+    share = Share(_locks_folder(root), min(slots, max(2, slots // SHARE)))  # two are compared
     context = (props.get("default_generation_settings") or model).get("n_ctx")
     return ServedModel(
         files,
-        made(model["id"], kind),
+        made(model["id"], kind, share=share),
         context=context or model["max_model_len"],
         vocabulary=(model.get("meta") or {}).get("n_vocab") or files.config.vocab_size,
-        parallel=max(1, props.get("total_slots", UNKNOWN_SLOTS) // SHARE),
+        parallel=share.count,
     )
+
+
+def _locks_folder(root: str) -> Path:
+    """In the home of whoever asks, also where the lab's home is everybody's."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("labkit-slots") / re.sub(r"\W+", "-", root)
 
 
 def open_in_process(name: str | Path, *, accept_terms: bool = False) -> ServedModel:
@@ -98,10 +109,16 @@ def open_in_process(name: str | Path, *, accept_terms: bool = False) -> ServedMo
 
 
 def _remote(
-    files: ModelFiles, root: str, key: Secret | None, policy: Policy | None, model: str, kind: str
+    files: ModelFiles,
+    root: str,
+    key: Secret | None,
+    policy: Policy | None,
+    model: str,
+    kind: str,
+    share: Share | None = None,
 ) -> RemoteModel:
     protocol = TokenProtocol(model, kind, PARAMETERS[kind], tokenizer=files.tokenizer)
-    transport = Transport(f"{root}/v1", key, largest_event=LARGEST_SCORES)
+    transport = Transport(f"{root}/v1", key, largest_event=LARGEST_SCORES, share=share)
     return RemoteModel(protocol, transport, policy=policy)
 
 

@@ -11,8 +11,10 @@ import nbformat
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 
-ANSWERS = ROOT / "tests" / "notebooks" / "answers.json"  # apart from what learners are given
-STUB = "# Put your answer in place of None in the line above."
+from .kernel import ANSWER_KEY
+
+ANSWERS = ROOT / ANSWER_KEY  # apart from what learners are given
+STUB = "# Put your answer above, as the value of what begins with my_."
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 TEST = """\
 # Graded: what the check says of your answer. Leave this cell as it is.
@@ -47,9 +49,7 @@ def source_notebook(file: Path, answers: dict[str, str] | None = None) -> Any:
         LabError: no cell of it is marked as an exercise.
     """
     notebook = nbformat.read(file, as_version=4)
-    if answers is None:
-        key = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.is_file() else {}
-        answers = key.get(file.stem, {})
+    answers = read_answers(file.stem) if answers is None else answers
     module, cells = _checks_of(notebook), []
     for cell in notebook.cells:
         cells.append(cell)
@@ -60,6 +60,12 @@ def source_notebook(file: Path, answers: dict[str, str] | None = None) -> Any:
         raise LabError(f"{file.name} has no exercise that can be graded.", "Take another notebook.")
     notebook.cells = cells
     return notebook
+
+
+def read_answers(name: str) -> dict[str, str]:
+    """The code of each exercise's solution in a lesson; none where the key is missing."""
+    key = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.is_file() else {}
+    return {exercise: "\n".join(lines) for exercise, lines in key.get(name, {}).items()}
 
 
 def is_exercise(cell: Any) -> bool:

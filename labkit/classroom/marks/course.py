@@ -18,6 +18,7 @@ from .assignment import STUB, as_text, lesson, source_notebook
 from .kernel import write_kernelspec
 
 CELL_S = 300  # the longest that a cell may run while it is graded
+OUTPUT_S = 60  # the longest that its last output may take; the 4 of nbclient fail on a busy machine
 
 
 def make_assignment(course: Path, name: str) -> Path:
@@ -43,7 +44,11 @@ def _configure(course: Path, runtime: str) -> None:
         {
             "CourseDirectory": {"course_id": "labkit", "root": str(course)},
             "ClearSolutions": {"code_stub": {"python": STUB}},
-            "Execute": {"timeout": CELL_S, "error_on_timeout": _timeout()},
+            "Execute": {
+                "timeout": CELL_S,
+                "error_on_timeout": _timeout(),
+                "iopub_timeout": OUTPUT_S,
+            },
             # Sockets in a folder, which the sandbox can show; a port could not be reached.
             "KernelManager": {"transport": "ipc", "ip": f"{runtime}/kernel"},
         },

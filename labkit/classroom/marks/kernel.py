@@ -1,7 +1,8 @@
 """The kernel in which a learner's notebook is graded: behind the wall of the lab's sandbox.
 
 It reads the lab, its Python and the models, and writes to memory and to the folder through which
-nbgrader speaks to it. nbgrader itself, its marks and the other learners' notebooks are outside.
+nbgrader speaks to it. nbgrader itself, its marks, the answer key and the other learners' notebooks
+are outside.
 """
 
 import os
@@ -17,6 +18,9 @@ from labkit.sandbox.inside import WORK, run
 MIB = 1024**2
 # Address space, which torch takes far more of than it uses; files, in memory; seconds of processor.
 MEMORY_MIB, FILES_MIB, CPU_S = 16_384, 64, 3600
+OF_HOME = ("models", "cpu_tuning.json")  # the class itself may be there too
+ANSWER_KEY = "tests/notebooks/answers.json"
+CLOSED = ("tests", ".git")
 MODULE = "labkit.classroom.marks.kernel"
 
 
@@ -41,11 +45,21 @@ def _import_paths() -> list[str]:
     return list(dict.fromkeys(paths))
 
 
+def _shown(folder: Path) -> list[str]:
+    """What a submission may read of a folder: of a checkout, neither the answer key nor history."""
+    if not (folder / ANSWER_KEY).exists():
+        return [str(folder)]
+    return [str(each) for each in sorted(folder.iterdir()) if each.name not in CLOSED]
+
+
 def task(runtime: str, connection_file: str, *options: str) -> dict[str, Any]:
     """What the sandbox is to run."""
     python = Path(sys.executable).absolute()
-    folders = [sys.prefix, sys.base_prefix, sys.base_exec_prefix, str(ROOT), str(home())]
-    readable = [*folders, *(path for path in sys.path if Path(path).is_dir())]
+    folders = [sys.prefix, sys.base_prefix, sys.base_exec_prefix, *_shown(ROOT)]
+    folders += [str(home() / name) for name in OF_HOME]
+    for path in filter(Path.is_dir, map(Path, sys.path)):
+        folders += _shown(path)
+    readable = [path for path in folders if os.path.exists(path)]
     linked = [os.path.realpath(path) for path in readable]
     environment = {
         "HOME": WORK,
@@ -68,7 +82,7 @@ def task(runtime: str, connection_file: str, *options: str) -> dict[str, Any]:
         "memory_bytes": MEMORY_MIB * MIB,
         "file_bytes": FILES_MIB * MIB,
         "open_files": 1024,
-        "threads": 4096,
+        "threads": 1024,  # and processes, of all that it starts
     }
 
 

@@ -106,7 +106,7 @@ def read_class(folder: str | Path) -> ClassResults:
             files.setdefault(path.stem.partition("--")[0], []).append(path)
     left_out: list[str] = []
     return ClassResults(
-        tuple(_learner(name, paths, left_out) for name, paths in files.items()), tuple(left_out)
+        tuple(read_learner(name, paths, left_out) for name, paths in files.items()), tuple(left_out)
     )
 
 
@@ -115,7 +115,8 @@ def _files_of(home: Path) -> Iterator[Path]:
         yield from sorted(home.glob(pattern))
 
 
-def _learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerResults:
+def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerResults:
+    """What one learner's files hold; of each that cannot be read, a sentence in `left_out`."""
     guesses, entries, votes, exercises = [], [], [], []
     for path in paths:
         try:

@@ -16,20 +16,16 @@ Source: man pages unshare(2), user_namespaces(7), network_namespaces(7), netdevi
 import json
 import os
 import signal
-import socket
-import struct
 import sys
 from collections.abc import Sequence
 
-from labkit.sandbox.kernel import call, map_identity
+from labkit.sandbox.kernel import call, map_identity, raise_loopback
 from labkit.topics.privacy.network import seccomp
 
 CANNOT = 97  # exit status: no namespace here; a command may end with it too
 REPORT = "--report="
 FILES = "files and named pipes, which other programs may read"
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000  # linux/sched.h
-_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1  # linux/sockios.h, linux/if.h
-_INTERFACE = "16sH14x"  # struct ifreq: name and flags
 
 
 def enter() -> None:
@@ -45,16 +41,7 @@ def enter() -> None:
         call("unshare", _NEWNET)
     else:  # files keep their owner, and a user other than root gains no rights
         map_identity(user, group)
-    _raise_loopback()
-
-
-def _raise_loopback() -> None:
-    import fcntl  # not on Windows, where this module is only looked at
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        query = struct.pack(_INTERFACE, b"lo", 0)
-        _, flags = struct.unpack(_INTERFACE, fcntl.ioctl(any_socket, _GET_FLAGS, query))
-        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack(_INTERFACE, b"lo", flags | _UP))
+    raise_loopback()
 
 
 def main(command: list[str]) -> None:

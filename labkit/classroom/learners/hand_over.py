@@ -9,12 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labkit.classroom.settings import NAME, ClassSettings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
 from labkit.filesystem.write import replaced
 from labkit.install.bootstrap import ROOT
-
-from .settings import NAME, ClassSettings
 
 LONGEST_S = 60
 
@@ -49,7 +48,7 @@ def _as_learner(
 ) -> bytes:
     home = settings.learners / learner
     done = subprocess.run(
-        [sys.executable, "-m", "labkit.classroom.hand_over", verb, name],
+        [sys.executable, "-m", "labkit.classroom.learners.hand_over", verb, name],
         input=content,
         capture_output=True,
         timeout=LONGEST_S,

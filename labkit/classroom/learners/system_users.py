@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labkit.classroom.settings import ClassSettings
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
-
-from .settings import ClassSettings
 
 GROUP = "labkit-class"
 

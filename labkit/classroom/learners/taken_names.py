@@ -1,0 +1,51 @@
+"""The names that are taken in a class, each by the browser that came first."""
+
+import hashlib
+import hmac
+
+import filelock
+
+from labkit.classroom.settings import ClassSettings
+from labkit.filesystem.read import read_shared
+from labkit.filesystem.write import write_json
+
+
+def take_name(settings: ClassSettings, name: str, cookie: str) -> bool:
+    """Whether the name belongs to that browser, which takes it if it is free and a seat is."""
+    with _OwnersFile(settings) as owners:
+        hashed = hashlib.sha256(cookie.encode()).hexdigest()
+        if name in owners:
+            return hmac.compare_digest(owners[name], hashed)
+        if len(owners) >= settings.students:
+            return False
+        owners[name] = hashed
+        return True
+
+
+def release(settings: ClassSettings, name: str) -> bool:
+    """Frees a name for another browser; whether anybody had it."""
+    with _OwnersFile(settings) as owners:
+        return owners.pop(name, None) is not None
+
+
+class _OwnersFile:
+    """The names that are taken, each with the hash of its browser's cookie; kept when changed."""
+
+    def __init__(self, settings: ClassSettings):
+        self.file = settings.path / "owners.json"
+        self.lock = filelock.FileLock(settings.path / ".owners.lock", timeout=10)
+
+    def __enter__(self) -> dict[str, str]:
+        self.lock.acquire()
+        hint = "Remove it: then all names are free."
+        exists = self.file.exists()
+        self.owners = read_shared(self.file, dict[str, str], "names", hint=hint) if exists else {}
+        self.before = dict(self.owners)
+        return self.owners
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self.owners != self.before:
+                write_json(self.file, self.owners)
+        finally:
+            self.lock.release()

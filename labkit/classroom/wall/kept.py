@@ -1,0 +1,76 @@
+"""What the wall keeps of a file that a laptop has posted: numbers and names, no prompt."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import LabError
+from labkit.filesystem.write import replaced
+
+from .results import SOLVED, read_learner
+
+MOST_FILES = 40  # of a learner
+STEM = re.compile(r"[\w-]{1,60}")
+
+
+def keep(folder: Path, learner: str, name: str, content: bytes) -> None:
+    """Puts what the wall needs of a lab book, votes or a notebook into its folder.
+
+    Args:
+        folder: of the wall.
+        learner: whose file it is.
+        name: the file's.
+        content: the file's.
+    Raises:
+        LabError: it is none of the three, or the learner has too many files.
+    """
+    stem, _, suffix = name.rpartition(".")
+    stem = stem.rpartition("--")[2]
+    if suffix not in ("json", "ipynb") or not STEM.fullmatch(stem):
+        raise LabError(f"{name[:80]!r} is not the name of a file for the wall.")
+    path = folder / f"{learner}--{stem}.{suffix}"
+    if not path.exists() and len(list(folder.glob(f"{learner}--*"))) >= MOST_FILES:
+        raise LabError(f"{learner} has {MOST_FILES} files here already.")
+    incoming = folder / f".{path.name}"
+    try:
+        with replaced(incoming) as file:
+            file.write(json.dumps(_reduced(content)).encode())
+        left_out: list[str] = []
+        read_learner(learner, [incoming], left_out)
+        if left_out:
+            raise LabError("It is not a lab book, votes or a notebook of this lab.")
+        incoming.replace(path)
+    finally:
+        incoming.unlink(missing_ok=True)
+
+
+def _reduced(content: bytes) -> dict[str, Any]:
+    """Without prompts, answers and notes."""
+    try:
+        found = json.loads(content)
+        if "labkit_votes" in found:
+            for ballot in found["ballots"]:
+                for vote in ballot["votes"]:  # votes on one prompt still belong together
+                    vote["prompt"] = hashlib.sha256(vote["prompt"].encode()).hexdigest()[:12]
+        elif "labkit_book" in found:
+            for page in found["pages"]:
+                for entry in page["entries"]:
+                    entry["note"] = ""
+        else:
+            found = {"cells": [_marks(cell) for cell in found["cells"]], "nbformat": 4}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        raise LabError("It is not a lab book, votes or a notebook of this lab.") from None
+    return found
+
+
+def _marks(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell's name as an exercise, and whether it is solved."""
+    marked = cell.get("metadata", {}).get("nbgrader", {})
+    if not marked.get("solution"):
+        return {}
+    texts = [each.get("data", {}).get("text/plain", "") for each in cell.get("outputs", ())]
+    text = SOLVED if any("".join(each).startswith(SOLVED) for each in texts) else ""
+    marks = {"nbgrader": {"solution": True, "grade_id": str(marked.get("grade_id", ""))[:60]}}
+    return {"metadata": marks, "outputs": [{"data": {"text/plain": text}}]}
