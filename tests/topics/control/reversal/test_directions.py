@@ -121,7 +121,9 @@ def test_bad_options_are_a_sentence(tiny):
 
 @pytest.mark.slow
 def test_the_real_model_learns_one_direction(smollm2):
-    """As trained far above chance; the other direction far below that, in pairs."""
+    """As trained far above chance; the other direction no better than that."""
     test = labkit.control.compare_directions(smollm2)
     assert test.share(test.forward)[0] > test.chance
-    assert test.difference.is_settled and test.difference.difference < -0.4
+    low, _, high = test.share(test.reversed)
+    assert low < test.chance < high
+    assert test.difference.difference <= -0.25
