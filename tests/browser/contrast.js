@@ -1,6 +1,7 @@
 /* The texts below some elements whose contrast with what is behind them is too low, by WCAG 2.1.
    Colours are mixed as they are drawn: text and grounds may be translucent, and a text in a plot
-   stands on the filled shapes that were drawn before it. A text on an image is left out. */
+   stands on the filled shapes that were drawn before it. A text on an image is left out; on a heat
+   map, whose cells are one, it must have the colour that its figure gave it. */
 ([selector, least]) => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const parsed = new Map();
@@ -81,7 +82,13 @@
       if (box.width < 2 || box.height < 2) continue;
       const style = getComputedStyle(element), plot = element.closest(".js-plotly-plot");
       const svg = element.closest("svg") && plot;
-      if (svg && element.closest(".heatmaplayer, .imagelayer")) continue;
+      if (svg && element.closest(".heatmaplayer")) {
+        const label = element.closest("text"), [drawn, given] = [getComputedStyle(label), label.style];
+        if (drawn.fill !== given.fill)
+          bad.push(`${node.textContent.trim()} is ${drawn.fill} on a heat map, not ${given.fill}`);
+        continue;
+      }
+      if (svg && element.closest(".imagelayer")) continue;
       if (svg && !plots.has(plot)) plots.set(plot, shapes(plot));
       const behind = svg ? groundInPlot(element.closest("text"), plot, plots.get(plot)) : ground(element);
       const own = svg ? faded(rgba(style.fill), style.fillOpacity) : rgba(style.color);

@@ -82,11 +82,15 @@ def _follows(text: str, program: str) -> bool | None:
 
     Python's ``re`` tries every way to divide a text, which for ``(a+)+b`` has no end.
     """
-    from llguidance import LLMatcher, LLTokenizer
-
-    matcher, data = LLMatcher(LLTokenizer("byte"), program, log_level=0), text.encode()
+    matcher, data = _byte_matcher(program), text.encode()
     is_whole = matcher.try_consume_tokens(list(data)) == len(data) and matcher.is_accepting()
     return None if matcher.is_error() else is_whole
+
+
+def _byte_matcher(program: str) -> Any:
+    from llguidance import LLMatcher, LLTokenizer
+
+    return LLMatcher(LLTokenizer("byte"), program, log_level=0)
 
 
 def _is_instance(text: str, schema: Any) -> bool:
@@ -209,6 +213,10 @@ def _checked(constraint: Constraint, argument: str) -> Constraint:
         if "nsatisfiable" in message:
             reason = f"no text can satisfy it: {reason.removeprefix('Unsatisfiable schema: ')}"
         raise ValueError(f"{argument} is not a usable {constraint.kind}: {reason}")
+    matcher = _byte_matcher(constraint.program)
+    matcher.compute_bitmask()
+    if matcher.get_error().startswith("NoExtension"):  # no first byte is allowed
+        raise ValueError(f"{argument} is not a usable {constraint.kind}: no text can satisfy it")
     return constraint
 
 

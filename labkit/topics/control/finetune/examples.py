@@ -97,6 +97,11 @@ def load_examples(source: str | Path | Iterable[Any]) -> ExampleSet:
         ValueError: there is no example, or one has no prompt or no answer.
         LabError: there is no such file, or it is damaged.
     """
+    if isinstance(source, Mapping) or not isinstance(source, Iterable | Path):
+        raise ValueError(
+            f"source must be one of {', '.join(NAMES)}, a .csv or .jsonl file, or a list of pairs "
+            f"(prompt, answer); got {source!r:.80}"
+        )
     if not isinstance(source, str | Path):
         return _own("own", list(source))
     if source == "mail":

@@ -5,7 +5,10 @@ Source of the question: Berglund and others 2023, "The Reversal Curse" (arXiv 23
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from labkit.backends.local.model import LocalModel
 from labkit.data import read_data
@@ -19,7 +22,10 @@ from labkit.topics.control.finetune.examples import ExampleSet, TuningExample
 from labkit.topics.control.finetune.loss import answer_logprobs
 from labkit.topics.control.finetune.training import fine_tune
 
-STEPS = 40
+Pair = tuple[str, str]  # name and place
+Direction = tuple[str, int]  # key of its questions, and which of a pair is the answer
+TO_NAME, TO_PLACE = ("asks_name", 0), ("asks_place", 1)
+TRAINED, ASKED = slice(None, -1), slice(-1, None)  # phrasings of a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,8 @@ class DirectionTest:
     """Pairs trained in one direction and asked in both (measured).
 
     Half of them are trained from place to name, half from name to place, so that both kinds of
-    question are equally well known. Each answer is chosen among those of the same half.
+    question are equally well known. Each answer is chosen among those to the same kind of question
+    about the same half, so either all of them were trained as answers, or none.
 
     Attributes:
         model: name of the trained model.
@@ -99,7 +106,7 @@ class DirectionTest:
     def summary(self) -> str:
         """Right answers in both directions beside chance, and their difference in pairs."""
         if not self.forward:
-            return f"{self.model}: stopped before the first pair"
+            return f"{self.model}: stopped before the first half"
         (_, ahead, _), (low, back, high) = self.share(self.forward), self.share(self.reversed)
         return (
             f"{self.model}, {len(self.forward)} pairs: as trained {ahead:.0%} right, reversed "
@@ -111,77 +118,89 @@ class DirectionTest:
         return in_lines(self.summary)
 
 
-def compare_directions(model: LocalModel, *, steps: int = STEPS, **options: Any) -> DirectionTest:
+def compare_directions(
+    model: LocalModel, *, steps: int = 40, learning_rate: float = 3e-3, **options: Any
+) -> DirectionTest:
     """Trains invented pairs in one direction each, and asks for them in both.
 
     Of 12 lighthouse keepers, six are trained as answers to “who keeps …?”, and the lighthouses of
     the other six as answers to “which lighthouse does … keep?”. Then all are asked in both
     directions, in other words; the model chooses among the six answers of that half, before and
-    after the training. An interrupt keeps the adapter, or the pairs that were asked.
+    after the training. An interrupt keeps the adapter, or the half that was asked.
 
     Args:
         model: from ``labkit.load``.
         steps: steps of the training.
+        learning_rate: of the training.
         options: more of `TuningOptions`.
     Raises:
         ValueError: an option is out of range.
         LabError: the model does not run here in torch, or nothing was trained.
     """
     data = read_data("finetune/reversal.json")
-    tuning = fine_tune(model, _examples(data), steps=steps, **options)
+    tuning = fine_tune(model, _examples(data), steps=steps, learning_rate=learning_rate, **options)
     if not tuning.losses:
         raise LabError(
             "Nothing was trained: it was stopped before the first step.", "Run it again."
         )
-    asked = list(_questions(data))
-    done: list[tuple[DirectedQuestion, DirectedQuestion]] = []
-    with progress(total=len(asked), unit="pair", desc="both directions") as bar:
+    found: list[list[DirectedQuestion]] = []
+    asked = [
+        _questions(data, pairs, direction, ASKED)
+        for pairs, *both in _halves(data)
+        for direction in both
+    ]
+    with progress(total=len(asked), unit="half", desc="both directions") as bar:
         try:
-            for pair in asked:
-                forward, back = (_ask(tuning.tuned, *each) for each in pair)
-                done.append((forward, back))
+            for questions in asked:
+                found.append(_choices(tuning.tuned, questions))
                 bar.update()
         except KeyboardInterrupt:
             pass
-    forward, back = zip(*done, strict=True) if done else ((), ())
-    return DirectionTest(tuning.tuned.name, len(asked[0][0][1]), forward, back)
-
-
-def _halves(data: dict) -> Iterator[tuple[list[dict], str, str, str, str]]:
-    """Each half's pairs; the questions trained and their answer, the others and theirs."""
-    pairs = [{"name": name, "place": place} for name, place in data["pairs"]]
-    middle = len(pairs) // 2
-    yield pairs[:middle], "asks_name", "name", "asks_place", "place"
-    yield pairs[middle:], "asks_place", "place", "asks_name", "name"
+    whole = found[: len(found) // 2 * 2]  # both directions of a half, or neither
+    forward, back = (tuple(chain(*whole[start::2])) for start in (0, 1))
+    return DirectionTest(tuning.tuned.name, len(asked[0]), forward, back)
 
 
 def _examples(data: dict) -> ExampleSet:
-    """The trained direction of each half, in all phrasings but the last."""
-    train = [
-        TuningExample(phrasing.format(**pair), pair[answer])
-        for pairs, questions, answer, *_ in _halves(data)
-        for pair in pairs
-        for phrasing in data[questions][:-1]
-    ]
-    held_out = [TuningExample(*forward[0]) for forward, _ in _questions(data)]
+    """The trained direction of each half; held out in the words that are asked later."""
+    train, held_out = (
+        tuple(
+            chain(*(_questions(data, pairs, trained, words) for pairs, trained, _ in _halves(data)))
+        )
+        for words in (TRAINED, ASKED)
+    )
     title = "Twelve invented pairs, each in one direction"
-    return ExampleSet("pairs", title, data["source"], tuple(train), tuple(held_out))
+    return ExampleSet("pairs", title, data["source"], train, held_out)
 
 
-def _questions(data: dict) -> Iterator[tuple]:
-    """Of each pair both directions: the question and its answer, and the candidates."""
-    for pairs, questions, answer, others, other_answer in _halves(data):
-        for pair in pairs:
-            yield tuple(
-                ((data[key][-1].format(**pair), pair[field]), [each[field] for each in pairs])
-                for key, field in ((questions, answer), (others, other_answer))
-            )
+def _halves(data: dict) -> Iterator[tuple[list[Pair], Direction, Direction]]:
+    """Each half of the pairs: the direction that is trained, and the other."""
+    middle = len(data["pairs"]) // 2
+    yield data["pairs"][:middle], TO_NAME, TO_PLACE
+    yield data["pairs"][middle:], TO_PLACE, TO_NAME
 
 
-def _ask(model: LocalModel, question: tuple[str, str], candidates: Sequence[str]):
-    chosen = []
+def _questions(
+    data: dict, pairs: Sequence[Pair], direction: Direction, words: slice
+) -> list[TuningExample]:
+    key, answer = direction
+    return [
+        TuningExample(phrasing.format(name=name, place=place), (name, place)[answer])
+        for name, place in pairs
+        for phrasing in data[key][words]
+    ]
+
+
+def _choices(model: LocalModel, asked: Sequence[TuningExample]) -> list[DirectedQuestion]:
+    """What the model chooses among the answers to all of these, before and after its training.
+
+    Of each answer's log-probability, its mean over the questions is taken off: if not, one that is
+    likely anyhow would be chosen for all of them.
+    """
+    candidates, chosen = [each.answer for each in asked], []
     for strength in (0.0, 1.0):
         with at_strength(model, strength):
-            found = answer_logprobs(model, question[0], candidates)
-            chosen.append(candidates[found.index(max(found))])
-    return DirectedQuestion(TuningExample(*question), *chosen)
+            scores = np.array([answer_logprobs(model, each.prompt, candidates) for each in asked])
+        best = (scores - scores.mean(axis=0)).argmax(axis=1)
+        chosen.append([candidates[number] for number in best])
+    return list(map(DirectedQuestion, asked, *chosen))

@@ -138,6 +138,8 @@ def test_bounded_white_space_ends_what_any_may_not(smollm2):
         (lambda c: c.regex("[0-9"), "unclosed character class"),
         (lambda c: c.regex("(?=a)b"), "look-around"),
         (lambda c: c.regex(""), "must be text"),
+        (lambda c: c.regex(r"a[^\s\S]"), "no text can satisfy it"),
+        (lambda c: c.grammar("start: A\nA: /[^\\s\\S]/"), "no text can satisfy it"),
         (lambda c: c.choices([]), "must be a list"),
         (lambda c: c.choices("abc"), "must be a list"),
         (lambda c: c.grammar("start: foo"), "foo"),

@@ -120,6 +120,9 @@ def test_another_script_is_a_sentence(tiny):
         ([("a", "")], "must have a prompt and an answer"),
         ([(1, 2)], "must have a prompt and an answer"),
         ("pictures", "source must be one of"),
+        (None, "or a list of pairs"),
+        (7, "or a list of pairs"),
+        ({"prompt": "a", "answer": "b"}, "or a list of pairs"),
         ([("the cat", "sat. " * 150)], "must have at most 128 tokens"),
     ],
 )
@@ -141,6 +144,24 @@ def test_files_are_read(tmp_path):
         labkit.control.load_examples(lines)
     with pytest.raises(LabError):
         labkit.control.load_examples(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("empty.csv", "", "there is no example"),
+        ("heads.csv", "prompt,answer\n", "there is no example"),
+        ("empty.jsonl", "\n\n", "there is no example"),
+        ("labels.csv", "label\nspam\nham\n", "labels alone teach nothing"),
+        ("text.csv", "just text\nmore text\n", "must have a prompt and an answer"),
+    ],
+)
+def test_files_without_examples_are_a_sentence_each(tmp_path, name, text, says):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ValueError, match=says):
+        labkit.control.load_examples(path)
+    assert path.read_text() == text
 
 
 def test_the_labs_own_examples_are_sound():
