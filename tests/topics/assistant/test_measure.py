@@ -119,9 +119,11 @@ def test_models_are_compared_in_pairs():
     )
     (change,) = both.differences
     assert (change.gained, change.lost, change.count) == (1, 0, 3)
+    assert both.summary.startswith("<s>, t, fill in the middle: 33% pass")
     assert "m over <s>: +33 points" in both.summary and "x is missing" in both.summary
     figure = labkit.plot(both)
     assert "&lt;s&gt;" in figure.data[0].y[0] and "x is missing" in figure.layout.title.text
+    assert figure.layout.title.text.startswith("Models compared: t · measured")
     assert len(both.book_entries) == 6
 
 
@@ -152,6 +154,14 @@ def test_a_missing_model_is_a_sentence(home, talker):
     found = labkit.assistant.compare_models("coder", talker, tasks="lab", items=1)
     assert [each.methods[0].method for each in found.scores] == ["prefix"]
     assert "models get qwen2.5-coder-0.5b" in found.missing[0]
+
+
+def test_blocks_are_measured_beside_lines(wall, talker):
+    """What notebook 11 prints of blocks: pass, exact, keys saved, time."""
+    found = labkit.assistant.compare_models(talker, tasks="lab", cut="block", items=1)
+    (line,) = found.lines
+    assert "this lab's functions with a block cut out, prefix only: " in line
+    assert all(each in line for each in ("% pass (", "% exact", "% of the keys saved", " ms"))
 
 
 @pytest.mark.parametrize(

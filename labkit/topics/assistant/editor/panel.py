@@ -18,7 +18,7 @@ from .suggester import Request, Suggester, Watch
 
 BEFORE = '''def mean(numbers):
     """The arithmetic mean of a list of numbers."""
-    '''
+    return'''
 AFTER = "\n\n\nprint(mean([1, 2, 3]))\n"
 LEAST = -3.0  # mean log-probability: e to that is 5 %
 FIRST_S = 60  # the longest wait for the first suggestion

@@ -43,7 +43,7 @@ class CompletionComparison:
     @property
     def lines(self) -> tuple[str, ...]:
         """A line for each model, each difference, and each model that is missing."""
-        lines = [f"{each.model}: {each.methods[0].summary}" for each in self.scores]
+        lines = [f"{each.model}, {each.title}, {each.methods[0].summary}" for each in self.scores]
         for (before, after), change in zip(pairwise(self.scores), self.differences, strict=True):
             lines.append(f"{after.model} over {before.model}: {change.summary}")
         return (*lines, *self.missing)

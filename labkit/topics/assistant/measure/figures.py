@@ -24,7 +24,8 @@ def methods_figure(score: CompletionScore):
 
 def comparison_figure(comparison: CompletionComparison):
     """What the suggestions of each model are worth, side by side."""
-    title = "Models compared on the same cuts · measured"
+    which = comparison.scores[0].title if comparison.scores else "no model"
+    title = f"Models compared: {which} · measured"
     names = [f"{each.model}\n{METHODS[each.methods[0].method]}" for each in comparison.scores]
     scores = [each.methods[0] for each in comparison.scores]
     return _bars(title, names, scores, " ".join(comparison.missing))

@@ -87,7 +87,8 @@ def _vscode(address: str, key: str) -> Editor:
         f'"llama-vscode.endpoint": "{address}"{more}',
         "github.com/ggml-org/llama.vscode, package.json, version 0.0.12, commit 009e5b7; "
         "read 2026-11-27",
-        "the server's /infill with the fields that it sends; the extension itself was not.",
+        "these names against its package.json, and the server's /infill with the fields that it "
+        "sends, 2026-11-27; the extension itself was not run.",
     )
 
 
@@ -101,20 +102,25 @@ def _continue(address: str, model: str, key: str) -> Editor:
         f"    apiBase: {address}/{more}\n    roles:\n      - autocomplete",
         "docs.continue.dev/customize/model-providers/more/llamacpp, and core/llm/llms/LlamaCpp.ts "
         "of github.com/continuedev/continue, commit 0c38ecf; read 2026-11-27",
-        "the server's /completion with the fields that it sends; the extension itself was not.",
+        "these lines against the schema of npm @continuedev/config-yaml 1.42.0; Continue's "
+        "command-line program (npm @continuedev/cli 1.5.47) read them, with the role chat added, "
+        "and answered; the server's /completion with the fields that completing sends, "
+        "2026-11-27. The extension itself was not run.",
     )
 
 
 def _jupyter(address: str, model: str, key: str) -> Editor:
     return Editor(
-        "JupyterLab (extension jupyterlite-ai)",
-        "AI settings, Providers, Add a new provider, Generic (OpenAI-compatible). It asks from the "
-        "page, so start with --origin and the address of your JupyterLab:",
-        f"Base URL: {address}/v1\nModel: {model}\nAPI Key: {key or 'any text'}",
-        "github.com/jupyterlite/ai, docs/usage.md, commit 2b63722; read 2026-11-27. At commit "
-        "ad44e12 its completer asks a chat, in a file with the tokens <PRE>, <SUF>, <MID> that "
-        "Qwen does not have: measure before you trust it",
-        "not tried.",
+        "JupyterLab (extension notebook-intelligence)",
+        "Settings, Notebook Intelligence Settings, Auto-complete model:",
+        f"Provider: OpenAI Compatible\nAPI key: {key or 'any text'}\nModel: {model}\n"
+        f"Base URL: {address}/v1",
+        "PyPI, notebook-intelligence 6.2.0, its settings page and "
+        "llm_providers/openai_compatible_llm_provider.py; read 2026-11-27. It asks a chat for the "
+        "code at the cursor: measure before you trust it",
+        "in JupyterLab 4.6.6 with Qwen2.5-Coder-0.5B, 2026-11-27: ghost text came, and Tab took "
+        "it; it was the whole function once more. Extension jupyterlite-ai 0.20.1 was tried too "
+        "and showed nothing: it deletes the code block in which this model answers.",
     )
 
 
