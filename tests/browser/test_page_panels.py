@@ -9,6 +9,7 @@ from labkit.backends.settings import Settings
 from labkit.commands.notebooks.pages import PLOTLY_FILE, write_pages
 from labkit.commands.notebooks.render import PLOTLY
 from labkit.topics.comparison.votes.figures import votes_needed_figure
+from labkit.topics.comparison.votes.power import votes_needed
 from labkit.topics.sampling.next_token.panel import BenchPanel
 
 from .chromium import new_page, start_chromium
@@ -112,14 +113,53 @@ def test_the_costs_controls_change_sentence_and_fan(view):
 
 
 def test_the_slider_of_undecided_votes_moves_the_curve(view):
-    figure = view.locator(".js-plotly-plot").last
-    before, rail = view.evaluate(CURVE, 2), figure.locator(".slider-rail-touch-rect")
-    rail.scroll_into_view_if_needed()
-    box = rail.bounding_box()
-    view.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
-    view.wait_for_timeout(500)
-    assert view.evaluate(CURVE, 2) != before
-    assert figure.locator(".slider-label").first.text_content() == "undecided votes: 50 %"
+    slider, before = view.get_by_role("slider", name="undecided votes"), view.evaluate(CURVE, 2)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    view.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    view.wait_for_timeout(300)
+    assert slider.get_attribute("aria-valuetext") == "50 %"
+    assert (moved := view.evaluate(CURVE, 2)) != before
+    slider.press("ArrowRight")
+    view.wait_for_timeout(300)
+    assert slider.get_attribute("aria-valuetext") == "60 %" and view.evaluate(CURVE, 2) != moved
+    needed = f"one of 60 % by {votes_needed(0.6, undecided=0.6):,}."
+    assert view.locator(".said").inner_text().endswith(needed)
+    assert view.locator(".slider-rail-touch-rect").count() == 0, "plotly's own, which takes no keys"
+
+
+def test_every_control_moves_by_keys_and_is_heard(view, browser, folder):
+    """Each has a name; a slider moved by a key says its value, and a live region the result."""
+    bench = open_page(browser, folder / BENCH)
+    for page, sliders in ((bench, 8), (view, 6)):
+        controls = page.locator("main :is(input, select)")
+        for control in controls.all():
+            assert control.evaluate("each => each.ariaLabel || each.labels[0]?.innerText.trim()")
+        found = page.get_by_role("slider").all()
+        assert len(found) == sliders
+        for slider in found:
+            before, said = (slider.input_value(), page.get_by_role("status").all_inner_texts())
+            slider.press("ArrowLeft" if before == slider.get_attribute("max") else "ArrowRight")
+            assert slider.input_value() != before
+            assert slider.get_attribute("aria-valuetext")
+            if page is bench and slider.get_attribute("aria-label") != "temperature":
+                continue  # what changes no probability changes no sentence
+            page.wait_for_timeout(600)
+            assert page.get_by_role("status").all_inner_texts() != said
+        assert (
+            page.locator(".figure svg").count() == page.locator('.figure[role="img"] svg').count()
+        )
+    bench.close()
+
+
+def test_nothing_moves_by_itself_where_less_motion_is_wanted(browser, folder):
+    for name in (BENCH, OTHERS):
+        page = browser.new_page(reduced_motion="reduce")
+        page.goto((folder / name).as_uri())
+        page.get_by_role("slider").first.press("ArrowLeft")
+        assert page.evaluate("document.getAnimations().length") == 0
+        assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+        page.close()
 
 
 def test_the_strip_is_stepped_through_by_keys(view):
