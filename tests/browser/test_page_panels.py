@@ -20,6 +20,8 @@ TITLES = "() => [...document.querySelectorAll('.gtitle')].map(title => title.tex
 CURVE = """number => document.querySelectorAll('.js-plotly-plot')[number]
   .querySelector('.scatterlayer .js-line').getAttribute('d')"""
 BENCH, OTHERS = "a_bench.html", "b_others.html"
+PHONE = {"width": 390, "height": 844}
+WEEK_AND_VOTES = ("questions an hour", "undecided votes")
 
 
 @pytest.fixture(scope="module")
@@ -129,27 +131,33 @@ def test_the_slider_of_undecided_votes_moves_the_curve(view):
 
 
 def test_every_control_moves_by_keys_and_is_heard(view, browser, folder):
-    """Each has a name; a slider moved by a key says its value, and a live region the result."""
+    """Each has a name, a slider says its value, and a live region says what comes of it."""
     bench = open_page(browser, folder / BENCH)
-    for page, sliders in ((bench, 8), (view, 6)):
-        controls = page.locator("main :is(input, select)")
-        for control in controls.all():
+    heard = (bench, 8, ["temperature"]), (view, 15, ["merges", *WEEK_AND_VOTES])
+    for page, count, names in heard:
+        for control in page.locator("main :is(input, select)").all():
             assert control.evaluate("each => each.ariaLabel || each.labels[0]?.innerText.trim()")
-        found = page.get_by_role("slider").all()
-        assert len(found) == sliders
-        for slider in found:
-            before, said = (slider.input_value(), page.get_by_role("status").all_inner_texts())
-            slider.press("ArrowLeft" if before == slider.get_attribute("max") else "ArrowRight")
-            assert slider.input_value() != before
+        sliders = page.get_by_role("slider")
+        assert sliders.count() == count
+        for slider in sliders.all():
+            press_on(slider)
             assert slider.get_attribute("aria-valuetext")
-            if page is bench and slider.get_attribute("aria-label") != "temperature":
-                continue  # what changes no probability changes no sentence
-            page.wait_for_timeout(600)
-            assert page.get_by_role("status").all_inner_texts() != said
+        for name in names:
+            said = page.get_by_role("status").all_inner_texts()
+            press_on(page.get_by_role("slider", name=name))
+            page.wait_for_timeout(800)
+            assert page.get_by_role("status").all_inner_texts() != said, name
         assert (
             page.locator(".figure svg").count() == page.locator('.figure[role="img"] svg').count()
         )
     bench.close()
+
+
+def press_on(slider):
+    """Moves a slider by a key, one step, whichever way there is room."""
+    before = slider.input_value()
+    slider.press("ArrowLeft" if before == slider.get_attribute("max") else "ArrowRight")
+    assert slider.input_value() != before
 
 
 def test_nothing_moves_by_itself_where_less_motion_is_wanted(browser, folder):
@@ -202,11 +210,15 @@ def test_the_texts_stand_out(browser, folder, scheme):
 
 
 def test_on_a_phone_nothing_is_cut_off(browser, folder):
+    """All controls are within it, and large enough for a finger."""
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
     for name in (BENCH, OTHERS):
-        page = open_page(browser, folder / name, width=390, height=800)
+        page = context.new_page()
+        page.goto((folder / name).as_uri())
         page.wait_for_timeout(1000)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        for control in page.locator("main :is(input, select):visible").all():
+        for control in page.locator("main :is(input, select, .lk-bench button):visible").all():
             box = control.bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-        page.close()
+            assert box["width"] >= 24 and box["height"] >= 24
+    context.close()

@@ -1,5 +1,8 @@
 /* Draws the figures of a page from their data, once its width is known. */
 const LINE_PX = 20, LEAST_PX = 720, COLUMN_PX = 240;
+// Under a finger a figure scrolls with its page; its buttons would cover what is written there.
+const TOUCHED = matchMedia("(pointer: coarse)").matches;
+const USED = TOUCHED ? { ...CONFIG, displayModeBar: false } : CONFIG;
 const pen = document.createElement("canvas").getContext("2d");
 // A title on as many lines as it needs; the figure grows by them.
 function wrapTitle(layout, width) {
@@ -26,7 +29,7 @@ function drawFigure({ data, layout, frames }, box, leastPx = LEAST_PX) {
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
   target.style.minWidth = `${Math.max(leastPx, COLUMN_PX * columns)}px`;
   describeFigure(box, layout);
-  Plotly.newPlot(target, { data, layout: fitted(layout, box), frames, config: CONFIG });
+  Plotly.newPlot(target, { data, layout: fitted(layout, box), frames, config: USED });
   return target;
 }
 // Plotly's own slider takes no keys: the page's own, above the figure, does what each step says.
@@ -54,6 +57,7 @@ function drawWithSlider({ data, layout: { sliders: [slider], ...layout }, frames
 }
 function fitted(layout, box) {
   const own = structuredClone(layout);
+  if (TOUCHED) own.dragmode = false;
   if (own.height && own.margin?.t) wrapTitle(own, box.clientWidth - 30);
   return own;
 }
