@@ -8,7 +8,8 @@ from labkit.backends.settings import Settings
 
 BAD = [
     ("temperature", -0.1), ("temperature", "hot"), ("temperature", 1e-30),
-    ("temperature", float("nan")), ("presence_penalty", 3), ("frequency_penalty", -2.1), ("order", ["top_p"]),
+    ("temperature", float("nan")), ("presence_penalty", 3), ("frequency_penalty", -2.1),
+    ("order", ["top_p"]),
     ("top_p", 0), ("top_p", 1.5), ("min_p", -0.1), ("min_p", 1), ("typical_p", 0),
     ("top_k", 0), ("top_k", 2.5), ("repetition_penalty", 0), ("max_tokens", 0),
     ("max_tokens", True), ("max_tokens", "many"), ("seed", -1), ("seed", "lucky"), ("stop", ""),

@@ -9,6 +9,7 @@ from labkit.backends.settings import Settings
 from labkit.commands.notebooks.pages import PLOTLY_FILE, write_pages
 from labkit.commands.notebooks.render import PLOTLY
 from labkit.topics.comparison.votes.figures import votes_needed_figure
+from labkit.topics.comparison.votes.power import votes_needed
 from labkit.topics.sampling.next_token.panel import BenchPanel
 
 from .chromium import new_page, start_chromium
@@ -19,6 +20,8 @@ TITLES = "() => [...document.querySelectorAll('.gtitle')].map(title => title.tex
 CURVE = """number => document.querySelectorAll('.js-plotly-plot')[number]
   .querySelector('.scatterlayer .js-line').getAttribute('d')"""
 BENCH, OTHERS = "a_bench.html", "b_others.html"
+PHONE = {"width": 390, "height": 844}
+WEEK_AND_VOTES = ("questions an hour", "undecided votes")
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +115,59 @@ def test_the_costs_controls_change_sentence_and_fan(view):
 
 
 def test_the_slider_of_undecided_votes_moves_the_curve(view):
-    figure = view.locator(".js-plotly-plot").last
-    before, rail = view.evaluate(CURVE, 2), figure.locator(".slider-rail-touch-rect")
-    rail.scroll_into_view_if_needed()
-    box = rail.bounding_box()
-    view.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
-    view.wait_for_timeout(500)
-    assert view.evaluate(CURVE, 2) != before
-    assert figure.locator(".slider-label").first.text_content() == "undecided votes: 50 %"
+    slider, before = view.get_by_role("slider", name="undecided votes"), view.evaluate(CURVE, 2)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    view.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    view.wait_for_timeout(300)
+    assert slider.get_attribute("aria-valuetext") == "50 %"
+    assert (moved := view.evaluate(CURVE, 2)) != before
+    slider.press("ArrowRight")
+    view.wait_for_timeout(300)
+    assert slider.get_attribute("aria-valuetext") == "60 %" and view.evaluate(CURVE, 2) != moved
+    needed = f"one of 60 % by {votes_needed(0.6, undecided=0.6):,}."
+    assert view.locator(".said").inner_text().endswith(needed)
+    assert view.locator(".slider-rail-touch-rect").count() == 0, "plotly's own, which takes no keys"
+
+
+def test_every_control_moves_by_keys_and_is_heard(view, browser, folder):
+    """Each has a name, a slider says its value, and a live region says what comes of it."""
+    bench = open_page(browser, folder / BENCH)
+    heard = (bench, 8, ["temperature"]), (view, 15, ["merges", *WEEK_AND_VOTES])
+    for page, count, names in heard:
+        for control in page.locator("main :is(input, select)").all():
+            assert control.evaluate("each => each.ariaLabel || each.labels[0]?.innerText.trim()")
+        sliders = page.get_by_role("slider")
+        assert sliders.count() == count
+        for slider in sliders.all():
+            press_on(slider)
+            assert slider.get_attribute("aria-valuetext")
+        for name in names:
+            said = page.get_by_role("status").all_inner_texts()
+            press_on(page.get_by_role("slider", name=name))
+            page.wait_for_timeout(800)
+            assert page.get_by_role("status").all_inner_texts() != said, name
+        assert (
+            page.locator(".figure svg").count() == page.locator('.figure[role="img"] svg').count()
+        )
+    bench.close()
+
+
+def press_on(slider):
+    """Moves a slider by a key, one step, whichever way there is room."""
+    before = slider.input_value()
+    slider.press("ArrowLeft" if before == slider.get_attribute("max") else "ArrowRight")
+    assert slider.input_value() != before
+
+
+def test_nothing_moves_by_itself_where_less_motion_is_wanted(browser, folder):
+    for name in (BENCH, OTHERS):
+        page = browser.new_page(reduced_motion="reduce")
+        page.goto((folder / name).as_uri())
+        page.get_by_role("slider").first.press("ArrowLeft")
+        assert page.evaluate("document.getAnimations().length") == 0
+        assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+        page.close()
 
 
 def test_the_strip_is_stepped_through_by_keys(view):
@@ -162,11 +210,15 @@ def test_the_texts_stand_out(browser, folder, scheme):
 
 
 def test_on_a_phone_nothing_is_cut_off(browser, folder):
+    """All controls are within it, and large enough for a finger."""
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
     for name in (BENCH, OTHERS):
-        page = open_page(browser, folder / name, width=390, height=800)
+        page = context.new_page()
+        page.goto((folder / name).as_uri())
         page.wait_for_timeout(1000)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        for control in page.locator("main :is(input, select):visible").all():
+        for control in page.locator("main :is(input, select, .lk-bench button):visible").all():
             box = control.bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-        page.close()
+            assert box["width"] >= 24 and box["height"] >= 24
+    context.close()

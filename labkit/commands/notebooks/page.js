@@ -1,5 +1,8 @@
 /* Draws the figures of a page from their data, once its width is known. */
 const LINE_PX = 20, LEAST_PX = 720, COLUMN_PX = 240;
+// Under a finger a figure scrolls with its page; its buttons would cover what is written there.
+const TOUCHED = matchMedia("(pointer: coarse)").matches;
+const USED = TOUCHED ? { ...CONFIG, displayModeBar: false } : CONFIG;
 const pen = document.createElement("canvas").getContext("2d");
 // A title on as many lines as it needs; the figure grows by them.
 function wrapTitle(layout, width) {
@@ -25,20 +28,54 @@ function drawFigure({ data, layout, frames }, box, leastPx = LEAST_PX) {
   const axes = Object.keys(layout).filter(name => name.startsWith("xaxis"));
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
   target.style.minWidth = `${Math.max(leastPx, COLUMN_PX * columns)}px`;
-  Plotly.newPlot(target, { data, layout: fitted(layout, box), frames, config: CONFIG });
+  describeFigure(box, layout);
+  Plotly.newPlot(target, { data, layout: fitted(layout, box), frames, config: USED });
   return target;
+}
+// Plotly's own slider takes no keys: the page's own, above the figure, does what each step says.
+function drawWithSlider({ data, layout: { sliders: [slider], ...layout }, frames }, box) {
+  const make = (tag, values) => Object.assign(document.createElement(tag), values);
+  const { active = 0, currentvalue, steps } = slider, show = make("output");
+  const said = make("p", { className: "said" });
+  const range = make("input", { type: "range", min: 0, max: steps.length - 1, value: active });
+  const label = make("label", { className: "slider" });
+  label.append(currentvalue?.prefix?.replace(/: *$/, "") || "Slider", range, show);
+  show.setAttribute("aria-hidden", "true"); // the slider says it
+  said.setAttribute("role", "status");
+  box.before(label, said);
+  const target = drawFigure({ data, layout, frames }, box, PANEL_PX);
+  const say = ({ label, value = "" }) => {
+    range.setAttribute("aria-valuetext", show.textContent = label);
+    said.textContent = value;
+  };
+  range.oninput = () => {
+    const step = steps[range.value];
+    globalThis.Plotly?.[step.method](target, ...step.args);
+    say(step);
+  };
+  say(steps[active]);
 }
 function fitted(layout, box) {
   const own = structuredClone(layout);
+  if (TOUCHED) own.dragmode = false;
   if (own.height && own.margin?.t) wrapTitle(own, box.clientWidth - 30);
   return own;
+}
+// A screen reader says the title, and not each text of the drawing.
+function describeFigure(box, { title }) {
+  box.setAttribute("role", "img");
+  box.setAttribute("aria-label", (title?.text ?? "Figure").replace(/<[^>]*>/g, " "));
 }
 // For the module of a panel, whose figure changes and shrinks with the page.
 const PANEL_PX = 320;
 function changeFigure(target, data, layout) {
+  describeFigure(target.parentElement, layout);
   globalThis.Plotly?.react(target, data, fitted(layout, target.parentElement));
 }
 for (const source of document.querySelectorAll('.figure > script[type="application/json"]')) {
   // The next one may be whole.
-  try { drawFigure(JSON.parse(source.textContent), source.parentElement); } catch (error) { console.error(error); }
+  try {
+    const figure = JSON.parse(source.textContent);
+    (figure.layout.sliders?.length === 1 ? drawWithSlider : drawFigure)(figure, source.parentElement);
+  } catch (error) { console.error(error); }
 }

@@ -116,8 +116,9 @@ LLAMA_CPP = switched(
     _by_template,
 )
 # The options of its own interface: github.com/ollama/ollama, docs/modelfile.mdx, "Valid Parameters
-# and Values", and docs/api.md, "Generate request (With options)", for typical_p and the
-# penalties of presence and frequency. Its llama.cpp takes them all; of its engine for Apple's MLX no document says.
+# and Values", and docs/api.md, "Generate request (With options)", for typical_p and the penalties
+# of presence and frequency. Its llama.cpp takes them all; of its engine for Apple's MLX no document
+# says.
 OLLAMA = switched(
     Parameters(
         {**_OPENAI, **_MORE, "repetition_penalty": "repeat_penalty", "max_tokens": "num_predict"},

@@ -129,12 +129,19 @@ def _undecided_slider(here: float) -> dict:
         "steps": [
             {
                 "label": f"{100 * share:.0f} %" + " (as here)" * (share == here > 0),
+                "value": _in_words(share),
                 "method": "restyle",
                 "args": [{"y": [_needed(share)]}, [0]],
             }
             for share in steps
         ],
     }
+
+
+def _in_words(undecided: float) -> str:
+    """The curve at two preferences, for those who do not see it."""
+    few, many = (votes_needed(share, undecided=undecided) for share in (0.75, 0.6))
+    return f"A preference of 75 % is settled by {few:,} votes, one of 60 % by {many:,}."
 
 
 def _interval_of_leader(votes: Votes) -> tuple[float, float]:

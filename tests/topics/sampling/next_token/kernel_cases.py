@@ -80,7 +80,7 @@ class _Vocabulary:
         return b"".join(self._results[:settings])
 
     def _result(self, case):
-        """Counts of tokens with a probability and of those that remain; draws; ids, probabilities."""
+        """Numbers of tokens with a probability and that remain; draws; ids; probabilities."""
         chosen = Settings(**{**case["settings"], "top_k": case["settings"]["top_k"] or None})
         row = torch.from_numpy(self.scores[case["format"]].astype(np.float32))[None]
         for process in sampler.build_chain(chosen).values():
