@@ -52,10 +52,10 @@ class LearnedRoute:
         even = -calibrator.offset / calibrator.slope if calibrator.slope else None
         half = "is never" if even is None else f"is at a log-probability of {even:.1f}"
         near = "neighbours and confidence" if self.embedder else "confidence alone"
+        look = f"; {1000 * self.overhead_s:.0f} ms to look a question up" if self.embedder else ""
         return (
             f"learned from {self.items} answers of {self.small}: {near}; an even chance {half}; "
-            f"threshold {self.plan.threshold:.2f}; {1000 * self.overhead_s:.0f} ms to look a "
-            f"question up{f'. {self.missing}' if self.missing else ''}"
+            f"threshold {self.plan.threshold:.2f}{look}{self.missing and f'. {self.missing}'}"
         )
 
     def __repr__(self) -> str:
