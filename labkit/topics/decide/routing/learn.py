@@ -49,8 +49,8 @@ class LearnedRoute:
         """What it goes by."""
         calibrator = self.plan.calibrator
         assert calibrator is not None
-        even = -calibrator.offset / calibrator.slope if calibrator.slope else None
-        half = "is never" if even is None else f"is at a log-probability of {even:.1f}"
+        even = -calibrator.offset / calibrator.slope if calibrator.slope else 1.0
+        half = "is never" if even > 0 else f"is at a log-probability of {even:.1f}"
         near = "neighbours and confidence" if self.embedder else "confidence alone"
         look = f"; {1000 * self.overhead_s:.0f} ms to look a question up" if self.embedder else ""
         return (
