@@ -89,7 +89,7 @@ def learn_route(practice: GradedItems, *, to_large: float = 0.5) -> LearnedRoute
     plan = RoutingPlan(fit_calibrator(logprobs, right), neighbours)
     chances = [
         plan.chance(
-            neighbours.around(neighbours.vectors[n], without=n) if neighbours else (0, 1), p
+            neighbours.interval(neighbours.vectors[n], without=n) if neighbours else (0, 1), p
         )
         for n, p in enumerate(logprobs)
     ]
@@ -115,7 +115,7 @@ def embed(embedder: Embeds, asked: Sequence[RoutedQuestion]) -> np.ndarray:
 def _look_up_s(embedder: Embeds, neighbours: Neighbours, asked: Sequence[RoutedQuestion]):
     for each in asked:
         began = time.perf_counter()
-        neighbours.around(embed(embedder, [each])[0])
+        neighbours.interval(embed(embedder, [each])[0])
         yield time.perf_counter() - began
 
 
