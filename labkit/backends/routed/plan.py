@@ -81,7 +81,7 @@ class Neighbours:
     vectors: np.ndarray
     right: np.ndarray
 
-    def around(self, vector: np.ndarray, *, without: int | None = None) -> tuple[float, float]:
+    def interval(self, vector: np.ndarray, *, without: int | None = None) -> tuple[float, float]:
         """Between which shares the small model is right on items such as this, by the nearest.
 
         It is Wilson's interval of their share: with `NEAREST` items it is never certain.
@@ -91,7 +91,7 @@ class Neighbours:
             without: an item that does not count, such as this one.
         """
         order = np.argsort(-(self.vectors @ vector), kind="stable")
-        near = order[order != without][:NEAREST] if without is not None else order[:NEAREST]
+        near = order[order != without][:NEAREST]
         return share_interval(float(self.right[near].mean()), len(near), LEVEL)
 
 
@@ -114,13 +114,15 @@ class RoutingPlan:
     def __post_init__(self):
         check_number("threshold", self.threshold, "0 to 1", lambda x: 0 <= x <= 1)
 
-    def around(self, vector: np.ndarray | None) -> tuple[float, float]:
+    def interval(self, vector: np.ndarray | None) -> tuple[float, float]:
         """What the neighbours say; without them, all is possible."""
-        return self.neighbours.around(vector) if self.neighbours and vector is not None else (0, 1)
+        if self.neighbours is None or vector is None:
+            return 0, 1
+        return self.neighbours.interval(vector)
 
-    def before(self, around: tuple[float, float]) -> str:
+    def first_asked(self, interval: tuple[float, float]) -> str:
         """Whom the neighbours alone send a prompt to, or that the small model is asked first."""
-        low, high = around
+        low, high = interval
         if low >= self.threshold:
             return SMALL
         # Without a confidence there is no use in asking first: the middle of the interval decides.
@@ -128,8 +130,8 @@ class RoutingPlan:
             return SMALL if (low + high) / 2 >= self.threshold else LARGE
         return LARGE if high < self.threshold else ASK
 
-    def chance(self, around: tuple[float, float], logprob: float) -> float:
+    def chance(self, interval: tuple[float, float], logprob: float) -> float:
         """The chance that the small model is right: its confidence, within what neighbours say."""
-        low, high = around
+        low, high = interval
         own = self.calibrator.chance(logprob) if self.calibrator else (low + high) / 2
         return min(max(own, low), high)

@@ -11,7 +11,6 @@ from .plan import LARGE, SMALL
 
 MOST_CHARACTERS = 160  # of a question, from its end, whose meaning is looked at
 NOTHING = -1e6  # the log-probability of an answer without text
-STAGES = ("policy", "rule", "neighbours", "confidence", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Route:
 
     Attributes:
         to: whose answer it is: ``"small"`` or ``"large"``.
-        by: which of `STAGES` decided.
+        by: what decided: policy, rule, neighbours, confidence, or refused.
         why: the reason, in words.
         asked: who was asked, in this order: two where the answer was paid for twice.
         chance: that the small model is right, as far as it is known.

@@ -91,9 +91,9 @@ class Router:
         """
         began = time.perf_counter()
         chosen = Settings(**settings)
-        route, around = self._route(checked_prompt(prompt, raw=raw), chosen.stop)
+        route, interval = self._route(checked_prompt(prompt, raw=raw), chosen.stop)
         route = replace(route, overhead_s=time.perf_counter() - began)
-        return _Answer(self, (prompt, raw, settings), route, around, began).stream()
+        return _Answer(self, (prompt, raw, settings), route, interval, began).stream()
 
     def _must_stay(self, prompt: str | Sequence, stop: Sequence[str]) -> bool:
         messages = [] if isinstance(prompt, str) else prompt
@@ -116,12 +116,12 @@ class Router:
         vector = None
         if self.plan.neighbours and self.embedder:
             vector = self.embedder.embed([question[-MOST_CHARACTERS:]])[0]
-        around = self.plan.around(vector)
-        first = self.plan.before(around)
-        why = f"right on {around[0]:.0%} to {around[1]:.0%} of what is like it"
+        interval = self.plan.interval(vector)
+        first = self.plan.first_asked(interval)
+        why = f"right on {interval[0]:.0%} to {interval[1]:.0%} of what is like it"
         if first == ASK:
-            return Route(SMALL, "confidence", why, (SMALL,)), around
-        return Route(first, "neighbours", why, (first,), sum(around) / 2), around
+            return Route(SMALL, "confidence", why, (SMALL,)), interval
+        return Route(first, "neighbours", why, (first,), sum(interval) / 2), interval
 
 
 @lru_cache(maxsize=1024)  # solved examples come again with each question
@@ -137,8 +137,8 @@ def _may_leave(policy: Policy, text: str) -> bool:
 class _Answer:
     """One answer of a router: which stream it comes from, and what it took in all."""
 
-    def __init__(self, router: Router, asked: tuple, route: Route, around, began: float):
-        self._router, self._asked, self._around, self._began = router, asked, around, began
+    def __init__(self, router: Router, asked: tuple, route: Route, interval, began: float):
+        self._router, self._asked, self._interval, self._began = router, asked, interval, began
         self.route, self._stopped = route, Event()
         self._paid_usd: float | None = None
         try:
@@ -180,7 +180,7 @@ class _Answer:
         held = list(self._inner)
         self._note(running)
         small_s, logprob = time.perf_counter() - self._opened, answer_logprob(held)
-        chance = self._router.plan.chance(self._around, logprob)
+        chance = self._router.plan.chance(self._interval, logprob)
         self.route = replace(self.route, small_s=small_s, chance=chance)
         is_over = self._inner.finish is None or self._stopped.is_set()
         if not is_over and chance < self._router.plan.threshold:

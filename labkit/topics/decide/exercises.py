@@ -36,7 +36,7 @@ def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
         if outcome(old) != outcome(new)
     ]
     if not turned:
-        return not_yet(f"{changes[0]}, and nothing turns. See the line “Turns with” of the page.")
+        return not_yet(f"{changes[0]}, and nothing turns. See “What turns it” on the page.")
     return solved(f"{changes[0]} turns {'; '.join(turned)}.")
 
 

@@ -62,28 +62,28 @@ def circle(*degrees):
 def test_the_nearest_items_are_those_at_the_least_angle():
     right = np.array([True] * NEAREST + [False] * NEAREST)
     known = Neighbours(circle(*range(NEAREST), *range(90, 90 + NEAREST)), right)
-    assert known.around(circle(0)[0]) == share_interval(1.0, NEAREST, 0.8)
-    assert known.around(circle(120)[0]) == share_interval(0.0, NEAREST, 0.8)
+    assert known.interval(circle(0)[0]) == share_interval(1.0, NEAREST, 0.8)
+    assert known.interval(circle(120)[0]) == share_interval(0.0, NEAREST, 0.8)
     few = Neighbours(circle(0, 1, 2), np.array([True, True, False]))
-    assert few.around(circle(0)[0]) == share_interval(2 / 3, 3, 0.8)
+    assert few.interval(circle(0)[0]) == share_interval(2 / 3, 3, 0.8)
 
 
 def test_who_is_asked():
     plan = RoutingPlan(HONEST, None, 0.5)
-    assert plan.around(None) == (0, 1) and plan.before((0, 1)) == ASK
-    assert plan.before((0.6, 0.9)) == SMALL and plan.before((0.1, 0.4)) == LARGE
+    assert plan.interval(None) == (0, 1) and plan.first_asked((0, 1)) == ASK
+    assert plan.first_asked((0.6, 0.9)) == SMALL and plan.first_asked((0.1, 0.4)) == LARGE
     without = RoutingPlan(None, None, 0.5)
-    assert without.before((0.3, 0.9)) == SMALL and without.before((0.1, 0.6)) == LARGE
-    assert RoutingPlan(HONEST, None, 0.0).before((0, 1)) == SMALL
+    assert without.first_asked((0.3, 0.9)) == SMALL and without.first_asked((0.1, 0.6)) == LARGE
+    assert RoutingPlan(HONEST, None, 0.0).first_asked((0, 1)) == SMALL
     with pytest.raises(ValueError, match="threshold must be"):
         RoutingPlan(HONEST, None, 1.5)
 
 
 @given(st.floats(0, 1), st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted), st.floats(-20, 0))
-def test_one_number_says_where_a_prompt_goes_at_every_threshold(threshold, around, logprob):
+def test_one_number_says_where_a_prompt_goes_at_every_threshold(threshold, interval, logprob):
     """The stages, one after the other, do what comparing `chance` with the threshold does."""
     plan = RoutingPlan(HONEST, None, threshold)
-    first = plan.before(tuple(around))
-    chance = plan.chance(tuple(around), logprob)
+    first = plan.first_asked(tuple(interval))
+    chance = plan.chance(tuple(interval), logprob)
     kept = first == SMALL or (first == ASK and HONEST.chance(logprob) >= threshold)
     assert kept == (chance >= threshold)

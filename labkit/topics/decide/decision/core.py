@@ -186,7 +186,7 @@ class Recommendation:
         """What is recommended, or by how much the nearest misses what is needed."""
         found = self.recommended
         if found is None or self.is_met:
-            return found.option.name if found else "nothing is left, or known"
+            return found.option.name if found else "no option is left whose numbers are known"
         wrong, slow = found.lacks(self.kind)
         misses = [f"{100 * wrong:.0f} points too few right"] if wrong else []
         misses += [f"{found.seconds:,.1f} s"] if slow else []

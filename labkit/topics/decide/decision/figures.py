@@ -81,7 +81,7 @@ def _section(choice: Recommendation, found: Sensitivity) -> str:
             rows += f'<tr{look}><th scope="row">{escape(each.option.name)}</th>{cells}</tr>'
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     out = "".join(_out(*each) for each in wording.struck(choice))
-    ends = [f"Turns with {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
+    ends = [f"What turns it: {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
     return (
         f"<section><h3>{escape(choice.kind.name)}: {escape(choice.verdict)}</h3>"
         f"{_lines([wording.needs(choice.kind)])}{table}{out}"
@@ -134,7 +134,7 @@ def to_record(decision: Decision) -> str:
         for each in choice.offers:
             cells = (each.option.name, *wording.numbers_of(each), _verdict(choice, each))
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-        lines += ["", "It turns with:", "", *_bullets(wording.turns(found))]
+        lines += ["", "What turns it:", "", *_bullets(wording.turns(found))]
         lines += ["", f"{unsettled}."] if (unsettled := wording.unsettled(found)) else []
     sources = wording.sources(decision)
     return "\n".join([*lines, "", "## Where the numbers come from", "", *_bullets(sources), ""])

@@ -1,7 +1,7 @@
 """`decision_panel`: kinds of work that one types, and the page of the decision as it changes."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -13,7 +13,7 @@ from labkit.checks import check_number
 from labkit.errors import LabError
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.guess_panel import read_number
-from labkit.ui import html
+from labkit.ui import html, theme
 from labkit.ui.panel import Panel, check_typed, column, labelled, on_change, row
 
 from .core import SENSITIVITIES, WorkKind
@@ -27,14 +27,18 @@ BOXES = {  # of a kind of work: its label, and what an empty one means
     "tokens_in": ("tokens in", "500"),
     "tokens_out": ("tokens out", "200"),
     "least_right": ("% right", "any"),
-    "most_s": ("within, s", "any"),
+    "most_s": ("seconds", "any"),
 }
 LABELS = {name: label for name, (label, _) in BOXES.items()} | {"budget_usd": "$ a week"}
 DOWNLOADS = (
     ("Page for one sheet of A4 (HTML)", "decision.html", "text/html", to_page),
     ("Record for a team (Markdown)", "decision.md", "text/markdown", to_record),
 )
-HOW = "Type a name to begin a kind of work, and empty it to leave that one out."
+HOW = (
+    "Type a name to begin a kind of work; empty it to leave that one out. Like the test: by which "
+    "test it is judged how good an option is at it. Triage, sentiment, fields are of notebook 07; "
+    "arithmetic, letters, facts, code of 08; general: published scores."
+)
 
 
 def decision_panel(
@@ -78,12 +82,12 @@ class DecisionPanel(Panel):
         self.kinds = [_kind_controls(n, each) for n, each in enumerate(shown, 1)]
         self.limits = _limit_controls(found)
         self.status, self.downloads, self.page = (widgets.HTML() for _ in range(3))
-        self._rows = [(each["name"], row(*list(each.values())[1:])) for each in self.kinds]
-        parts = [part for pair in self._rows for part in pair]
+        edge = {"border_top": f"1px solid {theme.RULE}"}
+        parts = [row(*each.values(), **edge) for each in self.kinds]
         heading = widgets.HTML(html.note(HOW))
         limits = row(widgets.HTML("<b>Limits</b>"), *self.limits.values())
         self.widget = column(
-            heading, *parts, limits, self.status, self.page, self.downloads, max_width="1000px"
+            heading, *parts, limits, self.status, self.downloads, self.page, max_width="1000px"
         )
         self._show(f"As you left it in {file}: delete that file to begin anew." if is_kept else "")
         controls = [control for each in self.kinds for control in each.values()]
@@ -106,11 +110,12 @@ class DecisionPanel(Panel):
     def _show(self, kept: str) -> None:
         """Shows the decision, or what is wrong; a kind of work without a name has only that box."""
         unnamed = 0
-        for name, others in self._rows:
+        for name, *others in map(dict.values, self.kinds):
             is_named = bool(name.value.strip())
             unnamed += not is_named
             name.layout.display = "" if is_named or unnamed == 1 else "none"
-            others.layout.display = "" if is_named else "none"
+            for each in others:
+                each.layout.display = "" if is_named else "none"
         try:
             self._decision = self._decide()
         except (ValueError, LabError) as error:
@@ -119,7 +124,7 @@ class DecisionPanel(Panel):
             return
         self.status.value = html.note(kept) if kept else ""
         self.page.value = decision_page(self._decision).html
-        self.downloads.value = "<br>".join(
+        self.downloads.value = " · ".join(
             _link(title, name, f"data:{kind};base64,", write(self._decision))
             for title, name, kind, write in DOWNLOADS
         )
@@ -163,21 +168,25 @@ class DecisionPanel(Panel):
 
 
 def _kind_controls(number: int, typed: TypedKind) -> dict[str, widgets.Widget]:
-    def look(label: str, width: str, label_width: str = "90px") -> dict[str, Any]:
-        about = f"{label}, kind of work {number}"
-        return {**labelled(label, width, label_width), "tooltip": about}
+    def look(label: str, width: str, label_width: str) -> dict[str, Any]:
+        found = labelled(label, width, label_width)
+        layout = {"width": width, "max_width": "95%"}  # of a phone
+        return {**found, "layout": layout, "tooltip": f"{label}, kind of work {number}"}
+
+    def choice(value: str, options: Iterable[str], *about: str) -> widgets.Dropdown:
+        return widgets.Dropdown(options=[*options], value=value, **look(*about))
 
     box = partial(widgets.Text, continuous_update=False)
-    name = box(typed.name, placeholder="a kind of work", **look(f"Kind {number}", "420px", "60px"))
-    like = widgets.Dropdown(options=[*TESTS], value=typed.like, **look("like the test", "210px"))
-    data = widgets.Dropdown(
-        options=SENSITIVITIES, value=typed.sensitivity, **look("sensitivity", "210px")
-    )
-    texts = {
-        key: box(getattr(typed, key), placeholder=empty, **look(label, "180px"))
-        for key, (label, empty) in BOXES.items()
+    name = look(f"Kind {number}", "330px", "50px")
+    return {
+        "name": box(typed.name, placeholder="a kind of work", **name),
+        "like": choice(typed.like, TESTS, "like the test", "205px", "80px"),
+        "sensitivity": choice(typed.sensitivity, SENSITIVITIES, "sensitivity", "190px", "75px"),
+        **{
+            key: box(getattr(typed, key), placeholder=empty, **look(label, "165px", "85px"))
+            for key, (label, empty) in BOXES.items()
+        },
     }
-    return {"name": name, "like": like, "sensitivity": data, **texts}
 
 
 def _limit_controls(found: TypedWork) -> dict[str, widgets.Widget]:

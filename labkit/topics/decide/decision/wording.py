@@ -26,9 +26,9 @@ def needs(kind: WorkKind) -> str:
 def bounds(limits: HardLimits) -> str:
     """The hard limits, in a line."""
     nothing = limits.may_leave == "nothing"
-    leaves = "no data may leave" if nothing else f"{limits.may_leave} data may leave at most"
+    leaves = "no data may leave" if nothing else f"at most {limits.may_leave} data may leave"
     network = "; all must work offline" if limits.offline else ""
-    budget = "no budget" if limits.budget_usd is None else f"{usd(limits.budget_usd)} a week"
+    budget = "any cost" if limits.budget_usd is None else f"{usd(limits.budget_usd)} a week"
     return f"{leaves}{network}; {budget}"
 
 
@@ -79,11 +79,11 @@ def struck(choice: Recommendation) -> list[tuple[str, str]]:
 def turns(found: Sensitivity) -> list[str]:
     """What would turn the recommendation, in a line for each change."""
     lines = [
-        f"{each.what} {'from' if each.at > each.now else 'down to'} {_amount(each)}: {each.to}"
+        f"{each.what} {'from' if each.at > each.now else 'down to'} {_amount(each)} → {each.to}"
         for each in found.turns
     ]
-    lines += [f"{what}: {to}" for what, to in found.stricter]
-    return lines or ["nothing within a hundredth to 100 times of these numbers"]
+    lines += [f"{what} → {to}" for what, to in found.stricter]
+    return lines or ["nothing between a hundredth and 100 times these numbers"]
 
 
 def unsettled(found: Sensitivity) -> str:

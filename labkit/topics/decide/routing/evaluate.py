@@ -97,17 +97,17 @@ class _Routed:
         self._learned, self._power_usd, self._small = learned, power_usd, held_out.small
         plan, asked = learned.plan, held_out.questions
         found = embed(learned.embedder, asked) if learned.embedder else [None] * len(asked)
-        around = [plan.around(each) for each in found]
+        interval = [plan.interval(each) for each in found]
         logprobs = [each.logprob or 0.0 for each in held_out.small]
-        pairs = zip(around, logprobs, strict=True)
+        pairs = zip(interval, logprobs, strict=True)
         self.confidence = [plan.chance((0.0, 1.0), each) for each in logprobs]
         self._chances = {
             ROUTER: np.array([plan.chance(*pair) for pair in pairs]),
             CONFIDENCE: np.array(self.confidence),
         }
         if learned.embedder:
-            self._chances[NEIGHBOURS] = np.array([sum(each) / 2 for each in around])
-        self._asks_small = np.array([plan.before(each) != LARGE for each in around])
+            self._chances[NEIGHBOURS] = np.array([sum(each) / 2 for each in interval])
+        self._asks_small = np.array([plan.first_asked(each) != LARGE for each in interval])
 
     def pair(self, name: str, origin: str, large: Sequence[GradedAnswer]) -> RoutedPair:
         """The router and its baselines with one large model."""

@@ -49,13 +49,13 @@ class LearnedRoute:
         """What it goes by."""
         calibrator = self.plan.calibrator
         assert calibrator is not None
-        even = -calibrator.offset / calibrator.slope if calibrator.slope else None
-        half = "is never" if even is None else f"is at a log-probability of {even:.1f}"
+        even = -calibrator.offset / calibrator.slope if calibrator.slope else 1.0
+        half = "is never" if even > 0 else f"is at a log-probability of {even:.1f}"
         near = "neighbours and confidence" if self.embedder else "confidence alone"
+        look = f"; {1000 * self.overhead_s:.0f} ms to look a question up" if self.embedder else ""
         return (
             f"learned from {self.items} answers of {self.small}: {near}; an even chance {half}; "
-            f"threshold {self.plan.threshold:.2f}; {1000 * self.overhead_s:.0f} ms to look a "
-            f"question up{f'. {self.missing}' if self.missing else ''}"
+            f"threshold {self.plan.threshold:.2f}{look}{self.missing and f'. {self.missing}'}"
         )
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ def learn_route(practice: GradedItems, *, to_large: float = 0.5) -> LearnedRoute
     plan = RoutingPlan(fit_calibrator(logprobs, right), neighbours)
     chances = [
         plan.chance(
-            neighbours.around(neighbours.vectors[n], without=n) if neighbours else (0, 1), p
+            neighbours.interval(neighbours.vectors[n], without=n) if neighbours else (0, 1), p
         )
         for n, p in enumerate(logprobs)
     ]
@@ -115,7 +115,7 @@ def embed(embedder: Embeds, asked: Sequence[RoutedQuestion]) -> np.ndarray:
 def _look_up_s(embedder: Embeds, neighbours: Neighbours, asked: Sequence[RoutedQuestion]):
     for each in asked:
         began = time.perf_counter()
-        neighbours.around(embed(embedder, [each])[0])
+        neighbours.interval(embed(embedder, [each])[0])
         yield time.perf_counter() - began
 
 

@@ -63,12 +63,13 @@ class RoutedPair:
     def verdict(self) -> str:
         """Whether the router is worth more than a random mix, as far as the items tell."""
         gain, low, high = self.over_random
+        ends = f"{low:+.0%} to {high:+.0%}"
         if not self.gap.is_settled:
             return "small and large are too alike to tell"
         if low <= 0 <= high:
-            return f"router and random mix are too alike to tell ({low:+.0%} to {high:+.0%})"
+            return f"at this share, router and random mix are too alike to tell ({ends})"
         word = "better" if gain > 0 else "worse"
-        return f"the router is {word} than a random mix ({low:+.0%} to {high:+.0%})"
+        return f"at this share, the router is {word} than a random mix ({ends})"
 
     @property
     def summary(self) -> str:

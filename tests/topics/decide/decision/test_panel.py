@@ -100,8 +100,8 @@ def test_a_kind_begins_and_ends_with_its_name():
         ("tokens_in", "0", "tokens in of “mail” must be a whole number, 1 to 1,000,000; got 0"),
         ("tokens_out", "2.5", "tokens out of “mail” must be a whole number"),
         ("least_right", "170", "% right of “mail” must be a number, 0 to 100; got 170"),
-        ("most_s", "0", "within, s of “mail” must be a number, above 0; got 0"),
-        ("most_s", "9" * 200_000, "within, s must be at most"),
+        ("most_s", "0", "seconds of “mail” must be a number, above 0; got 0"),
+        ("most_s", "9" * 200_000, "seconds must be at most"),
         ("name", "a" * 61, "must be a text of 1 to 60 characters"),
     ],
 )

@@ -144,7 +144,12 @@ def test_the_same_page_in_html_and_in_markdown(tmp_path):
     assert "default-src 'none'" in html and "@page{size:A4" in html
     for words in ("Where the numbers come from", "smollm2-135m, here", "notebook 07_prompts"):
         assert words in html and words in text
-    assert "**recommended**" in text and "It turns with" in text and "Status: proposed" in text
+    assert (
+        "**recommended**" in text
+        and "What turns it" in text
+        and "What turns it" in html
+        and "Status: proposed" in text
+    )
     with pytest.raises(ValueError, match=r"\.html or \.md"):
         lab.save(decision, tmp_path / "d.pdf")
 

@@ -146,7 +146,7 @@ def test_neighbours_are_learned_without_the_item_itself(monkeypatch):
     learned = lab.decide.learn_route(practice)
     near = learned.plan.neighbours
     others = share_interval(sum(practice.right(practice.small)[1:11]) / 10, 10, LEVEL)
-    assert near.around(near.vectors[0], without=0) == others
+    assert near.interval(near.vectors[0], without=0) == others
     assert learned.missing == "" and learned.overhead_s > 0
     evaluation = lab.decide.evaluate(learned, graded("held out"))
     assert NEIGHBOURS in evaluation.pairs[0].curves
@@ -171,9 +171,9 @@ def test_whom_the_neighbours_send_on_is_not_paid_for_twice(monkeypatch):
     learned, held = lab.decide.learn_route(known("practice")), known("held out")
     seconds = sent = 0.0
     for number, (small, large) in enumerate(zip(held.small, held.large, strict=True)):
-        around = learned.plan.around(directions[number])
-        first = learned.plan.before(around)
-        chance = learned.plan.chance(around, small.logprob)
+        interval = learned.plan.interval(directions[number])
+        first = learned.plan.first_asked(interval)
+        chance = learned.plan.chance(interval, small.logprob)
         escalates = first == "large" or (first == "ask" and chance < learned.plan.threshold)
         sent += escalates
         seconds += (first != "large") * small.seconds + escalates * large.seconds
