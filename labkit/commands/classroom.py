@@ -48,6 +48,7 @@ def start(args):
         system_users.require_group()
     if not settings.server:
         get_gguf(settings.model)  # fetched now, and not while thirty wait
+    os.umask(0o077)  # what the class writes from here on is its own
     class_settings.write_settings(settings)
     try:
         supervisor.run(settings, lambda: _announce(settings))
@@ -161,6 +162,7 @@ def wall(args):
     settings = _settings(args)
     if not (settings.path / "class.json").exists():
         class_settings.write_settings(settings)
+    os.umask(0o077)
     folder = settings.path / "wall"
     with open_inbox(settings, folder) as server:
         print(qr_code(settings.address))

@@ -51,7 +51,7 @@ def running(smollm2):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_learner_reads_nothing_of_another_or_of_the_class(running):
     address, word, folder = running.settings.address, running.settings.word, running.folder
     assert "All learners are one user" not in running.log.read_text()
@@ -80,7 +80,7 @@ def test_a_learner_reads_nothing_of_another_or_of_the_class(running):
     assert "ada: " in collected and "cannot be read" in collected and "Missing: ada." in collected
     handed_in = running.settings.course / "submitted"
     assert sorted(each.name for each in handed_in.iterdir()) == ["grace"]
-    assert grace.run("print(open('../key.txt').read())") == "grace's key\n"
+    assert grace.run("print(open('key.txt').read())") == "grace's key\n"
 
 
 def begin(learner):
