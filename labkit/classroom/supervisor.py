@@ -10,6 +10,8 @@ import time
 import urllib.error
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import filelock
@@ -23,6 +25,7 @@ from .hub_client import ask_hub, ask_model
 from .settings import ClassSettings
 
 READY_S, STOP_S = 180, 30
+MOST_STOPS = 32  # learners' servers that are stopped at once
 MOST_ENDS, WITHIN_S = 5, 60  # that often in that time, and it is not restarted any more
 PARTS = ("model_server", "proxy", "hub")  # the hub may end without a connection being lost
 
@@ -42,7 +45,10 @@ def run(settings: ClassSettings, ready: Callable[[], None]) -> None:
             for name in PARTS:
                 if name != "model_server" or not settings.server:
                     parts[name] = ClassProcess(name, settings)
+                if name == "proxy":  # which the hub looks for
                     parts[name].wait_until_ready()
+            for part in parts.values():
+                part.wait_until_ready()
             ready()
             while True:
                 for part in parts.values():
@@ -164,13 +170,19 @@ def _uninterrupted() -> Iterator[None]:
 def _stop(settings: ClassSettings, parts: dict[str, ClassProcess]) -> None:
     """The learners' servers first, by the hub; then the hub, its proxy and the model."""
     with contextlib.suppress(OSError, urllib.error.URLError):
-        for user in ask_hub(settings, "/users?state=active"):
-            ask_hub(settings, f"/users/{user['name']}/server", method="DELETE")
+        names = [user["name"] for user in ask_hub(settings, "/users?state=active")]
+        with ThreadPoolExecutor(MOST_STOPS) as pool:  # each takes seconds
+            list(pool.map(partial(_stop_server, settings), names))
         deadline = time.monotonic() + STOP_S
         while ask_hub(settings, "/users?state=active") and time.monotonic() < deadline:
             time.sleep(0.3)
     for part in reversed(parts.values()):
         part.stop()
+
+
+def _stop_server(settings: ClassSettings, name: str) -> None:
+    with contextlib.suppress(OSError):  # it is waited for below
+        ask_hub(settings, f"/users/{name}/server", method="DELETE")
 
 
 def stop(settings: ClassSettings) -> bool:

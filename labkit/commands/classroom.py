@@ -10,6 +10,7 @@ from labkit.backends.llamacpp.model import get_gguf
 from labkit.classroom import settings as class_settings
 from labkit.classroom import supervisor
 from labkit.classroom.learners import hand_over, system_users
+from labkit.classroom.marks.assignment import ANSWERS
 from labkit.classroom.settings import ClassSettings, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
@@ -23,7 +24,8 @@ NO_TLS = (
     "A certificate ends that: --certificate FILE --certificate-key FILE."
 )
 ONE_USER = (
-    "All learners are one user of this system: each can read the others' files and keys. "
+    "All learners are one user of this system: each can read the others' files and keys, and the "
+    "answer key. "
     "Started as root on Linux, each learner is a user of their own."
 )
 
@@ -41,9 +43,12 @@ def start(args):
         settings.path.chmod(0o711)
         settings.learners.chmod(0o711)
         system_users.require_open(settings)
+        if ANSWERS.is_file():
+            ANSWERS.chmod(0o600)
         system_users.require_group()
     if not settings.server:
         get_gguf(settings.model)  # fetched now, and not while thirty wait
+    os.umask(0o077)  # what the class writes from here on is its own
     class_settings.write_settings(settings)
     try:
         supervisor.run(settings, lambda: _announce(settings))
@@ -157,6 +162,7 @@ def wall(args):
     settings = _settings(args)
     if not (settings.path / "class.json").exists():
         class_settings.write_settings(settings)
+    os.umask(0o077)
     folder = settings.path / "wall"
     with open_inbox(settings, folder) as server:
         print(qr_code(settings.address))

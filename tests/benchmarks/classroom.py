@@ -1,11 +1,23 @@
 """A class on one hub and one model, from one learner to thirty, on this machine.
 
-    python -m tests.benchmarks.classroom [--learners 1 5 10 20 30] [--minutes 30]
+    python -m tests.benchmarks.classroom [--learners 1 5 10 20 30] [--minutes 30] [--kill]
 
 From the checkout's root, with `labkit[class,llamacpp,test]`. Each learner is a browser's HTTP and
 WebSocket: logs in, starts a server and a kernel, runs the light parts of notebooks 02 and 04, and
-then all press Run in the same second. At the end the hub and the model are killed while all run.
-It stops with what it has when its minutes are over.
+then all press Run in the same second. With `--kill`, the hub and the model server are killed at the
+end while all run. It stops with what it has when its minutes are over.
+
+What is predicted, from one request alone (the first learner's):
+
+    t   seconds to its first token, of P prompt tokens; d   seconds of a further token; D tokens
+    S   slots; N learners press at once, the learner of rank r (1 to N) comes in wave w = (r-1) // S
+    n_w = min(S, N - w·S) learners are in wave w; the processor is shared, so that
+    reading takes       n_w · t                        all prompts of a wave are read in one batch
+    a step takes        max(d, n_w · t / P)            weights are read once, or n_w tokens computed
+    a wave takes        n_w · t + (D - 1) · step
+    first token of r =  all waves before w + n_w · t
+
+It is a batch model and no queue of random arrivals (M/D/1), since everybody presses in one second.
 """
 
 import argparse
@@ -36,7 +48,8 @@ print(mine)
 """
 RUN = """
 reply = lab.generate(model, "Why is the sky blue? I am {name}.", max_tokens=32, seed=1)
-print(json.dumps([mine, reply.ttft_s, reply.elapsed_s, reply.error]))
+tokens = reply.prompt_tokens, reply.output_tokens
+print(json.dumps([mine, reply.ttft_s, reply.elapsed_s, reply.error, *tokens]))
 """
 
 
@@ -45,6 +58,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--learners", type=int, nargs="+", default=[1, 5, 10, 20, 30])
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--kill", action="store_true", help="the hub and the model, at the end")
     args = parser.parse_args()
     deadline = time.monotonic() + 60 * args.minutes
     here = inspect_machine()
@@ -53,13 +67,15 @@ def main():
         most = max(args.learners)
         running = RunningClass(Path(folder) / "class", "--students", str(most))
         try:
-            climb(running, sorted(args.learners), deadline)
+            learners = climb(running, sorted(args.learners), deadline)
+            if args.kill:
+                kill_in_the_middle(running, learners)
         finally:
             running.close()
 
 
 def climb(running, counts, deadline):
-    """More and more learners in one class; then the kills."""
+    """More and more learners in one class; those that were there at the end."""
     learners, alone = [], None
     print("| learners | ready after | MiB each | TTFT p50, p95 | predicted | last answer |")
     print("|---|---|---|---|---|---|", flush=True)
@@ -71,16 +87,29 @@ def climb(running, counts, deadline):
         ready = time.monotonic() - began
         found = press_run(learners)
         first = [each[1] for each in found]
-        alone = alone or first[0]
+        alone = alone or found[0]
+        predicted = predict(alone, count, running.settings.slots)
         memory = [one.memory_bytes / MIB for one in read_status(running.settings).learners]
         line = f"| {count} | {ready:.0f} s | {percentile(memory, 50):.0f} | "
         line += f"{percentile(first, 50):.2f} s, {percentile(first, 95):.2f} s | "
-        line += f"{alone * (count + 1) / 2:.2f} s, {alone * count:.2f} s | "
+        line += f"{percentile(predicted, 50):.2f} s, {percentile(predicted, 95):.2f} s | "
         print(line + f"{max(each[2] for each in found):.1f} s |", flush=True)
         if time.monotonic() > deadline:
             print("\nThe time is over.", flush=True)
             break
-    kill_in_the_middle(running, learners)
+    return learners
+
+
+def predict(alone, count, slots):
+    """Each learner's seconds to the first token; the formula is above."""
+    _, first_s, elapsed_s, _, read, written = alone
+    token_s = (elapsed_s - first_s) / max(1, written - 1)
+    began_s, found = 0.0, []
+    for wave in range(0, count, slots):
+        size = min(slots, count - wave)
+        found += [began_s + size * first_s] * size
+        began_s += size * first_s + (written - 1) * max(token_s, size * first_s / read)
+    return found
 
 
 def begin(running, name):

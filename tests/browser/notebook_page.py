@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from labkit.classroom.marks.assignment import is_exercise, lesson, source_notebook
+
 from .chromium import new_page
 
 CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
@@ -30,6 +32,19 @@ RAN = """() => {
   const ended = cell => cell.model.executionState === 'idle' && cell.model.executionCount !== null;
   return code.every(ended) && 'all';
 }"""
+# What code gives in the notebook's kernel, or its error; no cell of it is there.
+EXECUTE = """async code => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let came = '';
+  future.onIOPub = ({ header, content }) => {
+    if (header.msg_type === 'execute_result') came = content.data['text/plain'];
+    if (header.msg_type === 'error') came = `${content.ename}: ${content.evalue}`;
+  };
+  await future.done;
+  return came;
+}"""
+NAME = "() => window.jupyterapp.shell.currentWidget.context.path"
 OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === 'code')
   .flatMap(cell => cell.model.outputs.toJSON())"""
@@ -76,13 +91,25 @@ def stop_kernel(page):
 
 
 def assert_ran_whole(page, figures):
-    """After `run_all`: no network, nothing on stderr, widgets, and at least `figures` figures."""
+    """After `run_all`: no network, nothing on stderr, widgets, and at least `figures` figures.
+
+    And the answer key is right: each exercise's check takes its answer, in the same kernel.
+    """
     page.lab.assert_offline()
     assert_no_warnings(outputs := page.evaluate(OUTPUTS))
     assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
     assert has_output(outputs, "application/vnd.jupyter.widget-view+json")
     assert has_output(outputs, "application/vnd.plotly.v1+json")
     assert page.locator(".js-plotly-plot .main-svg").count() >= figures
+
+    assert_answers_are_right(page)
+
+
+def assert_answers_are_right(page):
+    """Each exercise of the notebook says so of the answer in the key."""
+    for cell in filter(is_exercise, source_notebook(lesson(page.evaluate(NAME))).cells):
+        said = page.evaluate(EXECUTE, cell.source)
+        assert said.startswith("✓ Right."), (cell.metadata.nbgrader.grade_id, said)
 
 
 def assert_no_warnings(outputs):

@@ -16,10 +16,11 @@ class Learner:
         kernel: the id of the kernel that runs its cells; None: not started.
     """
 
-    def __init__(self, address, name, word):
+    def __init__(self, address, name, word, authority=None):
         self.address, self.name, self._word = address, name, word
         self.session = requests.Session()
-        self.session.trust_env = False
+        self.session.trust_env, self._authority = False, authority
+        self.session.verify = authority or True
         self.kernel = self._socket = None
 
     def log_in(self):
@@ -81,6 +82,7 @@ class Learner:
             cookie=cookies,
             timeout=600,
             http_no_proxy=["127.0.0.1"],
+            sslopt={"ca_certs": self._authority},
         )
 
     def run(self, code):

@@ -20,14 +20,21 @@ class RunningClass:
     Attributes:
         folder: its folder.
         settings: what it was started with.
+
+    Args:
+        folder: its folder.
+        options: of the command.
+        users: the option that says whose processes those of learners are.
+        inside: what the command is run by.
     """
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, users=("--one-user",), inside=()):
         self.folder = folder
-        command = [*COMMAND, "start", "--folder", str(folder), "--one-user", *options]
+        command = [*inside, *COMMAND, "start", "--folder", str(folder), *users, *options]
         self.log = folder.with_name(f"{folder.name}.log")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=_env())
+        self._enter = ["nsenter", f"--target={self.process.pid}", "--mount"] if inside else []
         self._wait_until_announced()
         self.settings = read_settings(folder)
 
@@ -40,7 +47,7 @@ class RunningClass:
 
     def ask(self, *arguments):
         """What one of the command's actions prints."""
-        command = [*COMMAND, *arguments, "--folder", str(self.folder)]
+        command = [*self._enter, *COMMAND, *arguments, "--folder", str(self.folder)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=_env())
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from labkit.classroom.hub_client import read_load
 from labkit.classroom.learners import system_users
@@ -26,27 +27,38 @@ print(bool(reply.text) and not reply.error)
 
 
 @pytest.fixture(scope="module")
-def running(smollm2, tmp_path_factory):
-    running = RunningClass(tmp_path_factory.mktemp("class") / "three", "--students", "3")
+def running(smollm2, certificate, tmp_path_factory):
+    """Encrypted, as it is to be wider than the loopback."""
+    tls = ("--certificate", certificate.chain, "--certificate-key", certificate.key)
+    running = RunningClass(tmp_path_factory.mktemp("class") / "three", "--students", "3", *tls)
     yield running
     running.close()
 
 
-def begin(running, name):
+@pytest.fixture
+def browser(running, certificate):
+    """``browser(name)`` is that of somebody who will type that name."""
+    address, word = running.settings.address, running.settings.word
+    return lambda name: Learner(address, name, word, certificate.authority)
+
+
+def begin(learner):
     """A learner who has logged in, whose cell has run, and whose file is theirs."""
-    learner = Learner(running.settings.address, name, running.settings.word)
     assert learner.log_in()
     learner.start()
     learner.open_kernel()
-    learner.run(f"import os; mine = {name!r}; open('mine.txt', 'w').write(mine)")
+    learner.run(f"import os; mine = {learner.name!r}; open('mine.txt', 'w').write(mine)")
     return learner
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_three_learn_while_the_hub_and_the_model_are_killed(running):
+def test_three_learn_while_the_hub_and_the_model_are_killed(running, browser):
+    assert running.settings.address.startswith("https://127.0.0.1:")
+    with pytest.raises(requests.exceptions.SSLError):  # its certificate is not in the system's list
+        Learner(running.settings.address, "ada", running.settings.word).log_in()
     with ThreadPoolExecutor(3) as pool:
-        learners = list(pool.map(lambda name: begin(running, name), NAMES))
+        learners = list(pool.map(begin, map(browser, NAMES)))
         answers = list(pool.map(lambda one: one.run(ASK.format(name=one.name)), learners))
     assert answers == ["True\n"] * 3
     status = running.ask("status")
@@ -54,11 +66,9 @@ def test_three_learn_while_the_hub_and_the_model_are_killed(running):
     assert "the model writes" in status and "—" not in status
 
     # A fourth has no seat; a name is the browser's that took it, until the leader frees it.
-    word = running.settings.word
-    assert not Learner(running.settings.address, "alan", word).log_in()
-    assert not Learner(running.settings.address, "ada", word).log_in()
+    assert not browser("alan").log_in() and not browser("ada").log_in()
     assert "may log in from another browser" in running.ask("release", "ada")
-    assert Learner(running.settings.address, "ada", word).log_in()
+    assert browser("ada").log_in()
 
     running.wait_for("model_server", other_than=running.kill("model_server"))
     assert learners[0].run(ASK.format(name="ada")) == "True\n"
@@ -105,10 +115,3 @@ def test_a_folder_that_others_may_not_enter_is_named(tmp_path):
         *found.parents,
         closed,
     )
-
-
-@pytest.mark.skipif(not system_users.are_possible(), reason="only root makes users")
-def test_an_account_of_somebody_else_is_never_used(running):
-    system_users.require_group()
-    with pytest.raises(LabError, match="is a user of this machine"):
-        system_users.require_account(running.settings, "root")

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 import labkit
+from labkit.classroom.marks.assignment import BEGIN, as_text, read_answers, source_notebook
 from labkit.data import read_data
 
 from ..browser.lab_server import can_be_offline
@@ -73,6 +74,16 @@ def test_exercises_carry_nbgraders_metadata(notebook):
             assert marks.solution and not marks.grade and marks.schema_version == 3
             names.append(marks.grade_id)
     assert len(set(names)) == len(names)
+
+
+def test_the_answer_key_has_each_exercise_and_no_other(request, notebook):
+    """That the answers are right is checked where the notebook is run whole: `assert_ran_whole`."""
+    marks = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
+    exercises = [each["grade_id"] for each in marks if each]
+    answers = read_answers(request.node.callspec.id)
+    assert list(answers) == exercises
+    source = as_text(source_notebook(FOLDER / f"{request.node.callspec.id}.ipynb"))
+    assert source.count(BEGIN) == len(exercises)
 
 
 def test_a_guess_stands_between_its_question_and_its_answer(notebook):

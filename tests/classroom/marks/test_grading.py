@@ -2,18 +2,23 @@
 
 import json
 import os
+import socket
 
 import nbformat
+import psutil
 import pytest
 
 pytest.importorskip("nbgrader", reason="pip install 'labkit[class]'")
 
+from labkit.classroom.marks.assignment import ANSWERS as ANSWERS_FILE
 from labkit.classroom.marks.assignment import BEGIN, as_text, is_exercise, source_notebook
 from labkit.classroom.marks.course import release
 from labkit.classroom.marks.grading import grade
+from labkit.models.storage.store import home
 from labkit.sandbox import sandbox
 
 NAME = "tiny"
+SLEEP = ["sleep", "86399"]
 IMPORT = "import os\nfrom labkit.topics.comparison import exercises"
 EXERCISE = "my_votes = None\nexercises.check_votes_needed(my_votes, share=0.6, undecided=0.2)"
 ANSWERS = {"votes": "my_votes = 243"}
@@ -26,18 +31,23 @@ my_votes = None
 """
 HOSTILE = """
 my_votes, found = 243, []
-import shutil, socket, subprocess
+import shutil, socket, subprocess, sys
 def attempt(name, attack):
     try:
         attack()
         found.append(name)
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, subprocess.CalledProcessError):
         pass
 attempt("other", lambda: open({other!r}).read())
 attempt("marks", lambda: open({marks!r}, "ab"))
-attempt("process", lambda: subprocess.run(["true"]))
+attempt("process", lambda: os.kill({pid}, 0))
 attempt("network", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
 attempt("source", lambda: open({source!r}).read())
+attempt("answers", lambda: open({answers!r}).read())
+attempt("namespace", lambda: subprocess.run(["unshare", "--user", "true"], check=True))
+found += sorted(set(os.listdir({home!r})) - {{"models", "cpu_tuning.json"}})
+subprocess.run([sys.executable, "-c", "print(1)"], check=True)  # its own may be started
+subprocess.Popen(["sleep", "86399"])
 shutil.rmtree("/", ignore_errors=True)
 assert not found, found
 """
@@ -86,16 +96,26 @@ def test_the_learners_copy_has_no_solution(course):
     assert BEGIN not in text and "243" not in text and "my_votes = None" in text
 
 
+@pytest.fixture
+def listening():
+    """A port of this machine that answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_submissions_of_all_kinds(course):
+def test_submissions_of_all_kinds(course, listening):
     right = ANSWERS["votes"]
     marks_file = course / "gradebook.db"
     hostile = HOSTILE.format(
         other=str(course / "submitted" / "right" / NAME / f"{NAME}.ipynb"),
         marks=str(marks_file),
         source=str(course / "source" / NAME / f"{NAME}.ipynb"),
-        port=9,
+        answers=str(ANSWERS_FILE),
+        home=str(home()),
+        pid=os.getpid(),
+        port=listening.getsockname()[1],
     )
     answers = {
         "right": right,
@@ -126,4 +146,5 @@ def test_submissions_of_all_kinds(course):
     rows = marks.file.read_text().splitlines()
     assert rows[0] == "learner,points,most,problem,feedback" and len(rows) == 9
     pages = {each.learner: each.feedback for each in marks.marks}
+    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == SLEEP]
     assert "That is too few" in pages["wrong"].read_text()  # what the check says
