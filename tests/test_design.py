@@ -28,7 +28,7 @@ RANKS = {
 JOINING = {"comparison", "decide"}  # the topics that exist to join others
 # A topic's rooms, from the bottom up: what is neither figures nor panel is analysis.
 FIGURES, PANEL = {"figures", "strip", "tables"}, {"panel"}
-UI_SEES = {"errors", "stats", "formatting", "checks"}
+UI_SEES = {"errors", "stats", "formatting", "checks", "interrupts"}
 OUTSIDE = {
     "plotly": {"figures", "ui", "notebooks"},
     "ipywidgets": {"panel", "ui"},
@@ -164,6 +164,7 @@ WRITERS = {
     "labkit/classroom/marks/grading.py": ("copyfile", "copytree"),  # WORK: made anew each time
     "labkit/classroom/supervisor.py": ("open",),  # APPENDS: logs
     "labkit/install/wheels.py": ("open",),  # WORK: pip's scratch
+    "labkit/install/light.py": ("replace",),  # a link beside the file, moved over it
     "labkit/install/pip.py": ("open", "open"),  # APPENDS: pip's log, the lock
     "labkit/models/storage/packages.py": ("__init__", "copyfile", "replace"),  # APPENDS: a part
     "labkit/models/storage/fetch.py": ("open", "copyfileobj", "rename", "write_bytes"),  # WORK

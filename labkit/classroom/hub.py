@@ -8,6 +8,7 @@ from labkit.classroom.learners.system_users import require_account
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 
+from .learner_server import FRUGAL
 from .settings import ClassSettings, read_settings
 
 SCOPES = ["list:users", "admin:users", "admin:servers", "admin:server_state"]
@@ -101,6 +102,7 @@ def learner_environment(settings: ClassSettings) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "DO_NOT_TRACK": "1",
         "OMP_NUM_THREADS": "1",  # thirty kernels share the cores
+        **FRUGAL,
     }
 
 

@@ -8,6 +8,18 @@ from labkit.filesystem.write import replaced
 from labkit.install.bootstrap import ROOT
 
 MIB = 1024**2
+# Of GNU's library: one arena for all threads, and what is free goes back to the system at once.
+FRUGAL = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+}
+START = """
+import sys
+sys.modules["rfc3987_syntax"] = None  # 17 MB, which jsonschema can do without
+from jupyterhub.singleuser import main
+main()
+"""
 
 
 def main(arguments: list[str]) -> None:
@@ -18,7 +30,7 @@ def main(arguments: list[str]) -> None:
         copy_notebooks(Path(handout), Path.home() / "assignments")
     os.environ["LABKIT_BOOK"] = str(Path.home() / "book")
     limit_memory(int(os.environ.get("LABKIT_CLASS_MEMORY_MIB") or 0))
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterhub.singleuser", *arguments])
+    os.execv(sys.executable, [sys.executable, "-c", START, *arguments])
 
 
 def copy_notebooks(source: Path, target: Path) -> None:

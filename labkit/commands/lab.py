@@ -14,6 +14,7 @@ import webbrowser
 from pathlib import Path
 from urllib.parse import quote
 
+from labkit.classroom.learner_server import FRUGAL
 from labkit.errors import LabError
 from labkit.formatting import shell_quoted
 from labkit.install.bootstrap import ROOT
@@ -30,16 +31,11 @@ QUIET = [  # no requests to the network, no questions
     "--KernelManager.transport_encryption=auto",  # otherwise kernels warn of other users
     "--ServerApp.allow_root=True",  # as in containers; the server is on the loopback, with a token
 ]
-# Of GNU's library: one arena for all threads, and what is free goes back to the system at once.
-FRUGAL = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-    "MALLOC_MMAP_THRESHOLD_": "131072",
-}
 # The token goes through a pipe: other users can read a command line, and every kernel, whose output
 # a notebook keeps, inherits the environment.
 START = """
 import sys
+sys.modules["rfc3987_syntax"] = None  # 17 MB, which jsonschema can do without
 from jupyterlab.labapp import main
 sys.exit(main([*sys.argv[1:], "--IdentityProvider.token=" + sys.stdin.readline().strip()]))
 """

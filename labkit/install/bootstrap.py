@@ -20,6 +20,7 @@ from pathlib import Path
 from labkit.errors import LabError
 from labkit.filesystem.write import write_json
 
+from .light import shrink
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
 from .virtual_environment import editable_checkout, is_sound, python_of, site_packages
 from .wheels import extract_wheels
@@ -96,12 +97,11 @@ def required(extras):
 
     Of `LIGHT` alone, those that are not heavy, and llama.cpp.
     """
-    whole = read_project()
-    project = whole["project"]
+    project = read_project()["project"]
     known = project.get("optional-dependencies", {})
     wanted, pending = list(project.get("dependencies", [])), [e for e in extras if e != LIGHT]
     if [*extras] == [LIGHT]:
-        heavy, pending = whole["tool"]["labkit"]["heavy"], ["llamacpp"]
+        heavy, pending = heavy_packages(), ["llamacpp"]
         wanted = [each for each in wanted if re.match(r"[\w.-]+", each)[0] not in heavy]
     for extra in pending:  # grows while it is read: an extra may name others
         if extra not in known:
@@ -115,6 +115,11 @@ def required(extras):
             else:
                 wanted.append(requirement)
     return wanted
+
+
+def heavy_packages():
+    """The packages that the light set-up does without, whoever requires them."""
+    return read_project()["tool"]["labkit"]["heavy"]
 
 
 def _fits(requirements):
@@ -228,9 +233,13 @@ def _install(venv, extras, source, pip):
         pip.line.show("Getting pip", pinned[1])
         pip.run("install", *source, pinned[0])
     wanted = required(extras) + read_project()["build-system"]["requires"]
-    missing = pip.resolve(wanted, lock, source)
+    missing, light = pip.resolve(wanted, lock, source), extras == [LIGHT]
+    if light:
+        missing = [each for each in missing if each[0] not in heavy_packages()]
     _check_disk(venv, _gigabytes(missing))
-    pip.install(missing, source, site, compiled=extras != [LIGHT])
+    pip.install(missing, source, site, compiled=not light)
+    if light:
+        shrink(venv, site)
     pip.line.show("Finishing", "labkit itself")
     pip.run("install", *source, "--no-deps", "--no-build-isolation", "-e", str(ROOT), what="labkit")
 

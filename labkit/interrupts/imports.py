@@ -1,14 +1,17 @@
 """Imports that an interrupt cannot cut short: torch, half imported, cannot be imported again.
 
 Importing it takes seconds, most often in the first cell that needs a model, and says so there.
+And imports `without` what they would load although the lab does not use it.
 """
 
+import contextlib
 import functools
 import importlib.abc
 import importlib.machinery
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 from .delayed import delayed_interrupts
 
@@ -55,3 +58,18 @@ def install() -> None:
     """Has Python find them so, once."""
     if not any(isinstance(each, HeavyImports) for each in sys.meta_path):
         sys.meta_path.insert(0, HeavyImports())
+
+
+@contextlib.contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Inside, modules that are not imported yet appear not to be installed.
+
+    For what others import if it is there, and can do without.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)

@@ -14,6 +14,8 @@ from typing import Any
 
 import traitlets
 
+from labkit.interrupts.imports import without
+
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PINK, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#6E7781"
 INK, LINE, PAPER = "#24292F", "#D0D7DE", "#FFFFFF"
@@ -64,10 +66,12 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
     import plotly.graph_objects as go
     import plotly.io as pio
 
+    with without("rfc3987_syntax"):  # 17 MB, by way of nbformat
+        renderers = pio.renderers
     if "PLOTLY_RENDERER" not in os.environ:
         # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
-        pio.renderers.default = "plotly_mimetype"
-    pio.renderers["plotly_mimetype"].config = dict(CONFIG)
+        renderers.default = "plotly_mimetype"
+    renderers["plotly_mimetype"].config = dict(CONFIG)
     follow_page()
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces).update_layout(

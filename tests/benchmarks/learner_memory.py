@@ -1,11 +1,12 @@
 """Memory of one learner on a shared server: the JupyterLab server and the kernel together.
 
-    python tests/benchmarks/learner_memory.py [00_start 02_sampling 04_compare] [--server ADDRESS]
+    python -m tests.benchmarks.learner_memory [00_start 02_sampling 04_compare] [--server ADDRESS]
 
 Runs each notebook in a kernel of its own, beside one JupyterLab server, and samples both with all
-their children: USS is what only they use, PSS adds their part of what is shared. At most 250 MB of
-USS are promised (the largest sample counts). Without an address, llama.cpp's server is started
-with 16 slots, in a process of its own, which is not counted.
+their children. What counts is memory that they have written: pages of files that are only read,
+such as libraries, all learners share. At most 250 MB are promised (the largest sample counts).
+Without an address, llama.cpp's server is started with 16 slots, in a process of its own, which is
+not counted.
 """
 
 import argparse
@@ -13,16 +14,18 @@ import os
 import secrets
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import nbformat
 import psutil
 
-from labkit.commands.lab import FRUGAL
+from labkit.classroom.learner_server import FRUGAL
+from labkit.commands.lab import CONFIG, QUIET, START, free_port
 from labkit.commands.notebooks.execute import execute
 from labkit.models.machine import inspect_machine
+
+from ..backends.served.memory import largest, private_mb
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_MB = 250
@@ -66,10 +69,17 @@ def _serve():
 
 def _jupyter():
     """A JupyterLab server, as `labkit lab` starts one."""
-    token = f"--IdentityProvider.token={secrets.token_hex(16)}"
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", token]
-    command += ["--ServerApp.log_level=ERROR", f"--ServerApp.root_dir={ROOT}"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", START, *QUIET, f"--ServerApp.root_dir={ROOT}"]
+    command += ["--ServerApp.open_browser=False", f"--ServerApp.port={free_port('127.0.0.1')}"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"JUPYTER_CONFIG_PATH": str(CONFIG)},
+    )
+    assert process.stdin
+    process.stdin.write(f"{secrets.token_hex(16)}\n".encode())
+    process.stdin.close()
     used_s = -1.0
     while used_s != (used_s := sum(psutil.Process(process.pid).cpu_times()[:2])):
         time.sleep(5)  # until it has loaded its extensions, and is idle
@@ -79,48 +89,24 @@ def _jupyter():
 def _measure(name, lab):
     path = ROOT / "notebooks" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    samples, done = [], threading.Event()
-
-    def watch():
-        while not done.wait(0.5):
-            samples.append(_memory(lab))
-
-    threading.Thread(target=watch, daemon=True).start()
-    run = execute(path, notebook)
-    done.set()
-    server, kernel = zip(*samples, strict=True)
-    uss = [a.uss + b.uss for a, b in samples]
-    pss = max(a.pss + b.pss for a, b in samples)
-    parts = [max(each.uss for each in side) / 1e6 for side in (kernel, server)]
+    server = private_mb(lab.pid)
+    with largest(lambda: sum(map(private_mb, _kernels()))) as kernel:
+        run = execute(path, notebook)
+        both = kernel() + server
     print(
-        f"{name}: USS at most {max(uss) / 1e6:.0f} MB (kernel {parts[0]:.0f}, Lab server "
-        f"{parts[1]:.0f}), PSS {pss / 1e6:.0f} MB; {run.problem or 'every cell ran'}",
+        f"{name}: {both:.0f} MB (kernel at most {kernel():.0f}, Lab server {server:.0f}); "
+        f"{run.problem or 'every cell ran'}",
         flush=True,
     )
-    return max(uss) / 1e6
+    return both
 
 
-class _Sum:
-    def __init__(self, processes):
-        self.uss = self.pss = 0
-        for process in processes:
-            try:
-                memory = process.memory_full_info()
-            except psutil.Error:  # it has ended
-                continue
-            self.uss, self.pss = self.uss + memory.uss, self.pss + memory.pss
-
-
-def _memory(lab):
-    """Of the Lab server, and of the kernel with its children."""
-    own = psutil.Process(lab.pid)
-    kernels = [
-        child
+def _kernels():
+    return [
+        child.pid
         for child in psutil.Process().children()
         if child.is_running() and "ipykernel_launcher" in " ".join(_command(child))
     ]
-    below = [each for kernel in kernels for each in [kernel, *kernel.children(recursive=True)]]
-    return _Sum([own, *own.children(recursive=True)]), _Sum(below)
 
 
 def _command(process):

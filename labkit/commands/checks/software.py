@@ -125,6 +125,7 @@ def _requires(name, extras):
     """The requirements of a package here; labkit's are pyproject.toml's, installed or not."""
     from packaging.requirements import InvalidRequirement, Requirement
 
+    left_out = bootstrap.heavy_packages() if bootstrap.is_light() else ()
     if name == "labkit":
         project = bootstrap.read_project()["project"]
         parts = [project.get("optional-dependencies", {}).get(extra, []) for extra in extras]
@@ -138,6 +139,8 @@ def _requires(name, extras):
         except InvalidRequirement:  # in an old package; pip ignored it too
             continue
         marker = requirement.marker
+        if requirement.name in left_out:
+            continue
         if not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
             yield requirement
 

@@ -1,0 +1,47 @@
+"""Memory of a process above what it shares with others of its kind."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+PRIVATE = re.compile(r"^(?:Private_Dirty|SwapPss): +(\d+) kB$", re.MULTILINE)
+
+
+def private_mb(pid: int) -> float:
+    """MB of pages that a process and all its children have written (Linux).
+
+    Pages of files that they only read, such as libraries, are shared with every other process of
+    the kind, and not counted.
+    """
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(map(_private_kib, (each.pid for each in family))) * 1024 / 1e6
+
+
+def _private_kib(pid: int) -> int:
+    try:
+        described = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # it has ended
+        return 0
+    return sum(map(int, PRIVATE.findall(described)))
+
+
+@contextmanager
+def largest(sample: Callable[[], float], every_s: float = 0.5) -> Iterator[Callable[[], float]]:
+    """Samples while its block runs; gives a function that returns the largest until then."""
+    found, done = [sample()], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(every_s):
+            found.append(sample())
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield lambda: max(found)
+    finally:
+        done.set()
+        thread.join()
