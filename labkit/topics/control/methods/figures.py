@@ -60,7 +60,10 @@ def base_table(comparison: BaseComparison) -> html.HtmlFigure:
         ]
         rows.append((figure_text(prompt), *cells))
     heads = ("prompt", *(figure_text(each.name) for each in comparison.forms))
-    below = "■ the model ended here · … it was cut off. " + comparison.summary
+    below = (
+        "■ the model ended here · … it was cut off · ■ alone: it wrote nothing. "
+        + comparison.summary
+    )
     notes = "".join(html.note(each) for each in comparison.missing)
     return html.HtmlFigure(grid(heads, rows, figure_text(below)) + notes)
 
