@@ -89,7 +89,7 @@ def test_wide_rows_are_in_k_quants(home, wide_gguf):
 
 
 def test_without_llama_cpp_k_quants_are_refused(monkeypatch):
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    monkeypatch.setitem(sys.modules, "xllamacpp.xllamacpp", None)
     with pytest.raises(labkit.LabError, match=r"made by llama\.cpp, which is not installed"):
         quantize_by_llamacpp(np.zeros((1, 256), "f4"), gguf.GGMLQuantizationType.Q2_K)
 
