@@ -3,6 +3,8 @@
 More bits than the file has do not improve its weights; they only copy them more exactly.
 """
 
+import ctypes
+import importlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +14,6 @@ import numpy as np
 
 from labkit.errors import LabError
 
-from . import ggml_quantizer
 from .storage import gguf_parts, store
 
 KINDS = ("F32", "F16", "Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "Q2_K")
@@ -186,7 +187,47 @@ def _rounded(weights: np.ndarray, kind: str) -> np.ndarray:
     try:
         return gguf.quantize(weights, number)
     except NotImplementedError:
-        return ggml_quantizer.quantize(weights, number)
+        return quantize_by_llamacpp(weights, number)
+
+
+def quantize_by_llamacpp(weights: np.ndarray, kind: gguf.GGMLQuantizationType) -> np.ndarray:
+    """A matrix in a number format that the package gguf can only read, by llama.cpp.
+
+    Source: ggml-org/llama.cpp, ggml/include/ggml.h, ``ggml_quantize_chunk``.
+
+    Args:
+        weights: (rows, columns) float32; the columns fill whole blocks.
+        kind: format that needs no importance matrix.
+    Returns:
+        (rows, bytes of a row) uint8.
+    Raises:
+        LabError: llama.cpp is not installed, or its build for this system hides the function.
+    """
+    rows = np.ascontiguousarray(weights, np.float32)
+    block, size = gguf.GGML_QUANT_SIZES[kind]
+    out = np.empty((*rows.shape[:-1], rows.shape[-1] // block * size), np.uint8)
+    columns, count = rows.shape[-1], rows.size // rows.shape[-1]
+    done = _ggml_quantize_chunk()(
+        int(kind), rows.ctypes.data, out.ctypes.data, 0, count, columns, None
+    )
+    assert done == out.nbytes, f"{done} of {out.nbytes} bytes"
+    return out
+
+
+def _ggml_quantize_chunk():
+    try:
+        engine = importlib.import_module("xllamacpp.xllamacpp")
+        found = ctypes.CDLL(engine.__file__).ggml_quantize_chunk
+    except (ImportError, OSError, AttributeError):
+        raise LabError(
+            "K-quants such as Q2_K are made by llama.cpp, which is not installed or does not "
+            "offer that on this system.",
+            "pip install xllamacpp, or take Q4_0 in place of Q2_K.",
+        ) from None
+    whole, pointer = ctypes.c_int64, ctypes.c_void_p
+    found.argtypes = (ctypes.c_int, pointer, pointer, whole, whole, whole, pointer)
+    found.restype = ctypes.c_size_t
+    return found
 
 
 def _kind_for(tensor, kind: str) -> str:

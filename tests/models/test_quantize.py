@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import labkit
-from labkit.models import ggml_quantizer
-from labkit.models.quantize import KINDS, get_copies
+from labkit.models.quantize import KINDS, get_copies, quantize_by_llamacpp
 from labkit.models.storage import inventory, store
 
 
@@ -64,14 +63,14 @@ def test_k_quants_are_llama_cpps_own(kind, most):
     pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
     weights = np.random.default_rng(0).standard_normal((6, 512)).astype(np.float32)
     number = gguf.GGMLQuantizationType[kind]
-    off = gguf.dequantize(ggml_quantizer.quantize(weights, number), number) - weights
+    off = gguf.dequantize(quantize_by_llamacpp(weights, number), number) - weights
     assert off.shape == weights.shape and np.sqrt((off**2).mean()) < most
     blocks = weights.reshape(-1, 32 if kind == "Q4_K" else 16)
     width = np.ptp(np.pad(blocks, ((0, 0), (0, 1))), axis=1)  # it reaches 0 in any case
     steps = {"Q2_K": 3, "Q3_K": 7, "Q4_K": 15}[kind]
     assert (np.abs(off).reshape(blocks.shape).max(axis=1) <= 1.25 * width / steps).all()
     for other in (gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.Q4_0):
-        own = ggml_quantizer.quantize(weights, other)
+        own = quantize_by_llamacpp(weights, other)
         assert np.array_equal(own, gguf.quantize(weights, other))
 
 
@@ -90,9 +89,9 @@ def test_wide_rows_are_in_k_quants(home, wide_gguf):
 
 
 def test_without_llama_cpp_k_quants_are_refused(monkeypatch):
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    monkeypatch.setitem(sys.modules, "xllamacpp.xllamacpp", None)
     with pytest.raises(labkit.LabError, match=r"made by llama\.cpp, which is not installed"):
-        ggml_quantizer.quantize(np.zeros((1, 256), "f4"), gguf.GGMLQuantizationType.Q2_K)
+        quantize_by_llamacpp(np.zeros((1, 256), "f4"), gguf.GGMLQuantizationType.Q2_K)
 
 
 def test_all_else_in_the_file_stays(copies, tiny_gguf):

@@ -79,7 +79,7 @@ class ConstrainedAnswer:
     def summary(self) -> str:
         """Whether the answers keep to the constraint, and what that cost."""
         judged = self.constraint.accepts(self.free.text.strip())
-        free = {True: "keeps to it", False: "does not", None: "is not judged"}[judged]
+        free = {True: "keeps to it", False: "does not keep to it", None: "is not judged"}[judged]
         state = "complete" if self.is_complete else "cut off at its limit, so not valid"
         cost = ""
         if self.masks:

@@ -15,9 +15,9 @@ from labkit.stats import share_interval
 
 PROMPTS = (
     "What is the capital of France?",
-    "Name three rivers.",
+    "How many days has a week?",
+    "Who wrote Hamlet?",
     "Why do we sleep?",
-    "Write one sentence about the sea.",
     "Dear neighbour, I am writing because",
     "The old lighthouse stood on",
 )
@@ -36,18 +36,27 @@ class PromptForm:
     replies: tuple[Reply, ...]
 
     @property
-    def ended(self) -> tuple[float, float, float]:
-        """Low end, share and high end of answers that the model ended before the limit, 95 %."""
-        share = sum(each.finish == "stop" for each in self.replies) / len(self.replies)
+    def answered(self) -> tuple[float, float, float]:
+        """Low end, share and high end of prompts after which it wrote anything at all, 95 %."""
+        share = sum(map(has_text, self.replies)) / len(self.replies)
         low, high = share_interval(share, len(self.replies))
         return low, share, high
 
     @property
     def summary(self) -> str:
-        """How many answers it ended."""
-        ended = sum(each.finish == "stop" for each in self.replies)
-        low, _, high = self.ended
-        return f"{self.name}: {ended} of {len(self.replies)} ended ({low:.0%} to {high:.0%})"
+        """How many prompts it answered, and how many answers it ended."""
+        written = [each for each in self.replies if has_text(each)]
+        low, _, high = self.answered
+        ended = sum(each.finish == "stop" for each in written)
+        return (
+            f"{self.name}: {len(written)} of {len(self.replies)} answered ({low:.0%} to "
+            f"{high:.0%}), {ended} of them ended before the limit"
+        )
+
+
+def has_text(reply: Reply) -> bool:
+    """Whether there is more than white space in an answer."""
+    return bool(reply.text.strip())
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,16 +75,16 @@ class BaseComparison:
 
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
-        """What the lab book keeps: the share of answers that each form ended."""
-        label = f"answers that the model ended, of {len(self.prompts)}"
+        """What the lab book keeps: the share of prompts that were answered in each form."""
+        label = f"prompts that were answered at all, of {len(self.prompts)}"
         return tuple(
             BookEntry(
-                "ended_percent",
+                "answered_percent",
                 label,
-                100 * each.ended[1],
+                100 * each.answered[1],
                 "%",
-                100 * each.ended[0],
-                100 * each.ended[2],
+                100 * each.answered[0],
+                100 * each.answered[2],
                 model=each.name,
             )
             for each in self.forms
@@ -83,7 +92,7 @@ class BaseComparison:
 
     @property
     def summary(self) -> str:
-        """How many answers each form ended."""
+        """How many prompts were answered in each form."""
         each = "; ".join(form.summary for form in self.forms) or "stopped before the first form"
         return f"{each} (measured)"
 

@@ -55,12 +55,15 @@ def base_table(comparison: BaseComparison) -> html.HtmlFigure:
     for number, prompt in enumerate(comparison.prompts):
         replies = [each.replies[number] for each in comparison.forms]
         ends = ["■" if each.finish == "stop" else "…" for each in replies]
-        cells = [
-            html.paragraph(f"{reply.text} {end}") for reply, end in zip(replies, ends, strict=True)
+        texts = [
+            f"{reply.text.strip()} {end}".strip() for reply, end in zip(replies, ends, strict=True)
         ]
-        rows.append((figure_text(prompt), *cells))
+        rows.append((figure_text(prompt), *map(html.paragraph, texts)))
     heads = ("prompt", *(figure_text(each.name) for each in comparison.forms))
-    below = "■ the model ended here · … it was cut off. " + comparison.summary
+    below = (
+        "■ the model ended here · … it was cut off · ■ alone: it wrote nothing. "
+        + comparison.summary
+    )
     notes = "".join(html.note(each) for each in comparison.missing)
     return html.HtmlFigure(grid(heads, rows, figure_text(below)) + notes)
 

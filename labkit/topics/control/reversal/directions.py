@@ -185,8 +185,8 @@ def _questions(
 ) -> list[TuningExample]:
     key, answer = direction
     return [
-        TuningExample(phrasing.format(name=name, place=place), (name, place)[answer])
-        for name, place in pairs
+        TuningExample(phrasing.format(name=name, place=lighthouse), (name, lighthouse)[answer])
+        for name, lighthouse in pairs
         for phrasing in data[key][words]
     ]
 

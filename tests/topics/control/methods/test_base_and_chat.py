@@ -1,5 +1,7 @@
 """The same prompts as chat and as raw text: each form's answers are those of `generate`."""
 
+from dataclasses import replace
+
 import pytest
 
 import labkit
@@ -31,14 +33,20 @@ def test_each_form_is_answered_as_it_would_be_alone(comparison, thinker, tiny):
             assert (reply.text, reply.finish) == (alone.text, alone.finish)
 
 
-def test_ended_counts_what_was_not_cut_off(comparison):
+def test_answered_counts_what_has_text_and_ended_what_was_not_cut_off(comparison):
     """One model was made to end its turn; the other is random and never does."""
     chat, _, base = comparison.forms
-    assert chat.ended[1] == 1 and base.ended[1] == 0
-    assert "2 of 2 ended" in chat.summary and "0 of 2 ended" in base.summary
-    values = {each.model: each.value for each in comparison.book_entries}
-    assert values[chat.name] == 100 and values[base.name] == 0
-    assert {"■", "…"} <= set(labkit.plot(comparison).html)
+    assert "2 of 2 answered" in chat.summary and "2 of them ended" in chat.summary
+    assert "2 of 2 answered" in base.summary and "0 of them ended" in base.summary
+    empty = replace(chat.replies[0], steps=())
+    half = replace(chat, replies=(empty, chat.replies[1]))
+    assert half.answered[1] == 0.5 and "1 of 2 answered" in half.summary
+    found = replace(comparison, forms=(half, base))
+    assert {each.model: each.value for each in found.book_entries} == {
+        half.name: 50,
+        base.name: 100,
+    }
+    assert {"■", "…"} <= set(labkit.plot(found).html)
 
 
 def test_a_base_model_that_is_not_here_is_named(tiny, home):
