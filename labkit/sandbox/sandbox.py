@@ -139,7 +139,7 @@ def run_code(
 
 
 def refusal() -> str:
-    """Why this system cannot isolate a program; empty where it can, by itself or by bubblewrap."""
+    """Why this system cannot isolate a program; empty where it can, bubblewrap included."""
     reason = namespace_refusal()
     if not reason or not sys.platform.startswith("linux"):
         return reason

@@ -25,7 +25,7 @@ def load_coder(*names: str, threads: int | None = None) -> LlamaCppModel:
         try:
             require_stored(name)
         except LabError as error:
-            print(in_lines(f"{error.problem} To have it: {error.hint}", f"Instead: {last}."))
+            print(in_lines(error.problem, f"To have it: {error.hint}", f"Instead: {last}."))
             continue
         return load_llamacpp(full_name(name), threads=threads, accept_terms=True)
     return load_llamacpp(full_name(last), threads=threads)

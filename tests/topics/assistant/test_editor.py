@@ -41,6 +41,7 @@ def test_what_is_typed_is_completed_and_counted(panel):
     send(panel, kind="refused")
     send(panel, kind="left")
     assert (panel.accepted, panel.refused) == (1, 1)
+    assert 'role="' not in panel.status.value and "1 accepted" in panel.status.value
     assert "321 ms" in panel.meter.value and f"budget {BUDGET_MS} ms" in panel.meter.value
     (entry,) = panel.book_entries
     assert (entry.name, entry.value) == ("key_to_ghost_ms", 321.0)

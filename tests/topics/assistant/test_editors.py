@@ -46,6 +46,12 @@ def test_continue_takes_the_file(editors, key):
     assert "qwen" in model["model"] and "coder" in model["model"]  # it chooses the tokens by these
 
 
+@pytest.mark.parametrize("name", ["mine: #1", "123", 'a "b"', "é"])
+def test_any_name_of_a_file_stays_a_text(name):
+    file = labkit.assistant.editor_settings(ADDRESS, name).editors[1].text
+    assert [m["model"] for m in yaml.safe_load(file)["models"]] == [name]
+
+
 def test_jupyterlabs_settings_page_has_the_fields(editors, key):
     fields = dict(line.split(": ", 1) for line in editors[2].text.splitlines())
     assert list(fields) == ["Provider", "API key", "Model", "Base URL"]

@@ -63,3 +63,10 @@ def test_without_the_code_model_it_says_what_is_missing(talker, capsys, monkeypa
     assert "Instead: smollm2-135m." in said and "models" in said
     assert labkit.assistant.load_coder("smollm2-135m", "other") == ("smollm2-135m",)
     assert capsys.readouterr().out == ""
+
+
+def test_the_command_that_fetches_a_model_can_be_copied(home, capsys, monkeypatch):
+    monkeypatch.setattr("labkit.topics.assistant.load.load_llamacpp", lambda *a, **_: a)
+    labkit.assistant.load_coder()
+    lines = capsys.readouterr().out.splitlines()
+    assert "To have it: python3 -m labkit models get qwen2.5-coder-0.5b" in lines

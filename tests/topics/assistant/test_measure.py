@@ -153,7 +153,7 @@ def test_a_curve_is_measured_with_the_best_that_the_model_can_do(wall, talker):
 def test_a_missing_model_is_a_sentence(home, talker):
     found = labkit.assistant.compare_models("coder", talker, tasks="lab", items=1)
     assert [each.methods[0].method for each in found.scores] == ["prefix"]
-    assert "models get qwen2.5-coder-0.5b" in found.missing[0]
+    assert "To have it: python3 -m labkit models get qwen2.5-coder-0.5b" in repr(found).splitlines()
 
 
 def test_blocks_are_measured_beside_lines(wall, talker):

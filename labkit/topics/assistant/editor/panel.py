@@ -162,4 +162,5 @@ class EditorPanel(Panel):
         self.meter.value = meter_html(self._shown_ms, engine)
         sure = done.mean_logprob if done else None
         says = "" if sure is None else f"mean log-probability {sure:.2f}. "
-        self.status.value = html.note(says + self.summary)
+        # Not a note: read out after each key, it would drown the suggestion.
+        self.status.value = html.paragraph(says + self.summary)

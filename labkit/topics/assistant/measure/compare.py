@@ -82,8 +82,7 @@ def compare_models(
         try:
             score = _score(each, method, options)
         except LabError as error:
-            hint = f" To have it: {error.hint}" if error.hint else ""
-            missing.append(f"{error.problem}{hint}")
+            missing += [error.problem, *([f"To have it: {error.hint}"] if error.hint else [])]
             continue
         except KeyboardInterrupt:
             break

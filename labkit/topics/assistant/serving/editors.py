@@ -1,5 +1,6 @@
 """`editor_settings`: what editors need to know of a local server, with sources."""
 
+import json
 from dataclasses import dataclass
 
 
@@ -94,11 +95,12 @@ def _vscode(address: str, key: str) -> Editor:
 
 def _continue(address: str, model: str, key: str) -> Editor:
     more = f"\n    apiKey: {key}" if key else ""
+    name = json.dumps(model)  # which is a string in YAML too, whatever the file is called
     return Editor(
         "Continue (VS Code, JetBrains)",
         "~/.continue/config.yaml:",
         "name: Local\nversion: 0.0.1\nschema: v1\nmodels:\n"
-        f"  - name: {model}\n    provider: llama.cpp\n    model: {model}\n"
+        f"  - name: {name}\n    provider: llama.cpp\n    model: {name}\n"
         f"    apiBase: {address}/{more}\n    roles:\n      - autocomplete",
         "docs.continue.dev/customize/model-providers/more/llamacpp, and core/llm/llms/LlamaCpp.ts "
         "of github.com/continuedev/continue, commit 0c38ecf; read 2026-11-27",
