@@ -19,7 +19,7 @@ from .test_bench import made_up
 TITLES = "() => [...document.querySelectorAll('.gtitle')].map(title => title.textContent)"
 CURVE = """number => document.querySelectorAll('.js-plotly-plot')[number]
   .querySelector('.scatterlayer .js-line').getAttribute('d')"""
-BENCH, OTHERS = "a_bench.html", "b_others.html"
+BENCH, OTHERS, BOTH = "a_bench.html", "b_others.html", "c_both.html"
 PHONE = {"width": 390, "height": 844}
 WEEK_AND_VOTES = ("questions an hour", "undecided votes")
 
@@ -28,14 +28,15 @@ WEEK_AND_VOTES = ("questions an hour", "undecided votes")
 def folder(tmp_path_factory):
     """Pages of two made-up notebooks, with an index."""
     training = labkit.tokens.train_bpe("low lower lowest slow slower " * 9, 290)
+    votes = new_output("display_data", {PLOTLY: votes_needed_figure().to_plotly_json()})
     others = [
         *outputs(labkit.explore(training, text="the lowest")),
         *outputs(labkit.cost.week_panel("gpt-6-sol")),
-        new_output("display_data", {PLOTLY: votes_needed_figure().to_plotly_json()}),
+        votes,
         *outputs(labkit.tokens.compare_tokenizers("a strip", ["gpt2"]), labkit.plot),
     ]
     bench = BenchPanel(made_up(), Settings(temperature=2, top_p=0.9))
-    notebooks = {BENCH: outputs(bench), OTHERS: others}
+    notebooks = {BENCH: outputs(bench), OTHERS: others, BOTH: [*outputs(bench), votes]}
     folder = tmp_path_factory.mktemp("pages")
     write_pages([(folder / name, notebook(name, made)) for name, made in notebooks.items()], folder)
     return folder
@@ -187,6 +188,17 @@ def test_nothing_but_plotlys_script_is_asked_for(view, browser, folder):
     assert page.locator("thead small").first.inner_text() == "1 remain"
     asked = [url for url in page.requests if not url.startswith("data:")]
     assert asked == [(folder / BENCH).as_uri()] and page.errors == []
+    page.close()
+
+
+def test_the_bench_does_not_wait_for_plotlys_script(browser, folder):
+    page = new_page(browser)
+    page.route(f"**/{PLOTLY_FILE}", lambda route: None)  # it never comes
+    page.goto((folder / BOTH).as_uri(), wait_until="commit")
+    slider = page.get_by_role("slider", name="top-p")
+    slider.press("Home")
+    page.locator("thead small", has_text="1 remain").first.wait_for()
+    assert page.evaluate("globalThis.Plotly") is None
     page.close()
 
 
