@@ -221,6 +221,26 @@ def test_the_texts_stand_out(browser, folder, scheme):
         page.close()
 
 
+def test_a_figure_wider_than_a_phone_says_so_and_lets_the_page_scroll(browser, tmp_path):
+    figure = votes_needed_figure()
+    figure.layout.sliders = None
+    page_of = notebook("a.html", [new_output("display_data", {PLOTLY: figure.to_plotly_json()})])
+    write_pages([(tmp_path / "a.html", page_of)], tmp_path)
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto((tmp_path / "a.html").as_uri())
+    page.locator(".js-plotly-plot .gtitle").wait_for()
+    hint = "getComputedStyle(document.querySelector('.figure'), '::before').content"
+    assert "sideways" in page.evaluate(hint)
+    assert page.evaluate("document.querySelector('.js-plotly-plot')._fullLayout.dragmode") is False
+    assert page.locator(".modebar-btn").count() == 0
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.reload()
+    page.locator(".js-plotly-plot .gtitle").wait_for()
+    assert page.evaluate(hint) == "none"
+    context.close()
+
+
 def test_on_a_phone_nothing_is_cut_off(browser, folder):
     """All controls are within it, and large enough for a finger."""
     context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
