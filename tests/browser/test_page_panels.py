@@ -19,7 +19,7 @@ from .test_bench import made_up
 TITLES = "() => [...document.querySelectorAll('.gtitle')].map(title => title.textContent)"
 CURVE = """number => document.querySelectorAll('.js-plotly-plot')[number]
   .querySelector('.scatterlayer .js-line').getAttribute('d')"""
-BENCH, OTHERS = "a_bench.html", "b_others.html"
+BENCH, OTHERS, BOTH = "a_bench.html", "b_others.html", "c_both.html"
 PHONE = {"width": 390, "height": 844}
 WEEK_AND_VOTES = ("questions an hour", "undecided votes")
 
@@ -28,14 +28,15 @@ WEEK_AND_VOTES = ("questions an hour", "undecided votes")
 def folder(tmp_path_factory):
     """Pages of two made-up notebooks, with an index."""
     training = labkit.tokens.train_bpe("low lower lowest slow slower " * 9, 290)
+    votes = new_output("display_data", {PLOTLY: votes_needed_figure().to_plotly_json()})
     others = [
         *outputs(labkit.explore(training, text="the lowest")),
         *outputs(labkit.cost.week_panel("gpt-6-sol")),
-        new_output("display_data", {PLOTLY: votes_needed_figure().to_plotly_json()}),
+        votes,
         *outputs(labkit.tokens.compare_tokenizers("a strip", ["gpt2"]), labkit.plot),
     ]
     bench = BenchPanel(made_up(), Settings(temperature=2, top_p=0.9))
-    notebooks = {BENCH: outputs(bench), OTHERS: others}
+    notebooks = {BENCH: outputs(bench), OTHERS: others, BOTH: [*outputs(bench), votes]}
     folder = tmp_path_factory.mktemp("pages")
     write_pages([(folder / name, notebook(name, made)) for name, made in notebooks.items()], folder)
     return folder
@@ -190,6 +191,17 @@ def test_nothing_but_plotlys_script_is_asked_for(view, browser, folder):
     page.close()
 
 
+def test_the_bench_does_not_wait_for_plotlys_script(browser, folder):
+    page = new_page(browser)
+    page.route(f"**/{PLOTLY_FILE}", lambda route: None)  # it never comes
+    page.goto((folder / BOTH).as_uri(), wait_until="commit")
+    slider = page.get_by_role("slider", name="top-p")
+    slider.press("Home")
+    page.locator("thead small", has_text="1 remain").first.wait_for()
+    assert page.evaluate("globalThis.Plotly") is None
+    page.close()
+
+
 def test_a_page_is_small_and_the_index_leads_to_it(browser, folder):
     assert all(page.stat().st_size < 3e6 for page in folder.glob("*.html"))
     page = open_page(browser, folder / "index.html")
@@ -207,6 +219,26 @@ def test_the_texts_stand_out(browser, folder, scheme):
         found = page.evaluate(CONTRAST, [".output", LEAST_CONTRAST])
         assert found["count"] > 30 and not found["bad"], "\n".join(found["bad"])
         page.close()
+
+
+def test_a_figure_wider_than_a_phone_says_so_and_lets_the_page_scroll(browser, tmp_path):
+    figure = votes_needed_figure()
+    figure.layout.sliders = None
+    page_of = notebook("a.html", [new_output("display_data", {PLOTLY: figure.to_plotly_json()})])
+    write_pages([(tmp_path / "a.html", page_of)], tmp_path)
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto((tmp_path / "a.html").as_uri())
+    page.locator(".js-plotly-plot .gtitle").wait_for()
+    hint = "getComputedStyle(document.querySelector('.figure'), '::before').content"
+    assert "sideways" in page.evaluate(hint)
+    assert page.evaluate("document.querySelector('.js-plotly-plot')._fullLayout.dragmode") is False
+    assert page.locator(".modebar-btn").count() == 0
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.reload()
+    page.locator(".js-plotly-plot .gtitle").wait_for()
+    assert page.evaluate(hint) == "none"
+    context.close()
 
 
 def test_on_a_phone_nothing_is_cut_off(browser, folder):

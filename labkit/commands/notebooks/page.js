@@ -27,7 +27,9 @@ function drawFigure({ data, layout, frames }, box, leastPx = LEAST_PX) {
   }
   const axes = Object.keys(layout).filter(name => name.startsWith("xaxis"));
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
-  target.style.minWidth = `${Math.max(leastPx, COLUMN_PX * columns)}px`;
+  const least = Math.max(leastPx, COLUMN_PX * columns);
+  target.style.minWidth = `${least}px`;
+  box.classList.toggle("wide", least > box.clientWidth);
   describeFigure(box, layout);
   Plotly.newPlot(target, { data, layout: fitted(layout, box), frames, config: USED });
   return target;

@@ -130,9 +130,14 @@ def _document(
     allowed = ["'self'", "'unsafe-eval'"] if with_plotly else []
     allowed += [script_hash(script) for script in (*scripts, *modules)]
     allowed = allowed or ["'none'"]
+    drawing = {page_script(name) for name in DRAWING}
+    # What draws no figure runs at once, and does not wait for plotly's script.
+    early = [module for module in modules if module not in drawing]
+    body += "".join(f'\n<script type="module" async>{module}</script>' for module in early)
     body += f"\n{_WITH_PLOTLY}" if with_plotly else ""
     body += "".join(f"\n<script>{script}</script>" for script in scripts)
-    body += "".join(f'\n<script type="module">{module}</script>' for module in modules)
+    late = (module for module in modules if module in drawing)
+    body += "".join(f'\n<script type="module">{module}</script>' for module in late)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
