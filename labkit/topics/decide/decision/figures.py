@@ -28,7 +28,9 @@ CSS = f"""
 .lk-sheet table{{border-collapse:collapse;margin:.25em 0;width:100%}}
 .lk-sheet table th,.lk-sheet table td{{text-align:left;font-weight:400;padding:.05em .9em .05em 0;
 vertical-align:top}}
-.lk-sheet td:nth-child(3),.lk-sheet td:nth-child(5){{white-space:nowrap}}
+@media(min-width:500px){{.lk-sheet td:nth-child(3),.lk-sheet td:nth-child(5){{white-space:nowrap}}}}
+@media(max-width:499px){{.lk-sheet table :is(th,td){{padding-right:.3em}}
+.lk-sheet tbody th{{overflow-wrap:anywhere}}.lk-sheet .lk-taken td:last-child{{font-size:.8em}}}}
 .lk-sheet thead th{{font-size:.88em}}
 .lk-sheet .lk-taken *{{font-weight:600}}
 """

@@ -31,8 +31,8 @@ BOXES = {  # of a kind of work: its label, and what an empty one means
 }
 LABELS = {name: label for name, (label, _) in BOXES.items()} | {"budget_usd": "$ a week"}
 DOWNLOADS = (
-    ("Page for one sheet of A4 (HTML)", "decision.html", "text/html", to_page),
-    ("Record for a team (Markdown)", "decision.md", "text/markdown", to_record),
+    ("page for one sheet of A4 (HTML)", "decision.html", "text/html", to_page),
+    ("record for a team (Markdown)", "decision.md", "text/markdown", to_record),
 )
 HOW = (
     "Type a name to begin a kind of work; empty it to leave that one out. Like the test: by which "
@@ -124,7 +124,7 @@ class DecisionPanel(Panel):
             return
         self.status.value = html.note(kept) if kept else ""
         self.page.value = decision_page(self._decision).html
-        self.downloads.value = " · ".join(
+        self.downloads.value = "Download: " + " · ".join(
             _link(title, name, f"data:{kind};base64,", write(self._decision))
             for title, name, kind, write in DOWNLOADS
         )
@@ -233,4 +233,5 @@ def _with_label(error: ValueError, of: str = "") -> ValueError:
 
 def _link(title: str, name: str, address: str, content: str) -> str:
     data = base64.b64encode(content.encode()).decode()
-    return f'<a download="{name}" href="{address}{data}">{escape(title)}</a>'
+    look = "color:inherit;text-decoration:underline"
+    return f'<a download="{name}" href="{address}{data}" style="{look}">{escape(title)}</a>'
