@@ -75,7 +75,7 @@ def answer(path, answers):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_real_lesson_is_handed_out_collected_and_graded(notebook_files, settings):
     assert "6 learners" in ask(settings, "assignment", LESSON)
     for learner, (answers, _) in LEARNERS.items():
