@@ -85,9 +85,9 @@ def climb(running, counts, deadline):
             names = [f"learner-{number}" for number in range(len(learners), count)]
             learners += pool.map(lambda name: begin(running, name), names)
         ready = time.monotonic() - began
+        alone = alone or press_run(learners[:1])[0]
         found = press_run(learners)
         first = [each[1] for each in found]
-        alone = alone or found[0]
         predicted = predict(alone, count, running.settings.slots)
         memory = [one.memory_bytes / MIB for one in read_status(running.settings).learners]
         line = f"| {count} | {ready:.0f} s | {percentile(memory, 50):.0f} | "

@@ -27,7 +27,7 @@ print(bool(reply.text) and not reply.error)
 
 
 @pytest.fixture(scope="module")
-def running(smollm2, certificate, tmp_path_factory):
+def running(certificate, tmp_path_factory):
     """Encrypted, as it is to be wider than the loopback."""
     tls = ("--certificate", certificate.chain, "--certificate-key", certificate.key)
     running = RunningClass(tmp_path_factory.mktemp("class") / "three", "--students", "3", *tls)

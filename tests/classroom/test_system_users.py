@@ -38,7 +38,7 @@ def refusal():
 
 
 @pytest.fixture(scope="module")
-def running(smollm2):
+def running():
     """A class in a folder that others may enter; its users exist where it runs alone."""
     if reason := refusal():
         pytest.skip(f"no users here: {reason}")

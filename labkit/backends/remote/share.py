@@ -50,7 +50,7 @@ class Share:
                     lock = self._wait(stopped)
         except OSError:  # a home that cannot be written to: nothing is bounded
             return lambda: None
-        return lock and lock.release
+        return None if lock is None else lock.release
 
     def _wait(
         self, stopped: threading.Event, most_s: float = float("inf")

@@ -142,7 +142,9 @@ class Exchange:
         last = None
         try:
             with ExitStack() as answer:
-                answer.callback(free)  # when the server is done, whoever reads on
+                answer.callback(
+                    free
+                )  # when the server is done, also with an answer that nobody reads
                 with self._tracer:
                     events = answer.enter_context(self._send())
                 if self._stopped.is_set():

@@ -83,7 +83,7 @@ def open_served(
 
 
 def _locks_folder(root: str) -> Path:
-    """In the home of whoever asks, also where the lab's home is everybody's."""
+    """In the user's own home, also where all share the lab's home."""
     import platformdirs
 
     return platformdirs.user_cache_path("labkit-slots") / re.sub(r"\W+", "-", root)

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.filesystem.write import replaced
+from labkit.filesystem.write import json_text, replaced
 
 from .results import SOLVED, read_learner
 
@@ -24,7 +25,7 @@ def keep(folder: Path, learner: str, name: str, content: bytes) -> None:
         name: the file's.
         content: the file's.
     Raises:
-        LabError: it is none of the three, or the learner has too many files.
+        LabError: it is not such a file, or the learner has too many.
     """
     stem, _, suffix = name.rpartition(".")
     stem = stem.rpartition("--")[2]
@@ -33,17 +34,21 @@ def keep(folder: Path, learner: str, name: str, content: bytes) -> None:
     path = folder / f"{learner}--{stem}.{suffix}"
     if not path.exists() and len(list(folder.glob(f"{learner}--*"))) >= MOST_FILES:
         raise LabError(f"{learner} has {MOST_FILES} files here already.")
-    incoming = folder / f".{path.name}"
-    try:
-        with replaced(incoming) as file:
-            file.write(json.dumps(_reduced(content)).encode())
-        left_out: list[str] = []
-        read_learner(learner, [incoming], left_out)
-        if left_out:
-            raise LabError("It is not a lab book, votes or a notebook of this lab.")
-        incoming.replace(path)
-    finally:
-        incoming.unlink(missing_ok=True)
+    reduced = json_text(_reduced(content)).encode()
+    _require_readable(learner, path.name, reduced)
+    with replaced(path) as file:
+        file.write(reduced)
+
+
+def _require_readable(learner: str, name: str, content: bytes) -> None:
+    """Raises LabError unless the wall can read it."""
+    left_out: list[str] = []
+    with tempfile.TemporaryDirectory() as aside:
+        with replaced(Path(aside) / name) as file:
+            file.write(content)
+        read_learner(learner, [Path(aside) / name], left_out)
+    if left_out:
+        raise LabError("It is not a lab book, votes or a notebook of this lab.")
 
 
 def _reduced(content: bytes) -> dict[str, Any]:

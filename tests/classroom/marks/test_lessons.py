@@ -75,8 +75,8 @@ def answer(path, answers):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_real_lesson_is_handed_out_collected_and_graded(smollm2, settings):
+@pytest.mark.timeout(1800)
+def test_a_real_lesson_is_handed_out_collected_and_graded(notebook_files, settings):
     assert "6 learners" in ask(settings, "assignment", LESSON)
     for learner, (answers, _) in LEARNERS.items():
         path = settings.learners / learner / "assignments" / f"{LESSON}.ipynb"
