@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
@@ -10,7 +11,7 @@ from labkit.backends.remote.api_keys import use_key
 from labkit.backends.remote.http.network import open_network
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
-from labkit.backends.remote.protocols.parameters import LLAMA_CPP
+from labkit.backends.remote.protocols.parameters import PARAMETERS
 from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
 from labkit.backends.served.model import ServedModel
 from labkit.interrupts.delayed import delayed_interrupts
@@ -19,9 +20,10 @@ from .links import Link, find_link
 from .tcp_relay import HOST, Relay
 
 ORIGIN = "stand-in: {} on this machine, over an emulated link"
+SUFFIX = " (llama.cpp)"  # of the name of a model in llama.cpp in this process
 # As lean as a cloud's events: no alternatives of every token, which would fill a narrow link.
 # Whether its model's template can be switched is not known there.
-LEAN = replace(LLAMA_CPP, logprobs=False, thinking={})
+LEAN: dict[str, Any] = {"logprobs": False, "thinking": {}}
 
 
 def stand_in(
@@ -58,15 +60,28 @@ def stand_in(
 
 @dataclass(frozen=True, slots=True)
 class BorrowedEngine:
-    """llama.cpp's server, which its owner closes.
+    """A model server on this machine, which its owner closes.
 
     Attributes:
         name: the model's name.
         listening: its address on the loopback, and the key that it wants, if any.
+        kind: llama.cpp or vLLM.
+        model: what the server calls the model.
     """
 
     name: str
     listening: tuple[str, str | None]
+    kind: str
+    model: str
+
+    @classmethod
+    def of(cls, model: LlamaCppModel | ServedModel) -> "BorrowedEngine | None":
+        """Where a model is asked; None if that is not on this machine."""
+        if not (listening := model.listening):
+            return None
+        if isinstance(model, ServedModel):
+            return cls(model.name, listening, model.protocol.kind, model.protocol.model)
+        return cls(model.name, listening, "llama.cpp", model.name.removesuffix(SUFFIX))
 
     def close(self) -> None:
         """Nothing: it stays open."""
@@ -79,13 +94,11 @@ def _engine(model: str | LlamaCppModel | ServedModel) -> LlamaCppModel | Borrowe
         if not (os.environ.get(SERVER) and isinstance(served := load(model), ServedModel)):
             return load_llamacpp(model)
         model = served
-    if listening := model.listening:
-        return BorrowedEngine(model.name, listening)
-    return load_llamacpp(model.files.source)
+    return BorrowedEngine.of(model) or load_llamacpp(model.files.source)
 
 
 class StandIn(RemoteModel):
-    """llama.cpp's own server behind a link.
+    """A server of llama.cpp or vLLM behind a link.
 
     Attributes:
         link: the link that is emulated; the others as of `RemoteModel`.
@@ -102,10 +115,12 @@ class StandIn(RemoteModel):
         self.link, self._engine = link, engine
         self._relay = Relay(link, urlsplit(address).port or 0, seed=seed)
         network = open_network(self._relay.proxy, self._relay.trusted)
-        name = engine.name.removesuffix(" (llama.cpp)")
+        borrowed = engine if isinstance(engine, BorrowedEngine) else BorrowedEngine.of(engine)
+        assert borrowed  # an engine of this process
+        name, kind = engine.name.removesuffix(SUFFIX), borrowed.kind
         key = use_key(key_text) if key_text else None
         super().__init__(
-            OpenAI(name, "llama.cpp", LEAN),
+            OpenAI(borrowed.model, kind, replace(PARAMETERS[kind], **LEAN)),
             Transport(f"https://{HOST}/v1", key, *timeouts_s, network=network),
             label="stand-in",
             origin=ORIGIN.format(name),

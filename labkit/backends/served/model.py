@@ -212,12 +212,12 @@ class ServedModel:
 
     @property
     def listening(self) -> tuple[str, str | None] | None:
-        """The address of llama.cpp on this machine's loopback, and the key that it wants, if any.
+        """The server's address on this machine's loopback, and the key that it wants, if any.
 
-        None of a server elsewhere, or of another kind.
+        None of a server elsewhere.
         """
         address, key = self.remote.base_url, self.remote.transport.key
-        if self.protocol.kind != "llama.cpp" or not is_loopback(address):
+        if not is_loopback(address):
             return None
         return server_root(address), key.reveal() if key else None
 

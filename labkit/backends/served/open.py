@@ -29,6 +29,7 @@ KEY = "LABKIT_SERVER_KEY"  # and for the key that it wants, if any
 SLOTS = 4  # of an engine in this process
 SHARE = 4  # of a shared server's slots one user takes 1/SHARE at most, in all kernels together
 UNKNOWN_SLOTS = 16  # vLLM takes as many requests as its memory holds
+READ_TIMEOUT_S = 600.0  # the questions of a whole class may be in front
 LARGEST_SCORES = 64_000_000  # bytes of JSON: all scores of a vocabulary of 250,000 are 27 MB
 
 
@@ -118,7 +119,9 @@ def _remote(
     share: Share | None = None,
 ) -> RemoteModel:
     protocol = TokenProtocol(model, kind, PARAMETERS[kind], tokenizer=files.tokenizer)
-    transport = Transport(f"{root}/v1", key, largest_event=LARGEST_SCORES, share=share)
+    transport = Transport(
+        f"{root}/v1", key, read_timeout_s=READ_TIMEOUT_S, largest_event=LARGEST_SCORES, share=share
+    )
     return RemoteModel(protocol, transport, policy=policy)
 
 

@@ -17,7 +17,10 @@ def private_mb(pid: int) -> float:
     Pages of files that they only read, such as libraries, are shared with every other process of
     the kind, and not counted.
     """
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:  # it has ended
+        return 0.0
     return sum(map(_private_kib, (each.pid for each in family))) * 1024 / 1e6
 
 

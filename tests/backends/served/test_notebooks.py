@@ -1,11 +1,20 @@
-"""The notebooks' own cells on a shared server, in kernels in which torch cannot be imported."""
+"""The notebooks' own cells on a shared server, in kernels in which torch cannot be imported.
+
+And a learner's memory there: a kernel's and a Lab server's.
+"""
 
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
+
+from labkit.classroom.learner_server import FRUGAL
+
+from .memory import largest, private_mb
 
 ROOT = Path(__file__).resolve().parents[3]
 BLOCKED = ("torch", "transformers", "accelerate", "peft")
@@ -22,14 +31,61 @@ def without_torch(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def environment(llama_server, without_torch):
+    """Of a learner on a shared server."""
+    paths = os.pathsep.join([str(without_torch), str(ROOT)])
+    return os.environ | FRUGAL | {"LABKIT_SERVER": llama_server.address, "PYTHONPATH": paths}
+
+
+@pytest.fixture(scope="module")
+def lab_server_mb(environment):
+    """Private memory of a Lab server that `labkit lab` has started, when it is idle."""
+    command = [sys.executable, "-m", "labkit", "lab", "--no-browser"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as lab:
+        while b"The lab is open at" not in lab.stdout.readline():
+            assert lab.poll() is None
+        [server] = psutil.Process(lab.pid).children()
+        used_s = -1.0
+        while used_s != (used_s := sum(server.cpu_times()[:2])):
+            time.sleep(3)
+        found = private_mb(server.pid)
+        lab.terminate()
+    return found
+
+
+def run_notebook(name, environment):
+    """Runs a notebook, and gives the most private memory that its kernel had, in MB."""
+    command = [sys.executable, "-m", "labkit", "run", name]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as run:
+        with largest(lambda: sum(map(private_mb, kernels_of(run.pid)))) as kernel_mb:
+            said = run.communicate()[0]
+        assert run.returncode == 0, said[-6000:]
+        return kernel_mb()
+
+
+def kernels_of(pid):
+    """The kernels that a process has started."""
+    try:
+        children = psutil.Process(pid).children()
+        return [each.pid for each in children if "ipykernel_launcher" in each.cmdline()]
+    except psutil.Error:  # it has ended
+        return []
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("notebook_files")
-@pytest.mark.parametrize("name", ["00_start", "01_tokens", "02_sampling", "04_compare"])
-def test_a_notebook_runs_unchanged(name, llama_server, without_torch):
-    env = os.environ | {
-        "LABKIT_SERVER": llama_server.address,
-        "PYTHONPATH": os.pathsep.join([str(without_torch), str(ROOT)]),
-    }
-    command = [sys.executable, "-m", "labkit", "run", name]
-    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+@pytest.mark.parametrize("name", ["00_start", "02_sampling", "04_compare"])
+def test_a_notebook_runs_unchanged_and_a_learner_takes_250_mb(name, environment, lab_server_mb):
+    kernel_mb = run_notebook(name, environment)
+    if sys.platform == "linux":
+        assert 50 < kernel_mb and 30 < lab_server_mb
+        assert kernel_mb + lab_server_mb < 250, (kernel_mb, lab_server_mb)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("notebook_files")
+@pytest.mark.parametrize("name", ["01_tokens"])  # it opens the tokenizers of many models
+def test_a_notebook_runs_unchanged(name, environment):
+    run_notebook(name, environment)

@@ -37,7 +37,7 @@ def compare_links(
     The links are emulated (`labkit.stand_in`).
 
     Args:
-        model: from ``labkit.load_llamacpp``, or of a llama.cpp server on this machine.
+        model: from ``labkit.load_llamacpp``, or of a server of llama.cpp or vLLM on this machine.
         prompt: a text, or chat messages.
         links: names of ``labkit.backends.emulated.links.LINKS``, or your own links.
         repeats: number of rounds; a Stop ends them early.
@@ -49,14 +49,15 @@ def compare_links(
         ValueError: no such link, another kind of model, or a prompt or setting out of range.
     """
     check_whole("repeats", repeats)
-    if not (isinstance(model, LlamaCppModel | ServedModel) and model.listening):
+    server = BorrowedEngine.of(model) if isinstance(model, LlamaCppModel | ServedModel) else None
+    if not server:
         raise ValueError(f"model must come from lab.load_llamacpp; got {model!r}")
     found = [(_label(link), find_link(link)) for link in links]
     settings = {"raw": raw, "temperature": 0, **settings}
     compare(prompt, {HERE: model}, **{**settings, "max_tokens": 1})  # warm-up
     monitor, rounds = NoiseMonitor(), []
     for _ in range(repeats):
-        rounds.append(_round(model, prompt, found, settings))
+        rounds.append(_round(model, server, prompt, found, settings))
         if any(reply.finish == "interrupted" for reply in rounds[-1].replies):
             rounds = rounds[:-1] or rounds  # a Stop: the rounds before it count
             break
@@ -65,18 +66,18 @@ def compare_links(
 
 def _round(
     model: LlamaCppModel | ServedModel,
+    server: BorrowedEngine,
     prompt: str | Messages,
     links: Sequence[tuple[str, Link]],
     settings: dict,
 ) -> SideBySide:
     """Each route once, over connections of its own: one that stands already would look quick."""
-    address, key = model.listening
-    served = connect(address, model.name, api_key=key, kind="llama.cpp")
-    served.policy = None  # it is this process itself
-    borrowed = BorrowedEngine(model.name, model.listening)
+    address, key = server.listening
+    served = connect(address, server.model, api_key=key, kind=server.kind)
+    served.policy = None  # it is on this machine
     with ExitStack() as opened:
         distant = {
-            label: opened.enter_context(StandIn(borrowed, link, seed=0)) for label, link in links
+            label: opened.enter_context(StandIn(server, link, seed=0)) for label, link in links
         }
         backends = {HERE if runs_here(model) else SHARED: model, LOOPBACK: served, **distant}
         return compare(prompt, backends, sequential=True, **settings)

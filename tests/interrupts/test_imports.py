@@ -1,0 +1,34 @@
+"""What imports leave out: `without`, and what it keeps out of a learner's kernel."""
+
+import subprocess
+import sys
+
+import pytest
+
+from labkit.interrupts.imports import without
+
+
+def test_what_is_left_out_appears_not_to_be_installed(tmp_path, monkeypatch):
+    (tmp_path / "a_large_module.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    with without("a_large_module", "json"), pytest.raises(ImportError):
+        import a_large_module
+    assert "a_large_module" not in sys.modules and sys.modules["json"]
+    import a_large_module  # noqa: F401
+    monkeypatch.delitem(sys.modules, "a_large_module")
+
+
+def test_figures_and_clients_come_without_what_only_takes_memory():
+    code = """
+import sys
+from labkit.backends.remote.protocols.openai_api import OpenAI
+from labkit.backends.remote.protocols.parameters import PARAMETERS
+from labkit.ui.theme import figure
+import httpx2
+figure(title="A figure")
+OpenAI("m", "vLLM", PARAMETERS["vLLM"]).connect(httpx2.Client(), "http://127.0.0.1:1/v1")
+assert "plotly.io._renderers" in sys.modules and "openai" in sys.modules
+print({"rfc3987_syntax", "aiohttp"} & sys.modules.keys())
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stdout.strip() == "set()", ran.stderr
