@@ -33,7 +33,8 @@ def directions_figure(test: DirectionTest):
             )
         )
     chance = f"chance, 1 of {test.candidates}"
-    figure.add_hline(test.chance, line={"dash": "dot"}, annotation={"text": chance})
+    line = {"color": theme.INK, "dash": "dot", "width": 1}
+    figure.add_hline(test.chance, line=line, annotation={"text": chance})
     return figure.update_yaxes(tickformat=".0%", range=[0, 1.05])
 
 
