@@ -118,7 +118,7 @@ def required(extras):
 
 
 def heavy_packages():
-    """The packages that the light set-up does without, whoever requires them."""
+    """The packages that the light set-up does without, even where others require them."""
     return read_project()["tool"]["labkit"]["heavy"]
 
 
