@@ -163,7 +163,7 @@ class DecisionPanel(Panel):
         return self._decision.book_entries if self._decision else ()
 
     def static_form(self) -> list[str]:
-        """The page; where there is none, what is missing."""
+        """The page; without one, the sentence that says why."""
         return [self.page.value or self.status.value]
 
 
