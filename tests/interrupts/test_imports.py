@@ -15,6 +15,7 @@ def test_what_is_left_out_appears_not_to_be_installed(tmp_path, monkeypatch):
         import a_large_module
     assert "a_large_module" not in sys.modules and sys.modules["json"]
     import a_large_module  # noqa: F401
+
     monkeypatch.delitem(sys.modules, "a_large_module")
 
 
