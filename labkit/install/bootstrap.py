@@ -101,7 +101,7 @@ def required(extras):
     known = project.get("optional-dependencies", {})
     wanted, pending = list(project.get("dependencies", [])), [e for e in extras if e != LIGHT]
     if [*extras] == [LIGHT]:
-        heavy, pending = heavy_packages(), ["llamacpp"]
+        heavy, pending = read_project()["tool"]["labkit"]["heavy"], ["llamacpp"]
         wanted = [each for each in wanted if re.match(r"[\w.-]+", each)[0] not in heavy]
     for extra in pending:  # grows while it is read: an extra may name others
         if extra not in known:
@@ -115,11 +115,6 @@ def required(extras):
             else:
                 wanted.append(requirement)
     return wanted
-
-
-def heavy_packages():
-    """The packages that the light set-up does without, even where others require them."""
-    return read_project()["tool"]["labkit"]["heavy"]
 
 
 def _fits(requirements):
@@ -235,7 +230,8 @@ def _install(venv, extras, source, pip):
     wanted = required(extras) + read_project()["build-system"]["requires"]
     missing, light = pip.resolve(wanted, lock, source), extras == [LIGHT]
     if light:
-        missing = [each for each in missing if each[0] not in heavy_packages()]
+        heavy = read_project()["tool"]["labkit"]["heavy"]
+        missing = [each for each in missing if each[0] not in heavy]
     _check_disk(venv, _gigabytes(missing))
     pip.install(missing, source, site, compiled=not light)
     if light:

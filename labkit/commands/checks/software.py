@@ -125,7 +125,7 @@ def _requires(name, extras):
     """The requirements of a package here; labkit's are pyproject.toml's, installed or not."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    left_out = bootstrap.heavy_packages() if bootstrap.is_light() else ()
+    left_out = bootstrap.read_project()["tool"]["labkit"]["heavy"] if bootstrap.is_light() else ()
     if name == "labkit":
         project = bootstrap.read_project()["project"]
         parts = [project.get("optional-dependencies", {}).get(extra, []) for extra in extras]
