@@ -1,6 +1,8 @@
-/* In a notebook: a title that is wider than its figure gets a smaller font, and a figure that lost
-   its height when JupyterLab changed its theme gets it back. */
+/* In a notebook: a title that is wider than its figure gets a smaller font, a figure that lost its
+   height when JupyterLab changed its theme gets it back, and a slider's handle gets the name that
+   stands beside it. */
 const FULL_PX = 15, LEAST_PX = 9, MARGIN_PX = 26, PAUSE_MS = 150;
+let labels = 0;
 
 function fitTitles() {
   for (const title of document.querySelectorAll(".js-plotly-plot .gtitle")) {
@@ -20,6 +22,15 @@ function keepHeights() {
   }
 }
 
+function nameSliders() {
+  for (const handle of document.querySelectorAll(".widget-slider .noUi-handle:not([aria-labelledby])")) {
+    const label = handle.closest(".widget-slider").querySelector(".widget-label");
+    if (!label) continue;
+    label.id ||= `labkit-label-${++labels}`;
+    handle.setAttribute("aria-labelledby", label.id);
+  }
+}
+
 function initialize() {
   stepThroughTokens();
   if (window.labkitFitsTitles) return;
@@ -27,7 +38,7 @@ function initialize() {
   let timer = 0;
   const soon = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => { keepHeights(); fitTitles(); }, PAUSE_MS);
+    timer = setTimeout(() => { keepHeights(); fitTitles(); nameSliders(); }, PAUSE_MS);
   };
   const touchesPlot = change => change.target.closest?.(".js-plotly-plot, .jp-OutputArea-output");
   new MutationObserver(changes => changes.some(touchesPlot) && soon())

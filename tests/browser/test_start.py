@@ -85,7 +85,7 @@ def test_bad_input_gets_a_sentence_in_place(panel, box, value, sentence):
 
 
 def test_a_slider_answers_to_the_keyboard(ran, panel):
-    handle = panel.locator(".noUi-handle").first
+    handle = panel.get_by_role("slider", name="temperature")
     handle.focus()
     before = handle.get_attribute("aria-valuenow")
     ran.keyboard.press("ArrowRight")
