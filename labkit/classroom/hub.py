@@ -7,8 +7,8 @@ from typing import Any
 from labkit.classroom.learners.system_users import require_account
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
+from labkit.install.frugal import FRUGAL
 
-from .learner_server import FRUGAL
 from .settings import ClassSettings, read_settings
 
 SCOPES = ["list:users", "admin:users", "admin:servers", "admin:server_state"]

@@ -6,17 +6,10 @@ from pathlib import Path
 
 from labkit.filesystem.write import replaced
 from labkit.install.bootstrap import ROOT
+from labkit.install.frugal import LEAN_START
 
 MIB = 1024**2
-# Of GNU's library: one arena for all threads, and what is free goes back to the system at once.
-FRUGAL = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-    "MALLOC_MMAP_THRESHOLD_": "131072",
-}
-START = """
-import sys
-sys.modules["rfc3987_syntax"] = None  # 17 MB, which jsonschema can do without
+START = f"""{LEAN_START}
 from jupyterhub.singleuser import main
 main()
 """

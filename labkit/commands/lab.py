@@ -14,10 +14,10 @@ import webbrowser
 from pathlib import Path
 from urllib.parse import quote
 
-from labkit.classroom.learner_server import FRUGAL
 from labkit.errors import LabError
 from labkit.formatting import shell_quoted
 from labkit.install.bootstrap import ROOT
+from labkit.install.frugal import FRUGAL, LEAN_START
 
 CONFIG = Path(__file__).parent / "jupyter"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -33,9 +33,7 @@ QUIET = [  # no requests to the network, no questions
 ]
 # The token goes through a pipe: other users can read a command line, and every kernel, whose output
 # a notebook keeps, inherits the environment.
-START = """
-import sys
-sys.modules["rfc3987_syntax"] = None  # 17 MB, which jsonschema can do without
+START = f"""{LEAN_START}
 from jupyterlab.labapp import main
 sys.exit(main([*sys.argv[1:], "--IdentityProvider.token=" + sys.stdin.readline().strip()]))
 """

@@ -20,9 +20,9 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from labkit.classroom.learner_server import FRUGAL
 from labkit.commands.lab import CONFIG, QUIET, START, free_port
 from labkit.commands.notebooks.execute import execute
+from labkit.install.frugal import FRUGAL
 from labkit.models.machine import inspect_machine
 
 from ..backends.served.memory import largest, private_mb

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labkit.classroom.learner_server import FRUGAL
+from labkit.install.frugal import FRUGAL
 
 from .memory import largest, private_mb
 
