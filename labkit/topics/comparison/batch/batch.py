@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend, collect, make_reply
@@ -31,6 +32,7 @@ LONGEST_WAIT_S = 120.0  # a server that asks for more is given up; its jobs stay
 LONGEST_PAUSE_S = 60.0  # where a server names no time
 PATIENCE_S = 2.0  # for a stopped model to finish its token
 TICK_S = 0.1
+ADDED = {"thinking": None, "frequency_penalty": 0.0}  # settings that files of version 0.1 lack
 HERE, NAME = "this process", "labkit batch"
 
 
@@ -101,10 +103,8 @@ class BatchRun:
         check_whole("max_concurrent", max_concurrent)
         self._settings, self._options = Settings(**settings), {"raw": raw, **settings}
         self._backends = named(backends)
-        all_settings = {"raw": raw, **asdict(self._settings)}
-        if all_settings["thinking"] is None:  # files of version 0.1 do not know it
-            del all_settings["thinking"]
-        self._jobs = make_jobs(prompts, tuple(self._backends), all_settings)
+        identity = {"raw": raw, **_known_to_earlier_files(self._settings)}
+        self._jobs = make_jobs(prompts, tuple(self._backends), identity)
         self._max_concurrent, self._file = max_concurrent, file
         self._rows: dict[str, BatchRow] = {}
         self._news: queue.SimpleQueue[tuple[BatchJob, BatchRow | str]] = queue.SimpleQueue()
@@ -267,3 +267,11 @@ def named(backends: Backends) -> dict[str, Backend]:
             f'{{"local": local, "cloud": cloud}}; got {backends!r}'
         )
     return found
+
+
+def _known_to_earlier_files(settings: Settings) -> dict[str, Any]:
+    """The settings that identify a job; one that was added since counts where it is used."""
+    known = asdict(settings)
+    unused = {name for name, default in ADDED.items() if known[name] == default}
+    known["order"] = tuple(stage for stage in settings.order if stage not in unused)
+    return {name: value for name, value in known.items() if name not in unused}

@@ -413,7 +413,7 @@ def test_a_model_that_thinks_has_its_columns(thinker, tmp_path):
 
 
 def test_files_of_earlier_versions_are_resumed(tmp_path):
-    """The key is the one that this job had before there was a setting for thinking."""
+    """The key is the one that this job had before there were settings for more."""
 
     class Silent:
         def stream(self, prompt, **settings):
