@@ -190,6 +190,7 @@ def test_a_server_that_is_killed_in_the_middle_leaves_what_came(smollm2):
                 if len(steps) == 5:
                     process.kill()
         assert len(steps) >= 5 and running.finish == "failed"
+        process.wait(10)  # until its port is closed
         with pytest.raises(LabError, match="does not answer"):
             labkit.measure(model, "Hi")
 
