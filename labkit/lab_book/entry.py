@@ -1,5 +1,6 @@
 """One number that a learner found, with how it came about. Results give them as `book_entries`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,13 @@ def entry_of_spread(
     if spread is None:
         return ()
     return (BookEntry(name, label, spread.median, unit, spread.low, spread.high, **more),)
+
+
+def entry_of_share(
+    name: str, label: str, share: float, interval: Sequence[float] | None, **more: Any
+) -> BookEntry:
+    """The entry of a share, 0 to 1, in percent; its interval has the low and the high end."""
+    return BookEntry(name, label, 100 * share, "%", *(100 * end for end in interval or ()), **more)
 
 
 def entries_of(result: Any) -> tuple[BookEntry, ...]:

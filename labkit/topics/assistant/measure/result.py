@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from labkit.formatting import in_lines
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.sandbox.code_tasks import has_passed
 from labkit.sandbox.sandbox import SandboxRun
 from labkit.stats import PairedDifference, count_pairs, share_interval
@@ -142,19 +142,12 @@ class CompletionScore:
             return ()
         first, more = self.methods[0], {"model": self.model}
         what = f"{METHODS[first.method]}, {self.title}"
-        low, high = (100 * each for each in first.interval)
-        share, saved = 100 * first.share, 100 * first.saved
+        passed = f"suggestions that pass: {what}"
         return (
-            BookEntry(
-                "suggestions_passed_percent",
-                f"suggestions that pass: {what}",
-                share,
-                "%",
-                low,
-                high,
-                **more,
+            entry_of_share(
+                "suggestions_passed_percent", passed, first.share, first.interval, **more
             ),
-            BookEntry("keys_saved_percent", f"keys saved: {what}", saved, "%", **more),
+            entry_of_share("keys_saved_percent", f"keys saved: {what}", first.saved, None, **more),
             BookEntry("suggestion_ms", f"time of one: {what}", first.milliseconds, "ms", **more),
         )
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import LEVEL, share_interval
 from labkit.topics.comparison.batch.table import BatchTable
 
@@ -160,9 +160,8 @@ class Votes:
         """The share of decided votes that the first model won."""
         if self.share is None:
             return ()
-        low, high = (100 * end for end in self.interval)
         label = f"prefer {self.names[0]}"
-        return (BookEntry("vote_share", label, 100 * self.share, "%", low, high),)
+        return (entry_of_share("vote_share", label, self.share, self.interval),)
 
     @property
     def summary(self) -> str:

@@ -9,7 +9,7 @@ from labkit.backends.reply import Reply
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.models.storage.inventory import require_stored
 from labkit.stats import share_interval
 
@@ -78,14 +78,8 @@ class BaseComparison:
         """What the lab book keeps: the share of prompts that were answered in each form."""
         label = f"prompts that were answered at all, of {len(self.prompts)}"
         return tuple(
-            BookEntry(
-                "answered_percent",
-                label,
-                100 * each.answered[1],
-                "%",
-                100 * each.answered[0],
-                100 * each.answered[2],
-                model=each.name,
+            entry_of_share(
+                "answered_percent", label, each.answered[1], each.answered[::2], model=each.name
             )
             for each in self.forms
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from labkit.formatting import in_lines
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import PairedDifference, count_pairs, share_interval
 from labkit.topics.control.finetune.strength import AnsweredExample
 
@@ -83,13 +83,11 @@ class MethodComparison:
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: right answers of each method."""
         return tuple(
-            BookEntry(
+            entry_of_share(
                 "method_right_percent",
                 f"right answers, {self.title}",
-                100 * each.share[1],
-                "%",
-                100 * each.share[0],
-                100 * each.share[2],
+                each.share[1],
+                each.share[::2],
                 model=each.name,
             )
             for each in self.methods

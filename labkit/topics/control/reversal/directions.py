@@ -15,7 +15,7 @@ from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import PairedDifference, count_pairs, share_interval
 from labkit.topics.control.finetune.adapter import at_strength
 from labkit.topics.control.finetune.examples import ExampleSet, TuningExample
@@ -92,15 +92,17 @@ class DirectionTest:
         if not self.forward:
             return ()
         kinds = {"forward": "in the direction trained", "reversed": "in the other direction"}
-        entries = []
-        for name, label in kinds.items():
-            low, share, high = (100 * each for each in self.share(getattr(self, name)))
-            title = f"right answers {label}, of {self.candidates} to choose from"
-            entry = BookEntry(
-                f"{name}_right_percent", title, share, "%", low, high, model=self.model
+        more = f", of {self.candidates} to choose from"
+        return tuple(
+            entry_of_share(
+                f"{name}_right_percent",
+                f"right answers {label}{more}",
+                (share := self.share(getattr(self, name)))[1],
+                share[::2],
+                model=self.model,
             )
-            entries.append(entry)
-        return tuple(entries)
+            for name, label in kinds.items()
+        )
 
     @property
     def summary(self) -> str:

@@ -14,7 +14,7 @@ from itertools import islice
 from statistics import fmean, median
 
 from labkit.formatting import in_lines
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import PairedDifference, count_pairs, share_interval
 from labkit.topics.limits.accuracy import arithmetic, facts
 from labkit.topics.limits.accuracy.ask import Question, SolvedQuestions
@@ -117,11 +117,11 @@ class GradedItems:
     def book_entries(self) -> tuple[BookEntry, ...]:
         """The share of right answers of each model in each test: `recommend` reads them."""
         return tuple(
-            BookEntry(
+            entry_of_share(
                 f"{test}_graded_percent",
                 f"right answers, {test}, {self.half}",
-                *(100 * fmean(right := self.right(answers, test)), "%"),
-                *(100 * end for end in share_interval(fmean(right), len(right))),
+                fmean(right := self.right(answers, test)),
+                share_interval(fmean(right), len(right)),
                 model=name,
             )
             for name, answers in self.by_model

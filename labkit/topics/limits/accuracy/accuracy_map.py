@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from labkit.backends.capabilities import ScoringModel
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import share_interval
 from labkit.topics.limits.arguments import check_model
 
@@ -134,9 +134,8 @@ class AccuracyMap:
         if not self.answers:
             return ()
         whole = self.cell()
-        low, high = (100 * each for each in whole.interval)
         name, label = f"{self.plan.name}_right_percent", f"right answers, {self.plan.title}"
-        return (BookEntry(name, label, 100 * whole.share, "%", low, high, model=self.model),)
+        return (entry_of_share(name, label, whole.share, whole.interval, model=self.model),)
 
     @property
     def summary(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_whole
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 
 from .accuracy_map import AccuracyMap, Cell, MapPlan, ask_map
 from .ask import Question
@@ -48,14 +48,7 @@ class FactsMap(AccuracyMap):
             ),
         )
         return tuple(
-            BookEntry(
-                name,
-                label,
-                100 * cell.share,
-                "%",
-                *(100 * each for each in cell.interval),
-                model=self.model,
-            )
+            entry_of_share(name, label, cell.share, cell.interval, model=self.model)
             for name, label, cell in entries
             if cell.count
         )

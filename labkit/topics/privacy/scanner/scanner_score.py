@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labkit.backends.guard.findings import KINDS, Finding
 from labkit.backends.guard.scanner import LEAST_CONFIDENCE, scan
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import share_interval
 
 from .labelled_texts import Example, Label, read_examples
@@ -96,7 +96,7 @@ class ScannerScore:
             ("scanner_precision", "of its findings right", total.precision, total.precision_range),
         )
         return tuple(
-            BookEntry(name, label, 100 * share, "%", *(100 * end for end in ends or ()))
+            entry_of_share(name, label, share, ends)
             for name, label, share, ends in parts
             if share is not None
         )

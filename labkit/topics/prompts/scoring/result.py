@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from labkit.formatting import in_lines
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import share_interval
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import Item, Task
@@ -94,10 +94,9 @@ class PromptScore:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: the share of right answers."""
-        low, high = (100 * each for each in self.interval)
         label = f"right answers, {self.task.name}"
         name = "right_answers_percent"
-        return (BookEntry(name, label, 100 * self.share, "%", low, high, model=self.model),)
+        return (entry_of_share(name, label, self.share, self.interval, model=self.model),)
 
     @property
     def summary(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from labkit.backends.capabilities import ScoringModel
 from labkit.formatting import in_lines, points
 from labkit.interrupts.cell import progress
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.topics.prompts.scoring.arguments import check_complete
 from labkit.topics.prompts.scoring.difference import compare_scores
 from labkit.topics.prompts.scoring.result import PromptScore
@@ -37,10 +37,9 @@ class CalibrationComparison:
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: the share of right answers with calibration."""
         best = self.content_free
-        low, high = (100 * each for each in best.interval)
         label = f"calibrated, {best.task.name}"
         name = "calibrated_percent"
-        return (BookEntry(name, label, 100 * best.share, "%", low, high, model=best.model),)
+        return (entry_of_share(name, label, best.share, best.interval, model=best.model),)
 
     @property
     def summary(self) -> str:

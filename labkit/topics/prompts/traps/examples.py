@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.formatting import in_lines
-from labkit.lab_book.entry import BookEntry
+from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.topics.prompts.scoring.arguments import (
     check_complete,
     check_model,
@@ -54,10 +54,11 @@ class ExampleTraps:
         ordered = sorted((each.score for each in self.orders), key=lambda each: each.share)
         ends = {"worst": ordered[0], "best": ordered[-1]}
         return tuple(
-            BookEntry(
+            entry_of_share(
                 "order_right_percent",
                 f"right by the {which} order, {each.task.name}",
-                *(100 * each.share, "%", *(100 * end for end in each.interval)),
+                each.share,
+                each.interval,
                 model=each.model,
             )
             for which, each in ends.items()
