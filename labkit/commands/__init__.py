@@ -1,1 +1,4 @@
-"""The commands of ``python3 -m labkit``: one module each, with ``main(args) -> exit status``."""
+"""The commands of ``python3 -m labkit``: one module each, with ``main(args) -> exit status``.
+
+`arguments` has what each takes.
+"""

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from labkit import cli
+from labkit.commands import arguments
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 
@@ -59,15 +60,15 @@ def test_an_old_python_gets_one_sentence():
 
 
 def test_pytest_gets_all_of_its_options():
-    args = cli._parse(["test", "-k", "chain", "--help", "tests/models", "--", "-x"])
+    args = arguments.parse(["test", "-k", "chain", "--help", "tests/models", "--", "-x"])
     assert args.pytest_arguments == ["-k", "chain", "--help", "tests/models", "--", "-x"]
 
 
 def test_the_options_of_models():
-    args = cli._parse(["models", "pack", "lab.zip", "smollm2-135m", "--without-packages"])
+    args = arguments.parse(["models", "pack", "lab.zip", "smollm2-135m", "--without-packages"])
     assert (args.file, args.names, args.without_packages) == ("lab.zip", ["smollm2-135m"], True)
-    assert cli._parse(["models", "get", "gemma3-270m", "--accept-terms"]).accept_terms
-    assert cli._parse(["models", "verify"]).names == []
+    assert arguments.parse(["models", "get", "gemma3-270m", "--accept-terms"]).accept_terms
+    assert arguments.parse(["models", "verify"]).names == []
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "eighty", "-1"])

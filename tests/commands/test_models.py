@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from labkit import cli
+from labkit.commands import arguments
 from labkit.commands.models import main
 from labkit.errors import LabError
 from labkit.install import bootstrap, download
@@ -50,7 +50,7 @@ def person(monkeypatch):
 
 
 def run(*words):
-    return main(cli._parse(["models", *map(str, words)]))
+    return main(arguments.parse(["models", *map(str, words)]))
 
 
 def listed(capsys):

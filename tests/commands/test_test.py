@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit import cli
+from labkit.commands import arguments
 from labkit.commands import test as command
 
 pytestmark = pytest.mark.slow  # each is two runs of pytest or more
@@ -29,7 +29,7 @@ def run(tmp_path, monkeypatch, capfd):
 
     def run(*options, alone=True, beside=True):
         (tmp_path / "test_it.py").write_text(SUITE.format(alone=alone, beside=beside))
-        status = command.main(cli._parse(["test", *options]))
+        status = command.main(arguments.parse(["test", *options]))
         lines = capfd.readouterr().out.splitlines()
         return status, [line.split(" in ")[0].strip("= ") for line in lines if " in " in line]
 

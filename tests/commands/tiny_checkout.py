@@ -46,7 +46,8 @@ class Checkout:
             shutil.copy(file, root / "labkit")
         for folder in ("install", "filesystem", "interrupts"):
             shutil.copytree(ROOT / "labkit" / folder, root / "labkit" / folder)
-        (root / "labkit/commands/__init__.py").write_text("")
+        for name in ("__init__.py", "arguments.py"):
+            shutil.copy(ROOT / "labkit/commands" / name, root / "labkit/commands")
         shutil.copytree(ROOT / "labkit/models", root / "labkit/models")
         for name in ("run", "doctor", "models", "test"):
             (root / f"labkit/commands/{name}.py").write_text(SAY)
