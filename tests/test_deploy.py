@@ -4,23 +4,64 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import pytest
 import yaml
+from jsonschema import validate
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / ".github" / "deploy"
-EXTRAS = re.compile(r"\.\[([\w,]+)\]|/opt/labkit\[([\w,]+)\]")
-# Zero to JupyterHub's jupyterhub/schema.yaml, and helm/values.schema.json of vLLM's stack: the
-# names that they know, of those that are used here.
-HUB = {
-    "hub": {"config"}, "proxy": {"https"}, "cull": {"enabled", "timeout"},
-    "singleuser": {"image", "cmd", "defaultUrl", "memory", "cpu", "extraEnv"},
-}  # fmt: skip
-MODEL = {
-    "name", "repository", "tag", "modelURL", "replicaCount", "requestCPU", "requestMemory",
-    "requestGPU", "vllmConfig",
-}  # fmt: skip
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
+NUMBER, TEXT = {"type": "number"}, {"type": "string"}
+BYTES = {"type": ["number", "string"]}
+
+
+def only(**properties):
+    """An object of which all values are required, and no others known."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
+
+
+# What Zero to JupyterHub's jupyterhub/values.schema.yaml says of the values that are used here.
+HUB = only(
+    hub=only(config={"type": "object"}),
+    proxy=only(
+        https=only(
+            enabled={"type": "boolean"},
+            hosts={"type": "array"},
+            letsencrypt=only(contactEmail=TEXT),
+        )
+    ),
+    singleuser=only(
+        image=only(name=TEXT, tag=TEXT),
+        cmd={"type": ["array", "string", "null"]},
+        defaultUrl=TEXT,
+        storage=only(homeMountPath=TEXT),
+        networkPolicy=only(egress={"type": "array"}),
+        memory=only(guarantee=BYTES, limit=BYTES),
+        cpu=only(guarantee=NUMBER, limit=NUMBER),
+        extraEnv={"type": "object", "additionalProperties": TEXT},
+    ),
+    cull=only(enabled={"type": "boolean"}, timeout={"type": "integer"}),
+)
+# helm/values.schema.json of vLLM's production stack: what it requires of a model, and vllmConfig.
+VLLM = only(
+    name=TEXT,
+    repository=TEXT,
+    tag=TEXT,
+    modelURL=TEXT,
+    replicaCount={"type": "integer"},
+    requestCPU={"type": "integer"},
+    requestMemory=TEXT,
+    requestGPU={"type": "integer"},
+    pvcStorage=TEXT,
+    vllmConfig=only(maxModelLen={"type": "integer"}, extraArgs={"type": "array", "items": TEXT}),
+)
 
 
 def read(name):
@@ -29,46 +70,60 @@ def read(name):
 
 def test_the_hubs_values_are_the_charts():
     values = read("jupyterhub-values.yaml")
-    assert {name: set(part) for name, part in values.items()} == HUB
-    assert all(isinstance(each, str) for each in values["singleuser"]["extraEnv"].values())
-    assert (ROOT / values["singleuser"]["defaultUrl"].removeprefix("/lab/tree/")).is_file()
+    validate(values, HUB)
+    learner = values["singleuser"]
+    assert (ROOT / learner["defaultUrl"].removeprefix("/lab/tree/")).is_file()
+    assert f"WORKDIR {learner['storage']['homeMountPath']}\n" in DOCKERFILE
+    # The address of a service: its name, its namespace. Learners' pods reach that namespace.
+    [egress] = learner["networkPolicy"]["egress"]
+    labels = egress["to"][0]["namespaceSelector"]["matchLabels"]
+    namespace = urlsplit(learner["extraEnv"]["LABKIT_SERVER"]).hostname.split(".")[1]
+    assert labels == {"kubernetes.io/metadata.name": namespace}
 
 
 def test_vllms_values_are_the_charts_and_give_all_scores():
     [model] = read("vllm-values.yaml")["servingEngineSpec"]["modelSpec"]
-    assert set(model) == MODEL
+    validate(model, VLLM)
     config = model["vllmConfig"]
-    assert isinstance(config["maxModelLen"], int)
     options = dict(zip(config["extraArgs"][::2], config["extraArgs"][1::2], strict=True))
     assert options == {"--served-model-name": "smollm2-135m", "--max-logprobs": "-1"}
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        DEPLOY / "Dockerfile",
-        ROOT / ".binder/environment.yml",
-        ROOT / ".devcontainer/devcontainer.json",
-    ],
-    ids=lambda file: file.name,
-)
-def test_what_is_installed_is_there_and_pinned(file):
-    text = file.read_text()
-    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    found = [extra for pair in EXTRAS.findall(text) for extra in "".join(pair).split(",")]
-    assert found and {*found} <= {*known["optional-dependencies"]}
-    assert "requirements.lock" in text and (ROOT / "requirements.lock").is_file()
+def test_the_set_up_without_torch_is_pyprojects():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]["llamacpp"]
+    wanted = {Requirement(line).name for line in project["project"]["dependencies"] + extras}
+    lines = (ROOT / ".binder/requirements.txt").read_text().splitlines()
+    lines = [line for line in lines if not line.startswith("#")]
+    assert lines[:2] == ["--constraint ../requirements.lock", "hatchling"]
+    assert {*lines[2:]} == wanted - {*project["tool"]["labkit"]["heavy"]}
 
 
-def test_the_others_can_be_parsed():
-    assert yaml.safe_load((ROOT / ".binder/environment.yml").read_text())["dependencies"]
-    assert json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())["image"]
+def test_what_the_container_installs_is_there_and_pinned():
+    text = (ROOT / ".devcontainer/devcontainer.json").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    found = re.findall(r"\.\[(\w+)\]", text)
+    assert found and {*found} <= {*extras}
+    assert "--constraint requirements.lock" in text and json.loads(text)["image"]
 
 
 def test_the_image_is_made_of_known_instructions():
-    text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in DOCKERFILE.replace("\\\n", " ").splitlines()
+        if line and not line.startswith("#")
+    ]
     words = [line.split()[0] for line in lines]
-    assert words[0] == "FROM" and {*words} <= {"FROM", "RUN", "COPY", "USER", "WORKDIR", "CMD"}
+    assert words[0] == "FROM" and {*words} <= {
+        "FROM",
+        "RUN",
+        "COPY",
+        "ENV",
+        "USER",
+        "WORKDIR",
+        "CMD",
+    }
     command = json.loads(lines[-1].removeprefix("CMD "))
     assert command[:2] == ["sh", "-c"] and command[2].endswith("exec jupyterhub-singleuser")

@@ -1,8 +1,8 @@
-/* The texts below some elements whose contrast with what is behind them is too low, by WCAG 2.1.
-   Colours are mixed as they are drawn: text and grounds may be translucent, and a text in a plot
-   stands on the filled shapes that were drawn before it. A text on an image is left out; on a heat
-   map, whose cells are one, it must have the colour that its figure gave it. */
-([selector, least]) => {
+/* The texts in some parts of an element whose contrast with what is behind them is too low, by
+   WCAG 2.1. Colours are mixed as they are drawn: text and grounds may be translucent, and a text in
+   a plot stands on the filled shapes that were drawn before it. A text on an image is left out; on
+   a heat map, whose cells are one, it must have the colour that its figure gave it. */
+(root, [selector, least]) => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const parsed = new Map();
   function rgba(colour) {
@@ -72,7 +72,7 @@
   }
   const plots = new Map(), bad = [];
   let count = 0;
-  for (const area of document.querySelectorAll(selector)) {
+  for (const area of root.querySelectorAll(selector)) {
     const walker = document.createTreeWalker(area, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
       const node = walker.currentNode, element = node.parentElement;

@@ -10,6 +10,7 @@ CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 LEAST_CONTRAST = 4.5  # WCAG 2.1, 1.4.3
 HEIGHTS = """cell => [...cell.querySelectorAll('.js-plotly-plot .svg-container')]
   .map(plot => plot.clientHeight)"""
+DRAWN = ".jp-RenderedPlotly, .jupyter-widgets"
 THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 
 LONG_MS = 900_000  # a shared machine can be several times slower than itself
@@ -134,10 +135,13 @@ def assert_readable(page, more_than=50):
             )
             count, bad = 0, []
             for number in range(cells.count()):
-                cells.nth(number).scroll_into_view_if_needed()
-                page.wait_for_timeout(800)  # until plots that came into view are drawn
-                assert 0 not in cells.nth(number).evaluate(HEIGHTS), f"{theme}: a figure is blank"
-                found = page.evaluate(CONTRAST, [".jp-OutputArea-output", LEAST_CONTRAST])
+                cell = cells.nth(number)
+                cell.scroll_into_view_if_needed()
+                page.wait_for_timeout(100)
+                if cell.locator(DRAWN).count():
+                    page.wait_for_timeout(700)  # until plots that came into view are drawn
+                assert 0 not in cell.evaluate(HEIGHTS), f"{theme}: a figure is blank"
+                found = cell.evaluate(CONTRAST, [".jp-OutputArea-output", LEAST_CONTRAST])
                 count, bad = count + found["count"], [*bad, *found["bad"]]
             assert count > more_than, "few texts were seen"
             assert not bad, f"{theme}: " + "\n".join(dict.fromkeys(bad))

@@ -216,7 +216,7 @@ def test_the_texts_stand_out(browser, folder, scheme):
         page = browser.new_page(color_scheme=scheme)
         page.goto((folder / name).as_uri())
         page.wait_for_timeout(1500)
-        found = page.evaluate(CONTRAST, [".output", LEAST_CONTRAST])
+        found = page.locator("body").evaluate(CONTRAST, [".output", LEAST_CONTRAST])
         assert found["count"] > 30 and not found["bad"], "\n".join(found["bad"])
         page.close()
 
