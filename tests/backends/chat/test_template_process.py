@@ -2,7 +2,6 @@
 
 import os
 import re
-import statistics
 import sys
 import threading
 import time
@@ -65,14 +64,12 @@ def test_the_variables_are_found_within_the_limits_too(process):
         process.variables("m", "{{ ('a' * 10**9) ~ ('b' * 10**9) }}{{ a }}")
 
 
-def test_a_text_takes_about_a_millisecond():
-    template = "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}{% endfor %}"
-    taken = []
-    for _ in range(50):
-        began = time.perf_counter()
-        render_template("m", template, TALK * 10, {})
-        taken.append(time.perf_counter() - began)
-    assert statistics.median(taken) < 0.01
+def test_one_process_renders_many_texts(process):
+    """To start one takes a hundred times as long as to render."""
+    process.render("m", "{{ n }}", {"n": 0})
+    started = process._running.pid
+    assert [process.render("m", "{{ n }}", {"n": n}) for n in range(50)] == [*map(str, range(50))]
+    assert process._running.pid == started
 
 
 def test_several_threads_get_their_own(process):
