@@ -17,23 +17,18 @@ from labkit.install.frugal import FRUGAL
 from .memory import largest, private_mb
 
 ROOT = Path(__file__).resolve().parents[3]
-BLOCKED = ("torch", "transformers", "accelerate", "peft")
-
-
-@pytest.fixture(scope="module")
-def without_torch(tmp_path_factory):
-    """A folder that makes these packages appear not to be installed, in every Python."""
-    folder = tmp_path_factory.mktemp("without_torch")
-    text = f"import sys\nsys.modules.update(dict.fromkeys({BLOCKED}))\n"
-    (folder / "sitecustomize.py").write_text(text)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def environment(llama_server, without_torch):
     """Of a learner on a shared server."""
+    return learner_environment(llama_server.address, without_torch)
+
+
+def learner_environment(address, without_torch):
+    """The same for any server."""
     paths = os.pathsep.join([str(without_torch), str(ROOT)])
-    return os.environ | FRUGAL | {"LABKIT_SERVER": llama_server.address, "PYTHONPATH": paths}
+    return os.environ | FRUGAL | {"LABKIT_SERVER": address, "PYTHONPATH": paths}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,17 @@ import pytest
 import labkit as lab
 from labkit.topics.sampling.next_token.prediction import softmax
 
+from .test_notebooks import learner_environment, run_notebook
+
+SERVED = (
+    "00_start",
+    "01_tokens",
+    "02_sampling",
+    "04_compare",
+    "05_privacy",
+    "07_prompts",
+    "10_decide",
+)
 ADDRESS = os.environ.get("LABKIT_TEST_VLLM")
 PROMPTS = [
     "The capital of France is",
@@ -57,3 +68,9 @@ def test_what_it_writes_is_what_the_weights_here_write(served, smollm2):
         for model in (served, smollm2)
     ]
     assert texts[0] == texts[1]
+
+
+@pytest.mark.usefixtures("notebook_files")
+@pytest.mark.parametrize("name", SERVED)
+def test_a_notebook_runs_unchanged_and_without_torch(name, without_torch):
+    run_notebook(name, learner_environment(ADDRESS, without_torch))
