@@ -18,7 +18,7 @@ class TurningPoint:
 
     Attributes:
         what: the number that changes.
-        now: what it is.
+        now: what it is; of a need that is not asked for, a value that changes nothing.
         at: where the recommendation turns.
         unit: of both.
         to: what is recommended then.
@@ -97,14 +97,14 @@ Change = Callable[[float], Problem]
 def _numbers(problem: Problem, number: int) -> Iterator[tuple[str, str, float, float, Change]]:
     """What can change: its name, its unit, its value, the most it can be, and how it is changed."""
     kinds, options, limits = problem
+    asked = _asked(kinds[number], options)
     for name, what, unit, most in (
         ("per_week", "how often it is done", "a week", math.inf),
         ("tokens_out", "length of an answer", "tokens", math.inf),
         ("least_right", "share that must be right", "", 1.0),
         ("most_s", "seconds it may take", "s", math.inf),
     ):
-        value = getattr(kinds[number], name)
-        if value and math.isfinite(value):
+        if value := asked[name]:
             yield (
                 *(what, unit, value, most),
                 lambda x, name=name: _with_kind(problem, number, **{name: x}),
@@ -114,6 +114,17 @@ def _numbers(problem: Problem, number: int) -> Iterator[tuple[str, str, float, f
             *("the budget", "USD a week", limits.budget_usd, math.inf),
             lambda x: (kinds, options, replace(limits, budget_usd=x)),
         )
+
+
+def _asked(kind: WorkKind, options: Sequence[Option]) -> dict[str, float]:
+    """The numbers of a kind of work; what is not asked for begins where it changes nothing."""
+    slowest = max((each.seconds(kind) or 0.0 for each in options), default=0.0)
+    return {
+        "per_week": kind.per_week,
+        "tokens_out": kind.tokens_out,
+        "least_right": kind.least_right or 1 / FURTHEST,
+        "most_s": kind.most_s if math.isfinite(kind.most_s) else slowest,
+    }
 
 
 def _turn(
