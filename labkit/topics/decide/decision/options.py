@@ -68,9 +68,13 @@ class BookNumbers:
                 yield page, entry
 
     def speed(self, name: str, model: str) -> RangedNumber | None:
-        """A speed of a model, measured on this machine; None if it was not."""
-        newest = next((self._measured(*each) for each in self._of(model, name)), None)
-        return newest if newest and newest.likely > 0 else None
+        """A speed of a model on this machine, the newest of several runs before that of one.
+
+        None if it was not measured.
+        """
+        pairs = [each for each in self._of(model, name) if each[1].value > 0]
+        several = [each for each in pairs if each[1].spread]
+        return self._measured(*(several or pairs)[0]) if pairs else None
 
     def right(self, model: str) -> dict[str, RangedNumber]:
         """The share of right answers of a model in each test, measured here or else elsewhere."""

@@ -115,7 +115,7 @@ class Decision:
         if not leaves:
             return f"{word}: {UNMET}"
         left = [each.recommended is None for each in self.choices if not each.is_met]
-        counts = (len(left) - sum(left), "not met"), (sum(left), "not decided")
+        counts = (len(left) - sum(left), "not met"), (sum(left), "without an option")
         rest = [f"{count} of {len(self.choices)} {what}" for count, what in counts if count]
         return ", and ".join([word, *rest])
 

@@ -64,8 +64,8 @@ def sensitivity(problem: Problem, number: int) -> Sensitivity:
     )
     stricter = ((what, recommended(changed, number)) for what, changed in stricter)
     turns = (
-        _turn(what, unit, value, most, now, lambda x, change=change: recommended(change(x), number))
-        for what, unit, value, most, change in _numbers(problem, number)
+        _turn(what, unit, value, ends, now, lambda x, change=change: recommended(change(x), number))
+        for what, unit, value, ends, change in _numbers(problem, number)
     )
     return Sensitivity(
         tuple(each for each in turns if each),
@@ -92,26 +92,28 @@ def _with_kind(problem: Problem, number: int, **changes) -> Problem:
 
 
 Change = Callable[[float], Problem]
+Ends = tuple[float, float]
+ANY: Ends = (0.0, math.inf)
 
 
-def _numbers(problem: Problem, number: int) -> Iterator[tuple[str, str, float, float, Change]]:
-    """What can change: its name, its unit, its value, the most it can be, and how it is changed."""
+def _numbers(problem: Problem, number: int) -> Iterator[tuple[str, str, float, Ends, Change]]:
+    """What can change: its name, its unit, its value, its least and most, and how it is changed."""
     kinds, options, limits = problem
     asked = _asked(kinds[number], options)
-    for name, what, unit, most in (
-        ("per_week", "how often it is done", "a week", math.inf),
-        ("tokens_out", "length of an answer", "tokens", math.inf),
-        ("least_right", "share that must be right", "", 1.0),
-        ("most_s", "seconds it may take", "s", math.inf),
+    for name, what, unit, ends in (
+        ("per_week", "how often it is done", "a week", ANY),
+        ("tokens_out", "length of an answer", "tokens", (1.0, math.inf)),
+        ("least_right", "share that must be right", "", (0.0, 1.0)),
+        ("most_s", "seconds it may take", "s", ANY),
     ):
         if value := asked[name]:
             yield (
-                *(what, unit, value, most),
+                *(what, unit, value, ends),
                 lambda x, name=name: _with_kind(problem, number, **{name: x}),
             )
     if limits.budget_usd:
         yield (
-            *("the budget", "USD a week", limits.budget_usd, math.inf),
+            *("the budget", "USD a week", limits.budget_usd, ANY),
             lambda x: (kinds, options, replace(limits, budget_usd=x)),
         )
 
@@ -128,14 +130,13 @@ def _asked(kind: WorkKind, options: Sequence[Option]) -> dict[str, float]:
 
 
 def _turn(
-    what: str, unit: str, value: float, most: float, now: str, at: Callable[[float], str]
+    what: str, unit: str, value: float, ends: Ends, now: str, at: Callable[[float], str]
 ) -> TurningPoint | None:
     """The nearest value, up or down, at which something else is recommended; None within reach."""
     for power in range(1, GRID + 1):
         for sign in (1, -1):
-            near, far = (
-                min(most, value * FURTHEST ** (sign * n / GRID)) for n in (power - 1, power)
-            )
+            steps = (value * FURTHEST ** (sign * n / GRID) for n in (power - 1, power))
+            near, far = (min(max(each, ends[0]), ends[1]) for each in steps)
             if far != near and at(far) != now:
                 for _ in range(HALVINGS):
                     middle = math.sqrt(near * far)

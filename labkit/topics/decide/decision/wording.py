@@ -5,7 +5,7 @@ import math
 from labkit.formatting import digits, usd
 from labkit.topics.cost.facts import RangedNumber
 
-from .core import BARRED, VERDICTS, HardLimits, Offer, Recommendation, WorkKind
+from .core import BARRED, VERDICTS, ZERO, HardLimits, Offer, Recommendation, WorkKind
 from .recommend import Decision
 from .sensitivity import Sensitivity, TurningPoint
 
@@ -108,6 +108,8 @@ def unsettled(found: Sensitivity) -> str:
 def _amount(each: TurningPoint) -> str:
     if not each.unit:
         return f"{each.at:.0%}"
+    if each.unit == "tokens":  # there is no part of one
+        return f"{math.ceil(each.at) if each.at > each.now else math.floor(each.at):,} tokens"
     return f"{usd(each.at)} a week" if "USD" in each.unit else f"{digits(each.at)} {each.unit}"
 
 
@@ -120,7 +122,7 @@ def sources(decision: Decision) -> list[str]:
     for offer in offers:
         of_time = (*offer.option.speeds, *offer.option.prices) if offer.usd is not None else ()
         for each in (offer.right, *of_time) if offer.verdict not in BARRED else ():
-            if each and each.likely:
+            if each and each != ZERO:
                 dated = f"{each.source}, {each.date}" if each.date else each.source
                 found.setdefault(each.origin, {})[dated] = None
     return [
