@@ -80,11 +80,12 @@ def _section(choice: Recommendation, found: Sensitivity) -> str:
             rows += f'<tr{look}><th scope="row">{escape(each.option.name)}</th>{cells}</tr>'
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     out = "".join(_out(*each) for each in wording.struck(choice))
-    ends = [f"What turns it: {'; '.join(wording.turns(choice, found))}.", wording.unsettled(found)]
+    ends = [f"What turns it: {'; '.join(wording.turns(choice, found))}"]
+    ends += filter(None, [wording.unsettled(found)])
     return (
         f"<section><h3>{escape(choice.kind.name)}: {escape(choice.verdict)}</h3>"
         f"{_lines([wording.needs(choice.kind)])}{table}{out}"
-        f"{_lines([*filter(None, ends)])}</section>"
+        f"{_lines([f'{each}.' for each in ends])}</section>"
     )
 
 
