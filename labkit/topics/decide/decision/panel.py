@@ -37,8 +37,8 @@ DOWNLOADS = (
 HOW = (
     "Type a name to begin a kind of work; empty it to leave that one out. Like the test: by which "
     "test it is judged how good an option is at it. Triage, sentiment, fields are of notebook 07; "
-    "arithmetic, letters, facts, code of 08; general: published scores. Tokens out: with those that "
-    "a model thinks and does not show, which are paid for too."
+    "arithmetic, letters, facts, code of 08; general: published scores. Tokens out: with those "
+    "that a model thinks and does not show, which are paid for too."
 )
 
 
