@@ -22,14 +22,20 @@ ON_THIS_MACHINE = re.compile(r"(http|ws)s?://(127\.0\.0\.1|localhost)[:/]|data:|
 
 
 @contextlib.contextmanager
-def start_chromium(executable=CHROMIUM):
-    """A browser without windows, by Playwright; skips where there is no Chromium."""
+def start_chromium(executable=CHROMIUM, *, scrollbars=False):
+    """A browser without windows, by Playwright; skips where there is no Chromium.
+
+    Its scrollbars take no room, as on a phone or a Mac; with ``scrollbars``, they do.
+    """
     if not CHROMIUM:
         pytest.skip("no Chromium here: apt-get install chromium (Debian), or install Chrome")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        without = ["--hide-scrollbars"] if scrollbars else []
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=FLAGS, ignore_default_args=without
+        )
         yield browser
         browser.close()
 

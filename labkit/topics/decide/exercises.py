@@ -6,6 +6,7 @@ from typing import Any
 
 from labkit.exercise import ExerciseResult, not_yet, solved
 
+from .decision.core import Option
 from .decision.recommend import Decision
 from .decision.sensitivity import outcome
 from .routing.evaluate import evaluate
@@ -27,6 +28,10 @@ def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
         return not_yet("Replace None with lab.decide.recommend(…), with one number changed.")
     if len(mine.choices) != len(before.choices):
         return not_yet("Keep all kinds of work, in their order.")
+    if _numbers(before) != _numbers(mine):
+        return not_yet(
+            "Other numbers than before: take the same measured=…, or begin at section 1."
+        )
     changes = _changes(before, mine)
     if len(changes) != 1:
         return not_yet(f"Change one thing; you changed {', '.join(changes) or 'nothing'}.")
@@ -38,6 +43,12 @@ def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
     if not turned:
         return not_yet(f"{changes[0]}, and nothing turns. See “What turns it” on the page.")
     return solved(f"{changes[0]} turns {'; '.join(turned)}.")
+
+
+def _numbers(decision: Decision) -> list[Option]:
+    """What is known of the options; a card that is bought is a change, and is not among them."""
+    options = (offer.option for offer in decision.choices[0].offers)
+    return [each for each in options if not each.fixed_usd.likely]
 
 
 def _changes(before: Decision, mine: Decision) -> list[str]:

@@ -36,9 +36,13 @@ def test_one_change_that_turns_something():
         (decided(), "you changed nothing"),
         (decided(0.79), "nothing turns"),
         (decided(0.93, offline=True), "least_right of code, offline"),
+        (decided(0.79, right={"gpt-4.1": 0.5}), "Other numbers than before"),
     ):
         result = exercises.check_turn(before, mine)
         assert not result.right and why in result.why
+    card = {"cards": ["rtx-3090"]}
+    assert "you changed nothing" in exercises.check_turn(before, decided(**card)).why
+    assert exercises.check_turn(before, decided(may_leave="public", **card)).right
 
 
 def test_a_router_that_closes_the_gap_with_few_calls():

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from labkit.formatting import usd
 from labkit.topics.cost.facts import RangedNumber
 
 SENSITIVITIES = ("public", "internal", "secret")
 NOTHING = "nothing"
 UNMET = "nothing that is known meets it"
+SPENT = "the budget goes to other work"
 VERDICTS = {
     "policy": "must not leave",
     "offline": "needs a network",
@@ -185,11 +187,14 @@ class Recommendation:
     def verdict(self) -> str:
         """What is recommended, or by how much the nearest misses what is needed."""
         found = self.recommended
-        if found is None or self.is_met:
-            return found.option.name if found else "no option is left whose numbers are known"
+        if found is None:  # an offer that is possible alone is passed over for want of money
+            is_affordable = any(each.verdict == "possible" for each in self.offers)
+            return SPENT if is_affordable else "no option within the limits is known"
+        if self.is_met:
+            return found.option.name
         wrong, slow = found.lacks(self.kind)
         misses = [f"{100 * wrong:.0f} points too few right"] if wrong else []
-        misses += [f"{found.seconds:,.1f} s"] if slow else []
+        misses += [f"takes {found.seconds:,.1f} s"] if slow else []
         return f"{UNMET}; the nearest is {found.option.name} ({', '.join(misses)})"
 
 
@@ -240,7 +245,7 @@ def _barrier(kind: WorkKind, offer: Offer, limits: HardLimits) -> tuple[str, str
     if option.leaves and limits.offline:
         return "offline", "all must work without a network"
     if limits.budget_usd is not None and offer.alone_usd > limits.budget_usd:
-        return "budget", f"${offer.alone_usd:,.2f} a week alone"
+        return "budget", f"{usd(offer.alone_usd)} a week alone"
     if offer.seconds is None:
         return "unknown", option.missing.get("speed", "its speed was not measured")
     if offer.right is None and kind.least_right:
@@ -271,19 +276,19 @@ def _best_combination(
         pairs = zip(kinds, left, strict=True)
         return sum(np.ix_(*([float(number(kind, e)) for e in own] for kind, own in pairs)))
 
-    usd = summed(lambda _, each: (each.usd or 0.0) if each else 0.0)
+    week_usd = summed(lambda _, each: (each.usd or 0.0) if each else 0.0)
     fixed = {each.option.name: each.option.fixed_usd.likely for own in left for each in own if each}
     for name, cost in fixed.items():
         if cost:
             uses = summed(lambda _, each, name=name: each is not None and each.option.name == name)
-            usd = usd + cost * (uses > 0)
+            week_usd = week_usd + cost * (uses > 0)
     lacks = summed(lambda kind, each: each.lacks(kind)[0] if each else kind.least_right)
     slow = summed(lambda kind, each: each.lacks(kind)[1] if each else 0.0)
     undone = summed(lambda _, each: each is None)
-    ranks = [usd, slow.round(9), undone, lacks.round(9)]
+    ranks = [week_usd, slow.round(9), undone, lacks.round(9)]
     if limits.budget_usd is not None:
-        ranks.append(usd > limits.budget_usd + 1e-9)
-    best = np.unravel_index(np.lexsort([each.ravel() for each in ranks])[0], usd.shape)
+        ranks.append(week_usd > limits.budget_usd + 1e-9)
+    best = np.unravel_index(np.lexsort([each.ravel() for each in ranks])[0], week_usd.shape)
     return tuple(own[int(index)] for own, index in zip(left, best, strict=True))
 
 

@@ -51,13 +51,10 @@ def decision_page(decision: Decision) -> HtmlFigure:
 def _sheet(decision: Decision) -> str:
     pairs = zip(decision.choices, decision.sensitivities, strict=True)
     lines = [f"Limits: {wording.bounds(decision.limits)}.", *decision.notes, *decision.to_run]
-    ends = [
-        *map(_short, wording.sources(decision)),
-        f"{decision.machine}, {decision.date}; computed by the lab",
-    ]
+    ends = [*map(_short, wording.sources(decision)), f"{decision.machine}, {decision.date}"]
     return (
         f'<div class="lk-sheet {AS_WRITTEN.split(chr(34))[1]}">'
-        f"<h2>{escape(TITLE)}: {escape(decision.title)}</h2>"
+        f"<h2>{escape(TITLE)}: {escape(wording.title(decision))}</h2>"
         f"{_lines(lines)}{''.join(_section(*each) for each in pairs)}"
         f"<h3>Where the numbers come from</h3>{_lines(ends)}</div>"
     )
@@ -83,11 +80,12 @@ def _section(choice: Recommendation, found: Sensitivity) -> str:
             rows += f'<tr{look}><th scope="row">{escape(each.option.name)}</th>{cells}</tr>'
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     out = "".join(_out(*each) for each in wording.struck(choice))
-    ends = [f"What turns it: {'; '.join(wording.turns(found))}.", wording.unsettled(found)]
+    ends = [f"What turns it: {'; '.join(wording.turns(choice, found))}"]
+    ends += filter(None, [wording.unsettled(found)])
     return (
         f"<section><h3>{escape(choice.kind.name)}: {escape(choice.verdict)}</h3>"
         f"{_lines([wording.needs(choice.kind)])}{table}{out}"
-        f"{_lines([*filter(None, ends)])}</section>"
+        f"{_lines([f'{each}.' for each in ends])}</section>"
     )
 
 
@@ -126,7 +124,7 @@ def _height(lengths: list[tuple[str, int]], size: float) -> float:
 
 def to_record(decision: Decision) -> str:
     """A Markdown record for a team: context, decision, options, what would turn it, sources."""
-    lines = [f"# {TITLE}: {decision.title}", "", f"- Status: proposed, {decision.date}"]
+    lines = [f"# {TITLE}: {wording.title(decision)}", "", f"- Status: proposed, {decision.date}"]
     lines += [f"- Limits: {wording.bounds(decision.limits)}", f"- Machine: {decision.machine}"]
     lines += _bullets([*decision.notes, *decision.to_run])
     for choice, found in zip(decision.choices, decision.sensitivities, strict=True):
@@ -136,7 +134,7 @@ def to_record(decision: Decision) -> str:
         for each in choice.offers:
             cells = (each.option.name, *wording.numbers_of(each), _verdict(choice, each))
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-        lines += ["", "What turns it:", "", *_bullets(wording.turns(found))]
+        lines += ["", "What turns it:", "", *_bullets(wording.turns(choice, found))]
         lines += ["", f"{unsettled}."] if (unsettled := wording.unsettled(found)) else []
     sources = wording.sources(decision)
     return "\n".join([*lines, "", "## Where the numbers come from", "", *_bullets(sources), ""])

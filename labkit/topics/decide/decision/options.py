@@ -15,18 +15,19 @@ from labkit.topics.cost.facts import Hardware, RangedNumber, estimate
 from labkit.topics.cost.own_machine import ASSUMED_W, SCORE_NAMES
 
 from .core import Option
-from .quality import TESTS
+from .quality import GRADED, TESTS
 
-MEASURED, PUBLISHED = "measured here", "published"
+MEASURED, ELSEWHERE, PUBLISHED = "measured here", "measured elsewhere", "published"
 NO_MODEL = "a model on this machine"
 NOTHING_MEASURED = "No model was measured on this machine yet: what is here is not known."
 SPEEDS = ("prefill_tokens_per_s", "decode_tokens_per_s")
-MEASURE = "notebook 03: lab.measure(model, …)"
-GIVE = "with a key, lab.decide.grade(model, cloud) asks it; or give your own: right={…}"
-ARTICLE = "the article's 2 to 10 s for an answer of 1,000 tokens"
+MEASURE = "notebook 03: lab.measure(model, …), with that model loaded"
+GIVE = "give your own: right={…}"
+ASK = f"with a key, lab.decide.grade(model, cloud) asks it; or {GIVE}"
+ARTICLE = "a cloud's 2 to 10 s for 1,000 tokens, by the article that notebook 06 checks"
 CLOUD_DELAY_S = RangedNumber(0.5, 1.0, 2.0, "assumed", ARTICLE)
 CLOUD_SPEEDS = {
-    SPEEDS[0]: RangedNumber(1e4, 1e5, 1e6, "assumed", "reading counts in the delay"),
+    SPEEDS[0]: RangedNumber(1e4, 1e5, 1e6, "assumed", "a cloud's reading counts in its delay"),
     SPEEDS[1]: RangedNumber(125.0, 200.0, 667.0, "assumed", ARTICLE),
 }
 
@@ -59,27 +60,46 @@ class BookNumbers:
         # With "(" are those behind an address, or with other weights.
         return tuple(dict.fromkeys(each for each in reversed(names) if each and "(" not in each))
 
+    def _of(self, model: str, *names: str, here: bool = True) -> Iterator[tuple[Page, BookEntry]]:
+        """Those about a model here, or about a cloud's, of which the provider stands behind it."""
+        is_here = model in self.models
+        for page, entry in self._newest(*names, here=here):
+            if model == (entry.model if is_here else entry.model.partition(" (")[0]):
+                yield page, entry
+
     def speed(self, name: str, model: str) -> RangedNumber | None:
-        """A speed of a model on this machine; None if it was not measured."""
-        found = (_measured(e, page) for page, e in self._newest(name) if _is_of(e, model))
-        newest = next(found, None)
-        return newest if newest and newest.likely > 0 else None
+        """A speed of a model on this machine, the newest of several runs before that of one.
+
+        None if it was not measured.
+        """
+        pairs = [each for each in self._of(model, name) if each[1].value > 0]
+        several = [each for each in pairs if each[1].spread]
+        return self._measured(*(several or pairs)[0]) if pairs else None
 
     def right(self, model: str) -> dict[str, RangedNumber]:
-        """The share of right answers of a model in each test; it is the same on all machines."""
+        """The share of right answers of a model in each test, measured here or else elsewhere."""
         found = {}
         for name, test in TESTS.items():
-            for page, entry in self._newest(*(each for each, _ in test.entries), here=False):
-                is_it = {(entry.name, entry.label), (entry.name, "")} & {*test.entries}
-                if is_it and _is_of(entry, model):
-                    found[name] = _measured(entry, page).times(0.01)
+            names = [each for each, _ in test.entries]
+            for page, entry in (*self._of(model, *names), *self._of(model, *names, here=False)):
+                if {(entry.name, entry.label), (entry.name, "")} & {*test.entries}:
+                    found[name] = self._measured(page, entry).times(0.01)
                     break
         return found
+
+    def _measured(self, page: Page, entry: BookEntry) -> RangedNumber:
+        low = entry.value if entry.low is None else entry.low
+        high = entry.value if entry.high is None else entry.high
+        is_here = page.machine == self.machine
+        more = [entry.label, entry.note, "" if is_here else f"on {page.machine}"]
+        source = ", ".join([f"notebook {page.notebook}", *filter(None, more)])
+        origin = MEASURED if is_here else ELSEWHERE
+        return RangedNumber(low, entry.value, high, origin, source, page.day)
 
     @property
     def watts(self) -> RangedNumber:
         """Watts while this machine answers: metered, or assumed."""
-        return next((_measured(e, page) for page, e in self._newest("load_w")), ASSUMED_W)
+        return next((self._measured(*each) for each in self._newest("load_w")), ASSUMED_W)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -91,18 +111,6 @@ class BookNumbers:
                 f"Notebook 05 found {entry.value:.0f} secrets or personal data in a payload",
             )
         return empty
-
-
-def _is_of(entry: BookEntry, model: str) -> bool:
-    return entry.model.partition(" (")[0] == model
-
-
-def _measured(entry: BookEntry, page: Page) -> RangedNumber:
-    low = entry.value if entry.low is None else entry.low
-    high = entry.value if entry.high is None else entry.high
-    doubt = f", {entry.note}" if entry.note else ""
-    source = f"notebook {page.notebook}{doubt}"
-    return RangedNumber(low, entry.value, high, MEASURED, source, page.day)
 
 
 def options_here(
@@ -143,7 +151,7 @@ def cloud_option(model: str, numbers: BookNumbers, given: Mapping[str, Any]) -> 
         *(numbers.speed(name, model) or speed for name, speed in CLOUD_SPEEDS.items()),
         delay_s=CLOUD_DELAY_S,
         usd_per_token=(read, written),
-        missing=dict.fromkeys(TESTS, GIVE),
+        missing={name: ASK if name in GRADED else GIVE for name in TESTS},
     )
 
 
@@ -180,7 +188,11 @@ def _power(watts: RangedNumber, per_kwh: RangedNumber) -> RangedNumber:
     """US dollars a second."""
     pairs = ((watts.low, per_kwh.low), (watts.likely, per_kwh.likely), (watts.high, per_kwh.high))
     origin = "assumed" if watts.origin == "assumed" else "computed"
-    source = f"watts {watts.origin}, {per_kwh.likely:.2f} $/kWh"
+    parts = (
+        f"{watts.likely:.3g} W ({watts.origin})",
+        f"${per_kwh.likely:.2f}/kWh ({per_kwh.origin})",
+    )
+    source = f"electricity, {' at '.join(parts)}"
     return RangedNumber(*(w * usd / 3.6e6 for w, usd in pairs), origin, source)
 
 

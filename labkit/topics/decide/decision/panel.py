@@ -37,7 +37,8 @@ DOWNLOADS = (
 HOW = (
     "Type a name to begin a kind of work; empty it to leave that one out. Like the test: by which "
     "test it is judged how good an option is at it. Triage, sentiment, fields are of notebook 07; "
-    "arithmetic, letters, facts, code of 08; general: published scores."
+    "arithmetic, letters, facts, code of 08; general: published scores. Tokens out: with those "
+    "that a model thinks and does not show, which are paid for too."
 )
 
 
@@ -208,7 +209,8 @@ def _kind(controls: Mapping[str, widgets.Widget]) -> WorkKind:
     of = f" of “{values['name'].strip()[:40]}”"
     given = {name: _number(name, values.pop(name), of) for name in BOXES}
     if (share := given["least_right"]) is not None:
-        check_number(f"{LABELS['least_right']}{of}", share, "0 to 100", lambda x: 0 <= x <= 100)
+        what, bound = f"{LABELS['least_right']}{of}", "0, or 1 to 100"  # 0.7 is a slip
+        check_number(what, share, bound, lambda x: x == 0 or 1 <= x <= 100)
         given["least_right"] = share / 100
     try:
         return work(**values, **{name: each for name, each in given.items() if each is not None})

@@ -18,16 +18,24 @@ class QualityTest:
     benchmark: str | None = None
 
 
+GRADED = ("triage", "sentiment", "arithmetic", "facts")
+"""The tests of which `labkit.topics.decide.routing.grade` asks, clouds too."""
+
+
+def _entries(name: str, *known: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    return (*known, (f"{name}_graded_percent", "")) if name in GRADED else known
+
+
 def _of_prompts(task: str) -> QualityTest:
-    entries = (("right_answers_percent", f"right answers, {task}"), (f"{task}_graded_percent", ""))
+    known = ("right_answers_percent", f"right answers, {task}")
     return QualityTest(
-        entries, f'notebook 07: lab.prompts.score(model, lab.prompts.load_task("{task}"))'
+        _entries(task, known, ("calibrated_percent", f"calibrated, {task}")),
+        f'notebook 07: lab.prompts.score(model, lab.prompts.load_task("{task}"))',
     )
 
 
 def _of_limits(name: str, run: str) -> QualityTest:
-    entries = ((f"{name}_right_percent", ""), (f"{name}_graded_percent", ""))
-    return QualityTest(entries, f"notebook 08: {run}")
+    return QualityTest(_entries(name, (f"{name}_right_percent", "")), f"notebook 08: {run}")
 
 
 TESTS = {
@@ -44,4 +52,3 @@ TESTS = {
     ),
     "general": QualityTest((), "only published scores say it", "MMLU"),
 }
-"""By name. With ``graded`` are the numbers of `labkit.topics.decide.routing.grade`."""

@@ -110,12 +110,14 @@ class Decision:
     @property
     def headline(self) -> str:
         """Local, cloud or both, by the kinds of work whose needs are met."""
-        met = [each.recommended for each in self.choices if each.is_met]
-        unmet = len(self.choices) - len(met)
-        rest = f", and {unmet} of {len(self.choices)} not met" if unmet else ""
-        leaves = {each.option.leaves for each in met if each}
+        leaves = {each.recommended.option.leaves for each in self.choices if each.is_met}
         word = {(): "Not decided", (False,): "Local", (True,): "Cloud"}.get(tuple(leaves), "Both")
-        return word + (rest if leaves else f": {UNMET}")
+        if not leaves:
+            return f"{word}: {UNMET}"
+        left = [each.recommended is None for each in self.choices if not each.is_met]
+        counts = (len(left) - sum(left), "not met"), (sum(left), "without an option")
+        rest = [f"{count} of {len(self.choices)} {what}" for count, what in counts if count]
+        return ", and ".join([word, *rest])
 
     @property
     def to_run(self) -> tuple[str, ...]:

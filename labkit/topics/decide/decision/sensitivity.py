@@ -18,7 +18,7 @@ class TurningPoint:
 
     Attributes:
         what: the number that changes.
-        now: what it is.
+        now: what it is; of a need that is not asked for, a value that changes nothing.
         at: where the recommendation turns.
         unit: of both.
         to: what is recommended then.
@@ -64,8 +64,8 @@ def sensitivity(problem: Problem, number: int) -> Sensitivity:
     )
     stricter = ((what, recommended(changed, number)) for what, changed in stricter)
     turns = (
-        _turn(what, unit, value, most, now, lambda x, change=change: recommended(change(x), number))
-        for what, unit, value, most, change in _numbers(problem, number)
+        _turn(what, unit, value, ends, now, lambda x, change=change: recommended(change(x), number))
+        for what, unit, value, ends, change in _numbers(problem, number)
     )
     return Sensitivity(
         tuple(each for each in turns if each),
@@ -92,39 +92,51 @@ def _with_kind(problem: Problem, number: int, **changes) -> Problem:
 
 
 Change = Callable[[float], Problem]
+Ends = tuple[float, float]
+ANY: Ends = (0.0, math.inf)
 
 
-def _numbers(problem: Problem, number: int) -> Iterator[tuple[str, str, float, float, Change]]:
-    """What can change: its name, its unit, its value, the most it can be, and how it is changed."""
+def _numbers(problem: Problem, number: int) -> Iterator[tuple[str, str, float, Ends, Change]]:
+    """What can change: its name, its unit, its value, its least and most, and how it is changed."""
     kinds, options, limits = problem
-    for name, what, unit, most in (
-        ("per_week", "how often it is done", "a week", math.inf),
-        ("tokens_out", "length of an answer", "tokens", math.inf),
-        ("least_right", "share that must be right", "", 1.0),
-        ("most_s", "seconds it may take", "s", math.inf),
+    asked = _asked(kinds[number], options)
+    for name, what, unit, ends in (
+        ("per_week", "how often it is done", "a week", ANY),
+        ("tokens_out", "length of an answer", "tokens", (1.0, math.inf)),
+        ("least_right", "share that must be right", "", (0.0, 1.0)),
+        ("most_s", "seconds it may take", "s", ANY),
     ):
-        value = getattr(kinds[number], name)
-        if value and math.isfinite(value):
+        if value := asked[name]:
             yield (
-                *(what, unit, value, most),
+                *(what, unit, value, ends),
                 lambda x, name=name: _with_kind(problem, number, **{name: x}),
             )
     if limits.budget_usd:
         yield (
-            *("the budget", "USD a week", limits.budget_usd, math.inf),
+            *("the budget", "USD a week", limits.budget_usd, ANY),
             lambda x: (kinds, options, replace(limits, budget_usd=x)),
         )
 
 
+def _asked(kind: WorkKind, options: Sequence[Option]) -> dict[str, float]:
+    """The numbers of a kind of work; what is not asked for begins where it changes nothing."""
+    slowest = max((each.seconds(kind) or 0.0 for each in options), default=0.0)
+    return {
+        "per_week": kind.per_week,
+        "tokens_out": kind.tokens_out,
+        "least_right": kind.least_right or 1 / FURTHEST,
+        "most_s": kind.most_s if math.isfinite(kind.most_s) else slowest,
+    }
+
+
 def _turn(
-    what: str, unit: str, value: float, most: float, now: str, at: Callable[[float], str]
+    what: str, unit: str, value: float, ends: Ends, now: str, at: Callable[[float], str]
 ) -> TurningPoint | None:
     """The nearest value, up or down, at which something else is recommended; None within reach."""
     for power in range(1, GRID + 1):
         for sign in (1, -1):
-            near, far = (
-                min(most, value * FURTHEST ** (sign * n / GRID)) for n in (power - 1, power)
-            )
+            steps = (value * FURTHEST ** (sign * n / GRID) for n in (power - 1, power))
+            near, far = (min(max(each, ends[0]), ends[1]) for each in steps)
             if far != near and at(far) != now:
                 for _ in range(HALVINGS):
                     middle = math.sqrt(near * far)

@@ -5,12 +5,20 @@ import math
 from labkit.formatting import digits, usd
 from labkit.topics.cost.facts import RangedNumber
 
-from .core import BARRED, VERDICTS, HardLimits, Offer, Recommendation, WorkKind
+from .core import BARRED, VERDICTS, ZERO, HardLimits, Offer, Recommendation, WorkKind
 from .recommend import Decision
 from .sensitivity import Sensitivity, TurningPoint
 
-MARKS = {"measured here": "m", "computed": "c", "recorded": "r", "published": "p", "assumed": "a"}
+MARKS = {"measured here": "m", "measured elsewhere": "e", "computed": "c", "recorded": "r"} | {
+    "published": "p",
+    "assumed": "a",
+}
 STRUCK = (*BARRED, "unknown", "dominated")
+
+
+def title(decision: Decision) -> str:
+    """The headline; the cost in it is computed."""
+    return f"{decision.title} [c]" if decision.taken else decision.title
 
 
 def needs(kind: WorkKind) -> str:
@@ -76,14 +84,16 @@ def struck(choice: Recommendation) -> list[tuple[str, str]]:
     return [(", ".join(names), why) for why, names in found.items()]
 
 
-def turns(found: Sensitivity) -> list[str]:
+def turns(choice: Recommendation, found: Sensitivity) -> list[str]:
     """What would turn the recommendation, in a line for each change."""
     lines = [
         f"{each.what} {'from' if each.at > each.now else 'down to'} {_amount(each)} → {each.to}"
         for each in found.turns
     ]
     lines += [f"{what} → {to}" for what, to in found.stricter]
-    return lines or ["nothing between a hundredth and 100 times these numbers"]
+    is_open = choice.recommended is None and "unknown" in [each.verdict for each in choice.offers]
+    nothing = "nothing between a hundredth and 100 times these numbers"
+    return lines or ["nothing, until more is known" if is_open else nothing]
 
 
 def unsettled(found: Sensitivity) -> str:
@@ -98,17 +108,21 @@ def unsettled(found: Sensitivity) -> str:
 def _amount(each: TurningPoint) -> str:
     if not each.unit:
         return f"{each.at:.0%}"
+    if each.unit == "tokens":  # there is no part of one
+        return f"{math.ceil(each.at) if each.at > each.now else math.floor(each.at):,} tokens"
     return f"{usd(each.at)} a week" if "USD" in each.unit else f"{digits(each.at)} {each.unit}"
 
 
 def sources(decision: Decision) -> list[str]:
     """Where the numbers come from: a line for each origin and source, with its date."""
     found: dict[str, dict[str, None]] = {}
+    if decision.taken:
+        found["computed"] = {"the cost of the week, and what turns a recommendation": None}
     offers = (offer for choice in decision.choices for offer in choice.offers)
     for offer in offers:
-        numbers = (offer.right, *offer.option.speeds, *offer.option.prices)
-        for each in numbers if offer.verdict not in BARRED else ():
-            if each and each.likely:
+        of_time = (*offer.option.speeds, *offer.option.prices) if offer.usd is not None else ()
+        for each in (offer.right, *of_time) if offer.verdict not in BARRED else ():
+            if each and each != ZERO:
                 dated = f"{each.source}, {each.date}" if each.date else each.source
                 found.setdefault(each.origin, {})[dated] = None
     return [

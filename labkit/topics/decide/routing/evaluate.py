@@ -17,7 +17,7 @@ from labkit.topics.limits.confidence.reliability import Reliability
 
 from .graded import GradedAnswer, GradedItems
 from .learn import LearnedRoute, embed
-from .metrics import apgr, cpt, curve, pgr_at, with_interval
+from .metrics import apgr, cpt, curve, pgr_at, pgr_of, with_interval
 from .result import CONFIDENCE, NEIGHBOURS, ROUTER, RoutedPair, RoutedShare, RoutingEvaluation
 
 ALWAYS_RIGHT = "always right"
@@ -126,7 +126,9 @@ class _Routed:
         mine = share(ROUTER, to_large, self._asks_small)
         mixed = small + to_large.mean() * (other - small)  # expected, whatever goes to the large
         gains = np.where(to_large, other[0], small[0]) - mixed[0]
-        measures = {"PGR": pgr_at(threshold), **MEASURES}
+        # The other kinds at the router's share: a threshold sends another share by each of them.
+        own = {ROUTER: {"PGR": pgr_at(threshold)}}
+        measures = {"PGR": pgr_of(float(to_large.mean())), **MEASURES}
         return RoutedPair(
             name,
             origin,
@@ -142,7 +144,10 @@ class _Routed:
                 for key, chance in self._chances.items()
             },
             {
-                key: {title: with_interval(f, chance, *right) for title, f in measures.items()}
+                key: {
+                    title: with_interval(measure, chance, *right)
+                    for title, measure in (measures | own.get(key, {})).items()
+                }
                 for key, chance in self._chances.items()
             },
             (float(gains.mean()), *bootstrap_interval(gains.tolist())),

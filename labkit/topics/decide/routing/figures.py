@@ -164,7 +164,7 @@ def cost_figure(evaluation: RoutingEvaluation):
 
 
 def measures_table(evaluation: RoutingEvaluation) -> html.HtmlFigure:
-    """APGR and CPT of each kind of router, with intervals over items, and what each share takes."""
+    """Measures of each kind of router, PGR at the router's share, and what each share takes."""
     tables = []
     for pair in evaluation.pairs:
         titles = list(pair.measures[ROUTER])

@@ -51,6 +51,17 @@ def pgr_at(threshold: float) -> Callable[..., float | None]:
     return closed
 
 
+def pgr_of(share: float) -> Callable[..., float | None]:
+    """PGR where that share goes to the large model; None unless that one is better."""
+
+    def closed(chance: np.ndarray, small: np.ndarray, large: np.ndarray) -> float | None:
+        shares, right = curve(chance, small, large)
+        found = gap_closed(right, small, large)
+        return None if found is None else float(np.interp(share, shares, found))
+
+    return closed
+
+
 def apgr(chance: np.ndarray, small: np.ndarray, large: np.ndarray) -> float | None:
     """The area under PGR over the shares that go to the large model; None where PGR is."""
     shares, right = curve(chance, small, large)

@@ -126,6 +126,26 @@ def test_the_turning_points_are_where_hand_computation_puts_them():
     assert dict(alone.stricter) == {"if it had to work offline": UNMET}
 
 
+def test_a_need_that_is_not_asked_for_can_turn_it_too():
+    """Of here (60%, 11 s) and the cheap cloud (85%): as soon as more, or faster, is asked for."""
+    options = (HERE, CHEAP)
+    found = sensitivity(([kind(least_right=0.0, most_s=math.inf)], options, FREE), 0)
+    turns = {each.what: (each.at, each.to) for each in found.turns}
+    assert turns["share that must be right"] == (pytest.approx(0.6), "cheap cloud")
+    assert turns["seconds it may take"] == (pytest.approx(11.0), "cheap cloud")
+    away = sensitivity(([kind(least_right=0.0, most_s=math.inf)], (HERE,), FREE), 0)
+    assert {each.to for each in away.turns} == {UNMET}
+
+
+def test_an_answer_is_never_shorter_than_a_token():
+    """Here is too slow, whatever the answer's length: 100 tokens read take 1 s, of 0.5."""
+    found = sensitivity(([kind(least_right=0.5, most_s=0.5)], (HERE,), FREE), 0)
+    assert "length of an answer" not in {each.what for each in found.turns}
+    quick = sensitivity(([kind(least_right=0.5, most_s=1.15)], (HERE,), FREE), 0)
+    [turn] = [each for each in quick.turns if each.what == "length of an answer"]
+    assert (turn.at, turn.to) == (pytest.approx(1.5), "here")
+
+
 def test_an_interval_that_holds_the_turning_point_is_said():
     wide = replace(CHEAP, right={"triage": RangedNumber(0.7, 0.85, 0.95, "measured here", "t")})
     found = sensitivity(([kind()], (HERE, wide, GOOD, CARD), FREE), 0)

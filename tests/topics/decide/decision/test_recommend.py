@@ -11,7 +11,9 @@ from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Page, this_machine
 from labkit.topics.decide.decision import wording
 from labkit.topics.decide.decision.options import NO_MODEL
+from labkit.topics.decide.decision.quality import GRADED
 from labkit.topics.decide.decision.recommend import recommend, work
+from labkit.topics.decide.routing import graded
 
 SMALL = {"model": "smollm2-135m"}
 SPEEDS = (
@@ -57,8 +59,19 @@ def test_with_an_empty_book_the_page_says_what_to_run_and_fills_nothing_in():
     html = lab.plot(decision).html
     assert "lab.measure" in html and "No model was measured on this machine yet" in html
     assert "No model was measured" not in lab.plot(recommend([MAIL], book_of=MINE)).html
+    assert "What turns it: nothing, until more is known" in html
+    assert "[a] assumed: electricity" not in html
     [count] = decision.book_entries
     assert (count.value, count.unit) == (0, "of 1")
+
+
+def test_what_has_no_option_is_not_called_unmet():
+    ideas = work("ideas", like="general")
+    mine = work("mine", like="triage", sensitivity="secret", least_right=0.9)
+    decision = recommend([ideas, MAIL, mine], book_of=EMPTY)
+    assert decision.headline == "Cloud, and 2 of 3 without an option"
+    decision = recommend([MAIL, ideas, mine], book_of=MINE)
+    assert decision.headline == "Local, and 1 of 3 not met"
 
 
 def test_what_was_measured_on_another_machine_is_no_speed_of_this_one():
@@ -80,6 +93,68 @@ def test_the_newest_number_counts_and_a_stand_in_is_no_model_here():
     assert found.right.likely == pytest.approx(0.75)
     assert found.option.write_tokens_per_s.likely == 20
     assert sum(not e.option.leaves for e in decision.choices[0].offers) == 1
+
+
+def test_what_calibration_gained_in_notebook_07_counts():
+    calibrated = BookEntry("calibrated_percent", "calibrated, triage", 72, "%", 58, 83, **SMALL)
+    pages = (*MINE.pages, page("07_prompts", RIGHT[1], calibrated, day="2026-11-28"))
+    found = offer(recommend([MAIL], book_of=LabBook(pages)), "smollm2-135m, here").right
+    assert found.likely == pytest.approx(0.72) and "calibrated, triage" in found.source
+
+
+def test_a_share_measured_elsewhere_is_said_to_be_and_counts_after_ones_own():
+    theirs = BookEntry("right_answers_percent", "right answers, triage", 75, "%", **SMALL)
+    other = page("07_prompts", theirs, machine="another, 64 cores", day="2026-11-28")
+    decision = recommend([MAIL], book_of=LabBook((MINE.pages[0], other)))
+    found = offer(decision, "smollm2-135m, here")
+    assert wording.numbers_of(found)[0] == "75% [e]"
+    [line] = [each for each in wording.sources(decision) if each.startswith("[e]")]
+    assert line.startswith("[e] measured elsewhere: notebook 07") and "another, 64 cores" in line
+    mine = offer(recommend([MAIL], book_of=LabBook((*MINE.pages, other))), "smollm2-135m, here")
+    assert (mine.right.likely, mine.right.origin) == (pytest.approx(0.7), "measured here")
+
+
+def test_the_speed_of_other_weights_or_behind_an_address_is_not_that_of_the_model():
+    fast = BookEntry("decode_tokens_per_s", "x", 99, "tokens/s", model="smollm2-135m (llama.cpp)")
+    pages = (*MINE.pages, page("03_speed", fast, day="2026-11-28"))
+    found = offer(recommend([MAIL], book_of=LabBook(pages)), "smollm2-135m, here")
+    assert found.option.write_tokens_per_s.likely == 20
+
+
+def test_the_speed_of_several_runs_counts_before_that_of_one_answer():
+    once = BookEntry("decode_tokens_per_s", "writing speed", 3, "tokens/s", **SMALL)
+    pages = (*MINE.pages, page("00_start", once, day="2026-11-28"))
+    found = offer(recommend([MAIL], book_of=LabBook(pages)), "smollm2-135m, here")
+    assert found.option.write_tokens_per_s.likely == 20
+    alone = LabBook((page("00_start", once, SPEEDS[1]),))
+    found = offer(recommend([MAIL], book_of=alone), "smollm2-135m, here")
+    assert found.option.write_tokens_per_s.likely == 3
+
+
+def test_only_what_grade_asks_is_said_to_be_known_by_grading():
+    assert set(GRADED) == set(graded.TESTS)
+    code, mail = work("code", like="code", least_right=0.5), MAIL
+    decision = recommend([code, mail], clouds=["gpt-6-sol"], book_of=EMPTY)
+    why = [offer(decision, "GPT-6 Sol", number).why for number in (0, 1)]
+    assert "grade" not in why[0] and "right=" in why[0] and "lab.decide.grade" in why[1]
+
+
+def test_what_is_computed_has_its_letter_and_the_watts_their_origin():
+    decision = recommend([MAIL], book_of=MINE)
+    assert "a week [c]" in wording.title(decision)
+    lines = "\n".join(wording.sources(decision))
+    assert "[c] computed: the cost of the week" in lines
+    assert "nothing is charged" not in lines
+    assert "45 W (assumed) at $0.19/kWh (recorded)" in lines
+    assert "[c]" not in lab.plot(recommend([MAIL], book_of=EMPTY)).html
+
+
+def test_a_measured_nothing_has_its_source():
+    none = BookEntry("code_passed_percent", "pass@1, HumanEval", 0, "%", 0, 16, **SMALL)
+    pages = (*MINE.pages, page("08_limits", none))
+    decision = recommend([work("code", like="code")], book_of=LabBook(pages))
+    assert wording.numbers_of(offer(decision, "smollm2-135m, here"))[0] == "0% (0% to 16%) [m]"
+    assert "notebook 08_limits, pass@1, HumanEval" in "".join(wording.sources(decision))
 
 
 def test_a_cloud_has_list_prices_published_scores_and_what_you_give():
@@ -124,6 +199,17 @@ def test_the_limits_of_the_learner_are_kept():
     assert offer(offline, "GPT-4.1").verdict == "offline"
     poor = recommend([MAIL], budget_usd=0.0, right=right, book_of=MINE)
     assert offer(poor, "GPT-4.1").verdict == "budget"
+
+
+def test_what_the_budget_does_not_reach_is_said_to_the_cent():
+    """1,000 tokens of GPT-4o mini in and out are $0.00075: 100 a week fit, 200 of them do not."""
+    sizes = {"tokens_in": 1000, "tokens_out": 1000, "like": "general"}
+    kinds = [work(name, least_right=0.5, **sizes) for name in ("one", "two")]
+    decision = recommend(kinds, clouds=["gpt-4o-mini"], budget_usd=0.1, book_of=EMPTY)
+    assert decision.lines == ("one: GPT-4o mini", "two: the budget goes to other work")
+    poor = recommend(kinds[:1], clouds=["gpt-4o-mini"], budget_usd=0.07, book_of=EMPTY)
+    assert offer(poor, "GPT-4o mini").why == "$0.075 a week alone"
+    assert poor.lines == ("one: no option within the limits is known",)
 
 
 def test_what_is_barred_or_dominated_is_struck_out_and_what_is_not_known_is_not():

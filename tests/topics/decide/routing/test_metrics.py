@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.topics.decide.routing.metrics import apgr, cpt, curve, gap_closed, pgr_at, with_interval
+from labkit.topics.decide.routing.metrics import (
+    apgr,
+    cpt,
+    curve,
+    gap_closed,
+    pgr_at,
+    pgr_of,
+    with_interval,
+)
 
 items = st.lists(
     st.tuples(st.integers(0, 4).map(lambda n: n / 4), st.booleans(), st.booleans()),
@@ -87,6 +95,7 @@ def test_a_case_computed_by_hand():
     assert apgr(chance, small, large) == pytest.approx((0.25 + 0.75 + 1 + 1) / 4)
     assert cpt(0.5)(chance, small, large) == 0.25 and cpt(0.8)(chance, small, large) == 0.4
     assert pgr_at(0.15)(chance, small, large) == 0.5
+    assert [pgr_of(share)(chance, small, large) for share in (0.25, 0.125)] == [0.5, 0.25]
     assert apgr(np.full(4, 0.5), small, large) == 0.5  # a router that knows nothing
 
 
