@@ -150,7 +150,7 @@ def test_a_threshold_shows_what_it_says_when_it_is_typed():
     first, half, _ = curve.points
     assert first.text == half.text == "-0.084" and f"of {half.text} on" in curve.summary
     assert list(labkit.plot(curve).data[2].customdata) == ["-0.084", "-0.084", "-0.500"]
-    assert exercises.check_threshold(curve, float(half.text)).solved
+    assert exercises.check_threshold(curve, float(half.text)).right
 
 
 def curve_of(score):
