@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit.topics.assistant.editor import ghost_field
+from labkit.topics.assistant.editor.figures import meter_html
 
 from .chromium import new_page, start_chromium
 
@@ -98,6 +99,23 @@ def test_the_threshold_brings_back_neither_what_was_refused_nor_what_was_typed(p
     assert ghost_of(page) == ""
     kinds = page.evaluate(KINDS)
     assert (kinds.count("shown"), kinds.count("refused"), kinds.count("ask")) == (1, 1, 1)
+
+
+OVER_NAMES = """() => {
+  const [names, bars] = document.querySelector('main > div').children;
+  const right = names.getBoundingClientRect().right;
+  return [...bars.children].slice(0, 3).some(each => each.getBoundingClientRect().left < right);
+}"""
+
+
+@pytest.mark.parametrize("width", [361, 900])
+@pytest.mark.parametrize("ms", [None, 90, 205, 695, 15_700])
+def test_the_times_are_read_beside_bars_and_budget(browser, width, ms):
+    page = new_page(browser, width=width)
+    page.set_content(f"<body style='margin:8px'><main>{meter_html(ms, ms)}</main>")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert not page.evaluate(OVER_NAMES)
+    page.close()
 
 
 def test_tab_leaves_the_field_where_nothing_is_suggested(page):

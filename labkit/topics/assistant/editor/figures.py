@@ -21,7 +21,9 @@ def meter_html(milliseconds: float | None, engine: float | None) -> str:
     bars = "".join(_bar(each, whole) for _, each in named)
     at = 100 * BUDGET_MS / whole
     line = f"position:absolute;left:{at:.1f}%;top:0;bottom:0;border-left:2px dashed {theme.RED}"
-    label = f"position:absolute;left:{at:.1f}%;top:100%;padding-left:4px;white-space:nowrap"
+    # On the side of the line that has more room.
+    side = f"left:{at:.1f}%" if at < 40 else f"right:{100 - at:.1f}%"
+    label = f"position:absolute;{side};top:100%;padding:0 4px;white-space:nowrap"
     grid = "display:grid;grid-template-columns:minmax(14em,max-content) minmax(8em,1fr);gap:0 8px"
     return (
         f'<div style="{grid};font-size:13px;line-height:26px;margin:6px 0 26px 0;max-width:720px">'
