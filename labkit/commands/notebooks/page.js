@@ -7,16 +7,21 @@ const pen = document.createElement("canvas").getContext("2d");
 // A title on as many lines as it needs; the figure grows by those that are more than its own.
 function wrapTitle(layout, width) {
   const own = (layout.title?.text ?? "").split("<br>");
-  const lines = own.flatMap(line => wrapLine(line, layout, width));
+  const usual = layout.title?.font?.size ?? 15, family = layout.font?.family ?? "sans-serif";
+  let size = usual; // that of a line may be set in the one before
+  const lines = own.flatMap(line => {
+    size = /font-size: *([0-9.]+)px/.exec(line)?.[1] ?? size;
+    pen.font = `${size}px ${family}`;
+    if (line.includes("</span>")) size = usual;
+    return wrapLine(line, width);
+  });
   const more = lines.length - own.length;
   if (!more) return;
   layout.title.text = lines.join("<br>");
   layout.margin.t += LINE_PX * more;
   layout.height += LINE_PX * more;
 }
-function wrapLine(line, layout, width) {
-  const size = /font-size: *([0-9.]+)px/.exec(line)?.[1] ?? layout.title?.font?.size ?? 15;
-  pen.font = `${size}px ${layout.font?.family ?? "sans-serif"}`;
+function wrapLine(line, width) {
   const lines = [""];
   for (const word of line.split(/ +(?![^<>]*>)/)) { // a space within a tag is no place to part it
     const longer = `${lines.at(-1)} ${word}`.trim();
