@@ -147,7 +147,11 @@ def _add_serve(commands):
         help="also answer pages of this address, such as http://127.0.0.1:8888 for JupyterLab",
     )
     serve.add_argument(
-        "--context", type=int, default=8192, metavar="N", help="tokens (default: %(default)s)"
+        "--context",
+        type=_whole("the context is a number", 256),
+        default=8192,
+        metavar="N",
+        help="tokens (default: %(default)s)",
     )
 
 
@@ -182,7 +186,10 @@ def _add_class(commands):
     start.add_argument("--model", metavar="NAME", help="the one to share (default: smollm2-135m)")
     start.add_argument("--server", metavar="ADDRESS", help="share this model server, such as vLLM")
     start.add_argument(
-        "--memory", type=int, metavar="MIB", help="most of a process (default: 1024)"
+        "--memory",
+        type=_whole("the memory is a number", 1),
+        metavar="MIB",
+        help="most of a process (default: 1024)",
     )
     start.add_argument(
         "--one-user", action="store_true", help="as root: do not make a user of each learner"
@@ -206,7 +213,12 @@ def _add_class(commands):
 
 def _add_door(action):
     """Who may come, and where to."""
-    action.add_argument("--students", type=int, metavar="N", help="the most learners (default: 30)")
+    action.add_argument(
+        "--students",
+        type=_whole("the number of learners is", 1, 1000),
+        metavar="N",
+        help="the most learners (default: 30)",
+    )
     action.add_argument("--names", metavar="FILE", help="who may come, a name a line")
     action.add_argument("--word", help="what each types beside the name (default: one is made)")
     action.add_argument("--host", metavar="ADDRESS", help="listen there (default: 127.0.0.1)")
@@ -220,6 +232,16 @@ def _add_folder(action):
 
 
 def _port(text):
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
-    return int(text)
+    return _whole("a port is a number", 1, 65535)(text)
+
+
+def _whole(what, low, high=None):
+    """Reads a whole number within its bounds."""
+    bounds = f"from {low} to {high}" if high else f"of {low} or more"
+
+    def read(text):
+        if not text.isdecimal() or not low <= int(text) <= (high or int(text)):
+            raise argparse.ArgumentTypeError(f"{what} {bounds}, not {text!r}")
+        return int(text)
+
+    return read

@@ -70,7 +70,7 @@ class Card:
             for goal in self.goals
         )
         numbers = "".join(
-            f"<h4>{escape(title)}</h4>{_tiles(some)}" for title, some in self.sections
+            f"<h3>{escape(title)}</h3>{_tiles(some)}" for title, some in self.sections
         )
         lines = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
         end = "".join(f"<p>{escape(line)}</p>" for line in self._end)

@@ -79,6 +79,22 @@ def test_a_port_that_is_none(port, capsys):
 
 
 @pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("serve coder --context 5", "the context is a number of 256 or more, not '5'"),
+        ("serve coder --context many", "the context is a number of 256 or more, not 'many'"),
+        ("class start --students 0", "the number of learners is from 1 to 1000, not '0'"),
+        ("class start --students 1001", "from 1 to 1000, not '1001'"),
+        ("class start --memory=-1", "the memory is a number of 1 or more, not '-1'"),
+    ],
+)
+def test_a_number_out_of_range(typed, said, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(typed.split())
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("error", "status", "said"),
     [
         (LabError("The disk is full.", "Make room."), 1, "The disk is full.\n  → Make room.\n"),

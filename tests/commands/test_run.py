@@ -359,7 +359,7 @@ def test_a_title_of_a_page_that_somebody_wrote_is_escaped(tmp_path):
 def test_the_index_lists_pages_of_earlier_runs_too(site, tmp_path):
     index = BeautifulSoup((site[0] / "index.html").read_text(encoding="utf-8"), "html.parser")
     listed = {a["href"]: a.get_text() for a in index.select(".pages a")}
-    assert listed == {"01_token.html": "What is a token?", "02_more.html": "More"}
+    assert listed == {"01_token.html": "01 · What is a token?", "02_more.html": "02 · More"}
     one, two = (
         (tmp_path / f"{n}.ipynb", new_notebook(cells=[new_markdown_cell(f"# {n}")])) for n in "ab"
     )

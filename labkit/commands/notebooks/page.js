@@ -4,19 +4,31 @@ const LINE_PX = 20, LEAST_PX = 720, COLUMN_PX = 240;
 const TOUCHED = matchMedia("(pointer: coarse)").matches;
 const USED = TOUCHED ? { ...CONFIG, displayModeBar: false } : CONFIG;
 const pen = document.createElement("canvas").getContext("2d");
-// A title on as many lines as it needs; the figure grows by them.
+// A title on as many lines as it needs; the figure grows by those that are more than its own.
 function wrapTitle(layout, width) {
-  const words = (layout.title?.text ?? "").split(/ +/), lines = [""];
-  pen.font = `${layout.title?.font?.size ?? 15}px ${layout.font?.family ?? "sans-serif"}`;
-  for (const word of words) {
+  const own = (layout.title?.text ?? "").split("<br>");
+  const usual = layout.title?.font?.size ?? 15, family = layout.font?.family ?? "sans-serif";
+  let size = usual; // that of a line may be set in the one before
+  const lines = own.flatMap(line => {
+    size = /font-size: *([0-9.]+)px/.exec(line)?.[1] ?? size;
+    pen.font = `${size}px ${family}`;
+    if (line.includes("</span>")) size = usual;
+    return wrapLine(line, width);
+  });
+  const more = lines.length - own.length;
+  if (!more) return;
+  layout.title.text = lines.join("<br>");
+  layout.margin.t += LINE_PX * more;
+  layout.height += LINE_PX * more;
+}
+function wrapLine(line, width) {
+  const lines = [""];
+  for (const word of line.split(/ +(?![^<>]*>)/)) { // a space within a tag is no place to part it
     const longer = `${lines.at(-1)} ${word}`.trim();
     if (pen.measureText(longer.replace(/<[^>]*>/g, "")).width < width) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
-  if (lines.length === 1) return;
-  layout.title.text = lines.join("<br>");
-  layout.margin.t += LINE_PX * (lines.length - 1);
-  layout.height += LINE_PX * (lines.length - 1);
+  return lines;
 }
 // Draws a figure at the end of a box, and gives its element; on a phone the box scrolls.
 function drawFigure({ data, layout, frames }, box, leastPx = LEAST_PX) {
@@ -29,6 +41,7 @@ function drawFigure({ data, layout, frames }, box, leastPx = LEAST_PX) {
   const columns = new Set(axes.map(name => layout[name].domain?.[0] ?? 0)).size;
   const least = Math.max(leastPx, COLUMN_PX * columns);
   target.style.minWidth = `${least}px`;
+  box.style.setProperty("--least", target.style.minWidth);
   box.classList.toggle("wide", least > box.clientWidth);
   describeFigure(box, layout);
   Plotly.newPlot(target, { data, layout: fitted(layout, box), frames, config: USED });

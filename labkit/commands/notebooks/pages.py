@@ -204,6 +204,8 @@ def _write_index(folder: Path) -> Path:
             escape(unescape(found[1])) if found else default
             for found, default in ((title, escape(page.stem)), (about, ""))
         )
+        number = re.match(r"\d\d(?=_)", page.stem)  # the notebooks name each other by it
+        name = f"{number[0]} · {name}" if number else name
         items.append(f'<li><a href="{quote(page.name)}">{name}</a><p>{text}</p></li>')
     body = f'<main><h1>The lab, page by page</h1><ul class="pages">{"".join(items)}</ul></main>'
     index = folder / "index.html"

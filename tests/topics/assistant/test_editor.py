@@ -26,7 +26,7 @@ def panel(talker):
 
 
 def test_the_first_suggestion_is_there_without_a_key(panel):
-    assert panel.field.text == "one, two, three, four,\n" and panel.field.cursor == 22
+    assert (panel.field.before, panel.field.after) == ("one, two, three, four,", "\n")
     assert panel.field.ghost["number"] == 0 and panel.field.ghost["text"].startswith(" five")
     assert "the engine alone" in panel.meter.value and "prefix only" in panel.summary
     assert panel.book_entries == ()
@@ -52,7 +52,17 @@ def test_below_the_threshold_it_stays_silent(panel):
     panel.threshold.value = 0.0
     send(panel, kind="ask", number=1, before="a, b, c,", after="")
     panel.wait()
-    assert panel.field.ghost == {"number": 1, "text": ""} and panel.withheld == 1
+    ghost = panel.field.ghost
+    assert (ghost["number"], ghost["silent"], panel.withheld) == (1, True, 2), "the first too"
+
+
+def test_the_slider_decides_at_once_about_what_was_suggested(panel):
+    sure = panel.suggestion.mean_logprob
+    assert not panel.field.ghost["silent"] and panel.withheld == 0 and -3 < sure < -0.1
+    for threshold, silent in ((0.0, True), (-3.0, False), (0.0, True)):
+        panel.threshold.value = threshold
+        assert panel.field.ghost["silent"] is silent and panel.withheld == silent
+        assert f"{panel.withheld} withheld" in panel.status.value
 
 
 def test_it_tries_no_connection(talker):

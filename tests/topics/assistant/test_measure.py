@@ -6,6 +6,7 @@ import labkit
 from labkit.sandbox import sandbox
 from labkit.sandbox.code_tasks import END, code_tasks, has_passed
 from labkit.sandbox.sandbox import SandboxRun, run_code
+from labkit.topics.assistant import exercises
 from labkit.topics.assistant.completion.complete import Completion
 from labkit.topics.assistant.measure import measure as measuring
 from labkit.topics.assistant.measure.compare import CompletionComparison
@@ -108,8 +109,9 @@ def test_shares_keys_and_thresholds_are_as_by_hand():
     assert [p.right for p in points] == [1, 0.5, pytest.approx(2 / 3)]
 
 
-def scored(*passed, model="m", method="infill"):
-    own = tuple(suggestion(each, -0.1 * n - 0.1, n) for n, each in enumerate(passed))
+def scored(*passed, model="m", method="infill", sure=(-0.1, -0.2, -0.3)):
+    both = zip(passed, sure, strict=False)
+    own = tuple(suggestion(each, value, n) for n, (each, value) in enumerate(both))
     return CompletionScore(model, "t", (MethodScore(method, own),), len(own), 1.0)
 
 
@@ -133,10 +135,22 @@ def test_the_curve_shows_the_surest_first():
     assert list(figure.data[2].x) == [0.5, 1] and list(figure.data[2].y) == [1, 0.5]
     assert "50% pass if 100% are shown, 100% if the surest 50% are" in curve.summary
     assert [each.value for each in curve.book_entries] == [100]
+    (label,) = figure.layout.annotations
+    assert label.yanchor == "top", "below the line: the curve comes from above"
+    (label,) = labkit.plot(curve_of(scored(False, True))).layout.annotations
+    assert label.yanchor == "bottom"
     nothing = CompletionScore("m", "t", (MethodScore("infill", (suggestion(False, None),)),), 1, 1)
     for empty in (nothing, CompletionScore("m", "t", (), 1, 1)):
         assert not labkit.plot(curve_of(empty)).data and not curve_of(empty).book_entries
         assert "no suggestion to show" in curve_of(empty).summary
+
+
+def test_a_threshold_shows_what_it_says_when_it_is_typed():
+    curve = curve_of(scored(True, True, False, sure=(-0.08371, -0.08374, -0.5)))
+    first, half, _ = curve.points
+    assert first.text == half.text == "-0.084" and f"of {half.text} on" in curve.summary
+    assert list(labkit.plot(curve).data[2].customdata) == ["-0.084", "-0.084", "-0.500"]
+    assert exercises.check_threshold(curve, float(half.text)).right
 
 
 def curve_of(score):

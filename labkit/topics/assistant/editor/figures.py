@@ -16,28 +16,31 @@ def meter_html(milliseconds: float | None, engine: float | None) -> str:
     """
     known = [each for each in (milliseconds, engine) if each is not None]
     whole = max(2.0 * BUDGET_MS, *(1.1 * each for each in known), 1.0)
-    bars = _bar("from key to suggestion", milliseconds, whole)
-    bars += _bar("the engine alone", engine, whole)
+    named = ("from key to suggestion", milliseconds), ("the engine alone", engine)
+    texts = "".join(f"<div>{name}: {_value(each)}</div>" for name, each in named)
+    bars = "".join(_bar(each, whole) for _, each in named)
     at = 100 * BUDGET_MS / whole
     line = f"position:absolute;left:{at:.1f}%;top:0;bottom:0;border-left:2px dashed {theme.RED}"
-    label = f"position:absolute;left:{at:.1f}%;top:100%;padding-left:4px;font-size:12px"
+    # On the side of the line that has more room.
+    side = f"left:{at:.1f}%" if at < 40 else f"right:{100 - at:.1f}%"
+    label = f"position:absolute;{side};top:100%;padding:0 4px;white-space:nowrap"
+    grid = "display:grid;grid-template-columns:minmax(14em,max-content) minmax(8em,1fr);gap:0 8px"
     return (
-        f'<div style="position:relative;margin:6px 0 22px 0;max-width:640px">{bars}'
-        f'<div style="{line}"></div><div style="{label}">budget {BUDGET_MS} ms</div></div>'
+        f'<div style="{grid};font-size:13px;line-height:26px;margin:6px 0 26px 0;max-width:720px">'
+        f'<div>{texts}</div><div style="position:relative">{bars}'
+        f'<div style="{line}"></div><div style="{label}">budget {BUDGET_MS} ms</div></div></div>'
     )
 
 
-def _bar(name: str, milliseconds: float | None, whole: float) -> str:
-    value = "–" if milliseconds is None else f"{milliseconds:,.0f} ms"
-    width = 0 if milliseconds is None else 100 * milliseconds / whole
-    colour = theme.SKY + theme.TINT
-    fill = f"width:{width:.1f}%;background:{colour};border-right:2px solid {theme.BLUE}"
-    return (
-        f'<div style="position:relative;height:22px;margin:2px 0">'
-        f'<div style="{fill};height:100%"></div>'
-        f'<div style="position:absolute;left:6px;top:1px;font-size:13px">{name}: {value}</div>'
-        "</div>"
-    )
+def _value(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds:,.0f} ms"
+
+
+def _bar(milliseconds: float | None, whole: float) -> str:
+    edge = f"border-right:2px solid {theme.BLUE}" if milliseconds else ""
+    fill = f"width:{100 * (milliseconds or 0) / whole:.1f}%;background:{theme.SKY + theme.TINT}"
+    inner = f'<div style="{fill};{edge};height:100%"></div>'
+    return f'<div style="height:22px;margin:2px 0 4px 0">{inner}</div>'
 
 
 def code_html(before: str, after: str, ghost: str) -> str:

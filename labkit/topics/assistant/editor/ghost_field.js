@@ -20,18 +20,20 @@ function render({ model, el }) {
   field.setAttribute("aria-label", "code; Tab accepts a suggestion, Escape refuses it");
   field.spellcheck = false;
   field.autocomplete = "off";
-  field.value = model.get("text");
-  const at = model.get("cursor");
-  field.setSelectionRange(at, at);
-  let number = 0, ghost = "", place = at, timer = 0, pressed = performance.now();
+  field.value = model.get("before");
+  let number = 0, heard = -1, ghost = "", silent = false, timer = 0, pressed = performance.now();
+  let place = field.value.length;
+  field.value += model.get("after");
+  field.setSelectionRange(place, place);
+  const visible = () => silent ? "" : ghost;
 
   function draw() {
     const shown = document.createElement("span");
     shown.className = "lk-ghost-text";
-    shown.textContent = ghost;
+    shown.textContent = visible();
     mirror.replaceChildren(
       field.value.slice(0, place), shown, field.value.slice(place) + "\u200b");
-    spoken.textContent = ghost && `Suggestion: ${ghost}`;
+    spoken.textContent = visible() && `Suggestion: ${visible()}`;
   }
 
   function ask() {
@@ -48,14 +50,15 @@ function render({ model, el }) {
   }
 
   function drop(kind) {
-    if (ghost) model.send({ kind });
+    if (visible()) model.send({ kind });
     ghost = "";
     draw();
   }
 
   function typed(event) {
     const text = event.data;
-    const follows = text && ghost.startsWith(text) && field.selectionStart === place + text.length;
+    const follows = text && visible().startsWith(text)
+      && field.selectionStart === place + text.length;
     if (!follows || ghost === text) return ask();
     ghost = ghost.slice(text.length); // the learner types what is suggested: it stays
     place += text.length;
@@ -72,11 +75,11 @@ function render({ model, el }) {
 
   function press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.key === "Tab" && !event.shiftKey && ghost) {
+    if (event.key === "Tab" && !event.shiftKey && visible()) {
       const text = ghost;
       drop("accepted");
       insert(text);
-    } else if (event.key === "Escape" && ghost) {
+    } else if (event.key === "Escape" && visible()) {
       drop("refused");
     } else if (event.key === "Enter" && !event.shiftKey) {
       const line = field.value.slice(0, field.selectionStart).split("\n").pop();
@@ -98,10 +101,14 @@ function render({ model, el }) {
 
   function arrived() {
     const came = model.get("ghost");
-    if (came.number !== number || !came.text) return;
-    ghost = came.text;
+    if (came.number !== number) return;
+    const isNew = heard !== number; // or it is known, and the threshold was moved
+    if (isNew) ghost = came.text;
+    heard = number;
+    silent = came.silent;
     draw();
-    if (number) model.send({ kind: "shown", ms: performance.now() - pressed });
+    if (isNew && number && visible())
+      model.send({ kind: "shown", ms: performance.now() - pressed });
   }
 
   field.addEventListener("input", typed);

@@ -13,30 +13,30 @@ class GhostField(anywidget.AnyWidget):
     """Sends what is typed, and shows what is suggested; Tab accepts, Esc refuses.
 
     Args:
-        text: the code at first.
-        cursor: where the cursor stands at first.
+        before: the code before the cursor at first.
+        after: the code after it.
         on_ask: called with a number that rises, the code before the cursor, and that after it.
         on_event: called with ``"shown"`` and milliseconds from the last key to the suggestion, or
             with ``"accepted"``, ``"refused"`` or ``"left"`` and None.
 
     Attributes:
-        ghost: the number that was asked, and what is suggested there.
+        ghost: the number that was asked, what is suggested there, and whether it is withheld.
     """
 
     _esm = _HERE.with_suffix(".js").read_text(encoding="utf-8")
     _css = _HERE.with_suffix(".css").read_text(encoding="utf-8")
-    text = traitlets.Unicode().tag(sync=True)
-    cursor = traitlets.Int().tag(sync=True)
-    ghost = traitlets.Dict(default_value={"number": 0, "text": ""}).tag(sync=True)
+    before = traitlets.Unicode().tag(sync=True)
+    after = traitlets.Unicode().tag(sync=True)
+    ghost = traitlets.Dict(default_value={"number": 0, "text": "", "silent": False}).tag(sync=True)
 
     def __init__(
         self,
-        text: str,
-        cursor: int,
+        before: str,
+        after: str,
         on_ask: Callable[[int, str, str], None],
         on_event: Callable[[str, float | None], None],
     ):
-        super().__init__(text=text, cursor=cursor)
+        super().__init__(before=before, after=after)
         self._ask, self._event = on_ask, on_event
         self.on_msg(self._came)
 

@@ -1,6 +1,7 @@
 """`editor_panel`: code with ghost text as one types, and the time that it took."""
 
 from statistics import median
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -65,7 +66,7 @@ class EditorPanel(Panel):
         field: the field for code.
         threshold: the mean log-probability below which nothing is shown.
         suggestion: the newest one; None before the first.
-        accepted, refused, withheld: how many were.
+        accepted, refused: how many were.
         milliseconds: from the last key to each suggestion that was shown.
     """
 
@@ -74,19 +75,26 @@ class EditorPanel(Panel):
     ):
         self._model, self._method = model, method
         self.suggestion: Completion | None = None
-        self.accepted = self.refused = self.withheld = 0
+        self.accepted = self.refused = 0
+        self._number, self._withheld = 0, set[int]()
         self.milliseconds: list[float] = []
         self._shown_ms: float | None = None  # of the newest
         self._suggester = Suggester(model, method, self._suggested, watch)
-        self.field = GhostField(before + after, len(before), self._ask, self._happened)
+        self.field = GhostField(before, after, self._ask, self._happened)
         self.threshold = slider(
             "stay silent below", LEAST, LEAST, 0.0, step=0.1, width="460px", label_width="130px"
         )
+        self.threshold.observe(self._show, "value")
         self.meter = widgets.HTML(meter_html(None, None))
         self.status = widgets.HTML()
         self.widget = column(self.field, self.meter, self.threshold, self.status)
         self._first = before, after
         self._ask(0, before, after)
+
+    @property
+    def withheld(self) -> int:
+        """Number of suggestions below the threshold, the newest by where the slider is now."""
+        return len(self._withheld)
 
     @property
     def summary(self) -> str:
@@ -139,13 +147,18 @@ class EditorPanel(Panel):
             empty = not request.before.strip()
             self.status.value = html.note("Type some code." if empty else result, "plain")
             return
-        self.suggestion, self._shown_ms = result, None
-        sure = result.mean_logprob
-        text = result.text.rstrip()
-        if text and sure is not None and sure < self.threshold.value:
-            self.withheld += 1
-            text = ""
-        self.field.ghost = {"number": request.number, "text": text}
+        self.suggestion, self._shown_ms, self._number = result, None, request.number
+        self._show()
+
+    def _show(self, *_: Any) -> None:
+        """The newest suggestion, if the model is as sure of it as the slider asks."""
+        done, number = self.suggestion, self._number
+        if done is None:
+            return
+        sure, text = done.mean_logprob, done.text.rstrip()
+        silent = bool(text) and sure is not None and sure < self.threshold.value
+        self._withheld = self._withheld | {number} if silent else self._withheld - {number}
+        self.field.ghost = {"number": number, "text": text, "silent": silent}
         self._draw()
 
     def _happened(self, kind: str, milliseconds: float | None) -> None:

@@ -119,15 +119,17 @@ def threshold_figure(curve: ThresholdCurve):
     line = {"color": theme.BLUE, "width": 2}
     trace = go.Scatter(x=x, y=right, mode="lines+markers", line=line, showlegend=False)
     trace.update(
-        customdata=[each.threshold for each in curve.points],
-        hovertemplate="from a mean log-probability of %{customdata:.2f} on: "
+        customdata=[each.text for each in curve.points],
+        hovertemplate="from a mean log-probability of %{customdata} on: "
         "%{x:.0%} shown, %{y:.0%} of them pass<extra></extra>",
     )
     figure.add_trace(trace)
+    # The curve ends on this line: the text stands where the curve does not come from.
+    side = "bottom right" if min(right[-4:]) >= right[-1] else "top right"
     every = {"line": {"dash": "dash", "color": theme.GREY}, "annotation_text": "all shown"}
-    figure.add_hline(right[-1], **every)
+    figure.add_hline(right[-1], annotation_position=side, **every)
     figure.update_xaxes(tickformat=".0%", range=[0, 1.03])
-    return figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03])
+    return figure.update_yaxes(tickformat=".0%", range=[-0.1, 1.03])
 
 
 FIGURES = {

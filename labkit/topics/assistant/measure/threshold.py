@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import floor
 
 from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.formatting import in_lines
@@ -27,6 +28,11 @@ class ThresholdPoint:
     count: int
     shown: float
     right: float
+
+    @property
+    def text(self) -> str:
+        """The threshold rounded down: typed as it stands, it shows all that this point shows."""
+        return f"{floor(1000 * self.threshold) / 1000:.3f}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,7 +77,7 @@ class ThresholdCurve:
             f"{self.score.model}, {METHODS[self.method.method]}, "
             f"{len(self.method.suggestions)} cuts: {every.right:.0%} pass if {every.shown:.0%} "
             f"are shown, {self.half.right:.0%} if the surest {self.half.shown:.0%} are, those from "
-            f"a mean log-probability of {self.half.threshold:.2f} on (measured)"
+            f"a mean log-probability of {self.half.text} on (measured)"
         )
 
     def __repr__(self) -> str:
