@@ -23,7 +23,10 @@ def explore_calibration(
         measured: from ``lab.limits.calibration``.
         temperature: where its slider stands at first, 0.1 to 10.
         bins: the same of the number of bins, 2 to 30.
+    Raises:
+        ValueError: it was stopped before the first question.
     """
+    measured.reliability()
     return CalibrationPanel(measured, temperature, bins)
 
 
