@@ -6,17 +6,25 @@ const USED = TOUCHED ? { ...CONFIG, displayModeBar: false } : CONFIG;
 const pen = document.createElement("canvas").getContext("2d");
 // A title on as many lines as it needs; the figure grows by them.
 function wrapTitle(layout, width) {
-  const words = (layout.title?.text ?? "").split(/ +/), lines = [""];
-  pen.font = `${layout.title?.font?.size ?? 15}px ${layout.font?.family ?? "sans-serif"}`;
-  for (const word of words) {
+  const given = (layout.title?.text ?? "").split("<br>");
+  const size = layout.title?.font?.size ?? 15, family = layout.font?.family ?? "sans-serif";
+  const lines = given.flatMap(line => wrapLine(line, width, size, family));
+  const more = LINE_PX * (lines.length - given.length);
+  if (!more) return;
+  layout.title.text = lines.join("<br>");
+  layout.margin.t += more;
+  layout.height += more;
+}
+// A line cut where the next word has no room; its markup takes none, and may set its size in em.
+function wrapLine(line, width, size, family) {
+  const lines = [""], em = line.match(/font-size:([\d.]+)em/)?.[1] ?? 1;
+  pen.font = `${size * em}px ${family}`;
+  for (const word of line.split(/ +(?![^<]*>)/)) {
     const longer = `${lines.at(-1)} ${word}`.trim();
     if (pen.measureText(longer.replace(/<[^>]*>/g, "")).width < width) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
-  if (lines.length === 1) return;
-  layout.title.text = lines.join("<br>");
-  layout.margin.t += LINE_PX * (lines.length - 1);
-  layout.height += LINE_PX * (lines.length - 1);
+  return lines;
 }
 // Draws a figure at the end of a box, and gives its element; on a phone the box scrolls.
 function drawFigure({ data, layout, frames }, box, leastPx = LEAST_PX) {
