@@ -147,6 +147,9 @@ def test_bad_input_gets_a_sentence(smollm2, measured):
     for show in (labkit.plot, labkit.explore):
         with pytest.raises(ValueError, match="m: stopped before the first question"):
             show(Calibration("m", (), 20, 1.0))
+    for wrong in ({"temperature": 0}, {"temperature": "x"}, {"bins": 1}, {"bins": 100}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+            labkit.explore(measured, **wrong)
     said_nothing = Calibration("m", (_item(0, True),), 1, 1.0)
     with pytest.raises(ValueError, match="m gave no confidence of the kind 'in words'"):
         said_nothing.reliability("in words")
