@@ -124,7 +124,9 @@ def slider(
     return widgets.FloatSlider(value, min=low, max=high, step=step, **look, **more)
 
 
-def choice_slider(options: list[tuple[str, int]], value: int, **look) -> widgets.SelectionSlider:
+def choice_slider(
+    options: list[tuple[str, float]], value: float, **look
+) -> widgets.SelectionSlider:
     """A slider over choices, the chosen one beside its label.
 
     ipywidgets' own readout can be typed into, and does not hear of it.

@@ -12,6 +12,9 @@ from labkit.backends.settings import Settings
 from labkit.backends.steps import Step
 from labkit.commands.notebooks.pages import PLOTLY_FILE, _document, _drawing
 from labkit.commands.notebooks.render import _figure
+from labkit.topics.comparison.votes.votes import Pair, cast, count_votes, new_ballot
+from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, Answer, MapPlan
+from labkit.topics.limits.accuracy.ask import Question
 from labkit.topics.sampling.sweep.sweep import Sweep
 
 from .chromium import new_page, start_chromium
@@ -31,6 +34,22 @@ def made_up_sweep():
     return Sweep("made up", "x", tuple(replies), 1.0)
 
 
+def made_up_map():
+    cells = [(f"{length} tokens", f"{depth}%") for length in (100, 800) for depth in range(10)]
+    questions = tuple(Question("x", "1", *cell) for cell in cells)
+    plan = MapPlan("long_text", "a fact in a long text", ("x", "y"), questions, (), "", 8)
+    answers = tuple(Answer(each, "1", n % 3 > 0) for n, each in enumerate(questions))
+    return AccuracyMap("made up", plan, answers, (), 1.0)
+
+
+def made_up_votes():
+    ballot = new_ballot()
+    names = ("a-model-of-135m-f16 (llama.cpp)", "a-model-of-135m-q2_k (llama.cpp)")
+    for choice in ("A", "A", "B", "tie"):
+        ballot = cast(ballot, Pair("x", *names, "one", "two"), choice)
+    return count_votes(names, ballot)
+
+
 @pytest.fixture(scope="module")
 def figures():
     """Figures of all topics that need no model, in order of the notebooks."""
@@ -45,6 +64,8 @@ def figures():
         labkit.plot(labkit.tokens.train_bpe(vocab_size=300)),
         labkit.plot(labkit.tokens.map_vocabulary("gpt2")),
         labkit.plot(made_up_sweep()),
+        labkit.plot(made_up_map()),
+        labkit.plot(made_up_votes()),
         labkit.plot(measured),
         labkit.plot(measured, kind="gaps"),
         labkit.plot(side, kind="time"),

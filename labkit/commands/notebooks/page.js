@@ -10,7 +10,8 @@ function wrapTitle(layout, width) {
   const usual = layout.title?.font?.size ?? 15, family = layout.font?.family ?? "sans-serif";
   let size = usual; // that of a line may be set in the one before
   const lines = own.flatMap(line => {
-    size = /font-size: *([0-9.]+)px/.exec(line)?.[1] ?? size;
+    const [, number, unit] = /font-size: *([0-9.]+)(em|px)/.exec(line) ?? [];
+    if (number) size = unit === "em" ? number * usual : number;
     pen.font = `${size}px ${family}`;
     if (line.includes("</span>")) size = usual;
     return wrapLine(line, width);

@@ -50,7 +50,7 @@ def _bars(title: str, names, scores: list[MethodScore] | tuple[MethodScore, ...]
         ),
     )
     if below:
-        title += f'<br><span style="font-size:12px">{figure_text(below)}</span>'
+        title += f'<br><span style="font-size:.8em">{figure_text(below)}</span>'
     return bar_table_figure(title, names, columns)
 
 
@@ -100,7 +100,7 @@ def threshold_figure(curve: ThresholdCurve):
         name, count = f"{name}, {METHODS[curve.method.method]}", len(curve.method.suggestions)
     figure = theme.figure(
         title=f"When to stay silent: {name} · measured<br>"
-        f'<span style="font-size:12px">{curve.score.title}, {count} cuts; band: 95 % at each '
+        f'<span style="font-size:.8em">{curve.score.title}, {count} cuts; band: 95 % at each '
         "threshold</span>",
         x="share of suggestions that is shown, surest first",
         y="share of those shown that pass",

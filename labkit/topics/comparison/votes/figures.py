@@ -21,6 +21,7 @@ def votes_figure(votes: Votes):
     order = (one, "tie", "both bad", other)
     looks = {one: SIDES[0], **LOOKS, other: SIDES[1]}
     total = max(1, len(votes.votes))
+    below = {"yref": "container", "y": 0.36, "yanchor": "top"}
     bars = [
         go.Bar(
             name=f"{figure_text(name)}{' preferred' * (name in votes.names)}: {votes.counts[name]}",
@@ -36,11 +37,11 @@ def votes_figure(votes: Votes):
         *bars,
         *_interval(votes),
         title=_title(votes),
-        height=250,
+        height=340,
         barmode="stack",
         showlegend=True,
-        margin={"t": 60, "b": 64},
-        legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left", "traceorder": "normal"},
+        margin={"t": 60, "b": 156},  # long names take a line each
+        legend={"x": 0, "xanchor": "left", "traceorder": "normal", **below},
     )
     figure.add_vline(x=50, line={"color": theme.INK, "width": 1, "dash": "dash"})
     figure.update_yaxes(

@@ -24,7 +24,7 @@ def losses(train: Sequence[LossPoint], held_out: Sequence[LossPoint], title: str
     """The two curves."""
     figure = theme.figure(
         title="Loss, in nats a token, lower is better · measured<br>"
-        f'<span style="font-size:12px">{figure_text(title)}</span>',
+        f'<span style="font-size:.8em">{figure_text(title)}</span>',
         x="step",
         y="nats a token",
         height=380,
@@ -101,10 +101,10 @@ def probes_figure(sweep: StrengthSweep):
 
 def first_tokens(sweep: StrengthSweep, strength: float) -> tuple[list[float], list[str], str]:
     """Of `bars_figure`: probabilities, tokens and title, which is all that a slider changes."""
-    point = min(sweep.points, key=lambda each: abs(each.strength - strength))
+    point = sweep.nearest(strength)
     title = (
         f"The first token of the answer at strength {point.strength:g} · measured<br>"
-        f'<span style="font-size:12px">{figure_text(sweep.probe[:90])}</span>'
+        f'<span style="font-size:.8em">{figure_text(sweep.probe[:90])}</span>'
     )
     texts = [figure_text(spell(text)) for text, _ in point.next_tokens]
     return [probability for _, probability in point.next_tokens], texts, title

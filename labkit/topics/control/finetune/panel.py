@@ -6,11 +6,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.backends.local.model import LocalModel
-from labkit.ui import theme
-from labkit.ui.panel import Panel, RunPanel, column, labelled, on_change, row
+from labkit.ui import html, theme
+from labkit.ui.panel import Panel, RunPanel, choice_slider, column, labelled, on_change, row
 from labkit.ui.runner import Progress, Runner
 
-from .figures import bars_figure, first_tokens, losses, strength_figure
+from .figures import bars_figure, first_tokens, loss_figure, losses, strength_figure
 from .result import FineTuning, TuningOptions
 from .strength import StrengthSweep
 from .training import TrainingRun
@@ -79,8 +79,8 @@ class TunePanel(RunPanel):
             self.figure.layout.title.text = fresh.layout.title.text
 
     def static_form(self) -> list:
-        """The losses."""
-        return [self.figure]
+        """The losses, if it was run."""
+        return [loss_figure(self.result)] if self.result else [html.note(self.summary)]
 
 
 class StrengthPanel(Panel):
@@ -88,15 +88,11 @@ class StrengthPanel(Panel):
 
     def __init__(self, sweep: StrengthSweep, strength: float = 1.0):
         self._sweep = sweep
-        options = [each.strength for each in sweep.points]
-        self.strength = widgets.SelectionSlider(
-            options=options,
-            value=min(options, key=lambda each: abs(each - strength)),
-            **labelled("strength", "380px"),
-        )
+        options = [(f"{each.strength:g}", each.strength) for each in sweep.points]
+        chosen = sweep.nearest(strength).strength
+        self.strength = choice_slider(options, chosen, **labelled("strength", "380px", "105px"))
         self.bars = theme.widget(bars_figure(sweep, self.strength.value))
-        self.curves = theme.widget(strength_figure(sweep))
-        self._mark()
+        self.curves = theme.widget(self._marked_curves())
         on_change(self._show, self.strength)
         self.widget = column(self.strength, self.bars, self.curves)
 
@@ -106,14 +102,16 @@ class StrengthPanel(Panel):
             self.bars.data[0].x = values
             self.bars.layout.title.text = title
             self.bars.layout.yaxis.ticktext = texts
-        self._mark()
-
-    def _mark(self) -> None:
-        """Larger markers where the slider stands."""
-        chosen = [each.strength == self.strength.value for each in self._sweep.points]
         with self.curves.batch_update():
-            for trace in self.curves.data:
-                trace.marker.size = [16 if each else 8 for each in chosen]
+            self.curves.update_traces(marker_size=self._sizes())
+
+    def _sizes(self) -> list[int]:
+        """Larger markers where the slider stands."""
+        chosen = self.strength.value
+        return [16 if each.strength == chosen else 8 for each in self._sweep.points]
+
+    def _marked_curves(self):
+        return strength_figure(self._sweep).update_traces(marker_size=self._sizes())
 
     @property
     def summary(self) -> str:
@@ -122,7 +120,7 @@ class StrengthPanel(Panel):
 
     def static_form(self) -> list:
         """Both figures as they stand."""
-        return [self.bars, self.curves]
+        return [bars_figure(self._sweep, self.strength.value), self._marked_curves()]
 
 
 PANELS = {StrengthSweep: StrengthPanel}

@@ -90,7 +90,7 @@ class FineTuning:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: the held-out loss at the end."""
-        if not self.held_out:
+        if not self.held_out or not self.held_out[-1].step:  # nothing since before the training
             return ()
         label = f"held-out loss after training on {self.examples.name}"
         last = self.held_out[-1].loss
@@ -108,12 +108,21 @@ class FineTuning:
         if not self.losses:
             return f"{self.base.name}: stopped before the first step"
         change = f"loss {self.losses[0].loss:.2f} → {self.losses[-1].loss:.2f}"
-        if self.held_out:
-            change += f", held out {self.held_out[0].loss:.2f} → {self.held_out[-1].loss:.2f}"
         return (
-            f"{self.title}, {change} nats a token, {self.trained_parameters / 1e6:.1f} million "
-            "weights trained (measured)"
+            f"{self.title}, {change}{self._held_out_change} nats a token, "
+            f"{self.trained_parameters / 1e6:.1f} million weights trained (measured)"
         )
+
+    @property
+    def _held_out_change(self) -> str:
+        """The held-out loss before and after, and at which step, if others came after it."""
+        if not self.held_out:
+            return ""
+        before, after = self.held_out[0], self.held_out[-1]
+        if not after.step:
+            return f", held out {before.loss:.2f} before the first step"
+        at = f" at step {after.step}" if after.step < len(self.losses) else ""
+        return f", held out {before.loss:.2f} → {after.loss:.2f}{at}"
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.notes)

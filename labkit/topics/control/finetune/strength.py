@@ -93,6 +93,16 @@ class StrengthSweep:
         """The point at a strength, if it was measured."""
         return next((each for each in self.points if each.strength == strength), None)
 
+    def nearest(self, strength: float) -> StrengthPoint:
+        """The point next to a strength.
+
+        Raises:
+            ValueError: it was stopped before the first strength.
+        """
+        if not self.points:
+            raise ValueError(self.summary)
+        return min(self.points, key=lambda each: abs(each.strength - strength))
+
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: bits per byte that were forgotten at strength 1."""

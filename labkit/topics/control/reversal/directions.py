@@ -112,7 +112,7 @@ class DirectionTest:
         (_, ahead, _), (low, back, high) = self.share(self.forward), self.share(self.reversed)
         return (
             f"{self.model}, {len(self.forward)} pairs: as trained {ahead:.0%} right, reversed "
-            f"{back:.0%} ({low:.0%} to {high:.0%}), by chance {self.chance:.0%}. Reversed less as "
+            f"{back:.0%} ({low:.0%} to {high:.0%}), by chance {self.chance:.0%}. Reversed minus as "
             f"trained: {self.difference.summary}"
         )
 

@@ -143,7 +143,7 @@ def cost_figure(evaluation: RoutingEvaluation):
     rows = len(evaluation.pairs)
     figure = theme.figure(
         title=f"{_title(evaluation, 'What a request takes')}<br>"
-        f'<span style="font-size:12px">cost: {figure_text(evaluation.costs)}</span>',
+        f'<span style="font-size:.8em">cost: {figure_text(evaluation.costs)}</span>',
         height=150 + 290 * rows,
         margin={"t": 150},
     )

@@ -14,6 +14,7 @@ from .facts import FactsMap
 from .repeat import RepeatedMistakes
 
 MOST_ROWS = 80
+MOST_WIDE = 6  # columns in which an interval has room on one line
 LONGEST = 160  # characters that are shown of a question, its end
 SCALE = [[0, "#FFFFFF"], [1, theme.SKY]]  # dark ink can be read on all of it
 
@@ -22,7 +23,7 @@ def map_figure(answered: AccuracyMap, *, height: int | None = None):
     """A heat map: each cell's share of right answers with its 95 % interval."""
     figure = theme.figure(
         title=f"{figure_text(answered.plan.title)}: {figure_text(answered.model)} · measured<br>"
-        f'<span style="font-size:12px">share of right answers, in brackets its 95 % interval'
+        f'<span style="font-size:.8em">share of right answers, in brackets its 95 % interval'
         "</span>",
         x=answered.plan.axes[0],
         y=answered.plan.axes[1],
@@ -42,7 +43,7 @@ def cells_trace(answered: AccuracyMap):
         z=[[None if math.isnan(cell.share) else cell.share for cell in row] for row in cells],
         x=list(answered.columns),
         y=list(answered.rows),
-        text=[[_cell_text(cell) for cell in row] for row in cells],
+        text=[[_cell_text(cell, len(row) > MOST_WIDE) for cell in row] for row in cells],
         texttemplate="%{text}",
         textfont={"color": theme.INK, "size": 12},
         colorscale=SCALE,
@@ -56,11 +57,11 @@ def cells_trace(answered: AccuracyMap):
     )
 
 
-def _cell_text(cell: Cell) -> str:
+def _cell_text(cell: Cell, is_narrow: bool) -> str:
     if not cell.count:
         return ""
     low, high = (f"{100 * each:.0f}" for each in cell.interval)
-    return f"{cell.right} of {cell.count}<br>({low} to {high} %)"
+    return f"{cell.right} of {cell.count}<br>({low} to{'<br>' if is_narrow else ' '}{high} %)"
 
 
 def tokens_table(answered: AccuracyMap) -> html.HtmlFigure:
@@ -112,7 +113,7 @@ def fame_figure(answered: FactsMap):
         ranges.append((low, share, high) if is_real else (1 - high, share, 1 - low))
     figure = theme.figure(
         title=f"{figure_text(answered.plan.title)}: {figure_text(answered.model)} · measured<br>"
-        '<span style="font-size:12px">with 95 % intervals; countries by number of people '
+        '<span style="font-size:.8em">with 95 % intervals; countries by number of people '
         "(GeoNames, 2018)</span>",
         x=answered.plan.axes[0],
         height=380,

@@ -46,7 +46,7 @@ def pass_figure(score: CodeScore):
     lows, highs = zip(*(score.interval(k) for k in ks), strict=True)
     figure = theme.figure(
         title=f"{figure_text(score.title)}: {figure_text(score.model)} · measured<br>"
-        f'<span style="font-size:12px">{len(score.tasks)} tasks, {score.samples} attempts each; '
+        f'<span style="font-size:.8em">{len(score.tasks)} tasks, {score.samples} attempts each; '
         "band: 95 % over tasks</span>",
         x="k: attempts, of which one must pass",
         y="pass@k",

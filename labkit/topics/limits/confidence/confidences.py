@@ -1,7 +1,6 @@
 """`calibration`: how sure a model is of its answers, asked in three ways, and how often right."""
 
 import random
-import re
 import time
 from collections.abc import Iterator, Sequence
 
@@ -88,7 +87,7 @@ class _Run:
         self._model, self._questions = model, questions
         self._logprobs: dict[int, tuple[float, ...]] = {}
         self._p_true: dict[int, float] = {}
-        self._stated: dict[int, float | None] = {}
+        self._said: dict[int, str] = {}
 
     def steps(self) -> Iterator[None]:
         """Does the work, all questions in one way after the other."""
@@ -107,7 +106,7 @@ class _Run:
             yield
         sure = [_said_prompt(each.country, each.answer) for each in items]
         for number, text in write_answers(self._model, sure, max_tokens=4):
-            self._stated[number] = read_percent(text)
+            self._said[number] = text
             yield
 
     def _option_logprobs(
@@ -135,7 +134,7 @@ class _Run:
                 options,
                 self._logprobs[number],
                 self._p_true.get(number),
-                self._stated.get(number),
+                self._said.get(number),
             )
             for number, (country, options) in enumerate(self._questions)
             if number in self._logprobs
@@ -162,14 +161,3 @@ def _said_prompt(country: str, answer: str) -> str:
 
 def _certainty(country: str, capital: str) -> str:
     return f"The capital of {country} is {capital}. How sure are you?"
-
-
-def read_percent(text: str) -> float | None:
-    """The confidence in a text, 0 to 1; None if it begins with no number from 0 to 100.
-
-    >>> read_percent(" 85 %"), read_percent("very"), read_percent("300")
-    (0.85, None, None)
-    """
-    found = re.match(r"\s*(\d{1,3})(?!\d)", text)
-    percent = int(found[1]) if found else 101
-    return percent / 100 if percent <= 100 else None

@@ -7,7 +7,7 @@ from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 
 from .reliability import BINS, Reliability
-from .result import Calibration
+from .result import KINDS, Calibration
 from .temperature_fit import TemperatureFit
 
 MOST_ROWS = 60
@@ -15,7 +15,7 @@ MOST_ROWS = 60
 
 def reliability_figure(measured: Calibration, *, bins: int = BINS):
     """A reliability diagram for each kind of confidence."""
-    panels = [(kind, measured.reliability(kind)) for kind in measured.kinds]
+    panels = [(kind, measured.reliability(kind)) for kind in measured.kinds or KINDS[:1]]
     title = f"How sure, and how often right: {figure_text(measured.model)} · measured"
     return diagrams(title, panels, bins)
 
@@ -30,7 +30,7 @@ def fit_figure(fit: TemperatureFit, *, bins: int = BINS):
 def diagrams(title: str, panels: list[tuple[str, Reliability]], bins: int):
     """A reliability diagram beside another, each with its name and its scores."""
     figure = theme.figure(
-        title=f'{title}<br><span style="font-size:12px">dots: bins of answers with 95 % '
+        title=f'{title}<br><span style="font-size:.8em">dots: bins of answers with 95 % '
         "intervals; grey: where a perfect model would lie</span>",
         height=440,
         showlegend=False,
@@ -144,10 +144,9 @@ def items_table(measured: Calibration) -> html.HtmlFigure:
             figure_text(each.country),
             figure_text(each.answer),
             figure_text(each.right_answer),
-            *(
-                "" if value is None else f"{value:.0%}"
-                for value in (each.probability, each.p_true, each.stated)
-            ),
+            f"{each.probability:.0%}",
+            "" if each.p_true is None else f"{each.p_true:.0%}",
+            figure_text((each.said or "").strip()),
         )
         for each in ordered[:MOST_ROWS]
     ]

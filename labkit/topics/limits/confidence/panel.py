@@ -2,6 +2,7 @@
 
 import ipywidgets as widgets
 
+from labkit.checks import check_number, check_whole
 from labkit.ui import html, theme
 from labkit.ui.debounce import Debounce
 from labkit.ui.panel import Panel, column, labelled, on_change, row, slider
@@ -23,7 +24,12 @@ def explore_calibration(
         measured: from ``lab.limits.calibration``.
         temperature: where its slider stands at first, 0.1 to 10.
         bins: the same of the number of bins, 2 to 30.
+    Raises:
+        ValueError: a value is out of range, or it was stopped before the first question.
     """
+    check_number("temperature", temperature, "0.1 to 10", lambda x: 0.1 <= x <= 10)
+    check_whole("bins", bins, 2, MOST_BINS)
+    measured.reliability()
     return CalibrationPanel(measured, temperature, bins)
 
 

@@ -20,7 +20,7 @@ class ConfidenceItem:
         options: four capitals of the same continent, where it has that many.
         logprobs: log-probability of each option after the question.
         p_true: probability of "Yes" against "No" to whether its answer is true; None: not asked.
-        stated: the confidence that it wrote, 0 to 1; None: it wrote no such number.
+        said: what it wrote when asked how sure it is, in percent; None: not asked.
     """
 
     country: str
@@ -28,7 +28,7 @@ class ConfidenceItem:
     options: tuple[str, ...]
     logprobs: tuple[float, ...]
     p_true: float | None = None
-    stated: float | None = None
+    said: str | None = None
 
     @property
     def answer(self) -> str:
@@ -44,6 +44,22 @@ class ConfidenceItem:
     def probability(self) -> float:
         """Probability of the answer, scaled so that the options' sum to 1."""
         return float(at_temperature([self.logprobs], 1.0).max())
+
+    @property
+    def stated(self) -> float | None:
+        """The confidence that it wrote, 0 to 1; None: it wrote no such number, or was not asked."""
+        return None if self.said is None else read_percent(self.said)
+
+
+def read_percent(text: str) -> float | None:
+    """The confidence in a text, 0 to 1; None if it begins with no number from 0 to 100.
+
+    >>> read_percent(" 85 %"), read_percent("very"), read_percent("300")
+    (0.85, None, None)
+    """
+    found = re.match(r"\s*(\d{1,3})(?!\d)", text)
+    percent = int(found[1]) if found else 101
+    return percent / 100 if percent <= 100 else None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,6 +95,8 @@ class Calibration:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
         field = dict(zip(KINDS, ("probability", "p_true", "stated"), strict=True))[kind]
         known = [each for each in self.items if getattr(each, field) is not None]
+        if not self.items:
+            raise ValueError(self.summary)
         if not known:
             raise ValueError(f"{self.model} gave no confidence of the kind {kind!r}")
         confidences = tuple(float(getattr(each, field)) for each in known)
@@ -116,11 +134,9 @@ class Calibration:
         parts = []
         for kind in self.kinds:
             own = self.reliability(kind)
-            missing = len(self.items) - len(own.right)
-            none = f", {missing} without a number" if missing else ""
             parts.append(
                 f"{kind}: sure to {own.confidence:.0%}, ECE {own.ece():.2f} (a perfect model's "
-                f"{own.perfect_ece()[0]:.2f}){none}"
+                f"{own.perfect_ece()[0]:.2f}){self._missing(kind, len(own.right))}"
             )
         share = self.reliability().share
         stopped = (
@@ -130,6 +146,13 @@ class Calibration:
             f"{self.model}: {share:.0%} of {len(self.items)} capitals right among four{stopped}; "
             f"{'; '.join(parts)} (measured)"
         )
+
+    def _missing(self, kind: str, known: int) -> str:
+        """Why there are fewer confidences of a kind than questions."""
+        said = sum(each.said is not None for each in self.items)
+        came = said if kind == "in words" else known
+        none = f", {came - known} without a number" if came > known else ""
+        return f"{none}, stopped after {came}" if came < len(self.items) else none
 
     def __repr__(self) -> str:
         return in_lines(self.summary)

@@ -90,7 +90,9 @@ def fit_temperature(measured: Calibration) -> TemperatureFit:
     if not isinstance(measured, Calibration):
         raise ValueError(f"measured must be a calibration; got {type(measured).__name__}")
     if len(measured.items) < FEWEST:
-        raise ValueError(f"measured must have {FEWEST} questions; got {len(measured.items)}")
+        raise ValueError(
+            f"measured must have at least {FEWEST} questions; got {len(measured.items)}"
+        )
     fitted, checked = measured.items[::2], measured.items[1::2]
     temperature = _best_temperature(fitted)
     losses = zip(_losses(checked, 1.0), _losses(checked, temperature), strict=True)

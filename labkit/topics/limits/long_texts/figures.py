@@ -14,7 +14,7 @@ def conversation_figure(cost: ConversationCost):
     total = figure_text(cost.summary.partition("; reading")[0])
     figure = theme.figure(
         title=f"A growing conversation: {figure_text(cost.model)} · measured<br>"
-        f'<span style="font-size:12px">{total}</span>',
+        f'<span style="font-size:.8em">{total}</span>',
         height=380,
         margin={"t": 124},
     )

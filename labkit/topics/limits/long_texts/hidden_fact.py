@@ -43,8 +43,8 @@ def long_text(
         LabError: the model does not run in this process.
     """
     check_model(model)
-    if not lengths:
-        raise ValueError("lengths must hold at least one number of tokens; got none")
+    if not isinstance(lengths, Sequence) or isinstance(lengths, str) or not lengths:
+        raise ValueError(f"lengths must be a list of numbers of tokens; got {lengths!r:.60}")
     for each in lengths:
         check_whole("each length", each, SHORTEST, model.context - QUESTION_TOKENS)
     check_whole("items", items, 1, 20)

@@ -35,7 +35,7 @@ def _title(comparison: ModelComparison, what: str) -> str:
     below = "; ".join(changes) or "one model only: " + " ".join(
         figure_text(each) for each in comparison.missing
     )
-    return f'{figure_text(what)} · measured<br><span style="font-size:12px">{below}</span>'
+    return f'{figure_text(what)} · measured<br><span style="font-size:.8em">{below}</span>'
 
 
 def _maps_figure(comparison: ModelComparison, maps: list[AccuracyMap]):

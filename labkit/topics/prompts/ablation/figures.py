@@ -77,7 +77,7 @@ def _title(ablation: Ablation) -> str:
     what = figure_text(f"{base.task.name}, {base.model}{calibrated}")
     return (
         f"{what}: {base.share:.0%} right with "
-        f'the whole prompt · measured<br><span style="font-size:12px">'
+        f'the whole prompt · measured<br><span style="font-size:.8em">'
         f"{figure_text(base.prompt.label)}<br>{len(base.items)} items, {ablation.how}; "
         f"US cents for 1,000 requests:<br>{figure_text(ablation.price.origin)}</span>"
     )

@@ -51,7 +51,7 @@ def _title(score: PromptScore) -> str:
     return (
         f"{score.right} of {len(score.items)} right: {figure_text(score.task.name)}, "
         f"{figure_text(score.model)}{calibrated} · measured<br>"
-        f'<span style="font-size:12px">{figure_text(score.prompt.label)}</span>'
+        f'<span style="font-size:.8em">{figure_text(score.prompt.label)}</span>'
     )
 
 
@@ -81,7 +81,7 @@ def difference_figure(difference: ScoreDifference):
     )
     figure = theme.figure(
         title=f"{figure_text(difference.summary)}<br>"
-        f'<span style="font-size:12px">from “{names[0]}” to “{names[1]}”</span>',
+        f'<span style="font-size:.8em">from “{names[0]}” to “{names[1]}”</span>',
         x="difference of the shares of right answers, with its 95 % interval",
         height=210,
         showlegend=False,

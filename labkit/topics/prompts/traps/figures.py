@@ -91,7 +91,7 @@ def curse_figure(curse: WinnersCurse):
     figure = theme.figure(
         title=f"The best of {len(curse.wordings)} wordings: {chosen.practice.share:.0%}, on fresh "
         f"items {chosen.fresh.share:.0%} ({points(-curse.fall)}) · measured<br>"
-        f'<span style="font-size:12px">“{figure_text(chosen.text)}”</span>',
+        f'<span style="font-size:.8em">“{figure_text(chosen.text)}”</span>',
         y="share of right answers",
         height=420,
         margin={"t": 92},

@@ -92,7 +92,7 @@ def _title(sweep: Sweep, constant: str) -> str:
     samples = max((len(cell.replies) for cell in sweep.cells), default=0)
     return (
         f"{len(sweep.replies)} answers of {figure_text(sweep.model)}, {samples} for each setting "
-        f'({sweep.how})<br><span style="font-size:12px">points: the median, or the share; '
+        f'({sweep.how})<br><span style="font-size:.8em">points: the median, or the share; '
         "whiskers: the lowest and the highest; around a share, its 95 % interval"
         f"{'<br>' if constant else ''}{constant}</span>"
     )

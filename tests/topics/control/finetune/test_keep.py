@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+from ipywidgets import DOMWidget
 
 import labkit
 from labkit.topics.control.finetune.adapter import at_strength
-from labkit.topics.control.finetune.strength import bits_per_byte, last_logprobs
+from labkit.topics.control.finetune.strength import StrengthSweep, bits_per_byte, last_logprobs
 
 ROWS = [(f"Say word {word}.", f"word {word}") for word in ("cat", "hat", "mat", "sat", "the")] * 4
 
@@ -57,9 +58,20 @@ def test_a_sweep_measures_learned_and_forgotten(tuning, monkeypatch):
     before = tuple(panel.bars.data[0].x)
     panel.strength.value = 2.0
     assert tuple(panel.bars.data[0].x) != before
-    assert panel.curves.data[0].marker.size[-1] == 16
+    assert panel.strength.description == "strength: 2"
+    assert list(panel.curves.data[0].marker.size) == [8, 8, 16]
+    bars, curves = panel.static_form()
+    assert bars.data[0].x == panel.bars.data[0].x and curves.data[0].marker.size == (8, 8, 16)
+    assert not isinstance(bars, DOMWidget) and not isinstance(curves, DOMWidget)
     fresh = labkit.plot(sweep, kind="tokens", strength=2.0)
     assert panel.bars.data[0].x == fresh.data[0].x and panel.bars.layout == fresh.layout
+
+
+def test_a_sweep_that_was_stopped_at_once_says_so():
+    stopped = StrengthSweep("m", "p", ())
+    for show in (labkit.explore, lambda sweep: labkit.plot(sweep, kind="tokens")):
+        with pytest.raises(ValueError, match="m: stopped before the first strength"):
+            show(stopped)
 
 
 def test_the_probability_of_an_answer_is_that_of_its_tokens(tuning):

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from ipywidgets import DOMWidget
 
 import labkit
 from labkit.errors import LabError
@@ -68,6 +69,8 @@ def test_a_stopped_training_keeps_its_adapter(tiny):
     steps.close()
     tuning = run.result()
     assert tuning.ended == "stopped" and len(tuning.losses) == 3
+    assert f"held out {tuning.held_out[0].loss:.2f} before the first step" in tuning.summary
+    assert tuning.book_entries == ()  # nothing held out was asked since
     assert any(w.abs().sum() > 0 for n, w in tuning.tuned.model.named_parameters() if "lora_B" in n)
 
 
@@ -177,6 +180,10 @@ def test_figure_and_panel_show_the_losses(tiny, tuning):
     figure = labkit.plot(tuning)
     assert list(figure.data[0].y) == [each.loss for each in tuning.losses]
     panel = labkit.control.tune_panel(tiny, ROWS, steps=3)
+    assert "not run" in panel.static_form()[0]
     result = panel.finished()
     assert len(result.losses) == 3 and len(panel.figure.data[0].y) == 3
     assert panel.summary == result.summary
+    (drawn,) = panel.static_form()
+    assert [each.loss for each in result.losses] == list(drawn.data[0].y)
+    assert not isinstance(drawn, DOMWidget)

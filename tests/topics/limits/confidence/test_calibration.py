@@ -1,14 +1,14 @@
 """Three confidences of the real model, the temperature that is fitted, and the panel of both."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 import labkit
 from labkit.topics.limits import exercises
-from labkit.topics.limits.confidence.confidences import read_percent
 from labkit.topics.limits.confidence.reliability import at_temperature
-from labkit.topics.limits.confidence.result import Calibration, ConfidenceItem
+from labkit.topics.limits.confidence.result import Calibration, ConfidenceItem, read_percent
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,17 @@ def test_a_stated_confidence_is_read_or_missing(text, share):
     assert read_percent(text) == share
 
 
+def test_what_was_not_asked_is_not_counted_as_without_a_number():
+    said = ["90 %", "10", "quite sure", None, None]
+    items = tuple(replace(_item(n, True), said=text) for n, text in enumerate(said))
+    stopped = Calibration("m", items, 5, 1.0)
+    assert [each.stated for each in items] == [0.9, 0.1, None, None, None]
+    assert "1 without a number, stopped after 3" in stopped.summary
+    assert "quite sure" in labkit.plot(stopped, kind="answers").html
+    whole = Calibration("m", items[:3], 3, 1.0)
+    assert "1 without a number (measured)" in whole.summary
+
+
 def test_bad_input_gets_a_sentence(smollm2, measured):
     with pytest.raises(ValueError, match="items must be a whole number, 20 to 220; got 5"):
         labkit.limits.calibration(smollm2, items=5)
@@ -124,8 +135,14 @@ def test_bad_input_gets_a_sentence(smollm2, measured):
     with pytest.raises(ValueError, match="measured must be a calibration; got str"):
         labkit.limits.fit_temperature("x")
     few = Calibration("m", measured.items[:5], 20, 1.0)
-    with pytest.raises(ValueError, match="measured must have 20 questions; got 5"):
+    with pytest.raises(ValueError, match="measured must have at least 20 questions; got 5"):
         labkit.limits.fit_temperature(few)
+    for show in (labkit.plot, labkit.explore):
+        with pytest.raises(ValueError, match="m: stopped before the first question"):
+            show(Calibration("m", (), 20, 1.0))
+    for wrong in ({"temperature": 0}, {"temperature": "x"}, {"bins": 1}, {"bins": 100}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+            labkit.explore(measured, **wrong)
     said_nothing = Calibration("m", (_item(0, True),), 1, 1.0)
     with pytest.raises(ValueError, match="m gave no confidence of the kind 'in words'"):
         said_nothing.reliability("in words")

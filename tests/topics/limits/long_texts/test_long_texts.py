@@ -45,7 +45,8 @@ def test_a_conversation_is_read_again_and_again(smollm2):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"lengths": ()}, "lengths must hold at least one number of tokens"),
+        ({"lengths": ()}, r"lengths must be a list of numbers of tokens; got \(\)"),
+        ({"lengths": 100}, "lengths must be a list of numbers of tokens; got 100"),
         ({"lengths": (10,)}, r"each length must be a whole number, 64 to 8,072; got 10"),
         ({"lengths": (100_000,)}, "each length must be a whole number"),
         ({"items": 0}, "items must be a whole number, 1 to 20"),
