@@ -90,7 +90,8 @@ def grade(course: Path, assignment: str, *, at_once: int | None = None) -> Marks
     learners = submitted(course, assignment)
     if not learners:
         raise LabError(
-            f"Nobody has handed in {assignment}.", f"First: labkit class collect {assignment}"
+            f"Nobody has handed in {assignment}.",
+            f"First: python3 -m labkit class collect {assignment}",
         )
     with ThreadPoolExecutor(at_once or inspect_machine().cores) as pool:
         marks = tuple(pool.map(lambda name: _grade_one(course, assignment, name), learners))
