@@ -235,10 +235,19 @@ def collect(args):
     for learner in hand_over.learners(settings):
         for pattern in ("notebooks/*.ipynb", "assignments/*.ipynb", "book/*.json"):
             for name in hand_over.list_files(settings, learner, pattern):
-                content = hand_over.hand_in(settings, learner, name) or b""
-                _write(settings.path / "collected" / learner / name, content)
+                if content := _handed_in(settings, learner, name):
+                    _write(settings.path / "collected" / learner / name, content)
     print(f"All notebooks and lab books are copied to {settings.path / 'collected'}.")
     return 0
+
+
+def _handed_in(settings: ClassSettings, learner: str, name: str) -> bytes | None:
+    """A learner's file; None, and a line that says why, where it cannot be read."""
+    try:
+        return hand_over.hand_in(settings, learner, name)
+    except LabError as error:
+        print(f"{learner}: {error.problem}")
+        return None
 
 
 def _require_assignment(settings: ClassSettings, name: str) -> None:
@@ -252,12 +261,7 @@ def _collect_assignment(settings: ClassSettings, name: str) -> int:
     _require_assignment(settings, name)
     missing = []
     for learner in hand_over.learners(settings):
-        try:
-            content = hand_over.hand_in(settings, learner, f"assignments/{name}.ipynb")
-        except LabError as error:
-            print(f"{learner}: {error.problem}")
-            content = None
-        if content:
+        if content := _handed_in(settings, learner, f"assignments/{name}.ipynb"):
             _write(settings.course / "submitted" / learner / name / f"{name}.ipynb", content)
         else:
             missing.append(learner)

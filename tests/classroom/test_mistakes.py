@@ -1,5 +1,6 @@
 """What a leader does in the wrong order, or types wrong: each says what to do; nothing is run."""
 
+import os
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,21 @@ def test_what_is_graded_again_replaces_the_feedback_and_no_notebook(settings):
     own = settings.learners / "ada"
     assert (own / "feedback/02.html").read_bytes() == b"new"
     assert (own / "assignments/02.ipynb").read_bytes() == b"old"
+
+
+def test_all_is_collected_of_those_who_have_little_and_of_those_who_cheat(settings, capsys):
+    own = settings.learners / "ada" / "notebooks"
+    own.mkdir()
+    (own / "00_start.ipynb").write_text("hers")
+    (settings.learners / "aaron").mkdir()
+    (settings.learners / "eve" / "notebooks").mkdir(parents=True)
+    (settings.learners / "eve" / "notebooks" / "x.ipynb").write_bytes(b"")
+    os.truncate(settings.learners / "eve" / "notebooks" / "x.ipynb", 2**31)  # too large to read
+    ask(settings, "collect")
+    said = capsys.readouterr().out
+    assert said.startswith("eve: ") and "are copied to" in said
+    kept = sorted((settings.path / "collected").rglob("*.ipynb"))
+    assert [each.read_text() for each in kept] == ["hers"]
 
 
 def test_what_learners_cannot_reach_is_named(settings, monkeypatch):

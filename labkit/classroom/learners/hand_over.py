@@ -87,7 +87,7 @@ def _act(verb: str, home: Path, name: str) -> None:
     path = home / name
     if verb == "list":
         found = sorted(each for each in home.glob(name) if each.is_file())
-        print(*(each.relative_to(home).as_posix() for each in found), sep="\n")
+        sys.stdout.writelines(f"{each.relative_to(home).as_posix()}\n" for each in found)
     elif verb == "get" and path.exists():
         sys.stdout.buffer.write(read_file(path))
     elif verb == "replace" or (verb == "put" and not path.exists()):

@@ -18,7 +18,7 @@ from labkit.install.bootstrap import ROOT
 from .assignment import STUB, as_text, lesson, source_notebook
 from .kernel import write_kernelspec
 
-CELL_S = 300  # the longest that a cell may run while it is graded
+CELL_S = 600  # the longest that a cell may run while it is graded; of 09, one takes 2 minutes
 OUTPUT_S = 60  # the longest that its last output may take; the 4 of nbclient fail on a busy machine
 
 

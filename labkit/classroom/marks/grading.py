@@ -21,7 +21,7 @@ from labkit.sandbox import sandbox
 
 from .course import run_nbgrader
 
-LONGEST_S = 1800  # for a learner's whole notebook
+LONGEST_S = 3600  # for a learner's whole notebook; 09 takes 10 minutes on two free cores
 
 
 @dataclass(frozen=True, slots=True)
