@@ -28,6 +28,9 @@ ONE_USER = (
     "answer key. "
     "Started as root on Linux, each learner is a user of their own."
 )
+AS_ROOT = (
+    "And that user is root: each can do anything to this machine. Do not open it to a network."
+)
 
 
 def main(args):
@@ -136,6 +139,8 @@ def _announce(settings: ClassSettings) -> None:
     _announce_reach(settings)
     if not settings.system_users:
         print(ONE_USER)
+        if getattr(os, "geteuid", lambda: None)() == 0:
+            print(AS_ROOT)
     print("Ctrl-C, or `class stop` elsewhere, ends it.", flush=True)
 
 

@@ -55,6 +55,7 @@ def begin(learner):
 @pytest.mark.timeout(300)
 def test_three_learn_while_the_hub_and_the_model_are_killed(running, browser):
     assert running.settings.address.startswith("https://127.0.0.1:")
+    assert ("that user is root" in running.log.read_text()) == system_users.are_possible()
     with pytest.raises(requests.exceptions.SSLError):  # its certificate is not in the system's list
         Learner(running.settings.address, "ada", running.settings.word).log_in()
     with ThreadPoolExecutor(3) as pool:

@@ -40,7 +40,7 @@ def attempt(name, attack):
     except (OSError, ImportError, subprocess.CalledProcessError):
         pass
 attempt("other", lambda: open({other!r}).read())
-attempt("marks", lambda: open({marks!r}, "ab"))
+attempt("marks", lambda: open({marks!r}, "r+b"))
 attempt("process", lambda: os.kill({pid}, 0))
 attempt("network", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
 attempt("source", lambda: open({source!r}).read())
