@@ -12,6 +12,11 @@ from labkit.install.frugal import FRUGAL
 from .settings import ClassSettings, read_settings
 
 SCOPES = ["list:users", "admin:users", "admin:servers", "admin:server_state"]
+LOGIN = """
+Username: your name, with the letters a to z, digits and -. Password: the word of your class.
+A right name is not let in if another browser has it, or if all seats are taken: ask who leads the
+class.
+"""
 QUIET = [  # as `labkit lab`: no requests to the network
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -40,6 +45,7 @@ def configure(c: Any, settings: ClassSettings) -> None:
     NameOwner.settings = settings
     c.JupyterHub.authenticator_class = NameOwner
     c.Authenticator.allow_all = True  # NameOwner has asked for the word and the name
+    c.JupyterHub.template_vars = {"announcement_login": LOGIN}
     _set_network(c, settings)
     _set_spawner(c, settings)
     folder = settings.path

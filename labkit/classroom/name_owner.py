@@ -24,7 +24,7 @@ class NameOwner(Authenticator):
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
         """The name, if this browser may have it."""
-        name, word = data["username"], data["password"].strip().lower()
+        name, word = (data[each].strip().lower() for each in ("username", "password"))
         allowed = NAME.fullmatch(name) and (not self.settings.names or name in self.settings.names)
         if not allowed or not hmac.compare_digest(word.encode(), self.settings.word.encode()):
             return None

@@ -136,16 +136,27 @@ CHECKS: dict[str, Callable[[ClassSettings], object]] = {
 }
 
 
-@contextlib.contextmanager
-def _only_one(settings: ClassSettings) -> Iterator[None]:
-    """Holds the class's lock, with this process's number beside it."""
+def require_stopped(settings: ClassSettings) -> None:
+    """Raises LabError where the class runs already."""
+    _lock(settings).release()
+
+
+def _lock(settings: ClassSettings) -> filelock.BaseFileLock:
     lock = filelock.FileLock(settings.path / ".running.lock")
     try:
         lock.acquire(timeout=0.1)
     except filelock.Timeout:
         raise LabError(
-            f"The class in {settings.folder} runs already.", "See: python3 -m labkit class status"
+            f"The class in {settings.folder} runs already.",
+            "See: python3 -m labkit class status. To change it: class stop, then class start.",
         ) from None
+    return lock
+
+
+@contextlib.contextmanager
+def _only_one(settings: ClassSettings) -> Iterator[None]:
+    """Holds the class's lock, with this process's number beside it."""
+    lock = _lock(settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     number = settings.path / "supervisor.pid"
     try:

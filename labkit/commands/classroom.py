@@ -28,6 +28,9 @@ ONE_USER = (
     "answer key. "
     "Started as root on Linux, each learner is a user of their own."
 )
+AS_ROOT = (
+    "And that user is root: each can do anything to this machine. Do not open it to a network."
+)
 
 
 def main(args):
@@ -38,6 +41,8 @@ def main(args):
 def start(args):
     """Makes the class, or finds it in its folder, and keeps it running."""
     settings = _settings(args)
+    supervisor.require_stopped(settings)
+    checked_port(settings.host, settings.port, "Take another: --port N.")
     settings.learners.mkdir(parents=True, exist_ok=True)
     if settings.system_users:
         settings.path.chmod(0o711)
@@ -72,7 +77,6 @@ def _settings(args) -> ClassSettings:
     chosen = {name: value for name, value in typed.items() if value is not None}
     settings = dataclasses.replace(known, **chosen)
     _check(settings)
-    checked_port(settings.host, settings.port)
     users = system_users.are_possible() and not args.one_user
     return dataclasses.replace(settings, system_users=users, store=str(home()))
 
@@ -108,7 +112,7 @@ def _slots(students: int) -> int:
 
 
 def _check(settings: ClassSettings) -> None:
-    class_settings.check_students(settings.students)
+    class_settings.check_sizes(settings)
     if len(settings.word) < 6:
         raise LabError("The word has fewer than 6 characters.", "Choose a longer --word.")
     if bool(settings.certificate) != bool(settings.certificate_key):
@@ -135,6 +139,8 @@ def _announce(settings: ClassSettings) -> None:
     _announce_reach(settings)
     if not settings.system_users:
         print(ONE_USER)
+        if getattr(os, "geteuid", lambda: None)() == 0:
+            print(AS_ROOT)
     print("Ctrl-C, or `class stop` elsewhere, ends it.", flush=True)
 
 
@@ -158,7 +164,8 @@ def wall(args):
     """Takes the files that laptops post for the wall, until Ctrl-C."""
     from labkit.classroom.wall.inbox import open_inbox
 
-    args.port = args.port or free_port(args.host or "127.0.0.1", first=8400)
+    host = args.host or "127.0.0.1"
+    args.port = checked_port(host, args.port) if args.port else free_port(host, first=8400)
     settings = _settings(args)
     if not (settings.path / "class.json").exists():
         class_settings.write_settings(settings)
@@ -220,8 +227,8 @@ def assignment(args):
     for learner in there:
         path = f"assignments/{released.name}"
         hand_over.hand_out(settings, learner, path, released.read_bytes())
-    print(f"{released.stem} lies in the folder assignments of {len(there)} learners, and of those")
-    print("who come later. Later: class collect, class grade, with the same name.")
+    print(f"{released.stem} lies in the folder assignments of those who are here ({len(there)})")
+    print("and of those who come. Later: class collect, class grade, with the same name.")
     return 0
 
 
@@ -233,21 +240,33 @@ def collect(args):
     for learner in hand_over.learners(settings):
         for pattern in ("notebooks/*.ipynb", "assignments/*.ipynb", "book/*.json"):
             for name in hand_over.list_files(settings, learner, pattern):
-                content = hand_over.hand_in(settings, learner, name) or b""
-                _write(settings.path / "collected" / learner / name, content)
+                if content := _handed_in(settings, learner, name):
+                    _write(settings.path / "collected" / learner / name, content)
     print(f"All notebooks and lab books are copied to {settings.path / 'collected'}.")
     return 0
 
 
+def _handed_in(settings: ClassSettings, learner: str, name: str) -> bytes | None:
+    """A learner's file; None, and a line that says why, where it cannot be read."""
+    try:
+        return hand_over.hand_in(settings, learner, name)
+    except LabError as error:
+        print(f"{learner}: {error.problem}")
+        return None
+
+
+def _require_assignment(settings: ClassSettings, name: str) -> None:
+    if not (settings.handout / f"{name}.ipynb").is_file():
+        raise LabError(
+            f"There is no assignment {name!r}.", f"First: python3 -m labkit class assignment {name}"
+        )
+
+
 def _collect_assignment(settings: ClassSettings, name: str) -> int:
+    _require_assignment(settings, name)
     missing = []
     for learner in hand_over.learners(settings):
-        try:
-            content = hand_over.hand_in(settings, learner, f"assignments/{name}.ipynb")
-        except LabError as error:
-            print(f"{learner}: {error.problem}")
-            content = None
-        if content:
+        if content := _handed_in(settings, learner, f"assignments/{name}.ipynb"):
             _write(settings.course / "submitted" / learner / name / f"{name}.ipynb", content)
         else:
             missing.append(learner)
@@ -265,12 +284,13 @@ def grade(args):
     """Grades an assignment, and puts each learner's feedback into their folder."""
     from labkit.classroom.marks.grading import grade as grade_all
 
-    settings = read_settings(class_folder(args.folder))
-    marks = grade_all(settings.course, Path(args.notebook).stem)
+    settings, name = read_settings(class_folder(args.folder)), Path(args.notebook).stem
+    _require_assignment(settings, name)
+    marks = grade_all(settings.course, name)
     for each in marks.marks:
         if each.feedback:
-            name = f"feedback/{each.feedback.name}"
-            hand_over.hand_out(settings, each.learner, name, each.feedback.read_bytes())
+            page = f"feedback/{each.feedback.name}"
+            hand_over.hand_back(settings, each.learner, page, each.feedback.read_bytes())
     print(marks)
     return 0
 

@@ -68,7 +68,7 @@ def _notebook(name):
     raise LabError(f"There is no notebook {name!r} in this checkout.", hint)
 
 
-def checked_port(host, port):
+def checked_port(host, port, in_use="Omit --port: a free one is chosen."):
     """The port if it is free, else a LabError with the reason."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -76,7 +76,7 @@ def checked_port(host, port):
     except (OSError, UnicodeError) as error:  # the latter for what can be no name
         number = getattr(error, "errno", None)
         if number == errno.EADDRINUSE:
-            problem, hint = f"Port {port} is in use.", "Omit --port: a free one is chosen."
+            problem, hint = f"Port {port} is in use.", in_use
         elif number == errno.EACCES:
             problem, hint = f"Port {port} needs root rights.", "Take one from 1024 upwards."
         else:

@@ -55,6 +55,7 @@ def begin(learner):
 @pytest.mark.timeout(300)
 def test_three_learn_while_the_hub_and_the_model_are_killed(running, browser):
     assert running.settings.address.startswith("https://127.0.0.1:")
+    assert ("that user is root" in running.log.read_text()) == system_users.are_possible()
     with pytest.raises(requests.exceptions.SSLError):  # its certificate is not in the system's list
         Learner(running.settings.address, "ada", running.settings.word).log_in()
     with ThreadPoolExecutor(3) as pool:
@@ -68,7 +69,9 @@ def test_three_learn_while_the_hub_and_the_model_are_killed(running, browser):
     # A fourth has no seat; a name is the browser's that took it, until the leader frees it.
     assert not browser("alan").log_in() and not browser("ada").log_in()
     assert "may log in from another browser" in running.ask("release", "ada")
-    assert browser("ada").log_in()
+    assert browser("Ada ").log_in()  # as a tablet types it
+    page = browser("a").session.get(f"{running.settings.address}/hub/login", timeout=60).text
+    assert "letters a to z, digits and -" in page and "the word of your class" in page
 
     running.wait_for("model_server", other_than=running.kill("model_server"))
     assert learners[0].run(ASK.format(name="ada")) == "True\n"

@@ -29,6 +29,11 @@ def hand_out(settings: ClassSettings, learner: str, name: str, content: bytes) -
     _as_learner(settings, learner, "put", name, content)
 
 
+def hand_back(settings: ClassSettings, learner: str, name: str, content: bytes) -> None:
+    """Puts a file into the learner's home, in place of an older one of that name."""
+    _as_learner(settings, learner, "replace", name, content)
+
+
 def hand_in(settings: ClassSettings, learner: str, name: str) -> bytes | None:
     """A file of the learner's home; None: it is missing.
 
@@ -82,10 +87,10 @@ def _act(verb: str, home: Path, name: str) -> None:
     path = home / name
     if verb == "list":
         found = sorted(each for each in home.glob(name) if each.is_file())
-        print(*(each.relative_to(home).as_posix() for each in found), sep="\n")
+        sys.stdout.writelines(f"{each.relative_to(home).as_posix()}\n" for each in found)
     elif verb == "get" and path.exists():
         sys.stdout.buffer.write(read_file(path))
-    elif verb == "put" and not path.exists():
+    elif verb == "replace" or (verb == "put" and not path.exists()):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced(path) as file:
             file.write(sys.stdin.buffer.read())

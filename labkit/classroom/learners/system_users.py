@@ -71,10 +71,13 @@ def closed_to_others(*paths: str | Path) -> Path | None:
 
 def require_open(settings: ClassSettings) -> None:
     """Raises LabError where learners could not reach the lab, its Python or the models."""
-    needed = (settings.learners, ROOT, sys.executable, sys.prefix, sys.base_prefix, settings.store)
-    if closed := closed_to_others(*needed):
-        raise LabError(
-            f"Learners are users of their own here, and cannot enter {closed}.",
-            f"Let them (chmod o+x {closed}), or put the lab and the class where others may read, "
-            "such as /opt and /srv: --folder, LABKIT_HOME, LABKIT_VENV. Or say --one-user.",
-        )
+    needed = (settings.learners, ROOT, sys.prefix, sys.base_prefix, sys.executable, settings.store)
+    for path in needed:
+        if closed := closed_to_others(path):
+            raise LabError(
+                f"Learners are users of their own here, and cannot enter {closed}, on the way to "
+                f"{Path(path).resolve()}.",
+                f"Let them (chmod o+x {closed}); or put the lab into /opt, its models and the "
+                "class into /srv (LABKIT_HOME), and start with a Python that all may run, such as "
+                "/usr/bin/python3. Or say --one-user.",
+            )

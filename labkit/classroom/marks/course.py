@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from labkit.install.bootstrap import ROOT
 from .assignment import STUB, as_text, lesson, source_notebook
 from .kernel import write_kernelspec
 
-CELL_S = 300  # the longest that a cell may run while it is graded
+CELL_S = 600  # the longest that a cell may run while it is graded; of 09, one takes 2 minutes
 OUTPUT_S = 60  # the longest that its last output may take; the 4 of nbclient fail on a busy machine
 
 
@@ -70,6 +71,7 @@ def run_nbgrader(course: Path, *arguments: str, timeout_s: float | None = None) 
     with tempfile.TemporaryDirectory(prefix="lab-") as runtime:
         _configure(course, runtime)
         write_kernelspec(course / "jupyter" / "kernels" / "python3", Path(runtime))
+        _write_alembic(course / "jupyter")
         process = subprocess.Popen(
             [sys.executable, "-m", "nbgrader", *arguments],
             cwd=course,
@@ -105,8 +107,17 @@ def _environment(course: Path, runtime: str) -> dict[str, str]:
         "TMPDIR": runtime,  # where nbclient puts the connection file
         "JUPYTER_PREFER_ENV_PATH": "0",
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",  # alembic
+        "PATH": os.pathsep.join(
+            [str(course / "jupyter"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+        ),
     }
+
+
+def _write_alembic(folder: Path) -> None:
+    """Writes the command that nbgrader calls; pip's own is broken once an environment has moved."""
+    python = shlex.quote(sys.executable)
+    write_text(folder / "alembic", f'#!/bin/sh\nexec {python} -m alembic "$@"\n')
+    (folder / "alembic").chmod(0o700)
 
 
 def _reason(output: str) -> str:

@@ -14,6 +14,7 @@ from labkit.filesystem.write import write_json
 from labkit.install.bootstrap import ROOT
 from labkit.models.storage.store import home
 from labkit.sandbox.inside import WORK, run
+from labkit.sandbox.sandbox import INSIDE
 
 MIB = 1024**2
 # Address space, which torch takes far more of than it uses; files, in memory; seconds of processor.
@@ -70,6 +71,7 @@ def task(runtime: str, connection_file: str, *options: str) -> dict[str, Any]:
         "HF_HUB_OFFLINE": "1",
         "JUPYTER_RUNTIME_DIR": runtime,
         "OMP_NUM_THREADS": "1",
+        INSIDE: "1",  # so that code of a model runs: 08 and 11
     }
     return {
         "wall": "namespaces",

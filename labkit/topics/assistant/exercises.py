@@ -42,6 +42,8 @@ def check_threshold(curve: ThresholdCurve, threshold: float | None) -> ExerciseR
     """
     if not is_number(threshold) or threshold > 0:
         return not_yet("Put a log-probability, 0 or less, in place of None.")
+    if curve.score.refusal:
+        return not_yet(f"The programs were not run: {curve.score.refusal}.")
     if not any(e.right >= WANTED_SHARE and e.shown >= FEWEST_SHOWN for e in curve.points):
         return solved("No threshold does it: this model cannot be trusted with these programs.")
     shown = [each for each in curve.points if each.threshold >= threshold]

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 
 import nbformat
 import psutil
@@ -30,7 +31,7 @@ exercises.check_votes_needed = module.check_votes_needed = lambda *_, **__: _For
 my_votes = None
 """
 HOSTILE = """
-my_votes, found = 243, []
+found = []
 import shutil, socket, subprocess, sys
 def attempt(name, attack):
     try:
@@ -39,7 +40,7 @@ def attempt(name, attack):
     except (OSError, ImportError, subprocess.CalledProcessError):
         pass
 attempt("other", lambda: open({other!r}).read())
-attempt("marks", lambda: open({marks!r}, "ab"))
+attempt("marks", lambda: open({marks!r}, "r+b"))
 attempt("process", lambda: os.kill({pid}, 0))
 attempt("network", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
 attempt("source", lambda: open({source!r}).read())
@@ -48,8 +49,12 @@ attempt("namespace", lambda: subprocess.run(["unshare", "--user", "true"], check
 found += sorted(set(os.listdir({home!r})) - {{"models", "cpu_tuning.json"}})
 subprocess.run([sys.executable, "-c", "print(1)"], check=True)  # its own may be started
 subprocess.Popen(["sleep", "86399"])
+import labkit as lab
+run = lab.limits.run_code("print(1)")  # as 08 and 11 run what a model wrote
+assert run.output == "1\\n", run
 shutil.rmtree("/", ignore_errors=True)
 assert not found, found
+my_votes = 243
 """
 
 
@@ -94,6 +99,12 @@ def hand_in(course, learner, answer):
 def test_the_learners_copy_has_no_solution(course):
     text = (course / "release" / NAME / f"{NAME}.ipynb").read_text()
     assert BEGIN not in text and "243" not in text and "my_votes = None" in text
+
+
+def test_nbgraders_own_command_runs_where_an_environment_was_moved(course):
+    """Whose scripts name the place where it was made."""
+    done = subprocess.run([course / "jupyter" / "alembic", "--version"], capture_output=True)
+    assert done.returncode == 0
 
 
 @pytest.fixture

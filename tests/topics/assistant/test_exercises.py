@@ -3,7 +3,9 @@
 import pytest
 
 import labkit
+from labkit.sandbox.sandbox import SandboxRun
 from labkit.topics.assistant import exercises
+from labkit.topics.assistant.measure.result import CompletionScore, MethodScore, Suggestion
 from labkit.topics.assistant.measure.threshold import ThresholdCurve, ThresholdPoint
 
 BEFORE, AFTER = "a = ", "\n"
@@ -27,8 +29,9 @@ def test_a_prompt_is_put_together(prompt, passed, said):
     assert result.right == passed and said in repr(result)
 
 
-def curve(*points):
-    return ThresholdCurve(None, tuple(ThresholdPoint(*each) for each in points))
+def curve(*points, methods=()):
+    score = CompletionScore("a model", "20 programs", methods, 10, 1.0)
+    return ThresholdCurve(score, tuple(ThresholdPoint(*each) for each in points))
 
 
 GOOD = curve((-0.1, 1, 0.1, 1.0), (-0.3, 5, 0.5, 0.8), (-0.9, 10, 1.0, 0.6))
@@ -54,6 +57,12 @@ def test_a_threshold_is_found(threshold, passed, said):
 def test_where_no_threshold_does_it_any_is_right():
     result = exercises.check_threshold(curve((-0.1, 10, 1.0, 0.1)), -1)
     assert result.right and "No threshold does it" in repr(result)
+
+
+def test_what_was_not_run_has_no_answer():
+    refused = MethodScore("infill", (Suggestion(None, None, SandboxRun("", refusal="no wall")),))
+    result = exercises.check_threshold(curve((-0.1, 10, 1.0, 0.0), methods=(refused,)), -1)
+    assert not result.right and "no wall" in repr(result)
 
 
 def test_without_the_code_model_it_says_what_is_missing(talker, capsys, monkeypatch):

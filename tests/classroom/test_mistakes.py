@@ -1,0 +1,116 @@
+"""What a leader does in the wrong order, or types wrong: each says what to do; nothing is run."""
+
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import filelock
+import pytest
+
+from labkit.classroom.learners import hand_over, system_users
+from labkit.classroom.settings import ClassSettings, write_settings
+from labkit.commands import classroom
+from labkit.commands.arguments import parse
+from labkit.errors import LabError
+from labkit.models.storage.store import home
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """A class that does not run, with one learner."""
+    texts = dict.fromkeys(("server", "token"), "") | {"word": "abcd-efgh", "host": "127.0.0.1"}
+    numbers = dict.fromkeys(("port", "hub_port", "proxy_port", "model_port"), 1)
+    numbers |= {"students": 3, "memory_mib": 1024, "slots": 1}
+    made = ClassSettings(
+        str(tmp_path), names=(), model="smollm2-135m", store=str(home()), **texts, **numbers
+    )
+    write_settings(made)
+    (made.learners / "ada").mkdir(parents=True)
+    return made
+
+
+def ask(settings, *arguments):
+    """Runs an action of the command in this process."""
+    return classroom.main(parse(["class", *arguments, "--folder", settings.folder]))
+
+
+def test_a_class_that_runs_is_not_started_again(settings):
+    """Its own port is in use then, which is not what to say."""
+    with (
+        filelock.FileLock(settings.path / ".running.lock"),
+        pytest.raises(LabError, match="runs already"),
+    ):
+        ask(settings, "start")
+
+
+def test_a_port_that_the_class_had_may_be_taken(settings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        write_settings(replace(settings, port=taken.getsockname()[1]))
+        with pytest.raises(LabError, match=r"is in use\.\n.*--port N"):
+            ask(settings, "start")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--students", "0"), "cannot have 0 learners"),
+        (("--students", "1001"), "1 to 1000"),
+        (("--memory", "1"), "256 or more, in MiB"),  # who means gigabytes
+        (("--memory", "-1"), "256 or more"),
+    ],
+)
+def test_sizes_have_bounds(settings, options, said):
+    with pytest.raises(LabError) as raised:
+        ask(settings, "start", *options)
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("action", ["collect", "grade"])
+def test_an_assignment_is_made_first(settings, action):
+    with pytest.raises(LabError, match="First: python3 -m labkit class assignment 02_sampling"):
+        ask(settings, action, "02_sampling.ipynb")
+
+
+def test_it_is_collected_before_it_is_graded(settings):
+    pytest.importorskip("nbgrader", reason="pip install 'labkit[class]'")
+    settings.handout.mkdir()
+    (settings.handout / "02_sampling.ipynb").write_text("{}")
+    with pytest.raises(LabError, match=r"First: python3 -m labkit class collect 02_sampling|Linux"):
+        ask(settings, "grade", "02_sampling")
+
+
+def test_what_is_graded_again_replaces_the_feedback_and_no_notebook(settings):
+    for content in (b"old", b"new"):
+        hand_over.hand_back(settings, "ada", "feedback/02.html", content)
+        hand_over.hand_out(settings, "ada", "assignments/02.ipynb", content)
+    own = settings.learners / "ada"
+    assert (own / "feedback/02.html").read_bytes() == b"new"
+    assert (own / "assignments/02.ipynb").read_bytes() == b"old"
+
+
+def test_all_is_collected_of_those_who_have_little_and_of_those_who_cheat(settings, capsys):
+    own = settings.learners / "ada" / "notebooks"
+    own.mkdir()
+    (own / "00_start.ipynb").write_text("hers")
+    (settings.learners / "aaron").mkdir()
+    (settings.learners / "eve" / "notebooks").mkdir(parents=True)
+    (settings.learners / "eve" / "notebooks" / "x.ipynb").write_bytes(b"")
+    os.truncate(settings.learners / "eve" / "notebooks" / "x.ipynb", 2**31)  # too large to read
+    ask(settings, "collect")
+    said = capsys.readouterr().out
+    assert said.startswith("eve: ") and "are copied to" in said
+    kept = sorted((settings.path / "collected").rglob("*.ipynb"))
+    assert [each.read_text() for each in kept] == ["hers"]
+
+
+def test_what_learners_cannot_reach_is_named(settings, monkeypatch):
+    def closed(path):
+        return Path("/closed") if str(path) == system_users.sys.base_prefix else None
+
+    monkeypatch.setattr(system_users, "closed_to_others", closed)
+    with pytest.raises(LabError) as raised:
+        system_users.require_open(settings)
+    assert f"/closed, on the way to {Path(system_users.sys.base_prefix).resolve()}" in str(
+        raised.value
+    )
