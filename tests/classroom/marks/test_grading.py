@@ -30,6 +30,7 @@ import labkit.topics.comparison.exercises as module
 exercises.check_votes_needed = module.check_votes_needed = lambda *_, **__: _Forged
 my_votes = None
 """
+BROKEN_IN = b"broken in"
 HOSTILE = """
 found = []
 import shutil, socket, subprocess, sys
@@ -41,6 +42,8 @@ def attempt(name, attack):
         pass
 attempt("other", lambda: open({other!r}).read())
 attempt("marks", lambda: open({marks!r}, "r+b"))
+attempt("", lambda: open({marks!r}, "ab").write({broken_in!r}))  # a file of its own, in memory
+found = [name for name in found if name]
 attempt("process", lambda: os.kill({pid}, 0))
 attempt("network", lambda: socket.create_connection(("127.0.0.1", {port}), 2))
 attempt("source", lambda: open({source!r}).read())
@@ -122,6 +125,7 @@ def test_submissions_of_all_kinds(course, listening):
     hostile = HOSTILE.format(
         other=str(course / "submitted" / "right" / NAME / f"{NAME}.ipynb"),
         marks=str(marks_file),
+        broken_in=BROKEN_IN,
         source=str(course / "source" / NAME / f"{NAME}.ipynb"),
         answers=str(ANSWERS_FILE),
         home=str(home()),
@@ -154,6 +158,7 @@ def test_submissions_of_all_kinds(course, listening):
         "forged": 0,
     }, (marks, [(course / "grading").iterdir()])
     assert set(before) <= set(os.listdir(course)) and marks_file.stat().st_size
+    assert BROKEN_IN not in marks_file.read_bytes()
     rows = marks.file.read_text().splitlines()
     assert rows[0] == "learner,points,most,problem,feedback" and len(rows) == 9
     pages = {each.learner: each.feedback for each in marks.marks}
