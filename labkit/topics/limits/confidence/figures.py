@@ -146,7 +146,7 @@ def items_table(measured: Calibration) -> html.HtmlFigure:
             figure_text(each.right_answer),
             f"{each.probability:.0%}",
             "" if each.p_true is None else f"{each.p_true:.0%}",
-            figure_text((each.said or "").strip()),
+            figure_text((each.written or "").strip()),
         )
         for each in ordered[:MOST_ROWS]
     ]

@@ -20,7 +20,7 @@ class ConfidenceItem:
         options: four capitals of the same continent, where it has that many.
         logprobs: log-probability of each option after the question.
         p_true: probability of "Yes" against "No" to whether its answer is true; None: not asked.
-        said: what it wrote when asked how sure it is, in percent; None: not asked.
+        written: what it wrote when asked how sure it is, in percent; None: not asked.
     """
 
     country: str
@@ -28,7 +28,7 @@ class ConfidenceItem:
     options: tuple[str, ...]
     logprobs: tuple[float, ...]
     p_true: float | None = None
-    said: str | None = None
+    written: str | None = None
 
     @property
     def answer(self) -> str:
@@ -48,7 +48,7 @@ class ConfidenceItem:
     @property
     def stated(self) -> float | None:
         """The confidence that it wrote, 0 to 1; None: it wrote no such number, or was not asked."""
-        return None if self.said is None else read_percent(self.said)
+        return None if self.written is None else read_percent(self.written)
 
 
 def read_percent(text: str) -> float | None:
@@ -149,8 +149,8 @@ class Calibration:
 
     def _missing(self, kind: str, known: int) -> str:
         """Why there are fewer confidences of a kind than questions."""
-        said = sum(each.said is not None for each in self.items)
-        came = said if kind == "in words" else known
+        answers = sum(each.written is not None for each in self.items)
+        came = answers if kind == "in words" else known
         none = f", {came - known} without a number" if came > known else ""
         return f"{none}, stopped after {came}" if came < len(self.items) else none
 

@@ -118,7 +118,7 @@ def test_a_stated_confidence_is_read_or_missing(text, share):
 
 def test_what_was_not_asked_is_not_counted_as_without_a_number():
     said = ["90 %", "10", "quite sure", None, None]
-    items = tuple(replace(_item(n, True), said=text) for n, text in enumerate(said))
+    items = tuple(replace(_item(n, True), written=text) for n, text in enumerate(said))
     stopped = Calibration("m", items, 5, 1.0)
     assert [each.stated for each in items] == [0.9, 0.1, None, None, None]
     assert "1 without a number, stopped after 3" in stopped.summary
