@@ -14,7 +14,7 @@ from labkit.filesystem.write import write_json
 from labkit.models.storage.store import home
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")  # a user's name on every system, and a folder's
-MOST_STUDENTS, MOST_SLOTS, LEAST_MIB = 1000, 64, 256
+MOST_SLOTS = 64
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is read as another
 WHAT, HINT = "a class", "Start one: python3 -m labkit class start"
 
@@ -35,7 +35,7 @@ class ClassSettings:
         model: the model that is shared.
         server: the address of a model server that runs elsewhere; "": llama.cpp's, here.
         store: the folder of models, which learners read.
-        memory_mib: the most memory of each process of a learner; 0: no limit.
+        memory_mib: the most memory of each process of a learner.
         slots: answers that the model server writes at once.
         context: the most tokens of one prompt with its answer.
         certificate, certificate_key: files for TLS; "": none.
@@ -149,19 +149,6 @@ def own_address() -> str:
             return probe.getsockname()[0]
         except OSError:
             return socket.gethostname()
-
-
-def check_sizes(settings: ClassSettings) -> None:
-    """Raises LabError unless a class can have that many learners, with that much memory."""
-    if not 1 <= settings.students <= MOST_STUDENTS:
-        raise LabError(
-            f"A class cannot have {settings.students} learners.", f"--students 1 to {MOST_STUDENTS}"
-        )
-    if settings.memory_mib and settings.memory_mib < LEAST_MIB:
-        raise LabError(
-            f"No notebook runs in {settings.memory_mib} MiB.",
-            f"--memory {LEAST_MIB} or more, in MiB; 0: no limit.",
-        )
 
 
 def write_settings(settings: ClassSettings) -> None:

@@ -187,9 +187,9 @@ def _add_class(commands):
     start.add_argument("--server", metavar="ADDRESS", help="share this model server, such as vLLM")
     start.add_argument(
         "--memory",
-        type=_whole("the memory is a number", 1),
+        type=_whole("the memory in MiB is a number", 256),
         metavar="MIB",
-        help="most of a process (default: 1024)",
+        help="most of a process, in MiB (default: 1024)",
     )
     start.add_argument(
         "--one-user", action="store_true", help="as root: do not make a user of each learner"

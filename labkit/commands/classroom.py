@@ -112,7 +112,6 @@ def _slots(students: int) -> int:
 
 
 def _check(settings: ClassSettings) -> None:
-    class_settings.check_sizes(settings)
     if len(settings.word) < 6:
         raise LabError("The word has fewer than 6 characters.", "Choose a longer --word.")
     if bool(settings.certificate) != bool(settings.certificate_key):

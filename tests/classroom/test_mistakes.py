@@ -51,21 +51,6 @@ def test_a_port_that_the_class_had_may_be_taken(settings):
             ask(settings, "start")
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--students", "0"), "cannot have 0 learners"),
-        (("--students", "1001"), "1 to 1000"),
-        (("--memory", "1"), "256 or more, in MiB"),  # who means gigabytes
-        (("--memory", "-1"), "256 or more"),
-    ],
-)
-def test_sizes_have_bounds(settings, options, said):
-    with pytest.raises(LabError) as raised:
-        ask(settings, "start", *options)
-    assert said in str(raised.value)
-
-
 @pytest.mark.parametrize("action", ["collect", "grade"])
 def test_an_assignment_is_made_first(settings, action):
     with pytest.raises(LabError, match="First: python3 -m labkit class assignment 02_sampling"):

@@ -85,7 +85,7 @@ def test_a_port_that_is_none(port, capsys):
         ("serve coder --context many", "the context is a number of 256 or more, not 'many'"),
         ("class start --students 0", "the number of learners is from 1 to 1000, not '0'"),
         ("class start --students 1001", "from 1 to 1000, not '1001'"),
-        ("class start --memory=-1", "the memory is a number of 1 or more, not '-1'"),
+        ("class start --memory 4", "the memory in MiB is a number of 256 or more, not '4'"),
     ],
 )
 def test_a_number_out_of_range(typed, said, capsys):
