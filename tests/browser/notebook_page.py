@@ -13,7 +13,7 @@ HEIGHTS = """cell => [...cell.querySelectorAll('.js-plotly-plot .svg-container')
 DRAWN = ".jp-RenderedPlotly, .jupyter-widgets"
 THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 
-LONG_MS = 900_000  # a shared machine can be several times slower than itself
+LONG_MS = 1_800_000  # a shared machine can be several times slower than itself
 OPEN = "name => window.jupyterapp.shell.currentWidget?.context?.path.includes(name)"
 READY = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
