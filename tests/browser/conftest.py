@@ -18,6 +18,13 @@ def lab(notebook_files, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def browser():
+    """A Chromium for pages without a server."""
+    with start_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
 def page(lab, request):
     """The module's ``NOTEBOOK``, kernel ready.
 

@@ -10,7 +10,7 @@ from labkit.topics.sampling.next_token.bench_panel import Bench
 from labkit.topics.sampling.next_token.prediction import Prediction
 from labkit.ui.pages.page_module import page_script
 
-from .chromium import new_page, start_chromium
+from .chromium import new_page
 from .notebook_page import CONTRAST, LEAST_CONTRAST
 
 SIZE = 5000
@@ -49,12 +49,6 @@ def file(prediction, tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / "bench.html"
     path.write_text(_document("A bench", "", body, modules=[page_script("bench")]))
     return path
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

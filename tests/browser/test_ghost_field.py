@@ -8,7 +8,7 @@ import pytest
 from labkit.topics.assistant.editor import ghost_field
 from labkit.topics.assistant.editor.figures import meter_html
 
-from .chromium import new_page, start_chromium
+from .chromium import new_page
 
 SCRIPT = Path(ghost_field.__file__).with_suffix(".js").read_bytes()
 # Two UTF-16 units are one face, and two characters end a line.
@@ -25,12 +25,6 @@ START = """async ([esm, traits]) => {
 }"""
 LATEST = "() => window.sent.filter(each => each.kind === 'ask').at(-1)"
 KINDS = "() => window.sent.map(each => each.kind)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from labkit.commands.notebooks.pages import PLOTLY_FILE, render_page
 from labkit.commands.notebooks.render import PLOTLY
 from labkit.ui import theme
 
-from .chromium import new_page, start_chromium
+from .chromium import new_page
 
 FIGURE = go.Figure(go.Bar(y=[3, 1]), {"title": "Two bars", "height": 300}).to_plotly_json()
 HOSTILE = [
@@ -21,12 +21,6 @@ HOSTILE = [
     {"text/html": '<div class=figure><script type="application/json">{</script></div>'},
     {"text/markdown": "<script>document.title = 'harmed'</script>"},
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with start_chromium() as browser:
-        yield browser
 
 
 def test_a_page_runs_no_script_of_a_cell_and_draws_what_comes_after(browser, tmp_path):

@@ -9,7 +9,7 @@ from labkit.commands.notebooks.render import PLOTLY
 from labkit.ui import theme
 from labkit.ui.subplots import columns
 
-from .chromium import new_page, start_chromium
+from .chromium import new_page
 
 SMALL = "with 95 % intervals, and more small text than a phone has room for in a line"
 OWN = "A long title of a figure, which a phone breaks too"
@@ -37,12 +37,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     write_pages([(folder / f"0{n}_page.ipynb", notebook) for n in (3, 7)], folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

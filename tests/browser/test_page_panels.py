@@ -12,7 +12,7 @@ from labkit.topics.comparison.votes.figures import votes_needed_figure
 from labkit.topics.comparison.votes.power import votes_needed
 from labkit.topics.sampling.next_token.panel import BenchPanel
 
-from .chromium import new_page, start_chromium
+from .chromium import new_page
 from .notebook_page import CONTRAST, LEAST_CONTRAST
 from .test_bench import made_up
 
@@ -53,12 +53,6 @@ def outputs(result, shown=None):
 def notebook(name, made):
     cells = [new_markdown_cell(f"# {name}\n\nA page."), new_code_cell("1", outputs=made)]
     return nbformat.from_dict(new_notebook(cells=cells))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

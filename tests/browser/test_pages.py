@@ -14,7 +14,7 @@ from labkit.topics.tokens.token_strip import MOST_TOKENS
 from labkit.ui.key_listener import _ESM
 from labkit.ui.theme import TOKEN_KEYS
 
-from .chromium import new_page, start_chromium
+from .chromium import new_page
 
 HARM = '"><img src="http://example.com/x" onerror="document.title=\'harmed\'"><script>1</script>'
 AREA = """<div class="area"><div id="el"></div><input id="box"><button id="go">Go</button></div>
@@ -43,12 +43,6 @@ FRAMES = """async () => {
   }
   return gaps.sort((a, b) => a - b);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with start_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
