@@ -77,7 +77,7 @@ def answer(path, answers):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_real_lesson_is_handed_out_collected_and_graded(notebook_files, settings):
-    assert "6 learners" in ask(settings, "assignment", LESSON)
+    assert "of those who are here (6)" in ask(settings, "assignment", LESSON)
     for learner, (answers, _) in LEARNERS.items():
         path = settings.learners / learner / "assignments" / f"{LESSON}.ipynb"
         text = path.read_text()

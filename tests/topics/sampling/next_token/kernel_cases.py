@@ -82,11 +82,12 @@ class _Vocabulary:
     def _result(self, case):
         """Numbers of tokens with a probability and that remain; draws; ids; probabilities."""
         chosen = Settings(**{**case["settings"], "top_k": case["settings"]["top_k"] or None})
-        row = torch.from_numpy(self.scores[case["format"]].astype(np.float32))[None]
+        # In float32 a processor's sums of 262,144 err by up to 1e-4, each kind by another amount.
+        row = torch.from_numpy(self.scores[case["format"]].astype(np.float64))[None]
         for process in sampler.build_chain(chosen).values():
             row = process(torch.tensor([case["context"]]), row)
         drawn = sampler.draw(row.softmax(-1), [case["uniform"]])[0].numpy()
-        shares = row[0].double().softmax(-1).float()  # float32 sums of 262,144 err by a millionth
+        shares = row[0].softmax(-1).float()
         ids = shares.nonzero()[:, 0]
         counts = np.array([len(ids), int(row.isfinite().sum())])
         whole = np.concatenate([counts, drawn, ids.numpy()]).astype(np.int32)
@@ -122,7 +123,7 @@ def _case(rng, size):
 def assert_same(found, cases):
     """What `chain_cases.js` found: the same tokens, probabilities and draws."""
     assert found["cases"] == cases and found["tied"] <= 0.1 * cases
-    assert found["worst"] < 1e-5
+    assert found["worst"] < 5e-6
     assert found["otherRemaining"] <= 1, "a token at the very edge of a cut, by its last bit"
     assert found["draws"] == DRAWS * (cases - found["tied"])
     assert found["otherDraws"] <= 0.0005 * found["draws"], "a number at the very edge of a token"
