@@ -4,6 +4,7 @@ A page is what one notebook found on one machine at one time. It has numbers, na
 versions; never a prompt, an answer or a key.
 """
 
+import functools
 import os
 import re
 import time
@@ -224,6 +225,7 @@ def latest(name: str, model: str | None = None) -> tuple[BookEntry, Page] | None
     return None
 
 
+@functools.cache
 def this_machine() -> str:
     """Processor, cores and memory, in words that are the same tomorrow."""
     machine = inspect_machine()

@@ -4,11 +4,12 @@ The colours are Okabe and Ito's, which people with colour-blindness tell apart (
 Design, 2008); figures add patterns, symbols or words, never colour alone.
 """
 
+import contextlib
 import functools
 import os
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,7 @@ def _live_figures() -> tuple[type, Any]:
         _widget_data, _widget_layout = traitlets.List(), traitlets.Dict()  # not sent
         figure = traitlets.Unicode().tag(sync=True)
         own_id = traitlets.Unicode().tag(sync=True)
+        _is_held = False
 
         def __init__(self, fresh: Any):
             super().__init__(fresh)
@@ -177,8 +179,19 @@ def _live_figures() -> tuple[type, Any]:
             self._model_id = self.own_id = uuid.uuid4().hex
             super().open()
 
+        @contextlib.contextmanager
+        def batch_update(self) -> Iterator[None]:
+            # Plotly's own keeps each change and makes all of them a second time at its end.
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
+                self._send_whole()
+
         def _send_whole(self, *_args: Any, **_more: Any) -> None:
-            self.figure = to_json(self, validate=False)
+            if not self._is_held:
+                self.figure = to_json(self, validate=False)
 
         _send_update_msg = _send_restyle_msg = _send_relayout_msg = _send_whole
         _send_addTraces_msg = _send_moveTraces_msg = _send_deleteTraces_msg = _send_whole

@@ -108,14 +108,10 @@ class Reliability:
         """Bins of about the same number of answers; fewer where confidences are equal."""
         confidences, right = np.array(self.confidences), np.array(self.right)
         ids = bin_numbers(confidences, count)
-        perfect = _perfect_shares(confidences, ids)
-        found = []
-        for column, number in enumerate(np.unique(ids)):
-            own = ids == number
-            low, high = np.percentile(perfect[:, column], (2.5, 97.5))
-            mean = float(confidences[own].mean())
-            found.append(Bin(int(own.sum()), mean, int(right[own].sum()), (low, high)))
-        return tuple(found)
+        counts, means, shares = _bin_means(confidences, right, ids)
+        perfect = np.percentile(_perfect_shares(confidences, ids), (2.5, 97.5), axis=0)
+        columns = counts.tolist(), means.tolist(), (shares * counts).round().astype(int).tolist()
+        return tuple(map(Bin, *columns, map(tuple, perfect.T.tolist())))
 
     def brier_parts(self, count: int = BINS) -> BrierParts:
         """Murphy's parts of the Brier score, by bins.
