@@ -1,4 +1,5 @@
-"""A figure keeps its height in a browser whose scrollbars take room, as on Windows and Linux."""
+"""A figure keeps its height in a browser whose scrollbars take room, as on Windows and Linux, and
+has a least width."""
 
 import pytest
 
@@ -10,6 +11,10 @@ CELLS = ("import labkit as lab", "lab.plot(lab.tokens.train_bpe('low lower lowes
 SIZES = """() => [...document.querySelectorAll('.jp-RenderedPlotly')].map(
   box => [box.clientHeight, box.offsetHeight,
     box.querySelector('.main-svg').height.baseVal.value])"""
+WIDTHS = """() => {
+  const box = document.querySelector('.jp-RenderedPlotly');
+  return [box.clientWidth, box.clientHeight, box.parentElement.clientWidth];
+}"""
 WAIT_MS = 3000
 
 
@@ -26,4 +31,9 @@ def test_a_figure_is_as_high_as_before_after_its_window_changed(lab):
             page.set_viewport_size({"width": width, "height": 1000})
             page.wait_for_timeout(WAIT_MS)
         assert page.evaluate(SIZES) == [before]
+        # A narrow column scrolls it, before its labels meet.
+        page.set_viewport_size({"width": 700, "height": 1000})
+        page.wait_for_timeout(WAIT_MS)
+        least, height, room = page.evaluate(WIDTHS)
+        assert least == 560 > room and height == before[0]
         stop_kernel(page)
