@@ -45,6 +45,15 @@ def points(share: float) -> str:
     return f"{rounded:+d} point{'' if abs(rounded) == 1 else 's'}" if rounded else "0 points"
 
 
+def number_of(count: int, what: str) -> str:
+    """A number and what it counts, which is in the plural unless it is one.
+
+    >>> number_of(1, "run"), number_of(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def in_lines(*lines: str) -> str:
     """Lines for people, broken between words: a notebook breaks what it prints anywhere.
 

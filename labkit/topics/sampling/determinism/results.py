@@ -8,6 +8,7 @@ from rapidfuzz.distance import Prefix
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.steps import Alternative
+from labkit.formatting import number_of
 from labkit.topics.sampling.paths.trace import token_text
 
 BATCH = 8
@@ -149,7 +150,7 @@ def _line(condition: Condition) -> str:
         return f"{condition.description}: not run"
     texts = len({run.ids for run in condition.runs})
     if condition.earliest_difference is None:
-        return f"{condition.description}: {len(condition.runs)} runs, all the same"
+        return f"{condition.description}: {number_of(len(condition.runs), 'run')}, all the same"
     counts = f"{len(condition.runs)} runs, {texts} different answers"
     first = condition.earliest_difference.index + 1
     return f"{condition.description}: {counts}, which differ from token {first} on"

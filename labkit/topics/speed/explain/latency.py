@@ -14,7 +14,7 @@ from math import sqrt
 import numpy as np
 
 from labkit.checks import check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, number_of
 from labkit.topics.speed.measure.load_time import LoadTime
 from labkit.topics.speed.measure.machine_noise import MachineNoise, any_disturbed, with_warning
 from labkit.topics.speed.measure.measurement import Measurement
@@ -153,7 +153,7 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
         raise ValueError(
             "measured must contain four or more complete runs of two or more tokens, with "
             f"prompts of at least two lengths, not cached; "
-            f"got {len(runs)} runs of {len(set(ins))} length(s)"
+            f"got {number_of(len(runs), 'run')} of {number_of(len(set(ins)), 'length')}"
         )
     prefill = fit_linear([prefill_terms(n) for n in ins], [run.ttft_s for run in runs])
     rows = [decode_terms(*pair) for pair in zip(ins, outs, strict=True)]

@@ -12,7 +12,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.gguf_config import read_gguf_config
 from labkit.backends.local.device_probe import Probe, probe_device
 from labkit.errors import LabError
-from labkit.formatting import digits, in_lines
+from labkit.formatting import digits, in_lines, number_of
 from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.models.memory_plan import config_fields
 from labkit.stats import Spread
@@ -167,7 +167,7 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
     if measurement.model != model.name or measurement.rows != 1:
         raise ValueError(
             f"measurement must be of {model.name}, one row; got {measurement.model}, "
-            f"{measurement.rows} row(s)"
+            f"{number_of(measurement.rows, 'row')}"
         )
     if not isinstance(model, HasPlan):
         return _quantized_roofline(model, measurement, probe or probe_device())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import plotly.graph_objects as go
 
+from labkit.formatting import number_of
 from labkit.stats import Spread, percentile
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
@@ -67,7 +68,7 @@ def _parts(m: Measurement) -> list[tuple[str, Spread, str, str, str]]:
 
 def _title(m: Measurement, what: str) -> str:
     disturbed = " · machine disturbed" if m.noise and m.noise.disturbed else ""
-    runs = f"{len(m.counted)} runs, {figure_text(m.origin)}{disturbed}"
+    runs = f"{number_of(len(m.counted), 'run')}, {figure_text(m.origin)}{disturbed}"
     return f"{figure_text(m.model)}: {what} · {runs}"
 
 

@@ -13,7 +13,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
-from labkit.formatting import MIB, in_lines
+from labkit.formatting import MIB, in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.stats import Spread, percentile
@@ -171,7 +171,7 @@ class Measurement:
         if self.decode_tokens_per_s:
             parts.append(f"then {_median_and_range(self.decode_tokens_per_s)} tokens/s")
         parts.append(f"{_median_and_range(self.elapsed_s)} s in all")
-        runs = f"median and range of {len(self.counted)} runs, {self.origin}"
+        runs = f"median and range of {number_of(len(self.counted), 'run')}, {self.origin}"
         return f"{', '.join(parts)} ({runs})"
 
     def __repr__(self) -> str:
@@ -196,7 +196,7 @@ class Measurement:
             lines.append(f"peak memory on the GPU: {self.gpu_peak_bytes / MIB:,.0f} MiB (torch)")
         if self.aborted:
             ends = ", ".join(run.finish for run in self.aborted)
-            lines.append(f"not counted: {len(self.aborted)} run(s), {ends}")
+            lines.append(f"not counted: {number_of(len(self.aborted), 'run')}, {ends}")
         if self.noise:
             lines.append(self.noise.sentence)
         return in_lines(*lines)

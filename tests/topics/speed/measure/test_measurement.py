@@ -109,7 +109,7 @@ def test_an_aborted_run_is_kept_and_does_not_count(make_scripted):
     assert len(m.counted) == 2 and m.ttft_s.values == (0.5, 0.5)
     assert m.aborted[0].token_times_s == (0.5,)
     assert len(backend.asked) == 4
-    assert "not counted: 1 run(s), interrupted" in repr(m)
+    assert "not counted: 1 run, interrupted" in repr(m)
 
 
 def test_a_server_that_dies_midway_leaves_what_came(make_scripted):
