@@ -122,15 +122,16 @@ class PairedDifference:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the interval lies on one side of 0."""
+        """Whether the interval lies on one side of 0, and the exact test agrees."""
         low, high = self.interval
-        return low > 0 or high < 0
+        return (low > 0 or high < 0) and self.p <= 1 - LEVEL
 
     @property
     def summary(self) -> str:
         """The difference with its interval, and whether it is settled."""
         low, high = self.interval
-        end = "settled" if self.is_settled else "not settled: the interval contains 0"
+        why = "the interval contains 0" if low <= 0 <= high else f"p is above {1 - LEVEL:.2g}"
+        end = "settled" if self.is_settled else f"not settled: {why}"
         return (
             f"{points(self.difference)} ({points(low)} to {points(high)}) on {self.count} items: "
             f"{self.gained} gained, {self.lost} lost, p {self.p:.2g}; {end} (computed)"

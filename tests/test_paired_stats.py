@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.stats import bootstrap_interval, items_needed, mcnemar_p, paired_interval
+from labkit.stats import (
+    PairedDifference,
+    bootstrap_interval,
+    items_needed,
+    mcnemar_p,
+    paired_interval,
+)
 
 counts = st.integers(0, 60)
 
@@ -73,6 +79,14 @@ def test_the_interval_holds_the_truth_in_95_of_100_comparisons():
         low, high = paired_interval(gained, lost, 50)
         held += low <= 0.2 <= high
     assert 0.93 < held / 2000 <= 0.98
+
+
+def test_a_difference_is_settled_where_interval_and_exact_test_agree():
+    five, six = PairedDifference(5, 0, 20), PairedDifference(6, 0, 20)
+    assert five.interval[0] > 0 and not five.is_settled
+    assert five.summary.endswith("p 0.062; not settled: p is above 0.05 (computed)")
+    assert six.is_settled and "; settled" in six.summary
+    assert "not settled: the interval contains 0" in PairedDifference(3, 2, 20).summary
 
 
 def test_the_bootstrap_is_near_the_normal_interval_where_that_holds():

@@ -10,7 +10,7 @@ from labkit.backends.loaded.decoding import time_reading
 from labkit.formatting import in_lines, points
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
-from labkit.stats import Spread, bootstrap_interval
+from labkit.stats import LEVEL, Spread, bootstrap_interval
 from labkit.topics.prompts.scoring.arguments import (
     check_complete,
     check_model,
@@ -51,8 +51,9 @@ class PartEffect:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the interval lies on one side of 0."""
-        return self.interval[0] > 0 or self.interval[1] < 0
+        """Whether the interval lies on one side of 0, and the exact test, if any, agrees."""
+        agrees = self.p is None or self.p <= 1 - LEVEL
+        return agrees and (self.interval[0] > 0 or self.interval[1] < 0)
 
     @property
     def judgement(self) -> str:
