@@ -41,6 +41,8 @@ body{{margin:12mm auto;max-width:186mm;padding:0 4mm}}
 color:{theme.INK};background:{theme.PAPER}}}
 .lk-sheet{{font-size:SIZEpt;line-height:1.25}}.lk-sheet section{{break-inside:avoid}}}}
 """
+# Not an underscore within a word, nor the brackets of a mark: they mean nothing there.
+_MARKUP = re.compile(r"[\\`*<|~]|(?<![^\W_])_|_(?![^\W_])|\[(?=[^\]]*\][(\[:])")
 
 
 def decision_page(decision: Decision) -> HtmlFigure:
@@ -124,18 +126,20 @@ def _height(lengths: list[tuple[str, int]], size: float) -> float:
 
 def to_record(decision: Decision) -> str:
     """A Markdown record for a team: context, decision, options, what would turn it, sources."""
-    lines = [f"# {TITLE}: {wording.title(decision)}", "", f"- Status: proposed, {decision.date}"]
-    lines += [f"- Limits: {wording.bounds(decision.limits)}", f"- Machine: {decision.machine}"]
-    lines += _bullets([*decision.notes, *decision.to_run])
+    lines = [f"# {TITLE}: {_escaped(wording.title(decision))}", ""]
+    facts = (f"Status: proposed, {decision.date}", f"Limits: {wording.bounds(decision.limits)}")
+    lines += _bullets([*facts, f"Machine: {decision.machine}", *decision.notes, *decision.to_run])
     for choice, found in zip(decision.choices, decision.sensitivities, strict=True):
-        lines += ["", f"## {choice.kind.name}: {choice.verdict}", ""]
-        lines += [f"{wording.needs(choice.kind)}.", "", f"| {' | '.join(HEADS[:4])} | verdict |"]
+        lines += ["", _escaped(f"## {choice.kind.name}: {choice.verdict}"), ""]
+        needs = _escaped(wording.needs(choice.kind))
+        lines += [f"{needs}.", "", f"| {' | '.join(HEADS[:4])} | verdict |"]
         lines += ["|---|---|---|---|---|"]
         for each in choice.offers:
-            cells = (each.option.name, *wording.numbers_of(each), _verdict(choice, each))
-            lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+            cells = map(_escaped, (each.option.name, *wording.numbers_of(each)))
+            lines.append(f"| {' | '.join((*cells, _verdict(choice, each)))} |")
         lines += ["", "What turns it:", "", *_bullets(wording.turns(choice, found))]
-        lines += ["", f"{unsettled}."] if (unsettled := wording.unsettled(found)) else []
+        unsettled = _escaped(wording.unsettled(found))
+        lines += ["", f"{unsettled}."] if unsettled else []
     sources = wording.sources(decision)
     return "\n".join([*lines, "", "## Where the numbers come from", "", *_bullets(sources), ""])
 
@@ -144,11 +148,16 @@ def _verdict(choice: Recommendation, offer: Offer) -> str:
     if offer.verdict == "recommended":
         return "**recommended**" if choice.is_met else "the nearest"
     words = VERDICTS[offer.verdict]
-    return f"{words}: {offer.why}" if offer.why else words
+    return _escaped(f"{words}: {offer.why}" if offer.why else words)
 
 
 def _bullets(lines: list[str]) -> list[str]:
-    return [f"- {each}" for each in lines]
+    return [f"- {_escaped(each)}" for each in lines]
+
+
+def _escaped(text: str) -> str:
+    """Plain text as Markdown shows it: a kind's name may have any character."""
+    return _MARKUP.sub(r"\\\g<0>", text)
 
 
 _WRITERS = {".html": to_page, ".md": to_record}

@@ -2,7 +2,9 @@
 
 import math
 
+import mistune
 import pytest
+from bs4 import BeautifulSoup
 
 import labkit as lab
 from labkit.errors import LabError
@@ -10,6 +12,7 @@ from labkit.lab_book.book import LabBook
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Page, this_machine
 from labkit.topics.decide.decision import wording
+from labkit.topics.decide.decision.figures import TITLE
 from labkit.topics.decide.decision.options import NO_MODEL
 from labkit.topics.decide.decision.quality import GRADED
 from labkit.topics.decide.decision.recommend import recommend, work
@@ -238,6 +241,20 @@ def test_the_same_page_in_html_and_in_markdown(tmp_path):
     )
     with pytest.raises(ValueError, match=r"\.html or \.md"):
         lab.save(decision, tmp_path / "d.pdf")
+
+
+def test_a_records_markdown_shows_a_name_as_it_was_typed(tmp_path):
+    name = r"a*b* _c_ `d` | <script>e</script> [f](http://g) \ ~~h~~ i_j"
+    decision = recommend([work(name, like="triage", least_right=0.6)], book_of=MINE)
+    text = lab.save(decision, tmp_path / "d.md").read_text()
+    soup = BeautifulSoup(mistune.html(text), "html.parser")
+    assert soup.h1.text == f"{TITLE}: {wording.title(decision)}"
+    assert soup.h2.text == f"{name}: {decision.choices[0].verdict}"
+    assert not soup.find_all(["a", "script", "em", "code", "del"])
+    assert {len(row.find_all(["td", "th"])) for row in soup.find_all("tr")} == {5}
+    assert [row.td.text for row in soup.tbody.find_all("tr")] == [
+        each.option.name for each in decision.choices[0].offers
+    ]
 
 
 @pytest.mark.parametrize(
