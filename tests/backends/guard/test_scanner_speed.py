@@ -28,13 +28,10 @@ TEXTS = {repr(each): each * (LONG // len(each) + 1) for each in REPEATED} | {
 
 
 def work(text):
-    """Seconds of this process: what other programs do does not count. The least of three."""
-    took = []
-    for _ in range(3):
-        start = time.process_time()
-        scan(text)
-        took.append(time.process_time() - start)
-    return min(took)
+    """Seconds of this process: what other programs do does not count."""
+    start = time.process_time()
+    scan(text)
+    return time.process_time() - start
 
 
 @pytest.mark.slow
@@ -42,10 +39,11 @@ def work(text):
 def test_eight_times_the_text_is_not_much_more_than_eight_times_the_work(name):
     """Linear work grows 8 times, quadratic work 64 times: the bound, 20 times, is far from both.
 
-    The second added is for the fixed cost of a call and for the noise of the clock.
+    The second added is for the fixed cost of a call; for the noise of the clock there are three
+    tries.
     """
-    text = TEXTS[name]
-    assert work(text[:LONG]) < 20 * work(text[:SHORT]) + 1
+    long, short = TEXTS[name][:LONG], TEXTS[name][:SHORT]
+    assert any(work(long) < 20 * work(short) + 1 for _ in range(3))
 
 
 def test_overlaps_of_many_findings_are_resolved_in_order():
