@@ -101,7 +101,7 @@ class ClassSettings:
         return f"http://127.0.0.1:{self.hub_port}/hub/api"
 
 
-def class_folder(chosen: str | None) -> Path:
+def class_folder(chosen: str | Path | None) -> Path:
     """The folder of a class: the one that was named, or ``class`` in the lab's home."""
     return Path(os.path.expanduser(chosen)).absolute() if chosen else home() / "class"
 

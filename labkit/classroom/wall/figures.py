@@ -125,8 +125,10 @@ def speeds_figure(results: ClassResults, *, names: bool = False):
 
 
 def exercises_figure(results: ClassResults):
-    """How many have solved each exercise, of those whose notebooks are here."""
-    known = sorted({(nb, name) for one in results.learners for nb, name, _ in one.exercises})
+    """How many have solved each exercise of the notebooks in which somebody has solved one."""
+    found = [each for one in results.learners for each in one.exercises]
+    begun = {notebook for notebook, _, right in found if right}
+    known = sorted({(nb, name) for nb, name, _ in found if nb in begun or not begun})
     solved = [
         sum((notebook, name, True) in one.exercises for one in results.learners)
         for notebook, name in known

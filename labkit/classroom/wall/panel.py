@@ -28,14 +28,17 @@ def class_panel(
     """The class's guesses, speeds, votes and exercises, for the projector.
 
     Args:
-        folder: of the files that learners hand in; None: the homes of the class on this machine.
+        folder: of a class, or of the files that learners hand in; None: of the class in the lab's
+            home.
         names: whether learners are named from the start; the panel has a box for it.
         every_s: seconds between two looks at the files.
     Raises:
         LabError: there is no such folder.
     """
     check_number("every_s", every_s, "above 0", lambda x: x > 0)
-    return ClassPanel(Path(folder or class_folder(None) / "learners"), names, every_s)
+    chosen = class_folder(folder)
+    homes = chosen / "learners"
+    return ClassPanel(homes if homes.is_dir() else chosen, names, every_s)
 
 
 class ClassPanel(Panel):

@@ -19,7 +19,10 @@ from labkit.lab_book.store import read_file as read_book
 from labkit.topics.comparison.votes.files import read as read_votes
 from labkit.topics.comparison.votes.votes import Votes, count_votes
 
-PATTERNS = ("*.json", "*.ipynb", "book/*.json", "notebooks/*.ipynb", "notebooks/*.json")
+PATTERNS = (
+    "*.json", "*.ipynb", "book/*.json", "notebooks/*.ipynb", "notebooks/*.json",
+    "assignments/*.ipynb",
+)  # fmt: skip
 SOLVED = "✓ Right."
 
 
@@ -33,7 +36,7 @@ class LearnerResults:
         entries: what they measured, oldest first.
         votes: their blind votes.
         exercises: each that their notebooks hold, as notebook and exercise, and whether it is
-            solved.
+            solved in one of them.
     """
 
     name: str
@@ -117,7 +120,8 @@ def _files_of(home: Path) -> Iterator[Path]:
 
 def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerResults:
     """What one learner's files hold; of each that cannot be read, a sentence in `left_out`."""
-    guesses, entries, votes, exercises = [], [], [], []
+    guesses, entries, votes = [], [], []
+    exercises: dict[tuple[str, str], bool] = {}
     for path in paths:
         try:
             content = json.loads(read_file(path))
@@ -127,22 +131,21 @@ def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerRe
             elif "labkit_votes" in content:
                 votes.append(read_votes(path))
             elif "cells" in content:
-                exercises += _exercises(path.stem.rpartition("--")[2], content)
+                for exercise, solved in _exercises(content):
+                    key = path.stem.rpartition("--")[2], exercise
+                    exercises[key] = exercises.get(key, False) or solved
         except (LabError, ValueError, TypeError, AttributeError) as error:
             left_out.append(f"{path.name} of {name}: {str(error).partition(chr(10))[0]}")
     entries = [each for _, each in sorted(entries, key=lambda pair: pair[0])]
-    return LearnerResults(
-        name, tuple(guesses), tuple(entries), tuple(votes), tuple(sorted(set(exercises)))
-    )
+    done = tuple((*key, solved) for key, solved in sorted(exercises.items()))
+    return LearnerResults(name, tuple(guesses), tuple(entries), tuple(votes), done)
 
 
-def _exercises(notebook: str, content: dict[str, Any]) -> list[tuple[str, str, bool]]:
+def _exercises(content: dict[str, Any]) -> Iterator[tuple[str, bool]]:
     """The exercises of a notebook by nbgrader's metadata, and whether their check said so."""
-    found = []
     for cell in content["cells"]:
         marked = cell.get("metadata", {}).get("nbgrader", {})
         if marked.get("solution"):
             texts = [each.get("data", {}).get("text/plain", "") for each in cell.get("outputs", ())]
             solved = any("".join(text).startswith(SOLVED) for text in texts)
-            found.append((notebook, str(marked.get("grade_id", "")), solved))
-    return found
+            yield str(marked.get("grade_id", "")), solved

@@ -10,7 +10,7 @@ from labkit.classroom.wall.panel import VIEWS, class_panel
 from labkit.classroom.wall.results import read_class
 from labkit.errors import LabError
 
-from .thirty import write_class
+from .thirty import notebook, write_class
 
 
 @pytest.fixture
@@ -28,6 +28,21 @@ def test_thirty_are_read(folder):
         ("02_sampling", "remaining", True),
         ("02_sampling", "sure", True),
     )
+
+
+def test_an_exercise_is_solved_in_the_notebook_or_in_the_assignment(tmp_path):
+    for part, index in (("notebooks", 0), ("assignments", 1)):  # none is solved; all are
+        file = tmp_path / "ada" / part / "02_sampling.ipynb"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(notebook(index)))
+    (ada,) = read_class(tmp_path).learners
+    assert [solved for *_, solved in ada.exercises] == [True, True, True]
+    other = tmp_path / "ada" / "notebooks" / "03_speed.ipynb"
+    other.write_text(json.dumps(notebook(0)))  # of a notebook not begun nothing is shown
+    assert len(figures.exercises_figure(read_class(tmp_path)).data[0].y) == 3
+    assert figures.table_of_names(read_class(tmp_path)) == [
+        ("ada", "02 in-a-row, 02 remaining, 02 sure")
+    ]
 
 
 def test_the_histogram_has_every_guess_and_the_truth_only_when_asked(folder):
@@ -90,6 +105,14 @@ def test_the_panel_follows_the_files(folder):
     while "31 learners" not in panel.status.value and time.monotonic() < deadline:
         time.sleep(0.1)
     assert "31 learners" in panel.status.value
+    panel.widget.close()
+
+
+def test_the_folder_of_a_class_means_its_learners(tmp_path):
+    write_class(tmp_path / "learners", count=2)
+    (tmp_path / "handout").mkdir()
+    panel = class_panel(tmp_path)
+    assert "2 learners" in panel.status.value
     panel.widget.close()
 
 
