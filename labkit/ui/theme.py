@@ -182,12 +182,13 @@ def _live_figures() -> tuple[type, Any]:
         @contextlib.contextmanager
         def batch_update(self) -> Iterator[None]:
             # Plotly's own keeps each change and makes all of them a second time at its end.
-            self._is_held = True
+            is_outer, self._is_held = not self._is_held, True
             try:
                 yield
             finally:
-                self._is_held = False
-                self._send_whole()
+                if is_outer:  # `update_layout` begins one too
+                    self._is_held = False
+                    self._send_whole()
 
         def _send_whole(self, *_args: Any, **_more: Any) -> None:
             if not self._is_held:

@@ -50,7 +50,8 @@ def test_each_change_is_sent_as_the_whole_figure(sent, together):
     live = theme.widget(bars())
     sent.clear()
     with live.batch_update() if together else nullcontext():
-        live.data[0].y, live.layout.title.text = [5, 6], "second"
+        live.update_layout(title_text="second")  # a batch of its own, within the other
+        live.data[0].y = [5, 6]
     figure, _ = drawn(sent)
     assert (figure["data"][0]["y"], figure["layout"]["title"]["text"]) == ([5, 6], "second")
     assert len(sent) == (1 if together else 2)
