@@ -15,7 +15,7 @@ from labkit.topics.cost.facts import Hardware, RangedNumber, estimate
 from labkit.topics.cost.own_machine import ASSUMED_W, SCORE_NAMES
 
 from .core import Option
-from .quality import GRADED, TESTS
+from .quality import GRADED, TESTS, graded_name
 
 MEASURED, ELSEWHERE, PUBLISHED = "measured here", "measured elsewhere", "published"
 NO_MODEL = "a model on this machine"
@@ -77,14 +77,22 @@ class BookNumbers:
         return self._measured(*(several or pairs)[0]) if pairs else None
 
     def right(self, model: str) -> dict[str, RangedNumber]:
-        """The share of right answers of a model in each test, measured here or else elsewhere."""
+        """The share of right answers of a model in each test, measured here or else elsewhere.
+
+        The newest counts, of the test as a whole before the few items that are graded for a router.
+        """
         found = {}
         for name, test in TESTS.items():
             names = [each for each, _ in test.entries]
-            for page, entry in (*self._of(model, *names), *self._of(model, *names, here=False)):
-                if {(entry.name, entry.label), (entry.name, "")} & {*test.entries}:
-                    found[name] = self._measured(page, entry).times(0.01)
-                    break
+            pairs = [
+                (page, entry)
+                for here in (True, False)
+                for page, entry in self._of(model, *names, here=here)
+                if {(entry.name, entry.label), (entry.name, "")} & {*test.entries}
+            ]
+            whole = [each for each in pairs if each[1].name != graded_name(name)]
+            if pairs:
+                found[name] = self._measured(*(whole or pairs)[0]).times(0.01)
         return found
 
     def _measured(self, page: Page, entry: BookEntry) -> RangedNumber:

@@ -23,7 +23,12 @@ GRADED = ("triage", "sentiment", "arithmetic", "facts")
 
 
 def _entries(name: str, *known: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    return (*known, (f"{name}_graded_percent", "")) if name in GRADED else known
+    return (*known, (graded_name(name), "")) if name in GRADED else known
+
+
+def graded_name(test: str) -> str:
+    """The name in the lab book of what a model got right of a test's items for a router."""
+    return f"{test}_graded_percent"
 
 
 def _of_prompts(task: str) -> QualityTest:

@@ -16,6 +16,7 @@ from statistics import fmean, median
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import PairedDifference, count_pairs, share_interval
+from labkit.topics.decide.decision.quality import graded_name
 from labkit.topics.limits.accuracy import arithmetic, facts
 from labkit.topics.limits.accuracy.ask import Question, SolvedQuestions
 from labkit.topics.limits.accuracy.countries import countries
@@ -118,7 +119,7 @@ class GradedItems:
         """The share of right answers of each model in each test: `recommend` reads them."""
         return tuple(
             entry_of_share(
-                f"{test}_graded_percent",
+                graded_name(test),
                 f"right answers, {test}, {self.half}",
                 fmean(right := self.right(answers, test)),
                 share_interval(fmean(right), len(right)),

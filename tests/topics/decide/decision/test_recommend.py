@@ -171,6 +171,15 @@ def test_a_cloud_has_list_prices_published_scores_and_what_you_give():
     assert offer(decision, "GPT-6 Sol").right.origin == "assumed"
 
 
+def test_a_whole_test_counts_before_a_routers_few_items_though_they_are_newer():
+    few = BookEntry("triage_graded_percent", "x", 96, "%", **SMALL)
+    later = page("10_decide", few, day="2026-11-28")
+    found = recommend([MAIL], book_of=LabBook((*MINE.pages, later)))
+    assert offer(found, "smollm2-135m, here").right.likely == pytest.approx(0.7)
+    alone = recommend([MAIL], book_of=LabBook((page("03_speed", *SPEEDS), later)))
+    assert offer(alone, "smollm2-135m, here").right.likely == pytest.approx(0.96)
+
+
 def test_what_a_graded_cloud_got_right_counts_for_it():
     graded = BookEntry("triage_graded_percent", "x", 96, "%", model="gpt-6-sol (openai)")
     book = LabBook((*MINE.pages, page("10_decide", graded)))
