@@ -36,13 +36,25 @@ def test_one_change_that_turns_something():
         (decided(), "you changed nothing"),
         (decided(0.79), "nothing turns"),
         (decided(0.93, offline=True), "least_right of code, offline"),
-        (decided(0.79, right={"gpt-4.1": 0.5}), "Other numbers than before"),
+        (decided(0.79, right={"gpt-4.1": 0.5}), "nothing turns"),
+        (decided(right={"gpt-4.1": 0.5}), "you changed nothing"),
     ):
         result = exercises.check_turn(before, mine)
         assert not result.right and why in result.why
     card = {"cards": ["rtx-3090"]}
     assert "you changed nothing" in exercises.check_turn(before, decided(**card)).why
     assert exercises.check_turn(before, decided(may_leave="public", **card)).right
+
+
+def test_what_was_measured_meanwhile_is_no_change():
+    before, meanwhile = decided(), {"right": {"gpt-4o-mini": 0.5}}
+    assert _code(before) != _code(decided(**meanwhile))
+    assert "nothing turns" in exercises.check_turn(before, decided(0.81, **meanwhile)).why
+    assert exercises.check_turn(before, decided(offline=True, **meanwhile)).right
+
+
+def _code(decision):
+    return decision.choices[0].verdict
 
 
 def test_a_router_that_closes_the_gap_with_few_calls():
