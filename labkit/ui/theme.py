@@ -4,16 +4,12 @@ The colours are Okabe and Ito's, which people with colour-blindness tell apart (
 Design, 2008); figures add patterns, symbols or words, never colour alone.
 """
 
-import contextlib
 import functools
 import os
 import sys
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import traitlets
 
 from labkit.interrupts.imports import without
 
@@ -137,64 +133,7 @@ def pattern(shape: str) -> dict:
 
 def widget(fresh):
     """A figure that a panel changes in place: a ``FigureWidget`` with the lab's settings."""
-    figure_class, _ = _live_figures()
-    return figure_class(fresh)
+    from .live.live_figure import LiveFigure, send_plotly
 
-
-@functools.cache
-def _live_figures() -> tuple[type, Any]:
-    """The class of live figures, and the widget that brings plotly's script to the page, once.
-
-    Plotly's own widget brings 5 MB with each figure, tells the page of its changes one by one, and
-    anywidget drops those that come while a busy page still loads it. This one has its whole state
-    as a single value, and a module that starts at once.
-    """
-    import anywidget
-    import plotly.graph_objects as go
-    from plotly.io import to_json
-    from plotly.offline import get_plotlyjs
-
-    module = Path(__file__).with_name("live_figure.js").read_text(encoding="utf-8")
-
-    class PlotlyScript(anywidget.AnyWidget):
-        _esm = module
-        script = traitlets.Unicode().tag(sync=True)
-
-    base: Any = go.FigureWidget
-
-    class LiveFigure(base):
-        _esm = module
-        _widget_data, _widget_layout = traitlets.List(), traitlets.Dict()  # not sent
-        figure = traitlets.Unicode().tag(sync=True)
-        own_id = traitlets.Unicode().tag(sync=True)
-        _is_held = False
-
-        def __init__(self, fresh: Any):
-            super().__init__(fresh)
-            self._config = {**self._config, **CONFIG}  # plotly has no public way to set it
-            self._send_whole()
-            self.on_msg(lambda *_: self.send_state("figure"))
-
-        def open(self) -> None:
-            self._model_id = self.own_id = uuid.uuid4().hex
-            super().open()
-
-        @contextlib.contextmanager
-        def batch_update(self) -> Iterator[None]:
-            # Plotly's own keeps each change and makes all of them a second time at its end.
-            is_outer, self._is_held = not self._is_held, True
-            try:
-                yield
-            finally:
-                if is_outer:  # `update_layout` begins one too
-                    self._is_held = False
-                    self._send_whole()
-
-        def _send_whole(self, *_args: Any, **_more: Any) -> None:
-            if not self._is_held:
-                self.figure = to_json(self, validate=False)
-
-        _send_update_msg = _send_restyle_msg = _send_relayout_msg = _send_whole
-        _send_addTraces_msg = _send_moveTraces_msg = _send_deleteTraces_msg = _send_whole
-
-    return LiveFigure, PlotlyScript(script=get_plotlyjs())
+    send_plotly()
+    return LiveFigure(fresh, CONFIG)

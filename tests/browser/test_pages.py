@@ -11,7 +11,7 @@ from labkit.backends.steps import Alternative, Step
 from labkit.topics.comparison.batch.table import BatchRow, BatchTable
 from labkit.topics.sampling.paths.trace_figures import trace_strip
 from labkit.topics.tokens.token_strip import MOST_TOKENS
-from labkit.ui.key_listener import _ESM
+from labkit.ui.live.key_listener import _ESM
 from labkit.ui.theme import TOKEN_KEYS
 
 from .chromium import new_page

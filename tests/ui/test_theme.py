@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from labkit.ui import theme
+from labkit.ui.live.live_figure import send_plotly
 
 SENT = []
 
@@ -74,7 +75,7 @@ def test_a_page_that_was_busy_gets_the_whole_figure_when_it_asks(sent):
 
 
 def test_plotlys_script_is_sent_once_and_not_with_each_figure(sent):
-    theme._live_figures.cache_clear()
+    send_plotly.cache_clear()
     for _ in range(3):
         theme.widget(bars())
     sizes = sorted((len(str(state)) for _, state in sent), reverse=True)

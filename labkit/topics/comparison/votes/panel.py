@@ -11,7 +11,7 @@ from labkit.errors import LabError
 from labkit.filesystem.write import cleaned
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
-from labkit.ui.key_listener import KeyListener
+from labkit.ui.live.key_listener import KeyListener
 from labkit.ui.panel import Panel, button, row
 
 from . import figures

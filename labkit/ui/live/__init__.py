@@ -1,0 +1,1 @@
+"""Widgets that bring a module of their own to the page, and live there."""
