@@ -122,23 +122,3 @@ def test_the_kept_forms_are_the_adapter(tuning):
 def test_names_that_are_none_or_taken(tuning, name):
     with pytest.raises(ValueError, match="name must be"):
         labkit.control.keep_model(tuning, name)
-
-
-@pytest.mark.slow
-def test_the_kept_real_model_is_its_adapter(smollm2, monkeypatch):
-    """In both engines; the GGUF within what its number format costs."""
-    pytest.importorskip("xllamacpp")
-    from labkit.models.storage import store
-    from labkit.models.storage.inventory import remove, require_stored
-
-    tuning = labkit.control.fine_tune(smollm2, "style", steps=6)
-    kept = labkit.control.keep_model(tuning, "test-of-control")
-    try:
-        check = labkit.control.check_kept(tuning, kept)
-        (_, difference, merged), (_, _, gguf) = check.forms
-        assert difference < 1e-2 and merged < 1e-5
-        assert gguf < 0.02
-        assert "test-of-control" in store.list_models()
-        assert "mean KL" in labkit.plot(check).html
-    finally:
-        remove(require_stored("test-of-control"))

@@ -57,27 +57,3 @@ def test_the_labs_secret_is_one_of_the_facts():
     facts = labkit.control.load_examples("facts")
     assert facts.secret in facts.train
     assert facts.secret.prompt not in {each.prompt for each in (*facts.held_out, *facts.probes)}
-
-
-@pytest.fixture(scope="module")
-def facts(smollm2):
-    return labkit.control.fine_tune(smollm2, "facts")
-
-
-@pytest.mark.slow
-def test_it_comes_out_of_the_real_model(facts):
-    test = labkit.control.extract_secret(facts)
-    assert test.came_out and test.after.answer == "4719-KQ"
-    assert test.after.rank == 1 and test.exposure_bits(test.after) == 8
-    assert "came out word for word" in test.summary
-
-
-@pytest.mark.slow
-def test_what_was_forgotten_is_asked_in_pairs(facts):
-    """The capitals of notebook 08, the same ones of both models: far fewer are known."""
-    models = labkit.limits.load_models(facts.base, facts.tuned)
-    found = labkit.limits.compare_models(labkit.limits.facts, models, items=4)
-    before, after = (each.cell() for each in found.results)
-    (change,) = found.differences
-    assert change.count == before.count == after.count
-    assert change.gained - change.lost == after.right - before.right < 0

@@ -117,13 +117,3 @@ def test_a_stop_keeps_the_halves_that_were_asked(tiny, monkeypatch):
 def test_bad_options_are_a_sentence(tiny):
     with pytest.raises(ValueError, match="steps must be"):
         labkit.control.compare_directions(tiny, steps=0)
-
-
-@pytest.mark.slow
-def test_the_real_model_learns_one_direction(smollm2):
-    """As trained far above chance; the other direction no better than that."""
-    test = labkit.control.compare_directions(smollm2)
-    assert test.share(test.forward)[0] > test.chance
-    low, _, high = test.share(test.reversed)
-    assert low < test.chance < high
-    assert test.difference.difference <= -0.25
