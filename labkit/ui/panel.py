@@ -132,10 +132,10 @@ def choice_slider(
     ipywidgets' own readout can be typed into, and does not hear of it.
     """
     made = widgets.SelectionSlider(options=options, value=value, readout=False, **look)
-    name = made.description
+    name, texts = made.description, {own: text for text, own in options}
 
     def show() -> None:
-        made.description = f"{name}: {made.label}"
+        made.description = f"{name}: {texts[made.value]}"  # its `label` is empty for the first
 
     on_change(show, made)
     show()

@@ -1,7 +1,8 @@
 /* The texts in some parts of an element whose contrast with what is behind them is too low, by
    WCAG 2.1. Colours are mixed as they are drawn: text and grounds may be translucent, and a text in
    a plot stands on the filled shapes that were drawn before it. A text on an image is left out; on
-   a heat map, whose cells are one, it must have the colour that its figure gave it. */
+   a heat map, whose cells are one, it must have the colour that its figure gave it. A slider's
+   handle must stand out too, by its edge: 3 to 1 (1.4.11). */
 (root, [selector, least]) => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const parsed = new Map();
@@ -73,6 +74,11 @@
   const plots = new Map(), bad = [];
   let count = 0;
   for (const area of root.querySelectorAll(selector)) {
+    for (const handle of area.querySelectorAll(".noUi-handle")) {
+      const edge = rgba(getComputedStyle(handle).borderTopColor), behind = ground(area);
+      const found = ratio(over(edge, behind), behind);
+      if (found < 3) bad.push(`${found.toFixed(2)}: the handle of a slider`);
+    }
     const walker = document.createTreeWalker(area, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
       const node = walker.currentNode, element = node.parentElement;

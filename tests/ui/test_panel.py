@@ -126,3 +126,13 @@ def test_a_change_or_a_click_acts():
     assert seen == [("x", 1), ("x", 2)]
     panel.button("Go", lambda: seen.append("clicked")).click()
     assert seen[-1] == "clicked"
+
+
+@pytest.mark.parametrize("value", [0, 5])
+def test_a_choice_stands_beside_its_label_the_first_one_too(value):
+    slider = panel.choice_slider([("none", 0), ("five", 5)], value, description="tokens")
+    assert slider.description == f"tokens: {['none', 'five'][value > 0]}"
+    slider.value = 5 - value
+    assert slider.description == f"tokens: {['five', 'none'][value > 0]}"
+    slider.index = 0
+    assert slider.description == "tokens: none"
