@@ -1,5 +1,6 @@
 """A table as HTML in the lab's look, for figures that are lists."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from . import theme
@@ -9,7 +10,7 @@ CELL = (
     f"text-align:left;vertical-align:top;padding:3px 14px 3px 0;border-top:1px solid {theme.RULE};"
     "font-weight:400"
 )
-SHORT = 14  # characters
+SHORT, LONG_WORD = 14, 40  # characters
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
@@ -42,5 +43,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _wrap(cell: str) -> str:
-    """What is short stays on one line; a longer text breaks between its words."""
-    return "white-space:nowrap" if len(cell) <= SHORT else "overflow-wrap:break-word"
+    """What is short stays on one line; a longer text breaks between its words, if it has some."""
+    if len(cell) <= SHORT:
+        return "white-space:nowrap"
+    has_long_word = re.search(rf"\S{{{LONG_WORD}}}", re.sub("<[^>]*>", " ", cell))
+    return "overflow-wrap:anywhere;min-width:16em" if has_long_word else "overflow-wrap:break-word"

@@ -8,6 +8,7 @@ from labkit.commands.notebooks.pages import write_pages
 from labkit.commands.notebooks.render import PLOTLY
 from labkit.ui import theme
 from labkit.ui.subplots import columns
+from labkit.ui.table import grid
 
 from .chromium import new_page
 
@@ -110,3 +111,14 @@ def test_links_are_large_enough_and_the_index_names_the_numbers(browser, folder,
     index.goto((folder / "index.html").as_uri())
     assert index.locator(".pages a").all_inner_texts() == ["03 · A page", "07 · A page"]
     index.close()
+
+
+def test_a_word_that_is_too_long_for_its_column_breaks_and_no_other(browser):
+    page = new_page(browser, width=640, height=400)
+    error, words = f"NameError: name 'double{'_doses' * 20}'", "a sentence of common words " * 4
+    page.set_content(grid(("task", "it wrote", "how it ended"), [("doses", words, error)]))
+    box = page.locator("div").first
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    narrowest = page.locator("td").evaluate_all("cells => cells.map(cell => cell.clientWidth)")
+    assert min(narrowest) > 150  # no column is pressed to a letter a line
+    page.close()
