@@ -8,7 +8,7 @@ from statistics import NormalDist
 from labkit.checks import check_number, check_whole, is_number
 from labkit.formatting import in_lines, points
 
-LEVEL = 0.95
+LEVEL, ALPHA = 0.95, 0.05  # of an interval; of a test, whose false alarms are the rest
 
 
 def share_interval(share: float, count: float, level: float = LEVEL) -> tuple[float, float]:
@@ -123,22 +123,47 @@ class PairedDifference:
     @property
     def is_settled(self) -> bool:
         """Whether the interval lies on one side of 0, and the exact test agrees."""
-        low, high = self.interval
-        return (low > 0 or high < 0) and self.p <= 1 - LEVEL
+        return not why_unsettled(self.interval, self.p)
 
     @property
     def summary(self) -> str:
         """The difference with its interval, and whether it is settled."""
         low, high = self.interval
-        why = "the interval contains 0" if low <= 0 <= high else f"p is above {1 - LEVEL:.2g}"
-        end = "settled" if self.is_settled else f"not settled: {why}"
+        why = why_unsettled(self.interval, self.p)
+        end = f"not settled: {why}" if why else "settled"
         return (
             f"{points(self.difference)} ({points(low)} to {points(high)}) on {self.count} items: "
-            f"{self.gained} gained, {self.lost} lost, p {self.p:.2g}; {end} (computed)"
+            f"{self.gained} gained, {self.lost} lost, p {p_text(self.p)}; {end} (computed)"
         )
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
+
+
+def why_unsettled(interval: tuple[float, float], p: float | None) -> str:
+    """What leaves a difference open: its interval, or else the exact test; empty: nothing does.
+
+    Args:
+        interval: where the true difference may lie, 95 %.
+        p: of an exact test; None: there is none.
+
+    >>> why_unsettled((-0.1, 0.3), 0.3), why_unsettled((0.01, 0.3), 0.0625)
+    ('the interval contains 0', 'p is above 0.05')
+    >>> why_unsettled((0.1, 0.3), 0.01)
+    ''
+    """
+    if interval[0] <= 0 <= interval[1]:
+        return "the interval contains 0"
+    return f"p is above {ALPHA}" if p is not None and p > ALPHA else ""
+
+
+def p_text(p: float) -> str:
+    """A p value in two digits, or in as many as tell it from the level.
+
+    >>> p_text(0.00098), p_text(0.05006)
+    ('0.00098', '0.0501')
+    """
+    return next(text for n in range(2, 18) if (float(text := f"{p:.{n}g}") > ALPHA) == (p > ALPHA))
 
 
 def count_pairs(pairs: Sequence[tuple[bool, bool]]) -> tuple[int, int, int]:

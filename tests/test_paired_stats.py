@@ -89,6 +89,12 @@ def test_a_difference_is_settled_where_interval_and_exact_test_agree():
     assert "not settled: the interval contains 0" in PairedDifference(3, 2, 20).summary
 
 
+@pytest.mark.parametrize("count", [32, 64, 100])
+def test_no_p_that_is_called_above_its_level_is_printed_as_that(count):
+    near = PairedDifference(22, 10, count)
+    assert near.summary.endswith("p 0.0501; not settled: p is above 0.05 (computed)")
+
+
 def test_the_bootstrap_is_near_the_normal_interval_where_that_holds():
     values = [random.Random(n).gauss(0.5, 1) for n in range(400)]
     mean = sum(values) / 400

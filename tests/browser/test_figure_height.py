@@ -15,6 +15,7 @@ WIDTHS = """() => {
   const box = document.querySelector('.jp-RenderedPlotly');
   return [box.clientWidth, box.clientHeight, box.parentElement.clientWidth];
 }"""
+SCROLLED = "() => document.querySelector('.jp-RenderedPlotly').parentElement.scrollLeft > 0"
 WAIT_MS = 3000
 
 
@@ -36,4 +37,7 @@ def test_a_figure_is_as_high_as_before_after_its_window_changed(lab):
         page.wait_for_timeout(WAIT_MS)
         least, height, room = page.evaluate(WIDTHS)
         assert least == 560 > room and height == before[0]
+        page.locator(".jp-RenderedPlotly").first.hover()
+        page.mouse.wheel(120, 0)
+        page.wait_for_function(SCROLLED)
         stop_kernel(page)

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from labkit.formatting import digits
+from labkit.formatting import digits, number_of
 from labkit.lab_book.entry import with_unit
 from labkit.models.catalogue import CATALOGUE
 from labkit.stats import Spread
@@ -46,7 +46,7 @@ def guesses_figure(results: ClassResults, number: str, *, truth: bool = False):
     label = next((each.label for each in measured), number.replace("_", " "))
     figure = theme.figure(
         go.Histogram(x=guessed, nbinsx=BINS, marker={"color": theme.BLUE, "line": theme.OUTLINE}),
-        title=figure_text(f"{len(guessed)} guesses: {label}"),
+        title=figure_text(f"{label}: {number_of(len(guessed), 'learner')} guessed"),
         x=figure_text(unit),
         y="learners",
         showlegend=False,
@@ -108,7 +108,7 @@ def speeds_figure(results: ClassResults, *, names: bool = False):
         text=[figure_text(name) for name, *_ in points],
         textposition="top center",
         textfont={"size": LARGE - 4},
-        name=f"{len(points)} machines",
+        name=number_of(len(points), "machine"),
         marker={"size": 18, "color": theme.BLUE, "line": theme.OUTLINE},
         hovertemplate="%{x:.3g} GB/s, %{y:.3g} tokens/s<extra></extra>",
     )
@@ -125,10 +125,9 @@ def speeds_figure(results: ClassResults, *, names: bool = False):
 
 
 def exercises_figure(results: ClassResults):
-    """How many have solved each exercise of the notebooks in which somebody has solved one."""
+    """How many have solved each exercise that somebody has tried."""
     found = [each for one in results.learners for each in one.exercises]
-    begun = {notebook for notebook, _, right in found if right}
-    known = sorted({(nb, name) for nb, name, _ in found if nb in begun or not begun})
+    known = sorted({(notebook, name) for notebook, name, _ in found})
     solved = [
         sum((notebook, name, True) in one.exercises for one in results.learners)
         for notebook, name in known

@@ -10,7 +10,7 @@ from typing import Any
 from labkit.errors import LabError
 from labkit.filesystem.write import json_text, replaced
 
-from .results import SOLVED, read_learner
+from .results import SOLVED, TRIED, check_of, read_learner
 
 MOST_FILES = 40  # of a learner
 STEM = re.compile(r"[\w-]{1,60}")
@@ -71,11 +71,9 @@ def _reduced(content: bytes) -> dict[str, Any]:
 
 
 def _marks(cell: dict[str, Any]) -> dict[str, Any]:
-    """A cell's name as an exercise, and whether it is solved."""
-    marked = cell.get("metadata", {}).get("nbgrader", {})
-    if not marked.get("solution"):
+    """A cell's name as an exercise, and what its check said; nothing of another cell."""
+    if (solved := check_of(cell)) is None:
         return {}
-    texts = [each.get("data", {}).get("text/plain", "") for each in cell.get("outputs", ())]
-    text = SOLVED if any("".join(each).startswith(SOLVED) for each in texts) else ""
-    marks = {"nbgrader": {"solution": True, "grade_id": str(marked.get("grade_id", ""))[:60]}}
-    return {"metadata": marks, "outputs": [{"data": {"text/plain": text}}]}
+    name = str(cell["metadata"]["nbgrader"].get("grade_id", ""))[:60]
+    said = {"data": {"text/plain": SOLVED if solved else TRIED}}
+    return {"metadata": {"nbgrader": {"solution": True, "grade_id": name}}, "outputs": [said]}

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from labkit.checks import check_number
 from labkit.classroom.settings import class_folder
 from labkit.errors import LabError
+from labkit.formatting import number_of
 from labkit.ui import html, theme
 from labkit.ui.panel import Panel, labelled, row
 from labkit.ui.table import grid
@@ -36,9 +37,7 @@ def class_panel(
         LabError: there is no such folder.
     """
     check_number("every_s", every_s, "above 0", lambda x: x > 0)
-    chosen = class_folder(folder)
-    homes = chosen / "learners"
-    return ClassPanel(homes if homes.is_dir() else chosen, names, every_s)
+    return ClassPanel(class_folder(folder), names, every_s)
 
 
 class ClassPanel(Panel):
@@ -75,7 +74,8 @@ class ClassPanel(Panel):
     def summary(self) -> str:
         """What is there."""
         solved = sum(right for one in self.results.learners for *_, right in one.exercises)
-        return f"{len(self.results.learners)} learners, {solved} exercises solved (measured)"
+        learners = number_of(len(self.results.learners), "learner")
+        return f"{learners}, {number_of(solved, 'exercise')} solved (measured)"
 
     def static_form(self) -> list:
         """The figure that is shown now."""
@@ -135,9 +135,9 @@ class ClassPanel(Panel):
 
     def _sentence(self, figure: Any) -> str:
         left_out = len(self.results.left_out)
-        more = f" {left_out} files could not be read." if left_out else ""
+        more = f" {number_of(left_out, 'file')} could not be read." if left_out else ""
         nothing = "" if figure else f" No {self.view.value} yet."
-        return f"{len(self.results.learners)} learners.{nothing}{more}"
+        return f"{number_of(len(self.results.learners), 'learner')}.{nothing}{more}"
 
     def _named(self) -> str:
         """Who has solved what, where the leader shows names."""

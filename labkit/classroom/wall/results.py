@@ -19,11 +19,8 @@ from labkit.lab_book.store import read_file as read_book
 from labkit.topics.comparison.votes.files import read as read_votes
 from labkit.topics.comparison.votes.votes import Votes, count_votes
 
-PATTERNS = (
-    "*.json", "*.ipynb", "book/*.json", "notebooks/*.ipynb", "notebooks/*.json",
-    "assignments/*.ipynb",
-)  # fmt: skip
-SOLVED = "✓ Right."
+FOLDERS = (".", "book", "notebooks", "assignments")
+SOLVED, TRIED = "✓ Right.", "✗ Not yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,8 @@ class LearnerResults:
         guesses: what they guessed, before or beside a measurement.
         entries: what they measured, oldest first.
         votes: their blind votes.
-        exercises: each that their notebooks hold, as notebook and exercise, and whether it is
-            solved in one of them.
+        exercises: each whose check has run in one of their notebooks, as notebook and exercise, and
+            whether it is solved in one of them.
     """
 
     name: str
@@ -91,12 +88,12 @@ class ClassResults:
 
 
 def read_class(folder: str | Path) -> ClassResults:
-    """All that lies in a folder now.
+    """All that lies in a folder now: of a class, or of files that came in.
 
     Raises:
         LabError: there is no such folder.
     """
-    folder = Path(folder)
+    folder = _of_learners(Path(folder))
     if not folder.is_dir():
         raise LabError(
             f"There is no folder {folder}.", "Name the one into which the class puts its files."
@@ -113,9 +110,18 @@ def read_class(folder: str | Path) -> ClassResults:
     )
 
 
+def _of_learners(folder: Path) -> Path:
+    """Of a class's folder that part in which the learners' files lie; another is that itself."""
+    if not (folder / "class.json").is_file():
+        return folder
+    wall, homes = folder / "wall", folder / "learners"
+    return wall if wall.is_dir() and not homes.is_dir() else homes
+
+
 def _files_of(home: Path) -> Iterator[Path]:
-    for pattern in PATTERNS:
-        yield from sorted(home.glob(pattern))
+    for part in FOLDERS:
+        for suffix in ("json", "ipynb"):
+            yield from sorted((home / part).glob(f"*.{suffix}"))
 
 
 def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerResults:
@@ -131,7 +137,7 @@ def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerRe
             elif "labkit_votes" in content:
                 votes.append(read_votes(path))
             elif "cells" in content:
-                for exercise, solved in _exercises(content):
+                for exercise, solved in list(_exercises(content)):
                     key = path.stem.rpartition("--")[2], exercise
                     exercises[key] = exercises.get(key, False) or solved
         except (LabError, ValueError, TypeError, AttributeError) as error:
@@ -142,10 +148,21 @@ def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerRe
 
 
 def _exercises(content: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """The exercises of a notebook by nbgrader's metadata, and whether their check said so."""
+    """The exercises of a notebook whose check has run, and whether it said that they are solved."""
     for cell in content["cells"]:
-        marked = cell.get("metadata", {}).get("nbgrader", {})
-        if marked.get("solution"):
-            texts = [each.get("data", {}).get("text/plain", "") for each in cell.get("outputs", ())]
-            solved = any("".join(text).startswith(SOLVED) for text in texts)
-            yield str(marked.get("grade_id", "")), solved
+        if (solved := check_of(cell)) is not None:
+            yield str(cell["metadata"]["nbgrader"].get("grade_id", "")), solved
+
+
+def check_of(cell: dict[str, Any]) -> bool | None:
+    """Whether an exercise is solved, as its check said; None: it is none, or its check has not run.
+
+    Exercises are told by nbgrader's metadata.
+    """
+    if not cell.get("metadata", {}).get("nbgrader", {}).get("solution"):
+        return None
+    texts = [
+        "".join(each.get("data", {}).get("text/plain", "")) for each in cell.get("outputs", ())
+    ]
+    found = [each for each in texts if each.startswith((SOLVED, TRIED))]
+    return any(each.startswith(SOLVED) for each in found) if found else None

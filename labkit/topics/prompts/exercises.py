@@ -35,7 +35,7 @@ def check_better(model: ScoringModel, base: PromptScore, prompt: Prompt | None) 
         why = f" Without a system message the template puts in its own: “{added}”." if added else ""
         return not_yet(f"It has {after.tokens} tokens, not fewer than {before.tokens}.{why}")
     change = compare_scores(before, after)
-    if change.interval[1] < 0:
+    if change.is_settled and change.difference < 0:
         return not_yet(f"It is shorter, and clearly worse on fresh items: {change.summary}.")
     saved = before.tokens - after.tokens
     return solved(f"{saved} tokens fewer; on fresh items {change.summary}.")

@@ -38,7 +38,12 @@ def test_an_exercise_is_solved_in_the_notebook_or_in_the_assignment(tmp_path):
     (ada,) = read_class(tmp_path).learners
     assert [solved for *_, solved in ada.exercises] == [True, True, True]
     other = tmp_path / "ada" / "notebooks" / "03_speed.ipynb"
-    other.write_text(json.dumps(notebook(0)))  # of a notebook not begun nothing is shown
+    content = notebook(0)
+    other.write_text(json.dumps(content))  # tried, and none is solved
+    assert len(figures.exercises_figure(read_class(tmp_path)).data[0].y) == 6
+    for cell in content["cells"]:
+        cell["outputs"] = []  # nobody has run it: nothing of it is shown
+    other.write_text(json.dumps(content))
     assert len(figures.exercises_figure(read_class(tmp_path)).data[0].y) == 3
     assert figures.table_of_names(read_class(tmp_path)) == [
         ("ada", "02 in-a-row, 02 remaining, 02 sure")
@@ -108,12 +113,27 @@ def test_the_panel_follows_the_files(folder):
     panel.widget.close()
 
 
-def test_the_folder_of_a_class_means_its_learners(tmp_path):
+def test_the_folder_of_a_class_means_its_learners_or_the_files_for_its_wall(tmp_path):
+    (tmp_path / "class.json").write_text("{}")
+    for part in ("handout", "collected", "course"):
+        (tmp_path / part).mkdir()
+    with pytest.raises(LabError, match="no folder"):
+        class_panel(tmp_path)
+    write_class(tmp_path / "wall", count=1)
+    panel = class_panel(tmp_path, every_s=60)
+    assert "1 learner." in panel.status.value and panel.summary.startswith("1 learner, ")
     write_class(tmp_path / "learners", count=2)
-    (tmp_path / "handout").mkdir()
-    panel = class_panel(tmp_path)
-    assert "2 learners" in panel.status.value
+    panel.look()
+    assert "2 learners." in panel.status.value
     panel.widget.close()
+
+
+def test_a_damaged_notebook_does_not_count_in_part(tmp_path):
+    content = notebook(1)
+    content["cells"][2]["outputs"][0]["data"]["text/plain"] = 5
+    (tmp_path / "ada--02_sampling.ipynb").write_text(json.dumps(content))
+    results = read_class(tmp_path)
+    assert results.learners[0].exercises == () and len(results.left_out) == 1
 
 
 def test_an_empty_class_says_so(tmp_path):

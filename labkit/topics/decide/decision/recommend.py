@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.checks import check_number, check_whole
-from labkit.formatting import in_lines, usd
+from labkit.formatting import in_lines, usd, without_control
 from labkit.lab_book.book import LabBook, book
 from labkit.lab_book.entry import BookEntry, entries_of
 from labkit.lab_book.store import Page, now, this_machine
@@ -58,7 +58,8 @@ def work(
     Raises:
         ValueError: names the argument, its bound and the value given.
     """
-    if not isinstance(name, str) or not 0 < len(name.strip()) <= LONGEST_NAME:
+    line = " ".join(without_control(name).split()) if isinstance(name, str) else ""
+    if not 0 < len(line) <= LONGEST_NAME:
         raise ValueError(f"name must be a text of 1 to {LONGEST_NAME} characters; got {name!r}")
     _check_known("like", like, TESTS)
     _check_known("sensitivity", sensitivity, SENSITIVITIES)
@@ -69,7 +70,7 @@ def work(
     if most_s != math.inf:
         check_number("most_s", most_s, "above 0", lambda x: x > 0)
     sizes = (per_week, tokens_in, tokens_out)
-    return WorkKind(name.strip(), *sizes, sensitivity, like, least_right, most_s)
+    return WorkKind(line, *sizes, sensitivity, like, least_right, most_s)
 
 
 def _check_known(argument: str, value: Any, known) -> None:

@@ -13,6 +13,7 @@ from labkit.topics.limits.arguments import check_model
 
 from .diary import sentences
 
+SHORTEST, USUAL = 8, 80  # tokens of a turn
 PRICED = "gpt-5-nano"
 
 
@@ -86,7 +87,7 @@ class ConversationCost:
 
 
 def conversation_cost(
-    model: ScoringModel, *, turns: int = 12, turn_tokens: int = 80, priced: str = PRICED
+    model: ScoringModel, *, turns: int = 12, turn_tokens: int | None = None, priced: str = PRICED
 ) -> ConversationCost:
     """What each turn of a conversation costs: everything read again, or only what is new.
 
@@ -95,7 +96,8 @@ def conversation_cost(
     Args:
         model: from ``labkit.load``.
         turns: number of questions, 2 to 100.
-        turn_tokens: tokens that each adds, question and answer together, 8 to 1,000.
+        turn_tokens: tokens that each adds, question and answer together, 8 to 1,000; None: 80, or
+            as many as fit the context.
         priced: cloud model whose list price counts.
     Raises:
         ValueError: an argument is out of range, or all turns together do not fit the context.
@@ -103,7 +105,9 @@ def conversation_cost(
     """
     check_model(model)
     check_whole("turns", turns, 2, 100)
-    check_whole("turn_tokens", turn_tokens, 8, 1000)
+    if turn_tokens is None:
+        turn_tokens = max(SHORTEST, min(USUAL, (model.context - 1) // turns))
+    check_whole("turn_tokens", turn_tokens, SHORTEST, 1000)
     if turns * turn_tokens >= model.context:
         raise ValueError(
             f"turns × turn_tokens must stay below the context of {model.context:,} tokens; got "

@@ -14,7 +14,7 @@ from labkit.topics.limits.arguments import check_model
 from .diary import sentences
 
 DEPTHS = 10
-SHORTEST = 64  # tokens: a few sentences
+SHORTEST, LONGEST = 64, 800  # tokens: a few sentences, a long page
 COLOURS = ("blue", "green", "red", "yellow", "white", "black", "brown", "grey", "orange", "pink")
 OTHERS = 3  # doors whose codes are not asked
 FACT = "The code of the {} door is {}"
@@ -22,11 +22,7 @@ QUESTION_TOKENS = 120  # of the facts, the question and the answer, at most
 
 
 def long_text(
-    model: ScoringModel,
-    *,
-    lengths: Sequence[int] = (100, 200, 400, 800),
-    items: int = 1,
-    seed: int = 0,
+    model: ScoringModel, *, lengths: Sequence[int] | None = None, items: int = 1, seed: int = 0
 ) -> AccuracyMap:
     """Where in a long text a model finds a fact: at ten depths, in texts of several lengths.
 
@@ -35,7 +31,8 @@ def long_text(
 
     Args:
         model: from ``labkit.load``.
-        lengths: tokens of the texts, each 64 to as many as the model's context leaves.
+        lengths: tokens of the texts, each 64 to as many as the model's context leaves; None: up to
+            800, or what it leaves, and a half, a quarter and an eighth of that.
         items: texts in each cell, 1 to 20.
         seed: of the texts and the codes.
     Raises:
@@ -43,10 +40,13 @@ def long_text(
         LabError: the model does not run in this process.
     """
     check_model(model)
+    most = model.context - QUESTION_TOKENS
+    if lengths is None:
+        lengths = [max(SHORTEST, min(LONGEST, most) // part) for part in (8, 4, 2, 1)]
     if not isinstance(lengths, Sequence) or isinstance(lengths, str) or not lengths:
         raise ValueError(f"lengths must be a list of numbers of tokens; got {lengths!r:.60}")
     for each in lengths:
-        check_whole("each length", each, SHORTEST, model.context - QUESTION_TOKENS)
+        check_whole("each length", each, SHORTEST, most)
     check_whole("items", items, 1, 20)
     draw = random.Random(seed)
     questions = tuple(

@@ -9,7 +9,8 @@ from labkit.lab_book.entry import BookEntry
 CANNOT_SEE = (
     "a connection of native code, of another Python interpreter in this process, or of a program "
     "that this process starts, which opens and closes between two reads of the system's table",
-    "how many bytes went over a connection of Python code that is as short",
+    "bytes that go after the last read of the system's table; all bytes of a connection that opens "
+    "and closes between two reads of it",
     "what another program sends for this one: a proxy, a VPN, a service that was already running",
     "what is sent over a connection that another program opened to this one",
     "sockets within this machine that have no address (unix sockets, pipes)",

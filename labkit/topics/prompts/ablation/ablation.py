@@ -10,7 +10,7 @@ from labkit.backends.loaded.decoding import time_reading
 from labkit.formatting import in_lines, points
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
-from labkit.stats import LEVEL, Spread, bootstrap_interval
+from labkit.stats import Spread, bootstrap_interval, p_text, why_unsettled
 from labkit.topics.prompts.scoring.arguments import (
     check_complete,
     check_model,
@@ -52,8 +52,7 @@ class PartEffect:
     @property
     def is_settled(self) -> bool:
         """Whether the interval lies on one side of 0, and the exact test, if any, agrees."""
-        agrees = self.p is None or self.p <= 1 - LEVEL
-        return agrees and (self.interval[0] > 0 or self.interval[1] < 0)
+        return not why_unsettled(self.interval, self.p)
 
     @property
     def judgement(self) -> str:
@@ -63,6 +62,12 @@ class PartEffect:
         if self.difference < 0:
             return "does harm"
         return "earns its tokens" if self.tokens > 0 else "helps"
+
+    @property
+    def verdict(self) -> str:
+        """The judgement, with what the interval does not show: a p that leaves it open."""
+        is_by_p = not self.is_settled and not self.interval[0] <= 0 <= self.interval[1]
+        return f"{self.judgement}, p {p_text(self.p)}" if is_by_p and self.p else self.judgement
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,7 +102,7 @@ class Ablation:
                 f"gained by the {each.part}, {task}",
                 *(100 * each.difference, "points", *(100 * end for end in each.interval)),
                 model=model,
-                note=each.judgement,
+                note=each.verdict,
             )
             for each in self.effects
         )
@@ -107,7 +112,7 @@ class Ablation:
         """Each part with its effect."""
         each = "; ".join(
             f"{e.part} {points(e.difference)} ({points(e.interval[0])} to "
-            f"{points(e.interval[1])}) for {e.tokens:+.0f} tokens, {e.judgement}"
+            f"{points(e.interval[1])}) for {e.tokens:+.0f} tokens, {e.verdict}"
             for e in self.effects
         )
         return f"{self.base.model}, {self.base.task.name}: {each or 'no part was tried'} (measured)"

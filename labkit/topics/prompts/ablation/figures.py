@@ -48,7 +48,7 @@ MARKS = {"does harm": "✗", "not settled": "?"}
 
 def _name(effect: PartEffect) -> str:
     mark = MARKS.get(effect.judgement, "✓")
-    return f"<b>{effect.part}</b>  <br>{mark} {effect.judgement}  "
+    return f"<b>{effect.part}</b>  <br>{mark} {effect.verdict}  "
 
 
 def _dot(effect: PartEffect):

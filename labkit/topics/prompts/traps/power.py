@@ -40,7 +40,8 @@ class ItemPlan:
 def plan_items(difference: ScoreDifference | None = None, *, discordant: float = 0.3) -> ItemPlan:
     """How many items settle which of two prompts is better, by how much better it truly is.
 
-    Settled means that the test finds the difference in 80 of 100 such comparisons.
+    Settled means that a test of pairs finds the difference in about 80 of 100 such comparisons; by
+    the exact test, in some fewer.
 
     Args:
         difference: from `compare_scores`: how often its two prompts disagree is taken from it.

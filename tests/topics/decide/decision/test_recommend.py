@@ -171,13 +171,21 @@ def test_a_cloud_has_list_prices_published_scores_and_what_you_give():
     assert offer(decision, "GPT-6 Sol").right.origin == "assumed"
 
 
-def test_a_whole_test_counts_before_a_routers_few_items_though_they_are_newer():
-    few = BookEntry("triage_graded_percent", "x", 96, "%", **SMALL)
-    later = page("10_decide", few, day="2026-11-28")
+@pytest.mark.parametrize(
+    ("low", "high", "counts"),
+    [(70, 99, 0.7), (90, 99, 0.96), (None, None, 0.7)],  # the whole test's: 56 to 81
+)
+def test_of_a_test_and_a_routers_items_of_it_the_closer_counts(low, high, counts):
+    graded = BookEntry("triage_graded_percent", "x", 96, "%", low, high, **SMALL)
+    later = page("10_decide", graded, day="2026-11-28")
     found = recommend([MAIL], book_of=LabBook((*MINE.pages, later)))
-    assert offer(found, "smollm2-135m, here").right.likely == pytest.approx(0.7)
+    assert offer(found, "smollm2-135m, here").right.likely == pytest.approx(counts)
     alone = recommend([MAIL], book_of=LabBook((page("03_speed", *SPEEDS), later)))
     assert offer(alone, "smollm2-135m, here").right.likely == pytest.approx(0.96)
+    old = page("07_prompts", *RIGHT, machine="an old laptop")
+    away = recommend([MAIL], book_of=LabBook((page("03_speed", *SPEEDS), old, later)))
+    assert offer(away, "smollm2-135m, here").right.origin == "measured here"
+    assert offer(away, "smollm2-135m, here").right.likely == pytest.approx(0.96)
 
 
 def test_what_a_graded_cloud_got_right_counts_for_it():
@@ -252,24 +260,36 @@ def test_the_same_page_in_html_and_in_markdown(tmp_path):
         lab.save(decision, tmp_path / "d.pdf")
 
 
-def test_a_records_markdown_shows_a_name_as_it_was_typed(tmp_path):
-    name = r"a*b* _c_ `d` | <script>e</script> [f](http://g) \ ~~h~~ i_j"
+@pytest.mark.parametrize(
+    "name",
+    [
+        r"a*b* _c_ `d` | <script>e</script> [f](http://g) \ ~~h~~ i_j",
+        "AT&T &amp; &copy; &#38; &lt;b&gt;",
+        "[f [x] g](http://g) ![a](b) [1]: c",
+    ],
+)
+def test_a_records_markdown_shows_a_name_as_it_was_typed(name, tmp_path):
     decision = recommend([work(name, like="triage", least_right=0.6)], book_of=MINE)
     text = lab.save(decision, tmp_path / "d.md").read_text()
     soup = BeautifulSoup(mistune.html(text), "html.parser")
     assert soup.h1.text == f"{TITLE}: {wording.title(decision)}"
     assert soup.h2.text == f"{name}: {decision.choices[0].verdict}"
-    assert not soup.find_all(["a", "script", "em", "code", "del"])
+    assert not soup.find_all(["a", "img", "script", "em", "code", "del"])
     assert {len(row.find_all(["td", "th"])) for row in soup.find_all("tr")} == {5}
     assert [row.td.text for row in soup.tbody.find_all("tr")] == [
         each.option.name for each in decision.choices[0].offers
     ]
 
 
+def test_a_name_is_one_line_without_control_characters():
+    assert work(" a\n## b\t\x1b[31m ", like="triage").name == "a ## b \ufffd[31m"
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
         (lambda: work("", like="triage"), "name must be"),
+        (lambda: work(" \n", like="triage"), "name must be"),
         (lambda: work("a", like="poetry"), "like must be one of triage"),
         (lambda: work("a", like="code", sensitivity="high"), "sensitivity must be one of public"),
         (lambda: work("a", like="code", per_week=math.nan), "per_week must be"),

@@ -42,6 +42,15 @@ def test_a_conversation_is_read_again_and_again(smollm2):
     assert list(figure.data[2].y) == pytest.approx([sum(prices[:n]) for n in (1, 2, 3, 4)])
 
 
+def test_at_their_defaults_they_fit_a_small_context(smollm2, monkeypatch):
+    """As of a shared server with many slots."""
+    monkeypatch.setattr(smollm2, "context", 512)
+    asked = labkit.limits.long_text(smollm2)
+    assert asked.rows == ("64 tokens", "98 tokens", "196 tokens", "392 tokens")
+    cost = labkit.limits.conversation_cost(smollm2)
+    assert len(cost.turns) == 12 and cost.turns[-1].tokens == 12 * (511 // 12)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

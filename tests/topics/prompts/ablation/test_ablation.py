@@ -3,7 +3,8 @@
 import pytest
 
 import labkit
-from labkit.topics.prompts.ablation.ablation import PRICED
+from labkit.topics.prompts.ablation import figures
+from labkit.topics.prompts.ablation.ablation import PRICED, PartEffect
 from labkit.topics.prompts.scoring.difference import compare_scores
 
 from ....ui.marks import faint_marks
@@ -41,6 +42,22 @@ def test_one_part_at_a_time(smollm2, sentiment, plain):
     assert "(measured)" in done.summary
     assert [each.value for each in done.book_entries] == [100 * e.difference for e in done.effects]
     assert done.book_entries[2].name == "examples_gain_points" and done.book_entries[2].note
+
+
+@pytest.mark.parametrize(
+    ("interval", "p", "verdict"),
+    [
+        ((0.01, 0.4), 0.0625, "not settled, p 0.062"),
+        ((0.01, 0.4), 0.03, "earns its tokens"),
+        ((0.01, 0.4), None, "earns its tokens"),
+        ((-0.1, 0.4), 0.03, "not settled"),
+    ],
+)
+def test_a_part_is_settled_by_its_interval_and_its_p(interval, p, verdict):
+    effect = PartEffect("x", 0.25, interval, p, 1, None)
+    assert effect.is_settled == ("not" not in verdict) and effect.verdict == verdict
+    assert effect.judgement == verdict.partition(",")[0]
+    assert f"{verdict}  " in figures._name(effect)
 
 
 def test_all_combinations(smollm2, sentiment, plain):

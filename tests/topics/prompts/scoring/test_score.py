@@ -1,6 +1,7 @@
 """Scores: as by a plain forward pass of each item; calibration, Stop, the panel, exercises."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 import labkit
 from labkit.errors import LabError
+from labkit.stats import PairedDifference
 from labkit.topics.prompts import exercises
 from labkit.topics.prompts.scoring import score as scoring
 from labkit.topics.prompts.scoring.calibration import calibrated, normalized
@@ -211,3 +213,16 @@ def test_exercises_accept_any_right_answer(smollm2, scored, plain, monkeypatch):
     assert "not fewer" in silent.why and "named SmolLM" in silent.why, silent.why
     shorter = better(smollm2, scored, plain.changed(examples=plain.examples[:1]))
     assert "tokens fewer" in shorter.why or "clearly worse" in shorter.why
+
+
+@pytest.mark.parametrize(("gained", "lost", "right"), [(1, 7, True), (0, 8, False), (9, 1, True)])
+def test_a_shorter_prompt_is_worse_only_where_that_is_settled(
+    smollm2, scored, plain, monkeypatch, gained, lost, right
+):
+    """One gained and seven lost of 50: the interval is below 0, p is 0.07."""
+    tokens = iter((20, 10))
+    monkeypatch.setattr(exercises, "score", lambda *a, **o: SimpleNamespace(tokens=next(tokens)))
+    change = PairedDifference(gained, lost, 50)
+    monkeypatch.setattr(exercises, "compare_scores", lambda before, after: change)
+    result = exercises.check_better(smollm2, scored, plain)
+    assert result.right == right and ("clearly worse" in result.why) != right
