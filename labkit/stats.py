@@ -8,7 +8,7 @@ from statistics import NormalDist
 from labkit.checks import check_number, check_whole, is_number
 from labkit.formatting import in_lines, points
 
-LEVEL, ALPHA = 0.95, 0.05  # of an interval; of a test, whose false alarms are the rest
+LEVEL, ALPHA = 0.95, 0.05  # the confidence level of an interval, the significance level of a test
 
 
 def share_interval(share: float, count: float, level: float = LEVEL) -> tuple[float, float]:
@@ -34,6 +34,22 @@ def share_interval(share: float, count: float, level: float = LEVEL) -> tuple[fl
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = math.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
     return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+
+
+def items_behind(share: float, low: float, high: float, level: float = LEVEL) -> float:
+    """How many items a share was counted on, by its interval from `share_interval`.
+
+    Two intervals are not compared by their widths: that of a share near 0 or 1 is the narrower one.
+
+    >>> round(items_behind(0.7, *share_interval(0.7, 50))), round(items_behind(1, 0.8389, 1))
+    (50, 20)
+    """
+    half = (high - low) / 2
+    if not 0 < half < 0.5:
+        return 0.0 if half else math.inf
+    # Wilson's half-width, solved for the count.
+    a, b = 0.25 - half**2, share * (1 - share) - 2 * half**2
+    return z_of(level) ** 2 * (math.sqrt(b**2 + 4 * a * half**2) + b) / (2 * half**2)
 
 
 def z_of(level: float) -> float:
@@ -152,7 +168,7 @@ def why_unsettled(interval: tuple[float, float], p: float | None) -> str:
     >>> why_unsettled((0.1, 0.3), 0.01)
     ''
     """
-    if interval[0] <= 0 <= interval[1]:
+    if not (interval[0] > 0 or interval[1] < 0):
         return "the interval contains 0"
     return f"p is above {ALPHA}" if p is not None and p > ALPHA else ""
 

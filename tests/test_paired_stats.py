@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from labkit.stats import (
     PairedDifference,
     bootstrap_interval,
+    items_behind,
     items_needed,
     mcnemar_p,
     paired_interval,
+    share_interval,
+    why_unsettled,
 )
 
 counts = st.integers(0, 60)
@@ -93,6 +96,17 @@ def test_a_difference_is_settled_where_interval_and_exact_test_agree():
 def test_no_p_that_is_called_above_its_level_is_printed_as_that(count):
     near = PairedDifference(22, 10, count)
     assert near.summary.endswith("p 0.0501; not settled: p is above 0.05 (computed)")
+
+
+@pytest.mark.parametrize("count", [1, 2, 20, 50, 1000])
+@pytest.mark.parametrize("share", [0, 0.02, 0.5, 0.96, 1])
+def test_an_interval_tells_how_many_items_are_behind_it(share, count):
+    assert items_behind(share, *share_interval(share, count)) == pytest.approx(count)
+    assert items_behind(0.5, 0.5, 0.5) == math.inf and items_behind(0.5, 0, 1) == 0
+
+
+def test_an_interval_that_is_not_known_settles_nothing():
+    assert why_unsettled((math.nan, math.nan), None)
 
 
 def test_the_bootstrap_is_near_the_normal_interval_where_that_holds():

@@ -132,10 +132,11 @@ def choice_slider(
     ipywidgets' own readout can be typed into, and does not hear of it.
     """
     made = widgets.SelectionSlider(options=options, value=value, readout=False, **look)
-    name, texts = made.description, {own: text for text, own in options}
+    name = made.description
 
     def show() -> None:
-        made.description = f"{name}: {texts[made.value]}"  # its `label` is empty for the first
+        chosen, _ = made.options[made.index]  # its `label` is empty for the first
+        made.description = f"{name}: {chosen}"
 
     on_change(show, made)
     show()

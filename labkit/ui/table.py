@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from html import unescape
 
 from . import theme
 from .html import AS_WRITTEN
@@ -46,5 +47,5 @@ def _wrap(cell: str) -> str:
     """What is short stays on one line; a longer text breaks between its words, if it has some."""
     if len(cell) <= SHORT:
         return "white-space:nowrap"
-    has_long_word = re.search(rf"\S{{{LONG_WORD}}}", re.sub("<[^>]*>", " ", cell))
+    has_long_word = re.search(rf"\S{{{LONG_WORD}}}", unescape(re.sub("<[^>]*>", " ", cell)))
     return "overflow-wrap:anywhere;min-width:16em" if has_long_word else "overflow-wrap:break-word"

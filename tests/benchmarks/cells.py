@@ -38,7 +38,8 @@ def main():
         notebook = nbformat.read(path, as_version=4)
         folder = {"metadata": {"path": str(path.parent)}}
         NotebookClient(notebook, resources=folder).execute(env=kernel_environment())
-        took = [(seconds(each), each.source) for each in notebook.cells if each.cell_type == "code"]
+        ran = [each for each in notebook.cells if "execution" in each.metadata]
+        took = [(seconds(each), each.source) for each in ran]
         print(f"\n{name}: {sum(each for each, _ in took):.0f} s")
         for each, source in took:
             if each > arguments.above:

@@ -75,7 +75,8 @@
   let count = 0;
   for (const area of root.querySelectorAll(selector)) {
     for (const handle of area.querySelectorAll(".noUi-handle")) {
-      const edge = rgba(getComputedStyle(handle).borderTopColor), behind = ground(area);
+      const style = getComputedStyle(handle), behind = ground(area);
+      const edge = rgba(parseFloat(style.borderTopWidth) ? style.borderTopColor : "transparent");
       const found = ratio(over(edge, behind), behind);
       if (found < 3) bad.push(`${found.toFixed(2)}: the handle of a slider`);
     }

@@ -8,6 +8,7 @@ A learner is a subfolder (a home of `labkit class`), or the file name's beginnin
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,13 @@ def read_class(folder: str | Path) -> ClassResults:
     Raises:
         LabError: there is no such folder.
     """
-    folder = _of_learners(Path(folder))
+    folder = Path(folder)
     if not folder.is_dir():
         raise LabError(
             f"There is no folder {folder}.", "Name the one into which the class puts its files."
         )
     files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
+    for path in chain.from_iterable(sorted(each.iterdir()) for each in _of_learners(folder)):
         if path.is_dir() and not path.name.startswith("."):
             files.setdefault(path.name, []).extend(_files_of(path))
         elif path.suffix in (".json", ".ipynb"):
@@ -110,12 +111,11 @@ def read_class(folder: str | Path) -> ClassResults:
     )
 
 
-def _of_learners(folder: Path) -> Path:
-    """Of a class's folder that part in which the learners' files lie; another is that itself."""
+def _of_learners(folder: Path) -> list[Path]:
+    """Where learners' files lie: the homes and the wall of a class, or else the folder itself."""
     if not (folder / "class.json").is_file():
-        return folder
-    wall, homes = folder / "wall", folder / "learners"
-    return wall if wall.is_dir() and not homes.is_dir() else homes
+        return [folder]
+    return [each for each in (folder / "learners", folder / "wall") if each.is_dir()]
 
 
 def _files_of(home: Path) -> Iterator[Path]:
@@ -155,9 +155,9 @@ def _exercises(content: dict[str, Any]) -> Iterator[tuple[str, bool]]:
 
 
 def check_of(cell: dict[str, Any]) -> bool | None:
-    """Whether an exercise is solved, as its check said; None: it is none, or its check has not run.
+    """Whether an exercise is solved, as its check said.
 
-    Exercises are told by nbgrader's metadata.
+    None: the cell is no exercise by nbgrader's metadata, or its check has not run.
     """
     if not cell.get("metadata", {}).get("nbgrader", {}).get("solution"):
         return None

@@ -1,4 +1,4 @@
-"""A class is started, with what was typed upon what it had; it is asked, and stopped."""
+"""Starts, stops and inspects a class, frees a name, and takes files for the wall."""
 
 import contextlib
 import dataclasses

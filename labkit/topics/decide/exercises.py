@@ -20,7 +20,7 @@ CLOSED, NEAR = 0.8, 0.1
 def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
     """Exercise 1: one changed number of one kind of work, which turns its recommendation.
 
-    Both are judged by what the learner's knows of the options: the lab book may have grown since.
+    Both are judged by the options in the learner's decision: the lab book may have grown since.
 
     Args:
         before: the decision to start from.
@@ -30,9 +30,12 @@ def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
         return not_yet("Replace None with lab.decide.recommend(…), with one number changed.")
     if len(mine.choices) != len(before.choices):
         return not_yet("Keep all kinds of work, in their order.")
+    if _cards(before) != _cards(mine):
+        return not_yet("Leave the cards as they were: change a kind of work, or a limit.")
     changes = _changes(before, mine)
     if len(changes) != 1:
-        return not_yet(f"Change one thing; you changed {', '.join(changes) or 'nothing'}.")
+        what = ", ".join(changes) or "nothing of a kind of work or of the limits"
+        return not_yet(f"Change one thing; you changed {what}.")
     turned = [
         f"{old.kind.name} from {outcome(old)} to {outcome(new)}"
         for old, new in zip(_with_options_of(mine, before), mine.choices, strict=True)
@@ -44,10 +47,14 @@ def check_turn(before: Decision, mine: Decision | None) -> ExerciseResult:
 
 
 def _with_options_of(mine: Decision, before: Decision) -> tuple[Recommendation, ...]:
-    """What is recommended before the change; a card that is bought is a change too."""
-    options = (offer.option for offer in mine.choices[0].offers)
-    owned = [each for each in options if not each.fixed_usd.likely]
-    return choose([each.kind for each in before.choices], owned, before.limits)
+    """What is recommended before the change."""
+    options = [offer.option for offer in mine.choices[0].offers]
+    return choose([each.kind for each in before.choices], options, before.limits)
+
+
+def _cards(decision: Decision) -> set[str]:
+    options = (offer.option for offer in decision.choices[0].offers)
+    return {each.name for each in options if each.fixed_usd.likely}
 
 
 def _changes(before: Decision, mine: Decision) -> list[str]:

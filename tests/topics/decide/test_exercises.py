@@ -42,8 +42,12 @@ def test_one_change_that_turns_something():
         result = exercises.check_turn(before, mine)
         assert not result.right and why in result.why
     card = {"cards": ["rtx-3090"]}
-    assert "you changed nothing" in exercises.check_turn(before, decided(**card)).why
-    assert exercises.check_turn(before, decided(may_leave="public", **card)).right
+    for changes in ({}, {"may_leave": "public"}):
+        assert (
+            "the cards as they were" in exercises.check_turn(before, decided(**changes, **card)).why
+        )
+    owned = {"may_leave": "nothing", "right": {"rtx-3090": 0.99}, **card}
+    assert "nothing turns" in exercises.check_turn(decided(**owned), decided(0.79, **owned)).why
 
 
 def test_what_was_measured_meanwhile_is_no_change():

@@ -41,8 +41,9 @@ body{{margin:12mm auto;max-width:186mm;padding:0 4mm}}
 color:{theme.INK};background:{theme.PAPER}}}
 .lk-sheet{{font-size:SIZEpt;line-height:1.25}}.lk-sheet section{{break-inside:avoid}}}}
 """
-# Not an underscore within a word, nor an ampersand that begins no character's name.
-_MARKUP = re.compile(r"[\\`*<>|~\[\]]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+# A dollar sign begins a formula in JupyterLab. An underscore within a word, as of an address, means
+# nothing.
+_MARKUP = re.compile(r"[\\`*<>|~\[\]$&]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def decision_page(decision: Decision) -> HtmlFigure:

@@ -1,6 +1,5 @@
 """The options of a decision: models here with their measured numbers, clouds, and cards."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ from labkit.checks import check_number
 from labkit.lab_book.book import LabBook
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Page
+from labkit.stats import items_behind
 from labkit.topics.cost.amortization.solve import HOURS_A_WEEK, WEEKS_A_YEAR
 from labkit.topics.cost.cloud_bill import find_price
 from labkit.topics.cost.cloud_models import cloud_models, published_score
@@ -33,8 +33,10 @@ CLOUD_SPEEDS = {
 }
 
 
-def _width(number: RangedNumber) -> float:
-    return number.high - number.low or math.inf  # without an interval, how close is not known
+def _items(share: RangedNumber) -> float:
+    """On how many items it was counted; 0 where it has no interval."""
+    ends = share.likely, share.low, share.high
+    return items_behind(*ends) if share.high > share.low else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class BookNumbers:
         """The share of right answers of a model in each test, measured here or else elsewhere.
 
         Of the test itself and of the items of it that were graded for a router, the newest of each,
-        that counts which says it more closely: with more items, the interval is narrower.
+        that counts which has more items behind it.
         """
         found = {}
         for name, test in TESTS.items():
@@ -94,9 +96,9 @@ class BookNumbers:
                 for page, entry in self._of(model, *(each for each, _ in test.entries), here=here):
                     if {(entry.name, entry.label), (entry.name, "")} & {*test.entries}:
                         is_graded = entry.name == graded_name(name)
-                        newest.setdefault(is_graded, self._measured(page, entry))
+                        newest.setdefault(is_graded, self._measured(page, entry).times(0.01))
                 if newest:
-                    found[name] = min(newest.values(), key=_width).times(0.01)
+                    found[name] = max(newest.values(), key=_items)
                     break
         return found
 

@@ -66,7 +66,7 @@ class PartEffect:
     @property
     def verdict(self) -> str:
         """The judgement, with what the interval does not show: a p that leaves it open."""
-        is_by_p = not self.is_settled and not self.interval[0] <= 0 <= self.interval[1]
+        is_by_p = not self.is_settled and not why_unsettled(self.interval, None)
         return f"{self.judgement}, p {p_text(self.p)}" if is_by_p and self.p else self.judgement
 
 
