@@ -161,7 +161,7 @@ def why_unsettled(interval: tuple[float, float], p: float | None) -> str:
 
     Args:
         interval: where the true difference may lie, 95 %.
-        p: of an exact test; None: there is none.
+        p: of an exact test; None: no such test was made.
 
     >>> why_unsettled((-0.1, 0.3), 0.3), why_unsettled((0.01, 0.3), 0.0625)
     ('the interval contains 0', 'p is above 0.05')
