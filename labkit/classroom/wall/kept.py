@@ -75,5 +75,5 @@ def _marks(cell: dict[str, Any]) -> dict[str, Any]:
     if (solved := check_of(cell)) is None:
         return {}
     name = str(cell["metadata"]["nbgrader"].get("grade_id", ""))[:60]
-    said = {"data": {"text/plain": SOLVED if solved else TRIED}}
-    return {"metadata": {"nbgrader": {"solution": True, "grade_id": name}}, "outputs": [said]}
+    output = {"data": {"text/plain": SOLVED if solved else TRIED}}
+    return {"metadata": {"nbgrader": {"solution": True, "grade_id": name}}, "outputs": [output]}
