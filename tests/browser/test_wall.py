@@ -22,7 +22,7 @@ def wall(page, tmp_path_factory):
 def test_each_view_is_large_and_readable_in_both_themes(wall, view):
     wall.get_by_role("button", name=view, exact=True).click()
     titles = {
-        "guesses": "30 guesses",
+        "guesses": "30 learners guessed",
         "speed": "One model",
         "votes": "votes",
         "exercises": "solved",
