@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SOLVED, TRIED = "✓ Right.", "✗ Not yet."  # how a result begins; a class's wall reads it
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExerciseResult:
@@ -16,7 +18,7 @@ class ExerciseResult:
     why: str
 
     def __repr__(self) -> str:
-        return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.why}"
+        return f"{SOLVED if self.right else TRIED} {self.why}"
 
 
 def solved(why: str) -> ExerciseResult:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.exercise import SOLVED, TRIED
 from labkit.filesystem.write import json_text, replaced
 
-from .results import SOLVED, TRIED, check_of, read_learner
+from .results import check_of, read_learner
 
 MOST_FILES = 40  # of a learner
 STEM = re.compile(r"[\w-]{1,60}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.exercise import SOLVED, TRIED
 from labkit.filesystem.read import read_file
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Guess, read_guess_file
@@ -21,7 +22,6 @@ from labkit.topics.comparison.votes.files import read as read_votes
 from labkit.topics.comparison.votes.votes import Votes, count_votes
 
 FOLDERS = (".", "book", "notebooks", "assignments")
-SOLVED, TRIED = "✓ Right.", "✗ Not yet."
 
 
 @dataclass(frozen=True, slots=True)
