@@ -173,6 +173,7 @@ WRITERS = {
     "labkit/models/storage/unpack.py": ("open",),  # WORK
     "labkit/lab_book/store.py": ("rename",),  # sets a damaged file aside
     "labkit/models/storage/file_set.py": ("write_bytes",),  # WORK
+    "labkit/models/tokenizers/shared.py": ("savez",),  # into memory
     "labkit/models/gguf_to_safetensors.py": ("save_pretrained", "save_pretrained"),  # WORK
     "labkit/topics/control/finetune/keep.py": (
         "save_pretrained",

@@ -8,6 +8,7 @@ from labkit.classroom.learners.system_users import require_account
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 from labkit.install.frugal import FRUGAL
+from labkit.models.tokenizers.shared import ADDRESS
 
 from .settings import ClassSettings, read_settings
 
@@ -98,6 +99,7 @@ def learner_environment(settings: ClassSettings) -> dict[str, str]:
     configs = (commands / "commands" / "jupyter", commands / "classroom" / "jupyter")
     return {
         "LABKIT_SERVER": settings.model_address,
+        ADDRESS: settings.tokenizer_address,
         "LABKIT_HOME": settings.store,
         "LABKIT_CLASS_HANDOUT": str(settings.handout),
         "LABKIT_CLASS_MEMORY_MIB": str(settings.memory_mib),

@@ -40,6 +40,7 @@ class ClassSettings:
         context: the most tokens of one prompt with its answer.
         certificate, certificate_key: files for TLS; "": none.
         system_users: whether each learner is a user of this system.
+        tokenizer_port: as the other ports; 0: of an older class, which has none yet.
     """
 
     folder: str
@@ -61,6 +62,7 @@ class ClassSettings:
     certificate: str = ""
     certificate_key: str = ""
     system_users: bool = False
+    tokenizer_port: int = 0
     labkit_class: Literal[1] = 1
 
     @property
@@ -87,6 +89,11 @@ class ClassSettings:
     def model_address(self) -> str:
         """Where learners find the model."""
         return self.server or f"http://127.0.0.1:{self.model_port}"
+
+    @property
+    def tokenizer_address(self) -> str:
+        """Where learners find the tokenizers."""
+        return f"http://127.0.0.1:{self.tokenizer_port}"
 
     @property
     def address(self) -> str:

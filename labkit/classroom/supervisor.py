@@ -27,7 +27,12 @@ from .settings import ClassSettings
 READY_S, STOP_S = 180, 30
 MOST_STOPS = 32  # learners' servers that are stopped at once
 MOST_ENDS, WITHIN_S = 5, 60  # that often in that time, and it is not restarted any more
-PARTS = ("model_server", "proxy", "hub")  # the hub may end without a connection being lost
+PARTS = (
+    "tokenizer_server",
+    "model_server",
+    "proxy",
+    "hub",
+)  # the hub may end without a connection being lost
 
 
 def run(settings: ClassSettings, ready: Callable[[], None]) -> None:
@@ -125,13 +130,14 @@ class ClassProcess:
             self.process.wait()
 
 
-def _reach_proxy(settings: ClassSettings) -> None:
-    socket.create_connection(("127.0.0.1", settings.proxy_port), timeout=5).close()
+def _reach(port: int) -> None:
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 CHECKS: dict[str, Callable[[ClassSettings], object]] = {
     "model_server": lambda settings: ask_model(settings, "/health"),
-    "proxy": _reach_proxy,
+    "tokenizer_server": lambda settings: _reach(settings.tokenizer_port),
+    "proxy": lambda settings: _reach(settings.proxy_port),
     "hub": lambda settings: ask_hub(settings, "/"),
 }
 

@@ -1,12 +1,12 @@
 """Memory of one learner on a shared server: the JupyterLab server and the kernel together.
 
-    python -m tests.benchmarks.learner_memory [00_start 02_sampling 04_compare] [--server ADDRESS]
+    python -m tests.benchmarks.learner_memory [00_start 01_tokens …] [--server ADDRESS]
 
 Runs each notebook in a kernel of its own, beside one JupyterLab server, and samples both with all
 their children. What counts is memory that they have written: pages of files that are only read,
 such as libraries, all learners share. At most 250 MB are promised (the largest sample counts).
-Without an address, llama.cpp's server is started with 16 slots, in a process of its own, which is
-not counted.
+Without an address, llama.cpp's server is started with 16 slots, in a process of its own. The
+class's tokenizers are in another. Neither is counted.
 """
 
 import argparse
@@ -24,10 +24,15 @@ from labkit.commands.lab import CONFIG, QUIET, START, free_port
 from labkit.commands.notebooks.execute import execute
 from labkit.install.frugal import FRUGAL
 from labkit.models.machine import inspect_machine
+from labkit.models.tokenizers.shared import ADDRESS
 
 from ..backends.served.memory import largest, private_mb
+from ..backends.served.shared_tokenizers import serving_tokenizers
 
 ROOT = Path(__file__).resolve().parents[2]
+# Those that run on a shared server.
+NAMES = ("00_start", "01_tokens", "02_sampling", "04_compare")
+NAMES += ("05_privacy", "07_prompts", "08_limits", "10_decide")
 MOST_MB = 250
 SERVE = """
 import sys, time, xllamacpp
@@ -45,17 +50,22 @@ sys.stdin.read()
 def main():
     """Prints a line for each notebook, and fails above the promise."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="*", default=["00_start", "02_sampling", "04_compare"])
+    parser.add_argument("notebooks", nargs="*", default=NAMES)
     parser.add_argument("--server")
     args = parser.parse_args()
-    os.environ |= FRUGAL | {"LABKIT_SERVER": args.server or _serve()}
+    with serving_tokenizers() as tokenizers:
+        os.environ |= FRUGAL | {"LABKIT_SERVER": args.server or _serve(), ADDRESS: tokenizers}
+        sizes = _measure_all(args.notebooks)
+    print(f"{inspect_machine().cpu}, {inspect_machine().system}")
+    sys.exit(any(each > MOST_MB for each in sizes))
+
+
+def _measure_all(names):
     lab = _jupyter()
     try:
-        largest = [_measure(name, lab) for name in args.notebooks]
+        return [_measure(name, lab) for name in names]
     finally:
         lab.terminate()
-    print(f"{inspect_machine().cpu}, {inspect_machine().system}")
-    sys.exit(any(each > MOST_MB for each in largest))
 
 
 def _serve():

@@ -25,6 +25,12 @@ reply = lab.generate(model, "Say {name}.", max_tokens=8, seed=1)
 print(bool(reply.text) and not reply.error)
 """
 
+TOKENIZE = """
+import labkit as lab
+hello = lab.tokenize("Hello world", "o200k")
+print([*hello.ids], hello.reader.library)
+"""
+
 
 @pytest.fixture(scope="module")
 def running(certificate, tmp_path_factory):
@@ -75,6 +81,8 @@ def test_three_learn_while_the_hub_and_the_model_are_killed(running, browser):
 
     running.wait_for("model_server", other_than=running.kill("model_server"))
     assert learners[0].run(ASK.format(name="ada")) == "True\n"
+    running.wait_for("tokenizer_server", other_than=running.kill("tokenizer_server"))
+    assert learners[1].run(TOKENIZE) == "[13225, 2375] None\n"  # none of it is in the kernel
     running.wait_for("hub", other_than=running.kill("hub"))
     for learner in learners:  # their kernels have lived on, with what they hold
         assert learner.run("print(mine)") == f"{learner.name}\n"  # on the same connection

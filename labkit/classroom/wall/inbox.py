@@ -8,14 +8,14 @@ import contextlib
 import hmac
 import secrets
 import ssl
-import threading
 import time
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote
 
+from labkit.classroom.bounded_server import BoundedServer
 from labkit.classroom.learners.taken_names import take_name
 from labkit.classroom.settings import NAME, ClassSettings
 from labkit.errors import LabError
@@ -25,14 +25,14 @@ from .kept import keep
 LEARNER, WORD = "X-Labkit-Learner", "X-Labkit-Word"
 COOKIE = "labkit-wall-name"
 LARGEST = 8_000_000  # bytes of a file; a notebook with its figures
-MOST_AT_ONCE, PATIENCE_S, GUESS_S = 64, 20, 1
+PATIENCE_S, GUESS_S = 20, 1
 PAGE = Path(__file__).with_name("inbox.html")
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
 )
 
 
-def open_inbox(settings: ClassSettings, folder: Path) -> ThreadingHTTPServer:
+def open_inbox(settings: ClassSettings, folder: Path) -> BoundedServer:
     """The service, which answers in ``serve_forever``.
 
     Args:
@@ -40,7 +40,7 @@ def open_inbox(settings: ClassSettings, folder: Path) -> ThreadingHTTPServer:
         folder: where the files go.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
-    server = _Server((settings.host, settings.port), partial(_Handler, settings, folder))
+    server = BoundedServer((settings.host, settings.port), partial(_Handler, settings, folder))
     if settings.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(settings.certificate, settings.certificate_key)
@@ -49,31 +49,6 @@ def open_inbox(settings: ClassSettings, folder: Path) -> ThreadingHTTPServer:
             server.socket, server_side=True, do_handshake_on_connect=False
         )
     return server
-
-
-class _Server(ThreadingHTTPServer):
-    """Answers a bounded number at once, and hangs up on more."""
-
-    daemon_threads = True
-
-    def __init__(self, address, handler):
-        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
-        super().__init__(address, handler)
-
-    def process_request(self, request, client_address):
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request, client_address):
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request, client_address):
-        """A connection that breaks is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -64,6 +64,7 @@ def _settings(args) -> ClassSettings:
     typed |= {"host": args.host, "word": args.word and args.word.strip().lower()}
     typed |= {"memory_mib": args.memory, "port": args.port, "certificate": args.certificate}
     typed["certificate_key"] = args.certificate_key
+    typed["tokenizer_port"] = known.tokenizer_port or class_settings.free_port()
     if args.names:
         typed["names"] = class_settings.checked_names(_lines(args.names))
     if args.students:

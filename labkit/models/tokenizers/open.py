@@ -21,6 +21,7 @@ from .from_gguf import tokenizer_of_gguf
 from .growth import require_bounded
 from .plain import PlainTokenizer, read_library
 from .readers import Reader, SentencePieceReader, TiktokenReader, TokenizersReader
+from .shared import open_shared, shared_address
 
 TEKKEN_SPECIAL = 1000  # ids that Mistral's reader reserves before the first token of text
 
@@ -35,12 +36,18 @@ def open_tokenizer(source: Any) -> Reader:
         LabError: unknown name (the message suggests the nearest), no network, damaged files.
     """
     if isinstance(own := getattr(source, "tokenizer", None), PlainTokenizer):
+        known = next((name for name, each in TOKENIZERS.items() if each.model == source.name), None)
+        if known and (address := shared_address()):
+            return open_shared(known, address)
         return _reader(type(own.library).from_str(own.library.to_str()), source.name)
     if (folder := getattr(source, "folder", None)) is not None:
         return _open_json(Path(folder) / "tokenizer.json", source.name)
     if not isinstance(source, str | Path) or not str(source):
         raise ValueError(f"name must be that of a tokenizer, or a model; got {source!r}")
-    return _open(ALIASES.get(str(source), str(source)))
+    name = ALIASES.get(str(source), str(source))
+    if name in TOKENIZERS and (address := shared_address()):
+        return open_shared(name, address)
+    return open_here(name)
 
 
 def known_tokenizers() -> tuple[str, ...]:
@@ -56,7 +63,8 @@ def _is_missing(known: KnownTokenizer) -> bool:
 
 
 @functools.lru_cache(maxsize=32)
-def _open(name: str) -> Reader:
+def open_here(name: str) -> Reader:
+    """The same for a name or a path, in this process whatever the environment says."""
     if name in TOKENIZERS:
         return _open_known(TOKENIZERS[name])
     if name in CATALOGUE:

@@ -65,11 +65,14 @@ class Reader(ABC):
         """The text before it is split: Qwen composes accents, Mistral v1 adds a space."""
         return text
 
+    def encode_each(self, texts: Sequence[str]) -> list[list[int]]:
+        """Of each text, what `encode` gives; names of special tokens are text."""
+        return list(map(self.encode, texts))
+
     def round_trips(self, ids: Sequence[int]) -> list[bool]:
         """Whether the text of each id, tokenized alone, gives that id again."""
-        texts = [self.bytes_of(token_id).decode(errors="replace") for token_id in ids]
-        encoded = (self.encode(text) for text in texts)
-        return [found == [token_id] for found, token_id in zip(encoded, ids, strict=True)]
+        found = self.encode_each([self.bytes_of(i).decode(errors="replace") for i in ids])
+        return [each == [token_id] for each, token_id in zip(found, ids, strict=True)]
 
 
 class TiktokenReader(Reader):
@@ -160,11 +163,14 @@ class SentencePieceReader(Reader):
         """See `Reader`. Its own sign for a space is a space, wherever it comes from."""
         return f" {text}".replace(ESCAPED_SPACE, " ") if text else text
 
+    def encode_each(self, texts: Sequence[str]) -> list[list[int]]:
+        """See `Reader`."""
+        return self.library.encode(list(texts))
+
     def round_trips(self, ids: Sequence[int]) -> list[bool]:
         """See `Reader`. Each follows a line break, so that the space put first does not count."""
         start = self.encode("\n")
-        texts = ["\n" + self.bytes_of(i).decode(errors="replace") for i in ids]
-        found = self.library.encode(texts)
+        found = self.encode_each(["\n" + self.bytes_of(i).decode(errors="replace") for i in ids])
         return [each == [*start, i] for each, i in zip(found, ids, strict=True)]
 
 
@@ -186,9 +192,17 @@ class TokenizersReader(Reader):
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """See `Reader`."""
+        return self._encode([text], special)[0]
+
+    def encode_each(self, texts: Sequence[str]) -> list[list[int]]:
+        """See `Reader`."""
+        return self._encode(texts, special=False)
+
+    def _encode(self, texts: Sequence[str], special: bool) -> list[list[int]]:
+        """Without offsets, which would double the time."""
         with without_panic(self.title):
-            batch = self._setting(special).encode_batch_fast([text], add_special_tokens=False)
-        return batch[0].ids  # without offsets, which would double the time
+            found = self._setting(special).encode_batch_fast(list(texts), add_special_tokens=False)
+        return [each.ids for each in found]
 
     def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
         """See `Reader`. The library's own are shifted after a byte that the vocabulary lacks."""
@@ -226,13 +240,6 @@ class TokenizersReader(Reader):
     def rank_of(self, token_id: int) -> int | None:
         """See `Reader`."""
         return self._ranks.get(self.library.id_to_token(token_id))
-
-    def round_trips(self, ids: Sequence[int]) -> list[bool]:
-        """See `Reader`."""
-        texts = [self.bytes_of(token_id).decode(errors="replace") for token_id in ids]
-        with without_panic(self.title):
-            found = self._setting(False).encode_batch_fast(texts, add_special_tokens=False)
-        return [each.ids == [token_id] for each, token_id in zip(found, ids, strict=True)]
 
     @functools.cached_property
     def _is_byte_level(self) -> bool:

@@ -1,6 +1,8 @@
-"""What the tests of a shared server share: a Python without torch."""
+"""What the tests of a shared server share: a Python without torch, and a class's tokenizers."""
 
 import pytest
+
+from .shared_tokenizers import serving_tokenizers
 
 BLOCKED = ("torch", "transformers", "accelerate", "peft")
 
@@ -12,3 +14,10 @@ def without_torch(tmp_path_factory):
     text = f"import sys\nsys.modules.update(dict.fromkeys({BLOCKED}))\n"
     (folder / "sitecustomize.py").write_text(text)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizers():
+    """The address of the tokenizers."""
+    with serving_tokenizers() as address:
+        yield address

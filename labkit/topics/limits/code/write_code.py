@@ -12,13 +12,15 @@ from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.sandbox.code_tasks import END, CodeTask, code_tasks, has_passed
-from labkit.sandbox.sandbox import SandboxRun, run_code
+from labkit.sandbox.sandbox import MIB, Limits, SandboxRun, run_code
 from labkit.stats import bootstrap_interval, share_interval
 from labkit.topics.limits.accuracy.ask import prompt_ids
 from labkit.topics.limits.arguments import check_model
 
 from .pass_at_k import pass_at_k
 
+# A loop that never ends may fill all that it may have. Every solution of both sets fits.
+LIMITS = Limits(memory_bytes=64 * MIB)
 # Without it a chat model takes the docstring for the whole function. Three spaces: the fourth is
 # part of the first word's token.
 BEGIN = "\n   "
@@ -188,7 +190,7 @@ def write_code(
         try:
             for number, body in bodies:
                 program = chosen[number].program(body, END)
-                run = run_code(program, run_without_isolation=run_without_isolation)
+                run = run_code(program, limits=LIMITS, run_without_isolation=run_without_isolation)
                 attempts[number].append(CodeAttempt(body, run))
                 bar.update()
         except KeyboardInterrupt:

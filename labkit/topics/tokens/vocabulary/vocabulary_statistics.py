@@ -1,10 +1,12 @@
 """A whole vocabulary at a glance: lengths, scripts, longest tokens, unreachable tokens."""
 
 import functools
+import heapq
 import itertools
 import unicodedata
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,7 @@ from labkit.models.tokenizers.readers import Reader
 from labkit.topics.tokens.tokenization import show_bytes
 
 LONGEST = 12
+AT_ONCE = 20_000  # tokens that are tried in one go, so that not all their texts exist at once
 # Contexts in which a token is looked for: a pre-tokenizer that splits a token alone may keep it
 # whole beside other characters.
 BEFORE, AFTER = ("", "a", ".", "%", " ", "\n"), ("", "a", "s", "S", "M", "1", " a", "\n", "/")
@@ -90,21 +93,31 @@ def map_vocabulary(name: Any = "smollm2") -> VocabularyMap:
         name: as for `labkit.tokenize`.
     """
     reader = open_tokenizer(name)
-    used = {i: data for i in range(reader.size) if (data := reader.bytes_of(i))}
-    special = {i: data for i, data in used.items() if reader.is_special(i)}
-    text = {i: data for i, data in used.items() if i not in special}
-    whole = {i: decoded for i, data in text.items() if (decoded := _decode(data)) is not None}
-    longest = sorted(text, key=lambda token_id: -len(text[token_id]))[:LONGEST]
-    single = {data[0] for data in text.values() if len(data) == 1}
+    lengths, scripts, single = Counter(), Counter(), set()
+    text, whole, special = array("L"), array("L"), []  # numbers: their texts take ten times as much
+    for token_id in range(reader.size):
+        data = reader.bytes_of(token_id)
+        if data and reader.is_special(token_id):
+            special.append(VocabularyEntry(token_id, data.decode(errors="replace")))
+        elif data:
+            decoded = _decode(data)
+            lengths[len(data)] += 1
+            scripts[_group(decoded)] += 1
+            text.append(token_id)
+            if decoded is not None:
+                whole.append(token_id)
+            if len(data) == 1:
+                single.add(data[0])
+    longest = heapq.nlargest(LONGEST, text, key=lambda token_id: len(reader.bytes_of(token_id)))
     return VocabularyMap(
         reader,
-        tuple(sorted(Counter(map(len, text.values())).items())),
-        tuple(Counter(_group(whole.get(i)) for i in text).most_common()),
-        tuple(VocabularyEntry(i, show_bytes(text[i])) for i in longest),
+        tuple(sorted(lengths.items())),
+        tuple(scripts.most_common()),
+        tuple(VocabularyEntry(i, show_bytes(reader.bytes_of(i))) for i in longest),
         len(text) - len(whole),
-        tuple(VocabularyEntry(i, data.decode(errors="replace")) for i, data in special.items()),
-        tuple(VocabularyEntry(i, whole[i]) for i in _unreached(reader, whole)),
-        reader.size - len(used),
+        tuple(special),
+        tuple(VocabularyEntry(i, reader.bytes_of(i).decode()) for i in _unreached(reader, whole)),
+        reader.size - len(text) - len(special),
         tuple(sorted(set(range(256)) - NEVER - single)),
     )
 
@@ -116,18 +129,18 @@ def _decode(data: bytes) -> str | None:
         return None
 
 
-def _unreached(reader: Reader, texts: Mapping[int, str]) -> list[int]:
+def _unreached(reader: Reader, ids: Sequence[int]) -> list[int]:
     """Tokens that their own text does not produce, neither alone nor beside other characters."""
-    alone = zip(texts, reader.round_trips(list(texts)), strict=True)
-    doubtful = [token_id for token_id, back in alone if not back]
-    return [
-        token_id
-        for token_id in doubtful
-        if not any(
-            token_id in reader.encode(before + texts[token_id] + after)
-            for before, after in itertools.product(BEFORE, AFTER)
-        )
-    ]
+    parts = (ids[begin : begin + AT_ONCE] for begin in range(0, len(ids), AT_ONCE))
+    alone = itertools.chain.from_iterable(map(reader.round_trips, parts))
+    return [i for i, back in zip(ids, alone, strict=True) if not back and not _is_inside(reader, i)]
+
+
+def _is_inside(reader: Reader, token_id: int) -> bool:
+    """Whether a token's text gives that token beside other characters."""
+    text = reader.bytes_of(token_id).decode()
+    around = [before + text + after for before, after in itertools.product(BEFORE, AFTER)]
+    return any(token_id in ids for ids in reader.encode_each(around))
 
 
 def _group(text: str | None) -> str:
