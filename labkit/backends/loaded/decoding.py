@@ -87,7 +87,7 @@ def padded_answers(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> Iterator[tuple[int, list[int]]]:
-    """The tokens that a model writes after each prompt, as the batches are done.
+    """The tokens that a model writes after each prompt, as the answers end.
 
     Args:
         model: from ``labkit.load``.

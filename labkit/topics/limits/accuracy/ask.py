@@ -73,7 +73,7 @@ def write_answers(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> Iterator[tuple[int, str]]:
-    """The first line that a model writes after each prompt, as the batches are done.
+    """The first line that a model writes after each prompt, as the answers end.
 
     Args:
         model: from ``labkit.load``.

@@ -211,7 +211,7 @@ def _bodies(
     max_tokens: int,
     seed: int,
 ) -> Iterator[tuple[int, str]]:
-    """The task's number and a body, as the batches are done."""
+    """The task's number and a body, as they end."""
     tokenizer = model.tokenizer
     prompts = [prompt_ids(model, task.prompt.rstrip() + BEGIN) for task in tasks]
 
