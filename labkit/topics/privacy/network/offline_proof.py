@@ -27,8 +27,9 @@ _GENERATE = """
 import json, sys
 import labkit as lab
 load, name, prompt = sys.argv[1:]
+small = {"context": 512} if load == "load_llamacpp" else {}
 with lab.watch_network() as watch:
-    reply = lab.generate(getattr(lab, load)(name), prompt, temperature=0, max_tokens=24)
+    reply = lab.generate(getattr(lab, load)(name, **small), prompt, temperature=0, max_tokens=24)
 print(json.dumps({"text": reply.text, "attempts": len(watch.log.attempts)}))
 """
 
