@@ -1,7 +1,8 @@
 """The tokenizers that a class shares, so that not each of thirty kernels holds all nine.
 
-``python -m labkit.classroom.tokenizer_server FOLDER`` is the one of that class. It answers on the
-loopback: ``GET /NAME`` gives a tokenizer's vocabulary, ``POST /NAME`` calls a method of it (see
+``python -m labkit.classroom.tokenizer_server FOLDER`` is the one of that class; a port in the
+folder's place makes one for kernels that have the address in ``LABKIT_TOKENIZERS``. It answers on
+the loopback: ``GET /NAME`` gives a tokenizer's vocabulary, ``POST /NAME`` calls a method of it (see
 `labkit.models.tokenizers.shared`).
 """
 
@@ -82,4 +83,6 @@ class _TokenizerHandler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    open_server(read_settings(sys.argv[1]).tokenizer_port).serve_forever()
+    where = sys.argv[1]
+    port = int(where) if where.isdecimal() else read_settings(where).tokenizer_port
+    open_server(port).serve_forever()

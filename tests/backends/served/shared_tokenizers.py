@@ -5,20 +5,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SERVE = """
-from labkit.classroom.tokenizer_server import open_server
-server = open_server(0)
-print("http://127.0.0.1:%d" % server.server_address[1], flush=True)
-server.serve_forever()
-"""
+from labkit.classroom.settings import free_port
 
 
 @contextmanager
 def serving_tokenizers() -> Iterator[str]:
-    """Gives their address, and ends them afterwards."""
-    with subprocess.Popen([sys.executable, "-c", SERVE], stdout=subprocess.PIPE) as process:
+    """Gives their address, and ends them afterwards; a kernel waits until they are there."""
+    port = free_port()
+    command = [sys.executable, "-m", "labkit.classroom.tokenizer_server", str(port)]
+    with subprocess.Popen(command) as process:
         try:
-            assert process.stdout
-            yield process.stdout.readline().decode().strip()
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
