@@ -1,5 +1,6 @@
 """`learn_route` and `router`: what graded items teach a router, and the router itself."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ import numpy as np
 
 from labkit.backends.capabilities import Backend
 from labkit.backends.guard.policy import Policy
+from labkit.backends.loaded.load import SERVER
 from labkit.backends.routed.plan import Neighbours, RoutingPlan, fit_calibrator
 from labkit.backends.routed.route import MOST_CHARACTERS, RouteRule
 from labkit.backends.routed.router import Embeds, Router
@@ -98,10 +100,13 @@ def learn_route(practice: GradedItems, *, to_large: float = 0.5) -> LearnedRoute
 
 
 def _open_embedder() -> Embeds:
-    """MiniLM, if it is on this machine; nothing is downloaded."""
+    """MiniLM, if it is on this machine; nothing is downloaded.
+
+    On a shared server, a kernel's 300 MB of torch would be thirty kernels' 9 GB.
+    """
     require_stored(MINILM)
-    if not has_torch():
-        raise LabError("MiniLM needs torch, which is not installed here.")
+    if os.environ.get(SERVER) or not has_torch():
+        raise LabError("MiniLM needs torch, which this kernel does without.")
     from labkit.backends.local.embedding import Embedder
 
     return Embedder(MINILM)

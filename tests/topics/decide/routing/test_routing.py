@@ -79,6 +79,12 @@ def test_a_learned_route_says_what_it_goes_by_and_what_is_missing():
     assert lab.decide.learn_route(graded(), to_large=1).plan.threshold == 1
 
 
+def test_a_kernel_on_a_shared_server_imports_no_torch_for_it(monkeypatch):
+    monkeypatch.setattr(learn, "require_stored", lambda _: None)  # it is on this machine
+    monkeypatch.setenv(learn.SERVER, "http://127.0.0.1:1")
+    assert "does without" in lab.decide.learn_route(graded()).missing
+
+
 def test_the_shares_are_what_a_loop_over_the_questions_finds():
     learned, held = lab.decide.learn_route(graded()), graded("held out")
     pair = lab.decide.evaluate(learned, held).pairs[0]
