@@ -115,9 +115,9 @@ class ClassPanel(Panel):
             if figure:  # the page sets titles in a figure in small type
                 figure.update_layout(title_text="")
             self.shown.children = [theme.widget(figure)] if figure else []
-            self.status.value = (
-                f"{LARGE_HTML}<b>{title}</b> {escape(self._sentence(figure))}</div>{self._named()}"
-            )
+            head = f"<b>{title}</b><br>" if title else ""
+            sentence = f"{head}{escape(self._sentence(figure))}"
+            self.status.value = f"{LARGE_HTML}{sentence}</div>{self._named()}"
 
     def _figure(self) -> Any:
         results, view = self.results, self.view.value
@@ -137,7 +137,7 @@ class ClassPanel(Panel):
         left_out = len(self.results.left_out)
         more = f" {number_of(left_out, 'file')} could not be read." if left_out else ""
         nothing = "" if figure else f" No {self.view.value} yet."
-        return f"{number_of(len(self.results.learners), 'learner')}.{nothing}{more}"
+        return f"From {number_of(len(self.results.learners), 'learner')}.{nothing}{more}"
 
     def _named(self) -> str:
         """Who has solved what, where the leader shows names."""

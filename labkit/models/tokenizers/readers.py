@@ -25,7 +25,7 @@ class Reader(ABC):
         title: the publisher's name of it.
         kind: algorithm, such as ``"byte-level BPE"``.
         size: upper bound of the ids, which start at 0; some may be unused.
-        library: the underlying object of its library.
+        library: the underlying object of its library; None where another process has it.
     """
 
     def __init__(self, name: str, title: str, kind: str, size: int, library: Any):

@@ -25,7 +25,7 @@ from labkit.topics.prompts.tasks.task import PRACTICE, Task
 
 HOW = ("one at a time", "all combinations")
 PRICED = "gpt-5-nano"
-ROUNDS = 3  # of timing
+ROUNDS = 5  # of timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class PartEffect:
         interval: where the true difference may lie, 95 %, from pairs of the same items.
         p: McNemar's exact p; None where several pairs of prompts were averaged.
         tokens: tokens that it adds to a prompt.
-        prefill_s: seconds that it adds to reading a prompt that nothing of is cached of; None: not
-            measured.
+        prefill_s: seconds that it adds to reading a prompt that nothing is cached of, in each round
+            of timing; None: not measured.
     """
 
     part: str
@@ -47,7 +47,7 @@ class PartEffect:
     interval: tuple[float, float]
     p: float | None
     tokens: float
-    prefill_s: float | None
+    prefill_s: Spread | None
 
     @property
     def is_settled(self) -> bool:
@@ -203,8 +203,8 @@ def _combined(prompt: Prompt, full: Prompt, parts: Sequence[str]) -> list[Prompt
     return [each for left in chosen if (each := filled.without(*left)) != prompt]
 
 
-def _time(model: ScoringModel, task: Task, prompts: Sequence[Prompt]) -> list[Spread | None]:
-    """Seconds to read a prompt of each kind whole, in interleaved rounds."""
+def _time(model: ScoringModel, task: Task, prompts: Sequence[Prompt]) -> list[list[float]]:
+    """Seconds to read a prompt of each kind whole, in interleaved rounds: (prompts, rounds)."""
     item = sorted(task.items, key=lambda each: len(each.text))[len(task.items) // 2]
     ids = [encoded(model, each, rendered(model, each, task, item.text)) for each in prompts]
     seconds: list[list[float]] = [[] for _ in ids]
@@ -216,7 +216,7 @@ def _time(model: ScoringModel, task: Task, prompts: Sequence[Prompt]) -> list[Sp
                     own.append(taken)
     except KeyboardInterrupt:
         pass
-    return [Spread(tuple(own)) if own else None for own in seconds]
+    return seconds
 
 
 def _effects(
@@ -234,9 +234,14 @@ def _effects(
         if pairs:
             found = [compare_scores(scores[without], scores[with_]) for without, with_ in pairs]
             tokens = fmean(scores[w].tokens - scores[wo].tokens for wo, w in pairs)
-            times = [(timed[wo], timed[w]) for wo, w in pairs if timed[wo] and timed[w]]
-            seconds = fmean(w.median - wo.median for wo, w in times) if times else None
-            yield _effect(part, found, tokens, seconds)
+            yield _effect(part, found, tokens, _added_s(timed, pairs))
+
+
+def _added_s(timed: Sequence[Sequence[float]], pairs: Sequence[tuple[int, int]]) -> Spread | None:
+    """In each round that is whole, what the prompts with a part take beyond those without it."""
+    rounds = zip(*timed, strict=False)
+    added = tuple(fmean(own[with_] - own[without] for without, with_ in pairs) for own in rounds)
+    return Spread(added) if added else None
 
 
 def _differs_in(one: Prompt, other: Prompt) -> set[str]:

@@ -60,15 +60,31 @@ def _dot(effect: PartEffect):
         mode="markers",
         marker={"size": 11, "color": colour, "symbol": symbol, "line": {"width": 2}},
         error_x=subplots.error_bars([(100 * low, 100 * effect.difference, 100 * high)]),
-        hovertemplate=f"{points(effect.difference)}<extra></extra>",
+        hovertemplate=f"{points(effect.difference)}; prefill {_rounds(effect)}<extra></extra>",
     )
 
 
 def _cells(ablation: Ablation, effect: PartEffect) -> tuple[str, str, str]:
-    seconds = effect.prefill_s
-    time = "unknown" if seconds is None else f"{1000 * seconds:+,.0f} ms"
     money = f"{100 * ablation.usd_per_1000(effect):+.2g} ct"
-    return f"{effect.tokens:+.0f}", time, money
+    return f"{effect.tokens:+.0f}", _prefill(effect), money
+
+
+def _prefill(effect: PartEffect) -> str:
+    added = effect.prefill_s
+    if added is None:
+        return "unknown"
+    mark = "? " if added.low <= 0 <= added.high else ""
+    return f"{mark}{1000 * added.median:+,.0f} ms"
+
+
+def _rounds(effect: PartEffect) -> str:
+    added = effect.prefill_s
+    if added is None:
+        return "unknown"
+    low, high = 1000 * added.low, 1000 * added.high
+    return (
+        f"{1000 * added.median:+,.0f} ms, {low:+,.0f} to {high:+,.0f} in {len(added.values)} rounds"
+    )
 
 
 def _title(ablation: Ablation) -> str:
@@ -79,7 +95,8 @@ def _title(ablation: Ablation) -> str:
         f"{what}: {base.share:.0%} right with "
         f'the whole prompt · measured<br><span style="font-size:.8em">'
         f"{figure_text(base.prompt.label)}<br>{len(base.items)} items, {ablation.how}; "
-        f"US cents for 1,000 requests:<br>{figure_text(ablation.price.origin)}</span>"
+        f"prefill with ?: rounds of timing differ in sign<br>"
+        f"US cents for 1,000 requests: {figure_text(ablation.price.origin)}</span>"
     )
 
 

@@ -1,10 +1,13 @@
 """Ablation: each part on and off, in pairs of the same items, with tokens, time and price."""
 
+from dataclasses import replace
+
 import pytest
 
 import labkit
+from labkit.stats import Spread
 from labkit.topics.prompts.ablation import figures
-from labkit.topics.prompts.ablation.ablation import PRICED, PartEffect
+from labkit.topics.prompts.ablation.ablation import PRICED, ROUNDS, PartEffect, _added_s
 from labkit.topics.prompts.scoring.difference import compare_scores
 
 from ....ui.marks import faint_marks
@@ -33,7 +36,7 @@ def test_one_part_at_a_time(smollm2, sentiment, plain):
     assert done.effects[4].difference == compare_scores(done.base, added).difference
     usd = effect.tokens * done.price.input_usd_per_million / 1e6 * 1000
     assert done.usd_per_1000(effect) == pytest.approx(usd)
-    assert done.price.model == PRICED and effect.prefill_s is not None
+    assert done.price.model == PRICED and len(effect.prefill_s.values) == ROUNDS
     figure = labkit.plot(done)
     assert [trace.x[0] for trace in figure.data] == [100 * e.difference for e in done.effects]
     assert "earns" in repr(figure.layout) or "not settled" in repr(figure.layout)
@@ -42,6 +45,25 @@ def test_one_part_at_a_time(smollm2, sentiment, plain):
     assert "(measured)" in done.summary
     assert [each.value for each in done.book_entries] == [100 * e.difference for e in done.effects]
     assert done.book_entries[2].name == "examples_gain_points" and done.book_entries[2].note
+
+
+@pytest.mark.parametrize(
+    ("rounds", "cell"),
+    [((0.1, 0.2, 0.3), "+200 ms"), ((-0.1, 0.2, 0.3), "? +200 ms"), ((-0.2,), "-200 ms")],
+)
+def test_rounds_of_timing_that_differ_in_sign_say_so(rounds, cell):
+    effect = PartEffect("x", 0.25, (0.1, 0.4), 0.03, 1, Spread(rounds))
+    assert figures._prefill(effect) == cell
+    assert f"{cell.removeprefix('? ')}, {1000 * rounds[0]:+.0f} to " in figures._rounds(effect)
+    assert figures._prefill(replace(effect, prefill_s=None)) == "unknown"
+
+
+def test_what_a_part_adds_is_taken_round_by_round():
+    """The machine slows down from round to round; the differences stay."""
+    timed = [[1.0, 2.0, 3.0], [1.5, 2.5, 3.5], [2.0, 3.0]]  # the last round was interrupted
+    assert _added_s(timed, [(0, 1)]).values == (0.5, 0.5)
+    assert _added_s(timed, [(0, 1), (1, 2)]).values == (0.5, 0.5)
+    assert _added_s([[], []], [(0, 1)]) is None
 
 
 @pytest.mark.parametrize(
