@@ -2,7 +2,7 @@
    WCAG 2.1. Colours are mixed as they are drawn: text and grounds may be translucent, and a text in
    a plot stands on the filled shapes that were drawn before it. A text on an image is left out; on
    a heat map, whose cells are one, it must have the colour that its figure gave it. A slider's
-   handle must stand out too, by its edge: 3 to 1 (1.4.11). */
+   handle must stand out too, by its edge, and a dropdown's arrow: 3 to 1 (1.4.11). */
 (root, [selector, least]) => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const parsed = new Map();
@@ -79,6 +79,13 @@
       const edge = rgba(parseFloat(style.borderTopWidth) ? style.borderTopColor : "transparent");
       const found = ratio(over(edge, behind), behind);
       if (found < 3) bad.push(`${found.toFixed(2)}: the handle of a slider`);
+    }
+    for (const select of area.querySelectorAll(".widget-dropdown > select")) {
+      const [, kind, data] = getComputedStyle(select).backgroundImage.match(/data:([^,]*),([^"]*)/);
+      const drawn = kind.endsWith("base64") ? atob(data) : decodeURIComponent(data);
+      const colour = (drawn.match(/#[0-9a-f]{6}/i) || ["#000000"])[0];
+      const behind = ground(select), found = ratio(rgba(colour), behind);
+      if (found < 3) bad.push(`${found.toFixed(2)}: the arrow of a dropdown`);
     }
     const walker = document.createTreeWalker(area, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {

@@ -137,7 +137,7 @@ class ClassPanel(Panel):
         left_out = len(self.results.left_out)
         more = f" {number_of(left_out, 'file')} could not be read." if left_out else ""
         nothing = "" if figure else f" No {self.view.value} yet."
-        return f"From {number_of(len(self.results.learners), 'learner')}.{nothing}{more}"
+        return f"Files of {number_of(len(self.results.learners), 'learner')}.{nothing}{more}"
 
     def _named(self) -> str:
         """Who has solved what, where the leader shows names."""
