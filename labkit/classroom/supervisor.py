@@ -27,12 +27,8 @@ from .settings import ClassSettings
 READY_S, STOP_S = 180, 30
 MOST_STOPS = 32  # learners' servers that are stopped at once
 MOST_ENDS, WITHIN_S = 5, 60  # that often in that time, and it is not restarted any more
-PARTS = (
-    "tokenizer_server",
-    "model_server",
-    "proxy",
-    "hub",
-)  # the hub may end without a connection being lost
+# The hub, which may end without a connection being lost, comes last.
+PARTS = ("tokenizer_server", "model_server", "proxy", "hub")
 
 
 def run(settings: ClassSettings, ready: Callable[[], None]) -> None:

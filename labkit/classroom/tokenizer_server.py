@@ -52,10 +52,11 @@ class _TokenizerHandler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         """What one of its methods gives."""
-        length = int(self.headers.get("Content-Length", 0))
-        if length > LARGEST:  # the kernel has refused it already
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > LARGEST:  # no kernel of the lab's asks so
+            self.close_connection = True
             return self.send_error(413)
-        question = self.rfile.read(length)
+        question = self.rfile.read(int(length))
         self._answer(lambda name: _call(name, question))
 
     def _answer(self, compute):

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+import requests
 
 from labkit.classroom.settings import free_port
 from labkit.classroom.tokenizer_server import open_server
@@ -82,6 +83,13 @@ def test_what_it_does_not_do_is_said(address):
     with pytest.raises(LabError, match="at most"):
         far.encode("a" * 64_000_001)
     assert far.encode("still here") == open_tokenizer("gpt2").encode("still here")
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "64000001"])
+def test_a_question_without_a_bound_is_not_read(address, length):
+    headers = {"Content-Length": length}
+    answer = requests.post(f"{address}/gpt2", headers=headers, timeout=10)
+    assert answer.status_code == 413
 
 
 def test_one_that_is_restarted_is_waited_for(monkeypatch):
