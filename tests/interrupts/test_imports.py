@@ -22,13 +22,13 @@ def test_what_is_left_out_appears_not_to_be_installed(tmp_path, monkeypatch):
 def test_figures_and_clients_come_without_what_only_takes_memory():
     code = """
 import sys
-from labkit.backends.remote.protocols.openai_api import OpenAI
-from labkit.backends.remote.protocols.parameters import PARAMETERS
+from labkit.backends.remote.http.errors import OF_SERVERS, as_sentences
 from labkit.ui.theme import figure
-import httpx2
 figure(title="A figure")
-OpenAI("m", "vLLM", PARAMETERS["vLLM"]).connect(httpx2.Client(), "http://127.0.0.1:1/v1")
-assert "plotly.io._renderers" in sys.modules and "openai" in sys.modules
+for client in ("openai", "anthropic"):
+    with as_sentences("a server", "a model", 1, OF_SERVERS, client):
+        pass
+assert {"plotly.io._renderers", "openai", "anthropic"} <= sys.modules.keys()
 print({"rfc3987_syntax", "aiohttp"} & sys.modules.keys())
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -1,5 +1,6 @@
 """A model's tokenizer with the calls of transformers' own that the lab makes, and without it."""
 
+import functools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -84,13 +85,11 @@ def read_plain_tokenizer(path: Path) -> PlainTokenizer:
     Raises:
         LabError: damaged, or a GGUF file whose tokenizer only transformers reads.
     """
-    tokenizer = _of_gguf(path) if path.suffix == ".gguf" else _of_folder(path)
-    release_memory()
-    return tokenizer
+    return _of_gguf(path) if path.suffix == ".gguf" else _of_folder(path)
 
 
 def _of_folder(path: Path) -> PlainTokenizer:
-    library = read_library(path / "tokenizer.json")
+    library = _library(path / "tokenizer.json")
     config = _json(path / "tokenizer_config.json")
     special = {name: _content(config[name]) for name in config if name.endswith("_token")}
     template, file = config.get("chat_template"), path / "chat_template.jinja"
@@ -116,8 +115,20 @@ def read_library(file: Path) -> Any:
         ) from None
 
 
+def _library(file: Path) -> Any:
+    return _read_once(file, os.stat(file).st_mtime_ns if os.path.isfile(file) else 0)
+
+
+@functools.lru_cache(maxsize=2)
+def _read_once(file: Path, _written_ns: int) -> Any:
+    """One for all models of a file, which do not change it: it takes 10 MB and more."""
+    library = tokenizer_of_gguf(file) if file.suffix == ".gguf" else read_library(file)
+    release_memory()
+    return library
+
+
 def _of_gguf(path: Path) -> PlainTokenizer:
-    library = tokenizer_of_gguf(path)
+    library = _library(path)
     names = {f"tokenizer.ggml.{name}" for name in _IDS} | {"tokenizer.chat_template"}
     fields = read_fields(path, names)
     special = {

@@ -1,5 +1,8 @@
 """A tokenizer without transformers, compared with transformers' own."""
 
+import os
+import shutil
+
 import pytest
 
 from labkit.models.loading import get_model
@@ -55,6 +58,18 @@ def test_a_model_with_a_plain_tokenizer_has_a_reader_of_its_own(paths):
     assert reader.encode("<|im_start|>") != [1] and reader.encode("<|im_start|>", special=True)
     assert isinstance(Served.tokenizer, PlainTokenizer)
     assert Served.tokenizer("<|im_start|>")["input_ids"] == [1]  # its own setting is untouched
+
+
+def test_models_of_a_file_share_what_is_large_and_nothing_else(paths, tmp_path):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(paths[0] / name, tmp_path)
+    one, other = read_plain_tokenizer(tmp_path), read_plain_tokenizer(tmp_path)
+    assert one.library is other.library
+    one.chat_template = one.special_tokens_map["eos_token"] = "changed"
+    assert "changed" not in (other.chat_template, other.special_tokens_map["eos_token"])
+    file = tmp_path / "tokenizer.json"
+    os.utime(file, ns=(0, 1))
+    assert read_plain_tokenizer(tmp_path).library is not one.library  # it was written again
 
 
 def test_fields_of_a_header_agree_with_the_gguf_packages_reader(paths):

@@ -13,6 +13,7 @@ import httpx2
 
 from labkit.backends.remote.api_keys import excerpt
 from labkit.errors import BusyError, LabError
+from labkit.interrupts.imports import without
 
 BUSY = (429, 503, 529)  # rate limit, overload; the last is Anthropic's own
 # Codes of a 429 that no waiting helps; OpenAI, "Error codes".
@@ -55,7 +56,8 @@ def as_sentences(
     where: str, model: str, read_timeout_s: float, hints: Hints, sdk: str
 ) -> Iterator[None]:
     """Turns whatever the client, of that package, raises into a `LabError`; no key is in it."""
-    client = import_module(sdk)
+    with without("aiohttp"):  # 6 MB, for clients of another kind
+        client = import_module(sdk)
     try:
         yield
     except client.APIStatusError as error:

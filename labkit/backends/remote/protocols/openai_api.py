@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
-from labkit.interrupts.imports import without
 
 from .events import Chunk, model_names, read_chunk
 from .parameters import request_fields
@@ -30,8 +29,7 @@ class OpenAI(RemoteProtocol):
     continues: bool = True
 
     def connect(self, http, base_url: str):
-        with without("aiohttp"):  # 5 MB, for clients of another kind
-            import openai
+        import openai
 
         return openai.OpenAI(base_url=base_url, api_key="none", max_retries=0, http_client=http)
 
