@@ -4,7 +4,8 @@
 
 Runs each notebook in a kernel of its own, beside one JupyterLab server, and samples both with all
 their children. What counts is memory that they have written: pages of files that are only read,
-such as libraries, all learners share. At most 250 MB are promised (the largest sample counts).
+such as libraries, all learners share. At most 250 MB are promised (the largest sample counts), and
+what a child without a network takes for some seconds is listed apart.
 Without an address, llama.cpp's server is started with 16 slots, in a process of its own. The
 class's tokenizers are in another. Neither is counted.
 """
@@ -26,7 +27,7 @@ from labkit.install.frugal import FRUGAL
 from labkit.models.machine import inspect_machine
 from labkit.models.tokenizers.shared import ADDRESS
 
-from ..backends.served.memory import largest, private_mb
+from ..backends.served.memory import cut_off_mb, largest, private_mb
 from ..backends.served.shared_tokenizers import serving_tokenizers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,12 +101,15 @@ def _measure(name, lab):
     path = ROOT / "notebooks" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     server = private_mb(lab.pid)
-    with largest(lambda: sum(map(private_mb, _kernels()))) as kernel:
+    with (
+        largest(lambda: sum(map(private_mb, _kernels()))) as kernel,
+        largest(lambda: sum(map(cut_off_mb, _kernels()))) as cut_off,
+    ):
         run = execute(path, notebook)
         both = kernel() + server
     print(
-        f"{name}: {both:.0f} MB (kernel at most {kernel():.0f}, Lab server {server:.0f}); "
-        f"{run.problem or 'every cell ran'}",
+        f"{name}: {both:.0f} MB (kernel at most {kernel():.0f}, Lab server {server:.0f}); without "
+        f"a network, for seconds, {cut_off():.0f}; {run.problem or 'every cell ran'}",
         flush=True,
     )
     return both

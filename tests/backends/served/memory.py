@@ -1,5 +1,6 @@
 """Memory of a process above what it shares with others of its kind."""
 
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -12,16 +13,36 @@ PRIVATE = re.compile(r"^(?:Private_Dirty|SwapPss): +(\d+) kB$", re.MULTILINE)
 
 
 def private_mb(pid: int) -> float:
-    """MB of pages that a process and all its children have written (Linux).
+    """MB of pages that a process, and the children that it keeps, have written (Linux).
 
     Pages of files that they only read, such as libraries, are shared with every other process of
     the kind, and not counted.
     """
+    kept = [each for each in _children(pid) if _network(each) == _network(pid)]
+    return sum(map(_private_kib, [pid, *kept])) * 1024 / 1e6
+
+
+def cut_off_mb(pid: int) -> float:
+    """The same of its children without a network, which end after seconds.
+
+    Those of an offline proof, and programs in the sandbox.
+    """
+    cut_off = [each for each in _children(pid) if _network(each) != _network(pid)]
+    return sum(map(_private_kib, cut_off)) * 1024 / 1e6
+
+
+def _children(pid: int) -> list[int]:
     try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return [each.pid for each in psutil.Process(pid).children(recursive=True)]
     except psutil.Error:  # it has ended
-        return 0.0
-    return sum(map(_private_kib, (each.pid for each in family))) * 1024 / 1e6
+        return []
+
+
+def _network(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:  # it has ended
+        return ""
 
 
 def _private_kib(pid: int) -> int:
