@@ -101,7 +101,7 @@ def _add_test(commands):
     test.add_argument(
         "--quick",
         action="store_true",
-        help="in about 3 minutes, what needs neither a browser nor whole notebooks",
+        help="what needs neither a browser nor whole notebooks, and is quick",
     )
     test.add_argument(
         "--gpu",

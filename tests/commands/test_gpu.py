@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from labkit.install.bootstrap import ROOT
 
 FAILING = """
@@ -27,6 +29,7 @@ def rows_in(tmp_path):
     return json.loads((tmp_path / "gpu.json").read_text())["checks"]
 
 
+@pytest.mark.slow
 def test_every_check_runs_dry(tmp_path):
     finished = run(tmp_path, LABKIT_GPU_DRY="1")
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -39,6 +42,7 @@ def test_every_check_runs_dry(tmp_path):
     assert all(row["passed"] is None for row in rows if "of generate" in row["check"])
 
 
+@pytest.mark.slow
 def test_without_a_gpu_nothing_has_passed(tmp_path):
     finished = run(tmp_path, LABKIT_GPU_DRY="0")
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -48,6 +52,7 @@ def test_without_a_gpu_nothing_has_passed(tmp_path):
         assert "sees no CUDA GPU here" in row["value"]
 
 
+@pytest.mark.slow
 def test_a_failed_check_fails_its_test_at_the_end(tmp_path):
     """In a copy of the folder, with a test that goes on after a check has failed."""
     shutil.copytree(ROOT / "tests" / "gpu", tmp_path / "tests" / "gpu")

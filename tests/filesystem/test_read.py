@@ -130,6 +130,7 @@ if hasattr(os, "mkfifo"):
     KINDS["a pipe"] = os.mkfifo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_file_of_text_is_refused_at_once(tmp_path, kind):
     path = tmp_path / "file.json"

@@ -20,6 +20,7 @@ from labkit.topics.comparison.batch.table import BatchRow
 KEY = 'sk-<planted>&"quoted\\key'
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a fork")
 def test_every_verb_leaves_the_old_file_or_the_whole_new_one_and_no_key(home, tmp_path):
     script = Path(__file__).with_name("writing_verbs.py")

@@ -18,6 +18,7 @@ def ask(server, model=None, prompt=QUESTION, **settings):
     )
 
 
+@pytest.mark.slow
 def test_an_answer_with_its_usage_its_price_and_its_way(provider, planted):
     server = provider("anthropic")
     server.answer(

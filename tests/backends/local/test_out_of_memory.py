@@ -52,6 +52,7 @@ def layers_in_memory():
 MODES = [lambda m: m, UncachedMode, SpeculativeMode, lambda m: BatchMode(m, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES, ids=["stream", "uncached", "speculative", "batch"])
 def test_the_partial_answer_is_kept_and_the_memory_is_free(tiny, full_after, mode):
     backend = mode(tiny)
@@ -103,6 +104,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_whatever_computes_says_so(tiny, full_after, call):
     before = layers_in_memory()

@@ -114,6 +114,7 @@ def test_beams_are_likelier_than_the_likeliest_tokens(served):
     assert totals == sorted(totals, reverse=True)
 
 
+@pytest.mark.slow
 def test_options_have_the_sum_of_their_tokens(served):
     prompt = served.encode(PROMPTS[0], raw=True)
     options = [served.tokenizer(text)["input_ids"] for text in (" Paris", " Zanzibar", " Paris.")]

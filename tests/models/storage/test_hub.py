@@ -100,6 +100,7 @@ def test_pickled_weights_are_refused(answers):
     assert "pytorch_model.bin" not in answers["fetched"]
 
 
+@pytest.mark.slow
 def test_what_is_refused_of_a_hubs_files(make_tiny, tmp_path):
     """A pickle that an index names beside a decoy; quantized weights, before their download."""
     machine = HubMachine(tmp_path)

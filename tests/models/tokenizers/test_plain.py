@@ -72,6 +72,7 @@ def test_models_of_a_file_share_what_is_large_and_nothing_else(paths, tmp_path):
     assert read_plain_tokenizer(tmp_path).library is not one.library  # it was written again
 
 
+@pytest.mark.slow
 def test_fields_of_a_header_agree_with_the_gguf_packages_reader(paths):
     reader = open_gguf(paths[1])
     names = set(reader.fields)

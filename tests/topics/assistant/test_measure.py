@@ -21,6 +21,7 @@ def wall():
         pytest.skip(f"nothing is run here: {reason}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["line", "block"])
 @pytest.mark.parametrize("tasks", ["lab", "humaneval"])
 def test_a_cut_is_noticed_and_its_middle_is_the_solution(wall, notebook_files, kind, tasks):
@@ -36,6 +37,7 @@ def test_a_cut_is_noticed_and_its_middle_is_the_solution(wall, notebook_files, k
         assert (cut.middle.count("\n") > 1) == (kind == "block")
 
 
+@pytest.mark.slow
 def test_a_model_is_measured(wall, talker):
     score = labkit.assistant.measure_completions(talker, "lab", items=2)
     assert [each.method for each in score.methods] == ["prefix", "chat"]

@@ -61,6 +61,7 @@ def _code(decision):
     return decision.choices[0].verdict
 
 
+@pytest.mark.slow
 def test_a_router_that_closes_the_gap_with_few_calls():
     practice, held = graded(), graded("held out")
     shares = [n / 20 for n in range(21)]

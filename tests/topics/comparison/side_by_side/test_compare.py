@@ -171,6 +171,7 @@ def test_stop_does_not_wait_for_a_server_that_says_nothing(make_relay):
     assert [reply.finish for reply in run.replies] == ["interrupted", "stop"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_cell_stops_all_and_returns_what_came(make_relay):
     """As Ctrl-C, or the notebook's stop button, in a process of its own."""
     relay = make_relay("a", "b", patience_s=60)

@@ -88,6 +88,7 @@ def test_masks_are_llguidances_own(smollm2, answer):
         ours.take(step.token_id)
 
 
+@pytest.mark.slow
 def test_llamacpp_keeps_to_it_by_its_own_engine(smollm2):
     pytest.importorskip("xllamacpp")
     model = labkit.load_llamacpp("smollm2-135m")

@@ -49,6 +49,7 @@ def set_randomly(panel, rng):
             control.value = control.min + control.step * rng.randrange(steps + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not NODE, reason="node is not installed")
 def test_the_page_computes_what_the_kernel_computes():
     rng, panel, expected, cases = random.Random(5), WeekPanel("gpt-6-sol", "rtx-3090"), [], []

@@ -223,6 +223,7 @@ def test_a_router_is_made_of_what_was_learned(smollm2):
     assert router.routes[-1].by == "rule"
 
 
+@pytest.mark.slow
 def test_the_real_model_is_graded_in_batches_as_it_is_one_by_one(smollm2):
     items = lab.decide.grade(smollm2, tests=["arithmetic"], items=6)
     assert len(items.small) == 6 and items.large == () and items.names == ("smollm2-135m", None)

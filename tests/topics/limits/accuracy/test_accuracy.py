@@ -21,6 +21,7 @@ def capitals(smollm2, notebook_files):
     return labkit.limits.facts(smollm2, items=2)
 
 
+@pytest.mark.slow
 def test_every_calculation_is_right_and_asked_once(smollm2):
     asked = labkit.limits.arithmetic(smollm2, digits=(1, 2), items=12, seed=3)
     texts = [each.question.text for each in asked.answers]
@@ -65,6 +66,7 @@ def test_what_a_model_writes_is_escaped():
     assert "<b>:" not in labkit.plot(made).layout.title.text
 
 
+@pytest.mark.slow
 def test_letters_ask_what_is_true(smollm2):
     asked = labkit.limits.letters(smollm2, items=3)
     assert len(asked.answers) == 5 * 4 * 3 and len(set(asked.marks)) > 50

@@ -68,6 +68,7 @@ def test_the_function_is_cut_where_it_is_over(written, body):
     assert cut_body(written) == body
 
 
+@pytest.mark.slow
 def test_a_model_writes_and_its_code_runs(wall, smollm2):
     score = labkit.limits.write_code(smollm2, items=2, samples=2, max_tokens=24)
     assert [len(each.attempts) for each in score.tasks] == [2, 2]

@@ -7,6 +7,7 @@ import pytest
 import labkit
 
 
+@pytest.mark.slow
 def test_the_fact_stands_at_its_depth_in_a_text_of_that_length(smollm2):
     asked = labkit.limits.long_text(smollm2, lengths=(64, 128))
     assert asked.rows == ("64 tokens", "128 tokens") and len(asked.columns) == 10
@@ -24,6 +25,7 @@ def test_the_fact_stands_at_its_depth_in_a_text_of_that_length(smollm2):
     assert labkit.plot(asked).data[0].y == asked.rows
 
 
+@pytest.mark.slow
 def test_the_shares_rise_with_the_depth_that_is_said(smollm2):
     asked = labkit.limits.long_text(smollm2, lengths=(128,))
     first, last = asked.answers[0].question.text, asked.answers[-1].question.text
@@ -42,6 +44,7 @@ def test_a_conversation_is_read_again_and_again(smollm2):
     assert list(figure.data[2].y) == pytest.approx([sum(prices[:n]) for n in (1, 2, 3, 4)])
 
 
+@pytest.mark.slow
 def test_at_their_defaults_they_fit_a_small_context(smollm2, monkeypatch):
     """As of a shared server with many slots."""
     monkeypatch.setattr(smollm2, "context", 512)

@@ -13,6 +13,7 @@ from labkit.topics.prompts.scoring.difference import compare_scores
 from ....ui.marks import faint_marks
 
 
+@pytest.mark.slow
 def test_one_part_at_a_time(smollm2, sentiment, plain):
     done = labkit.prompts.ablate(smollm2, sentiment, plain, items=6)
     assert [each.part for each in done.effects] == [
@@ -82,6 +83,7 @@ def test_a_part_is_settled_by_its_interval_and_its_p(interval, p, verdict):
     assert f"{verdict}  " in figures._name(effect)
 
 
+@pytest.mark.slow
 def test_all_combinations(smollm2, sentiment, plain):
     parts = ("instruction", "examples")
     options = {"how": "all combinations", "parts": parts, "items": 4}

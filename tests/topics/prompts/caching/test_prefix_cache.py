@@ -7,6 +7,7 @@ import labkit
 from ....ui.marks import faint_marks
 
 
+@pytest.mark.slow
 def test_the_kept_prompt_is_not_read_again(smollm2):
     system = "You answer questions about ships and harbours. " * 12
     done = labkit.prompts.measure_prefix_cache(smollm2, system=system)

@@ -7,6 +7,7 @@ from labkit.topics.prompts.injection import injection
 from labkit.topics.prompts.injection.injection import ATTACKS, HARMLESS, SECRET
 
 
+@pytest.mark.slow
 def test_every_message_is_asked_and_leaks_are_counted(smollm2):
     test = labkit.prompts.try_injections(smollm2)
     assert [each.message for each in test.attacks] == list(ATTACKS)

@@ -30,6 +30,7 @@ def plain_probabilities(model, text, options):
     return normalized(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [True, False])
 def test_options_score_as_in_a_plain_pass_for_each_item(smollm2, template):
     task = labkit.prompts.load_task("triage")
@@ -57,6 +58,7 @@ def test_a_score_knows_how_it_came_about(scored, sentiment):
     assert [each.item for each in scored.items] == list(sentiment.half("practice")[:12])
 
 
+@pytest.mark.slow
 def test_written_answers_are_those_of_generate(smollm2):
     task = labkit.prompts.load_task("fields")
     prompt = labkit.prompts.full_prompt(task)
@@ -197,6 +199,7 @@ def test_figures_hold_the_numbers(scored):
     assert list(labkit.plot(change).data[0].x) == [0]
 
 
+@pytest.mark.slow
 def test_exercises_accept_any_right_answer(smollm2, scored, plain, monkeypatch):
     check = exercises.check_items
     assert check(234, difference=0.1, discordant=0.3).right

@@ -47,6 +47,7 @@ def test_examples_are_reordered_and_unbalanced(smollm2, sentiment, plain):
         labkit.prompts.vary_examples(smollm2, sentiment, plain.without("examples"))
 
 
+@pytest.mark.slow
 def test_a_wording_is_chosen_on_one_half_and_judged_on_the_other(smollm2, sentiment, plain):
     wordings = ["Positive or negative?", "Sentiment?", "Good or bad?"]
     prompt = plain.without("examples")

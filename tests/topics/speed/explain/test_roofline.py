@@ -151,6 +151,7 @@ def test_a_tiny_model_from_measuring_to_roof(tiny):
         labkit.speed.roofline(tiny, labkit.open_result(_renamed(measured, tiny)), probe=bandwidth)
 
 
+@pytest.mark.slow
 def test_a_file_of_llamacpp_has_a_roof_for_decode(smollm2):
     pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
     engine = labkit.load_llamacpp(smollm2.gguf_file, context=256)
@@ -168,6 +169,7 @@ def test_a_file_of_llamacpp_has_a_roof_for_decode(smollm2):
     engine.close()
 
 
+@pytest.mark.slow
 def test_the_sizes_of_a_gguf_file_are_those_of_its_model(smollm2):
     config = read_gguf_config(smollm2.gguf_file)
     own = SMOLLM2.config
