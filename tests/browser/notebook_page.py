@@ -14,6 +14,7 @@ DRAWN = ".jp-RenderedPlotly, .jupyter-widgets"
 THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 
 LONG_MS = 1_800_000  # a shared machine can be several times slower than itself
+SECOND_MS = 1000  # looked at rarely: each look reads all outputs, and the machine has two cores
 OPEN = "name => window.jupyterapp.shell.currentWidget?.context?.path.includes(name)"
 READY = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -81,7 +82,7 @@ def open_notebook(browser, lab, name):
 def run_all(page):
     """Runs every cell, by JupyterLab's own command, and fails with the first error."""
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-    ended = page.wait_for_function(RAN, timeout=LONG_MS).json_value()
+    ended = page.wait_for_function(RAN, polling=SECOND_MS, timeout=LONG_MS).json_value()
     assert ended == "all", ended
     return page
 
