@@ -8,6 +8,8 @@ from labkit.filesystem.write import replaced
 from labkit.install.bootstrap import ROOT
 from labkit.install.frugal import LEAN_START
 
+from .learners.fresh_lesson import freshened
+
 MIB = 1024**2
 START = f"""{LEAN_START}
 from jupyterhub.singleuser import main
@@ -33,7 +35,7 @@ def copy_notebooks(source: Path, target: Path) -> None:
         own = target / notebook.name
         if not own.exists():
             with replaced(own) as file:
-                file.write(notebook.read_bytes())
+                file.write(freshened(notebook.read_bytes()))
 
 
 def limit_memory(mib: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import nbformat
 
+from labkit.classroom.learners.fresh_lesson import freshened
 from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 
@@ -48,7 +49,7 @@ def source_notebook(file: Path, answers: dict[str, str] | None = None) -> Any:
     Raises:
         LabError: no cell of it is marked as an exercise.
     """
-    notebook = nbformat.read(file, as_version=4)
+    notebook = nbformat.reads(freshened(file.read_bytes()).decode(), as_version=4)
     answers = read_answers(file.stem) if answers is None else answers
     module, cells = _checks_of(notebook), []
     for cell in notebook.cells:

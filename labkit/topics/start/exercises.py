@@ -13,9 +13,11 @@ TOLERANCE = 0.25  # relative error of an estimate; machines are no steadier than
 
 
 def check_other_word(
-    model: Backend, prompt: str, *, temperature: float, seed: int
+    model: Backend, prompt: str, *, temperature: float | None, seed: int | None
 ) -> ExerciseResult:
     """Exercise 1: does the answer begin differently than at temperature 0 with these settings?"""
+    if temperature is None or seed is None:
+        return not_yet("Put a temperature and a seed in place of None, such as 0.1 and 0.")
     surest = generate(model, prompt, temperature=0, max_tokens=1).steps[0]
     try:
         drawn = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
@@ -38,7 +40,7 @@ def check_other_word(
 def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> ExerciseResult:
     """Exercise 2: how long will an answer of this length take, judging by this reply?"""
     if not is_number(seconds):
-        return not_yet("Put your estimate in place of None.")
+        return not_yet("Put your estimate, a number of seconds, in place of None.")
     if reply.decode_tokens_per_s is None:
         return not_yet("That reply is too short to judge by: take one of two tokens or more.")
     expected = reply.ttft_s + (tokens - 1) / reply.decode_tokens_per_s

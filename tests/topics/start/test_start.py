@@ -137,6 +137,8 @@ def test_other_word(smollm2):
     question = "Why is the sky blue?"
     for bad in ({"temperature": "hot", "seed": 1}, {"temperature": 1, "seed": "lucky"}):
         assert "must be a" in exercises.check_other_word(smollm2, question, **bad).why
+    for given in ({"temperature": None, "seed": 1}, {"temperature": 1, "seed": None}):
+        assert "in place of None" in exercises.check_other_word(smollm2, question, **given).why
     same = exercises.check_other_word(smollm2, question, temperature=0, seed=1)
     assert not same.right
     tries = (
