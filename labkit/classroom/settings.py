@@ -11,12 +11,12 @@ from typing import Literal
 from labkit.errors import LabError
 from labkit.filesystem.read import read_shared
 from labkit.filesystem.write import write_json
+from labkit.formatting import shell_quoted
 from labkit.models.storage.store import home
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")  # a user's name on every system, and a folder's
 MOST_SLOTS = 64
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is read as another
-WHAT, HINT = "a class", "Start one: python3 -m labkit class start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,12 @@ def class_folder(chosen: str | Path | None) -> Path:
     return Path(os.path.expanduser(chosen)).absolute() if chosen else home() / "class"
 
 
+def class_command(folder: str | Path, *words: str) -> str:
+    """What to type for the class in a folder, such as ``class_command(folder, "stop")``."""
+    chosen = () if Path(folder) == class_folder(None) else ("--folder", shell_quoted(folder))
+    return " ".join(("python3 -m labkit class", *words, *chosen))
+
+
 def checked_names(lines: list[str]) -> tuple[str, ...]:
     """Names as they are typed to log in, each once.
 
@@ -171,4 +177,7 @@ def read_settings(folder: str | Path) -> ClassSettings:
     Raises:
         LabError: the folder has no class.
     """
-    return read_shared(Path(folder) / "class.json", ClassSettings, WHAT, hint=HINT)
+    file, start = Path(folder) / "class.json", f"Start one: {class_command(folder, 'start')}"
+    if not os.path.exists(file):
+        raise LabError(f"There is no class in {folder}.", start)
+    return read_shared(file, ClassSettings, "a class", hint=start)

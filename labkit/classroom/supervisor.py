@@ -22,7 +22,7 @@ from labkit.install.bootstrap import ROOT
 from labkit.sandbox.kernel import die_with_parent
 
 from .hub_client import ask_hub, ask_model
-from .settings import ClassSettings
+from .settings import ClassSettings, class_command
 
 READY_S, STOP_S = 180, 30
 MOST_STOPS = 32  # learners' servers that are stopped at once
@@ -150,7 +150,7 @@ def _lock(settings: ClassSettings) -> filelock.BaseFileLock:
     except filelock.Timeout:
         raise LabError(
             f"The class in {settings.folder} runs already.",
-            "See: python3 -m labkit class status. To change it: class stop, then class start.",
+            f"See: {class_command(settings.path, 'status')}. To change it: class stop, then start.",
         ) from None
     return lock
 

@@ -9,7 +9,7 @@ import filelock
 import pytest
 
 from labkit.classroom.learners import hand_over, system_users
-from labkit.classroom.settings import ClassSettings, write_settings
+from labkit.classroom.settings import ClassSettings, class_command, class_folder, write_settings
 from labkit.commands import classroom
 from labkit.commands.arguments import parse
 from labkit.errors import LabError
@@ -55,6 +55,30 @@ def test_a_port_that_the_class_had_may_be_taken(settings):
 def test_an_assignment_is_made_first(settings, action):
     with pytest.raises(LabError, match="First: python3 -m labkit class assignment 02_sampling"):
         ask(settings, action, "02_sampling.ipynb")
+
+
+@pytest.mark.parametrize("action", ["status", "stop", "collect", "grade 02_sampling", "release a"])
+def test_a_folder_without_a_class_is_told_from_one_with_it(settings, tmp_path, action):
+    empty = tmp_path / "no class"
+    with pytest.raises(LabError) as error:
+        ask(replace(settings, folder=str(empty)), *action.split())
+    assert str(error.value) == (
+        f"There is no class in {empty}.\n"
+        f"  → Start one: python3 -m labkit class start --folder '{empty}'"
+    )
+
+
+def test_what_a_sentence_says_to_type_names_the_class(settings):
+    for folder, end in (
+        (settings.folder, f" --folder {settings.folder}"),
+        (class_folder(None), ""),
+    ):
+        assert class_command(folder, "stop") == f"python3 -m labkit class stop{end}"
+    with (
+        filelock.FileLock(settings.path / ".running.lock"),
+        pytest.raises(LabError, match=f"class status --folder {settings.folder}"),
+    ):
+        ask(settings, "start")
 
 
 def test_it_is_collected_before_it_is_graded(settings):

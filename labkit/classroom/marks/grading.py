@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.classroom.settings import class_command
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
 from labkit.formatting import in_lines
@@ -89,10 +90,8 @@ def grade(course: Path, assignment: str, *, at_once: int | None = None) -> Marks
         raise LabError(f"Learners' code is not run: {refusal}.", "Grade on Linux.")
     learners = submitted(course, assignment)
     if not learners:
-        raise LabError(
-            f"Nobody has handed in {assignment}.",
-            f"First: python3 -m labkit class collect {assignment}",
-        )
+        first = class_command(course.parent, "collect", assignment)
+        raise LabError(f"Nobody has handed in {assignment}.", f"First: {first}")
     with ThreadPoolExecutor(at_once or inspect_machine().cores) as pool:
         marks = tuple(pool.map(lambda name: _grade_one(course, assignment, name), learners))
     return Marks(assignment, marks, _write_table(course, assignment, marks))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from labkit.classroom.learners import hand_over
-from labkit.classroom.settings import ClassSettings, class_folder, read_settings
+from labkit.classroom.settings import ClassSettings, class_command, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.write import replaced
 
@@ -52,9 +52,8 @@ def _handed_in(settings: ClassSettings, learner: str, name: str) -> bytes | None
 
 def _require_assignment(settings: ClassSettings, name: str) -> None:
     if not (settings.handout / f"{name}.ipynb").is_file():
-        raise LabError(
-            f"There is no assignment {name!r}.", f"First: python3 -m labkit class assignment {name}"
-        )
+        first = class_command(settings.path, "assignment", name)
+        raise LabError(f"There is no assignment {name!r}.", f"First: {first}")
 
 
 def _collect_assignment(settings: ClassSettings, name: str) -> int:

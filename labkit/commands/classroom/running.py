@@ -11,7 +11,7 @@ from labkit.classroom import settings as class_settings
 from labkit.classroom import supervisor
 from labkit.classroom.learners import system_users
 from labkit.classroom.marks.assignment import ANSWERS
-from labkit.classroom.settings import ClassSettings, class_folder, read_settings
+from labkit.classroom.settings import ClassSettings, class_command, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
 from labkit.models.storage.store import home
@@ -52,7 +52,8 @@ def start(args):
     try:
         supervisor.run(settings, lambda: _announce(settings))
     except KeyboardInterrupt:
-        print("The class is stopped. Every notebook is where it was: class start continues it.")
+        again = class_command(settings.path, "start")
+        print(f"The class is stopped. Every notebook is where it was, and goes on with: {again}")
     return 0
 
 
@@ -135,7 +136,8 @@ def _announce(settings: ClassSettings) -> None:
         print(ONE_USER)
         if getattr(os, "geteuid", lambda: None)() == 0:
             print(AS_ROOT)
-    print("Ctrl-C, or `class stop` elsewhere, ends it.", flush=True)
+    stop = class_command(settings.path, "stop")
+    print(f"Ctrl-C ends it, or elsewhere: {stop}", flush=True)
 
 
 def _announce_reach(settings: ClassSettings) -> None:
@@ -185,9 +187,8 @@ def status(args):
     try:
         print(read_status(settings))
     except OSError:
-        raise LabError(
-            "The class does not run.", "Start it: python3 -m labkit class start"
-        ) from None
+        start = class_command(settings.path, "start")
+        raise LabError("The class does not run.", f"Start it: {start}") from None
     return 0
 
 
