@@ -59,11 +59,13 @@ def _notebook(name):
         path = path.resolve()
         if os.path.isfile(path) and path.is_relative_to(ROOT):
             return path.relative_to(ROOT).as_posix()
-    near = difflib.get_close_matches(f"notebooks/{Path(name).stem}.ipynb", known, 1, cutoff=0.5)
+    stems, stem = {Path(each).stem: each for each in sorted(known)}, Path(name).stem
+    near = [each for each in stems if stem.isdecimal() and each.startswith(stem.zfill(2))]
+    near = near or difflib.get_close_matches(stem, stems, 1, cutoff=0.5)
     hint = (
-        f"Did you mean {shell_quoted(near[0])}?"
+        f"Did you mean {shell_quoted(stems[near[0]])}?"
         if near
-        else f"There are: {', '.join(sorted(known)) or 'none'}."
+        else f"There are: {', '.join(stems) or 'none'}."
     )
     raise LabError(f"There is no notebook {name!r} in this checkout.", hint)
 

@@ -15,7 +15,16 @@ from importlib import metadata
 import pytest
 
 from labkit.commands import doctor
-from labkit.commands.checks import Check, environment, hardware, software, storage
+from labkit.commands.checks import (
+    FAILING,
+    FINE,
+    WARNING,
+    Check,
+    environment,
+    hardware,
+    software,
+    storage,
+)
 from labkit.errors import LabError
 from labkit.install import bootstrap
 from labkit.models.cpu.record import CpuTuning, remember
@@ -202,6 +211,15 @@ def test_the_page(quiet, kept, monkeypatch, colourless):
     assert re.search(r"\n +→ python3 -m labkit models remove small, then", plain)
     assert re.search(r"✓ fine +Python", plain)
     assert re.search(r"Something has to be fixed: \d+ fine, \d+ warnings?, 1 failing.", plain)
+
+
+def test_the_verdict_is_no_better_than_the_lines():
+    for statuses, verdict in (
+        ([FINE, FINE], "Everything needed is here: 2 fine, 0 warnings, 0 failing."),
+        ([FINE, WARNING], "Nothing has to be fixed: 1 fine, 1 warning, 0 failing."),
+        ([WARNING, FAILING], "Something has to be fixed: 0 fine, 1 warning, 1 failing."),
+    ):
+        assert doctor._summary(statuses) == verdict
 
 
 # Python and packages

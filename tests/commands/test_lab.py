@@ -108,6 +108,12 @@ def test_a_notebook_that_is_not_there(checkout):
     with pytest.raises(LabError, match="notebook '01_token'") as error:
         lab._notebook("01_token")
     assert error.value.hint == "Did you mean notebooks/01_tokens.ipynb?"
+    with pytest.raises(LabError) as error:
+        lab._notebook("1")
+    assert error.value.hint == "Did you mean notebooks/01_tokens.ipynb?"
+    with pytest.raises(LabError) as error:
+        lab._notebook("notebooks/nope.ipynb")
+    assert error.value.hint.startswith("There are: ")
 
 
 def test_a_notebook_outside_the_checkout_is_none_of_ours(checkout, tmp_path):

