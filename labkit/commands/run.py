@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.commands.notebooks.execute import NotebookRun, execute
-from labkit.commands.notebooks.pages import write_pages
+from labkit.commands.notebooks.pages import PLOTLY_FILE, write_pages
 from labkit.errors import LabError
 from labkit.formatting import printable, shell_quoted
 from labkit.install.bootstrap import ROOT
@@ -50,6 +50,8 @@ def main(args: Namespace) -> int:
         folder = Path(args.output or ROOT / ".pages")
         for page in write_pages([(run.path, run.notebook) for run in done], folder):
             print(f"page     {_short_path(page)}  ({page.stat().st_size / 1e6:.1f} MB)")
+        if (script := folder / PLOTLY_FILE).exists():
+            print(f"with     {_short_path(script)}, which draws the figures of all pages beside it")
     return STOPPED_BY_CTRL_C if runs[-1].stopped else int(len(done) < len(paths))
 
 

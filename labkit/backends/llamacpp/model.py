@@ -87,7 +87,7 @@ def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
     if entry is None and "gguf" in store.list_models().get(name, ()):
         return require_gguf(name)  # a copy in another number format
     if entry is None and "/" not in name and name not in store.list_models():
-        find(name)  # says that there is none, and which is near
+        find(name)  # raises, with the nearest name
     if entry is None or not isinstance(entry.source, WheelSource):
         known = [each for each, e in CATALOGUE.items() if isinstance(e.source, WheelSource)]
         raise LabError(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 def freshened(lesson: bytes) -> bytes:
     """A notebook's file without outputs, and with None for what an exercise's answer was.
 
-    Whoever leads a class tries the lessons before, in the same files.
+    The teacher of a class tries the lessons first, in the same files.
     """
     notebook = json.loads(lesson)
     notebook["metadata"].pop("widgets", None)

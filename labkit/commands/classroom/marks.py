@@ -23,7 +23,8 @@ def assignment(args):
         path = f"assignments/{released.name}"
         hand_over.hand_out(settings, learner, path, released.read_bytes())
     print(f"{released.stem} lies in the folder assignments of those who are here ({len(there)})")
-    print("and of those who come. Later: class collect, class grade, with the same name.")
+    print("and of those who come: the folder icon above their list of files, then assignments.")
+    print("Later: class collect, class grade, with the same name.")
     return 0
 
 
@@ -58,8 +59,10 @@ def _require_assignment(settings: ClassSettings, name: str) -> None:
 
 def _collect_assignment(settings: ClassSettings, name: str) -> int:
     _require_assignment(settings, name)
-    missing = []
-    for learner in hand_over.learners(settings):
+    missing, there = [], hand_over.learners(settings)
+    if not there:
+        raise LabError("Nobody has been in this class yet, so there is nothing to collect.")
+    for learner in there:
         if content := _handed_in(settings, learner, f"assignments/{name}.ipynb"):
             _write(settings.course / "submitted" / learner / name / f"{name}.ipynb", content)
         else:

@@ -53,7 +53,7 @@ def start(args):
         supervisor.run(settings, lambda: _announce(settings))
     except KeyboardInterrupt:
         again = class_command(settings.path, "start")
-        print(f"The class is stopped. Every notebook is where it was, and goes on with: {again}")
+        print(f"The class is stopped. Every notebook is where it was. To continue: {again}")
     return 0
 
 
