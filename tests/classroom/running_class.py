@@ -40,7 +40,7 @@ class RunningClass:
 
     def _wait_until_announced(self):
         deadline = time.monotonic() + 180
-        while "ends it." not in self.log.read_text().rpartition("The class is stopped")[2]:
+        while "Ctrl-C ends it" not in self.log.read_text().rpartition("The class is stopped")[2]:
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.2)
