@@ -50,3 +50,9 @@ def test_an_answer_is_what_begins_with_my():
         "limits = {'a': 1}\nmy_a = None\nmy_b = None\nmy_c = None\nmy_c = None\ncheck(my_a)"
     )
     assert unanswered("my_a = (") == "my_a = ("
+    assert unanswered("a = '\f'\nmy_a = 1\n") == "a = '\f'\nmy_a = None\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cells": [3]}', b'{"worksheets": []}'])
+def test_what_is_no_notebook_of_this_format_stays(content):
+    assert freshened(content) == content

@@ -303,6 +303,9 @@ def test_terms_come_first(home):
 def test_an_empty_name_is_not_this_folder(home):
     with pytest.raises(LabError, match="The lab knows no model ''"):
         labkit.load("")
+    for name in (None, 5, b"small"):
+        with pytest.raises(ValueError, match="name must be a model's name or path; got"):
+            labkit.load(name)
 
 
 def test_a_setting_of_a_tokenizer_of_a_wrong_type(make_tiny, tmp_path, home):

@@ -42,9 +42,9 @@ def load(
     Raises:
         LabError: unknown name, no network, too little memory or disk, damaged or pickled weights;
             or the server does not answer, or has another model.
-        ValueError: unknown device or dtype, a choice that a server has made, or no name.
+        ValueError: unknown device or dtype, a choice that a server has made, or what is no name.
     """
-    if not isinstance(name, str | Path) or not str(name):
+    if not isinstance(name, str | Path):
         raise ValueError(f"name must be a model's name or path; got {name!r}")
     chosen = {"device": device, "dtype": dtype, "packed": packed}
     address = server or (os.environ.get(SERVER) if not any(chosen.values()) else None)

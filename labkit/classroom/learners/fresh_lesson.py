@@ -10,13 +10,16 @@ def freshened(lesson: bytes) -> bytes:
 
     The teacher of a class tries the lessons first, in the same files.
     """
-    notebook = json.loads(lesson)
-    notebook["metadata"].pop("widgets", None)
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            cell |= {"outputs": [], "execution_count": None}
-            if cell["metadata"].get("nbgrader", {}).get("solution"):
-                cell["source"] = unanswered("".join(cell["source"])).splitlines(keepends=True)
+    try:
+        notebook = json.loads(lesson)
+        code = [each for each in notebook["cells"] if each["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):  # another format, or cut off: not a lesson of ours
+        return lesson
+    notebook.get("metadata", {}).pop("widgets", None)
+    for cell in code:
+        cell |= {"outputs": [], "execution_count": None}
+        if cell.get("metadata", {}).get("nbgrader", {}).get("solution"):
+            cell["source"] = unanswered("".join(cell["source"])).splitlines(keepends=True)
     return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
 
 
@@ -30,7 +33,7 @@ def unanswered(exercise: str) -> str:
         statements = ast.parse(exercise).body
     except SyntaxError:  # an answer that is not finished
         return exercise
-    lines = exercise.splitlines()
+    lines = exercise.split("\n")
     for statement in reversed(statements):
         if names := _answered(statement):
             lines[statement.lineno - 1 : statement.end_lineno] = [
