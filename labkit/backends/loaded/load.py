@@ -42,7 +42,8 @@ def load(
     Raises:
         LabError: unknown name, no network, too little memory or disk, damaged or pickled weights;
             or the server does not answer, or has another model.
-        ValueError: unknown device or dtype, a choice that a server has made, or what is no name.
+        ValueError: unknown device or dtype, a choice that a server has made, or a name
+            that is neither a text nor a path.
     """
     if not isinstance(name, str | Path):
         raise ValueError(f"name must be a model's name or path; got {name!r}")
