@@ -35,7 +35,11 @@ class RunningClass:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=_env())
         self._enter = ["nsenter", f"--target={self.process.pid}", "--mount"] if inside else []
-        self._wait_until_announced()
+        try:
+            self._wait_until_announced()
+        except BaseException:
+            self.process.terminate()  # nobody else could
+            raise
         self.settings = read_settings(folder)
 
     def _wait_until_announced(self):
