@@ -81,6 +81,14 @@ def test_what_a_sentence_says_to_type_names_the_class(settings):
         ask(settings, "start")
 
 
+def test_nothing_is_collected_where_nobody_has_been(settings):
+    settings.handout.mkdir()
+    (settings.handout / "02_sampling.ipynb").write_text("{}")
+    (settings.learners / "ada").rmdir()
+    with pytest.raises(LabError, match="nothing to collect"):
+        ask(settings, "collect", "02_sampling")
+
+
 def test_it_is_collected_before_it_is_graded(settings):
     pytest.importorskip("nbgrader", reason="pip install 'labkit[class]'")
     settings.handout.mkdir()
