@@ -151,7 +151,9 @@ def _wrapped(text):
 
 def _summary(statuses):
     counts = {status: statuses.count(status) for status in SIGNS}
-    verdict = "Nothing has to be fixed" if counts[WARNING] else "Everything needed is here"
-    verdict = "Something has to be fixed" if counts[FAILING] else verdict
+    if counts[FAILING]:
+        verdict = "Something has to be fixed"
+    else:
+        verdict = "Nothing has to be fixed" if counts[WARNING] else "Everything needed is here"
     warnings = f"{counts[WARNING]} warning" + ("" if counts[WARNING] == 1 else "s")
     return f"{verdict}: {counts[FINE]} fine, {warnings}, {counts[FAILING]} failing."
