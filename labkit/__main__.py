@@ -9,7 +9,11 @@ if sys.version_info < (3, 11):  # noqa: UP036
         + "  → Install a newer one (python.org, conda, or your system's packages) and use that."
     )
 
-from .cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from .cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        sys.exit(130)

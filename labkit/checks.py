@@ -1,9 +1,26 @@
 """Checks of arguments: each error names the argument, its bound and the value given."""
 
 import math
+import reprlib
 from collections.abc import Callable
 from numbers import Real
+from pathlib import Path
 from typing import Any
+
+
+def check_type(name: str, value: Any, of: type | tuple[type, ...], source: str) -> None:
+    """Raises a ValueError unless an argument is what another of the lab's verbs returns.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        of: its class, or several.
+        source: where such a value comes from, such as ``"lab.predict"``.
+    """
+    if not isinstance(value, of):
+        plain = value is None or isinstance(value, str | int | float)
+        got = reprlib.repr(value) if plain else type(value).__name__
+        raise ValueError(f"{name} must come from {source}; got {got}")
 
 
 def check_whole(
@@ -29,6 +46,13 @@ def is_number(value: Any) -> bool:
     (True, False, False)
     """
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def checked_path(name: str, value: Any) -> Path:
+    """An argument as a path; a ValueError unless it is a file's name or a path."""
+    if not isinstance(value, str | Path):
+        raise ValueError(f"{name} must be a file's name or a Path; got {value!r}")
+    return Path(value)
 
 
 def check_number(name: str, value: Any, bound: str, allowed: Callable[[float], bool]) -> None:

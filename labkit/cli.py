@@ -58,9 +58,6 @@ def main(argv=None):
         if error.errno == errno.ENOSPC:
             print(f"What this command says cannot be written: {error.strerror}.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
 
 
 def _prepare_streams():
@@ -74,6 +71,12 @@ def _prepare_streams():
 
 
 def _run(args, argv):
+    if args.command == "class" and args.action not in ("start", "wall"):
+        from labkit.classroom.settings import class_folder, read_settings
+
+        read_settings(
+            class_folder(args.folder)
+        )  # nothing is installed for a class that there is not
     python = _interpreter(args)
     command = [python, "-m", "labkit", *argv]
     if python == sys.executable:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from labkit.checks import checked_path
 from labkit.display import registered
 from labkit.errors import LabError
 from labkit.filesystem.read import read_start
@@ -39,7 +40,7 @@ def save(result: Any, path: str | Path) -> Path:
         raise TypeError(
             f"save takes a measurement, a table of answers, votes or a lab book; got {name}"
         )
-    return write(result, _checked(path))
+    return write(result, checked_path("path", path))
 
 
 def open_result(path: str | Path) -> Any:
@@ -48,7 +49,7 @@ def open_result(path: str | Path) -> Any:
     Raises:
         LabError: there is no such file, or it does not hold a result of the lab.
     """
-    head = HEAD.match(read_start(_checked(path), 200))
+    head = HEAD.match(read_start(checked_path("path", path), 200))
     reader = READERS.get(head[1].decode()) if head else None
     if reader is None:
         raise LabError(
@@ -56,9 +57,3 @@ def open_result(path: str | Path) -> Any:
             "Name a file that lab.save, lab.comparison.run_batch or a vote wrote.",
         )
     return importlib.import_module(reader).read(path)
-
-
-def _checked(path: Any) -> Path:
-    if not isinstance(path, str | Path):
-        raise ValueError(f"path must be a file's name or a Path; got {path!r}")
-    return Path(path)

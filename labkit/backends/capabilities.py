@@ -25,6 +25,12 @@ class Backend(Protocol):
         """Checks the arguments at once, then yields a `Step` for each token."""
 
 
+def check_backend(name: str, value: Any) -> None:
+    """Raises a ValueError unless an argument, of this name, can be asked for tokens."""
+    if not isinstance(value, Backend):
+        raise ValueError(f'{name} must be loaded, as by lab.load("smollm2-135m"); got {value!r}')
+
+
 @runtime_checkable
 class HasScores(Protocol):
     """Gives the score of every token of the vocabulary."""

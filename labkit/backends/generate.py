@@ -7,7 +7,7 @@ from typing import Any
 from labkit.errors import LabError
 from labkit.interrupts.cell import begin_work
 
-from .capabilities import Backend
+from .capabilities import Backend, check_backend
 from .prompts import Messages
 from .reply import Reply, RowsStream, Step, Stream
 
@@ -26,8 +26,7 @@ def stream(model: Backend, prompt: str | Messages, *, raw: bool = False, **setti
     Raises:
         ValueError: at once: not a model, or a prompt or a setting out of range.
     """
-    if not isinstance(model, Backend):
-        raise ValueError(f'model must be loaded, as by lab.load("smollm2-135m"); got {model!r}')
+    check_backend("model", model)
     begin_work()
     return model.stream(prompt, raw=raw, **settings)
 

@@ -17,11 +17,13 @@ from typing import Any, Literal
 
 from labkit.backends.remote.api_keys import MASK, without_keys
 from labkit.backends.remote.model import RemoteModel
+from labkit.checks import checked_path
 from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.filesystem.read import read_shared, wrong_content
 from labkit.filesystem.write import write_json
 
+from .capabilities import check_backend
 from .generate import Backend, generate
 from .http_timing import HttpTiming
 from .prompts import Messages, checked_prompt
@@ -97,6 +99,7 @@ def record(
             cannot be written.
         ValueError: a bad prompt, setting or name, or a recording instead of a model.
     """
+    check_backend("backend", backend)
     if isinstance(backend, Recording):
         raise ValueError(f"backend must be a model, not a recording; got {backend!r}")
     if Path(folder) == RECORDINGS and not FOLDER.is_dir():
@@ -164,6 +167,7 @@ def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
 
 
 def _find(recording: str | Path) -> Path:
+    checked_path("recording", recording)
     for file in (Path(os.path.expanduser(recording)), RECORDINGS / f"{recording}.json"):
         if os.path.isfile(file):
             return file

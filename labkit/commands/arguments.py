@@ -26,7 +26,10 @@ def parse(argv):
         args.pytest_arguments = [option for option in argv[1:] if option not in own]
         args.quick, args.gpu = "--quick" in argv, "--gpu" in argv
         return args
-    return parser.parse_args(argv)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        args.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
 
 
 def _parser():
@@ -37,7 +40,7 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"labkit {__version__}")
-    parser.set_defaults(show_help=parser.print_help)
+    parser.set_defaults(show_help=parser.print_help, refuse=parser.error)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_lab(commands)
     _add_test(commands)
@@ -56,7 +59,7 @@ def _parser():
 
 def _add(commands, name, text, **more):
     command = commands.add_parser(name, help=text, description=text, **more)
-    command.set_defaults(show_help=None)
+    command.set_defaults(show_help=None, refuse=command.error)
     return command
 
 

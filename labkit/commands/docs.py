@@ -33,7 +33,8 @@ def main(args: Namespace) -> int:
     try:
         pdoc.pdoc(*modules, output_directory=folder)
     except OSError as error:
-        raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
+        problem = f"The pages cannot be written to {folder}: {error.strerror}."
+        raise LabError(problem, "Name another folder: --to FOLDER.") from error
     print(f"page     {folder / 'labkit.html'}")
     return 0
 

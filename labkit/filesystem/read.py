@@ -67,6 +67,8 @@ def read_each(
     if isinstance(files, str | Path):
         path = Path(files)
         files = sorted(path.glob("*.json")) if os.path.isdir(path) else [path]
+    elif not isinstance(files, Iterable):
+        raise ValueError(f"files must be their names, or a folder's; got {files!r}")
     found, left_out = {}, []
     for path in map(Path, files):
         try:

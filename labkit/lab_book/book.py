@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from labkit.checks import checked_path
 from labkit.ui.table import grid
 
 from . import store
@@ -117,6 +118,7 @@ def book(*paths: str | Path) -> LabBook:
     """
     pages, passed_over = store.read_pages()
     for path in paths:
+        path = checked_path("paths", path)
         pages += tuple(page for page in store.read_file(path) if page not in pages)
     return LabBook(tuple(sorted(pages, key=lambda page: page.date)), passed_over)
 

@@ -13,6 +13,7 @@ from . import store
 from .entry import BookEntry, with_unit
 
 KEPT = "Kept. What you measure will stand beside it."
+BELOW_ZERO = ("", "points")  # a difference can be negative, and what has no unit
 REMOVED = "No guess: nothing will stand beside the number."
 
 
@@ -65,7 +66,10 @@ class GuessPanel(Panel):
         """Keeps what was typed; where that is not a number, no earlier guess stays either."""
         self.value, problem = None, ""
         try:
-            self.value = read_number(typed) if typed.strip() else None
+            number = read_number(typed) if typed.strip() else None
+            if number and number < 0 and self._unit not in BELOW_ZERO:
+                raise ValueError(f"your guess must be 0 or more {self._unit}; got {typed[:40]!r}")
+            self.value = number
         except ValueError as error:
             problem = str(error)
         try:

@@ -94,20 +94,44 @@ def test_a_number_out_of_range(typed, said, capsys):
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "said"),
-    [
-        (LabError("The disk is full.", "Make room."), 1, "The disk is full.\n  → Make room.\n"),
-        (KeyboardInterrupt(), 130, "\nStopped.\n"),
-    ],
-)
-def test_errors_are_sentences(monkeypatch, capsys, error, status, said):
+def test_errors_are_sentences(monkeypatch, capsys):
     def fail(args, argv):
-        raise error
+        raise LabError("The disk is full.", "Make room.")
 
     monkeypatch.setattr(cli, "_run", fail)
-    assert cli.main(["doctor"]) == status
-    assert capsys.readouterr().err == said
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "The disk is full.\n  → Make room.\n"
+
+
+@pytest.mark.parametrize("module", ["cli", "formatting"])
+def test_ctrl_c_is_one_word_however_early(module):
+    result = bare_python(
+        "import runpy\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == 'labkit.{module}': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "sys.argv[1:] = ['doctor']\n"
+        "runpy.run_module('labkit', run_name='__main__')"
+    )
+    assert (result.returncode, result.stderr) == (130, "\nStopped.\n")
+
+
+@pytest.mark.parametrize("typed", ["doctor --foo", "models list --foo", "class --foo status"])
+def test_an_unknown_option_shows_the_usage_of_its_command(typed, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(typed.split())
+    usage, *_, error = capsys.readouterr().err.splitlines()
+    command = typed.replace(" --foo", "")
+    assert f"-m labkit {command} " in usage
+    assert error.endswith("unrecognized arguments: --foo")
+
+
+@pytest.mark.parametrize("action", ["status", "stop", "release ada", "grade 02_sampling"])
+def test_where_there_is_no_class_nothing_is_installed(action, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli.bootstrap, "find", lambda *_: pytest.fail("it looks for packages"))
+    assert cli.main(["class", *action.split(), "--folder", str(tmp_path)]) == 1
+    assert "There is no class in" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

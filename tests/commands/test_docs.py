@@ -84,4 +84,5 @@ def test_links_between_the_pages_lead_somewhere(pages):
 def test_a_folder_that_is_a_file_is_a_sentence(tmp_path, capsys):
     (tmp_path / "api").write_text("")
     assert cli.main(["docs", "--to", str(tmp_path / "api")]) == 1
-    assert "cannot be written to" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot be written to" in said and "→ Name another folder: --to FOLDER." in said

@@ -219,6 +219,16 @@ def test_what_is_not_a_number_is_a_sentence(typed):
     assert store.read_guesses() == ()
 
 
+def test_a_guess_below_zero_is_of_a_difference_alone():
+    field = labkit.guess(unit="tokens/s")
+    field.field.value = "-5"
+    assert field.value is None and store.read_guesses() == ()
+    assert "must be 0 or more tokens/s; got &#x27;-5&#x27;" in field.status.value
+    difference = labkit.guess(unit="points")
+    difference.field.value = "-5"
+    assert difference.value == -5 and "Kept" in difference.status.value
+
+
 @given(st.floats(-1e12, 1e12))
 def test_numbers_are_read_as_they_are_typed(number):
     assert read_number(f"{number:.4f}") == pytest.approx(number, abs=1e-4)

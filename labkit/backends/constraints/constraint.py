@@ -161,7 +161,7 @@ def choices(options: Sequence[str]) -> Constraint:
     """
     from llguidance import LLMatcher
 
-    if isinstance(options, str) or not options:
+    if not isinstance(options, list | tuple) or not options:
         raise ValueError(f"options must be a list of texts; got {options!r}")
     for option in options:
         _require_text(option, "options")

@@ -5,7 +5,6 @@ from .caching.prefix_cache import measure_prefix_cache as measure_prefix_cache
 from .injection.injection import try_injections as try_injections
 from .reasons.build_up import build_up as build_up
 from .reasons.templates import compare_templates as compare_templates
-from .reasons.templates import silent_system as silent_system
 from .scoring.difference import compare_scores as compare_scores
 from .scoring.panel import score_panel as score_panel
 from .scoring.score import score as score

@@ -46,15 +46,10 @@ def machine_figure(report: MachineReport):
     label = {"text": f"free: {free:.1f} GiB ", "font": {"color": theme.RED}, "yanchor": "bottom"}
     line = {"color": theme.RED, "width": 2, "dash": "dash"}
     figure.add_vline(x=free, line=line, annotation=label, annotation_position="top left")
-    for name, row in zip(names, rows, strict=True):
-        figure.add_annotation(
-            x=row.plan.needs.memory_bytes / GIB,
-            y=name,
-            xanchor="left",
-            showarrow=False,
-            text=_fit_label(row),
-        )
     widest = max(*(row.plan.needs.memory_bytes / GIB for row in rows), free)
+    for name, row in zip(names, rows, strict=True):  # beyond all bars, where no line crosses them
+        text = _fit_label(row)
+        figure.add_annotation(x=widest, y=name, xanchor="left", showarrow=False, text=text)
     return figure.update_xaxes(range=[0, widest * 1.5])
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import ipywidgets as widgets
 
+from labkit.backends.capabilities import check_backend
 from labkit.backends.generate import Backend, make_reply
 from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import check_text
@@ -36,6 +37,7 @@ def prompt_panel(model: Backend, prompt: str = "Why is the sky blue?", **setting
     Raises:
         ValueError: a setting is out of range, or the prompt is not a text or too long for a box.
     """
+    check_backend("model", model)
     check_text(prompt, "prompt")
     check_typed(prompt, "prompt")
     return PromptPanel(model, prompt, Settings(**settings))

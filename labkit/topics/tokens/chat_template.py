@@ -174,7 +174,8 @@ def cost_turns(model: Any, system: str, turns: Sequence[tuple[str, str]]) -> Tur
     Raises:
         ValueError: turns are empty or not pairs.
     """
-    if not turns or any(len(turn) != 2 for turn in turns):
+    pairs = isinstance(turns, Sequence) and all(isinstance(turn, Sequence) for turn in turns)
+    if not pairs or not turns or any(len(turn) != 2 for turn in turns):
         raise ValueError(
             f"turns must be one or more pairs of question and answer; got {reprlib.repr(turns)}"
         )

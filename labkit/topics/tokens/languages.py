@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.checks import check_number
+from labkit.checks import check_number, check_type
 from labkit.data import read_data
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
@@ -201,6 +201,7 @@ def cost_languages(
     Raises:
         ValueError: the speed or the window is 0 or less, or a tokenizer is not in the table.
     """
+    check_type("table", table, LanguageTable, "lab.tokens.compare_languages")
     for name, value in (("tokens_per_s", tokens_per_s), ("window", window)):
         check_number(name, value, "above 0", lambda number: number > 0)
     price = look_up_price(cloud_model)

@@ -99,6 +99,8 @@ def compare_tokenizers(
     """
     if isinstance(texts, str):
         texts = {_label(texts): texts}
+    elif not isinstance(texts, Sequence | Mapping):
+        raise ValueError(f"texts must be a text, or several; got {texts!r}")
     elif not isinstance(texts, Mapping):
         texts = {f"{number}: {_label(text)}": text for number, text in enumerate(texts, start=1)}
     names = known_tokenizers() if names is None else names

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
+from labkit.checks import check_type
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import begin_work
@@ -78,6 +79,7 @@ def compare_models(
         raise ValueError("models must hold at least one model or name; got none")
     scores, missing = [], []
     for each in models:
+        check_type("models", each, (str, LlamaCppModel), "lab.load_llamacpp, or be names")
         begin_work()
         try:
             score = _score(each, method, options)

@@ -50,7 +50,7 @@ class EditorSettings:
             f"  Source: {each.source}\n  Tried here: {each.tried}"
             for each in self.editors
         ]
-        return "\n\n".join([*parts, *filter(None, [self.warning])])
+        return "\n\n".join([*filter(None, [self.warning]), *parts])
 
 
 def editor_settings(

@@ -11,7 +11,7 @@ from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
 from labkit.backends.served.model import ServedModel
-from labkit.checks import check_whole
+from labkit.checks import check_type, check_whole
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor
 
@@ -49,8 +49,8 @@ def compare_links(
         ValueError: no such link, another kind of model, or a prompt or setting out of range.
     """
     check_whole("repeats", repeats)
-    server = BorrowedEngine.of(model) if isinstance(model, LlamaCppModel | ServedModel) else None
-    if not server:
+    check_type("model", model, (LlamaCppModel, ServedModel), "lab.load_llamacpp")
+    if not (server := BorrowedEngine.of(model)):
         raise ValueError(f"model must come from lab.load_llamacpp; got {model!r}")
     found = [(_label(link), find_link(link)) for link in links]
     settings = {"raw": raw, "temperature": 0, **settings}

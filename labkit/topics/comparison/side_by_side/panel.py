@@ -5,6 +5,7 @@ from contextlib import closing, suppress
 
 import ipywidgets as widgets
 
+from labkit.backends.prompts import check_text
 from labkit.backends.settings import Settings
 from labkit.ui import html, theme
 from labkit.ui import panel as layout
@@ -37,6 +38,7 @@ def compare_panel(
     Raises:
         ValueError: no backends, or a prompt or setting that is out of range.
     """
+    check_text(prompt, "prompt")
     check_typed(prompt, "prompt")
     return ComparePanel(
         ConcurrentRun(prompt, backends, sequential=sequential, **settings), settings, reference

@@ -4,6 +4,7 @@ import math
 from collections.abc import Hashable, Sequence
 from statistics import NormalDist
 
+from labkit.checks import check_number
 from labkit.stats import LEVEL, z_of
 
 POWER = 0.8
@@ -72,12 +73,9 @@ def votes_needed(
     >>> votes_needed(0.6), votes_needed(0.9)
     (194, 10)
     """
-    for name, value in (("share", share), ("power", power)):
-        if not 0 <= value <= 1 or value in ((0.5,) if name == "share" else (0, 1)):
-            bound = "0 to 1 and not 0.5" if name == "share" else "above 0 and below 1"
-            raise ValueError(f"{name} must be {bound}; got {value!r}")
-    if not 0 <= undecided < 1:
-        raise ValueError(f"undecided must be at least 0 and below 1; got {undecided!r}")
+    check_number("share", share, "0 to 1 and not 0.5", lambda x: 0 <= x <= 1 and x != 0.5)
+    check_number("power", power, "above 0 and below 1", lambda x: 0 < x < 1)
+    check_number("undecided", undecided, "at least 0 and below 1", lambda x: 0 <= x < 1)
     beta = NormalDist().inv_cdf(power)
     root = z_of(level) / 2 + beta * math.sqrt(share * (1 - share))
     decided = max(math.ceil((root / (share - 0.5)) ** 2), math.ceil(z_of(level) ** 2))

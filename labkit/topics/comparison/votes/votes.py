@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from labkit.checks import check_type
 from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import LEVEL, share_interval
 from labkit.topics.comparison.batch.table import BatchTable
@@ -227,6 +228,7 @@ def make_pairs(
     Raises:
         ValueError: there are not two backends, or no prompt that both answered.
     """
+    check_type("table", table, BatchTable, "lab.comparison.run_batch")
     one, other = _two(table, names)
     both = list(_answered_by_both(table, one, other))
     if not both:

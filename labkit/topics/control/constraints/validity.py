@@ -9,7 +9,7 @@ from labkit.backends.generate import generate
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
-from labkit.checks import check_whole
+from labkit.checks import check_type, check_whole
 from labkit.data import read_data
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
@@ -120,6 +120,7 @@ def compare_validity(model: LocalModel, *, items: int = 8) -> ValidityTest:
         ValueError: items is out of range.
         LabError: the model does not run here.
     """
+    check_type("model", model, LocalModel, "lab.load")
     task = read_data("tasks/fields.json")
     asked = [each for each in task["items"] if each["half"] == "practice"]
     check_whole("items", items, 1, len(asked))

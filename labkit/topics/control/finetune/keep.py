@@ -12,7 +12,7 @@ import torch
 
 from labkit.backends.llamacpp.model import expected_tokens, load_llamacpp
 from labkit.backends.local.model import LocalModel, load
-from labkit.checks import check_number
+from labkit.checks import check_number, check_type
 from labkit.errors import LabError
 from labkit.filesystem.write import write_json, write_text
 from labkit.formatting import in_lines
@@ -205,6 +205,8 @@ def check_kept(tuning: FineTuning, kept: KeptModel) -> KeptCheck:
         tuning: from `fine_tune`.
         kept: what `keep_model` made of it.
     """
+    check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
+    check_type("kept", kept, KeptModel, "lab.control.keep_model")
     examples = (*tuning.examples.held_out, *tuning.examples.train)[:PROMPTS]
     asked = [example_ids(tuning.base, each.prompt, "") for each in examples]
     prompts = [ids[:start] for ids, start in asked]

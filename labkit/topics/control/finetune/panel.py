@@ -13,7 +13,7 @@ from labkit.ui.runner import Progress, Runner
 from .figures import bars_figure, first_tokens, loss_figure, losses, strength_figure
 from .result import FineTuning, TuningOptions
 from .strength import StrengthSweep
-from .training import TrainingRun
+from .training import TrainingRun, require_trainable
 
 
 def tune_panel(model: LocalModel, examples: Any = "format", **options: Any) -> "TunePanel":
@@ -26,6 +26,7 @@ def tune_panel(model: LocalModel, examples: Any = "format", **options: Any) -> "
     Raises:
         ValueError: an option is out of range.
     """
+    require_trainable(model)
     return TunePanel(model, examples, TuningOptions(**options))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import log2
 
 from labkit.backends.local.model import LocalModel
-from labkit.checks import check_whole
+from labkit.checks import check_type, check_whole
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
@@ -106,6 +106,7 @@ def extract_secret(
         ValueError: there is no planted secret, or its form allows too few others.
         LabError: nothing was trained.
     """
+    check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
     check_whole("candidates", candidates, 2, 10_000)
     example = example or tuning.examples.secret
     if not isinstance(example, TuningExample):

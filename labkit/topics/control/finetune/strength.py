@@ -12,7 +12,7 @@ from labkit.backends.local.decoding.option_scores import ROWS, option_logprobs
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
-from labkit.checks import check_number
+from labkit.checks import check_number, check_type
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines, plain_answer
@@ -154,6 +154,7 @@ def vary_strength(
         ValueError: a strength is out of range.
         LabError: nothing was trained.
     """
+    check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
     for each in strengths:
         check_number("strengths", each, "0 to 4", lambda x: 0 <= x <= 4)
     if not tuning.losses:

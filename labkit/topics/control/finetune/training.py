@@ -49,6 +49,16 @@ def fine_tune(
     return run.result()
 
 
+def require_trainable(model: Any) -> None:
+    """Raises a LabError unless it is a model whose weights are in this process."""
+    if not isinstance(model, LocalModel):
+        raise LabError(
+            f"{getattr(model, 'name', model)!r} does not run here in torch, so it cannot be "
+            "trained here.",
+            WITH_WEIGHTS,
+        )
+
+
 class TrainingRun:
     """The training of one adapter; `result` can be asked for at any time.
 
@@ -59,12 +69,7 @@ class TrainingRun:
     """
 
     def __init__(self, model: LocalModel, examples: ExampleSet | Any, **options: Any):
-        if not isinstance(model, LocalModel):
-            raise LabError(
-                f"{getattr(model, 'name', model)!r} does not run here in torch, so it cannot be "
-                "trained here.",
-                WITH_WEIGHTS,
-            )
+        require_trainable(model)
         self.options = TuningOptions(**options)
         is_ready = isinstance(examples, ExampleSet)
         self.examples = examples if is_ready else load_examples(examples)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from labkit.backends.generate import generate
 from labkit.backends.local.model import LocalModel, load
 from labkit.backends.reply import Reply
+from labkit.checks import check_type
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
@@ -118,6 +119,7 @@ def compare_base(
     """
     if isinstance(prompts, str) or not prompts:
         raise ValueError(f"prompts must be a list of texts; got {prompts!r:.60}")
+    check_type("model", model, LocalModel, "lab.load")
     options = {"temperature": 0.0, "max_tokens": max_tokens}
     models, missing = [model], []
     try:

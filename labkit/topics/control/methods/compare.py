@@ -7,7 +7,7 @@ from typing import Any
 from labkit.backends.constraints.constraint import Constraint, choices
 from labkit.backends.local.embedding import Embedder
 from labkit.backends.local.model import LocalModel, load
-from labkit.checks import check_whole
+from labkit.checks import check_type, check_whole
 from labkit.errors import LabError
 from labkit.formatting import plain_answer
 from labkit.interrupts.cell import progress
@@ -42,6 +42,7 @@ def compare_methods(
     Raises:
         ValueError: an argument is out of range, or nothing was held out.
     """
+    check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
     examples = tuning.examples
     check_whole("shots", shots, 1, len(examples.train))
     shown = examples.train[:: len(examples.train) // shots][:shots]

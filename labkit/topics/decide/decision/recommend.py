@@ -194,7 +194,7 @@ def recommend(
         ValueError: an argument is out of range.
         LabError: the price list does not have a cloud model.
     """
-    found, given = tuple(kinds), right or {}
+    found, given = tuple(kinds) if isinstance(kinds, Sequence) else (), right or {}
     if not 1 <= len(found) <= MOST_KINDS or not all(isinstance(e, WorkKind) for e in found):
         raise ValueError(f"kinds must be 1 to {MOST_KINDS} kinds of work, from lab.decide.work")
     _check_known("may_leave", may_leave, (NOTHING, *SENSITIVITIES))

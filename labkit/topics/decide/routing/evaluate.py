@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from labkit.backends.routed.plan import LARGE
+from labkit.checks import check_type
 from labkit.lab_book.book import book
 from labkit.lab_book.store import this_machine
 from labkit.models.prices import request_price
@@ -50,8 +51,8 @@ def evaluate(
         ValueError: they are not graded items, of another model, or of the half it learned from.
         LabError: the price list does not have the cloud model.
     """
-    if not isinstance(learned, LearnedRoute) or not isinstance(held_out, GradedItems):
-        raise ValueError("evaluate needs a learned route, and graded items of the other half")
+    check_type("learned", learned, LearnedRoute, "lab.decide.learn_route")
+    check_type("held_out", held_out, GradedItems, "lab.decide.grade")
     if held_out.half != "held out" or held_out.names[0] != learned.small:
         raise ValueError(
             f"held_out must be of the half 'held out' and of {learned.small}; got {held_out.half!r}"

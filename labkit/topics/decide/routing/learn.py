@@ -8,13 +8,13 @@ from statistics import median
 
 import numpy as np
 
-from labkit.backends.capabilities import Backend
+from labkit.backends.capabilities import Backend, check_backend
 from labkit.backends.guard.policy import Policy
 from labkit.backends.loaded.load import SERVER
 from labkit.backends.routed.plan import Neighbours, RoutingPlan, fit_calibrator
 from labkit.backends.routed.route import MOST_CHARACTERS, RouteRule
 from labkit.backends.routed.router import Embeds, Router
-from labkit.checks import check_number
+from labkit.checks import check_number, check_type
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.models.machine import has_torch
@@ -75,8 +75,7 @@ def learn_route(practice: GradedItems, *, to_large: float = 0.5) -> LearnedRoute
         ValueError: they are not graded items, or the share is out of range.
     """
     check_number("to_large", to_large, "0 to 1", lambda x: 0 <= x <= 1)
-    if not isinstance(practice, GradedItems):
-        raise ValueError(f"practice must be from lab.decide.grade; got {type(practice).__name__}")
+    check_type("practice", practice, GradedItems, "lab.decide.grade")
     right = practice.right(practice.small)
     logprobs = [each.logprob for each in practice.small if each.logprob is not None]
     embedder, missing = None, ""
@@ -145,9 +144,9 @@ def router(
     Raises:
         ValueError: an argument is out of range, or the items are of another model.
     """
-    if not isinstance(learned, LearnedRoute):
-        name = type(learned).__name__
-        raise ValueError(f"learned must be from lab.decide.learn_route; got {name}")
+    check_type("learned", learned, LearnedRoute, "lab.decide.learn_route")
+    check_backend("small", small)
+    check_backend("large", large)
     if small.name != learned.small:
         raise ValueError(f"small must be {learned.small}, which was graded; got {small.name}")
     found = [each if isinstance(each, RouteRule) else RouteRule(*each) for each in rules]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_number, check_whole
+from labkit.checks import check_number, check_type, check_whole
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
@@ -106,8 +106,7 @@ def repeat_mistakes(
         LabError: the model does not run in this process.
     """
     check_model(model)
-    if not isinstance(answered, AccuracyMap):
-        raise ValueError(f"answered must be a map of answers; got {type(answered).__name__}")
+    check_type("answered", answered, AccuracyMap, "lab.limits.arithmetic, letters or facts")
     check_whole("items", items, 1, 100)
     check_whole("times", times, 2, 50)
     check_number("temperature", temperature, "above 0 and at most 5", lambda x: 0 < x <= 5)

@@ -7,6 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
+from labkit.checks import check_type
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import bootstrap_interval
@@ -87,8 +88,7 @@ def fit_temperature(measured: Calibration) -> TemperatureFit:
         ValueError: it is no calibration, or has too few questions.
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
     """
-    if not isinstance(measured, Calibration):
-        raise ValueError(f"measured must be a calibration; got {type(measured).__name__}")
+    check_type("measured", measured, Calibration, "lab.limits.calibration")
     if len(measured.items) < FEWEST:
         raise ValueError(
             f"measured must have at least {FEWEST} questions; got {len(measured.items)}"

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.load import load
+from labkit.checks import check_type
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
@@ -106,6 +107,7 @@ def load_models(*models: str | ScoringModel) -> ModelsHere:
         raise ValueError("models must hold at least one model or name; got none")
     found, missing = [], []
     for each in models:
+        check_type("models", each, (str, ScoringModel), "lab.load, or be names")
         if isinstance(each, ScoringModel):
             found.append(each)
             continue
@@ -133,8 +135,7 @@ def compare_models(
         ValueError: models are not from `load_models`, or the experiment cannot be compared.
         LabError: a model cannot do it.
     """
-    if not isinstance(models, ModelsHere):
-        raise ValueError(f"models must be from lab.limits.load_models; got {type(models).__name__}")
+    check_type("models", models, ModelsHere, "lab.limits.load_models")
     results: list[Marked] = []
     for model in models.models:
         try:

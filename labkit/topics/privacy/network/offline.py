@@ -87,7 +87,7 @@ def run_offline(command: Sequence[str], *, timeout_s: float = 600) -> OfflineRun
         LabError: the system is not Linux, it forbids such namespaces, or time ran out.
         ValueError: no command, or no such time.
     """
-    texts = [] if isinstance(command, str) else list(map(str, command))
+    texts = list(map(str, command)) if isinstance(command, list | tuple) else []
     if not texts or not texts[0] or any("\0" in text for text in texts):
         raise ValueError(f'command must be a list such as ["python", "-V"]; got {command!r}')
     check_number("timeout_s", timeout_s, "above 0", lambda seconds: seconds > 0)

@@ -15,6 +15,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from labkit.backends.prompts import check_text
+from labkit.checks import check_whole
+
 CONNECTED = "connected"
 TIMEOUT_S = 5
 _MODULE = "labkit.topics.privacy.network.try_connections"
@@ -29,6 +32,8 @@ def try_connection(address: str, port: int) -> str:
     Returns:
         ``"connected"``, or the system's error message.
     """
+    check_text(address, "address")
+    check_whole("port", port, 0, 65535)
     try:
         socket.create_connection((address, port), TIMEOUT_S).close()
     except OSError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from labkit.backends.capabilities import model_of
+from labkit.backends.capabilities import check_backend, model_of
 from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
@@ -138,8 +138,7 @@ def payload(
     Raises:
         ValueError: for a prompt or a setting out of range.
     """
-    if not isinstance(backend, Backend):
-        raise ValueError(f"backend must be a model, such as lab.cloud gives; got {backend!r}")
+    check_backend("backend", backend)
     asked = model_of(backend)
     settings = settings if asked is backend else {**settings, **backend.settings}
     if not isinstance(asked, RemoteModel):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from labkit.checks import check_type
 from labkit.stats import PairedDifference, count_pairs
 
 from .result import PromptScore
@@ -27,8 +28,7 @@ def compare_scores(first: PromptScore, second: PromptScore) -> ScoreDifference:
         ValueError: they answered no item in common.
     """
     for name, each in (("first", first), ("second", second)):
-        if not isinstance(each, PromptScore):
-            raise ValueError(f"{name} must be a score; got {type(each).__name__}")
+        check_type(name, each, PromptScore, "lab.prompts.score")
     before = {each.item: each.right for each in first.items}
     pairs = [(before[each.item], each.right) for each in second.items if each.item in before]
     if not pairs:

@@ -7,6 +7,7 @@ from typing import Any
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.prompts import check_text
+from labkit.checks import check_type
 from labkit.errors import LabError
 
 from .task import SolvedExample, Task
@@ -105,6 +106,7 @@ def full_prompt(task: Task, *, examples: int | Sequence[SolvedExample] | None = 
     Raises:
         ValueError: more examples than the task has.
     """
+    check_type("task", task, Task, "lab.prompts.load_task")
     if isinstance(examples, int):
         if not 0 <= examples <= len(task.examples):
             raise ValueError(f"examples must be 0 to {len(task.examples)}; got {examples!r}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit.backends.prompts import check_text
+from labkit.checks import checked_path
 from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.filesystem.read import parse, read_file, wrong_content
@@ -146,7 +147,7 @@ def load_task(name: str | Path, *, instruction: str = "", options: Sequence[str]
         check_text(option, "an option")
     if name in NAMES:
         return _checked(parse(read_file(FOLDER / "tasks" / f"{name}.json"), Task))
-    path = Path(name)
+    path = checked_path("name", name)
     if path.suffix.lower() not in (".csv", ".json"):
         raise LabError(
             f"There is no task {str(name)!r}.", f"The lab has {', '.join(NAMES)}. {HINT}"

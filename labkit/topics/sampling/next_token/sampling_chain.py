@@ -10,7 +10,7 @@ import numpy as np
 
 from labkit.backends.local.processors import draw_from_scores, scores_by_stage
 from labkit.backends.settings import Settings
-from labkit.checks import check_whole
+from labkit.checks import check_type, check_whole
 
 from .prediction import Prediction, entropy_bits, softmax
 
@@ -120,6 +120,7 @@ def run_chain(prediction: Prediction, **settings) -> ChainRun:
     Raises:
         ValueError: a setting is out of range.
     """
+    check_type("prediction", prediction, Prediction, "lab.predict")
     chosen = Settings(**{"temperature": 1.0, **settings})
     return ChainRun(prediction, chosen, scores_by_stage(prediction.scores, prediction.ids, chosen))
 
@@ -167,8 +168,7 @@ def draw(run: ChainRun | Prediction, times: int = 1, *, seed: int | None = None)
         ValueError: run is not a chain or a prediction, or times is out of range.
     """
     run = run_chain(run) if isinstance(run, Prediction) else run
-    if not isinstance(run, ChainRun):
-        raise ValueError(f"run must come from lab.sampling.run_chain; got {type(run).__name__}")
+    check_type("run", run, ChainRun, "lab.sampling.run_chain")
     check_whole("times", times, 1, 1_000_000)
     seed = random.getrandbits(32) if seed is None else Settings(seed=seed).seed
     drawn = draw_from_scores(run.final_scores, times, seed)

@@ -1,12 +1,12 @@
 """A generated text, token by token: how surprising each was, and what else was likely."""
 
-import reprlib
 from dataclasses import dataclass
 from math import log
 from statistics import fmean
 
 from labkit.backends.reply import Reply
 from labkit.backends.steps import Alternative, Step
+from labkit.checks import check_type
 from labkit.lab_book.entry import BookEntry
 
 
@@ -89,8 +89,7 @@ def trace(reply: Reply) -> Trace:
     Raises:
         ValueError: not a reply, one without tokens, or one without all log-probabilities.
     """
-    if not isinstance(reply, Reply):
-        raise ValueError(f"reply must come from lab.generate; got {reprlib.repr(reply)}")
+    check_type("reply", reply, Reply, "lab.generate")
     if not reply.steps:
         raise ValueError("reply must have at least one token; got an empty one")
     if any(step.logprob is None for step in reply.steps):

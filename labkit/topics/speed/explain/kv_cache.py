@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan
+from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, check_backend
 from labkit.backends.generate import Backend
 from labkit.errors import LabError
 from labkit.formatting import in_lines
@@ -91,6 +91,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
     Raises:
         LabError: for a model without a readable cache.
     """
+    check_backend("model", model)
     if not isinstance(model, HasPlan):
         raise LabError(f"{model.name} does not expose its cache.", WITH_WEIGHTS)
     lengths = tuple(n for n in lengths if n <= model.context)

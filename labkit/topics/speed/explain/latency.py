@@ -7,13 +7,14 @@ Each is fitted by least squares of the relative errors, because the error in sec
 the request. No coefficient is negative: no token saves time.
 """
 
+import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 
-from labkit.checks import check_whole
+from labkit.checks import check_type, check_whole
 from labkit.formatting import in_lines, number_of
 from labkit.topics.speed.measure.load_time import LoadTime
 from labkit.topics.speed.measure.machine_noise import MachineNoise, any_disturbed, with_warning
@@ -192,6 +193,8 @@ def _flatten(measured: Iterable) -> Iterator[TimedRun | Measurement]:
             yield each
         elif hasattr(each, "points"):
             yield from (point.measurement for point in each.points)
+        elif isinstance(each, str) or not isinstance(each, Iterable):
+            raise ValueError(f"measured must come from lab.measure; got {reprlib.repr(each)}")
         else:
             yield from _flatten(each)
 
@@ -217,6 +220,7 @@ def predict_latency(
         level: share of requests that the interval contains; above 0 and below 1.
         with_load: whether loading is included; the fit must then have been made with ``load``.
     """
+    check_type("fit", fit, LatencyFit, "lab.speed.fit_latency")
     check_whole("tokens_in", tokens_in)
     check_whole("tokens_out", tokens_out)
     if not 0 < level < 1:

@@ -4,6 +4,7 @@ from bisect import bisect
 from dataclasses import dataclass
 from statistics import median
 
+from labkit.checks import check_number, check_type
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
@@ -79,6 +80,7 @@ def validate_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyC
     Raises:
         ValueError: for no complete run, or for a run that the fit has seen.
     """
+    check_type("fit", fit, LatencyFit, "lab.speed.fit_latency")
     found, noise = runs_and_noise(measured)
     runs = tuple(run for run in found if run.complete and run.prompt_tokens)
     if not runs or any(run is seen for run in runs for seen in fit.runs):
@@ -139,8 +141,8 @@ def token_budget(
         tokens_in: length of the prompt.
         level: as for `predict_latency`.
     """
-    if not budget_s > 0:
-        raise ValueError(f"budget_s must be above 0; got {budget_s!r}")
+    check_type("fit", fit, LatencyFit, "lab.speed.fit_latency")
+    check_number("budget_s", budget_s, "above 0", lambda seconds: seconds > 0)
 
     def predict(tokens: int) -> LatencyPrediction:
         return predict_latency(fit, tokens_in, tokens, level=level)

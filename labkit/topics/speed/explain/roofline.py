@@ -7,10 +7,11 @@ bandwidth * arithmetic intensity.
 
 from dataclasses import dataclass
 
-from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, HasQuantizedWeights
+from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, HasQuantizedWeights, check_backend
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.gguf_config import read_gguf_config
 from labkit.backends.local.device_probe import Probe, probe_device
+from labkit.checks import check_type
 from labkit.errors import LabError
 from labkit.formatting import digits, in_lines, number_of
 from labkit.lab_book.entry import BookEntry, entry_of_spread
@@ -159,6 +160,8 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
         LabError: for a model whose weights are not in this process.
         ValueError: for a measurement of another model, or a mixture of experts.
     """
+    check_backend("model", model)
+    check_type("measurement", measurement, Measurement, "lab.measure")
     if not isinstance(model, HasPlan | HasQuantizedWeights):
         raise LabError(
             f"{model.name} does not expose its configuration.",

@@ -7,7 +7,7 @@ gaps, a GPU is waited for, and the first (cold) run does not enter any median.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from labkit.backends.capabilities import runs_here
+from labkit.backends.capabilities import check_backend, runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
@@ -237,6 +237,7 @@ def measure(
         ValueError: a prompt or a setting is out of range.
         LabError: the model fails before one run is complete.
     """
+    check_backend("backend", backend)
     check_whole("repeats", repeats, 5)
     check_whole("warmup", warmup, 0)
     settings = {"max_tokens": max_tokens, "temperature": temperature, **settings}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labkit.backends.reply import Reply
+from labkit.checks import check_type
 
 from .measurement import Measurement
 
@@ -78,6 +79,7 @@ def pace_text(
         measurement: a measurement of this machine, whose medians are used.
         paces: tokens per second, each above 0.
     """
+    check_type("reply", reply, Reply, "lab.generate")
     answer = tuple(step.text for step in reply.steps if not step.thinking)
     if not answer or any(not pace > 0 for pace in paces):
         raise ValueError(

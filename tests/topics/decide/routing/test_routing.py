@@ -271,14 +271,14 @@ def test_any_backend_can_be_the_large_one_and_its_price_counts(smollm2):
         (lambda: lab.decide.grade(None, half="both"), "half must be"),
         (lambda: lab.decide.grade(None, tests=["poems"]), "tests must be of triage"),
         (lambda: lab.decide.grade(None, items=4), "items must be"),
-        (lambda: lab.decide.learn_route([]), "practice must be from"),
+        (lambda: lab.decide.learn_route([]), "practice must come from"),
         (lambda: lab.decide.learn_route(graded(), to_large=2), "to_large must be"),
-        (lambda: lab.decide.evaluate(None, None), "evaluate needs"),
+        (lambda: lab.decide.evaluate(None, None), "learned must come from"),
         (
             lambda: lab.decide.evaluate(lab.decide.learn_route(graded()), graded()),
             "of the half 'held out'",
         ),
-        (lambda: lab.decide.router(None, None, None), "learned must be from"),
+        (lambda: lab.decide.router(None, None, None), "learned must come from"),
     ],
 )
 def test_bad_input_gets_a_sentence(make, sentence):

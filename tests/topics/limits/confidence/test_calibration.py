@@ -132,7 +132,7 @@ def test_bad_input_gets_a_sentence(smollm2, measured):
         labkit.limits.calibration(smollm2, items=5)
     with pytest.raises(ValueError, match="kind must be one of probability, P"):
         measured.reliability("mood")
-    with pytest.raises(ValueError, match="measured must be a calibration; got str"):
+    with pytest.raises(ValueError, match="measured must come from lab"):
         labkit.limits.fit_temperature("x")
     few = Calibration("m", measured.items[:5], 20, 1.0)
     with pytest.raises(ValueError, match="measured must have at least 20 questions; got 5"):

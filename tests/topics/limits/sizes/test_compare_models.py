@@ -40,7 +40,7 @@ def test_results_without_a_map_get_a_bar_each(smollm2, notebook_files):
 def test_bad_input_gets_a_sentence(smollm2):
     with pytest.raises(ValueError, match="models must hold at least one model"):
         labkit.limits.load_models()
-    with pytest.raises(ValueError, match=r"models must be from lab.limits.load_models; got list"):
+    with pytest.raises(ValueError, match=r"models must come from lab.limits.load_models; got list"):
         labkit.limits.compare_models(labkit.limits.arithmetic, [smollm2])
     with pytest.raises(ValueError, match="experiment must be arithmetic, letters"):
         labkit.limits.compare_models(

@@ -149,7 +149,7 @@ def test_bad_prompts_and_settings_are_refused():
         labkit.payload(backend, "")
     with pytest.raises(ValueError, match="top_p must be"):
         labkit.payload(backend, "Hi", top_p=2)
-    with pytest.raises(ValueError, match=r"backend must be a model, .*; got 'openai'"):
+    with pytest.raises(ValueError, match=r"backend must be loaded, .*; got 'openai'"):
         labkit.payload("openai", "Hi")
     with pytest.raises(ValueError, match="model must be a name that the server has, or None; got"):
         labkit.connect("http://127.0.0.1:9", " ")

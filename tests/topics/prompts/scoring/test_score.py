@@ -185,7 +185,7 @@ def test_differences_count_the_items_that_changed(smollm2, sentiment, plain, sco
     held = labkit.prompts.score(smollm2, sentiment, plain, half="held out", items=2)
     with pytest.raises(ValueError, match="in common"):
         labkit.prompts.compare_scores(scored, held)
-    with pytest.raises(ValueError, match="first must be a score"):
+    with pytest.raises(ValueError, match="first must come from"):
         labkit.prompts.compare_scores(None, scored)
 
 

@@ -140,7 +140,7 @@ def test_a_budget_leaves_tokens():
     left = labkit.speed.token_budget(fit, 1.0, 100)  # 0.2 s of prefill, then 16 gaps
     assert left.expected in (16, 17) and left.safe <= left.expected
     assert labkit.speed.token_budget(fit, 0.1, 100).expected == 0
-    with pytest.raises(ValueError, match="budget_s must be above 0"):
+    with pytest.raises(ValueError, match="budget_s must be a number, above 0"):
         labkit.speed.token_budget(fit, 0, 100)
 
 

@@ -146,7 +146,7 @@ def test_a_tiny_model_from_measuring_to_roof(tiny):
     assert [point.work.name for point in roof.points] == ["prefill", "decode"]
     assert roof.points[0].work.tokens == len(tiny.encode("the cat"))
     with pytest.raises(LabError, match="does not expose its configuration"):
-        labkit.speed.roofline(type("Server", (), {"name": "far"})(), measured)
+        labkit.speed.roofline(type("Server", (), {"name": "far", "stream": print})(), measured)
     with pytest.raises(ValueError, match="measurement must be of"):
         labkit.speed.roofline(tiny, labkit.open_result(_renamed(measured, tiny)), probe=bandwidth)
 
