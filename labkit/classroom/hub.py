@@ -15,8 +15,6 @@ from .settings import ClassSettings, read_settings
 SCOPES = ["list:users", "admin:users", "admin:servers", "admin:server_state"]
 LOGIN = """
 Username: your name, with the letters a to z, digits and -. Password: the word of your class.
-A right name is not let in if another browser has it, or if all seats are taken: ask who leads the
-class.
 """
 QUIET = [  # as `labkit lab`: no requests to the network
     "--LabApp.news_url=None",

@@ -5,12 +5,17 @@ import secrets
 from typing import Any
 
 from jupyterhub.auth import Authenticator
+from tornado.web import HTTPError
 
 from labkit.classroom.learners.taken_names import take_name
 
 from .settings import NAME, ClassSettings
 
 COOKIE = "labkit-class-name"
+NO_NAME = "A name has up to 31 letters a to z, digits and -, and begins with a letter."
+WRONG_WORD = "That is not the word of this class."
+NOT_LISTED = "This name is not on the list of the class. Ask who leads it."
+TAKEN = "Another browser has this name, or all seats are taken. Ask who leads the class."
 
 
 class NameOwner(Authenticator):
@@ -23,15 +28,17 @@ class NameOwner(Authenticator):
     settings: ClassSettings
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
-        """The name, if this browser may have it."""
+        """The name, if this browser may have it; else the reason, which the hub's form shows."""
         name, word = (data[each].strip().lower() for each in ("username", "password"))
-        allowed = NAME.fullmatch(name) and (not self.settings.names or name in self.settings.names)
-        if not allowed or not hmac.compare_digest(word.encode(), self.settings.word.encode()):
-            return None
+        if not NAME.fullmatch(name):
+            raise HTTPError(403, NO_NAME)
+        if not hmac.compare_digest(word.encode(), self.settings.word.encode()):
+            raise HTTPError(403, WRONG_WORD)
+        if self.settings.names and name not in self.settings.names:
+            raise HTTPError(403, NOT_LISTED)
         cookie = handler.get_cookie(COOKIE) or secrets.token_hex(24)
         if not take_name(self.settings, name, cookie):
-            self.log.warning("%s is taken by another browser", name)
-            return None
+            raise HTTPError(403, TAKEN)
         encrypted = handler.request.protocol == "https"
         handler.set_cookie(
             COOKIE, cookie, path="/hub/", expires_days=90, httponly=True, secure=encrypted

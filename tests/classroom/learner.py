@@ -14,6 +14,7 @@ class Learner:
     Attributes:
         name: as it logs in.
         kernel: the id of the kernel that runs its cells; None: not started.
+        refusal: the page with which the hub answered the last try to log in.
     """
 
     def __init__(self, address, name, word, authority=None):
@@ -21,10 +22,10 @@ class Learner:
         self.session = requests.Session()
         self.session.trust_env, self._authority = False, authority
         self.session.verify = authority or True
-        self.kernel = self._socket = None
+        self.kernel = self._socket = self.refusal = None
 
     def log_in(self):
-        """Whether the hub let it in."""
+        """Whether the hub let it in; if not, `refusal` is the page that says why."""
         page = self.session.get(f"{self.address}/hub/login", timeout=60)
         page.raise_for_status()
         answer = self.session.post(
@@ -33,6 +34,7 @@ class Learner:
             timeout=60,
             allow_redirects=False,
         )
+        self.refusal = answer.text
         return answer.status_code == 302
 
     def start(self, patience_s=300):

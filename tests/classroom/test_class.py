@@ -25,6 +25,12 @@ reply = lab.generate(model, "Say {name}.", max_tokens=8, seed=1)
 print(bool(reply.text) and not reply.error)
 """
 
+REFUSALS = {
+    "alan": "or all seats are taken",
+    "ada": "Another browser has this name",
+    "Ада": "A name has up to 31 letters a to z",
+}
+
 TOKENIZE = """
 import labkit as lab
 hello = lab.tokenize("Hello world", "o200k")
@@ -73,7 +79,12 @@ def test_three_learn_while_the_hub_and_the_model_are_killed(running, browser):
     assert "the model writes" in status and "—" not in status
 
     # A fourth has no seat; a name is the browser's that took it, until the leader frees it.
-    assert not browser("alan").log_in() and not browser("ada").log_in()
+    for name, reason in REFUSALS.items():
+        refused = browser(name)
+        assert not refused.log_in() and reason in refused.refusal, name
+    stranger = browser("ada")
+    stranger._word = "guessed-word"
+    assert not stranger.log_in() and "not the word of this class" in stranger.refusal
     assert "may log in from another browser" in running.ask("release", "ada")
     assert browser("Ada ").log_in()  # as a tablet types it
     page = browser("a").session.get(f"{running.settings.address}/hub/login", timeout=60).text

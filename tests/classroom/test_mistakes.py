@@ -1,5 +1,6 @@
 """What a leader does in the wrong order, or types wrong: each says what to do; nothing is run."""
 
+import asyncio
 import os
 import socket
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import filelock
 import pytest
+from tornado.web import HTTPError
 
 from labkit.classroom.learners import hand_over, system_users
 from labkit.classroom.settings import ClassSettings, class_command, class_folder, write_settings
@@ -131,3 +133,14 @@ def test_what_learners_cannot_reach_is_named(settings, monkeypatch):
     assert f"/closed, on the way to {Path(system_users.sys.base_prefix).resolve()}" in str(
         raised.value
     )
+
+
+def test_a_name_that_is_not_on_the_list_is_told_so_once_the_word_is_right(settings, monkeypatch):
+    pytest.importorskip("jupyterhub", reason="pip install 'labkit[class]'")
+    from labkit.classroom.name_owner import NameOwner
+
+    listed = replace(settings, names=("ada",))
+    monkeypatch.setattr(NameOwner, "settings", listed, raising=False)
+    for word, reason in ((listed.word, "not on the list"), ("guessed", "not the word")):
+        with pytest.raises(HTTPError, match=reason):
+            asyncio.run(NameOwner().authenticate(None, {"username": "alan", "password": word}))

@@ -176,7 +176,9 @@ def test_a_single_draw_has_its_own_summary(prediction):
 def test_a_prediction_can_be_drawn_from_as_it_is(prediction):
     plain = labkit.sampling.draw(prediction, 1000, seed=4)
     assert plain.counts == labkit.sampling.draw(run_chain(prediction), 1000, seed=4).counts
-    with pytest.raises(ValueError, match=r"run must come from lab\.sampling\.run_chain; got 'Paris'"):
+    with pytest.raises(
+        ValueError, match=r"run must come from lab\.sampling\.run_chain; got 'Paris'"
+    ):
         labkit.sampling.draw("Paris")
 
 
