@@ -93,12 +93,19 @@ class ServedModel:
             ValueError: the prompt is empty, not messages or too long, or thinking has no switch.
             LabError: the chat template refuses the messages, or the policy the prompt.
         """
-        text = self._text(prompt, raw, thinking)
+        text = self.prompt_text(prompt, raw=raw, thinking=thinking)
         screened = screen(self.remote.policy, text, ()).prompt
         return self._within_context(self.protocol.encode(str(screened)))
 
-    def _text(self, prompt: str | Messages, raw: bool, thinking: bool | None = None) -> str:
-        """The text that the model reads."""
+    def prompt_text(
+        self, prompt: str | Messages, *, raw: bool = False, thinking: bool | None = None
+    ) -> str:
+        """The text that the model reads, and whose tokens a server gets.
+
+        Raises:
+            ValueError: as for `encode`.
+            LabError: the chat template refuses the messages.
+        """
         checked = checked_prompt(prompt, raw=raw or (isinstance(prompt, str) and not self.chat))
         if isinstance(checked, str):
             switch_thinking(thinking, None, self.name)
@@ -165,7 +172,7 @@ class ServedModel:
     def stream(self, prompt: str | Messages, *, raw: bool = False, **settings) -> Stream:
         """See `labkit.stream`. What the model draws, it draws on the server."""
         chosen = Settings(**settings)
-        text = self._text(prompt, raw, chosen.thinking)
+        text = self.prompt_text(prompt, raw=raw, thinking=chosen.thinking)
         self._within_context(self.protocol.encode(text))
         return self.remote.stream(text, raw=True, **{**settings, "thinking": None})
 

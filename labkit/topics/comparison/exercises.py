@@ -40,24 +40,22 @@ def check_round_trips(
 
 
 def check_overtaking(
-    local: Reply, remote: Reply, tokens: int | None, *, remote_tokens_per_s: float
+    local: Reply, remote: Reply, tokens: int | None, *, times_as_fast: float
 ) -> ExerciseResult:
-    """Exercise 2: from how many tokens on does the remote answer finish first, at a given speed?
+    """Exercise 2: from how many tokens on does a remote answer finish first, if it is faster?
 
     Args:
         local: the local answer, with its time to the first token and its speed.
         remote: the remote answer, with its time to the first token.
         tokens: the learner's number.
-        remote_tokens_per_s: the assumed speed of the remote answer.
+        times_as_fast: the assumed speed of the remote answer, divided by the local one; above 1.
     """
     speed = local.decode_tokens_per_s
     if speed is None or remote.ttft_s is None:
         return not_yet("Take answers of two tokens or more.")
-    if speed >= remote_tokens_per_s:
-        return not_yet(f"Never: the local one writes {speed:.0f} tokens/s. Assume a faster one.")
     if not is_number(tokens):
         return not_yet("Replace None with your number of tokens.")
-    lead, gain = remote.ttft_s - local.ttft_s, 1 / speed - 1 / remote_tokens_per_s
+    lead, gain = remote.ttft_s - local.ttft_s, (1 - 1 / times_as_fast) / speed
     right = max(1, ceil(1 + lead / gain))
     reason = f"the lead of {lead:.2f} s, and {1000 * gain:.1f} ms gained with each further token"
     if abs(tokens - right) <= max(2, TOLERANCE * right):

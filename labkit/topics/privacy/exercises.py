@@ -7,6 +7,7 @@ from labkit.backends.guard.scanner import scan
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.topics.privacy.payload.payload import Payload
 
+LEAST_SECRET = 4  # characters
 LEAST_KEPT = 0.5  # of a text's harmless words, below which a request is about something else
 
 
@@ -18,17 +19,24 @@ def check_missed(text: str | None, secret: str | None) -> ExerciseResult:
         return not_yet("Both have to be texts, in quotation marks.")
     if secret not in text:
         return not_yet("The text does not contain the secret, letter by letter.")
-    start = text.index(secret)
-    inside = [each for each in scan(text) if each.start < start + len(secret) and each.end > start]
-    if inside:
+    if len(secret.strip()) < LEAST_SECRET:
+        return not_yet(f"That is too short to be one: {LEAST_SECRET} characters at least.")
+    places = [found.span() for found in re.finditer(re.escape(secret), text)]
+    found = scan(text)
+    if inside := [
+        e for e in found if any(e.start < end and e.end > start for start, end in places)
+    ]:
         rules = ", ".join(f"{each.kind} by {each.rule}" for each in inside)
         return not_yet(f"Found: {rules}. Hide it better: how would you say it on the phone?")
     if not _is_understood(text.replace(secret, " ", 1), secret):
         return not_yet(
             "No reader would know that it is a secret. Let the text say what it is: a password, "
-            "a code, an account, somebody's name or address, an illness …"
+            "a code, an account, somebody's name or address, an illness, a plan …"
         )
-    return solved(f"Missed: all {len(secret)} characters of it would have left.")
+    return solved(
+        f"Missed: all {len(secret)} characters of it would have left. "
+        "If you would not tell it a stranger, that is a secret without a rule."
+    )
 
 
 # What tells a reader that a secret follows, as the beginning of a word.
@@ -38,15 +46,22 @@ _CUES = re.compile(
     r"kenn?wort|schlüssel|konto|karte|telefon|anschrift|adresse|wohn|geboren|krank|gehalt|geheim)",
     re.IGNORECASE,
 )
+# What is a secret by what it is about, wherever the word stands.
+_TOPICS = re.compile(
+    r"\b(pregnan|depress|hiv\b|cancer|therap|patient|buy|acqui|merge|dismiss|fired|contract|divorc|"
+    r"debt|nobody|confiden)",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"[^\W\d_a-z]\w+(?:[ -][^\W\d_a-z]\w+)+")  # two capitalised words or more
 _NUMBER = re.compile(r"\d{3}|\d\W*\d\W*\d\W*\d")
 
 
 def _is_understood(rest: str, secret: str) -> bool:
-    """Whether people see that it is one: by the words around it, or as a number or a full name."""
+    """Whether people see that it is one: by what it is about, or as a number or a full name."""
     words = len(re.findall(r"\w+", rest))
     looks = _NUMBER.search(secret) or _NAME.fullmatch(secret.strip())
-    return (words >= 2 and bool(_CUES.search(rest))) or (words >= 3 and bool(looks))
+    topic = _TOPICS.search(f"{rest} {secret}")
+    return (words >= 2 and bool(_CUES.search(rest))) or (words >= 3 and bool(looks or topic))
 
 
 def check_alarm(text: str | None) -> ExerciseResult:

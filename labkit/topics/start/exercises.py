@@ -55,7 +55,7 @@ def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Exerci
 
 
 def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
-    """Exercise 3: which is the largest model of the catalogue that fits here?"""
+    """Exercise 3: which model of the catalogue has the most parameters of those that fit here?"""
     rows = {each.entry.name: each for each in report.candidates}
     if not isinstance(name, str):
         return not_yet("Put a model's name, in quotes, in place of None.")
@@ -64,6 +64,6 @@ def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
         return not_yet(f"{name!r} is not in the catalogue: {', '.join(rows)}.")
     if not rows[name].plan.fits:
         return not_yet(f"{name} needs more memory than is free: its bar crosses the line.")
-    if name == report.fitting[-1]:
+    if rows[name].entry.parameters == rows[report.fitting[-1]].entry.parameters:
         return solved(f"{name} fits, and none with more parameters does.")
     return not_yet(f"{name} fits, but one with more parameters does too.")

@@ -1,5 +1,6 @@
 """A served model, by llama.cpp's own server, compared with the same weights in this process."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,18 @@ def test_what_it_writes_has_the_probabilities_of_its_scores(served):
     assert first.logprob == pytest.approx(scores.max(), abs=0.02)
     assert first.alternatives[0].token_id == first.token_id
     assert reply.output_tokens == 4 and reply.finish == "length"
+
+
+def test_the_payload_is_the_request_to_its_server(served):
+    """It has the prompt's tokens, which are its text."""
+    asked = "Is jane@example.com right?"
+    request = labkit.payload(served, asked, max_tokens=3)
+    assert request.address.startswith(served.base_url) and request.stays
+    assert json.loads(request.body)["prompt"] == served.encode(asked)
+    (text,) = request.texts
+    assert text.path == "prompt, as tokens" and asked in text.text
+    assert [each.kind for each in request.findings] == ["email address"]
+    assert request.total_bytes > len(request.body) and "in this process" not in request.summary
 
 
 def test_rows_are_answers_of_their_own_seeds(served):

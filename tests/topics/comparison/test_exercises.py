@@ -35,16 +35,14 @@ def test_how_many_round_trips_a_link_took():
 
 def test_from_which_length_on_the_remote_one_is_first():
     """0.5 s behind, and 10 ms gained a token: 50 tokens after the first."""
-    assert exercises.check_overtaking(LOCAL, REMOTE, 51, remote_tokens_per_s=100).right
-    assert "too few" in exercises.check_overtaking(LOCAL, REMOTE, 10, remote_tokens_per_s=100).why
-    assert "too many" in exercises.check_overtaking(LOCAL, REMOTE, 200, remote_tokens_per_s=100).why
-    assert "Never" in exercises.check_overtaking(LOCAL, REMOTE, 51, remote_tokens_per_s=40).why
+    assert exercises.check_overtaking(LOCAL, REMOTE, 51, times_as_fast=2).right
+    assert "too few" in exercises.check_overtaking(LOCAL, REMOTE, 10, times_as_fast=2).why
+    assert "too many" in exercises.check_overtaking(LOCAL, REMOTE, 200, times_as_fast=2).why
     for given in (None, "x"):
         assert (
-            "your number"
-            in exercises.check_overtaking(LOCAL, REMOTE, given, remote_tokens_per_s=100).why
+            "your number" in exercises.check_overtaking(LOCAL, REMOTE, given, times_as_fast=2).why
         )
-    assert not exercises.check_overtaking(a_reply(0.1), REMOTE, 3, remote_tokens_per_s=100).right
+    assert not exercises.check_overtaking(a_reply(0.1), REMOTE, 3, times_as_fast=2).right
 
 
 @pytest.mark.parametrize("votes", [243, 240, 250.0])

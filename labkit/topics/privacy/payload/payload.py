@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from labkit.backends.capabilities import check_backend, model_of
+from labkit.backends.capabilities import HasAddress, check_backend, model_of
 from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding
@@ -17,6 +17,8 @@ from labkit.backends.prompts import Messages
 from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.model import RemoteModel
+from labkit.backends.routed.router import Router
+from labkit.backends.served.model import ServedModel
 from labkit.errors import LabError
 from labkit.lab_book.entry import BookEntry
 
@@ -141,6 +143,12 @@ def payload(
     check_backend("backend", backend)
     asked = model_of(backend)
     settings = settings if asked is backend else {**settings, **backend.settings}
+    if isinstance(asked, Router):
+        raise ValueError(f"backend must be one model, not a router; got {backend!r}")
+    as_tokens = ""
+    if isinstance(asked, ServedModel) and isinstance(asked, HasAddress):
+        prompt = asked.prompt_text(prompt, raw=raw, thinking=settings.pop("thinking", None))
+        asked, raw, as_tokens = asked.remote, True, prompt
     if not isinstance(asked, RemoteModel):
         return Payload(backend.name, None, None, (), "", 0, (), None, None)
     policy = asked.policy if policy == _OWN else policy
@@ -148,18 +156,16 @@ def payload(
         request = capture_request(asked, prompt, raw=raw, policy=policy, **settings)
     except LabError as error:
         return Payload(backend.name, None, None, (), "", 0, (), None, str(error))
-    return _read(backend.name, request)
+    return _read(backend.name, request, as_tokens)
 
 
-def _read(name: str, request: CapturedRequest) -> Payload:
+def _read(name: str, request: CapturedRequest, as_tokens: str) -> Payload:
     head, body = request.http[: request.body_at], request.http[request.body_at :].decode("utf-8")
     lines = head.decode("latin-1").split("\r\n")[1:-2]
     body = without_keys(body)
-    texts = (
-        Carried(path, text, scan(text))
-        for path, text in _texts(json.loads(body))
-        if _WORDS.match(path)
-    )
+    texts = [(path, text) for path, text in _texts(json.loads(body)) if _WORDS.match(path)]
+    if as_tokens:  # numbers in the body, which everybody with the tokenizer can read
+        texts.append(("prompt, as tokens", as_tokens))
     return Payload(
         backend=name,
         method=request.method,
@@ -167,7 +173,10 @@ def _read(name: str, request: CapturedRequest) -> Payload:
         headers=tuple(_masked(*line.split(": ", 1)) for line in lines),
         body=body,
         total_bytes=len(request.http),
-        texts=tuple(sorted(texts, key=lambda each: -len(each.text))),
+        texts=tuple(
+            Carried(path, text, scan(text))
+            for path, text in sorted(texts, key=lambda each: -len(each[1]))
+        ),
         terms=find_terms(request.address),
         refusal=None,
     )

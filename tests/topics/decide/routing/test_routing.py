@@ -221,6 +221,8 @@ def test_a_router_is_made_of_what_was_learned(smollm2):
     router = lab.decide.router(smollm2, smollm2, mine, rules=[("sea", "large")])
     lab.generate(router, "The sea", max_tokens=2)
     assert router.routes[-1].by == "rule"
+    with pytest.raises(ValueError, match="one model, not a router"):
+        lab.payload(router, "The sea")
 
 
 @pytest.mark.slow
