@@ -55,4 +55,5 @@ def check_items(items: int | None, *, difference: float, discordant: float) -> E
     if abs(items - right) <= TOLERANCE * right:
         return solved(f"{right:,} items: half the difference needs about four times as many.")
     size = "More than needed" if items > right else "Too few"
-    return not_yet(f"{size}. The curve of section 6 shows it, at {100 * difference:g} points.")
+    curve = f"lab.plot(lab.prompts.plan_items(discordant={discordant:g}))"
+    return not_yet(f"{size}. {curve} shows it, at {100 * difference:g} points.")

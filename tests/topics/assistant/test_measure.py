@@ -58,6 +58,13 @@ def test_a_model_with_tokens_is_asked_in_all_four_ways(filler, monkeypatch):
     assert [each.method for each in score.methods] == ["infill", "prefix", "swapped", "chat"]
     assert score.book_entries == () and "were not run: no wall here" in score.summary
     assert "–" in labkit.plot(score, kind="code").html
+    assert "were not run: no wall here" in labkit.plot(score, kind="code").html
+    titles = [each.text for each in labkit.plot(score).layout.annotations]
+    assert not any("pass the tests" in each or "keys saved" in each for each in titles)
+    compared = labkit.assistant.compare_models(filler, filler, cut="block", items=1)
+    assert "were not run: no wall here" in compared.summary and "over" not in compared.summary
+    curve = labkit.assistant.vary_threshold(filler, "lab", items=1)
+    assert "were not run: no wall here" in labkit.plot(curve).html
 
 
 def test_a_stop_keeps_what_came(talker, monkeypatch):

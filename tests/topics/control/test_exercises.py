@@ -13,15 +13,20 @@ def test_any_expression_for_times_passes():
         assert exercises.check_time(labkit.control.regex(pattern)).right
     every = [f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60)]
     assert exercises.check_time(labkit.control.choices(every)).right
+    grammar = "start: /([01][0-9]|2[0-3]):[0-5][0-9]/"
+    assert exercises.check_time(labkit.control.grammar(grammar)).right
 
 
 @pytest.mark.parametrize(
     ("constraint", "why"),
     [
         (None, "in place of None"),
-        (labkit.control.regex(r"\d\d:\d\d"), "24:00"),
+        (labkit.control.regex(r"\d\d:\d\d"), "24:10"),
+        (labkit.control.regex(r"(0\d|1\d|2[0-35-9]):[0-5]\d"), "25:10"),
+        (labkit.control.regex(r"([01]\d|23):[0-5]\d"), "refuses 20:30"),
+        (labkit.control.regex(r"([01]\d|2[0-3]):[0-6]\d"), "00:60"),
         (labkit.control.regex(r"[0-9]+"), "refuses 09:30"),
-        (labkit.control.grammar('start: "a"'), "regular expression"),
+        (labkit.control.grammar('start: "a"'), "refuses 09:30"),
     ],
 )
 def test_wrong_constraints_get_a_reason(constraint, why):

@@ -37,6 +37,11 @@ class CompletionComparison:
         return tuple(paired(*pair) for pair in pairwise(suggestions))
 
     @property
+    def refusal(self) -> str:
+        """Why no program was run; empty: they were."""
+        return next((each.refusal for each in self.scores if each.refusal), "")
+
+    @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: the numbers of each model."""
         return tuple(entry for each in self.scores for entry in each.book_entries)
@@ -44,6 +49,8 @@ class CompletionComparison:
     @property
     def lines(self) -> tuple[str, ...]:
         """A line for each model, each difference, and each model that is missing."""
+        if self.refusal:
+            return (*(each.summary for each in self.scores), *self.missing)
         lines = [f"{each.model}, {each.title}, {each.methods[0].summary}" for each in self.scores]
         for (before, after), change in zip(pairwise(self.scores), self.differences, strict=True):
             lines.append(f"{after.model} over {before.model}: {change.summary}")

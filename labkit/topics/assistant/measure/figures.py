@@ -1,5 +1,7 @@
 """Figures of suggestions: what each method is worth, the code itself, and when to stay silent."""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from labkit.stats import Spread, share_interval
@@ -19,7 +21,7 @@ def methods_figure(score: CompletionScore):
     count = len(score.methods[0].suggestions) if score.methods else 0
     title = f"{figure_text(score.model)}: {score.title}, {count} cuts · measured"
     names = [METHODS[each.method] for each in score.methods]
-    return _bars(title, names, score.methods, score.refusal or score.missing)
+    return _bars(title, names, score.methods, score.refusal, score.missing)
 
 
 def comparison_figure(comparison: CompletionComparison):
@@ -28,28 +30,28 @@ def comparison_figure(comparison: CompletionComparison):
     title = f"Models compared: {which} · measured"
     names = [f"{each.model}\n{METHODS[each.methods[0].method]}" for each in comparison.scores]
     scores = [each.methods[0] for each in comparison.scores]
-    return _bars(title, names, scores, " ".join(comparison.missing))
+    return _bars(title, names, scores, comparison.refusal, " ".join(comparison.missing))
 
 
-def _bars(title: str, names, scores: list[MethodScore] | tuple[MethodScore, ...], below: str):
+def _bars(title: str, names, scores: Sequence[MethodScore], refusal: str, missing: str):
+    """Where no program was run, without what only a run can tell."""
     ranges = [Spread((each.interval[0], each.share, each.interval[1])) for each in scores]
-    columns = (
-        BarColumn("pass the tests\nmore is better", tuple(ranges), _percents(scores, "share")),
-        BarColumn(
-            "exactly the same", tuple(each.exact for each in scores), _percents(scores, "exact")
-        ),
-        BarColumn(
-            "keys saved\nmore is better",
-            tuple(each.saved for each in scores),
-            _percents(scores, "saved"),
-        ),
-        BarColumn(
-            "time, median\nless is better",
-            tuple(each.milliseconds for each in scores),
-            tuple(f"{each.milliseconds:,.0f} ms" for each in scores),
-        ),
+    passed = BarColumn("pass the tests\nmore is better", tuple(ranges), _percents(scores, "share"))
+    exact = BarColumn(
+        "exactly the same", tuple(each.exact for each in scores), _percents(scores, "exact")
     )
-    if below:
+    saved = BarColumn(
+        "keys saved\nmore is better",
+        tuple(each.saved for each in scores),
+        _percents(scores, "saved"),
+    )
+    time = BarColumn(
+        "time, median\nless is better",
+        tuple(each.milliseconds for each in scores),
+        tuple(f"{each.milliseconds:,.0f} ms" for each in scores),
+    )
+    columns = (exact, time) if refusal else (passed, exact, saved, time)
+    if below := f"The programs were not run: {refusal}." if refusal else missing:
         title += f'<br><span style="font-size:.8em">{figure_text(below)}</span>'
     return bar_table_figure(title, names, columns)
 
@@ -77,7 +79,8 @@ def suggestions_table(score: CompletionScore, method: str | None = None) -> html
         for each in sorted(chosen.suggestions, key=lambda each: each.passed)
     ]
     heads = ("", "task", "cut out", "suggested", "the program with it")
-    return html.HtmlFigure(grid(heads, rows, figure_text(chosen.summary)))
+    summary = score.summary if score.refusal else chosen.summary
+    return html.HtmlFigure(grid(heads, rows, figure_text(summary)))
 
 
 def _verdict(suggestion: Suggestion) -> str:
@@ -95,6 +98,8 @@ def _code(text: str) -> str:
 
 def threshold_figure(curve: ThresholdCurve):
     """Share of right ones among those shown, if the less sure ones are withheld."""
+    if curve.score.refusal:
+        return html.HtmlFigure(html.note(curve.summary))
     name, count = figure_text(curve.score.model), 0
     if curve.score.methods:
         name, count = f"{name}, {METHODS[curve.method.method]}", len(curve.method.suggestions)

@@ -68,10 +68,10 @@ class ThresholdCurve:
     @property
     def summary(self) -> str:
         """How many pass if all are shown, and if the surer half is."""
-        if self.half is None:
-            return f"{self.score.model}: no suggestion to show (measured)"
         if self.score.refusal:
             return self.score.summary
+        if self.half is None:
+            return f"{self.score.model}: no suggestion to show (measured)"
         every = self.points[-1]
         return (
             f"{self.score.model}, {METHODS[self.method.method]}, "

@@ -41,6 +41,8 @@ def _code(body: str) -> str:
 
 def pass_figure(score: CodeScore):
     """pass@k for each k up to the number of attempts, with the interval over tasks."""
+    if score.refusal:
+        return html.HtmlFigure(html.note(score.summary))
     ks = list(range(1, score.samples + 1))
     shares = [score.pass_at(k) for k in ks]
     lows, highs = zip(*(score.interval(k) for k in ks), strict=True)

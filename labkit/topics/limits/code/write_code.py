@@ -93,8 +93,12 @@ class CodeScore:
 
     @property
     def marks(self) -> dict[str, bool]:
-        """Whether the first attempt at each task passed."""
-        return {each.task.name: bool(each.attempts[0].passed) for each in self.tasks}
+        """Whether the first attempt at each task passed; none where nothing was run."""
+        return (
+            {}
+            if self.refusal
+            else {each.task.name: bool(each.attempts[0].passed) for each in self.tasks}
+        )
 
     def pass_at(self, k: int) -> float:
         """Mean over the tasks of the chance that one of k attempts passes; see `pass_at_k`."""

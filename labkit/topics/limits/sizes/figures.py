@@ -32,9 +32,10 @@ def _title(comparison: ModelComparison, what: str) -> str:
         )
         if change
     ]
-    below = "; ".join(changes) or "one model only: " + " ".join(
-        figure_text(each) for each in comparison.missing
-    )
+    alone = ["one model only:", *comparison.missing]
+    if any(getattr(each, "refusal", "") for each in comparison.results):
+        alone = [each.summary for each in comparison.results]
+    below = "; ".join(changes) or " ".join(map(figure_text, alone))
     return f'{figure_text(what)} · measured<br><span style="font-size:.8em">{below}</span>'
 
 
@@ -86,7 +87,7 @@ def _bars(result) -> list[tuple[str, float, tuple[float, float]]]:
     if isinstance(result, Calibration) and result.items:
         own = result.reliability()
         return [(name, own.share, share_interval(own.share, len(own.right)))]
-    if isinstance(result, CodeScore) and result.tasks:
+    if isinstance(result, CodeScore) and result.tasks and not result.refusal:
         return [(name, result.pass_at(1), result.interval(1))]
     return []
 

@@ -1,5 +1,7 @@
 """Code that is run: the tasks are right, and a model's code is judged by its tests alone."""
 
+import dataclasses
+
 import pytest
 
 import labkit
@@ -7,6 +9,7 @@ from labkit.sandbox import sandbox
 from labkit.sandbox.code_tasks import END, code_tasks
 from labkit.sandbox.sandbox import SandboxRun, run_code
 from labkit.topics.limits.code.write_code import CodeAttempt, CodeScore, TaskAttempts, cut_body
+from labkit.topics.limits.sizes.compare_models import ModelsHere
 
 
 @pytest.fixture
@@ -85,7 +88,15 @@ def test_where_nothing_is_run_the_code_is_shown(smollm2, monkeypatch):
     score = labkit.limits.write_code(smollm2, items=1, max_tokens=8)
     assert score.tasks[0].attempts[0].passed is None and score.book_entries == ()
     assert "functions written, and not run: no wall here" in score.summary
-    assert "not run: no wall here" in labkit.plot(score).html
+    for kind in ("code", "pass"):  # and no curve at 0 %
+        assert "not run: no wall here" in labkit.plot(score, kind=kind).html
+    larger = dataclasses.replace(score, model="larger")
+    both = ModelsHere((smollm2, smollm2), ())
+    results = iter((score, larger))
+    compared = labkit.limits.compare_models(lambda _: next(results), both)
+    assert compared.differences == (None,)
+    figure = labkit.plot(compared)
+    assert not figure.data[0].x and "not run: no wall here" in figure.layout.title.text
 
 
 def scored(*passed, samples=1):
