@@ -6,7 +6,7 @@ from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.formatting import usd
 
-from .amortization.break_even import BreakEven
+from .amortization.break_even import BreakEven, list_estimates
 from .cloud_bill import Week, week
 from .past_prices import ARTICLE_USD
 from .team import mean_wait_s
@@ -72,22 +72,28 @@ def find_changes(before: BreakEven, mine: BreakEven) -> list[str]:
     if before.cloud_name != before.week.model or mine.cloud_name != mine.week.model:
         same_bill = before.bill_usd == mine.bill_usd
         week_changes = [] if same_bill else ["the cloud's bill"]
+        if mine.week != week(model="gpt-4"):  # which stands behind a bill that was given
+            week_changes += _differences(before.week, mine.week)
     else:
         week_changes = _differences(before.week, mine.week)
     settings = [name for name in SETTINGS if getattr(before, name) != getattr(mine, name)]
     if "cloud_s" in settings and before.week.model != mine.week.model:
         settings.remove("cloud_s")  # each model has its own
-    if before.hardware.name != mine.hardware.name:
-        return [*week_changes, "the hardware", *settings]
-    implied = {"question_usd", "questions", "seconds"} if week_changes else set()
-    if any(getattr(before.hardware, n) != getattr(mine.hardware, n) for n in _SPEEDS):
-        implied.add("seconds")
+    same = before.hardware.name == mine.hardware.name
+    if not same:
+        settings.append("the hardware")
+    elif any(getattr(before.hardware, n) != getattr(mine.hardware, n) for n in _SPEEDS):
         settings.append("the speed of the hardware")
-    estimates = [
-        name
-        for name, each in before.estimates.items()
-        if name not in implied and each != mine.estimates[name]
-    ]
+    then = list_estimates(before.week, before.hardware, before.week.total_usd)
+    now = list_estimates(mine.week, before.hardware if same else mine.hardware, mine.week.total_usd)
+    # What the week or the hardware says, where they say something else now; and what is a change
+    # of its own already.
+    expected = before.estimates | {name: now[name] for name in now if now[name] != then[name]}
+    if "the cloud's bill" in week_changes:
+        expected["question_usd"] = mine.estimates["question_usd"]
+    if "the speed of the hardware" in settings:
+        expected["seconds"] = mine.estimates["seconds"]
+    estimates = [name for name, each in mine.estimates.items() if each != expected[name]]
     return [*week_changes, *estimates, *settings]
 
 

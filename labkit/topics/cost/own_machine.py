@@ -16,6 +16,7 @@ PROMPT = "Explain in a few sentences why the sky is blue and why sunsets are red
 ASSUMED_W = RangedNumber(
     20, 45, 100, source="no meter could be read; guessed, from a laptop at work to a desktop"
 )
+WORKING_PERCENT = 10  # of the last moments, in which a GPU that answers computes
 NO_IDLE = RangedNumber(0, 0, 0, source="it runs anyway, with or without a model")
 FREE = RangedNumber(0, 0, 0, source="you have it already")
 LIFE = RangedNumber(3, 4.5, 6, source="as for other hardware")
@@ -71,8 +72,9 @@ class EnergyReading:
 class PowerMeter:
     """Reads a meter before and after the work of a ``with`` block.
 
-    It takes the first that can be read of an NVIDIA GPU's energy counter, the processor's (RAPL,
-    on Linux often for administrators alone), and a laptop's battery while it is discharged.
+    It takes the first that can be read of an NVIDIA GPU's energy counter, if a GPU worked, the
+    processor's (RAPL, on Linux often for administrators alone), and, on Linux, a laptop's battery
+    while it is discharged.
 
     Attributes:
         reading: the result, once the block has ended.
@@ -90,7 +92,8 @@ class PowerMeter:
 
     def __exit__(self, *_: object) -> None:
         seconds = max(time.perf_counter() - self._began, 1e-9)
-        after = (_gpu_joules(), _rapl_joules(self.system), _battery_watts(self.system))
+        joules = _gpu_joules() if _gpu_works() else None
+        after = (joules, _rapl_joules(self.system), _battery_watts(self.system))
         watts, meter = self._watts(after, seconds)
         self.reading = EnergyReading(seconds, watts, meter)
 
@@ -138,17 +141,28 @@ def _measured(watts: float, meter: str) -> RangedNumber:
 
 def _gpu_joules() -> float | None:
     """Joules that all NVIDIA GPUs have taken since their driver was loaded."""
+    millijoules = _ask_gpus("nvmlDeviceGetTotalEnergyConsumption")  # none older than Volta
+    return sum(millijoules) / 1000 if millijoules else None
+
+
+def _gpu_works() -> bool:
+    """Whether a GPU computed just now; one that only shows the screen does not count."""
+    return any(each.gpu >= WORKING_PERCENT for each in _ask_gpus("nvmlDeviceGetUtilizationRates"))
+
+
+def _ask_gpus(question: str) -> list[Any]:
+    """What each NVIDIA GPU answers; nothing on a machine without one, or of one that cannot say."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
     except Exception:  # no package, no driver or no GPU: the same to a learner
-        return None
+        return []
     try:
         handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-        return sum(pynvml.nvmlDeviceGetTotalEnergyConsumption(each) for each in handles) / 1000
-    except pynvml.NVMLError:  # older than Volta
-        return None
+        return [getattr(pynvml, question)(each) for each in handles]
+    except pynvml.NVMLError:
+        return []
     finally:
         pynvml.nvmlShutdown()
 

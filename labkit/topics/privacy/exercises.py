@@ -21,10 +21,10 @@ def check_missed(text: str | None, secret: str | None) -> ExerciseResult:
         return not_yet("The text does not contain the secret, letter by letter.")
     if len(secret.strip()) < LEAST_SECRET:
         return not_yet(f"That is too short to be one: {LEAST_SECRET} characters at least.")
-    places = [found.span() for found in re.finditer(re.escape(secret), text)]
+    spans = [found.span() for found in re.finditer(re.escape(secret), text)]
     found = scan(text)
     if inside := [
-        e for e in found if any(e.start < end and e.end > start for start, end in places)
+        e for e in found if any(e.start < end and e.end > start for start, end in spans)
     ]:
         rules = ", ".join(f"{each.kind} by {each.rule}" for each in inside)
         return not_yet(f"Found: {rules}. Hide it better: how would you say it on the phone?")

@@ -68,6 +68,16 @@ def test_any_single_change_that_does_it_is_right(mine):
         (break_even(cloud=week(model="gpt-6-sol", people=10), price_usd=400), "more than one"),
         (break_even(cloud=week(model="gpt-6-sol"), hardware="rtx-3090-article"), "the hardware"),
         (break_even(cloud=week(model="gpt-6-luna")), "never in 100"),
+        (
+            break_even(cloud=week(model="gpt-6-sol", people=10), question_usd=0.02, seconds=2),
+            "more than one change: the cloud's bill, people, seconds",
+        ),
+        (
+            break_even(cloud=BEFORE.week, hardware="rtx-3090-article", price_usd=60),
+            "more than one change: price_usd, the hardware",
+        ),
+        (break_even(cloud=85.0, questions=9000), "more than one change"),
+        (break_even(cloud=week(model="gpt-6-sol", people=10), question_usd=0.02), "people"),
     ],
 )
 def test_wrong_changes_learn_why(mine, why):

@@ -33,7 +33,8 @@ def put(folder, **files):
         (folder / name).write_text(f"{value}\n")
 
 
-def test_a_gpus_counter_counts_first(monkeypatch, seconds, tmp_path):
+@pytest.mark.parametrize("busy_percent", [60, 3])
+def test_a_gpus_counter_counts_first_if_it_worked(monkeypatch, seconds, tmp_path, busy_percent):
     counters = iter([5_000_000, 7_000_000])  # millijoules
     nvml = types.SimpleNamespace(
         NVMLError=RuntimeError,
@@ -42,10 +43,14 @@ def test_a_gpus_counter_counts_first(monkeypatch, seconds, tmp_path):
         nvmlDeviceGetCount=lambda: 1,
         nvmlDeviceGetHandleByIndex=lambda index: index,
         nvmlDeviceGetTotalEnergyConsumption=lambda handle: next(counters),
+        nvmlDeviceGetUtilizationRates=lambda handle: types.SimpleNamespace(gpu=busy_percent),
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     with PowerMeter(system=tmp_path) as meter:
         pass
+    if busy_percent < 10:  # it only showed the screen
+        assert meter.reading.watts == own_machine.ASSUMED_W
+        return
     assert meter.reading.watts.likely == pytest.approx(200) and meter.reading.joules == 2000
     assert meter.reading.watts.origin == "measured" and "GPU alone" in meter.summary
 

@@ -254,22 +254,25 @@ def _collect(
     """Every estimate by its name: the list's, or the learner's own."""
     if unknown := set(ranges) - set(NAMES):
         raise ValueError(f"ranges are {', '.join(NAMES)}; got {min(unknown)!r}")
-    power = find_tariff(electricity)
     bill = asked.total_usd if isinstance(cloud, Week | str) else cloud
-    price = bill / asked.questions if asked.questions else 0.0
-    listed = {
+    listed = list_estimates(asked, machine, bill) | {"usd_per_kwh": find_tariff(electricity)}
+    given = {
+        name: estimate(name, value, 1 if name == "resale_share" else 1e9)
+        for name, value in ranges.items()
+    }
+    return listed | given
+
+
+def list_estimates(asked: Week, machine: Hardware, bill_usd: float) -> dict[str, RangedNumber]:
+    """What a week, hardware and the cloud's bill say of the numbers, before a learner's own."""
+    price = bill_usd / asked.questions if asked.questions else 0.0
+    return {
         "price_usd": machine.price_usd,
         "resale_share": machine.resale_share,
         "life_years": machine.life_years,
         "idle_w": machine.idle_w,
         "load_w": machine.load_w,
         "seconds": machine.seconds(asked.tokens_in, asked.tokens_out),
-        "usd_per_kwh": power,
         "question_usd": estimate("question_usd", price),
         "questions": estimate("questions", asked.questions),
     }
-    given = {
-        name: estimate(name, value, 1 if name == "resale_share" else 1e9)
-        for name, value in ranges.items()
-    }
-    return listed | given

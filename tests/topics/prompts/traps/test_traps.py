@@ -1,7 +1,6 @@
 """Traps: orders of examples, the winner's curse, power; expected values against simulations."""
 
-import random
-
+import numpy as np
 import pytest
 
 import labkit
@@ -10,20 +9,29 @@ from labkit.topics.prompts.traps.winners_curse import expected_best
 from ....ui.marks import faint_marks
 
 
-@pytest.mark.parametrize(("share", "items", "wordings"), [(0.7, 40, 12), (0.5, 10, 3)])
-def test_the_expected_best_is_that_of_a_simulation(share, items, wordings):
-    chance = random.Random(0)
-    best = [
-        max(sum(chance.random() < share for _ in range(items)) for _ in range(wordings)) / items
-        for _ in range(2000)
-    ]
-    assert expected_best(share, items, wordings) == pytest.approx(sum(best) / 2000, abs=0.01)
+def drawn(rng, chances, wordings=12):
+    """Equally good wordings: whether each gets each item right, by the item's own chance."""
+    return rng.random((wordings, len(chances))) < chances
 
 
-def test_more_wordings_never_lower_the_expected_best():
-    values = [expected_best(0.6, 30, n) for n in range(1, 20)]
-    assert values[0] == pytest.approx(0.6) and values == sorted(values)
-    assert expected_best(1, 5, 3) == 1 and expected_best(0, 5, 3) == 0
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_the_expected_best_is_that_of_equal_wordings(spread):
+    """Of easy and hard items too, on which they mostly agree."""
+    rng = np.random.default_rng(1)
+    chances = np.repeat([0.65 - spread, 0.65 + spread], 20)
+    samples = [drawn(rng, chances) for _ in range(60)]
+    best = np.mean([drawn(rng, chances).mean(axis=1).max() for _ in range(2000)])
+    assert np.mean([expected_best(each) for each in samples]) == pytest.approx(best, abs=0.012)
+
+
+def test_where_wordings_agree_nothing_is_left_to_chance():
+    same = np.tile([True, True, False, True], (12, 1))
+    assert expected_best(same) == 0.75
+    rng = np.random.default_rng(2)
+    alike = drawn(rng, np.repeat([0.05, 0.95], 20))
+    unlike = drawn(rng, np.full(40, 0.5))
+    lead = [expected_best(each) - each.mean() for each in (alike, unlike)]
+    assert 0 < lead[0] < lead[1]
 
 
 def test_examples_are_reordered_and_unbalanced(smollm2, sentiment, plain):
