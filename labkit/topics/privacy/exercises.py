@@ -23,9 +23,7 @@ def check_missed(text: str | None, secret: str | None) -> ExerciseResult:
         return not_yet(f"That is too short to be one: {LEAST_SECRET} characters at least.")
     spans = [found.span() for found in re.finditer(re.escape(secret), text)]
     found = scan(text)
-    if inside := [
-        e for e in found if any(e.start < end and e.end > start for start, end in spans)
-    ]:
+    if inside := [e for e in found if any(e.start < end and e.end > start for start, end in spans)]:
         rules = ", ".join(f"{each.kind} by {each.rule}" for each in inside)
         return not_yet(f"Found: {rules}. Hide it better: how would you say it on the phone?")
     if not _is_understood(text.replace(secret, " ", 1), secret):
