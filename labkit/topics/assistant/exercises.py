@@ -30,6 +30,13 @@ def check_prompt(prompt: str | None, *, before: str, after: str) -> ExerciseResu
         return not_yet("The model writes at the end: which token has to stand there?")
     if prompt.index(tokens.suffix) < prompt.index(tokens.prefix):
         return not_yet("So it is the order of another model. Qwen reads what is before first.")
+    if before not in prompt or after not in prompt:
+        return not_yet(
+            "The code before and after the gap has to be in it as it is. Is an f missing before "
+            "the quotes?"
+        )
+    if prompt == f"{tokens.prefix}{after}{tokens.suffix}{before}{tokens.middle}":
+        return not_yet("What is before the gap follows <|fim_prefix|>, what is after it the other.")
     return not_yet("Each token stands directly before its text, which is not changed by a space.")
 
 
@@ -44,6 +51,8 @@ def check_threshold(curve: ThresholdCurve, threshold: float | None) -> ExerciseR
         return not_yet("Put a log-probability, 0 or less, in place of None.")
     if curve.score.refusal:
         return not_yet(f"The programs were not run: {curve.score.refusal}.")
+    if not curve.points:
+        return not_yet("It was stopped before the first suggestion: run the cell of curve again.")
     if not any(e.right >= WANTED_SHARE and e.shown >= FEWEST_SHOWN for e in curve.points):
         return solved("No threshold does it: this model cannot be trusted with these programs.")
     shown = [each for each in curve.points if each.threshold >= threshold]
@@ -53,7 +62,7 @@ def check_threshold(curve: ThresholdCurve, threshold: float | None) -> ExerciseR
     if last.shown < FEWEST_SHOWN:
         return not_yet(f"Then {last.shown:.0%} of the suggestions are shown, too few to be of use.")
     if last.right < WANTED_SHARE:
-        return not_yet(f"Of the {last.count} that are then shown, {last.right:.0%} pass.")
+        return not_yet(f"Of the {last.count} that are then shown, {last.right:.1%} pass.")
     return solved(
         f"{last.shown:.0%} are shown, {last.right:.0%} of them pass. It was chosen on the very "
         "cuts that it is judged by: on others expect less (notebook 07)."

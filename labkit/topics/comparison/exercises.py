@@ -25,15 +25,19 @@ def check_round_trips(
         link: the link's name.
     """
     found = [n for n, name in enumerate(answers.names) if name.startswith(f"{link}:")]
-    if not found or not answers.replies[found[0]].http:
+    if not found:
         return not_yet(f"There is no link {link!r} here: {', '.join(answers.names)}.")
+    if not answers.replies[found[0]].http:
+        return not_yet(f"The answer over {link!r} did not come: run the cell of links again.")
     if not is_number(trips):
         return not_yet("Replace None with your number.")
     reply, trip_s = answers.replies[found[0]], find_link(link).round_trip_s
     bars = [part for part in (reply.http.connect_s, reply.http.tls_s) if part is not None]
     right = len(bars) + 1
     if trips == right:
-        times = f"{right} × {trip_s:g} s of the {network_s(reply):.2f} s without work of the model"
+        times, without_model = f"{right} × {trip_s:g} s", network_s(reply)
+        if without_model is not None:
+            times += f" of the {without_model:.2f} s without work of the model"
         return solved(f"Connection, TLS, and the request itself: {times}.")
     size = "too many" if trips > right else "too few"
     return not_yet(f"{trips} is {size}. Which bars are about {1000 * trip_s:g} ms long?")

@@ -12,7 +12,8 @@ TIMES = [f"{hour:02}:{minute}" for minute in (30, 59) for hour in (9, *range(24)
 TIMES += [f"{hour:02}:{minute:02}" for hour in (0, 23) for minute in range(60)]
 NO_TIMES = [f"{hour}:{minute}" for hour in (*range(24, 30), 99) for minute in (10, 59)]
 NO_TIMES += [f"{hour:02}:{minute}" for hour in (0, 23) for minute in (60, 75, 99)]
-NO_TIMES += ["9:30", "12:30 ", "12:3", "012:30", "half past nine", "09.30"]
+NO_TIMES += ["9:30", "12:30 ", " 12:30", "12:30\n", "12:3", "012:30", "-12:30", "12:30:15"]
+NO_TIMES += ["24:00", "", "12:30 am", "half past nine", "09.30"]
 
 
 def check_time(constraint: Any) -> ExerciseResult:
@@ -39,6 +40,8 @@ def check_strength(sweep: StrengthSweep, strength: Any) -> ExerciseResult:
         sweep: from `vary_strength`.
         strength: the learner's answer.
     """
+    if not sweep.points:
+        return not_yet("The sweep was stopped before its first strength: run its cell again.")
     known = [each.strength for each in sweep.points]
     if not is_number(strength):
         return not_yet("Put a strength in place of None.")

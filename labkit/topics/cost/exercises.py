@@ -29,10 +29,10 @@ def check_return(mine: Week | None) -> ExerciseResult:
             f"{mine.model} costs {usd(plain.total_usd)} without any switch. Take one that costs "
             f"less than {usd(CHEAP_USD)}."
         )
-    if (mine.questions, mine.tokens_in, mine.tokens_out) != (800, 500, 1000):
+    if mine.questions > 800 or mine.tokens_in > 500 or mine.tokens_out > 1000:
         return not_yet(
             f"You ask {mine.questions:,.0f} questions of {mine.tokens_in:,} tokens, with answers "
-            f"of {mine.tokens_out:,}. Leave the article's 800, 500 and 1,000 as they are."
+            f"of {mine.tokens_out:,}. Take no more than the article's 800, 500 and 1,000."
         )
     low, high = ARTICLE_USD
     if not low <= mine.total_usd <= high:
@@ -41,7 +41,7 @@ def check_return(mine: Week | None) -> ExerciseResult:
     dearest = max(mine.steps[2:], key=lambda step: step.usd)
     return solved(
         f"{usd(mine.total_usd)} in place of {usd(plain.total_usd)}, most of it for "
-        f"{dearest.name}: same questions, same answers to read."
+        f"{dearest.name}: no more questions, no longer answers to read."
     )
 
 

@@ -46,6 +46,8 @@ def check_threshold(measured: Calibration, threshold: float | None) -> ExerciseR
     if not is_number(threshold) or not 0 <= threshold <= 1:
         return not_yet("Put a probability from 0 to 1 in place of None.")
     items = measured.items
+    if len(items) < measured.asked:
+        return not_yet("The calibration was stopped: run its cell again.")
     if not any(_is_good(items, each.probability) for each in items):
         return solved(
             "No threshold does it with these answers: this model's probability cannot be used so."
@@ -57,7 +59,9 @@ def check_threshold(measured: Calibration, threshold: float | None) -> ExerciseR
         )
     share = sum(given) / len(given)
     if share < WANTED_SHARE:
-        return not_yet(f"Of the {len(given)} answers that it then gives, {share:.0%} are right.")
+        return not_yet(
+            f"{sum(given)} of the {len(given)} answers that it then gives are right, {share:.1%}."
+        )
     return solved(
         f"It answers {len(given)} of {len(items)} questions, {share:.0%} of them right; the others "
         "it hands on. Notebook 10 makes a router of that."

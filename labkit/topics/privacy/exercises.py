@@ -91,9 +91,10 @@ def check_policy(payload: Payload | None, *, never: str, about: str) -> Exercise
         return not_yet("That one would stay on this machine. Make one to the cloud.")
     if _share_kept(about, payload) < LEAST_KEPT:
         return not_yet("That is not the record. Without it the model cannot answer.")
-    if never in payload.body or any(never in each.text for each in payload.texts):
+    sent = "\n".join([payload.body, *(each.text for each in payload.texts)])
+    if never.casefold() in sent.casefold():
         return not_yet(f"“{never}” would still leave. Which policy takes it out?")
-    remaining = sorted({finding.kind for finding in payload.findings if finding.kind in KINDS})
+    remaining = sorted({f"{e.kind} {e.masked}" for e in payload.findings if e.kind in KINDS})
     if remaining:
         return not_yet(f"That one stays here, but others would leave: {', '.join(remaining)}.")
     return solved(

@@ -30,6 +30,8 @@ def check_better(model: ScoringModel, base: PromptScore, prompt: Prompt | None) 
         before, after = (score(model, base.task, p, **options) for p in (base.prompt, prompt))
     except (ValueError, LabError) as error:
         return not_yet(f"This prompt does not work: {error}")
+    if any(len(each.items) < each.asked for each in (before, after)):
+        return not_yet("It was stopped before the last item: run it again.")
     if after.tokens >= before.tokens:
         added = "" if prompt.system or not prompt.template else silent_system(model)
         why = f" Without a system message the template puts in its own: “{added}”." if added else ""

@@ -42,17 +42,18 @@ def check_in_a_row(
     """Exercise 2: how likely is it to draw the leading token this many times in a row?"""
     if not is_number(probability):
         return not_yet("Put a probability, 0 to 1, in place of None.")
-    if 1 < probability <= 100:
-        return not_yet(f"{probability:g} is more than certain. Is it per cent? As a share: 0 to 1.")
     best = float(prediction.probabilities.max())
     right = best**draws
+    as_share = (probability, probability / 100)
     formula = f"{best:.3f} to the power of {draws} is {right:.3f}"
     if abs(probability - right) <= TOLERANCE:
         return solved(f"Each draw is a new one: {formula}.")
     if math.isclose(probability, best, abs_tol=TOLERANCE):
         return not_yet(f"{probability:g} is the chance of one draw. All of them must hit.")
-    if math.isclose(probability, best * draws, abs_tol=TOLERANCE):
+    if any(math.isclose(given, best * draws, abs_tol=TOLERANCE) for given in as_share):
         return not_yet("Chances of draws that must all hit are multiplied, not added.")
+    if 1 < probability <= 100:
+        return not_yet(f"{probability:g} is more than certain. Is it per cent? As a share: 0 to 1.")
     return not_yet(f"{probability:g} is off. What is the chance of one draw? And of two?")
 
 

@@ -18,18 +18,26 @@ def check_other_word(
     """Exercise 1: does the answer begin differently than at temperature 0 with these settings?"""
     if temperature is None or seed is None:
         return not_yet("Put a temperature and a seed in place of None, such as 0.1 and 0.")
-    surest = generate(model, prompt, temperature=0, max_tokens=1).steps[0]
     try:
-        drawn = generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1).steps[0]
+        replies = [
+            generate(model, prompt, temperature=0, max_tokens=1),
+            generate(model, prompt, temperature=temperature, seed=seed, max_tokens=1),
+        ]
     except ValueError as error:
         return not_yet(f"These settings do not work: {error}.")
+    if not all(each.steps for each in replies):
+        return not_yet("It was stopped before the first token: run it again.")
+    surest, drawn = (each.steps[0] for each in replies)
     texts = {each.token_id: each.text for each in drawn.alternatives}
     word, other = surest.alternatives[0].text, texts.get(drawn.token_id, drawn.text)
     if drawn.token_id != surest.token_id:
-        return solved(
-            f"It begins with {other!r}, drawn with {math.exp(drawn.drawn_logprob):.1%} at "
-            f"temperature {temperature:g}; at 1 it would be {math.exp(drawn.logprob):.1%}."
-        )
+        shares = []  # as far as they are known: a server tells the second alone
+        if drawn.drawn_logprob is not None:
+            chance = math.exp(drawn.drawn_logprob)
+            shares.append(f", drawn with {chance:.1%} at temperature {temperature:g}")
+        if drawn.logprob is not None:
+            shares.append(f"; at temperature 1 it has {math.exp(drawn.logprob):.1%}")
+        return solved(f"It begins with {other!r}{''.join(shares)}.")
     share = math.exp(surest.logprob)
     return not_yet(
         f"It still begins with {word!r}: the model gives that {share:.1%}. "
@@ -59,6 +67,8 @@ def check_largest(report: MachineReport, name: str | None) -> ExerciseResult:
     rows = {each.entry.name: each for each in report.candidates}
     if not isinstance(name, str):
         return not_yet("Put a model's name, in quotes, in place of None.")
+    if not report.fitting:
+        return not_yet("None of them fits here now: all need more memory than is free.")
     name = name.lower().removesuffix("(here)").strip()  # as the figure labels it
     if name not in rows:
         return not_yet(f"{name!r} is not in the catalogue: {', '.join(rows)}.")

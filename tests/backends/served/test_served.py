@@ -26,6 +26,7 @@ from labkit.errors import LabError
 from labkit.models.loading import get_model
 from labkit.models.tokenizers.open import open_tokenizer
 from labkit.topics.sampling.next_token.prediction import softmax
+from labkit.topics.start.exercises import check_other_word
 
 PROMPTS = [
     "The capital of France is",
@@ -72,6 +73,16 @@ def test_what_it_writes_has_the_probabilities_of_its_scores(served):
     assert first.logprob == pytest.approx(scores.max(), abs=0.02)
     assert first.alternatives[0].token_id == first.token_id
     assert reply.output_tokens == 4 and reply.finish == "length"
+
+
+def test_the_first_exercise_takes_its_answers(served):
+    """A server does not tell with which probability a token was drawn."""
+    given = [
+        check_other_word(served, "Why is the sky blue?", temperature=3.0, seed=seed)
+        for seed in range(5)
+    ]
+    (right, *_) = [each for each in given if each.right]
+    assert "drawn with" not in right.why and "at temperature 1 it has" in right.why
 
 
 def test_the_payload_is_the_request_to_its_server(served):

@@ -46,7 +46,7 @@ GOOD = curve((-0.1, 1, 0.1, 1.0), (-0.3, 5, 0.5, 0.8), (-0.9, 10, 1.0, 0.6))
         (0.4, False, "0 or less"),
         (0, False, "nothing is shown"),
         (-0.2, False, "too few"),
-        (-5, False, "Of the 10 that are then shown, 60% pass"),
+        (-5, False, "Of the 10 that are then shown, 60.0% pass"),
     ],
 )
 def test_a_threshold_is_found(threshold, passed, said):
@@ -57,6 +57,8 @@ def test_a_threshold_is_found(threshold, passed, said):
 def test_where_no_threshold_does_it_any_is_right():
     result = exercises.check_threshold(curve((-0.1, 10, 1.0, 0.1)), -1)
     assert result.right and "No threshold does it" in repr(result)
+    stopped = exercises.check_threshold(curve(), -1)
+    assert not stopped.right and "It was stopped" in repr(stopped)
 
 
 def test_what_was_not_run_has_no_answer():

@@ -1,5 +1,7 @@
 """Any right answer passes, a wrong one gets the reason."""
 
+from dataclasses import replace
+
 import pytest
 
 from labkit.backends.http_timing import HttpTiming
@@ -31,6 +33,10 @@ def test_how_many_round_trips_a_link_took():
     for given in (None, "three"):
         assert "your number" in exercises.check_round_trips(SIDE, given).why
     assert "no link 'fibre'" in exercises.check_round_trips(SIDE, 3, link="fibre").why
+    untimed = replace(REMOTE, outcome=replace(REMOTE.outcome, timings=None))
+    for reply, right, why in ((untimed, True, "3 × 0.08 s."), (LOCAL, False, "did not come")):
+        result = exercises.check_round_trips(replace(SIDE, replies=(LOCAL, reply)), 3)
+        assert result.right == right and why in result.why
 
 
 def test_from_which_length_on_the_remote_one_is_first():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import labkit as lab
+from labkit.backends.routed.route import RouteRule
 from labkit.lab_book.book import LabBook
 from labkit.topics.decide import exercises
 from labkit.topics.decide.routing import learn
@@ -74,13 +75,31 @@ def test_a_router_that_closes_the_gap_with_few_calls():
     assert not found[-1].right and "also possible with" in found[-1].why
     assert not exercises.check_route(held, None).right
     alike = replace(held, large=held.small)
-    assert "no gap" in exercises.check_route(alike, lab.decide.learn_route(practice)).why
+    without = exercises.check_route(alike, lab.decide.learn_route(practice))
+    assert without.right and "no router has a gap" in without.why
+    cheated = exercises.check_route(held, lab.decide.learn_route(held, to_large=0.5))
+    assert not cheated.right and "very questions that judge it" in cheated.why
+
+
+@pytest.mark.slow
+def test_where_the_router_is_equally_sure_of_all_some_share_is_right():
+    practice, held = (
+        replace(each, small=tuple(replace(e, logprob=-1.0) for e in each.small))
+        for each in (graded(), graded("held out"))
+    )
+    assert any(
+        exercises.check_route(held, lab.decide.learn_route(practice, to_large=n / 20)).right
+        for n in range(21)
+    )
 
 
 def test_a_rule_for_calculations():
     asked = questions(["triage", "arithmetic"], 20, "held out", 0)
     held = replace(graded("held out"), questions=tuple(asked))
-    assert exercises.check_rule(held, (r"^\d+ \S \d+ =$", "large")).right
+    pattern = r"^\d+ \S \d+ =$"
+    pair = (pattern, "large")
+    for mine in (pair, list(pair), [pair], [list(pair)], RouteRule(*pair)):
+        assert exercises.check_rule(held, mine).right
     for mine, why in (
         (None, "Replace None"),
         ((r"\d", "small"), "Replace None"),

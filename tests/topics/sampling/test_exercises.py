@@ -57,7 +57,9 @@ def test_draws_that_must_all_hit_are_multiplied(prediction):
         (best, "one draw"),
         (3 * best, "not added"),
         (0.9, "off"),
-        (46, "As a share"),
+        (300 * best, "not added"),
+        (99, "As a share"),
+        (10**400, "None"),
     ):
         verdict = check_in_a_row(prediction, wrong, draws=3)
         assert not verdict.right and why in verdict.why

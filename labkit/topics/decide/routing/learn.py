@@ -36,6 +36,7 @@ class LearnedRoute:
         small: name of the small model that it is about.
         items: number of graded items.
         overhead_s: median seconds of looking a question up (measured).
+        half: of which half of the questions they are.
         missing: what it would need to look at neighbours, or "".
     """
 
@@ -44,6 +45,7 @@ class LearnedRoute:
     small: str
     items: int
     overhead_s: float
+    half: str
     missing: str = ""
 
     @property
@@ -95,7 +97,9 @@ def learn_route(practice: GradedItems, *, to_large: float = 0.5) -> LearnedRoute
         for n, p in enumerate(logprobs)
     ]
     plan = replace(plan, threshold=percentile([0.0, *chances, 1.0], 100 * to_large))
-    return LearnedRoute(plan, embedder, practice.names[0], len(right), overhead_s, missing)
+    return LearnedRoute(
+        plan, embedder, practice.names[0], len(right), overhead_s, practice.half, missing
+    )
 
 
 def _open_embedder() -> Embeds:

@@ -88,7 +88,8 @@ def test_a_threshold_is_checked_by_what_it_does(made_up):
     assert not check(made_up, None).right and not check(made_up, 7).right
     sure = Calibration("m", tuple(_item(n, n < 30) for n in range(60)), 60, 1.0)
     assert check(sure, 0.8).right and "30 of 60" in check(sure, 0.8).why
-    assert not check(sure, 0.0).right and "50% are right" in check(sure, 0.0).why
+    assert not check(sure, 0.0).right and "30 of the 60 answers" in check(sure, 0.0).why
+    assert "was stopped" in check(Calibration("m", sure.items[:1], 60, 1.0), 0.0).why
     assert "less than a quarter" in check(sure, 1.0).why
     poor = Calibration("m", tuple(_item(n, False) for n in range(60)), 60, 1.0)
     assert check(poor, 0.5).right and "No threshold" in check(poor, 0.5).why

@@ -223,9 +223,13 @@ def test_a_shorter_prompt_is_worse_only_where_that_is_settled(
     smollm2, scored, plain, monkeypatch, gained, lost, right
 ):
     """One gained and seven lost of 50: the interval is below 0, p is 0.07."""
-    tokens = iter((20, 10))
-    monkeypatch.setattr(exercises, "score", lambda *a, **o: SimpleNamespace(tokens=next(tokens)))
+    tokens, whole = iter((20, 10)), {"items": range(50), "asked": 50}
+    monkeypatch.setattr(
+        exercises, "score", lambda *a, **o: SimpleNamespace(tokens=next(tokens), **whole)
+    )
     change = PairedDifference(gained, lost, 50)
     monkeypatch.setattr(exercises, "compare_scores", lambda before, after: change)
     result = exercises.check_better(smollm2, scored, plain)
     assert result.right == right and ("clearly worse" in result.why) != right
+    tokens, whole["asked"] = iter((20, 10)), 51
+    assert "It was stopped" in exercises.check_better(smollm2, scored, plain).why
