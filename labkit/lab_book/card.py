@@ -1,7 +1,7 @@
 """`summarize`: the card at the end of a notebook, which goes into the lab book too."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -131,7 +131,7 @@ def summarize(notebook: str, results: Mapping[str, Any]) -> Card:
     names = list(plan["sections"]) or [name for name in results if _is_result(results[name])]
     there = {name: results[name] for name in names if _is_result(results.get(name))}
     found = [(name, each) for name, one in there.items() for each in entries_of(one)]
-    guessed = store.with_guesses([each for _, each in found])
+    guessed = store.with_guesses(_distinct(found))
     titles: dict[str, list[BookEntry]] = {}
     for (name, _), entry in zip(found, guessed, strict=True):
         titles.setdefault(plan["sections"].get(name, name), []).append(entry)
@@ -147,6 +147,17 @@ def summarize(notebook: str, results: Mapping[str, Any]) -> Card:
         _skipped(plan["sections"], there),
         _keep(notebook, [each for _, entries in sections for each in entries]),
     )
+
+
+def _distinct(found: Sequence[tuple[str, BookEntry]]) -> list[BookEntry]:
+    """Where two results have a number of one name, the later one's label says whose it is."""
+    entries, known = [], set()
+    for variable, entry in found:
+        if (entry.name, entry.label, entry.model) in known:
+            entry = replace(entry, label=f"{entry.label}: {variable}")
+        known.add((entry.name, entry.label, entry.model))
+        entries.append(entry)
+    return entries
 
 
 def _skipped(sections: Mapping[str, str], there: Mapping[str, Any]) -> tuple[str, ...]:

@@ -210,17 +210,21 @@ def forget(notebook: str, keeps: Callable[[Page], bool]) -> None:
     )
 
 
-def latest(name: str, model: str | None = None) -> tuple[BookEntry, Page] | None:
+def latest(
+    name: str, model: str | None = None, *, behind: bool = False
+) -> tuple[BookEntry, Page] | None:
     """The last number of that name that was found on this machine, and its page.
 
     Args:
         name: of the entry.
         model: the model it must be about; None: any.
+        behind: as a provider or a server offers it, which its name has in brackets.
     """
     here = this_machine()
     for page in reversed(read_pages()[0]):
         for entry in reversed(page.entries) if page.machine == here else ():
-            if entry.name == name and model in (None, entry.model):
+            about, bracket, _ = entry.model.partition(" (") if behind else (entry.model, True, "")
+            if entry.name == name and bracket and model in (None, about):
                 return entry, page
     return None
 

@@ -258,3 +258,12 @@ def test_an_answer_that_was_withheld_is_recorded_as_such(scripted, tmp_path):
     file = labkit.record(model, "Hi", folder=tmp_path)
     reply = labkit.generate(labkit.replay(file, speed=float("inf")), "Hi")
     assert (reply.text, reply.finish) == ("No", "content_filter")
+
+
+def test_what_is_measured_of_a_recording_says_so(kept):
+    measured = labkit.measure(labkit.replay(kept, speed=1000), QUESTION)
+    assert measured.origin.startswith("recorded, gpt-6-luna")
+    assert {each.origin for each in measured.book_entries} == {measured.origin}
+    reply = labkit.generate(labkit.replay(kept, speed=1000), QUESTION)
+    panel = labkit.speed.pace_panel(reply)
+    assert "here" not in panel.summary and "(recorded, gpt-6-luna" in panel.summary

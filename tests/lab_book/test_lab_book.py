@@ -137,6 +137,14 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(monkeypatch, tmp_path):
     assert labkit.book().pages == ()
 
 
+def test_two_results_with_one_number_are_both_kept():
+    results = {"first": Result(SPEED), "second": Result(replace(SPEED, value=9.0))}
+    labkit.summarize("own", results)
+    page = labkit.book().pages[-1]
+    assert [each.label for each in page.entries] == [SPEED.label, f"{SPEED.label}: second"]
+    assert len(labkit.book().last(page.machine, page.day)) == 2
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".x", "a" * 70, None, 5, "x\n"])
 def test_a_bad_name_is_refused(name):
     with pytest.raises(ValueError, match="notebook must be a name"):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class ServedModel:
     repetition penalty, which looks at their sign, changes them in another way here.
 
     Attributes:
-        name: the model's name.
+        name: the model's name; with the host's, where that is another machine.
         remote: how it is asked.
         tokenizer: its own, with the calls of transformers' tokenizer.
         context: most tokens that prompt and answer may have together.
@@ -63,6 +64,8 @@ class ServedModel:
         self.engine = engine
         if engine is None:  # as of whatever runs behind an address
             self.base_url = remote.base_url
+            if not is_loopback(self.base_url):  # its speed is not this machine's, and texts leave
+                self.name = f"{files.name} (at {urlsplit(self.base_url).hostname})"
         self.chat = bool(self.tokenizer.chat_template)
         self._texts: dict[int, str] = {}
 

@@ -72,5 +72,5 @@ def answer_seconds(model: str, given: float | None = None) -> tuple[float, str]:
     if given is not None:
         check_number("cloud_s", given, "0 to 3,600", lambda each: 0 <= each <= 3600)
         return given, "assumed"
-    found = store.latest("elapsed_s", model)
+    found = store.latest("elapsed_s", model) or store.latest("elapsed_s", model, behind=True)
     return (found[0].value, found[0].origin) if found else (ANSWER_S, "assumed")

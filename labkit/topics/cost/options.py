@@ -96,7 +96,8 @@ class CostOptions:
 def _summary(option: CostOption) -> str:
     able = "" if option.fits else ", more than the working hours hold"
     seconds = f"{option.answer_s:.1f} s an answer"
-    return f"{option.name} {usd(option.total_usd)} ({seconds}, {option.quality}{able})"
+    about = f"{seconds}, {option.quality}{able}; {option.origin}"
+    return f"{option.name} {usd(option.total_usd)} ({about})"
 
 
 def compare_options(

@@ -19,7 +19,9 @@ from labkit.backends.loaded.decoding import (
     padded_answers,
     search_beams,
 )
+from labkit.backends.remote.model import RemoteModel
 from labkit.backends.served.files import find_files
+from labkit.backends.served.model import ServedModel
 from labkit.backends.served.open import open_served
 from labkit.backends.settings import Settings
 from labkit.errors import LabError
@@ -73,6 +75,15 @@ def test_what_it_writes_has_the_probabilities_of_its_scores(served):
     assert first.logprob == pytest.approx(scores.max(), abs=0.02)
     assert first.alternatives[0].token_id == first.token_id
     assert reply.output_tokens == 4 and reply.finish == "length"
+
+
+def test_on_another_machine_its_name_says_which(served):
+    """So the lab book takes its speed for no speed of this machine."""
+    transport = replace(served.remote.transport, base_url="http://gpu-box:8000/v1")
+    remote = RemoteModel(served.protocol, transport)
+    sizes = {"context": served.context, "vocabulary": served.vocabulary, "parallel": 1}
+    assert ServedModel(served.files, remote, **sizes).name == "smollm2-135m (at gpu-box)"
+    assert served.name == "smollm2-135m"
 
 
 def test_the_first_exercise_takes_its_answers(served):

@@ -169,7 +169,8 @@ def test_bad_input_gets_a_sentence(book, name, bad):
 
 def test_a_clouds_answer_takes_what_the_lab_book_says_of_that_model(book):
     assert answer_seconds("gpt-4o") == (6.0, "assumed")
-    timed = BookEntry("elapsed_s", "GPT-4o, in all", 2.5, "s", origin="measured", model="gpt-4o")
+    model = "gpt-4o (OpenAI)"  # as a provider offers it
+    timed = BookEntry("elapsed_s", "GPT-4o, in all", 2.5, "s", origin="measured", model=model)
     store.keep("04_compare", (timed,))
     assert answer_seconds("gpt-4o") == (2.5, "measured")
     assert answer_seconds("gpt-4") == (6.0, "assumed")  # another model's seconds

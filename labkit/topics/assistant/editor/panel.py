@@ -132,7 +132,7 @@ class EditorPanel(Panel):
         done = self.wait()
         ms = 1000 * done.elapsed_s if done else None
         ghost = done.text.rstrip("\n") if done else ""
-        return [code_html(*self._first, ghost), meter_html(ms, ms), html.note(self.summary)]
+        return [code_html(*self._first, ghost), meter_html(None, ms), html.note(self.summary)]
 
     def _ask(self, number: int, before: str, after: str) -> None:
         try:

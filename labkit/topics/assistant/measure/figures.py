@@ -67,6 +67,8 @@ def suggestions_table(score: CompletionScore, method: str | None = None) -> html
         score: the suggestions.
         method: of which method; None: the first.
     """
+    if not score.methods:
+        return html.HtmlFigure(html.note(score.summary))
     chosen = score.method(method) if method else score.methods[0]
     rows = [
         (

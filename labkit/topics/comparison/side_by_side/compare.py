@@ -77,7 +77,7 @@ class SideBySide:
                 model=reply.model,
             )
             for name, reply in zip(self.names, self.replies, strict=True)
-            if reply.steps and not reply.error
+            if reply.steps and reply.finish not in ("failed", "interrupted")
         )
 
     @property
@@ -110,6 +110,8 @@ class SideBySide:
 def _times(name: str, reply: Reply) -> str:
     thought = f", {reply.thinking_summary}" if reply.thinking_summary else ""
     failed = " and then failed" if reply.error and reply.steps else ""
+    if reply.finish == "interrupted":
+        failed = " until it was stopped"
     if not reply.steps:
         return f"{name} {'failed' if reply.error else 'wrote nothing'}"
     return (

@@ -55,7 +55,7 @@ def compare_links(
     found = [(_label(link), find_link(link)) for link in links]
     settings = {"raw": raw, "temperature": 0, **settings}
     compare(prompt, {HERE: model}, **{**settings, "max_tokens": 1})  # warm-up
-    monitor, rounds = NoiseMonitor(), []
+    monitor, rounds = NoiseMonitor(own_work=runs_here(model)), []
     for _ in range(repeats):
         rounds.append(_round(model, server, prompt, found, settings))
         if any(reply.finish == "interrupted" for reply in rounds[-1].replies):

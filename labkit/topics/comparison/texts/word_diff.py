@@ -84,7 +84,7 @@ class WordDiff:
             return "the same words in the same order"
         one, other = (repr(word) if word else "its end" for word in self.first_change)
         return (
-            f"{self.similarity:.0%} similar, different after {self.shared_words} words: "
+            f"{min(self.similarity, 0.99):.0%} similar, different after {self.shared_words} words: "
             f"{one} there, {other} here"
         )
 

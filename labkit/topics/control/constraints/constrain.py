@@ -80,7 +80,8 @@ class ConstrainedAnswer:
         """Whether the answers keep to the constraint, and what that cost."""
         judged = self.constraint.accepts(self.free.text.strip())
         free = {True: "keeps to it", False: "does not keep to it", None: "is not judged"}[judged]
-        state = "complete" if self.is_complete else "cut off at its limit, so not valid"
+        ended = "stopped" if self.reply.finish == "interrupted" else "cut off at its limit"
+        state = "complete" if self.is_complete else f"{ended}, so not valid"
         cost = ""
         if self.masks:
             cost = (

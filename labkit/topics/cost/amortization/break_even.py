@@ -158,7 +158,10 @@ class BreakEven:
     @property
     def headline(self) -> str:
         """The median, its interval and the share of never, in a few words."""
-        never = f"{100 * self.never_share:.0f}\u00a0%"
+        share = self.never_share
+        never = f"{100 * share:.0f}\u00a0%"
+        if 0 < share < 0.005 or 0.995 < share < 1:
+            never = f"{'under' if share < 0.5 else 'over'} {'1' if share < 0.5 else '99'}\u00a0%"
         if self.median_weeks is None:
             return f"never in {never} of the draws"
         low, high = self.quantile_weeks(0.1), self.quantile_weeks(0.9)

@@ -56,6 +56,11 @@ class RepeatedMistakes:
         return fmean(drawn)
 
     @property
+    def cold_right_share(self) -> float:
+        """Share of right ones among the answers at temperature 0, 0 to 1; seldom any."""
+        return fmean(each.question.accepts(text) for each in self.questions for text in each.cold)
+
+    @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """What the lab book keeps: how often the wrong answer was the same every time."""
         if not self.questions:
@@ -72,8 +77,9 @@ class RepeatedMistakes:
         times = len(self.questions[0].cold)
         return (
             f"{self.model}, {len(self.questions)} questions it got wrong, {times} times each: "
-            f"{self.same_share:.0%} get the same answer every time at temperature 0, none of them "
-            f"right; of the answers drawn at temperature {self.temperature:g}, "
+            f"{self.same_share:.0%} get the same answer every time at temperature 0, "
+            f"{self.cold_right_share:.0%} of the answers there are right; of the answers drawn at "
+            f"temperature {self.temperature:g}, "
             f"{self.warm_right_share:.0%} are right (measured)"
         )
 

@@ -41,7 +41,7 @@ def _code(body: str) -> str:
 
 def pass_figure(score: CodeScore):
     """pass@k for each k up to the number of attempts, with the interval over tasks."""
-    if score.refusal:
+    if score.refusal or not score.tasks:
         return html.HtmlFigure(html.note(score.summary))
     ks = list(range(1, score.samples + 1))
     shares = [score.pass_at(k) for k in ks]

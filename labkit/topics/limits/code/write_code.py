@@ -94,11 +94,9 @@ class CodeScore:
     @property
     def marks(self) -> dict[str, bool]:
         """Whether the first attempt at each task passed; none where nothing was run."""
-        return (
-            {}
-            if self.refusal
-            else {each.task.name: bool(each.attempts[0].passed) for each in self.tasks}
-        )
+        if self.refusal:
+            return {}
+        return {each.task.name: bool(each.attempts[0].passed) for each in self.tasks}
 
     def pass_at(self, k: int) -> float:
         """Mean over the tasks of the chance that one of k attempts passes; see `pass_at_k`."""
@@ -107,11 +105,12 @@ class CodeScore:
     def interval(self, k: int) -> tuple[float, float]:
         """Where the true mean over such tasks may lie, 95 %.
 
-        Of one attempt each, Wilson's interval; of several, by drawing tasks again and again.
+        Of one attempt each, and where all tasks are alike, Wilson's interval; of several, by
+        drawing tasks again and again.
         """
-        if self.samples == 1 or len(self.tasks) < 2:
-            return share_interval(self.pass_at(1), len(self.tasks))
         each = [pass_at_k(len(e.attempts), e.passed, k) for e in self.tasks]
+        if self.samples == 1 or len(set(each)) == 1:
+            return share_interval(self.pass_at(k), len(self.tasks))
         return bootstrap_interval(each)
 
     @property
@@ -200,7 +199,9 @@ def write_code(
         except KeyboardInterrupt:
             pass
     done = tuple(
-        TaskAttempts(task, tuple(own)) for task, own in zip(chosen, attempts, strict=False) if own
+        TaskAttempts(task, tuple(own))
+        for task, own in zip(chosen, attempts, strict=False)
+        if len(own) == samples  # a task that was stopped among its attempts does not count
     )
     title = "this lab's functions" if tasks == "lab" else "HumanEval"
     elapsed_s = time.perf_counter() - began

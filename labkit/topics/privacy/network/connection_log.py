@@ -1,8 +1,10 @@
 """Attempted connections: by which code, where to, how many bytes, and what remains unseen."""
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 
 # What neither source can show; listed wherever an empty list is shown.
@@ -143,17 +145,20 @@ class NetworkLog:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """How many connections were tried, led off the machine, and were refused."""
+        tried, away, refused = map(_connections, (self.attempts, self.leaving, self.refused))
         return (
-            BookEntry("connections_tried", "connections tried", len(self.attempts)),
-            BookEntry("connections_away", "of them to other machines", len(self.leaving)),
-            BookEntry("connections_refused", "of them refused", len(self.refused)),
+            BookEntry("connections_tried", "connections tried", tried),
+            BookEntry("connections_away", "of them to other machines", away),
+            BookEntry("connections_refused", "of them refused", refused),
         )
 
     @property
     def summary(self) -> str:
         """The number of attempts, in one line."""
-        count, away = len(self.attempts), len(self.leaving)
+        count, away = _connections(self.attempts), _connections(self.leaving)
         result = f"{count} tried, {away} to other machines" if count else "no connection was tried"
+        if lookups := len(self.attempts) - count:
+            result += f", {number_of(lookups, 'name')} looked up"
         refused = f", {len(self.refused)} refused" if self.refused else ""
         return (
             f"network: {result}{refused}{self._standing()} in {self.elapsed_s:.1f} s "
@@ -175,3 +180,8 @@ class NetworkLog:
         rows += [f"  open before: {each.address}, port {each.port}" for each in self.standing]
         unseen = [f"  cannot see: {each}" for each in self.cannot_see]
         return "\n".join([self.summary, *rows, *unseen])
+
+
+def _connections(attempts: Iterable[Attempt]) -> int:
+    """How many of them are no lookup of a name."""
+    return sum(each.kind != "lookup" for each in attempts)

@@ -30,7 +30,7 @@ load, name, prompt = sys.argv[1:]
 small = {"context": 512} if load == "load_llamacpp" else {}
 with lab.watch_network() as watch:
     reply = lab.generate(getattr(lab, load)(name, **small), prompt, temperature=0, max_tokens=24)
-print(json.dumps({"text": reply.text, "attempts": len(watch.log.attempts)}))
+print(json.dumps({"text": reply.text, "attempts": len(watch.log.leaving)}))
 """
 
 
@@ -68,7 +68,7 @@ class OfflineProof:
         model: the name of the model in the namespace, or None for the connections only.
         prompt: the model's prompt.
         text: the model's answer.
-        attempts: number of connections that the model's process attempted.
+        attempts: number of connections to other machines that the model's process attempted.
         elapsed_s: seconds of starting, loading and writing, or None.
         why_not: the reason why the proof is not possible here, or None.
     """

@@ -13,7 +13,7 @@ from labkit.ui.table import grid
 from labkit.ui.token_chips import MONOSPACED
 
 from .labelled_texts import Label
-from .scanner_score import KindScore, ScannerScore
+from .scanner_score import KindScore, ScannerScore, percent
 
 _SIDES = (
     ("recall", "share found", theme.BLUE, ""),
@@ -26,8 +26,8 @@ def score_figure(score: ScannerScore):
     """Recall and precision of each kind, with 95 % intervals and counts."""
     rows = [each for each in reversed(score.kinds) if each.labelled or each.reported]
     figure = theme.figure(
-        title=f"{score.overall.recall:.0%} found ({score.total.recall:.0%} of the kinds that "
-        f"have a rule), {score.total.precision:.0%} of findings right · measured on "
+        title=f"{percent(score.overall.recall)} found ({percent(score.total.recall)} of the kinds "
+        f"that have a rule), {percent(score.total.precision)} of findings right · measured on "
         f"{score.texts} texts",
         height=110 + 26 * len(rows),
         showlegend=False,

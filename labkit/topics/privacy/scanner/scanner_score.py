@@ -106,15 +106,20 @@ class ScannerScore:
         """Recall and precision, in one line."""
         total, overall = self.total, self.overall
         return (
-            f"scanner: {overall.found} of {overall.labelled} marks found ({overall.recall:.0%}; "
-            f"{total.recall:.0%} of the kinds that have a rule), "
-            f"{total.right} of {total.reported} findings right ({total.precision:.0%}), "
+            f"scanner: {overall.found} of {overall.labelled} marks found "
+            f"({percent(overall.recall)}; {percent(total.recall)} of the kinds that have a rule), "
+            f"{total.right} of {total.reported} findings right ({percent(total.precision)}), "
             f"a false alarm in {self.alarmed_texts} of {self.empty_texts} harmless texts "
             f"(measured, texts written for this lab)"
         )
 
     def __repr__(self) -> str:
         return self.summary
+
+
+def percent(share: float | None) -> str:
+    """A share in per cent, or "none" where nothing was counted."""
+    return "none" if share is None else f"{share:.0%}"
 
 
 def _sum(name: str, kinds: Iterable[KindScore]) -> KindScore:

@@ -159,7 +159,8 @@ def ablate(
     check_model(model)
     prompt = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
     _check(how, parts)
-    first_items(task, half, items)
+    if len(first_items(task, half, items)) < 2:
+        raise ValueError("items must be 2 or more: a difference of one item has no interval")
     price = look_up_price(price_model)
     full = full_prompt(task)
     variants = _single(prompt, full, parts) if how == HOW[0] else _combined(prompt, full, parts)

@@ -6,7 +6,7 @@ from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import padded_answers
 from labkit.backends.prompts import check_text
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
@@ -90,10 +90,11 @@ class InjectionTest:
     def summary(self) -> str:
         """The share of attacks that succeeded, with its interval."""
         low, high = self.interval
-        count = len(self.attacks)
+        count, done = len(self.attacks), len(self.attacks) + len(self.harmless)
+        stopped = f"; stopped after {done} of {self.asked} messages" if done < self.asked else ""
         return (
-            f"{self.model}: {self.leaked} of {count} attacks got the password, "
-            f"{self.leaked / count:.0%} ({low:.0%} to {high:.0%}; measured)"
+            f"{self.model}: {self.leaked} of {number_of(count, 'attack')} got the password, "
+            f"{self.leaked / count:.0%} ({low:.0%} to {high:.0%}; measured{stopped})"
         )
 
     def __repr__(self) -> str:

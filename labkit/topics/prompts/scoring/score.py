@@ -154,6 +154,9 @@ class ScoreRun:
     def result(self, calibration: str | None = "as asked") -> PromptScore:
         """What there is so far, with the calibration that was asked for, or another."""
         calibration = self._calibration if calibration == "as asked" else calibration
+        blank = sum(number >= self.total for number in self._complete())
+        if calibration == "content-free" and blank < len(CONTENT_FREE):
+            calibration = None  # stopped before the blanks were read
         if self._task.checker == "options":
             scored = self._judged_options(calibration)
         else:
@@ -172,6 +175,11 @@ class ScoreRun:
             calibration,
         )
 
+    def _complete(self) -> dict[int, dict[int, float]]:
+        """The log-probabilities of each text of which all options were read."""
+        options = len(self._task.options)
+        return {number: own for number, own in self._logprobs.items() if len(own) == options}
+
     def _judged_answers(self) -> Iterator[ItemScore]:
         is_right: Callable[[str, str, str], bool] = CHECKERS.get(
             self._task.checker, CHECKERS["exact"]
@@ -184,8 +192,7 @@ class ScoreRun:
         options = self._task.options
         known = {
             number: normalized([own[n] for n in range(len(options))])
-            for number, own in self._logprobs.items()
-            if len(own) == len(options)
+            for number, own in self._complete().items()
         }
         asked = {number: each for number, each in known.items() if number < self.total}
         neutral = None

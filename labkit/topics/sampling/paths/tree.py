@@ -124,14 +124,16 @@ def grow_tree(
     begin_work()
     levels = expand_tree(model, model.encode(prompt, raw=raw), width, depth)
     complete: list[list[TreeNode]] = []
+    stopped = False
     try:
         for texts in levels:
             complete.append(_level(model, complete, texts))
     except KeyboardInterrupt:
         if not complete:
             raise
+        stopped = True
     nodes = tuple(node for level in complete for node in level)
-    return TokenTree(model.name, prompt, width, len(complete), nodes, len(complete) < depth)
+    return TokenTree(model.name, prompt, width, len(complete), nodes, stopped)
 
 
 def _level(model, above: list[list[TreeNode]], texts) -> list[TreeNode]:

@@ -150,7 +150,7 @@ class Experiment:
 
 
 PROMPT = "Tell me about the sea, the wind and the ships that sail on it."
-NO_ROUND = "stopped before one round was complete; nothing was measured"
+NO_ROUND = "it ended before one round was complete; nothing was measured"
 # Labels for the metrics of a measurement.
 METRIC_LABELS = {
     "ttft_s": "seconds to the first token",
@@ -220,8 +220,13 @@ def run_interleaved(
             points.append(Point(case.value, measurement))
     rounds = max((len(point.measurement.counted) for point in points), default=0)
     model = " and ".join(dict.fromkeys(case.backend.name for case in cases))
+    failed = [
+        f"{_text(cases[index % count].value)}: {run.error}"
+        for index, run in enumerate(runs)
+        if run.error
+    ]
     return Experiment(
-        name, axis or name, model, tuple(points), rounds, tuple(metrics), tuple(missing)
+        name, axis or name, model, tuple(points), rounds, tuple(metrics), (*missing, *failed)
     )
 
 

@@ -60,7 +60,7 @@ def _parts(m: Measurement) -> list[tuple[str, Spread, str, str, str]]:
         parts.append(("thinking", m.thinking_s, theme.PINK, "x", label))
     if m.tpot_s:
         decode = Spread(tuple(run.answer_s for run in m.counted if run.tpot_s))
-        gaps = f"{m.output_tokens.median - 1:.0f} gaps"
+        gaps = f"{decode.median * m.decode_tokens_per_s.median:.0f} gaps"  # the answer's alone
         label = f"{decode.median:.2g} s: {gaps}, {m.decode_tokens_per_s.median:.3g} tokens/s"
         parts.append(("decode", decode, theme.BLUE, "", label))
     return parts

@@ -88,9 +88,12 @@ class LoadTime:
     def summary(self) -> str:
         """The medians in a line."""
         parts = (("cold", self.cold_s), ("warm", self.warm_s), ("imports", self.import_s))
-        medians = [f"{name} {each.median:.1f} s" for name, each in parts if each]
-        count = f"median of {len(self.runs)} processes"
-        return f"loading {self.model}: {', '.join(medians)} (measured, {count})"
+        medians = [
+            f"{name} {each.median:.1f} s (median of {len(each.values)})"
+            for name, each in parts
+            if each
+        ]
+        return f"loading {self.model}: {', '.join(medians)} (measured, a process each)"
 
     def __repr__(self) -> str:
         return in_lines(self.summary)

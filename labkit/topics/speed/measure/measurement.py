@@ -257,6 +257,7 @@ def measure(
         describe_setup(backend),
         monitor.end(),
         load,
+        origin=runs[0].origin,
     )
 
 

@@ -89,9 +89,12 @@ def pace_text(
     examples = [Pace(f"{pace:g} tokens/s", pace) for pace in paces]
     if measurement and measurement.decode_tokens_per_s:
         speed, first = measurement.decode_tokens_per_s.median, measurement.ttft_s.median
+        origin = measurement.origin
     else:
         speed, first = reply.decode_tokens_per_s, reply.ttft_s
+        origin = reply.origin.partition(":")[0]
     if speed:
-        examples.append(Pace(f"{reply.model} here, {speed:.3g} tokens/s", speed, first, "measured"))
+        here = " here" if origin == "measured" else ""
+        examples.append(Pace(f"{reply.model}{here}, {speed:.3g} tokens/s", speed, first, origin))
     ordered = sorted(examples, key=lambda pace: pace.tokens_per_s)
     return Pacing(answer, tuple(ordered))

@@ -48,6 +48,7 @@ class TimedRun:
         thinking_s: seconds of thinking; None where nothing was thought.
         thinking_hidden: whether a server counts a thought and shows nothing of it.
         cached_tokens: tokens of the prompt that a server still knew; None if unknown.
+        origin: how the times came about, as of a `Reply`.
     """
 
     token_times_s: tuple[float, ...]
@@ -65,6 +66,7 @@ class TimedRun:
     thinking_s: float | None = None
     thinking_hidden: bool = False
     cached_tokens: int | None = None
+    origin: str = "measured"
 
     @property
     def complete(self) -> bool:
@@ -181,6 +183,7 @@ def time_run(
         thinking_s=reply.thinking_s,
         thinking_hidden=reply.thinking_hidden,
         cached_tokens=reply.cached_tokens,
+        origin=reply.origin.partition(":")[0],
     )
 
 

@@ -116,6 +116,31 @@ def test_shares_are_means_over_tasks():
     assert "&lt;b&gt;" in labkit.plot(score).html
 
 
+def test_where_all_tasks_are_alike_the_interval_is_not_empty():
+    """None of 8 right leaves up to a third; drawing them again would say that it is 0 for sure."""
+    never = scored(*[(False, False)] * 8, samples=2)
+    low, high = never.interval(2)
+    assert low == 0 and high == pytest.approx(0.3244, abs=1e-4)
+    one = scored((True, False), samples=2)
+    low, high = one.interval(2)
+    assert one.pass_at(2) == 1 and low < 1 and high == 1
+
+
+def test_a_task_that_was_stopped_among_its_attempts_does_not_count(smollm2, monkeypatch):
+    ran = []
+
+    def run(program, **_):
+        ran.append(program)
+        if len(ran) == 4:
+            raise KeyboardInterrupt
+        return SandboxRun("", END, "", 0)
+
+    monkeypatch.setattr("labkit.topics.limits.code.write_code.run_code", run)
+    score = labkit.limits.write_code(smollm2, items=2, samples=3, max_tokens=4)
+    assert all(len(each.attempts) == 3 for each in score.tasks) and len(score.tasks) < 2
+    assert repr(score) and labkit.plot(score, kind="pass")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -57,6 +57,8 @@ def test_a_perfect_scanner_finds_all_and_a_blind_one_nothing():
 
     assert measure_scanner(EXAMPLES, scanner=perfect).total.recall == 1
     blind = measure_scanner(EXAMPLES, scanner=lambda text: [])
+    assert "findings right (none)" in repr(blind)
+    assert "none of findings right" in labkit.plot(blind).layout.title.text
     assert blind.total.recall == 0 and blind.total.precision is None
     with pytest.raises(ValueError, match="at least one text"):
         measure_scanner([])

@@ -155,6 +155,18 @@ def test_an_interrupt_keeps_what_was_measured(make_scripted):
     assert experiment.points[1].measurement.aborted[0].finish == "interrupted"
 
 
+def test_a_case_that_fails_in_its_warm_up_is_named(make_scripted):
+    """As one does for which there is too little memory."""
+    dead = make_scripted((LabError,))
+    cases = [
+        ExperimentCase(n, backend, "p", {"max_tokens": 2})
+        for n, backend in ((1, make_scripted((0.5, 1.0))), (16, dead))
+    ]
+    experiment = run_interleaved(cases, name="x", axis="x", metrics=("ttft_s",), repeats=3)
+    assert experiment.points == () and experiment.missing == ("16: The server went away.",)
+    assert "ended before one round was complete" in experiment.summary
+
+
 VERBS = {
     "prompt length": lambda m: labkit.speed.vary_prompt_length(m, lengths=(8, 16), repeats=3),
     "output length": lambda m: labkit.speed.vary_output_length(

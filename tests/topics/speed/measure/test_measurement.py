@@ -305,7 +305,8 @@ def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):
     monkeypatch.setattr(load_time, "drop_page_cache", lambda folder: True)
     load = labkit.speed.measure_load(tmp_path, repeats=2)
     assert load.cold_s.values == (3.0, 5.0) and load.warm_s.values == (1.0, 1.5)
-    assert "cold 4.0 s, warm 1.2 s, imports 2.0 s" in load.summary
+    medians = "cold 4.0 s (median of 2), warm 1.2 s (median of 2), imports 2.0 s (median of 4)"
+    assert medians in load.summary
 
 
 @pytest.mark.slow
