@@ -72,11 +72,10 @@ def _prepare_streams():
 
 def _run(args, argv):
     if args.command == "class" and args.action not in ("start", "wall"):
+        # For a class that there is not, nothing is installed.
         from labkit.classroom.settings import class_folder, read_settings
 
-        read_settings(
-            class_folder(args.folder)
-        )  # nothing is installed for a class that there is not
+        read_settings(class_folder(args.folder))
     python = _interpreter(args)
     command = [python, "-m", "labkit", *argv]
     if python == sys.executable:

@@ -105,6 +105,8 @@ def test_the_payload_is_the_request_to_its_server(served):
     (text,) = request.texts
     assert text.path == "prompt, as tokens" and asked in text.text
     assert [each.kind for each in request.findings] == ["email address"]
+    redacted = labkit.payload(served, asked, policy="redact")
+    assert redacted.findings == () and "jane" not in redacted.texts[0].text
     assert request.total_bytes > len(request.body) and "in this process" not in request.summary
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from labkit.backends.capabilities import ScoringModel
 from labkit.backends.constraints.constraint import Constraint, json_schema
 from labkit.backends.generate import generate
 from labkit.backends.local.decoding.padded_answers import padded_answers
@@ -120,7 +121,7 @@ def compare_validity(model: LocalModel, *, items: int = 8) -> ValidityTest:
         ValueError: items is out of range.
         LabError: the model does not run here.
     """
-    check_type("model", model, LocalModel, "lab.load")
+    check_type("model", model, ScoringModel, "lab.load")
     task = read_data("tasks/fields.json")
     asked = [each for each in task["items"] if each["half"] == "practice"]
     check_whole("items", items, 1, len(asked))

@@ -78,7 +78,8 @@ class TunePanel(RunPanel):
         with self.figure.batch_update():
             self.figure.update(data=[each.to_plotly_json() for each in fresh.data])
             self.figure.layout.title.text = fresh.layout.title.text
-        self.notes.value = html.note(" ".join(self.result.notes)) if self.result else ""
+        notes = self.result.notes if self.result else ()
+        self.notes.value = html.note(" ".join(notes)) if notes else ""
 
     def static_form(self) -> list:
         """The losses, if it was run."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from labkit.backends.capabilities import ScoringModel
 from labkit.backends.generate import generate
 from labkit.backends.local.model import LocalModel, load
 from labkit.backends.reply import Reply
@@ -119,7 +120,7 @@ def compare_base(
     """
     if isinstance(prompts, str) or not prompts:
         raise ValueError(f"prompts must be a list of texts; got {prompts!r:.60}")
-    check_type("model", model, LocalModel, "lab.load")
+    check_type("model", model, ScoringModel, "lab.load")
     options = {"temperature": 0.0, "max_tokens": max_tokens}
     models, missing = [model], []
     try:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -145,10 +145,10 @@ def payload(
     settings = settings if asked is backend else {**settings, **backend.settings}
     if isinstance(asked, Router):
         raise ValueError(f"backend must be one model, not a router; got {backend!r}")
-    as_tokens = ""
+    decode = None
     if isinstance(asked, ServedModel) and isinstance(asked, HasAddress):
         prompt = asked.prompt_text(prompt, raw=raw, thinking=settings.pop("thinking", None))
-        asked, raw, as_tokens = asked.remote, True, prompt
+        asked, raw, decode = asked.remote, True, asked.tokenizer.decode
     if not isinstance(asked, RemoteModel):
         return Payload(backend.name, None, None, (), "", 0, (), None, None)
     policy = asked.policy if policy == _OWN else policy
@@ -156,16 +156,19 @@ def payload(
         request = capture_request(asked, prompt, raw=raw, policy=policy, **settings)
     except LabError as error:
         return Payload(backend.name, None, None, (), "", 0, (), None, str(error))
-    return _read(backend.name, request, as_tokens)
+    return _read(backend.name, request, decode)
 
 
-def _read(name: str, request: CapturedRequest, as_tokens: str) -> Payload:
+def _read(
+    name: str, request: CapturedRequest, decode: Callable[[list[int]], str] | None
+) -> Payload:
     head, body = request.http[: request.body_at], request.http[request.body_at :].decode("utf-8")
     lines = head.decode("latin-1").split("\r\n")[1:-2]
     body = without_keys(body)
-    texts = [(path, text) for path, text in _texts(json.loads(body)) if _WORDS.match(path)]
-    if as_tokens:  # numbers in the body, which everybody with the tokenizer can read
-        texts.append(("prompt, as tokens", as_tokens))
+    fields = json.loads(body)
+    texts = [(path, text) for path, text in _texts(fields) if _WORDS.match(path)]
+    if decode:  # numbers in the body, which everybody with the tokenizer can read
+        texts.append(("prompt, as tokens", decode(fields["prompt"])))
     return Payload(
         backend=name,
         method=request.method,

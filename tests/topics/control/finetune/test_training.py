@@ -1,5 +1,6 @@
 """LoRA training: losses against a plain peft loop, and every kind of odd data."""
 
+import html
 import json
 import math
 
@@ -84,6 +85,9 @@ def test_a_training_that_diverges_says_so_and_keeps_the_last_good_weights(tiny):
     tuning = labkit.control.fine_tune(tiny, ROWS * 3, steps=60, learning_rate=1e4)
     assert tuning.ended == "diverged"
     assert "diverged at step" in tuning.notes[-1] and "learning rate" in tuning.notes[-1]
+    panel = labkit.control.tune_panel(tiny, ROWS, steps=20, learning_rate=1.0)
+    panel.finished()
+    assert ("diverged at step" in panel.notes.value) == (panel.result.ended == "diverged")
     weights = [w for n, w in tuning.tuned.model.named_parameters() if "lora" in n]
     assert all(w.isfinite().all() for w in weights)
     ids, start = example_ids(tiny, *ROWS[0])
@@ -187,3 +191,5 @@ def test_figure_and_panel_show_the_losses(tiny, tuning):
     (drawn,) = panel.static_form()
     assert [each.loss for each in result.losses] == list(drawn.data[0].y)
     assert not isinstance(drawn, DOMWidget)
+    assert all(html.escape(note) in panel.notes.value for note in result.notes)
+    assert bool(panel.notes.value) == bool(result.notes)
