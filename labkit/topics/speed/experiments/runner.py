@@ -4,6 +4,7 @@ The cases are interleaved, round after round, so that a minute in which the mach
 all of them alike: only interleaved runs can be compared.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -220,14 +221,15 @@ def run_interleaved(
             points.append(Point(case.value, measurement))
     rounds = max((len(point.measurement.counted) for point in points), default=0)
     model = " and ".join(dict.fromkeys(case.backend.name for case in cases))
-    failed = [
-        f"{_text(cases[index % count].value)}: {run.error}"
-        for index, run in enumerate(runs)
-        if run.error
-    ]
-    return Experiment(
-        name, axis or name, model, tuple(points), rounds, tuple(metrics), (*missing, *failed)
-    )
+    reasons = (*missing, *_failures(cases, runs))
+    return Experiment(name, axis or name, model, tuple(points), rounds, tuple(metrics), reasons)
+
+
+def _failures(cases: Sequence[ExperimentCase], runs: Sequence[TimedRun]) -> Iterator[str]:
+    """Why a case failed, by its value; the runs are in the order of the cases, round by round."""
+    for case, run in zip(itertools.cycle(cases), runs, strict=False):
+        if run.error:
+            yield f"{_text(case.value)}: {run.error}"
 
 
 def was_stopped(done: Experiment, cases: int) -> bool:
