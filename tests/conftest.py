@@ -74,9 +74,20 @@ def smollm2():
     """The real model, loaded once; the first time on a machine it is fetched and converted."""
     import labkit
 
-    fetch = "from labkit.models.loading import get_model; get_model('smollm2-135m')"
-    subprocess.run([sys.executable, "-c", fetch], check=True)
+    _fetch("smollm2-135m")
     return labkit.load("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def minilm_files():
+    """The files of the real MiniLM are here."""
+    _fetch("minilm")
+
+
+def _fetch(name):
+    """In a process of its own, which may leave the loopback."""
+    fetch = f"from labkit.models.loading import get_model; get_model({name!r})"
+    subprocess.run([sys.executable, "-c", fetch], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from labkit.backends.capabilities import ScoringModel
 from labkit.checks import is_number
 from labkit.errors import LabError
 from labkit.exercise import ExerciseResult, not_yet, solved
+from labkit.formatting import number_of
 from labkit.stats import items_needed
 from labkit.topics.prompts.reasons.templates import silent_system
 from labkit.topics.prompts.scoring.difference import compare_scores
@@ -40,7 +41,7 @@ def check_better(model: ScoringModel, base: PromptScore, prompt: Prompt | None) 
     if change.is_settled and change.difference < 0:
         return not_yet(f"It is shorter, and clearly worse on fresh items: {change.summary}.")
     saved = before.tokens - after.tokens
-    return solved(f"{saved} tokens fewer; on fresh items {change.summary}.")
+    return solved(f"{number_of(saved, 'token')} fewer; on fresh items {change.summary}.")
 
 
 def check_items(items: int | None, *, difference: float, discordant: float) -> ExerciseResult:

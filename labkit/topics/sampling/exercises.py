@@ -6,6 +6,7 @@ import math
 from labkit.backends.settings import STAGES
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
+from labkit.formatting import number_of
 from labkit.topics.sampling.next_token.prediction import Prediction
 from labkit.topics.sampling.next_token.sampling_chain import run_chain
 
@@ -31,9 +32,9 @@ def check_remaining(
         return not_yet(f"These settings do not work: {error}")
     remaining = run.remaining
     if remaining == tokens:
-        return solved(f"{remaining} tokens remain: {run.summary}")
+        return solved(f"{number_of(remaining, 'token')} left: {run.summary}")
     advice = "Too many: cut off more." if remaining > tokens else "Too few: cut off less."
-    return not_yet(f"{remaining:,} tokens remain. {advice}")
+    return not_yet(f"{number_of(remaining, 'token')} left. {advice}")
 
 
 def check_in_a_row(

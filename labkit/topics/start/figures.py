@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from labkit.backends.reply import Reply, Step, Stream
-from labkit.formatting import GIB
+from labkit.formatting import GIB, number_of
 from labkit.ui import theme
 from labkit.ui.html import figure_text
 
@@ -141,7 +141,7 @@ def reply_title(reply: Reply) -> str:
     """The times of a whole reply, in one line: in tokens, where their number is known."""
     if reply.output_tokens is None or not reply.steps:
         return timing_title(reply.steps, step_unit(reply))
-    count = f"{reply.output_tokens} token{'' if reply.output_tokens == 1 else 's'}"
+    count = number_of(reply.output_tokens, "token")
     speed = reply.decode_tokens_per_s
     title = f"{count}: the first after {reply.ttft_s:.2f} s"
     title += f", then {speed:.1f} tokens/s" if speed else ""

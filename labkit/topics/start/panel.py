@@ -11,6 +11,7 @@ from labkit.backends.prompts import check_text
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.backends.steps import join_steps
+from labkit.formatting import number_of
 from labkit.ui import html, theme
 from labkit.ui.panel import (
     RunPanel,
@@ -100,7 +101,7 @@ class PromptPanel(RunPanel):
         self._steps, self.reply = [], None
         total = running.settings.max_tokens
         length = running.prompt_tokens  # a server reports it only at the end
-        prompt_length = f"{length} tokens of prompt" if length else "the prompt"
+        prompt_length = f"{number_of(length, 'token')} of prompt" if length else "the prompt"
         yield Progress(0, total, f"reading {prompt_length} …")
         try:
             for step in running:

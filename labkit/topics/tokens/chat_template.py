@@ -8,6 +8,7 @@ from typing import Any
 
 from labkit.backends.chat.chat_text import render_chat
 from labkit.errors import LabError
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 
 from .tokenization import Tokenization, tokenize
@@ -57,7 +58,7 @@ class ChatTokens:
         """All tokens, and those of the contents."""
         count = len(self.messages)
         return (
-            f"a conversation of {count} message{'s' if count != 1 else ''}: {self.count:,} tokens, "
+            f"a conversation of {number_of(count, 'message')}: {self.count:,} tokens, "
             f"{self.content_count:,} of them the messages' own"
         )
 
@@ -156,7 +157,7 @@ class TurnCosts:
         turns = len(self.prompt_tokens)
         repeated = f"each of {turns} turns" if turns > 1 else "the only turn"
         return (
-            f"a system prompt of {self.system_tokens} tokens, read on {repeated}: "
+            f"a system prompt of {number_of(self.system_tokens, 'token')}, read on {repeated}: "
             f"{self.system_tokens * turns} of {self.total_tokens} tokens read"
         )
 

@@ -93,7 +93,7 @@ def cost_figure(costs: LanguageCosts):
     figure.add_traces(bars, rows=[1] * 3, cols=[1, 2, 3])
     titles = (
         f"% of a window of {costs.window:,}<br>tokens (computed)",
-        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (measured)",
+        f"seconds to write the text here,<br>at {costs.tokens_per_s:.1f} tokens/s (computed)",
         f"US$ for 1,000 requests to<br>{figure_text(costs.price.model)} that read and<br>"
         "write the text (computed)",
     )

@@ -124,7 +124,7 @@ class LanguageCost:
         language: English name of the language.
         local_tokens: tokens of the text with the local model's tokenizer.
         window_share: share of the context window that the text fills (computed).
-        write_s: seconds to write an answer as long as the text, at the measured speed (computed).
+        write_s: seconds to write an answer as long as the text, at `tokens_per_s` (computed).
         cloud_tokens: tokens of the text with the cloud model's tokenizer.
         price_usd: price of 1,000 requests that read the text and write as much (computed).
     """
@@ -145,7 +145,7 @@ class LanguageCosts:
         rows: cost of each language, in the order of the table.
         local, cloud: names of the two tokenizers.
         window: size of the context window in tokens.
-        tokens_per_s: decoding speed of the local model (measured).
+        tokens_per_s: decoding speed of the local model, as it was given.
         price: price of the cloud model, with source and date.
     """
 
@@ -173,7 +173,7 @@ class LanguageCosts:
         slowest = max(self.rows, key=lambda row: row.write_s)
         return (
             f"the same answer: {english.write_s:.1f} s in English, {slowest.write_s:.1f} s in "
-            f"{slowest.language}, at {self.tokens_per_s:.1f} tokens/s (measured)"
+            f"{slowest.language}, at {self.tokens_per_s:.1f} tokens/s"
         )
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit.backends.cloud.token_count import count_tokens
 from labkit.backends.prompts import check_text
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 from labkit.models.tokenizers.open import known_tokenizers
 
@@ -70,7 +71,8 @@ class TokenizerComparison:
             return f"{self.labels[0]}: unknown"
         few, many = (pick(known, key=lambda cell: cell.count) for pick in (min, max))
         return (
-            f"{self.labels[0]}: {few.count} tokens with {few.name}, {many.count} with {many.name}"
+            f"{self.labels[0]}: {number_of(few.count, 'token')} with {few.name}, "
+            f"{many.count:,} with {many.name}"
         )
 
     def __repr__(self) -> str:

@@ -1,8 +1,5 @@
 """Embeddings of the real MiniLM."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -12,9 +9,7 @@ from labkit.errors import LabError
 
 
 @pytest.fixture(scope="module")
-def minilm():
-    fetch = "from labkit.models.loading import get_model; get_model('minilm')"
-    subprocess.run([sys.executable, "-c", fetch], check=True)  # tests do not leave the loopback
+def minilm(minilm_files):
     return Embedder("minilm")
 
 

@@ -94,8 +94,8 @@ def test_space_time_and_money(table):
     figure = labkit.plot(costs)
     assert [len(trace.x) for trace in figure.data] == [len(table.texts)] * 3
     assert price.origin in figure.layout.title.text
-    assert "measured" in figure.layout.xaxis2.title.text
-    assert "10.0 tokens/s (measured)" in costs.summary
+    assert "10.0 tokens/s (computed)" in figure.layout.xaxis2.title.text
+    assert costs.summary.endswith("at 10.0 tokens/s")
 
 
 def test_the_cloud_model_reads_by_that_tokenizer():

@@ -141,7 +141,7 @@ def test_claude_is_unknown_and_not_imitated(monkeypatch):
     table = compare_tokenizers("Hello", ["gpt2", "claude"])
     assert table.counts == ((1, None),)
     assert "claude unknown" in repr(table)
-    assert "1 tokens with gpt2" in table.summary
+    assert "1 token with gpt2" in table.summary
     assert compare_tokenizers("Hello", "claude").summary == "Hello: unknown"
 
 

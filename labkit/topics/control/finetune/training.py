@@ -10,6 +10,7 @@ import torch
 from labkit.backends.capabilities import WITH_WEIGHTS
 from labkit.backends.local.model import LocalModel
 from labkit.errors import LabError
+from labkit.formatting import number_of
 from labkit.interrupts.cell import progress
 
 from .adapter import with_adapter
@@ -175,7 +176,8 @@ def _notes(
             f"of {options.batch_size}. More steps read more of them."
         )
     if len(fitting) < len(train):
-        yield f"{len(train) - len(fitting)} examples have more than {LONGEST} tokens: left out."
+        left_out = number_of(len(train) - len(fitting), "example")
+        yield f"Longer than {LONGEST} tokens, so left out: {left_out}."
     answers = [each.answer for each in examples.train[: len(train)]]
     tokens = sum(len(ids) - start - 1 for ids, start in train)
     if tokens > sum(map(len, answers)):

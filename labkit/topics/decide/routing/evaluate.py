@@ -71,8 +71,8 @@ def evaluate(
         tuple(routed.pair(*each) for each in larges),
         Reliability("calibrated", tuple(routed.confidence), tuple(held_out.right(held_out.small))),
         learned.overhead_s,
-        f"electricity of this machine at {watts.likely:g} W ({watts.origin}); {cloud} by its list "
-        "price",
+        f"{cloud} by its list price; what has none by electricity of this machine at "
+        f"{watts.likely:g} W ({watts.origin})",
         "; ".join(filter(None, [learned.missing, "" if held_out.large else NO_LARGE])),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import time_reading
 from labkit.checks import check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import request_price
@@ -65,7 +65,7 @@ class ConversationCost:
         """What the lab book keeps: how often everything is read again."""
         if not self.turns:
             return ()
-        label = f"a conversation of {len(self.turns)} turns reads each token"
+        label = f"a conversation of {number_of(len(self.turns), 'turn')} reads each token"
         return (BookEntry("reread_times", label, self.factor, "times", origin="computed"),)
 
     @property
@@ -76,10 +76,10 @@ class ConversationCost:
         whole, new = (sum(getattr(t, n) for t in self.turns) for n in ("whole_s", "new_s"))
         money = sum(each.price_usd for each in self.turns)
         return (
-            f"{len(self.turns)} turns of {self.turn_tokens} tokens: {self.turns[-1].tokens:,} "
-            f"tokens said, {self.tokens_read:,} read if nothing is kept, each {self.factor:.1f} "
-            f"times; reading takes {self.model} {whole:.1f} s, with a cache {new:.1f} s "
-            f"(measured); at {self.priced}'s list price ${money:.5f} (computed)"
+            f"{number_of(len(self.turns), 'turn')} of {self.turn_tokens} tokens: "
+            f"{self.turns[-1].tokens:,} tokens said, {self.tokens_read:,} read if nothing is "
+            f"kept, each {self.factor:.1f} times; reading takes {self.model} {whole:.1f} s, with a "
+            f"cache {new:.1f} s (measured); at {self.priced}'s list price ${money:.5f} (computed)"
         )
 
     def __repr__(self) -> str:

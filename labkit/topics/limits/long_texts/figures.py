@@ -18,9 +18,7 @@ def conversation_figure(cost: ConversationCost):
         height=380,
         margin={"t": 124},
     )
-    subplots.columns(
-        figure, ["seconds to read, this machine", f"US dollars so far, {figure_text(cost.priced)}"]
-    )
+    subplots.columns(figure, ["seconds to read", f"US dollars so far, {figure_text(cost.priced)}"])
     for name, values, colour, dash in (
         ("all of it again", [each.whole_s for each in cost.turns], theme.RED, "solid"),
         ("what is new", [each.new_s for each in cost.turns], theme.BLUE, "dash"),

@@ -7,6 +7,7 @@ from statistics import fmean
 from labkit.backends.reply import Reply
 from labkit.backends.steps import Alternative, Step
 from labkit.checks import check_type
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 
 
@@ -71,10 +72,10 @@ class Trace:
         """Mean surprise, and the most surprising token."""
         most = max(self.tokens, key=lambda token: token.surprise_bits)
         return (
-            f"{self.reply.model}: {len(self.tokens)} tokens of {self.bits_per_token:.2f} bits "
-            f"(perplexity {self.perplexity:.2f}), {self.first_choices:.0%} of them the likeliest; "
-            f"the most surprising is {most.text!r} with {most.surprise_bits:.1f} bits "
-            f"({self.reply.origin})"
+            f"{self.reply.model}: {number_of(len(self.tokens), 'token')} of "
+            f"{self.bits_per_token:.2f} bits (perplexity {self.perplexity:.2f}), "
+            f"{self.first_choices:.0%} of them the likeliest; the most surprising is "
+            f"{most.text!r} with {most.surprise_bits:.1f} bits ({self.reply.origin})"
         )
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from labkit.backends.generate import Backend
 from labkit.backends.loaded.decoding import expand_tree
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole
+from labkit.formatting import number_of
 from labkit.interrupts.cell import begin_work
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.sampling.next_token.prediction import require_scores
@@ -89,8 +90,9 @@ class TokenTree:
         best = self.path(self.leaves[0])
         text = "".join(node.text for node in best)
         return (
-            f"{self.model}: {len(self.leaves)} texts of up to {self.depth} tokens cover "
-            f"{self.covered:.1%} of the probability; the likeliest, {text!r}, has "
+            f"{self.model}: {number_of(len(self.leaves), 'text')} of up to "
+            f"{number_of(self.depth, 'token')} cover {self.covered:.1%} of the "
+            f"probability; the likeliest, {text!r}, has "
             f"{exp(best[-1].path_logprob):.1%} ({self.how})"
         )
 

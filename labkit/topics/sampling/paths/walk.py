@@ -11,6 +11,7 @@ from labkit.backends.loaded.decoding import open_position
 from labkit.backends.prompts import Messages, check_text
 from labkit.backends.settings import Settings
 from labkit.backends.steps import Alternative
+from labkit.formatting import number_of
 from labkit.topics.sampling.next_token.prediction import require_scores
 
 CANDIDATES = 10
@@ -96,7 +97,7 @@ class Branches:
         if best.tokens:
             line += f", the least surprising {best.name}: {best.bits_per_token:.2f} bits per token"
         return (
-            f"{self.model}: {line}; {self.tokens_read} tokens read, "
+            f"{self.model}: {line}; {number_of(self.tokens_read, 'token')} read, "
             f"{self.tokens_without_cache} without the cache"
         )
 

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
+from labkit.formatting import number_of
 from labkit.ui import html, theme, token_chips
 from labkit.ui.panel import Panel, button, column, labelled, row, slider
 from labkit.ui.visible_text import spell
@@ -150,7 +151,7 @@ class WalkPanel(Panel):
         self.chosen.options = [each.name for each in result.branches]
         self.chosen.value = branch.name
         self.chosen.observe(self._switch, "value")
-        cost = f"The model has read {result.tokens_read} tokens, including the prompt"
+        cost = f"The model has read {number_of(result.tokens_read, 'token')}, including the prompt"
         cost += f"; without the cache, {result.tokens_without_cache}."
         self._status.value = html.note(f"{self._message}\n{cost}", self._tone)
         self._table.value = branches_table(result, current=branch.name).html

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from labkit.formatting import number_of
 from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 
@@ -131,7 +132,7 @@ def _answer(cell: SweepCell, seed: int) -> str:
     reply = next((reply for reply in cell.replies if reply.settings.seed == seed), None)
     if reply is None:
         return f'<td style="{_CELL}">(not written)</td>'
-    end = f"{len(reply.steps)} tokens, {_ENDS[reply.finish]}"
+    end = f"{number_of(len(reply.steps), 'token')}, {_ENDS[reply.finish]}"
     thought = html.thought(reply.thinking, is_open=not reply.text)
     return (
         f'<td style="{_CELL}">{thought}{html.paragraph(reply.text)}'

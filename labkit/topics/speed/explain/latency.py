@@ -123,7 +123,7 @@ class LatencyPrediction:
     @property
     def summary(self) -> str:
         """The answer in a sentence."""
-        sentence = f"{self.tokens_in:,} tokens in and {self.tokens_out:,} out take "
+        sentence = f"{number_of(self.tokens_in, 'token')} in and {self.tokens_out:,} out take "
         if self.doubts:
             why = " and ".join(self.doubts)
             sentence += f"about {self.elapsed_s:.2f} s, and no interval holds: {why}"

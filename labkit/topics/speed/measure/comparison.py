@@ -96,7 +96,8 @@ class MeasurementComparison:
         differ = "; ".join(self.differences) or "nothing that was recorded"
         missing = f"; left out: {' '.join(self.left_out)}" if self.left_out else ""
         found = ", ".join(ratios) or "nothing to compare"
-        return f"{found}; different: {differ} (measured){missing}"
+        origins = ", ".join(dict.fromkeys(each.origin for each in self.measurements))
+        return f"{found}; different: {differ} ({origins}){missing}"
 
     def __repr__(self) -> str:
         return self.summary

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from labkit.backends.reply import Reply
 from labkit.checks import check_type
+from labkit.formatting import number_of
 
 from .measurement import Measurement
 
@@ -63,7 +64,7 @@ class Pacing:
     def summary(self) -> str:
         """How long the text takes at each speed."""
         seconds = [f"{p.name} {p.seconds(len(self.texts)):.1f} s ({p.origin})" for p in self.paces]
-        return f"{len(self.texts)} tokens take: {', '.join(seconds)}"
+        return f"{number_of(len(self.texts), 'token')}: {', '.join(seconds)}"
 
     def __repr__(self) -> str:
         return self.summary

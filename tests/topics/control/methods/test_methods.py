@@ -120,10 +120,7 @@ def test_bad_requests_are_a_sentence_each(tiny):
 
 
 @pytest.mark.slow
-def test_a_small_embedding_model_sorts_mails_well():
+def test_a_small_embedding_model_sorts_mails_well(minilm_files):
     """22 million weights and 50 examples: far above the 1 in 5 of chance."""
-    from labkit.models.loading import get_model
-
-    get_model("all-minilm-l6-v2")
     found = labkit.control.compare_classifiers("mail", ["all-minilm-l6-v2"], items=50)
     assert found.methods[0].share[1] > 0.6

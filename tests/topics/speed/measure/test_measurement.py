@@ -173,6 +173,10 @@ def test_two_measurements_side_by_side(make_measurement, make_run):
     assert metrics["ttft_s"].distinct == (False, False)
     assert both.differences == ("max_tokens: 8 / 9",)
     assert "fast 2.00 times the decode speed of slow;" in both.summary
+    assert both.summary.endswith("(measured)")
+    of_a_recording = replace(fast, origin="recorded")
+    mixed = labkit.speed.compare_measurements(slow=slow, fast=of_a_recording)
+    assert mixed.summary.endswith("(measured, recorded)")
 
 
 def test_the_measurements_of_a_folder_stand_side_by_side(make_measurement, make_run, tmp_path):

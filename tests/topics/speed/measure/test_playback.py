@@ -54,4 +54,4 @@ def test_the_verb_and_its_static_form(reply, monkeypatch, capsys):
     panel = labkit.speed.pace_panel(reply)
     panel._ipython_display_()
     assert "How long 11 tokens take" in shown[0].data
-    assert "11 tokens take: 5 tokens/s 2.0 s (assumed)" in panel.summary
+    assert "11 tokens: 5 tokens/s 2.0 s (assumed)" in panel.summary
