@@ -34,11 +34,10 @@ from .timings import EngineTimings
 RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
 SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
-# What an answer in a file and an `Outcome` both hold under the same name, known from the start.
-_SHARED = (
-    *("prompt_tokens", "cached_tokens", "output_tokens", "thinking_tokens"),
-    *("chunked", "timings", "price_usd", "thinking_price_usd"),
-)
+# What an answer in a file and an `Outcome` both hold under the same name: known from the start, and
+# of the whole answer alone.
+_AT_FIRST = ("prompt_tokens", "cached_tokens", "chunked")
+_AT_LAST = ("output_tokens", "thinking_tokens", "timings", "price_usd", "thinking_price_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ def record(
 
 
 def _answer(reply: Reply, raw: bool) -> _RecordedAnswer:
-    names = ("prompt", "settings", "steps", "finish", "origin", *_SHARED)
+    names = ("prompt", "settings", "steps", "finish", "origin", *_AT_FIRST, *_AT_LAST)
     return _RecordedAnswer(raw, **{name: getattr(reply, name) for name in names}, wire=reply.http)
 
 
@@ -227,8 +226,13 @@ class Recording:
         # A stand-in that was recorded is still a stand-in.
         then = "" if answer.origin == "measured" else f"; {answer.origin}"
         origin = f"recorded, {self.model}, {self.date}{then}"
-        known = {name: getattr(answer, name) for name in _SHARED}
-        known["http"] = answer.wire and replace(answer.wire, origin=origin)
+        known, whole = (
+            {name: getattr(answer, name) for name in names} for names in (_AT_FIRST, _AT_LAST)
+        )
+        whole |= {
+            "http": answer.wire and replace(answer.wire, origin=origin),
+            "finish": answer.finish,
+        }
         stopped = threading.Event()
 
         def steps(running: Stream) -> Generator[Step]:
@@ -238,7 +242,7 @@ class Recording:
                 if stopped.wait(max(0.0, due - time.perf_counter())):
                     return
                 yield step
-            running.note(finish=answer.finish)
+            running.note(**whole)
 
         return Stream(answer.settings, steps, stop=stopped.set, origin=origin, **known)
 

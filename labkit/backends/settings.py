@@ -2,7 +2,7 @@
 
 import difflib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from labkit.checks import check_number, check_whole
@@ -91,11 +91,11 @@ class Settings(metaclass=_NamedSettings):
         check_whole("max_tokens", self.max_tokens)
         check_whole("top_k", self.top_k, or_none=True)
         check_whole("seed", self.seed, 0, 2**63 - 1, or_none=True)
-        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        if not all(isinstance(text, str) and text for text in stop):
+        stop = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
+        if not isinstance(stop, Iterable) or not all(isinstance(s, str) and s for s in stop):
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
-        object.__setattr__(self, "stop", stop)
-        object.__setattr__(self, "order", _whole_order(tuple(self.order)))
+        object.__setattr__(self, "stop", tuple(stop))
+        object.__setattr__(self, "order", _whole_order(self.order))
         if not isinstance(self.thinking, bool | None):
             raise ValueError(f"thinking must be True, False or None; got {self.thinking!r}")
 
@@ -112,13 +112,14 @@ def check_rows(rows: Sequence[Settings]) -> None:
         raise ValueError("thinking must be the same in all rows of a batch; got several")
 
 
-def _whole_order(named: tuple[str, ...]) -> tuple[str, ...]:
+def _whole_order(named: Sequence[str]) -> tuple[str, ...]:
     """All stages, of which those named stand in this order, in each other's places.
 
     >>> _whole_order(("top_p", "temperature"))[3:6]
     ('top_p', 'top_k', 'temperature')
     """
-    if len(named) < 2 or len(set(named)) < len(named) or not set(named) <= set(STAGES):
+    is_list = isinstance(named, list | tuple) and all(isinstance(each, str) for each in named)
+    if not is_list or not 2 <= len(set(named) & set(STAGES)) == len(named):
         raise ValueError(f"order must be two or more of {STAGES}, each once; got {named!r}")
     ordered = iter(named)
     return tuple(next(ordered) if stage in named else stage for stage in STAGES)

@@ -75,10 +75,11 @@ def _kv_layers(config: Mapping[str, Any]) -> list[tuple[int, int | None]]:
         to_all = 6 if config["model_type"] == "gemma3_text" else layers + 1
         kinds = ["sliding_attention" if (i + 1) % to_all else "full" for i in range(layers)]
     width, window = _kv_width(config.get), config.get("sliding_window")
+    attends = config.get("full_attn_idxs") or range(layers)  # of LFM2; the others convolve
     return [
         (width, window if kind == "sliding_attention" else None)
-        for kind in kinds
-        if kind not in WITHOUT_KEYS
+        for index, kind in enumerate(kinds)
+        if kind not in WITHOUT_KEYS and index in attends
     ]
 
 

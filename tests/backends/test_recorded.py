@@ -267,3 +267,11 @@ def test_what_is_measured_of_a_recording_says_so(kept):
     reply = labkit.generate(labkit.replay(kept, speed=1000), QUESTION)
     panel = labkit.speed.pace_panel(reply)
     assert "here" not in panel.summary and "(recorded, gpt-6-luna" in panel.summary
+
+
+def test_a_replay_that_is_stopped_counts_what_came(kept):
+    stream = labkit.replay(kept, speed=math.inf).stream(QUESTION)
+    next(stream)
+    stream.close()
+    assert stream.prompt_tokens == 9
+    assert stream.output_tokens is stream.price_usd is stream.http is stream.finish is None

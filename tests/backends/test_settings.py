@@ -42,3 +42,9 @@ def test_one_stop_string_or_several():
 def test_a_setting_that_there_is_not(name, said):
     with pytest.raises(TypeError, match=f"there is no setting '{name}': {re.escape(said)}"):
         Settings(**{name: 1})
+
+
+@pytest.mark.parametrize(("name", "value"), [("stop", 3), ("order", None), ("order", "top_p")])
+def test_what_is_no_list_is_a_sentence(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        Settings(**{name: value})

@@ -111,3 +111,10 @@ def test_no_driver_means_no_gpu(monkeypatch):
 
     monkeypatch.setattr(pynvml, "nvmlInit", fail)
     assert machine_module._gpus() == ()
+
+
+def test_of_lfm2_the_layers_with_attention_alone_keep_keys():
+    config = CATALOGUE["lfm2-350m"].config
+    kept = len(config["full_attn_idxs"]) * 2 * config["num_key_value_heads"]
+    head = config["hidden_size"] // config["num_attention_heads"]
+    assert cache_bytes(config, 100, "float32") == 100 * kept * head * 4

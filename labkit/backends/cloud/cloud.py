@@ -13,7 +13,12 @@ from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.http.errors import OF_CLOUDS
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
-from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+from labkit.backends.remote.transport import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    Transport,
+    check_timeouts,
+)
 from labkit.errors import LabError
 
 from .anthropic_api import Anthropic
@@ -55,8 +60,9 @@ def cloud(
         read_timeout_s: how long the provider may send no event.
     Raises:
         LabError: there is no key, or the model or the address must be named.
-        ValueError: no such provider, or a bad key, address or price.
+        ValueError: no such provider, or a bad key, address, price or time.
     """
+    check_timeouts(connect_timeout_s, read_timeout_s)
     asked, base_url = _provider(provider, address)
     if not (model := model or asked.model):
         raise LabError(f"{asked.name} has no default model.", "Name one: lab.cloud(…, model=…).")
@@ -181,11 +187,14 @@ def clouds() -> Clouds:
     """The providers that the lab knows, and for which of them there is a key. Nothing is sent."""
     return Clouds(
         CloudListing(
-            provider,
-            known.name,
-            known.model,
-            known.key_names[0],
-            find_key(provider, known.key_names) is not None,
+            provider, known.name, known.model, known.key_names[0], _has_key(provider, known)
         )
         for provider, known in PROVIDERS.items()
     )
+
+
+def _has_key(provider: str, known: Provider) -> bool:
+    try:
+        return find_key(provider, known.key_names) is not None
+    except LabError:  # `cloud` says it
+        return False

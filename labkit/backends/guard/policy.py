@@ -68,8 +68,11 @@ class Policy:
     def __post_init__(self):
         _known("action", self.action, ACTIONS)
         check_kinds(self.kinds)
+        if self.kinds is not None:
+            object.__setattr__(self, "kinds", tuple(self.kinds))
         if isinstance(self.harmless, str):
             raise ValueError(f"harmless must be several texts; got {len(self.harmless)} characters")
+        object.__setattr__(self, "harmless", tuple(self.harmless))
         check_confidence(self.least_confidence)
 
     def __repr__(self) -> str:

@@ -9,6 +9,8 @@ from labkit.errors import LabError
 
 from .file_template import is_of_catalogue
 
+BATCH = 512  # the most that it computes at once in any case
+
 
 def import_xllamacpp() -> Any:
     """The package; a LabError if it is missing."""
@@ -41,6 +43,7 @@ def server_parameters(
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(file)
     parameters.n_ctx, parameters.n_parallel, parameters.verbosity = context, slots, 0
+    parameters.n_batch = BATCH  # tokens of a prompt that it reads before it looks whether to stop
     parameters.kv_unified = True  # if not, each slot would have its part of the context
     # llama.cpp counts the machine's cores; in a container it would start too many threads,
     # which wait for each other: seconds a token were seen instead of milliseconds.

@@ -12,17 +12,10 @@ from labkit.models.entry import WheelSource
 from labkit.models.storage import store
 from labkit.models.storage.gguf_parts import text_field
 
-# What llama.cpp takes for a file without a template.
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content "
-    "+ '<|im_end|>\\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
 
-
-def template_of(file: Path) -> str:
-    """A file's own chat template; `CHATML` if it has none."""
-    return text_field(file, "tokenizer.chat_template") or CHATML
+def template_of(file: Path) -> str | None:
+    """A file's own chat template; None of a base model."""
+    return text_field(file, "tokenizer.chat_template") or None
 
 
 def is_of_catalogue(file: Path) -> bool:

@@ -77,7 +77,7 @@ def load_llamacpp(
 def get_gguf(name: str, *, accept_terms: bool = False) -> Path:
     """A model's GGUF file on this machine, fetched if need be and never converted."""
     path = Path(os.path.expanduser(name))
-    if path.suffix == ".gguf":
+    if path.suffix.lower() == ".gguf":
         if not os.path.isfile(path):
             raise LabError(f"There is no file {path}.", "Check the path.")
         read_start(path, 4)  # raises where it may not be read, which llama.cpp does not say
@@ -121,7 +121,7 @@ class LlamaCppModel:
         self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int, slots: int = 1
     ):
         self.name = f"{Path(name).name.removesuffix('.gguf')} (llama.cpp)"
-        self.gguf_file, self.threads, self.context = gguf_file, threads, context
+        self.gguf_file, self.threads = gguf_file, threads
         began = time.perf_counter()
         # It also listens on the loopback; nobody but this object knows the key.
         self._key = secrets.token_hex(16)
@@ -133,11 +133,10 @@ class LlamaCppModel:
             self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
         self._template = template_of(gguf_file)
-        self._special = {
-            name: text
-            for name, text in self.ask("/props").items()
-            if name in ("bos_token", "eos_token")
-        }
+        props = self.ask("/props")
+        # It rounds what it is asked for, and takes no more than the model was made for.
+        self.context: int = props["default_generation_settings"]["n_ctx"]
+        self._special = {name: props[name] for name in ("bos_token", "eos_token") if name in props}
         self._begins = bool(self.ask("/tokenize", {"content": "", "add_special": True})["tokens"])
         self.fim_tokens = find_fim_tokens(self.ask)
         meta = self.ask("/v1/models")["data"][0]["meta"]
@@ -176,8 +175,10 @@ class LlamaCppModel:
         body = {
             "prompt": text,
             "stream": True,
-            "preserved_tokens": special_tags(self._template),  # they are shown in the text
+            "preserved_tokens": special_tags(self._template or ""),  # they are shown in the text
+            "return_progress": True,  # an event for each part of a prompt, to stop at
             **request_fields("llama.cpp", replace(chosen, thinking=None), raw=True),
+            "max_tokens": min(chosen.max_tokens, self.context),  # its own bound is 2^31
             **(more or {}),
         }
         opened = open_tag(text)
@@ -188,15 +189,24 @@ class LlamaCppModel:
 
     def _text(self, prompt: str | Messages, raw: bool, thinking: bool | None = None) -> str:
         """What llama.cpp reads; it puts the token before it that begins every text."""
-        checked = checked_prompt(prompt, raw=raw)
+        template = self._template
+        checked = checked_prompt(prompt, raw=raw or (template is None and isinstance(prompt, str)))
         if isinstance(checked, str):
             switch_thinking(thinking, None, self.name)
             return checked
-        text = render_template(self.name, self._template, checked, self._special, thinking)
+        if template is None:
+            raise ValueError(
+                f"prompt must be a text: {self.name} is a base model without a chat template; "
+                "got messages"
+            )
+        text = render_template(self.name, template, checked, self._special, thinking)
         return text.removeprefix(self._special["bos_token"]) if self._begins else text
 
     def _events(self, body: dict[str, Any]) -> Generator[tuple[float, Chunk]]:
-        """Each event with its seconds; leaving the loop ends the engine's work, a token later."""
+        """Each event with its seconds; leaving the loop ends the engine's work.
+
+        That is a token later, or when a part of the prompt is read (see `server_parameters`).
+        """
         began, arrived = time.perf_counter(), queue.SimpleQueue()
         stopped = threading.Event()
         handle = self._handler()

@@ -25,8 +25,8 @@ def require_survivable(file: Path) -> None:
     if file.resolve().is_relative_to(store.models_folder().resolve()):
         return
     ran = subprocess.run([sys.executable, "-c", _SCRIPT, str(file)], capture_output=True)
-    if ran.returncode < 0:
+    if status := ran.returncode:
+        how = f"signal {-status}" if status < 0 else f"status {status}"  # the latter on Windows
         raise LabError(
-            f"{file} is damaged: llama.cpp ends at it with signal {-ran.returncode}.",
-            "Download or copy it again.",
+            f"{file} is damaged: llama.cpp ends at it with {how}.", "Download or copy it again."
         )

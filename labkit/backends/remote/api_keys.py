@@ -9,6 +9,7 @@ from html import escape
 from itertools import takewhile
 from urllib.parse import quote
 
+from labkit.errors import LabError
 from labkit.filesystem.write import MASKS
 
 MASK = "•••"
@@ -45,11 +46,21 @@ _given: list[Secret] = []  # whatever was ever used, for `without_keys`
 
 
 def find_key(provider: str, names: Sequence[str]) -> Secret | None:
-    """The key that was typed for a provider, or else the first that these variables hold."""
+    """The key that was typed for a provider, or else the first that these variables hold.
+
+    Raises:
+        LabError: what a variable holds can be no key.
+    """
     if provider in _entered:
         return _entered[provider]
-    found = next((os.environ[name] for name in names if os.environ.get(name, "").strip()), None)
-    return use_key(found) if found else None
+    found = next((name for name in names if os.environ.get(name, "").strip()), None)
+    try:
+        return use_key(os.environ[found]) if found else None
+    except ValueError:
+        raise LabError(
+            f"What {found} holds is not one word of printable ASCII characters.",
+            "Copy the key again, and start the lab anew.",
+        ) from None
 
 
 def use_key(text: str) -> Secret:

@@ -12,7 +12,7 @@ from .model import RemoteModel
 from .protocols.ollama_api import Ollama
 from .protocols.openai_api import OpenAI
 from .protocols.parameters import PARAMETERS
-from .transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+from .transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport, check_timeouts
 
 KINDS = tuple(PARAMETERS)
 EXAMPLE = "http://127.0.0.1:8080"
@@ -51,7 +51,7 @@ def connect(
         connect_timeout_s: how long to wait for a connection.
         read_timeout_s: how long the server may send no event.
     Raises:
-        ValueError: not an address, one with a password in it, or no such kind.
+        ValueError: not an address, one with a password in it, no such kind, or a bad time.
         LabError: there is no such model, or it must be named and nobody answers there. With a kind
             and a model's name, an address is not asked before the first prompt.
     """
@@ -59,6 +59,7 @@ def connect(
         raise ValueError(f"model must be a name that the server has, or None; got {model!r}")
     if kind is not None and kind not in PARAMETERS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, or None; got {kind!r}")
+    check_timeouts(connect_timeout_s, read_timeout_s)
     key = None if api_key is None else use_key(api_key)
     if isinstance(address, Server):
         base_url = checked_address(address.address, EXAMPLE) + _PATHS.get(address.kind, "/v1")

@@ -16,6 +16,7 @@ from labkit.backends.prompts import Messages, checked_prompt, count_words
 from labkit.backends.reply import Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.stop_strings import StopScanner
+from labkit.backends.thoughts import open_tag
 from labkit.errors import LabError
 
 from .api_keys import KeyMask
@@ -100,7 +101,8 @@ class RemoteModel:
         """The steps of an answer; how it went is noted on the stream."""
         patience_s = PATIENCE * self.transport.read_timeout_s
         translator = self.protocol.translator()
-        reader = AnswerReader(running.note, self.where, translator, patience_s)
+        opened = open_tag(screened.prompt) if isinstance(screened.prompt, str) else None
+        reader = AnswerReader(running.note, self.where, translator, patience_s, opened)
         times = [None, None]
         with self._charged(running, exchange, reader, screened), self._failures():
             try:
@@ -145,8 +147,9 @@ class RemoteModel:
                 running.note(price_usd=price, thinking_price_usd=thought)
                 if price is not None or not exchange.accepted:
                     least = count_words(screened.prompt), reader.words
-                    charge = self.meter.charge(*used, least) if reader.usage else None
-                    reserved.price_usd = charge or 0.0
+                    charge = (self.meter.charge(*used, least) if reader.usage else None) or 0.0
+                    ended = running.finish is not None or not exchange.accepted
+                    reserved.price_usd = charge if ended else max(charge, reserved.price_usd)
 
     def estimate(
         self, prompt: str | Messages, *, max_tokens: int = Settings().max_tokens

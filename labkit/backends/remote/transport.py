@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from labkit.backends.http_timing import HttpTiming
+from labkit.checks import check_number
 
 from .api_keys import Secret
 from .discovery import is_loopback
@@ -24,6 +25,13 @@ from .share import Share
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 120.0  # reading a long prompt on a slow machine, during which nothing comes
 GLANCE_S = 0.1  # how often one who waits for a server looks whether to stop
+
+
+def check_timeouts(connect_timeout_s: float, read_timeout_s: float) -> None:
+    """Raises a ValueError unless both are seconds that can be waited."""
+    check_number("connect_timeout_s", connect_timeout_s, "above 0", lambda x: x > 0)
+    check_number("read_timeout_s", read_timeout_s, "above 0", lambda x: x > 0)
+
 
 # Sends a request; gives the events that answer it, and hangs up at the end.
 Send = Callable[[], AbstractContextManager[Iterator[Any]]]
@@ -77,8 +85,12 @@ class Transport:
 
     def ask(self, question: Callable[[], T]) -> T:
         """What a function of the client returns, which has as much time as an event."""
-        events = self.open(lambda: nullcontext(iter([question()]))).events()
-        return next(answer for _, answer in events)
+        exchange = self.open(lambda: nullcontext(iter([question()])))
+        try:
+            return next(answer for _, answer in exchange.events())
+        except BaseException:  # an interrupt too: nobody waits for the answer any more
+            exchange.stop()
+            raise
 
 
 class Exchange:
@@ -94,9 +106,9 @@ class Exchange:
     def __init__(self, send: Send, tracer: Tracer, patience_s: float, share: Share | None = None):
         self._send, self._tracer, self._patience_s = send, tracer, patience_s
         self._share = share
+        self._stopped, self._ended = tracer.stopped, False
         self._began = self._heard = 0.0
         self._came: queue.SimpleQueue = queue.SimpleQueue()
-        self._stopped, self._ended = threading.Event(), False
 
     def events(self) -> Generator[tuple[float, Any]]:
         """Each event with its seconds from the request; raises what the client raised."""
@@ -120,7 +132,7 @@ class Exchange:
             yield came[0] - self._began, came[1]
 
     def stop(self) -> None:
-        """Hangs up, so that the server stops too; before it is connected, as soon as it is."""
+        """Hangs up, so that the server stops too; before it is connected, nothing will be sent."""
         self._stopped.set()
         connection = self._tracer.connection
         if connection and not self._ended:  # it may be another's from then on
@@ -147,8 +159,6 @@ class Exchange:
                 )  # when the server is done, also with an answer that nobody reads
                 with self._tracer:
                     events = answer.enter_context(self._send())
-                if self._stopped.is_set():
-                    self.stop()
                 for event in events:
                     self._heard = time.perf_counter()
                     self._came.put((self._tracer.arrived, event))

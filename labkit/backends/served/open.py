@@ -13,6 +13,7 @@ from labkit.backends.remote.api_keys import Secret, use_key
 from labkit.backends.remote.connect import EXAMPLE
 from labkit.backends.remote.discovery import OWNERS, is_loopback, server_root
 from labkit.backends.remote.model import RemoteModel
+from labkit.backends.remote.protocols.events import checked
 from labkit.backends.remote.protocols.parameters import PARAMETERS
 from labkit.backends.remote.share import Share
 from labkit.backends.remote.transport import Transport
@@ -59,8 +60,8 @@ def open_served(
         None if is_loopback(root) else Policy("ask"),
     )
     asked = made("", "OpenAI-compatible")
-    models = asked.ask(lambda client: client.get("/models", cast_to=object))["data"]
-    owners = {model.get("owned_by") for model in models}
+    models = asked.ask(_listed)
+    owners = {str(model.get("owned_by")) for model in models}
     kind = next((OWNERS[owner] for owner in owners if OWNERS.get(owner) in KINDS), None)
     if kind is None:
         raise LabError(
@@ -81,6 +82,12 @@ def open_served(
         vocabulary=(model.get("meta") or {}).get("n_vocab") or files.config.vocab_size,
         parallel=share.count,
     )
+
+
+def _listed(client: Any) -> list[dict[str, Any]]:
+    """A server's models; Ollama without any lists ``null``."""
+    listing = checked(dict[str, Any], client.get("/models", cast_to=object))
+    return checked(list[dict[str, Any]], listing.get("data") or [])
 
 
 def _locks_folder(root: str) -> Path:

@@ -19,6 +19,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.remote.protocols.events import LEAST_LOGPROB, Chunk, read_chunk
 from labkit.backends.remote.protocols.openai_api import OpenAI
 from labkit.backends.settings import Settings
+from labkit.backends.thoughts import special_tags
 from labkit.models.tokenizers.plain import PlainTokenizer
 
 KINDS = ("llama.cpp", "vLLM")
@@ -69,7 +70,9 @@ class TokenProtocol(OpenAI):
 
     @property
     def _form(self) -> dict[str, Any]:
-        return {"return_tokens_as_token_ids": True} if self.kind == "vLLM" else {}
+        if self.kind == "vLLM":
+            return {"return_tokens_as_token_ids": True}
+        return {"preserved_tokens": special_tags(self.tokenizer.chat_template or "")}
 
     def translator(self) -> Callable[[Any], Chunk]:
         return self._read if self.kind == "vLLM" else read_chunk

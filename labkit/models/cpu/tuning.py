@@ -70,8 +70,7 @@ def tune(
         tuning = _measure(model, name, may_pack=may_pack)
         if tuning.date or not tuning.quiet:
             remember(key, tuning)
-    if tuning.threads != TORCH_THREADS:
-        torch.set_num_threads(tuning.threads)
+    torch.set_num_threads(tuning.threads)  # also back, after a model that runs best with fewer
     if tuning.packed:
         cpu_layers.pack(cpu_layers.families(model))
     return tuning

@@ -10,7 +10,7 @@ from labkit.backends.remote.budget import Budget
 from labkit.backends.remote.protocols.protocol import AnswerReader
 from labkit.models.prices import max_price
 
-from ..tls_server import chat_end, claude_end, claude_start, claude_text, text
+from ..tls_server import chat_end, chat_event, claude_end, claude_start, claude_text, text
 
 QUESTION = "Why is the sky blue?"
 WORDS = 40  # that each answer has
@@ -83,3 +83,15 @@ def test_a_provider_that_writes_more_than_it_was_asked_for_is_hung_up_on(provide
     assert reply.finish == "failed" and "more than the 20 tokens" in reply.error
     assert 20 < count_words(reply.text) < 30
     assert budget.spent_usd <= cloud.estimate(QUESTION, max_tokens=20).price_usd
+
+
+def test_of_an_answer_that_was_stopped_the_most_is_counted(provider):
+    """Usage may come with every event; what the provider wrote after the last is unknown."""
+    server, budget = provider(), Budget(1)
+    used = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+    server.answer(chat_event(usage=used), *PARTS, chat_end(9, WORDS))
+    cloud = labkit.cloud("openai", address=server.address, budget=budget)
+    stream = cloud.stream(QUESTION, max_tokens=1000)
+    next(stream)
+    stream.close()
+    assert budget.spent_usd >= max_price("gpt-6-luna", "openai", 0, 1000)

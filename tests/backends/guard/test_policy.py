@@ -129,3 +129,9 @@ def test_an_actions_name_stands_for_its_policy():
     with pytest.raises(ValueError, match=r"policy must be a lab\.Policy, .*; got True"):
         labkit.cloud("openai", key="none-is-needed", policy=True)
     assert cloud.policy == Policy("block")
+
+
+def test_lists_are_taken_too():
+    policy = Policy("block", kinds=["email address"], harmless=["a@example.com"])
+    assert (policy.kinds, policy.harmless) == (("email address",), ("a@example.com",))
+    assert hash(policy)

@@ -7,6 +7,8 @@ import pytest
 
 import labkit
 
+from ..loopback import until
+
 pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
 
 QUESTION = "Why is the sky blue?"
@@ -148,7 +150,7 @@ def test_thinking_is_switched_where_the_template_can(thinker, tiny_gguf):
     assert (reply.thinking, reply.text, reply.thinking_tokens) == ("", "Yes", 0)
     with pytest.raises(ValueError, match="not used for a text"):
         labkit.stream(thinker, "Why?", raw=True, thinking=True)
-    with pytest.raises(ValueError, match="has no switch for it; got False"):
+    with pytest.raises(ValueError, match="not used for a text"):  # a base model's
         labkit.load_llamacpp(tiny_gguf, threads=1, context=64).stream("Why?", thinking=False)
 
 
@@ -192,9 +194,13 @@ def test_a_files_own_template_is_what_it_reads(make_gguf):
     model = make_gguf("{{ bos_token }}{{ messages[0].content }}!")
     assert model.encode("ab") == model.encode("<s>ab!", raw=True)
     assert labkit.generate(model, "ab", max_tokens=1).prompt_tokens == len(model.encode("ab"))
-    assert make_gguf(None).encode("ab") == model.encode(
-        "<|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n", raw=True
-    )
+
+
+def test_a_file_without_a_template_continues_a_text(make_gguf):
+    base = make_gguf(None)
+    assert base.encode("ab") == base.encode("ab", raw=True)
+    with pytest.raises(ValueError, match="is a base model without a chat template; got messages"):
+        base.stream([{"role": "user", "content": "ab"}])
 
 
 def test_tags_may_be_special_tokens(make_gguf):
@@ -207,3 +213,22 @@ def test_the_template_may_open_the_thought(make_gguf):
     model = make_gguf("{% for m in messages %}{{ m.content }}{% endfor %}:<think>")
     reply = labkit.generate(model, "Why?", temperature=0, max_tokens=20)
     assert (reply.thinking, reply.text, reply.thinking_tokens) == ("Hm", "Yes", 4)
+
+
+def test_its_context_is_the_engines(tiny_gguf):
+    model = labkit.load_llamacpp(tiny_gguf, threads=1, context=10)
+    assert model.context == model.ask("/props")["default_generation_settings"]["n_ctx"] > 10
+    reply = labkit.generate(model, "the cat", temperature=0, max_tokens=2**40)
+    assert 1 < reply.output_tokens <= model.context
+    model.close()
+
+
+def test_a_prompt_that_is_read_can_be_stopped(gguf_file):
+    """It says after each part of a prompt how far it has come."""
+    model = labkit.load_llamacpp(gguf_file, context=4096)
+    read = model._events({"prompt": "so " * 3000, "stream": True, "return_progress": True})
+    next(read), next(read)
+    read.close()
+    assert until(lambda: not model.ask("/slots")[0]["is_processing"], 60)
+    assert model.ask("/slots")[0]["n_prompt_tokens"] < 3000
+    model.close()

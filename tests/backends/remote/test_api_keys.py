@@ -7,6 +7,7 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 
+import labkit
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.commands.notebooks.pages import write_pages
 
@@ -132,3 +133,10 @@ def run(notebook, folder, planted):
             planted.saw(child.cmdline())
         client.set_widgets_metadata()
     assert notebook.metadata.widgets
+
+
+def test_a_variable_that_holds_no_key_is_named(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1234…")
+    assert not next(each for each in labkit.clouds() if each.provider == "openai").key_found
+    with pytest.raises(labkit.LabError, match="What OPENAI_API_KEY holds is not one word"):
+        labkit.cloud("openai")

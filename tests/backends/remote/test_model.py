@@ -14,6 +14,7 @@ import pytest
 import labkit
 from labkit.backends.generate import make_reply
 from labkit.backends.remote.discovery import Server, is_loopback
+from labkit.backends.remote.http.network import find_proxy, open_network
 from labkit.backends.remote.protocols.parameters import PARAMETERS, request_fields
 from labkit.backends.settings import Settings
 
@@ -458,3 +459,55 @@ def test_the_times_are_of_the_arrivals(scripted):
     reply = labkit.generate(ask(address), "Hi")
     whole = time.perf_counter() - began
     assert reply.ttft_s >= 0.2 and reply.ttft_s + 0.19 <= reply.elapsed_s <= whole
+
+
+@pytest.mark.parametrize("how", ["close", "interrupt"])
+def test_what_is_stopped_before_it_is_connected_sends_nothing(scripted, monkeypatch, how):
+    address, asked = scripted(piece("Sky"), END)
+    looking, found, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def slow(*asked_for, **more):
+        looking.set()
+        assert found.wait(20)
+        return look_up(*asked_for, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    server = labkit.connect(address, "m", kind="vLLM")
+    if how == "close":
+        stream = server.stream(QUESTION)
+        threading.Thread(target=lambda: looking.wait(20) and stream.close()).start()
+        assert list(stream) == []
+    else:  # a question without a stream
+        threading.Thread(target=lambda: looking.wait(20) and _thread.interrupt_main()).start()
+        with pytest.raises(KeyboardInterrupt):
+            server.models()
+    found.set()
+    assert not until(lambda: asked, 0.5)
+
+
+def test_a_host_of_no_name_is_a_sentence():
+    with pytest.raises(labkit.LabError, match="the host name could not be resolved"):
+        labkit.generate(labkit.connect("http://192.168..5:8080", "m", kind="vLLM"), QUESTION)
+
+
+def test_a_redirect_is_a_sentence(httpserver):
+    moved = {"location": "https://example.com/v1/chat/completions"}
+    httpserver.expect_request("/v1/chat/completions").respond_with_data("", 308, moved)
+    server = labkit.connect(httpserver.url_for(""), "m", kind="vLLM")
+    with pytest.raises(labkit.LabError, match=r"another address \(status 308\)"):
+        labkit.generate(server, QUESTION)
+
+
+@pytest.mark.parametrize("seconds", [None, "5", 0, -1])
+def test_times_to_wait_are_seconds(seconds):
+    for name in ("connect_timeout_s", "read_timeout_s"):
+        with pytest.raises(ValueError, match=f"{name} must be a number, above 0"):
+            labkit.connect("http://127.0.0.1:1", "m", kind="vLLM", **{name: seconds})
+
+
+def test_a_proxys_address_needs_no_scheme(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
+    assert find_proxy("https://example.com") == "http://proxy.example:3128"
+    with pytest.raises(labkit.LabError, match="has no address of a proxy"):
+        open_network("gopher://me:its-own-password@proxy.example")

@@ -1,6 +1,7 @@
 """vLLM's answers with tokens as numbers; llama.cpp's are real ones in test_served.py."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,3 +62,8 @@ def test_the_likeliest_tokens_are_read_from_either_server(kind):
     assert leading.ids.tolist() == [2, 7]
     np.testing.assert_allclose(leading.logprobs, [-0.1, -9])
     assert (leading.read, leading.read_s) == ((3, 0.25) if kind == "llama.cpp" else (None, None))
+
+
+def test_tags_that_are_special_tokens_are_asked_for(protocol):
+    own = replace(protocol, kind="llama.cpp", parameters=PARAMETERS["llama.cpp"])
+    assert "<think>" in own.body("a", Settings(seed=1), raw=True)["preserved_tokens"]

@@ -186,3 +186,14 @@ def test_what_is_too_small_to_matter_is_not_measured(folder, monkeypatch):
 def test_the_record_holds_no_path(folder, monkeypatch):
     gains(monkeypatch, 1.3, 1.0, 1.0)
     assert labkit.load(folder, device="cpu").tuning.model == f"{folder.name} in float32"
+
+
+def test_a_model_after_one_with_fewer_threads_has_its_own(make_tiny, tmp_path, home, monkeypatch):
+    if tuning.TORCH_THREADS == 1:
+        pytest.skip("one thread cannot be halved")
+    gains(monkeypatch, 1.0, 1.0, 2.0)
+    slow = labkit.load(make_tiny(tmp_path / "a", hidden_size=16), device="cpu")
+    assert slow.tuning.threads == torch.get_num_threads() < tuning.TORCH_THREADS
+    gains(monkeypatch, 1.0, 1.0, 1.0)
+    model = labkit.load(make_tiny(tmp_path / "b"), device="cpu")
+    assert model.tuning.threads == torch.get_num_threads() == tuning.TORCH_THREADS

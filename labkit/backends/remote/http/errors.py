@@ -97,7 +97,7 @@ def _unreachable(where: str, error: BaseException, hints: Hints) -> LabError:
     while cause:
         if isinstance(cause, LabError):  # of our own transport, through the client
             return LabError(f"{where}: {cause.problem}", cause.hint)
-        if isinstance(cause, socket.gaierror):
+        if isinstance(cause, socket.gaierror | UnicodeError):
             return LabError(f"{where}: the host name could not be resolved.", hints.unreachable)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return LabError(
@@ -140,6 +140,11 @@ def _refused(where: str, model: str | None, status: int, message: str, hints: Hi
     # Google's status for a wrong key is that of a bad request.
     if status in (401, 403) or (status == 400 and "api key" in message.lower()):
         return LabError(f"{where} wants a key, or another one: {message}", hints.unauthorised)
+    if 300 <= status < 400:
+        return LabError(
+            f"{where} sends to another address (status {status}), which is not followed.",
+            "Give the address that it has now, such as one with https.",
+        )
     if status == 404:
         return LabError(
             f"{where} has no model {model!r}, or not this interface: {message}", hints.unknown

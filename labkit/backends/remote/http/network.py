@@ -73,7 +73,7 @@ class _Network(httpcore2.SyncBackend):
         """Tries each address of the name in turn, as the standard library does."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:  # socket.gaierror: the sentence is made of it
+        except (OSError, UnicodeError) as error:  # socket.gaierror; of "a..b" no name can be made
             raise httpcore2.ConnectError(str(error)) from error
         if tracer := tracing.get():
             tracer("network.lookup.complete", {})
@@ -124,13 +124,18 @@ def open_network(
         trusted: whose certificates to trust; None: those that the client comes with, or those
             that ``SSL_CERT_FILE`` names.
     Raises:
-        LabError: it is a SOCKS proxy, and the package for that is missing.
+        LabError: it is a SOCKS proxy, and the package for that is missing; or no proxy's address.
     """
     try:
         return _TracedTransport(verify=trusted or True, proxy=proxy, limits=LIMITS)
     except ImportError:  # of SOCKS, which httpx2 alone does not speak
         raise LabError(
             "The proxy that this machine names is a SOCKS proxy.", "pip install socksio."
+        ) from None
+    except ValueError:  # another scheme; the address may hold a password
+        raise LabError(
+            "The proxy that this machine names has no address of a proxy.",
+            "Put one such as http://proxy.example:3128 into HTTPS_PROXY.",
         ) from None
 
 
@@ -140,4 +145,5 @@ def find_proxy(base_url: str) -> str | None:
     if urllib.request.proxy_bypass(parts.hostname or ""):
         return None
     named = urllib.request.getproxies()
-    return named.get(parts.scheme) or named.get("all")
+    proxy = named.get(parts.scheme) or named.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

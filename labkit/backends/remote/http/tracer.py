@@ -14,6 +14,7 @@ import httpcore2
 
 from labkit.backends.http_timing import HttpTiming
 
+SENDING = ("send_request_headers.started", "send_request_body.started")
 _open: WeakSet["CountedConnection"] = WeakSet()
 _changing = threading.Lock()
 
@@ -94,12 +95,14 @@ class Tracer:
 
     Attributes:
         connection: the one that the request is sent on, once it is known.
+        stopped: once it is set, nothing more is sent.
     """
 
     def __init__(self, address: str, proxy: str | None = None):
         self._address, self._proxy = _without_password(address), proxy and _without_password(proxy)
         self._at: dict[str, float] = {}
         self.connection: CountedConnection | None = None
+        self.stopped = threading.Event()
         self._bytes: tuple[int | None, int | None] = (None, None)
         self._status: int | None = None
 
@@ -113,6 +116,8 @@ class Tracer:
     def __call__(self, event: str, info: dict[str, Any]) -> None:
         """Called by httpx2; of several rounds, as through a proxy, the last one counts."""
         stage = event.partition(".")[2]
+        if self.stopped.is_set() and stage in SENDING:
+            raise httpcore2.WriteError("stopped")
         self._at[stage] = time.perf_counter()
         result = info.get("return_value")
         if isinstance(result, CountedConnection):

@@ -10,7 +10,7 @@ how the options are passed on.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -71,7 +71,7 @@ class Ollama(RemoteProtocol):
         request = client.build_request("POST", path, json={"model": self.model, **body})
         with closing(client.send(request, stream=True)) as response:
             _require_ok(response)
-            yield filter(str.strip, response.iter_lines())
+            yield filter(bytes.strip, _lines(response.iter_bytes()))
 
     def translator(self):
         return _as_chunk
@@ -126,7 +126,16 @@ class OllamaEvent:
         )
 
 
-def _as_chunk(line: str) -> Chunk:
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """What newlines separate: httpx2's own lines also end at U+0085 or U+2028 in an answer."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+    yield rest
+
+
+def _as_chunk(line: bytes) -> Chunk:
     import openai
 
     event = checked(OllamaEvent, json.loads(line))

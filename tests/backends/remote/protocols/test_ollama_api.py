@@ -302,3 +302,10 @@ def test_a_servers_model_must_be_named_if_it_has_several():
         labkit.connect(server)
     with pytest.raises(labkit.LabError, match=r"no model 'c'"):
         labkit.connect(server, "c")
+
+
+def test_only_a_newline_ends_an_event_of_ollamas(scripted):
+    text = "a\x85b\u2028c"
+    raw = json.dumps({"message": {"content": text}, "done": False}, ensure_ascii=False).encode()
+    address, _ = scripted(raw + b"\n", last(), head=HEAD)
+    assert labkit.generate(ollama(address), "Why?").text == text

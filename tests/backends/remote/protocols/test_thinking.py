@@ -222,3 +222,15 @@ def test_a_template_is_switched_by_the_servers_own_field(scripted, kind):
 def test_others_do_not_take_it(kind):
     with pytest.raises(ValueError, match=f"thinking must be left at None: {kind} does not take it"):
         connected(kind).stream("Hi", thinking=True)
+
+
+def test_a_template_may_open_the_thought_itself(scripted):
+    """Of a prompt that is sent as a text; a server's own template is its own business."""
+    address, _ = scripted(
+        event(choices=[{"index": 0, "text": "Hm.</think>Yes"}]),
+        event(choices=[{"index": 0, "text": "", "finish_reason": "stop"}]),
+        b"data: [DONE]\n\n",
+    )
+    server = labkit.connect(address, "m", kind="vLLM")
+    reply = labkit.generate(server, "Why?<think>\n", raw=True)
+    assert (reply.thinking, reply.text) == ("Hm.", "Yes")
