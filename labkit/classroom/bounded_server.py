@@ -1,5 +1,6 @@
 """A server of HTTP that many may ask at once, and no more than it can bear."""
 
+import socket
 import threading
 from http.server import ThreadingHTTPServer
 
@@ -12,6 +13,7 @@ class BoundedServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address, handler):
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
         super().__init__(address, handler)
 

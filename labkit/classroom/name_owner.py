@@ -12,7 +12,10 @@ from labkit.classroom.learners.taken_names import take_name
 from .settings import NAME, ClassSettings
 
 COOKIE = "labkit-class-name"
-NO_NAME = "A name has up to 31 letters a to z, digits and -, and begins with a letter."
+NO_NAME = (
+    "A name has up to 31 letters a to z and digits, begins with a letter, and may have a - between "
+    "two of them."
+)
 WRONG_WORD = "That is not the word of this class."
 NOT_LISTED = "This name is not on the list of the class. Ask who leads it."
 TAKEN = "Another browser has this name, or all seats are taken. Ask who leads the class."

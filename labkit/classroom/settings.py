@@ -14,7 +14,8 @@ from labkit.filesystem.write import write_json
 from labkit.formatting import shell_quoted
 from labkit.models.storage.store import home
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")  # a user's name on every system, and a folder's
+# A user's name on every system, and a folder's; the wall's files have ``--`` behind it.
+NAME = re.compile(r"(?!.*--)[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?")
 MOST_SLOTS = 64
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is read as another
 
@@ -133,7 +134,8 @@ def checked_names(lines: list[str]) -> tuple[str, ...]:
         if not NAME.fullmatch(name):
             raise LabError(
                 f"{name!r} cannot be a learner's name.",
-                "Names have up to 31 letters a to z, digits and -, and begin with a letter.",
+                "Names have up to 31 letters a to z and digits, begin with a letter, and may have "
+                "a - between two of them.",
             )
     return names
 
@@ -177,7 +179,7 @@ def read_settings(folder: str | Path) -> ClassSettings:
     Raises:
         LabError: the folder has no class.
     """
-    file, start = Path(folder) / "class.json", f"Start one: {class_command(folder, 'start')}"
+    file, start = Path(folder) / "class.json", class_command(folder, "start")
     if not os.path.exists(file):
-        raise LabError(f"There is no class in {folder}.", start)
-    return read_shared(file, ClassSettings, "a class", hint=start)
+        raise LabError(f"There is no class in {folder}.", f"Start one: {start}")
+    return read_shared(file, ClassSettings, "a class", hint=f"Move it away, then: {start}")

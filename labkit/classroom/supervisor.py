@@ -27,6 +27,8 @@ from .settings import ClassSettings, class_command
 READY_S, STOP_S = 180, 30
 MOST_STOPS = 32  # learners' servers that are stopped at once
 MOST_ENDS, WITHIN_S = 5, 60  # that often in that time, and it is not restarted any more
+# As Ctrl-C ends it; the second, which Windows lacks, comes when a terminal is closed.
+ENDS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 # The hub, which may end without a connection being lost, comes last.
 PARTS = ("tokenizer_server", "model_server", "proxy", "hub")
 
@@ -159,7 +161,8 @@ def _lock(settings: ClassSettings) -> filelock.BaseFileLock:
 def _only_one(settings: ClassSettings) -> Iterator[None]:
     """Holds the class's lock, with this process's number beside it."""
     lock = _lock(settings)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in ENDS:
+        signal.signal(each, signal.default_int_handler)
     number = settings.path / "supervisor.pid"
     try:
         write_text(number, str(os.getpid()))
@@ -172,7 +175,7 @@ def _only_one(settings: ClassSettings) -> Iterator[None]:
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """A second Ctrl-C does not leave half of the class behind."""
-    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, *ENDS)}
     try:
         yield
     finally:
@@ -183,19 +186,38 @@ def _uninterrupted() -> Iterator[None]:
 def _stop(settings: ClassSettings, parts: dict[str, ClassProcess]) -> None:
     """The learners' servers first, by the hub; then the hub, its proxy and the model."""
     with contextlib.suppress(OSError, urllib.error.URLError):
-        names = [user["name"] for user in ask_hub(settings, "/users?state=active")]
-        with ThreadPoolExecutor(MOST_STOPS) as pool:  # each takes seconds
-            list(pool.map(partial(_stop_server, settings), names))
-        deadline = time.monotonic() + STOP_S
-        while ask_hub(settings, "/users?state=active") and time.monotonic() < deadline:
-            time.sleep(0.3)
+        active = partial(ask_hub, settings, "/users?state=active")
+        _stop_servers(settings, [user["name"] for user in active()], active)
     for part in reversed(parts.values()):
         part.stop()
+
+
+def _stop_servers(settings: ClassSettings, names: list[str], left: Callable[[], object]) -> None:
+    """Stops learners' servers, and waits until none is left."""
+    with ThreadPoolExecutor(MOST_STOPS) as pool:  # each takes seconds
+        list(pool.map(partial(_stop_server, settings), names))
+    deadline = time.monotonic() + STOP_S
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.3)
 
 
 def _stop_server(settings: ClassSettings, name: str) -> None:
     with contextlib.suppress(OSError):  # it is waited for below
         ask_hub(settings, f"/users/{name}/server", method="DELETE")
+
+
+def log_out(settings: ClassSettings, name: str) -> None:
+    """Has the hub forget whom it let in by that name; the learner's files stay.
+
+    Raises:
+        OSError: the hub does not answer.
+    """
+    try:
+        ask_hub(settings, f"/users/{name}")
+    except urllib.error.HTTPError:  # it has let nobody in by that name
+        return
+    _stop_servers(settings, [name], lambda: ask_hub(settings, f"/users/{name}")["server"])
+    ask_hub(settings, f"/users/{name}", method="DELETE")  # with all cookies and tokens
 
 
 def stop(settings: ClassSettings) -> bool:

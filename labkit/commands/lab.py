@@ -121,7 +121,9 @@ def _jupyter(host, port, path, token, browser):
     # In addition to the user's own; it declines JupyterLab's news.
     paths = [str(CONFIG), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     settings["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):  # the latter as a terminal is closed; Windows lacks it
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     server = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.commands.notebooks.execute import NotebookRun, execute
-from labkit.commands.notebooks.pages import PLOTLY_FILE, write_pages
+from labkit.commands.notebooks.pages import PLOTLY_FILE, plan_pages, write_pages
 from labkit.errors import LabError
 from labkit.formatting import printable, shell_quoted
 from labkit.install.bootstrap import ROOT
@@ -37,6 +37,9 @@ def main(args: Namespace) -> int:
         raise LabError("--output names a folder for pages.", "Add: --to html")
     paths = find_notebooks(args.notebooks)
     notebooks = [read_notebook(path) for path in paths]
+    folder = Path(args.output or ROOT / ".pages")
+    if args.to:
+        plan_pages(paths, folder)
     runs = []
     for path, notebook in zip(paths, notebooks, strict=True):
         runs.append(execute(path, notebook))
@@ -47,7 +50,6 @@ def main(args: Namespace) -> int:
     if len(paths) > 1:
         print(_summary(runs, len(paths)))
     if args.to == "html" and done:
-        folder = Path(args.output or ROOT / ".pages")
         for page in write_pages([(run.path, run.notebook) for run in done], folder):
             print(f"page     {_short_path(page)}  ({page.stat().st_size / 1e6:.1f} MB)")
         if (script := folder / PLOTLY_FILE).exists():

@@ -11,9 +11,12 @@ import pytest
 from tornado.web import HTTPError
 
 from labkit.classroom.learners import hand_over, system_users
+from labkit.classroom.learners.taken_names import WALL, take_name
+from labkit.classroom.learners.taken_names import release as free_name
 from labkit.classroom.settings import ClassSettings, class_command, class_folder, write_settings
 from labkit.commands import classroom
 from labkit.commands.arguments import parse
+from labkit.commands.classroom import running
 from labkit.errors import LabError
 from labkit.models.storage.store import home
 
@@ -144,3 +147,68 @@ def test_a_name_that_is_not_on_the_list_is_told_so_once_the_word_is_right(settin
     for word, reason in ((listed.word, "not on the list"), ("guessed", "not the word")):
         with pytest.raises(HTTPError, match=reason):
             asyncio.run(NameOwner().authenticate(None, {"username": "alan", "password": word}))
+
+
+def test_a_learner_whose_home_is_broken_keeps_nothing_from_the_others(settings, capsys):
+    (settings.learners / "aaron").mkdir()
+    (settings.learners / "aaron" / "assignments").write_text("a file")
+    ask(settings, "assignment", "02_sampling")
+    (problem, *_) = capsys.readouterr().out.splitlines()
+    assert problem.startswith("aaron: assignments/02_sampling.ipynb cannot be reached: ")
+    assert (settings.learners / "ada" / "assignments" / "02_sampling.ipynb").is_file()
+    with pytest.raises(LabError, match="The home cannot be entered: No such file"):
+        hand_over.hand_in(settings, "gone", "x")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--word", "short"], "fewer than 6"),
+        (["--server", "notaurl"], "No model server answers at notaurl"),
+        (["--server", "http://127.0.0.1:9"], "No model server answers"),
+        (["--names", "empty"], "There is no name in"),
+        (["--names", "three", "--students", "2"], "3 names, and 2 seats"),
+        (["--certificate", "three", "--certificate-key", "three"], "no certificate and its key"),
+        (["--model", "nothing"], "nothing"),
+    ],
+)
+def test_a_class_that_cannot_start_leaves_no_trace(tmp_path, options, why):
+    (tmp_path / "empty").write_text(" \n\n")
+    (tmp_path / "three").write_text("ada\ngrace\nalan\n")
+    options = [str(tmp_path / each) if (tmp_path / each).exists() else each for each in options]
+    folder = tmp_path / "class"
+    with pytest.raises(LabError, match=why):
+        classroom.main(parse(["class", "start", "--folder", str(folder), *options]))
+    assert not folder.exists()
+
+
+def test_a_list_as_excel_writes_it_has_a_seat_for_each(settings, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text("".join(f"learner-{n}\n" for n in range(40)), encoding="utf-8-sig")
+    found = running._settings(parse(["class", "start", "--names", str(names)]))
+    assert (found.names[0], found.students, found.slots) == ("learner-0", 40, 40)
+
+
+def test_no_network_is_opened_unless_it_is_asked_for_now(settings):
+    write_settings(replace(settings, host="0.0.0.0"))
+    again = ["class", "start", "--folder", settings.folder]
+    assert running._settings(parse(again)).host == "127.0.0.1"
+    assert running._settings(parse([*again, "--host", "0.0.0.0"])).host == "0.0.0.0"
+
+
+def test_the_wall_has_owners_of_its_own(settings):
+    assert take_name(settings, "ada", "of the hub") and take_name(settings, "ada", "other", WALL)
+    assert not take_name(settings, "ada", "other")
+    assert free_name(settings, "ada") and not free_name(settings, "ada")
+
+
+def test_a_class_is_graded_once_at_a_time(settings):
+    pytest.importorskip("nbgrader", reason="pip install 'labkit[class]'")
+    from labkit.classroom.marks import grading
+
+    (settings.course / "submitted" / "ada" / "02").mkdir(parents=True)
+    with (
+        filelock.FileLock(settings.course / ".grading.lock"),
+        pytest.raises(LabError, match=r"is being graded already|Linux"),
+    ):
+        grading.grade(settings.course, "02")

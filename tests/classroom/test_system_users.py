@@ -58,6 +58,8 @@ def test_a_learner_reads_nothing_of_another_or_of_the_class(running):
     with ThreadPoolExecutor(2) as pool:
         ada, grace = pool.map(lambda name: begin(Learner(address, name, word)), ("ada", "grace"))
     running.ask("assignment", "06_cost")
+    assert "are copied to" in running.ask("collect")
+    assert (folder / "collected" / "grace" / "notebooks" / "00_start.ipynb").is_file()
     servers = running.processes("singleuser")
     (server,) = [each for each in servers if each.environ()["HOME"].endswith("/grace")]
     paths = [
@@ -69,6 +71,8 @@ def test_a_learner_reads_nothing_of_another_or_of_the_class(running):
         folder / "owners.json",
         folder / "course",
         ROOT / "tests" / "notebooks" / "answers.json",
+        ROOT / ".git",
+        folder / "collected" / "grace" / "notebooks" / "00_start.ipynb",
         f"/proc/{server.pid}/environ",
     ]
     assert ada.run(TRY.format(paths=[str(path) for path in paths])) == "True []\n"

@@ -428,6 +428,18 @@ def test_two_notebooks_of_one_name_are_refused(tmp_path):
         pages.write_pages([(tmp_path / "x/a.ipynb", nb), (tmp_path / "y/a.ipynb", nb)], tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "output", "why"),
+    [("a", "a.ipynb", "cannot be written"), ("index", "pages", "list of all pages")],
+)
+def test_where_no_page_can_be_nothing_runs(tmp_path, monkeypatch, name, output, why):
+    monkeypatch.setattr(run, "execute", lambda *_: pytest.fail("it ran"))
+    path = tmp_path / f"{name}.ipynb"
+    nbformat.write(new_notebook(), path)
+    with pytest.raises(LabError, match=why):
+        run.main(Namespace(notebooks=[str(path)], to="html", output=str(tmp_path / output)))
+
+
 def test_a_write_that_fails_leaves_the_old_page(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")

@@ -25,12 +25,20 @@ def learners(settings: ClassSettings) -> list[str]:
 
 
 def hand_out(settings: ClassSettings, learner: str, name: str, content: bytes) -> None:
-    """Puts a file into the learner's home, unless one of that name is there already."""
+    """Puts a file into the learner's home, unless one of that name is there already.
+
+    Raises:
+        LabError: it cannot be written.
+    """
     _as_learner(settings, learner, "put", name, content)
 
 
 def hand_back(settings: ClassSettings, learner: str, name: str, content: bytes) -> None:
-    """Puts a file into the learner's home, in place of an older one of that name."""
+    """Puts a file into the learner's home, in place of an older one of that name.
+
+    Raises:
+        LabError: it cannot be written.
+    """
     _as_learner(settings, learner, "replace", name, content)
 
 
@@ -44,7 +52,11 @@ def hand_in(settings: ClassSettings, learner: str, name: str) -> bytes | None:
 
 
 def list_files(settings: ClassSettings, learner: str, pattern: str) -> list[str]:
-    """Files of the learner's home, by their paths in it, such as ``"notebooks/*.ipynb"``."""
+    """Files of the learner's home, by their paths in it, such as ``"notebooks/*.ipynb"``.
+
+    Raises:
+        LabError: the learner or the home is gone.
+    """
     return _as_learner(settings, learner, "list", pattern).decode().splitlines()
 
 
@@ -52,15 +64,22 @@ def _as_learner(
     settings: ClassSettings, learner: str, verb: str, name: str, content: bytes = b""
 ) -> bytes:
     home = settings.learners / learner
-    done = subprocess.run(
-        [sys.executable, "-m", "labkit.classroom.learners.hand_over", verb, name],
-        input=content,
-        capture_output=True,
-        timeout=LONGEST_S,
-        cwd=home,
-        env={"PYTHONPATH": str(ROOT), "HOME": str(home), "PATH": os.defpath},
-        **_identity(settings, learner),
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "labkit.classroom.learners.hand_over", verb, name],
+            input=content,
+            capture_output=True,
+            timeout=LONGEST_S,
+            cwd=home,
+            env={"PYTHONPATH": str(ROOT), "HOME": str(home), "PATH": os.defpath},
+            **_identity(settings, learner),
+        )
+    except KeyError:
+        raise LabError("There is no such user any more.") from None
+    except OSError as error:
+        raise LabError(f"The home cannot be entered: {error.strerror}.") from None
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{name} was not there after {LONGEST_S} s.") from None
     if done.returncode:
         raise LabError(done.stderr.decode(errors="replace").strip() or f"{name} cannot be read.")
     return done.stdout
@@ -81,6 +100,8 @@ def main(verb: str, name: str) -> None:
         _act(verb, Path.home(), name)
     except LabError as error:
         sys.exit(f"{error.problem}")
+    except OSError as error:
+        sys.exit(f"{name} cannot be reached: {error.strerror}.")
 
 
 def _act(verb: str, home: Path, name: str) -> None:

@@ -71,8 +71,8 @@ def closed_to_others(*paths: str | Path) -> Path | None:
 
 def require_open(settings: ClassSettings) -> None:
     """Raises LabError where learners could not reach the lab, its Python or the models."""
-    needed = (settings.learners, ROOT, sys.prefix, sys.base_prefix, sys.executable, settings.store)
-    for path in needed:
+    python = (sys.prefix, sys.base_prefix, sys.executable)
+    for path in (settings.path.parent, ROOT, *python, settings.store):
         if closed := closed_to_others(path):
             raise LabError(
                 f"Learners are users of their own here, and cannot enter {closed}, on the way to "

@@ -9,10 +9,12 @@ from labkit.classroom.settings import ClassSettings
 from labkit.filesystem.read import read_shared
 from labkit.filesystem.write import write_json
 
+HUB, WALL = "owners", "wall-owners"  # each has cookies, and so owners, of its own
 
-def take_name(settings: ClassSettings, name: str, cookie: str) -> bool:
+
+def take_name(settings: ClassSettings, name: str, cookie: str, of: str = HUB) -> bool:
     """Whether the name belongs to that browser, which takes it if it is free and a seat is."""
-    with _OwnersFile(settings) as owners:
+    with _OwnersFile(settings, of) as owners:
         hashed = hashlib.sha256(cookie.encode()).hexdigest()
         if name in owners:
             return hmac.compare_digest(owners[name], hashed)
@@ -24,16 +26,19 @@ def take_name(settings: ClassSettings, name: str, cookie: str) -> bool:
 
 def release(settings: ClassSettings, name: str) -> bool:
     """Frees a name for another browser; whether anybody had it."""
-    with _OwnersFile(settings) as owners:
-        return owners.pop(name, None) is not None
+    had = False
+    for of in (HUB, WALL):
+        with _OwnersFile(settings, of) as owners:
+            had = owners.pop(name, None) is not None or had
+    return had
 
 
 class _OwnersFile:
     """The names that are taken, each with the hash of its browser's cookie; kept when changed."""
 
-    def __init__(self, settings: ClassSettings):
-        self.file = settings.path / "owners.json"
-        self.lock = filelock.FileLock(settings.path / ".owners.lock", timeout=10)
+    def __init__(self, settings: ClassSettings, of: str):
+        self.file = settings.path / f"{of}.json"
+        self.lock = filelock.FileLock(settings.path / f".{of}.lock", timeout=10)
 
     def __enter__(self) -> dict[str, str]:
         self.lock.acquire()

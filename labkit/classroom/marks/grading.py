@@ -5,13 +5,16 @@ has a copy of the course with that learner alone, so that they run side by side 
 the others; the marks are joined afterwards.
 """
 
+import contextlib
 import csv
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import filelock
 
 from labkit.classroom.settings import class_command
 from labkit.errors import LabError
@@ -84,7 +87,7 @@ def grade(course: Path, assignment: str, *, at_once: int | None = None) -> Marks
         assignment: its name.
         at_once: how many learners at a time; None: one for each core.
     Raises:
-        LabError: nothing was handed in, or nothing can be isolated on this system.
+        LabError: nothing was handed in, nothing can be isolated on this system, or another grades.
     """
     if refusal := sandbox.namespace_refusal():
         raise LabError(f"Learners' code is not run: {refusal}.", "Grade on Linux.")
@@ -92,13 +95,23 @@ def grade(course: Path, assignment: str, *, at_once: int | None = None) -> Marks
     if not learners:
         first = class_command(course.parent, "collect", assignment)
         raise LabError(f"Nobody has handed in {assignment}.", f"First: {first}")
-    with ThreadPoolExecutor(at_once or inspect_machine().cores) as pool:
+    with _only_one(course), ThreadPoolExecutor(at_once or inspect_machine().cores) as pool:
         marks = tuple(pool.map(lambda name: _grade_one(course, assignment, name), learners))
-    return Marks(assignment, marks, _write_table(course, assignment, marks))
+        return Marks(assignment, marks, _write_table(course, assignment, marks))
+
+
+@contextlib.contextmanager
+def _only_one(course: Path) -> Iterator[None]:
+    """Two that grade would take the processor from each other, and notebooks their time."""
+    try:
+        with filelock.FileLock(course / ".grading.lock").acquire(timeout=0.1):
+            yield
+    except filelock.Timeout:
+        raise LabError("This class is being graded already.", "Wait until that is done.") from None
 
 
 def _grade_one(course: Path, assignment: str, learner: str) -> Mark:
-    own = course / "grading" / learner
+    own = course / "grading" / assignment / learner
     try:
         _copy_course(course, own, assignment, learner)
         one = ("--assignment", assignment, "--student", learner)

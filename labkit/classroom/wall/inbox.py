@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from labkit.classroom.bounded_server import BoundedServer
-from labkit.classroom.learners.taken_names import take_name
+from labkit.classroom.learners.taken_names import WALL, take_name
 from labkit.classroom.settings import NAME, ClassSettings
 from labkit.errors import LabError
 
@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not NAME.fullmatch(learner) or (names and learner not in names):
             raise LabError("That name cannot come: letters a to z, digits and -.")
         cookie = self._cookie() or secrets.token_hex(24)
-        if not take_name(self._settings, learner, cookie):
+        if not take_name(self._settings, learner, cookie, WALL):
             raise LabError(f"{learner} is taken by another browser, or there is no seat left.")
         return cookie
 

@@ -11,7 +11,7 @@ from labkit.errors import LabError
 from labkit.exercise import SOLVED, TRIED
 from labkit.filesystem.write import json_text, replaced
 
-from .results import check_of, read_learner
+from .results import check_of, plain_stem, read_learner
 
 MOST_FILES = 40  # of a learner
 STEM = re.compile(r"[\w-]{1,60}")
@@ -29,7 +29,7 @@ def keep(folder: Path, learner: str, name: str, content: bytes) -> None:
         LabError: it is not such a file, or the learner has too many.
     """
     stem, _, suffix = name.rpartition(".")
-    stem = stem.rpartition("--")[2]
+    stem = plain_stem(stem.rpartition("--")[2])
     if suffix not in ("json", "ipynb") or not STEM.fullmatch(stem):
         raise LabError(f"{name[:80]!r} is not the name of a file for the wall.")
     path = folder / f"{learner}--{stem}.{suffix}"

@@ -6,6 +6,7 @@ A learner is a subfolder (a home of `labkit class`), or the file name's beginnin
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -138,13 +139,22 @@ def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerRe
                 votes.append(read_votes(path))
             elif "cells" in content:
                 for exercise, solved in list(_exercises(content)):
-                    key = path.stem.rpartition("--")[2], exercise
+                    key = plain_stem(path.stem.rpartition("--")[2]), exercise
                     exercises[key] = exercises.get(key, False) or solved
-        except (LabError, ValueError, TypeError, AttributeError) as error:
+        except (LabError, ValueError, TypeError, AttributeError, RecursionError) as error:
             left_out.append(f"{path.name} of {name}: {str(error).partition(chr(10))[0]}")
     entries = [each for _, each in sorted(entries, key=lambda pair: pair[0])]
     done = tuple((*key, solved) for key, solved in sorted(exercises.items()))
     return LearnerResults(name, tuple(guesses), tuple(entries), tuple(votes), done)
+
+
+def plain_stem(stem: str) -> str:
+    """A file's name without what JupyterLab or a browser adds to that of a copy.
+
+    >>> plain_stem("02_sampling-Copy1"), plain_stem("02_sampling (2)")
+    ('02_sampling', '02_sampling')
+    """
+    return re.sub(r"-Copy\d+$| \(\d+\)$", "", stem)
 
 
 def _exercises(content: dict[str, Any]) -> Iterator[tuple[str, bool]]:

@@ -1,5 +1,7 @@
 """Assignments of a class: handed out, collected, graded and given back."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.classroom.learners import hand_over
@@ -20,8 +22,9 @@ def assignment(args):
         file.write(released.read_bytes())
     there = hand_over.learners(settings)
     for learner in there:
-        path = f"assignments/{released.name}"
-        hand_over.hand_out(settings, learner, path, released.read_bytes())
+        with _reported(learner):
+            path = f"assignments/{released.name}"
+            hand_over.hand_out(settings, learner, path, released.read_bytes())
     print(f"{released.stem} lies in the folder assignments of those who are here ({len(there)})")
     print("and of those who come: the folder icon above their list of files, then assignments.")
     print("Later: class collect, class grade, with the same name.")
@@ -33,22 +36,37 @@ def collect(args):
     settings = read_settings(class_folder(args.folder))
     if args.notebook:
         return _collect_assignment(settings, Path(args.notebook).stem)
+    collected = settings.path / "collected"
+    collected.mkdir(exist_ok=True)
+    collected.chmod(0o700)  # for the leader alone, as the homes are for each learner
     for learner in hand_over.learners(settings):
-        for pattern in ("notebooks/*.ipynb", "assignments/*.ipynb", "book/*.json"):
-            for name in hand_over.list_files(settings, learner, pattern):
-                if content := _handed_in(settings, learner, name):
-                    _write(settings.path / "collected" / learner / name, content)
-    print(f"All notebooks and lab books are copied to {settings.path / 'collected'}.")
+        with _reported(learner):
+            _collect_all(settings, learner, collected / learner)
+    print(f"All notebooks and lab books are copied to {collected}.")
     return 0
+
+
+def _collect_all(settings: ClassSettings, learner: str, folder: Path) -> None:
+    for pattern in ("notebooks/*.ipynb", "assignments/*.ipynb", "book/*.json"):
+        for name in hand_over.list_files(settings, learner, pattern):
+            if content := _handed_in(settings, learner, name):
+                _write(folder / name, content)
+
+
+@contextlib.contextmanager
+def _reported(learner: str) -> Iterator[None]:
+    """What goes wrong with one learner's files is a line, and the others come next."""
+    try:
+        yield
+    except LabError as error:
+        print(f"{learner}: {error.problem}")
 
 
 def _handed_in(settings: ClassSettings, learner: str, name: str) -> bytes | None:
     """A learner's file; None, and a line that says why, where it cannot be read."""
-    try:
+    with _reported(learner):
         return hand_over.hand_in(settings, learner, name)
-    except LabError as error:
-        print(f"{learner}: {error.problem}")
-        return None
+    return None
 
 
 def _require_assignment(settings: ClassSettings, name: str) -> None:
@@ -84,9 +102,10 @@ def grade(args):
     settings, name = read_settings(class_folder(args.folder)), Path(args.notebook).stem
     _require_assignment(settings, name)
     marks = grade_all(settings.course, name)
+    print(marks)
     for each in marks.marks:
         if each.feedback:
-            page = f"feedback/{each.feedback.name}"
-            hand_over.hand_back(settings, each.learner, page, each.feedback.read_bytes())
-    print(marks)
+            with _reported(each.learner):
+                page = f"feedback/{each.feedback.name}"
+                hand_over.hand_back(settings, each.learner, page, each.feedback.read_bytes())
     return 0

@@ -4,20 +4,24 @@ import contextlib
 import dataclasses
 import io
 import os
+import ssl
 from pathlib import Path
 
 from labkit.backends.llamacpp.model import get_gguf
 from labkit.classroom import settings as class_settings
 from labkit.classroom import supervisor
+from labkit.classroom.hub_client import ask_model
 from labkit.classroom.learners import system_users
-from labkit.classroom.marks.assignment import ANSWERS
+from labkit.classroom.marks.kernel import CLOSED
 from labkit.classroom.settings import ClassSettings, class_command, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
+from labkit.install.bootstrap import ROOT
 from labkit.models.storage.store import home
 
 from ..lab import LOOPBACK, checked_port, free_port
 
+HERE = "127.0.0.1"
 NO_TLS = (
     "Not encrypted: who listens in this network reads along, the word too. "
     "A certificate ends that: --certificate FILE --certificate-key FILE."
@@ -35,41 +39,66 @@ AS_ROOT = (
 def start(args):
     """Makes the class, or finds it in its folder, and keeps it running."""
     settings = _settings(args)
-    supervisor.require_stopped(settings)
+    if settings.path.is_dir():
+        supervisor.require_stopped(settings)
     checked_port(settings.host, settings.port, "Take another: --port N.")
-    settings.learners.mkdir(parents=True, exist_ok=True)
+    if settings.server:
+        _require_server(settings)
+    else:
+        get_gguf(settings.model)  # fetched now, and not while thirty wait
+    if settings.system_users:
+        system_users.require_open(settings)
+    # Nothing was written so far: a class that cannot start leaves no trace.
+    os.makedirs(settings.path, mode=0o700, exist_ok=True)
+    settings.learners.mkdir(exist_ok=True)
     if settings.system_users:
         settings.path.chmod(0o711)
         settings.learners.chmod(0o711)
-        system_users.require_open(settings)
-        if ANSWERS.is_file():
-            ANSWERS.chmod(0o600)
+        for name in CLOSED:  # the answer key, and the history, which has it too
+            if (ROOT / name).exists():
+                (ROOT / name).chmod(0o700)
         system_users.require_group()
-    if not settings.server:
-        get_gguf(settings.model)  # fetched now, and not while thirty wait
     os.umask(0o077)  # what the class writes from here on is its own
     class_settings.write_settings(settings)
     try:
         supervisor.run(settings, lambda: _announce(settings))
     except KeyboardInterrupt:
-        again = class_command(settings.path, "start")
+        host = () if settings.host in LOOPBACK else ("--host", settings.host)
+        again = class_command(settings.path, "start", *host)
         print(f"The class is stopped. Every notebook is where it was. To continue: {again}")
     return 0
 
 
+def _require_server(settings: ClassSettings) -> None:
+    """Raises LabError unless a model server answers at the address that was given."""
+    try:
+        ask_model(settings, "/v1/models")
+    except (OSError, ValueError):  # the latter: it is no address
+        raise LabError(
+            f"No model server answers at {settings.server}.",
+            "Start it first; its address is such as http://127.0.0.1:8080.",
+        ) from None
+
+
 def _settings(args) -> ClassSettings:
-    """What was typed, upon what the folder's class had: its ports, word and names stay."""
+    """What was typed, upon what the folder's class had: its ports, word and names stay.
+
+    The host does not: nothing is open to a network unless it was asked for now.
+    """
     folder = class_folder(args.folder)
     known = read_settings(folder) if (folder / "class.json").exists() else _new(folder, args)
     typed = {"students": args.students, "model": args.model, "server": args.server}
-    typed |= {"host": args.host, "word": args.word and args.word.strip().lower()}
+    typed |= {"host": args.host or HERE, "word": args.word and args.word.strip().lower()}
     typed |= {"memory_mib": args.memory, "port": args.port, "certificate": args.certificate}
     typed["certificate_key"] = args.certificate_key
     typed["tokenizer_port"] = known.tokenizer_port or class_settings.free_port()
     if args.names:
-        typed["names"] = class_settings.checked_names(_lines(args.names))
-    if args.students:
-        typed["slots"] = _slots(args.students)
+        names = typed["names"] = class_settings.checked_names(_lines(args.names))
+        if not names:
+            raise LabError(f"There is no name in {args.names}.", "Put a name on each line.")
+        typed["students"] = args.students or max(known.students, len(names))
+    if typed["students"]:
+        typed["slots"] = _slots(typed["students"])
     chosen = {name: value for name, value in typed.items() if value is not None}
     settings = dataclasses.replace(known, **chosen)
     _check(settings)
@@ -78,9 +107,8 @@ def _settings(args) -> ClassSettings:
 
 
 def _new(folder: Path, args) -> ClassSettings:
-    os.makedirs(folder, mode=0o700, exist_ok=True)
     ports = [class_settings.free_port() for _ in range(3)]
-    host = args.host or "127.0.0.1"
+    host = args.host or HERE
     port = args.port or free_port(host, first=8000)
     students = args.students or 30
     return ClassSettings(
@@ -108,17 +136,31 @@ def _slots(students: int) -> int:
 
 
 def _check(settings: ClassSettings) -> None:
+    if len(settings.names) > settings.students:
+        count = len(settings.names)
+        seats = f"{settings.students} seats"
+        raise LabError(f"{count} names, and {seats}.", f"A seat each: --students {count}")
     if len(settings.word) < 6:
         raise LabError("The word has fewer than 6 characters.", "Choose a longer --word.")
     if bool(settings.certificate) != bool(settings.certificate_key):
         raise LabError("TLS needs both --certificate and --certificate-key.")
-    for file in filter(None, (settings.certificate, settings.certificate_key)):
-        read_file(file)
+    if settings.certificate:
+        for file in (settings.certificate, settings.certificate_key):
+            read_file(file)
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(settings.certificate, settings.certificate_key)
+        except ssl.SSLError as error:
+            raise LabError(
+                f"{settings.certificate} and {settings.certificate_key} are no certificate and its "
+                f"key: {error.reason or error}.",
+                "Both are in PEM format.",
+            ) from None
 
 
 def _lines(file: str) -> list[str]:
     try:
-        return read_file(file).decode().splitlines()
+        return read_file(file).decode("utf-8-sig").splitlines()  # with Excel's mark
     except UnicodeDecodeError:
         raise LabError(f"{file} is not a text file.", "Put a name on each line.") from None
 
@@ -160,9 +202,10 @@ def wall(args):
     """Takes the files that laptops post for the wall, until Ctrl-C."""
     from labkit.classroom.wall.inbox import open_inbox
 
-    host = args.host or "127.0.0.1"
+    host = args.host or HERE
     args.port = checked_port(host, args.port) if args.port else free_port(host, first=8400)
     settings = _settings(args)
+    os.makedirs(settings.path, mode=0o700, exist_ok=True)
     if not (settings.path / "class.json").exists():
         class_settings.write_settings(settings)
     os.umask(0o077)
@@ -203,6 +246,13 @@ def release(args):
     """Frees a name."""
     from labkit.classroom.learners.taken_names import release as free_name
 
-    had = free_name(read_settings(class_folder(args.folder)), args.name.strip().lower())
+    settings, name = read_settings(class_folder(args.folder)), args.name.strip().lower()
+    had = free_name(settings, name)
     print(f"{args.name} may log in from another browser." if had else f"{args.name} was free.")
+    try:
+        supervisor.log_out(settings, name)
+    except OSError:
+        if had:
+            print("The class does not run. Release the name again when it does: until then the")
+            print("browser that had it stays logged in.")
     return 0

@@ -8,6 +8,7 @@ forbids the browser to load anything else.
 import json
 import os
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -53,15 +54,8 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
     Raises:
         LabError: two notebooks would become the same page, or the folder cannot be written.
     """
-    names = [path.stem + ".html" for path, _ in notebooks]
-    for name, count in Counter(names).items():
-        if count > 1 or name == "index.html":
-            raise LabError(f"Two pages would be called {name}.", "Run the notebooks one by one.")
+    written, pages = plan_pages([path for path, _ in notebooks], folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        pages = {*names, *(path.name for path in _pages_in(folder))}
-        written = [folder / name for name in names]
-        _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
         texts = [render_page(path, notebook, pages) for path, notebook in notebooks]
         if any(_WITH_PLOTLY in text for text in texts):
             _write_plotly(folder / PLOTLY_FILE)
@@ -70,7 +64,39 @@ def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> lis
             write_text(page, text, scripts=ours)
         return ([_write_index(folder)] if len(pages) > 1 else []) + written
     except OSError as error:
-        raise LabError(f"The pages cannot be written to {folder}: {error.strerror}.") from error
+        raise _unwritable(folder, error) from error
+
+
+def plan_pages(notebooks: list[Path], folder: Path) -> tuple[list[Path], set[str]]:
+    """Makes the folder, before notebooks run for it.
+
+    Returns:
+        The file of each notebook's page, and the names of all pages that there will be.
+    Raises:
+        LabError: see `write_pages`.
+    """
+    names = [path.stem + ".html" for path in notebooks]
+    for name, count in Counter(names).items():
+        if name == "index.html":
+            raise LabError("index.html is the list of all pages.", "Rename the notebook.")
+        if count > 1:
+            raise LabError(f"Two pages would be called {name}.", "Run the notebooks one by one.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # it can be written to
+            pages = {*names, *(path.name for path in _pages_in(folder))}
+        written = [folder / name for name in names]
+        _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return written, pages
+
+
+def _unwritable(folder: Path, error: OSError) -> LabError:
+    return LabError(
+        f"The pages cannot be written to {folder}: {error.strerror}.",
+        "Name another folder: --output FOLDER.",
+    )
 
 
 def render_page(path: Path, notebook: NotebookNode, pages: set[str]) -> str:

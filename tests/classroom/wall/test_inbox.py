@@ -108,6 +108,7 @@ def test_a_name_is_the_browsers_that_took_it(inbox, browser):
         ("eve", "..%2F..%2Fx.json", {"cells": []}, None, "not the name of a file"),
         ("eve", "x.py", b"", None, "not the name of a file"),
         ("../eve", "x.ipynb", notebook(0), None, "That name cannot come"),
+        ("ada--x", "x.ipynb", notebook(0), None, "That name cannot come"),
         ("eve", "x.ipynb", notebook(0), "wrong", "not the word"),
         ("eve", "x.ipynb", b" " * (LARGEST + 1), None, "at most 8 MB"),
     ],

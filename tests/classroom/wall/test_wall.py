@@ -30,6 +30,15 @@ def test_thirty_are_read(folder):
     )
 
 
+def test_a_copy_of_a_notebook_is_that_notebook(tmp_path):
+    for name, index in (("02_sampling-Copy1", 0), ("02_sampling (2)", 0), ("02_sampling", 1)):
+        (tmp_path / f"ada--{name}.ipynb").write_text(json.dumps(notebook(index)))
+    (tmp_path / "ada--deep.ipynb").write_text('{"cells":' + "[" * 200_000)
+    found = read_class(tmp_path)
+    assert [solved for *_, solved in found.learners[0].exercises] == [True, True, True]
+    assert len(found.left_out) == 1
+
+
 def test_an_exercise_is_solved_in_the_notebook_or_in_the_assignment(tmp_path):
     for part, index in (("notebooks", 0), ("assignments", 1)):  # none is solved; all are
         file = tmp_path / "ada" / part / "02_sampling.ipynb"
