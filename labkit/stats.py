@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from labkit.checks import check_number, check_whole, is_number
-from labkit.formatting import in_lines, points
+from labkit.formatting import in_lines, number_of, points
 
 LEVEL, ALPHA = 0.95, 0.05  # the confidence level of an interval, the significance level of a test
 
@@ -148,7 +148,8 @@ class PairedDifference:
         why = why_unsettled(self.interval, self.p)
         end = f"not settled: {why}" if why else "settled"
         return (
-            f"{points(self.difference)} ({points(low)} to {points(high)}) on {self.count} items: "
+            f"{points(self.difference)} ({points(low)} to {points(high)}) on "
+            f"{number_of(self.count, 'item')}: "
             f"{self.gained} gained, {self.lost} lost, p {p_text(self.p)}; {end} (computed)"
         )
 

@@ -135,3 +135,7 @@ def test_the_bootstrap_is_near_the_normal_interval_where_that_holds():
 def test_bad_numbers_are_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_one_item_is_no_plural():
+    assert "on 1 item: 1 gained" in PairedDifference(1, 0, 1).summary

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from html import escape
 from pathlib import Path
 
 from labkit.checks import checked_path
+from labkit.formatting import number_of
 from labkit.ui.table import grid
 
 from . import store
@@ -52,22 +54,23 @@ class LabBook:
         """
         return store.export(self.pages, path)
 
-    def forget(self, notebook: str | None = None, *, before: str | None = None) -> "LabBook":
+    def forget(self, notebook: str | None = None, *, before: str | date | None = None) -> "LabBook":
         """Removes pages for good, and returns what is left of the lab book.
 
         Args:
             notebook: whose pages; None: of all notebooks.
             before: only pages of days before that one, such as ``"2026-11-27"``.
         Raises:
-            ValueError: nothing was named, or the notebook has no page.
+            ValueError: nothing was named, the notebook has no page, or that is no date.
         """
         if notebook is None and before is None:
             raise ValueError("forget needs a notebook, before=…, or both: it cannot be undone")
         names = sorted({page.notebook for page in self.pages})
         if notebook is not None and notebook not in names:
             raise ValueError(f"notebook must be one of {', '.join(names)}; got {notebook!r}")
+        day = None if before is None else _day(before)
         for name in names if notebook is None else [notebook]:
-            store.forget(name, lambda page: before is not None and page.day >= before)
+            store.forget(name, lambda page: day is not None and page.day >= day)
         return book()
 
     def __repr__(self) -> str:
@@ -84,8 +87,9 @@ class LabBook:
             return f"<p>{escape(EMPTY)}</p>{notes}"
         heads = ["", *(f"{escape(machine)}<br>{escape(day)}" for machine, day in self._shown)]
         hidden = len(self.columns) - len(self._shown)
-        caption = "Lab book" + (f", without {hidden} older columns" if hidden else "")
-        return grid(heads, self._rows(_html), caption) + notes
+        caption = "Lab book" + (f", without {number_of(hidden, 'older column')}" if hidden else "")
+        rows = [[escape(label), *cells] for label, *cells in self._rows(_html)]
+        return grid(heads, rows, caption) + notes
 
     @property
     def _shown(self) -> Sequence[tuple[str, str]]:
@@ -98,11 +102,18 @@ class LabBook:
         for key in sorted({key for each in found for key in each}):
             notebook, _, label, model = key
             if notebook != before:
-                rows.append([escape(notebook), *[""] * len(found)])
+                rows.append([notebook, *[""] * len(found)])
             before = notebook
-            name = f"{escape(label)} {escape(f'({model})' if model else '')}".rstrip()
+            name = f"{label} ({model})" if model else label
             rows.append([name, *(cell(each[key]) if key in each else "" for each in found)])
         return rows
+
+
+def _day(given: str | date) -> str:
+    try:
+        return date.fromisoformat(str(given)[:10]).isoformat()
+    except ValueError:
+        raise ValueError(f'before must be a date such as "2026-11-27"; got {given!r}') from None
 
 
 EMPTY = "The lab book is empty: the last cell of each notebook adds a page to it."

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.errors import LabError
-from labkit.ui import html, theme
+from labkit.ui import html
 from labkit.ui.panel import Panel, labelled, row
 
 from . import store
@@ -46,7 +46,7 @@ class GuessPanel(Panel):
         self._about, self._unit = (name, unit, model), unit
         kept = [each for each in store.read_guesses() if each.about == self._about]
         self.value: float | None = kept[-1].value if kept else None
-        shown = "" if self.value is None else f"{self.value:g}"
+        shown = "" if self.value is None else f"{self.value:.10g}"
         look = labelled("Your guess", "200px")
         self.field = widgets.Text(shown, placeholder="a number", continuous_update=False, **look)
         self.field.observe(lambda change: self._keep(change["new"]), "value")
@@ -86,12 +86,13 @@ def read_number(typed: str, name: str = "your guess") -> float:
     Raises:
         ValueError: it is not one.
 
-    >>> read_number(" 1,000 "), read_number("20 %"), read_number("0,5")
-    (1000.0, 20.0, 0.5)
+    >>> read_number(" 1,000 "), read_number("20 %"), read_number("0,5"), read_number("0,125")
+    (1000.0, 20.0, 0.5, 0.125)
     """
     text = typed.strip().rstrip("%$€ ").lstrip("$€~ ").replace(" ", "")
     whole, comma, rest = text.rpartition(",")
-    if comma and len(rest) != 3 and "." not in rest and "," not in whole:
+    is_group = len(rest) == 3 and whole.strip("+-0")  # the thousands of no number begin with 0
+    if comma and not is_group and "." not in rest and "," not in whole:
         text = f"{whole}.{rest}"  # a decimal comma
     try:
         number = float(text.replace(",", ""))
@@ -114,7 +115,7 @@ def beside(figure: Any, entries: tuple[BookEntry, ...]) -> Any:
     if sentence and hasattr(figure, "update_layout"):
         more = 22  # pixels, so that the legend stays below it
         figure.update_layout(
-            title_subtitle={"text": theme.no_formula(sentence), "font": {"size": 13}},
+            title_subtitle={"text": html.figure_text(sentence), "font": {"size": 13}},
             margin_t=(figure.layout.margin.t or 64) + more,
             height=figure.layout.height and figure.layout.height + more,
         )

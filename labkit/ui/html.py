@@ -33,13 +33,13 @@ class HtmlFigure:
 def figure_text(text: str) -> str:
     """A text that others wrote, for plotly's titles, labels and hovers, which are HTML.
 
-    Neither a tag in it nor a ``%{…}``, which a hover would fill in, has an effect. Quotes are
-    numbers: plotly shows ``&quot;`` as it stands.
+    Neither a tag in it has an effect, nor a ``%{…}``, which a hover would fill in, nor two dollar
+    signs, which would begin a formula. Quotes are numbers: plotly shows ``&quot;`` as it stands.
 
-    >>> figure_text('<b> %{x} "')
-    '&lt;b&gt; &#37;{x} &#34;'
+    >>> figure_text('<b> %{x} "$')
+    '&lt;b&gt; &#37;{x} &#34;&#36;'
     """
-    return escape(text).replace("%{", "&#37;{").replace("&quot;", "&#34;")
+    return theme.no_formula(escape(text)).replace("%{", "&#37;{").replace("&quot;", "&#34;")
 
 
 def paragraph(text: str) -> str:

@@ -96,7 +96,7 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
 
 
 def no_formula(text: str) -> str:
-    """A title whose dollar signs plotly shows; two of them would begin a formula.
+    """A text whose dollar signs plotly shows; two of them would begin a formula.
 
     >>> no_formula("$40 to $80")
     '&#36;40 to &#36;80'

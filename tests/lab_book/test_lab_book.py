@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -88,9 +89,20 @@ def test_what_is_forgotten_is_gone(folder):
     assert len(labkit.book().forget(before=today).pages) == 2
     assert [page.notebook for page in labkit.book().forget("03_speed").pages] == ["my-own"]
     assert not (folder / "03_speed.json").exists()
+    for wrong in ("27.11.2026", "last week", 7):
+        with pytest.raises(ValueError, match="before must be a date such as"):
+            labkit.book().forget(before=wrong)
+    assert labkit.book().forget(before=date(2000, 1, 1)).pages
     for bad in ({}, {"notebook": "04_compare"}):
         with pytest.raises(ValueError, match="notebook"):
             labkit.book().forget(**bad)
+
+
+def test_labels_are_escaped_in_html_alone():
+    store.keep("my-own", [replace(SPEED, label="reading & <writing>", model="<m>")])
+    book = labkit.book()
+    assert "reading & <writing> (<m>): 12.5" in repr(book)
+    assert "reading &amp; &lt;writing&gt; (&lt;m&gt;)" in book._repr_html_()
 
 
 def test_an_empty_book_says_how_it_is_filled():
@@ -241,6 +253,19 @@ def test_a_guess_below_zero_is_of_a_difference_alone():
 def test_numbers_are_read_as_they_are_typed(number):
     assert read_number(f"{number:.4f}") == pytest.approx(number, abs=1e-4)
     assert read_number(f"{number:,.4f}") == pytest.approx(number, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("0,125", 0.125), ("-0,125", -0.125), (",125", 0.125), ("1,125", 1125), ("10,000", 10_000)],
+)
+def test_no_thousands_begin_with_zero(typed, number):
+    assert read_number(typed) == number
+
+
+def test_a_kept_guess_is_shown_as_it_was_typed():
+    labkit.guess("requests").field.value = "1234567"
+    assert labkit.guess("requests").field.value == "1234567"
 
 
 @given(st.floats(0, 1e12))

@@ -13,6 +13,14 @@ def test_two_prices_in_a_title_stay_prices():
     assert figure.layout.title.subtitle.text.count("&#36;") == 2
 
 
+def test_dollar_signs_in_what_others_wrote_are_no_formula():
+    assert html.figure_text("$a$") == "&#36;a&#36;"
+    assert theme.figure(title=html.figure_text("$a$")).layout.title.text == "&#36;a&#36;"
+    entry = BookEntry("x", "<b> $", 6.0, "s", guess=5.0)
+    subtitle = beside(theme.figure(title="t"), (entry,)).layout.title.subtitle.text
+    assert subtitle.startswith("&lt;b&gt; &#36;: you guessed 5 s")
+
+
 def test_html_is_kept_from_mathjax():
     """``mathjax_ignore`` is the class that JupyterLab's MathJax leaves alone."""
     parts = (html.paragraph("$a$"), html.note("$1 to $2"), table.grid((), [["$1", "$2"]]))

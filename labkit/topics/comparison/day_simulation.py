@@ -8,6 +8,7 @@ from itertools import chain, count
 from typing import Any
 
 from labkit.checks import check_whole
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import percentile
 from labkit.topics.comparison.batch.table import BatchTable
@@ -103,7 +104,7 @@ class DaySimulation:
     def summary(self) -> str:
         """The waiting of each in a day: the median and the range of 95 out of 100 days."""
         lines = "; ".join(map(_summary, self.waits))
-        return f"{self.requests} requests a day, {UNTIL[self.until]}: {lines}"
+        return f"{number_of(self.requests, 'request')} a day, {UNTIL[self.until]}: {lines}"
 
     def __repr__(self) -> str:
         few = [f"Only a few replies were timed: {', '.join(self.few)}."] if self.few else []

@@ -5,6 +5,7 @@ from textwrap import wrap
 
 import plotly.graph_objects as go
 
+from labkit.formatting import number_of
 from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure, figure_text
 from labkit.ui.table import grid
@@ -30,7 +31,8 @@ def day_figure(day: DaySimulation):
     )
     rows = len(day.waits)
     figure = theme.figure(
-        title=f"{day.requests} requests a day: waiting {UNTIL[day.until]} (computed from replies)",
+        title=f"{number_of(day.requests, 'request')} a day: waiting {UNTIL[day.until]} "
+        "(computed from replies)",
         height=100 + 120 * rows,
         showlegend=False,
         bargap=0,
@@ -55,7 +57,7 @@ def _bars(waiting: WaitingTime, look: tuple[str, str], size: float, most: float)
         y=[100 * count / len(waiting.days_s) for count in counts],
         width=width / size,
         marker={"color": colour, "pattern": theme.pattern(pattern), "line": {"width": 0}},
-        hovertemplate="about %{x:.3g}: %{y:.1f} % of days<extra></extra>",
+        hovertemplate="about %{x:,.3~r}: %{y:.1f} % of days<extra></extra>",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit.backends.prompts import check_text
 from labkit.checks import check_number, check_whole
-from labkit.formatting import in_lines, usd
+from labkit.formatting import in_lines, number_of, usd
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price, request_price
 from labkit.models.tokenizers.open import open_tokenizer
@@ -97,8 +97,9 @@ class Week:
             f"counted by {self.counted_by}" if self.counted_by else "",
         ]
         more = "".join(f", {each}" for each in switches if each)
+        questions = number_of(round(self.questions), "question")
         return (
-            f"a week of {self.questions:,.0f} questions, {self.tokens_in:,} tokens in and "
+            f"a week of {questions}, {number_of(self.tokens_in, 'token')} in and "
             f"{self.tokens_out:,} out{thinking}{more}: {usd(self.total_usd)} "
             f"(computed; {self.price.origin})"
         )

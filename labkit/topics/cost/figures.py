@@ -6,9 +6,9 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from labkit.formatting import usd
+from labkit.formatting import digits, number_of, usd
 from labkit.ui import subplots, theme
-from labkit.ui.html import HtmlFigure
+from labkit.ui.html import HtmlFigure, figure_text
 from labkit.ui.table import grid
 
 from .cloud_bill import Week
@@ -29,6 +29,7 @@ LOOKS = {
 }
 SCALE = [20, 100]  # MMLU, in which guessing gives 25 %
 GAP = "\u00a0\u00a0"  # between a label's line and the axis
+POINTS = 400  # at least, of a line of waits over a larger team
 
 
 def week_figure(week: Week):
@@ -56,9 +57,10 @@ def week_figure(week: Week):
             decreasing={"marker": {"color": theme.GREEN, "line": theme.OUTLINE}},
             totals={"marker": {"color": theme.GREY, "line": theme.OUTLINE}},
             connector={"line": {"color": theme.LINE}},
-            hovertemplate="%{x}: $%{y:,.4g}<extra></extra>",
+            hovertemplate="%{x}: %{text}<extra></extra>",
         ),
-        title=f"{week.questions:,.0f} questions to {escape(week.price.origin)} (computed)",
+        title=f"{number_of(round(week.questions), 'question')} to "
+        f"{figure_text(week.price.origin)} (computed)",
         y="US dollars a week",
         showlegend=False,
         height=360,
@@ -117,7 +119,7 @@ def _price_dots(history: PriceHistory, labels: list[str], edge: float):
         textfont={"size": 12},
         marker={"color": theme.BLUE, "size": 9},
         error_x=_thin_lines((edge, total) for total in totals),
-        customdata=[escape(each.week.price.origin) for each in history.weeks],
+        customdata=[figure_text(each.week.price.origin) for each in history.weeks],
         hovertemplate="%{y}: %{text} a week<br>%{customdata}<extra></extra>",
     )
 
@@ -161,9 +163,10 @@ def _price_cells(each: PricedWeek) -> list[str]:
 def options_figure(result: CostOptions):
     """The week in each place: its cost in parts, the seconds of an answer, and its quality."""
     options = result.options
-    labels = [f"<b>{escape(each.name)}</b>{GAP}<br>{_about(each)}{GAP}" for each in options]
+    labels = [f"<b>{figure_text(each.name)}</b>{GAP}<br>{_about(each)}{GAP}" for each in options]
     figure = theme.figure(
-        title=f"{result.week.questions:,.0f} questions in {len(options)} places (computed)",
+        title=f"{number_of(round(result.week.questions), 'question')} in "
+        f"{number_of(len(options), 'place')} (computed)",
         height=150 + 68 * len(options),
         barmode="stack",
         bargap=0.5,
@@ -190,28 +193,29 @@ def _part_bars(part: str, amounts: list[float], labels: list[str]):
         y=labels,
         orientation="h",
         marker={"color": colour, "pattern": theme.pattern(pattern), "line": theme.OUTLINE},
-        hovertemplate=f"{part}: $%{{x:,.3g}}<extra></extra>",
+        customdata=[usd(amount) for amount in amounts],
+        hovertemplate=f"{part}: %{{customdata}}<extra></extra>",
     )
 
 
 def _about(option) -> str:
     able = "" if option.fits else ", <b>too slow for the working hours</b>"
-    seconds = f"{option.answer_s:.3g} s an answer{able}"
-    return f"{escape(option.model)}, {option.quality},{GAP}<br>{seconds}"
+    seconds = f"{digits(option.answer_s)} s an answer{able}"
+    return f"{figure_text(option.model)}, {option.quality},{GAP}<br>{seconds}"
 
 
 def team_figure(shared: SharedHardware):
     """Mean wait by the size of the team: the formula as a line, the simulation as dots."""
     a_person = shared.questions_per_hour * shared.seconds / 3600
-    most = min(shared.most_people, 400)
-    sizes = range(1, most + 1)
+    most = shared.most_people
+    sizes = sorted(range(most, 0, -max(1, most // POINTS)))
     line = [n * a_person * shared.seconds / (2 * (1 - n * a_person)) for n in sizes]
     teams = [team for team in shared.teams if team.simulated_s is not None]
     ranges = [(t.simulated_low_s, t.simulated_s, t.simulated_high_s) for t in teams]
     figure = theme.figure(
         go.Scatter(
             name="formula (M/D/1)",
-            x=list(sizes),
+            x=sizes,
             y=line,
             mode="lines",
             line={"color": theme.BLUE, "width": 2},

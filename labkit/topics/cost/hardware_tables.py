@@ -2,7 +2,7 @@
 
 from html import escape
 
-from labkit.formatting import usd
+from labkit.formatting import digits, usd
 from labkit.ui.html import HtmlFigure
 from labkit.ui.table import grid
 
@@ -25,7 +25,7 @@ def hardware_table(machine: Hardware) -> HtmlFigure:
     rows = []
     for name in NUMBERS:
         each: RangedNumber = getattr(machine, name)
-        numbers = (f"{number:,.4g}" for number in (each.low, each.likely, each.high))
+        numbers = map(digits, (each.low, each.likely, each.high))
         source = f'<div style="min-width:300px">{escape(each.source)}</div>'
         rows.append([HEADS[name], *numbers, each.origin, source, escape(each.date or "—")])
     return HtmlFigure(grid(heads, rows, escape(_answer_sentence(machine))))
@@ -37,8 +37,9 @@ def _answer_sentence(machine: Hardware) -> str:
     watt_hours = machine.load_w.likely * seconds / 3600
     power = tariff("United States").likely
     return (
-        f"{machine.title}, {machine.model}: 500 tokens in and 1,000 out take {seconds:.3g} s and "
-        f"{watt_hours:.2g} Wh, {usd(watt_hours * power / 1000)} at ${power:g} per kWh (computed)"
+        f"{machine.title}, {machine.model}: 500 tokens in and 1,000 out take {digits(seconds)} s "
+        f"and {digits(watt_hours)} Wh, {usd(watt_hours * power / 1000)} at ${power:g} per kWh "
+        "(computed)"
     )
 
 
@@ -56,6 +57,7 @@ def hardware_list_table(listed: HardwareList) -> HtmlFigure:
 def _cell(each: RangedNumber | None) -> str:
     if each is None:
         return "—"
-    ends = f"{each.low:,.4g} to {each.high:,.4g}" if each.low < each.high else f"{each.likely:,.4g}"
+    is_range = each.low < each.high
+    ends = f"{digits(each.low)} to {digits(each.high)}" if is_range else digits(each.likely)
     star = "*" if each.origin == "assumed" else ""
     return f'<span title="{escape(f"{each.source}, {each.date}")}">{ends}{star}</span>'

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.checks import check_number
-from labkit.formatting import in_lines, usd
+from labkit.formatting import in_lines, number_of, usd
 from labkit.lab_book.entry import BookEntry
 
 from .amortization.solve import HOURS_A_WEEK, WEEKS_A_YEAR
@@ -87,7 +87,7 @@ class CostOptions:
     def summary(self) -> str:
         """Each place with its week's cost, its seconds and its quality."""
         parts = "; ".join(map(_summary, self.options))
-        return f"a week of {self.week.questions:,.0f} questions: {parts} (computed)"
+        return f"a week of {number_of(round(self.week.questions), 'question')}: {parts} (computed)"
 
     def __repr__(self) -> str:
         return in_lines(self.summary)

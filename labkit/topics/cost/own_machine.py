@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.backends.generate import Backend, generate
-from labkit.formatting import in_lines
+from labkit.formatting import digits, in_lines
 from labkit.lab_book import store
 from labkit.lab_book.entry import BookEntry
 
@@ -58,10 +58,10 @@ class EnergyReading:
     def summary(self) -> str:
         """Seconds, watts and their origin."""
         watts = self.watts
-        power = f"{watts.likely:.3g} W"
+        power = f"{digits(watts.likely)} W"
         if watts.low != watts.high:
             power += f" ({watts.low:g} to {watts.high:g})"
-        energy = f"{self.joules / 3600:.2g} Wh"
+        energy = f"{digits(self.joules / 3600)} Wh"
         return f"{self.seconds:.1f} s at {power}: {energy}; {self.meter} ({watts.origin})"
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
+from labkit.formatting import digits
 from labkit.topics.speed.explain.roofline import Roofline
 from labkit.topics.speed.measure.measurement import Measurement
 
@@ -19,7 +20,7 @@ def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) ->
     )
     bounds = (
         f"{bytes_per_s / 1e9:.1f} GB/s over {parameters * 4 / 8 / 1e9:.1f} to "
-        f"{parameters * 5 / 8 / 1e9:.1f} GB is {slowest:.2g} to {quickest:.2g} tokens/s"
+        f"{parameters * 5 / 8 / 1e9:.1f} GB is {digits(slowest)} to {digits(quickest)} tokens/s"
     )
     if 0.9 * slowest <= answer <= 1.1 * quickest:
         return solved(f"Each token reads every weight once: {bounds}, and never more.")

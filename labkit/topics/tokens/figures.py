@@ -5,6 +5,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from labkit.formatting import number_of
 from labkit.ui import subplots, theme
 from labkit.ui.html import HtmlFigure, figure_text
 from labkit.ui.table import grid
@@ -80,7 +81,7 @@ def cost_figure(costs: LanguageCosts):
             y=[figure_text(row.language) for row in rows],
             orientation="h",
             marker={"color": colour, "pattern": theme.pattern(shape)},
-            hovertemplate="%{y}: %{x:.3g} " + unit + "<extra></extra>",
+            hovertemplate="%{y}: %{x:,.3~r} " + unit + "<extra></extra>",
         )
         for values, unit, colour, shape in parts
     ]
@@ -128,7 +129,7 @@ def turns_figure(turns: TurnCosts):
     ]
     return theme.figure(
         *bars,
-        title=f"{turns.total_tokens:,} tokens read in {len(numbers)} turns (computed)",
+        title=f"{turns.total_tokens:,} tokens read in {number_of(len(numbers), 'turn')} (computed)",
         x="turn",
         y="tokens read",
         barmode="stack",

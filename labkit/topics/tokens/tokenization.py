@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.backends.prompts import check_text
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 from labkit.models.tokenizers.open import open_tokenizer
 from labkit.models.tokenizers.readers import Reader
@@ -143,8 +144,9 @@ class Tokenization:
         return repr(self)
 
     def __repr__(self) -> str:
-        size = f"{len(self.text):,} characters ({len(self.text.encode()):,} bytes)"
-        return f"{self.reader.title}: {size} in {self.count:,} tokens"
+        characters = number_of(len(self.text), "character")
+        size = f"{characters} ({number_of(len(self.text.encode()), 'byte')})"
+        return f"{self.reader.title}: {size} in {number_of(self.count, 'token')}"
 
 
 def tokenize(text: str, name: Any = DEFAULT, *, special: bool = False) -> Tokenization:

@@ -67,6 +67,12 @@ def test_until_the_first_token_it_is_shorter():
     assert "first token" in first.summary
 
 
+def test_one_request_is_no_plural():
+    day = simulate_day({"a": replies([1, 2, 3])}, requests=1, days=50)
+    assert day.summary.startswith("1 request a day")
+    assert day_figure(day).layout.title.text.startswith("1 request a day")
+
+
 def test_failed_replies_are_left_out_and_counted():
     groups = {"a": [*replies([1, 2, 3]), *replies([99], finish="failed")]}
     waiting = simulate_day(groups).of("a")

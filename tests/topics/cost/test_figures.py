@@ -1,12 +1,14 @@
 """Figures of the cost topic by their data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import labkit
 from labkit.topics.cost import figures
 from labkit.topics.cost.amortization import figures as amortization_figures
-from labkit.topics.cost.amortization.break_even import break_even
+from labkit.topics.cost.amortization.break_even import break_even, in_weeks
 from labkit.topics.cost.cloud_bill import week
 from labkit.topics.cost.options import PARTS, compare_options
 from labkit.topics.cost.past_prices import price_history
@@ -110,9 +112,43 @@ def test_the_queue_of_a_team():
     labkit.plot(share_hardware(seconds=5000))  # nobody can be served
 
 
+def test_the_queue_of_a_large_team_ends_where_it_does():
+    shared = share_hardware(seconds=1, questions_per_hour=2, people=(1, 10, 500, 1000))
+    figure = labkit.plot(shared)
+    line, dots = figure.data
+    assert line.x[-1] == shared.most_people == 1799 and len(line.x) < 1000
+    assert figure.layout.shapes[0].x0 == 1799.5
+    assert max(dots.x) == 1000 < figure.layout.xaxis.range[1]
+
+
+def test_a_free_card_has_paid_for_itself_whatever_else_is_assumed():
+    figure = labkit.plot(break_even(price_usd=0), kind="tornado")
+    assert "No single assumption changes the break-even" in figure.layout.title.text
+
+
+def test_few_weeks_read_as_in_the_headline():
+    (swing, *_) = break_even(price_usd=(5, 10, 15)).swings
+    assert amortization_figures.tornado_label(swing, swing.low_weeks).endswith(": under 1 week")
+    assert in_weeks(1) == "1 week" and in_weeks(2) == "2 weeks"
+
+
+def test_long_and_dear_numbers_have_no_powers_of_ten():
+    slow = replace(compare_options(week()).options[0], answer_s=1312.4)
+    assert "1,312 s an answer" in figures._about(slow)
+    (bars,) = figures.week_figure(week(questions_per_hour=1e5)).data
+    assert bars.hovertemplate == "%{x}: %{text}<extra></extra>" and "$300,000" in bars.text[-1]
+
+
+def test_one_question_is_no_plural():
+    asked = week(questions_per_hour=1, hours=1)
+    assert asked.summary.startswith("a week of 1 question, ")
+    assert figures.week_figure(asked).layout.title.text.startswith("1 question to ")
+    assert compare_options(asked).summary.startswith("a week of 1 question: ")
+
+
 def test_the_tables_of_hardware_have_sources():
     card = labkit.plot(labkit.cost.hardware("rtx-3090")).html
-    assert "take 9.06 s and 0.75 Wh, $0.00014 at $0.19 per kWh" in card  # 300 W * 9.06 s
+    assert "take 9.06 s and 0.755 Wh, $0.00014 at $0.19 per kWh" in card  # 300 W * 9.06 s
     assert "insiderllm.com" in card and "assumed" in card and "2024-05" in card
     listed = labkit.plot(labkit.cost.published_hardware()).html
     assert "RTX 4090" in listed and "—" in listed and 'title="' in listed

@@ -28,6 +28,20 @@ def test_the_waterfall_falls_from_part_to_part(make_measurement):
     assert len(labkit.plot(make_measurement()).data) == 2  # no load was measured
 
 
+def test_long_times_have_no_powers_of_ten_and_one_no_plural(make_measurement, make_run):
+    slow = make_measurement(make_run(130.0, 120.0, tokens=2, prompt_tokens=1))
+    assert "130 s for 1 token in" in texts(labkit.plot(slow))
+    assert "120 s: 1 gap, " in texts(labkit.plot(slow))
+    fast = make_measurement(make_run(2000.0, 0.0005))
+    assert "first token after 2,000 (2,000 to 2,000) s" in fast.summary
+    unknown = labkit.plot(make_measurement(make_run(prompt_tokens=None)))
+    assert "None" not in texts(unknown)
+    (line,) = labkit.plot(
+        Experiment("batch size", "rows", "made up", (Point(1, slow),), 1, ("ttft_s",))
+    ).data
+    assert line.customdata[0][2] == "1 run" and ".3g" not in line.hovertemplate
+
+
 def test_nothing_measured_is_an_empty_figure(make_measurement, make_run):
     nothing = make_measurement(make_run(tokens=0, finish="interrupted"))
     for draw in (labkit.plot, labkit.plot, labkit.plot):

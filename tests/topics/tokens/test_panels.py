@@ -164,8 +164,11 @@ def test_another_corpus_is_trained_on(growing):
     growing.corpus.value = ""
     assert "corpus must have at least one character" in growing.strip.value
     assert growing.training is before
+    growing.merges.value -= 1
+    growing.text.value = "la"
+    assert "corpus must have at least one character" in growing.strip.value
     growing.corpus.value = "x"
-    assert growing.merges.max == 0
+    assert growing.merges.max == 0 and "must have" not in growing.strip.value
 
 
 def test_a_static_page_shows_strip_and_curve(live, growing, monkeypatch):

@@ -19,11 +19,12 @@ from labkit.backends.reply import Reply, Stream
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import BusyError, LabError
+from labkit.filesystem.read import read_file
 from labkit.interrupts.cell import progress
 from labkit.topics.comparison.side_by_side.concurrent import Backends, join_threads, unexpected
 from labkit.topics.comparison.side_by_side.cost_estimate import cost_sentences
 
-from .journal import Journal, open_journal
+from .journal import LARGEST_JOURNAL, Journal, newest_rows, open_journal
 from .scheduler import Scheduler
 from .table import BatchJob, BatchRow, BatchTable, make_jobs, make_row
 
@@ -115,9 +116,9 @@ class BatchRun:
     @property
     def costs(self) -> tuple[str, ...]:
         """What would be sent to providers, and its highest price, for the jobs without answer."""
-        pending = [job for job in self._jobs if job.key not in self._rows]
         prompts = {
-            name: [job.prompt for job in pending if job.backend == name] for name in self._backends
+            name: [job.prompt for job in self._open() if job.backend == name]
+            for name in self._backends
         }
         return cost_sentences(self._backends, prompts, self._settings.max_tokens)
 
@@ -138,6 +139,22 @@ class BatchRun:
         stopped = tuple(self._scheduler.stopped.values())
         return BatchTable(tuple(self._backends), tuple(rows), missing, stopped)
 
+    def resume(self) -> None:
+        """Takes the answers that the file has already; `run` says what is wrong with it."""
+        if self._file is not None:
+            with suppress(LabError):
+                content = read_file(self._file, LARGEST_JOURNAL)
+                self._keep(newest_rows(Path(self._file), content))
+
+    def _keep(self, rows: Mapping[str, BatchRow]) -> None:
+        """Keeps the answers to these jobs; what failed or was stopped is sent again."""
+        answered = {key: row for key, row in rows.items() if row.answered}
+        self._rows = {job.key: answered[job.key] for job in self._jobs if job.key in answered}
+
+    def _open(self) -> list[BatchJob]:
+        rows = self._rows
+        return [job for job in self._jobs if job.key not in rows or not rows[job.key].answered]
+
     def run(self) -> Iterator[str]:
         """Runs the jobs without answer; yields the progress in words, several times a second.
 
@@ -147,15 +164,13 @@ class BatchRun:
             LabError: the file cannot be used.
         """
         with open_journal(self._file) as journal:
-            stored = {**self._rows, **journal.rows}
-            known = {key: row for key, row in stored.items() if row.answered}
-            self._rows = {job.key: known[job.key] for job in self._jobs if job.key in known}
-            pending = [job for job in self._jobs if job.key not in known]
+            self._keep({**self._rows, **journal.rows})
+            done, pending = self.ended, self._open()
             self._scheduler = Scheduler(pending, self._pools())
             self._tries, self._waited = Counter(), Counter()
             threads = self._start(min(self._max_concurrent, len(pending)))
             try:
-                yield f"{self.ended} of {self.total} were done before" if known else "started"
+                yield f"{done} of {self.total} were done before" if done else "started"
                 while any(thread.is_alive() for thread in threads) or not self._news.empty():
                     yield self._receive(journal)
             finally:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from labkit.filesystem.read import parse, read_file, wrong_content
 
-from .journal import HEAD, LARGEST_JOURNAL, is_journal, read_rows
+from .journal import HEAD, LARGEST_JOURNAL, is_journal, newest_rows
 from .table import BatchRow, BatchTable, checked_row, to_record
 
 UNSEEN = r"\s\x00-\x20\x7f\xad\u200b-\u200f\u2060\ufeff"  # what a spreadsheet may leave out
@@ -100,8 +100,7 @@ def _from_json(content: bytes) -> BatchTable:
 
 def _from_journal(path: Path, content: bytes) -> BatchTable:
     """The rows of a batch that is running or was cut off; the last row of each key counts."""
-    whole = content[: content.rfind(b"\n") + 1]
-    newest: dict[str, BatchRow] = {row.key: row for row in read_rows(path, whole or content)}
+    newest = newest_rows(path, content)
     backends = tuple(dict.fromkeys(row.backend for row in newest.values()))
     order = {name: number for number, name in enumerate(backends)}
     rows = sorted(newest.values(), key=lambda row: (row.prompt_index, order[row.backend]))

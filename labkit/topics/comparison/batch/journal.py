@@ -156,6 +156,16 @@ def require_head(path: Path, content: bytes) -> None:
         )
 
 
+def newest_rows(path: Path, content: bytes) -> dict[str, BatchRow]:
+    """The last row of each key, also of a file whose last line was cut off.
+
+    Raises:
+        LabError: a line before the last is not a row.
+    """
+    whole = content[: content.rfind(b"\n") + 1]
+    return {row.key: row for row in read_rows(path, whole or content)}
+
+
 def read_rows(path: Path, content: bytes) -> list[BatchRow]:
     """All rows of a journal, in the order in which they were written.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from labkit.backends.prompts import Messages
+from labkit.formatting import number_of
 from labkit.topics.comparison.side_by_side.cost_estimate import BEFORE
 from labkit.ui import html
 from labkit.ui.panel import Panel, RunPanel, column, labelled, on_change, row
@@ -132,10 +133,11 @@ class BatchPanel(RunPanel):
     """
 
     def __init__(self, batch: BatchRun):
+        batch.resume()
         self.batch, self.panel = batch, TablePanel(batch.table)
         self.runner = Runner(self._work, self._draw, "Send every prompt that has no answer yet")
-        costs = batch.costs
-        self.estimates = widgets.HTML(html.note(f"{BEFORE}{'; '.join(costs)}") if costs else "")
+        self.estimates = widgets.HTML()
+        self._estimate()
         self._drawn = -1
         self.widget = widgets.VBox([self.estimates, self.runner.widget, self.panel.widget])
 
@@ -146,11 +148,18 @@ class BatchPanel(RunPanel):
 
     result = table
 
+    def _estimate(self) -> None:
+        costs = self.batch.costs
+        self.estimates.value = html.note(f"{BEFORE}{'; '.join(costs)}") if costs else ""
+
     def _work(self) -> Iterator[Progress]:
-        with closing(self.batch.run()) as updates:
-            for message in updates:
-                yield Progress(self.batch.ended, self.batch.total, message)
-        yield Progress(self.batch.ended, self.batch.total, f"{self.batch.ended} answers")
+        try:
+            with closing(self.batch.run()) as updates:
+                for message in updates:
+                    yield Progress(self.batch.ended, self.batch.total, message)
+        finally:
+            self._estimate()
+        yield Progress(self.batch.ended, self.batch.total, number_of(self.batch.ended, "answer"))
 
     def _draw(self) -> None:
         """Redraws only after a new answer: otherwise a table that is being read would jump."""

@@ -92,8 +92,9 @@ class ComparePanel(RunPanel):
 
     def _make_controls(self, run: ConcurrentRun, settings: Settings) -> None:
         self.prompt = layout.text_box("Prompt", str(run.prompt))
-        self.temperature = layout.slider("temperature", settings.temperature, 0, 2)
-        self.max_tokens = layout.number_box("max_tokens", settings.max_tokens, 2048)
+        temperature, most = settings.temperature, settings.max_tokens
+        self.temperature = layout.slider("temperature", temperature, 0, max(2, temperature))
+        self.max_tokens = layout.number_box("max_tokens", most, max(2048, most))
         self.sequential = widgets.Checkbox(
             run.sequential, description="one after another", indent=False, layout={"width": "180px"}
         )
@@ -117,7 +118,7 @@ class ComparePanel(RunPanel):
         self._run = ConcurrentRun(
             self.prompt.value, self._backends, sequential=self.sequential.value, **chosen
         )
-        self._drawn_ends, self.result = 0, None
+        self._drawn_ends, self.result = -1, None  # the numbers below are those of the last answers
         try:
             with closing(self._run.updates()) as updates:
                 for _ in updates:

@@ -6,7 +6,7 @@ from labkit.ui import html, theme
 from labkit.ui.table import grid
 
 from .text_differences import REFERENCE, TextDifferences
-from .word_diff import DELETED, EQUAL, INSERTED, REPLACED, DiffSegment, WordDiff
+from .word_diff import DELETED, EQUAL, INSERTED, REPLACED, DiffSegment, WordDiff, percent
 
 _DELETED = (
     f"background:{theme.RED}{theme.TINT};color:{theme.TEXT};"
@@ -71,9 +71,11 @@ def _table(differences: TextDifferences) -> str:
         heads.append("of the reference's words")
     rows = zip(differences.names, differences.similarities, differences.differences, strict=True)
     for name, similarities, difference in rows:
-        cells = [name, *(f"{similarity:.0%}" for similarity in similarities)]
+        cells = [name, *map(percent, similarities)]
         if has_reference:
-            cells.append("–" if difference.recall is None else f"{difference.recall:.0%} found")
+            cells.append(
+                "–" if difference.recall is None else f"{percent(difference.recall)} found"
+            )
         body.append(map(escape, cells))
     caption = "Similarity: words that both have in the same order, of all words of the two"
     return grid(map(escape, heads), body, caption)

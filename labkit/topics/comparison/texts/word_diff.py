@@ -8,6 +8,8 @@ from difflib import SequenceMatcher
 import regex
 from rapidfuzz.distance import LCSseq, Prefix
 
+from labkit.formatting import number_of
+
 # A word with the white space after it, and before it where the text begins. Punctuation stands
 # alone, and so do the letters of scripts that put no space between words.
 _WORDS = regex.compile(
@@ -83,10 +85,20 @@ class WordDiff:
         if self.identical:
             return "the same words in the same order"
         one, other = (repr(word) if word else "its end" for word in self.first_change)
+        shared = number_of(self.shared_words, "word")
         return (
-            f"{min(self.similarity, 0.99):.0%} similar, different after {self.shared_words} words: "
-            f"{one} there, {other} here"
+            f"{percent(self.similarity)} similar, different after {shared}: {one} there, "
+            f"{other} here"
         )
+
+
+def percent(share: float) -> str:
+    """A share in whole percent, 100 % only where nothing is missing.
+
+    >>> percent(0.998), percent(1.0)
+    ('99%', '100%')
+    """
+    return f"{share if share == 1 else min(share, 0.99):.0%}"
 
 
 def diff_words(first: str, second: str, *, every_word: bool = False) -> WordDiff:

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from labkit.formatting import number_of
 from labkit.stats import LEVEL
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
@@ -29,7 +30,8 @@ def votes_figure(votes: Votes):
             x=[100 * votes.counts[name] / total],
             orientation="h",
             marker={"color": looks[name][0], "pattern": theme.pattern(looks[name][1])},
-            hovertemplate=f"{figure_text(name)}: {votes.counts[name]} votes<extra></extra>",
+            hovertemplate=f"{figure_text(name)}: {number_of(votes.counts[name], 'vote')}"
+            "<extra></extra>",
         )
         for name in order
     ]
@@ -80,7 +82,8 @@ def _title(votes: Votes) -> str:
     if not votes.votes:
         return "No votes yet"
     settled = "settled" if votes.settled else "not settled"
-    return f"{len(votes.votes)} blind votes of {votes.voters}: {settled} (measured)"
+    count = number_of(len(votes.votes), "blind vote")
+    return f"{count} of {votes.voters}: {settled} (measured)"
 
 
 def votes_needed_figure(votes: Votes | None = None):
@@ -89,9 +92,7 @@ def votes_needed_figure(votes: Votes | None = None):
     Args:
         votes: the votes to mark on the curve; None: only the curve.
     """
-    undecided = 0.0
-    if votes and votes.decided:
-        undecided = 1 - votes.decided / len(votes.votes)
+    undecided = votes.undecided if votes and votes.decided else 0.0
     curve = go.Scatter(
         name="needed in 80 of 100 cases",
         mode="lines",

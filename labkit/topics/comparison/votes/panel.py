@@ -79,7 +79,8 @@ class VotePanel(Panel):
         self.pairs, self._names, self._file = tuple(pairs), names, file
         self._ballot, self._ended = self._open_ballot(voter), False
         self._make_controls()
-        self._skip_ties()
+        if self.pair and self.pair.same:
+            self._save(self._ballot)
         self._draw()
         answers = row(*self.answers.values(), align_items="flex-start")
         choices = row(*self.buttons.values(), self.back, self.end, align_items="flex-start")
@@ -127,9 +128,7 @@ class VotePanel(Panel):
             choice: one of ``"A"``, ``"B"``, ``"tie"``, ``"both bad"``.
         """
         if self.pair:
-            self._save(cast(self._ballot, self.pair, choice))
-            self._skip_ties()
-            self._draw()
+            self._change(cast(self._ballot, self.pair, choice))
 
     def take_back(self) -> None:
         """Takes back the voter's last vote."""
@@ -137,8 +136,7 @@ class VotePanel(Panel):
         while votes and self.pairs[len(votes) - 1].same:
             votes.pop()
         if votes and not self._ended and self.pair:
-            self._save(replace(self._ballot, votes=tuple(votes[:-1])))
-            self._draw()
+            self._change(replace(self._ballot, votes=tuple(votes[:-1])))
 
     def finish(self) -> None:
         """Ends the vote and shows the names."""
@@ -147,10 +145,6 @@ class VotePanel(Panel):
 
     def _press(self, key: str) -> None:
         self.take_back() if key == "backspace" else self.choose(KEYS[key])
-
-    def _skip_ties(self) -> None:
-        while self.pair and self.pair.same:
-            self._save(cast(self._ballot, self.pair, "tie"))
 
     def _open_ballot(self, voter: str) -> Ballot:
         """The ballot of the file, if it is on these answers; a new one if there is no file."""
@@ -168,10 +162,21 @@ class VotePanel(Panel):
             )
         return ballot
 
+    def _change(self, ballot: Ballot) -> None:
+        try:
+            self._save(ballot)
+        except LabError as error:
+            self.status.value = html.note(str(error), "bad")
+        else:
+            self._draw()
+
     def _save(self, ballot: Ballot) -> None:
-        self._ballot = ballot
+        """Saves a ballot, with a tie for each of the next pairs whose answers are identical."""
+        while (done := len(ballot.votes)) < len(self.pairs) and self.pairs[done].same:
+            ballot = cast(ballot, self.pairs[done], "tie")
         if self._file is not None:
-            save_votes(self.votes, self._file)
+            save_votes(count_votes(self._names, ballot), self._file)
+        self._ballot = ballot
 
     def _draw(self) -> None:
         pair, done = self.pair, len(self._ballot.votes)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from labkit.checks import check_type
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import LEVEL, share_interval
 from labkit.topics.comparison.batch.table import BatchTable
@@ -112,6 +113,11 @@ class Votes:
         return sum(self.counts[name] for name in self.names)
 
     @property
+    def undecided(self) -> float:
+        """The share of ties and "both bad" among all votes; 0 without a vote."""
+        return (len(self.votes) - self.decided) / max(1, len(self.votes))
+
+    @property
     def share(self) -> float | None:
         """The first backend's share of the decided votes; None without a decided vote."""
         return self.counts[self.names[0]] / self.decided if self.decided else None
@@ -146,8 +152,7 @@ class Votes:
         """
         if not self.decided or self.share == 0.5:
             return None
-        undecided = 1 - self.decided / len(self.votes)
-        alone = votes_needed(self.share, undecided=undecided)
+        alone = votes_needed(self.share, undecided=self.undecided)
         return max(alone, round(alone * self.decided / self.effective_n))
 
     @property
@@ -168,7 +173,8 @@ class Votes:
     def summary(self) -> str:
         """The preference with its interval, and what would settle it."""
         one, other = self.names
-        cast = f"{len(self.votes)} votes of {self.voters} on {one} and {other}"
+        votes = number_of(len(self.votes), "vote")
+        cast = f"{votes} of {self.voters} on {one} and {other}"
         if not self.decided:
             return f"{cast}: none decided"
         low, high = (100 * end for end in self.interval)
@@ -182,7 +188,7 @@ class Votes:
     @property
     def voters(self) -> str:
         """The number of voters in words."""
-        return "one voter" if len(self.ballots) == 1 else f"{len(self.ballots)} voters"
+        return "one voter" if len(self.ballots) == 1 else number_of(len(self.ballots), "voter")
 
     @property
     def verdict(self) -> str:
@@ -191,7 +197,7 @@ class Votes:
             return f"settled: {self.names[self.share < 0.5]} is preferred"
         if self.needed is None:
             return "not settled, exactly even"
-        return f"not settled: at this share it would take about {self.needed:,} votes"
+        return f"not settled: at this share it would take about {number_of(self.needed, 'vote')}"
 
     def __repr__(self) -> str:
         return "\n".join([self.summary, *(f"✗ {sentence}" for sentence in self.left_out)])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from labkit.formatting import digits
 from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
@@ -138,8 +139,7 @@ def _row(points: Sequence[StrengthPoint], number: int) -> tuple[str, ...]:
 def kept_table(check: KeptCheck) -> html.HtmlFigure:
     """How far each kept form is from the adapter."""
     rows = [
-        (figure_text(name), f"{difference:.2g}", f"{kl:.2g}")
-        for name, difference, kl in check.forms
+        (figure_text(name), digits(difference), digits(kl)) for name, difference, kl in check.forms
     ]
     heads = ("form", "largest difference of a log-probability", "mean KL, bits")
     return html.HtmlFigure(grid(heads, rows, figure_text(check.summary)))

@@ -15,7 +15,7 @@ from labkit.backends.local.model import LocalModel, load
 from labkit.checks import check_number, check_type
 from labkit.errors import LabError
 from labkit.filesystem.write import write_json, write_text
-from labkit.formatting import in_lines
+from labkit.formatting import digits, in_lines
 from labkit.models.catalogue import CATALOGUE
 from labkit.models.gguf_to_safetensors import quiet_transformers
 from labkit.models.storage import store
@@ -80,7 +80,7 @@ class KeptCheck:
     @property
     def summary(self) -> str:
         """Each form's distance."""
-        each = "; ".join(f"{name}: mean KL {kl:.2g} bits" for name, _, kl in self.forms)
+        each = "; ".join(f"{name}: mean KL {digits(kl)} bits" for name, _, kl in self.forms)
         return f"{self.name} against its adapter, {self.prompts} prompts: {each} (measured)"
 
     def __repr__(self) -> str:

@@ -45,10 +45,12 @@ class TunePanel(RunPanel):
         self._run: TrainingRun | None = None
         self.result: FineTuning | None = None
         self.steps = widgets.BoundedIntText(
-            options.steps, min=1, max=10_000, **labelled("steps", "190px")
+            options.steps, min=1, max=max(10_000, options.steps), **labelled("steps", "190px")
         )
+        rate = options.learning_rate
+        look = labelled("learning rate", "210px", "95px")
         self.learning_rate = widgets.BoundedFloatText(
-            options.learning_rate, min=1e-6, max=1.0, **labelled("learning rate", "210px", "95px")
+            rate, min=min(1e-6, rate), max=max(1.0, rate), **look
         )
         self.figure = theme.widget(losses((), (), "press Run"))
         self.notes = widgets.HTML()
@@ -60,9 +62,11 @@ class TunePanel(RunPanel):
         options = {name: getattr(self._options, name) for name in self._options.__slots__}
         options |= {"steps": self.steps.value, "learning_rate": self.learning_rate.value}
         yield Progress(0, self.steps.value, "loading a copy of the model")
-        run = self._run = TrainingRun(self._model, self._examples, **options)
-        yield Progress(0, run.options.steps, "reading the held-out examples")
+        run = TrainingRun(self._model, self._examples, **options)
+        # only now: without a run, the last result stays
+        self._run, self.result = run, None
         try:
+            yield Progress(0, run.options.steps, "reading the held-out examples")
             for point in run.steps():
                 message = f"step {point.step + 1} of {run.options.steps}, loss {point.loss:.2f}"
                 yield Progress(point.step + 1, run.options.steps, message)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from labkit.backends.local.model import LocalModel
 from labkit.checks import check_number, check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, number_of
 from labkit.lab_book.entry import BookEntry
 
 from .examples import ExampleSet
@@ -99,8 +99,9 @@ class FineTuning:
     @property
     def title(self) -> str:
         """What was trained on what, and how far."""
-        steps = f"{len(self.losses)} of {self.options.steps} steps in {self.elapsed_s:.0f} s"
-        return f"{self.base.name} on {self.examples.name}: {steps} ({self.ended})"
+        steps = f"{len(self.losses)} of {number_of(self.options.steps, 'step')}"
+        took = f"{steps} in {self.elapsed_s:.0f} s"
+        return f"{self.base.name} on {self.examples.name}: {took} ({self.ended})"
 
     @property
     def summary(self) -> str:

@@ -10,7 +10,7 @@ import torch
 from labkit.backends.capabilities import WITH_WEIGHTS
 from labkit.backends.local.model import LocalModel
 from labkit.errors import LabError
-from labkit.formatting import number_of
+from labkit.formatting import digits, number_of
 from labkit.interrupts.cell import progress
 
 from .adapter import with_adapter
@@ -142,8 +142,8 @@ class TrainingRun:
                 weight.copy_(good)
         self._ended = DIVERGED
         self._notes += (
-            f"It diverged at step {step}: the loss was {self.losses[-1].loss:.3g}. The adapter is "
-            f"that of the last reading before; a learning rate below "
+            f"It diverged at step {step}: the loss was {digits(self.losses[-1].loss)}. The adapter "
+            f"is that of the last reading before; a learning rate below "
             f"{self.options.learning_rate:g} is calmer.",
         )
 
@@ -172,8 +172,9 @@ def _notes(
         yield "Nothing is held out, so nobody can say whether it learned more than the examples."
     if len(examples.train) > len(train):
         yield (
-            f"{len(train):,} of {len(examples.train):,} examples are read: {options.steps} steps "
-            f"of {options.batch_size}. More steps read more of them."
+            f"{len(train):,} of {len(examples.train):,} examples are read: "
+            f"{number_of(options.steps, 'step')} of {options.batch_size}. More steps read more of "
+            "them."
         )
     if len(fitting) < len(train):
         left_out = number_of(len(train) - len(fitting), "example")

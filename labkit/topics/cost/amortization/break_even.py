@@ -165,9 +165,8 @@ class BreakEven:
         if self.median_weeks is None:
             return f"never in {never} of the draws"
         low, high = self.quantile_weeks(0.1), self.quantile_weeks(0.9)
-        middle, start, end = map(_in_weeks, (self.median_weeks, low, high))
-        unit = "week" if middle.endswith(" 1") or middle == "1" else "weeks"
-        return f"{middle} {unit} ({start} to {end} in 80\u00a0% of the draws), never in {never}"
+        middle, start, end = in_weeks(self.median_weeks), _rounded(low), _rounded(high)
+        return f"{middle} ({start} to {end} in 80\u00a0% of the draws), never in {never}"
 
     @property
     def summary(self) -> str:
@@ -181,10 +180,20 @@ class BreakEven:
         return in_lines(self.summary)
 
 
-def _in_weeks(number: float | None) -> str:
-    if number is None:
+def in_weeks(number: float | None) -> str:
+    """A break-even in words.
+
+    >>> in_weeks(0.3), in_weeks(1), in_weeks(26.4), in_weeks(math.inf)
+    ('under 1 week', '1 week', '26 weeks', 'never')
+    """
+    text = _rounded(number)
+    return text if text == "never" else f"{text} week{'s' * (text not in ('1', 'under 1'))}"
+
+
+def _rounded(weeks: float | None) -> str:
+    if weeks is None or math.isinf(weeks):
         return "never"
-    return "under 1" if 0 < number < 1 else f"{number:,.0f}"
+    return "under 1" if 0 < weeks < 1 else f"{weeks:,.0f}"
 
 
 def break_even(

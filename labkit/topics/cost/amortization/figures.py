@@ -1,14 +1,15 @@
 """Figures of a break-even: cumulative cost as a fan, and which assumption decides."""
 
 import math
-from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.formatting import digits
 from labkit.ui import subplots, theme
+from labkit.ui.html import figure_text
 
-from .break_even import BreakEven, Swing
+from .break_even import BreakEven, Swing, in_weeks
 from .solve import NAMES, WEEKS_A_YEAR
 
 POINTS = 8  # the lines are straight, or nearly so
@@ -49,8 +50,8 @@ def fan_title(result: BreakEven) -> str:
 
 def fan_names(result: BreakEven) -> tuple[str, str]:
     """The names of the two lines: owning, and the cloud."""
-    own = f"{escape(result.hardware.title)}: price and electricity"
-    return own, f"cloud: {escape(result.cloud_name)}"
+    own = f"{figure_text(result.hardware.title)}: price and electricity"
+    return own, f"cloud: {figure_text(result.cloud_name)}"
 
 
 def fan_figure(result: BreakEven):
@@ -109,19 +110,19 @@ def tornado_label(swing: Swing, weeks: float) -> str:
     """An end of a bar: the value that leads to it, and the weeks."""
     is_low = weeks == swing.low_weeks
     value, unit = swing.low if is_low else swing.high, UNITS[swing.name]
-    number = f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+    number = digits(value)
     text = f"${number}{unit[1:]}" if unit.startswith("$") else f"{number} {unit}".strip()
-    return f"{text}: {'never' if math.isinf(weeks) else f'{weeks:,.0f} weeks'}"
+    return f"{text}: {in_weeks(weeks)}"
 
 
 def tornado_figure(result: BreakEven):
     """Break-even at both ends of each assumption, all others at their likeliest."""
     rows = tornado_data(result)
-    title = (
-        "Which assumption decides? Break-even at both ends of each (computed)"
-        if rows
-        else "No single assumption leads to a break-even within the hardware's life (computed)"
-    )
+    title = "Which assumption decides? Break-even at both ends of each"
+    if not rows:
+        leads = "leads to a break-even within the hardware's life"
+        effect = leads if result.median_weeks is None else "changes the break-even"
+        title = f"No single assumption {effect}"
     labels = [NAMES[swing.name] + (", ½ to ×2" * swing.is_what_if) for swing, *_ in rows]
     figure = theme.figure(
         go.Bar(
@@ -133,7 +134,7 @@ def tornado_figure(result: BreakEven):
             marker={"color": theme.SKY, "line": {"color": theme.BLUE, "width": 1}},
             hovertemplate="%{customdata}<extra></extra>",
         ),
-        title=title,
+        title=f"{title} (computed)",
         x="weeks to break even, logarithmic",
         height=130 + 52 * max(1, len(rows)),
         showlegend=False,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.checks import check_number
+from labkit.formatting import digits
 from labkit.lab_book.book import LabBook
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Page
@@ -204,7 +205,7 @@ def _power(watts: RangedNumber, per_kwh: RangedNumber) -> RangedNumber:
     pairs = ((watts.low, per_kwh.low), (watts.likely, per_kwh.likely), (watts.high, per_kwh.high))
     origin = "assumed" if watts.origin == "assumed" else "computed"
     parts = (
-        f"{watts.likely:.3g} W ({watts.origin})",
+        f"{digits(watts.likely)} W ({watts.origin})",
         f"${per_kwh.likely:.2f}/kWh ({per_kwh.origin})",
     )
     source = f"electricity, {' at '.join(parts)}"

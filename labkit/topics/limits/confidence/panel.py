@@ -50,17 +50,7 @@ class CalibrationPanel(Panel):
         self.bins = widgets.IntSlider(bins, min=2, max=MOST_BINS, **look)
         self.status = widgets.HTML()
         self.shown = self._reliability()
-        figure = theme.figure(
-            *diagram_traces(self.shown, self.bins.value),
-            title=self._title(),
-            x="confidence",
-            y="share right",
-            height=420,
-            showlegend=False,
-        )
-        figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02])
-        figure.update_yaxes(tickformat=".0%", range=[-0.02, 1.04])
-        self.figure = theme.widget(figure)
+        self.figure = theme.widget(self._diagram())
         self.widget = column(row(self.temperature, self.bins), self.status, self.figure)
         self._describe()
         on_change(self._change, self.temperature, self.bins)
@@ -70,6 +60,18 @@ class CalibrationPanel(Panel):
 
     def _title(self) -> str:
         return f"Option probability at temperature {self.temperature.value:g} · computed"
+
+    def _diagram(self):
+        figure = theme.figure(
+            *diagram_traces(self.shown, self.bins.value),
+            title=self._title(),
+            x="confidence",
+            y="share right",
+            height=420,
+            showlegend=False,
+        )
+        figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02])
+        return figure.update_yaxes(tickformat=".0%", range=[-0.02, 1.04])
 
     def _change(self) -> None:
         self.shown = self._reliability()
@@ -99,7 +101,7 @@ class CalibrationPanel(Panel):
 
     def static_form(self) -> list:
         """The numbers, and the figure."""
-        return [self.status.value, theme.figure(*self.figure.data, title=self._title(), height=420)]
+        return [self.status.value, self._diagram()]
 
 
 PANELS = {Calibration: explore_calibration}

@@ -20,6 +20,7 @@ from labkit.backends.remote.model import RemoteModel
 from labkit.backends.routed.router import Router
 from labkit.backends.served.model import ServedModel
 from labkit.errors import LabError
+from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 
 from .request_capture import CapturedRequest, capture_request
@@ -106,7 +107,7 @@ class Payload:
         where = "on this machine" if self.stays else "off this machine"
         return (
             f"{self.backend}: {self.total_bytes:,} bytes to {self.address}, {where}, with "
-            f"{len(self.findings)} findings in them; captured, not sent (measured)"
+            f"{number_of(len(self.findings), 'finding')} in them; captured, not sent (measured)"
         )
 
     def __repr__(self) -> str:

@@ -111,9 +111,10 @@ class ScanPanel(Panel):
         self._restore()
 
     def _restore(self) -> None:
-        answer = self.answer.value or (self.redacted.text if self.redacted else "")
-        restored = self.redacted.restore(answer) if self.redacted else answer
-        self.restored.value = text_box(restored)
+        self.restored.value = ""
+        if self.redacted:
+            answer = self.answer.value or self.redacted.text
+            self.restored.value = text_box(self.redacted.restore(answer))
 
     def static_form(self) -> list:
         """The findings, and what would leave."""

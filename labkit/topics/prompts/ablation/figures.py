@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from labkit.formatting import points
+from labkit.formatting import digits, number_of, points
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
 
@@ -65,7 +65,8 @@ def _dot(effect: PartEffect):
 
 
 def _cells(ablation: Ablation, effect: PartEffect) -> tuple[str, str, str]:
-    money = f"{100 * ablation.usd_per_1000(effect):+.2g} ct"
+    cents = 100 * ablation.usd_per_1000(effect)
+    money = f"{'+' * (cents >= 0)}{digits(cents)} ct"
     return f"{effect.tokens:+.0f}", _prefill(effect), money
 
 
@@ -81,10 +82,8 @@ def _rounds(effect: PartEffect) -> str:
     added = effect.prefill_s
     if added is None:
         return "unknown"
-    low, high = 1000 * added.low, 1000 * added.high
-    return (
-        f"{1000 * added.median:+,.0f} ms, {low:+,.0f} to {high:+,.0f} in {len(added.values)} rounds"
-    )
+    low, high, rounds = 1000 * added.low, 1000 * added.high, number_of(len(added.values), "round")
+    return f"{1000 * added.median:+,.0f} ms, {low:+,.0f} to {high:+,.0f} in {rounds}"
 
 
 def _title(ablation: Ablation) -> str:
@@ -94,7 +93,8 @@ def _title(ablation: Ablation) -> str:
     return (
         f"{what}: {base.share:.0%} right with "
         f'the whole prompt · measured<br><span style="font-size:.8em">'
-        f"{figure_text(base.prompt.label)}<br>{len(base.items)} items, {ablation.how}; "
+        f"{figure_text(base.prompt.label)}<br>{number_of(len(base.items), 'item')}, "
+        f"{ablation.how}; "
         f"prefill with ?: rounds of timing differ in sign<br>"
         f"US cents for 1,000 requests: {figure_text(ablation.price.origin)}</span>"
     )

@@ -1,5 +1,6 @@
 """The figure of prefix caching: reading everything, and reading what is new."""
 
+from labkit.formatting import digits
 from labkit.ui.bar_table import BarColumn, bar_table_figure
 
 from .prefix_cache import PrefixCaching
@@ -12,7 +13,7 @@ def caching_figure(caching: PrefixCaching):
         names += [f"{each.engine},\neverything", f"{each.engine},\nsystem prompt kept"]
         seconds += [each.whole_s, each.kept_s]
         tokens += [each.tokens, each.new_tokens]
-    times = tuple(f"{each.median:.2g} s" for each in seconds)
+    times = tuple(f"{digits(each.median)} s" for each in seconds)
     columns = (
         BarColumn("tokens read\nless is better", tuple(tokens), tuple(map(str, tokens))),
         BarColumn("seconds until the\nanswer can begin\nless is better", tuple(seconds), times),

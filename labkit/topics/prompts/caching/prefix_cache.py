@@ -12,7 +12,7 @@ from labkit.backends.served.model import ServedModel
 from labkit.checks import check_whole
 from labkit.data import read_data
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import digits, in_lines
 from labkit.interrupts.cell import begin_work
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import Spread
@@ -72,8 +72,8 @@ class PrefixCaching:
     def summary(self) -> str:
         """Each engine's seconds, first and again."""
         each = "; ".join(
-            f"{t.engine}: {t.tokens:,} tokens in {t.whole_s.median:.2g} s, with the system prompt "
-            f"kept {t.new_tokens} in {t.kept_s.median:.2g} s, {t.gain:.0f} times as fast"
+            f"{t.engine}: {t.tokens:,} tokens in {digits(t.whole_s.median)} s, with the system "
+            f"prompt kept {t.new_tokens} in {digits(t.kept_s.median)} s, {t.gain:.0f} times as fast"
             for t in self.timings
         )
         return f"{each or 'stopped before the first engine'} (measured)"

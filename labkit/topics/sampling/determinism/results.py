@@ -151,6 +151,6 @@ def _line(condition: Condition) -> str:
     texts = len({run.ids for run in condition.runs})
     if condition.earliest_difference is None:
         return f"{condition.description}: {number_of(len(condition.runs), 'run')}, all the same"
-    counts = f"{len(condition.runs)} runs, {texts} different answers"
+    counts = f"{number_of(len(condition.runs), 'run')}, {texts} different answers"
     first = condition.earliest_difference.index + 1
     return f"{condition.description}: {counts}, which differ from token {first} on"

@@ -11,6 +11,7 @@ import numpy as np
 from labkit.backends.local.processors import draw_from_scores, scores_by_stage
 from labkit.backends.settings import Settings
 from labkit.checks import check_type, check_whole
+from labkit.formatting import number_of
 
 from .prediction import Prediction, entropy_bits, softmax
 
@@ -149,8 +150,9 @@ class Draws:
         if self.times == 1:
             return f"drew {text!r}, which had {share:.2%} (seed {self.seed})"
         return (
-            f"{self.times:,} draws, {len(self.counts)} different tokens; {text!r} came "
-            f"{count:,} times, {share * self.times:,.1f} expected (seed {self.seed})"
+            f"{number_of(self.times, 'draw')}, "
+            f"{number_of(len(self.counts), 'different token')}; {text!r} came "
+            f"{number_of(count, 'time')}, {share * self.times:,.1f} expected (seed {self.seed})"
         )
 
     def __repr__(self) -> str:

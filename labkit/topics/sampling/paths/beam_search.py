@@ -11,6 +11,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
+from labkit.formatting import number_of
 from labkit.interrupts.cell import progress
 from labkit.topics.sampling.next_token.prediction import require_scores
 from labkit.topics.sampling.sweep.diversity import distinct_n, loops, self_similarity
@@ -90,12 +91,12 @@ class BeamSearch:
         beams, samples = self.beam_repetitiveness, self.sample_repetitiveness
         drawn = "no samples"
         if samples:
-            drawn = f"{len(self.samples)} samples of {samples.bits_per_token:.2f} bits"
+            drawn = f"{number_of(len(self.samples), 'sample')} of {samples.bits_per_token:.2f} bits"
             drawn += f", {_similarity(samples)}"
         return (
-            f"{self.beams[0].model}: {len(self.beams)} beams of {beams.bits_per_token:.2f} bits "
-            f"per token, self-similarity {_similarity(beams)}; {drawn} "
-            f"({'stopped, ' if self.stopped else ''}measured)"
+            f"{self.beams[0].model}: {number_of(len(self.beams), 'beam')} of "
+            f"{beams.bits_per_token:.2f} bits per token, self-similarity {_similarity(beams)}; "
+            f"{drawn} ({'stopped, ' if self.stopped else ''}measured)"
         )
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from math import exp, log
 import plotly.graph_objects as go
 
 from labkit.backends.reply import Reply
+from labkit.formatting import number_of
 from labkit.ui import html, theme, token_chips
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
@@ -35,7 +36,7 @@ def beams_table(result: BeamSearch) -> html.HtmlFigure:
         for field, (title, form) in _MEASURES.items()
     ]
     rows.append(["texts", _cards(result.beams), _cards(result.samples)])
-    heads = ["", f"{len(result.beams)} beams", f"{len(result.samples)} samples"]
+    heads = ["", number_of(len(result.beams), "beam"), number_of(len(result.samples), "sample")]
     how = "stopped, measured" if result.stopped else "measured"
     title = f"Beam search beside sampling · {how}, {escape(result.beams[0].model)}"
     return html.HtmlFigure(grid(heads, rows, title))
@@ -138,8 +139,10 @@ def tree_figure(tree: TokenTree):
         leaf={"opacity": 1},
         pathbar={"visible": False},
     )
+    count = len(tree.leaves)
+    cover = "covers" if count == 1 else "cover"
     title = (
-        f"The tree's {len(tree.leaves)} texts cover {tree.covered:.1%} of the probability"
+        f"The tree's {number_of(count, 'text')} {cover} {tree.covered:.1%} of the probability"
         f" · {tree.how}, {figure_text(tree.model)}"
     )
     return theme.figure(boxes, title=title, height=560)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from labkit.formatting import number_of
+from labkit.formatting import digits, number_of
 from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 
@@ -63,7 +63,7 @@ def _varying(cells: Sequence[SweepCell]) -> tuple[list[str], str]:
         if len(values) > 1 or (name in OF_ALL and not values <= {0, 1}):
             shown.append(name)
         elif values:
-            constant.append(f"{title}: {values.pop():.3g}")
+            constant.append(f"{title}: {digits(values.pop())}")
     if not shown:
         return list(MEASURES), ""
     return shown, f"the same in all answers: {'; '.join(constant)}" if constant else ""
@@ -91,8 +91,9 @@ def _line(name: str, cells: Sequence[SweepCell], number: int, showlegend: bool):
 
 def _title(sweep: Sweep, constant: str) -> str:
     samples = max((len(cell.replies) for cell in sweep.cells), default=0)
+    answers = number_of(len(sweep.replies), "answer")
     return (
-        f"{len(sweep.replies)} answers of {figure_text(sweep.model)}, {samples} for each setting "
+        f"{answers} of {figure_text(sweep.model)}, {samples} for each setting "
         f'({sweep.how})<br><span style="font-size:.8em">points: the median, or the share; '
         "whiskers: the lowest and the highest; around a share, its 95 % interval"
         f"{'<br>' if constant else ''}{constant}</span>"

@@ -11,6 +11,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
+from labkit.formatting import number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import share_interval
@@ -159,7 +160,8 @@ class Sweep:
             for cell in (self.cells[0], self.cells[-1])
         ]
         return (
-            f"{self.model}: {len(self.replies)} answers, {self.tokens:,} tokens in "
+            f"{self.model}: {number_of(len(self.replies), 'answer')}, "
+            f"{number_of(self.tokens, 'token')} in "
             f"{self.elapsed_s:.1f} s; {'; '.join(dict.fromkeys(ends))} ({self.how})"
         )
 

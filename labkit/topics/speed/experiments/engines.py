@@ -11,7 +11,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import Server, servers
 from labkit.errors import LabError
-from labkit.formatting import MIB, in_lines
+from labkit.formatting import MIB, digits, in_lines
 
 from .process_memory import Footprint, measure_footprints
 from .runner import (
@@ -69,9 +69,9 @@ class EngineComparison(ExperimentComparison):
 def describe_engine(point: Point, footprint: Footprint | None) -> str:
     """One engine in a clause."""
     measured = point.measurement
-    parts = [f"{point.value}: first token after {measured.ttft_s.median:.2g} s"]
+    parts = [f"{point.value}: first token after {digits(measured.ttft_s.median)} s"]
     if speed := measured.decode_tokens_per_s:
-        parts.append(f"then {speed.median:.3g} tokens/s")
+        parts.append(f"then {digits(speed.median)} tokens/s")
     if footprint:
         parts.append(f"{footprint.total_bytes / MIB:,.0f} MiB")
     return ", ".join(parts)

@@ -6,7 +6,7 @@ from statistics import median
 
 import plotly.graph_objects as go
 
-from labkit.formatting import MIB
+from labkit.formatting import MIB, digits, number_of
 from labkit.stats import Spread
 from labkit.ui import html, subplots, theme
 from labkit.ui.bar_table import BarColumn, bar_table_figure
@@ -71,9 +71,9 @@ def _line(experiment: Experiment, name: str):
         line={"color": _COLOURS.get(name, theme.BLUE)},
         marker={"size": 9},
         error_y=subplots.spread_bars((several for _, several in known), color=None),
-        customdata=[[several.low, several.high, len(several.values)] for _, several in known],
-        hovertemplate="%{x}: %{y:.3g}, from %{customdata[0]:.3g} to %{customdata[1]:.3g} in "
-        "%{customdata[2]} runs<extra></extra>",
+        customdata=[[each.low, each.high, number_of(len(each.values), "run")] for _, each in known],
+        hovertemplate="%{x}: %{y:,.3~r}, from %{customdata[0]:,.3~r} to %{customdata[1]:,.3~r} in "
+        "%{customdata[2]}<extra></extra>",
     )
 
 
@@ -116,12 +116,12 @@ def engines_figure(comparison: EngineComparison):
     speed = [point.measurement.decode_tokens_per_s for point in points]
     memory = tuple(each and each.total_bytes / MIB for each in footprints)
     columns = (
-        _column("time to first token\nseconds\nless is better", first, ".3g"),
-        _column("decode\ntokens/s\nmore is better", speed, ".3g"),
+        _column("time to first token\nseconds\nless is better", first),
+        _column("decode\ntokens/s\nmore is better", speed),
         BarColumn("memory\nMiB\nless is better", memory, tuple(map(_memory, footprints))),
     )
     title = (
-        f"One prompt, {len(points)} engines · median and range, "
+        f"One prompt, {number_of(len(points), 'engine')} · median and range, "
         f"{how_measured(comparison.experiment)}"
     )
     return bar_table_figure(title, comparison.names, columns)
@@ -155,7 +155,7 @@ def texts_table(comparison) -> html.HtmlFigure:
 def _text_row(text: GeneratedText, first: bool) -> list[str]:
     note = "the others are compared with it" if first else "✓ the same text"
     if text.diverges_at is not None:
-        note = f"✗ diverges after {text.diverges_at} characters"
+        note = f"✗ diverges after {number_of(text.diverges_at, 'character')}"
     note += f"; {text.versions} texts in its runs" if text.versions > 1 else ""
     head = f'<div style="color:{theme.QUIET}">{escape(note)}</div>'
     return [
@@ -181,11 +181,11 @@ def quantization_figure(comparison: QuantizationComparison):
     first = [each and each.ttft_s for each in measured]
     speed = [each and each.decode_tokens_per_s for each in measured]
     columns = (
-        _column("file\nMB\nless is better", [file.file_bytes / 1e6 for file in files], ",.0f"),
-        _column("peak memory\nMiB\nless is better", [n and n / MIB for n in peaks], ",.0f"),
-        _column("first token\nafter s\nless is better", first, ".2g"),
-        _column("decode\ntokens/s\nmore is better", speed, ".3g"),
-        _column(f"scores\nbits off {comparison.reference}\nless is better", bits, ".2g", 0.001),
+        _column("file\nMB\nless is better", [file.file_bytes / 1e6 for file in files]),
+        _column("peak memory\nMiB\nless is better", [n and n / MIB for n in peaks]),
+        _column("first token\nafter s\nless is better", first),
+        _column("decode\ntokens/s\nmore is better", speed),
+        _column(f"scores\nbits off {comparison.reference}\nless is better", bits, 0.001),
     )
     what = f"{figure_text(comparison.model)} in {len(files)} number formats"
     title = f"{what} · {how_measured(comparison.experiment)}"
@@ -201,17 +201,15 @@ def _file_name(file: QuantizedFile) -> str:
     return f"{file.kind}{'' if file.copied else ', its own'}: {file.bits_per_weight:.1f} bits"
 
 
-def _column(
-    title: str, values: Sequence[Spread | float | None], form: str, least: float = 0.0
-) -> BarColumn:
-    return BarColumn(title, tuple(values), tuple(_label(each, form, least) for each in values))
+def _column(title: str, values: Sequence[Spread | float | None], least: float = 0.0) -> BarColumn:
+    return BarColumn(title, tuple(values), tuple(_label(each, least) for each in values))
 
 
-def _label(value: Spread | float | None, form: str, least: float) -> str:
+def _label(value: Spread | float | None, least: float) -> str:
     if value is None:
         return "not known"
     number = value.median if isinstance(value, Spread) else value
-    return f"under {least}" if 0 < number < least else f"{number:{form}}"
+    return f"under {least}" if 0 < number < least else digits(number)
 
 
 FIGURES = {

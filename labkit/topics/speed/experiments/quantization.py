@@ -14,7 +14,7 @@ from labkit.backends.llamacpp.on_demand_model import OnDemandModel
 from labkit.backends.prompts import Messages
 from labkit.data import read_data
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import digits, in_lines
 from labkit.interrupts.cell import progress
 from labkit.models.quantize import get_copies
 from labkit.stats import Spread
@@ -110,9 +110,9 @@ def describe_file(file: QuantizedFile) -> str:
     """One file in a clause."""
     parts = [f"{file.kind} {file.file_bytes / 1e6:,.0f} MB"]
     if file.measurement and file.measurement.decode_tokens_per_s:
-        parts.append(f"{file.measurement.decode_tokens_per_s.median:.3g} tokens/s")
+        parts.append(f"{digits(file.measurement.decode_tokens_per_s.median)} tokens/s")
     if file.divergence and any(file.divergence.bits):  # all 0 for the reference
-        parts.append(f"scores {file.divergence.mean_bits:.2g} bits off")
+        parts.append(f"scores {digits(file.divergence.mean_bits)} bits off")
     return ", ".join(parts)
 
 

@@ -14,7 +14,7 @@ from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.errors import LabError
-from labkit.formatting import in_lines
+from labkit.formatting import digits, in_lines
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import (
     MachineNoise,
@@ -142,7 +142,7 @@ class Experiment:
         if not known:
             return ""
         ends = dict((known[0], known[-1]))
-        values = ", ".join(f"{_text(value)}: {each.median:.3g}" for value, each in ends.items())
+        values = ", ".join(f"{_text(value)}: {digits(each.median)}" for value, each in ends.items())
         at = "," if isinstance(known[0][0], str) else " at"
         return f"{METRIC_LABELS[name]}{at} {values}"
 

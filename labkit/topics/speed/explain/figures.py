@@ -75,7 +75,7 @@ def _roofline_dots(point: RooflinePoint):
         mode="lines+markers",
         line={"color": colour, "dash": "dot", "width": 1},
         marker={"color": colour, "size": 12, "symbol": [f"{symbol}-open", symbol]},
-        hovertemplate="%{x:.3g} operations per byte: %{y:.3g} GFLOP/s<extra></extra>",
+        hovertemplate="%{x:,.3~r} operations per byte: %{y:,.3~r} GFLOP/s<extra></extra>",
     )
 
 

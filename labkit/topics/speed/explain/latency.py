@@ -15,7 +15,7 @@ from math import sqrt
 import numpy as np
 
 from labkit.checks import check_type, check_whole
-from labkit.formatting import in_lines, number_of
+from labkit.formatting import digits, in_lines, number_of
 from labkit.topics.speed.measure.load_time import LoadTime
 from labkit.topics.speed.measure.machine_noise import MachineNoise, any_disturbed, with_warning
 from labkit.topics.speed.measure.measurement import Measurement
@@ -69,11 +69,11 @@ class LatencyFit:
         """The coefficients in words, and whether the machine was disturbed."""
         constant, a_token, square = self.prefill.coefficients
         step, growth = self.decode.coefficients
-        squared = f" + {1e9 * square:.2g} ns * tokens in²" if square else ""
+        squared = f" + {digits(1e9 * square)} ns * tokens in²" if square else ""
         line = (
-            f"{self.model}: prefill {1000 * constant:.1f} ms + {1000 * a_token:.3g} ms per token in"
-            f"{squared}; decode {1000 * step:.1f} ms per token out + "
-            f"{1e6 * growth:.2g} µs per token before it (fitted to {len(self.runs)} runs)"
+            f"{self.model}: prefill {1000 * constant:.1f} ms + {digits(1000 * a_token)} ms per "
+            f"token in{squared}; decode {1000 * step:.1f} ms per token out + "
+            f"{digits(1e6 * growth)} µs per token before it (fitted to {len(self.runs)} runs)"
         )
         return with_warning(line, self.noise)
 

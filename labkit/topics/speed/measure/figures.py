@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import plotly.graph_objects as go
 
-from labkit.formatting import number_of
+from labkit.formatting import digits, number_of
 from labkit.stats import Spread, percentile
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
@@ -32,8 +32,8 @@ def waterfall_figure(measurement: Measurement):
             showlegend=False,
             marker={"color": colour, "pattern": theme.pattern(pattern)},
             error_x=subplots.spread_bars([part]),
-            hovertemplate=f"{figure_text(name)}: {part.median:.3g} s, {part.low:.3g} to "
-            f"{part.high:.3g} s<extra></extra>",
+            hovertemplate=f"{figure_text(name)}: {digits(part.median)} s, {digits(part.low)} to "
+            f"{digits(part.high)} s<extra></extra>",
         )
         figure.add_trace(bar)
         subplots.note(figure, f"  {label}", x=begin + part.high, y=name)
@@ -48,20 +48,23 @@ def _parts(m: Measurement) -> list[tuple[str, Spread, str, str, str]]:
     parts = []
     loaded = m.load and (m.load.cold_s or m.load.warm_s)
     if loaded:
-        parts.append(("load", loaded, theme.GREY, ".", f"{loaded.median:.2g} s, once"))
+        parts.append(("load", loaded, theme.GREY, ".", f"{digits(loaded.median)} s, once"))
     if m.ttft_s:
         cached = f", {m.cached_tokens.median:g} of them cached" if m.cached_tokens else ""
-        label = f"{m.ttft_s.median:.2g} s for {m.prompt_tokens} tokens in{cached}"
+        label = f"{digits(m.ttft_s.median)} s"
+        if m.prompt_tokens is not None:
+            label += f" for {number_of(m.prompt_tokens, 'token')} in{cached}"
         name = "prefill and hidden thinking" if m.thinking_s and not m.shows_thinking else "prefill"
         parts.append((name, m.ttft_s, theme.ORANGE, "/", label))
     if m.thinking_s and m.shows_thinking:
-        count = f": {m.thinking_tokens.median:.0f} tokens" if m.thinking_tokens else ""
-        label = f"{m.thinking_s.median:.2g} s{count}"
+        count = m.thinking_tokens and number_of(round(m.thinking_tokens.median), "token")
+        label = f"{digits(m.thinking_s.median)} s{f': {count}' if count else ''}"
         parts.append(("thinking", m.thinking_s, theme.PINK, "x", label))
     if m.tpot_s:
         decode = Spread(tuple(run.answer_s for run in m.counted if run.tpot_s))
-        gaps = f"{decode.median * m.decode_tokens_per_s.median:.0f} gaps"  # the answer's alone
-        label = f"{decode.median:.2g} s: {gaps}, {m.decode_tokens_per_s.median:.3g} tokens/s"
+        speed = m.decode_tokens_per_s.median
+        gaps = number_of(round(decode.median * speed), "gap")  # the answer's alone
+        label = f"{digits(decode.median)} s: {gaps}, {digits(speed)} tokens/s"
         parts.append(("decode", decode, theme.BLUE, "", label))
     return parts
 
@@ -180,7 +183,7 @@ def _dots(m: Measurement, name: str, showlegend: bool) -> list:
             y=[number for _, number in known],
             marker={"color": colour, "symbol": symbol, "size": 10},
             marker_line={"width": 2, "color": colour},
-            hovertemplate="run %{x}: %{y:.3g}<extra></extra>",
+            hovertemplate="run %{x}: %{y:,.3~r}<extra></extra>",
         )
         for label, group, colour, symbol in groups
         if (known := _known(group, name))
@@ -241,7 +244,7 @@ def measurements_figure(comparison: MeasurementComparison):
                 error_y=subplots.spread_bars([several]),
                 width=0.5,
                 marker={"color": colour, "pattern": theme.pattern(pattern)},
-                hovertemplate="%{x}: %{y:.3g}<extra></extra>",
+                hovertemplate="%{x}: %{y:,.3~r}<extra></extra>",
             )
             for name, several in known
         ]

@@ -13,7 +13,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
 from labkit.checks import check_whole
 from labkit.errors import LabError
-from labkit.formatting import MIB, in_lines, number_of
+from labkit.formatting import MIB, digits, in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry, entry_of_spread
 from labkit.stats import Spread, percentile
@@ -181,7 +181,7 @@ class Measurement:
             lines.append(f"inter-token latency: {', '.join(gaps)} ms, of {len(self.itl_s)} gaps")
         if self.thinking_s:
             count = self.thinking_tokens
-            tokens = f"{count.median:,.0f} tokens" if count else "tokens not counted"
+            tokens = number_of(round(count.median), "token") if count else "tokens not counted"
             hidden = "" if self.shows_thinking else ", not shown"
             lines.append(f"thinking: {_median_and_range(self.thinking_s)} s, {tokens}{hidden}")
         if self.cached_tokens:
@@ -203,7 +203,7 @@ class Measurement:
 
 
 def _median_and_range(several: Spread) -> str:
-    return f"{several.median:.3g} ({several.low:.3g} to {several.high:.3g})"
+    return f"{digits(several.median)} ({digits(several.low)} to {digits(several.high)})"
 
 
 def measure(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from labkit.backends.reply import Reply
 from labkit.checks import check_type
-from labkit.formatting import number_of
+from labkit.formatting import digits, number_of
 
 from .measurement import Measurement
 
@@ -85,7 +85,7 @@ def pace_text(
     if not answer or any(not pace > 0 for pace in paces):
         raise ValueError(
             f"paces must be above 0, of a reply with tokens; got {tuple(paces)!r}, "
-            f"{len(answer)} tokens"
+            f"{number_of(len(answer), 'token')}"
         )
     examples = [Pace(f"{pace:g} tokens/s", pace) for pace in paces]
     if measurement and measurement.decode_tokens_per_s:
@@ -96,6 +96,8 @@ def pace_text(
         origin = reply.origin.partition(":")[0]
     if speed:
         here = " here" if origin == "measured" else ""
-        examples.append(Pace(f"{reply.model}{here}, {speed:.3g} tokens/s", speed, first, origin))
+        examples.append(
+            Pace(f"{reply.model}{here}, {digits(speed)} tokens/s", speed, first, origin)
+        )
     ordered = sorted(examples, key=lambda pace: pace.tokens_per_s)
     return Pacing(answer, tuple(ordered))

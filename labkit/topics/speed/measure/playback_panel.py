@@ -7,6 +7,7 @@ from html import escape
 import ipywidgets as widgets
 
 from labkit.backends.reply import Reply
+from labkit.formatting import number_of
 from labkit.ui import html
 from labkit.ui.panel import RunPanel, column, row
 from labkit.ui.runner import Progress, Runner
@@ -83,4 +84,5 @@ class PacePanel(RunPanel):
             (escape(f"{pace.name} ({pace.origin})"), f"{pace.seconds(total):.1f} s")
             for pace in self.pacing.paces
         ]
-        return [grid((), rows, f"How long {total} tokens take")]
+        take = "takes" if total == 1 else "take"
+        return [grid((), rows, f"How long {number_of(total, 'token')} {take}")]

@@ -9,6 +9,7 @@ from typing import Any
 from labkit.backends.prompts import check_text
 from labkit.checks import check_whole
 from labkit.data import read_data
+from labkit.formatting import number_of
 from labkit.models.tokenizers.bpe_trainer import train_merges, with_merges
 from labkit.models.tokenizers.readers import TokenizersReader
 from labkit.topics.tokens.tokenization import Tokenization, show_bytes
@@ -97,7 +98,8 @@ class BpeTraining:
         """Tokens per character before and after."""
         (_, before), (count, after) = self.curve[0], self.curve[-1]
         change = f"from {before:.2f} to {after:.2f} tokens per character"
-        return f"BPE: {count} merges take the corpus {change}"
+        take = "takes" if count == 1 else "take"
+        return f"BPE: {number_of(count, 'merge')} {take} the corpus {change}"
 
     def __repr__(self) -> str:
         return self.summary

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from labkit.formatting import number_of
 from labkit.topics.tokens.tokenization import show_bytes
 from labkit.ui import html
 from labkit.ui.panel import button, row
@@ -58,7 +59,7 @@ class MergeGame:
         self.guesses += 1
         self.right += is_right
         counts = sorted(self._pairs, key=lambda each: -each.count)
-        listed = ", ".join(f"{_spelt(each)} {each.count:,} times" for each in counts)
+        listed = ", ".join(f"{_spelt(each)} {number_of(each.count, 'time')}" for each in counts)
         score = f"{self.right} of {self.guesses} guessed"
         self._verdict.value = html.note(
             f"{'Right' if is_right else 'No'}: {listed}. {score}.", "good" if is_right else "plain"

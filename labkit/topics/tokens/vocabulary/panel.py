@@ -62,6 +62,7 @@ class BpePanel(Panel):
 
     def __init__(self, training: BpeTraining, text: str, vocab_size: int):
         self.training, self._vocab_size = training, vocab_size
+        self._problem = ""  # of the corpus in its box, while the last good one is in use
         label = "60px"
         self.corpus = text_box(
             "Corpus", training.corpus, rows=5, label_width=label, continuous_update=False
@@ -95,8 +96,9 @@ class BpePanel(Panel):
             check_typed(self.corpus.value, "corpus")
             self.training = train_bpe(self.corpus.value, self._vocab_size)
         except ValueError as error:
-            self.strip.value = html.note(str(error), "bad")
+            self.strip.value = self._problem = html.note(str(error), "bad")
             return
+        self._problem = ""
         # Each takes its value down with it.
         self.merges.max = self.film.max = len(self.training.merges)
         counts, ratios = zip(*self.training.curve, strict=True)
@@ -110,7 +112,7 @@ class BpePanel(Panel):
         self.merges.value += 1
 
     def _draw(self) -> None:
-        self.strip.value = html_or_error(self._strip_html)
+        self.strip.value = self._problem or html_or_error(self._strip_html)
         merges = self.merges.value
         self.game.show(self.training, merges)
         with self.figure.batch_update():

@@ -76,7 +76,7 @@ def test_what_a_batch_would_send_and_cost_is_estimated_first():
     with BusyServer() as server:
         address = server.model.base_url
         remote = labkit.cloud(address, "m", key="planted-key-4711", price_usd_per_million=(1, 10))
-        short = labkit.comparison.with_settings(remote, "short", max_tokens=1)
+        short = labkit.comparison.with_settings(remote, "short", max_tokens=3)
         prompts, models = (
             ["Hello", "world"],
             {"local": server.model, "remote": remote, "short": short},
@@ -85,7 +85,7 @@ def test_what_a_batch_would_send_and_cost_is_estimated_first():
         assert not server.asked
         at_most = [
             sum(remote.estimate(prompt, max_tokens=n).price_usd for prompt in prompts)
-            for n in (100, 1)
+            for n in (100, 3)
         ]
         assert len(panel.batch.costs) == 2 and "planted" not in panel.estimates.value
         for sentence, price in zip(panel.batch.costs, at_most, strict=True):
@@ -93,7 +93,26 @@ def test_what_a_batch_would_send_and_cost_is_estimated_first():
             assert f"price at most ${price:.6f}" in sentence and sentence in panel.estimates.value
         panel.start().wait(60)
         assert panel.batch.costs == ()  # all have their answer
+        assert panel.estimates.value == ""
     assert labkit.comparison.batch_panel(["a"], [server.model]).estimates.value == ""
+
+
+def test_what_the_file_has_already_is_shown_and_not_estimated(tmp_path):
+    file = tmp_path / "a.jsonl"
+    with BusyServer([(500, {})]) as server:
+        remote = labkit.cloud(
+            server.model.base_url, "m", key="planted-key-4711", price_usd_per_million=(1, 10)
+        )
+        options = {"max_tokens": 9, "file": file}
+        first = labkit.comparison.batch_panel(["one", "second"], [remote], **options)
+        assert "2 requests" in first.estimates.value and not file.exists()
+        assert first.start().wait(60).missing == 1
+        assert "3 bytes" in first.estimates.value and "requests" not in first.estimates.value
+        again = labkit.comparison.batch_panel(["one", "second"], [remote], **options)
+        assert again.estimates.value == first.estimates.value
+        assert "You asked: second" in again.panel.figure.value
+        assert again.start().wait(60).missing == 0 and again.estimates.value == ""
+        assert server.prompts == ["one", "second", "one"]
 
 
 def test_with_a_file_run_requests_only_what_is_missing(tmp_path):

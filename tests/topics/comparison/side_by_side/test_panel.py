@@ -52,6 +52,22 @@ def test_each_word_is_drawn_as_it_comes_in_both_columns(relay, panel, monkeypatc
     assert "c0" in seen[-1][0] and "c1" in seen[-1][1]
 
 
+def test_no_old_numbers_stand_under_new_answers(relay, panel):
+    panel.start().wait(60)
+    relay.automatic = False  # from now on, nothing is answered
+    work = panel._work()
+    next(work)
+    panel._draw()
+    assert [each.value for each in panel.numbers] == ["", ""]
+    work.close()
+
+
+def test_given_settings_beyond_the_usual_are_kept(relay):
+    backend = relay.backend(0, of=1)
+    panel = labkit.comparison.compare_panel("x", [backend], temperature=3.0, max_tokens=4096)
+    assert (panel.temperature.value, panel.max_tokens.value) == (3.0, 4096)
+
+
 def test_one_that_fails_says_so_in_its_column(relay):
     nobody = labkit.connect("http://127.0.0.1:9", "m", kind="OpenAI-compatible")
     panel = labkit.comparison.compare_panel(QUESTION, [relay.backend(0, of=1), nobody])

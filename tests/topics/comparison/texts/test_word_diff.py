@@ -100,6 +100,14 @@ def test_what_is_found_of_a_reference_is_what_stands_unmarked():
     assert "".join(each.first for each in difference.segments) == reference
 
 
+def test_texts_that_differ_are_never_wholly_alike():
+    text = "the ship sails on " * 100
+    compared = labkit.comparison.compare_texts([text, f"{text}home"], reference=f"{text}away")
+    page = labkit.plot(compared).html
+    assert page.count("100%") == 2  # each text with itself
+    assert page.count("99%") == 4 and "99% found" in page
+
+
 def test_several_texts_and_a_reference():
     texts = ["the cat sat", "the dog sat", "a bird"]
     difference = labkit.comparison.compare_texts(texts)

@@ -414,6 +414,24 @@ def test_a_file_on_other_answers_is_not_written_over(tmp_path):
     assert file.read_text() == "notes" and content
 
 
+def test_a_vote_that_cannot_be_saved_is_not_counted(tmp_path, monkeypatch):
+    panel = labkit.comparison.vote_panel(table(4, same=(1, 2)), file=tmp_path / "a.json", seed=4)
+
+    def fail(*_):
+        raise LabError("The disk is full.")
+
+    for act in (lambda: panel.choose("A"), panel.take_back):
+        before, shown = panel.votes.votes, panel.question.value
+        with monkeypatch.context() as patch:
+            patch.setattr("labkit.topics.comparison.votes.panel.save_votes", fail)
+            act()
+        assert panel.votes.votes == before and panel.question.value == shown
+        assert 'role="alert"' in panel.status.value and "The disk is full." in panel.status.value
+        act()
+        assert panel.votes.votes != before and 'role="alert"' not in panel.status.value
+        assert read(tmp_path / "a.json").votes == panel.votes.votes
+
+
 def test_model_text_is_escaped_in_the_panel():
     cells = (row(0, "local", HARM, prompt=HARM), row(0, "remote", HARM + "!", prompt=HARM))
     panel = labkit.comparison.vote_panel(BatchTable(NAMES, cells))
@@ -484,6 +502,18 @@ def test_a_slider_without_a_kernel_has_the_curve_for_each_share_of_undecided_vot
         share = 0.25 if step == here else float(step.label.removesuffix(" %")) / 100
         expected = [votes_needed(x / 100, undecided=share) for x in figure.data[0].x]
         assert step.args[0]["y"][0] == expected and list(step.args[1]) == [0]
+
+
+def test_the_share_of_undecided_votes_is_a_single_step():
+    (slider,) = votes_needed_figure(count_votes(NAMES, ballots(["A"] * 9 + ["tie"]))).layout.sliders
+    assert slider.steps[slider.active].label == "10 % (as here)"
+    assert len(slider.steps) == 7  # 1 - 9 / 10 is not 0.1
+
+
+def test_one_vote_is_no_plural():
+    votes = count_votes(NAMES, ballots(["A"]))
+    assert votes.summary.startswith("1 vote of one voter")
+    assert votes_figure(votes).layout.title.text.startswith("1 blind vote of one voter")
 
 
 def test_plot_and_summary_before_any_vote():

@@ -180,6 +180,29 @@ def test_the_labs_own_examples_are_sound():
     assert len(kinds) == 4
 
 
+def test_a_second_run_is_not_drawn_under_the_first_ones_result(tiny):
+    panel = labkit.control.tune_panel(tiny, ROWS, steps=2)
+    panel.finished()
+    assert "2 of 2 steps" in panel.figure.layout.title.text
+    work = panel._work()
+    next(work), next(work)
+    panel._draw()
+    assert panel.result is None and "of 2 steps" not in panel.figure.layout.title.text
+    work.close()
+    assert panel.result.ended == "stopped"
+
+
+def test_the_panel_keeps_the_given_options(tiny):
+    for options in ({"steps": 20_000, "learning_rate": 5.0}, {"learning_rate": 1e-8}):
+        panel = labkit.control.tune_panel(tiny, ROWS, **options)
+        assert all(getattr(panel, name).value == value for name, value in options.items())
+
+
+def test_one_step_is_no_plural(tiny):
+    done = labkit.control.fine_tune(tiny, ROWS * 2, steps=1)
+    assert "1 of 1 step in" in done.title and "are read: 1 step of 4." in " ".join(done.notes)
+
+
 def test_figure_and_panel_show_the_losses(tiny, tuning):
     figure = labkit.plot(tuning)
     assert list(figure.data[0].y) == [each.loss for each in tuning.losses]

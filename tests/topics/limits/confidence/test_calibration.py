@@ -80,7 +80,9 @@ def test_the_sliders_move_the_figure(made_up):
     assert panel.shown.confidence == pytest.approx(panel.shown.share, abs=0.06)
     panel.bins.value = 4
     assert len(panel.figure.data[3].x) == 4
-    assert "ECE" in panel.summary and len(panel.static_form()) == 2
+    numbers, still = panel.static_form()
+    assert "ECE" in panel.summary and "ECE" in numbers
+    assert still.layout == panel.figure.layout and len(still.data) == 4
 
 
 def test_a_threshold_is_checked_by_what_it_does(made_up):

@@ -40,9 +40,11 @@ def test_what_is_typed_is_escaped(panel):
 def test_a_text_too_long_is_a_sentence_and_the_panel_goes_on(panel):
     panel.text.value = "x" * (LONGEST + 1)
     assert "text must have at most" in panel.found.value and panel.redacted is None
-    assert panel.summary == "your text: not scanned"
+    assert panel.summary == "your text: not scanned" and panel.restored.value == ""
+    panel.answer.value = "I wrote to [EMAIL_1]."
+    assert panel.restored.value == ""
     panel.text.value = "jane@example.com"
-    assert "1 found" in panel.found.value
+    assert "1 found" in panel.found.value and "jane@example.com." in panel.restored.value
 
 
 def test_an_empty_text_is_not_an_error(panel):

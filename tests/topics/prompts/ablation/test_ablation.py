@@ -1,13 +1,14 @@
 """Ablation: each part on and off, in pairs of the same items, with tokens, time and price."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 import labkit
 from labkit.stats import Spread
 from labkit.topics.prompts.ablation import figures
-from labkit.topics.prompts.ablation.ablation import PRICED, ROUNDS, PartEffect, _added_s
+from labkit.topics.prompts.ablation.ablation import PRICED, ROUNDS, Ablation, PartEffect, _added_s
 from labkit.topics.prompts.scoring.difference import compare_scores
 
 from ....ui.marks import faint_marks
@@ -46,6 +47,16 @@ def test_one_part_at_a_time(smollm2, sentiment, plain):
     assert "(measured)" in done.summary
     assert [each.value for each in done.book_entries] == [100 * e.difference for e in done.effects]
     assert done.book_entries[2].name == "examples_gain_points" and done.book_entries[2].note
+
+
+@pytest.mark.parametrize(
+    ("tokens", "money"), [(50, "+125 ct"), (-500, "-1,250 ct"), (0, "+0 ct"), (0.02, "+0.05 ct")]
+)
+def test_money_has_no_powers_of_ten(tokens, money):
+    price = SimpleNamespace(input_usd_per_million=25.0)
+    effect = PartEffect("x", 0.25, (0.1, 0.4), 0.03, tokens, None)
+    ablation = Ablation("one", None, (), (), price)
+    assert figures._cells(ablation, effect)[2] == money
 
 
 @pytest.mark.parametrize(

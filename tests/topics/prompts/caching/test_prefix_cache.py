@@ -3,6 +3,8 @@
 import pytest
 
 import labkit
+from labkit.stats import Spread
+from labkit.topics.prompts.caching.prefix_cache import CacheTiming, PrefixCaching
 
 from ....ui.marks import faint_marks
 
@@ -21,6 +23,13 @@ def test_the_kept_prompt_is_not_read_again(smollm2):
     assert len(figure.data[0].y) == 4 and faint_marks(figure) == []
     with pytest.raises(ValueError, match="rounds"):
         labkit.prompts.measure_prefix_cache(smollm2, rounds=0)
+
+
+def test_long_readings_have_no_powers_of_ten():
+    timing = CacheTiming("slow", 4000, 12, Spread((131.2,)), Spread((0.25,)))
+    caching = PrefixCaching((timing,))
+    assert "4,000 tokens in 131 s" in caching.summary and "12 in 0.25 s" in caching.summary
+    assert "131 s" in str(labkit.plot(caching).layout.annotations)
 
 
 def test_what_is_missing_is_said(smollm2, monkeypatch):

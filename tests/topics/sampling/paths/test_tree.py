@@ -129,3 +129,8 @@ def test_an_interrupt_keeps_the_complete_levels_and_says_so(tiny, monkeypatch):
     assert tree.nodes == whole.nodes
     assert "stopped after level 2" in tree.summary
     assert "stopped after level 2" in tree_figure(tree).layout.title.text
+
+
+def test_one_text_is_no_plural(tiny):
+    figure = tree_figure(grow_tree(tiny, "the cat", width=1, depth=2, raw=True))
+    assert "The tree's 1 text covers " in figure.layout.title.text

@@ -371,7 +371,7 @@ def test_a_cached_prompt_was_not_read_that_fast(make_scripted):
     assert measured.prefill_tokens_per_s.median == pytest.approx(200)
     assert "996 of 1000 prompt tokens were cached" in repr(measured)
     label = labkit.plot(measured).layout.annotations[0].text
-    assert "1000 tokens in, 996 of them cached" in label
+    assert "1,000 tokens in, 996 of them cached" in label
     measured = labkit.measure(make_scripted((0.032, 0.05), **known), "p")
     assert measured.prefill_tokens_per_s is None, "nobody says how long the other four took"
     fresh = {"prompt_tokens": 1000, "cached_tokens": 0}

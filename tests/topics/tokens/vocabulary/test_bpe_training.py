@@ -134,3 +134,7 @@ def test_bad_input_gets_a_sentence(corpus, size, sentence):
 def test_an_unknown_stage(training, merges):
     with pytest.raises(ValueError, match="merges must be a whole number, 0 to 244; got"):
         training.reader(merges)
+
+
+def test_one_merge_is_no_plural():
+    assert labkit.tokens.train_bpe("aa aa", 257).summary.startswith("BPE: 1 merge takes the corpus")
