@@ -110,7 +110,7 @@ def speeds_figure(results: ClassResults, *, names: bool = False):
         textfont={"size": LARGE - 4},
         name=number_of(len(points), "machine"),
         marker={"size": 18, "color": theme.BLUE, "line": theme.OUTLINE},
-        hovertemplate="%{x:.3g} GB/s, %{y:.3g} tokens/s<extra></extra>",
+        hovertemplate="%{x:,.3~r} GB/s, %{y:,.3~r} tokens/s<extra></extra>",
     )
     figure = theme.figure(
         roof,

@@ -178,7 +178,7 @@ def _notes(
         )
     if len(fitting) < len(train):
         left_out = number_of(len(train) - len(fitting), "example")
-        yield f"Longer than {LONGEST} tokens, so left out: {left_out}."
+        yield f"Too long for a training step, so left out: {left_out}."
     answers = [each.answer for each in examples.train[: len(train)]]
     tokens = sum(len(ids) - start - 1 for ids, start in train)
     if tokens > sum(map(len, answers)):
