@@ -22,7 +22,7 @@ from labkit.filesystem.write import write_json
 
 from .light import shrink
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
-from .virtual_environment import editable_checkout, is_sound, python_of, site_packages
+from .virtual_environment import editable_checkout, is_sound, python_of, runs, site_packages
 from .wheels import extract_wheels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,8 +208,16 @@ def _make(venv, extras, packages, pip):
     extras = sorted({*extras, *_read_state(venv).get("extras", [])})
     pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
+    is_made_here = bool(_read_state(venv))
     if not is_sound(venv):
+        if not is_made_here and runs(venv):
+            raise LabError(
+                f"{venv} is an environment that the lab did not make, without pip or with a "
+                "Python that is too old.",
+                "Remove it, or set LABKIT_VENV to a folder that does not exist yet.",
+            )
         _check_disk(venv, LIGHT_GB if extras == [LIGHT] else CPU_GB)
+        _write_state(venv, {"extras": extras, "checkout": str(ROOT)})
         _new_venv(venv, pip)
     _write_state(venv, {"extras": extras, "checkout": str(ROOT)})
     shutil.rmtree(pip.scratch, ignore_errors=True)

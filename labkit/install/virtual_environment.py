@@ -43,9 +43,14 @@ def is_sound(venv):
         record = info / "RECORD"  # pip writes it last, with INSTALLER in it
         if not record.exists() or "INSTALLER" not in record.read_text(encoding="utf-8"):
             shutil.rmtree(info)
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    is_new = runs(venv, "import sys; sys.exit(sys.version_info < (3, 11))")
+    return is_new and len([*site.glob("pip-*.dist-info")]) == 1
+
+
+def runs(venv, code="pass"):
+    """Whether its Python runs a program without an error."""
+    command = [python_of(venv), "-I", "-c", code]
     try:
-        runs = subprocess.run([python_of(venv), "-I", "-c", check], capture_output=True)
+        return subprocess.run(command, capture_output=True).returncode == 0
     except OSError:
         return False
-    return runs.returncode == 0 and len([*site.glob("pip-*.dist-info")]) == 1

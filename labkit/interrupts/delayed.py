@@ -20,14 +20,23 @@ def delayed_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    came = _Came()
+    before = signal.signal(signal.SIGINT, came)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
-        if came:
+        if came and isinstance(before, _Came):  # of a block around this one, which is to have it
+            before(signal.SIGINT, None)
+        elif came:
             _interrupt_soon()
+
+
+class _Came(list):
+    """A handler that keeps each interrupt."""
+
+    def __call__(self, number: int, frame: object) -> None:
+        self.append(number)
 
 
 @contextmanager
@@ -38,11 +47,11 @@ def noted_interrupts() -> Iterator[Callable[[], bool]]:
     ...     was_interrupted()
     False
     """
-    came: list[int] = []
+    came = _Came()
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    before = signal.signal(signal.SIGINT, came)
     try:
         yield lambda: bool(came)
     finally:

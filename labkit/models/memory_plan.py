@@ -232,9 +232,9 @@ def plan(
         dtype: the dtype to use; None: chosen.
         half: the 16-bit dtype that a CUDA GPU computes in.
     """
-    gpu_free = max((gpu.free_bytes for gpu in machine.gpus), default=0)
     device = device or ("cuda" if machine.gpus else "mps" if machine.apple_gpu else "cpu")
     if device.startswith("cuda"):
+        gpu_free = gpu_free_bytes(machine, device)
         need = needs(parameters, config, dtype or half)
         if need.memory_bytes <= gpu_free:
             return Plan(device, need, gpu_free)
@@ -246,6 +246,12 @@ def plan(
         need = needs(parameters, config, "bfloat16")
     packed = need.memory_bytes + need.weights_bytes <= machine.available_bytes
     return Plan("cpu", need, machine.available_bytes, packed=packed)
+
+
+def gpu_free_bytes(machine: Machine, device: str) -> int:
+    """Free memory of the GPU that a device names: ``"cuda"`` is the first."""
+    index = int(device.partition(":")[2] or 0)
+    return machine.gpus[index].free_bytes if index < len(machine.gpus) else 0
 
 
 def plan_entry(entry: Entry, machine: Machine) -> Plan:

@@ -22,7 +22,7 @@ from .bubblewrap import ROOT, bubblewrap_command, find_bubblewrap
 from .inside import WORK
 
 MIB = 1024**2
-LONGEST_OUTPUT = 20_000  # characters that are kept of each stream
+LONGEST_OUTPUT = 20_000  # bytes that are kept of each stream
 WALL = (
     "no network",
     "no other processes",
@@ -57,7 +57,7 @@ class SandboxRun:
 
     Attributes:
         code: the program.
-        output: what it printed, its first `LONGEST_OUTPUT` characters.
+        output: what it printed; of more than `LONGEST_OUTPUT` bytes, the beginning and the end.
         errors: what it wrote to standard error, the last of it.
         exit_status: its exit status, above 128 for a signal; None: it was not run, or killed.
         elapsed_s: seconds, the start of a Python included.
@@ -249,7 +249,8 @@ def _finish(process: subprocess.Popen, payload: bytes, timeout_s: float) -> tupl
     with process:
         try:
             process.communicate(payload, timeout_s)
-            return process.returncode, False
+            status = process.returncode
+            return status if status >= 0 else 128 - status, False  # a signal, as behind the wall
         except subprocess.TimeoutExpired:
             return None, True
         finally:  # the group, and with its second process all that runs in its namespace
@@ -265,6 +266,11 @@ def _kill(process: subprocess.Popen) -> None:
 
 
 def _text(file: IO[bytes], *, last: bool) -> str:
+    """What is kept of a stream: the last of it, or its beginning and its end."""
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - LONGEST_OUTPUT) if last else 0)
-    return file.read(LONGEST_OUTPUT).decode("utf-8", errors="replace")
+    begin = b""
+    if size > LONGEST_OUTPUT and not last:
+        file.seek(0)
+        begin = file.read(LONGEST_OUTPUT // 2) + "\n…\n".encode()
+    file.seek(max(0, size - LONGEST_OUTPUT + len(begin)))
+    return (begin + file.read()).decode("utf-8", errors="replace")

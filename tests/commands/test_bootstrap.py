@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 import zipfile
 
 import pytest
@@ -334,6 +335,16 @@ def test_a_folder_that_is_something_else_is_left_alone(here, monkeypatch, tmp_pa
     with pytest.raises(LabError, match="is not a Python environment"):
         bootstrap.ensure()
     assert (tmp_path / "thesis/chapter1.txt").exists()
+
+
+def test_an_environment_that_the_lab_did_not_make_is_not_emptied(here, monkeypatch, tmp_path):
+    mine = tmp_path / "mine"
+    venv.create(mine, with_pip=False)  # as `uv venv` does
+    (mine / "notes.txt").write_text("my own")
+    monkeypatch.setenv("LABKIT_VENV", str(mine))
+    with pytest.raises(LabError, match="is an environment that the lab did not make"):
+        bootstrap.ensure()
+    assert (mine / "notes.txt").exists() and (mine / "pyvenv.cfg").exists()
 
 
 def test_a_set_up_that_was_cut_off_before_its_environment_begins_again(here):

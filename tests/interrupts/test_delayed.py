@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from labkit.interrupts.delayed import delayed_interrupts
+from labkit.interrupts.delayed import delayed_interrupts, noted_interrupts
 
 
 def interrupt_after(seconds):
@@ -71,3 +71,12 @@ def test_torch_interrupted_while_it_is_imported_is_whole_afterwards(seed):
     command = [sys.executable, "-c", IMPORT, str(seed)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ran.stdout == "2.0 0\n", ran.stderr
+
+
+def test_an_interrupt_that_was_delayed_inside_of_a_noted_block_is_noted():
+    with noted_interrupts() as was_interrupted:
+        with delayed_interrupts():
+            interrupt_after(0.01).join()
+            time.sleep(0.05)
+        assert was_interrupted()
+    time.sleep(0.05)  # it does not come a second time

@@ -8,7 +8,7 @@ from labkit.errors import LabError
 from labkit.models import machine as machine_module
 from labkit.models.catalogue import CATALOGUE
 from labkit.models.machine import Gpu, Machine, inspect_machine
-from labkit.models.memory_plan import cache_bytes, plan, plan_entry, require_fit
+from labkit.models.memory_plan import cache_bytes, gpu_free_bytes, plan, plan_entry, require_fit
 
 GIB = 1024**3
 LAPTOP = Machine("Linux x86_64", "some CPU", 8, (), 16 * GIB, 12 * GIB, 100 * GIB, (), False)
@@ -118,3 +118,11 @@ def test_of_lfm2_the_layers_with_attention_alone_keep_keys():
     kept = len(config["full_attn_idxs"]) * 2 * config["num_key_value_heads"]
     head = config["hidden_size"] // config["num_attention_heads"]
     assert cache_bytes(config, 100, "float32") == 100 * kept * head * 4
+
+
+def test_the_memory_is_that_of_the_gpu_that_is_used():
+    small, large = Gpu("a", 8 * GIB, 2 * GIB, "580"), Gpu("b", 80 * GIB, 80 * GIB, "580")
+    both = replace(LAPTOP, gpus=(small, large))
+    assert gpu_free_bytes(both, "cuda") == 2 * GIB and gpu_free_bytes(both, "cuda:1") == 80 * GIB
+    assert planned("smollm2-1.7b", both).spread
+    assert not planned("smollm2-1.7b", both, device="cuda:1").spread

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.sandbox import sandbox
+from labkit.sandbox.code_tasks import END, CodeTask, has_passed
 from labkit.sandbox.sandbox import MIB, Limits, run_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -159,7 +160,7 @@ def test_a_new_namespace_gives_no_rights(wall):
 
 def test_huge_output_ends_and_is_cut(wall):
     run = attack("while True: print('x' * 1000)", file_bytes=MIB)
-    assert not run.succeeded and len(run.output) == sandbox.LONGEST_OUTPUT
+    assert not run.succeeded and len(run.output.encode()) == sandbox.LONGEST_OUTPUT
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -294,3 +295,16 @@ def test_descriptors_of_the_lab_are_closed(wall):
     code = "import os\nfound = []\nfor n in range(3, 64):\n    try: os.fstat(n); found.append(n)\n"
     assert attack(code + "    except OSError: pass\nprint(found)").output == "[]\n"
     assert os.path.exists(os.devnull)
+
+
+def test_of_long_output_the_end_is_kept_too(wall):
+    task = CodeTask("f", "def f():\n", "    return 1\n", "assert f() == 1")
+    run = attack(task.program("    for n in range(5000): print('debug', n)\n    return 1\n", END))
+    assert run.output.startswith("debug 0\n") and "\n…\n" in run.output
+    assert has_passed(run)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+def test_a_signal_is_said_without_a_wall_too():
+    run = sandbox._run("import os; os.kill(os.getpid(), 9)", sandbox.Limits(), "")
+    assert (run.exit_status, run.ending) == (137, "killed by SIGKILL")

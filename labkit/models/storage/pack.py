@@ -23,6 +23,7 @@ from labkit.errors import LabError
 from labkit.filesystem.write import replaced
 from labkit.formatting import shell_quoted
 from labkit.models.catalogue import CATALOGUE, full_name
+from labkit.models.entry import WheelSource
 
 from . import store
 
@@ -74,11 +75,21 @@ def collect_parts(name: str) -> list[ArchivePart]:
     folder, _ = get_model(name)
     if folder.parent.parent == store.models_folder():
         name = folder.parent.name.replace("--", "/")
-        return [_stored_part(name, part) for part in store.list_models()[name]]
+        parts = store.list_models()[name]
+        return [_stored_part(name, part) for part in parts if not is_converted(name, part)]
     if name not in CATALOGUE and os.path.isdir(os.path.expanduser(name)):
         name = _local_name(folder)
     source = CATALOGUE[name].source.origin if name in CATALOGUE else f"hub {name}"
     return [ArchivePart(name, "safetensors", source, _wanted_files(folder), {})]
+
+
+def is_converted(name: str, part: str) -> bool:
+    """Whether each machine makes a part itself, of a file whose checksum the catalogue has.
+
+    An archive has none, so that nobody's weights stand under that name.
+    """
+    source = CATALOGUE[name].source if name in CATALOGUE else None
+    return part == "safetensors" and isinstance(source, WheelSource)
 
 
 def _stored_part(name: str, part: str) -> ArchivePart:

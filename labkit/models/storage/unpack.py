@@ -22,7 +22,7 @@ from labkit.models.catalogue import CATALOGUE
 from labkit.models.entry import WheelSource
 
 from . import store
-from .pack import FORMAT, copy, progress, this_python
+from .pack import FORMAT, copy, is_converted, progress, this_python
 
 FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]*")
 UNSAFE = re.compile(r'[\\:*?"<>|\x00-\x1f]')
@@ -59,7 +59,11 @@ def unpack(file: Path) -> UnpackResult:
     placed, already = {}, {}
     with _opened(file) as archive:
         manifest = _read_list(file, archive)
-        parts = {folder: _members(folder, manifest) for folder in manifest["models"]}
+        parts = {
+            folder: _members(folder, manifest)
+            for folder, model in manifest["models"].items()
+            if not is_converted(model["name"], folder.split("/")[2])
+        }
         for folder, files in parts.items():
             _require_known_files(file, manifest["models"][folder]["name"], folder, files)
         missing = {folder: files for folder, files in parts.items() if not _is_here(folder, files)}
@@ -230,6 +234,12 @@ def _require_known_files(file: Path, name: str, folder: str, files: dict[str, di
             with other files.
     """
     if name not in CATALOGUE:
+        if _same_name(name) in map(_same_name, CATALOGUE):  # one folder on some systems
+            raise LabError(
+                f"{file} is refused: {name!a} differs from a name of the catalogue in its case "
+                "alone.",
+                "Take one from a source that you trust.",
+            )
         return
     source = CATALOGUE[name].source
     sums = [each["sha256"] for each in files.values()]

@@ -172,6 +172,7 @@ def _rapl_joules(system: Path) -> list[tuple[float, float]] | None:
     packages = [
         (_number(each / "energy_uj"), _number(each / "max_energy_range_uj"))
         for each in sorted((system / "powercap").glob("intel-rapl:?"))
+        if not _text(each / "name").startswith("psys")  # the platform, processor included
     ]
     if not packages or any(None in pair for pair in packages):
         return None
@@ -202,9 +203,16 @@ def _battery_watts(system: Path) -> float | None:
 
 def _number(file: Path) -> float | None:
     try:
-        return float(file.read_text())
-    except (OSError, ValueError):
+        return float(_text(file))
+    except ValueError:
         return None
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, ValueError):
+        return ""
 
 
 def this_machine(
@@ -212,8 +220,9 @@ def this_machine(
 ) -> Hardware:
     """The machine that the lab runs on, with the speed that you measured in notebook 03.
 
-    The speeds are the lab book's. Where it has none, the given model is timed on one short answer;
-    without a model, they are assumed, and say so.
+    The speeds are the lab book's: of the given model, or of the one that was timed last. Where it
+    has none, the given model is timed on one short answer; without a model, they are assumed, and
+    say so.
 
     Args:
         model: from ``labkit.load``.
@@ -222,8 +231,8 @@ def this_machine(
     Raises:
         ValueError: a number out of range.
     """
-    name = model.name if model else ""
-    speeds = {key: _from_book(key, name) for key in ASSUMED_SPEEDS}
+    name = model.name if model else _timed_last()
+    speeds = {key: _from_book(key, name) if name else None for key in ASSUMED_SPEEDS}
     if model and None in speeds.values():
         speeds = _time(model)
     machine = Hardware(
@@ -248,9 +257,23 @@ def _load_w(power: Any) -> RangedNumber:
     return ASSUMED_W if power is None else estimate("power", power, 1e5)
 
 
+def _timed_last() -> str:
+    """The model whose speed was measured last in this process, on this machine; "": none yet."""
+    here = store.this_machine()
+    pages = [page for page in store.read_pages()[0] if page.machine == here]
+    timed = (
+        each.model
+        for page in reversed(pages)
+        for each in reversed(page.entries)
+        # With "(" are those behind an address, or with other weights.
+        if each.name in ASSUMED_SPEEDS and "(" not in each.model
+    )
+    return next(timed, "")
+
+
 def _from_book(name: str, model: str) -> RangedNumber | None:
     """A speed that was measured in an earlier notebook on this machine."""
-    found = store.latest(name, model or None)
+    found = store.latest(name, model)
     if found is None or not found[0].value > 0:
         return None
     entry, page = found

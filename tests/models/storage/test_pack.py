@@ -473,17 +473,26 @@ def test_other_files_under_a_name_of_the_catalogue_are_refused(home, tmp_path, n
     pack(tmp_path / "gguf.zip", stored_parts("smollm2-135m"))
     store.remove("smollm2-135m")
     place("smollm2-135m", content=b"1" * 500)
-    pack(tmp_path / "folder.zip", stored_parts("smollm2-135m"))
+    pack(tmp_path / "converted.zip", stored_parts("smollm2-135m"))
+    store.remove("smollm2-135m")
+    place("SmolLM2-135M", "gguf", b"GGUF")  # the same folder on some systems
+    pack(tmp_path / "case.zip", stored_parts("SmolLM2-135M"))
+    store.remove("SmolLM2-135M")
+    place("mistral-7b", content=b"1" * 500)
+    pack(tmp_path / "folder.zip", stored_parts("mistral-7b"))
     new_home()
     with pytest.raises(LabError, match="is not the file that the catalogue knows"):
         unpack(tmp_path / "gguf.zip")
+    with pytest.raises(LabError, match="in its case alone"):
+        unpack(tmp_path / "case.zip")
+    assert unpack(tmp_path / "converted.zip").placed == ()  # each machine converts it itself
     assert store.list_models() == {}
-    here = place("smollm2-135m")
+    here = place("mistral-7b")
     with pytest.raises(LabError, match="is here, whole, and its files differ"):
         unpack(tmp_path / "folder.zip")
     assert contents(here)["model.safetensors"] == b"0" * 5000
     (here / "model.safetensors").write_bytes(b"damaged")
-    assert unpack(tmp_path / "folder.zip").placed == ("smollm2-135m",)
+    assert unpack(tmp_path / "folder.zip").placed == ("mistral-7b",)
 
 
 def test_a_link_out_of_a_folder_does_not_travel(make_tiny, home, tmp_path):

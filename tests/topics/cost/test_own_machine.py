@@ -64,6 +64,16 @@ def test_the_processors_counter_even_when_it_starts_again(no_gpu, seconds, tmp_p
     assert "RAPL" in meter.reading.meter
 
 
+def test_the_platforms_counter_has_the_processors_in_it(no_gpu, seconds, tmp_path):
+    package, platform = (tmp_path / "powercap" / f"intel-rapl:{n}" for n in (0, 1))
+    put(package, name="package-0", energy_uj=0, max_energy_range_uj=10**9)
+    put(platform, name="psys", energy_uj=0, max_energy_range_uj=10**9)
+    with PowerMeter(system=tmp_path) as meter:
+        put(package, energy_uj=200_000_000)
+        put(platform, energy_uj=500_000_000)
+    assert meter.reading.watts.likely == pytest.approx(20)
+
+
 def test_a_battery_that_is_discharged(no_gpu, seconds, tmp_path):
     put(tmp_path / "power_supply" / "BAT0", status="Discharging", power_now=12_000_000)
     with PowerMeter(system=tmp_path) as meter:
@@ -120,6 +130,14 @@ def test_speeds_are_the_lab_books(book):
     assert (speed.low, speed.likely, speed.high, speed.origin) == (18.0, 20.0, 22.0, "measured")
     assert "notebook 03_speed" in speed.source and speed.date
     assert machine.seconds(400, 20).likely == pytest.approx(2.0)
+
+
+def test_a_providers_speed_is_not_this_machines(book):
+    for model, speed in (("m", 10.0), ("gpt-4.1 (OpenAI)", 200.0)):
+        entry = BookEntry("decode_tokens_per_s", "writing speed", speed, "tokens/s", model=model)
+        store.keep("03_speed", [entry])
+    machine = this_machine()
+    assert (machine.model, machine.decode_tokens_per_s.likely) == ("m", 10.0)
 
 
 def test_a_model_is_timed_where_the_book_has_none(book, monkeypatch):

@@ -180,13 +180,17 @@ def card_option(card: Hardware, given: Mapping[str, Any], per_kwh: RangedNumber)
         (card.price_usd.high, card.life_years.low, idle.high),
     )
     kept = 1 - card.resale_share.likely
+    # Its idle power is paid already, around the clock.
+    ends_w = (getattr(card.load_w, end) - card.idle_w.likely for end in ("low", "likely", "high"))
+    low, likely, high = (max(0.0, each) for each in ends_w)
+    busy = replace(card.load_w, low=low, likely=likely, high=high)
     fixed = (usd * kept / (years * WEEKS_A_YEAR) + waits for usd, years, waits in ends)
     return Option(
         f"{card.model} on {card.title}",
         False,
         _published(card.score_name) | _given(card.name, given),
         *(_as_published(getattr(card, each)) for each in SPEEDS),
-        usd_per_s=_power(card.load_w, per_kwh),
+        usd_per_s=_power(busy, per_kwh),
         fixed_usd=RangedNumber(*fixed, "computed", f"price over its life, {HOURS_A_WEEK:g} h on"),
         missing=dict.fromkeys(TESTS, "try such a model where you can, and give: right={…}"),
     )

@@ -169,6 +169,7 @@ def _estimates(option: Option, like: str) -> Iterator[Estimates]:
         ("reading speed", "read_tokens_per_s"),
         ("delay", "delay_s"),
         ("fixed cost", "fixed_usd"),
+        ("electricity", "usd_per_s"),
     ):
         found = getattr(option, name)
         if found and found.likely:

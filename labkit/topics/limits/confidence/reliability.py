@@ -153,8 +153,10 @@ class Reliability:
 def bin_numbers(confidences: np.ndarray, count: int) -> np.ndarray:
     """The bin of each confidence, cut at quantiles; what is equal falls into one bin."""
     check_whole("bins", count, 1, MOST_BINS)
-    edges = np.unique(np.quantile(confidences, np.linspace(0, 1, count + 1)))
-    return np.clip(np.digitize(confidences, edges[1:-1]), 0, max(0, len(edges) - 2))
+    edges = np.quantile(confidences, np.linspace(0, 1, count + 1))
+    is_tied = edges[-2] == edges[-1]  # the largest value fills the last bin, or more than that
+    edges = np.unique(edges)
+    return np.digitize(confidences, edges[1:] if is_tied else edges[1:-1])
 
 
 def _bin_means(

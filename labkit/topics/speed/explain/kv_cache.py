@@ -11,7 +11,7 @@ from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.models.machine import inspect_machine
-from labkit.models.memory_plan import cache_bytes, config_fields
+from labkit.models.memory_plan import cache_bytes, config_fields, gpu_free_bytes
 
 LENGTHS = (64, 128, 256, 512)
 
@@ -126,7 +126,7 @@ def free_bytes(model: Backend) -> int:
     """Free memory on the model's device."""
     machine = inspect_machine()
     if model.plan.device.startswith("cuda"):
-        return max((gpu.free_bytes for gpu in machine.gpus), default=0)
+        return gpu_free_bytes(machine, model.plan.device)
     return machine.available_bytes
 
 

@@ -122,3 +122,10 @@ def test_bad_input_gets_a_sentence(confidences, right, message):
         Reliability("x", confidences, right)
     with pytest.raises(ValueError, match="bins must be a whole number, 1 to 30; got 0"):
         reliability((0.5,), (True,)).ece(0)
+
+
+@pytest.mark.parametrize(("few", "many"), [(60, 60), (60, 61), (20, 100)])
+def test_two_confidences_are_two_bins_however_often_each_came(few, many):
+    """As in words: 10 % sure and right, 95 % sure and wrong."""
+    own = reliability([0.1] * few + [0.95] * many, [1] * few + [0] * many)
+    assert own.ece() == pytest.approx((few * 0.9 + many * 0.95) / (few + many))

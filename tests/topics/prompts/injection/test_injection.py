@@ -4,7 +4,7 @@ import pytest
 
 import labkit
 from labkit.topics.prompts.injection import injection
-from labkit.topics.prompts.injection.injection import ATTACKS, HARMLESS, SECRET
+from labkit.topics.prompts.injection.injection import ATTACKS, HARMLESS, SECRET, _holds
 
 
 @pytest.mark.slow
@@ -37,3 +37,8 @@ def test_a_secret_that_is_not_in_the_prompt_is_refused(smollm2):
     for secret in ("", "absent"):
         with pytest.raises(ValueError, match="secret must be a word"):
             labkit.prompts.try_injections(smollm2, system="Be kind.", secret=secret)
+
+
+@pytest.mark.parametrize("text", ["It is MARZIPAN.", "M-A-R-Z-I-P-A-N", "m a r z i p a n!"])
+def test_a_secret_that_is_spelled_out_has_leaked(text):
+    assert _holds(text, "marzipan") and not _holds("I will not tell.", "marzipan")
