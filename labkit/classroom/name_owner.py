@@ -18,7 +18,6 @@ NO_NAME = (
 )
 WRONG_WORD = "That is not the word of this class."
 NOT_LISTED = "This name is not on the list of the class. Ask who leads it."
-TAKEN = "Another browser has this name, or all seats are taken. Ask who leads the class."
 
 
 class NameOwner(Authenticator):
@@ -40,8 +39,8 @@ class NameOwner(Authenticator):
         if self.settings.names and name not in self.settings.names:
             raise HTTPError(403, NOT_LISTED)
         cookie = handler.get_cookie(COOKIE) or secrets.token_hex(24)
-        if not take_name(self.settings, name, cookie):
-            raise HTTPError(403, TAKEN)
+        if refusal := take_name(self.settings, name, cookie):
+            raise HTTPError(403, refusal)
         encrypted = handler.request.protocol == "https"
         handler.set_cookie(
             COOKIE, cookie, path="/hub/", expires_days=90, httponly=True, secure=encrypted

@@ -76,7 +76,7 @@ def _find(name: str) -> Path:
                 return file.resolve()
     near = {*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")}
     stems = {path.stem: path for path in sorted(near) if path.is_file()}
-    closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.4)
+    closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.5)
     hint = f"There are: {', '.join(stems) or 'none'}"
     if closest:
         hint = f"Did you mean {shell_quoted(_short_path(stems[closest[0]]))}?"

@@ -13,8 +13,8 @@ PORT = 8012  # where llama.vscode looks
 
 def main(args) -> int:
     """Serves a model until it is stopped, after it has printed the editors' settings."""
-    file = served_file(args.model)
     port = checked_port(args.host, args.port) if args.port else free_port(args.host, PORT)
+    file = served_file(args.model)  # which may take a download
     is_wider = args.host not in LOOPBACK
     key = secrets.token_hex(24) if is_wider or args.key else ""
     server = serve_file(file, args.host, port, key, args.origin, args.context)

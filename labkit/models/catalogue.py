@@ -261,7 +261,7 @@ def find(name: str) -> Entry:
     """
     if name in CATALOGUE:
         return CATALOGUE[name]
-    near = difflib.get_close_matches(name.lower(), [*CATALOGUE, *NICKNAMES], n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name.lower(), [*CATALOGUE, *NICKNAMES], n=1, cutoff=0.5)
     guess = f" Did you mean '{near[0]}'?" if near else ""
     raise LabError(
         f"The lab knows no model '{name}'.{guess}",

@@ -26,7 +26,7 @@ print(bool(reply.text) and not reply.error)
 """
 
 REFUSALS = {
-    "alan": "or all seats are taken",
+    "alan": "All 3 seats are taken",
     "ada": "Another browser has this name",
     "Ада": "A name has up to 31 letters a to z",
 }

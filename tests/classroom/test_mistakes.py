@@ -11,7 +11,7 @@ import pytest
 from tornado.web import HTTPError
 
 from labkit.classroom.learners import hand_over, system_users
-from labkit.classroom.learners.taken_names import WALL, take_name
+from labkit.classroom.learners.taken_names import FULL, HUB, WALL, take_name
 from labkit.classroom.learners.taken_names import release as free_name
 from labkit.classroom.settings import ClassSettings, class_command, class_folder, write_settings
 from labkit.commands import classroom
@@ -187,6 +187,16 @@ def test_a_list_as_excel_writes_it_has_a_seat_for_each(settings, tmp_path):
     names.write_text("".join(f"learner-{n}\n" for n in range(40)), encoding="utf-8-sig")
     found = running._settings(parse(["class", "start", "--names", str(names)]))
     assert (found.names[0], found.students, found.slots) == ("learner-0", 40, 40)
+    names.write_text("ada\ngrace\n")
+    assert running._settings(parse(["class", "start", "--names", str(names)])).students == 2
+
+
+def test_one_wall_at_a_time(settings):
+    with (
+        filelock.FileLock(settings.path / ".wall.lock"),
+        pytest.raises(LabError, match=r"The wall of .* is open already"),
+    ):
+        ask(settings, "wall")
 
 
 def test_no_network_is_opened_unless_it_is_asked_for_now(settings):
@@ -197,8 +207,10 @@ def test_no_network_is_opened_unless_it_is_asked_for_now(settings):
 
 
 def test_the_wall_has_owners_of_its_own(settings):
-    assert take_name(settings, "ada", "of the hub") and take_name(settings, "ada", "other", WALL)
-    assert not take_name(settings, "ada", "other")
+    for of, cookie in ((HUB, "of the hub"), (WALL, "other")):
+        assert take_name(settings, "ada", cookie, of) == ""
+    assert take_name(settings, "ada", "other").startswith("Another browser has this name.")
+    assert take_name(replace(settings, students=1), "bob", "b") == FULL.format(1)
     assert free_name(settings, "ada") and not free_name(settings, "ada")
 
 

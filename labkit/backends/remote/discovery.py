@@ -26,7 +26,9 @@ from .api_keys import excerpt
 
 # Where each listens by default; `transformers serve` takes vLLM's, and llama.cpp moved
 # from 8080 to 9931 in 2026 (its pull request 26508).
-PORTS = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM", 8080: "llama.cpp", 9931: "llama.cpp"}
+# 8012 is llama.vscode's, and so that of `labkit serve`.
+PORTS = {11434: "Ollama", 1234: "LM Studio", 8000: "vLLM"}
+PORTS |= dict.fromkeys((8080, 9931, 8012), "llama.cpp")
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vLLM"}  # how /v1/models of these two names its owner
 # FastAPI lists them in /openapi.json.
 SERVE_PATHS = {"/v1/models", "/load_model", "/reset"}

@@ -9,19 +9,25 @@ from labkit.classroom.settings import ClassSettings
 from labkit.filesystem.read import read_shared
 from labkit.filesystem.write import write_json
 
+TAKEN = "Another browser has this name. Ask who leads the class."
+FULL = "All {} seats are taken. Ask who leads the class."
 HUB, WALL = "owners", "wall-owners"  # each has cookies, and so owners, of its own
 
 
-def take_name(settings: ClassSettings, name: str, cookie: str, of: str = HUB) -> bool:
-    """Whether the name belongs to that browser, which takes it if it is free and a seat is."""
+def take_name(settings: ClassSettings, name: str, cookie: str, of: str = HUB) -> str:
+    """Gives the name to that browser, unless it is another's or all seats are taken.
+
+    Returns:
+        Why it does not have the name; empty: it has.
+    """
     with _OwnersFile(settings, of) as owners:
         hashed = hashlib.sha256(cookie.encode()).hexdigest()
         if name in owners:
-            return hmac.compare_digest(owners[name], hashed)
+            return "" if hmac.compare_digest(owners[name], hashed) else TAKEN
         if len(owners) >= settings.students:
-            return False
+            return FULL.format(settings.students)
         owners[name] = hashed
-        return True
+        return ""
 
 
 def release(settings: ClassSettings, name: str) -> bool:

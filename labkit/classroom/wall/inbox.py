@@ -92,8 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not NAME.fullmatch(learner) or (names and learner not in names):
             raise LabError("That name cannot come: letters a to z, digits and -.")
         cookie = self._cookie() or secrets.token_hex(24)
-        if not take_name(self._settings, learner, cookie, WALL):
-            raise LabError(f"{learner} is taken by another browser, or there is no seat left.")
+        if refusal := take_name(self._settings, learner, cookie, WALL):
+            raise LabError(refusal)
         return cookie
 
     def _cookie(self) -> str:

@@ -8,6 +8,7 @@ from labkit.classroom.learners import hand_over
 from labkit.classroom.settings import ClassSettings, class_command, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.write import replaced
+from labkit.formatting import number_of
 
 
 def assignment(args):
@@ -27,6 +28,7 @@ def assignment(args):
             hand_over.hand_out(settings, learner, path, released.read_bytes())
     print(f"{released.stem} lies in the folder assignments of those who are here ({len(there)})")
     print("and of those who come: the folder icon above their list of files, then assignments.")
+    print("Who had it keeps what they saved.")
     print("Later: class collect, class grade, with the same name.")
     return 0
 
@@ -85,7 +87,10 @@ def _collect_assignment(settings: ClassSettings, name: str) -> int:
             _write(settings.course / "submitted" / learner / name / f"{name}.ipynb", content)
         else:
             missing.append(learner)
-    print(f"{name} is collected." + (f" Missing: {', '.join(missing)}." if missing else ""))
+    came = [each for each in there if each not in missing]
+    print(f"{name} is collected of {number_of(len(came), 'learner')}: {', '.join(came) or 'none'}.")
+    if missing:
+        print(f"Missing: {', '.join(missing)}.")
     return 0
 
 

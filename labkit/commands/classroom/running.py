@@ -5,7 +5,10 @@ import dataclasses
 import io
 import os
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
+
+import filelock
 
 from labkit.backends.llamacpp.model import get_gguf
 from labkit.classroom import settings as class_settings
@@ -29,7 +32,7 @@ NO_TLS = (
 ONE_USER = (
     "All learners are one user of this system: each can read the others' files and keys, and the "
     "answer key. "
-    "Started as root on Linux, each learner is a user of their own."
+    "As root on Linux, and without --one-user, each learner is a user of their own."
 )
 AS_ROOT = (
     "And that user is root: each can do anything to this machine. Do not open it to a network."
@@ -49,7 +52,7 @@ def start(args):
     if settings.system_users:
         system_users.require_open(settings)
     # Nothing was written so far: a class that cannot start leaves no trace.
-    os.makedirs(settings.path, mode=0o700, exist_ok=True)
+    _make_folder(settings.path)
     settings.learners.mkdir(exist_ok=True)
     if settings.system_users:
         settings.path.chmod(0o711)
@@ -67,6 +70,15 @@ def start(args):
         again = class_command(settings.path, "start", *host)
         print(f"The class is stopped. Every notebook is where it was. To continue: {again}")
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LabError(
+            f"{folder} cannot be made: {error.strerror}.", "Name another: --folder FOLDER."
+        ) from None
 
 
 def _require_server(settings: ClassSettings) -> None:
@@ -96,7 +108,7 @@ def _settings(args) -> ClassSettings:
         names = typed["names"] = class_settings.checked_names(_lines(args.names))
         if not names:
             raise LabError(f"There is no name in {args.names}.", "Put a name on each line.")
-        typed["students"] = args.students or max(known.students, len(names))
+        typed["students"] = args.students or len(names)
     if typed["students"]:
         typed["slots"] = _slots(typed["students"])
     chosen = {name: value for name, value in typed.items() if value is not None}
@@ -143,7 +155,9 @@ def _check(settings: ClassSettings) -> None:
     if len(settings.word) < 6:
         raise LabError("The word has fewer than 6 characters.", "Choose a longer --word.")
     if bool(settings.certificate) != bool(settings.certificate_key):
-        raise LabError("TLS needs both --certificate and --certificate-key.")
+        raise LabError(
+            "TLS needs a certificate and its key.", "Give both: --certificate, --certificate-key."
+        )
     if settings.certificate:
         for file in (settings.certificate, settings.certificate_key):
             read_file(file)
@@ -205,12 +219,12 @@ def wall(args):
     host = args.host or HERE
     args.port = checked_port(host, args.port) if args.port else free_port(host, first=8400)
     settings = _settings(args)
-    os.makedirs(settings.path, mode=0o700, exist_ok=True)
+    _make_folder(settings.path)
     if not (settings.path / "class.json").exists():
         class_settings.write_settings(settings)
     os.umask(0o077)
     folder = settings.path / "wall"
-    with open_inbox(settings, folder) as server:
+    with _only_wall(settings), open_inbox(settings, folder) as server:
         print(qr_code(settings.address))
         print(f"Each learner opens   {settings.address}")
         print(f"         and sends   files, with a name and the word   {settings.word}")
@@ -220,6 +234,17 @@ def wall(args):
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
     return 0
+
+
+@contextlib.contextmanager
+def _only_wall(settings: ClassSettings) -> Iterator[None]:
+    try:
+        with filelock.FileLock(settings.path / ".wall.lock").acquire(timeout=0.1):
+            yield
+    except filelock.Timeout:
+        raise LabError(
+            f"The wall of {settings.folder} is open already.", "One takes the files of all."
+        ) from None
 
 
 def status(args):

@@ -116,7 +116,7 @@ def test_only_the_loopbacks_usual_ports_are_asked(monkeypatch):
     monkeypatch.setattr(discovery, "_ask", lambda url, timeout_s: asked.append(url) or {})
     assert labkit.servers() == ()
     where = {urlsplit(url).netloc for url in asked}
-    assert where == {f"127.0.0.1:{port}" for port in (11434, 1234, 8000, 8080, 9931)}
+    assert where == {f"127.0.0.1:{port}" for port in (11434, 1234, 8000, 8080, 9931, 8012)}
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,9 @@ def test_a_real_lesson_is_handed_out_collected_and_graded(notebook_files, settin
         text = path.read_text()
         assert "SOLUTION" not in text and "ranked = " not in text and "my_settings = None" in text
         answer(path, answers)
-    assert ask(settings, "collect", LESSON) == f"{LESSON} is collected.\n"
+    everybody = ", ".join(sorted(LEARNERS))
+    collected = f"{LESSON} is collected of 6 learners: {everybody}.\n"
+    assert ask(settings, "collect", LESSON) == collected
     said = ask(settings, "grade", LESSON)
     rows = list(csv.DictReader((settings.course / f"{LESSON}.csv").open()))
     points = {row["learner"]: float(row["points"]) if row["points"] else None for row in rows}

@@ -93,7 +93,7 @@ def test_a_name_is_the_browsers_that_took_it(inbox, browser):
     assert not inbox.post("grace", "x.ipynb", b"", session=browser).ok  # the name is taken
     assert inbox.post("grace", "02_sampling.ipynb", notebook(2), session=browser).ok
     other = inbox.post("grace", "02_sampling.ipynb", notebook(0), session=requests.Session())
-    assert other.status_code == 400 and "taken by another browser" in other.text
+    assert other.status_code == 400 and "Another browser has this name" in other.text
 
 
 @pytest.mark.parametrize(

@@ -148,8 +148,8 @@ class NetworkLog:
         tried, away, refused = map(_connections, (self.attempts, self.leaving, self.refused))
         return (
             BookEntry("connections_tried", "connections tried", tried),
-            BookEntry("connections_away", "of them to other machines", away),
-            BookEntry("connections_refused", "of them refused", refused),
+            BookEntry("connections_away", "connections to other machines", away),
+            BookEntry("connections_refused", "connections refused", refused),
         )
 
     @property
