@@ -19,6 +19,7 @@ from labkit.classroom.marks.kernel import CLOSED
 from labkit.classroom.settings import ClassSettings, class_command, class_folder, read_settings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
+from labkit.formatting import number_of
 from labkit.install.bootstrap import ROOT
 from labkit.models.storage.store import home
 
@@ -181,7 +182,8 @@ def _lines(file: str) -> list[str]:
 
 def _announce(settings: ClassSettings) -> None:
     """What the leader reads out."""
-    print(f"\nThe class runs: {settings.students} learners, {settings.slots} slots.")
+    learners = number_of(settings.students, "learner")
+    print(f"\nThe class runs: {learners}, {number_of(settings.slots, 'slot')}.")
     print(qr_code(settings.address))
     who = "their name of your list" if settings.names else "a name"
     print(f"Each learner opens   {settings.address}")
