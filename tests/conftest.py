@@ -216,12 +216,13 @@ def wide_gguf(tiny_tokenizer, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def fim_gguf(tiny_tokenizer, tmp_path_factory):
-    """The same, with Qwen's tokens to fill in the middle."""
+    """The same, with Qwen's tokens to fill in the middle, and a chat template."""
     names = ("fim_prefix", "fim_suffix", "fim_middle", "repo_name", "file_sep")
     tokens = [f"<|{name}|>" for name in names]
     path = tmp_path_factory.mktemp("gguf") / "fim.gguf"
     tensors = _random_tensors(len(tiny_tokenizer) + len(tokens))
-    _write_gguf(path, tiny_tokenizer, tensors, tokens, kind=3, context=8192)
+    template = "{% for message in messages %}{{ message.content }}{% endfor %}:"
+    _write_gguf(path, tiny_tokenizer, tensors, tokens, template, kind=3, context=8192)
     return path
 
 

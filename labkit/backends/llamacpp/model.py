@@ -114,6 +114,7 @@ class LlamaCppModel:
         weights_bytes: size of the weights, scales included.
         parameters: number of weights.
         vocabulary: number of tokens that it scores.
+        chat: whether the file has a chat template.
         fim_tokens: with which it fills in the middle of a text; None if it was not made for that.
     """
 
@@ -133,6 +134,7 @@ class LlamaCppModel:
             self.ask("/completion", {"prompt": "a", "n_predict": 1, "cache_prompt": False})
         self.load_s = time.perf_counter() - began
         self._template = template_of(gguf_file)
+        self.chat = self._template is not None
         props = self.ask("/props")
         # It rounds what it is asked for, and takes no more than the model was made for.
         self.context: int = props["default_generation_settings"]["n_ctx"]

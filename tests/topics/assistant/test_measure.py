@@ -3,6 +3,7 @@
 import pytest
 
 import labkit
+from labkit.errors import LabError
 from labkit.sandbox import sandbox
 from labkit.sandbox.code_tasks import END, code_tasks, has_passed
 from labkit.sandbox.sandbox import SandboxRun, run_code
@@ -65,6 +66,16 @@ def test_a_model_with_tokens_is_asked_in_all_four_ways(filler, monkeypatch):
     assert "were not run: no wall here" in compared.summary and "over" not in compared.summary
     curve = labkit.assistant.vary_threshold(filler, "lab", items=1)
     assert "were not run: no wall here" in labkit.plot(curve).html
+
+
+def test_a_base_model_is_asked_in_the_ways_that_it_has(tiny_gguf):
+    model = labkit.load_llamacpp(tiny_gguf, threads=1)
+    methods, missing = measuring._methods(model, None)
+    assert methods == ("prefix",)
+    assert "no tokens to fill in the middle and no chat template" in missing
+    with pytest.raises(LabError, match="has no chat template: it is a base model"):
+        labkit.assistant.complete(model, "a = ", method="chat")
+    model.close()
 
 
 def test_a_stop_keeps_what_came(talker, monkeypatch):

@@ -80,6 +80,10 @@ def check_method(model: LlamaCppModel, method: str) -> None:
             f"{model.name} was not made to fill in the middle: it has no tokens for it.",
             'A code model has: lab.load_llamacpp("coder"). Or method="prefix".',
         )
+    if method == "chat" and not model.chat:
+        raise LabError(
+            f"{model.name} has no chat template: it is a base model.", 'Take method="prefix".'
+        )
 
 
 def chosen_method(model: LlamaCppModel, method: str | None) -> str:

@@ -78,10 +78,11 @@ def _methods(model: LlamaCppModel, methods: Sequence[str] | None) -> tuple[tuple
         if not methods or len(set(methods)) < len(methods):
             raise ValueError(f"methods must be one or more, each once; got {methods!r}")
         return methods, ""
-    if model.fim_tokens:
-        return tuple(METHODS), ""
-    rest = tuple(method for method in METHODS if method not in NEED_FIM)
-    return rest, f"{model.name} has no tokens to fill in the middle, so that was not measured"
+    lacking = {} if model.fim_tokens else dict.fromkeys(NEED_FIM, "tokens to fill in the middle")
+    lacking |= {} if model.chat else {"chat": "chat template"}
+    rest = tuple(method for method in METHODS if method not in lacking)
+    what = " and no ".join(dict.fromkeys(lacking.values()))
+    return rest, f"{model.name} has no {what}, so that was not measured" if what else ""
 
 
 def _suggestion(model: LlamaCppModel, cut: Cut, method: str, block: bool) -> Suggestion:
