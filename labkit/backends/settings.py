@@ -91,10 +91,11 @@ class Settings(metaclass=_NamedSettings):
         check_whole("max_tokens", self.max_tokens)
         check_whole("top_k", self.top_k, or_none=True)
         check_whole("seed", self.seed, 0, 2**63 - 1, or_none=True)
-        stop = (self.stop,) if isinstance(self.stop, str) else self.stop or ()
-        if not isinstance(stop, Iterable) or not all(isinstance(s, str) and s for s in stop):
+        several = isinstance(self.stop, Iterable | None) and not isinstance(self.stop, str)
+        stop = tuple(self.stop or ()) if several else (self.stop,)
+        if not all(isinstance(text, str) and text for text in stop):
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
-        object.__setattr__(self, "stop", tuple(stop))
+        object.__setattr__(self, "stop", stop)
         object.__setattr__(self, "order", _whole_order(self.order))
         if not isinstance(self.thinking, bool | None):
             raise ValueError(f"thinking must be True, False or None; got {self.thinking!r}")

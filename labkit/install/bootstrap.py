@@ -208,18 +208,18 @@ def _make(venv, extras, packages, pip):
     extras = sorted({*extras, *_read_state(venv).get("extras", [])})
     pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
-    is_made_here = bool(_read_state(venv))
-    if not is_sound(venv):
-        if not is_made_here and runs(venv):
+    can_be_completed = is_sound(venv)
+    if not can_be_completed:
+        if not _read_state(venv) and runs(venv):
             raise LabError(
                 f"{venv} is an environment that the lab did not make, without pip or with a "
                 "Python that is too old.",
                 "Remove it, or set LABKIT_VENV to a folder that does not exist yet.",
             )
         _check_disk(venv, LIGHT_GB if extras == [LIGHT] else CPU_GB)
-        _write_state(venv, {"extras": extras, "checkout": str(ROOT)})
+    _write_state(venv, {"extras": extras, "checkout": str(ROOT)})  # from here on it is the lab's
+    if not can_be_completed:
         _new_venv(venv, pip)
-    _write_state(venv, {"extras": extras, "checkout": str(ROOT)})
     shutil.rmtree(pip.scratch, ignore_errors=True)
     pip.scratch.mkdir()
     _install(venv, extras, _source(packages, pip.scratch), pip)

@@ -48,3 +48,10 @@ def test_a_setting_that_there_is_not(name, said):
 def test_what_is_no_list_is_a_sentence(name, value):
     with pytest.raises(ValueError, match=f"{name} must be"):
         Settings(**{name: value})
+
+
+def test_stop_strings_may_come_one_by_one():
+    assert Settings(stop=iter(["a", "b"])).stop == ("a", "b")
+    assert (Settings(stop="ab").stop, Settings(stop=None).stop) == (("ab",), ())
+    with pytest.raises(ValueError, match="stop must be"):
+        Settings(stop="")

@@ -67,9 +67,9 @@ class Policy:
 
     def __post_init__(self):
         _known("action", self.action, ACTIONS)
-        check_kinds(self.kinds)
-        if self.kinds is not None:
+        if not isinstance(self.kinds, str | None):  # of a generator, too, before it is read
             object.__setattr__(self, "kinds", tuple(self.kinds))
+        check_kinds(self.kinds)
         if isinstance(self.harmless, str):
             raise ValueError(f"harmless must be several texts; got {len(self.harmless)} characters")
         object.__setattr__(self, "harmless", tuple(self.harmless))

@@ -132,6 +132,7 @@ def test_an_actions_name_stands_for_its_policy():
 
 
 def test_lists_are_taken_too():
-    policy = Policy("block", kinds=["email address"], harmless=["a@example.com"])
+    for kinds in (["email address"], iter(["email address"])):
+        policy = Policy("block", kinds=kinds, harmless=["a@example.com"])
     assert (policy.kinds, policy.harmless) == (("email address",), ("a@example.com",))
     assert hash(policy)
