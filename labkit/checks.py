@@ -2,7 +2,7 @@
 
 import math
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,22 @@ def check_whole(
         bound = f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
         end = ", or None" if or_none else ""
         raise ValueError(f"{name} must be a whole number, {bound}{end}; got {value!r}")
+
+
+def checked_several(name: str, values: Any, of: type, what: str) -> tuple:
+    """An argument of one value or more as a tuple; a ValueError for anything else.
+
+    Args:
+        name: of the argument.
+        values: what was given; a generator is read once.
+        of: the class of each value; of a text, which is one value, no letters are taken.
+        what: the bound in words, such as ``"one or more numbers, as in (0, 1)"``.
+    """
+    is_several = isinstance(values, Iterable) and not isinstance(values, str | bytes)
+    several = tuple(values) if is_several else ()
+    if not several or not all(isinstance(each, of) for each in several):
+        raise ValueError(f"{name} must be {what}; got {reprlib.repr(several or values)}")
+    return several
 
 
 def is_number(value: Any) -> bool:

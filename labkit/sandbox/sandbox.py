@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from labkit.checks import check_number
+from labkit.checks import check_number, check_type
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 
@@ -22,6 +22,7 @@ from .bubblewrap import ROOT, bubblewrap_command, find_bubblewrap
 from .inside import WORK
 
 MIB = 1024**2
+DAY_S = 86_400
 LONGEST_OUTPUT = 20_000  # bytes that are kept of each stream
 WALL = (
     "no network",
@@ -129,10 +130,12 @@ def run_code(
     """
     if not isinstance(code, str):
         raise ValueError(f"code must be a text; got {type(code).__name__}")
-    limits = limits or Limits()
-    check_number("timeout_s", limits.timeout_s, "above 0", lambda x: x > 0)
+    limits = Limits() if limits is None else limits
+    check_type("limits", limits, Limits, "lab.limits.Limits")
+    check_number("timeout_s", limits.timeout_s, "above 0, at most a day", lambda x: 0 < x <= DAY_S)
     for name in ("memory_bytes", "file_bytes"):
-        check_number(name, getattr(limits, name), "1 MiB or more", lambda x: x >= MIB)
+        bound = "1 MiB to 1 TiB"
+        check_number(name, getattr(limits, name), bound, lambda x: MIB <= x <= MIB << 20)
     reason = refusal()
     if reason and not (run_without_isolation or os.environ.get(INSIDE)):
         return SandboxRun(code, isolated=False, refusal=reason)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import unescape
 
+from labkit.formatting import number_of
+
 from . import theme
 from .html import AS_WRITTEN
 
@@ -14,25 +16,32 @@ CELL = (
 SHORT, LONG_WORD = 14, 40  # characters
 
 
-def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
+def grid(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "", most: int | None = None
+) -> str:
     """A table as HTML; its cells are safe HTML already, and the first of a row heads it.
 
     Args:
         heads: titles of the columns; empty: no such row.
         rows: the cells of each row.
         caption: what the table shows, as safe HTML.
+        most: rows that are shown, with a line that counts the others; None: all.
     """
+    rows = list(rows)
+    more = 0 if most is None else max(0, len(rows) - most)
+    note = f"<p>{number_of(more, 'more row')}, not shown</p>" if more else ""
     head = "".join(
         f'<th scope="col" style="{CELL};border:0;font-weight:600">{each}</th>' for each in heads
     )
-    body = "".join(map(_row, rows))
+    head = f"<thead><tr>{head}</tr></thead>" if heads else ""
+    body = "".join(map(_row, rows[: len(rows) - more]))
     style = f"border-collapse:collapse;color:{theme.TEXT};font-size:13px;margin:6px 0"
     heading = (
         f'<caption style="text-align:left;font-weight:600">{caption}</caption>' if caption else ""
     )
     return (
         f'<div {AS_WRITTEN} style="overflow-x:auto"><table style="{style}">{heading}'
-        f"{f'<thead><tr>{head}</tr></thead>' if heads else ''}<tbody>{body}</tbody></table></div>"
+        f"{head}<tbody>{body}</tbody></table>{note}</div>"
     )
 
 

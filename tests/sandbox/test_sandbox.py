@@ -281,9 +281,12 @@ def with_path(start):
     ("code", "limits", "message"),
     [
         (None, Limits(), "code must be a text; got NoneType"),
-        ("", Limits(timeout_s=0), "timeout_s must be a number, above 0; got 0"),
-        ("", Limits(timeout_s=float("nan")), "timeout_s must be a number, above 0; got nan"),
-        ("", Limits(memory_bytes=5), "memory_bytes must be a number, 1 MiB or more; got 5"),
+        ("", Limits(timeout_s=0), "timeout_s must be a number, above 0, at most a day; got 0"),
+        ("", Limits(timeout_s=float("nan")), "above 0, at most a day; got nan"),
+        ("", Limits(timeout_s=1e10), "above 0, at most a day; got 1"),
+        ("", Limits(memory_bytes=5), "memory_bytes must be a number, 1 MiB to 1 TiB; got 5"),
+        ("", Limits(memory_bytes=2**70), "memory_bytes must be a number, 1 MiB to 1 TiB"),
+        ("", {"timeout_s": 1}, r"limits must come from lab\.limits\.Limits; got dict"),
     ],
 )
 def test_bad_input_gets_a_sentence(code, limits, message):

@@ -1,8 +1,10 @@
 """A scanner's findings: position, kind, rule, and the rule's confidence."""
 
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 # Kind: description, and the word in its placeholder.
 SECRETS = {
@@ -25,6 +27,7 @@ PERSONAL = {
     "person": ("a person's name, by a small language model", "PERSON"),
 }
 KINDS = {**SECRETS, **PERSONAL}
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -96,6 +99,45 @@ def without_overlaps(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             key=lambda each: each.start,
         )
     return tuple(separate)
+
+
+def with_repeats(
+    texts: Sequence[str], findings: Sequence[Iterable[Finding]]
+) -> tuple[tuple[Finding, ...], ...]:
+    """The findings of texts that belong together, and each other occurrence of what was found.
+
+    A rule may know a password by the word before it; a line further down it stands alone. Only
+    whole words count: "Annual" holds no "Ann".
+
+    Returns:
+        For each text, its findings without overlaps.
+    """
+    found = [without_overlaps(each) for each in findings]
+    known = {finding.text: finding for each in reversed(found) for finding in reversed(each)}
+    by_word: dict[str, list[tuple[int, Finding]]] = defaultdict(list)
+    for finding in known.values():
+        if word := _WORD.search(finding.text):
+            by_word[word[0]].append((word.start(), finding))
+    return tuple(
+        without_overlaps([*each, *_repeats(text, by_word)]) if by_word else each
+        for text, each in zip(texts, found, strict=True)
+    )
+
+
+def _repeats(text: str, by_word: Mapping[str, Sequence[tuple[int, Finding]]]) -> Iterator[Finding]:
+    """Where a text has what was found.
+
+    Args:
+        text: any.
+        by_word: what was found, by its first word, and where in it that word begins.
+    """
+    for word in _WORD.finditer(text):
+        for offset, known in by_word.get(word[0], ()):
+            start = word.start() - offset
+            end = start + len(known.text)
+            ends_word = not (_WORD.match(known.text[-1]) and _WORD.match(text, end))
+            if start >= 0 and text.startswith(known.text, start) and ends_word:
+                yield replace(known, start=start, end=end)
 
 
 def _uncovered(finding: Finding, others: list[Finding]) -> list[Finding]:

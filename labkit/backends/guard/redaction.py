@@ -7,12 +7,12 @@ only bracket that opens and ends with the only one that closes. So what is put b
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from labkit.lab_book.entry import BookEntry
 
-from .findings import KINDS, Finding, without_overlaps
+from .findings import KINDS, Finding, with_repeats
 from .scanner import scan
 
 
@@ -62,7 +62,7 @@ class Redacted:
 
     Attributes:
         text: the text as it may leave.
-        findings: what was taken out, without overlaps, with their places in the original.
+        findings: what was taken out, without overlaps, with their positions in the original.
         placeholders: what they stand for.
     """
 
@@ -94,7 +94,7 @@ class Redacted:
         return self.text
 
 
-def redact(text: str, findings: Sequence[Finding] | None = None) -> Redacted:
+def redact(text: str, findings: Iterable[Finding] | None = None) -> Redacted:
     """A text with a placeholder in the place of each finding; it can be undone.
 
     Args:
@@ -110,18 +110,28 @@ def redact(text: str, findings: Sequence[Finding] | None = None) -> Redacted:
     'Who is Maria?'
     """
     findings = scan(text) if findings is None else findings
-    (changed,), placeholders = redact_all([text], [findings])
-    return Redacted(changed, without_overlaps(findings), placeholders)
+    (changed,), (taken_out,), placeholders = redact_all([text], [findings])
+    return Redacted(changed, taken_out, placeholders)
 
 
 def redact_all(
-    texts: Sequence[str], findings: Sequence[Sequence[Finding]]
-) -> tuple[tuple[str, ...], PlaceholderMap]:
+    texts: Sequence[str], findings: Sequence[Iterable[Finding]]
+) -> tuple[tuple[str, ...], tuple[tuple[Finding, ...], ...], PlaceholderMap]:
     """Several texts that leave together, such as messages: one map for them all.
 
+    What is found in one is taken out of all of them, see `with_repeats`.
+
+    Returns:
+        The texts with placeholders, what was taken out of each, and what the placeholders are.
     Raises:
         ValueError: a finding that is not of its text.
     """
+    findings = [tuple(each) for each in findings]
+    for text, found in zip(texts, findings, strict=True):
+        for finding in found:
+            if text[finding.start : finding.end] != finding.text:
+                raise ValueError(f"findings must be of this text; got {finding!r}, which is not")
+    taken_out = with_repeats(texts, findings)
     names: dict[str, str] = {}  # of each text that was found
     counts: Counter[str] = Counter()
 
@@ -135,17 +145,15 @@ def redact_all(
         return names[finding.text]
 
     changed = tuple(
-        _replace(text, without_overlaps(found), name_of)
-        for text, found in zip(texts, findings, strict=True)
+        _replace(text, found, name_of) for text, found in zip(texts, taken_out, strict=True)
     )
-    return changed, PlaceholderMap({name: original for original, name in names.items()})
+    placeholders = PlaceholderMap({name: original for original, name in names.items()})
+    return changed, taken_out, placeholders
 
 
 def _replace(text: str, findings: Sequence[Finding], name_of: Callable[[Finding], str]) -> str:
     parts, at = [], 0
     for finding in findings:
-        if text[finding.start : finding.end] != finding.text:
-            raise ValueError(f"findings must be of this text; got {finding!r}, which is not")
         parts += [text[at : finding.start], name_of(finding)]
         at = finding.end
     return "".join([*parts, text[at:]])

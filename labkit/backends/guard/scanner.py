@@ -6,7 +6,7 @@ from dataclasses import replace
 from labkit.backends.prompts import check_text
 from labkit.checks import check_number
 
-from .findings import KINDS, PERSONAL, SECRETS, Finding, without_overlaps
+from .findings import KINDS, PERSONAL, SECRETS, Finding, with_repeats
 from .personal_data import find_personal
 from .plain_text import plain_text
 from .secret_search import find_secrets
@@ -43,7 +43,8 @@ def scan(
         kinds: the kinds to look for, of `KINDS`; None: all.
         least_confidence: the confidence below which findings are ignored.
     Returns:
-        Findings in the order of the text, without overlaps.
+        Findings in the order of the text, without overlaps; what is found once is found wherever
+        it stands as a word.
     Raises:
         ValueError: something that is not a text, an unknown kind, or a confidence out of range.
         LabError: the scanner's packages are missing.
@@ -61,9 +62,8 @@ by detect-secrets AWSKeyDetector,)
         *(find_secrets(plain) if wanted & SECRETS.keys() else ()),
         *(find_personal(plain) if wanted & PERSONAL.keys() else ()),
     ]
-    found = without_overlaps(
-        each for each in found if each.kind in wanted and each.confidence >= least_confidence
-    )
+    kept = [each for each in found if each.kind in wanted and each.confidence >= least_confidence]
+    (found,) = with_repeats([plain], [kept])
     return found if origins is None else tuple(_moved(each, text, origins) for each in found)
 
 
@@ -75,7 +75,7 @@ def _moved(finding: Finding, text: str, origins: list[int]) -> Finding:
 
 def check_kinds(kinds: Collection[str] | None) -> None:
     """Raises a ValueError unless `kinds` is None or a collection of `KINDS`."""
-    if isinstance(kinds, str):
+    if isinstance(kinds, str) or not isinstance(kinds, Collection | None):
         raise ValueError(f"kinds must be several names, such as ({kinds!r},); got {kinds!r}")
     for kind in kinds or ():
         if kind not in KINDS:

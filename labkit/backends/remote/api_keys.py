@@ -123,15 +123,15 @@ class KeyMask:
 def _mask(text: str, begins: int) -> str:
     """The text from a character on, with every run of it that is of a key replaced."""
     parts, at = [], begins
-    for start, end in _runs(text):
+    for start, end in key_spans(text):
         if end > begins:
             parts += [text[at : max(start, at)], MASK]
             at = end
     return "".join([*parts, text[at:]])
 
 
-def _runs(text: str) -> list[list[int]]:
-    """Where a key stands in a text, or a piece of it that is long enough to tell."""
+def key_spans(text: str) -> list[list[int]]:
+    """The start and end of each key in a text, or of a piece of one that is long enough to tell."""
     if len(text) < SHORTEST or not _given:
         return []
     pieces, runs = _pieces(frozenset(secret.reveal() for secret in _given)), []

@@ -77,6 +77,19 @@ def test_messages_are_looked_through_whole_with_one_key():
     assert messages[0]["content"] == "You serve jane@example.com."
 
 
+def test_what_one_message_gives_away_is_taken_out_of_all():
+    messages = [
+        {"role": "user", "content": 'db password: "Tr0ub4dor&3x"'},
+        {"role": "user", "content": "It says Tr0ub4dor&3x is wrong"},
+    ]
+    passed = Policy("redact").apply(messages)
+    assert [each["content"] for each in passed.prompt] == [
+        'db password: "[PASSWORD_1]"',
+        "It says [PASSWORD_1] is wrong",
+    ]
+    assert len(passed.findings) == 2
+
+
 def test_a_name_alone_passes_but_not_beside_other_findings():
     question = "Who was Ada Lovelace?"
     assert Policy("block").apply(question).prompt == question
@@ -101,6 +114,10 @@ def test_what_was_called_harmless_passes():
         ({"kinds": "person"}, r"several names, such as \('person',\); got 'person'"),
         ({"least_confidence": "high"}, "must be a number, 0 to 1; got 'high'"),
         ({"harmless": "jane"}, "harmless must be several texts"),
+        ({"harmless": 5}, "harmless must be several texts; got one int"),
+        ({"kinds": 5}, "kinds must be several names"),
+        ({"action": ["ask"]}, "action must be one of block, redact, ask, allow"),
+        ({"ask": "x"}, "ask must be a function of the findings, or None; got 'x'"),
         ({"least_confidence": -1}, "least_confidence must be a number, 0 to 1; got -1"),
     ],
 )

@@ -85,9 +85,29 @@ def test_the_same_text_gets_the_same_placeholder_in_every_message():
             Finding(13, 15, "person", "by hand", 1.0, "Jo"),
         ],
     ]
-    changed, key = redact_all(texts, found)
+    changed, _, key = redact_all(texts, found)
     assert changed == ("[PERSON_1] wrote", "to [PERSON_1] and [PERSON_2]")
     assert key.restore("[PERSON_2] or [PERSON_1]?") == "Jo or Maria?"
+
+
+def test_what_is_found_once_is_taken_out_wherever_it_stands():
+    """A log repeats a password without the word that gave it away."""
+    code = 'DB_PASSWORD = "summer-Rain-42"\n'
+    log = "cannot log in with summer-Rain-42 (not summer-Rain-421, not Msummer-Rain-42)"
+    redacted = redact(code + log)
+    assert redacted.text.count("[PASSWORD_1]") == 2 == len(redacted.findings)
+    assert redacted.text.endswith("(not summer-Rain-421, not Msummer-Rain-42)")
+    assert redacted.restore(redacted.text) == code + log
+
+    (first, _), found = [code, log], [redact(code).findings, ()]
+    changed, taken_out, key = redact_all([code, log], found)
+    assert "summer-Rain-42 " not in changed[1] and [len(each) for each in taken_out] == [1, 1]
+    assert [*map(key.restore, changed)] == [first, log]
+
+
+def test_one_time_findings_are_read_once():
+    findings = [Finding(0, 5, "person", "by hand", 1.0, "Maria")]
+    assert redact("Maria and Maria", iter(findings)).text == "[PERSON_1] and [PERSON_1]"
 
 
 def test_a_finding_of_another_text_is_refused():

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.backends.guard.findings import KINDS
-from labkit.backends.guard.personal_data import MODEL
+from labkit.backends.guard.personal_data import LONGEST, MODEL
 from labkit.backends.guard.scanner import scan
+from labkit.backends.guard.secret_search import LONGEST_NAMED
 
 # Of Explosion's en_core_web_sm 3.8.0, as others who use it have noted them (the Apache-2.0 project
 # misakid pins these four); of its ner/model nobody has.
@@ -47,6 +48,17 @@ def test_positions_of_personal_data_are_right_too(before):
     for kind, value in (("email address", "jane@example.com"), ("phone number", "+1 212-555-0123")):
         assert found[kind].text == value
         assert text[found[kind].start : found[kind].end] == value
+
+
+def test_no_cut_of_a_long_line_hides_a_finding():
+    """Long lines are looked at in pieces; a card or a password may lie where they are cut."""
+    card, password = "4111 1111 1111 1111", "xK9fmw2qq7"
+    for at in range(LONGEST - 24, LONGEST + 6):
+        text = f"{'word ' * 900:.{at}} {card} {'word ' * 99}"
+        assert card in [each.text for each in scan(text, kinds={"card number"})], at
+    for at in range(LONGEST_NAMED - 40, LONGEST_NAMED + 20):
+        text = f"x = '{'a ' * 300:.{at}}' password = \"{password}\" {'b ' * 300}"
+        assert password in [each.text for each in scan(text, kinds={"password"})], at
 
 
 @given(st.text(max_size=300))

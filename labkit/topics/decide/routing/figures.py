@@ -69,9 +69,9 @@ def answers_table(graded: GradedItems) -> html.HtmlFigure:
         rows.append(((bool(other and other.right) - small.right, -logprob), cells))
     rows.sort(key=lambda row: row[0], reverse=True)
     heads = ["question", "test", *(figure_text(name) for name, _ in graded.by_model)]
-    shown = [cells for _, cells in rows[:MOST_ROWS]]
+    shown = [cells for _, cells in rows]
     caption = figure_text(graded.summary)
-    return html.HtmlFigure(grid([*heads, "log-probability", "right"], shown, caption))
+    return html.HtmlFigure(grid([*heads, "log-probability", "right"], shown, caption, MOST_ROWS))
 
 
 def _title(evaluation: RoutingEvaluation, what: str) -> str:

@@ -84,7 +84,7 @@ def _chips(pieces) -> str:
 
 def answers_table(answered: AccuracyMap) -> html.HtmlFigure:
     """Each question with its answer, wrong ones first."""
-    ordered = sorted(answered.answers, key=lambda each: each.right)[:MOST_ROWS]
+    ordered = sorted(answered.answers, key=lambda each: each.right)
     rows = [
         (
             "✓" if each.right else "✗",
@@ -95,7 +95,7 @@ def answers_table(answered: AccuracyMap) -> html.HtmlFigure:
         for each in ordered
     ]
     heads = ("", "question", "answer", "right answer")
-    return html.HtmlFigure(grid(heads, rows, figure_text(answered.summary)))
+    return html.HtmlFigure(grid(heads, rows, figure_text(answered.summary), MOST_ROWS))
 
 
 def fame_figure(answered: FactsMap):

@@ -148,10 +148,10 @@ def items_table(measured: Calibration) -> html.HtmlFigure:
             "" if each.p_true is None else f"{each.p_true:.0%}",
             figure_text((each.written or "").strip()),
         )
-        for each in ordered[:MOST_ROWS]
+        for each in ordered
     ]
     heads = ("", "country", "answer", "right answer", "probability", "P(true)", "in words")
-    return html.HtmlFigure(grid(heads, rows, figure_text(measured.summary)))
+    return html.HtmlFigure(grid(heads, rows, figure_text(measured.summary), MOST_ROWS))
 
 
 FIGURES = {

@@ -75,7 +75,7 @@ class Attempt:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether an address is a loopback address by its spelling; no name is looked up.
+    """Whether an address is this machine's by its spelling; no name is looked up.
 
     >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("192.0.2.1")
     (True, True, False)
@@ -85,7 +85,7 @@ def is_loopback(host: str | None) -> bool:
     except ValueError:
         return host == "localhost"
     number = getattr(number, "ipv4_mapped", None) or number
-    return number.is_loopback
+    return number.is_loopback or number.is_unspecified  # 0.0.0.0, where to connect is to oneself
 
 
 @dataclass(frozen=True, slots=True)

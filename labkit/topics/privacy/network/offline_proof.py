@@ -159,8 +159,9 @@ def _last_line(output: str) -> dict[str, Any]:
 
 def _checked(ran: OfflineRun) -> OfflineRun:
     if ran.status:
+        lines = [each for each in ran.output.splitlines() if not each.startswith("  →")]
         raise LabError(
-            f"The process without a network failed: {(ran.output.splitlines() or ['?'])[-1]}",
+            f"The process without a network failed: {(lines or ['?'])[-1]}",
             "Download the model first, with a network: lab.load(…).",
         )
     return ran

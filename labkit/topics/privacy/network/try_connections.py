@@ -38,6 +38,8 @@ def try_connection(address: str, port: int) -> str:
         socket.create_connection((address, port), TIMEOUT_S).close()
     except OSError as error:
         return error.strerror or str(error)
+    except UnicodeError:  # of the encoding of names
+        return "no name of a machine has this form"
     return CONNECTED
 
 

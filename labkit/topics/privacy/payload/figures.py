@@ -2,6 +2,7 @@
 
 from html import escape
 
+from labkit.formatting import number_of
 from labkit.topics.privacy.scanner.figures import marked, text_box
 from labkit.ui import html, theme
 from labkit.ui.table import grid
@@ -9,7 +10,7 @@ from labkit.ui.table import grid
 from .payload import Carried, Payload
 from .terms import UNKNOWN, TermsTable
 
-SHOWN_TEXTS = 8
+SHOWN_TEXTS = 8  # and every one with a finding
 
 
 def payload_picture(payload: Payload) -> html.HtmlFigure:
@@ -19,15 +20,21 @@ def payload_picture(payload: Payload) -> html.HtmlFigure:
     if payload.address is None:
         return html.HtmlFigure(html.note(f"✓ {payload.summary}", "good"))
     tone = "plain" if payload.stays else "warning"
-    texts = "".join(map(_carried, payload.texts[:SHOWN_TEXTS]))
+    shown = [
+        each for number, each in enumerate(payload.texts) if number < SHOWN_TEXTS or each.findings
+    ]
+    texts = "".join(map(_carried, shown))
+    if more := len(payload.texts) - len(shown):
+        rest = number_of(more, "shorter text")
+        texts += html.note(f"and {rest}, with nothing found; see the body")
     headers = [f"{name}: {value}" for name, value in payload.headers]
+    body = _folded("The body, every byte; the lab masks keys that it uses", text_box(payload.body))
     head = text_box("\n".join([f"{payload.method} {payload.address}", *headers]))
     return html.HtmlFigure(
         f'<div style="color:{theme.TEXT};font-size:13px">{html.note(payload.summary, tone)}'
         f"{_section('The texts in it, as the other side reads them', texts)}"
         f"{_section('What becomes of it there', _becomes(payload))}"
-        f"{_folded('Headers', head)}"
-        f"{_folded('The body, every byte', text_box(payload.body))}</div>"
+        f"{_folded('Headers', head)}{body}</div>"
     )
 
 

@@ -3,18 +3,18 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.backends.capabilities import HasAddress, check_backend, model_of
 from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
-from labkit.backends.guard.findings import Finding
+from labkit.backends.guard.findings import Finding, without_overlaps
 from labkit.backends.guard.policy import Policy
 from labkit.backends.guard.scanner import scan
 from labkit.backends.prompts import Messages
-from labkit.backends.remote.api_keys import without_keys
+from labkit.backends.remote.api_keys import key_spans, without_keys
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.routed.router import Router
@@ -40,8 +40,8 @@ class Carried:
 
     Attributes:
         path: where in the body it stands, such as ``"messages[0].content"``.
-        text: as the other side reads it.
-        findings: secrets and personal data in it, by the scanner.
+        text: as the other side reads it; of a key that the lab uses, each character masked.
+        findings: secrets and personal data in it, by the scanner, and the lab's own keys.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Payload:
         method: such as ``"POST"``; None where nothing would be sent, as below.
         address: where it would go.
         headers: name and value of each; keys masked.
-        body: its text, which holds no key.
+        body: its text, in which keys that the lab uses are masked.
         total_bytes: bytes of it all, before encryption.
         texts: the texts in the body, longest first.
         terms: what the provider says about it, or None.
@@ -165,7 +165,6 @@ def _read(
 ) -> Payload:
     head, body = request.http[: request.body_at], request.http[request.body_at :].decode("utf-8")
     lines = head.decode("latin-1").split("\r\n")[1:-2]
-    body = without_keys(body)
     fields = json.loads(body)
     texts = [(path, text) for path, text in _texts(fields) if _WORDS.match(path)]
     if decode:  # numbers in the body, which everybody with the tokenizer can read
@@ -175,15 +174,26 @@ def _read(
         method=request.method,
         address=without_keys(_QUERY_KEYS.sub(r"\1•••", request.address)),
         headers=tuple(_masked(*line.split(": ", 1)) for line in lines),
-        body=body,
+        body=without_keys(body),
         total_bytes=len(request.http),
         texts=tuple(
-            Carried(path, text, scan(text))
-            for path, text in sorted(texts, key=lambda each: -len(each[1]))
+            _carried(path, text) for path, text in sorted(texts, key=lambda each: -len(each[1]))
         ),
         terms=find_terms(request.address),
         refusal=None,
     )
+
+
+def _carried(path: str, text: str) -> Carried:
+    """A text with its findings; one that holds a key of the lab's shows it to nobody."""
+    findings, masked = [*scan(text)], text
+    for start, end in key_spans(text):
+        rule = "a key that the lab uses"
+        findings.append(Finding(start, end, "api key", rule, 1.0, text[start:end]))
+        masked = masked[:start] + "•" * (end - start) + masked[end:]
+    found = without_overlaps(findings)
+    shown = tuple(replace(each, text=masked[each.start : each.end]) for each in found)
+    return Carried(path, masked, shown)
 
 
 def _masked(name: str, value: str) -> tuple[str, str]:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from labkit.backends.guard.findings import KINDS, Finding
+from labkit.backends.guard.findings import KINDS, Finding, without_overlaps
 from labkit.backends.guard.scanner import LEAST_CONFIDENCE, scan
+from labkit.checks import checked_several
 from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import share_interval
 
@@ -143,11 +144,13 @@ def measure_scanner(
     Raises:
         ValueError: no examples, or a confidence that is out of range.
     """
-    examples = tuple(read_examples() if examples is None else examples)
-    if not examples:
-        raise ValueError("examples must hold at least one text; got none")
+    wanted = "at least one labelled text, an Example"
+    given = read_examples() if examples is None else examples
+    examples = checked_several("examples", given, Example, wanted)
+    if scanner is not None and not callable(scanner):
+        raise ValueError(f"scanner must be a function of a text; got {scanner!r}")
     find = scanner or (lambda text: scan(text, least_confidence=least_confidence))
-    found = [tuple(find(example.text)) for example in examples]
+    found = [without_overlaps(find(example.text)) for example in examples]
     return _score(tuple(zip(examples, found, strict=True)), least_confidence)
 
 
@@ -158,7 +161,6 @@ def _score(
     missed, false_alarms, alarmed = [], [], 0
     for example, findings in scanned:
         for label in example.labels:
-            # Findings do not overlap.
             covered = sum(_overlap(label, finding) for finding in findings)
             is_found = covered == label.end - label.start
             counts["labelled", label.kind] += 1

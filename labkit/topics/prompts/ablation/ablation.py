@@ -1,13 +1,15 @@
 """What each part of a prompt gains in right answers, and costs in tokens, time and money."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import time_reading
+from labkit.checks import checked_several
 from labkit.formatting import in_lines, points
+from labkit.interrupts.cell import begin_work
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
 from labkit.stats import Spread, bootstrap_interval, p_text, why_unsettled
@@ -127,7 +129,7 @@ def ablate(
     prompt: Prompt | None = None,
     *,
     how: str = "one at a time",
-    parts: Sequence[str] = PARTS,
+    parts: Iterable[str] = PARTS,
     half: str | None = PRACTICE,
     items: int | None = None,
     calibration: str | None = None,
@@ -157,10 +159,12 @@ def ablate(
         LabError: as for `score`; or the price list does not have the model.
     """
     check_model(model)
-    prompt = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
-    _check(how, parts)
+    if how not in HOW:
+        raise ValueError(f"how must be one of {', '.join(HOW)}; got {how!r}")
+    parts = _checked(parts)
     if len(first_items(task, half, items)) < 2:
         raise ValueError("items must be 2 or more: a difference of one item has no interval")
+    prompt = usable_prompt(model, task, prompt)
     price = look_up_price(price_model)
     full = full_prompt(task)
     variants = _single(prompt, full, parts) if how == HOW[0] else _combined(prompt, full, parts)
@@ -174,12 +178,12 @@ def ablate(
     return Ablation(how, base, tuple(others), tuple(effects), price)
 
 
-def _check(how: str, parts: Sequence[str]) -> None:
-    if how not in HOW:
-        raise ValueError(f"how must be one of {', '.join(HOW)}; got {how!r}")
-    unknown = [part for part in parts if part not in PARTS]
-    if unknown or not parts or isinstance(parts, str):
-        raise ValueError(f"parts must name some of {', '.join(PARTS)}; got {parts!r}")
+def _checked(parts: Iterable[str]) -> tuple[str, ...]:
+    known = f"some of {', '.join(PARTS)}"
+    names = checked_several("parts", parts, str, known)
+    if not set(names) <= set(PARTS):
+        raise ValueError(f"parts must be {known}; got {names!r}")
+    return tuple(dict.fromkeys(names))
 
 
 def _with(prompt: Prompt, full: Prompt, part: str) -> Prompt:
@@ -210,6 +214,7 @@ def _time(model: ScoringModel, task: Task, prompts: Sequence[Prompt]) -> list[li
     ids = [encoded(model, each, rendered(model, each, task, item.text)) for each in prompts]
     seconds: list[list[float]] = [[] for _ in ids]
     try:
+        begin_work()
         for number in range(ROUNDS + 1):
             for own, each in zip(seconds, ids, strict=True):
                 taken = time_reading(model, each)

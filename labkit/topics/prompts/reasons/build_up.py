@@ -6,9 +6,9 @@ from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import number_format
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
-from labkit.topics.prompts.scoring.arguments import check_model, usable_prompt
+from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
 from labkit.topics.prompts.scoring.score import ScoreRun
-from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
+from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
 
 ORDER = ("instruction", "format hint", "examples", "system", "template")
@@ -87,11 +87,11 @@ def build_up(
         LabError: as for `score`.
     """
     check_model(model)
+    items = first_items(task, half, None)
     if not task.options:
         raise ValueError(f"task must have options; {task.name} has written answers")
-    items = task.half(half)
     check_whole("item", item, 0, len(items) - 1)
-    whole = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
+    whole = usable_prompt(model, task, prompt)
     parts = [part for part in ORDER if part in whole.parts]
     steps, one = [], replace(task, items=(items[item],))
     for count in range(len(parts) + 1):

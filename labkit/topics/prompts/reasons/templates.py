@@ -18,6 +18,7 @@ FORMATS = {
     "Qwen": "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
     "Llama 2": "[INST] {} [/INST]",
 }
+NEUTRAL = "\u2407user\u2407"  # a message that looks like no format
 TOP = 8  # leading tokens that are shown of each
 
 
@@ -98,7 +99,8 @@ def compare_templates(model: ScoringModel, question: str) -> TemplateComparison:
             "Take a chat model, such as smollm2-135m.",
         )
     right = render_chat(model.name, model.tokenizer, [{"role": "user", "content": question}])
-    wrong = next(name for name, form in FORMATS.items() if form[:5] not in right)
+    own = render_chat(model.name, model.tokenizer, [{"role": "user", "content": NEUTRAL}])
+    wrong = next(name for name, form in FORMATS.items() if form[:5] not in own)
     form = FORMATS[wrong]
     texts = {"right": right, f"wrong (that of {wrong})": form.format(question), "absent": question}
     variants, reference = [], None
@@ -145,7 +147,7 @@ def silent_system(model: ScoringModel) -> str:
     Returns:
         The message; empty where the template adds none.
     """
-    marker, user = "\u2407system\u2407", {"role": "user", "content": "\u2407user\u2407"}
+    marker, user = "\u2407system\u2407", {"role": "user", "content": NEUTRAL}
     plain = render_chat(model.name, model.tokenizer, [user])
     try:
         system = [{"role": "system", "content": marker}, user]

@@ -3,8 +3,9 @@
 from collections.abc import Sized
 
 from labkit.backends.capabilities import ScoringModel
+from labkit.checks import check_type
 from labkit.errors import LabError
-from labkit.topics.prompts.tasks.prompt import Prompt
+from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
 from labkit.topics.prompts.tasks.task import Item, Task
 
 
@@ -24,8 +25,10 @@ def check_complete(results: Sized, what: str) -> None:
         raise LabError(f"Stopped before one {what} was complete: nothing was measured.")
 
 
-def usable_prompt(model: ScoringModel, prompt: Prompt) -> Prompt:
-    """The prompt, without its template where the model has none."""
+def usable_prompt(model: ScoringModel, task: Task, prompt: Prompt | None) -> Prompt:
+    """The prompt, or the task's own, without its template where the model has none."""
+    prompt = full_prompt(task) if prompt is None else prompt
+    check_type("prompt", prompt, Prompt, "lab.prompts.full_prompt")
     return prompt if model.chat else prompt.without("template")
 
 
@@ -35,6 +38,7 @@ def first_items(task: Task, half: str | None, items: int | None) -> tuple[Item, 
     Raises:
         ValueError: there are not that many, or none.
     """
+    check_type("task", task, Task, "lab.prompts.load_task")
     chosen = task.half(half)
     if not chosen:
         raise ValueError(f"half {half!r} of {task.name} has no items")

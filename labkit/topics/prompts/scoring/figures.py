@@ -57,7 +57,7 @@ def _title(score: PromptScore) -> str:
 
 def answers_table(score: PromptScore) -> html.HtmlFigure:
     """Each item with its answer, wrong ones first."""
-    ordered = sorted(score.items, key=lambda each: each.right)[:MOST_ROWS]
+    ordered = sorted(score.items, key=lambda each: each.right)
     rows = [
         (
             "✓" if each.right else "✗",
@@ -69,7 +69,7 @@ def answers_table(score: PromptScore) -> html.HtmlFigure:
         for each in ordered
     ]
     heads = ("", "item", "answer", "right answer", "probability")
-    return html.HtmlFigure(grid(heads, rows, figure_text(score.summary)))
+    return html.HtmlFigure(grid(heads, rows, figure_text(score.summary), MOST_ROWS))
 
 
 def difference_figure(difference: ScoreDifference):

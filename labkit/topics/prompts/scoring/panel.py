@@ -63,7 +63,6 @@ class ScorePanel(RunPanel):
         self._model, self._task, self._how = model, task, how
         self._pool = prompt.examples or task.examples
         self.scores: list[PromptScore] = []
-        self._current: ScoreRun | None = None
         self.system = text_box("system", prompt.system, rows=1, label_width=LABEL)
         self.instruction = text_box("instruction", prompt.instruction, rows=3, label_width=LABEL)
         self.format_hint = text_box("format hint", prompt.format_hint, rows=1, label_width=LABEL)
@@ -102,13 +101,13 @@ class ScorePanel(RunPanel):
         )
 
     def _work(self) -> Iterator[Progress]:
-        run = self._current = ScoreRun(self._model, self._task, self.prompt, *self._how)
+        run = ScoreRun(self._model, self._task, self.prompt, *self._how)
         yield Progress(0, run.total, "reading what all prompts share")
         try:
             for _ in run.steps():
                 yield Progress(run.done, run.total, f"{run.done} of {run.total} items")
         finally:
-            done, self._current = run.result(), None
+            done = run.result()
             if done.items:
                 self.scores.append(done)
 
@@ -116,9 +115,9 @@ class ScorePanel(RunPanel):
         newest = self.scores[-4:]
         shown = [html.note(each.summary) for each in newest]
         for number, (before, after) in enumerate(pairwise(newest), 1):
-            change = compare_scores(before, after).summary
-            tone = "good" if "; settled" in change else "plain"
-            shown[number] += html.note(f"compared with the run before: {change}", tone)
+            change = compare_scores(before, after)
+            tone = ("good" if change.difference > 0 else "bad") if change.is_settled else "plain"
+            shown[number] += html.note(f"compared with the run before: {change.summary}", tone)
         self.table.value = "".join(shown)
 
     def static_form(self) -> list:

@@ -15,7 +15,7 @@ from labkit.backends.loaded.decoding import (
 from labkit.errors import LabError
 from labkit.interrupts.cell import progress
 from labkit.topics.prompts.tasks.checkers import CHECKERS
-from labkit.topics.prompts.tasks.prompt import Prompt, encoded, full_prompt, rendered
+from labkit.topics.prompts.tasks.prompt import Prompt, encoded, rendered
 from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
 
 from .arguments import check_complete, check_model, first_items, usable_prompt
@@ -89,17 +89,17 @@ class ScoreRun:
         dtype: str | None = None,
     ):
         check_model(model)
+        self._items = first_items(task, half, items)
         if calibration not in (None, *CALIBRATIONS) or (calibration and not task.options):
             known = ", ".join(CALIBRATIONS)
             raise ValueError(
                 f"calibration must be None or, for a task with options, one of {known}; got "
                 f"{calibration!r} for {task.name}"
             )
-        self._items = first_items(task, half, items)
         self._began = time.perf_counter()
         self._model = reading_copy(model, dtype)
         self._name, self._task, self._calibration = model.name, task, calibration
-        self._prompt = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
+        self._prompt = usable_prompt(model, task, prompt)
         self._logprobs: dict[int, dict[int, float]] = {}
         self._answers: dict[int, str] = {}
         self._ids: list[list[int]] = []

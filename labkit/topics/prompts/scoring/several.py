@@ -31,12 +31,22 @@ def score_several(
         calibration: as for `score`.
         prompts: the prompts.
     """
+    return score_parts(model, task, [(each, half, items) for each in prompts], calibration)
+
+
+def score_parts(
+    model: ScoringModel,
+    task: Task,
+    asked: Sequence[tuple[Prompt, str | None, int | None]],
+    calibration: str | None,
+) -> list[PromptScore]:
+    """The same, each prompt on items of its own: the prompt, the half, how many of its items."""
     scores: list[PromptScore] = []
-    count = len(first_items(task, half, items))
-    with progress(total=count * len(prompts), unit="item", desc=task.name) as bar:
-        for number, prompt in enumerate(prompts, 1):
-            bar.set_postfix_str(f"prompt {number} of {len(prompts)}")
-            run, before = ScoreRun(model, task, prompt, half, items, calibration), bar.n
+    total = sum(len(first_items(task, half, items)) for _, half, items in asked)
+    with progress(total=total, unit="item", desc=task.name) as bar:
+        for number, each in enumerate(asked, 1):
+            bar.set_postfix_str(f"score {number} of {len(asked)}")
+            run, before = ScoreRun(model, task, *each, calibration), bar.n
             try:
                 for _ in run.steps():
                     bar.update(before + run.done - bar.n)

@@ -1,13 +1,13 @@
 """A prompt made of parts, each of which can be left out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.chat.chat_text import render_chat
 from labkit.backends.prompts import check_text
-from labkit.checks import check_type
+from labkit.checks import check_type, check_whole
 from labkit.errors import LabError
 
 from .task import SolvedExample, Task
@@ -36,8 +36,12 @@ class Prompt:
     def __post_init__(self):
         for name in ("system", "instruction", "format_hint"):
             check_text(getattr(self, name), name)
-        if not isinstance(self.examples, tuple):
-            raise ValueError(f"examples must be a tuple of examples; got {self.examples!r:.80}")
+        is_tuple = isinstance(self.examples, tuple)
+        if not is_tuple or not all(isinstance(each, SolvedExample) for each in self.examples):
+            raise ValueError(
+                "examples must be a tuple of solved examples, such as those of a task; got "
+                f"{self.examples!r:.80}"
+            )
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -97,7 +101,7 @@ def _asked(task: Task, text: str) -> str:
     return f"{task.input_name}: {text}\n{task.output_name}:"
 
 
-def full_prompt(task: Task, *, examples: int | Sequence[SolvedExample] | None = None) -> Prompt:
+def full_prompt(task: Task, *, examples: int | Iterable[SolvedExample] | None = None) -> Prompt:
     """The task's own prompt with all its parts.
 
     Args:
@@ -107,11 +111,13 @@ def full_prompt(task: Task, *, examples: int | Sequence[SolvedExample] | None = 
         ValueError: more examples than the task has.
     """
     check_type("task", task, Task, "lab.prompts.load_task")
-    if isinstance(examples, int):
-        if not 0 <= examples <= len(task.examples):
-            raise ValueError(f"examples must be 0 to {len(task.examples)}; got {examples!r}")
-        examples = task.examples[:examples]
-    chosen = task.examples if examples is None else tuple(examples)
+    if examples is None:
+        chosen = task.examples
+    elif isinstance(examples, Iterable):
+        chosen = tuple(examples)
+    else:
+        check_whole("examples", examples, 0, len(task.examples), or_none=True)
+        chosen = task.examples[:examples]
     return Prompt(task.system, task.instruction, chosen, task.format_hint)
 
 
@@ -120,11 +126,6 @@ def rendered(model: ScoringModel, prompt: Prompt, task: Task, item: str) -> str:
     if prompt.template:
         return render_chat(model.name, model.tokenizer, prompt.messages(task, item))
     return prompt.text(task, item)
-
-
-def check_template(model: ScoringModel, prompt: Prompt) -> Prompt:
-    """The prompt as the model can take it: without a template, if the model has none."""
-    return prompt if model.chat else prompt.without("template")
 
 
 def encoded(model: ScoringModel, prompt: Prompt, text: str) -> list[int]:

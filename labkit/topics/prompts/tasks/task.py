@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -126,7 +126,7 @@ def list_tasks() -> tuple[Task, ...]:
     return tuple(map(load_task, NAMES))
 
 
-def load_task(name: str | Path, *, instruction: str = "", options: Sequence[str] = ()) -> Task:
+def load_task(name: str | Path, *, instruction: str = "", options: Iterable[str] = ()) -> Task:
     """A task of the lab, or one of your own from a file.
 
     A file's items fall into a practice half and a held-out half, one by one in turn among those
@@ -143,8 +143,12 @@ def load_task(name: str | Path, *, instruction: str = "", options: Sequence[str]
         ValueError: instruction or options are not texts.
     """
     check_text(instruction, "instruction")
+    if isinstance(options, str):
+        raise ValueError(f"options must be several texts; got {options!r}")
+    options = tuple(options)
     for option in options:
         check_text(option, "an option")
+    options = tuple(dict.fromkeys(option.strip() for option in options))
     if name in NAMES:
         return _checked(parse(read_file(FOLDER / "tasks" / f"{name}.json"), Task))
     path = checked_path("name", name)
@@ -154,7 +158,7 @@ def load_task(name: str | Path, *, instruction: str = "", options: Sequence[str]
         )
     content = read_file(path, LARGEST_FILE)
     try:
-        return _checked(_parsed(content, path, instruction, tuple(options)))
+        return _checked(_parsed(content, path, instruction, options))
     except ValueError as error:
         raise wrong_content(path, "a task", str(error), HINT) from None
 
@@ -192,7 +196,7 @@ def _read_csv(content: bytes) -> list[SolvedExample]:
         columns = set(reader.fieldnames or ())
         if not {"text", "answer"} <= columns:
             raise ValueError(f"it has the columns {', '.join(sorted(columns)) or 'none'}")
-        return [SolvedExample(row["text"] or "", row["answer"] or "") for row in reader]
+        return [SolvedExample(row["text"] or "", (row["answer"] or "").strip()) for row in reader]
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except csv.Error as error:

@@ -14,7 +14,7 @@ from labkit.topics.prompts.scoring.arguments import (
 )
 from labkit.topics.prompts.scoring.result import PromptScore
 from labkit.topics.prompts.scoring.several import score_several
-from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
+from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
 
 
@@ -104,12 +104,13 @@ def vary_examples(
     """
     check_model(model)
     first_items(task, half, items)
-    prompt = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
+    prompt = usable_prompt(model, task, prompt)
     labels = list(dict.fromkeys(each.answer for each in prompt.examples))
-    if not task.options or len(labels) < 2:
+    if not task.options or len(labels) < 2 or not set(labels) <= set(task.options):
         raise ValueError(
-            "prompt must have examples of two labels or more, for a task with options; got "
-            f"{len(labels)} for {task.name}"
+            "prompt must have examples of two labels or more, each an option of the task; got "
+            f"{', '.join(labels) or 'none'} for {task.name}, whose options are "
+            f"{', '.join(task.options) or 'none'}"
         )
     variants = dict(_variants(prompt, labels))
     scores = score_several(

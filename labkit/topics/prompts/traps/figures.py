@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from labkit.formatting import points
 from labkit.topics.prompts.scoring.result import PromptScore
-from labkit.ui import subplots, theme
+from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 
 from .calibrations import CalibrationComparison
@@ -119,6 +119,8 @@ def curse_figure(curse: WinnersCurse):
 
 def plan_figure(plan: ItemPlan):
     """The number of items that settle a difference, by its size."""
+    if not plan.curve:
+        return html.HtmlFigure(html.note(plan.summary))
     figure = theme.figure(
         title=f"Items that settle a difference, with {plan.discordant:.0%} of items answered "
         "differently · computed",
@@ -131,6 +133,7 @@ def plan_figure(plan: ItemPlan):
         go.Scatter(
             x=[100 * size for size, _ in plan.curve],
             y=[count for _, count in plan.curve],
+            mode="lines+markers" if len(plan.curve) == 1 else "lines",
             line={"color": theme.BLUE},
             hovertemplate="%{x:.0f} points: %{y:,} items<extra></extra>",
         )

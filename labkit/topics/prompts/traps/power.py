@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labkit.checks import check_number
+from labkit.checks import check_number, check_type
 from labkit.stats import items_needed
 from labkit.topics.prompts.scoring.difference import ScoreDifference
 
@@ -15,7 +15,8 @@ class ItemPlan:
 
     Attributes:
         discordant: share of items on which only one of the prompts is right.
-        curve: differences, and the number of items that each needs.
+        curve: differences, and the number of items that each needs; empty where the prompts
+            answer nearly all items alike.
         observed: the difference it was made from; None: none.
     """
 
@@ -26,6 +27,11 @@ class ItemPlan:
     @property
     def summary(self) -> str:
         """The number for 5, 10 and 20 points."""
+        if not self.curve:
+            return (
+                f"the two prompts differ on {self.discordant:.0%} of the items: too few to say how "
+                "many would settle a difference (computed)"
+            )
         known = dict(self.curve)
         shown = [f"{n} points: {known[n / 100]:,}" for n in (5, 10, 20) if n / 100 in known]
         return (
@@ -50,8 +56,9 @@ def plan_items(difference: ScoreDifference | None = None, *, discordant: float =
         ValueError: discordant is out of range.
     """
     if difference is not None:
-        pairs = difference.gained + difference.lost
-        discordant = max(1, pairs) / difference.count
-    check_number("discordant", discordant, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        check_type("difference", difference, ScoreDifference, "lab.prompts.compare_scores")
+        discordant = (difference.gained + difference.lost) / difference.count
+    else:
+        check_number("discordant", discordant, "above 0 and at most 1", lambda x: 0 < x <= 1)
     curve = tuple((d, items_needed(d, discordant)) for d in DIFFERENCES if d <= discordant)
     return ItemPlan(discordant, curve, difference)

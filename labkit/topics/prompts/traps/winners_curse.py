@@ -6,13 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_whole
+from labkit.checks import check_whole, checked_several
 from labkit.formatting import in_lines, points
 from labkit.lab_book.entry import BookEntry
-from labkit.topics.prompts.scoring.arguments import check_complete, check_model, usable_prompt
+from labkit.topics.prompts.scoring.arguments import (
+    check_complete,
+    check_model,
+    first_items,
+    usable_prompt,
+)
 from labkit.topics.prompts.scoring.result import PromptScore
-from labkit.topics.prompts.scoring.several import score_several
-from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
+from labkit.topics.prompts.scoring.several import score_parts
+from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import HELD_OUT, PRACTICE, Task
 
 DEALS = 2000  # whose mean is known to a tenth of a point
@@ -106,15 +111,21 @@ def pick_wording(
         LabError: as for `score`.
     """
     check_model(model)
-    texts = tuple(task.wordings if wordings is None else wordings)
-    if len(set(texts)) < 2 or isinstance(wordings, str):
-        raise ValueError(f"wordings must be two or more different texts; got {texts!r:.80}")
-    check_whole("items", items, 2, len(task.half(PRACTICE)))
-    base = usable_prompt(model, full_prompt(task) if prompt is None else prompt)
+    most = len(first_items(task, PRACTICE, None))
+    wanted = "two or more different texts"
+    texts = checked_several(
+        "wordings", task.wordings if wordings is None else wordings, str, wanted
+    )
+    texts = tuple(dict.fromkeys(texts))
+    if len(texts) < 2:
+        raise ValueError(f"wordings must be {wanted}; got {texts!r:.80}")
+    check_whole("items", items, 2, most)
+    base = usable_prompt(model, task, prompt)
     prompts = [base.changed(instruction=text) for text in texts]
-    practice = score_several(model, task, prompts, items=items, calibration=calibration)
-    done = prompts[: len(practice)]
-    fresh = score_several(model, task, done, half=HELD_OUT, calibration=calibration)
+    halves = ((PRACTICE, items), (HELD_OUT, None))
+    asked = [(prompt, *half) for prompt in prompts for half in halves]
+    scores = score_parts(model, task, asked, calibration)
+    practice, fresh = scores[::2], scores[1::2]
     check_complete(fresh, "wording")
     return WinnersCurse(tuple(map(Wording, texts, practice, fresh)))
 

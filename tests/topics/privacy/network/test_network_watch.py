@@ -288,6 +288,8 @@ def test_bad_arguments_are_named(verb, arguments, sentence):
         ("::1", True),
         ("localhost", True),
         ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", True),
+        ("::", True),
         ("fe80::1%eth0", False),
         ("10.0.0.1", False),
         ("localhost.example", False),
@@ -297,6 +299,11 @@ def test_bad_arguments_are_named(verb, arguments, sentence):
 )
 def test_the_loopback_is_known_by_its_spelling(host, answer):
     assert is_loopback(host) is answer
+
+
+@pytest.mark.parametrize("name", ["api..example.com", "a" * 300])
+def test_a_name_that_no_machine_can_have_gets_a_sentence(name):
+    assert labkit.privacy.try_connection(name, 443) == "no name of a machine has this form"
 
 
 @pytest.mark.slow

@@ -10,7 +10,14 @@ import pytest
 import labkit
 from labkit.errors import LabError
 from labkit.topics.privacy.network import network_namespace, offline
-from labkit.topics.privacy.network.offline import ROOT
+from labkit.topics.privacy.network.offline import ROOT, OfflineRun
+from labkit.topics.privacy.network.offline_proof import _checked
+
+
+def test_of_a_failed_process_the_problem_is_shown_and_not_its_hint():
+    output = "LabError: There is no model 'nope'.\n  → Give a short name."
+    with pytest.raises(LabError, match="failed: LabError: There is no model 'nope'"):
+        _checked(OfflineRun((), 1, output, 0.0, ()))
 
 
 def test_every_method_connects_online_and_none_offline(namespace):

@@ -124,6 +124,25 @@ def test_what_is_found_stands_at_its_place():
     assert json.loads(payload.body)["messages"][0]["content"] == PROMPT
 
 
+def test_a_key_of_the_labs_own_in_the_prompt_is_found_and_not_shown():
+    text = f"My settings: {PLANTED}. Write to jane@example.com."
+    payload = labkit.payload(labkit.cloud("openai", key=PLANTED, policy=None), text)
+    (carried,) = (each for each in payload.texts if each.findings)
+    own, address = carried.findings
+    assert own.kind == "api key" and carried.text[own.start : own.end] == "•" * len(PLANTED)
+    assert address.text == "jane@example.com" == carried.text[address.start : address.end]
+    assert "2 findings" in payload.summary
+    assert PLANTED not in labkit.plot(payload).html
+
+
+def test_no_text_with_a_finding_is_left_out_of_the_picture():
+    long = [{"role": "user", "content": f"Message {n} is long enough."} for n in range(12)]
+    short = {"role": "user", "content": 'password = "a1b2c3d4"'}
+    backend = labkit.cloud("openai", key=PLANTED, policy=None)
+    shown = labkit.plot(labkit.payload(backend, [*long, short])).html
+    assert "messages[12].content" in shown and "and 4 shorter texts" in shown
+
+
 def test_the_policy_of_the_backend_holds_and_another_can_be_tried():
     backend = labkit.cloud("openai", key=PLANTED)
     asked = labkit.payload(backend, PROMPT)

@@ -60,8 +60,19 @@ def test_a_perfect_scanner_finds_all_and_a_blind_one_nothing():
     assert "findings right (none)" in repr(blind)
     assert "none of findings right" in labkit.plot(blind).layout.title.text
     assert blind.total.recall == 0 and blind.total.precision is None
-    with pytest.raises(ValueError, match="at least one text"):
+    with pytest.raises(ValueError, match="at least one labelled text"):
         measure_scanner([])
+    for examples, other, problem in ((["abc"], None, "labelled text"), (None, "scan", "scanner")):
+        with pytest.raises(ValueError, match=problem):
+            measure_scanner(examples, scanner=other)
+
+
+def test_findings_of_another_scanner_may_overlap():
+    example = next(each for each in EXAMPLES if each.labels)
+    first = example.labels[0]
+    whole = finding(example.text, first.start, first.end)
+    score = measure_scanner([example], scanner=lambda text: iter([whole, whole]))
+    assert (score.overall.found, score.overall.reported) == (1, 1)
 
 
 def test_marks_become_labels_at_the_right_positions():

@@ -7,8 +7,15 @@ import pytest
 
 import labkit
 from labkit.stats import Spread
-from labkit.topics.prompts.ablation import figures
-from labkit.topics.prompts.ablation.ablation import PRICED, ROUNDS, Ablation, PartEffect, _added_s
+from labkit.topics.prompts.ablation import ablation, figures
+from labkit.topics.prompts.ablation.ablation import (
+    PRICED,
+    ROUNDS,
+    Ablation,
+    PartEffect,
+    _added_s,
+    _checked,
+)
 from labkit.topics.prompts.scoring.difference import compare_scores
 
 from ....ui.marks import faint_marks
@@ -112,8 +119,25 @@ def test_all_combinations(smollm2, sentiment, plain):
     assert len(labkit.plot(done, kind="prompts").data[0].x) == 4
 
 
+def test_parts_are_read_once_and_each_is_tried_once():
+    parts = _checked(each for each in ("system", "examples", "system"))
+    assert parts == ("system", "examples")
+
+
+def test_a_stop_after_the_scores_begins_no_timing(monkeypatch):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablation, "begin_work", stopped)
+    monkeypatch.setattr(ablation, "encoded", lambda *_: [1])
+    monkeypatch.setattr(ablation, "rendered", lambda *_: "")
+    task = SimpleNamespace(items=[SimpleNamespace(text="a")])
+    assert ablation._time(None, task, [None, None]) == [[], []]
+
+
 def test_bad_arguments_are_named(smollm2, sentiment):
-    for arguments in ({"how": "half"}, {"parts": ("colour",)}, {"parts": ()}):
+    bad_parts = ({"parts": each} for each in (("colour",), (), "system", 5, iter(())))
+    for arguments in ({"how": "half"}, *bad_parts):
         with pytest.raises(ValueError, match=next(iter(arguments))):
             labkit.prompts.ablate(smollm2, sentiment, **arguments)
     with pytest.raises(labkit.LabError, match="no model 'nothing'"):

@@ -42,3 +42,8 @@ def test_a_secret_that_is_not_in_the_prompt_is_refused(smollm2):
 @pytest.mark.parametrize("text", ["It is MARZIPAN.", "M-A-R-Z-I-P-A-N", "m a r z i p a n!"])
 def test_a_secret_that_is_spelled_out_has_leaked(text):
     assert _holds(text, "marzipan") and not _holds("I will not tell.", "marzipan")
+
+
+@pytest.mark.parametrize("text", ["Sorry, in music at noon", "Specific attics", "c and a and t"])
+def test_letters_of_several_words_spell_nothing(text):
+    assert not _holds(text, "cat")

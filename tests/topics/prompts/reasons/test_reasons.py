@@ -63,6 +63,11 @@ def test_templates_are_compared_over_the_whole_vocabulary(smollm2):
         labkit.prompts.compare_templates(smollm2, "")
 
 
+def test_a_question_about_a_format_is_not_taken_for_it(smollm2):
+    compared = labkit.prompts.compare_templates(smollm2, "What do [INST] and <|im_start|> mean?")
+    assert compared.variants[1].name == "wrong (that of Llama 2)"
+
+
 def test_parts_are_added_one_by_one(smollm2, sentiment):
     build = labkit.prompts.build_up(smollm2, sentiment, item=2)
     added = [step.added for step in build.steps]

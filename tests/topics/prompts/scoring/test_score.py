@@ -1,6 +1,7 @@
 """Scores: as by a plain forward pass of each item; calibration, Stop, the panel, exercises."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +13,10 @@ import labkit
 from labkit.errors import LabError
 from labkit.stats import PairedDifference
 from labkit.topics.prompts import exercises
+from labkit.topics.prompts.scoring import panel as scoring_panel
 from labkit.topics.prompts.scoring import score as scoring
 from labkit.topics.prompts.scoring.calibration import calibrated, normalized
+from labkit.ui import html
 
 from ....ui.marks import faint_marks
 
@@ -164,6 +167,41 @@ def test_the_panel_runs_compares_and_says_what_is_wrong(smollm2, sentiment, plai
 def test_bad_arguments_are_named(smollm2, sentiment, arguments, words):
     with pytest.raises(ValueError, match=words):
         labkit.prompts.score(smollm2, sentiment, **arguments)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "score",
+        "ablate",
+        "build_up",
+        "vary_examples",
+        "pick_wording",
+        "score_panel",
+        "compare_calibrations",
+    ],
+)
+def test_a_name_is_no_task_and_a_text_no_prompt(smollm2, sentiment, verb):
+    run = getattr(labkit.prompts, verb)
+    with pytest.raises(ValueError, match=r"task must come from lab\.prompts\.load_task; got '"):
+        run(smollm2, "triage")
+    with pytest.raises(ValueError, match=r"prompt must come from lab\.prompts\.full_prompt; got"):
+        run(smollm2, sentiment, "Which desk?")
+
+
+@pytest.mark.parametrize(("change", "tone"), [(1, "good"), (-1, "bad"), (0, "plain")])
+def test_a_settled_loss_is_not_shown_as_a_gain(monkeypatch, smollm2, sentiment, change, tone):
+    panel = labkit.prompts.score_panel(smollm2, sentiment)
+    panel.scores = [SimpleNamespace(summary="a score")] * 2
+    found = SimpleNamespace(difference=change, is_settled=bool(change), summary="a difference")
+    monkeypatch.setattr(scoring_panel, "compare_scores", lambda *_: found)
+    panel._draw()
+    assert html.note("compared with the run before: a difference", tone) in panel.table.value
+
+
+def test_answers_that_are_not_shown_are_counted(scored):
+    many = replace(scored, items=scored.items * 6)
+    assert "<p>12 more rows, not shown</p>" in labkit.plot(many, kind="answers").html
 
 
 def test_other_backends_and_long_items_get_a_sentence(smollm2, sentiment, tmp_path):

@@ -10,7 +10,7 @@ from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.topics.prompts.tasks.checkers import has_form, has_same_fields, is_same_text
 from labkit.topics.prompts.tasks.prompt import PARTS
-from labkit.topics.prompts.tasks.task import HELD_OUT, NAMES, PRACTICE
+from labkit.topics.prompts.tasks.task import HELD_OUT, NAMES, PRACTICE, SolvedExample
 
 load_task, full_prompt = labkit.prompts.load_task, labkit.prompts.full_prompt
 
@@ -125,8 +125,26 @@ def test_parts_are_left_out_one_by_one():
         whole.changed(colour="red")
     with pytest.raises(ValueError, match="instruction must be a text"):
         whole.changed(instruction=5)
-    with pytest.raises(ValueError, match="examples must be 0 to 6"):
-        full_prompt(task, examples=7)
+    for many in (7, 2.0, True):
+        with pytest.raises(ValueError, match="examples must be a whole number, 0 to 6"):
+            full_prompt(task, examples=many)
+    for examples in ("ab", [("a", "b")]):
+        with pytest.raises(ValueError, match="examples must be a tuple of solved examples"):
+            full_prompt(task, examples=examples)
+    own = iter([SolvedExample("Fine.", "positive")])
+    assert full_prompt(task, examples=own).examples == (SolvedExample("Fine.", "positive"),)
+
+
+def test_options_are_read_once_and_each_counts_once(tmp_path):
+    """A space after a word, as spreadsheets leave it, makes no option of its own."""
+    path = tmp_path / "mine.csv"
+    path.write_text("text,answer\nGood,yes \nBad,no\nFine,yes\n")
+    assert load_task(path).options == ("yes", "no")
+    options = (each for each in ["yes", "no", " yes", "maybe"])
+    task = load_task(path, options=options)
+    assert task.options == ("yes", "no", "maybe") and task.chance == 1 / 3
+    with pytest.raises(ValueError, match="options must be several texts"):
+        load_task(path, options="yes")
 
 
 def written(tmp_path, name, changes):

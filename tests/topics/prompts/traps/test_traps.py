@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import labkit
+from labkit.topics.prompts.scoring import score as scoring
+from labkit.topics.prompts.tasks.task import SolvedExample
 from labkit.topics.prompts.traps.winners_curse import expected_best
 
 from ....ui.marks import faint_marks
@@ -53,6 +55,26 @@ def test_examples_are_reordered_and_unbalanced(smollm2, sentiment, plain):
     assert [each.value for each in traps.book_entries] == [min(shares), max(shares)]
     with pytest.raises(ValueError, match="two labels or more"):
         labkit.prompts.vary_examples(smollm2, sentiment, plain.without("examples"))
+    own = (SolvedExample("Fine.", "Positive"), SolvedExample("Bad.", "negative"))
+    with pytest.raises(ValueError, match="each an option of the task; got Positive, negative"):
+        labkit.prompts.vary_examples(smollm2, sentiment, plain.changed(examples=own))
+
+
+def test_a_stop_keeps_the_wordings_with_both_scores(smollm2, sentiment, plain, monkeypatch):
+    """Practice and fresh items of a wording come one after the other, so half the work is kept."""
+    real, begun = scoring.option_logprobs, []
+
+    def stopping(*args):
+        begun.append(1)
+        if len(begun) == 4:  # the fresh items of the second wording
+            raise KeyboardInterrupt
+        yield from real(*args)
+
+    monkeypatch.setattr(scoring, "option_logprobs", stopping)
+    base, wordings = plain.without("examples"), (each for each in ("Good?", "Bad?", "Good?", "So?"))
+    curse = labkit.prompts.pick_wording(smollm2, sentiment, base, wordings=wordings, items=2)
+    assert [each.text for each in curse.wordings] == ["Good?"]
+    assert len(curse.chosen.practice.items) == 2
 
 
 @pytest.mark.slow
@@ -78,7 +100,13 @@ def test_the_plan_follows_the_disagreement(scored):
     counts = [count for _, count in plan.curve]
     assert counts == sorted(counts, reverse=True)
     same = labkit.prompts.compare_scores(scored, scored)
-    assert labkit.prompts.plan_items(same).discordant == 1 / 12
+    none = labkit.prompts.plan_items(same)
+    assert none.discordant == 0 and none.curve == () and "differ on 0% of the items" in repr(none)
+    assert "too few to say" in labkit.plot(none).html
+    one = labkit.prompts.plan_items(discordant=0.02)
+    assert len(one.curve) == 1 and labkit.plot(one).data[0].mode == "lines+markers"
+    with pytest.raises(ValueError, match=r"difference must come from lab\.prompts\.compare_scores"):
+        labkit.prompts.plan_items("x")
     assert len(labkit.plot(plan).data[0].x) == len(plan.curve)
     assert faint_marks(labkit.plot(plan)) == []
     assert {50, 100, 200, 500} <= set(labkit.plot(plan).layout.yaxis.tickvals)
