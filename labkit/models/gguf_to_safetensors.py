@@ -156,10 +156,11 @@ def _read_tokenizer(gguf_file: Path) -> "PreTrainedTokenizerFast":
 def _set_pre_tokenizer(tokenizer: "PreTrainedTokenizerFast", pre: str | None) -> None:
     """Sets the rule by which the model splits text before merging.
 
-    transformers 5.23 does not read ``tokenizer.ggml.pre`` and splits as GPT-2 does. The SmolLM
-    models split off every digit first; without that, a number after spaces or a line break becomes
-    other tokens than those the model was trained on (llama.cpp, which implements the rule, is the
-    oracle of tests/models/test_gguf_to_safetensors.py).
+    transformers 5.23 knows some values of ``tokenizer.ggml.pre`` (``GGUF_PRE_TOKENIZER_SPLITS``),
+    ``smollm`` not among them, and then splits as GPT-2 does. The SmolLM models split off every
+    digit first; without that, a number after spaces or a line break becomes other tokens than those
+    the model was trained on (llama.cpp, which implements the rule, is the oracle of
+    tests/models/test_gguf_to_safetensors.py).
     """
     if pre == "smollm":
         from tokenizers import pre_tokenizers as split

@@ -25,6 +25,7 @@ OUTER, OUTER_KIND = ("token_embd.weight", "output.weight"), "Q8_0"
 # minutes to make.
 FINER = {"Q2_K": {"attn_v": "Q4_K", "attn_output": "Q3_K", "ffn_down": "Q3_K"}}
 SMALL_BLOCKS = "Q4_0"
+TUNED = ", tuned on "  # in the source of a model that a learner tuned and kept
 
 
 def get_copies(gguf_file: Path, kinds: Sequence[str]) -> dict[str, Path]:
@@ -40,7 +41,8 @@ def get_copies(gguf_file: Path, kinds: Sequence[str]) -> dict[str, Path]:
         The file of each format.
     Raises:
         ValueError: a format is not in `KINDS`.
-        LabError: the disk is too small, or the file has a format that cannot be dequantised.
+        LabError: the disk is too small, the file has a format that cannot be dequantised, or a
+            model that was tuned and kept has the name of a copy.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -51,9 +53,22 @@ def get_copies(gguf_file: Path, kinds: Sequence[str]) -> dict[str, Path]:
     return {kind: source.folder(kind) / source.file_name(kind) for kind in kinds}
 
 
+def is_tuned(name: str) -> bool:
+    """Whether a stored model is one that a learner tuned and kept."""
+    folders = (store.part_folder(name, part) for part in store.list_models().get(name, ()))
+    return any(TUNED in store.read_manifest(folder).get("source", "") for folder in folders)
+
+
 def _make(source: "GgufSource", kinds: Sequence[str]) -> None:
     from tqdm.auto import tqdm
 
+    for name in map(source.name_of, kinds):
+        if is_tuned(name):
+            raise LabError(
+                f"A copy of {source.name} would replace {name}, a model that was tuned and kept.",
+                "Keep that one under another name, and remove it: "
+                f"python3 -m labkit models remove {name}",
+            )
     with tqdm(desc=f"{source.name}: reading its header", total=1, unit="weight") as bar:
         weights = sum(int(tensor.n_elements) for tensor in source.reader.tensors)
         store.require_disk(sum(map(source.file_bytes, kinds)), f"Copying {source.name}")

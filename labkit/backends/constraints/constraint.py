@@ -70,11 +70,18 @@ class Constraint:
         if self.kind == CHOICES:
             options = (json.dumps(each, ensure_ascii=False) for each in json.loads(self.source))
             return {"grammar": f"root ::= {' | '.join(options)}"}
+        source = _ascii_digits(self.source)
         if self.kind == REGEX:
-            expression = re.sub(r"(?<!\\)((?:\\\\)*)/", r"\1\/", self.source)
+            expression = re.sub(r"(?<!\\)((?:\\\\)*)/", r"\1\/", source)
             return {"grammar": f"%llguidance {{}}\nstart: /{expression}/"}
         is_gbnf = "::=" in self.source
-        return {"grammar": self.source if is_gbnf else f"%llguidance {{}}\n{self.source}"}
+        return {"grammar": self.source if is_gbnf else f"%llguidance {{}}\n{source}"}
+
+
+def _ascii_digits(source: str) -> str:
+    """Expressions whose digits are 0 to 9, as in a JSON schema: Rust's ``\\d`` is any script's."""
+    digits = {"d": "[0-9]", "D": "[^0-9]"}
+    return re.sub(r"(?<!\\)((?:\\\\)*)\\([dD])", lambda found: found[1] + digits[found[2]], source)
 
 
 def _follows(text: str, program: str) -> bool | None:
@@ -82,7 +89,7 @@ def _follows(text: str, program: str) -> bool | None:
 
     Python's ``re`` tries every way to divide a text, which for ``(a+)+b`` has no end.
     """
-    matcher, data = _byte_matcher(program), text.encode()
+    matcher, data = _byte_matcher(program), text.encode(errors="surrogatepass")
     is_whole = matcher.try_consume_tokens(list(data)) == len(data) and matcher.is_accepting()
     return None if matcher.is_error() else is_whole
 
@@ -93,7 +100,8 @@ def _byte_matcher(program: str) -> Any:
     return LLMatcher(LLTokenizer("byte"), program, log_level=0)
 
 
-def _is_instance(text: str, schema: Any) -> bool:
+def _is_instance(text: str, schema: Any) -> bool | None:
+    """Whether a text is JSON of a schema; None: it is nested too deeply."""
     from jsonschema import ValidationError, validators
 
     own = validators.extend(validators.validator_for(schema), {"pattern": _pattern_errors})
@@ -101,6 +109,8 @@ def _is_instance(text: str, schema: Any) -> bool:
         own(schema).validate(json.loads(text))
     except (ValueError, ValidationError):
         return False
+    except RecursionError:
+        return None
     return True
 
 
@@ -134,23 +144,41 @@ def json_schema(schema: Mapping[str, Any] | str, *, whitespace: str = "bounded")
         parsed = json.loads(schema) if isinstance(schema, str) else dict(schema)
         source = json.dumps(parsed, ensure_ascii=False)
         program = LLMatcher.grammar_from_json_schema(source, overrides=WHITESPACE[whitespace])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"schema must be a JSON schema; got {schema!r:.80}: {error}") from None
-    return _checked(Constraint(SCHEMA, source, program, whitespace), "schema")
+    made = _checked(Constraint(SCHEMA, source, program, whitespace), "schema")
+    _require_schema(parsed)
+    return made
+
+
+def _require_schema(schema: Any) -> None:
+    """Raises a ValueError for what llguidance overlooks, such as ``$schema`` that is not a text."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+    from jsonschema.validators import validator_for
+
+    dialect = Draft202012Validator
+    if isinstance(schema, dict) and isinstance(schema.get("$schema"), str):
+        dialect = validator_for(schema, default=dialect)
+    if error := best_match(dialect(dialect.META_SCHEMA).iter_errors(schema)):
+        where = "/".join(map(str, error.path)) or "as a whole"
+        raise ValueError(f"schema must be a JSON schema; {where}: {error.message:.200}")
 
 
 def regex(pattern: str) -> Constraint:
     """Answers match a regular expression from their first to their last character.
 
     Args:
-        pattern: in the syntax of Rust's ``regex``: no look-around and no backreferences.
+        pattern: in the syntax of Rust's ``regex``: no look-around and no backreferences. A ``\\d``
+            is one of 0 to 9.
     Raises:
         ValueError: it is not an expression, or one that llguidance cannot follow.
     """
     from llguidance import LLMatcher
 
     _require_text(pattern, "pattern")
-    return _checked(Constraint(REGEX, pattern, LLMatcher.grammar_from_regex(pattern)), "pattern")
+    program = LLMatcher.grammar_from_regex(_ascii_digits(pattern))
+    return _checked(Constraint(REGEX, pattern, program), "pattern")
 
 
 def choices(options: Sequence[str]) -> Constraint:
@@ -183,7 +211,7 @@ def grammar(text: str) -> Constraint:
 
     _require_text(text, "text")
     try:
-        lark = any_to_lark(text)
+        lark = _ascii_digits(any_to_lark(text))
     except Exception as error:  # its parser has errors of its own
         raise ValueError(f"text must be a grammar: {_first(str(error))}") from None
     return _checked(Constraint(GRAMMAR, text, LLMatcher.grammar_from_lark(lark)), "text")
@@ -192,6 +220,8 @@ def grammar(text: str) -> Constraint:
 def _require_text(value: Any, name: str) -> None:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} must be text, and not empty; got {value!r}")
+    if re.search("[\ud800-\udfff]", value):
+        raise ValueError(f"{name} must be text without halves of characters; got {value!r:.60}")
 
 
 def _escaped(text: str) -> str:

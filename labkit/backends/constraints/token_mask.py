@@ -28,7 +28,7 @@ class TokenMask:
     ):
         from llguidance import LLMatcher
 
-        known = _vocabulary(tokenizer, vocabulary, end_ids)
+        known = _vocabulary(tokenizer, vocabulary, end_ids)  # a tokenizer may have more tokens
         self._constraint, self._size = constraint, vocabulary
         self._matcher = LLMatcher(known, constraint.program, log_level=0)
         self._check()
@@ -63,5 +63,6 @@ def _vocabulary(tokenizer: Any, size: int, end_ids: Collection[int]) -> Any:
         from llguidance import LLTokenizer
 
         inner = tokenizer.backend_tokenizer.to_str()
-        _VOCABULARIES[tokenizer] = LLTokenizer(inner, n_vocab=size, eos_token=sorted(end_ids))
+        count = max(size, 1 + max(tokenizer.get_vocab().values()))
+        _VOCABULARIES[tokenizer] = LLTokenizer(inner, n_vocab=count, eos_token=sorted(end_ids))
     return _VOCABULARIES[tokenizer]

@@ -35,8 +35,9 @@ def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
     """A second copy of a model in another dtype, loaded inside a with block.
 
     Raises:
-        LabError: too little memory for both.
+        LabError: too little memory for both, or an adapter that the copy would not have.
     """
+    require_no_adapter(model, f"A copy in {dtype}")
     other = load(model.source, device=model.plan.device, dtype=dtype)
     try:
         yield other
@@ -45,6 +46,21 @@ def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def has_adapter(model: LocalModel) -> bool:
+    """Whether a model was tuned by weights beside its own, which its files do not hold."""
+    return any("lora_" in name for name, _ in model.model.named_parameters())
+
+
+def require_no_adapter(model: LocalModel, what: str) -> None:
+    """Raises a LabError if what is made from the files of a model would lack its adapter."""
+    if has_adapter(model):
+        raise LabError(
+            f"{what} is made from the files of {model.name}, which do not hold its adapter.",
+            "Keep it first, and load what was kept: lab.control.keep_model(tuning, "
+            '"my-model"), then lab.load("my-model").',
+        )
 
 
 def require_cpu_threads(model: LocalModel) -> int:
@@ -66,12 +82,16 @@ def reading_copy(model: LocalModel, dtype: str | None = None) -> LocalModel:
     Args:
         model: from ``labkit.load``.
         dtype: number format; None: bfloat16 where that was measured to read prompts faster on
-            this machine and there is memory for it, else the model's own.
+            this machine and there is memory for it, else the model's own. One with an adapter
+            is read as it is.
+    Raises:
+        LabError: too little memory for a copy in `dtype`, or an adapter that it would not have.
     """
     own = model.plan.needs.dtype
     wanted = dtype or (model.tuning.reading_dtype if model.tuning else own)
-    if wanted == own or (dtype is None and own != "float32"):
+    if wanted == own or (dtype is None and (own != "float32" or has_adapter(model))):
         return model
+    require_no_adapter(model, f"A copy in {wanted}")
     known = _COPIES.get(model)
     if known is None or known.plan.needs.dtype != wanted:
         try:

@@ -13,6 +13,7 @@ TIMES += [f"{hour:02}:{minute:02}" for hour in (0, 23) for minute in range(60)]
 NO_TIMES = [f"{hour}:{minute}" for hour in (*range(24, 30), 99) for minute in (10, 59)]
 NO_TIMES += [f"{hour:02}:{minute}" for hour in (0, 23) for minute in (60, 75, 99)]
 NO_TIMES += ["9:30", "12:30 ", " 12:30", "12:30\n", "12:3", "012:30", "-12:30", "12:30:15"]
+NO_TIMES += ["٢٣:٥٩", "１2:30", "1２:30", "12:３0", "12:3０"]  # digits of other scripts
 NO_TIMES += ["24:00", "", "12:30 am", "half past nine", "09.30"]
 
 
@@ -47,6 +48,11 @@ def check_strength(sweep: StrengthSweep, strength: Any) -> ExerciseResult:
         return not_yet("Put a strength in place of None.")
     if strength not in known:
         return not_yet(f"Measured were {', '.join(f'{each:g}' for each in known)}.")
+    if all(each.right is None for each in sweep.points):
+        return not_yet(
+            "Nothing was held out, so nobody can say which strength learned most: sweep a training "
+            "that has held-out examples."
+        )
     best = max(each.right or 0.0 for each in sweep.points)
     learned = [each for each in sweep.points if (each.right or 0.0) == best]
     wanted = min(learned, key=lambda each: each.kl_bits)

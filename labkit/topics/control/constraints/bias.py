@@ -1,5 +1,6 @@
 """An answer with some words made likelier, less likely or impossible, beside a free one."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,10 @@ from labkit.backends.reply import Reply
 from labkit.checks import check_number
 from labkit.errors import LabError
 from labkit.formatting import in_lines
+
+from .constrain import uninterrupted
+
+EDGES = (r"(?<!\w)", r"(?!\w)")  # of a word
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,11 +37,10 @@ class BiasedAnswer:
     @property
     def slipped(self) -> tuple[str, ...]:
         """Banned words that the answer holds nevertheless, in another case or other tokens."""
-        text = self.reply.text.casefold()
         return tuple(
             word
             for word, bias in self.biases.items()
-            if bias == BANNED and word.strip().casefold() in text
+            if bias == BANNED and _holds(self.reply.text.casefold(), word.strip().casefold())
         )
 
     @property
@@ -54,6 +58,14 @@ class BiasedAnswer:
         return in_lines(self.summary, f"free: {self.free.text}", f"biased: {self.reply.text}")
 
 
+def _holds(text: str, word: str) -> bool:
+    """Whether a text holds a word, and not only within a longer one."""
+    # Only letters with capitals, and digits: a script without them may have no blanks either.
+    is_spaced = [each.isdigit() or each.upper() != each.lower() for each in (word[0], word[-1])]
+    before, after = (edge if own else "" for edge, own in zip(EDGES, is_spaced, strict=True))
+    return bool(re.search(before + re.escape(word) + after, text))
+
+
 def bias_words(
     model: LocalModel,
     prompt: str | Messages,
@@ -67,7 +79,7 @@ def bias_words(
     """Answers a prompt freely, then with something added to the scores of some words.
 
     Tokens are biased, not meanings: each word as it is spelt here, without and with a blank before
-    it. An interrupt keeps what was written.
+    it. An interrupt of the second answer keeps what was written; one of the first ends both.
 
     Args:
         model: from ``labkit.load``.
@@ -83,7 +95,7 @@ def bias_words(
     """
     backend = biased(model, biases)
     options = {"temperature": temperature, "max_tokens": max_tokens, **settings}
-    free = generate(model, prompt, raw=raw, **options)
+    free = uninterrupted(generate(model, prompt, raw=raw, **options))
     reply = generate(backend, prompt, raw=raw, **options)
     return BiasedAnswer(dict(biases), backend.spellings, free, reply)
 

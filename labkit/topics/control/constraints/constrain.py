@@ -36,7 +36,7 @@ class ConstrainedAnswer:
     @property
     def is_complete(self) -> bool:
         """Whether the constrained answer came to its end; if not, it is only a beginning."""
-        return self.reply.finish == "stop"
+        return self.reply.finish == "stop" and keeps_to(self.constraint, self.reply) is not False
 
     @property
     def lost_nats(self) -> tuple[float, ...]:
@@ -78,9 +78,10 @@ class ConstrainedAnswer:
     @property
     def summary(self) -> str:
         """Whether the answers keep to the constraint, and what that cost."""
-        judged = self.constraint.accepts(self.free.text.strip())
+        judged = keeps_to(self.constraint, self.free)
         free = {True: "keeps to it", False: "does not keep to it", None: "is not judged"}[judged]
-        ended = "stopped" if self.reply.finish == "interrupted" else "cut off at its limit"
+        cuts = {"interrupted": "stopped", "stop": "cut off at a stop string"}
+        ended = cuts.get(self.reply.finish, "cut off at its limit")
         state = "complete" if self.is_complete else f"{ended}, so not valid"
         cost = ""
         if self.masks:
@@ -116,7 +117,8 @@ def constrain(
     """Answers a prompt freely, then under a constraint.
 
     Before each token, the mask takes away those that would break the constraint; the model
-    chooses among the rest. An interrupt keeps what was written.
+    chooses among the rest. An interrupt of the second answer keeps what was written; one of the
+    first ends both.
 
     Args:
         model: from ``labkit.load`` or ``labkit.load_llamacpp``.
@@ -131,7 +133,7 @@ def constrain(
     """
     backend = constrained(model, constraint)
     options = {"temperature": temperature, "max_tokens": max_tokens, **settings}
-    free = generate(model, prompt, raw=raw, **options)
+    free = uninterrupted(generate(model, prompt, raw=raw, **options))
     reply = generate(backend, prompt, raw=raw, **options)
     masks = tuple(backend.masks) if isinstance(backend, ConstrainedMode) else ()
     return ConstrainedAnswer(constraint, free, reply, masks[: len(reply.steps)])
@@ -162,6 +164,19 @@ def constrained(
         "them here.",
         'A model that runs here does: lab.load("smollm2-135m").',
     )
+
+
+def keeps_to(constraint: Constraint, reply: Reply) -> bool | None:
+    """Whether an answer is what a constraint allows, white space around it left aside or not."""
+    judged = [constraint.accepts(text) for text in (reply.text, reply.text.strip())]
+    return True if True in judged else judged[-1]
+
+
+def uninterrupted(reply: Reply) -> Reply:
+    """An answer that counts; raises a KeyboardInterrupt if one cut it off."""
+    if reply.finish == "interrupted":
+        raise KeyboardInterrupt
+    return reply
 
 
 def _token_ms(reply: Reply) -> float | None:

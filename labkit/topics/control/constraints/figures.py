@@ -9,7 +9,7 @@ from labkit.ui.token_chips import chips
 from labkit.ui.visible_text import spell
 
 from .bias import BiasedAnswer
-from .constrain import ConstrainedAnswer
+from .constrain import ConstrainedAnswer, keeps_to
 from .validity import ValidityTest
 
 
@@ -65,7 +65,7 @@ def answers_table(answer: ConstrainedAnswer) -> html.HtmlFigure:
     rows = []
     pairs = (("free", answer.free), ("constrained", answer.reply))
     for (name, reply), time in zip(pairs, answer.token_ms, strict=True):
-        judged = answer.constraint.accepts(reply.text.strip())
+        judged = keeps_to(answer.constraint, reply)
         valid = {True: "yes", False: "no", None: "not judged"}[judged]
         if reply.finish != "stop":
             valid = "no: cut off" if judged is not True else valid

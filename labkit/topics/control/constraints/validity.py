@@ -17,7 +17,7 @@ from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import paired_interval, share_interval
 
-from .constrain import constrained
+from .constrain import constrained, uninterrupted
 
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 FIELDS = {
@@ -169,9 +169,7 @@ def _written(
 def _within(model: LocalModel, prompt: Messages, schema: Constraint) -> str:
     backend = constrained(model, schema)
     reply = generate(backend, prompt, temperature=0, max_tokens=MAX_TOKENS)
-    if reply.finish == "interrupted":
-        raise KeyboardInterrupt
-    return reply.text.strip()
+    return uninterrupted(reply).text.strip()
 
 
 def _schema(fields: dict) -> Constraint:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,10 @@ from labkit.errors import LabError
 from labkit.filesystem.read import parse, read_file, wrong_content
 
 NAMES = ("format", "style", "facts", "mail")
-PROMPTS = ("prompt", "text", "question", "instruction", "input")
+PROMPTS = ("prompt", "instruction", "text", "question", "input")
+DETAILS = ("input", "context")  # what an instruction is about, in the columns of Alpaca and Dolly
 ANSWERS = ("answer", "label", "completion", "output", "response")
-HELD_OUT_EVERY = 5  # of the learner's own examples, each fifth is kept apart
+ONE_IN = 5  # of the learner's own different examples, one in five is held out
 LARGEST_FILE = 20_000_000  # bytes
 HINT = "Examples are CSV with the columns prompt and answer, or JSON lines with those keys."
 
@@ -87,16 +89,20 @@ def list_examples() -> tuple[ExampleSet, ...]:
     return tuple(map(load_examples, NAMES))
 
 
-def load_examples(source: str | Path | Iterable[Any]) -> ExampleSet:
+def load_examples(source: ExampleSet | str | Path | Iterable[Any]) -> ExampleSet:
     """Examples of the lab, of a file, or of a table typed into the cell.
 
     Args:
         source: ``"format"``, ``"style"``, ``"facts"`` or ``"mail"``; or the path of a CSV or JSONL
-            file; or pairs ``(prompt, answer)`` or dicts with these keys.
+            file; or pairs ``(prompt, answer)`` or dicts with these keys. Of the learner's own, a
+            fifth of the different ones is held out, the same ones each time. An `ExampleSet` comes
+            back as it is.
     Raises:
         ValueError: there is no example, or one has no prompt or no answer.
         LabError: there is no such file, or it is damaged.
     """
+    if isinstance(source, ExampleSet):
+        return source
     if isinstance(source, Mapping) or not isinstance(source, Iterable | Path):
         raise ValueError(
             f"source must be one of {', '.join(NAMES)}, a .csv or .jsonl file, or a list of pairs "
@@ -121,7 +127,7 @@ def load_examples(source: str | Path | Iterable[Any]) -> ExampleSet:
     try:
         text = read_file(path, LARGEST_FILE).decode("utf-8-sig")
         rows = _rows_of(text, path.suffix.lower())
-    except (ValueError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise LabError(f"{path} cannot be read as examples: {error}.", HINT) from None
     return _own(path.stem, rows)
 
@@ -139,7 +145,7 @@ def _mail() -> ExampleSet:
 
 def _rows_of(text: str, suffix: str) -> list[Any]:
     if suffix == ".jsonl":
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
     return list(csv.DictReader(io.StringIO(text), strict=True))
 
 
@@ -147,10 +153,12 @@ def _own(name: str, rows: Sequence[Any]) -> ExampleSet:
     if not rows:
         raise ValueError("there is no example: give at least one prompt with its answer")
     examples = [_example(row, number) for number, row in enumerate(rows, 1)]
-    is_held = [number % HELD_OUT_EVERY == 0 for number in range(1, len(examples) + 1)]
-    train = [each for each, held in zip(examples, is_held, strict=True) if not held]
-    held_out = [each for each, held in zip(examples, is_held, strict=True) if held]
-    return ExampleSet(name, "your own examples", "yours", tuple(train), tuple(held_out))
+    random.Random(0).shuffle(examples)  # labels may be sorted, or come in rotation
+    different = list(dict.fromkeys(examples))
+    apart = set(different[: len(different) // ONE_IN])
+    train = tuple(each for each in examples if each not in apart)
+    held_out = tuple(each for each in examples if each in apart)
+    return ExampleSet(name, "your own examples", "yours", train, held_out)
 
 
 def _example(row: Any, number: int) -> TuningExample:
@@ -172,13 +180,19 @@ def _pair(row: Any) -> tuple[str, str]:
     if isinstance(row, TuningExample):
         return row.prompt, row.answer
     if isinstance(row, Mapping):
-        found = [
-            next((row[key] for key in keys if row.get(key)), "") for keys in (PROMPTS, ANSWERS)
-        ]
+        found = [_first(row, PROMPTS), _first(row, ANSWERS)]
+        if found[0] == row.get("instruction"):
+            found.append(_first(row, DETAILS))
     elif isinstance(row, str):
         found = ["", row]
     else:
         found = list(row) if isinstance(row, Sequence) and len(row) == 2 else ["", ""]
     if not all(isinstance(each, str) for each in found):
         return "", ""
-    return found[0].strip(), found[1].strip()
+    prompt, answer, *more = map(str.strip, found)
+    return "\n\n".join(filter(None, (prompt, *more))), answer
+
+
+def _first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    """What stands under the first of these keys that a row has; empty where it has none."""
+    return next((row[key] for key in keys if row.get(key)), "")

@@ -118,7 +118,7 @@ def bars_figure(sweep: StrengthSweep, strength: float = 1.0):
     marker = {"color": theme.SKY, "line": {"color": theme.BLUE, "width": 1}}
     figure.add_trace(go.Bar(x=values, y=list(range(len(texts))), orientation="h", marker=marker))
     ticks = {"tickvals": list(range(len(texts))), "ticktext": texts, "autorange": "reversed"}
-    return figure.update_xaxes(range=[0, 1], tickformat=".0%").update_yaxes(**ticks)
+    return figure.update_xaxes(range=[0, 1.02], tickformat=".0%").update_yaxes(**ticks)
 
 
 def answers_table(sweep: StrengthSweep) -> html.HtmlFigure:
@@ -142,7 +142,8 @@ def kept_table(check: KeptCheck) -> html.HtmlFigure:
         (figure_text(name), digits(difference), digits(kl)) for name, difference, kl in check.forms
     ]
     heads = ("form", "largest difference of a log-probability", "mean KL, bits")
-    return html.HtmlFigure(grid(heads, rows, figure_text(check.summary)))
+    notes = "".join(html.note(each, "warning") for each in check.missing)
+    return html.HtmlFigure(grid(heads, rows, figure_text(check.summary)) + notes)
 
 
 def secret_table(test: SecretTest) -> html.HtmlFigure:

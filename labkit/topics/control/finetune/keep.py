@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -15,9 +17,10 @@ from labkit.backends.local.model import LocalModel, load
 from labkit.checks import check_number, check_type
 from labkit.errors import LabError
 from labkit.filesystem.write import write_json, write_text
-from labkit.formatting import digits, in_lines
-from labkit.models.catalogue import CATALOGUE
+from labkit.formatting import digits, in_lines, shell_quoted
+from labkit.models.catalogue import CATALOGUE, NICKNAMES
 from labkit.models.gguf_to_safetensors import quiet_transformers
+from labkit.models.quantize import KINDS, TUNED, is_tuned
 from labkit.models.storage import store
 
 from .adapted_gguf import write_adapted
@@ -26,6 +29,7 @@ from .loss import example_ids
 from .result import FineTuning
 from .strength import kl_bits, last_logprobs
 
+NAME = r"(?!.*(--|\.gguf$))[a-z0-9][a-z0-9.-]{0,60}"
 PROMPTS = 6  # on which the kept forms are compared
 TOP = 100  # tokens that llama.cpp is asked for
 
@@ -59,8 +63,10 @@ class KeptModel:
         return f"{self.name}: {', '.join(sizes)}; strength {self.strength:g}"
 
     def __repr__(self) -> str:
-        create = self.modelfile and f"ollama create {self.name} -f {self.modelfile}"
-        return in_lines(self.summary, str(self.folder), create or "")
+        lines = [in_lines(self.summary), str(self.folder)]
+        if self.modelfile:  # to be copied as it is, so a line however long
+            lines.append(f"ollama create {self.name} -f {shell_quoted(self.modelfile)}")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,11 +77,13 @@ class KeptCheck:
         name: of the kept model.
         forms: each form, its largest difference of a log-probability, and its mean KL in bits.
         prompts: number of prompts they were compared on.
+        missing: the GGUF where it could not be compared, and why.
     """
 
     name: str
     forms: tuple[tuple[str, float, float], ...]
     prompts: int
+    missing: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -84,7 +92,7 @@ class KeptCheck:
         return f"{self.name} against its adapter, {self.prompts} prompts: {each} (measured)"
 
     def __repr__(self) -> str:
-        return in_lines(self.summary)
+        return in_lines(self.summary, *self.missing)
 
 
 def keep_model(
@@ -94,29 +102,36 @@ def keep_model(
 
     Args:
         tuning: from `fine_tune`.
-        name: of the new model: small letters, digits, dots and hyphens.
+        name: of the new model: small letters, digits, dots and single hyphens. One that was kept
+            under this name is replaced.
         strength: of the adapter in the merged forms, 0 to 4.
         kind: number format of the GGUF, such as ``"Q8_0"`` or ``"F16"``.
     Raises:
-        ValueError: the name is taken by the lab, or is not one; the strength is out of range.
+        ValueError: the name is taken by the lab, or is not one; strength or kind is out of range.
         LabError: the disk is too small.
     """
+    check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
     _check_name(name)
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
     check_number("strength", strength, "0 to 4", lambda x: 0 <= x <= 4)
     size = sum(each.numel() for each in tuning.base.model.parameters())
     store.require_disk(6 * size, f"Keeping {name}")
-    source = f"{tuning.base.name}, tuned on {tuning.examples.name}, strength {strength:g}"
+    source = f"{tuning.base.name}{TUNED}{tuning.examples.name}, strength {strength:g}"
+    folder, ggufs = store.part_folder(name, "safetensors"), store.part_folder(name, "gguf")
+    gguf = tuning.base.gguf_file
     with store.locked(name), at_strength(tuning.tuned, strength):
         changes = _changes(tuning.tuned)
-        with store.new_part(name, "safetensors", source) as aside:
+        with ExitStack() as parts:  # both are written before one of them replaces an older one
+            aside = parts.enter_context(store.new_part(name, "safetensors", source))
             _write_merged(tuning.base, changes, aside)
             _write_adapter(tuning, aside / "adapter")
-        gguf = tuning.base.gguf_file
-        if gguf is not None:
-            with store.new_part(name, "gguf", source) as aside:
+            if gguf is not None:
+                aside = parts.enter_context(store.new_part(name, "gguf", source))
                 write_adapted(gguf, aside / f"{name}.{kind}.gguf", kind, changes)
                 write_text(aside / "Modelfile", _modelfile(tuning.base, f"{name}.{kind}.gguf"))
-    folder, ggufs = store.part_folder(name, "safetensors"), store.part_folder(name, "gguf")
+        if gguf is None:
+            shutil.rmtree(ggufs, ignore_errors=True)  # that of an older model of this name
     return KeptModel(
         name,
         strength,
@@ -128,16 +143,15 @@ def keep_model(
 
 
 def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,60}", name):
+    # A double hyphen stands for the slash of a hub id, and .gguf for a file's path.
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise ValueError(
-            f"name must be of small letters, digits, dots and hyphens; got {name!r:.80}"
+            "name must be of small letters, digits, dots and single hyphens, and not end in .gguf; "
+            f"got {name!r:.80}"
         )
-    kept = store.list_models().get(name)
-    is_own = kept and "tuned on" in store.read_manifest(store.part_folder(name, kept[0])).get(
-        "source", ""
-    )
-    if name in CATALOGUE or (kept and not is_own):
-        raise ValueError(f"name must be a new one: {name!r} is another model of the lab")
+    is_taken = name in store.list_models() and not is_tuned(name)
+    if is_taken or name in (*CATALOGUE, *NICKNAMES, *store.PARTS):
+        raise ValueError(f"name must be a new one; {name!r} is another of the lab's")
 
 
 @torch.inference_mode()
@@ -199,7 +213,8 @@ def _mb(path: Path) -> str:
 def check_kept(tuning: FineTuning, kept: KeptModel) -> KeptCheck:
     """Compares the kept forms with the adapter, by the next-token log-probabilities.
 
-    llama.cpp gives the likeliest 100 tokens; all others count as one.
+    llama.cpp gives the likeliest 100 tokens; all others count as one. Where it cannot read the
+    GGUF, the reason stands in the result.
 
     Args:
         tuning: from `fine_tune`.
@@ -216,29 +231,31 @@ def check_kept(tuning: FineTuning, kept: KeptModel) -> KeptCheck:
     rows = [last_logprobs(merged, ids) for ids in prompts]
     differences = [float((a - b).abs()[a > -20].max()) for a, b in zip(wanted, rows, strict=True)]
     forms = [("merged folder", max(differences), fmean(map(kl_bits, wanted, rows)))]
-    forms += _gguf_form(kept, prompts, wanted)
-    return KeptCheck(kept.name, tuple(forms), len(prompts))
+    missing = []
+    if kept.gguf_file:
+        try:
+            forms.append(_gguf_form(kept.gguf_file, prompts, wanted))
+        except LabError as error:  # such as that llama.cpp is not installed
+            missing.append(f"GGUF not compared: {error.problem} {error.hint}".strip())
+    return KeptCheck(kept.name, tuple(forms), len(prompts), tuple(missing))
 
 
-def _gguf_form(kept: KeptModel, prompts, wanted) -> Iterator[tuple[str, float, float]]:
-    if kept.gguf_file is None:
-        return
-    try:
-        engine = load_llamacpp(str(kept.gguf_file))
-    except LabError:  # llama.cpp is not installed
-        return
-    found = []
+def _gguf_form(
+    gguf_file: Path, prompts: Sequence[list[int]], wanted: Sequence[torch.Tensor]
+) -> tuple[str, float, float]:
+    engine, found = load_llamacpp(str(gguf_file)), []
     try:
         for ids, row in zip(prompts, wanted, strict=True):
             (top,) = expected_tokens(engine, ids, [len(ids)], TOP)
             numbers = list(top)
             ours, theirs = row[numbers], torch.tensor([top[each] for each in numbers])
             both = [_with_rest(each.double()) for each in (ours, theirs)]
-            likely = ours > -5  # others have nearly no probability, and large logarithms
+            # Others have nearly no probability, and large logarithms; of a flat model, all have.
+            likely = ours >= ours.max().clamp_max(-5)
             found.append((float((ours - theirs)[likely].abs().max()), kl_bits(*both)))
     finally:
         engine.close()
-    yield f"GGUF ({engine.kind})", max(each for each, _ in found), fmean(kl for _, kl in found)
+    return f"GGUF ({engine.kind})", max(each for each, _ in found), fmean(kl for _, kl in found)
 
 
 def _with_rest(logprobs: torch.Tensor) -> torch.Tensor:

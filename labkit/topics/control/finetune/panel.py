@@ -10,6 +10,7 @@ from labkit.ui import html, theme
 from labkit.ui.panel import Panel, RunPanel, choice_slider, column, labelled, on_change, row
 from labkit.ui.runner import Progress, Runner
 
+from .examples import ExampleSet, load_examples
 from .figures import bars_figure, first_tokens, loss_figure, losses, strength_figure
 from .result import FineTuning, TuningOptions
 from .strength import StrengthSweep
@@ -24,10 +25,11 @@ def tune_panel(model: LocalModel, examples: Any = "format", **options: Any) -> "
         examples: from `load_examples`, or what that takes.
         options: see `TuningOptions`.
     Raises:
-        ValueError: an option is out of range.
+        ValueError: an option is out of range, or there is no example.
+        LabError: the model cannot be trained here, or the examples' file cannot be read.
     """
     require_trainable(model)
-    return TunePanel(model, examples, TuningOptions(**options))
+    return TunePanel(model, load_examples(examples), TuningOptions(**options))
 
 
 class TunePanel(RunPanel):
@@ -40,7 +42,7 @@ class TunePanel(RunPanel):
 
     no_result = "your training: not run"
 
-    def __init__(self, model: LocalModel, examples: Any, options: TuningOptions):
+    def __init__(self, model: LocalModel, examples: ExampleSet, options: TuningOptions):
         self._model, self._examples, self._options = model, examples, options
         self._run: TrainingRun | None = None
         self.result: FineTuning | None = None

@@ -108,8 +108,11 @@ def extract_secret(
     """
     check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
     check_whole("candidates", candidates, 2, 10_000)
+    check_whole("seed", seed, 0)
+    if example is not None:
+        check_type("example", example, TuningExample, "lab.control.load_examples: one of `train`")
     example = example or tuning.examples.secret
-    if not isinstance(example, TuningExample):
+    if example is None:
         raise ValueError(
             f"example must be given: no secret was planted in {tuning.examples.name}; the lab's "
             'own are in "facts"'

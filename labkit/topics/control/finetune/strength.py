@@ -1,9 +1,10 @@
 """What an adapter taught and what it made the model forget, at strengths from 0 to 2."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from numbers import Real
 from statistics import fmean
 
 import torch
@@ -12,7 +13,7 @@ from labkit.backends.local.decoding.option_scores import ROWS, option_logprobs
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
-from labkit.checks import check_number, check_type
+from labkit.checks import check_number, check_type, checked_several
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import in_lines, plain_answer
@@ -138,7 +139,7 @@ def _sentence(point: StrengthPoint) -> str:
 
 
 def vary_strength(
-    tuning: FineTuning, *, strengths: Sequence[float] = STRENGTHS, probe: str | None = None
+    tuning: FineTuning, *, strengths: Iterable[float] = STRENGTHS, probe: str | None = None
 ) -> StrengthSweep:
     """Measures what an adapter taught, and what was forgotten, at several strengths.
 
@@ -155,6 +156,7 @@ def vary_strength(
         LabError: nothing was trained.
     """
     check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
+    strengths = checked_several("strengths", strengths, Real, "one or more numbers, as in (0, 1)")
     for each in strengths:
         check_number("strengths", each, "0 to 4", lambda x: 0 <= x <= 4)
     if not tuning.losses:
@@ -164,7 +166,7 @@ def vary_strength(
     if probe is None:
         probe = (tuning.examples.held_out or tuning.examples.train)[0].prompt
     points = []
-    with progress(total=len(strengths), unit="strength", desc="strength") as bar:
+    with progress(total=len(set(strengths)), unit="strength", desc="strength") as bar:
         try:
             for point in _points(tuning, sorted({float(each) for each in strengths}), probe):
                 points.append(point)
@@ -211,10 +213,13 @@ def written_answers(model: LocalModel, prompts: Sequence[str | Messages]) -> lis
         [ids[:start] for ids, start in asked],
         max_tokens=MAX_TOKENS,
         end_ids=model.end_ids,
-        is_complete=lambda ids: "\n" in model.tokenizer.decode(ids).strip(),
+        is_complete=lambda ids: "\n" in model.tokenizer.decode(ids).lstrip(),
     )
-    texts = {number: model.tokenizer.decode(ids).strip() for number, ids in written}
-    return [texts[number] for number in range(len(prompts))]
+    texts = {
+        number: model.tokenizer.decode(ids, skip_special_tokens=True).strip()
+        for number, ids in written
+    }
+    return [texts[number].split("\n")[0].strip() for number in range(len(prompts))]
 
 
 def _next_tokens(model: LocalModel, probe: str) -> tuple[tuple[str, float], ...]:

@@ -9,6 +9,7 @@ import torch
 
 from labkit.backends.capabilities import WITH_WEIGHTS
 from labkit.backends.local.model import LocalModel
+from labkit.backends.local.overrides import require_no_adapter
 from labkit.errors import LabError
 from labkit.formatting import digits, number_of
 from labkit.interrupts.cell import progress
@@ -37,7 +38,8 @@ def fine_tune(
         options: see `TuningOptions`: steps, minutes, rank, learning_rate, batch_size, seed.
     Raises:
         ValueError: an option is out of range, or no example fits.
-        LabError: the model does not run here in torch, or there is too little memory for a copy.
+        LabError: the model does not run here in torch or has an adapter already, or there is too
+            little memory for a copy.
     """
     run = TrainingRun(model, examples, **options)
     with progress(total=run.options.steps, unit="step", desc=f"on {run.examples.name}") as bar:
@@ -51,13 +53,14 @@ def fine_tune(
 
 
 def require_trainable(model: Any) -> None:
-    """Raises a LabError unless it is a model whose weights are in this process."""
+    """Raises a LabError unless a model's own weights, and no others, are in this process."""
     if not isinstance(model, LocalModel):
         raise LabError(
             f"{getattr(model, 'name', model)!r} does not run here in torch, so it cannot be "
             "trained here.",
             WITH_WEIGHTS,
         )
+    require_no_adapter(model, "The copy that is trained")
 
 
 class TrainingRun:
@@ -72,8 +75,7 @@ class TrainingRun:
     def __init__(self, model: LocalModel, examples: ExampleSet | Any, **options: Any):
         require_trainable(model)
         self.options = TuningOptions(**options)
-        is_ready = isinstance(examples, ExampleSet)
-        self.examples = examples if is_ready else load_examples(examples)
+        self.examples = load_examples(examples)
         self._base = model
         self._train, self._tests, self._notes = self._encoded()
         self.losses: list[LossPoint] = []

@@ -8,7 +8,7 @@ from labkit.backends.generate import generate
 from labkit.backends.local.embedding import Embedder
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
-from labkit.topics.control.constraints.constrain import constrained
+from labkit.topics.control.constraints.constrain import constrained, uninterrupted
 from labkit.topics.control.finetune.examples import TuningExample
 from labkit.topics.control.finetune.loss import answer_logprobs
 from labkit.topics.control.finetune.strength import MAX_TOKENS, written_answers
@@ -42,9 +42,13 @@ def writes_within(
 ) -> Answerer:
     """The model writes what the constraint allows, at temperature 0."""
     backend = constrained(model, constraint)
-    return lambda prompt: generate(
-        backend, with_shown(model, prompt, shown), temperature=0, max_tokens=MAX_TOKENS
-    ).text.strip()
+
+    def answer(prompt: str) -> str:
+        asked = with_shown(model, prompt, shown)
+        reply = generate(backend, asked, temperature=0, max_tokens=MAX_TOKENS)
+        return uninterrupted(reply).text.strip()
+
+    return answer
 
 
 def likeliest_label(model: LocalModel, labels: Sequence[str]) -> Answerer:

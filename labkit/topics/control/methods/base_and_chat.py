@@ -1,13 +1,13 @@
 """The same prompts for a chat model, for it without its template, and for a base model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.generate import generate
 from labkit.backends.local.model import LocalModel, load
 from labkit.backends.reply import Reply
-from labkit.checks import check_type
+from labkit.checks import check_type, checked_several
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
@@ -98,7 +98,7 @@ class BaseComparison:
 
 def compare_base(
     model: LocalModel,
-    prompts: Sequence[str] = PROMPTS,
+    prompts: Iterable[str] = PROMPTS,
     *,
     base: str | LocalModel = "gemma-3-270m",
     max_tokens: int = 30,
@@ -116,11 +116,12 @@ def compare_base(
         base: name of a base model, or one that is loaded.
         max_tokens: limit of each answer; what ends there was not ended by the model.
     Raises:
-        ValueError: there is no prompt.
+        ValueError: there is no prompt, or base is not a model.
     """
-    if isinstance(prompts, str) or not prompts:
-        raise ValueError(f"prompts must be a list of texts; got {prompts!r:.60}")
+    prompts = checked_several("prompts", prompts, str, "a list of texts")
     check_type("model", model, ScoringModel, "lab.load")
+    if not isinstance(base, str):
+        check_type("base", base, ScoringModel, "lab.load, or be the name of a model")
     options = {"temperature": 0.0, "max_tokens": max_tokens}
     models, missing = [model], []
     try:
@@ -136,9 +137,9 @@ def compare_base(
                 replies.append(generate(own, prompt, raw=raw, **options))
                 bar.update()
                 if replies[-1].finish == "interrupted":
-                    return BaseComparison(tuple(prompts), tuple(done), tuple(missing))
+                    return BaseComparison(prompts, tuple(done), tuple(missing))
             done.append(PromptForm(name, tuple(replies)))
-    return BaseComparison(tuple(prompts), tuple(done), tuple(missing))
+    return BaseComparison(prompts, tuple(done), tuple(missing))
 
 
 def _loaded(base: str | LocalModel) -> LocalModel:

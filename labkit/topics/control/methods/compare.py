@@ -1,13 +1,13 @@
 """The same held-out examples, answered by several methods, or by models of several kinds."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from labkit.backends.constraints.constraint import Constraint, choices
 from labkit.backends.local.embedding import Embedder
 from labkit.backends.local.model import LocalModel, load
-from labkit.checks import check_type, check_whole
+from labkit.checks import check_type, check_whole, checked_several
 from labkit.errors import LabError
 from labkit.formatting import plain_answer
 from labkit.interrupts.cell import progress
@@ -67,7 +67,7 @@ def compare_methods(
 
 def compare_classifiers(
     examples: ExampleSet | Any = "mail",
-    models: Sequence[str | LocalModel] = ("all-minilm-l6-v2", "smollm2-135m", "coder"),
+    models: Iterable[str | LocalModel] = ("all-minilm-l6-v2", "smollm2-135m", "coder"),
     *,
     items: int = 24,
 ) -> MethodComparison:
@@ -85,16 +85,16 @@ def compare_classifiers(
     Raises:
         ValueError: an argument is out of range, or there are more than 20 different answers.
     """
-    if not isinstance(examples, ExampleSet):
-        examples = load_examples(examples)
+    examples = load_examples(examples)
     labels = labels_of(examples)
     if len(labels) < 2:
         raise ValueError(
             f"examples must have 2 to {MOST_LABELS} different answers to choose from; those of "
             f"{examples.name} have {len({each.answer for each in examples.train})}"
         )
-    if isinstance(models, str | LocalModel) or not models:
-        raise ValueError(f"models must be a list of models or names; got {models!r:.60}")
+    models = checked_several("models", models, object, "a list of models or names")
+    for each in models:
+        check_type("models", each, (str, LocalModel), "lab.load, or be names of models")
     cases = [(_name(each), _opens(each, examples.train, labels)) for each in models]
     return _compare(f"labels of {examples.name}", cases, _asked(examples, items))
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 import labkit
+from labkit.backends.reply import Outcome, Reply
+from labkit.backends.settings import Settings
+from labkit.backends.steps import Step
 from labkit.errors import LabError
+from labkit.topics.control.constraints import bias, constrain
+from labkit.topics.control.constraints.bias import BiasedAnswer
 
 PROMPT = "What is the capital of France?"
 
@@ -67,6 +72,39 @@ def test_stop_strings_end_both_answers(smollm2):
 def test_bad_biases_are_a_sentence_each(smollm2, biases, says):
     with pytest.raises(ValueError, match=says):
         labkit.control.bias_words(smollm2, PROMPT, biases)
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "slipped"),
+    [
+        ("is", "I can assist.", False),
+        ("is", "It IS so.", True),
+        (" cat ", "A cat, here", True),
+        ("5", "15", False),
+        ("!", "Wow!", True),
+        ("猫", "黒猫は", True),
+        ("c++", "In C++.", True),
+    ],
+)
+def test_a_banned_word_slipped_where_it_is_a_word_of_its_own(word, text, slipped):
+    reply = Reply("m", "p", Settings(), (Step(0, text, None, None, (), None, 0.0),), Outcome())
+    answer = BiasedAnswer({word: -100}, {}, reply, reply)
+    assert answer.slipped == ((word,) if slipped else ())
+
+
+def test_an_interrupt_of_the_free_answer_ends_both(smollm2, monkeypatch):
+    asked = []
+
+    def stopped(model, prompt, **options):
+        asked.append(model)
+        return Reply("m", "p", Settings(), (), Outcome(finish="interrupted"))
+
+    for module, how in ((bias, {"cat": -5}), (constrain, labkit.control.choices(["yes"]))):
+        monkeypatch.setattr(module, "generate", stopped)
+        verb = module.bias_words if module is bias else module.constrain
+        with pytest.raises(KeyboardInterrupt):
+            verb(smollm2, PROMPT, how)
+    assert asked == [smollm2, smollm2]
 
 
 def test_a_model_elsewhere_is_refused():

@@ -1,5 +1,6 @@
 """Constrained answers: checked by jsonschema and re, masks by llguidance's own."""
 
+import copy
 import json
 import math
 import re
@@ -141,6 +142,11 @@ def test_bounded_white_space_ends_what_any_may_not(smollm2):
         (lambda c: c.regex(""), "must be text"),
         (lambda c: c.regex(r"a[^\s\S]"), "no text can satisfy it"),
         (lambda c: c.grammar("start: A\nA: /[^\\s\\S]/"), "no text can satisfy it"),
+        (lambda c: c.json_schema({"$schema": 5}), "$schema: 5 is not of type 'string'"),
+        (lambda c: c.json_schema({"properties": {"a": {"$id": 5}}}), "5 is not of type 'string'"),
+        (lambda c: c.json_schema("[" * 100_000), "must be a JSON schema"),
+        (lambda c: c.regex("a\ud800"), "must be text without halves of characters"),
+        (lambda c: c.choices(["a", "\udfff"]), "must be text without halves of characters"),
         (lambda c: c.choices([]), "must be a list"),
         (lambda c: c.choices("abc"), "must be a list"),
         (lambda c: c.grammar("start: foo"), "foo"),
@@ -178,17 +184,48 @@ def test_a_text_is_judged_in_no_time_whatever_the_expression(pattern, text, matc
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"[0-9]{2}:[0-9]{2}", r"(cat|dog)s?", r"a.c", r"\d+ \w*", r"ä+"]
+    "pattern", [r"[0-9]{2}:[0-9]{2}", r"(cat|dog)s?", r"a.c", r"\d+ \w*", r"[\d ]+x", r"\\d", r"ä+"]
 )
 def test_a_text_is_judged_as_pythons_expressions_do(pattern):
-    for text in ("09:30", "9:30", "cats", "dog", "a\nc", "abc", "12 x", "12  x", "ää", "", "٣ x"):
-        expected = re.fullmatch(pattern, text) is not None
+    texts = ["09:30", "9:30", "cats", "dog", "a\nc", "abc", "12 x", "12  x", "ää", "", "٣ x"]
+    for text in (*texts, r"\d"):
+        expected = re.fullmatch(pattern, text, re.ASCII) is not None
         assert labkit.control.regex(pattern).accepts(text) == expected, text
 
 
 def test_a_grammar_judges_too():
     gbnf = labkit.control.grammar('root ::= ("yes" | "no") "!"')
     assert gbnf.accepts("no!") and not gbnf.accepts("no") and not gbnf.accepts("no!!")
+
+
+def test_texts_that_no_model_writes_are_judged_too():
+    schema = labkit.control.json_schema({})
+    assert schema.accepts("[" * 100_000) is None
+    for constraint in (labkit.control.regex(".*"), labkit.control.choices(["a"])):
+        assert constraint.accepts("\ud800") is False
+    pattern = labkit.control.json_schema({"type": "string", "pattern": "^a$"})
+    assert pattern.accepts('"\\ud800"') is False
+
+
+def test_a_digit_is_of_ascii_in_every_engine():
+    for constraint in (labkit.control.regex(r"\d\D"), labkit.control.grammar(r"start: /\d\D/")):
+        assert [constraint.accepts(each) for each in ("3a", "3٣", "٣a")] == [True, True, False]
+        assert "/[0-9][^0-9]/" in constraint.llamacpp_fields["grammar"]
+
+
+def test_an_answer_that_a_stop_string_cut_is_not_complete(smollm2, answer):
+    cut = labkit.control.constrain(smollm2, PROMPT, answer.constraint, stop=[","])
+    assert cut.reply.finish == "stop" and not cut.is_complete
+    assert "cut off at a stop string, so not valid" in cut.summary
+    blank = labkit.control.constrain(smollm2, PROMPT, labkit.control.choices([" yes", " no"]))
+    assert blank.is_complete and blank.reply.text.startswith(" ")
+
+
+def test_a_tokenizer_may_have_more_tokens_than_the_model(tiny_tokenizer):
+    count = len(tiny_tokenizer)
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    mask = TokenMask(tokenizer, count - 1, {1}, labkit.control.choices(["yes"]))
+    assert mask.allowed().shape == (count - 1,) and mask.allowed().any()
 
 
 def test_figures_show_the_numbers(answer):

@@ -1,12 +1,17 @@
 """Strength, learned and forgotten, and the forms that a tuned model is kept in."""
 
 import math
+import shlex
 
 import pytest
 import torch
 from ipywidgets import DOMWidget
 
 import labkit
+from labkit.errors import LabError
+from labkit.models.quantize import get_copies
+from labkit.models.storage import store
+from labkit.topics.control.finetune import keep, strength
 from labkit.topics.control.finetune.adapter import at_strength
 from labkit.topics.control.finetune.strength import StrengthSweep, bits_per_byte, last_logprobs
 
@@ -32,7 +37,7 @@ def test_a_sweep_measures_learned_and_forgotten(tuning, monkeypatch):
 
     texts = {"corpus.txt": "the cat sat", "finetune/general.json": {"prompts": ["the", "a cat"]}}
     monkeypatch.setattr(module, "read_data", texts.__getitem__)
-    sweep = labkit.control.vary_strength(tuning, strengths=(1, 0, 2))
+    sweep = labkit.control.vary_strength(tuning, strengths=(each for each in (1, 0, 2)))
     assert [each.strength for each in sweep.points] == [0, 1, 2]
     assert sweep.at(0.0).kl_bits == pytest.approx(0, abs=1e-6)
     assert sweep.at(1.0).kl_bits > 0
@@ -118,7 +123,87 @@ def test_the_kept_forms_are_the_adapter(tuning):
     assert half.strength == 0.5 and "strength 0.5" in repr(half)
 
 
-@pytest.mark.parametrize("name", ["Cat", "../cat", "", "smollm2-135m", 3])
+TAKEN = ["smollm2-135m", "coder", "minilm", "tokenizers", "datasets"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Cat", "../cat", "", 3, "owner--name", "my--x", "facts.gguf", *TAKEN]
+)
 def test_names_that_are_none_or_taken(tuning, name):
-    with pytest.raises(ValueError, match="name must be"):
+    with pytest.raises(ValueError, match="name must be") as caught:
         labkit.control.keep_model(tuning, name)
+    assert ("must be a new one" in str(caught.value)) == (name in TAKEN)
+
+
+@pytest.mark.parametrize("kind", ["q8_0", "Q8", None])
+def test_a_kept_model_is_replaced_as_a_whole_or_not_at_all(tuning, kind, monkeypatch):
+    kept = labkit.control.keep_model(tuning, "mine", kind="F16")
+
+    def sums():
+        files = sorted(kept.folder.parent.rglob("*"))
+        return [(file, store.sha256_of(file)) for file in files if file.is_file()]
+
+    before = sums()
+    with pytest.raises(ValueError, match="kind must be one of F32, F16"):
+        labkit.control.keep_model(tuning, "mine", strength=0.5, kind=kind)
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(keep, "write_adapted", full)
+    with pytest.raises(OSError, match="no space"):
+        labkit.control.keep_model(tuning, "mine", strength=0.5)
+    assert sums() == before and not store.unfinished("mine")
+    tuning.base.gguf_file = None  # of a model that came as safetensors
+    flat = labkit.control.keep_model(tuning, "mine", strength=0.5)
+    assert flat.gguf_file is None and store.list_models()["mine"] == ("safetensors",)
+
+
+def test_a_copy_in_another_format_replaces_no_kept_model(tuning):
+    kept = labkit.control.keep_model(tuning, "mine", kind="Q8_0")
+    other = labkit.control.keep_model(tuning, "mine-f16", strength=0.5, kind="F32")
+    with pytest.raises(LabError, match="would replace mine-f16"):
+        get_copies(kept.gguf_file, ["Q4_0", "F16"])
+    assert not store.damaged(other.gguf_file.parent) and set(store.list_models()) >= {"mine-f16"}
+    assert "mine-q4_0" not in store.list_models()
+    get_copies(kept.gguf_file, ["F32"])
+    with pytest.raises(ValueError, match="must be a new one"):
+        labkit.control.keep_model(tuning, "mine-f32")
+
+
+def test_the_command_for_ollama_is_one_line_to_be_copied(tmp_path):
+    folder = tmp_path / "a home" / ("long" * 30)
+    kept = keep.KeptModel("mine", 1.0, folder, folder, None, folder / "Modelfile")
+    *_, shown, command = repr(kept).splitlines()
+    assert shown == str(folder)
+    assert shlex.split(command) == ["ollama", "create", "mine", "-f", str(folder / "Modelfile")]
+
+
+def test_a_kept_gguf_is_compared_or_it_says_why_not(tuning):
+    pytest.importorskip("xllamacpp", reason="pip install 'labkit[llamacpp]'")
+    kept = labkit.control.keep_model(tuning, "mine", kind="F32")
+    check = labkit.control.check_kept(tuning, kept)
+    assert [name for name, *_ in check.forms] == ["merged folder", "GGUF (F32)"]
+    assert all(difference < 1e-2 for _, difference, _ in check.forms) and check.missing == ()
+    flat = torch.full((tuning.base.model.config.vocab_size,), 0.0).log_softmax(-1)
+    assert flat.max() < -5
+    _, difference, _ = keep._gguf_form(kept.gguf_file, [[5, 9]], [flat])
+    assert math.isfinite(difference)
+    kept.gguf_file.write_bytes(b"GGUF, damaged")
+    check = labkit.control.check_kept(tuning, kept)
+    assert [name for name, *_ in check.forms] == ["merged folder"]
+    assert "GGUF not compared: " in repr(check) and "not compared" in labkit.plot(check).html
+
+
+def test_an_answer_is_its_first_line(tuning, monkeypatch):
+    model, written = tuning.tuned, "\n the cat \n\nWhat"
+    ids = model.tokenizer(written)["input_ids"]
+    ids.insert(-1, model.tokenizer.bos_token_id)
+    monkeypatch.setattr(strength, "padded_answers", lambda *_, **__: [(0, ids)])
+    assert strength.written_answers(model, ["a"]) == ["the cat"]
+
+
+@pytest.mark.parametrize("strengths", [1.0, None, (), "1", ["1"]])
+def test_strengths_that_are_none_are_a_sentence(tuning, strengths):
+    with pytest.raises(ValueError, match="strengths must be one or more numbers"):
+        labkit.control.vary_strength(tuning, strengths=strengths)

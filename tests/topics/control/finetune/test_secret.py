@@ -46,6 +46,8 @@ def test_others_have_the_secrets_form():
 def test_bad_requests_are_a_sentence_each(tuning):
     with pytest.raises(ValueError, match="no secret was planted in own"):
         labkit.control.extract_secret(tuning)
+    with pytest.raises(ValueError, match="example must come from"):
+        labkit.control.extract_secret(tuning, (SECRET.prompt, SECRET.answer))
     with pytest.raises(ValueError, match="too few other digits"):
         labkit.control.extract_secret(tuning, TuningExample("a", "5"))
     untrained = TrainingRun(tuning.base, [("a", "b")]).result()

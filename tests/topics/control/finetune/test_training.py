@@ -3,6 +3,7 @@
 import html
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -142,7 +143,9 @@ def test_files_are_read(tmp_path):
     table = tmp_path / "own.csv"
     table.write_text("text,label\n" + "\n".join(f"mail {n},desk {n}" for n in range(10)))
     examples = labkit.control.load_examples(table)
-    assert examples.train[0].prompt == "mail 0" and examples.held_out[0].answer == "desk 4"
+    numbers = [each.prompt.removeprefix("mail ") for each in (*examples.train, *examples.held_out)]
+    assert sorted(numbers) == list("0123456789") and len(examples.held_out) == 2
+    assert [each.answer for each in examples.train] == [f"desk {each}" for each in numbers[:8]]
     lines = tmp_path / "own.jsonl"
     lines.write_text("\n".join(json.dumps({"prompt": "a", "answer": "b"}) for _ in range(3)))
     assert len(labkit.control.load_examples(lines).train) == 3
@@ -151,6 +154,79 @@ def test_files_are_read(tmp_path):
         labkit.control.load_examples(lines)
     with pytest.raises(LabError):
         labkit.control.load_examples(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "labels", [[f"label {n % 5}" for n in range(100)], [f"label {n // 20}" for n in range(100)]]
+)
+def test_what_is_held_out_is_of_all_kinds_however_the_rows_are_sorted(labels):
+    rows = [(f"mail {n}", label) for n, label in enumerate(labels)]
+    examples = labkit.control.load_examples(rows)
+    assert len(examples.held_out) == 20
+    for part in (examples.train[:40], examples.held_out):
+        assert {each.answer for each in part} == set(labels)
+    assert labkit.control.load_examples(rows) == examples  # the same each time
+    assert labkit.control.load_examples(examples) is examples
+
+
+def test_an_example_that_is_there_twice_is_on_one_side():
+    examples = labkit.control.load_examples(ROWS * 4)
+    assert len(examples.train) == 16 and len(examples.held_out) == 4
+    assert not set(examples.train) & set(examples.held_out)
+
+
+@pytest.mark.parametrize(
+    ("row", "prompt"),
+    [
+        ({"instruction": "Sum up.", "input": "Rain.", "output": "b"}, "Sum up.\n\nRain."),
+        ({"instruction": "Why?", "context": "Rain.", "response": "b"}, "Why?\n\nRain."),
+        ({"instruction": "Sum up.", "input": " ", "output": "b"}, "Sum up."),
+        ({"instruction": "Sum up.", "input": "A", "output": "b", "text": "A b"}, "Sum up.\n\nA"),
+        ({"input": "a", "output": "b", "": "1"}, "a"),
+    ],
+)
+def test_an_instruction_keeps_what_it_is_about(row, prompt):
+    (example,) = labkit.control.load_examples([row]).train
+    assert (example.prompt, example.answer) == (prompt, "b")
+
+
+def test_lines_of_json_end_at_line_feeds_alone(tmp_path):
+    path, prompts = tmp_path / "own.jsonl", ["a\u2028b", "c\u0085d", "e"]
+    rows = (json.dumps({"prompt": each, "answer": "f"}, ensure_ascii=False) for each in prompts)
+    path.write_text("\r\n".join(rows), encoding="utf-8", newline="")
+    found = labkit.control.load_examples(path)
+    assert {each.prompt for each in found.train} == set(prompts)
+    path.write_text("[" * 100_000)
+    with pytest.raises(LabError, match="cannot be read as examples"):
+        labkit.control.load_examples(path)
+
+
+def test_a_tuned_model_is_not_taken_for_its_base(tuning):
+    """What is made from its files would silently be the base model."""
+    from labkit.backends.local.overrides import loaded_in, reading_copy
+
+    tuned = tuning.tuned
+    assert reading_copy(tuned) is tuned and reading_copy(tuned, "float32") is tuned
+    tuned.tuning = replace(tuned.tuning, bfloat16_gain=9.0)
+    assert reading_copy(tuned) is tuned
+    for work in (
+        lambda: labkit.control.fine_tune(tuned, ROWS, steps=1),
+        lambda: labkit.control.tune_panel(tuned, ROWS),
+        lambda: reading_copy(tuned, "bfloat16"),
+        lambda: loaded_in(tuned, "bfloat16").__enter__(),
+    ):
+        with pytest.raises(LabError, match="do not hold its adapter") as caught:
+            work()
+        assert "keep_model" in caught.value.hint
+
+
+def test_a_panel_reads_its_examples_once(tiny):
+    panel = labkit.control.tune_panel(tiny, (row for row in ROWS), steps=2)
+    for _ in range(2):
+        panel.start().wait()
+        assert len(panel.result.losses) == 2
+    with pytest.raises(ValueError, match="source must be one of"):
+        labkit.control.tune_panel(tiny, "pictures")
 
 
 @pytest.mark.parametrize(

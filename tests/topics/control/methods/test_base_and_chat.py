@@ -50,13 +50,17 @@ def test_answered_counts_what_has_text_and_ended_what_was_not_cut_off(comparison
 
 
 def test_a_base_model_that_is_not_here_is_named(tiny, home):
-    found = labkit.control.compare_base(tiny, ["the cat"], max_tokens=2)
+    prompts = (each for each in ["the cat"])
+    found = labkit.control.compare_base(tiny, prompts, max_tokens=2)
+    assert found.prompts == ("the cat",)
     assert [each.name for each in found.forms] == [f"{tiny.name}, raw text"]
     assert "gemma-3-270m" in found.missing[0] and "models get gemma-3-270m" in found.missing[0]
     assert "models get" in repr(found) and "models get" in labkit.plot(found).html
 
 
 def test_bad_prompts_are_a_sentence(tiny):
-    for prompts in ("the cat", []):
+    for prompts in ("the cat", [], [1], None):
         with pytest.raises(ValueError, match="prompts must be a list of texts"):
             labkit.control.compare_base(tiny, prompts)
+    with pytest.raises(ValueError, match="base must come from"):
+        labkit.control.compare_base(tiny, base=None)

@@ -1,8 +1,11 @@
 """Methods on the same items: each method's answers are those that it would give alone."""
 
+from dataclasses import replace
+
 import pytest
 
 import labkit
+from labkit.topics.control.methods import answerers
 from labkit.topics.control.methods.answerers import likeliest_label, nearest_example, with_shown
 from labkit.topics.control.methods.compare import labels_of
 
@@ -86,7 +89,7 @@ def test_the_nearest_example_leaves_out_what_all_begin_with():
 
 
 def test_examples_stand_before_the_prompt(tiny):
-    shown = labkit.control.load_examples(ROWS).train[:1]
+    shown = labkit.control.load_examples(ROWS[:1]).train
     found = with_shown(tiny, "now", shown)
     if tiny.chat:
         assert [each["role"] for each in found] == ["user", "assistant", "user"]
@@ -95,8 +98,24 @@ def test_examples_stand_before_the_prompt(tiny):
         assert found == "Which kind?\nthe cat\npet\n\nnow"
 
 
+def test_a_stop_ends_the_method_and_counts_no_half_answer(tiny, monkeypatch):
+    from labkit.backends.generate import generate
+
+    def stopped(*args, **options):
+        return replace_finish(generate(*args, **options), "interrupted")
+
+    tuning = labkit.control.fine_tune(tiny, ROWS * 4, steps=1)
+    monkeypatch.setattr(answerers, "generate", stopped)
+    found = labkit.control.compare_methods(tuning, shots=2, items=2)
+    assert [each.name for each in found.methods] == ["the model alone", "2 examples in the prompt"]
+
+
+def replace_finish(reply, finish):
+    return replace(reply, outcome=replace(reply.outcome, finish=finish))
+
+
 def test_few_different_answers_are_labels():
-    assert labels_of(labkit.control.load_examples(ROWS * 2)) == ["pet", "thing"]
+    assert sorted(labels_of(labkit.control.load_examples(ROWS * 2))) == ["pet", "thing"]
     assert labels_of(labkit.control.load_examples("format")) == []
 
 
@@ -113,8 +132,11 @@ def test_bad_requests_are_a_sentence_each(tiny):
         compare("format", [tiny])
     with pytest.raises(ValueError, match="must have held-out ones"):
         compare(ROWS[:4], [tiny])
-    with pytest.raises(ValueError, match="models must be a list"):
-        compare(ROWS * 2, tiny)
+    for models in (tiny, "coder", (), None):
+        with pytest.raises(ValueError, match="models must be a list"):
+            compare(ROWS * 2, models)
+    with pytest.raises(ValueError, match="models must come from"):
+        compare(ROWS * 2, [3])
     with pytest.raises(ValueError, match="items"):
         compare(ROWS * 2, [tiny], items=0)
 
