@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import unicodedata
+from decimal import Decimal
 from textwrap import fill
 
 MIB, GIB = 1024**2, 1024**3  # bytes of memory; of disks and downloads, MB and GB are powers of ten
@@ -20,19 +21,23 @@ def digits(number: float) -> str:
     """
     if abs(number) >= 100:
         return f"{number:,.0f}"
-    short = f"{number:.3g}"
-    return short if "e" not in short else f"{number:.10f}".rstrip("0").rstrip(".")
+    return _written_out(f"{number:.3g}")
 
 
 def usd(amount: float) -> str:
     """An amount of US dollars as people read it: cents where there are any.
 
-    >>> usd(60), usd(0.075), usd(1234.5), usd(0)
-    ('$60.00', '$0.075', '$1,234', '$0.00')
+    >>> usd(60), usd(0.075), usd(1234.5), usd(0), usd(0.00003)
+    ('$60.00', '$0.075', '$1,234', '$0.00', '$0.00003')
     """
     if amount and abs(amount) < 0.1:
-        return f"${amount:.2g}"
+        return f"${_written_out(f'{amount:.2g}')}"
     return f"${amount:,.2f}" if abs(amount) < 1000 else f"${amount:,.0f}"
+
+
+def _written_out(number: str) -> str:
+    """A number in digits alone, without an exponent."""
+    return f"{Decimal(number):f}" if "e" in number else number
 
 
 def points(share: float) -> str:

@@ -1,6 +1,7 @@
-"""Arguments that all verbs of this topic check alike."""
+"""What all verbs of this topic check alike, and say alike of their results."""
 
 from labkit.backends.capabilities import ScoringModel
+from labkit.checks import check_whole
 from labkit.errors import LabError
 
 
@@ -12,3 +13,17 @@ def check_model(model: ScoringModel) -> None:
             f"{getattr(model, 'name', model)!r} does not give them.",
             'A model that runs in this process does: lab.load("smollm2-135m").',
         )
+
+
+def check_seed(seed: int) -> None:
+    """Raises a ValueError unless a seed is a whole number from which draws can begin."""
+    check_whole("seed", seed, 0, 2**63 - 1)
+
+
+def how_measured(came: int, asked: int) -> str:
+    """How a result came about, for a title: whether it has all that were to be asked.
+
+    >>> how_measured(6, 6), how_measured(1, 6)
+    ('measured', 'measured, stopped; 6 were to be asked')
+    """
+    return "measured" if came == asked else f"measured, stopped; {asked} were to be asked"

@@ -34,14 +34,15 @@ def prompt_panel(model: Backend, prompt: str = "Why is the sky blue?", **setting
     Args:
         model: from ``labkit.load``.
         prompt: initial text of the prompt box.
-        settings: initial values of the controls: temperature, top_p, max_tokens, seed.
+        settings: see ``labkit.backends.settings.Settings``; of temperature, top_p, max_tokens and
+            seed the initial values of the controls.
     Raises:
         ValueError: a setting is out of range, or the prompt is not a text or too long for a box.
     """
     check_backend("model", model)
     check_text(prompt, "prompt")
     check_typed(prompt, "prompt")
-    return PromptPanel(model, prompt, Settings(**settings))
+    return PromptPanel(model, prompt, settings)
 
 
 class PromptPanel(RunPanel):
@@ -56,12 +57,12 @@ class PromptPanel(RunPanel):
 
     no_result = "no prompt was sent yet"
 
-    def __init__(self, model: Backend, prompt: str, settings: Settings):
-        self._model = model
+    def __init__(self, model: Backend, prompt: str, settings: dict):
+        self._model, self._given = model, settings
         self._steps: list = []
         self._stream = None
         self.reply: Reply | None = None
-        self._make_controls(prompt, settings)
+        self._make_controls(prompt, Settings(**settings))
         self.answer = widgets.HTML(html.card(html.paragraph(" ")))
         title, tokens = figures.timing_title(()), self.max_tokens.value
         self.figure = theme.widget(figures.timing_figure((), title=title, tokens=tokens))
@@ -87,6 +88,7 @@ class PromptPanel(RunPanel):
         if seed and not seed.isdecimal():
             raise ValueError(f"seed must be a whole number, 0 or more, or empty; got {seed!r}")
         return {
+            **self._given,
             "temperature": self.temperature.value,
             "top_p": self.top_p.value,
             "max_tokens": self.max_tokens.value,

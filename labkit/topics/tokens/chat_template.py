@@ -40,9 +40,9 @@ class ChatTokens:
 
     @property
     def content_count(self) -> int:
-        """Number of tokens of the messages' contents alone."""
-        contents = (self.tokenization.reader.encode(content) for _, content in self.messages)
-        return sum(map(len, contents))
+        """Number of tokens of the messages' contents alone, read as the template's text is."""
+        encode = self.tokenization.reader.encode
+        return sum(len(encode(content, special=True)) for _, content in self.messages)
 
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
@@ -76,10 +76,12 @@ def apply_chat_template(
         messages: a prompt, or messages, each a (role, content) pair or a mapping of the two names.
         thinking: turns thinking on or off where the template has a switch; None: its default.
     Raises:
-        ValueError: the messages lack a role or a content, or there is no such switch.
+        ValueError: the messages lack a role or a content, or thinking is something else.
         LabError: the model has no chat template, or the template refuses the messages.
     """
     messages = _checked(messages)
+    if not isinstance(thinking, bool | None):
+        raise ValueError(f"thinking must be True, False or None; got {thinking!r}")
     return ChatTokens(
         tuple((each["role"], each["content"]) for each in messages),
         tokenize(_rendered(model, messages, thinking), model, special=True),

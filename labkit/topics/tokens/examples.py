@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.checks import checked_several
+
 from .tokenization import Tokenization
 from .tokenizer_comparison import TokenizerComparison, compare_tokenizers
 
@@ -140,13 +142,12 @@ def compare_digits(
     Raises:
         ValueError: a number is not a text or too long, or a tokenizer is not public.
     """
-    numbers = (numbers,) if isinstance(numbers, str) else tuple(numbers)
+    bound = f'texts of 1 to {LONGEST_NUMBER} characters, such as ["9.11"]'
+    numbers = [numbers] if isinstance(numbers, str) else numbers
+    numbers = checked_several("numbers", numbers, str, bound)
     for number in numbers:
-        if not isinstance(number, str) or not 1 <= len(number) <= LONGEST_NUMBER:
-            raise ValueError(
-                f"numbers must be texts of 1 to {LONGEST_NUMBER} characters, such as "
-                f'["9.11"]; got {reprlib.repr(number)}'
-            )
+        if not 1 <= len(number) <= LONGEST_NUMBER:
+            raise ValueError(f"numbers must be {bound}; got {reprlib.repr(number)}")
     return DigitGroups(_compare_public({number: number for number in numbers}, names))
 
 

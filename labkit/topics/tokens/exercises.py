@@ -4,6 +4,7 @@ import reprlib
 
 from labkit.checks import is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
+from labkit.formatting import number_of
 
 from .chat_template import TurnCosts
 from .tokenization import tokenize
@@ -17,8 +18,12 @@ def check_more_tokens(text: str | None, *, name: str = "smollm2", most: int = 10
         return not_yet("Put a text, in quotes, in place of None.")
     if len(text) > most:
         return not_yet(f"That has {len(text)} characters; {most} is the limit.")
-    count = tokenize(text, name).count
-    size = f"{len(text)} characters ({len(text.encode())} bytes), {count} token{'s' * (count != 1)}"
+    try:
+        count = tokenize(text, name).count
+    except ValueError as error:
+        return not_yet(f"{error}.")
+    size = f"{number_of(len(text), 'character')} ({number_of(len(text.encode()), 'byte')}), "
+    size += number_of(count, "token")
     if count > len(text):
         return solved(f"{size}: a character is several bytes, which are only joined if frequent.")
     return not_yet(f"{size}. Try letters that were rare in the texts that {name} learnt from.")
@@ -30,7 +35,10 @@ def check_word(word: str | None) -> ExerciseResult:
         return not_yet("Put a word, in quotes, in place of None.")
     if len(word.split()) != 1 or len(word) > 60:
         return not_yet(f"{reprlib.repr(word)} is not one word.")
-    attempts = [_try_word(word), _try_word(f" {word.strip()}")]  # also as in a text, after a space
+    try:  # also as in a text, after a space
+        attempts = [_try_word(word), _try_word(f" {word.strip()}")]
+    except ValueError as error:
+        return not_yet(f"{error}.")
     return next((result for result in attempts if result.right), attempts[0])
 
 

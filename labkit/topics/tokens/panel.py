@@ -1,6 +1,6 @@
 """The tokenizer panel: type a text and watch its tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import ipywidgets as widgets
 
@@ -17,7 +17,7 @@ LIVE_TOKENS = 2000  # in all rows together, few enough to follow every key
 
 
 def tokenize_panel(
-    text: str = TEXT, names: Sequence[str] = ("smollm2", "gpt2", "o200k")
+    text: str = TEXT, names: str | Sequence[str] = ("smollm2", "gpt2", "o200k")
 ) -> "TokenPanel":
     """A box to type in, with the tokens of several tokenizers below.
 
@@ -30,8 +30,9 @@ def tokenize_panel(
     check_text(text)
     check_typed(text, "text")
     offered = known_tokenizers()
-    unknown = [name for name in names if name not in offered]
-    if unknown:
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    names = tuple(names) if several else (names,)
+    if unknown := [name for name in names if name not in offered]:
         raise ValueError(f"names must be of {', '.join(offered)}; got {unknown[0]!r}")
     return TokenPanel(text, offered, names)
 

@@ -1,7 +1,7 @@
 """The same texts through several tokenizers."""
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,17 +87,17 @@ def _count_text(cell: Tokenization | CloudCount) -> str:
 
 
 def compare_tokenizers(
-    texts: str | Sequence[str] | Mapping[str, str], names: Sequence[Any] | None = None
+    texts: str | Sequence[str] | Mapping[Any, str], names: Any = None
 ) -> TokenizerComparison:
     """The same texts through several tokenizers.
 
     Args:
         texts: one text, several, or a mapping of label to text.
-        names: as for `tokenize`; None: all of the lab's list that are on this machine.
+        names: one or several as for `tokenize`; None: all of the lab's that are on this machine.
             ``"claude"``, whose tokenizer is not public, is counted by its maker's endpoint if
             ``ANTHROPIC_API_KEY`` is set (the text is sent there), and unknown otherwise.
     Raises:
-        ValueError: texts or names are empty.
+        ValueError: texts or names are empty, or not of that kind.
     """
     if isinstance(texts, str):
         texts = {_label(texts): texts}
@@ -106,13 +106,14 @@ def compare_tokenizers(
     elif not isinstance(texts, Mapping):
         texts = {f"{number}: {_label(text)}": text for number, text in enumerate(texts, start=1)}
     names = known_tokenizers() if names is None else names
-    names = (names,) if isinstance(names, str) else tuple(names)
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    names = tuple(names) if several else (names,)
     if not texts or not names:
         raise ValueError(
             f"texts and names must have at least one each; got {reprlib.repr(texts)}, {names!r}"
         )
     rows = tuple(tuple(_count(text, name) for name in names) for text in texts.values())
-    return TokenizerComparison(tuple(texts), tuple(cell.name for cell in rows[0]), rows)
+    return TokenizerComparison(tuple(map(str, texts)), tuple(cell.name for cell in rows[0]), rows)
 
 
 def _label(text: Any) -> str:

@@ -178,6 +178,13 @@ def test_controls_reach_the_model(panel):
     assert chosen == Settings(temperature=1.5, top_p=0.5, max_tokens=7, seed=42)
 
 
+def test_settings_without_a_control_reach_the_model_too(scripted):
+    given = {"top_k": 5, "min_p": 0.1, "stop": ("x",), "presence_penalty": 1, "top_p": 0.9}
+    panel = labkit.start.prompt_panel(scripted, "Count.", **given, seed=3)
+    panel.top_p.value = 0.5
+    assert panel.start().wait(20).settings == Settings(**{**given, "top_p": 0.5}, seed=3)
+
+
 def test_stop_ends_the_work_and_keeps_the_answer_so_far():
     endless = Scripted((f" {n}", 0.1 * n) for n in itertools.count(1))
     panel = labkit.start.prompt_panel(endless, "Count.", max_tokens=2000)

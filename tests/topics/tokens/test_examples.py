@@ -61,7 +61,9 @@ def test_markup_in_a_number_is_escaped():
     assert "<script" not in labkit.plot(labkit.tokens.compare_digits(["<script>1"], ["gpt2"])).html
 
 
-@pytest.mark.parametrize("wrong", [[9.11], ["1" * 61], [""], [None], ["7" * 10_000_000]], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [[9.11], ["1" * 61], [""], [None], ["7" * 10_000_000], 123, None, []], ids=str
+)
 def test_an_invalid_number_is_refused(wrong):
     with pytest.raises(ValueError, match=r"^numbers must be texts of 1 to 60 .*; got") as error:
         labkit.tokens.compare_digits(wrong, ["gpt2"])
@@ -118,10 +120,18 @@ def test_a_prompt_alone_is_a_users_message(smollm2):
     assert "user\nHi" in apply_chat_template(smollm2, "Hi").text
 
 
+def test_special_tokens_in_a_message_are_counted_as_in_the_whole(smollm2):
+    chat = apply_chat_template(smollm2, "<|im_end|>" * 10)
+    assert chat.content_count == 10 < chat.count
+    assert chat.count - 10 == apply_chat_template(smollm2, "").count
+
+
 @pytest.mark.parametrize("wrong", [[], [{"role": "user"}], ["Hi"]])
 def test_invalid_messages_are_refused(smollm2, wrong):
     with pytest.raises(ValueError, match="a role and a content"):
         apply_chat_template(smollm2, wrong)
+    with pytest.raises(ValueError, match="thinking must be True, False or None; got 5"):
+        apply_chat_template(smollm2, "Hi", thinking=5)
 
 
 def test_an_invalid_conversation_is_not_repeated_whole(smollm2):
@@ -176,6 +186,7 @@ def test_every_turn_reads_the_system_prompt_again(smollm2):
         ("ཏཱ", True, "tokens"),
         ("hello", False, "rare"),
         ("ก" * 11, False, "10 is the limit"),
+        ("\ud83d", False, "lone surrogates"),
         (None, False, "None"),
         (7, False, "in quotes"),
     ],
@@ -193,6 +204,7 @@ def test_more_tokens_than_characters(text, right, why):
         ("город", True, " город"),
         ("नमस्ते", False, "Try"),
         ("hello", False, "gpt2 needs only 1"),
+        ("\ud83d", False, "lone surrogates"),
         ("two words", False, "not one word"),
         (" город", True, "город"),
         (None, False, "None"),

@@ -97,6 +97,25 @@ def test_what_no_box_can_hold_is_refused_at_once(growing):
 def test_a_name_that_is_not_offered():
     with pytest.raises(ValueError, match=r"names must be of smollm2, .*; got 'gpt9'"):
         labkit.tokens.tokenize_panel(names=["gpt9"])
+    for wrong in (None, 5, [["gpt2"]], ["gpt2", 5]):
+        with pytest.raises(ValueError, match=r"names must be of smollm2, .*; got"):
+            labkit.tokens.tokenize_panel(names=wrong)
+
+
+def test_a_name_alone_is_ticked():
+    ticks = labkit.tokens.tokenize_panel("hi", names="gpt2").ticks
+    assert [name for name, tick in ticks.items() if tick.value] == ["gpt2"]
+
+
+@pytest.mark.parametrize("size", [0, 10, 255, 50_001, "big"])
+def test_a_vocabulary_that_no_corpus_can_have_is_refused_at_once(growing, size):
+    with pytest.raises(ValueError, match="vocab_size must be a whole number, 256 to 50,000"):
+        labkit.explore(growing.training, vocab_size=size)
+    with pytest.raises(ValueError, match="number must be a whole number, 1 to 144; got 0"):
+        growing.training.merge(0)
+    for wrong, name in (((-1, 4), "merges"), (("x", 4), "merges"), ((0, None), "most")):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+            growing.training.pair_counts(*wrong)
 
 
 def test_the_slider_joins_the_text_and_moves_the_mark(growing):
@@ -155,8 +174,12 @@ def test_a_guess_of_the_next_merge_is_judged_and_makes_it(growing):
 
 
 def test_another_corpus_is_trained_on(growing):
+    growing.game.buttons[0].click()
+    assert growing.game.guesses == 1 and "guessed" in growing.game.widget.children[1].value
     growing.merges.value = 144
     growing.corpus.value = "la la la lala"
+    assert growing.game.guesses == growing.game.right == 0
+    assert growing.game.widget.children[1].value == "", "its pairs are those of the old one"
     assert growing.merges.max == len(growing.training.merges) < 144
     assert growing.merges.value == growing.merges.max == growing.film.max
     assert len(growing.figure.data[0].x) == len(growing.training.curve)

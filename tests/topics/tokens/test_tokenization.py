@@ -152,6 +152,18 @@ def test_claude_is_counted_by_its_maker_with_a_key(httpserver, monkeypatch):
     assert compare_tokenizers("Hello", ["claude"]).counts == ((9,),)
 
 
+def test_a_model_is_a_name_and_labels_are_texts(smollm2):
+    assert compare_tokenizers("hi", smollm2).counts == compare_tokenizers("hi", [smollm2]).counts
+    table = compare_tokenizers({1: "a", None: "b"}, (name for name in ["gpt2"]))
+    assert table.labels == ("1", "None") and "<b>1</b>" in labkit.plot(table).html
+
+
+@pytest.mark.parametrize("names", [5, [None], ["gpt2", 5], b"gpt2"])
+def test_what_is_no_tokenizer_is_named(names):
+    with pytest.raises(ValueError, match="name must be that of a tokenizer, or a model; got"):
+        compare_tokenizers("hi", names)
+
+
 @pytest.mark.parametrize(("texts", "names"), [([], None), ({}, None), ("a", [])])
 def test_nothing_to_compare_is_refused(texts, names):
     with pytest.raises(ValueError, match="at least one each"):

@@ -10,7 +10,7 @@ from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import share_interval
-from labkit.topics.limits.arguments import check_model
+from labkit.topics.limits.arguments import check_model, how_measured
 
 from .ask import Question, SolvedQuestions, prompt_text, write_answers
 
@@ -138,17 +138,20 @@ class AccuracyMap:
         return (entry_of_share(name, label, whole.share, whole.interval, model=self.model),)
 
     @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        return how_measured(len(self.answers), len(self.plan.questions))
+
+    @property
     def summary(self) -> str:
         """The share of right answers, and how many were asked."""
         if not self.answers:
             return f"{self.model}, {self.plan.title}: stopped before the first answer"
         whole, (low, high) = self.cell(), self.cell().interval
-        asked = len(self.plan.questions)
-        stopped = f" (stopped; {asked} were to be asked)" if whole.count < asked else ""
         return (
-            f"{self.model}, {self.plan.title}: {whole.right} of {whole.count} right{stopped}, "
+            f"{self.model}, {self.plan.title}: {whole.right} of {whole.count} right, "
             f"{whole.share:.0%} ({low:.0%} to {high:.0%}), temperature 0, "
-            f"{self.elapsed_s:.0f} s (measured)"
+            f"{self.elapsed_s:.0f} s ({self.how})"
         )
 
     def __repr__(self) -> str:

@@ -5,7 +5,8 @@ import random
 from collections.abc import Sequence
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_whole
+from labkit.checks import check_whole, checked_several
+from labkit.topics.limits.arguments import check_seed
 
 from .accuracy_map import AccuracyMap, MapPlan, ask_map
 from .ask import Question
@@ -40,14 +41,17 @@ def arithmetic(
         ValueError: an argument is out of range.
         LabError: the model does not run in this process.
     """
-    names = [{"-": "−", "*": "×"}.get(each, each) for each in operations]
-    if not names or not set(names) <= set(OPERATIONS):
-        raise ValueError(f"operations must be of {', '.join(OPERATIONS)}; got {operations!r}")
-    if not digits:
-        raise ValueError("digits must hold at least one number of digits; got none")
+    bound = f"one or more of {', '.join(OPERATIONS)}"
+    signs = tuple(operations) if isinstance(operations, str) else operations
+    signs = checked_several("operations", signs, str, bound)
+    names = [{"-": "−", "*": "×"}.get(each, each) for each in signs]
+    if not set(names) <= set(OPERATIONS):
+        raise ValueError(f"operations must be {bound}; got {operations!r}")
+    digits = checked_several("digits", digits, int, "one or more numbers of digits, as in (1, 2)")
     for each in digits:
         check_whole("each number of digits", each, 1, MOST_DIGITS)
     check_whole("items", items, 1, MOST_ITEMS)
+    check_seed(seed)
     draw = random.Random(seed)
     questions = tuple(
         question

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_whole
 from labkit.lab_book.entry import BookEntry, entry_of_share
+from labkit.topics.limits.arguments import check_seed
 
 from .accuracy_map import AccuracyMap, Cell, MapPlan, ask_map
 from .ask import Question
@@ -68,7 +69,7 @@ class FactsMap(AccuracyMap):
             )
             if cell.count
         ]
-        return f"{self.model}{allowed}: {'; '.join(parts)}; temperature 0 (measured)"
+        return f"{self.model}{allowed}: {'; '.join(parts)}; temperature 0 ({self.how})"
 
 
 def facts(
@@ -89,6 +90,7 @@ def facts(
         LabError: the model does not run in this process, or the countries could not be downloaded.
     """
     check_whole("items", items, 1, 22)
+    check_seed(seed)
     draw = random.Random(seed)
     known = [each for each in countries() if each.name not in dict(SHOWN)]
     questions = []

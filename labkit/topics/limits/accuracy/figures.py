@@ -19,11 +19,17 @@ LONGEST = 160  # characters that are shown of a question, its end
 SCALE = [[0, "#FFFFFF"], [1, theme.SKY]]  # dark ink can be read on all of it
 
 
+def _head(answered: AccuracyMap) -> str:
+    """What is asked, whom, and how: the first line of a title."""
+    title, model = figure_text(answered.plan.title), figure_text(answered.model)
+    return f"{title}: {model} · {answered.how}<br>"
+
+
 def map_figure(answered: AccuracyMap, *, height: int | None = None):
     """A heat map: each cell's share of right answers with its 95 % interval."""
     figure = theme.figure(
-        title=f"{figure_text(answered.plan.title)}: {figure_text(answered.model)} · measured<br>"
-        f'<span style="font-size:.8em">share of right answers, in brackets its 95 % interval'
+        title=_head(answered)
+        + '<span style="font-size:.8em">share of right answers, in brackets its 95 % interval'
         "</span>",
         x=answered.plan.axes[0],
         y=answered.plan.axes[1],
@@ -112,8 +118,8 @@ def fame_figure(answered: FactsMap):
         low, high = cell.interval
         ranges.append((low, share, high) if is_real else (1 - high, share, 1 - low))
     figure = theme.figure(
-        title=f"{figure_text(answered.plan.title)}: {figure_text(answered.model)} · measured<br>"
-        '<span style="font-size:.8em">with 95 % intervals; countries by number of people '
+        title=_head(answered)
+        + '<span style="font-size:.8em">with 95 % intervals; countries by number of people '
         "(GeoNames, 2018)</span>",
         x=answered.plan.axes[0],
         height=380,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_whole
+from labkit.topics.limits.arguments import check_seed
 
 from .accuracy_map import AccuracyMap, MapPlan, ask_map
 from .ask import Question
@@ -42,12 +43,13 @@ def letters(model: ScoringModel, *, items: int = 16, seed: int = 0) -> AccuracyM
         LabError: the model does not run in this process.
     """
     check_whole("items", items, 1, 20)
-    draw = random.Random(seed)
+    check_seed(seed)
+    draw, again = random.Random(seed), random.Random(seed)
     questions = tuple(
-        Question(*make(word, draw, length), row, LENGTHS[length])
-        for row, make in TASKS.items()
+        Question(*asked, row, LENGTHS[length])
+        for row in TASKS
         for length in range(len(WORDS))
-        for word in draw.sample(WORDS[length], items)
+        for asked in _different(row, length, items, draw, again).items()
     )
     plan = MapPlan(
         "letters",
@@ -60,6 +62,19 @@ def letters(model: ScoringModel, *, items: int = 16, seed: int = 0) -> AccuracyM
         tuple(words[0] for words in WORDS),
     )
     return ask_map(model, plan)
+
+
+def _different(
+    row: str, length: int, items: int, draw: random.Random, again: random.Random
+) -> dict[str, str]:
+    """Different questions of a cell, with their answers; `again` replaces what was asked before."""
+    found: dict[str, str] = {}
+    for word in draw.sample(WORDS[length], items):
+        question, answer = TASKS[row](word, draw, length)
+        while question in found:
+            question, answer = TASKS[row](word, again, length)
+        found[question] = answer
+    return found
 
 
 def _first(word: str, draw: random.Random, _: int) -> tuple[str, str]:

@@ -6,10 +6,10 @@ from statistics import fmean
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.checks import check_number, check_type, check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
-from labkit.topics.limits.arguments import check_model
+from labkit.topics.limits.arguments import check_model, check_seed, how_measured
 
 from .accuracy_map import AccuracyMap
 from .ask import Question, write_answers
@@ -37,12 +37,14 @@ class RepeatedMistakes:
     Attributes:
         model: name of the model.
         temperature: of the drawn answers.
-        questions: the questions with their answers.
+        questions: the questions with their answers; fewer where it was stopped.
+        asked: number of questions that were to be asked.
     """
 
     model: str
     temperature: float
     questions: tuple[RepeatedQuestion, ...]
+    asked: int
 
     @property
     def same_share(self) -> float:
@@ -74,13 +76,14 @@ class RepeatedMistakes:
         """How often the same answer came, and how often a drawn one was right."""
         if not self.questions:
             return f"{self.model}: stopped before the first answer"
-        times = len(self.questions[0].cold)
+        times, count = len(self.questions[0].cold), number_of(len(self.questions), "question")
+        how = how_measured(len(self.questions), self.asked)
         return (
-            f"{self.model}, {len(self.questions)} questions it got wrong, {times} times each: "
+            f"{self.model}, {count} it got wrong, {times} times each: "
             f"{self.same_share:.0%} get the same answer every time at temperature 0, "
             f"{self.cold_right_share:.0%} of the answers there are right; of the answers drawn at "
             f"temperature {self.temperature:g}, "
-            f"{self.warm_right_share:.0%} are right (measured)"
+            f"{self.warm_right_share:.0%} are right ({how})"
         )
 
     def __repr__(self) -> str:
@@ -115,6 +118,7 @@ def repeat_mistakes(
     check_type("answered", answered, AccuracyMap, "lab.limits.arithmetic, letters or facts")
     check_whole("items", items, 1, 100)
     check_whole("times", times, 2, 50)
+    check_seed(seed)
     check_number("temperature", temperature, "above 0 and at most 5", lambda x: 0 < x <= 5)
     wrong = [each.question for each in answered.answers if not each.right]
     if not wrong:
@@ -127,7 +131,7 @@ def repeat_mistakes(
         for n, question in enumerate(chosen)
         if n in cold and n in warm
     )
-    return RepeatedMistakes(model.name, temperature, tuple(asked))
+    return RepeatedMistakes(model.name, temperature, tuple(asked), len(chosen))
 
 
 def _ask_again(

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from labkit.formatting import number_of
 from labkit.sandbox.sandbox import SandboxRun
 from labkit.ui import html, theme
 from labkit.ui.html import figure_text
@@ -45,10 +46,11 @@ def pass_figure(score: CodeScore):
         return html.HtmlFigure(html.note(score.summary))
     ks = list(range(1, score.samples + 1))
     shares = [score.pass_at(k) for k in ks]
+    tasks, attempts = number_of(len(score.tasks), "task"), number_of(score.samples, "attempt")
     lows, highs = zip(*(score.interval(k) for k in ks), strict=True)
     figure = theme.figure(
-        title=f"{figure_text(score.title)}: {figure_text(score.model)} · measured<br>"
-        f'<span style="font-size:.8em">{len(score.tasks)} tasks, {score.samples} attempts each; '
+        title=f"{figure_text(score.title)}: {figure_text(score.model)} · {score.how}<br>"
+        f'<span style="font-size:.8em">{tasks}, {attempts} each; '
         "band: 95 % over tasks</span>",
         x="k: attempts, of which one must pass",
         y="pass@k",

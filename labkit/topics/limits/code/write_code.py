@@ -8,14 +8,14 @@ from statistics import fmean
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import padded_answers
 from labkit.checks import check_number, check_whole
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
-from labkit.sandbox.code_tasks import END, CodeTask, code_tasks, has_passed
+from labkit.sandbox.code_tasks import END, SETS, CodeTask, code_tasks, has_passed
 from labkit.sandbox.sandbox import MIB, Limits, SandboxRun, run_code
 from labkit.stats import bootstrap_interval, share_interval
 from labkit.topics.limits.accuracy.ask import prompt_ids
-from labkit.topics.limits.arguments import check_model
+from labkit.topics.limits.arguments import check_model, check_seed, how_measured
 
 from .pass_at_k import pass_at_k
 
@@ -123,27 +123,28 @@ class CodeScore:
         return (BookEntry("code_passed_percent", label, value, "%", low, high, model=self.model),)
 
     @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        return how_measured(len(self.tasks), self.asked)
+
+    @property
     def summary(self) -> str:
         """The share that passes, with its interval."""
         if not self.tasks:
             return f"{self.model}, {self.title}: stopped before the first function"
         if self.refusal:
-            return (
-                f"{self.model}, {self.title}: {len(self.tasks)} functions written, and not run: "
-                f"{self.refusal}"
-            )
+            count = number_of(len(self.tasks), "function")
+            return f"{self.model}, {self.title}: {count} written, and not run: {self.refusal}"
         ks = [1] if self.samples == 1 else [1, self.samples]
         shares = [
             f"pass@{k} {self.pass_at(k):.0%} "
             f"({self.interval(k)[0]:.0%} to {self.interval(k)[1]:.0%})"
             for k in ks
         ]
-        stopped = f" of {self.asked}" if len(self.tasks) < self.asked else ""
-        attempts = "1 attempt" if self.samples == 1 else f"{self.samples} attempts"
+        tasks, attempts = number_of(len(self.tasks), "task"), number_of(self.samples, "attempt")
         return (
-            f"{self.model}, {self.title}: {', '.join(shares)}; {len(self.tasks)}{stopped} tasks, "
-            f"{attempts} each at temperature {self.temperature:g}, {self.elapsed_s:.0f} s "
-            "(measured)"
+            f"{self.model}, {self.title}: {', '.join(shares)}; {tasks}, {attempts} each at "
+            f"temperature {self.temperature:g}, {self.elapsed_s:.0f} s ({self.how})"
         )
 
     def __repr__(self) -> str:
@@ -180,10 +181,13 @@ def write_code(
         LabError: the model does not run in this process, or HumanEval could not be downloaded.
     """
     check_model(model)
+    if tasks not in SETS:  # before the cache, which takes no list
+        raise ValueError(f"tasks must be one of {', '.join(SETS)}; got {tasks!r}")
     chosen = code_tasks(tasks)
     check_whole("items", items, 1, len(chosen))
     check_whole("samples", samples, 1, 100)
     check_whole("max_tokens", max_tokens, 1, 1000)
+    check_seed(seed)
     temperature = (0.8 if samples > 1 else 0.0) if temperature is None else temperature
     check_number("temperature", temperature, "0 to 5", lambda x: 0 <= x <= 5)
     began = time.perf_counter()

@@ -10,7 +10,7 @@ from labkit.checks import check_whole
 from labkit.interrupts.cell import progress
 from labkit.topics.limits.accuracy.ask import prompt_ids, prompt_text, write_answers
 from labkit.topics.limits.accuracy.countries import Country, countries
-from labkit.topics.limits.arguments import check_model
+from labkit.topics.limits.arguments import check_model, check_seed
 
 from .reliability import at_temperature
 from .result import Calibration, ConfidenceItem
@@ -45,12 +45,13 @@ def calibration(model: ScoringModel, *, items: int = 120, seed: int = 0) -> Cali
         items: questions, 20 to 220.
         seed: of their choice.
     Raises:
-        ValueError: items is out of range.
+        ValueError: an argument is out of range.
         LabError: the model does not run in this process, or the countries could not be downloaded.
     Source: Kadavath et al. 2022, "Language Models (Mostly) Know What They Know".
     """
     check_model(model)
     check_whole("items", items, 20, 220)
+    check_seed(seed)
     began = time.perf_counter()
     questions = _questions(items, random.Random(seed))
     run = _Run(model, questions)

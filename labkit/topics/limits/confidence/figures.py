@@ -16,7 +16,7 @@ MOST_ROWS = 60
 def reliability_figure(measured: Calibration, *, bins: int = BINS):
     """A reliability diagram for each kind of confidence."""
     panels = [(kind, measured.reliability(kind)) for kind in measured.kinds or KINDS[:1]]
-    title = f"How sure, and how often right: {figure_text(measured.model)} · measured"
+    title = f"How sure, and how often right: {figure_text(measured.model)} · {measured.how}"
     return diagrams(title, panels, bins)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
+from labkit.topics.limits.arguments import how_measured
 
 from .reliability import Reliability, at_temperature
 
@@ -127,6 +128,11 @@ class Calibration:
         return tuple(entries)
 
     @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        return how_measured(len(self.items), self.asked)
+
+    @property
     def summary(self) -> str:
         """Share right, and each mean confidence with its calibration error."""
         if not self.items:
@@ -139,12 +145,9 @@ class Calibration:
                 f"{own.perfect_ece()[0]:.2f}){self._missing(kind, len(own.right))}"
             )
         share = self.reliability().share
-        stopped = (
-            f", stopped; {self.asked} were to be asked" if len(self.items) < self.asked else ""
-        )
         return (
-            f"{self.model}: {share:.0%} of {len(self.items)} capitals right among four{stopped}; "
-            f"{'; '.join(parts)} (measured)"
+            f"{self.model}: {share:.0%} of {len(self.items)} capitals right among four; "
+            f"{'; '.join(parts)} ({self.how})"
         )
 
     def _missing(self, kind: str, known: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import time_reading
+from labkit.backends.prompts import check_text
 from labkit.checks import check_whole
 from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
@@ -105,6 +106,7 @@ def conversation_cost(
     """
     check_model(model)
     check_whole("turns", turns, 2, 100)
+    check_text(priced, "priced")
     if turn_tokens is None:
         turn_tokens = max(SHORTEST, min(USUAL, (model.context - 1) // turns))
     check_whole("turn_tokens", turn_tokens, SHORTEST, 1000)

@@ -9,7 +9,7 @@ from labkit.backends.loaded.decoding import reading_copy
 from labkit.checks import check_whole
 from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, MapPlan, ask_map
 from labkit.topics.limits.accuracy.ask import Question
-from labkit.topics.limits.arguments import check_model
+from labkit.topics.limits.arguments import check_model, check_seed
 
 from .diary import sentences
 
@@ -48,6 +48,7 @@ def long_text(
     for each in lengths:
         check_whole("each length", each, SHORTEST, most)
     check_whole("items", items, 1, 20)
+    check_seed(seed)
     draw = random.Random(seed)
     questions = tuple(
         _question(_diary(model, length, draw.getrandbits(32)), length, depth, draw)

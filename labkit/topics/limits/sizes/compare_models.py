@@ -30,6 +30,10 @@ class Marked(Protocol):
         """What the lab book keeps."""
 
     @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+
+    @property
     def summary(self) -> str:
         """The result in a line."""
 
@@ -136,6 +140,9 @@ def compare_models(
         LabError: a model cannot do it.
     """
     check_type("models", models, ModelsHere, "lab.limits.load_models")
+    wanted = "experiment must be arithmetic, letters, facts, long_text, write_code or calibration"
+    if not callable(experiment):
+        raise ValueError(f"{wanted}; got {experiment!r}")
     results: list[Marked] = []
     for model in models.models:
         try:
@@ -143,11 +150,7 @@ def compare_models(
         except KeyboardInterrupt:  # the model before it was stopped
             break
         if not hasattr(result, "marks"):
-            raise ValueError(
-                "experiment must be arithmetic, letters, facts, long_text, write_code or "
-                f"calibration; got "
-                f"{getattr(experiment, '__name__', experiment)!r}"
-            )
+            raise ValueError(f"{wanted}; got {getattr(experiment, '__name__', experiment)!r}")
         results.append(result)
     changes = tuple(_difference(*pair) for pair in pairwise(results))
     return ModelComparison(tuple(results), changes, models.missing)

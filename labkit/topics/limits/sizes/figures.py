@@ -36,7 +36,9 @@ def _title(comparison: ModelComparison, what: str) -> str:
     if any(getattr(each, "refusal", "") for each in comparison.results):
         alone = [each.summary for each in comparison.results]
     below = "; ".join(changes) or " ".join(map(figure_text, alone))
-    return f'{figure_text(what)} · measured<br><span style="font-size:.8em">{below}</span>'
+    hows = (each.how for each in comparison.results if each.how != "measured")
+    how = next(hows, "measured")
+    return f'{figure_text(what)} · {how}<br><span style="font-size:.8em">{below}</span>'
 
 
 def _maps_figure(comparison: ModelComparison, maps: list[AccuracyMap]):

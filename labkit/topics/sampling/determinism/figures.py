@@ -8,7 +8,7 @@ from labkit.topics.sampling.paths.trace import token_text
 from labkit.ui import html, theme, token_chips
 from labkit.ui.visible_text import spell
 
-from .results import Condition, FirstDifference, RepeatRun, Repeats
+from .results import NO_SECOND, Condition, FirstDifference, RepeatRun, Repeats
 
 _CELL = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
 
@@ -16,7 +16,7 @@ _CELL = "padding:3px 14px 3px 0;text-align:left;vertical-align:top"
 def repeats_table(repeats: Repeats) -> html.HtmlFigure:
     """What was varied, whether the answers stayed the same, and where they first differ if not."""
     head = (
-        f"{escape(repeats.model)}, the same request, repeated · measured. "
+        f"{escape(repeats.model)}, the same request, repeated · {repeats.how}. "
         f'<span style="color:{theme.ALERT};font-weight:700">┃</span> marks where an answer '
         "first differs from the first of its group."
     )
@@ -40,13 +40,13 @@ def _group(condition: Condition) -> str:
 def _result(condition: Condition) -> str:
     if condition.why_not:
         return f"– not varied: {condition.why_not}"
-    if len(condition.runs) < 2:  # interrupted
-        return "– stopped before there was a second answer"
+    if len(condition.compared) < 2:
+        return f"– {NO_SECOND}"
     difference, shift = condition.earliest_difference, condition.largest_shift
     if difference:
         return f"✗ differ from token {difference.index + 1} on: {_leading(difference)}"
     scores = "are the same too" if not shift else f"differ by up to {_digit(shift)}"
-    return f"✓ {len(condition.runs)} answers, all the same; the log-probabilities {scores}"
+    return f"✓ {len(condition.compared)} answers, all the same; the log-probabilities {scores}"
 
 
 def _digit(value: float) -> str:
@@ -74,8 +74,8 @@ def _rows(condition: Condition):
     ordered = sorted(condition.runs, key=lambda run: order[run.ids])
     for _, same in groupby(ordered, key=lambda run: run.ids):
         runs = list(same)
-        label = " · ".join(run.label for run in runs)
-        if len(runs) == len(condition.runs) > 2:
+        label = " · ".join(map(_label, runs))
+        if len(runs) == len(condition.runs) > 2 and all(run.complete for run in runs):
             label = f"all {len(runs)}"
         yield (
             f'<tr><th scope="row" style="{_CELL};font-weight:400;width:14em">{escape(label)}</th>'
@@ -83,10 +83,14 @@ def _rows(condition: Condition):
         )
 
 
+def _label(run: RepeatRun) -> str:
+    return run.label if run.complete else f"{run.label} (stopped)"
+
+
 def _text(condition: Condition, run: RepeatRun) -> str:
     texts = [token_text(step) for step in run.reply.steps]
-    index = condition.runs.index(run)
-    difference = condition.differences[index - 1] if index else None
+    later = condition.compared[1:]
+    difference = condition.differences[later.index(run)] if run in later else None
     if difference is None:
         return token_chips.chips(texts)
     return token_chips.chips(

@@ -9,7 +9,7 @@ from labkit.backends.generate import collect_rows, generate
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
-from labkit.checks import check_whole
+from labkit.checks import check_whole, checked_several
 from labkit.errors import LabError
 from labkit.interrupts.cell import progress
 from labkit.topics.sampling.next_token.prediction import require_scores
@@ -46,10 +46,10 @@ def repeat(
         LabError: the model does not give its scores.
     """
     require_scores(model, "repeat")
-    vary = (vary,) if isinstance(vary, str) else tuple(vary)
-    unknown = [name for name in vary if name not in VARIATIONS]
-    if unknown or not vary:
-        raise ValueError(f"vary must name some of {', '.join(VARIATIONS)}; got {vary!r}")
+    bound = f"one or more of {', '.join(VARIATIONS)}"
+    vary = (vary,) if isinstance(vary, str) else checked_several("vary", vary, str, bound)
+    if not set(vary) <= set(VARIATIONS):
+        raise ValueError(f"vary must be {bound}; got {vary!r}")
     check_whole("times", times, 2, 100)
     Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
     run = partial(generate, model, prompt, raw=raw, max_tokens=max_tokens)
@@ -60,7 +60,9 @@ def repeat(
         "dtype": f"in {_dtype(model)}",
         "threads": f"with {_threads(model)} threads",
     }
-    return Repeats(model.name, prompt, _conditions(vary, references, *_execute(plan)))
+    runs, reasons, stopped = _execute(plan)
+    conditions = _conditions(vary, references, runs, reasons)
+    return Repeats(model.name, prompt, conditions, stopped)
 
 
 # What a run varies, its label, and the call.
@@ -137,10 +139,11 @@ def _require_here(model, what: str) -> None:
         raise LabError(f"{model.name} is served: its {what} is chosen where its server starts.")
 
 
-def _execute(plan: list[_PlannedRun]) -> tuple[dict[str, list[RepeatRun]], dict[str, str]]:
-    """Runs by what they vary, and reasons of those that could not run; an interrupt ends it."""
+def _execute(plan: list[_PlannedRun]) -> tuple[dict[str, list[RepeatRun]], dict[str, str], bool]:
+    """Runs by what they vary, reasons of those that could not run, and whether it was stopped."""
     runs: dict[str, list[RepeatRun]] = {}
     reasons: dict[str, str] = {}
+    stopped = True
     with progress(plan, unit="run", desc="repeat") as bar, suppress(KeyboardInterrupt):
         for name, label, run in bar:
             bar.set_postfix_str(f"{name}: {label}")
@@ -153,7 +156,9 @@ def _execute(plan: list[_PlannedRun]) -> tuple[dict[str, list[RepeatRun]], dict[
                 runs.setdefault(name, []).append(RepeatRun(label, reply))
             if reply.finish == "interrupted":
                 break
-    return runs, reasons
+        else:
+            stopped = False
+    return runs, reasons, stopped
 
 
 def _conditions(

@@ -8,10 +8,10 @@ from rapidfuzz.distance import Prefix
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.steps import Alternative
-from labkit.formatting import number_of
 from labkit.topics.sampling.paths.trace import token_text
 
 BATCH = 8
+NO_SECOND = "stopped before there was a second answer"
 # What is varied; the last three are compared with a plain run at temperature 0.
 VARIATIONS = {
     "nothing": "the same seed every time",
@@ -39,6 +39,11 @@ class RepeatRun:
     def ids(self) -> tuple[int, ...]:
         """Token ids of the answer."""
         return tuple(step.token_id for step in self.reply.steps)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model ended the answer, or max_tokens did: others show no agreement."""
+        return self.reply.finish in ("stop", "length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class Condition:
 
     Attributes:
         name: one of `VARIATIONS`.
-        runs: runs of the request; the first is the reference for the others.
+        runs: runs of the request; the first is the reference for the others. One that was
+            stopped is not compared.
         why_not: reason why it could not be varied, or None.
     """
 
@@ -83,9 +89,15 @@ class Condition:
         return VARIATIONS[self.name]
 
     @property
+    def compared(self) -> tuple[RepeatRun, ...]:
+        """The runs whose answers are complete."""
+        return tuple(run for run in self.runs if run.complete)
+
+    @property
     def differences(self) -> tuple[FirstDifference | None, ...]:
-        """For each answer after the first: its first difference, or None where it has none."""
-        return tuple(_difference(self.runs[0], run) for run in self.runs[1:])
+        """For each complete answer after the first: its first difference, or None without one."""
+        runs = self.compared
+        return tuple(_difference(runs[0], run) for run in runs[1:])
 
     @property
     def earliest_difference(self) -> FirstDifference | None:
@@ -100,7 +112,8 @@ class Condition:
         0: the scores were the same to the last digit. None without a second answer, or where no
         token is shared.
         """
-        shifts = [shift for run in self.runs[1:] for shift in _shifts(self.runs[0], run)]
+        runs = self.compared
+        shifts = [shift for run in runs[1:] for shift in _shifts(runs[0], run)]
         return max(shifts, default=None)
 
 
@@ -110,7 +123,7 @@ def _shared_tokens(first: RepeatRun, other: RepeatRun) -> int:
 
 def _difference(first: RepeatRun, other: RepeatRun) -> FirstDifference | None:
     index = _shared_tokens(first, other)
-    if index == min(len(first.ids), len(other.ids)):  # one was only stopped early
+    if index == min(len(first.ids), len(other.ids)):
         return None
     here = first.reply.steps[index]
     texts = token_text(here), token_text(other.reply.steps[index])
@@ -130,16 +143,23 @@ class Repeats:
         model: name of the model.
         prompt: prompt of every run.
         conditions: runs by what was varied.
+        stopped: whether it was stopped before its last run ended.
     """
 
     model: str
     prompt: str | Messages
     conditions: tuple[Condition, ...]
+    stopped: bool = False
+
+    @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        return "stopped, measured" if self.stopped else "measured"
 
     @property
     def summary(self) -> str:
         """Which variations changed the answer."""
-        return f"{self.model}: {'; '.join(map(_line, self.conditions))} (measured)"
+        return f"{self.model}: {'; '.join(map(_line, self.conditions))} ({self.how})"
 
     def __repr__(self) -> str:
         return self.summary
@@ -148,9 +168,11 @@ class Repeats:
 def _line(condition: Condition) -> str:
     if condition.why_not:
         return f"{condition.description}: not run"
-    texts = len({run.ids for run in condition.runs})
+    runs = condition.compared
+    if len(runs) < 2:
+        return f"{condition.description}: {NO_SECOND}"
     if condition.earliest_difference is None:
-        return f"{condition.description}: {number_of(len(condition.runs), 'run')}, all the same"
-    counts = f"{number_of(len(condition.runs), 'run')}, {texts} different answers"
+        return f"{condition.description}: {len(runs)} runs, all the same"
+    counts = f"{len(runs)} runs, {len({run.ids for run in runs})} different answers"
     first = condition.earliest_difference.index + 1
     return f"{condition.description}: {counts}, which differ from token {first} on"

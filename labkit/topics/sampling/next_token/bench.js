@@ -208,7 +208,7 @@ class Bench extends BenchView {
 
   shareOf(stage, id) {
     const rank = stage.ids.indexOf(id);
-    return rank < 0 ? 0 : probabilities(stage)[rank];
+    return rank < 0 ? null : probabilities(stage)[rank];
   }
 
   name(id) { return this.texts[id] || `#${id}`; }

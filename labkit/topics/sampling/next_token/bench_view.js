@@ -12,7 +12,8 @@ const SURPRISE = [1, 2, 4, 8]; // bits: from each on, a token is marked more str
 const ROWS = 12, CURVE_POINTS = 60, MOST_WRITTEN = 40;
 const KEYS = { d: "draw", s: "step", w: "write", b: "branch", r: "reset", backspace: "back" };
 
-const percent = share => share === 0 ? "✗ cut" : share < 0.0001 ? "<0.01 %"
+/* A share; null: of what is cut, which a share so small that it rounds to 0 is not. */
+const percent = share => share === null ? "✗ cut" : share < 0.0001 ? "<0.01 %"
   : `${(100 * share).toFixed(share < 0.01 ? 2 : 1)} %`;
 const whole = number => number.toLocaleString("en-US");
 const surpriseClass = bits => `s${SURPRISE.filter(least => bits >= least).length}`;
@@ -144,16 +145,15 @@ class BenchView {
   }
 
   drawTable(runs) {
-    const sorted = this.sorted(), own = probabilities(sorted), occurred = countTokens(this.context());
+    const sorted = this.sorted(), occurred = countTokens(this.context());
     const { temperature } = this.settings;
     this.shown = [...sorted.ids.subarray(0, ROWS)];
     this.heads[2].textContent = temperature > 0 ? `÷ ${temperature.toFixed(2)}` : "÷ 0: the best";
-    const finals = runs.map(run => run.at(-1)), shares = finals.map(final => this.sharesOf(final));
+    const finals = runs.map(run => run.at(-1));
+    const [own, ...shares] = [sorted, ...finals].map(stage => this.sharesOf(stage));
     [3, 4].forEach((column, index) => {
       this.heads[column].replaceChildren(...runs[index] ? this.headOf(runs[index]) : []);
     });
-    const rest = list => Math.max(0, 1 - list.slice(0, ROWS).reduce((sum, share) => sum + share, 0));
-    const rests = [own, ...shares].map(rest).map(share => share < 1e-6 ? 0 : share);
     this.rows.forEach(({ button, cells, bars }, rank) => {
       const id = this.shown[rank], score = sorted.values[rank];
       if (rank < ROWS) {
@@ -166,8 +166,8 @@ class BenchView {
       }
       bars.forEach((bar, index) => {
         if (!shares[index]) return;
-        const share = rank < ROWS ? shares[index][rank] : rests[index + 1];
-        bar.own.style.width = `${100 * (rank < ROWS ? own[rank] : rests[0])}%`;
+        const share = shares[index][rank];
+        bar.own.style.width = `${100 * own[rank]}%`;
         bar.after.style.width = `${100 * share}%`;
         bar.share.textContent = percent(share);
         const drawn = index === 0 && this.draws ? this.drawnShare(rank) : 0;
@@ -177,14 +177,18 @@ class BenchView {
     });
   }
 
+  /* The share of each shown token, then of all others together; null where all of them are cut. */
   sharesOf(stage) {
-    const ranks = new Map(this.shown.map((id, rank) => [id, rank])), found = new Array(ROWS).fill(0);
+    const rows = new Map(this.shown.map((id, row) => [id, row])), found = new Array(ROWS + 1).fill(null);
     const all = probabilities(stage);
-    let left = ROWS;
-    for (let rank = 0; rank < all.length && left; rank++) {
-      const row = ranks.get(stage.ids[rank]);
-      if (row !== undefined) { found[row] = all[rank]; left--; }
+    let count = 0, sum = 0;
+    for (let rank = 0; rank < all.length && count < ROWS; rank++) {
+      const row = rows.get(stage.ids[rank]);
+      if (row === undefined) continue;
+      sum += found[row] = all[rank];
+      count++;
     }
+    if (count < all.length) found[ROWS] = Math.max(0, 1 - sum);
     return found;
   }
 

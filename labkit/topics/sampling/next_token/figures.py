@@ -118,7 +118,7 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
         ("entropy, bits", [f"{stage.entropy_bits:.2f}" for stage in stages]),
     )
     body = [
-        _row(name, [_cell(stage.probabilities[token_id]) for stage in stages])
+        _row(name, [_cell(run, stage, token_id) for stage in stages])
         for name, token_id in zip(names, top, strict=True)
     ]
     body += [
@@ -151,12 +151,14 @@ def _row(name: str, cells: list[str], *, top: bool = False) -> str:
     return f'<tr style="{line}">{head}{"".join(cells)}</tr>'
 
 
-def _cell(share: float) -> str:
+def _cell(run: ChainRun, stage: ChainStage, token_id: int) -> str:
     """A probability over a bar of its length; a cross for a token that was cut off."""
-    if share == 0:
+    if not np.isfinite(run.scores[stage.name][token_id]):
         return f'<td style="{_NUMBER};color:{theme.QUIET}">✗</td>'
+    share = float(stage.probabilities[token_id])
+    text = f"{share:.1%}" if share >= 0.0005 else "&lt;0.1%"  # it may still be drawn
     bar = f"linear-gradient(to right,{theme.SKY}66 {100 * share:.1f}%,transparent 0)"
-    return f'<td style="{_NUMBER};background:{bar};min-width:64px">{share:.1%}</td>'
+    return f'<td style="{_NUMBER};background:{bar};min-width:64px">{text}</td>'
 
 
 FIGURES = {Prediction: prediction_figure, ChainRun: chain_figure, Draws: draws_figure}

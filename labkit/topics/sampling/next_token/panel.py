@@ -9,7 +9,7 @@ from labkit.ui.panel import Panel
 from . import figures
 from .bench_panel import Bench
 from .prediction import Prediction, predict
-from .sampling_chain import ChainRun, run_chain
+from .sampling_chain import ChainRun, chain_settings, run_chain
 
 
 def bench_panel(
@@ -24,9 +24,9 @@ def bench_panel(
         settings: initial values of the controls, as for ``labkit.sampling.run_chain``.
     Raises:
         LabError: the model does not give its scores.
-        ValueError: the prompt or a setting is out of range.
+        ValueError: the prompt or a setting is out of range, or a setting is not the chain's.
     """
-    chosen = _settings(settings)
+    chosen = chain_settings(settings)
     prediction = predict(model, prompt, raw=raw)
     return BenchPanel(prediction, chosen, model)
 
@@ -38,13 +38,9 @@ def explore_prediction(prediction: Prediction, **settings) -> "BenchPanel":
         prediction: from ``labkit.predict``.
         settings: initial values of the controls, as for ``labkit.sampling.run_chain``.
     Raises:
-        ValueError: a setting is out of range.
+        ValueError: a setting is out of range, or not one of the chain's.
     """
-    return BenchPanel(prediction, _settings(settings))
-
-
-def _settings(settings: dict) -> Settings:
-    return Settings(**{"temperature": 1.0, **settings})
+    return BenchPanel(prediction, chain_settings(settings))
 
 
 class BenchPanel(Panel):

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from labkit.backends.local.processors import draw_from_scores, scores_by_stage
-from labkit.backends.settings import Settings
+from labkit.backends.settings import STAGES, Settings
 from labkit.checks import check_type, check_whole
 from labkit.formatting import number_of
 
@@ -119,11 +120,24 @@ def run_chain(prediction: Prediction, **settings) -> ChainRun:
             top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty,
             order.
     Raises:
-        ValueError: a setting is out of range.
+        ValueError: a setting is out of range, or not one of the chain's.
     """
     check_type("prediction", prediction, Prediction, "lab.predict")
-    chosen = Settings(**{"temperature": 1.0, **settings})
+    chosen = chain_settings(settings)
     return ChainRun(prediction, chosen, scores_by_stage(prediction.scores, prediction.ids, chosen))
+
+
+def chain_settings(settings: Mapping[str, Any]) -> Settings:
+    """The settings of a chain, at temperature 1 by default.
+
+    Raises:
+        TypeError: there is no such setting.
+        ValueError: a setting is out of range, or is that of an answer and not of a token.
+    """
+    chosen, allowed = Settings(**{"temperature": 1.0, **settings}), (*STAGES, "order")
+    if others := [name for name in settings if name not in allowed]:
+        raise ValueError(f"settings must be of {', '.join(allowed)}; got {others[0]!r}")
+    return chosen
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -81,7 +81,8 @@ class TokenTree:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """The probability that the texts of the tree have together."""
-        share, label = 100 * self.covered, f"{len(self.leaves)} likely texts together"
+        share = 100 * self.covered
+        label = f"covered by {number_of(len(self.leaves), 'likely text')}"
         return (BookEntry("covered_probability", label, share, "%", model=self.model),)
 
     @property

@@ -11,6 +11,8 @@ from labkit.backends.loaded.decoding import open_position
 from labkit.backends.prompts import Messages, check_text
 from labkit.backends.settings import Settings
 from labkit.backends.steps import Alternative
+from labkit.checks import check_whole
+from labkit.errors import LabError
 from labkit.formatting import number_of
 from labkit.topics.sampling.next_token.prediction import require_scores
 
@@ -115,7 +117,7 @@ class Walk:
     def __init__(self, model: Backend, prompt: str | Messages, *, raw: bool = False):
         require_scores(model, "walk")
         self._cursor = open_position(model, model.encode(prompt, raw=raw))
-        self._model, self._prompt = model.name, prompt
+        self._model, self._context, self._prompt = model.name, model.context, prompt
         self._without_cache = self._cursor.tokens_read
         self.name = NAMES[0]
         self._branches = {self.name: Branch(self.name, "", ())}
@@ -153,7 +155,9 @@ class Walk:
         Raises:
             ValueError: the token is not in the vocabulary, or the context is full.
         """
+        token_id = int(token_id) if isinstance(token_id, np.integer) else token_id
         before = self._logprobs
+        check_whole("token_id", token_id, 0, len(before) - 1)
         self._cursor.take(token_id)
         logprob = float(before[token_id])
         rank = int((before > before[token_id]).sum()) + 1
@@ -173,10 +177,11 @@ class Walk:
         self.take(self._cursor.draw(Settings(temperature=temperature, seed=seed)))
 
     def write(self, text: str) -> None:
-        """Takes the tokens of a text that the learner typed.
+        """Takes the tokens of a text that the learner typed: all of them, or none if interrupted.
 
         Raises:
-            ValueError: the text is empty, or longer than `MOST_TYPED` tokens.
+            ValueError: the text is empty, longer than `MOST_TYPED` tokens, or does not fit the
+                context.
         """
         check_text(text)
         if len(text) > self._cursor.most_characters(MOST_TYPED):
@@ -187,8 +192,19 @@ class Walk:
         ids = self._cursor.encode(text)
         if not 1 <= len(ids) <= MOST_TYPED:
             raise ValueError(f"text must be 1 to {MOST_TYPED} tokens; got {len(ids)}")
-        for token_id in ids:
-            self.take(token_id)
+        start, taken = self._cursor.ids, self.branch.tokens
+        if len(start) + len(ids) > self._context:
+            raise ValueError(
+                f"text must fit the context of {self._context:,} tokens together with the "
+                f"{len(start):,} before it; got {number_of(len(ids), 'token')}"
+            )
+        try:
+            for token_id in ids:
+                self.take(token_id)
+        except (ValueError, LabError, KeyboardInterrupt):
+            self._cursor.go_to(start)
+            self._update(taken)
+            raise
 
     def back(self, tokens: int = 1) -> None:
         """Goes back by a number of tokens.

@@ -1,16 +1,17 @@
 """Answers to one prompt over a grid of settings, and how varied they are."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from numbers import Real
 from statistics import fmean, median
 
 from labkit.backends.generate import collect_rows
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.settings import Settings
-from labkit.checks import check_whole
+from labkit.checks import check_whole, checked_several
 from labkit.formatting import number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
@@ -136,7 +137,7 @@ class Sweep:
         return tuple(
             BookEntry(
                 f"self_similarity_{index}",
-                f"alike at temperature {cell.temperature:g}",
+                f"alike at {cell.title}",
                 *(each.middle, "", each.low, each.high),
                 model=self.model,
             )
@@ -213,12 +214,21 @@ def sweep(
     """
     require_scores(model, "sweep")
     check_whole("samples", samples, 1, 1000)
+    check_whole("batch_size", batch_size, or_none=True)
+    for name in ("temperature", "top_p"):
+        if name in settings:
+            value = settings[name]
+            raise ValueError(f"{name} must be given as {name}s=({value!r},); got {name}={value!r}")
+    bound = "one or more numbers, as in (0, 1)"
+    grid = (
+        checked_several("temperatures", temperatures, Real, bound),
+        checked_several("top_ps", top_ps, Real, bound),
+        range(samples),
+    )
     first = Settings(seed=seed).seeded().seed
     rows = [
         Settings(temperature=t, top_p=p, seed=first + n, max_tokens=max_tokens, **settings)
-        for t, p, n in product(
-            _several("temperatures", temperatures), _several("top_ps", top_ps), range(samples)
-        )
+        for t, p, n in product(*grid)
     ]
     began = time.perf_counter()
     running = model.stream_rows(prompt, rows, raw=raw, batch_size=batch_size)
@@ -227,10 +237,3 @@ def sweep(
         replies = collect_rows(model.name, prompt, running, bar.update)
         bar.total = bar.n  # the bar ends full although some answers ended early
     return Sweep(model.name, prompt, replies, time.perf_counter() - began)
-
-
-def _several(name: str, values: Iterable[float]) -> tuple[float, ...]:
-    numbers = () if isinstance(values, str) or not isinstance(values, Iterable) else tuple(values)
-    if not numbers:
-        raise ValueError(f"{name} must be one or more numbers, as in (0, 1); got {values!r}")
-    return numbers

@@ -14,7 +14,7 @@ from labkit.models.tokenizers.bpe_trainer import train_merges, with_merges
 from labkit.models.tokenizers.readers import TokenizersReader
 from labkit.topics.tokens.tokenization import Tokenization, show_bytes
 
-BYTES = 256
+BYTES, MOST_TOKENS = 256, 50_000  # of a vocabulary
 POINTS = 60  # of the compression curve
 MEASURED = 20_000  # characters of the corpus that the curve is measured on
 
@@ -67,7 +67,12 @@ class BpeTraining:
         """The most frequent pairs of the corpus after a number of merges, from the most frequent.
 
         Pairs do not cross the borders of words, which no merge does.
+
+        Raises:
+            ValueError: merges or most is out of range.
         """
+        check_whole("merges", merges, 0)
+        check_whole("most", most)
         if merges >= len(self.merges):
             return ()
         reader, counts = self.reader(merges), Counter()
@@ -83,7 +88,12 @@ class BpeTraining:
         )
 
     def merge(self, number: int) -> tuple[str, str, str]:
-        """Left part, right part and result of a merge; the first is number 1."""
+        """Left part, right part and result of a merge; the first is number 1.
+
+        Raises:
+            ValueError: there is no merge with this number.
+        """
+        check_whole("number", number, 1, len(self.merges))
         reader, parts = self.reader(number), self.merges[number - 1]
         left, right = (reader.bytes_of(reader.library.token_to_id(part)) for part in parts)
         return show_bytes(left), show_bytes(right), show_bytes(left + right)
@@ -122,7 +132,7 @@ def train_bpe(corpus: str | None = None, vocab_size: int = 600) -> BpeTraining:
     check_text(corpus)
     if not corpus:
         raise ValueError("corpus must have at least one character; got an empty text")
-    check_whole("vocab_size", vocab_size, BYTES, 50_000)
+    check_whole("vocab_size", vocab_size, BYTES, MOST_TOKENS)
     merges = train_merges(corpus, vocab_size)
     return BpeTraining(corpus, merges, _curve(corpus[:MEASURED], merges))
 

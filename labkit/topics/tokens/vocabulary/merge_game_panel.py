@@ -29,15 +29,20 @@ class MergeGame:
 
     def __init__(self, advance: Callable[[], None]):
         self._advance, self._pairs = advance, ()
-        self.right = self.guesses = 0
         self.buttons = [
             button("", lambda number=number: self._guess(number), layout={"width": "auto"})
             for number in range(CHOICES)
         ]
         self._verdict = widgets.HTML()
+        self.restart()
         question = widgets.HTML("Which pair is joined next?")
         self._choices = row(question, *self.buttons)
         self.widget = widgets.VBox([self._choices, self._verdict])
+
+    def restart(self) -> None:
+        """Forgets all guesses, which were of another corpus."""
+        self.right = self.guesses = 0
+        self._verdict.value = ""
 
     def show(self, training: BpeTraining, merges: int) -> None:
         """Offers the pairs that the corpus has after a number of merges."""

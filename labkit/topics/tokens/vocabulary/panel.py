@@ -5,6 +5,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.backends.prompts import check_text
+from labkit.checks import check_whole
 from labkit.topics.tokens.panel import LIVE_TOKENS
 from labkit.topics.tokens.token_strip import token_strip, visible
 from labkit.topics.tokens.tokenization import show_bytes
@@ -24,7 +25,7 @@ from labkit.ui.token_chips import MONOSPACED
 from labkit.ui.visible_text import mark
 
 from . import figures
-from .bpe_training import BYTES, BpeTraining, train_bpe
+from .bpe_training import BYTES, MOST_TOKENS, BpeTraining, train_bpe
 from .merge_game_panel import MergeGame
 
 
@@ -36,8 +37,9 @@ def explore_bpe(training: BpeTraining, text: str = "", vocab_size: int | None = 
         text: text to tokenize; empty: the beginning of the corpus.
         vocab_size: vocabulary size when the corpus is changed in the panel; None: as now.
     Raises:
-        ValueError: the text or the corpus is too long for a box.
+        ValueError: the text or the corpus is too long for a box, or the size is out of range.
     """
+    check_whole("vocab_size", vocab_size, BYTES, MOST_TOKENS, or_none=True)
     check_typed(training.corpus, "corpus")
     check_text(text)
     check_typed(text, "text")
@@ -99,6 +101,7 @@ class BpePanel(Panel):
             self.strip.value = self._problem = html.note(str(error), "bad")
             return
         self._problem = ""
+        self.game.restart()
         # Each takes its value down with it.
         self.merges.max = self.film.max = len(self.training.merges)
         counts, ratios = zip(*self.training.curve, strict=True)

@@ -9,6 +9,7 @@ from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, Answer, MapP
 from labkit.topics.limits.accuracy.ask import Question
 from labkit.topics.limits.accuracy.countries import INVENTED, countries
 from labkit.topics.limits.accuracy.letters import FRUITS, WORDS
+from labkit.topics.limits.accuracy.repeat import RepeatedMistakes, RepeatedQuestion
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_an_interrupt_keeps_what_came(smollm2, monkeypatch):
     monkeypatch.setattr(accuracy_map, "write_answers", stopped)
     asked = labkit.limits.arithmetic(smollm2, digits=(1,), items=2)
     assert len(asked.answers) == 1 and "stopped; 6 were to be asked" in asked.summary
-    labkit.plot(asked)
+    assert "measured, stopped; 6 were to be asked" in labkit.plot(asked).layout.title.text
     nothing = dataclasses.replace(asked, answers=())
     assert "stopped before" in nothing.summary and nothing.book_entries == ()
 
@@ -145,15 +146,51 @@ def test_an_interrupt_keeps_what_came(smollm2, monkeypatch):
     ("options", "message"),
     [
         ({"digits": (0,)}, "each number of digits must be a whole number, 1 to 18; got 0"),
-        ({"digits": ()}, "digits must hold at least one number of digits; got none"),
-        ({"operations": "/"}, "operations must be of .*; got '/'"),
-        ({"operations": ()}, "operations must be of"),
+        ({"digits": ()}, r"digits must be one or more numbers of digits, .*; got \(\)"),
+        ({"digits": 3}, "digits must be one or more numbers of digits, .*; got 3"),
+        ({"operations": "/"}, "operations must be one or more of .*; got '/'"),
+        ({"operations": ()}, "operations must be one or more of"),
+        ({"operations": None}, "operations must be one or more of .*; got None"),
         ({"items": 41}, "items must be a whole number, 1 to 40; got 41"),
     ],
 )
 def test_bad_input_gets_a_sentence(smollm2, options, message):
     with pytest.raises(ValueError, match=message):
         labkit.limits.arithmetic(smollm2, **options)
+
+
+def test_a_stopped_run_says_so_in_summary_and_title(capitals):
+    (real, *_, invented), how = capitals.answers, "measured, stopped; 22 were to be asked"
+    begun = dataclasses.replace(capitals, answers=(real, invented))
+    for text in (begun.summary, labkit.plot(begun).layout.title.text):
+        assert how in text
+    for text in (capitals.summary, labkit.plot(capitals).layout.title.text):
+        assert "measured" in text and "stopped" not in text
+    repeated = RepeatedMistakes("m", 1.0, (RepeatedQuestion(real.question, ("",), ("",)),), 2)
+    assert "m, 1 question it got" in repeated.summary and "stopped; 2 were" in repeated.summary
+
+
+def test_no_question_is_asked_twice_in_a_cell(monkeypatch):
+    monkeypatch.setattr("labkit.topics.limits.accuracy.letters.ask_map", lambda _, plan: plan)
+    for seed in range(5):
+        questions = labkit.limits.letters(None, items=20, seed=seed).questions
+        assert len({(each.text, each.column) for each in questions}) == 5 * 4 * 20
+
+
+@pytest.mark.parametrize("seed", [None, -1, [1], "x", 0.5, 2**63])
+def test_a_seed_is_a_whole_number(smollm2, sums, seed):
+    ask, again = labkit.limits, {"answered": sums}
+    verbs = {ask.arithmetic: {}, ask.letters: {}, ask.facts: {}, ask.repeat_mistakes: again}
+    verbs |= {ask.long_text: {}, ask.calibration: {}, ask.write_code: {}}
+    for verb, more in verbs.items():
+        with pytest.raises(ValueError, match="seed must be a whole number, 0 to 9,223"):
+            verb(smollm2, **more, seed=seed)
+
+
+def test_numbers_of_digits_may_come_from_a_generator(monkeypatch):
+    monkeypatch.setattr("labkit.topics.limits.accuracy.arithmetic.ask_map", lambda _, plan: plan)
+    plan = labkit.limits.arithmetic(None, digits=(n for n in (1, 2)), items=1)
+    assert plan.samples[0] and len(plan.samples) == 2 and len(plan.questions) == 6
 
 
 def test_more_bad_input(smollm2, sums):

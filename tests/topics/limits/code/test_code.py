@@ -87,7 +87,7 @@ def test_where_nothing_is_run_the_code_is_shown(smollm2, monkeypatch):
     monkeypatch.setattr(sandbox, "refusal", lambda: "no wall here")
     score = labkit.limits.write_code(smollm2, items=1, max_tokens=8)
     assert score.tasks[0].attempts[0].passed is None and score.book_entries == ()
-    assert "functions written, and not run: no wall here" in score.summary
+    assert "1 function written, and not run: no wall here" in score.summary
     for kind in ("code", "pass"):  # and no curve at 0 %
         assert "not run: no wall here" in labkit.plot(score, kind=kind).html
     larger = dataclasses.replace(score, model="larger")
@@ -141,10 +141,19 @@ def test_a_task_that_was_stopped_among_its_attempts_does_not_count(smollm2, monk
     assert repr(score) and labkit.plot(score, kind="pass")
 
 
+def test_a_stopped_run_says_so_in_summary_and_title():
+    score = dataclasses.replace(scored((True, False), samples=2), asked=3)
+    title = labkit.plot(score, kind="pass").layout.title.text
+    assert "; 1 task, 2 attempts each" in score.summary and "1 task, 2 attempts each" in title
+    for text in (score.summary, title):
+        assert "measured, stopped; 3 were to be asked" in text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"tasks": "mine"}, "tasks must be one of lab, humaneval; got 'mine'"),
+        ({"tasks": ["a"]}, r"tasks must be one of lab, humaneval; got \['a'\]"),
         ({"items": 21}, "items must be a whole number, 1 to 20; got 21"),
         ({"samples": 0}, "samples must be a whole number, 1 to 100; got 0"),
         ({"temperature": -1}, "temperature must be a number, 0 to 5; got -1"),

@@ -126,6 +126,9 @@ def test_what_was_not_asked_is_not_counted_as_without_a_number():
     assert [each.stated for each in items] == [0.9, 0.1, None, None, None]
     assert "1 without a number, stopped after 3" in stopped.summary
     assert "quite sure" in labkit.plot(stopped, kind="answers").html
+    begun = replace(stopped, asked=6)
+    for text in (begun.summary, labkit.plot(begun).layout.title.text):
+        assert "measured, stopped; 6 were to be asked" in text
     whole = Calibration("m", items[:3], 3, 1.0)
     assert "1 without a number (measured)" in whole.summary
 

@@ -72,5 +72,7 @@ def test_bad_input_gets_a_sentence(smollm2, options, message):
 def test_a_conversation_that_does_not_fit_gets_a_sentence(smollm2):
     with pytest.raises(ValueError, match=r"must stay below the context of 8,192 tokens; got"):
         labkit.limits.conversation_cost(smollm2, turns=100, turn_tokens=100)
+    with pytest.raises(ValueError, match="priced must be a text; got list"):
+        labkit.limits.conversation_cost(smollm2, turns=2, turn_tokens=8, priced=["gpt-5"])
     with pytest.raises(labkit.LabError, match="nonsense"):
         labkit.limits.conversation_cost(smollm2, turns=2, turn_tokens=8, priced="nonsense")

@@ -25,6 +25,10 @@ def test_models_are_compared_in_pairs(smollm2):
     first, second = compared.results
     flipped = tuple(dataclasses.replace(each, right=True) for each in second.answers)
     better = dataclasses.replace(second, answers=flipped)
+    assert " · measured<br>" in labkit.plot(compared).layout.title.text
+    begun = dataclasses.replace(second, answers=second.answers[:1])
+    begun = dataclasses.replace(compared, results=(first, begun))
+    assert "measured, stopped; 9 were to be" in labkit.plot(begun).layout.title.text
     change = _difference(first, better)
     assert change.gained == 9 - first.cell().right and change.lost == 0
 
@@ -42,6 +46,8 @@ def test_bad_input_gets_a_sentence(smollm2):
         labkit.limits.load_models()
     with pytest.raises(ValueError, match=r"models must come from lab.limits.load_models; got list"):
         labkit.limits.compare_models(labkit.limits.arithmetic, [smollm2])
+    with pytest.raises(ValueError, match=r"experiment must be .* got 'arithmetic'"):
+        labkit.limits.compare_models("arithmetic", ModelsHere((smollm2,), ()))
     with pytest.raises(ValueError, match="experiment must be arithmetic, letters"):
         labkit.limits.compare_models(
             labkit.limits.conversation_cost, ModelsHere((smollm2,), ()), turns=2, turn_tokens=8

@@ -44,6 +44,7 @@ def ids(reply):
 
 
 def test_every_condition_has_its_runs(repeats):
+    assert repeats.summary.endswith("(measured)")
     assert [each.name for each in repeats.conditions] == list(VARIATIONS)
     assert [len(each.runs) for each in repeats.conditions] == [3, 3, 3, 2, 2, 2]
     assert all(each.why_not is None for each in repeats.conditions)
@@ -116,6 +117,7 @@ def test_an_interrupt_keeps_the_runs_so_far(tiny, monkeypatch):
     monkeypatch.setattr(repeat_module, "generate", two_then_stop)
     result = repeat(tiny, PROMPT, vary=("nothing", "batch"), times=3, max_tokens=4, raw=True)
     assert [len(each.runs) for each in result.conditions] == [2, 0]
+    assert result.summary.endswith("(stopped, measured)")
     assert "stopped before its turn" in result.conditions[1].why_not
 
 
@@ -130,16 +132,33 @@ def test_an_interrupt_with_the_last_token_stops_the_rest_too(tiny, monkeypatch):
         return step
 
     monkeypatch.setattr(local_model.StepWriter, "write", interrupted)
-    (result,) = repeat(tiny, PROMPT, vary="nothing", times=9, max_tokens=4, raw=True).conditions
-    assert [run.reply.finish for run in result.runs] == ["length", "interrupted"]
-    assert len(written) == 8
+    result = repeat(tiny, PROMPT, vary="nothing", times=9, max_tokens=4, raw=True)
+    (only,) = result.conditions
+    assert [run.reply.finish for run in only.runs] == ["length", "interrupted"]
+    assert len(written) == 8 and result.stopped
+
+
+def test_a_stopped_answer_is_no_proof_that_all_are_the_same():
+    begun = run_of("run 2", A, finish="interrupted")
+    early = Condition("nothing", (run_of("run 1", A, B), begun))
+    later = Condition("nothing", (run_of("run 1", A, B), run_of("run 2", A, B), begun))
+    for only, verdict in ((early, "before there was a second answer"), (later, "2 runs, all the")):
+        result = Repeats("m", "p", (only,), stopped=True)
+        page = repeats_table(result).html
+        assert verdict in result.summary and result.summary.endswith("(stopped, measured)")
+        assert "repeated · stopped, measured" in page and "run 2 (stopped)" in page
+    assert "✓" not in repeats_table(Repeats("m", "p", (early,))).html
+    assert early.largest_shift is None and later.differences == (None,)
 
 
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ({"vary": ("weather",)}, "vary must name some of nothing, seed"),
-        ({"vary": ()}, "vary must name"),
+        ({"vary": ("weather",)}, "vary must be one or more of nothing, seed, .*; got .'weather'"),
+        ({"vary": ()}, "vary must be one or more"),
+        ({"vary": None}, "vary must be one or more .* got None"),
+        ({"vary": 5}, "vary must be one or more .* got 5"),
+        ({"vary": [["seed"]]}, "vary must be one or more"),
         ({"times": 1}, "times must be a whole number, 2 to 100; got 1"),
         ({"temperature": "hot"}, "temperature must be a number"),
         ({"seed": "x"}, "seed must be a whole number"),
@@ -161,7 +180,7 @@ def test_the_same_answer_every_time_and_a_wrong_one(smollm2):
 # -- first differences ---------------------------------------------------------------------------
 
 
-def run_of(label, *tokens):
+def run_of(label, *tokens, finish="stop"):
     """A run by hand; tokens are (id, text, logprob), the alternative always the same."""
     steps = tuple(
         Step(
@@ -175,7 +194,7 @@ def run_of(label, *tokens):
         )
         for token, text, logprob in tokens
     )
-    return RepeatRun(label, Reply("m", "p", Settings(seed=0), steps, Outcome("stop", 1)))
+    return RepeatRun(label, Reply("m", "p", Settings(seed=0), steps, Outcome(finish, 1)))
 
 
 A, B, C = ((1, "a", math.log(0.5)), (2, " b", math.log(0.3)), (3, "<b>", math.log(0.3)))

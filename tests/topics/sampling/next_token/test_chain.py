@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from labkit.topics.sampling.next_token.bench_panel import CHAIN
+from labkit.ui.pages.page_module import module_text
 
 from ....browser.chromium import new_page, start_chromium
 from .kernel_cases import SETTINGS, SIZES, assert_same, served_cases
@@ -74,3 +75,26 @@ def test_a_drawn_token_has_a_probability_and_the_ends_are_the_first_and_the_last
     stage = "chain.sortScores(new Float32Array([1, -Infinity, 3, 2, -Infinity]))"
     body = f"[0, 0.999999].map(chain.drawer({stage}, 5))"
     assert node(body, ("chain", CHAIN)) == [0, 3]
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({"temperature": 0.1}, ["100.0 %", *["<0.01 %"] * 12]),
+        ({"top_k": 13}, ["100.0 %", *["<0.01 %"] * 12]),
+        ({"top_k": 12}, ["100.0 %", *["<0.01 %"] * 11, "✗ cut"]),
+        ({"top_p": 0.5}, ["100.0 %", *["✗ cut"] * 12]),
+    ],
+)
+def test_cut_is_what_a_filter_removed_and_not_what_rounds_to_0(tmp_path, settings, shown):
+    bench = tmp_path / "bench.mjs"
+    bench.write_text(module_text("bench") + "\nexport { BenchView, percent };", encoding="utf-8")
+    scores = [0, *range(-300, -320, -1)]  # of 21 tokens, 12 have rows of their own
+    body = f"""(() => {{
+      const sorted = bench.sortScores(new Float32Array({scores}));
+      const stage = bench.runChain(sorted, [], {json.dumps(settings)}).at(-1);
+      const shown = [...sorted.ids.subarray(0, 12)];
+      return bench.BenchView.prototype.sharesOf.call({{ shown }}, stage).map(bench.percent);
+    }})()"""
+    assert node(body, ("bench", bench)) == shown

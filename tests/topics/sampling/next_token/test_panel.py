@@ -139,6 +139,8 @@ def test_bad_starts_are_named(prediction, smollm2):
         labkit.explore(prediction, temperature="hot")
     with pytest.raises(ValueError, match="top_p must be"):
         bench_panel(smollm2, PROMPT, top_p=2)
+    with pytest.raises(ValueError, match=r"settings must be of .* got 'seed'"):
+        bench_panel(smollm2, PROMPT, seed=9)
     with pytest.raises(labkit.LabError, match="every score"):
         bench_panel(object(), PROMPT)
 

@@ -144,6 +144,8 @@ def test_entropy_needs_a_distribution(bad):
         ({"presence_penalty": 3}, "presence_penalty must be .*-2 to 2; got 3"),
         ({"frequency_penalty": 3}, "frequency_penalty must be .*-2 to 2; got 3"),
         ({"seed": "lucky"}, "seed must be"),
+        ({"seed": 5}, "settings must be of repetition_penalty, .*, order; got 'seed'"),
+        ({"max_tokens": 3}, "got 'max_tokens'"),
     ],
 )
 def test_bad_settings_are_named(settings, sentence):
@@ -207,6 +209,13 @@ def test_a_prediction_is_drawn_before_anything_is_cut(prediction):
     (bars,) = figure.data
     assert sum(bars.x) == pytest.approx(1, abs=1e-4)
     assert f"entropy {prediction.entropy_bits:.2f} bits (measured)" in figure.layout.title.text
+
+
+def test_a_cross_is_for_what_a_filter_cut_and_not_for_what_rounds_to_0():
+    scores = made_up([200, *range(20)])
+    assert "✗" not in figures.stages_table(run_chain(scores, temperature=0.5)).html
+    page = figures.stages_table(run_chain(scores, top_k=3)).html
+    assert page.count("✗") == 5 and page.count("&lt;0.1%") == 7 + 2
 
 
 def test_token_texts_are_escaped():

@@ -132,5 +132,7 @@ def test_an_interrupt_keeps_the_complete_levels_and_says_so(tiny, monkeypatch):
 
 
 def test_one_text_is_no_plural(tiny):
-    figure = tree_figure(grow_tree(tiny, "the cat", width=1, depth=2, raw=True))
+    tree = grow_tree(tiny, "the cat", width=1, depth=2, raw=True)
+    assert tree.book_entries[0].label == "covered by 1 likely text"
+    figure = tree_figure(tree)
     assert "The tree's 1 text covers " in figure.layout.title.text

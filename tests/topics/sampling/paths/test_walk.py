@@ -315,6 +315,42 @@ def test_an_interrupted_action_says_so_and_changes_nothing(panel, monkeypatch):
     assert "Stopped" in panel._status.value and panel.walk.branch == before
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no"), LabError("no")])
+def test_what_is_typed_is_taken_whole_or_not_at_all(panel, monkeypatch, error):
+    walk = panel.walk
+    walk.take(9)
+    take, before, scores, calls = walk.take, walk.branch, walk._cursor.scores, []
+
+    def second_fails(token_id):
+        calls.append(token_id)
+        if len(calls) == 2:
+            raise error
+        take(token_id)
+
+    monkeypatch.setattr(walk, "take", second_fails)
+    panel.typed.value = " the hat"
+    panel.write.click()
+    assert len(calls) == 2 and walk.branch == before
+    assert walk._cursor.ids == (*walk._cursor.prompt_ids, 9)
+    np.testing.assert_allclose(walk._cursor.scores, scores, atol=1e-3)
+    assert panel._offered == walk.candidates
+
+
+def test_what_does_not_fit_the_context_is_refused_before_its_first_token(walk):
+    walk._cursor.go_to((*walk._cursor.ids, *[5] * (127 - len(walk._cursor.ids))))
+    read = walk._cursor.tokens_read
+    with pytest.raises(ValueError, match="128 tokens together with the 127 before it; got"):
+        walk.write(" the hat")
+    assert not walk.branch.tokens and walk._cursor.tokens_read == read
+
+
+@pytest.mark.parametrize("token_id", [-1, 300, 5.0, None, "a"])
+def test_what_is_no_token_is_named(walk, token_id):
+    with pytest.raises(ValueError, match=r"token_id must be a whole number, 0 to 299; got"):
+        walk.take(token_id)
+    assert not walk.branch.tokens
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [

@@ -42,6 +42,8 @@ def test_every_pair_of_settings_has_its_samples(swept):
         assert [reply.settings.seed for reply in cell.replies] == [5, 6, 7]
         assert all(len(reply.steps) == 10 for reply in cell.replies)
     assert swept.tokens == 180
+    labels = [each.label for each in swept.book_entries]
+    assert labels == ["alike at temperature 0, top_p 0.9", "alike at temperature 1.6"]
 
 
 def test_an_answer_is_what_generate_gives(smollm2, swept):
@@ -135,7 +137,10 @@ def test_an_interrupt_keeps_the_answers_so_far(smollm2, monkeypatch):
     [
         ({"samples": 0}, "samples must be"),
         ({"samples": "many"}, "samples must be"),
-        ({"temperatures": (1, "hot")}, "temperature must be"),
+        ({"temperatures": (1, "hot")}, r"temperatures must be .* numbers, .*; got \(1, 'hot'\)"),
+        ({"temperatures": (1, -1)}, "temperature must be .* got -1"),
+        ({"temperature": 1}, r"temperature must be given as temperatures=\(1,\)"),
+        ({"top_p": 0.9}, r"top_p must be given as top_ps=\(0.9,\)"),
         ({"top_ps": (2,)}, "top_p must be"),
         ({"samples": 10**9}, "samples must be a whole number, 1 to 1,000; got"),
         ({"temperatures": ()}, "temperatures must be one or more numbers"),
@@ -143,6 +148,7 @@ def test_an_interrupt_keeps_the_answers_so_far(smollm2, monkeypatch):
         ({"temperatures": "hot"}, "temperatures must be one or more numbers"),
         ({"top_ps": None}, "top_ps must be one or more numbers"),
         ({"seed": "lucky"}, "seed must be"),
+        ({"batch_size": "x"}, "batch_size must be a whole number, 1 or more, or None; got 'x'"),
         ({"max_tokens": 0}, "max_tokens must be"),
     ],
 )
