@@ -153,7 +153,8 @@ def compare_models(
             raise ValueError(f"{wanted}; got {getattr(experiment, '__name__', experiment)!r}")
         results.append(result)
     changes = tuple(_difference(*pair) for pair in pairwise(results))
-    return ModelComparison(tuple(results), changes, models.missing)
+    left = (f"{model.name}: stopped before it" for model in models.models[len(results) :])
+    return ModelComparison(tuple(results), changes, (*models.missing, *left))
 
 
 def _difference(first: Marked, second: Marked) -> PairedDifference | None:

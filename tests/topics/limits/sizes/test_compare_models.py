@@ -1,6 +1,7 @@
 """Several models on the same items, and what is said of those that are not here."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,6 +40,19 @@ def test_results_without_a_map_get_a_bar_each(smollm2, notebook_files):
     assert len(labkit.plot(compared).data[0].x) == 2
     code = labkit.limits.compare_models(labkit.limits.write_code, models, items=2, max_tokens=4)
     assert list(labkit.plot(code).data[0].y) == ["smollm2-135m"]
+
+
+def test_after_a_stop_the_models_that_are_left_are_named(smollm2):
+    done, models = [], ModelsHere((smollm2, smollm2), ("coder is not here",))
+
+    def experiment(model):
+        if done:
+            raise KeyboardInterrupt
+        done.append(model)
+        return SimpleNamespace(model=model.name, marks={}, summary="a result")
+
+    compared = labkit.limits.compare_models(experiment, models)
+    assert compared.lines == ("a result", "coder is not here", "smollm2-135m: stopped before it")
 
 
 def test_bad_input_gets_a_sentence(smollm2):
