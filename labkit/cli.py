@@ -48,16 +48,29 @@ def main(argv=None):
         print(printable(str(error)), file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            if error.filename is None:
-                raise
-            print(printable(f"{error.filename}: {error.strerror}."), file=sys.stderr)
+        full = error.errno == errno.ENOSPC and error.filename is None
+        if error.errno == errno.EPIPE or (full and _is_output_full()):
+            # Its reader, such as head, has seen enough; or the disk of its output is full.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if full:
+                print(
+                    f"What this command says cannot be written: {error.strerror}.", file=sys.stderr
+                )
             return 1
-        # Its reader, such as head, has seen enough; or the disk of its output is full.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if error.errno == errno.ENOSPC:
-            print(f"What this command says cannot be written: {error.strerror}.", file=sys.stderr)
+        if error.filename is None and not full:
+            raise
+        what = error.filename or "A file cannot be written"
+        print(printable(f"{what}: {error.strerror}."), file=sys.stderr)
         return 1
+
+
+def _is_output_full():
+    """Whether it is the output that takes no more: not even an empty line."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
 
 
 def _prepare_streams():

@@ -173,10 +173,12 @@ def _pack(args) -> int:
     file = Path(os.path.expanduser(args.file))
     check_target(file)
     parts = [part for name in dict.fromkeys(args.names) for part in collect_parts(name)]
-    folder = file.with_name(f"{file.name}.packages")  # beside it: /tmp is often small
+    # Beside it: /tmp is often small. Hidden, so that it is nobody else's; a next try uses it.
+    folder = file.with_name(f".labkit-{file.name}.packages")
     wheels = [] if args.without_packages else download_wheels(folder)
     size = pack(file, parts, wheels)
-    shutil.rmtree(folder, ignore_errors=True)
+    if wheels:
+        shutil.rmtree(folder, ignore_errors=True)
     names = ", ".join(dict.fromkeys(part.name for part in parts))
     what = f"{names} and {len(wheels)} packages" if wheels else names
     print(f"{file} ({_mb(size)}): {what}.")

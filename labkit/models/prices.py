@@ -45,6 +45,7 @@ def look_up_price(model: str) -> Price:
         model: the provider's name of the model, such as ``"gpt-5"``.
     Raises:
         LabError: the list does not have the model.
+        ValueError: it is not a text.
     """
     read, written = (
         _calculate(model, **{kind: 1000}) for kind in ("input_tokens", "output_tokens")
@@ -93,6 +94,8 @@ def request_price(
 def _calculate(model: str, context: Any = None, **usage: int) -> Any:
     import genai_prices
 
+    if not isinstance(model, str):
+        raise ValueError(f"model must be the provider's name of a model; got {model!r}")
     try:
         return genai_prices.calc_price(genai_prices.Usage(**usage), model, price_context=context)
     except LookupError as error:

@@ -108,7 +108,7 @@ class Runner:
         self._ended = threading.Event()
         self._ended.set()
         self._starting = threading.Lock()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self.run = widgets.Button(
             description="Run", icon="play", button_style="primary", tooltip=what
         )
@@ -175,13 +175,13 @@ class Runner:
             self.status.value = html.note(f"Stopped. {message}" if stopped else message)
         except (ValueError, LabError) as error:  # the learner's own: the sentence says it all
             self._fail(error, str(error))
-        except Exception as error:
+        except BaseException as error:  # a panic in Rust is no Exception
             self._fail(error, f"Something went wrong: {type(error).__name__}: {error}")
         finally:
             self._set_running(False)
             self._ended.set()
 
-    def _fail(self, error: Exception, sentence: str) -> None:
+    def _fail(self, error: BaseException, sentence: str) -> None:
         self._error = error
         self.bar.bar_style = "danger"
         self.status.value = html.note(sentence, "bad")

@@ -1,9 +1,11 @@
 """A token's text with white space and control characters made visible."""
 
-import unicodedata
+import regex
 
 _VISIBLE = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡"}
-_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Zl", "Zp", "Zs")  # Unicode's classes of what has no shape
+# Unicode's classes of what has no shape. DI is what a program need not draw, such as the second
+# half of ❤️ or a filler in Korean; U+2800 is Braille without dots.
+_UNSEEN = regex.compile(r"[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Zl}\p{Zp}\p{Zs}\p{DI}\u2800]")
 
 
 def spell(text: str, most: int = 24) -> str:
@@ -30,5 +32,4 @@ def mark(character: str) -> str:
         return _VISIBLE[character]
     if character < " ":
         return chr(0x2400 + ord(character))
-    hidden = unicodedata.category(character) in _UNSEEN
-    return f"⟨U+{ord(character):04X}⟩" if hidden else character
+    return f"⟨U+{ord(character):04X}⟩" if _UNSEEN.fullmatch(character) else character

@@ -1,6 +1,7 @@
 """The command line: help with nothing installed, and errors as sentences."""
 
 import ast
+import errno
 import os
 import subprocess
 import sys
@@ -101,6 +102,19 @@ def test_errors_are_sentences(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_run", fail)
     assert cli.main(["doctor"]) == 1
     assert capsys.readouterr().err == "The disk is full.\n  → Make room.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("/a/b", "/a/b: No space left."), (None, "A file cannot be written: No space left.")],
+)
+def test_a_full_disk_is_not_always_that_of_the_output(monkeypatch, capsys, name, sentence):
+    def fail(args, argv):
+        raise OSError(errno.ENOSPC, "No space left", name)
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == f"{sentence}\n"
 
 
 @pytest.mark.parametrize("module", ["cli", "formatting"])
@@ -209,7 +223,8 @@ LIST = '"$PY" -m labkit models list'
     [
         (f"{LIST} >&-", {}, 0, b""),
         (f"{LIST} 2>&-", {}, 0, b"smollm2-135m"),
-        (f"{LIST} >/dev/full", {}, 1, b"cannot be written: No space left on device"),
+        (f"{LIST} >/dev/full", {}, 1, b"this command says cannot be written: No space left"),
+        (f"{LIST} >/dev/full", {"PYTHONUNBUFFERED": "1"}, 1, b"this command says cannot be"),
         ('mkdir d; : > d/x; "$PY" -m labkit models remove gone <&-', {}, 1, b"knows no model"),
         (LIST, {"LABKIT_HOME": "~nobody-here/x"}, 0, b"smollm2-135m"),
         (LIST, {"LABKIT_VENV": "~nobody-here/x"}, 0, b"smollm2-135m"),

@@ -219,8 +219,12 @@ def test_remove_asks_and_says_what_is_freed(kept, person, capsys):
 
 def test_pack_and_unpack(kept, tmp_path, monkeypatch, capsys):
     file = tmp_path / "lab.zip"
+    (tmp_path / "lab.zip.packages").mkdir()  # somebody's own, and an earlier try's
+    (tmp_path / ".labkit-lab.zip.packages").mkdir()
     assert run("pack", file, "small", "small", "--without-packages") == 0
     assert f"{file} (2 MB): small." in capsys.readouterr().out
+    assert (tmp_path / "lab.zip.packages").exists()
+    assert (tmp_path / ".labkit-lab.zip.packages").exists()
     assert run("unpack", file) == 0
     assert capsys.readouterr().out == "small was here already.\n"
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "other"))
@@ -263,7 +267,7 @@ def test_packed_packages_set_up_a_machine_without_network(kept, tiny_lab, tmp_pa
     }
     assert "packages/tiny_one-1.0-py3-none-any.whl" in wheels_in(file)
     assert "and 6 packages" in capsys.readouterr().out
-    assert [path.name for path in tmp_path.glob("lab.zip*")] == ["lab.zip"]
+    assert [path.name for path in tmp_path.glob("*lab.zip*")] == ["lab.zip"]
     status, out, err = tiny_lab.run("models", "unpack", file, PIP_INDEX_URL="http://127.0.0.1:9/")
     assert status == 7, err
     assert json.loads(out)["packages"].items() >= {"tiny-one": "1.0", "many-files": "1.0"}.items()

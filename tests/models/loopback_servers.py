@@ -3,6 +3,7 @@
 What speaks to them is real: pip, the hub client, its downloader.
 """
 
+import base64
 import hashlib
 import http.server
 import io
@@ -83,6 +84,7 @@ class Index(Server):
         damage: how many of the next requests get a changed byte.
         stall_at: byte at which a request is left hanging, or None.
         ranges: whether the server knows how to go on in the middle.
+        login: name and password that it asks for, as ``"name:password"``; None: it asks for none.
     """
 
     FILE = "tiny_model-1.0-py3-none-any.whl"
@@ -90,12 +92,15 @@ class Index(Server):
     def __init__(self):
         self.wheel, self.fetched, self.damage = b"", [], 0
         self.stall_at, self.stalled, self.ranges = None, threading.Event(), True
+        self.login = None
         self.lock = threading.Lock()
         super().__init__()
         self.url = f"{self.address}/simple/"
 
     def answer(self, request):
-        if request.path == "/simple/tiny-model/":
+        if not self.admits(request):
+            send(request, status=401, WWW_Authenticate="Basic")
+        elif request.path == "/simple/tiny-model/":
             page = f'<a href="/files/{self.FILE}" data-core-metadata="true">{self.FILE}</a>'
             send(request, page.encode(), Content_Type="text/html")
         elif request.path == f"/files/{self.FILE}.metadata":
@@ -104,6 +109,10 @@ class Index(Server):
             self.send_wheel(request)
         else:
             send(request, status=404)
+
+    def admits(self, request):
+        shown = request.headers.get("Authorization", "").removeprefix("Basic ")
+        return self.login is None or base64.b64decode(shown).decode() == self.login
 
     def send_wheel(self, request):
         asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))

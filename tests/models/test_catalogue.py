@@ -5,6 +5,7 @@ import pytest
 from labkit.errors import LabError
 from labkit.models.catalogue import CATALOGUE, DEFAULT, GENERATIVE, find, full_name
 from labkit.models.memory_plan import count_parameters
+from labkit.models.prices import look_up_price, request_price
 
 
 def config_of(entry, **changes):
@@ -55,3 +56,9 @@ def test_the_default_needs_no_account():
 def test_an_unknown_name_suggests_the_nearest(wrong, right):
     with pytest.raises(LabError, match=f"Did you mean '{right}'"):
         find(wrong)
+
+
+@pytest.mark.parametrize("look_up", [look_up_price, lambda model: request_price(model, 1, 1)])
+def test_a_price_of_what_is_not_a_name(look_up):
+    with pytest.raises(ValueError, match="model must be the provider's name of a model; got None"):
+        look_up(None)

@@ -11,6 +11,7 @@ from labkit.errors import LabError
 from labkit.models import loading
 from labkit.models.catalogue import GENERATIVE
 from labkit.models.storage import store
+from labkit.models.temporary_setting import temporary_setting
 
 from ..conftest import TINY
 
@@ -371,3 +372,18 @@ def test_the_folders_of_a_path_stay_out_of_what_is_shared(make_tiny, tmp_path, h
         assert "a-person" not in repr(result) + getattr(result, "summary", "")
     for file in (*shared.iterdir(), *(tmp_path / "book").glob("*.json")):
         assert "a-person" not in file.read_text(), file.name
+
+
+def test_settings_of_blocks_that_overlap():
+    """As in two threads: the first ends first, and the second keeps its value until its end."""
+    settings = {"offline": True}
+    first, second = (temporary_setting(settings, "offline", value) for value in (False, None))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert settings == {"offline": None}
+    second.__exit__(None, None, None)
+    assert settings == {"offline": True}
+    with temporary_setting(settings, "offline", 1), temporary_setting(settings, "other", 2):
+        assert settings == {"offline": 1, "other": 2}
+    assert settings == {"offline": True}

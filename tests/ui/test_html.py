@@ -4,6 +4,8 @@ import pytest
 
 from labkit.ui import html
 from labkit.ui.table import grid
+from labkit.ui.token_chips import chips
+from labkit.ui.visible_text import spell
 
 NASTY = '<script>alert("x")</script>'
 
@@ -40,3 +42,11 @@ def test_a_table_has_a_caption_and_a_head_for_each_column_and_row():
 
 def test_short_cells_stay_on_a_line_and_long_ones_break():
     assert "nowrap" in grid([], [["short"]]) and "nowrap" not in grid([], [["long " * 20]])
+
+
+@pytest.mark.parametrize("unseen", "\ufe0f\u2800\u3164\u1160\uffa0\u200d\u034f\U000e0100")
+def test_no_chip_is_empty(unseen):
+    """Nor do two tokens look the same that differ: ❤ and ❤️."""
+    assert chips([unseen]).count(f"⟨U+{ord(unseen):04X}⟩") == 1
+    assert spell(f"❤{unseen}") == f"❤⟨U+{ord(unseen):04X}⟩"
+    assert spell("❤é한 👍🏽") == "❤é한·👍🏽"

@@ -86,6 +86,7 @@ def test_stop_keeps_what_came_and_calls_on_stop_at_once():
         (ValueError("top_p must be at most 1"), "top_p must be at most 1"),
         (LabError("No server.", "Start one."), "Start one."),
         (KeyError("x"), "Something went wrong: KeyError"),
+        (SystemExit("x"), "Something went wrong: SystemExit"),
     ],
 )
 def test_an_error_is_shown_in_place_and_raised_by_wait(error, sentence):

@@ -1,6 +1,5 @@
 """What a served model's own files on this machine say: its tokenizer and its configuration."""
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from labkit.backends.llamacpp.model import get_gguf
 from labkit.errors import LabError
 from labkit.models.catalogue import full_name
 from labkit.models.storage import store
+from labkit.models.storage.checked_folder import read_json
 from labkit.models.storage.gguf_parts import read_fields
 from labkit.models.tokenizers.plain import PlainTokenizer, read_plain_tokenizer
 
@@ -44,7 +44,7 @@ class ModelFiles:
         """The model's sizes, under transformers' names."""
         file = self.folder / "config.json"
         if os.path.isfile(file):
-            return SimpleNamespace(**json.loads(file.read_text(encoding="utf-8")))
+            return SimpleNamespace(**read_json(file))
         assert self.gguf_file
         return SimpleNamespace(**_gguf_config(self.gguf_file), vocab_size=len(self.tokenizer))
 
@@ -53,10 +53,10 @@ class ModelFiles:
         """The tokens that end an answer."""
         file, ids = self.folder / "generation_config.json", []
         if os.path.isfile(file):
-            published = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
-            ids = [published] if isinstance(published, int) else list(published or ())
+            published = read_json(file).get("eos_token_id")
+            ids = published if isinstance(published, list) else [published]
         known = [*ids, self.tokenizer.eos_token_id]
-        return frozenset(number for number in known if number is not None)
+        return frozenset(number for number in known if isinstance(number, int))
 
 
 def find_files(name: str, *, accept_terms: bool = False) -> ModelFiles:

@@ -4,6 +4,11 @@ const LINE_PX = 20, LEAST_PX = 720, COLUMN_PX = 240;
 const TOUCHED = matchMedia("(pointer: coarse)").matches;
 const USED = TOUCHED ? { ...CONFIG, displayModeBar: false } : CONFIG;
 const pen = document.createElement("canvas").getContext("2d");
+// A title as plain text: Plotly's tags taken out, and signs such as &#36; decoded.
+function plain(title, gap = "") {
+  const text = title.replace(/<[^>]*>/g, gap);
+  return new DOMParser().parseFromString(text, "text/html").body.textContent;
+}
 // A title on as many lines as it needs; the figure grows by those that are more than its own.
 function wrapTitle(layout, width) {
   const own = (layout.title?.text ?? "").split("<br>");
@@ -26,7 +31,7 @@ function wrapLine(line, width) {
   const lines = [""];
   for (const word of line.split(/ +(?![^<>]*>)/)) { // a space within a tag is no place to part it
     const longer = `${lines.at(-1)} ${word}`.trim();
-    if (pen.measureText(longer.replace(/<[^>]*>/g, "")).width < width) lines[lines.length - 1] = longer;
+    if (pen.measureText(plain(longer)).width < width) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return lines;
@@ -80,7 +85,7 @@ function fitted(layout, box) {
 // A screen reader says the title, and not each text of the drawing.
 function describeFigure(box, { title }) {
   box.setAttribute("role", "img");
-  box.setAttribute("aria-label", (title?.text ?? "Figure").replace(/<[^>]*>/g, " "));
+  box.setAttribute("aria-label", plain(title?.text ?? "Figure", " "));
 }
 // For the module of a panel, whose figure changes and shrinks with the page.
 const PANEL_PX = 320;

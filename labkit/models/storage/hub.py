@@ -1,5 +1,6 @@
 """Downloading from the Hugging Face hub, left to the hub client: its cache, locks, checksums."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from .checked_folder import shards
 # Only safetensors: pickled weights can run code. Mistral's "consolidated" repeats the weights.
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "LICENSE*"]
 HUB_IGNORED = ["original/*", "onnx/*", "consolidated*", "*/*"]
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
@@ -33,7 +36,7 @@ def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
     except LabError:
         raise
     except Exception as error:  # the client's own, and those of the HTTP client below it
-        if (cached := hub_cached(source)) and not only_config:
+        if cached := hub_cached(source, with_tokenizer=False):
             return cached
         raise _hub_failure(source, error) from None
 
@@ -85,6 +88,8 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
             f"Accept it on the model's page on the hub, then log in: hf auth login. "
             f"Page: https://huggingface.co/{source.repo_id}",
         )
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return store.not_stored(source.repo_id, error)
     missing = errors.RepositoryNotFoundError, errors.RevisionNotFoundError
     if isinstance(error, (*missing, errors.HFValidationError)):
         return LabError(
@@ -98,8 +103,11 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
     )
 
 
-def hub_cached(source: HubSource) -> Path | None:
-    """The model's folder in the hub's cache if it is complete, else None."""
+def hub_cached(source: HubSource, *, with_tokenizer: bool = True) -> Path | None:
+    """The model's folder in the hub's cache if it is complete, else None.
+
+    Another tool's download may lack the tokenizer's files; some repositories have none.
+    """
     import huggingface_hub
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -107,10 +115,12 @@ def hub_cached(source: HubSource) -> Path | None:
         folder = Path(huggingface_hub.snapshot_download(**_request(source), local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
-    return folder if _is_complete(folder) else None
+    if with_tokenizer and not any(os.path.exists(folder / name) for name in TOKENIZERS):
+        return None
+    return folder if _has_weights(folder) else None
 
 
-def _is_complete(folder: Path) -> bool:
+def _has_weights(folder: Path) -> bool:
     """Whether all weights are there: an interrupted download leaves a folder too."""
     index = folder / "model.safetensors.index.json"
     if os.path.exists(index):

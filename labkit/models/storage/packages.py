@@ -1,7 +1,8 @@
 """Downloading wheels of Python packages: several at once, resumable, each checked.
 
 The address of a package comes from pip, so that the index, mirror or proxy set up on the machine is
-used; the hub client's downloader fetches the bytes and resumes.
+used; the hub client's downloader fetches the bytes and resumes. It has no name and password of pip,
+nor its proxy: where it gets nothing, pip itself downloads the file.
 """
 
 import io
@@ -16,6 +17,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,10 @@ from labkit.models.temporary_setting import temporary_setting
 
 from . import store
 
+PIP = (sys.executable, "-m", "pip", "--no-input")  # it would wait for a password, unseen
+ONLY_WHEELS = ("--quiet", "--no-deps", "--only-binary", ":all:")
+REFUSED = (401, 403, 407)  # a password is missing, that of the proxy too
+
 
 @dataclass(frozen=True, slots=True)
 class Download:
@@ -37,12 +43,14 @@ class Download:
         target: where it is to lie.
         sha256: its checksum.
         title: its name in errors.
+        pinned: the package as pip names it, such as ``"a==1.0"``; None if pip does not have it.
     """
 
     url: str
     target: Path
     sha256: str
     title: str
+    pinned: str | None = None
 
     @property
     def part(self) -> Path:
@@ -52,7 +60,11 @@ class Download:
     @property
     def arrived_bytes(self) -> int:
         """Bytes that are here."""
-        return sum(path.stat().st_size for path in (self.part, self.target) if path.exists())
+        total = 0
+        for path in (self.part, self.target):
+            with suppress(OSError):  # not there, or just renamed from the one to the other
+                total += path.stat().st_size
+        return total
 
 
 def fetch_wheels(wheels: Sequence[Wheel], folder: Path, title: str, total_bytes: int) -> list[Path]:
@@ -75,7 +87,13 @@ def fetch_wheels(wheels: Sequence[Wheel], folder: Path, title: str, total_bytes:
         if not path.exists() or store.sha256_of(path) != wheel.sha256
     }
     downloads = [
-        Download(url, missing[wheel], wheel.sha256, f"The package {wheel.package} {wheel.version}")
+        Download(
+            url,
+            missing[wheel],
+            wheel.sha256,
+            f"The package {wheel.package} {wheel.version}",
+            _pinned(wheel),
+        )
         for wheel, url in _wheel_urls(list(missing)).items()
     ]
     download_all(downloads, title, total_bytes)
@@ -83,22 +101,24 @@ def fetch_wheels(wheels: Sequence[Wheel], folder: Path, title: str, total_bytes:
 
 
 def _wheel_urls(wheels: Sequence[Wheel]) -> dict[Wheel, str]:
-    """The addresses from which pip would download packages; downloads nothing."""
+    """The addresses from which pip would download packages.
+
+    Nothing is downloaded where the index has the packages' metadata in files of their own (PEP
+    658), as PyPI has; for any other index, pip fetches each wheel whole to look into it.
+    """
     if not wheels:
         return {}
-    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet"]
-    only = ["--no-deps", "--ignore-installed", "--only-binary", ":all:"]
-    pinned = [f"{wheel.package}=={wheel.version}" for wheel in wheels]
+    pip = [*PIP, "install", "--dry-run", "--ignore-installed"]
     with tempfile.TemporaryDirectory() as folder:
         # To a file: pip's output is coloured if FORCE_COLOR is set, as in a notebook.
         report = Path(folder) / "report.json"
-        command = [*pip, *only, "--report", report, *pinned]
+        command = [*pip, *ONLY_WHEELS, "--report", report, *map(_pinned, wheels)]
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False
         )
         found = json.loads(report.read_bytes())["install"] if done.returncode == 0 else ()
     if not found:
-        last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        last = _last_line(done.stderr)
         more = f" and {len(wheels) - 1} more" if len(wheels) > 1 else ""
         raise LabError(
             f"pip does not find the package {wheels[0].package} {wheels[0].version}{more}: {last}",
@@ -107,6 +127,14 @@ def _wheel_urls(wheels: Sequence[Wheel]) -> dict[Wheel, str]:
         )
     urls = {_normal(each["metadata"]["name"]): each["download_info"]["url"] for each in found}
     return {wheel: urls[_normal(wheel.package)] for wheel in wheels}
+
+
+def _pinned(wheel: Wheel) -> str:
+    return f"{wheel.package}=={wheel.version}"
+
+
+def _last_line(output: str) -> str:
+    return (output.strip().splitlines() or ["pip gave no reason"])[-1]
 
 
 def _normal(package: str) -> str:
@@ -182,15 +210,45 @@ def _download(download: Download, stop: threading.Event) -> None:
 
     if download.url.startswith("file:"):  # an index on this disk
         path = urllib.request.url2pathname(urllib.parse.urlsplit(download.url).path)
-        shutil.copyfile(path, download.part)
-        return
+        return _copy(Path(path), download)
     try:
         with _PartFile(download.part, stop) as file:
             http_get(download.url, file, resume_size=file.tell(), tqdm_class=_NoBar)
     except Exception as error:  # the client's errors differ by version; all mean the same here
         answer = getattr(error, "response", None)
-        if answer is not None and answer.status_code == 416:
+        status = None if answer is None else answer.status_code
+        if status == 416:
             return  # the part is complete already, or another file: the checksum decides
+        reason = str(error)
+        silent = status is None and not isinstance(error, OSError) and not download.arrived_bytes
+        if download.pinned and (status in REFUSED or silent):
+            reason = _download_by_pip(download, download.pinned, stop)
+            if not reason:
+                return
         raise LabError(
-            f"{download.title} did not arrive: {error}", "Run the same again: the download resumes."
+            f"{download.title} did not arrive: {reason}",
+            "Run the same again: the download resumes.",
         ) from error
+
+
+def _download_by_pip(download: Download, pinned: str, stop: threading.Event) -> str:
+    """Has pip itself download the file to the part; the reason if it does not, else empty."""
+    with tempfile.TemporaryDirectory(dir=download.target.parent) as folder:
+        command = [*PIP, "download", *ONLY_WHEELS, "-d", folder, pinned]
+        pip = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace")
+        while True:
+            try:
+                _, output = pip.communicate(timeout=0.2)
+                break
+            except subprocess.TimeoutExpired:
+                if stop.is_set():
+                    pip.kill()
+        if pip.returncode:
+            return _last_line(output)
+        (wheel,) = Path(folder).glob("*.whl")
+        _copy(wheel, download)
+        return ""
+
+
+def _copy(file: Path, download: Download) -> None:
+    shutil.copyfile(file, download.part)

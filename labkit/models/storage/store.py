@@ -27,6 +27,10 @@ from labkit.filesystem.write import write_json
 
 MANIFEST = "labkit.json"
 PARTS = ("gguf", "safetensors", "tokenizers", "datasets")
+MORE_SPACE = (
+    "Free some space (python3 -m labkit models list shows the models), or use a larger disk: "
+    "LABKIT_HOME is the folder of the lab's own models, HF_HOME that of the hub's."
+)
 
 
 def home() -> Path:
@@ -42,7 +46,8 @@ def models_folder() -> Path:
     """The folder of all models, created if missing."""
     folder = home() / "models"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_shared(folder.parent)
+        _make_shared(folder)
         os.scandir(folder).close()
     except OSError as error:
         raise LabError(
@@ -50,6 +55,19 @@ def models_folder() -> Path:
             "Set LABKIT_HOME to a folder that you may write to.",
         ) from None
     return folder
+
+
+def _make_shared(folder: Path) -> None:
+    """Creates a folder if it is missing, for others to read whatever the umask is."""
+    if not os.path.isdir(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _share(folder)
+
+
+def _share(path: Path) -> None:
+    """Lets others read a file or a folder: a class shares a home."""
+    with suppress(PermissionError):  # a disk has none, or another user was first
+        path.chmod(path.stat().st_mode | (0o755 if os.path.isdir(path) else 0o644))
 
 
 def folder_name(name: str) -> str:
@@ -124,13 +142,13 @@ def new_part(name: str, part: str, source: str) -> Iterator[Path]:
     aside.mkdir(parents=True)
     try:
         yield aside
-        for path in aside.rglob("*"):  # safetensors are for their owner; a class shares a home
-            path.chmod(path.stat().st_mode | (0o755 if os.path.isdir(path) else 0o644))
         write_manifest(aside, source)
+        for path in (aside, *aside.rglob("*")):  # safetensors writes for the owner alone
+            _share(path)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    target.parent.mkdir(exist_ok=True)
+    _make_shared(target.parent)
     replaced = beside(name, f"{part}.old")
     shutil.rmtree(replaced, ignore_errors=True)
     if os.path.exists(target):  # a damaged one is renamed, so that at no moment half of it is there
@@ -211,7 +229,8 @@ def damaged(folder: Path, *, thorough: bool = False) -> list[str]:
             elif _stamp(path) != known["stamp"]:
                 known["stamp"], fresh = _stamp(path), True
     if fresh and os.access(folder, os.W_OK):  # copied or restored: valid from now on
-        write_json(folder / MANIFEST, manifest)
+        with suppress(LabError):  # the disk is full: read again next time
+            write_json(folder / MANIFEST, manifest)
     return bad
 
 
@@ -267,16 +286,39 @@ def _delete(folder: Path) -> int:
     return size
 
 
-def require_disk(need_bytes: int, what: str, folder: Path | None = None) -> None:
-    """Raises a LabError if the disk of a folder, by default the lab's home, has less space."""
+@contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Raises a LabError where what is downloaded cannot be written, for the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        raise not_stored(what, error) from None
+
+
+def not_stored(what: str, error: OSError) -> LabError:
+    """The error for a download that this machine's disk does not take."""
+    return LabError(f"{what} cannot be stored: {error}.", MORE_SPACE)
+
+
+def require_disk(
+    need_bytes: int, what: str, folder: Path | None = None, *, arrived: Path | None = None
+) -> None:
+    """Raises a LabError if a disk has less space.
+
+    Args:
+        need_bytes: all that is to be written.
+        what: for which it is needed.
+        folder: a folder on the disk; None: the lab's home.
+        arrived: a folder of what is there of it already.
+    """
     path = folder or models_folder()
     while not os.path.exists(path):
         path = path.parent
+    need_bytes -= bytes_of(arrived) if arrived else 0
     free = shutil.disk_usage(path).free
     if free < need_bytes:
         raise LabError(
             f"{what} needs {need_bytes / 1e6:,.0f} MB of disk and {free / 1e6:,.0f} MB are free "
             f"in {path}.",
-            "Free some space (python3 -m labkit models list shows the models), or use a larger "
-            "disk: LABKIT_HOME is the folder of the lab's own models, HF_HOME that of the hub's.",
+            MORE_SPACE,
         )

@@ -161,6 +161,8 @@ def _oddity(archive: zipfile.ZipFile, manifest: dict) -> str:
             return f"{path!a} is not a valid folder for the model {model['name']!a}"
         if not FOLDER.fullmatch(folder) or part not in store.PARTS:
             return f"{path!a} is not a valid folder for a model"
+        if not any(name.startswith(path) for name in files):
+            return f"the model {model['name']!a} has no files"
     for info in infos:
         if odd := _odd_file(info, files.get(info.filename), manifest["models"]):
             return f"{info.filename!a} {odd}"

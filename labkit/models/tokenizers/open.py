@@ -19,7 +19,7 @@ from .catalogue import ALIASES, TOKENIZERS, KnownTokenizer
 from .files import get_tokenizers
 from .from_gguf import tokenizer_of_gguf
 from .growth import require_bounded
-from .plain import PlainTokenizer, read_library
+from .plain import PlainTokenizer, read_library, written_ns
 from .readers import Reader, SentencePieceReader, TiktokenReader, TokenizersReader
 from .shared import open_shared, shared_address
 
@@ -62,18 +62,15 @@ def _is_missing(known: KnownTokenizer) -> bool:
     return "safetensors" not in store.list_models().get(known.model, ())
 
 
-@functools.lru_cache(maxsize=32)
 def open_here(name: str) -> Reader:
     """The same for a name or a path, in this process whatever the environment says."""
-    if name in TOKENIZERS:
-        return _open_known(TOKENIZERS[name])
-    if name in CATALOGUE:
-        return _open_model(name, name, CATALOGUE[name].title)
-    path = Path(os.path.expanduser(name))
+    if name in TOKENIZERS or name in CATALOGUE:
+        return _open_listed(name)
+    path = Path(os.path.abspath(os.path.expanduser(name)))
     if os.path.isfile(path):
-        return _open_json(require_bounded(path), path.stem)
+        return _open_json(path, path.stem)
     if os.path.isdir(path):
-        return _open_json(require_bounded(path / "tokenizer.json"), path.name)
+        return _open_json(path / "tokenizer.json", path.name)
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _open_hub(name)
     near = difflib.get_close_matches(name.lower(), [*TOKENIZERS, *CATALOGUE], n=1, cutoff=0.4)
@@ -83,6 +80,14 @@ def open_here(name: str) -> Reader:
         f"Give a short name ({', '.join(TOKENIZERS)}), a model's name, a hub id such as "
         "'owner/name', or the path of a folder or a tokenizer.json.",
     )
+
+
+@functools.lru_cache(maxsize=32)
+def _open_listed(name: str) -> Reader:
+    """One that the lab lists, whose files do not change."""
+    if name in TOKENIZERS:
+        return _open_known(TOKENIZERS[name])
+    return _open_model(name, name, CATALOGUE[name].title)
 
 
 def _open_known(known: KnownTokenizer) -> Reader:
@@ -157,9 +162,13 @@ def _open_model(model: str, name: str, title: str) -> Reader:
     return _open_json(folder / "tokenizer.json", name, title)
 
 
-@functools.lru_cache(maxsize=32)
 def _open_json(file: Path, name: str, title: str = "") -> Reader:
-    return _reader(read_library(file), name, title)
+    return _read_json(file.resolve(), written_ns(file), name, title)
+
+
+@functools.lru_cache(maxsize=32)
+def _read_json(file: Path, _written_ns: int, name: str, title: str) -> Reader:
+    return _reader(read_library(require_bounded(file)), name, title)
 
 
 def _reader(library: Any, name: str, title: str = "") -> Reader:
@@ -171,4 +180,4 @@ def _reader(library: Any, name: str, title: str = "") -> Reader:
 
 def _open_hub(name: str) -> Reader:
     """Downloads one file of the repository, into the hub client's cache."""
-    return _open_json(require_bounded(fetch_hub_file(name, "tokenizer.json")), name)
+    return _open_json(fetch_hub_file(name, "tokenizer.json"), name)

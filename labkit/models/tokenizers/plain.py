@@ -1,7 +1,6 @@
 """A model's tokenizer with the calls of transformers' own that the lab makes, and without it."""
 
 import functools
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from labkit.errors import LabError
 from labkit.models.machine import release_memory
+from labkit.models.storage.checked_folder import read_json
 from labkit.models.storage.gguf_parts import read_fields
 
 from .from_gguf import tokenizer_of_gguf
@@ -94,7 +94,7 @@ def _of_folder(path: Path) -> PlainTokenizer:
     special = {name: _content(config[name]) for name in config if name.endswith("_token")}
     template, file = config.get("chat_template"), path / "chat_template.jinja"
     if os.path.isfile(file):
-        template = file.read_text(encoding="utf-8")
+        template = file.read_text(encoding="utf-8", errors="replace")
     special = {name: text for name, text in special.items() if text}
     return PlainTokenizer(library, template if isinstance(template, str) else None, special)
 
@@ -115,8 +115,13 @@ def read_library(file: Path) -> Any:
         ) from None
 
 
+def written_ns(file: Path) -> int:
+    """When a file was last written, in ns; 0 if it is not there. With its path, a key of caches."""
+    return os.stat(file).st_mtime_ns if os.path.isfile(file) else 0
+
+
 def _library(file: Path) -> Any:
-    return _read_once(file, os.stat(file).st_mtime_ns if os.path.isfile(file) else 0)
+    return _read_once(file.resolve(), written_ns(file))
 
 
 @functools.lru_cache(maxsize=2)
@@ -148,7 +153,4 @@ def _content(token: Any) -> str | None:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if not os.path.isfile(path):
-        return {}
-    read = json.loads(path.read_text(encoding="utf-8"))
-    return read if isinstance(read, dict) else {}
+    return read_json(path) if os.path.isfile(path) else {}

@@ -7,9 +7,11 @@ reports; nothing here splits text itself.
 import functools
 import itertools
 import json
+import threading
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from .panics import without_panic
@@ -185,10 +187,14 @@ class TokenizersReader(Reader):
     def __init__(self, name, title, kind, library):
         super().__init__(name, title, kind, library.get_vocab_size(), library)
         self._added = library.get_added_tokens_decoder()
+        self._lock = threading.Lock()
 
-    def _setting(self, special: bool) -> Any:
-        self.library.encode_special_tokens = not special  # True: their names are plain text
-        return self.library
+    @contextmanager
+    def _setting(self, special: bool) -> Iterator[Any]:
+        """The library with that setting, which no other thread changes meanwhile."""
+        with self._lock, without_panic(self.title):
+            self.library.encode_special_tokens = not special  # True: their names are plain text
+            yield self.library
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
         """See `Reader`."""
@@ -200,14 +206,14 @@ class TokenizersReader(Reader):
 
     def _encode(self, texts: Sequence[str], special: bool) -> list[list[int]]:
         """Without offsets, which would double the time."""
-        with without_panic(self.title):
-            found = self._setting(special).encode_batch_fast(list(texts), add_special_tokens=False)
+        with self._setting(special) as library:
+            found = library.encode_batch_fast(list(texts), add_special_tokens=False)
         return [each.ids for each in found]
 
     def offsets(self, text: str, *, special: bool = False) -> list[tuple[int, int]]:
         """See `Reader`. The library's own are shifted after a byte that the vocabulary lacks."""
-        with without_panic(self.title):
-            found = self._setting(special).encode(text, add_special_tokens=False)
+        with self._setting(special) as library:
+            found = library.encode(text, add_special_tokens=False)
         known = self._known_bytes
         if not known:
             return found.offsets

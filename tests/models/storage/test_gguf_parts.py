@@ -63,6 +63,14 @@ def test_a_part_under_another_name_is_not_converted(split_gguf, tmp_path, home):
     assert not list(store.models_folder().glob("*gguf-*/"))
 
 
+@pytest.mark.parametrize("name", ["m-00001-of-00000.gguf", "m-00003-of-00002.gguf"])
+def test_a_name_that_only_looks_like_that_of_a_part(tmp_path, name):
+    with pytest.raises(LabError, match="There is no file"):
+        find_parts(tmp_path / name)
+    (tmp_path / name).touch()
+    assert find_parts(tmp_path / name) == [tmp_path / name]
+
+
 def test_parts_of_two_models_do_not_share_a_name(tiny_gguf, split_gguf):
     assert sha256_of_parts(tiny_gguf) == store.sha256_of(tiny_gguf)
     sums = {sha256_of_parts(split_gguf[0]), *map(store.sha256_of, split_gguf)}

@@ -3,12 +3,18 @@
 The client reads its settings when it is imported, so it runs in interpreters of its own.
 """
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from labkit.models.entry import HubSource
+from labkit.models.storage import hub
 
 from ..loopback_servers import Hub
 
@@ -122,11 +128,41 @@ def test_what_is_refused_of_a_hubs_files(make_tiny, tmp_path):
     machine.hub.close()
 
 
+@pytest.mark.slow
+def test_a_cache_without_a_tokenizer_is_completed(make_tiny, tmp_path):
+    """As another tool leaves it, with no list of its files; a repository may have no tokenizer."""
+    machine = HubMachine(tmp_path)
+    for name in ("owner/partial", "owner/bare"):
+        machine.hub.repos[name] = make_tiny(tmp_path / name)
+    (machine.hub.repos["owner/bare"] / "tokenizer.json").unlink()
+    found = machine.get(*machine.hub.repos)
+    folder = Path(found[0][0])
+
+    def leave_part():
+        (folder / "tokenizer.json").unlink()
+        shutil.rmtree(folder.parent.parent / "trees")
+
+    leave_part()
+    assert machine.get(*machine.hub.repos) == found
+    assert (folder / "tokenizer.json").exists()
+    assert machine.hub.files.count("model.safetensors") == 2, "each once"
+    leave_part()
+    machine.hub.close()  # without it, what is here is taken
+    assert machine.get(*machine.hub.repos) == found
+
+
 def test_a_gated_model_says_where_to_accept(answers):
     problem, hint = answers["owner/gated"]
     assert "requires an account that accepted its licence" in problem
     assert "hf auth login" in hint
     assert "owner/gated" in hint
+
+
+def test_a_full_disk_is_not_a_hub_that_does_not_answer():
+    error = OSError(errno.ENOSPC, "No space left on device")
+    found = hub._hub_failure(HubSource("owner/good"), error)
+    assert "owner/good cannot be stored: [Errno 28] No space left on device." in found.problem
+    assert "HF_HOME" in found.hint
 
 
 @pytest.mark.parametrize("name", ["owner/none", "owner/not allowed"])

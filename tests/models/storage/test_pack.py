@@ -333,6 +333,11 @@ def rename_model(name):
     return change
 
 
+def add_empty_model(manifest):
+    model = manifest["models"][HERE] | {"name": "empty"}
+    manifest["models"]["models/empty/safetensors/"] = model
+
+
 def describe(**values):
     return lambda manifest: manifest["models"][HERE].update(values)
 
@@ -347,6 +352,7 @@ def describe(**values):
         (rename_model(None), "was not written by the lab"),
         (lambda manifest: manifest.update(labkit=2), "another version of the lab"),
         (lambda manifest: manifest.update(labkit="\x1b[31m"), r"format '\\x1b\[31m'"),
+        (add_empty_model, "the model 'empty' has no files"),
         (describe(terms="https://example.org"), "terms and no licence"),
         (describe(license="\x1b[31mMIT", terms="x"), "cannot be printed"),
         (describe(license=["MIT"], terms="x"), "cannot be printed"),

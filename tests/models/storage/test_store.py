@@ -36,11 +36,27 @@ def test_a_placed_part_is_known_with_its_files(home):
     assert not store.unfinished("small")
 
 
-def test_others_on_the_home_may_read(home):
-    with store.new_part("small", "safetensors", "a test") as aside:
-        (aside / WEIGHTS).write_bytes(b"0")
-        (aside / WEIGHTS).chmod(0o600)
-    assert (store.part_folder("small", "safetensors") / WEIGHTS).stat().st_mode & 0o044 == 0o044
+@pytest.mark.skipif(os.name == "nt", reason="this system has no umask")
+@pytest.mark.parametrize("umask", [0o077, 0o027])
+def test_others_on_the_home_may_read(tmp_path, monkeypatch, umask):
+    """A class shares it, whatever the umask of whoever makes it."""
+    home = tmp_path / "made by the lab"
+    monkeypatch.setenv("LABKIT_HOME", str(home))
+    before = os.umask(umask)
+    try:
+        folder = place()
+        assert store.damaged(folder) == []
+    finally:
+        os.umask(before)
+    for path in (home, home / "models", folder.parent, folder, *folder.rglob("*")):
+        wanted = 0o055 if path.is_dir() else 0o044
+        assert path.stat().st_mode & wanted == wanted, path
+
+
+def test_a_folder_that_somebody_closed_stays_closed(home):
+    store.models_folder().chmod(0o700)
+    place()
+    assert store.models_folder().stat().st_mode & 0o777 == 0o700
 
 
 def test_what_fails_leaves_nothing(home):
@@ -88,6 +104,17 @@ def test_the_same_bytes_with_another_date_are_read_once(home, monkeypatch):
     os.utime(folder / WEIGHTS, (1, 1))
     assert store.damaged(folder) == []
     monkeypatch.setattr(store, "sha256_of", lambda path: pytest.fail("read again"))
+    assert store.damaged(folder) == []
+
+
+def test_a_disk_too_full_for_a_new_date_leaves_a_part_in_use(home, monkeypatch):
+    folder = place()
+    os.utime(folder / WEIGHTS, (1, 1))
+
+    def fail(*_):
+        raise LabError("labkit.json cannot be written: No space left on device.", "Make room.")
+
+    monkeypatch.setattr(store, "write_json", fail)
     assert store.damaged(folder) == []
 
 

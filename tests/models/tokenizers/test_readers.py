@@ -6,9 +6,13 @@ own: a pure Python tiktoken, GPT-2's encoder, Qwen's and DeepSeek's, and Mistral
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -20,6 +24,7 @@ from labkit.errors import LabError
 from labkit.models.loading import get_model
 from labkit.models.tokenizers.catalogue import TOKENIZERS
 from labkit.models.tokenizers.open import known_tokenizers, open_tokenizer
+from labkit.models.tokenizers.plain import read_plain_tokenizer
 from labkit.models.tokenizers.readers import TokenizersReader, byte_table
 
 from ..storage.test_hub import HubMachine
@@ -235,6 +240,55 @@ def test_a_file_a_folder_and_a_damaged_file(tiny_tokenizer, tmp_path):
     for bad in (tmp_path / "bad.json", tmp_path):
         with pytest.raises(LabError, match="not a tokenizer that can be read"):
             open_tokenizer(bad)
+
+
+def test_a_file_that_is_written_again_or_lies_in_another_folder(make_tiny, tmp_path, monkeypatch):
+    from tokenizers import Tokenizer, normalizers
+
+    for name in "ab":
+        file = make_tiny(tmp_path / name) / "tokenizer.json"
+    stamp = file.stat()
+    upper = Tokenizer.from_file(str(file))
+    upper.normalizer = normalizers.Prepend("zz")
+    upper.save(str(file))
+    os.utime(tmp_path / "a" / file.name, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    found = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        monkeypatch.chdir(folder)
+        for name in ("tokenizer.json", "."):
+            found.append(open_tokenizer(name).encode("the cat"))
+            assert open_tokenizer(name) is open_tokenizer(name)
+        found.append(read_plain_tokenizer(Path("."))("the cat")["input_ids"])
+    assert found[:3] == [found[0]] * 3 and found[3:] == [found[3]] * 3 and found[0] != found[3]
+    shutil.copyfile(tmp_path / "a" / "tokenizer.json", file)
+    for name in ("tokenizer.json", "."):
+        assert open_tokenizer(name).encode("the cat") == found[0]
+
+
+def test_two_threads_with_two_settings():
+    """The second asks while the first is in the library."""
+    other = threading.Thread(target=lambda: reader.encode("b"))
+
+    class Library:
+        encode_special_tokens = None
+
+        def get_vocab_size(self):
+            return 1
+
+        def get_added_tokens_decoder(self):
+            return {}
+
+        def encode_batch_fast(self, texts, **_):
+            if texts == ["a"]:
+                other.start()
+                other.join(0.2)
+            return [SimpleNamespace(ids=[self.encode_special_tokens])]
+
+    reader = TokenizersReader("a", "a", "BPE", Library())
+    assert reader.encode("a", special=True) == [False]
+    other.join(30)
+    assert reader.encode("c") == [True]
 
 
 def test_other_kinds_of_tokenizer(tmp_path):
