@@ -4,6 +4,7 @@ pytest-socket (see ``pyproject.toml``) lets no test leave the loopback; the one 
 of the model's package, happens in a process of its own.
 """
 
+import contextlib
 import copy
 import itertools
 import json
@@ -22,6 +23,13 @@ PLANTED = re.compile(rb"planted-(?:key-)?[0-9a-f]{4,}")  # a key of a test: see 
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+with contextlib.suppress(ImportError):  # a bare machine with a GPU has no hypothesis
+    import hypothesis
+
+    # No example has to be quick: the machines are shared.
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("shared")
 # A shell that starts the suite in the background has it ignore interrupts, which tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -123,7 +123,9 @@ class Priced(Protocol):
 
 def model_of(backend: Backend) -> Backend:
     """The model that is asked: of a variant, which has settings of its own, the one behind it."""
-    return getattr(backend, "backend", backend)
+    while isinstance(inner := getattr(backend, "backend", None), Backend):
+        backend = inner  # which may be a variant too
+    return backend
 
 
 def runs_here(backend: Backend) -> bool:

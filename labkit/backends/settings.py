@@ -3,9 +3,9 @@
 import difflib
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from labkit.checks import check_number, check_whole
+from labkit.checks import check_number, check_whole, is_number
 
 # The stages from scores to a choice, in transformers' own order.
 STAGES = (
@@ -78,6 +78,11 @@ class Settings(metaclass=_NamedSettings):
     thinking: bool | None = None
 
     def __post_init__(self):
+        for each in fields(self):
+            value = getattr(self, each.name)
+            # JSON takes none of numpy's numbers; a 1 stays a 1, as it was typed.
+            if isinstance(each.default, float) and type(value) is not int and is_number(value):
+                object.__setattr__(self, each.name, float(value))
         # Scores are divided by it: nearer to 0 they would be infinite.
         bound = "0, or at least 0.000001"
         check_number("temperature", self.temperature, bound, lambda x: x == 0 or x >= 1e-6)

@@ -1,7 +1,10 @@
 """Settings: each bound, with the value that broke it."""
 
+import json
 import re
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 from labkit.backends.settings import Settings
@@ -22,6 +25,15 @@ def test_a_value_out_of_bounds_is_named_with_its_bound(name, value):
     with pytest.raises(ValueError, match=rf"^{name} must be .*got ") as error:
         Settings(**{name: value})
     assert repr(value).strip("[]") in str(error.value)
+
+
+def test_numpys_numbers_become_pythons_and_a_1_stays_a_1():
+    settings = Settings(temperature=np.float32(0.5), top_p=np.float64(0.5), min_p=np.int64(0))
+    numbers = settings.temperature, settings.top_p, settings.min_p, Settings(temperature=1)
+    assert json.dumps(asdict(settings)) and {*map(type, numbers[:3])} == {float}
+    assert type(numbers[3].temperature) is int
+    with pytest.raises(ValueError, match="top_p must be"):
+        Settings(top_p=np.float32("nan"))
 
 
 def test_a_seed_is_made_up_and_kept():

@@ -13,8 +13,8 @@ from labkit.ui.table import grid
 from .chromium import new_page
 
 SMALL = "with 95 % intervals, and more small text than a phone has room for in a line"
-OWN = "A long title of a figure, which a phone breaks too"
-TITLE = f'{OWN}<br><span style="font-size:12px">{SMALL}</span>'
+OWN = "A long title of a figure for $40, which a phone breaks too"
+TITLE = f'{OWN.replace("$", "&#36;")}<br><span style="font-size:12px">{SMALL}</span>'
 CODE = "call(" + ", ".join(f"name_{n}=None" for n in range(40)) + ")"
 CELLS = "".join(f"<td>cell_{n}_of_a_row</td>" for n in range(40))
 LINES = "() => [...document.querySelectorAll('.gtitle')].map(title => title.textContent)"
@@ -68,6 +68,11 @@ def test_a_titles_own_lines_and_sizes_stay_where_it_is_broken(view):
     assert "<" not in broken and broken.replace(" ", "") == whole.replace(" ", "")
     sizes = page.locator(".gtitle").first.locator("tspan[style*='12px']").all_text_contents()
     assert len(sizes) == 2 and " ".join(sizes) == SMALL
+
+
+def test_a_screen_reader_says_a_title_as_it_reads(view):
+    label = view(1400).locator("[role=img][aria-label]").first.get_attribute("aria-label")
+    assert " ".join(label.split()) == f"{OWN} {SMALL}"
 
 
 def test_a_wide_figure_is_whole_where_the_screen_has_room_and_else_says_that_it_scrolls(view):

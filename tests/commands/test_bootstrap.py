@@ -232,7 +232,7 @@ def test_a_list_of_wheels_that_is_none_is_a_sentence(archive, tmp_path, content)
         extract_wheels(archive, tmp_path / "out")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_one_flipped_bit_is_a_sentence_or_changes_nothing(archive, tmp_path, data):
     content = bytearray(archive.read_bytes())

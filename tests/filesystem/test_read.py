@@ -79,7 +79,7 @@ def with_value(kind, path, value):
 
 
 @pytest.mark.parametrize("kind", FILES)
-@settings(max_examples=110, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=110, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_one_wrong_value_is_a_sentence_or_harmless(tmp_path_factory, kind, data):
     path = data.draw(st.sampled_from(records(kind)[1]))
@@ -93,7 +93,7 @@ def test_one_wrong_value_is_a_sentence_or_harmless(tmp_path_factory, kind, data)
 
 
 @pytest.mark.parametrize("kind", FILES)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_value_that_is_missing_or_too_much_is_a_sentence(tmp_path_factory, kind, data):
     lines = json.loads(json.dumps(records(kind)[0]))

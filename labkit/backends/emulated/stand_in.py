@@ -1,6 +1,8 @@
 """A stand-in for a cloud, where nobody has a key: the local model behind a wide-area link."""
 
 import os
+import threading
+import weakref
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,6 +116,10 @@ class StandIn(RemoteModel):
         address, key_text = engine.listening
         self.link, self._engine = link, engine
         self._relay = Relay(link, urlsplit(address).port or 0, seed=seed)
+        # The relay's thread would go on for ever; it may be the one that collects what nobody has.
+        ending = threading.Thread(target=self._relay.close, daemon=True)
+        finalizer: Any = weakref.finalize(self, ending.start)
+        finalizer.atexit = False
         network = open_network(self._relay.proxy, self._relay.trusted)
         borrowed = engine if isinstance(engine, BorrowedEngine) else BorrowedEngine.of(engine)
         assert borrowed  # an engine of this process
@@ -128,6 +134,11 @@ class StandIn(RemoteModel):
 
     def __repr__(self) -> str:
         return f"<StandIn {self.name}: {self.link.summary}>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return self._relay.is_open
 
     def close(self) -> None:
         """Ends the link and gives the model's memory back."""

@@ -77,9 +77,14 @@ class Relay:
     def _run(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return not self._loop.is_closed()
+
     def close(self) -> None:
         """Ends it, and every connection through it."""
-        if self._loop.is_closed():
+        if not self.is_open:
             return
         self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -271,6 +271,11 @@ class LlamaCppModel:
         self._handler()
         return self._server.listening_address, self._key
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return self._server is not None
+
     def close(self) -> None:
         """Gives the memory back; the model cannot be asked any more."""
         self._server = None

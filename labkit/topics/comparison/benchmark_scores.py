@@ -1,9 +1,10 @@
 """`published_scores`: benchmark scores of well-known models, each with its source."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from labkit.checks import checked_several
 from labkit.data import read_data
 
 
@@ -133,13 +134,13 @@ class PublishedScores:
 
 
 def published_scores(
-    benchmarks: Sequence[str] | None = None, *, models: Sequence[str] | None = None
+    benchmarks: str | Iterable[str] | None = None, *, models: str | Iterable[str] | None = None
 ) -> PublishedScores:
     """Published results of large and small models on well-known benchmarks.
 
     Args:
         benchmarks: some of ``"MMLU"``, ``"GSM8K"``, ``"HumanEval"``, ``"IFEval"``; None: all.
-        models: parts of names, such as ``("GPT-4o", "SmolLM2")``; None: all.
+        models: parts of names, one or more, such as ``("GPT-4o", "SmolLM2")``; None: all.
     Raises:
         ValueError: a benchmark or a model that is not in the file.
         LabError: the lab's data folder is missing.
@@ -160,14 +161,15 @@ def published_scores(
     )
 
 
-def _find_models(entries: list[dict], parts: Sequence[str] | None) -> list[PublishedModel]:
+def _find_models(entries: list[dict], wanted: str | Iterable[str] | None) -> list[PublishedModel]:
     """The models whose names contain one of the parts; every part must occur in a name."""
     known = [
         PublishedModel(m["name"], m["maker"], m["weights"] == "open", m["parameters_billion"])
         for m in entries
     ]
-    if parts is None:
+    if wanted is None:
         return known
+    parts = _texts("models", wanted, "parts of names, such as ('GPT-4o', 'SmolLM2')")
     found = [model for model in known if any(part in model.name for part in parts)]
     if not found or not all(any(part in model.name for model in found) for part in parts):
         names = ", ".join(model.name for model in known)
@@ -175,11 +177,17 @@ def _find_models(entries: list[dict], parts: Sequence[str] | None) -> list[Publi
     return found
 
 
-def _chosen(wanted: Sequence[str] | None, known: dict[str, Any]) -> dict[str, Any]:
-    wanted = known if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
-    if not wanted or not set(wanted) <= set(known):
-        raise ValueError(f"benchmarks must be some of {', '.join(known)}; got {wanted!r}")
-    return {name: known[name] for name in wanted}
+def _chosen(wanted: str | Iterable[str] | None, known: dict[str, Any]) -> dict[str, Any]:
+    if wanted is None:
+        return known
+    names = _texts("benchmarks", wanted, f"some of {', '.join(known)}")
+    if not set(names) <= set(known):
+        raise ValueError(f"benchmarks must be some of {', '.join(known)}; got {names!r}")
+    return {name: known[name] for name in names}
+
+
+def _texts(name: str, wanted: str | Iterable[str], what: str) -> tuple[str, ...]:
+    return (wanted,) if isinstance(wanted, str) else checked_several(name, wanted, str, what)
 
 
 def _scores(sources: list[dict]) -> list[Score]:

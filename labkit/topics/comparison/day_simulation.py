@@ -2,7 +2,8 @@
 
 import bisect
 import random
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
@@ -180,13 +181,24 @@ def simulate_day(
 
 def _groups(replies: BatchTable | Mapping[str, Any]) -> dict[str, Sequence[Any]]:
     if isinstance(replies, BatchTable):
+        replies.check_one_setting(replies.backends)
         return {name: replies.of(name) for name in replies.backends}
     if not isinstance(replies, Mapping) or not replies:
         raise ValueError(f"replies must be a table, or replies by name; got {replies!r}")
-    return {
-        name: group.counted if isinstance(group, Measurement) else tuple(group)
-        for name, group in replies.items()
-    }
+    return {name: _replies(name, group) for name, group in replies.items()}
+
+
+def _replies(name: str, group: Any) -> Sequence[Any]:
+    """The replies under one name, all with an end and its time."""
+    if isinstance(group, Measurement):
+        return group.counted
+    several = tuple(group) if isinstance(group, Iterable) else ()
+    if not several or not all(hasattr(each, "finish") for each in several):
+        raise ValueError(
+            f"replies[{name!r}] must be replies, or come from lab.measure; "
+            f"got {reprlib.repr(group)}"
+        )
+    return several
 
 
 def _waiting(

@@ -43,6 +43,17 @@ def check_round_trips(
     return not_yet(f"{trips} is {size}. Which bars are about {1000 * trip_s:g} ms long?")
 
 
+def describe_overtaking(local: Reply, remote: Reply) -> str:
+    """The numbers that exercise 2 needs, a line for each answer; unknown where it was stopped."""
+    speed = local.decode_tokens_per_s
+    pace = "an unknown number of" if speed is None else f"{speed:.1f}"
+    here, there = (
+        "no token" if reply.ttft_s is None else f"first token after {reply.ttft_s:.2f} s"
+        for reply in (local, remote)
+    )
+    return f"here: {here}, {pace} tokens/s\nsatellite: {there}"
+
+
 def check_overtaking(
     local: Reply, remote: Reply, tokens: int | None, *, times_as_fast: float
 ) -> ExerciseResult:
@@ -56,7 +67,7 @@ def check_overtaking(
     """
     speed = local.decode_tokens_per_s
     if speed is None or remote.ttft_s is None:
-        return not_yet("Take answers of two tokens or more.")
+        return not_yet("Take answers of two tokens or more: run the cell of links again.")
     if not is_number(tokens):
         return not_yet("Replace None with your number of tokens.")
     lead, gain = remote.ttft_s - local.ttft_s, (1 - 1 / times_as_fast) / speed

@@ -26,7 +26,8 @@ def api_key_panel(provider: str = "openai"):
     Raises:
         ValueError: no such provider, or in a terminal, an invalid key.
     """
-    if provider not in PROVIDERS and "://" not in provider:
+    is_text = isinstance(provider, str)
+    if not is_text or (provider not in PROVIDERS and "://" not in provider):
         raise ValueError(
             f"provider must be one of {', '.join(PROVIDERS)}, or an address; got {provider!r}"
         )

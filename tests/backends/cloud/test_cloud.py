@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -241,7 +241,6 @@ def test_any_other_address(provider, planted):
         labkit.cloud("opnai")
 
 
-@settings(deadline=None)  # the first example loads the list of prices
 @given(prompt=st.text(min_size=1, max_size=200), written=st.integers(1, 10_000))
 def test_an_estimate_grows_with_the_prompt_and_the_answer(prompt, written):
     cloud = labkit.cloud("openai", key="sk-0123456789", policy=None)

@@ -24,7 +24,7 @@ def test_digits_of_other_scripts(first):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_characters_that_nobody_sees_hide_nothing(data):
     secret = data.draw(st.sampled_from([CARD, KEY, MAIL]))
     hidden = "".join(

@@ -30,7 +30,7 @@ AROUND = st.text(
 
 
 @given(AROUND, AROUND)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_positions_are_right_in_any_text(before, after):
     text = f"{before} {KEY} {after}"
     found = scan(text, kinds={"cloud key"})
@@ -62,7 +62,7 @@ def test_no_cut_of_a_long_line_hides_a_finding():
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_is_scanned_and_findings_do_not_overlap(text):
     found = scan(text)
     assert all(text[each.start : each.end] == each.text for each in found)

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.backends.local.processors import draw_from_scores, scores_by_stage
@@ -63,7 +63,6 @@ def test_the_chain_gives_the_scores_of_generate(smollm2, chosen):
         order=st.permutations(STAGES),
     ),
 )
-@settings(deadline=None)
 def test_the_chain_in_numpy_is_that_of_transformers_processors(seed, chosen):
     """Where a sum ends within rounding of a bound, one token more or less may remain."""
     row = torch.randn(1, 60, generator=torch.Generator().manual_seed(seed)) * 3
@@ -168,7 +167,6 @@ SHARES = st.lists(st.floats(0, 1, width=32), min_size=2, max_size=30).filter(any
 
 
 @given(SHARES, st.floats(0, 1, exclude_max=True))
-@settings(deadline=None)
 def test_a_token_of_probability_0_is_never_drawn(probabilities, uniform):
     token = draw(torch.tensor([probabilities]), [[uniform]]).item()
     assert torch.tensor(probabilities)[token] > 0

@@ -455,7 +455,7 @@ def test_a_manifest_without_end_is_not_read(packed, size):
         unpack(packed)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_one_changed_byte_is_a_sentence_or_changes_nothing(packed, tmp_path, data):
     content = bytearray(packed.read_bytes())

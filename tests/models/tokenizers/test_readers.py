@@ -147,9 +147,7 @@ def test_openai_is_tiktokens_own_definition(name):
 # -- properties ----------------------------------------------------------------------------------
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-FEW = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("name", known_tokenizers())
@@ -171,7 +169,7 @@ def test_any_text_comes_back(name, text):
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_properties_of_an_id(name, data):
     if name not in known_tokenizers():
         pytest.skip("that model is not here")

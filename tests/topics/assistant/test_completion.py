@@ -78,6 +78,21 @@ def test_a_suggestion_ends_with_its_line_or_block(written, block, text, is_over)
     assert cut_completion(written, block=block) == (text, is_over)
 
 
+@pytest.mark.parametrize(
+    ("before", "written", "text"),
+    [
+        ("    x = ", "1\n    y\nz", "1\n    y\n"),
+        ("a\n    ", "x\n    y\nz", "x\n    y\n"),
+        ("def f():\n    if x", ":\n        y\n    z\nw", ":\n        y\n    z\n"),
+        ("def f():", "\n    x\n    y\nz", "\n    x\n    y\n"),
+        ("    a = '", "\x0c\u2028'\n    b\nc", "\x0c\u2028'\n    b\n"),
+    ],
+)
+def test_a_block_that_begins_within_a_line_ends_with_that_lines_block(before, written, text):
+    assert cut_completion(written, before, block=True) == (text, True)
+    assert cut_completion(written, before, block=False)[1]
+
+
 def test_of_a_long_file_the_nearest_code_is_read(talker):
     before, after = nearest(talker, "a" * 5000 + "END", "START" + "b" * 5000)
     assert (len(before), len(after)) == (MOST_BEFORE, MOST_AFTER)
@@ -93,6 +108,7 @@ def test_of_a_long_file_the_nearest_code_is_read(talker):
         (("a", None), {}, "after must be a text; got NoneType"),
         (("a" * 1_000_001,), {}, "before must be at most 1,000,000 characters; got 1,000,001"),
         (("a",), {"method": "magic"}, "method must be one of infill, prefix, swapped, chat; got"),
+        (("a",), {"method": ["prefix"]}, "method must be one of infill, prefix, swapped, chat"),
         (("a",), {"max_tokens": 0}, "max_tokens must be a whole number, 1 to 500"),
         (("a<|fim_middle|>",), {}, r"before must not hold <\|fim_middle\|>"),
     ],

@@ -10,6 +10,7 @@ from labkit.lab_book.entry import entries_of
 from labkit.topics.assistant.completion.complete import Completion
 from labkit.topics.assistant.editor import suggester as suggesting
 from labkit.topics.assistant.editor.figures import BUDGET_MS, code_html, meter_html
+from labkit.topics.assistant.editor.ghost_field import GhostField
 from labkit.topics.assistant.editor.suggester import Request, Suggester
 
 
@@ -86,6 +87,27 @@ def test_a_connection_that_is_tried_is_counted(talker, monkeypatch):
     panel = labkit.assistant.editor_panel(talker, "a, b,", watch=labkit.watch_network)
     panel.wait()
     assert "connections tried: 127.0.0.1, port 9, " in panel.summary
+
+
+def test_an_error_is_not_superseded_by_the_next_key(filler, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("out of luck")
+
+    done = []
+    suggester = Suggester(filler, "infill", lambda request, result: done.append(result))
+    with monkeypatch.context() as patch:
+        patch.setattr(suggesting, "collect", fail)
+        suggester.ask(Request(1, "the cat ", ""))
+        assert suggester.wait(30)
+    suggester.ask(Request(2, "the hat ", ""))
+    assert suggester.wait(30)
+    assert suggester.superseded == 0 and "out of luck" in done[0]
+    assert isinstance(done[1], Completion)
+
+
+def test_before_the_first_suggestion_the_page_has_none():
+    """The page asks for number 0 first: what is there before must have another number."""
+    assert GhostField("a", "b", print, print).ghost["number"] == -1
 
 
 def test_a_newer_key_ends_the_engines_work_for_an_older_one(filler):

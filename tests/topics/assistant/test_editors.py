@@ -52,6 +52,17 @@ def test_any_name_of_a_file_stays_a_text(name):
     assert [m["model"] for m in yaml.safe_load(file)["models"]] == [name]
 
 
+@pytest.mark.parametrize("key", ["0123456789", 'a"b', "yes", "#1"])
+def test_any_key_stays_a_text_and_a_slash_at_the_end_is_none(key):
+    found = labkit.assistant.editor_settings(f"{ADDRESS}/", MODEL, key=key)
+    code, file, page = (each.text for each in found.editors)
+    assert found.address == ADDRESS and f"Base URL: {ADDRESS}/v1" in page
+    settings = json.loads(f"{{{code}}}")
+    assert settings == {"llama-vscode.endpoint": ADDRESS, "llama-vscode.api_key": key}
+    (model,) = yaml.safe_load(file)["models"]
+    assert (model["apiBase"], model["apiKey"]) == (f"{ADDRESS}/", key)
+
+
 def test_jupyterlabs_settings_page_has_the_fields(editors, key):
     fields = dict(line.split(": ", 1) for line in editors[2].text.splitlines())
     assert list(fields) == ["Provider", "API key", "Model", "Base URL"]

@@ -1,5 +1,7 @@
 """Measuring: cuts that matter, suggestions that are run, shares and thresholds by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 import labkit
@@ -9,6 +11,8 @@ from labkit.sandbox.code_tasks import END, code_tasks, has_passed
 from labkit.sandbox.sandbox import SandboxRun, run_code
 from labkit.topics.assistant import exercises
 from labkit.topics.assistant.completion.complete import Completion
+from labkit.topics.assistant.measure import compare as comparing
+from labkit.topics.assistant.measure import cuts as cutting
 from labkit.topics.assistant.measure import measure as measuring
 from labkit.topics.assistant.measure.compare import CompletionComparison
 from labkit.topics.assistant.measure.cuts import Cut, draw_cuts
@@ -90,13 +94,29 @@ def test_a_stop_keeps_what_came(talker, monkeypatch):
     monkeypatch.setattr(measuring, "_suggestion", suggest)
     score = labkit.assistant.measure_completions(talker, "lab", items=3)
     assert [len(each.suggestions) for each in score.methods] == [1, 1]
-    assert "1 of 3 cuts" in score.summary
+    assert "1 of 3 cuts" in score.summary and score.interrupted
+
+
+@pytest.mark.parametrize("where", ["in the second", "before the second"])
+def test_a_stop_keeps_the_models_that_are_done(talker, monkeypatch, where):
+    begun, scores = [], {"a": scored(True), "b": replace(scored(True), interrupted=True)}
+
+    def begin():
+        begun.append(len(begun))
+        if where == "before the second" and len(begun) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(comparing, "begin_work", begin)
+    monkeypatch.setattr(comparing, "_score", lambda model, *_: scores[model])
+    found = labkit.assistant.compare_models("a", "b", "c")
+    assert len(found.scores) == (2 if where == "in the second" else 1) and len(begun) == 2
 
 
 def test_an_interrupted_answer_stops_the_measurement(talker, monkeypatch):
     monkeypatch.setattr(measuring, "complete", lambda *_, **__: completion(-1.0, finish=None))
     score = labkit.assistant.measure_completions(talker, "lab", items=3)
     assert score.methods == () and "stopped before the first" in score.summary
+    assert score.interrupted
     assert score.book_entries == ()
 
 
@@ -206,6 +226,9 @@ def test_blocks_are_measured_beside_lines(wall, talker):
         ({"items": 0}, "items must be a whole number, 1 to 20; got 0"),
         ({"methods": ()}, "methods must be one or more, each once"),
         ({"methods": "magic"}, "method must be one of infill"),
+        ({"methods": 3}, "method must be one of infill"),
+        ({"methods": [["infill"]]}, "method must be one of infill"),
+        ({"tasks": ["lab"]}, "tasks must be one of lab, humaneval; got"),
     ],
 )
 def test_bad_input_gets_a_sentence(talker, options, message):
@@ -220,3 +243,13 @@ def test_a_method_that_was_not_measured_is_named(talker):
         scored(True).method("chat")
     with pytest.raises(ValueError, match="at least one model"):
         labkit.assistant.compare_models()
+    for verb in (labkit.assistant.vary_threshold, labkit.assistant.compare_models):
+        with pytest.raises(ValueError, match=r"method must be one of infill.*got methods="):
+            verb(talker, methods=["prefix"])
+
+
+def test_a_form_feed_and_the_like_end_no_line_of_code():
+    solution = "    a = '\u2028'\n    \x0c\n    return a[0]\n"
+    task = replace(code_tasks()[0], prompt="def f():\n", solution=solution)
+    cut = cutting._cut(task, 0, 1)
+    assert (cut.middle, cut.after) == ("    a = '\u2028'\n", "    \x0c\n    return a[0]\n")

@@ -56,6 +56,10 @@ def test_a_choice_of_models_and_benchmarks():
     assert {b.name for b in some.benchmarks} == {"MMLU"}
     assert all("GPT-4o" in m.name or "SmolLM2" in m.name for m in some.models)
     assert {s.benchmark for s in some.scores} == {"MMLU"}
+    names = ("GPT-4o", "SmolLM2")
+    assert labkit.comparison.published_scores("MMLU", models=iter(names)) == some
+    one = labkit.comparison.published_scores(iter(["MMLU"]), models="SmolLM2")
+    assert one.models and all("SmolLM2" in m.name for m in one.models)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,10 @@ def test_a_choice_of_models_and_benchmarks():
         ({"benchmarks": []}, "benchmarks"),
         ({"models": ["HAL 9000"]}, "models"),
         ({"models": ["GPT-4o", "HAL"]}, "models"),
+        ({"models": [3]}, "models"),
+        ({"models": iter(())}, "models"),
+        ({"benchmarks": [["MMLU"]]}, "benchmarks"),
+        ({"benchmarks": 3}, "benchmarks"),
     ],
 )
 def test_unknown_names_are_listed(wrong, name):

@@ -22,7 +22,7 @@ def replies(times, finish="stop", origin="measured"):
 some_times = st.lists(st.floats(0.01, 100), min_size=3, max_size=12)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(some_times, st.integers(1, 60), st.integers(0, 99))
 def test_a_day_lies_between_its_best_and_its_worst(times, requests, seed):
     day = simulate_day({"a": replies(times)}, requests=requests, days=200, seed=seed)
@@ -121,6 +121,9 @@ def test_real_replies_of_a_real_model(smollm2):
         ({"replies": {}}, "replies"),
         ({"replies": 3}, "replies"),
         ({"replies": {"a": replies([1, 2])}}, "replies"),
+        ({"replies": {"a": [1, 2, 3]}}, r"replies\['a'\]"),
+        ({"replies": {"a": None}}, r"replies\['a'\]"),
+        ({"replies": {"a": "abc"}}, r"replies\['a'\]"),
         ({"requests": 0}, "requests"),
         ({"days": 0}, "days"),
         ({"until": "never"}, "until"),
@@ -137,7 +140,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 @given(some_times, some_times)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_figure_holds_every_day_once(one, other):
     day = simulate_day({"<b>one": replies(one), "other": replies(other)}, days=150)
     figure = day_figure(day)

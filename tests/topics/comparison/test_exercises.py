@@ -51,6 +51,19 @@ def test_from_which_length_on_the_remote_one_is_first():
     assert not exercises.check_overtaking(a_reply(0.1), REMOTE, 3, times_as_fast=2).right
 
 
+def test_a_stopped_answer_is_a_sentence_and_the_exercise_says_what_to_do():
+    assert exercises.describe_overtaking(LOCAL, REMOTE).splitlines() == [
+        "here: first token after 0.20 s, 50.0 tokens/s",
+        "satellite: first token after 0.70 s",
+    ]
+    stopped = a_reply()
+    assert "here: no token, an unknown number of tokens/s" in exercises.describe_overtaking(
+        stopped, stopped
+    )
+    result = exercises.check_overtaking(stopped, stopped, 3, times_as_fast=5)
+    assert not result.right and "run the cell of links again" in result.why
+
+
 @pytest.mark.parametrize("votes", [243, 240, 250.0])
 def test_right_answers_pass(votes):
     result = check_votes_needed(votes, share=0.6, undecided=0.2)

@@ -61,13 +61,13 @@ def tiny(make_tiny, tmp_path_factory):
 
 
 @given(ids=st.lists(st.integers(0, 49_151), max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_tokens_spell_more_than_the_limit(smollm2, ids):
     assert len(smollm2.tokenizer.decode(ids)) <= smollm2.most_characters(len(ids))
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=600))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_text_that_fits_is_refused(tiny, text):
     """The tiny tokenizer has every byte, so its tokens spell any text."""
     count = len(tiny.tokenizer(text)["input_ids"])

@@ -36,7 +36,7 @@ def test_ids_pieces_and_offsets():
 @example(text="e\u0301 \u1112\u1161\u11ab \u2126 \u0344")
 @example(text="\u0301a")
 @example(text="a\x04b \U00040000:")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_offsets_cover_the_text_in_order(name, text):
     tokenization = tokenize(text, name)
     assert len(tokenization.offsets) == tokenization.count
@@ -51,7 +51,7 @@ def test_offsets_cover_the_text_in_order(name, text):
 @pytest.mark.parametrize("name", NAMES)
 @given(text=ANY)
 @example(text="a▁b")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_token_of_complete_characters_is_what_it_covers(name, text):
     text = unicodedata.normalize("NFC", text)
     for token in tokenize(text, name).tokens:

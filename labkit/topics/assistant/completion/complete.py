@@ -123,11 +123,11 @@ def collect(
         times.append(step.elapsed_s)
         if step.logprob is not None:
             logprobs.append(step.logprob)
-        _, is_over = cut_completion(_code(written, before, method), block=block)
+        _, is_over = cut_completion(_code(written, before, method), before, block=block)
         if is_over:
             stream.close()
             break
-    text, _ = cut_completion(_code(written, before, method), block=block)
+    text, _ = cut_completion(_code(written, before, method), before, block=block)
     if text and before.endswith("\n") and not text.endswith("\n"):
         text += "\n"  # the model ended where the code after the cursor goes on in a new line
     return Completion(
@@ -149,31 +149,49 @@ def _code(written: str, before: str, method: str) -> str:
     code = found[1] if found else ""
     if not code.strip() or code[0].isspace():
         return code
-    last = ([line for line in before.splitlines() if line.strip()] or [""])[-1]
+    last = ([line for line in before.split("\n") if line.strip()] or [""])[-1]
     deeper = 4 if last.rstrip().endswith(":") else 0
     return textwrap.indent(code, " " * (indentation(last) + deeper))
 
 
-def cut_completion(written: str, *, block: bool) -> tuple[str, bool]:
+def cut_completion(written: str, before: str = "", *, block: bool) -> tuple[str, bool]:
     """The first line that is not empty, or its block; and whether it is complete.
+
+    Args:
+        written: what the model wrote.
+        before: the code before it; the first line that is written is the rest of its last one.
+        block: whether the block is wanted.
 
     >>> cut_completion("  x = 1\\n  y = 2\\nz = 3", block=False)
     ('  x = 1\\n', True)
     >>> cut_completion("  x = 1\\n  y = 2\\nz = 3", block=True)
     ('  x = 1\\n  y = 2\\n', True)
+    >>> cut_completion(" 1\\n  y = 2\\nz = 3", "  x =", block=True)
+    (' 1\\n  y = 2\\n', True)
     >>> cut_completion("  x =", block=False)
     ('  x =', False)
     """
-    lines = written.splitlines(keepends=True)
+    lines = code_lines(written)
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
         return written, False
     if not block:
         return "".join(lines[: first + 1]), lines[first].endswith("\n")
+    begun = before.rpartition("\n")[2] if first == 0 else ""
+    depth = indentation(begun + lines[first])
     for number in range(first + 1, len(lines)):
-        if lines[number].strip() and indentation(lines[number]) < indentation(lines[first]):
+        if lines[number].strip() and indentation(lines[number]) < depth:
             return "".join(lines[:number]).rstrip() + "\n", True
     return written, False
+
+
+def code_lines(text: str) -> list[str]:
+    """The lines of code, each with its end; a form feed and the like end none, as in Python.
+
+    >>> code_lines("a\\x0c\\nb")
+    ['a\\x0c\\n', 'b']
+    """
+    return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
 def indentation(line: str) -> int:

@@ -73,7 +73,7 @@ def check_model(model: Any) -> None:
 
 def check_method(model: LlamaCppModel, method: str) -> None:
     """Raises an error unless it is a method, and the model can do it."""
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     if method in NEED_FIM and model.fim_tokens is None:
         raise LabError(

@@ -27,7 +27,8 @@ class GhostField(anywidget.AnyWidget):
     _css = _HERE.with_suffix(".css").read_text(encoding="utf-8")
     before = traitlets.Unicode().tag(sync=True)
     after = traitlets.Unicode().tag(sync=True)
-    ghost = traitlets.Dict(default_value={"number": 0, "text": "", "silent": False}).tag(sync=True)
+    # The page asks from 0 on: what was not suggested yet must not pass for the first suggestion.
+    ghost = traitlets.Dict(default_value={"number": -1, "text": "", "silent": False}).tag(sync=True)
 
     def __init__(
         self,

@@ -113,7 +113,9 @@ class Suggester:
                 self.superseded += 1
                 return None
             self._stream = stream
-        done = collect(self._model, stream, request.before, method=self._method, block=False)
-        with self._changed:
-            was_superseded, self._stream = self._stream is not stream, None
+        try:
+            done = collect(self._model, stream, request.before, method=self._method, block=False)
+        finally:
+            with self._changed:
+                was_superseded, self._stream = self._stream is not stream, None
         return None if was_superseded else done

@@ -14,7 +14,7 @@ from labkit.models.storage.inventory import require_stored
 from labkit.stats import PairedDifference
 from labkit.topics.assistant.completion.prompts import chosen_method
 
-from .measure import measure_completions
+from .measure import check_options, measure_completions
 from .result import CompletionScore, paired
 
 
@@ -84,11 +84,13 @@ def compare_models(
     """
     if not models:
         raise ValueError("models must hold at least one model or name; got none")
-    scores, missing = [], []
     for each in models:
         check_type("models", each, (str, LlamaCppModel), "lab.load_llamacpp, or be names")
-        begin_work()
+    check_options(options)
+    scores, missing = [], []
+    for each in models:
         try:
+            begin_work()
             score = _score(each, method, options)
         except LabError as error:
             missing += [error.problem, *([f"To have it: {error.hint}"] if error.hint else [])]
@@ -96,6 +98,8 @@ def compare_models(
         except KeyboardInterrupt:
             break
         scores += [score] if score.methods else []
+        if score.interrupted:
+            break
     return CompletionComparison(tuple(scores), tuple(missing))
 
 

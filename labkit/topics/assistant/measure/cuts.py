@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labkit.sandbox.code_tasks import END, CodeTask, has_passed
 from labkit.sandbox.sandbox import run_code
-from labkit.topics.assistant.completion.complete import indentation
+from labkit.topics.assistant.completion.complete import code_lines, indentation
 
 KINDS = ("line", "block")
 SHORTEST = 5  # characters of a line that is worth a suggestion
@@ -54,7 +54,7 @@ def draw_cuts(tasks: Sequence[CodeTask], kind: str, seed: int) -> Iterator[Cut]:
 
 
 def _cut(task: CodeTask, start: int, end: int) -> Cut:
-    lines = task.solution.splitlines(keepends=True)
+    lines = code_lines(task.solution)
     before, middle, after = lines[:start], lines[start:end], lines[end:]
     return Cut(task, task.prompt + "".join(before), "".join(middle), "".join(after))
 
@@ -67,7 +67,7 @@ def _spans(solution: str, kind: str) -> Iterator[tuple[int, int]]:
     >>> list(_spans("    a = [1, 2]\\n    return a[0]\\n", "block"))
     [(0, 2)]
     """
-    lines = solution.splitlines()
+    lines = code_lines(solution)
     for start, line in enumerate(lines):
         if len(line.strip()) < SHORTEST or line.lstrip().startswith("#"):
             continue

@@ -1,8 +1,9 @@
 """`measure_completions`: code is cut out of right programs, and a model puts it in again."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.checks import check_whole
@@ -49,9 +50,11 @@ def measure_completions(
     if cut not in KINDS:
         raise ValueError(f"cut must be one of {', '.join(KINDS)}; got {cut!r}")
     chosen, missing = _methods(model, methods)
+    if tasks not in tuple(TITLES):
+        raise ValueError(f"tasks must be one of {', '.join(TITLES)}; got {tasks!r}")
     pool = code_tasks(tasks)
     check_whole("items", items, 1, len(pool))
-    began = time.perf_counter()
+    began, interrupted = time.perf_counter(), False
     found: dict[str, list[Suggestion]] = {method: [] for method in chosen}
     with progress(total=items * len(chosen), unit="suggestion", desc=model.name) as bar:
         try:
@@ -63,16 +66,25 @@ def measure_completions(
                 for method, suggestion in zip(chosen, row, strict=True):
                     found[method].append(suggestion)
         except KeyboardInterrupt:
-            pass
+            interrupted = True
     title = f"{TITLES[tasks]} with a {cut} cut out"
     scores = tuple(MethodScore(name, tuple(own)) for name, own in found.items() if own)
-    return CompletionScore(model.name, title, scores, items, time.perf_counter() - began, missing)
+    elapsed_s = time.perf_counter() - began
+    return CompletionScore(model.name, title, scores, items, elapsed_s, missing, interrupted)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raises a ValueError where the options of a verb with one method name several."""
+    if "methods" in options:
+        got = options["methods"]
+        raise ValueError(f"method must be one of {', '.join(METHODS)}; got methods={got!r}")
 
 
 def _methods(model: LlamaCppModel, methods: Sequence[str] | None) -> tuple[tuple[str, ...], str]:
     """The methods to measure, and why others are not."""
     if methods is not None:
-        methods = (methods,) if isinstance(methods, str) else tuple(methods)
+        methods = (methods,) if isinstance(methods, str) else methods
+        methods = tuple(methods) if isinstance(methods, Iterable) else (methods,)
         for each in methods:
             check_method(model, each)
         if not methods or len(set(methods)) < len(methods):

@@ -9,7 +9,7 @@ from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.sandbox.code_tasks import has_passed
 from labkit.sandbox.sandbox import SandboxRun
 from labkit.stats import PairedDifference, count_pairs, share_interval
-from labkit.topics.assistant.completion.complete import Completion
+from labkit.topics.assistant.completion.complete import Completion, code_lines
 from labkit.topics.assistant.completion.prompts import METHODS
 
 from .cuts import Cut
@@ -37,7 +37,7 @@ class Suggestion:
     @property
     def is_exact(self) -> bool:
         """Whether it is what was cut out, apart from white space at the ends of lines."""
-        written, cut = self.completion.text.splitlines(), self.cut.middle.splitlines()
+        written, cut = code_lines(self.completion.text), code_lines(self.cut.middle)
         return [line.rstrip() for line in written] == [line.rstrip() for line in cut]
 
     @property
@@ -106,6 +106,7 @@ class CompletionScore:
         asked: number of cuts that were to be asked.
         elapsed_s: seconds, the tests included.
         missing: why a method is not among them; "" if none is.
+        interrupted: whether it was stopped; without that, fewer cuts are all that there are.
     """
 
     model: str
@@ -114,6 +115,7 @@ class CompletionScore:
     asked: int
     elapsed_s: float
     missing: str = ""
+    interrupted: bool = False
 
     def method(self, name: str) -> MethodScore:
         """The suggestions of a method.

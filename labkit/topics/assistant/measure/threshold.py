@@ -9,7 +9,7 @@ from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.assistant.completion.prompts import METHODS, chosen_method
 
-from .measure import measure_completions
+from .measure import check_options, measure_completions
 from .result import CompletionScore, MethodScore, Suggestion
 
 
@@ -107,6 +107,7 @@ def vary_threshold(
         ValueError: an argument is out of range.
         LabError: as for `measure_completions`.
     """
+    check_options(options)
     chosen = (chosen_method(model, method),)
     score = measure_completions(model, tasks, methods=chosen, items=items, **options)
     every = score.methods[0].suggestions if score.methods else ()

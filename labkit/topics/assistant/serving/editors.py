@@ -70,6 +70,7 @@ def editor_settings(
         key: that the server asks for; "": none.
         fills: whether the model was made to fill in the middle.
     """
+    address = address.rstrip("/")
     warning = (
         ""
         if fills
@@ -81,11 +82,11 @@ def editor_settings(
 
 
 def _vscode(address: str, key: str) -> Editor:
-    more = f',\n"llama-vscode.api_key": "{key}"' if key else ""
+    more = f',\n"llama-vscode.api_key": {json.dumps(key)}' if key else ""
     return Editor(
         "llama.vscode (VS Code)",
         "Settings, Open Settings (JSON); the extension is ggml-org.llama-vscode:",
-        f'"llama-vscode.endpoint": "{address}"{more}',
+        f'"llama-vscode.endpoint": {json.dumps(address)}{more}',
         "github.com/ggml-org/llama.vscode, package.json, version 0.0.12, commit 009e5b7; "
         "read 2026-11-27",
         "these names against its package.json, and the server's /infill with the fields that it "
@@ -94,8 +95,9 @@ def _vscode(address: str, key: str) -> Editor:
 
 
 def _continue(address: str, model: str, key: str) -> Editor:
-    more = f"\n    apiKey: {key}" if key else ""
-    name = json.dumps(model)  # which is a string in YAML too, whatever the file is called
+    # What is a string in JSON is one in YAML too, whatever the file is called.
+    more = f"\n    apiKey: {json.dumps(key)}" if key else ""
+    name = json.dumps(model)
     return Editor(
         "Continue (VS Code, JetBrains)",
         "~/.continue/config.yaml:",

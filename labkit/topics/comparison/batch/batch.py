@@ -6,10 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from labkit.backends.capabilities import runs_here
 from labkit.backends.generate import Backend, collect, make_reply
@@ -21,19 +20,25 @@ from labkit.checks import check_whole
 from labkit.errors import BusyError, LabError
 from labkit.filesystem.read import read_file
 from labkit.interrupts.cell import progress
-from labkit.topics.comparison.side_by_side.concurrent import Backends, join_threads, unexpected
+from labkit.topics.comparison.side_by_side.concurrent import (
+    Backends,
+    is_name,
+    join_threads,
+    unexpected,
+)
 from labkit.topics.comparison.side_by_side.cost_estimate import cost_sentences
+from labkit.topics.comparison.side_by_side.settings_variant import own_settings
 
+from .job import BatchJob, make_jobs
 from .journal import LARGEST_JOURNAL, Journal, newest_rows, open_journal
 from .scheduler import Scheduler
-from .table import BatchJob, BatchRow, BatchTable, make_jobs, make_row
+from .table import BatchRow, BatchTable, make_row
 
 TRIES = 5
 LONGEST_WAIT_S = 120.0  # a server that asks for more is given up; its jobs stay open in the file
 LONGEST_PAUSE_S = 60.0  # where a server names no time
 PATIENCE_S = 2.0  # for a stopped model to finish its token
 TICK_S = 0.1
-ADDED = {"thinking": None, "frequency_penalty": 0.0}  # settings that files of version 0.1 lack
 HERE, NAME = "this process", "labkit batch"
 
 
@@ -104,8 +109,9 @@ class BatchRun:
         check_whole("max_concurrent", max_concurrent)
         self._settings, self._options = Settings(**settings), {"raw": raw, **settings}
         self._backends = named(backends)
-        identity = {"raw": raw, **_known_to_earlier_files(self._settings)}
-        self._jobs = make_jobs(prompts, tuple(self._backends), identity)
+        # A variant's own settings are part of what its answers are known by.
+        each = {name: Settings(**own_settings(b, settings)) for name, b in self._backends.items()}
+        self._jobs = make_jobs(prompts, each, raw=raw)
         self._max_concurrent, self._file = max_concurrent, file
         self._rows: dict[str, BatchRow] = {}
         self._news: queue.SimpleQueue[tuple[BatchJob, BatchRow | str]] = queue.SimpleQueue()
@@ -131,7 +137,7 @@ class BatchRun:
     def table(self) -> BatchTable:
         """The answers so far: prompt by prompt, backends in the given order."""
         rows = [
-            replace(self._rows[job.key], prompt_index=job.prompt_index)
+            replace(self._rows[job.key], prompt_index=job.prompt_index, setting=job.setting)
             for job in self._jobs
             if job.key in self._rows
         ]
@@ -149,7 +155,12 @@ class BatchRun:
     def _keep(self, rows: Mapping[str, BatchRow]) -> None:
         """Keeps the answers to these jobs; what failed or was stopped is sent again."""
         answered = {key: row for key, row in rows.items() if row.answered}
-        self._rows = {job.key: answered[job.key] for job in self._jobs if job.key in answered}
+        self._rows = {
+            job.key: answered[key]
+            for job in self._jobs
+            for key in (job.earlier_key, job.key)
+            if key in answered
+        }
 
     def _open(self) -> list[BatchJob]:
         rows = self._rows
@@ -268,25 +279,17 @@ def named(backends: Backends) -> dict[str, Backend]:
     """Each backend by its name, which identifies its answers in a file.
 
     Raises:
-        ValueError: no backend, or two with the same name.
+        ValueError: no backend, two with the same name, or a name that is not a text.
     """
     found: dict[str, Backend] = {}
     if isinstance(backends, Mapping):
         found = dict(backends)
     elif isinstance(backends, Sequence):
         found = {getattr(each, "name", ""): each for each in backends}
-    good = all(isinstance(each, Backend) for each in found.values())
+    good = all(is_name(name) and isinstance(each, Backend) for name, each in found.items())
     if not found or not good or len(found) != len(backends):
         raise ValueError(
             "backends must be one or more, each with its own name, such as "
             f'{{"local": local, "cloud": cloud}}; got {backends!r}'
         )
     return found
-
-
-def _known_to_earlier_files(settings: Settings) -> dict[str, Any]:
-    """The settings that identify a job; one that was added since counts where it is used."""
-    known = asdict(settings)
-    unused = {name for name, default in ADDED.items() if known[name] == default}
-    known["order"] = tuple(stage for stage in settings.order if stage not in unused)
-    return {name: value for name, value in known.items() if name not in unused}

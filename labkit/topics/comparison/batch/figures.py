@@ -100,11 +100,11 @@ def _table(table: BatchTable, rows: Iterable[BatchRow], sorts: bool) -> str:
 
 
 def used_columns(table: BatchTable) -> tuple[str, ...]:
-    """The columns with information: no price where none is known, no origin that all share."""
+    """The columns with information: no unknown price, no origin or settings that all share."""
     always = ("prompt", "backend", "text", "finish")
     values = {name: {value(row) for row in table.rows} for name, (_, value) in COLUMNS.items()}
     needed = {name for name in values if any(values[name])}
-    needed -= {"origin"} if len(values["origin"]) < 2 else set()
+    needed -= {name for name in ("origin", "setting") if len(values[name]) < 2}
     return tuple(name for name in COLUMNS if name in always or name in needed)
 
 

@@ -3,7 +3,9 @@
 import csv
 import io
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ INNER_FORMULA = re.compile(
 CSV_COLUMNS = (
     "prompt", "backend", "text", "finish", "error", "ttft_s", "elapsed_s", "waited_s", "tries",
     "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd", "origin", "asked_at",
-    "thinking", "thinking_tokens", "thinking_s", "thinking_price_usd",
+    "thinking", "thinking_tokens", "thinking_s", "thinking_price_usd", "setting",
 )  # fmt: skip
 
 
@@ -100,8 +102,28 @@ def _from_json(content: bytes) -> BatchTable:
 
 def _from_journal(path: Path, content: bytes) -> BatchTable:
     """The rows of a batch that is running or was cut off; the last row of each key counts."""
-    newest = newest_rows(path, content)
-    backends = tuple(dict.fromkeys(row.backend for row in newest.values()))
+    newest = newest_rows(path, content).values()
+    backends = tuple(dict.fromkeys(row.backend for row in newest))
     order = {name: number for number, name in enumerate(backends)}
-    rows = sorted(newest.values(), key=lambda row: (row.prompt_index, order[row.backend]))
+    rows = sorted(_numbered(newest), key=lambda row: (row.prompt_index, order[row.backend]))
     return BatchTable(backends, tuple(rows), sum(not row.answered for row in rows))
+
+
+def _numbered(rows: Iterable[BatchRow]) -> Iterator[BatchRow]:
+    """The rows with prompts numbered anew.
+
+    Several batches may have written to the file, each with numbers of its own: the same prompt has
+    the same number here, and the same repeat of it.
+    """
+    numbers: dict[tuple[str, int], int] = {}
+    repeats, earlier = Counter(), Counter()
+    for row in sorted(rows, key=lambda row: row.prompt_index):
+        prompt = repr(row.prompt)
+        if row.setting is None:  # within a batch, no other row has the same number
+            earlier[at := (row.prompt_index, prompt, row.backend)] += 1
+            if earlier[at] > 1:
+                row = replace(row, setting=f"unknown settings ({earlier[at]})")
+        asked = prompt, row.backend, row.setting
+        number = numbers.setdefault((prompt, repeats[asked]), len(numbers))
+        repeats[asked] += 1
+        yield replace(row, prompt_index=number)

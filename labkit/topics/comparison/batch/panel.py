@@ -28,10 +28,13 @@ def explore_batch(table: BatchTable, sort: str | None = None, find: str = "") ->
         sort: the column to sort by at first, such as ``"elapsed_s"``; None: the table's order.
         find: the text to look for at first.
     Raises:
-        ValueError: no such column.
+        ValueError: no such column, or one without values here; or find is not a text.
     """
-    if sort is not None:
-        table.sorted_by(sort)
+    used = used_columns(table)
+    if sort is not None and sort not in used:
+        raise ValueError(f"sort must be None or one of {', '.join(used)}; got {sort!r}")
+    if not isinstance(find, str):
+        raise ValueError(f"find must be a text; got {find!r}")
     panel = TablePanel(table)
     panel.sort.value, panel.find.value = sort or UNSORTED, find
     return panel

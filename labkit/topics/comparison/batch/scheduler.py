@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from .table import BatchJob
+from .job import BatchJob
 
 
 class Scheduler:

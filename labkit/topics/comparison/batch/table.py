@@ -1,17 +1,16 @@
 """The answers to a batch of prompts as a table, with a row for each prompt and backend."""
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from statistics import median
 from typing import Any, ClassVar
 
-from labkit.backends.prompts import Messages, checked_messages, checked_prompt
+from labkit.backends.prompts import Messages, checked_messages
 from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.reply import Reply
 from labkit.filesystem.read import parse
+
+from .job import BatchJob
 
 ENDED = ("stop", "length", "content_filter", "tool_calls")
 ENDS = {
@@ -22,51 +21,6 @@ ENDS = {
     "interrupted": "stopped by you",
 }
 RECORD_KEYS = {"prompt_index": "place"}  # fields whose name in files differs
-
-
-@dataclass(frozen=True, slots=True)
-class BatchJob:
-    """One prompt for one backend.
-
-    Attributes:
-        prompt_index: number of the prompt, from 0.
-        prompt: the prompt.
-        backend: the backend's name.
-        settings: the sampling settings, and ``raw``.
-        repeat: number of earlier occurrences of the same prompt in the batch.
-    """
-
-    prompt_index: int
-    prompt: str | Messages
-    backend: str
-    settings: Mapping[str, Any]
-    repeat: int = 0
-
-    @property
-    def key(self) -> str:
-        """Identifies its row in a file: the same for the same prompt to the same backend."""
-        parts = [self.prompt, self.backend, dict(self.settings), self.repeat]
-        text = json.dumps(parts, ensure_ascii=True, sort_keys=True, default=list)
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def make_jobs(
-    prompts: Sequence[str | Messages], names: Sequence[str], settings: Mapping[str, Any]
-) -> list[BatchJob]:
-    """Every prompt for every backend, in that order; ``settings`` include ``raw``.
-
-    Raises:
-        ValueError: no prompts, or invalid ones.
-    """
-    if isinstance(prompts, str) or not isinstance(prompts, Sequence) or not prompts:
-        raise ValueError(f"prompts must be a list of at least one prompt; got {prompts!r}")
-    jobs, counts = [], Counter()
-    for index, prompt in enumerate(prompts):
-        checked_prompt(prompt, raw=settings["raw"])
-        copy = prompt if isinstance(prompt, str) else [dict(each) for each in prompt]
-        jobs += [BatchJob(index, copy, name, settings, counts[str(copy)]) for name in names]
-        counts[str(copy)] += 1
-    return jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +49,7 @@ class BatchRow:
         thinking_tokens: tokens of it, of those written.
         thinking_s: seconds of thinking.
         thinking_price_usd: the part of the price that it cost.
+        setting: the settings in words; None: a file of an earlier version does not say.
     """
 
     # For the reader of files, `labkit.filesystem.read`.
@@ -121,6 +76,7 @@ class BatchRow:
     thinking_tokens: int | None = None
     thinking_s: float | None = None
     thinking_price_usd: float | None = None
+    setting: str | None = None
 
     @property
     def answered(self) -> bool:
@@ -139,7 +95,8 @@ NUMBERS = (
     *("ttft_s", "elapsed_s", "prompt_tokens", "output_tokens", "decode_tokens_per_s", "price_usd"),
     *("thinking_tokens", "thinking_s", "thinking_price_usd"),
 )
-ADDED = {field.name: field.default for field in fields(BatchRow) if "thinking" in field.name}
+ADDED = {each.name: each.default for each in fields(BatchRow) if "thinking" in each.name}
+ADDED |= {"setting": None}
 
 
 def make_row(
@@ -159,6 +116,7 @@ def make_row(
         asked_at=asked_at,
         tries=tries,
         waited_s=waited_s,
+        setting=job.setting,
         **{name: getattr(reply, name) for name in NUMBERS},
     )
 
@@ -169,7 +127,7 @@ def _writable(text: str) -> str:
 
 
 def to_record(row: BatchRow) -> dict[str, Any]:
-    """A row as files hold it; of a thought only where there is one."""
+    """A row as files hold it; of what was added since version 0.1 only what there is."""
     record = {RECORD_KEYS.get(name, name): value for name, value in asdict(row).items()}
     none = {name for name, default in ADDED.items() if record[name] == default}
     return {name: value for name, value in record.items() if name not in none}
@@ -208,6 +166,7 @@ COLUMNS: dict[str, tuple[str, Callable[[BatchRow], Any]]] = {
     "thinking_s": ("thinking, s", lambda row: row.thinking_s),
     "thinking_price_usd": ("its price, $", lambda row: row.thinking_price_usd),
     "origin": ("origin", lambda row: row.origin),
+    "setting": ("settings", lambda row: row.setting or "unknown"),
 }
 
 
@@ -230,6 +189,17 @@ class BatchTable:
     def of(self, backend: str) -> tuple[BatchRow, ...]:
         """The rows of one backend."""
         return tuple(row for row in self.rows if row.backend == backend)
+
+    def check_one_setting(self, backends: Iterable[str]) -> None:
+        """Raises a ValueError where a backend answered with several settings, as in one file."""
+        for name in backends:
+            found = dict.fromkeys(row.setting or "unknown settings" for row in self.of(name))
+            if len(found) > 1:
+                raise ValueError(
+                    f"table must hold answers with the same settings; {name} has some with each "
+                    f"of these: {'; '.join(found)}. lab.comparison.run_batch with the same file "
+                    "and one of them returns its answers alone, and sends none again"
+                )
 
     def sorted_by(self, column: str, *, descending: bool = False) -> "BatchTable":
         """The table in another order; unknown values come last.
@@ -262,7 +232,8 @@ class BatchTable:
             if backend in (None, row.backend)
             and pattern in f"{row.prompt_text}\n{row.text}\n{row.error or ''}".casefold()
         )
-        return replace(self, rows=rows)
+        kept = self.backends if backend is None else (backend,)
+        return replace(self, backends=kept, rows=rows)
 
     @property
     def summary(self) -> str:

@@ -3,9 +3,11 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 
+from labkit.backends.capabilities import check_backend
 from labkit.backends.generate import Backend, collect, make_reply
 from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages, checked_prompt
@@ -13,6 +15,7 @@ from labkit.backends.reply import Reply, Step, Stream
 from labkit.backends.settings import Settings
 from labkit.backends.steps import join_steps
 from labkit.errors import LabError
+from labkit.formatting import CONTROL
 
 TICK_S = 0.05  # between checks of Stop while nothing arrives
 MOMENT_S = 0.2  # for a stopped model to finish its token, before its stream is closed
@@ -175,17 +178,34 @@ def join_threads(threads: Sequence[threading.Thread], within_s: float) -> None:
 
 
 def name_each(backends: Backends) -> dict[str, Backend]:
-    """Each backend under its own name; of several with the same name, the later are numbered."""
+    """Each backend under its own name; of several with the same name, the later are numbered.
+
+    Raises:
+        ValueError: no backends, what is not a backend, or a name that is not a text.
+    """
+    named: dict[str, Backend] = {}
     if isinstance(backends, Mapping):
         named = dict(backends)
-    else:
-        named = {}
-        for each in backends if isinstance(backends, Sequence) else ():
-            same = sum(other.name == each.name for other in named.values())
-            named[f"{each.name} ({same + 1})" if same else each.name] = each
-    if not named:
+    elif isinstance(backends, Sequence) and not isinstance(backends, str):
+        for each in backends:
+            check_backend("each of backends", each)
+            named[free_name(each.name, named)] = each
+    if not named or not all(map(is_name, named)):
         raise ValueError(
-            f"backends must be a list of at least one backend, such as [local, cloud]; "
-            f"got {backends!r}"
+            "backends must be a list of at least one backend, such as [local, cloud], or a dict of "
+            f'them with their names, such as {{"local": local}}; got {backends!r}'
         )
+    for name, each in named.items():
+        check_backend(f"backends[{name!r}]", each)
     return named
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, or the first of ``name (2)``, ``name (3)`` … that is not taken."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in taken)
+
+
+def is_name(value: object) -> bool:
+    """Whether a value names a backend: a text of more than spaces, without control characters."""
+    return isinstance(value, str) and bool(value.strip()) and not CONTROL.search(value)

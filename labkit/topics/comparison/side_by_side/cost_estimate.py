@@ -7,6 +7,8 @@ from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.backends.remote.budget import Estimate
 
+from .settings_variant import own_settings
+
 BEFORE = "Before you press Run: "
 
 
@@ -27,7 +29,7 @@ def cost_sentences(
     sentences = []
     for name, backend in backends.items():
         model = model_of(backend)
-        limit = getattr(backend, "settings", {}).get("max_tokens", max_tokens)
+        limit = own_settings(backend, {"max_tokens": max_tokens})["max_tokens"]
         if isinstance(model, Priced) and prompts[name]:
             estimates = [model.estimate(prompt, max_tokens=limit) for prompt in prompts[name]]
             if None not in estimates:

@@ -1,12 +1,14 @@
 """`line_up`: the backends that can be compared now: local, on a local server, and remote."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
 
 from labkit.backends.cloud.cloud import cloud, clouds
-from labkit.backends.emulated.links import Link
+from labkit.backends.emulated.links import Link, find_link
 from labkit.backends.emulated.stand_in import StandIn, stand_in
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
@@ -23,6 +25,8 @@ from labkit.models.machine import has_torch
 from .concurrent import name_each
 
 LIMIT_USD = 0.10  # what a notebook may spend by default
+# A notebook keeps what its cells have shown: a cell that runs again would load all once more.
+_made: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -66,7 +70,7 @@ class Lineup(Mapping[str, Backend]):
         return "\n".join(self.notes)
 
     def close(self) -> None:
-        """Closes the stand-in, where there is one; other models stay open."""
+        """Closes the stand-in, where there is one, for all its line-ups; other models stay open."""
         if isinstance(self.remote, StandIn):
             self.remote.close()
 
@@ -83,7 +87,7 @@ def line_up(
     The local model; every model server on the loopback, with its first model; a model of every
     provider with a known key, or else the stand-in, with the local model's own weights where
     llama.cpp has them; and the recordings that answer the prompt. Nothing is sent to a provider
-    yet.
+    yet. Called again, it takes the models again that it loaded before and that are still in use.
 
     Args:
         local: a model on this machine; None: the bundled one, in llama.cpp, or on the shared
@@ -102,7 +106,7 @@ def line_up(
     notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in remote]
     if not remote:
         same = isinstance(local, LlamaCppModel | ServedModel)
-        remote = [stand_in(local, link=link) if same else stand_in(link=link)]
+        remote = [_stand_in(local if same else None, find_link(link))]
         notes.append(
             f"No provider key is known (lab.clouds()): {remote[0].name} takes its place, "
             f"{'with the same weights as the model here' if same else 'another model'}, over an "
@@ -115,7 +119,29 @@ def line_up(
 
 
 def _local() -> Backend:
-    return load() if os.environ.get(SERVER) or not has_torch() else load_llamacpp()
+    if os.environ.get(SERVER):
+        return load()
+    return _again("local", load_llamacpp if has_torch() else load)
+
+
+def _stand_in(local: LlamaCppModel | ServedModel | None, link: Link) -> StandIn:
+    """A stand-in with the weights of a model; None: with those of the bundled one."""
+    key = link, local and local.listening
+    return _again(key, lambda: stand_in(local, link=link) if local else stand_in(link=link))
+
+
+def _again(kind: Hashable, make: Callable[[], Any]) -> Any:
+    """The model of this kind that was made before, as long as somebody has it; else a new one."""
+    found = _made.get(kind)
+    if found is None or not _is_open(found):
+        found = _made[kind] = make()
+    return found
+
+
+def _is_open(model: LlamaCppModel | ServedModel | StandIn) -> bool:
+    """Whether nobody has closed it."""
+    engine = model.engine if isinstance(model, ServedModel) else model
+    return bool(engine and engine.is_open)
 
 
 def _local_servers() -> tuple[list[Backend], list[str]]:

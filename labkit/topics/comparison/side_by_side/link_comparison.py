@@ -1,6 +1,6 @@
 """`compare_links`: the same request over several links, to see what the network alone adds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -12,10 +12,12 @@ from labkit.backends.prompts import Messages
 from labkit.backends.remote.connect import connect
 from labkit.backends.served.model import ServedModel
 from labkit.checks import check_type, check_whole
+from labkit.interrupts.delayed import delayed_interrupts
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, NoiseMonitor
 
 from .compare import SideBySide, compare
+from .concurrent import free_name
 
 HERE, SHARED, LOOPBACK = "in this process", "shared server", "loopback"
 
@@ -24,7 +26,7 @@ def compare_links(
     model: LlamaCppModel | ServedModel,
     prompt: str | Messages,
     *,
-    links: Sequence[str | Link] = ("fibre", "ocean", "satellite"),
+    links: str | Link | Iterable[str | Link] = ("fibre", "ocean", "satellite"),
     repeats: int = 3,
     raw: bool = False,
     **settings,
@@ -40,11 +42,12 @@ def compare_links(
         model: from ``labkit.load_llamacpp``, or of a server of llama.cpp or vLLM on this machine.
         prompt: a text, or chat messages.
         links: names of ``labkit.backends.emulated.links.LINKS``, or your own links.
-        repeats: number of rounds; a Stop ends them early.
+        repeats: number of rounds; a Stop ends them early, and the whole rounds before it count.
         raw: continue the text without the chat template.
         settings: see ``labkit.backends.settings.Settings``.
     Returns:
-        A column for each route; a link's column is named with its round-trip time.
+        A column for each route; a link's column is named with its round-trip time, and numbered
+        where another one has that name.
     Raises:
         ValueError: no such link, another kind of model, or a prompt or setting out of range.
     """
@@ -52,12 +55,19 @@ def compare_links(
     check_type("model", model, (LlamaCppModel, ServedModel), "lab.load_llamacpp")
     if not (server := BorrowedEngine.of(model)):
         raise ValueError(f"model must come from lab.load_llamacpp; got {model!r}")
-    found = [(_label(link), find_link(link)) for link in links]
+    found: dict[str, Link] = {}
+    for link in _several(links):
+        found[free_name(_label(link), found)] = find_link(link)
     settings = {"raw": raw, "temperature": 0, **settings}
     compare(prompt, {HERE: model}, **{**settings, "max_tokens": 1})  # warm-up
     monitor, rounds = NoiseMonitor(own_work=runs_here(model)), []
     for _ in range(repeats):
-        rounds.append(_round(model, server, prompt, found, settings))
+        try:
+            rounds.append(_round(model, server, prompt, found, settings))
+        except KeyboardInterrupt:  # while it opened its links
+            if not rounds:
+                raise
+            break
         if any(reply.finish == "interrupted" for reply in rounds[-1].replies):
             rounds = rounds[:-1] or rounds  # a Stop: the rounds before it count
             break
@@ -68,7 +78,7 @@ def _round(
     model: LlamaCppModel | ServedModel,
     server: BorrowedEngine,
     prompt: str | Messages,
-    links: Sequence[tuple[str, Link]],
+    links: Mapping[str, Link],
     settings: dict,
 ) -> SideBySide:
     """Each route once, over connections of its own: one that stands already would look quick."""
@@ -76,9 +86,11 @@ def _round(
     served = connect(address, server.model, api_key=key, kind=server.kind)
     served.policy = None  # it is on this machine
     with ExitStack() as opened:
-        distant = {
-            label: opened.enter_context(StandIn(server, link, seed=0)) for label, link in links
-        }
+        with delayed_interrupts():  # threads that nobody could end
+            distant = {
+                label: opened.enter_context(StandIn(server, link, seed=0))
+                for label, link in links.items()
+            }
         backends = {HERE if runs_here(model) else SHARED: model, LOOPBACK: served, **distant}
         return compare(prompt, backends, sequential=True, **settings)
 
@@ -95,6 +107,15 @@ def _middle(rounds: Sequence[SideBySide], noise: MachineNoise) -> SideBySide:
         first_s=tuple(Spread(tuple(reply.ttft_s for reply in column)) for column in columns),
         noise=noise,
     )
+
+
+def _several(links: str | Link | Iterable[str | Link]) -> tuple[str | Link, ...]:
+    """One link, which is no row of letters, or several; that each is one, `find_link` checks."""
+    if isinstance(links, str | Link):
+        return (links,)
+    if not isinstance(links, Iterable):
+        raise ValueError(f"links must be one or more, such as ('ocean', 'LTE'); got {links!r}")
+    return tuple(links)
 
 
 def _label(link: str | Link) -> str:

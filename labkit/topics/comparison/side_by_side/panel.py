@@ -25,6 +25,7 @@ def compare_panel(
     *,
     reference: str | None = None,
     sequential: bool = False,
+    raw: bool = False,
     **settings,
 ) -> "ComparePanel":
     """A panel in which several models answer the same prompt, each in its column as it writes.
@@ -32,17 +33,17 @@ def compare_panel(
     Args:
         prompt: the first prompt in the box.
         backends: a list, or a dict with your own names: ``{"local": local, "cloud": cloud}``.
-        reference: the expected answer, for `compare_texts`.
+        reference: the expected answer to that prompt, for `compare_texts`.
         sequential: whether they first run one after another.
+        raw: continue the text without the chat template, with chat models too.
         settings: the first values of the controls: temperature, max_tokens; others are passed on.
     Raises:
         ValueError: no backends, or a prompt or setting that is out of range.
     """
     check_text(prompt, "prompt")
     check_typed(prompt, "prompt")
-    return ComparePanel(
-        ConcurrentRun(prompt, backends, sequential=sequential, **settings), settings, reference
-    )
+    run = ConcurrentRun(prompt, backends, sequential=sequential, raw=raw, **settings)
+    return ComparePanel(run, settings, reference, raw=raw)
 
 
 class ComparePanel(RunPanel):
@@ -61,10 +62,12 @@ class ComparePanel(RunPanel):
 
     no_result = "nothing was compared yet"
 
-    def __init__(self, run: ConcurrentRun, settings: dict, reference: str | None):
-        self._run, self._reference = run, reference
+    def __init__(
+        self, run: ConcurrentRun, settings: dict, reference: str | None, *, raw: bool = False
+    ):
+        self._run, self._first_prompt, self._reference = run, run.prompt, reference
         self._backends = {column.name: column.backend for column in run.columns}
-        self._given = settings
+        self._given, self._raw = settings, raw
         self._drawn_ends = 0  # columns that the figure shows as ended
         self._make_controls(run, Settings(**settings))
         self.heads, self.numbers = ([widgets.HTML() for _ in run.columns] for _ in "12")
@@ -116,7 +119,11 @@ class ComparePanel(RunPanel):
             chosen["temperature"] = self.temperature.value
         # Only here: after a setting that is out of range, the last answers stay.
         self._run = ConcurrentRun(
-            self.prompt.value, self._backends, sequential=self.sequential.value, **chosen
+            self.prompt.value,
+            self._backends,
+            sequential=self.sequential.value,
+            raw=self._raw,
+            **chosen,
         )
         self._drawn_ends, self.result = -1, None  # the numbers below are those of the last answers
         try:
@@ -124,8 +131,13 @@ class ComparePanel(RunPanel):
                 for _ in updates:
                     yield self._progress()
         finally:
-            self.result = collect_answers(self._run, self._reference)
+            self.result = self._answers()
         yield self._progress()
+
+    def _answers(self) -> SideBySide:
+        """The answers so far; the reference answers the first prompt alone."""
+        is_first = self._run.prompt == self._first_prompt
+        return collect_answers(self._run, self._reference if is_first else None)
 
     def _progress(self) -> Progress:
         """The message counts whole columns, so that a screen reader does not read every token."""
@@ -171,7 +183,7 @@ class ComparePanel(RunPanel):
 
     def _so_far(self) -> tuple[SideBySide, list[bool]]:
         """The answers so far, and which of them have ended."""
-        side = self.result or collect_answers(self._run, self._reference)
+        side = self.result or self._answers()
         return side, [column.ended or self.result is not None for column in self._run.columns]
 
     def static_form(self) -> list:

@@ -63,6 +63,8 @@ def compare_texts(
     Raises:
         ValueError: too few texts, or something that is not a text.
     """
+    if not isinstance(reference, str | None):
+        raise ValueError(f"reference must be a text or None; got {reference!r}")
     side = isinstance(answers, SideBySide)
     names, texts = _answers(answers) if side else _checked(answers)
     reference = answers.reference if side and reference is None else reference

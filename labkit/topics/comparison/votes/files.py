@@ -9,6 +9,7 @@ from labkit.errors import LabError
 from labkit.filesystem.read import read_each, read_shared, wrong_content
 from labkit.filesystem.write import write_json
 
+from .pairs import NEITHER
 from .votes import CHOICES, Ballot, Votes, count_votes
 
 FORMAT = 1
@@ -46,6 +47,8 @@ def read(path: str | Path) -> Votes:
     names, votes = content.names, [vote for each in content.ballots for vote in each.votes]
     if names[0] == names[1]:
         raise wrong_content(path, WHAT, "both names are the same", HINT)
+    if {*names} & {*NEITHER}:
+        raise wrong_content(path, WHAT, "a name is that of a vote for neither", HINT)
     if not all({vote.a, vote.b} == {*names} and vote.choice in CHOICES for vote in votes):
         raise wrong_content(path, WHAT, "a vote is on something else", HINT)
     return count_votes(names, *content.ballots)

@@ -1,6 +1,6 @@
 """`vote_panel`: two answers side by side, names hidden until the end, votes by key or button."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from labkit.errors import LabError
 from labkit.filesystem.write import cleaned
+from labkit.formatting import CONTROL
 from labkit.topics.comparison.batch.table import BatchTable
 from labkit.ui import html, theme
 from labkit.ui.live.key_listener import KeyListener
@@ -16,7 +17,8 @@ from labkit.ui.panel import Panel, button, row
 
 from . import figures
 from .files import read, save_votes
-from .votes import Ballot, Pair, Votes, cast, count_votes, make_pairs, new_ballot
+from .pairs import Pair, make_pairs, two_names
+from .votes import Ballot, Votes, cast, count_votes, new_ballot
 
 AREA = "lk-vote"
 KEYS = {"a": "A", "b": "B", "t": "tie", "n": "both bad"}
@@ -32,7 +34,7 @@ HOW = "Click into the panel, then press A, B, T or N; or use the buttons."
 
 def vote_panel(
     table: BatchTable,
-    names: Sequence[str] | None = None,
+    names: Iterable[str] | None = None,
     *,
     file: str | Path | None = None,
     voter: str = "",
@@ -51,11 +53,14 @@ def vote_panel(
         voter: your name, if it should be in the file.
         seed: the random seed.
     Raises:
-        ValueError: there are not two backends, or no prompt that both answered.
-        LabError: the file holds something else, or votes on other answers.
+        ValueError: there are not two backends, no prompt that both answered, one of them answered
+            with several settings, or voter is not a name.
+        LabError: the file holds something else, votes on other answers, or those of another voter.
     """
-    pairs = make_pairs(table, names, seed=seed)
-    return VotePanel(pairs, tuple(names or table.backends), file, voter)
+    if not isinstance(voter, str) or CONTROL.search(voter):
+        raise ValueError(f"voter must be a name without control characters; got {voter!r}")
+    chosen = two_names(table, names)
+    return VotePanel(make_pairs(table, chosen, seed=seed), chosen, file, voter)
 
 
 class VotePanel(Panel):
@@ -159,6 +164,11 @@ class VotePanel(Panel):
             raise LabError(
                 f"{self._file} holds votes on other answers, or of several voters.",
                 "Name another file; lab.comparison.join_votes counts several together.",
+            )
+        if voter and ballot.voter and cleaned(voter) != ballot.voter:
+            raise LabError(
+                f"{self._file} holds the votes of {ballot.voter}, not of {voter}.",
+                "Name a file of your own; lab.comparison.join_votes counts several together.",
             )
         return ballot
 

@@ -8,29 +8,62 @@ from labkit.checks import check_number
 from labkit.stats import LEVEL, z_of
 
 POWER = 0.8
+FEWEST_PROMPTS = math.ceil(z_of(LEVEL) ** 2)  # on fewer, even full agreement settles nothing
 
 
-def effective_sample_size(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> float:
+def effective_sample_size(
+    wins: Sequence[bool], prompts: Sequence[Hashable], *groupings: Sequence[Hashable]
+) -> float:
     """The number of independent votes that carry as much information as these clustered ones.
 
     Thirty votes on one prompt say much about that prompt and little about others. The number of
     votes is divided by the design effect: how much more the share varies from group to group than
     with independent votes. Of several groupings, the one with the largest effect counts.
 
+    Where all votes agree, they do not show how much groups differ. Then they count as one for each
+    prompt, as the next prompt may be another matter. The number of voters is no such limit: what
+    is settled is what these voters prefer. Votes that agree less are worth no more than that: the
+    interval's end nearer to one half is at best where it would be if all agreed.
+
+    Args:
+        wins: for each vote, whether the first backend was preferred.
+        prompts: for each vote, its prompt.
+        groupings: more groupings, with the group of each vote: its voter.
+    Returns:
+        At most the number of votes; where all agree, the number of prompts.
+    Source: Kish 1965, "Survey Sampling" (design effect); Miller 2024, "Adding Error Bars to
+        Evals", section 2.2, for questions as clusters; Wilson's interval with the effective
+        number: Korn and Graubard 1998. The limit by prompts is this lab's own.
+
+    >>> effective_sample_size([True, True, False, False], ["x", "x", "y", "y"])
+    1.0
+    >>> round(effective_sample_size([True, True, True, True], ["x", "x", "y", "y"]), 9)
+    2.0
+    """
+    most = _most_worth(sum(wins) / len(wins), len(set(prompts)))
+    return min(most, clustered_sample_size(wins, prompts, *groupings))
+
+
+def _most_worth(share: float, prompts: int) -> float:
+    """The number with which Wilson's interval of a share ends where that of full agreement does.
+
+    If all agree, it ends at n / (n + z²), n being the number of prompts; at that end, the share is
+    z standard deviations off.
+    """
+    z2 = z_of(LEVEL) ** 2
+    beyond = max(share, 1 - share) * (prompts + z2) - prompts
+    return max(1.0, (z2 / beyond) ** 2) * prompts if beyond > 0 else math.inf
+
+
+def clustered_sample_size(wins: Sequence[bool], *groupings: Sequence[Hashable]) -> float:
+    """The number of votes divided by the largest design effect, as far as they show one.
+
     Args:
         wins: for each vote, whether the first backend was preferred.
         groupings: for each vote, its group: its prompt; its voter. A grouping with a single group
             says nothing about how groups differ, and is ignored.
-    Returns:
-        At most the number of votes; where all votes agree, the number of groups.
-    Source: Kish 1965, "Survey Sampling" (design effect); Miller 2024, "Adding Error Bars to
-        Evals", section 2.2, for questions as clusters; Wilson's interval with the effective
-        number: Korn and Graubard 1998.
-
-    >>> effective_sample_size([True, True, False, False], ["x", "x", "y", "y"])
-    1.0
     """
-    return min([float(len(wins)), *(_effective_n(wins, groups) for groups in groupings)])
+    return min(float(len(wins)), *(_effective_n(wins, groups) for groups in groupings))
 
 
 def _effective_n(wins: Sequence[bool], groups: Sequence[Hashable]) -> float:
@@ -43,8 +76,6 @@ def _effective_n(wins: Sequence[bool], groups: Sequence[Hashable]) -> float:
     if clusters in (1, votes):
         return float(votes)
     share = sum(wins) / votes
-    if share in (0, 1):
-        return float(clusters)
     spread = sum((won - share * size) ** 2 for won, size in sums.values())
     variance = clusters / (clusters - 1) * spread / votes**2
     return max(1.0, min(votes, share * (1 - share) / variance if variance else votes))

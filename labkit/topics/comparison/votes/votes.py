@@ -1,44 +1,19 @@
 """Blind votes: which of two answers is better, judged by nothing but their text."""
 
-import random
+import math
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from labkit.checks import check_type
 from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import LEVEL, share_interval
-from labkit.topics.comparison.batch.table import BatchTable
 
-from .power import effective_sample_size, votes_needed
+from .pairs import NEITHER, Pair
+from .power import FEWEST_PROMPTS, clustered_sample_size, effective_sample_size, votes_needed
 
-CHOICES = ("A", "B", "tie", "both bad")
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two answers to one prompt, as the voter sees them.
-
-    Attributes:
-        prompt: the prompt as text.
-        a: the name of the backend behind A.
-        b: the name of the backend behind B.
-        text_a: the answer shown as A.
-        text_b: the answer shown as B.
-    """
-
-    prompt: str
-    a: str
-    b: str
-    text_a: str
-    text_b: str
-
-    @property
-    def same(self) -> bool:
-        """Whether both texts are the same: a tie that needs no vote."""
-        return self.text_a.strip() == self.text_b.strip()
+CHOICES = ("A", "B", *NEITHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +100,22 @@ class Votes:
     @property
     def effective_n(self) -> float | None:
         """The effective number of decided votes; see `effective_sample_size`."""
+        return effective_sample_size(*self._clusters()) if self.decided else None
+
+    def _clusters(self) -> tuple[tuple, ...]:
+        """Of the decided votes: whether the first won, the prompts, and the voters."""
         decided = [
             (vote.winner == self.names[0], vote.prompt, ballot.ballot_id)
             for ballot in self.ballots
             for vote in ballot.votes
             if vote.winner
         ]
-        return effective_sample_size(*zip(*decided, strict=True)) if decided else None
+        return tuple(zip(*decided, strict=True))
+
+    @property
+    def prompts(self) -> int:
+        """The number of prompts with a decided vote."""
+        return len({vote.prompt for vote in self.votes if vote.winner})
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -147,13 +131,21 @@ class Votes:
     def needed(self) -> int | None:
         """The number of votes that would settle it if the true share were the counted one.
 
+        They have as many votes a prompt as these, on four prompts or more: fewer settle nothing.
         With few votes this is a rough guess, since the counted share is itself uncertain. None if
         it is one half, or without a decided vote.
         """
         if not self.decided or self.share == 0.5:
             return None
         alone = votes_needed(self.share, undecided=self.undecided)
-        return max(alone, round(alone * self.decided / self.effective_n))
+        clustered = alone * self.decided / clustered_sample_size(*self._clusters())
+        on_enough = len(self.votes) * FEWEST_PROMPTS / self.prompts
+        return math.ceil(max(alone, clustered, on_enough if self._few_prompts else 0))
+
+    @property
+    def _few_prompts(self) -> bool:
+        """Whether several votes are on each of too few prompts."""
+        return self.prompts < min(FEWEST_PROMPTS, self.decided)
 
     @property
     def position_share(self) -> float | None:
@@ -197,7 +189,9 @@ class Votes:
             return f"settled: {self.names[self.share < 0.5]} is preferred"
         if self.needed is None:
             return "not settled, exactly even"
-        return f"not settled: at this share it would take about {number_of(self.needed, 'vote')}"
+        needed = number_of(self.needed, "vote")
+        prompts = f", on at least {FEWEST_PROMPTS} prompts" if self._few_prompts else ""
+        return f"not settled: at this share it would take about {needed}{prompts}"
 
     def __repr__(self) -> str:
         return "\n".join([self.summary, *(f"✗ {sentence}" for sentence in self.left_out)])
@@ -217,54 +211,6 @@ def cast(ballot: Ballot, pair: Pair, choice: str) -> Ballot:
     if choice not in CHOICES:
         raise ValueError(f"choice must be one of {', '.join(CHOICES)}; got {choice!r}")
     return replace(ballot, votes=(*ballot.votes, Vote(pair.prompt, pair.a, pair.b, choice)))
-
-
-def make_pairs(
-    table: BatchTable, names: Sequence[str] | None = None, *, seed: int = 0
-) -> tuple[Pair, ...]:
-    """The answers of two backends, prompt by prompt, in a shuffled order and on shuffled sides.
-
-    Each is A for a random half of the prompts (one more or less if their number is odd), so that a
-    habit of choosing the left one favours neither.
-
-    Args:
-        table: from ``labkit.comparison.run_batch``.
-        names: the names of the two backends; None: the only two.
-        seed: the random seed; a class that should see the same order uses the same seed.
-    Raises:
-        ValueError: there are not two backends, or no prompt that both answered.
-    """
-    check_type("table", table, BatchTable, "lab.comparison.run_batch")
-    one, other = _two(table, names)
-    both = list(_answered_by_both(table, one, other))
-    if not both:
-        raise ValueError(f"table must hold a prompt that {one} and {other} both answered; got none")
-    rng = random.Random(seed)
-    rng.shuffle(both)
-    swapped = [index % 2 == 1 for index in range(len(both))]
-    if len(both) % 2:
-        swapped[-1] = rng.random() < 0.5  # with an odd number, one of them is A once more
-    rng.shuffle(swapped)
-    return tuple(
-        Pair(prompt, other, one, second, first) if swap else Pair(prompt, one, other, first, second)
-        for (prompt, first, second), swap in zip(both, swapped, strict=True)
-    )
-
-
-def _answered_by_both(table: BatchTable, one: str, other: str) -> Iterator[tuple[str, str, str]]:
-    """Prompt and both answers, in the table's order."""
-    answers = {r.prompt_index: r.text for r in table.rows if r.backend == other and r.answered}
-    for row in table.rows:
-        if row.backend == one and row.answered and row.prompt_index in answers:
-            yield row.prompt_text, row.text, answers[row.prompt_index]
-
-
-def _two(table: BatchTable, names: Sequence[str] | None) -> tuple[str, str]:
-    chosen = tuple(names or table.backends)
-    if len(chosen) != 2 or len(set(chosen)) != 2 or not set(chosen) <= set(table.backends):
-        known = ", ".join(table.backends)
-        raise ValueError(f"names must be two of the table's backends ({known}); got {chosen!r}")
-    return chosen
 
 
 def count_votes(names: Iterable[str], *ballots: Ballot, left_out: Iterable[str] = ()) -> Votes:

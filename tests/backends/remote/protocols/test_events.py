@@ -228,7 +228,7 @@ def test_good_events_are_good(name):
 
 
 @ALL
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_one_wrong_value_or_a_lost_piece_anywhere(name, data):
     """Four times 200: what came before is kept, no wrong number is believed, no raw error."""

@@ -1,27 +1,35 @@
 """Batches against real servers and the real model: limits, stops, crashes, files."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labkit
-from labkit.backends.reply import Stream
+from labkit.backends.capabilities import Backend
+from labkit.backends.reply import Step, Stream
+from labkit.backends.settings import Settings
 from labkit.errors import LabError
 from labkit.topics.comparison.batch import batch as batching
 from labkit.topics.comparison.batch.batch import BatchRun, run_batch
+from labkit.topics.comparison.batch.figures import batch_table
 from labkit.topics.comparison.batch.files import read
 from labkit.topics.comparison.batch.table import ENDED, BatchRow, to_record
+from labkit.topics.comparison.day_simulation import simulate_day
+from labkit.topics.comparison.votes.pairs import make_pairs
 
 from ..busy_server import BusyServer
 
@@ -200,7 +208,7 @@ def test_an_unknown_error_reveals_no_secret():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(cut=st.floats(0, 1))
 def test_a_batch_that_was_cut_off_anywhere_ends_as_if_it_never_was(cut, tmp_path_factory):
     file = tmp_path_factory.mktemp("batch") / "answers.jsonl"
@@ -388,6 +396,9 @@ def test_lone_surrogates_from_a_server_do_not_stop_a_batch(httpserver, tmp_path)
         ({"backends": []}, "backends"),
         ({"backends": ["gpt"]}, "backends"),
         ({"backends": 3}, "backends"),
+        ({"backends": {1: Backend, 2: Backend}}, "backends"),
+        ({"backends": {" ": Backend}}, "backends"),
+        ({"backends": {"a\0": Backend}}, "backends"),
         ({"max_concurrent": 0}, "max_concurrent"),
         ({"temperature": -1}, "temperature"),
     ],
@@ -412,17 +423,92 @@ def test_a_model_that_thinks_has_its_columns(thinker, tmp_path):
     assert (row.text, row.thinking) == ("Yes", ""), "another setting is another answer"
 
 
-def test_files_of_earlier_versions_are_resumed(tmp_path):
-    """The key is the one that this job had before there were settings for more."""
-
-    class Silent:
-        def stream(self, prompt, **settings):
-            raise AssertionError("it was asked again")
-
-    row = BatchRow("5970e778c9d3644dbd42556f", 0, "Hi", "a", "Hello", "stop")
+@pytest.mark.parametrize(
+    ("key", "given", "setting"),
+    [
+        ("5970e778c9d3644dbd42556f", {"seed": 1}, "seed=1"),
+        ("74885e6de4096a4cc2127e52", {"temperature": 0}, "temperature=0"),
+        ("74885e6de4096a4cc2127e52", {"temperature": 0.0}, "temperature=0"),
+        ("bbec9a4089c64fb4da302669", {"temperature": 1.0}, "temperature=1"),
+        ("dc9ba53240b75489d532438c", {"temperature": 1}, "temperature=1"),
+        ("ae835a67f42a2d8a8edf950b", {"temperature": np.float32(0.5), "top_p": 1}, None),
+    ],
+)
+def test_files_of_earlier_versions_are_resumed(tmp_path, key, given, setting):
+    """The keys are those of version 0.1, which took a 1 and a 1.0 for different settings."""
+    row = BatchRow(key, 0, "Hi", "a", "Hello", "stop")
     lines = [{"labkit_batch": 1}, to_record(row)]
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    backend = Silent()
-    backend.name = "a"
-    table = run_batch(["Hi"], [backend], file=tmp_path / "answers.jsonl", seed=1)
-    assert table.rows == (row,)
+    backend = Echo("a")
+    table = run_batch(["Hi"], [backend], file=tmp_path / "answers.jsonl", **given)
+    assert table.rows == (replace(row, setting=setting or "temperature=0.5"),)
+    assert not backend.asked
+
+
+class Echo:
+    """A backend that names itself and the prompt, and records its settings."""
+
+    def __init__(self, name):
+        self.name, self.asked = name, []
+
+    def stream(self, prompt, *, raw=False, **given):
+        self.asked.append(given)
+
+        def steps(stream):
+            text = f"{self.name} on {prompt} at {stream.settings.temperature}"
+            yield Step(None, text, None, None, (), None, 0.1)
+            stream.note(finish="stop")
+
+        return Stream(Settings(**given), steps)
+
+
+def test_a_file_of_several_batches_pairs_answers_to_the_same_prompt(tmp_path):
+    file, both = tmp_path / "answers.jsonl", [Echo("x"), Echo("y")]
+    run_batch(["2+2?", "Hamlet?"], both, file=file)
+    run_batch(["Rain?", "2+2?", "Hamlet?", "Rain?"], both, file=file)
+    table = read(file)
+    assert table.summary.startswith("4 prompts: x 4 answers") and table.missing == 0
+    pairs = make_pairs(table)
+    assert sorted(pair.prompt for pair in pairs) == ["2+2?", "Hamlet?", "Rain?", "Rain?"]
+    for pair in pairs:
+        assert pair.text_a == f"{pair.a} on {pair.prompt} at 0.7"
+        assert pair.text_b == f"{pair.b} on {pair.prompt} at 0.7"
+    assert sum(map(len, (each.asked for each in both))) == 8
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_answers_with_several_settings_are_not_pooled(tmp_path, is_recorded):
+    file, both = tmp_path / "answers.jsonl", [Echo("x"), Echo("y")]
+    prompts = ["a", "b", "c"]
+    for temperature in (0, 1.5):
+        one = run_batch(prompts, both, file=file, temperature=temperature)
+    if not is_recorded:  # as in a file of an earlier version
+        file.write_text(re.sub(r', "setting": "[^"]*"', "", file.read_text()))
+    table = read(file)
+    assert len(table.of("x")) == 6 and table.summary.startswith("3 prompts")
+    known = r"temperature=0; temperature=1\.5\." if is_recorded else r"unknown settings; unknown"
+    for pool in (make_pairs, simulate_day):
+        with pytest.raises(ValueError, match=f"^table must .*same settings; x has .*{known}"):
+            pool(table)
+    alone = run_batch(prompts, both, file=file, temperature=1.5)
+    assert alone.rows == one.rows and len(make_pairs(alone)) == 3 and simulate_day(alone)
+    assert len(both[0].asked) == 6
+    assert (">settings<" in batch_table(table).html, ">settings<" in batch_table(alone).html) == (
+        True,
+        False,
+    )
+
+
+def test_a_variants_own_settings_are_part_of_what_its_answers_are_known_by(tmp_path):
+    file, model = tmp_path / "answers.jsonl", Echo("x")
+
+    def ask(temperature):
+        inner = labkit.comparison.with_settings(model, "inner", temperature=temperature)
+        outer = labkit.comparison.with_settings(inner, "hot", temperature=1.9, top_p=0.5)
+        return run_batch(["a"], [outer], file=file, temperature=0.1).rows
+
+    for temperature in (0.2, 1.2, 0.2):
+        (row,) = ask(temperature)
+        assert row.text == f"x on a at {temperature}"
+        assert row.setting == f"temperature={temperature}, top_p=0.5"
+    assert len(model.asked) == 2

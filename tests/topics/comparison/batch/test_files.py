@@ -116,7 +116,9 @@ def test_sorting_keeps_all_rows_and_puts_the_unknown_last(table, column, descend
 
 @given(tables, st.text(max_size=2), st.sampled_from([None, "local", "remote"]))
 def test_filtering_keeps_what_fits(table, text, backend):
-    found = table.filtered(text, backend=backend).rows
+    view = table.filtered(text, backend=backend)
+    found = view.rows
+    assert view.backends == ((backend,) if backend else table.backends)
     for each in table.rows:
         whole = f"{each.prompt}\n{each.text}\n{each.error or ''}".casefold()
         assert (each in found) == (text.casefold() in whole and backend in (None, each.backend))
@@ -167,7 +169,7 @@ def test_files_of_earlier_versions_are_read_and_written_with_the_same_keys(tmp_p
     path.write_text(EARLIER)
     table = labkit.open_result(path)
     assert table.rows[0] == row(
-        1,
+        0,  # prompts are numbered anew
         "m",
         "Hello",
         key="4f",
@@ -182,7 +184,7 @@ def test_files_of_earlier_versions_are_read_and_written_with_the_same_keys(tmp_p
         decode_tokens_per_s=3.3,
     )
     saved = json.loads(save_batch(table, tmp_path / "answers.json").read_text())
-    assert saved["rows"] == [json.loads(EARLIER.splitlines()[1])]
+    assert saved["rows"] == [json.loads(EARLIER.splitlines()[1]) | {"place": 0}]
 
 
 def test_a_damaged_row_is_refused(table, tmp_path):

@@ -52,8 +52,11 @@ def test_controls_sort_and_filter(table):
 
 
 def test_first_values_are_checked(table):
-    with pytest.raises(ValueError, match=r"^column must"):
-        labkit.explore(table, sort="speed")
+    for sort in ("price_usd", "speed", ["text"]):
+        with pytest.raises(ValueError, match=r"^sort must be None or one of prompt, .*elapsed_s"):
+            labkit.explore(table, sort=sort)
+    with pytest.raises(ValueError, match=r"^find must be a text; got 3"):
+        labkit.explore(table, find=3)
     assert texts(labkit.explore(table, find="apple")) == ["apple"]
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ from labkit.backends.settings import Settings
 from labkit.backends.timings import EngineTimings
 from labkit.errors import LabError
 from labkit.topics.comparison.side_by_side.answer_columns_figures import numbers
-from labkit.topics.comparison.side_by_side.concurrent import ConcurrentRun
+from labkit.topics.comparison.side_by_side.concurrent import ConcurrentRun, name_each
 from labkit.topics.comparison.side_by_side.time_split import load_s, model_s, network_s, split_time
 
 QUESTION = "Why is the sky blue?"
@@ -48,6 +49,11 @@ def test_the_names_of_a_mapping_and_of_a_model_given_twice(make_relay):
         one.name,
         f"{one.name} (2)",
     ]
+    taken = SimpleNamespace(name=f"{one.name} (2)", stream=print)
+    names = [one.name, f"{one.name} (2)", f"{one.name} (3)"]
+    for given in ([one, one, taken], [one, taken, one]):
+        assert len(name_each(given)) == 3
+    assert list(name_each([one, taken, one])) == names
     side = labkit.compare("x", {"<b>here": one})
     assert side.names == ("<b>here",) and side.texts == ("a0 ",)
     assert "<b>here" not in labkit.plot(side, kind="answers").html
@@ -135,8 +141,9 @@ def test_a_policy_applies_in_its_column_and_nothing_is_sent(make_relay):
 def test_bad_input_is_the_learners_and_not_a_columns(make_relay, prompt, settings, named):
     with pytest.raises(ValueError, match=named):
         labkit.compare(prompt, [make_relay("a").backend(0, of=1)], **settings)
-    with pytest.raises(ValueError, match="backends must be"):
-        labkit.compare("x", [])
+    for wrong in ([], 3, "smollm2-135m", ["smollm2-135m"], {"a": None}, {1: Broken(None)}, {"": 1}):
+        with pytest.raises(ValueError, match=r"backends.* must be"):
+            labkit.compare("x", wrong)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Who takes part: with no key, with one, beside a server that runs here, with a recording."""
 
+import gc
 from itertools import pairwise
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 import labkit
 from labkit.backends import recorded
 from labkit.backends.cloud.providers import PROVIDERS
+from labkit.backends.emulated.links import Link
 from labkit.backends.remote.discovery import Server
-from labkit.topics.comparison.side_by_side import lineup
+from labkit.topics.comparison.side_by_side import lineup, link_comparison
 from labkit.topics.comparison.side_by_side.time_split import network_s
 
 
@@ -41,6 +43,30 @@ def test_with_no_key_the_stand_in_is_compared_and_marked_everywhere(no_keys, loc
         assert "stand-in" in labkit.plot(side, kind="arrivals").data[1].name
     finally:
         found.close()
+
+
+def test_a_cell_that_runs_again_loads_nothing_twice_and_what_is_not_used_is_closed(
+    no_keys, local, monkeypatch
+):
+    monkeypatch.setattr(lineup, "load_llamacpp", local.load_again)
+    monkeypatch.setattr(lineup, "has_torch", lambda: True)
+    first = labkit.comparison.line_up(link="none")
+    again = labkit.comparison.line_up(link="none")
+    assert again.local is first.local and again.remote is first.remote
+    first.remote.close()
+    closed = labkit.comparison.line_up(link="none")
+    assert closed.local is first.local and closed.remote is not first.remote
+    assert labkit.generate(closed.remote, "Hi", max_tokens=2).steps
+    relay, engine = closed.remote._relay, closed.local
+    del first, again, closed
+    gc.collect()
+    relay._thread.join(60)
+    assert not relay._thread.is_alive()
+    engine.close()
+    other = labkit.comparison.line_up(link="none")
+    assert other.local is not engine and other.remote._relay is not relay
+    other.close()
+    other.local.close()
 
 
 @pytest.mark.parametrize("kind", ["llama.cpp", "transformers"])
@@ -132,6 +158,28 @@ def test_over_links_the_text_is_the_same_and_only_the_route_differs(local):
     assert "the middle one of 2 rounds" in labkit.plot(side).layout.title.text
     assert "middle one of 2 rounds" in side.summary
     assert labkit.generate(local, "Hi", max_tokens=2).steps  # the model was lent, not closed
+
+
+def test_each_route_is_a_column_and_a_stop_between_routes_keeps_the_rounds(local, monkeypatch):
+    own, rounds = Link(0.0), []
+
+    def stop_in_the_second(*given):
+        rounds.append(given)
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    real = link_comparison._round
+    monkeypatch.setattr(link_comparison, "_round", stop_in_the_second)
+    links = iter([own, own, "none", "none"])
+    side = labkit.comparison.compare_links(local, "Hi", links=links, max_tokens=2)
+    label = link_comparison._label(own)
+    assert side.names[2:] == (label, f"{label} (2)", "none: 0 ms", "none: 0 ms (2)")
+    assert side.errors == (None,) * 6 and len(rounds) == 2
+    assert [len(each.values) for each in side.first_s] == [1] * 6
+    for wrong in (3, "nowhere", ["ocean", 3]):
+        with pytest.raises(ValueError, match=r"links? must be"):
+            labkit.comparison.compare_links(local, "Hi", links=wrong)
 
 
 def test_another_kind_of_model_is_named(smollm2):

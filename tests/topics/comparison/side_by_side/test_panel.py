@@ -90,6 +90,15 @@ def test_stop_keeps_what_came(make_relay):
     assert "■ stopped" in panel.heads[0].value and "Stopped." in panel.runner.status.value
 
 
+def test_the_reference_answers_the_first_prompt_alone(relay):
+    backend = relay.backend(0, of=1)
+    panel = labkit.comparison.compare_panel(QUESTION, [backend], reference="Air.", raw=True)
+    for prompt, reference in ((QUESTION, "Air."), ("And the sea?", None), (QUESTION, "Air.")):
+        relay.turn, panel.prompt.value = 0, prompt
+        assert panel.start().wait(60).reference == reference
+    assert all(b'"messages"' not in body for body in relay.asked), "raw: without a chat"
+
+
 def test_bad_input_is_a_sentence_in_place_and_the_answers_stay(panel):
     first = panel.start().wait(60)
     panel.prompt.value = ""

@@ -108,6 +108,11 @@ def test_texts_that_differ_are_never_wholly_alike():
     assert page.count("99%") == 4 and "99% found" in page
 
 
+def test_a_reference_that_is_not_a_text_is_a_sentence():
+    with pytest.raises(ValueError, match=r"^reference must be a text or None; got 5"):
+        labkit.comparison.compare_texts(["a", "b"], reference=5)
+
+
 def test_several_texts_and_a_reference():
     texts = ["the cat sat", "the dog sat", "a bird"]
     difference = labkit.comparison.compare_texts(texts)

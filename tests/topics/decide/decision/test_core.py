@@ -185,7 +185,7 @@ budgets = st.sampled_from([None, 0.0, 0.01, 0.5, 1, 2, 5, 20])
 made_limits = st.builds(
     HardLimits, st.sampled_from((NOTHING, *SENSITIVITIES)), st.booleans(), budgets
 )
-fast = settings(deadline=None, max_examples=150)
+fast = settings(max_examples=150)
 
 
 @fast
@@ -251,7 +251,7 @@ def test_striking_out_what_is_dominated_loses_nothing(kinds, options, limits):
     assert rank(tuple(each.recommended for each in choices)) == min(map(rank, every))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(made_kinds, made_options, made_limits)
 def test_at_a_turning_point_it_turns(kinds, options, limits):
     problem = (kinds, options, limits)

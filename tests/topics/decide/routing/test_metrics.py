@@ -68,7 +68,7 @@ def slow_cpt(found, share):
     raise AssertionError("all of the gap is closed at the end")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(items)
 def test_the_measures_are_those_of_their_definitions(found):
     shares, right = curve(*columns(found))

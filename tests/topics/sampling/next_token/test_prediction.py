@@ -98,7 +98,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 @given(st.lists(st.floats(-30, 30, width=32), min_size=60, max_size=60), SETTINGS)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_whatever_the_settings_something_remains_and_sums_to_1(scores, chosen):
     run = run_chain(made_up(scores, ids=(3, 4, 3)), **chosen)
     for before, stage in zip(run.stages, run.stages[1:], strict=False):

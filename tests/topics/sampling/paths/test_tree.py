@@ -41,7 +41,7 @@ def check(model, ids, tree, tolerance):
 
 
 @given(width=st.integers(1, 4), depth=st.integers(1, 3), prompt=st.text("abc the", min_size=1))
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_its_probabilities_are_those_of_fresh_passes(tiny, width, depth, prompt):
     tree = grow_tree(tiny, prompt, width=width, depth=depth, raw=True)
     check(tiny, tiny.encode(prompt, raw=True), tree, 1e-3)

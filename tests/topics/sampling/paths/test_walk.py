@@ -61,7 +61,7 @@ def act(walk, kind, what):
 
 @pytest.mark.slow
 @given(actions=ACTIONS)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_after_any_actions_the_scores_match_a_fresh_pass(tiny, actions):
     walk = Walk(tiny, PROMPT, raw=True)
     for kind, what in actions:

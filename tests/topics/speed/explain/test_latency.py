@@ -33,7 +33,7 @@ def test_contexts_are_added_up():
     assert decode_terms(10, 4) == (3, 11 + 12 + 13)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.floats(0.001, 0.5),
     st.floats(1e-5, 0.01),

@@ -79,7 +79,7 @@ def test_a_stage_is_the_library_with_the_first_merges(training, merges):
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_text_comes_back_at_any_stage(training, text):
     for merges in (0, 100, len(training.merges)):
         assert training.tokenize(text, merges).decoded == text
