@@ -16,11 +16,13 @@ LINE = 92  # characters: as many as a notebook shows in a row in a window of 128
 def digits(number: float) -> str:
     """A number in three digits at least, and never with an exponent.
 
-    >>> digits(1312.4), digits(18.44), digits(0.36129), digits(0.000012)
-    ('1,312', '18.4', '0.361', '0.000012')
+    >>> digits(1312.4), digits(18.44), digits(0.36129), digits(0.000012), digits(0.1 + 0.2 - 0.3)
+    ('1,312', '18.4', '0.361', '0.000012', '0')
     """
     if abs(number) >= 100:
         return f"{number:,.0f}"
+    if abs(number) < 1e-10:  # what roundings leave
+        return "0"
     return _written_out(f"{number:.3g}")
 
 

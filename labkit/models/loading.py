@@ -203,7 +203,7 @@ def _get_local_gguf(path: Path) -> tuple[Path, Path]:
 
 
 def _get_hub(source: HubSource) -> Path:
-    if cached := hub.hub_cached(source):
+    if cached := hub.hub_cached(source, with_tokenizer=True):
         return check_folder(cached)
     config = read_config(hub.fetch_hub(source, only_config=True))
     machine = inspect_machine()  # refused before the weights are downloaded

@@ -102,42 +102,57 @@ def without_overlaps(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def with_repeats(
-    texts: Sequence[str], findings: Sequence[Iterable[Finding]]
+    texts: Sequence[str], findings: Sequence[Sequence[Finding]], harmless: Sequence[str] = ()
 ) -> tuple[tuple[Finding, ...], ...]:
     """The findings of texts that belong together, and each other occurrence of what was found.
 
     A rule may know a password by the word before it; a line further down it stands alone. Only
     whole words count: "Annual" holds no "Ann".
 
+    Args:
+        texts: the texts.
+        findings: of each text; they may overlap.
+        harmless: texts of which no part is an occurrence.
     Returns:
         For each text, its findings without overlaps.
     """
-    found = [without_overlaps(each) for each in findings]
-    known = {finding.text: finding for each in reversed(found) for finding in reversed(each)}
-    by_word: dict[str, list[tuple[int, Finding]]] = defaultdict(list)
-    for finding in known.values():
-        if word := _WORD.search(finding.text):
-            by_word[word[0]].append((word.start(), finding))
+    known = {finding.text: finding for each in reversed(findings) for finding in reversed(each)}
+    by_word: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    for text in known:
+        if word := _WORD.search(text):
+            by_word[word[0]].add((word.start(), len(text)))
+    allowed = re.compile("|".join(map(re.escape, filter(None, harmless))) or "(?!)")
     return tuple(
-        without_overlaps([*each, *_repeats(text, by_word)]) if by_word else each
-        for text, each in zip(texts, found, strict=True)
+        without_overlaps([*each, *_repeats(text, known, by_word, allowed)])
+        for text, each in zip(texts, findings, strict=True)
     )
 
 
-def _repeats(text: str, by_word: Mapping[str, Sequence[tuple[int, Finding]]]) -> Iterator[Finding]:
+def _repeats(
+    text: str,
+    known: Mapping[str, Finding],
+    by_word: Mapping[str, Iterable[tuple[int, int]]],
+    allowed: re.Pattern[str],
+) -> Iterator[Finding]:
     """Where a text has what was found.
 
     Args:
         text: any.
-        by_word: what was found, by its first word, and where in it that word begins.
+        known: what was found, by its text.
+        by_word: where in such texts their first word begins, and their lengths, by that word.
+        allowed: what is harmless.
     """
+    spans = [each.span() for each in allowed.finditer(text)]
     for word in _WORD.finditer(text):
-        for offset, known in by_word.get(word[0], ()):
-            start = word.start() - offset
-            end = start + len(known.text)
-            ends_word = not (_WORD.match(known.text[-1]) and _WORD.match(text, end))
-            if start >= 0 and text.startswith(known.text, start) and ends_word:
-                yield replace(known, start=start, end=end)
+        for offset, length in by_word.get(word[0], ()):
+            start, end = word.start() - offset, word.start() - offset + length
+            found = known.get(text[start:end]) if start >= 0 else None
+            if (
+                found
+                and not (_WORD.match(found.text[-1]) and _WORD.match(text, end))
+                and not any(first <= start and end <= last for first, last in spans)
+            ):
+                yield replace(found, start=start, end=end)
 
 
 def _uncovered(finding: Finding, others: list[Finding]) -> list[Finding]:

@@ -102,7 +102,7 @@ class Policy:
             raise _refusal(texts, found)
         if action == "allow":
             return ScreenedPrompt(prompt, every)
-        changed, found, placeholders = redact_all(texts, found)
+        changed, found, placeholders = redact_all(texts, found, self.harmless)
         every = tuple(finding for each in found for finding in each)
         take = iter(changed)
         screened = _map_texts(prompt, lambda _: next(take))

@@ -115,23 +115,24 @@ def redact(text: str, findings: Iterable[Finding] | None = None) -> Redacted:
 
 
 def redact_all(
-    texts: Sequence[str], findings: Sequence[Iterable[Finding]]
+    texts: Sequence[str], findings: Sequence[Iterable[Finding]], harmless: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], tuple[tuple[Finding, ...], ...], PlaceholderMap]:
     """Several texts that leave together, such as messages: one map for them all.
 
-    What is found in one is taken out of all of them, see `with_repeats`.
+    What is found in one is taken out of all of them, but of no text that is harmless: see
+    `with_repeats`.
 
     Returns:
         The texts with placeholders, what was taken out of each, and what the placeholders are.
     Raises:
         ValueError: a finding that is not of its text.
     """
-    findings = [tuple(each) for each in findings]
-    for text, found in zip(texts, findings, strict=True):
+    given = [tuple(each) for each in findings]
+    for text, found in zip(texts, given, strict=True):
         for finding in found:
             if text[finding.start : finding.end] != finding.text:
                 raise ValueError(f"findings must be of this text; got {finding!r}, which is not")
-    taken_out = with_repeats(texts, findings)
+    taken_out = with_repeats(texts, given, harmless)
     names: dict[str, str] = {}  # of each text that was found
     counts: Counter[str] = Counter()
 

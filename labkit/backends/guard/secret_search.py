@@ -99,11 +99,18 @@ def _in_lines(text: str) -> Iterator[Finding]:
 
 
 def _pieces(line: str, longest: int) -> Iterator[tuple[int, str]]:
-    """A line in pieces that share a quarter with the next, so that what a cut goes through is whole
-    in one of them.
+    """A line in pieces, cut after a comma or a semicolon where there is one; and around each cut,
+    which may go through a secret, another piece.
     """
-    for begin in range(0, max(1, len(line) - longest // 4), longest - longest // 4):
-        yield begin, line[begin : begin + longest]
+    begin = 0
+    while begin < len(line):
+        end = begin + longest
+        if end < len(line):
+            end = max(line.rfind(each, begin, end) for each in ",;") + 1 or end
+            around = max(0, end - longest // 2)
+            yield around, line[around : end + longest // 2]
+        yield begin, line[begin:end]
+        begin = end
 
 
 def _named(line: str, at: int) -> Iterator[Finding]:

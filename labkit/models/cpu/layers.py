@@ -16,42 +16,18 @@ from torch import nn
 SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
 
-class WatchedParameter(nn.Parameter):
-    """An ``nn.Parameter`` that counts how often its ``.data`` was used.
-
-    A change through ``.data``, as PEFT merges, leaves no other trace: not in the tensor's version.
-
-    Attributes:
-        data_uses: number of times it was read, or set to another tensor.
-    """
-
-    data_uses = 0
-
-    @property
-    def data(self) -> torch.Tensor:
-        """The tensor without its gradients, on the same memory."""
-        self.data_uses += 1
-        return super().data
-
-    @data.setter
-    def data(self, value: torch.Tensor) -> None:
-        self.data_uses += value is not self  # itself: of `model.to` the device where it is
-        cast(Any, torch.Tensor).data.__set__(self, value)
-
-
-def _stamp(parameter: nn.Parameter) -> tuple[int, ...]:
-    if not isinstance(parameter, WatchedParameter):  # another was put in its place
-        return ()
-    return parameter.data_ptr(), parameter._version, parameter.data_uses
+def _stamp(tensor: torch.Tensor) -> tuple[int, int]:
+    # One that was made in inference mode, and put in the place of another, has no version.
+    return tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version
 
 
 class PackedLinear(nn.Linear):
     """An ``nn.Linear`` with a second, packed copy of its weight for inference.
 
     The weight itself stays in place for reading, training and changing: with gradients enabled, or
-    after a change of the weight, the layer computes from the weight again. So it does once the
-    weight's ``.data`` was used, which may be changed at any later time. What is written into its
-    memory past torch, as through ``.numpy()``, is not noticed.
+    after a change of the weight, the layer computes from the weight again. So it does for good
+    once somebody took ``layer.weight``: a change through its ``.data``, as PEFT merges, leaves no
+    trace. One through the ``.data`` of what ``parameters()`` gives is not seen.
     """
 
     _packed: torch.Tensor | None  # None: a layer before this one computes its outputs too
@@ -70,9 +46,6 @@ class PackedLinear(nn.Linear):
         self._followers = followers
         self._sizes = [layer.out_features for layer in group]
         for layer in group:
-            for parameter in layer._parameters.values():
-                if parameter is not None:
-                    parameter.__class__ = WatchedParameter
             layer._packed_from = layer._state()
         for follower in followers:
             follower._packed = None
@@ -83,14 +56,25 @@ class PackedLinear(nn.Linear):
         assert weight is not None
         return _stamp(weight) if bias is None else (*_stamp(weight), *_stamp(bias))
 
+    def __getattr__(self, name: str) -> Any:
+        """See `torch.nn.Module`; who gets the weight may change it at any later time."""
+        if name == "weight":
+            self._packed_from = ()
+        return super().__getattr__(name)
+
+    def _unpacked(self, input: torch.Tensor) -> torch.Tensor:
+        weight, bias = self._parameters["weight"], self._parameters["bias"]
+        assert weight is not None
+        return nn.functional.linear(input, weight, bias)
+
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """The same as ``nn.Linear``: (…, in) to (…, out)."""
         if torch.is_grad_enabled() or self._packed_from != self._state():
-            return super().forward(input)
+            return self._unpacked(input)
         if self._packed is None:
             # The outputs travel on the input itself, so concurrent calls cannot mix them up.
             ready = getattr(input, "_outputs_of", {}).pop(self, None)
-            return super().forward(input) if ready is None else ready
+            return self._unpacked(input) if ready is None else ready
         out = torch.ops.mkldnn._linear_pointwise(input, self._packed, self._bias, "none", [], "")
         if not self._followers:
             return out

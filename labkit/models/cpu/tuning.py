@@ -137,8 +137,8 @@ def _some(model: "PreTrainedModel") -> list[Family]:
 def _read(layers: Sequence[Family], rows: int) -> None:
     """One pass of rows of ones through each layer."""
     for family in layers:
-        weight = family[0].weight
-        ones = torch.ones(1, rows, weight.shape[1], dtype=weight.dtype)
+        dtype = next(family[0].parameters()).dtype
+        ones = torch.ones(1, rows, family[0].in_features, dtype=dtype)
         for layer in family:
             layer(ones)
 

@@ -1,6 +1,5 @@
 """Downloading from the Hugging Face hub, left to the hub client: its cache, locks, checksums."""
 
-import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from .checked_folder import shards
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "LICENSE*"]
 HUB_IGNORED = ["original/*", "onnx/*", "consolidated*", "*/*"]
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
@@ -36,7 +34,7 @@ def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
     except LabError:
         raise
     except Exception as error:  # the client's own, and those of the HTTP client below it
-        if cached := hub_cached(source, with_tokenizer=False):
+        if cached := hub_cached(source):
             return cached
         raise _hub_failure(source, error) from None
 
@@ -88,7 +86,7 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
             f"Accept it on the model's page on the hub, then log in: hf auth login. "
             f"Page: https://huggingface.co/{source.repo_id}",
         )
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+    if isinstance(error, OSError) and error.errno in store.DISK_ERRORS:
         return store.not_stored(source.repo_id, error)
     missing = errors.RepositoryNotFoundError, errors.RevisionNotFoundError
     if isinstance(error, (*missing, errors.HFValidationError)):
@@ -103,10 +101,13 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
     )
 
 
-def hub_cached(source: HubSource, *, with_tokenizer: bool = True) -> Path | None:
-    """The model's folder in the hub's cache if it is complete, else None.
+def hub_cached(source: HubSource, *, with_tokenizer: bool = False) -> Path | None:
+    """The model's folder in the hub's cache if all its weights are there, else None.
 
-    Another tool's download may lack the tokenizer's files; some repositories have none.
+    Args:
+        source: of the model.
+        with_tokenizer: whether a tokenizer must be there too: another tool's download may lack it,
+            and so do some repositories.
     """
     import huggingface_hub
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError

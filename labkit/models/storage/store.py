@@ -13,6 +13,7 @@ then renamed: if the process is killed at any moment, the part is complete or ab
 ``labkit.json`` has the sha256 and size of each file.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -27,6 +28,8 @@ from labkit.filesystem.write import write_json
 
 MANIFEST = "labkit.json"
 PARTS = ("gguf", "safetensors", "tokenizers", "datasets")
+# That a disk takes no more: it is full, a quota or a limit is reached, or it may not be written.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 MORE_SPACE = (
     "Free some space (python3 -m labkit models list shows the models), or use a larger disk: "
     "LABKIT_HOME is the folder of the lab's own models, HF_HOME that of the hub's."
@@ -292,6 +295,8 @@ def disk_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
         raise not_stored(what, error) from None
 
 

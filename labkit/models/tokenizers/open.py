@@ -163,7 +163,7 @@ def _open_model(model: str, name: str, title: str) -> Reader:
 
 
 def _open_json(file: Path, name: str, title: str = "") -> Reader:
-    return _read_json(file.resolve(), written_ns(file), name, title)
+    return _read_json(Path(os.path.abspath(file)), written_ns(file), name, title)
 
 
 @functools.lru_cache(maxsize=32)

@@ -121,7 +121,7 @@ def written_ns(file: Path) -> int:
 
 
 def _library(file: Path) -> Any:
-    return _read_once(file.resolve(), written_ns(file))
+    return _read_once(Path(os.path.abspath(file)), written_ns(file))  # a link keeps its name
 
 
 @functools.lru_cache(maxsize=2)

@@ -176,6 +176,10 @@ class SentencePieceReader(Reader):
         return [each == [*start, i] for each, i in zip(found, ids, strict=True)]
 
 
+# One for all: a lock of its own would keep a reader, and results that hold it, from being copied.
+_setting_lock = threading.Lock()
+
+
 class TokenizersReader(Reader):
     """A ``tokenizer.json`` in tokenizers.
 
@@ -187,12 +191,11 @@ class TokenizersReader(Reader):
     def __init__(self, name, title, kind, library):
         super().__init__(name, title, kind, library.get_vocab_size(), library)
         self._added = library.get_added_tokens_decoder()
-        self._lock = threading.Lock()
 
     @contextmanager
     def _setting(self, special: bool) -> Iterator[Any]:
         """The library with that setting, which no other thread changes meanwhile."""
-        with self._lock, without_panic(self.title):
+        with _setting_lock, without_panic(self.title):
             self.library.encode_special_tokens = not special  # True: their names are plain text
             yield self.library
 

@@ -106,6 +106,12 @@ def test_what_was_called_harmless_passes():
         policy.apply(PROMPT)
 
 
+def test_no_part_of_a_harmless_text_is_taken_out():
+    text = "Ann Smith called. Mr Smith is not Ann Smith. Write to ann@example.com."
+    passed = Policy("redact", harmless=("Ann Smith",)).apply(text)
+    assert passed.prompt.count("Ann Smith") == 2 and "ann@" not in passed.prompt
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -105,6 +105,13 @@ def test_what_is_found_once_is_taken_out_wherever_it_stands():
     assert [*map(key.restore, changed)] == [first, log]
 
 
+def test_texts_that_begin_alike_are_told_apart():
+    text = "+49 30 1234567, +49 30 1234567, +49 30 12345, +49 30 123456789"
+    numbers = (Finding(0, 14, "phone number", "x", 1.0, text[:14]),)
+    numbers += (Finding(32, 44, "phone number", "x", 1.0, text[32:44]),)
+    assert redact(text, numbers).text == "[PHONE_1], [PHONE_1], [PHONE_2], +49 30 123456789"
+
+
 def test_one_time_findings_are_read_once():
     findings = [Finding(0, 5, "person", "by hand", 1.0, "Maria")]
     assert redact("Maria and Maria", iter(findings)).text == "[PERSON_1] and [PERSON_1]"

@@ -61,6 +61,14 @@ def test_no_cut_of_a_long_line_hides_a_finding():
         assert password in [each.text for each in scan(text, kinds={"password"})], at
 
 
+@pytest.mark.parametrize("at", [0, 4, 9, 13, 17, 21, 26])
+def test_a_long_secret_among_many_fields_is_whole_in_one_piece(at):
+    secret = hashlib.sha512(b"a secret").hexdigest()
+    fields = [f'"k{number}": "a value"' for number in range(40)]
+    fields.insert(at, f'"password": "{secret}"')
+    assert secret in [each.text for each in scan(f"{{{', '.join(fields)}}}", kinds={"password"})]
+
+
 @given(st.text(max_size=300))
 @settings(max_examples=60)
 def test_any_text_is_scanned_and_findings_do_not_overlap(text):

@@ -158,6 +158,14 @@ def test_a_gated_model_says_where_to_accept(answers):
     assert "owner/gated" in hint
 
 
+def test_weights_without_a_tokenizer_are_a_whole_download(tmp_path, monkeypatch):
+    """Some repositories have none, so that listing and checking them must not ask for one."""
+    (tmp_path / "model.safetensors").touch()
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
+    assert hub.hub_cached(HubSource("owner/bare")) == tmp_path
+    assert hub.hub_cached(HubSource("owner/bare"), with_tokenizer=True) is None
+
+
 def test_a_full_disk_is_not_a_hub_that_does_not_answer():
     error = OSError(errno.ENOSPC, "No space left on device")
     found = hub._hub_failure(HubSource("owner/good"), error)

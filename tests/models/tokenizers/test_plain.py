@@ -50,6 +50,14 @@ def test_agrees_with_transformers(paths, theirs, source):
     }
 
 
+def test_a_link_is_read_by_its_own_name(paths, tmp_path):
+    """The hub's cache has files without an ending, and links to them with one."""
+    blob, link = tmp_path / "blob", tmp_path / "own.gguf"
+    shutil.copy(paths[1], blob)
+    link.symlink_to(blob)
+    assert read_plain_tokenizer(link)("the cat") == read_plain_tokenizer(paths[1])("the cat")
+
+
 def test_a_model_with_a_plain_tokenizer_has_a_reader_of_its_own(paths):
     class Served:
         name, tokenizer = "served", read_plain_tokenizer(paths[1])

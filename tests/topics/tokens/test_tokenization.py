@@ -1,5 +1,7 @@
 """Tokens, their characters, comparisons."""
 
+import copy
+import pickle
 import re
 import time
 import unicodedata
@@ -29,6 +31,11 @@ def test_ids_pieces_and_offsets():
     assert (hello.text, hello.data, hello.start, hello.end) == ("Hello", b"Hello", 0, 5)
     assert hello.rank == hello.token_id - 256
     assert not hello.special
+
+
+def test_it_can_be_copied_and_sent_to_another_process():
+    made = labkit.tokenize("the cat", "smollm2")
+    assert pickle.loads(pickle.dumps(made)).ids == copy.deepcopy(made).ids == made.ids
 
 
 @pytest.mark.parametrize("name", NAMES)

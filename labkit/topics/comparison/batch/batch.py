@@ -158,7 +158,7 @@ class BatchRun:
         self._rows = {
             job.key: answered[key]
             for job in self._jobs
-            for key in (job.earlier_key, job.key)
+            for key in (*job.earlier_keys, job.key)
             if key in answered
         }
 

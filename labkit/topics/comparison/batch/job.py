@@ -41,11 +41,11 @@ class BatchJob:
         return self._key(int)
 
     @property
-    def earlier_key(self) -> str:
-        """The key that its row has in an earlier file if a 1 was typed as 1.0."""
-        return self._key(float)
+    def earlier_keys(self) -> tuple[str, ...]:
+        """The keys that its row may have in an earlier file, which took 1 and 1.0 for two."""
+        return self._key(float), self._key(None)
 
-    def _key(self, whole: type) -> str:
+    def _key(self, whole: type | None) -> str:
         identity = {"raw": self.raw, **_known_to_earlier_files(self.settings, whole)}
         parts = [self.prompt, self.backend, identity, self.repeat]
         text = json.dumps(parts, ensure_ascii=True, sort_keys=True, default=list)
@@ -63,18 +63,18 @@ class BatchJob:
         return without_keys(", ".join(parts)) or "defaults"
 
 
-def _known_to_earlier_files(settings: Settings, whole: type) -> dict[str, Any]:
+def _known_to_earlier_files(settings: Settings, whole: type | None) -> dict[str, Any]:
     """The settings that identify a job.
 
     Args:
         settings: of the job.
         whole: the type of whole numbers that may be fractions, other than the defaults: 1 and 1.0
-            are the same setting, but not the same text.
+            are the same setting, but not the same text. None: all numbers as they were typed.
     """
     known = asdict(settings)
     for each in fields(Settings):
         value = known[each.name]
-        if isinstance(each.default, float):
+        if whole and isinstance(each.default, float):
             is_default, kind = value == each.default, whole if value == int(value) else float
             known[each.name] = each.default if is_default else kind(value)
     unused = {name for name, default in LATER.items() if known[name] == default}

@@ -191,14 +191,20 @@ class BatchTable:
         return tuple(row for row in self.rows if row.backend == backend)
 
     def check_one_setting(self, backends: Iterable[str]) -> None:
-        """Raises a ValueError where a backend answered with several settings, as in one file."""
+        """Raises a ValueError where a backend answered with several settings, as in one file.
+
+        A file of an earlier version does not say with which. Its answers go with others, unless
+        one of these is to the same prompt.
+        """
         for name in backends:
-            found = dict.fromkeys(row.setting or "unknown settings" for row in self.of(name))
-            if len(found) > 1:
+            rows = self.of(name)
+            found = dict.fromkeys(row.setting or "unknown settings" for row in rows)
+            named = len(found) - (None in {row.setting for row in rows})
+            if named > 1 or (len(found) > 1 and _asked_twice(rows)):
                 raise ValueError(
                     f"table must hold answers with the same settings; {name} has some with each "
                     f"of these: {'; '.join(found)}. lab.comparison.run_batch with the same file "
-                    "and one of them returns its answers alone, and sends none again"
+                    "and one of them returns its answers alone"
                 )
 
     def sorted_by(self, column: str, *, descending: bool = False) -> "BatchTable":
@@ -257,3 +263,8 @@ class BatchTable:
 
 def _sort_key(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
+
+
+def _asked_twice(rows: Iterable[BatchRow]) -> bool:
+    numbers = [row.prompt_index for row in rows]
+    return len(set(numbers)) < len(numbers)

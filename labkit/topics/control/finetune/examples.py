@@ -15,7 +15,7 @@ from labkit.filesystem.read import parse, read_file, wrong_content
 
 NAMES = ("format", "style", "facts", "mail")
 PROMPTS = ("prompt", "instruction", "text", "question", "input")
-DETAILS = ("input", "context")  # what an instruction is about, in the columns of Alpaca and Dolly
+DETAILS = ("input", "context", "question")  # what an instruction is about
 ANSWERS = ("answer", "label", "completion", "output", "response")
 ONE_IN = 5  # of the learner's own different examples, one in five is held out
 LARGEST_FILE = 20_000_000  # bytes
@@ -182,7 +182,8 @@ def _pair(row: Any) -> tuple[str, str]:
     if isinstance(row, Mapping):
         found = [_first(row, PROMPTS), _first(row, ANSWERS)]
         if found[0] == row.get("instruction"):
-            found.append(_first(row, DETAILS))
+            # Alpaca's "text" beside an "output" is the whole of both.
+            found.append(_first(row, DETAILS if row.get("output") else (*DETAILS, "text")))
     elif isinstance(row, str):
         found = ["", row]
     else:

@@ -431,6 +431,12 @@ def test_a_model_that_thinks_has_its_columns(thinker, tmp_path):
         ("74885e6de4096a4cc2127e52", {"temperature": 0.0}, "temperature=0"),
         ("bbec9a4089c64fb4da302669", {"temperature": 1.0}, "temperature=1"),
         ("dc9ba53240b75489d532438c", {"temperature": 1}, "temperature=1"),
+        ("d5c9ad6db3fbf6d7613f33dd", {"temperature": 0, "top_p": 1}, "temperature=0"),
+        (
+            "bc591809cac42a647182f81c",
+            {"temperature": 0.0, "presence_penalty": 1},
+            "temperature=0, presence_penalty=1",
+        ),
         ("ae835a67f42a2d8a8edf950b", {"temperature": np.float32(0.5), "top_p": 1}, None),
     ],
 )
@@ -474,6 +480,16 @@ def test_a_file_of_several_batches_pairs_answers_to_the_same_prompt(tmp_path):
         assert pair.text_a == f"{pair.a} on {pair.prompt} at 0.7"
         assert pair.text_b == f"{pair.b} on {pair.prompt} at 0.7"
     assert sum(map(len, (each.asked for each in both))) == 8
+
+
+def test_a_file_of_an_earlier_version_goes_on(tmp_path):
+    """Its rows do not say with which settings; new ones to other prompts go with them."""
+    file, both = tmp_path / "answers.jsonl", [Echo("x"), Echo("y")]
+    run_batch(["a", "b"], both, file=file, temperature=0)
+    file.write_text(re.sub(r', "setting": "[^"]*"', "", file.read_text()))
+    run_batch(["a", "b", "c"], both, file=file, temperature=0)
+    assert len(both[0].asked) == 3
+    assert len(make_pairs(read(file))) == 3 and simulate_day(read(file))
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])

@@ -183,6 +183,8 @@ def test_an_example_that_is_there_twice_is_on_one_side():
         ({"instruction": "Sum up.", "input": " ", "output": "b"}, "Sum up."),
         ({"instruction": "Sum up.", "input": "A", "output": "b", "text": "A b"}, "Sum up.\n\nA"),
         ({"input": "a", "output": "b", "": "1"}, "a"),
+        ({"instruction": "Sort.", "text": "Rain.", "label": "b"}, "Sort.\n\nRain."),
+        ({"instruction": "Be brief.", "question": "Why?", "answer": "b"}, "Be brief.\n\nWhy?"),
     ],
 )
 def test_an_instruction_keeps_what_it_is_about(row, prompt):
