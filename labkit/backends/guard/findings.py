@@ -146,7 +146,8 @@ def _repeats(
     for word in _WORD.finditer(text):
         for offset, length in by_word.get(word[0], ()):
             start, end = word.start() - offset, word.start() - offset + length
-            found = known.get(text[start:end]) if start >= 0 else None
+            is_inside = 0 <= start and end <= len(text)
+            found = known.get(text[start:end]) if is_inside else None
             if (
                 found
                 and not (_WORD.match(found.text[-1]) and _WORD.match(text, end))

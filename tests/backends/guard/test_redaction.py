@@ -110,6 +110,8 @@ def test_texts_that_begin_alike_are_told_apart():
     numbers = (Finding(0, 14, "phone number", "x", 1.0, text[:14]),)
     numbers += (Finding(32, 44, "phone number", "x", 1.0, text[32:44]),)
     assert redact(text, numbers).text == "[PHONE_1], [PHONE_1], [PHONE_2], +49 30 123456789"
+    cut = redact(text[:44], numbers)  # a longer one that begins as the text ends
+    assert cut.text == "[PHONE_1], [PHONE_1], [PHONE_2]"
 
 
 def test_one_time_findings_are_read_once():
