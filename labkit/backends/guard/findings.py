@@ -146,7 +146,7 @@ def _repeats(
     for word in _WORD.finditer(text):
         for offset, length in by_word.get(word[0], ()):
             start, end = word.start() - offset, word.start() - offset + length
-            is_inside = 0 <= start and end <= len(text)
+            is_inside = start >= 0 and end <= len(text)
             found = known.get(text[start:end]) if is_inside else None
             if (
                 found
