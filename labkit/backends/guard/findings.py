@@ -121,7 +121,8 @@ def with_repeats(
     for text in known:
         if word := _WORD.search(text):
             by_word[word[0]].add((word.start(), len(text)))
-    allowed = re.compile("|".join(map(re.escape, filter(None, harmless))) or "(?!)")
+    longest_first = sorted(filter(None, harmless), key=len, reverse=True)
+    allowed = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
     return tuple(
         without_overlaps([*each, *_repeats(text, known, by_word, allowed)])
         for text, each in zip(texts, findings, strict=True)

@@ -70,11 +70,13 @@ class Policy:
         if isinstance(self.kinds, Iterable) and not isinstance(self.kinds, str):
             object.__setattr__(self, "kinds", tuple(self.kinds))  # a generator is read once
         check_kinds(self.kinds)
-        if isinstance(self.harmless, str) or not isinstance(self.harmless, Iterable):
-            raise ValueError(  # it may be a secret
-                f"harmless must be several texts; got one {type(self.harmless).__name__}"
+        is_several = isinstance(self.harmless, Iterable) and not isinstance(self.harmless, str)
+        harmless = tuple(self.harmless) if is_several else (None,)
+        if not all(isinstance(each, str) for each in harmless):
+            raise ValueError(  # without the value, which may be a secret
+                f"harmless must be several texts; got {type(self.harmless).__name__}"
             )
-        object.__setattr__(self, "harmless", tuple(self.harmless))
+        object.__setattr__(self, "harmless", harmless)
         check_confidence(self.least_confidence)
         if self.ask is not None and not callable(self.ask):
             raise ValueError(f"ask must be a function of the findings, or None; got {self.ask!r}")

@@ -108,7 +108,7 @@ def test_what_was_called_harmless_passes():
 
 def test_no_part_of_a_harmless_text_is_taken_out():
     text = "Ann Smith called. Mr Smith is not Ann Smith. Write to ann@example.com."
-    passed = Policy("redact", harmless=("Ann Smith",)).apply(text)
+    passed = Policy("redact", harmless=("Ann", "Ann Smith")).apply(text)
     assert passed.prompt.count("Ann Smith") == 2 and "ann@" not in passed.prompt
 
 
@@ -120,7 +120,8 @@ def test_no_part_of_a_harmless_text_is_taken_out():
         ({"kinds": "person"}, r"several names, such as \('person',\); got 'person'"),
         ({"least_confidence": "high"}, "must be a number, 0 to 1; got 'high'"),
         ({"harmless": "jane"}, "harmless must be several texts"),
-        ({"harmless": 5}, "harmless must be several texts; got one int"),
+        ({"harmless": 5}, "harmless must be several texts; got int"),
+        ({"harmless": [5]}, "harmless must be several texts; got list"),
         ({"kinds": 5}, "kinds must be several names"),
         ({"action": ["ask"]}, "action must be one of block, redact, ask, allow"),
         ({"ask": "x"}, "ask must be a function of the findings, or None; got 'x'"),
