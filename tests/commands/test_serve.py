@@ -106,7 +106,7 @@ def test_a_key_an_origin_and_a_model_without_tokens(tiny_gguf):
     server = Served(tiny_gguf, "--key", "--origin", "http://127.0.0.1:8888", "--context", "512")
     try:
         key = re.search(r'api_key": "(\w{48})"', server.text)[1]
-        assert f"apiKey: {key}" in server.text and f"API key: {key}" in server.text
+        assert f'apiKey: "{key}"' in server.text and f"API key: {key}" in server.text
         assert server.text.index("was not made to fill in the middle") < server.text.index(
             "Source:"
         )

@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+import regex
 from bs4 import BeautifulSoup, Tag
 from latex2mathml.converter import convert
 from nbconvert.filters import Highlight2HTML, ansi2html
@@ -32,10 +33,10 @@ SIGNATURES = {
     "image/gif": re.compile(rb"GIF8[79]a"),
     "image/webp": re.compile(rb"RIFF....WEBP", re.S),
     "image/bmp": re.compile(rb"BM.{4}\0{4}", re.S),
-    "image/svg+xml": re.compile(
+    "image/svg+xml": regex.compile(  # Python's own misses some before 3.11.5 (gh-106052)
         rb"(?:\xef\xbb\xbf)?"
         rb"(?>\s|<\?xml[^>]*+>|<!--(?:(?!-->).)*+-->|<!DOCTYPE svg[^>]*+>)*+<svg\b",
-        re.S,
+        regex.S,
     ),
 }
 

@@ -145,7 +145,7 @@ def test_a_filter_that_the_processor_lacks_is_said(namespace):
     code = (
         "from labkit.topics.privacy.network import network_namespace\n"
         "import platform; platform.machine = lambda: 'abacus'\n"
-        "network_namespace._report = lambda pipe, **found: print(found)\n"
+        "network_namespace._report = lambda pipe, **found: print(found, flush=True)\n"
         "network_namespace.main(['true'])"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
