@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import require_disk
 from labkit.filesystem.write import write_text
 
 from .storage import gguf_parts, store
@@ -39,7 +40,7 @@ def convert_gguf(name: str, gguf_file: Path) -> Path:
         return target
     # Four bytes per weight; a GGUF has at least half a byte for each.
     size = sum(part.stat().st_size for part in gguf_parts.find_parts(gguf_file))
-    store.require_disk(8 * size, f"Converting {name}")
+    require_disk(8 * size, f"Converting {name}", store.models_folder())
     from tqdm.auto import tqdm
 
     with (

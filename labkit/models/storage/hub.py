@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import DISK_ERRORS, not_stored, require_disk
 from labkit.models.entry import HubSource
 
-from . import store
 from .checked_folder import shards
 
 # Only safetensors: pickled weights can run code. Mistral's "consolidated" repeats the weights.
@@ -86,8 +86,8 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
             f"Accept it on the model's page on the hub, then log in: hf auth login. "
             f"Page: https://huggingface.co/{source.repo_id}",
         )
-    if isinstance(error, OSError) and error.errno in store.DISK_ERRORS:
-        return store.not_stored(source.repo_id, error)
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return not_stored(source.repo_id, error)
     missing = errors.RepositoryNotFoundError, errors.RevisionNotFoundError
     if isinstance(error, (*missing, errors.HFValidationError)):
         return LabError(
@@ -142,4 +142,4 @@ def _check_hub_files(source: HubSource, files: list) -> None:
     from huggingface_hub import constants
 
     need = sum(file.file_size or 0 for file in files if file.will_download)
-    store.require_disk(need, source.repo_id, Path(constants.HF_HUB_CACHE))
+    require_disk(need, source.repo_id, Path(constants.HF_HUB_CACHE))

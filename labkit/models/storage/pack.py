@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import require_disk
 from labkit.filesystem.write import replaced
 from labkit.formatting import shell_quoted
 from labkit.models.catalogue import CATALOGUE, full_name
@@ -144,7 +145,7 @@ def pack(file: Path, parts: Iterable[ArchivePart], wheels: Iterable[Path] = ()) 
     parts, wheels = list(parts), sorted(wheels)
     paths = [path for part in parts for path in part.files.values()] + wheels
     total = sum(path.stat().st_size for path in paths)
-    store.require_disk(total + 1_000_000, f"Packing {file.name}", file.absolute().parent)
+    require_disk(total + 1_000_000, f"Packing {file.name}", file.absolute().parent)
     with (
         replaced(file, "Name a file elsewhere.") as out,
         zipfile.ZipFile(out, "w") as archive,

@@ -13,7 +13,6 @@ then renamed: if the process is killed at any moment, the part is complete or ab
 ``labkit.json`` has the sha256 and size of each file.
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -28,12 +27,6 @@ from labkit.filesystem.write import write_json
 
 MANIFEST = "labkit.json"
 PARTS = ("gguf", "safetensors", "tokenizers", "datasets")
-# That a disk takes no more: it is full, a quota or a limit is reached, or it may not be written.
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-MORE_SPACE = (
-    "Free some space (python3 -m labkit models list shows the models), or use a larger disk: "
-    "LABKIT_HOME is the folder of the lab's own models, HF_HOME that of the hub's."
-)
 
 
 def home() -> Path:
@@ -287,43 +280,3 @@ def _delete(folder: Path) -> int:
     size = bytes_of(folder)
     shutil.rmtree(folder)
     return size
-
-
-@contextmanager
-def disk_errors(what: str) -> Iterator[None]:
-    """Raises a LabError where what is downloaded cannot be written, for the disk is full."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
-            raise
-        raise not_stored(what, error) from None
-
-
-def not_stored(what: str, error: OSError) -> LabError:
-    """The error for a download that this machine's disk does not take."""
-    return LabError(f"{what} cannot be stored: {error}.", MORE_SPACE)
-
-
-def require_disk(
-    need_bytes: int, what: str, folder: Path | None = None, *, arrived: Path | None = None
-) -> None:
-    """Raises a LabError if a disk has less space.
-
-    Args:
-        need_bytes: all that is to be written.
-        what: for which it is needed.
-        folder: a folder on the disk; None: the lab's home.
-        arrived: a folder of what is there of it already.
-    """
-    path = folder or models_folder()
-    while not os.path.exists(path):
-        path = path.parent
-    need_bytes -= bytes_of(arrived) if arrived else 0
-    free = shutil.disk_usage(path).free
-    if free < need_bytes:
-        raise LabError(
-            f"{what} needs {need_bytes / 1e6:,.0f} MB of disk and {free / 1e6:,.0f} MB are free "
-            f"in {path}.",
-            MORE_SPACE,
-        )

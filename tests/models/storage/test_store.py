@@ -10,6 +10,7 @@ import pytest
 
 from labkit.cli import main
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import require_disk
 from labkit.models.storage import store
 from labkit.models.storage.checked_folder import require_no_additions
 
@@ -259,9 +260,9 @@ def test_who_comes_second_waits_and_says_so(home):
 def test_too_small_a_disk_gets_the_numbers(home, monkeypatch, tmp_path):
     usage = shutil.disk_usage(tmp_path)._replace(free=5_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
-    store.require_disk(5_000_000, "It")
+    require_disk(5_000_000, "It", store.models_folder())
     with pytest.raises(LabError, match=r"It needs 7 MB of disk and 5 MB are free in /"):
-        store.require_disk(7_000_000, "It", tmp_path / "not" / "there" / "yet")
+        require_disk(7_000_000, "It", tmp_path / "not" / "there" / "yet")
 
 
 PLACE = """

@@ -16,6 +16,7 @@ from labkit.backends.llamacpp.model import expected_tokens, load_llamacpp
 from labkit.backends.local.model import LocalModel, load
 from labkit.checks import check_number, check_type
 from labkit.errors import LabError
+from labkit.filesystem.disk_space import require_disk
 from labkit.filesystem.write import write_json, write_text
 from labkit.formatting import digits, in_lines, shell_quoted
 from labkit.models.catalogue import CATALOGUE, NICKNAMES
@@ -116,7 +117,7 @@ def keep_model(
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
     check_number("strength", strength, "0 to 4", lambda x: 0 <= x <= 4)
     size = sum(each.numel() for each in tuning.base.model.parameters())
-    store.require_disk(6 * size, f"Keeping {name}")
+    require_disk(6 * size, f"Keeping {name}", store.models_folder())
     source = f"{tuning.base.name}{TUNED}{tuning.examples.name}, strength {strength:g}"
     folder, ggufs = store.part_folder(name, "safetensors"), store.part_folder(name, "gguf")
     gguf = tuning.base.gguf_file
