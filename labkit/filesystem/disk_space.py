@@ -1,4 +1,4 @@
-"""Space on a disk: asked for before something large is written, and errors of a disk that is full."""
+"""Space on a disk: asked for before much is written, and the error of a disk that is full."""
 
 import errno
 import os
