@@ -1,7 +1,9 @@
 """Interrupts that wait until what runs is whole."""
 
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -60,17 +62,29 @@ def noted_interrupts() -> Iterator[Callable[[], bool]]:
             note_stop()
 
 
-AFTER_S = 0.02  # so that an import that ends with the block has ended too
+POLL_S = 0.02  # seconds between two looks at what the main thread runs
 
 
 def _interrupt_soon() -> None:
-    timer = threading.Timer(AFTER_S, _interrupt)
+    timer = threading.Timer(POLL_S, _interrupt)
     timer.daemon = True
     timer.start()
 
 
 def _interrupt() -> None:
-    if hasattr(signal, "pthread_kill"):  # which ends a wait, too
+    if _ends_an_import():
+        _interrupt_soon()
+    elif hasattr(signal, "pthread_kill"):  # which ends a wait, too
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:
         signal.raise_signal(signal.SIGINT)
+
+
+def _ends_an_import() -> bool:
+    """Whether the main thread is between the end of a block and the end of the import around it.
+
+    An interrupt there would take the module out again: Python forgets one whose loader raised.
+    """
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    modules = [each.f_globals.get("__name__", "") for each, _ in traceback.walk_stack(frame)]
+    return modules[0].startswith("importlib.") or f"{__package__}.imports" in modules

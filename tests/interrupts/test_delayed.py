@@ -1,5 +1,6 @@
 """Interrupts wait for the end of a block, and packages are imported whole."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -71,6 +72,42 @@ def test_torch_interrupted_while_it_is_imported_is_whole_afterwards(seed):
     command = [sys.executable, "-c", IMPORT, str(seed)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ran.stdout == "2.0 0\n", ran.stderr
+
+
+WHOLE_ONCE = """
+import os, signal
+print("run")
+os.kill(os.getpid(), signal.SIGINT)
+"""
+AT_ONCE = """
+import sys, time
+import labkit
+from labkit.interrupts import delayed, imports
+imports.HEAVY |= {"run_once"}
+delayed.POLL_S = 0  # as on a machine that is so busy that the import's end takes longer
+ended = delayed._interrupt_soon
+def slow_end():
+    ended()
+    time.sleep(0.1)
+delayed._interrupt_soon = slow_end
+try:
+    import run_once
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("run_once" in sys.modules)
+"""
+
+
+def test_an_interrupt_waits_for_the_end_of_an_import_however_long_that_takes(tmp_path):
+    (tmp_path / "run_once.py").write_text(WHOLE_ONCE)
+    ran = subprocess.run(
+        [sys.executable, "-c", AT_ONCE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"},
+    )
+    assert ran.stdout == "run\nTrue\n", ran.stderr
 
 
 def test_an_interrupt_that_was_delayed_inside_of_a_noted_block_is_noted():
