@@ -1,6 +1,7 @@
 """`guess`: a small field in which a learner makes up their mind before they measure."""
 
 import math
+import re
 from typing import Any
 
 import ipywidgets as widgets
@@ -89,11 +90,13 @@ def read_number(typed: str, name: str = "your guess") -> float:
     >>> read_number(" 1,000 "), read_number("20 %"), read_number("0,5"), read_number("0,125")
     (1000.0, 20.0, 0.5, 0.125)
     """
-    text = typed.strip().rstrip("%$€ ").lstrip("$€~ ").replace(" ", "")
+    text = "".join(typed.split()).rstrip("%$€").lstrip("$€~")  # no-break spaces go too
     whole, comma, rest = text.rpartition(",")
     is_group = len(rest) == 3 and whole.strip("+-0")  # the thousands of no number begin with 0
     if comma and not is_group and "." not in rest and "," not in whole:
         text = f"{whole}.{rest}"  # a decimal comma
+    elif not re.fullmatch(r"[^,.]*(,\d{3})*(\.[^,]*)?", text):
+        text = ""  # of the groups, one is not of thousands
     try:
         number = float(text.replace(",", ""))
     except ValueError:

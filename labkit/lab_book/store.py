@@ -8,13 +8,14 @@ import functools
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from labkit.checks import is_number
 from labkit.errors import LabError
 from labkit.filesystem.read import read_shared
 from labkit.filesystem.write import write_json
@@ -112,19 +113,31 @@ def check_notebook(name: str) -> None:
 
 
 def keep(notebook: str, entries: Sequence[BookEntry]) -> Page:
-    """Adds a page to the file of a notebook.
+    """Adds a page to the file of a notebook; a number that is not finite is left out.
 
     Raises:
         ValueError: that is not a name of a notebook.
         LabError: the file cannot be written.
     """
     check_notebook(notebook)
-    page = Page(notebook, now(), this_machine(), _versions(), tuple(entries))
+    page = Page(notebook, now(), this_machine(), _versions(), tuple(_storable(entries)))
     _change(
         folder() / f"{notebook}.json",
         lambda content: replace(content, pages=(*content.pages, page)[-MOST_PAGES:]),
     )
     return page
+
+
+def _storable(entries: Sequence[BookEntry]) -> Iterator[BookEntry]:
+    """The finite numbers as Python's own: JSON has none of numpy's, and no NaN."""
+    for each in entries:
+        value, *others = (
+            float(number) if is_number(number) else None
+            for number in (each.value, each.low, each.high, each.guess)
+        )
+        if value is not None:
+            low, high, guess = others
+            yield replace(each, value=value, low=low, high=high, guess=guess)
 
 
 def keep_guess(about: tuple[str, str, str], value: float | None) -> None:

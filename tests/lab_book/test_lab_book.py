@@ -1,12 +1,14 @@
 """The lab book: what is kept, shown, exported and forgotten; guesses; the card."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 from hypothesis import given
@@ -149,6 +151,19 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(monkeypatch, tmp_path):
     assert labkit.book().pages == ()
 
 
+def test_numbers_of_numpy_are_kept_and_what_is_not_finite_is_left_out(folder):
+    store.keep("03_speed", [SPEED])
+    numbers = {"value": np.float32(1.5), "low": np.int64(1), "high": math.inf, "guess": math.nan}
+    odd = [replace(SPEED, value=each) for each in (math.nan, -math.inf, None)]
+    labkit.summarize("03_speed", {"measured": Result(replace(SPEED, **numbers), *odd[:2])})
+    store.keep("03_speed", odd)
+    first, second, third = (page.entries for page in labkit.book().pages)
+    assert first == (SPEED,) and third == ()
+    assert second == (replace(SPEED, value=1.5, low=1.0, high=None),)
+    store.keep("03_speed", [SPEED])
+    assert len(labkit.book().pages) == 4 and not list(folder.glob("*.damaged"))
+
+
 def test_two_results_with_one_number_are_both_kept():
     results = {"first": Result(SPEED), "second": Result(replace(SPEED, value=9.0))}
     labkit.summarize("own", results)
@@ -231,7 +246,10 @@ def test_no_guess_changes_nothing():
     assert "guess" not in repr(labkit.summarize("own", {"measured": Result(SPEED)}))
 
 
-@pytest.mark.parametrize("typed", ["many", "1e999", "nan", "--", "1 or 2", "9" * 40])
+@pytest.mark.parametrize(
+    "typed",
+    ["many", "1e999", "nan", "--", "1 or 2", "9" * 40, "1,000,5", "1,00,5", "1,0,000", "1.5,000"],
+)
 def test_what_is_not_a_number_is_a_sentence(typed):
     field = labkit.guess("load_s", unit="s")
     field.field.value = typed
@@ -257,9 +275,12 @@ def test_numbers_are_read_as_they_are_typed(number):
 
 @pytest.mark.parametrize(
     ("typed", "number"),
-    [("0,125", 0.125), ("-0,125", -0.125), (",125", 0.125), ("1,125", 1125), ("10,000", 10_000)],
+    [
+        *[("0,125", 0.125), ("-0,125", -0.125), (",125", 0.125), ("1,125", 1125), ("10,000", 1e4)],
+        *[("1\u00a0000", 1000), ("1\u202f234,5", 1234.5), ("1,234,567.5 %", 1_234_567.5)],
+    ],
 )
-def test_no_thousands_begin_with_zero(typed, number):
+def test_no_thousands_begin_with_zero_and_spaces_part_them_too(typed, number):
     assert read_number(typed) == number
 
 

@@ -79,6 +79,17 @@ class Week:
         return self.total_usd / self.questions if self.questions else 0.0
 
     @property
+    def unpriced(self) -> tuple[str, ...]:
+        """The switches that are on and save nothing: the list has no such price of the model."""
+        plain, tokens = request_price(self.model, 1000, 1000), {"cached_tokens": 1000}
+        found = []
+        if self.cached_share and request_price(self.model, 1000, 1000, **tokens) == plain:
+            found.append("cache")
+        if self.batch and request_price(self.model, 1000, 1000, batch=True) == plain:
+            found.append("batch")
+        return tuple(found)
+
+    @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """The bill of the week."""
         note = self.price.noted or ""
@@ -93,6 +104,7 @@ class Week:
             f"conversations of {self.turns}" if self.turns > 1 else "",
             f"{self.cached_share:.0%} of the input cached" if self.cached_share else "",
             "in batches" if self.batch else "",
+            *(f"no {each} price in the list" for each in self.unpriced),
             f"{self.people} people" if self.people > 1 else "",
             f"counted by {self.counted_by}" if self.counted_by else "",
         ]
@@ -127,7 +139,7 @@ def week(
         questions_per_hour: of one person.
         hours: working hours of the week, at most 168.
         tokens_in: tokens of a question; or its text, counted by the model's own tokenizer where
-            that is public.
+            that is public, and known to the lab.
         tokens_out: the same for an answer.
         model: the provider's name of the model, such as ``"gpt-4"`` or ``"claude-haiku-5-5"``.
         thinking_tokens: further tokens of each answer that a reasoning model is paid for and
@@ -149,7 +161,7 @@ def week(
     check_whole("people", people, 1, 100_000)
     if not isinstance(model, str) or not model:
         raise ValueError(f"model must be the provider's name of a model; got {model!r}")
-    (read, by), (written, _) = (
+    (read, read_by), (written, written_by) = (
         count_tokens(name, value, model)
         for name, value in (("tokens_in", tokens_in), ("tokens_out", tokens_out))
     )
@@ -158,7 +170,7 @@ def week(
     number = questions_per_hour * hours * people
     steps = tuple(CostStep(name, number * each) for name, each in a_question)
     sizes = (questions_per_hour, hours, read, written, thinking_tokens, turns, cached_share)
-    return Week(model, *sizes, bool(batch), people, by, steps, price)
+    return Week(model, *sizes, bool(batch), people, read_by or written_by, steps, price)
 
 
 find_price = functools.lru_cache(maxsize=256)(look_up_price)
@@ -171,8 +183,8 @@ def _up_to(most: float):
 def count_tokens(name: str, value: int | str, model: str) -> tuple[int, str]:
     """The tokens of a text, and by which tokenizer they were counted; a number stays as it is.
 
-    Where a model's tokenizer is not public, OpenAI's o200k_base counts in its place, and the name
-    says so.
+    Where a model's tokenizer is not public, or not known to the lab, OpenAI's o200k_base counts in
+    its place, and the name says so.
 
     Args:
         name: of the argument.
@@ -190,7 +202,8 @@ def count_tokens(name: str, value: int | str, model: str) -> tuple[int, str]:
     tokenizer = known.get(model)
     count = len(open_tokenizer(tokenizer or "o200k").encode(value))
     check_whole(f"the number of tokens of {name}", count, 0, MOST_TOKENS)
-    return count, tokenizer or f"o200k, as {model}'s own is not public"
+    why = "public" if model in known else "known to the lab"
+    return count, tokenizer or f"o200k, as {model}'s own is not {why}"
 
 
 def _steps(

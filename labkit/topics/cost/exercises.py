@@ -70,8 +70,8 @@ def check_single_change(before: BreakEven, mine: BreakEven | None) -> ExerciseRe
 def find_changes(before: BreakEven, mine: BreakEven) -> list[str]:
     """What a learner has changed, in words; what follows from a change does not count again."""
     if before.cloud_name != before.week.model or mine.cloud_name != mine.week.model:
-        same_bill = before.bill_usd == mine.bill_usd
-        week_changes = [] if same_bill else ["the cloud's bill"]
+        prices = {each.estimates["question_usd"].likely for each in (before, mine)}
+        week_changes = [] if len(prices) == 1 else ["the cloud's bill"]
         if mine.week != week(model="gpt-4"):  # which stands behind a bill that was given
             week_changes += _differences(before.week, mine.week)
     else:

@@ -17,7 +17,7 @@ from .facts import Hardware, HardwareList
 from .hardware_tables import hardware_list_table, hardware_table
 from .options import PARTS, CostOptions
 from .past_prices import ARTICLE_USD, PricedWeek, PriceHistory
-from .team import SharedHardware
+from .team import MOST_LOAD, SharedHardware
 
 LOOKS = {
     "tokens": (theme.ORANGE, ""),
@@ -212,6 +212,7 @@ def team_figure(shared: SharedHardware):
     line = [n * a_person * shared.seconds / (2 * (1 - n * a_person)) for n in sizes]
     teams = [team for team in shared.teams if team.simulated_s is not None]
     ranges = [(t.simulated_low_s, t.simulated_s, t.simulated_high_s) for t in teams]
+    limit = f" up to a load of {MOST_LOAD:.0%}" if shared.not_simulated else ""
     figure = theme.figure(
         go.Scatter(
             name="formula (M/D/1)",
@@ -222,7 +223,7 @@ def team_figure(shared: SharedHardware):
             hovertemplate="%{x} people: %{y:.1f} s",
         ),
         go.Scatter(
-            name="simulated, mean and 95 %",
+            name=f"simulated{limit}, mean and 95 %",
             x=[t.people for t in teams],
             y=[t.simulated_s for t in teams],
             mode="markers",

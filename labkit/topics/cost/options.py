@@ -105,7 +105,7 @@ def compare_options(
     *,
     card: Hardware | str = "rtx-3090",
     rent: str = "rtx-3090",
-    machine: Hardware | None = None,
+    machine: Hardware | str | None = None,
     electricity: Any = "United States",
     hours_on: float = HOURS_A_WEEK,
     rented_hours: float | None = None,
@@ -118,7 +118,8 @@ def compare_options(
         asked: a week from `week`, or a model's name with the article's week.
         card: from `lab.cost.hardware`, or its name.
         rent: a GPU for rent, such as ``"rtx-3090"`` or ``"h100"``.
-        machine: from `this_machine`; None: its speeds out of the lab book, or assumed.
+        machine: from `this_machine`, or a name of the list; None: this machine, its speeds out of
+            the lab book, or assumed.
         electricity: a country of the list, or US dollars per kWh.
         hours_on: hours a week that the card is on; in between it draws its idle watts.
         rented_hours: hours a week that are rented; None: the week's working hours.
@@ -139,7 +140,7 @@ def compare_options(
         _cloud(asked, cloud_s),
         _own(asked, owned, power, hours_on),
         _rented(asked, rent, rented),
-        _own(asked, machine or this_machine(), power, hours_on),
+        _own(asked, this_machine() if machine is None else hardware(machine), power, hours_on),
     ]
     found = (_with_waiting(each, asked, hourly_rate_usd) for each in options)
     return CostOptions(asked, tuple(found), hours_on, hourly_rate_usd)

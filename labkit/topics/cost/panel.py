@@ -92,11 +92,12 @@ class WeekPanel(Panel):
             self.status.value = html.note(str(error), "bad")
 
     def _sentence(self) -> str:
-        running = float(np.median(self.result.running_usd))
+        running, model = float(np.median(self.result.running_usd)), self.week.model
         return (
             f"A week in the cloud: {usd(self.week.total_usd)}, {usd(self.week.question_usd)} a "
             f"question. Running the card: {usd(running)} a week. "
             f"Break-even: {self.result.headline}."
+            + "".join(f" The list has no {each} price of {model}." for each in self.week.unpriced)
         )
 
     def _change(self) -> None:

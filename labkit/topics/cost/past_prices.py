@@ -81,6 +81,8 @@ def price_history(*, models: Iterable[str] | None = None, **settings: Any) -> Pr
     Raises:
         ValueError: an unknown model, or a setting out of range.
     """
+    if "model" in settings:
+        raise ValueError(f"models takes the names, one or more; got model={settings['model']!r}")
     chosen = cloud_models(models)
     if not chosen:
         raise ValueError(f"models must name at least one model; got {models!r}")

@@ -6,7 +6,7 @@ take equally long, and one server (M/D/1).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from labkit.lab_book.entry import BookEntry
 
 TEAMS = (1, 2, 5, 10, 15, 18, 20)
 BATCHES, ARRIVALS = 20, 20_000  # of a simulation: its spread is that of the batches' means
+FULL = 1 - 1e-9  # a load of 1, whatever rounding makes of it
+MOST_LOAD = 0.98  # of a simulation: above it, waits are alike for longer than a batch lasts
 
 
 def mean_wait_s(load: float, seconds: float) -> float:
@@ -30,7 +32,7 @@ def mean_wait_s(load: float, seconds: float) -> float:
     >>> mean_wait_s(0.5, 9.0)
     4.5
     """
-    return load * seconds / (2 * (1 - load)) if load < 1 else math.inf
+    return load * seconds / (2 * (1 - load)) if load < FULL else math.inf
 
 
 def simulate_waits(load: float, seconds: float, seed: int = 0) -> np.ndarray:
@@ -57,7 +59,7 @@ class TeamWait:
         people: its size.
         load: share of the working time that the card is busy; from 1 on, the queue never ends.
         mean_s: mean wait by the formula; infinite where the queue never ends.
-        simulated_s: mean wait in the simulation; None where the queue never ends.
+        simulated_s: mean wait in the simulation; None above a load of `MOST_LOAD`.
         simulated_low_s, simulated_high_s: where the simulation's true mean lies, 95 %.
         p95_s: the wait that 95 of 100 questions of the simulation do not exceed.
     """
@@ -89,7 +91,12 @@ class SharedHardware:
     def most_people(self) -> int:
         """The largest team whose questions the card can answer at all."""
         a_person = self.questions_per_hour * self.seconds / 3600
-        return math.ceil(1 / a_person) - 1 if a_person else 0
+        return math.ceil(FULL / a_person) - 1 if a_person else 0
+
+    @property
+    def not_simulated(self) -> tuple[int, ...]:
+        """The sizes of the teams that can be served, but have a load above `MOST_LOAD`."""
+        return tuple(each.people for each in self.teams if MOST_LOAD < each.load < FULL)
 
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
@@ -102,13 +109,16 @@ class SharedHardware:
         """The wait of each team, and the largest one that can be served."""
         waits = "; ".join(
             f"{each.people}: {each.mean_s:.1f} s"
-            if each.load < 1
+            if each.load < FULL
             else f"{each.people}: without end"
             for each in self.teams
         )
+        sizes = ", ".join(map(str, self.not_simulated))
+        rest = sizes and f"; not simulated, as the load is above {MOST_LOAD:.0%}: {sizes}"
         return (
             f"{self.questions_per_hour:g} questions an hour from each, {self.seconds:.1f} s an "
             f"answer; mean wait for a team of {waits} (computed); at most {self.most_people} people"
+            f"{rest}"
         )
 
     def __repr__(self) -> str:
@@ -116,14 +126,18 @@ class SharedHardware:
 
 
 def share_hardware(
-    *, seconds: float, questions_per_hour: float = 20, people: Sequence[int] = TEAMS, seed: int = 0
+    *,
+    seconds: float,
+    questions_per_hour: float = 20,
+    people: Iterable[int] | int = TEAMS,
+    seed: int = 0,
 ) -> SharedHardware:
     """How long people wait who share one card.
 
     Args:
         seconds: of one answer.
         questions_per_hour: of one person, at random moments.
-        people: sizes of the teams.
+        people: sizes of the teams, or one.
         seed: of the simulation.
     Raises:
         ValueError: an argument out of range.
@@ -135,7 +149,8 @@ def share_hardware(
         "above 0, up to 100,000",
         lambda each: 0 < each <= 1e5,
     )
-    sizes = (people,) if isinstance(people, int) else tuple(people)
+    several = people if isinstance(people, Iterable) else (people,)
+    sizes = [int(each) if isinstance(each, np.integer) else each for each in several]
     if not 1 <= len(sizes) <= 100:
         raise ValueError(f"people must be 1 to 100 sizes of teams; got {len(sizes)}")
     for size in sizes:
@@ -147,7 +162,7 @@ def share_hardware(
 def _team(people: int, seconds: float, questions_per_hour: float, seed: int) -> TeamWait:
     load = people * questions_per_hour * seconds / 3600
     mean = mean_wait_s(load, seconds)
-    if load >= 1:
+    if load > MOST_LOAD:
         return TeamWait(people, load, mean, None, None, None, None)
     waits = simulate_waits(load, seconds, seed)
     means = waits.mean(axis=1)

@@ -250,5 +250,6 @@ def test_what_it_keeps_and_says():
     assert "gpt-4 at $60.00 a week" in found.summary and "20,000 draws" in found.summary
     assert [entry.name for entry in found.book_entries] == ["break_even_weeks", "never_percent"]
     assert "a cloud at $60.10" in break_even(cloud=60.1).summary
+    assert "gpt-4 at $30.00" in break_even(cloud="gpt-4", questions=400).summary
     with pytest.raises(ValueError, match="share must be"):
         found.quantile_weeks(1)

@@ -59,6 +59,21 @@ def test_the_switches_by_hand():
     assert week(model=model, people=10).total_usd == pytest.approx(90.0)
 
 
+@pytest.mark.parametrize(
+    ("model", "lacking"), [("claude-opus-4-1", ["batch"]), ("gpt-4", ["cache"]), ("gpt-4o", [])]
+)
+def test_a_switch_without_a_price_in_the_list_is_said_to_save_nothing(model, lacking):
+    found = week(model=model, cached_share=0.9, batch=True)
+    saved = {step.name: step.usd for step in found.steps}
+    zero = [
+        name for name in ("cache", "batch") for step in saved if name in step and not saved[step]
+    ]
+    assert list(found.unpriced) == lacking == zero
+    assert all(f"no {each} price in the list" in found.summary for each in lacking)
+    assert ("in the list" in found.summary) == bool(lacking)
+    assert week(model=model).unpriced == ()
+
+
 def test_batches_are_priced_as_genai_prices_says():
     usage = genai_prices.Usage(input_tokens=500, output_tokens=1000)
     context = {"processing": "batch"}
@@ -108,8 +123,11 @@ def test_a_text_is_counted_by_the_models_own_tokenizer(monkeypatch):
     assert count_tokens("tokens_in", "two words", "gpt-4o") == (2, "o200k")
     count, by = count_tokens("tokens_in", "two words", "claude-opus-5-5")
     assert count == 2 and "not public" in by
-    assert "counted by o200k, as claude-opus-5-5's own is not public" in (
-        week(tokens_in="two words", model="claude-opus-5-5").summary
+    for text in ({"tokens_in": "two words"}, {"tokens_out": "two words"}):
+        found = week(**text, model="claude-opus-5-5").summary
+        assert "counted by o200k, as claude-opus-5-5's own is not public" in found
+    assert count_tokens("tokens_in", "two words", "gpt-3.5-turbo")[1].endswith(
+        "gpt-3.5-turbo's own is not known to the lab"
     )
 
 
@@ -153,6 +171,8 @@ def test_the_history_is_dated_and_says_with_which_models_the_article_holds():
         price_history(models=["gpt-4.1x"])
     with pytest.raises(ValueError, match="at least one model"):
         price_history(models=[])
+    with pytest.raises(ValueError, match="models takes the names"):
+        price_history(model="gpt-4")
 
 
 def test_a_date_in_the_future_is_no_date_of_a_price():

@@ -52,6 +52,8 @@ BEFORE = break_even(cloud=week(model="gpt-6-sol"), hardware="rtx-3090")
         break_even(cloud=week(model="gpt-6-sol"), hardware="rtx-3090", price_usd=70),
         break_even(cloud=week(model="gpt-6-sol"), resale_share=0.95),
         break_even(cloud=85.0),
+        break_even(cloud=week(model="gpt-6-sol"), questions=20_000),
+        break_even(cloud=week(model="gpt-6-sol"), question_usd=0.11),
     ],
 )
 def test_any_single_change_that_does_it_is_right(mine):

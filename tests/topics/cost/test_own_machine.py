@@ -11,6 +11,7 @@ from labkit.topics.cost import own_machine
 from labkit.topics.cost.amortization.break_even import break_even
 from labkit.topics.cost.cloud_models import answer_seconds
 from labkit.topics.cost.exercises import find_changes
+from labkit.topics.cost.facts import hardware
 from labkit.topics.cost.options import compare_options
 from labkit.topics.cost.own_machine import PowerMeter, power_meter, this_machine
 
@@ -199,3 +200,8 @@ def test_a_clouds_answer_takes_what_the_lab_book_says_of_that_model(book):
     changed = break_even(cloud="gpt-4o")
     assert changed.cloud_s == 2.5
     assert find_changes(break_even(), changed) == ["model"]
+
+
+def test_the_own_machine_of_a_comparison_may_be_one_of_the_list():
+    named, given = (compare_options(machine=each) for each in ("rtx-4090", hardware("rtx-4090")))
+    assert named.options == given.options and named.options[-1].name == "RTX 4090, new, of your own"

@@ -59,6 +59,14 @@ def test_cache_and_batches_lower_the_bill(panel):
     assert panel.week.total_usd == week(model="gpt-4o", cached_share=0.5, batch=True).total_usd
 
 
+def test_a_switch_without_a_price_is_said_to_have_none(panel):
+    panel.controls["model"].value = "gpt-4"
+    panel.controls["cached_share"].value = 0.5
+    assert "The list has no cache price of gpt-4." in panel.status.value
+    panel.controls["cached_share"].value = 0
+    assert "The list has no" not in panel.status.value
+
+
 def test_it_shows_what_the_verbs_say(panel):
     panel.controls["questions_per_hour"].value = 40
     asked = week(questions_per_hour=40)

@@ -3,8 +3,10 @@
 import math
 import random
 
+import numpy as np
 import pytest
 
+import labkit
 from labkit.topics.cost.team import mean_wait_s, share_hardware, simulate_waits
 
 
@@ -43,6 +45,31 @@ def test_from_a_load_of_one_the_queue_never_ends():
 
 
 @pytest.mark.parametrize(
+    ("seconds", "questions"), [(1.2, 24), (180 / 11, 20), (9.0, 20), (0.3, 60)]
+)
+def test_a_full_queue_never_ends_whatever_rounding_makes_of_its_load(seconds, questions):
+    full = round(3600 / seconds / questions)
+    shared = share_hardware(seconds=seconds, questions_per_hour=questions, people=[full - 1, full])
+    assert shared.most_people == full - 1
+    assert [math.isinf(each.mean_s) for each in shared.teams] == [False, True]
+    assert f"{full}: without end" in shared.summary
+
+
+def test_near_a_load_of_one_the_formula_stands_alone():
+    shared = share_hardware(seconds=8.99, people=(10, 20))
+    ten, twenty = shared.teams
+    assert ten.simulated_s is not None and twenty.simulated_s is None and twenty.mean_s > 4000
+    assert shared.not_simulated == (20,) and "load is above 98%: 20" in shared.summary
+    assert labkit.plot(shared).data[1].name.startswith("simulated up to a load of 98%")
+    assert "simulated" not in share_hardware(seconds=8.99, people=range(1, 11)).summary
+
+
+@pytest.mark.parametrize("people", [3, np.int64(3), [3], np.arange(3, 4), (n for n in [3])])
+def test_the_sizes_of_teams_are_one_or_several(people):
+    assert [each.people for each in share_hardware(seconds=9, people=people).teams] == [3]
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ({"seconds": 0}, "seconds must be"),
@@ -51,6 +78,7 @@ def test_from_a_load_of_one_the_queue_never_ends():
         ({"seconds": 9, "people": []}, "people must be 1 to 100 sizes"),
         ({"seconds": 9, "people": [0]}, "people must be a whole number"),
         ({"seconds": 9, "people": [1.5]}, "people must be a whole number"),
+        ({"seconds": 9, "people": None}, "people must be a whole number"),
     ],
 )
 def test_bad_input_gets_a_sentence(arguments, sentence):

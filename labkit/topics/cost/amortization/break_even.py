@@ -89,9 +89,10 @@ class BreakEven:
 
     @property
     def cloud_name(self) -> str:
-        """The model that the bill is for, or "a cloud" where the bill itself was given."""
-        is_week = math.isclose(self.bill_usd, self.week.total_usd, abs_tol=1e-9)
-        return self.week.model if is_week else "a cloud"
+        """The model whose price it is, or "a cloud" where the price or the bill was given."""
+        price = self.estimates["question_usd"].likely
+        is_listed = math.isclose(price, self.week.question_usd, abs_tol=1e-12)
+        return self.week.model if is_listed else "a cloud"
 
     @property
     def never_share(self) -> float:

@@ -41,6 +41,15 @@ export function weekBill(prices, chosen) {
   return { questions, usd: Math.max(0, questions * total / turns) };
 }
 
+/* The switches that are on and save nothing: the list has no such price of the model. */
+export function unpriced(prices, chosen) {
+  const [plain, batch] = prices[chosen.model];
+  return [
+    ...(chosen.cached_share && plain[0].cached === plain[0].read ? ["cache"] : []),
+    ...(chosen.batch && batch[0].read === plain[0].read && batch[0].written === plain[0].written ? ["batch"] : []),
+  ];
+}
+
 /* Every number and its range, as low, likely, high. */
 export function estimates(facts, chosen, bill) {
   const machine = facts.hardware[chosen.hardware], exact = number => [number, number, number];

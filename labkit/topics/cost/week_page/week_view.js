@@ -18,12 +18,13 @@ function headline({ never, low, median, high }) {
     + `never in ${share}`;
 }
 
-function sentence(result) {
+function sentence(result, model, lacking) {
   const { bill, running } = result, half = running.length / 2;
   const middle = (running[Math.floor(half)] + running[Math.ceil(half) - 1]) / 2;
   const question = bill.questions ? bill.usd / bill.questions : 0;
   return `A week in the cloud: ${usd(bill.usd)}, ${usd(question)} a question. Running the card: `
-    + `${usd(middle)} a week. Break-even: ${headline(result)}.`;
+    + `${usd(middle)} a week. Break-even: ${headline(result)}.`
+    + lacking.map(each => ` The list has no ${each} price of ${model}.`).join("");
 }
 
 /* A labelled control, and a function that gives its value. */
@@ -78,7 +79,7 @@ function render({ model, el }) {
   function show() {
     const chosen = Object.fromEntries(Object.entries(controls).map(([name, each]) => [name, each.read()]));
     const result = breakEven(facts, chosen, dice), { fan } = result;
-    status.textContent = sentence(result);
+    status.textContent = sentence(result, chosen.model, unpriced(facts.prices, chosen));
     const names = [, , `${facts.hardware[chosen.hardware].title}: price and electricity`, `cloud: ${chosen.model}`];
     const data = ["low", "high", "middle", "cloud"].map((key, index) => ({ ...figure.data[index],
       x: fan.x, y: fan[key], ...(names[index] && { name: names[index] }) }));

@@ -75,12 +75,14 @@ class Option:
     """Something that can do the work; a number that is not known is None, or is missing.
 
     Attributes:
-        name: what it is.
+        name: what it is; no other option has it.
         leaves: whether the data leave for it.
         right: the share of right answers, by test.
         read_tokens_per_s, write_tokens_per_s: its speeds.
         delay_s: seconds before it begins.
-        usd_per_token: of a token read, and of one written.
+        usd_per_token: of a token read, and of one written, where the prompt is short.
+        request_usd: of a request by its tokens read and written, where long prompts have prices of
+            their own; None: it is `usd_per_token`.
         usd_per_s: while it answers, such as electricity.
         fixed_usd: a week, however much it is used; paid once for all kinds of work.
         missing: what to run to find a number out, by test, or by ``"speed"``.
@@ -93,6 +95,7 @@ class Option:
     write_tokens_per_s: RangedNumber | None
     delay_s: RangedNumber = ZERO
     usd_per_token: tuple[RangedNumber, RangedNumber] = (ZERO, ZERO)
+    request_usd: Callable[[int, float], float] | None = field(default=None, compare=False)
     usd_per_s: RangedNumber = ZERO
     fixed_usd: RangedNumber = ZERO
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +123,8 @@ class Option:
             return None
         read, written = (each.likely for each in self.usd_per_token)
         an_answer = kind.tokens_in * read + kind.tokens_out * written
+        if self.request_usd:
+            an_answer = self.request_usd(kind.tokens_in, kind.tokens_out)
         return kind.per_week * (an_answer + seconds * self.usd_per_s.likely)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from labkit.checks import check_number
 from labkit.formatting import digits
 from labkit.lab_book.book import LabBook
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Page
+from labkit.models.prices import request_price
 from labkit.stats import items_behind
 from labkit.topics.cost.amortization.solve import HOURS_A_WEEK, WEEKS_A_YEAR
 from labkit.topics.cost.cloud_bill import find_price
@@ -62,11 +63,12 @@ class BookNumbers:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Models that were measured in this process, on this machine; oldest first."""
+        """Models that were measured in this process, on this machine; the newest last."""
         quality = {name for test in TESTS.values() for name, _ in test.entries}
         names = [entry.model for _, entry in self._newest(*SPEEDS, *quality)]
         # With "(" are those behind an address, or with other weights.
-        return tuple(dict.fromkeys(each for each in reversed(names) if each and "(" not in each))
+        newest_first = dict.fromkeys(each for each in names if each and "(" not in each)
+        return tuple(reversed(newest_first))
 
     def _of(self, model: str, *names: str, here: bool = True) -> Iterator[tuple[Page, BookEntry]]:
         """Those about a model here, or about a cloud's, of which the provider stands behind it."""
@@ -130,21 +132,20 @@ class BookNumbers:
 
 
 def options_here(
-    numbers: BookNumbers, given: Mapping[str, Any], per_kwh: RangedNumber
+    names: Sequence[str], numbers: BookNumbers, given: Mapping[str, Any], per_kwh: RangedNumber
 ) -> tuple[Option, ...]:
-    """The models that were measured on this machine; if nothing was measured, one that says so."""
-    names = numbers.models or (NO_MODEL,)
+    """Models that were measured on this machine; without any, an option that asks for one."""
     missing = {name: test.run for name, test in TESTS.items()} | {"speed": MEASURE}
     return tuple(
         Option(
-            f"{name}, here" if numbers.models else name,
+            f"{name}, here" if names else name,
             False,
             _published(SCORE_NAMES.get(name)) | numbers.right(name) | _given(name, given),
             *(numbers.speed(each, name) for each in SPEEDS),
             usd_per_s=_power(numbers.watts, per_kwh),
             missing=missing,
         )
-        for name in names
+        for name in names or (NO_MODEL,)
     )
 
 
@@ -167,8 +168,15 @@ def cloud_option(model: str, numbers: BookNumbers, given: Mapping[str, Any]) -> 
         *(numbers.speed(name, model) or speed for name, speed in CLOUD_SPEEDS.items()),
         delay_s=CLOUD_DELAY_S,
         usd_per_token=(read, written),
+        request_usd=partial(_request_usd, model),
         missing={name: ASK if name in GRADED else GIVE for name in TESTS},
     )
+
+
+def _request_usd(model: str, tokens_in: int, tokens_out: float) -> float:
+    """At list prices; a turning point may lie at part of a token written, so it is a proportion."""
+    read, million = request_price(model, tokens_in, 0), 1_000_000
+    return read + (request_price(model, tokens_in, million) - read) * tokens_out / million
 
 
 def card_option(card: Hardware, given: Mapping[str, Any], per_kwh: RangedNumber) -> Option:
@@ -189,7 +197,7 @@ def card_option(card: Hardware, given: Mapping[str, Any], per_kwh: RangedNumber)
         f"{card.model} on {card.title}",
         False,
         _published(card.score_name) | _given(card.name, given),
-        *(_as_published(getattr(card, each)) for each in SPEEDS),
+        *(_with_origin(getattr(card, each)) for each in SPEEDS),
         usd_per_s=_power(busy, per_kwh),
         fixed_usd=RangedNumber(*fixed, "computed", f"price over its life, {HOURS_A_WEEK:g} h on"),
         missing=dict.fromkeys(TESTS, "try such a model where you can, and give: right={…}"),
@@ -200,8 +208,10 @@ def _exact(value: float, source: str, date: str | None = None) -> RangedNumber:
     return RangedNumber(value, value, value, PUBLISHED, source, date)
 
 
-def _as_published(number: RangedNumber) -> RangedNumber:
-    return replace(number, origin=PUBLISHED) if number.origin == "recorded" else number
+def _with_origin(number: RangedNumber) -> RangedNumber:
+    """With the origin in the words of the decision's page."""
+    words = {"recorded": PUBLISHED, "measured": MEASURED}
+    return replace(number, origin=words.get(number.origin, number.origin))
 
 
 def _power(watts: RangedNumber, per_kwh: RangedNumber) -> RangedNumber:
@@ -244,4 +254,3 @@ def check_given(given: Mapping[str, Any], names: Sequence[str]) -> None:
         for test in value if isinstance(value, Mapping) else ():
             if test not in TESTS:
                 raise ValueError(f"a test must be one of {', '.join(TESTS)}; got {test!r}")
-    check_number("number of options", len(names), "1 to 12", lambda n: 1 <= n <= 12)

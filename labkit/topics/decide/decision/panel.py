@@ -1,7 +1,7 @@
 """`decision_panel`: kinds of work that one types, and the page of the decision as it changes."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.checks import check_number
+from labkit.checks import check_number, checked_path
 from labkit.errors import LabError
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.guess_panel import read_number
@@ -19,7 +19,7 @@ from labkit.ui.panel import Panel, check_typed, column, labelled, on_change, row
 from .core import SENSITIVITIES, WorkKind
 from .figures import decision_page, to_page, to_record
 from .quality import TESTS
-from .recommend import MOST_KINDS, Decision, recommend, work
+from .recommend import MOST_KINDS, Decision, kinds_of_work, recommend, work
 from .work_file import MAY_LEAVE, TypedKind, TypedWork, read_work, save_work, typed
 
 BOXES = {  # of a kind of work: its label, and what an empty one means
@@ -30,6 +30,7 @@ BOXES = {  # of a kind of work: its label, and what an empty one means
     "most_s": ("seconds", "any"),
 }
 LABELS = {name: label for name, (label, _) in BOXES.items()} | {"budget_usd": "$ a week"}
+OPTIONS = ("clouds", "cards", "right", "electricity", "measured", "book_of")
 DOWNLOADS = (
     ("page for one sheet of A4 (HTML)", "decision.html", "text/html", to_page),
     ("record for a team (Markdown)", "decision.md", "text/markdown", to_record),
@@ -43,7 +44,7 @@ HOW = (
 
 
 def decision_panel(
-    kinds: Sequence[WorkKind] = (), *, file: str | Path | None = None, **options: Any
+    kinds: Iterable[WorkKind] | WorkKind = (), *, file: str | Path | None = None, **options: Any
 ) -> "DecisionPanel":
     """A panel for up to five kinds of work and your limits; the page follows what you type.
 
@@ -54,14 +55,20 @@ def decision_panel(
         options: ``clouds``, ``cards``, ``right``, ``electricity``, ``measured``, ``book_of``: as
             for `recommend`.
     Raises:
-        ValueError: there are more than five kinds.
+        ValueError: there are more than five kinds, or an option is unknown: limits are typed.
         LabError: the file holds something else.
     """
-    if len(kinds) > MOST_KINDS:
-        raise ValueError(f"kinds must be at most {MOST_KINDS}; got {len(kinds)}")
-    is_kept = file is not None and Path(file).exists()
-    found = read_work(file) if file and is_kept else typed(kinds)
-    return DecisionPanel(found, file, options, is_kept)
+    found = typed(kinds_of_work(kinds))
+    if unknown := set(options) - set(OPTIONS):
+        raise ValueError(f"options are {', '.join(OPTIONS)}; got {min(unknown)!r}")
+    for name, each in options.items():
+        if isinstance(each, Iterator):  # every change of the panel asks for it
+            options[name] = tuple(each)
+    path = None if file is None else checked_path("file", file)
+    if path and not path.name:
+        raise ValueError(f"file must be a file's name; got {str(file)!r}")
+    is_kept = path is not None and path.exists()
+    return DecisionPanel(read_work(path) if path and is_kept else found, path, options, is_kept)
 
 
 class DecisionPanel(Panel):
@@ -74,9 +81,7 @@ class DecisionPanel(Panel):
         page, downloads: the decision's page, and links to its two files.
     """
 
-    def __init__(
-        self, found: TypedWork, file: str | Path | None, options: dict[str, Any], is_kept: bool
-    ):
+    def __init__(self, found: TypedWork, file: Path | None, options: dict[str, Any], is_kept: bool):
         self._file, self._options = file, options
         self._decision: Decision | None = None
         shown = [*found.kinds, *[TypedKind()] * (MOST_KINDS - len(found.kinds))]
@@ -120,8 +125,9 @@ class DecisionPanel(Panel):
         try:
             self._decision = self._decide()
         except (ValueError, LabError) as error:
-            before = "\nThe page below is from before." if self._decision else ""
-            self.status.value = html.note(f"{error}{before}", "bad")
+            before = "The page below is from before." if self._decision else ""
+            lines = filter(None, (f"{error}", before, kept))
+            self.status.value = html.note("\n".join(lines), "bad")
             return
         self.status.value = html.note(kept) if kept else ""
         self.page.value = decision_page(self._decision).html
@@ -164,8 +170,8 @@ class DecisionPanel(Panel):
         return self._decision.book_entries if self._decision else ()
 
     def static_form(self) -> list[str]:
-        """The page; without one, the sentence that says why."""
-        return [self.page.value or self.status.value]
+        """What is kept or wrong, and the page, where there is one."""
+        return [each for each in (self.status.value, self.page.value) if each]
 
 
 def _kind_controls(number: int, typed: TypedKind) -> dict[str, widgets.Widget]:

@@ -1,8 +1,10 @@
 """`work` and `recommend`: up to five kinds of work, and where each is best done."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import reprlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.checks import check_number, check_whole
@@ -18,6 +20,7 @@ from .core import (
     UNMET,
     HardLimits,
     Offer,
+    Option,
     Recommendation,
     WorkKind,
     choose,
@@ -27,7 +30,7 @@ from .options import BookNumbers, card_option, check_given, cloud_option, option
 from .quality import TESTS
 from .sensitivity import Sensitivity, sensitivity
 
-MOST_KINDS = 5
+MOST_KINDS, MOST_OPTIONS = 5, 12
 CLOUDS = ("gpt-4.1", "gpt-4o-mini", "gpt-6-sol")
 LONGEST_NAME = 60  # characters
 
@@ -74,8 +77,40 @@ def work(
 
 
 def _check_known(argument: str, value: Any, known) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{argument} must be one of {', '.join(known)}; got {value!r}")
+
+
+def as_tuple(name: str, values: Any, is_one: Callable[[Any], bool], what: str) -> tuple:
+    """An argument of one value, several or none as a tuple; a generator is read once.
+
+    Args:
+        name: of the argument.
+        values: what was given.
+        is_one: whether something is such a value.
+        what: such values in words.
+    Raises:
+        ValueError: they are something else.
+    """
+    if is_one(values):
+        return (values,)
+    found = tuple(values) if isinstance(values, Iterable) else (values,)
+    if not all(map(is_one, found)):
+        raise ValueError(f"{name} must be {what}; got {reprlib.repr(values)}")
+    return found
+
+
+def kinds_of_work(kinds: Any) -> tuple[WorkKind, ...]:
+    """Up to five kinds of work, or none.
+
+    Raises:
+        ValueError: they are more, or something else.
+    """
+    what = f"1 to {MOST_KINDS} kinds of work, from lab.decide.work"
+    found = as_tuple("kinds", kinds, lambda each: isinstance(each, WorkKind), what)
+    if len(found) > MOST_KINDS:
+        raise ValueError(f"kinds must be {what}; got {len(found)}")
+    return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -161,16 +196,16 @@ class Decision:
 
 
 def recommend(
-    kinds: Sequence[WorkKind],
+    kinds: Iterable[WorkKind] | WorkKind,
     *,
-    clouds: Sequence[str] = CLOUDS,
-    cards: Sequence[Hardware | str] = (),
+    clouds: Iterable[str] | str = CLOUDS,
+    cards: Iterable[Hardware | str] | Hardware | str = (),
     right: Mapping[str, Any] | None = None,
     may_leave: str = "internal",
     offline: bool = False,
     budget_usd: float | None = None,
     electricity: Any = "United States",
-    measured: Sequence[Any] = (),
+    measured: Any = (),
     book_of: LabBook | None = None,
 ) -> Decision:
     """Where each of your kinds of work is best done, with what you measured in this lab.
@@ -180,7 +215,8 @@ def recommend(
     Args:
         kinds: one to five, from `work`.
         clouds: cloud models, by the provider's name.
-        cards: hardware to buy, such as ``"rtx-3090"``, or from `lab.cost.hardware`.
+        cards: hardware to buy, such as ``"rtx-3090"``, or from `lab.cost.hardware`. With the
+            clouds at most 11; of the models that were measured here, the newest fill up to 12.
         right: shares of right answers of your own, by the name of a cloud, card or model here:
             a number, three (low, likely, high), or those by test.
         may_leave: the most sensitive data that may leave this machine: ``"nothing"``,
@@ -194,23 +230,31 @@ def recommend(
         ValueError: an argument is out of range.
         LabError: the price list does not have a cloud model.
     """
-    found, given = tuple(kinds) if isinstance(kinds, Sequence) else (), right or {}
-    if not 1 <= len(found) <= MOST_KINDS or not all(isinstance(e, WorkKind) for e in found):
-        raise ValueError(f"kinds must be 1 to {MOST_KINDS} kinds of work, from lab.decide.work")
+    found, given = kinds_of_work(kinds), {} if right is None else right
+    if not found:
+        raise ValueError(f"kinds must be 1 to {MOST_KINDS} kinds of work; got none")
+    if not isinstance(given, Mapping):
+        raise ValueError(f"right must be shares by name, as in {{'gpt-4.1': 0.8}}; got {given!r}")
+    names = as_tuple("clouds", clouds, lambda e: isinstance(e, str), "names of cloud models")
+    names = tuple(dict.fromkeys(names))
+    what = "names of hardware, or from lab.cost.hardware"
+    owned = as_tuple("cards", cards, lambda e: isinstance(e, str | Hardware), what)
     _check_known("may_leave", may_leave, (NOTHING, *SENSITIVITIES))
     if budget_usd is not None:
         check_number("budget_usd", budget_usd, "at least 0", lambda x: x >= 0)
-    power, owned = find_tariff(electricity), [hardware(each) for each in cards]
+    power, owned = find_tariff(electricity), [hardware(each) for each in owned]
     known = book() if book_of is None else book_of
-    fresh = tuple(entry for each in measured for entry in entries_of(each))
+    fresh = tuple(entry for each in _results(measured) for entry in entries_of(each))
     page = Page("10_decide", now(), this_machine(), (), fresh)
     numbers = BookNumbers(LabBook((*known.pages, page)), this_machine())
-    check_given(given, [*numbers.models, *clouds, *(each.name for each in owned)])
-    options = (
-        *options_here(numbers, given, power),
-        *(cloud_option(each, numbers, given) for each in clouds),
+    check_given(given, [*numbers.models, *names, *(each.name for each in owned)])
+    here, left_out = _newest(numbers.models, given, MOST_OPTIONS - len(names) - len(owned))
+    every = (
+        *options_here(here, numbers, given, power),
+        *(cloud_option(each, numbers, given) for each in names),
         *(card_option(each, given, power) for each in owned),
     )
+    options = tuple(_named_apart(every))
     limits = HardLimits(may_leave, bool(offline), budget_usd)
     return Decision(
         choose(found, options, limits),
@@ -218,5 +262,39 @@ def recommend(
         limits,
         numbers.machine,
         now()[:10],
-        numbers.notes,
+        (*numbers.notes, *left_out),
     )
+
+
+def _results(measured: Any) -> tuple:
+    what = "results with numbers for the lab book, such as lab.measure(…)"
+    return as_tuple(
+        *("measured", measured, lambda e: hasattr(e, "book_entries") or hasattr(e, "result"), what)
+    )
+
+
+def _newest(
+    models: Sequence[str], given: Mapping[str, Any], room: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The models measured here that there is room for, and a line about the others.
+
+    Those that the learner gives a share of stay, then those that were measured last.
+    """
+    if room < 1:
+        most = MOST_OPTIONS - 1
+        raise ValueError(
+            f"clouds and cards must be at most {most} together; got {MOST_OPTIONS - room}"
+        )
+    kept = sorted(models, key=lambda each: each in given)[-room:]
+    others = ", ".join(each for each in models if each not in kept)
+    line = f"Left out, as they were measured longest ago and {MOST_OPTIONS} options are the most"
+    return tuple(each for each in models if each in kept), (f"{line}: {others}",) if others else ()
+
+
+def _named_apart(options: Iterable[Option]) -> Iterator[Option]:
+    """Of options with one name, such as a card at two prices, each but the first has a number."""
+    counts: Counter[str] = Counter()
+    for each in options:
+        counts[each.name] += 1
+        number = counts[each.name]
+        yield replace(each, name=f"{each.name} ({number})") if number > 1 else each

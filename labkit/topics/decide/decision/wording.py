@@ -1,8 +1,9 @@
 """The sentences and numbers of a decision's page, as plain text: HTML and Markdown share them."""
 
 import math
+from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 
-from labkit.formatting import digits, usd
+from labkit.formatting import digits, number_of, usd
 from labkit.topics.cost.facts import RangedNumber
 
 from .core import BARRED, VERDICTS, ZERO, HardLimits, Offer, Recommendation, WorkKind
@@ -13,6 +14,7 @@ MARKS = {"measured here": "m", "measured elsewhere": "e", "computed": "c", "reco
     "published": "p",
     "assumed": "a",
 }
+DIGITS = 3  # of a turning point
 STRUCK = (*BARRED, "unknown", "dominated")
 
 
@@ -23,7 +25,8 @@ def title(decision: Decision) -> str:
 
 def needs(kind: WorkKind) -> str:
     """What a kind of work needs, in a line."""
-    right = f"{kind.least_right:.0%} right like {kind.like}" if kind.least_right else "any quality"
+    share = f"{100 * kind.least_right:.3g}%"
+    right = f"{share} right like {kind.like}" if kind.least_right else "any quality"
     speed = f"within {digits(kind.most_s)} s" if math.isfinite(kind.most_s) else "at any speed"
     return (
         f"{kind.per_week:,.0f} a week, {kind.tokens_in:,} tokens in and {kind.tokens_out:,} out, "
@@ -86,10 +89,7 @@ def struck(choice: Recommendation) -> list[tuple[str, str]]:
 
 def turns(choice: Recommendation, found: Sensitivity) -> list[str]:
     """What would turn the recommendation, in a line for each change."""
-    lines = [
-        f"{each.what} {'from' if each.at > each.now else 'down to'} {_amount(each)} → {each.to}"
-        for each in found.turns
-    ]
+    lines = [f"{each.what} {_from(each)} → {each.to}" for each in found.turns]
     lines += [f"{what} → {to}" for what, to in found.stricter]
     is_open = choice.recommended is None and "unknown" in [each.verdict for each in choice.offers]
     nothing = "nothing between a hundredth and 100 times these numbers"
@@ -105,12 +105,26 @@ def unsettled(found: Sensitivity) -> str:
     return f"Not settled: it turns within the interval of {'; '.join(parts)}" if by_option else ""
 
 
-def _amount(each: TurningPoint) -> str:
-    if not each.unit:
-        return f"{each.at:.0%}"
+def _from(each: TurningPoint) -> str:
+    """From where on it turns, rounded away from what the number is now: what is said turns it."""
+    is_up = each.at > each.now
     if each.unit == "tokens":  # there is no part of one
-        return f"{math.ceil(each.at) if each.at > each.now else math.floor(each.at):,} tokens"
-    return f"{usd(each.at)} a week" if "USD" in each.unit else f"{digits(each.at)} {each.unit}"
+        at = math.ceil(each.at) if is_up else math.floor(each.at)
+        return f"{'from' if is_up else 'down to'} {number_of(at, 'token')}"
+    scale = 1 if each.unit else 100
+    at = Context(8).plus(Decimal(float(each.at)) * scale)  # without what halving leaves
+    shown = Context(DIGITS, ROUND_UP if is_up else ROUND_DOWN).plus(at)
+    turns = shown > at if is_up else shown < at
+    words = ("from", "above") if is_up else ("down to", "below")
+    return f"{words[0] if turns else words[1]} {_amount(shown, each.unit)}"
+
+
+def _amount(number: Decimal, unit: str) -> str:
+    text = f"{number.normalize():,f}"
+    if "USD" in unit:
+        has_cents = number < 1000 and number == round(number, 2)
+        return f"${number:,.2f} a week" if has_cents else f"${text} a week"
+    return f"{text} {unit}" if unit else f"{text}%"
 
 
 def sources(decision: Decision) -> list[str]:

@@ -1,14 +1,14 @@
 """`grade`: the same questions to a small and a large model, and who was right."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from labkit.backends.capabilities import Backend, ScoringModel
 from labkit.backends.generate import generate
 from labkit.backends.loaded.decoding import option_logprobs, padded_answers
 from labkit.backends.routed.route import NOTHING, answer_logprob
-from labkit.checks import check_whole
+from labkit.checks import check_whole, checked_several
 from labkit.errors import LabError
 from labkit.interrupts.cell import progress
 
@@ -23,7 +23,7 @@ def grade(
     large: Backend | None = None,
     *,
     half: str = "practice",
-    tests: Sequence[str] = tuple(TESTS),
+    tests: Iterable[str] = tuple(TESTS),
     items: int = 20,
     seed: int = 0,
 ) -> GradedItems:
@@ -47,8 +47,10 @@ def grade(
     """
     if half not in HALVES:
         raise ValueError(f"half must be 'practice' or 'held out'; got {half!r}")
-    if not tests or not set(tests) <= set(TESTS):
-        raise ValueError(f"tests must be of {', '.join(TESTS)}; got {tests!r}")
+    what = f"of {', '.join(TESTS)}"
+    tests = tuple(dict.fromkeys(checked_several("tests", tests, str, what)))
+    if not set(tests) <= set(TESTS):
+        raise ValueError(f"tests must be {what}; got {tests!r}")
     check_whole("items", items, 5, MOST_ITEMS)
     models = [each for each in (small, large) if each is not None]
     asked = questions(tests, items, half, seed)

@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def router(
     large: Backend,
     learned: LearnedRoute,
     *,
-    rules: Sequence[RouteRule | tuple[str, str]] = (),
+    rules: Iterable[RouteRule | tuple[str, str]] = (),
     policy: Policy | str = "block",
 ) -> Router:
     """A small and a large model as one backend, which every verb of the lab takes.
@@ -153,5 +154,12 @@ def router(
     check_backend("large", large)
     if small.name != learned.small:
         raise ValueError(f"small must be {learned.small}, which was graded; got {small.name}")
-    found = [each if isinstance(each, RouteRule) else RouteRule(*each) for each in rules]
+    several = rules if isinstance(rules, Iterable) else (rules,)
+    found = [each if isinstance(each, RouteRule) else _rule(each) for each in several]
     return Router(small, large, learned.plan, embedder=learned.embedder, rules=found, policy=policy)
+
+
+def _rule(pair: Any) -> RouteRule:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f'rules must be pairs, as in [("sea|ocean", "large")]; got {pair!r}')
+    return RouteRule(*pair)

@@ -65,7 +65,7 @@ const {{ facts, cases }} = JSON.parse(await new Response(process.stdin).text());
 const dice = week.uniforms(facts.generator), text = value => value === Infinity ? "inf" : value;
 console.log(JSON.stringify(cases.map(each => {{
   const {{ running, ...found }} = week.breakEven(facts, each, dice);
-  return found;
+  return {{ ...found, unpriced: week.unpriced(facts.prices, each) }};
 }}), (_, value) => text(value)));"""
     ran = subprocess.run(
         [NODE, "--input-type=module", "-e", program],
@@ -76,6 +76,7 @@ console.log(JSON.stringify(cases.map(each => {{
     )
     for found, (week, result, fan) in zip(json.loads(ran.stdout), expected, strict=True):
         assert found["bill"]["usd"] == pytest.approx(week.total_usd, rel=1e-6)
+        assert found["unpriced"] == list(week.unpriced)
         assert found["never"] == pytest.approx(result.never_share, abs=1e-4)
         for share, name in ((0.1, "low"), (0.5, "median"), (0.9, "high")):
             weeks = result.quantile_weeks(share)

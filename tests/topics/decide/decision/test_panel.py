@@ -112,6 +112,7 @@ def test_a_slip_gets_a_sentence_and_the_page_stays(name, typed, sentence):
     enter(panel, 0, **{name: typed})
     assert sentence in panel.status.value and "is from before" in panel.status.value
     assert panel.page.value == page and panel.decision is decision
+    assert panel.static_form() == [panel.status.value, page]
     enter(panel, 0, **{name: "1" if name != "name" else "mail"})
     assert panel.decision is not decision and "alert" not in panel.status.value
 
@@ -129,7 +130,7 @@ def test_nothing_that_was_typed_is_lost(file):
     assert "must be a number" in panel.status.value
     again = opened(file, kinds=())
     assert again.kinds[2]["least_right"].value == "half" and again.limits["offline"].value
-    assert again.status.value == panel.status.value.replace("\nThe page below is from before.", "")
+    assert "must be a number" in again.status.value and "As you left it" in again.status.value
     enter(again, 2, least_right="50")
     assert again.decision.choices[2].kind.least_right == 0.5 and "Kept in" in again.status.value
     assert "delete that file to begin anew" in opened(file).status.value
@@ -160,6 +161,8 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     panel = opened(tmp_path / "missing" / "x.json")
     panel.limits["offline"].value = True
     assert panel.decision.limits.offline and "x.json" in panel.status.value
+    enter(panel, 0, per_week="often")
+    assert "must be a number" in panel.status.value and "x.json" in panel.status.value
 
 
 def test_the_downloads_are_the_files_that_save_writes(tmp_path):
@@ -170,6 +173,24 @@ def test_the_downloads_are_the_files_that_save_writes(tmp_path):
         assert text == lab.save(panel.decision, tmp_path / f"d.{end}").read_text()
 
 
-def test_at_most_five_kinds():
-    with pytest.raises(ValueError, match="at most 5; got 6"):
-        opened(kinds=[MAIL] * 6)
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"kinds": [MAIL] * 6}, "kinds must be 1 to 5 kinds of work.*; got 6"),
+        ({"kinds": ["mail"]}, "kinds must be 1 to 5 kinds of work"),
+        ({"offline": True}, "options are clouds, cards, .*; got 'offline'"),
+        ({"file": ""}, "file must be a file's name; got ''"),
+        ({"file": 5}, "file must be a file's name"),
+    ],
+)
+def test_bad_input_gets_a_sentence(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        opened(**arguments)
+
+
+def test_one_kind_needs_no_list_and_a_generator_lasts():
+    panel = opened(kinds=MAIL, clouds=(name for name in ["gpt-4.1"]))
+    for times in ("1", "2"):
+        enter(panel, 0, per_week=times)
+        options = [each.option.name for each in panel.decision.choices[0].offers]
+        assert options == ["smollm2-135m, here", "GPT-4.1"]

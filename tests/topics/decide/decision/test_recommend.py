@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import mistune
 import pytest
@@ -12,11 +13,14 @@ from labkit.errors import LabError
 from labkit.lab_book.book import LabBook
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.store import Page, this_machine
+from labkit.topics.cost.facts import RangedNumber
+from labkit.topics.decide import exercises
 from labkit.topics.decide.decision import wording
 from labkit.topics.decide.decision.figures import TITLE
 from labkit.topics.decide.decision.options import NO_MODEL
 from labkit.topics.decide.decision.quality import GRADED
 from labkit.topics.decide.decision.recommend import recommend, work
+from labkit.topics.decide.decision.sensitivity import Sensitivity, TurningPoint
 from labkit.topics.decide.routing import graded
 
 SMALL = {"model": "smollm2-135m"}
@@ -30,6 +34,11 @@ RIGHT = (
 )
 MAIL = work("mail", like="triage", per_week=400, tokens_in=200, tokens_out=5, least_right=0.6)
 EMPTY = LabBook(())
+
+
+class Measured:
+    def __init__(self, *entries):
+        self.book_entries = entries
 
 
 def page(notebook, *entries, machine=None, day="2026-11-27"):
@@ -207,6 +216,109 @@ def test_a_card_costs_its_price_over_its_life_and_its_idle_power():
     assert found.option.fixed_usd.likely == pytest.approx(bought / weeks + idle, rel=0.01)
 
 
+@pytest.mark.parametrize("model", ["claude-haiku-5-5", "gpt-6-sol", "gpt-4.1"])
+def test_a_long_prompt_has_its_own_price(model):
+    sizes = {"tokens_in": 600_000, "tokens_out": 1000}
+    long = work("long", like="general", per_week=10, **sizes)
+    (cloud,) = (e for e in recommend(long, clouds=model).choices[0].offers if e.option.leaves)
+    week = lab.cost.week(model=model, questions_per_hour=10, hours=1, **sizes)
+    assert cloud.usd == pytest.approx(week.total_usd)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_card_at_two_prices_the_cheaper_one_is_recommended(order):
+    cards = ["rtx-3090", lab.cost.hardware("rtx-3090", price_usd=100)][::order]
+    secret = work("contracts", like="general", sensitivity="secret", least_right=0.6)
+    decision = recommend(secret, clouds=[], cards=cards, book_of=MINE)
+    owned = [each for each in decision.choices[0].offers if each.option.fixed_usd.likely]
+    assert len({each.option.name for each in owned}) == 2
+    cheap = min(owned, key=lambda each: each.alone_usd)
+    assert decision.taken == (cheap,) and decision.week_usd == pytest.approx(cheap.alone_usd)
+
+
+def test_of_many_measured_models_the_newest_and_those_given_stay():
+    names = [f"m{n}" for n in range(12)]
+    pages = [page("03_speed", *(replace(e, model=name) for e in SPEEDS)) for name in names]
+    again = page("03_speed", replace(SPEEDS[0], model="m1"), day="2026-11-28")
+    decision = recommend(MAIL, right={"m0": 0.5}, book_of=LabBook((*pages, again)))
+    options = [each.option.name for each in decision.choices[0].offers]
+    here = ["m0", "m5", "m6", "m7", "m8", "m9", "m10", "m11", "m1"]
+    assert options[:9] == [f"{name}, here" for name in here] and len(options) == 12
+    assert decision.notes[-1].endswith("12 options are the most: m2, m3, m4")
+    assert decision.notes[-1] in lab.plot(decision).html
+    alone = recommend(MAIL, clouds=[], book_of=EMPTY)
+    assert [each.option.name for each in alone.choices[0].offers] == [NO_MODEL]
+
+
+def test_one_needs_no_list_and_a_generator_loses_nothing():
+    known = Measured(*SPEEDS, *RIGHT)
+    decisions = [
+        recommend(each(MAIL), clouds=each("gpt-4.1"), cards=each("rtx-3090"), measured=each(known))
+        for each in (lambda one: one, lambda one: [one], lambda one: (n for n in [one]))
+    ]
+    assert decisions[0] == decisions[1] == decisions[2]
+    assert len(decisions[0].choices[0].offers) == 3
+    twice = recommend(MAIL, clouds=["gpt-4.1", "gpt-4.1"], book_of=MINE)
+    assert len(twice.choices[0].offers) == 2
+
+
+def test_a_card_whose_speed_was_measured_says_so():
+    speed = RangedNumber(20, 20, 20, "measured", "one short answer, measured now")
+    card = replace(lab.cost.hardware("rtx-3090"), decode_tokens_per_s=speed)
+    card = replace(card, prefill_tokens_per_s=speed)
+    decision = recommend(MAIL, clouds=[], cards=card, book_of=EMPTY)
+    found = offer(decision, f"{card.model} on {card.title}")
+    assert wording.numbers_of(found)[1].endswith("[m]")
+    decision = recommend(work("chat", like="general"), clouds=[], cards=card, book_of=EMPTY)
+    assert "[m] measured here: one short answer, measured now" in wording.sources(decision)
+
+
+@pytest.mark.parametrize("right", [65.0, 70.31, 64.51, 99.96])
+def test_what_the_page_says_of_a_turning_point_turns_it_as_it_is_typed(right):
+    known = Measured(*SPEEDS, replace(RIGHT[1], value=right, low=None, high=None))
+    options = {"clouds": [], "measured": known, "book_of": EMPTY}
+    before = recommend(MAIL, **options)
+    lines = wording.turns(before.choices[0], before.sensitivities[0])
+    arguments = {"share that must be right": "least_right", "seconds it may take": "most_s"}
+    found = [
+        re.fullmatch(r"(.*?) (from|above|down to|below) ([\d.]+)(%| s) → .*", e) for e in lines
+    ]
+    assert {each[1] for each in found if each} == set(arguments)
+    for what, word, text, unit in (each.groups() for each in found if each):
+        number = float(text) / (100 if unit == "%" else 1)
+        typed = {name: getattr(MAIL, name) for name in ("per_week", "tokens_in", "tokens_out")}
+        typed |= {"like": "triage", "least_right": MAIL.least_right}
+        step = {"above": 1.001, "below": 0.999}.get(word, 1.0)
+        turned, not_yet = (
+            exercises.check_turn(
+                before, recommend(work("mail", **typed | {arguments[what]: each}), **options)
+            ).right
+            for each in (number * step, number)
+        )
+        assert turned and not_yet == (step == 1.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "at", "unit", "sentence"),
+    [
+        (0.6, 0.65000000002, "", "above 65%"),
+        (0.6, 0.7031, "", "from 70.4%"),
+        (10, 2.74999999999, "s", "below 2.75 s"),
+        (10, 2.7412, "s", "down to 2.74 s"),
+        (400, 123_456, "a week", "from 124,000 a week"),
+        (1, 0.00260712, "USD a week", "down to $0.0026 a week"),
+        (1, 2.5000000001, "USD a week", "above $2.50 a week"),
+        (5, 7.2, "tokens", "from 8 tokens"),
+        (5, 1.5, "tokens", "down to 1 token"),
+    ],
+)
+def test_a_turning_point_is_rounded_away_from_what_it_is_now(now, at, unit, sentence):
+    turn = TurningPoint("it", now, at, unit, "x")
+    (choice,) = recommend(MAIL, book_of=EMPTY).choices
+    (line,) = wording.turns(choice, Sensitivity((turn,), (), ()))
+    assert line == f"it {sentence} → x"
+
+
 def test_the_limits_of_the_learner_are_kept():
     secret = work("letters", like="triage", sensitivity="secret", least_right=0.9)
     right = {"gpt-4.1": 0.99}
@@ -299,7 +411,17 @@ def test_a_name_is_one_line_without_control_characters():
         (lambda: work("a", like="code", tokens_out=0), "tokens_out must be"),
         (lambda: work("a", like="code", least_right=80), "least_right must be"),
         (lambda: work("a", like="code", most_s=0), "most_s must be"),
+        (lambda: work("a", like=["triage"]), "like must be one of triage"),
         (lambda: recommend([]), "kinds must be 1 to 5"),
+        (lambda: recommend("mail"), "kinds must be 1 to 5"),
+        (lambda: recommend([MAIL], right=0.8), "right must be shares by name"),
+        (lambda: recommend([MAIL], clouds=None), "clouds must be names"),
+        (lambda: recommend([MAIL], cards=[3]), "cards must be names"),
+        (lambda: recommend([MAIL], measured=["x"]), "measured must be results"),
+        (
+            lambda: recommend([MAIL], clouds=[f"gpt-{n}" for n in range(12)], book_of=EMPTY),
+            "clouds and cards must be at most 11 together; got 12",
+        ),
         (lambda: recommend([MAIL] * 6), "kinds must be 1 to 5"),
         (lambda: recommend([MAIL], may_leave="all"), "may_leave must be one of nothing"),
         (lambda: recommend([MAIL], budget_usd=-1), "budget_usd must be"),

@@ -221,6 +221,9 @@ def test_a_router_is_made_of_what_was_learned(smollm2):
     router = lab.decide.router(smollm2, smollm2, mine, rules=[("sea", "large")])
     lab.generate(router, "The sea", max_tokens=2)
     assert router.routes[-1].by == "rule"
+    for rules in (("sea", "large"), ["sea"], [("sea",)], None):
+        with pytest.raises(ValueError, match="rules must be pairs, as in"):
+            lab.decide.router(smollm2, smollm2, mine, rules=rules)
     with pytest.raises(ValueError, match="one model, not a router"):
         lab.payload(router, "The sea")
 
@@ -305,6 +308,14 @@ class Interrupted(Cloud):
             running.note(finish="stop")
 
         return Stream(Settings(**settings), steps)
+
+
+@pytest.mark.parametrize("tests", [("triage", "triage"), (e for e in ["triage"])])
+def test_a_test_is_graded_once_however_it_is_named(tests):
+    backend = Interrupted({})
+    items = lab.decide.grade(backend, tests=tests, items=5)
+    assert items.tests == ("triage",) and len(items.questions) == len(items.small) == 5
+    assert backend.asked == 5 and "triage" in repr(items)
 
 
 def test_what_was_stopped_keeps_the_tests_that_are_complete():
