@@ -60,7 +60,7 @@ def no_planted_key_is_left(tmp_path_factory):
 
 def _holds_a_key(file):
     try:
-        return PLANTED.search(file.read_bytes())
+        return file.suffix not in WEIGHTS and PLANTED.search(file.read_bytes())
     except OSError:  # gone, or nobody's to read
         return False
 
