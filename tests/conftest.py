@@ -20,6 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANTED = re.compile(rb"planted-(?:key-)?[0-9a-f]{4,}")  # a key of a test: see tests/backends
+WEIGHTS = (".safetensors", ".gguf")  # numbers, in gigabytes
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
