@@ -16,6 +16,7 @@ from labkit.backends.remote.protocols.openai_api import OpenAI
 from labkit.backends.remote.protocols.parameters import PARAMETERS
 from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
 from labkit.backends.served.model import ServedModel
+from labkit.checks import check_type
 from labkit.interrupts.delayed import delayed_interrupts
 
 from .links import Link, find_link
@@ -52,9 +53,11 @@ def stand_in(
         A backend; ``with labkit.stand_in() as cloud:`` ends it afterwards, as ``close()`` does.
     Raises:
         LabError: llama.cpp or the package for the certificate is missing, or the model.
-        ValueError: no such link.
+        ValueError: no such link, or something else than a model that llama.cpp reads.
     """
     found = find_link(link)
+    kinds = (str, LlamaCppModel, ServedModel)
+    check_type("model", model, kinds, "lab.load_llamacpp, or be the name of such a model")
     engine = _engine(model)
     with delayed_interrupts():  # threads that nobody could end
         return StandIn(engine, found, seed, (connect_timeout_s, read_timeout_s))

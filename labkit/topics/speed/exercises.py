@@ -1,6 +1,6 @@
 """Checks of notebook 03's exercises: any right answer passes, a wrong one gets a hint."""
 
-from labkit.checks import is_number
+from labkit.checks import check_type, is_number
 from labkit.exercise import ExerciseResult, not_yet, solved
 from labkit.formatting import digits
 from labkit.topics.speed.explain.roofline import Roofline
@@ -12,6 +12,7 @@ BIT_FORMATS = (4.0, 4.5, 5.0)
 
 def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) -> ExerciseResult:
     """Exercise 1: the most tokens per second that a model of 4 bits per weight can write here."""
+    check_type("roof", roof, Roofline, "lab.speed.roofline")
     if problem := _not_a_speed(answer):
         return problem
     bytes_per_s = max(roof.probe.bytes_per_s)
@@ -37,10 +38,14 @@ def check_ceiling(roof: Roofline, answer: float | None, *, parameters: float) ->
 
 def check_wrong_speed(measurement: Measurement, answer: float | None) -> ExerciseResult:
     """Exercise 2: the speed if the prompt's tokens are counted as output."""
+    check_type("measurement", measurement, Measurement, "lab.measure")
     if problem := _not_a_speed(answer):
         return problem
-    written, read = measurement.output_tokens.median, measurement.prompt_tokens
-    elapsed, right = measurement.elapsed_s.median, measurement.decode_tokens_per_s.median
+    speed, read = measurement.decode_tokens_per_s, measurement.prompt_tokens
+    if not speed or read is None:
+        return not_yet("It has too few tokens, or they were not counted: measure 32 of a model.")
+    written, elapsed = measurement.output_tokens.median, measurement.elapsed_s.median
+    right = speed.median
     wrong = (read + written) / elapsed
     if abs(answer - wrong) <= 0.05 * wrong:
         return solved(

@@ -109,3 +109,9 @@ def test_it_can_be_recorded_and_stays_marked(stand_in, tmp_path):
     file = labkit.record(stand_in(), "Hi", folder=tmp_path, max_tokens=4)
     reply = labkit.generate(labkit.replay(file, speed=4), "Hi")
     assert reply.origin.startswith("recorded, smollm2-135m, 20") and reply.origin.endswith(ORIGIN)
+
+
+def test_what_llamacpp_does_not_read_is_refused():
+    for wrong in (3, object()):
+        with pytest.raises(ValueError, match=r"model must come from lab\.load_llamacpp, or be"):
+            labkit.stand_in(wrong)

@@ -54,3 +54,11 @@ def test_the_wrong_speed(make_measurement, make_run, answer, solved, message):
     measured = make_measurement(*[make_run(0.5, 0.1, 5, 10)] * 5)
     verdict = exercises.check_wrong_speed(measured, answer)
     assert verdict.right is solved and message in str(verdict)
+
+
+def test_a_speed_that_was_not_measured_is_asked_for(make_measurement, make_run):
+    for run in (make_run(tokens=1), make_run(prompt_tokens=None)):
+        verdict = exercises.check_wrong_speed(make_measurement(run), 5.0)
+        assert not verdict.right and "too few tokens, or they were not counted" in verdict.why
+    with pytest.raises(ValueError, match="measurement must come from"):
+        exercises.check_wrong_speed(3, 5.0)

@@ -60,6 +60,11 @@ def test_gaps_that_stand_out(make_measurement, make_run):
     assert outlier_fence([]) == float("inf")
 
 
+def test_short_gaps_are_not_rounded_to_nothing(make_measurement, make_run):
+    measured = make_measurement(make_run(gap_s=0.0004))
+    assert "p50 0.4 ms" in texts(labkit.plot(measured, kind="gaps")) and "p50 0.4" in repr(measured)
+
+
 def test_repeats_show_what_was_left_out(make_measurement, make_run):
     m = make_measurement(make_run(), make_run(finish="interrupted"), warmup=(make_run(3.0),))
     first = labkit.plot(m, kind="repeats").data[:3]

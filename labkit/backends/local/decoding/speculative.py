@@ -61,7 +61,7 @@ class SpeculativeMode(ModelMode):
     Args:
         model: from ``labkit.load``.
         assistant: a smaller model with the same vocabulary, which drafts; None: drafts repeat what
-            followed the last two tokens earlier in the text.
+            followed the last two tokens earlier in the text, or else the last one.
         tokens: how many to draft for each pass.
     Raises:
         LabError: the assistant has a different vocabulary.

@@ -19,6 +19,7 @@ from .runner import (
     Experiment,
     ExperimentCase,
     Point,
+    check_rounds,
     greedy_case,
     require_local,
     run_interleaved,
@@ -32,7 +33,7 @@ CONTEXT = 1024  # of llama.cpp in this process, which allocates it at once
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EngineComparison(ExperimentComparison):
-    """One prompt in several engines (measured).
+    """One prompt in several engines.
 
     Only the engines in this process are known to have the same weights; a server reports just its
     model's name, which is in `Measurement.model`.
@@ -60,7 +61,7 @@ class EngineComparison(ExperimentComparison):
         pairs = zip(self.points, self.footprints, strict=True)
         line = "; ".join(describe_engine(*pair) for pair in pairs) or "no engine answered"
         texts = f"; {describe_divergence(self.texts)}" if self.points else ""
-        return self.experiment.with_warning(f"{line}{texts} (measured)")
+        return self.experiment.with_warning(f"{line}{texts} ({self.experiment.origin})")
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.missing)
@@ -101,6 +102,7 @@ def vary_engine(
     Raises:
         LabError: no engine answers.
     """
+    check_rounds(limit_s=limit_s, **run)
     missing: list[str] = []
     if not isinstance(engines, Mapping):
         engines = find_engines(engines, missing)
@@ -112,7 +114,7 @@ def vary_engine(
     ]
     cases = [case for case in cases if _answers(case, missing)]
     if not cases:
-        raise LabError(f"No engine answers: {' '.join(missing)}")
+        raise LabError(f"No engine answers: {' '.join(missing) or 'none was given.'}")
     done = run_interleaved(
         cases,
         name="engine",

@@ -91,7 +91,7 @@ def _cache_figure(experiment: Experiment):
                 mode="lines+markers",
                 line={"color": colour, "dash": dash},
                 marker={"symbol": symbol},
-                hovertemplate="token %{x}: %{y:.0f} ms<extra></extra>",
+                hovertemplate="token %{x}: %{y:,.3~r} ms<extra></extra>",
             )
         )
     figure = theme.figure(
@@ -145,8 +145,8 @@ def texts_table(comparison) -> html.HtmlFigure:
     texts = comparison.texts
     first = texts[0].name if texts else ""
     caption = (
-        f"The same request at temperature 0 · measured. {_MARK} and the dotted line show where a "
-        f"text diverges from that of {escape(first)}."
+        f"The same request at temperature 0 · {escape(comparison.experiment.origin)}. {_MARK} and "
+        f"the dotted line show where a text diverges from that of {escape(first)}."
     )
     rows = (_text_row(text, index == 0) for index, text in enumerate(texts))
     return html.HtmlFigure(grid([], rows, f'<span style="font-weight:400">{caption}</span>'))

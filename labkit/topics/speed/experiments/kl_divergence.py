@@ -13,11 +13,9 @@ class Divergence:
 
     Attributes:
         bits: Kullback-Leibler divergence at each position; 0 if both expect the same.
-        same_best: share of positions with the same likeliest token.
     """
 
     bits: tuple[float, ...]
-    same_best: float
 
     @property
     def mean_bits(self) -> float:
@@ -31,14 +29,11 @@ def compare_scores(
     """The divergence at each position, or None without a position.
 
     Args:
-        reference: token ids and logprobs of the likeliest tokens at each position, best first.
+        reference: token ids and logprobs of the likeliest tokens at each position.
         other: the same of another model at the same positions; fewer if it was stopped.
     """
-    pairs = list(zip(reference, other, strict=False))
-    if not pairs:
-        return None
-    same = sum(next(iter(one)) == next(iter(two)) for one, two in pairs)
-    return Divergence(tuple(divergence_bits(*pair) for pair in pairs), same / len(pairs))
+    bits = tuple(divergence_bits(*pair) for pair in zip(reference, other, strict=False))
+    return Divergence(bits) if bits else None
 
 
 def divergence_bits(p: Mapping[int, float], q: Mapping[int, float]) -> float:

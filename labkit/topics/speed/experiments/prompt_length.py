@@ -4,8 +4,17 @@ import time
 from collections.abc import Sequence
 
 from labkit.backends.generate import Backend
+from labkit.checks import check_whole
 
-from .runner import LIMIT_S, Experiment, greedy_case, require_local, run_interleaved
+from .runner import (
+    LIMIT_S,
+    Experiment,
+    check_rounds,
+    checked_counts,
+    greedy_case,
+    require_local,
+    run_interleaved,
+)
 
 SHORTEST = 128
 DOUBLING_COST = 4.0  # a prompt twice as long takes at most 4 times as long: attention is quadratic
@@ -33,16 +42,19 @@ def vary_prompt_length(
         limit_s: seconds for all of it.
         run: ``repeats``, as for `runner.run_interleaved`.
     Raises:
-        ValueError: a length is invalid, or leaves no room for the answer in the context.
+        ValueError: a number is out of range, or no length leaves room for the answer in the
+            context.
     """
     require_local(model, "vary_prompt_length")
+    check_rounds(limit_s=limit_s, **run)
+    check_whole("max_tokens", max_tokens, 1, model.context - 1)
     longest = model.context - max_tokens
-    wanted = doubling_lengths(longest) if lengths is None else list(lengths)
-    if not all(isinstance(length, int) and length >= 1 for length in wanted):
-        raise ValueError(f"lengths must be whole numbers, 1 or more; got {lengths!r}")
+    wanted = doubling_lengths(longest)
+    if lengths is not None:
+        wanted = checked_counts("lengths", lengths, "(128, 256)")
     fitting = [length for length in wanted if length <= longest]
     if not fitting:
-        raise ValueError(f"lengths must be 1 to {longest:,} tokens; got {lengths!r}")
+        raise ValueError(f"lengths must be 1 to {longest:,} tokens; got {wanted!r}")
     tried = fitting if lengths is not None else _lengths_in_time(model, fitting, limit_s / READINGS)
     prompts = [text_of_length(model, length) for length in tried]
     cases = [

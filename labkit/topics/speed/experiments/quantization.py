@@ -12,17 +12,17 @@ from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import expected_tokens, get_gguf
 from labkit.backends.llamacpp.on_demand_model import OnDemandModel
 from labkit.backends.prompts import Messages
+from labkit.checks import check_whole, checked_several
 from labkit.data import read_data
 from labkit.errors import LabError
 from labkit.formatting import digits, in_lines
 from labkit.interrupts.cell import progress
 from labkit.models.quantize import get_copies
-from labkit.stats import Spread
 from labkit.topics.speed.measure.measurement import Measurement
 
 from .kl_divergence import Divergence, compare_scores
 from .process_memory import Footprint, measure_footprints
-from .runner import PROMPT, Experiment, greedy_case, run_interleaved, was_stopped
+from .runner import PROMPT, Experiment, check_rounds, greedy_case, run_interleaved, was_stopped
 from .text_divergence import ExperimentComparison, describe_divergence
 
 DEFAULT = ("F32", "F16", "Q8_0", "Q5_0", "Q4_0")
@@ -44,7 +44,6 @@ class QuantizedFile:
         file_bytes: size of the file.
         weights_bytes: size of the weights in it, without vocabulary and names.
         parameters: number of weights.
-        load_s: seconds from opening it to its first answer, each time it was opened.
         measurement: speed.
         footprint: memory of a process that does nothing else.
         divergence: distance of its scores from those of the reference.
@@ -55,7 +54,6 @@ class QuantizedFile:
     file_bytes: int
     weights_bytes: int
     parameters: int
-    load_s: Spread
     measurement: Measurement | None = None
     footprint: Footprint | None = None
     divergence: Divergence | None = None
@@ -146,8 +144,11 @@ def vary_quantization(
         run: ``repeats``, as for `runner.run_interleaved`.
     Raises:
         LabError: no llama.cpp, no such file, or too little disk or memory.
-        ValueError: a number format is unknown.
+        ValueError: a number format is unknown, or a number is out of range.
     """
+    check_rounds(limit_s=limit_s, **run)
+    check_whole("max_tokens", max_tokens)
+    kinds = checked_several("kinds", kinds, str, f"one or more names, as in {DEFAULT}")
     name, own = _own_file(model)
     inspected, complete = _inspect_all(own, kinds, read_data(TEXT))
     cases = [
@@ -229,7 +230,6 @@ def _combine(inspected, own: Path, done: Experiment, footprints) -> tuple[Quanti
             file_bytes=each.engine.gguf_file.stat().st_size,
             weights_bytes=each.weights_bytes,
             parameters=each.parameters,
-            load_s=Spread(tuple(each.engine.load_s)),
             measurement=speeds.get(each.kind),
             footprint=memory.get(each.kind),
             divergence=compare_scores(inspected[0].scores, each.scores),

@@ -6,13 +6,14 @@ all of them alike: only interleaved runs can be compared.
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, runs_here
+from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, check_backend, runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
+from labkit.checks import check_number, check_whole, checked_several
 from labkit.errors import LabError
 from labkit.formatting import digits, in_lines
 from labkit.stats import Spread
@@ -23,10 +24,11 @@ from labkit.topics.speed.measure.machine_noise import (
     with_warning,
 )
 from labkit.topics.speed.measure.measurement import Measurement, collect_runs, require_complete_run
-from labkit.topics.speed.measure.run import TimedRun, time_run
-from labkit.topics.speed.measure.setup import describe_setup
+from labkit.topics.speed.measure.run import TimedRun, origins, time_run
+from labkit.topics.speed.measure.setup import Setup, describe_setup
 
 VOID = "One round on a disturbed machine compares nothing"
+REPEATS = 5
 LIMIT_S = 50.0  # no round starts that would end after this
 
 
@@ -55,6 +57,12 @@ class ExperimentCase:
         with self.around():
             return time_run(self.backend, self.prompt, **{**self.settings, **changed})
 
+    def warm_up(self) -> tuple[TimedRun, Setup]:
+        """Times two tokens at most, and describes the setup while it is as in every run."""
+        with self.around():
+            settings = {**self.settings, "max_tokens": min(2, self.settings["max_tokens"])}
+            return time_run(self.backend, self.prompt, **settings), describe_setup(self.backend)
+
 
 def greedy_case(
     value: float | str,
@@ -66,6 +74,8 @@ def greedy_case(
     **more,
 ) -> ExperimentCase:
     """A case at temperature 0, which writes the same tokens each time; ``more`` are its fields."""
+    check_backend("model", backend)
+    check_whole("max_tokens", max_tokens)
     settings = {"max_tokens": max_tokens, "temperature": 0.0, "raw": raw}
     return ExperimentCase(value, backend, prompt, settings, **more)
 
@@ -85,7 +95,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Experiment:
-    """What varying one thing did to speed and memory (measured).
+    """What varying one thing did to speed and memory.
 
     Attributes:
         name: name of what was varied.
@@ -119,11 +129,16 @@ class Experiment:
         return tuple(dict.fromkeys(each for each in known if each))
 
     @property
+    def origin(self) -> str:
+        """How the numbers came about, each origin once."""
+        return origins(point.measurement for point in self.points)
+
+    @property
     def summary(self) -> str:
         """The first value compared with the last, and whether the machine was disturbed."""
         found = "; ".join(filter(None, map(self._ends, self.metrics)))
         unit = f" ({self.axis})" if self.axis != self.name else ""
-        found = f"{found} (measured)" if found else NO_ROUND
+        found = f"{found} ({self.origin})" if found else NO_ROUND
         return self.with_warning(f"{self.model}, {self.name} varied{unit}: {found}")
 
     @property
@@ -167,13 +182,30 @@ def _text(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
+def check_rounds(*, repeats: int = REPEATS, limit_s: float = LIMIT_S) -> None:
+    """Raises a ValueError unless the arguments of `run_interleaved` are within their bounds.
+
+    Verbs that load or read something first call it at once.
+    """
+    check_whole("repeats", repeats)
+    check_number("limit_s", limit_s, "0 or more", lambda seconds: seconds >= 0)
+
+
+def checked_counts(name: str, values: Iterable[int], example: str) -> tuple[int, ...]:
+    """An argument of one or more whole numbers above 0 as a tuple; a ValueError for others."""
+    counts = checked_several(name, values, int, f"one or more whole numbers, as in {example}")
+    for count in counts:
+        check_whole(name, count)
+    return counts
+
+
 def run_interleaved(
     cases: Sequence[ExperimentCase],
     *,
     name: str,
     axis: str | None = None,
     metrics: Sequence[str] = ("decode_tokens_per_s", "ttft_s"),
-    repeats: int = 5,
+    repeats: int = REPEATS,
     limit_s: float = LIMIT_S,
     missing: Sequence[str] = (),
 ) -> Experiment:
@@ -190,32 +222,31 @@ def run_interleaved(
         repeats: number of rounds.
         limit_s: seconds for all of it; the first round always runs.
     Raises:
-        ValueError: there are no cases, or no rounds.
-        LabError: the model fails before one run is complete.
+        ValueError: a number of rounds or seconds is out of range.
+        LabError: there are no cases, or the model fails before one run is complete.
     """
-    if not cases or repeats < 1:
-        raise ValueError(
-            f"repeats must be 1 or more, with values to vary; got {repeats!r}, {len(cases)} values"
-        )
+    check_rounds(repeats=repeats, limit_s=limit_s)
+    if not cases:
+        raise LabError(f"No {name} can be measured. {' '.join(missing)}".strip())
     monitor = NoiseMonitor(own_work=all(runs_here(case.backend) for case in cases))
     count = len(cases)
     planned = count * (repeats + 1)
-    runs = list(collect_runs(_rounds(cases, repeats, limit_s), planned, name))
+    setups: list[Setup] = []
+    runs = list(collect_runs(_rounds(cases, repeats, limit_s, setups), planned, name))
     require_complete_run(runs)
     warm, counted = runs[:count], runs[count:]
     noise, points = monitor.end(), []
-    for index, case in enumerate(cases):
-        with case.around():
-            setup = describe_setup(case.backend)
+    for index, (case, setup, first) in enumerate(zip(cases, setups, warm, strict=False)):
         measurement = Measurement(
             case.backend.name,
             case.prompt,
             case.settings["max_tokens"],
             runs=tuple(counted[index::count]),
-            warmup=tuple(warm[index : index + 1]),
+            warmup=(first,),
             setup=setup,
             noise=noise,
             rows=case.rows,
+            origin=first.origin,
         )
         if measurement.counted:
             points.append(Point(case.value, measurement))
@@ -238,10 +269,15 @@ def was_stopped(done: Experiment, cases: int) -> bool:
     return len(done.points) < cases or any(run.finish == "interrupted" for run in runs)
 
 
-def _rounds(cases: Sequence[ExperimentCase], repeats: int, limit_s: float) -> Iterator[TimedRun]:
+def _rounds(
+    cases: Sequence[ExperimentCase], repeats: int, limit_s: float, setups: list[Setup]
+) -> Iterator[TimedRun]:
+    """The runs, warming up first; `setups` receives that of each case."""
     began, longest = time.monotonic(), 0.0
     for case in cases:
-        yield case.run(max_tokens=min(2, case.settings["max_tokens"]))
+        run, setup = case.warm_up()
+        setups.append(setup)
+        yield run
     for number in range(repeats):
         if number and time.monotonic() - began + longest > limit_s:
             return
@@ -256,8 +292,9 @@ def how_measured(experiment: Experiment) -> str:
         return NO_ROUND
     rounds = f"{experiment.rounds} interleaved round{'s' if experiment.rounds != 1 else ''}"
     if experiment.is_void:
-        return f"{rounds}, measured · machine disturbed: no comparison"
-    return f"{rounds}, measured{' · machine disturbed' if any_disturbed(experiment.noise) else ''}"
+        return f"{rounds}, {experiment.origin} · machine disturbed: no comparison"
+    disturbed = " · machine disturbed" if any_disturbed(experiment.noise) else ""
+    return f"{rounds}, {experiment.origin}{disturbed}"
 
 
 def require_local(model: Backend, verb: str) -> None:

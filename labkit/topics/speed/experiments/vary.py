@@ -5,18 +5,27 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
+from labkit.backends.capabilities import check_backend
 from labkit.backends.generate import Backend
 from labkit.backends.local import overrides
 from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
 from labkit.backends.local.generation_modes import BatchMode, UncachedMode
 from labkit.backends.local.model import load
 from labkit.backends.prompts import Messages
-from labkit.checks import check_whole
+from labkit.checks import check_whole, checked_several
 from labkit.errors import LabError
 from labkit.models.storage import store
 from labkit.topics.speed.explain.roofline import count_weights
 
-from .runner import PROMPT, Experiment, greedy_case, require_local, run_interleaved
+from .runner import (
+    PROMPT,
+    Experiment,
+    check_rounds,
+    checked_counts,
+    greedy_case,
+    require_local,
+    run_interleaved,
+)
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -38,7 +47,9 @@ def vary_output_length(
         raw: whether the prompt is continued without the chat template.
         run: ``repeats`` and ``limit_s``, as for `runner.run_interleaved`.
     """
-    cases = [greedy_case(length, model, prompt, length, raw=raw) for length in lengths]
+    check_backend("model", model)
+    counts = checked_counts("lengths", lengths, "(8, 16)")
+    cases = [greedy_case(length, model, prompt, length, raw=raw) for length in counts]
     return run_interleaved(
         cases,
         name="output length",
@@ -66,8 +77,9 @@ def vary_batch_size(
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_batch_size")
+    counts = checked_counts("sizes", sizes, "(1, 2, 4)")
     cases = [
-        greedy_case(size, BatchMode(model, size), prompt, max_tokens, rows=size) for size in sizes
+        greedy_case(size, BatchMode(model, size), prompt, max_tokens, rows=size) for size in counts
     ]
     return run_interleaved(
         cases,
@@ -114,6 +126,9 @@ def vary_dtype(
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_dtype")
+    check_rounds(**run)
+    check_whole("max_tokens", max_tokens)
+    dtypes = checked_several("dtypes", dtypes, str, f"one or more names, as in {DTYPES}")
     cases, missing, axis = [], [], "number format of the weights"
     with ExitStack() as loaded:
         for dtype in dtypes:
@@ -152,6 +167,8 @@ def vary_threads(
     require_local(model, "vary_threads")
     most = overrides.require_cpu_threads(model)
     powers = [2**n for n in range(most.bit_length()) if 2**n < most]
+    if counts is not None:
+        counts = checked_counts("counts", counts, "(1, 2)")
     cases = [
         greedy_case(n, model, prompt, max_tokens, around=partial(overrides.threads, n))
         for n in counts or [*powers, most]
@@ -175,10 +192,16 @@ def vary_model_size(
         max_tokens: upper bound on the tokens of each answer.
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
+    check_rounds(**run)
+    check_whole("max_tokens", max_tokens)
     cases, missing, axis = [], [], "million parameters"
     if models is None:
         stored = store.list_models().items()
         models = [name for name, parts in stored if "safetensors" in parts]
+        missing += [] if models else ["No model is on this machine."]
+    else:
+        several = 'one or more models or their names, as in ("smollm2-135m",)'
+        models = checked_several("models", models, object, several)
     for each in models:
         try:
             model = load(each) if isinstance(each, str) else each
@@ -220,7 +243,9 @@ def vary_speculation(
         run: ``repeats`` and ``limit_s``, as for `vary_output_length`.
     """
     require_local(model, "vary_speculation")
+    check_rounds(**run)
     check_whole("draft_tokens", draft_tokens)
+    check_whole("max_tokens", max_tokens)
     drafting = {"drafts from the text": SpeculativeMode(model, tokens=draft_tokens)}
     if draft_model is not None:
         other = load(draft_model) if isinstance(draft_model, str) else draft_model

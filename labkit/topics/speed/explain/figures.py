@@ -36,7 +36,7 @@ def roofline_figure(roof: Roofline):
     figure = theme.figure(
         line,
         *map(_roofline_dots, roof.points),
-        title=f"{whose} roof · measured{_mark((roof.noise,))}",
+        title=f"{whose} roof · {figure_text(roof.origin)}{_mark((roof.noise,))}",
         x="arithmetic intensity, operations per byte read",
         y="GFLOP/s",
         height=420,
@@ -132,8 +132,8 @@ def _predictions_figure(
         marker={"color": theme.BLUE, "size": 9},
         error_y=subplots.error_bars(ranges, thickness=1, width=4, color=theme.SKY),
         customdata=[[p.tokens_in, p.tokens_out] for p in predictions],
-        hovertemplate="%{customdata[0]} tokens in, %{customdata[1]} out: measured %{x:.2f} s, "
-        "predicted %{y:.2f} s<extra></extra>",
+        hovertemplate="%{customdata[0]} tokens in, %{customdata[1]} out: measured %{x:,.3~r} s, "
+        "predicted %{y:,.3~r} s<extra></extra>",
     )
     figure = theme.figure(
         line,
@@ -173,10 +173,9 @@ def cache_figure(growth: CacheGrowth):
         )
         for name, field, colour, symbol in groups
     ]
-    title = (
-        f"{figure_text(growth.model)}: KV cache, {growth.token_bytes / 1024:,.0f} KiB per token in "
-        f"{growth.dtype} · longest text here {growth.longest:,} tokens"
-    )
+    per_token = f"{digits(growth.token_bytes / 1024)} KiB per token in {growth.dtype}"
+    longest = f"longest text here {growth.longest:,} tokens"
+    title = f"{figure_text(growth.model)}: KV cache, {per_token} · {longest}"
     figure = theme.figure(
         computed, *dots, title=title, x="tokens in the cache", y="MiB", margin={"t": 80}, height=350
     )

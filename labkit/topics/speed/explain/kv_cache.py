@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit.backends.capabilities import WITH_WEIGHTS, HasPlan, check_backend
 from labkit.backends.generate import Backend
+from labkit.checks import checked_several
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
@@ -46,6 +47,7 @@ class CacheGrowth:
         context: context length of the model, in tokens.
         free_bytes: free memory beside the model.
         longest: longest text in tokens that fits the free memory and the context (computed).
+        missing: sentences on lengths that could not be tried, and why.
     """
 
     model: str
@@ -56,6 +58,7 @@ class CacheGrowth:
     context: int
     free_bytes: int
     longest: int
+    missing: tuple[str, ...] = ()
 
     @property
     def limited_by(self) -> str:
@@ -79,7 +82,7 @@ class CacheGrowth:
         )
 
     def __repr__(self) -> str:
-        return in_lines(self.summary)
+        return in_lines(self.summary, *self.missing)
 
 
 def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheGrowth:
@@ -87,16 +90,21 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
 
     Args:
         model: a model from ``labkit.load``.
-        lengths: lengths of the text in tokens, rising, within the model's context.
+        lengths: lengths of the text in tokens, rising; those beyond the model's context are left
+            out, and said.
     Raises:
+        ValueError: a length is invalid, or all are beyond the context.
         LabError: for a model without a readable cache.
     """
     check_backend("model", model)
     if not isinstance(model, HasPlan):
         raise LabError(f"{model.name} does not expose its cache.", WITH_WEIGHTS)
-    lengths = tuple(n for n in lengths if n <= model.context)
-    if not lengths or list(lengths) != sorted(set(lengths)) or lengths[0] < 1:
-        raise ValueError(f"lengths must rise, from 1 to {model.context}; got {lengths!r}")
+    several = "one or more whole numbers that rise, as in (64, 128)"
+    wanted = checked_several("lengths", lengths, int, several)
+    if list(wanted) != sorted(set(wanted)) or not 1 <= wanted[0] <= model.context:
+        raise ValueError(f"lengths must rise, from 1 to {model.context:,}; got {wanted!r}")
+    lengths = [n for n in wanted if n <= model.context]
+    beyond = ", ".join(f"{n:,}" for n in wanted[len(lengths) :])
     from labkit.backends.local.generation_modes import grow_cache
 
     config, dtype = config_fields(model.model.config), model.plan.needs.dtype
@@ -119,6 +127,7 @@ def measure_cache(model: Backend, *, lengths: Sequence[int] = LENGTHS) -> CacheG
         context=model.context,
         free_bytes=free,
         longest=longest_text(config, dtype, free, model.context),
+        missing=(f"Beyond the context of {model.context:,} tokens: {beyond}.",) if beyond else (),
     )
 
 

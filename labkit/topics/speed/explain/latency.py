@@ -14,7 +14,7 @@ from math import sqrt
 
 import numpy as np
 
-from labkit.checks import check_type, check_whole
+from labkit.checks import check_number, check_type, check_whole
 from labkit.formatting import digits, in_lines, number_of
 from labkit.topics.speed.measure.load_time import LoadTime
 from labkit.topics.speed.measure.machine_noise import MachineNoise, any_disturbed, with_warning
@@ -52,6 +52,7 @@ class LatencyFit:
         tokens_out: shortest and longest answer of the runs.
         runs: the runs that it was fitted to.
         noise: what else the machine did during the runs, where it was recorded.
+        subject: model, number format and device of the measurements; None of runs alone.
     """
 
     model: str
@@ -63,6 +64,7 @@ class LatencyFit:
     tokens_out: tuple[int, int]
     runs: tuple[TimedRun, ...]
     noise: tuple[MachineNoise, ...] = ()
+    subject: str | None = None
 
     @property
     def summary(self) -> str:
@@ -71,8 +73,8 @@ class LatencyFit:
         step, growth = self.decode.coefficients
         squared = f" + {digits(1e9 * square)} ns * tokens in²" if square else ""
         line = (
-            f"{self.model}: prefill {1000 * constant:.1f} ms + {digits(1000 * a_token)} ms per "
-            f"token in{squared}; decode {1000 * step:.1f} ms per token out + "
+            f"{self.model}: prefill {digits(1000 * constant)} ms + {digits(1000 * a_token)} ms per "
+            f"token in{squared}; decode {digits(1000 * step)} ms per token out + "
             f"{digits(1e6 * growth)} µs per token before it (fitted to {len(self.runs)} runs)"
         )
         return with_warning(line, self.noise)
@@ -126,10 +128,10 @@ class LatencyPrediction:
         sentence = f"{number_of(self.tokens_in, 'token')} in and {self.tokens_out:,} out take "
         if self.doubts:
             why = " and ".join(self.doubts)
-            sentence += f"about {self.elapsed_s:.2f} s, and no interval holds: {why}"
+            sentence += f"about {digits(self.elapsed_s)} s, and no interval holds: {why}"
         else:
-            interval = f"{self.low_s:.2f} to {self.high_s:.2f} s in {self.level:.0%} of requests"
-            sentence += f"{self.elapsed_s:.2f} s, {interval}"
+            interval = f"{digits(self.low_s)} to {digits(self.high_s)} s"
+            sentence += f"{digits(self.elapsed_s)} s, {interval} in {self.level:.0%} of requests"
         warning = f"; beyond what was measured: {', '.join(self.beyond)}" if self.beyond else ""
         return f"{sentence} (computed from a fit){warning}"
 
@@ -144,9 +146,12 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
         measured: measurements, experiments or runs of one model, alone on the machine.
         load: the result of `measure_load`, for predictions that include loading.
     Raises:
-        ValueError: for fewer than four complete runs, or for prompts or answers of one length.
+        ValueError: for fewer than four complete runs, for prompts or answers of one length, or for
+            measurements of several models, number formats or devices.
     """
-    found, noise = runs_and_noise(measured)
+    if load is not None:
+        check_type("load", load, LoadTime, "lab.speed.measure_load")
+    found, measurements = collect_measured(measured)
     known = (run for run in found if run.complete and run.tpot_s and run.prompt_tokens)
     runs = tuple(run for run in known if run.read_at_once)
     ins, outs = [run.prompt_tokens for run in runs], [run.output_tokens for run in runs]
@@ -160,7 +165,7 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
     rows = [decode_terms(*pair) for pair in zip(ins, outs, strict=True)]
     decode = fit_linear(rows, [run.decode_s for run in runs])
     return LatencyFit(
-        model=next((m.model for m in measured if hasattr(m, "model")), "runs"),
+        model=measurements[0].model if measurements else "runs",
         prefill=prefill,
         decode=decode,
         correlation=_correlation(prefill, decode, runs),
@@ -168,22 +173,40 @@ def fit_latency(*measured, load: LoadTime | None = None) -> LatencyFit:
         tokens_in=(min(ins), max(ins)),
         tokens_out=(min(outs), max(outs)),
         runs=runs,
-        noise=noise,
+        noise=noise_of(measurements),
+        subject=measurements[0].subject if measurements else None,
     )
 
 
-def runs_and_noise(measured: Iterable) -> tuple[list[TimedRun], tuple[MachineNoise, ...]]:
-    """The runs that count, without those of batches; and what else the machine did, if recorded."""
+def collect_measured(
+    measured: Iterable, subject: str | None = None
+) -> tuple[list[TimedRun], list[Measurement]]:
+    """The runs that count, without those of batches; and the measurements that they are from.
+
+    Args:
+        measured: measurements, experiments or runs.
+        subject: what all measurements must be of; None: what the first is of.
+    Raises:
+        ValueError: for something else, or a measurement of another subject.
+    """
     runs: list[TimedRun] = []
-    noise: list[MachineNoise | None] = []
+    measurements: list[Measurement] = []
     for each in _flatten(measured):
         if isinstance(each, TimedRun):
             runs.append(each)
             continue
-        noise.append(each.noise)
+        subject = subject or each.subject
+        if each.subject != subject:
+            raise ValueError(f"measured must be of {subject}; got {each.subject}")
+        measurements.append(each)
         if each.rows == 1:
             runs.extend(each.counted)
-    return runs, tuple(dict.fromkeys(filter(None, noise)))
+    return runs, measurements
+
+
+def noise_of(measurements: Iterable[Measurement]) -> tuple[MachineNoise, ...]:
+    """What else the machine did during measurements, each record once."""
+    return tuple(dict.fromkeys(each.noise for each in measurements if each.noise))
 
 
 def _flatten(measured: Iterable) -> Iterator[TimedRun | Measurement]:
@@ -223,8 +246,7 @@ def predict_latency(
     check_type("fit", fit, LatencyFit, "lab.speed.fit_latency")
     check_whole("tokens_in", tokens_in)
     check_whole("tokens_out", tokens_out)
-    if not 0 < level < 1:
-        raise ValueError(f"level must be above 0 and below 1; got {level!r}")
+    check_number("level", level, "above 0 and below 1", lambda share: 0 < share < 1)
     if with_load and fit.load_s is None:
         raise ValueError("with_load must be False: the fit was made without load")
     before, after = prefill_terms(tokens_in), decode_terms(tokens_in, tokens_out)

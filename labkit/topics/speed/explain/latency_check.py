@@ -8,9 +8,16 @@ from labkit.checks import check_number, check_type
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
-from labkit.topics.speed.measure.run import TimedRun
+from labkit.topics.speed.measure.run import TimedRun, origins
 
-from .latency import LatencyFit, LatencyPrediction, beyond, predict_latency, runs_and_noise
+from .latency import (
+    LatencyFit,
+    LatencyPrediction,
+    beyond,
+    collect_measured,
+    noise_of,
+    predict_latency,
+)
 
 MOST_TOKENS = 2**24  # of a budget
 
@@ -54,7 +61,8 @@ class LatencyCheck:
         """How far predictions were off."""
         error, label = 100 * self.median_error, "predictions were off by"
         note = "disturbed" if any(each and each.disturbed for each in self.noise) else ""
-        return (BookEntry("latency_error", label, error, "%", model=self.model, note=note),)
+        more = {"origin": origins(self.runs), "model": self.model, "note": note}
+        return (BookEntry("latency_error", label, error, "%", **more),)
 
     @property
     def summary(self) -> str:
@@ -62,7 +70,7 @@ class LatencyCheck:
         line = (
             f"{self.model}: predictions were off by {self.median_error:.1%} (median of "
             f"{len(self.runs)} requests that the fit had not seen), {self.inside} of them lay in "
-            f"their {self.predictions[0].level:.0%} interval (measured)"
+            f"their {self.predictions[0].level:.0%} interval ({origins(self.runs)})"
         )
         return with_warning(line, self.noise)
 
@@ -78,17 +86,19 @@ def validate_latency(fit: LatencyFit, *measured, level: float = 0.9) -> LatencyC
         measured: other runs, as for `fit_latency`.
         level: as for `predict_latency`.
     Raises:
-        ValueError: for no complete run, or for a run that the fit has seen.
+        ValueError: for no complete run, for a run that the fit has seen, or for a measurement of
+            another model, number format or device than the fit.
     """
     check_type("fit", fit, LatencyFit, "lab.speed.fit_latency")
-    found, noise = runs_and_noise(measured)
-    runs = tuple(run for run in found if run.complete and run.prompt_tokens)
+    found, measurements = collect_measured(measured, fit.subject)
+    known = (run for run in found if run.complete and run.prompt_tokens)
+    runs = tuple(run for run in known if run.output_tokens)
     if not runs or any(run is seen for run in runs for seen in fit.runs):
         raise ValueError("measured must contain complete runs that the fit has not seen")
     predictions = tuple(
         predict_latency(fit, run.prompt_tokens, run.output_tokens, level=level) for run in runs
     )
-    every_noise = tuple(dict.fromkeys((*fit.noise, *noise)))
+    every_noise = tuple(dict.fromkeys((*fit.noise, *noise_of(measurements))))
     return LatencyCheck(fit.model, runs, predictions, every_noise)
 
 

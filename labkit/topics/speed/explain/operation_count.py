@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from labkit.models.memory_plan import BYTES_PER_WEIGHT, cache_bytes, head_width
+
+# What configurations call the number of experts in a layer.
+EXPERT_COUNTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,9 @@ def _attention(config: Mapping[str, Any]) -> int:
 
 
 def _require_dense(config: Mapping[str, Any]) -> None:
-    experts = config.get("num_local_experts") or config.get("num_experts") or 0
+    sources = (config, config.get("ffn_config") or {})
+    counts = (source.get(name) for source in sources for name in EXPERT_COUNTS)
+    experts = max((int(np.max(count)) for count in counts if count), default=0)  # or one a layer
     if experts > 1:
         raise ValueError(
             f"config must be of a dense model: a mixture of {experts} experts reads only some of "

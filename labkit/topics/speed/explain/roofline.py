@@ -19,6 +19,8 @@ from labkit.models.memory_plan import config_fields
 from labkit.stats import Spread
 from labkit.topics.speed.measure.machine_noise import MachineNoise, with_warning
 from labkit.topics.speed.measure.measurement import Measurement
+from labkit.topics.speed.measure.run import call_hook
+from labkit.topics.speed.measure.setup import subject_of
 
 from .operation_count import Work, decode_work, prefill_work
 
@@ -95,12 +97,14 @@ class Roofline:
         probe: the machine (measured).
         points: prefill and decode.
         noise: what else the machine did during the measurement, where it was recorded.
+        origin: how the times of the measurement came about.
     """
 
     model: str
     probe: Probe
     points: tuple[RooflinePoint, ...]
     noise: MachineNoise | None = None
+    origin: str = "measured"
 
     @property
     def ridge(self) -> float:
@@ -116,7 +120,8 @@ class Roofline:
         if not decode or not decode.reached:
             return entries
         share, label = 100 * decode.reached, "of the roof reached"
-        return *entries, BookEntry("roof_reached", label, share, "%", model=self.model)
+        more = {"origin": self.origin, "model": self.model}
+        return *entries, BookEntry("roof_reached", label, share, "%", **more)
 
     @property
     def summary(self) -> str:
@@ -125,7 +130,9 @@ class Roofline:
             f"{max(self.probe.bytes_per_s) / 1e9:.1f} GB/s, "
             f"{max(self.probe.flops_per_s) / 1e9:.0f} GFLOP/s in {self.probe.dtype}"
         )
-        line = f"{self.model} under {roof}: {'; '.join(map(_describe, self.points))} (measured)"
+        line = (
+            f"{self.model} under {roof}: {'; '.join(map(_describe, self.points))} ({self.origin})"
+        )
         if above := [point.work.name for point in self.points if point.is_above]:
             line += (
                 f". {' and '.join(above)} measured above the ceiling: the machine was busier while "
@@ -154,28 +161,36 @@ def roofline(model: Backend, measurement: Measurement, *, probe: Probe | None = 
 
     Args:
         model: a model from ``labkit.load`` or ``labkit.load_llamacpp``.
-        measurement: a measurement of this model, by ``labkit.measure``.
-        probe: an earlier probe of the machine; None: it is probed now.
+        measurement: a measurement of this model, on its device and in its number format.
+        probe: an earlier probe of the machine, as of another roofline; None: it is probed now.
     Raises:
         LabError: for a model whose weights are not in this process.
-        ValueError: for a measurement of another model, or a mixture of experts.
+        ValueError: for a measurement of another model, number format or device, a probe of another
+            device or number format, or a mixture of experts.
     """
     check_backend("model", model)
     check_type("measurement", measurement, Measurement, "lab.measure")
+    if probe is not None:
+        check_type("probe", probe, Probe, "the probe of a lab.speed.roofline")
     if not isinstance(model, HasPlan | HasQuantizedWeights):
         raise LabError(
             f"{model.name} does not expose its configuration.",
             f"{WITH_WEIGHTS} Or one from lab.load_llamacpp.",
         )
-    if measurement.model != model.name or measurement.rows != 1:
+    subject = subject_of(model.name, call_hook(model, "about") or {})
+    if measurement.subject != subject or measurement.rows != 1:
         raise ValueError(
-            f"measurement must be of {model.name}, one row; got {measurement.model}, "
+            f"measurement must be of {subject}, one row; got {measurement.subject}, "
             f"{number_of(measurement.rows, 'row')}"
         )
+    plan = model.plan if isinstance(model, HasPlan) else None
+    device, dtype = (plan.device, plan.needs.dtype) if plan else ("cpu", "float32")
+    probe = probe or probe_device(device, dtype)
+    if (probe.device, probe.dtype) != (device, dtype):
+        got = f"{probe.dtype} on {probe.device}"
+        raise ValueError(f"probe must be of {dtype} on {device}; got {got}")
     if not isinstance(model, HasPlan):
-        return _quantized_roofline(model, measurement, probe or probe_device())
-    dtype = model.plan.needs.dtype
-    probe = probe or probe_device(model.plan.device, dtype)
+        return _quantized_roofline(model, measurement, probe)
     config = config_fields(model.model.config)
     return build_roofline(measurement, probe, config, count_weights(model), dtype)
 
@@ -191,7 +206,7 @@ def _quantized_roofline(
         bytes_per_weight=model.weights_bytes / model.parameters,
     )
     point = RooflinePoint(decode, probe, measurement.tpot_s)
-    return Roofline(measurement.model, probe, (point,), measurement.noise)
+    return Roofline(measurement.model, probe, (point,), measurement.noise, measurement.origin)
 
 
 def count_weights(model) -> int:
@@ -214,7 +229,7 @@ def build_roofline(
         RooflinePoint(prefill, probe, measurement.ttft_s),
         RooflinePoint(decode, probe, measurement.tpot_s),
     )
-    return Roofline(measurement.model, probe, points, measurement.noise)
+    return Roofline(measurement.model, probe, points, measurement.noise, measurement.origin)
 
 
 def _middle(measurement: Measurement) -> int:

@@ -1,14 +1,16 @@
 """Measurements side by side: two machines, two days, two settings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.checks import check_type
 from labkit.filesystem.read import read_each
 from labkit.stats import Spread
 
 from .files import read
 from .measurement import Measurement
+from .run import origins
 
 # What is compared: label, unit, and whether more is better.
 METRICS = {
@@ -83,6 +85,11 @@ class MeasurementComparison:
         )
 
     @property
+    def origin(self) -> str:
+        """How the numbers came about, each origin once."""
+        return origins(self.measurements)
+
+    @property
     def summary(self) -> str:
         """Decode speed compared with the first, and what differed."""
         decode = next(each for each in self.metrics if each.name == "decode_tokens_per_s")
@@ -96,8 +103,7 @@ class MeasurementComparison:
         differ = "; ".join(self.differences) or "nothing that was recorded"
         missing = f"; left out: {' '.join(self.left_out)}" if self.left_out else ""
         found = ", ".join(ratios) or "nothing to compare"
-        origins = ", ".join(dict.fromkeys(each.origin for each in self.measurements))
-        return f"{found}; different: {differ} ({origins}){missing}"
+        return f"{found}; different: {differ} ({self.origin}){missing}"
 
     def __repr__(self) -> str:
         return self.summary
@@ -123,14 +129,32 @@ def compare_measurements(
 
     Args:
         files: paths of measurements that `labkit.save` wrote, or a folder of them, such as a
-            group's; each gets the name of its file. One that cannot be read is left out, and said.
+            group's; each gets the name of its file, with its folder where two files are named
+            alike. One that cannot be read is left out, and said.
         measurements: others by name: ``compare_measurements(here=one, there=other)``.
     Raises:
-        ValueError: fewer than two in all.
+        ValueError: fewer than two in all, something else than measurements, or one name twice.
     """
+    if isinstance(files, Iterable) and not isinstance(files, str | Path):
+        files = tuple(files)
+        for file in files:
+            check_type("files", file, (str, Path), "lab.save, each as the name of its file")
+    for name, each in measurements.items():
+        check_type(name, each, Measurement, "lab.measure")
     found, left_out = read_each(files, read)
-    named = {path.stem: measurement for path, measurement in found.items()} | measurements
+    named = dict(zip(_names(tuple(found)), found.values(), strict=True))
+    if twice := sorted(named.keys() & measurements.keys()):
+        raise ValueError(f"measurements must have other names than the files; got {twice}")
+    named |= measurements
     if len(named) < 2:
         missing = f": {' '.join(left_out)}" if left_out else ""
         raise ValueError(f"measurements must be two or more; got {len(named)}{missing}")
     return MeasurementComparison(tuple(named), tuple(named.values()), tuple(left_out))
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The name of each file; where two are alike, all with their folder, or their whole path."""
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{path.resolve().parent.name}/{path.stem}" for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]

@@ -46,9 +46,9 @@ def waterfall_figure(measurement: Measurement):
 def _parts(m: Measurement) -> list[tuple[str, Spread, str, str, str]]:
     """Name, seconds, colour, pattern and label of each part that was measured."""
     parts = []
-    loaded = m.load and (m.load.cold_s or m.load.warm_s)
-    if loaded:
-        parts.append(("load", loaded, theme.GREY, ".", f"{digits(loaded.median)} s, once"))
+    if m.load and (loaded := m.load.cold_s or m.load.warm_s):
+        name = "load" if m.load.cold_s else "load, files in memory"
+        parts.append((name, loaded, theme.GREY, ".", f"{digits(loaded.median)} s, once"))
     if m.ttft_s:
         cached = f", {m.cached_tokens.median:g} of them cached" if m.cached_tokens else ""
         label = f"{digits(m.ttft_s.median)} s"
@@ -99,7 +99,7 @@ def gaps_figure(measurement: Measurement):
             customdata=[number for *_, number in group],
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.7},
-            hovertemplate="token %{x}, run %{customdata}: %{y:.1f} ms<extra></extra>",
+            hovertemplate="token %{x}, run %{customdata}: %{y:,.3~r} ms<extra></extra>",
         )
         for name, group, colour, symbol in groups
     ]
@@ -135,7 +135,7 @@ def _percentile_lines(figure, measurement: Measurement, top: float) -> None:
         value = 1000 * measurement.itl_percentile_s(percent)
         figure.add_hline(y=value, line={"color": theme.INK, "width": 1, "dash": dash})
         y = max(value, lowest)
-        label = f" p{percent} {value:.0f} ms"
+        label = f" p{percent} {digits(value)} ms"
         subplots.note(figure, label, x=1, xref="paper", y=y, font={"size": 12})
         lowest = y + 0.075 * top
 
@@ -209,7 +209,7 @@ def load_figure(load: LoadTime):
             mode="markers",
             showlegend=False,
             marker={"color": colour, "symbol": symbol, "size": 11, "opacity": 0.75},
-            hovertemplate="%{y}: %{x:.2f} s<extra></extra>",
+            hovertemplate="%{y}: %{x:,.3~r} s<extra></extra>",
         )
         for name, part, colour, symbol in groups
         if part
@@ -225,8 +225,9 @@ def measurements_figure(comparison: MeasurementComparison):
     labels = [METRICS[metric.name] for metric in shown]
     missing = "".join(f"<br>left out: {figure_text(each)}" for each in comparison.left_out[:1])
     more = f" (and {len(comparison.left_out) - 1} more)" if comparison.left_out[1:] else ""
+    origin = figure_text(comparison.origin)
     figure = theme.figure(
-        title=f"Measurements side by side, median and range · measured{missing}{more}",
+        title=f"Measurements side by side, median and range · {origin}{missing}{more}",
         margin={"b": 44, "t": 70},
         showlegend=False,
     )

@@ -1,12 +1,17 @@
 """How long loading takes, each time in a new process: with the files in memory and without."""
 
+import ctypes
 import json
+import mmap
 import os
 import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
 
 from labkit.checks import check_whole
 from labkit.errors import LabError
@@ -35,7 +40,7 @@ class LoadRun:
     Attributes:
         import_s: seconds to import torch and transformers.
         load_s: seconds to read the model's files and to lay out the weights.
-        cold: whether the system was asked to drop the files from memory first.
+        cold: whether the system had dropped the files from memory first.
     """
 
     import_s: float
@@ -47,9 +52,9 @@ class LoadRun:
 class LoadTime:
     """How long it takes to load a model (measured).
 
-    A cold load is one before which the system was asked to drop the model's files from its page
-    cache. It is free to keep them, as are the disk's own cache and a virtual machine's host, so the
-    first load after a restart can take longer still. Python's own files are in memory both times.
+    A cold load is one before which the system dropped the model's files from its page cache. The
+    disk's own cache and a virtual machine's host may keep them, so the first load after a restart
+    can take longer still. Python's own files are in memory both times.
 
     Attributes:
         model: name of the model.
@@ -61,7 +66,7 @@ class LoadTime:
 
     @property
     def cold_s(self) -> Spread | None:
-        """Loading with the files on disk; None if the system cannot drop them from memory."""
+        """Loading with the files on disk; None if they stayed in memory, as of a model in use."""
         return spread([run.load_s for run in self.runs if run.cold])
 
     @property
@@ -93,7 +98,8 @@ class LoadTime:
             for name, each in parts
             if each
         ]
-        return f"loading {self.model}: {', '.join(medians)} (measured, a process each)"
+        warm = "" if self.cold_s else "; none was cold, because the files stayed in memory"
+        return f"loading {self.model}: {', '.join(medians)} (measured, a process each{warm})"
 
     def __repr__(self) -> str:
         return in_lines(self.summary)
@@ -104,7 +110,8 @@ def measure_load(
 ) -> LoadTime:
     """How long loading takes: cold and warm loads in turn, each in a new process.
 
-    An interrupt keeps the loads that are complete.
+    An interrupt keeps the loads that are complete. While the model is in use, in this process or
+    another, its files stay in memory and every load is warm: measure before you load it.
 
     Args:
         name: name or path as for ``labkit.load``; downloaded first if it is not on this machine.
@@ -128,14 +135,35 @@ def measure_load(
 
 
 def drop_page_cache(folder: Path) -> bool:
-    """Asks the system to drop a folder's files from its page cache; False if it cannot."""
+    """Asks the system to drop a folder's files from its page cache; whether most of it went.
+
+    What a process has mapped stays, such as the weights of a model in use.
+    """
     if not hasattr(os, "posix_fadvise"):
         return False
+    total = kept = 0
     for file in folder.iterdir():
         with suppress(OSError), file.open("rb") as opened:
             os.fsync(opened.fileno())
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    return True
+            size = file.stat().st_size
+            total, kept = total + size, kept + size * cached_share(opened)
+    return kept <= total / 2
+
+
+def cached_share(file: BinaryIO) -> float:
+    """The share of a file that is in the page cache, as the system reports it.
+
+    Of a file that this user may not write, Linux reports all of it.
+    """
+    if not os.fstat(file.fileno()).st_size:
+        return 0.0
+    mapped = np.memmap(file, np.uint8, "r")  # reads nothing before it is used
+    pages = np.zeros(-(-mapped.size // mmap.PAGESIZE), np.uint8)
+    length = ctypes.c_size_t(mapped.size)
+    if ctypes.CDLL(None).mincore(mapped.ctypes.data_as(ctypes.c_void_p), length, pages.ctypes):
+        return 1.0  # it is not known
+    return float(np.mean(pages & 1))
 
 
 def load_in_new_process(name: str, options: dict[str, str]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from labkit.backends.capabilities import check_backend, runs_here
 from labkit.backends.generate import Backend
 from labkit.backends.prompts import Messages
 from labkit.backends.settings import Settings
-from labkit.checks import check_whole
+from labkit.checks import check_type, check_whole
 from labkit.errors import LabError
 from labkit.formatting import MIB, digits, in_lines, number_of
 from labkit.interrupts.cell import progress
@@ -21,7 +21,7 @@ from labkit.stats import Spread, percentile
 from .load_time import LoadTime
 from .machine_noise import MachineNoise, NoiseMonitor
 from .run import TimedRun, spread, time_run
-from .setup import Setup, describe_setup
+from .setup import Setup, describe_setup, subject_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,6 +56,11 @@ class Measurement:
     def counted(self) -> tuple[TimedRun, ...]:
         """The complete runs, which enter the numbers."""
         return tuple(run for run in self.runs if run.complete)
+
+    @property
+    def subject(self) -> str:
+        """What was measured: model, number format and device, as far as they are known."""
+        return subject_of(self.model, dict(self.setup.software))
 
     @property
     def aborted(self) -> tuple[TimedRun, ...]:
@@ -177,7 +182,7 @@ class Measurement:
     def __repr__(self) -> str:
         lines = [self.summary, self.setup.label]
         if len(self.itl_s) > 1:
-            gaps = [f"p{p} {1000 * self.itl_percentile_s(p):.1f}" for p in (50, 95, 99)]
+            gaps = [f"p{p} {digits(1000 * self.itl_percentile_s(p))}" for p in (50, 95, 99)]
             lines.append(f"inter-token latency: {', '.join(gaps)} ms, of {len(self.itl_s)} gaps")
         if self.thinking_s:
             count = self.thinking_tokens
@@ -240,8 +245,11 @@ def measure(
     check_backend("backend", backend)
     check_whole("repeats", repeats, 5)
     check_whole("warmup", warmup, 0)
+    if load is not None:
+        check_type("load", load, LoadTime, "lab.speed.measure_load")
     settings = {"max_tokens": max_tokens, "temperature": temperature, **settings}
     Settings(**settings)
+    setup = describe_setup(backend)  # before the runs, which a Stop after them would lose
     monitor = NoiseMonitor(own_work=runs_here(backend))
     total = warmup + repeats
     timed = (time_run(backend, prompt, raw=raw, **settings) for _ in range(total))
@@ -254,7 +262,7 @@ def measure(
         max_tokens,
         runs[warmup:],
         runs[:warmup],
-        describe_setup(backend),
+        setup,
         monitor.end(),
         load,
         origin=runs[0].origin,

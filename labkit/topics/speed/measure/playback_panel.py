@@ -26,10 +26,11 @@ def pace_panel(
 
     Args:
         reply: a reply from ``labkit.generate``.
-        measurement: a measurement of this machine; None: the reply's own times are used.
+        measurement: a measurement of the same model; None: the reply's own times are used.
         paces: tokens per second.
     Raises:
-        ValueError: the reply has no tokens, or a speed is out of range.
+        ValueError: the reply has no answer, the measurement is of another model, or a speed is
+            out of range.
     """
     return PacePanel(pace_text(reply, measurement, paces=paces))
 
@@ -69,9 +70,9 @@ class PacePanel(RunPanel):
             self._sleep(TICK_S)
 
     def _draw(self) -> None:
-        total = len(self.pacing.texts)
+        total = self.pacing.tokens
         for text_column, pace in zip(self.columns, self.pacing.paces, strict=True):
-            text = "".join(self.pacing.texts[: pace.arrived(self._elapsed_s, total)])
+            text = self.pacing.text_at(pace, self._elapsed_s)
             done = self._elapsed_s >= pace.seconds(total) - 1e-9
             state = f"✓ after {pace.seconds(total):.1f} s" if done else "…"
             head = f"<b>{escape(pace.name)}</b><br>{escape(pace.origin)} {state}"
@@ -79,7 +80,7 @@ class PacePanel(RunPanel):
 
     def static_form(self) -> list:
         """How long the text takes at each speed."""
-        total = len(self.pacing.texts)
+        total = self.pacing.tokens
         rows = [
             (escape(f"{pace.name} ({pace.origin})"), f"{pace.seconds(total):.1f} s")
             for pace in self.pacing.paces

@@ -4,9 +4,10 @@ Every time is the backend's own timestamp of a token. ``LocalModel`` copies each
 the CPU before it takes the timestamp, so that on a GPU too the work is done by then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from labkit.backends.generate import Backend, collect, make_reply, stream
 from labkit.backends.prompts import Messages
@@ -23,6 +24,11 @@ def spread(values: Sequence[float | None]) -> Spread | None:
     """The spread of the known numbers; None if none is known."""
     known = tuple(value for value in values if value is not None)
     return Spread(known) if known else None
+
+
+def origins(measured: Iterable[Any]) -> str:
+    """How the times of runs or measurements came about, each origin once."""
+    return ", ".join(dict.fromkeys(each.origin for each in measured)) or "measured"
 
 
 @dataclass(frozen=True, slots=True)

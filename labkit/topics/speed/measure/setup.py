@@ -1,6 +1,7 @@
 """On which machine, and with which software, something was measured."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,6 +39,16 @@ class Setup:
         if "threads" in software:
             parts.append(f"{software['threads']} threads")
         return ", ".join(part for part in parts if part)
+
+
+def subject_of(model: str, software: Mapping[str, str]) -> str:
+    """What is measured: the model, with its number format and device as far as they are known.
+
+    >>> subject_of("smollm2-135m", {"engine": "transformers", "dtype": "float32", "device": "cpu"})
+    'smollm2-135m, float32, cpu'
+    """
+    parts = (model, software.get("dtype"), software.get("device"))
+    return ", ".join(part for part in parts if part)
 
 
 def describe_setup(backend: Backend) -> Setup:

@@ -37,7 +37,6 @@ def test_every_format_is_measured(comparison):
         assert file.measurement.output_tokens.median == 4
         assert dict(file.measurement.setup.software)["dtype"] == file.kind
         assert file.footprint.own and file.footprint.peak_bytes >= file.footprint.resident_bytes
-        assert len(file.load_s.values) >= 4  # opened anew in each round
     assert comparison.files[0].bits_per_weight == 32
     assert comparison.files[0].divergence.bits == (0,) * len(quantization.POSITIONS)
     near, far = (file.divergence.mean_bits for file in comparison.files[1:])
@@ -139,7 +138,7 @@ def test_the_likeliest_tokens_give_no_more_than_all(one, other, top):
 def test_positions_are_compared_one_by_one():
     even, sure = {1: log(0.5), 2: log(0.5)}, {1: log(0.75), 2: log(0.25)}
     divergence = compare_scores([even, sure], [even, {2: log(0.5), 1: log(0.5)}])
-    assert divergence.bits[0] == 0 and divergence.same_best == 0.5
+    assert divergence.bits[0] == 0
     assert divergence.mean_bits == pytest.approx((0.75 * log(1.5, 2) - 0.25) / 2)
     assert compare_scores([even], []) is None
 

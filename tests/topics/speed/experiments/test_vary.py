@@ -1,15 +1,19 @@
 """Experiments on tiny random models: every value gets its runs; an interrupt keeps them."""
 
+from contextlib import contextmanager
+
+import numpy as np
 import pytest
 
 import labkit
 from labkit.backends.local import model as local_model
 from labkit.backends.local import overrides
+from labkit.backends.local.decoding import speculative
 from labkit.backends.local.decoding.speculative import SpeculativeMode
 from labkit.backends.local.generation_modes import BatchMode, UncachedMode
 from labkit.errors import LabError
 from labkit.formatting import LINE
-from labkit.topics.speed.experiments import prompt_length, runner
+from labkit.topics.speed.experiments import prompt_length, runner, vary
 from labkit.topics.speed.experiments.runner import ExperimentCase, run_interleaved, was_stopped
 from labkit.topics.speed.explain import kv_cache
 
@@ -79,10 +83,92 @@ def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
     assert len(named.points) == 1 and named.missing == ()
 
 
-@pytest.mark.parametrize("lengths", [(), (500,), (0,), ("long",)])
-def test_invalid_lengths_are_refused(tiny, lengths):
-    with pytest.raises(ValueError, match="lengths must be"):
-        labkit.speed.vary_prompt_length(tiny, lengths=lengths)
+@pytest.mark.parametrize(
+    ("verb", "wrong", "message"),
+    [
+        ("vary_prompt_length", {"lengths": ()}, "lengths must be"),
+        ("vary_prompt_length", {"lengths": (500,)}, "lengths must be 1 to 120 tokens; got (500,)"),
+        ("vary_prompt_length", {"lengths": ("long",)}, "lengths must be"),
+        ("vary_prompt_length", {"lengths": 20}, "lengths must be"),
+        ("vary_prompt_length", {"max_tokens": 9999}, "max_tokens must be a whole number, 1 to 127"),
+        ("vary_prompt_length", {"limit_s": None}, "limit_s must be"),
+        ("vary_output_length", {"lengths": 8}, "lengths must be"),
+        ("vary_output_length", {"lengths": ("8",)}, "lengths must be"),
+        ("vary_output_length", {"lengths": (0,)}, "lengths must be a whole number, 1 or more"),
+        ("vary_batch_size", {"sizes": (2.0,)}, "sizes must be one or more whole numbers"),
+        ("vary_threads", {"counts": ()}, "counts must be one or more whole numbers"),
+        ("vary_threads", {"counts": (0,)}, "counts must be a whole number, 1 or more; got 0"),
+        ("vary_threads", {"counts": np.array([1, 2])}, "counts must be one or more whole numbers"),
+        ("vary_dtype", {"dtypes": "float32"}, "dtypes must be one or more names"),
+        ("vary_cache", {"max_tokens": "8"}, "max_tokens must be a whole number"),
+        ("vary_cache", {"repeats": 2.5}, "repeats must be a whole number, 1 or more; got 2.5"),
+        ("vary_cache", {"repeats": True}, "repeats must be"),
+        ("vary_cache", {"limit_s": "5"}, "limit_s must be a number, 0 or more; got '5'"),
+        ("vary_cache", {"limit_s": float("nan")}, "limit_s must be a number, 0 or more; got nan"),
+        ("vary_engine", {"limit_s": None}, "limit_s must be"),
+        ("vary_quantization", {"repeats": 0}, "repeats must be"),
+        ("vary_quantization", {"kinds": "F16"}, "kinds must be one or more names"),
+        ("vary_model_size", {"repeats": 0}, "repeats must be"),
+        ("vary_speculation", {"repeats": 0}, "repeats must be"),
+        ("measure_cache", {"lengths": 5}, "lengths must be one or more whole numbers that rise"),
+        ("measure_cache", {"lengths": (8.5,)}, "lengths must be one or more whole numbers"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_before_any_work(tiny, monkeypatch, verb, wrong, message):
+    monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
+    for owner, name in ((type(tiny), "stream"), (type(tiny), "scores"), (vary, "load")):
+        monkeypatch.setattr(owner, name, pytest.fail)
+    with pytest.raises(ValueError) as caught:
+        getattr(labkit.speed, verb)(tiny, **wrong)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("models", "error", "message"),
+    [
+        ("smollm2-135m", ValueError, "models must be one or more models or their names"),
+        (["none"], LabError, "No model size can be measured. none: There is no such model."),
+        (None, LabError, "No model size can be measured. No model is on this machine."),
+    ],
+)
+def test_why_no_model_is_measured(monkeypatch, models, error, message):
+    def load(name):
+        raise LabError("There is no such model.")
+
+    monkeypatch.setattr(vary, "load", load)
+    monkeypatch.setattr(vary.store, "list_models", dict)
+    with pytest.raises(error) as caught:
+        labkit.speed.vary_model_size(models)
+    assert message in str(caught.value)
+
+
+def test_an_experiment_says_where_its_numbers_come_from(make_scripted):
+    far = make_scripted((0.5, 1.0), origin="stand-in: a model")
+    experiment = labkit.speed.vary_output_length(far, "the cat", lengths=(2, 3), repeats=1)
+    assert {point.measurement.origin for point in experiment.points} == {"stand-in"}
+    assert "(stand-in)" in experiment.summary and "(measured)" not in experiment.summary
+    assert "1 interleaved round, stand-in" in labkit.plot(experiment).layout.title.text
+    engines = labkit.speed.vary_engine({"far": far}, repeats=1)
+    assert "(stand-in)" in engines.summary
+    assert "· stand-in." in labkit.plot(engines, kind="texts").html
+
+
+def test_a_stop_after_the_last_round_loses_nothing(make_scripted):
+    """Cases are opened for their runs alone: for llama.cpp it is a whole load."""
+    opened = []
+
+    @contextmanager
+    def around():
+        opened.append(1)
+        if len(opened) > 6:
+            raise KeyboardInterrupt
+        yield
+
+    backend = make_scripted((0.5, 1.0))
+    cases = [ExperimentCase(n, backend, "p", {"max_tokens": 2}, around=around) for n in "ab"]
+    experiment = run_interleaved(cases, name="x", repeats=2)
+    assert [len(point.measurement.counted) for point in experiment.points] == [2, 2]
+    assert len(opened) == 6 and dict(experiment.points[0].measurement.setup.software)["engine"]
 
 
 def test_output_length(tiny):
@@ -272,8 +358,8 @@ def test_what_runs_elsewhere_is_refused(make_scripted):
         LabError, match="vary_batch_size needs a model of transformers; got 'scripted'"
     ):
         labkit.speed.vary_batch_size(make_scripted((0.5,)))
-    with pytest.raises(ValueError, match="repeats"):
-        run_interleaved([], name="x", axis="x", metrics=())
+    with pytest.raises(LabError, match=r"No x can be measured\. a: why\."):
+        run_interleaved([], name="x", axis="x", metrics=(), missing=("a: why.",))
 
 
 def test_the_cache_grows_as_computed(tiny, monkeypatch):
@@ -286,8 +372,9 @@ def test_the_cache_grows_as_computed(tiny, monkeypatch):
     )
     assert (growth.longest, growth.limited_by) == (128, "context")
     monkeypatch.setattr(kv_cache, "free_bytes", lambda model: 256 * 100 + 255)
-    little = labkit.speed.measure_cache(tiny, lengths=(8,))
-    assert (little.longest, little.limited_by) == (100, "memory")
+    little = labkit.speed.measure_cache(tiny, lengths=(8, 9999))
+    assert (little.longest, little.limited_by) == (100, "memory") and len(little.sizes) == 1
+    assert repr(little).endswith("Beyond the context of 128 tokens: 9,999.")
     with pytest.raises(ValueError, match="lengths must rise"):
         labkit.speed.measure_cache(tiny, lengths=(16, 8))
 
@@ -325,6 +412,12 @@ def test_drafts_in_a_window_end_where_it_slides(make_tiny, tmp_path):
     helped = SpeculativeMode(windowed, windowed, tokens=4)
     assert ids_of(helped, max_tokens=40) == ids_of(windowed, max_tokens=40)
     assert 0 < helped.draft_stats.drafted < 30
+
+
+def test_drafts_follow_the_last_two_tokens_or_else_the_last():
+    draft = speculative._prompt_lookup(5)
+    assert draft([5, 9, 7, 5]) == [9, 7, 5]
+    assert draft([5, 7, 1, 5, 9, 1, 5])[:1] == [9]
 
 
 def test_a_draft_model_must_know_the_same_tokens(tiny, smollm2):

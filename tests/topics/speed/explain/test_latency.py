@@ -156,11 +156,36 @@ def test_loading_counts_where_it_is_asked_for():
         )
 
 
+def test_two_models_are_not_fitted_together(make_measurement):
+    one = make_measurement(*made_up(GRID))
+    fit = labkit.speed.fit_latency([one])
+    assert (fit.model, fit.subject) == ("made up", "made up, float32")
+    setup = replace(one.setup, software=(("engine", "scripted"), ("dtype", "bfloat16")))
+    for other in (replace(one, model="another"), replace(one, setup=setup)):
+        with pytest.raises(ValueError, match="measured must be of made up, float32; got "):
+            labkit.speed.fit_latency(one, [other])
+        with pytest.raises(ValueError, match="measured must be of made up, float32; got "):
+            labkit.speed.validate_latency(fit, other)
+
+
+def test_a_check_says_where_its_runs_come_from(make_measurement):
+    fit = labkit.speed.fit_latency(made_up(GRID))
+    runs = [replace(run, origin="stand-in") for run in made_up([(40, 8), (90, 9)])]
+    check = labkit.speed.validate_latency(fit, make_measurement(*runs, origin="stand-in"))
+    assert "(stand-in)" in check.summary and check.book_entries[0].origin == "stand-in"
+
+
 def test_too_little_to_fit_is_refused():
     with pytest.raises(ValueError, match="four or more complete runs"):
         labkit.speed.fit_latency(made_up(GRID[:3]))
     with pytest.raises(ValueError, match="tokens_in"):
         labkit.speed.predict_latency(labkit.speed.fit_latency(made_up(GRID)), 0, 1)
+    for level in ("0.9", 1):
+        with pytest.raises(ValueError, match="level must be a number, above 0 and below 1; got"):
+            fit = labkit.speed.fit_latency(made_up(GRID))
+            labkit.speed.predict_latency(fit, 10, 10, level=level)
+    with pytest.raises(ValueError, match=r"load must come from lab.speed.measure_load; got 3"):
+        labkit.speed.fit_latency(made_up(GRID), load=3)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The roofline's arithmetic, worked out by hand; the probe, as far as no clock decides."""
 
+from dataclasses import replace
+
 import pytest
 
 import labkit
@@ -54,9 +56,18 @@ def test_an_embedding_of_its_own_is_only_looked_up():
     )
 
 
-def test_a_mixture_of_experts_is_refused():
+@pytest.mark.parametrize(
+    "experts",
+    [
+        {"num_local_experts": 8},
+        {"n_routed_experts": 8},  # dots.llm1
+        {"ffn_config": {"moe_num_experts": 8}},  # DBRX
+        {"num_experts": [1, 8]},  # of each layer
+    ],
+)
+def test_a_mixture_of_experts_is_refused(experts):
     with pytest.raises(ValueError, match="mixture of 8 experts"):
-        decode_work({**SMOLLM2.config, "num_local_experts": 8}, PARAMETERS, "float32", 1)
+        decode_work({**SMOLLM2.config, **experts}, PARAMETERS, "float32", 1)
 
 
 def test_both_points_under_a_made_up_roof(make_measurement, make_run):
@@ -149,6 +160,23 @@ def test_a_tiny_model_from_measuring_to_roof(tiny):
         labkit.speed.roofline(type("Server", (), {"name": "far", "stream": print})(), measured)
     with pytest.raises(ValueError, match="measurement must be of"):
         labkit.speed.roofline(tiny, labkit.open_result(_renamed(measured, tiny)), probe=bandwidth)
+    recorded = labkit.speed.roofline(tiny, replace(measured, origin="recorded"), probe=bandwidth)
+    assert "(recorded)" in recorded.summary and recorded.book_entries[1].origin == "recorded"
+    assert "roof · recorded" in labkit.plot(recorded).layout.title.text
+
+
+def test_a_roof_is_of_the_models_device_and_number_format(tiny):
+    measured = labkit.measure(tiny, "the cat", max_tokens=4)
+    software = {**dict(measured.setup.software), "dtype": "bfloat16"}
+    half = replace(measured, setup=replace(measured.setup, software=tuple(software.items())))
+    with pytest.raises(ValueError, match=r"must be of .*float32, cpu, one row; got .*bfloat16"):
+        labkit.speed.roofline(tiny, half)
+    for probe, message in (
+        (Probe("cuda", "bfloat16", 1, (3e12,), (9e14,)), "float32 on cpu; got bfloat16 on cuda"),
+        ("x", "probe must come from the probe of a lab.speed.roofline; got 'x'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            labkit.speed.roofline(tiny, measured, probe=probe)
 
 
 @pytest.mark.slow
@@ -179,8 +207,6 @@ def test_the_sizes_of_a_gguf_file_are_those_of_its_model(smollm2):
 
 
 def _renamed(measured, tiny):
-    from dataclasses import replace
-
     return labkit.save(replace(measured, model="another"), tiny.folder / "m.json")
 
 

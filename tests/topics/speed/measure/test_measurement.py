@@ -1,6 +1,8 @@
 """Every number of a measurement, exactly, from a clock that the test sets."""
 
 import json
+import mmap
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -127,11 +129,20 @@ def test_bad_arguments_are_named(make_scripted):
         labkit.measure(make_scripted(TIMES), "p", max_tokens=0)
     with pytest.raises(ValueError, match="prompt"):
         labkit.measure(make_scripted(TIMES), "")
+    with pytest.raises(ValueError, match=r"load must come from lab.speed.measure_load; got 3"):
+        labkit.measure(make_scripted(TIMES), "p", load=3)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1), st.floats(0, 100))
 def test_percentiles_are_numpys(values, percent):
     assert percentile(values, percent) == pytest.approx(np.percentile(values, percent))
+
+
+def test_a_stop_at_the_end_keeps_the_runs(make_scripted):
+    """The setup is described first: a server is asked for its version."""
+    backend, asked = make_scripted(TIMES), []
+    backend.about = lambda: asked.append(len(backend.asked)) or {"engine": "scripted"}
+    assert len(labkit.measure(backend, "p").counted) == 5 and asked == [0]
 
 
 def test_a_measurement_survives_its_file(make_measurement, make_run, tmp_path):
@@ -177,6 +188,7 @@ def test_two_measurements_side_by_side(make_measurement, make_run):
     of_a_recording = replace(fast, origin="recorded")
     mixed = labkit.speed.compare_measurements(slow=slow, fast=of_a_recording)
     assert mixed.summary.endswith("(measured, recorded)")
+    assert "· measured, recorded" in labkit.plot(mixed).layout.title.text
 
 
 def test_the_measurements_of_a_folder_stand_side_by_side(make_measurement, make_run, tmp_path):
@@ -190,6 +202,23 @@ def test_the_measurements_of_a_folder_stand_side_by_side(make_measurement, make_
     assert "carl.json" in labkit.plot(group).layout.title.text
     with pytest.raises(ValueError, match=r"two or more; got 1.*carl.json"):
         labkit.speed.compare_measurements([tmp_path / "anna.json", tmp_path / "carl.json"])
+
+
+def test_files_of_one_name_get_their_folders(make_measurement, tmp_path):
+    measured = make_measurement()
+    files = [tmp_path / name for name in ("a/anna.json", "b/anna.json", "a/ben.json")]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        labkit.save(measured, file)
+    compare = labkit.speed.compare_measurements
+    assert compare(files, carl=measured).names == ("a/anna", "b/anna", "a/ben", "carl")
+    for wrong, more, message in (
+        (files[:1], {"anna": measured}, r"other names than the files; got \['anna'\]"),
+        (files, {"carl": "x"}, "carl must come from lab.measure; got 'x'"),
+        ([measured, measured], {}, "files must come from lab.save, .*; got Measurement"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            compare(wrong, **more)
 
 
 def test_what_counts_as_disturbed():
@@ -267,7 +296,8 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
         monkeypatch.setattr(torch.cuda, name, lambda d, n=name, t=value: calls.append((n, d)) or t)
     monkeypatch.setattr(tiny, "plan", replace(tiny.plan, device="cuda"))
     m = labkit.measure(tiny, "the cat", max_tokens=3)
-    assert calls[:3] == [
+    assert calls[:4] == [
+        ("get_device_name", "cuda"),
         ("synchronize", "cuda"),
         ("reset_peak_memory_stats", "cuda"),
         ("max_memory_allocated", "cuda"),
@@ -311,6 +341,21 @@ def test_loads_are_cold_and_warm_in_turn(monkeypatch, tmp_path):
     assert load.cold_s.values == (3.0, 5.0) and load.warm_s.values == (1.0, 1.5)
     medians = "cold 4.0 s (median of 2), warm 1.2 s (median of 2), imports 2.0 s (median of 4)"
     assert medians in load.summary
+
+
+def test_what_a_process_holds_does_not_load_cold(make_measurement, monkeypatch, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(bytes(10 * mmap.PAGESIZE))
+    (tmp_path / "empty").touch()
+    monkeypatch.setattr(load_time, "load_in_new_process", lambda name, options: (2.0, 3.0))
+    held = np.memmap(tmp_path / "model.safetensors", np.uint8, "r")
+    assert not held.any()  # reads every page
+    loads = labkit.speed.measure_load(tmp_path, repeats=1)
+    assert [run.cold for run in loads.runs] == [False, False] and loads.cold_s is None
+    assert "none was cold, because the files stayed in memory" in loads.summary
+    assert labkit.plot(make_measurement(load=loads)).data[0].y[0] == "load, files in memory"
+    if hasattr(os, "posix_fadvise"):
+        monkeypatch.setattr(load_time, "cached_share", lambda file: 0.1)
+        assert load_time.drop_page_cache(tmp_path)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """The same text at several speeds; the panel with a clock that the test turns."""
 
+from dataclasses import replace
+
 import pytest
 
 import labkit
@@ -28,8 +30,47 @@ def test_this_machines_own_speed_stands_among_them(reply, make_measurement):
     assert pacing.elapsed_s == 2  # 11 tokens have 10 gaps
     own = pace_text(reply, make_measurement()).paces[1]
     assert (own.tokens_per_s, own.ttft_s) == pytest.approx((10, 0.5))
-    with pytest.raises(ValueError, match="paces must be above 0"):
-        pace_text(reply, paces=(0,))
+    read_once = pace_text(reply, paces=(pace for pace in (5, 20)))
+    assert [pace.tokens_per_s for pace in read_once.paces] == pytest.approx([5, 10, 20])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"paces": (0,)}, "paces must be a number, above 0; got 0"),
+        ({"paces": [float("inf")]}, "paces must be a number, above 0; got inf"),
+        ({"paces": 5}, "paces must be one or more tokens/s, as in (5, 20); got 5"),
+        ({"paces": ["5"]}, "got ('5',)"),
+        ({"measurement": "x"}, "measurement must come from lab.measure; got 'x'"),
+    ],
+)
+def test_what_has_no_pace_is_named(reply, wrong, message):
+    with pytest.raises(ValueError) as caught:
+        labkit.speed.pace_panel(reply, **wrong)
+    assert message in str(caught.value)
+
+
+def test_the_speed_of_another_model_is_not_shown_as_its_own(reply, make_measurement):
+    with pytest.raises(ValueError, match="measurement must be of made up; got another"):
+        pace_text(reply, replace(make_measurement(), model="another"))
+
+
+def test_its_own_column_ends_when_the_answer_did(reply, make_measurement, make_run):
+    """After a thought, and in pieces of a server that hold three tokens each."""
+    steps = [replace(step, elapsed_s=1.0 + n) for n, step in enumerate(reply.steps[:8])]
+    thought = [replace(step, thinking=n < 5) for n, step in enumerate(steps)]
+    own = pace_text(replace(reply, steps=tuple(thought)), paces=(50,)).paces[0]
+    assert (own.ttft_s, own.seconds(3)) == (6, 8) and own.tokens_per_s == 1
+    run = make_run(0.5, 0.1, thinking_s=0.2, thinking_tokens=2)
+    measured = make_measurement(run)
+    assert pace_text(reply, measured).paces[1].ttft_s == pytest.approx(0.7)
+    outcome = replace(reply.outcome, chunked=True, output_tokens=22)
+    pieces = pace_text(replace(reply, steps=tuple(steps), outcome=outcome), paces=(7,))
+    own, seven = pieces.paces
+    assert own.tokens_per_s == 3 and own.seconds(pieces.tokens) == 8
+    assert seven.seconds(pieces.tokens) == 3 and "22 tokens: " in pieces.summary
+    shown = [pieces.text_at(seven, at).count("<") for at in (0, 0.4, 0.5, 2.9, 3)]
+    assert shown == [1, 1, 2, 7, 8]
 
 
 def test_the_panel_streams_all_of_them(reply):
