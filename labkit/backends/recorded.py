@@ -9,15 +9,15 @@ import re
 import threading
 import time
 from collections.abc import Generator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
 from labkit.backends.remote.api_keys import MASK, without_keys
 from labkit.backends.remote.model import RemoteModel
-from labkit.checks import checked_path
+from labkit.checks import checked_path, is_number
 from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.filesystem.read import read_shared, wrong_content
@@ -33,6 +33,7 @@ from .timings import EngineTimings
 
 RECORDINGS = FOLDER / "recordings"
 FORMAT = 1
+MOST_OF_NAME = 60  # characters of a model's name in that of a file, which has 255 bytes at most
 SPEEDS = "above 0; 1 is the pace of the recording, float('inf') all at once"
 # What an answer in a file and an `Outcome` both hold under the same name: known from the start, and
 # of the whole answer alone.
@@ -87,7 +88,8 @@ def record(
         backend: a provider, a server or a model of this machine.
         prompt: as for `labkit.stream`.
         more: further prompts for the same file.
-        name: of the file; None: the model's name and the date.
+        name: of the file, which replaces one of that name; None: the model's name and the date,
+            and a number where there is such a file.
         folder: where it is kept.
         raw: as for `labkit.stream`.
         settings: as for `labkit.stream`.
@@ -96,17 +98,22 @@ def record(
     Raises:
         LabError: an answer failed, was interrupted or repeats a key, and nothing is kept; or it
             cannot be written.
-        ValueError: a bad prompt, setting or name, or a recording instead of a model.
+        ValueError: a bad prompt, setting, name or folder, or a recording instead of a model.
     """
     check_backend("backend", backend)
     if isinstance(backend, Recording):
         raise ValueError(f"backend must be a model, not a recording; got {backend!r}")
-    if Path(folder) == RECORDINGS and not FOLDER.is_dir():
+    folder, hint = checked_path("folder", folder), "Name another folder=…."
+    if folder == RECORDINGS and not FOLDER.is_dir():
         raise LabError("There is no checkout of the lab here.", "Name a folder: folder=…")
-    if name is None:
-        plain = re.sub(r"[^A-Za-z0-9.]+", "-", backend.name).strip("-.")
-        name = f"{plain}-{date.today().isoformat()}"
-    file = Path(folder) / f"{_checked_name(name)}.json"
+    file = None if name is None else folder / f"{_checked_name(name)}.json"
+    for each in (prompt, *more):
+        checked_prompt(each, raw=raw)
+    try:  # before anything is asked, and paid for
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # of a null byte
+        reason = getattr(error, "strerror", None) or error
+        raise LabError(f"{str(folder)!r} cannot be written: {reason}.", hint) from None
     replies = [generate(backend, each, raw=raw, **settings) for each in (prompt, *more)]
     for reply in replies:
         if reply.finish in ("failed", "interrupted"):
@@ -125,9 +132,16 @@ def record(
         date=date.today().isoformat(),
         answers=tuple(_answer(reply, raw) for reply in replies),
     )
-    with suppress(OSError):  # the writer says what is wrong
-        file.parent.mkdir(parents=True, exist_ok=True)
-    return write_json(file, asdict(recorded), hint="Name another folder=….")
+    return write_json(file or _free_file(folder, backend.name), asdict(recorded), hint=hint)
+
+
+def _free_file(folder: Path, model: str) -> Path:
+    """A file of today that is not there yet, by the model's name."""
+    plain = re.sub(r"[^\w.]+", "-", model)[:MOST_OF_NAME].strip("-.") or "model"
+    day = f"{plain}-{date.today().isoformat()}"
+    names = chain([day], (f"{day}-{number}" for number in count(2)))
+    files = (folder / f"{name}.json" for name in names)
+    return next(file for file in files if not os.path.lexists(file))
 
 
 def _answer(reply: Reply, raw: bool) -> _RecordedAnswer:
@@ -154,15 +168,18 @@ def replay(recording: str | Path, *, speed: float = 1.0) -> "Recording":
         LabError: there is no such file, or it is not a recording.
         ValueError: a bad speed.
     """
-    number = isinstance(speed, int | float) and not isinstance(speed, bool)
-    if not number or not speed > 0:
+    if not (is_number(speed) or speed == float("inf")) or not speed > 0:
         raise ValueError(f"speed must be a number, {SPEEDS}; got {speed!r}")
     return Recording(_find(recording), speed)
 
 
 def recordings(folder: Path | str = RECORDINGS) -> tuple[str, ...]:
-    """The names of the recordings that are there, for `replay`."""
-    return tuple(sorted(file.stem for file in Path(folder).glob("*.json")))
+    """The names of the recordings that are there, for `replay`.
+
+    Raises:
+        ValueError: a bad folder.
+    """
+    return tuple(sorted(file.stem for file in checked_path("folder", folder).glob("*.json")))
 
 
 def _find(recording: str | Path) -> Path:
@@ -239,7 +256,8 @@ class Recording:
             began = time.perf_counter()
             for step in answer.steps:
                 due = began + step.elapsed_s / self.speed
-                if stopped.wait(max(0.0, due - time.perf_counter())):
+                wait_s = min(max(0.0, due - time.perf_counter()), threading.TIMEOUT_MAX)
+                if stopped.wait(wait_s):
                     return
                 yield step
             running.note(**whole)

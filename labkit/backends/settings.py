@@ -97,7 +97,7 @@ class Settings(metaclass=_NamedSettings):
         check_whole("top_k", self.top_k, or_none=True)
         check_whole("seed", self.seed, 0, 2**63 - 1, or_none=True)
         several = isinstance(self.stop, Iterable | None) and not isinstance(self.stop, str)
-        stop = tuple(self.stop or ()) if several else (self.stop,)
+        stop = tuple(() if self.stop is None else self.stop) if several else (self.stop,)
         if not all(isinstance(text, str) and text for text in stop):
             raise ValueError(f"stop must be a text or several, none of them empty; got {stop!r}")
         object.__setattr__(self, "stop", stop)

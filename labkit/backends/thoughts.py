@@ -43,6 +43,7 @@ class ThoughtSplitter:
         opened: the tag that the prompt ended with, see `open_tag`.
     Attributes:
         thinking: whether the last piece belongs to the thought, or to a tag of it.
+        held: what is held back, as it may be the beginning of a tag.
 
     >>> split = ThoughtSplitter()
     >>> [split.push(piece) for piece in ("<thi", "nk>Hm", "m</think>", " Yes", "</think>")]
@@ -51,7 +52,7 @@ class ThoughtSplitter:
 
     def __init__(self, opened: str | None = None):
         self._phase = "thought" if opened else "begin"
-        self._closing, self._held = TAGS.get(opened or "", ""), ""
+        self._closing, self.held = TAGS.get(opened or "", ""), ""
         self.thinking = bool(opened)
 
     def push(self, text: str, *, last: bool = False) -> tuple[str, str]:
@@ -59,7 +60,7 @@ class ThoughtSplitter:
 
         What may be the beginning of a tag is held back, unless this is the last piece.
         """
-        text, self._held, thought = self._held + text, "", ""
+        text, self.held, thought = self.held + text, "", ""
         while self._phase in ("begin", "thought"):
             if self._phase == "begin":
                 text = self._open(text, last)
@@ -87,7 +88,7 @@ class ThoughtSplitter:
             self._phase, self._closing = "thought", TAGS[tag]
             return again + begun.removeprefix(tag)
         if begun and not last and any(each.startswith(begun) for each in (*TAGS, *HEADERS)):
-            self._held = text
+            self.held = text
             return ""
         self._phase = "answer" if begun else "begin"
         return text
@@ -98,7 +99,7 @@ class ThoughtSplitter:
             self._phase = "begin" if self._closing in _HARMONY else "closed"
             return thought, rest
         cut = len(text) - (0 if last else overlap(text, self._closing))
-        self._held = text[cut:]
+        self.held = text[cut:]
         return text[:cut], ""
 
 

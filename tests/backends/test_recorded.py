@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import labkit
 from labkit.backends import recorded
 from labkit.backends.emulated.stand_in import ORIGIN as TEMPLATE
+from labkit.backends.reply import Stream
+from labkit.backends.settings import Settings
 
 from .loopback import piece
 from .tls_server import HANG_UP, chat_end, claude_end, claude_start, claude_text, text
@@ -67,6 +69,12 @@ def slowed(kept, folder, *times):
     file = folder / "slow.json"
     file.write_text(json.dumps(told))
     return file
+
+
+def test_stopping_the_slowest_pace_does_not_wait(kept):
+    running = labkit.replay(kept, speed=1e-300).stream(QUESTION)
+    threading.Timer(0.1, running.close).start()
+    assert list(running) == []
 
 
 @pytest.mark.parametrize("speed", [1, 4])
@@ -133,7 +141,7 @@ def test_what_is_not_whole_is_not_kept(provider, tmp_path):
     folder = tmp_path / "none"
     with pytest.raises(labkit.LabError, match=r"broke off.*\n.*Nothing was kept"):
         labkit.record(labkit.cloud("openai", address=server.address), "Hi", folder=folder)
-    assert not folder.exists()
+    assert not any(folder.iterdir())
 
 
 def test_a_key_that_was_typed_into_the_prompt_is_masked(provider, planted, tmp_path):
@@ -151,7 +159,7 @@ def test_an_answer_that_repeats_the_key_is_not_kept(provider, planted, tmp_path)
     cloud = labkit.cloud("openai", address=server.address)
     with pytest.raises(labkit.LabError, match=r"repeats a key.*\n.*Nothing was kept"):
         labkit.record(cloud, QUESTION, folder=tmp_path / "none")
-    assert not (tmp_path / "none").exists()
+    assert not any((tmp_path / "none").iterdir())
 
 
 def test_bad_arguments(kept, tmp_path):
@@ -161,20 +169,46 @@ def test_bad_arguments(kept, tmp_path):
     for name in ("../up", "", "a/b", "x" * 101, ".hidden"):
         with pytest.raises(ValueError, match="name must be 1 to 100"):
             labkit.record(labkit.cloud("openai", key="sk-0123456789"), "Hi", name=name)
-    for speed in (0, -1, True, "2", float("nan")):
+    for folder in (None, 7):
+        with pytest.raises(ValueError, match="folder must be"):
+            recorded.recordings(folder)
+        with pytest.raises(ValueError, match="folder must be"):
+            labkit.record(labkit.cloud("openai", key="sk-0123456789"), "Hi", folder=folder)
+    for speed in (0, -1, True, "2", float("nan"), 10**400):
         with pytest.raises(ValueError, match="speed must be a number, above 0"):
             labkit.replay(kept, speed=speed)
     with pytest.raises(labkit.LabError, match=r"no recording nothing.*\n.*there are:"):
         labkit.replay("nothing")
 
 
-def test_where_nothing_can_be_written(provider, tmp_path):
+def test_nothing_is_asked_where_nothing_can_be_kept(provider, tmp_path):
     server, blocked = provider(), tmp_path / "a file"
-    server.answer(text("Hi"), chat_end(1, 1))
     blocked.write_text("")
     cloud = labkit.cloud("openai", address=server.address)
-    with pytest.raises(labkit.LabError, match=r"cannot be written: .*\n.*folder="):
-        labkit.record(cloud, "Hi", folder=blocked)
+    for folder in (blocked, blocked / "in", "a\0b"):
+        with pytest.raises(labkit.LabError, match=r"cannot be written: .*\n.*folder="):
+            labkit.record(cloud, "Hi", folder=folder)
+    with pytest.raises(ValueError, match="prompt must"):
+        labkit.record(cloud, "Hi", "", folder=tmp_path)
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("model", "begin"),
+    [("tiny", "tiny"), ("模型", "模型"), ("?/!", "model"), ("界" * 200, "界" * 60)],
+)
+def test_a_recording_without_a_name_of_its_own_replaces_no_other(tmp_path, model, begin):
+    class Named:
+        name = model
+
+        def stream(self, prompt, *, raw=False, **settings):
+            return Stream(Settings(**settings), finish="stop")
+
+    asked = ["first", "second", "third"]
+    files = [labkit.record(Named(), each, folder=tmp_path) for each in asked]
+    day = labkit.replay(files[0]).date
+    assert [file.stem for file in files] == [f"{begin}-{day}{end}" for end in ("", "-2", "-3")]
+    assert [labkit.replay(file).prompts for file in files] == [(each,) for each in asked]
 
 
 def test_the_names_of_those_that_are_there(kept):

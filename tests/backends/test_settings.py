@@ -36,6 +36,12 @@ def test_numpys_numbers_become_pythons_and_a_1_stays_a_1():
         Settings(top_p=np.float32("nan"))
 
 
+@pytest.mark.parametrize("stop", [["a", "b"], np.array(["a", "b"]), iter("ab")])
+def test_stop_strings_may_come_in_any_row(stop):
+    assert Settings(stop=stop).stop == ("a", "b")
+    assert Settings(stop=np.array([], str)).stop == ()
+
+
 def test_a_seed_is_made_up_and_kept():
     settings = Settings()
     assert settings.seed is None

@@ -19,6 +19,7 @@ from labkit.backends.remote.transport import (
     Transport,
     check_timeouts,
 )
+from labkit.checks import check_type
 from labkit.errors import LabError
 
 from .anthropic_api import Anthropic
@@ -60,9 +61,13 @@ def cloud(
         read_timeout_s: how long the provider may send no event.
     Raises:
         LabError: there is no key, or the model or the address must be named.
-        ValueError: no such provider, or a bad key, address, price or time.
+        ValueError: no such provider, or a bad model, key, budget, address, price or time.
     """
     check_timeouts(connect_timeout_s, read_timeout_s)
+    if not isinstance(model, str | None):
+        raise ValueError(f"model must be a name that the provider has, or None; got {model!r}")
+    if budget is not None:
+        check_type("budget", budget, Budget, "lab.Budget")
     asked, base_url = _provider(provider, address)
     if not (model := model or asked.model):
         raise LabError(f"{asked.name} has no default model.", "Name one: lab.cloud(…, model=…).")
@@ -83,7 +88,7 @@ def cloud(
 
 def _provider(provider: str, address: str | None) -> tuple[Provider, str]:
     """A provider, of this list or any other, and the address to ask."""
-    known = PROVIDERS.get(provider)
+    known = PROVIDERS.get(provider) if isinstance(provider, str) else None
     if known is None and not (isinstance(provider, str) and "://" in provider):
         raise ValueError(
             f"provider must be one of {', '.join(PROVIDERS)}, or an address such as "
@@ -99,9 +104,11 @@ def _provider(provider: str, address: str | None) -> tuple[Provider, str]:
             f"{known.name} needs an address of your own.",
             f"Set {known.address_names[0]}, or name it: lab.cloud(…, address=…).",
         )
-    if found == own and "/openai" not in found:
-        found = f"{found.rstrip('/')}/openai/v1"
-    return known, _checked_address(found)
+    base_url = _checked_address(found)
+    path = urlsplit(base_url).path
+    if known.address is None and (not path or (found == own and "/openai" not in path)):
+        base_url = f"{base_url}/openai/v1"  # the page of the resource shows it without
+    return known, base_url
 
 
 def _checked_address(address: str) -> str:

@@ -9,6 +9,7 @@ from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply
 from labkit.backends.served import beam_search, decoding
 from labkit.backends.served.model import ServedModel
+from labkit.checks import check_whole
 
 Ids = Sequence[int]
 WORTH_READING_ONCE = 8  # tokens: below that, a copy of the cache costs more than it saves
@@ -49,7 +50,13 @@ def search_beams(
     raw: bool = False,
     on_step: Callable[[], None] = lambda: None,
 ) -> list[Reply]:
-    """See `labkit.backends.local.decoding.beam_search.search_beams`."""
+    """See `labkit.backends.local.decoding.beam_search.search_beams`.
+
+    Raises:
+        ValueError: beams or max_tokens are not whole numbers, 1 or more.
+    """
+    check_whole("beams", beams)
+    check_whole("max_tokens", max_tokens)
     how = {"raw": raw, "on_step": on_step}
     if isinstance(model, ServedModel):
         return beam_search.search_beams(model, prompt, beams, max_tokens, **how)

@@ -36,7 +36,8 @@ def checked_address(address: Any, example: str) -> str:
             f"{bound}, without a name, a password or a query: a key is given as a key; got "
             f"{parts.scheme}://{parts.hostname}"
         )
-    return _ENDPOINT.sub("", address.rstrip("/")).rstrip("/")
+    whole = parts.scheme + address[address.index(":") :].rstrip("/")  # the scheme in lower case
+    return _ENDPOINT.sub("", whole).rstrip("/")
 
 
 def _split(address: str):

@@ -1,7 +1,6 @@
 """Requests to one address, each sent and read by a thread of its own, and timed."""
 
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -137,7 +136,7 @@ class Exchange:
         connection = self._tracer.connection
         if connection and not self._ended:  # it may be another's from then on
             with suppress(OSError):  # it has hung up itself
-                connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+                connection.shut_down()
 
     @property
     def accepted(self) -> bool:

@@ -1,12 +1,13 @@
 """How a router decides, as arithmetic: graded neighbours, and a calibrated confidence."""
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.checks import check_number
+from labkit.checks import check_number, is_number
 from labkit.stats import share_interval
 
 NEAREST = 10  # graded items that a prompt is compared with
@@ -37,12 +38,14 @@ def fit_calibrator(logprobs: Sequence[float], right: Sequence[bool]) -> Calibrat
         logprobs: of each answer.
         right: whether each is right.
     Raises:
-        ValueError: no answers.
+        ValueError: no answers, or a log-probability that is not finite.
     Source: Platt 1999, "Probabilistic Outputs for Support Vector Machines", with its targets that
         keep the curve finite; Newton's method, halved where it goes too far.
     """
     if not len(right) or len(logprobs) != len(right):
         raise ValueError(f"right must be one for each answer, at least 1; got {len(right)}")
+    if not all(map(is_number, logprobs)):
+        raise ValueError(f"logprobs must be finite numbers; got {reprlib.repr(list(logprobs))}")
     good = sum(right)
     targets = ((good + 1) / (good + 2), 1 / (len(right) - good + 2))
     wanted = np.where(np.asarray(right), *targets)

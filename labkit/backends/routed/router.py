@@ -4,6 +4,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from functools import lru_cache
 from threading import Event
@@ -34,8 +35,8 @@ class Router:
 
     In this order: what must not leave stays with the small model (policy); a rule decides; graded
     items of near meaning decide, where they agree; else the small model answers, and where its
-    calibrated confidence is too low, the large one answers too. What the large model's own policy
-    or budget refuses, and what it fails to begin, the small one answers.
+    calibrated confidence is too low, or it fails, the large one answers too. What the large model's
+    own policy or budget refuses, and what it fails to begin, the small one answers.
 
     Args:
         small, large: from ``labkit.load`` or any other backend.
@@ -141,6 +142,9 @@ class _Answer:
         self._router, self._asked, self._interval, self._began = router, asked, interval, began
         self.route, self._stopped = route, Event()
         self._paid_usd: float | None = None
+        if route.by == "confidence":
+            with suppress(LabError):  # what it refuses, it may; a bad setting raises at once
+                self._open(LARGE).close()  # nothing was sent
         try:
             self._inner = self._open(route.to)
         except LabError as error:
@@ -162,7 +166,7 @@ class _Answer:
         return getattr(self._router, to).stream(prompt, raw=raw, **settings)
 
     def _refuse(self, error: LabError) -> None:
-        why = error.problem.partition("\n")[0]
+        why = _reason(error)
         self.route = replace(self.route, to=SMALL, by="refused", why=why, asked=(SMALL,))
 
     def _steps(self, running: Stream) -> Generator[Step]:
@@ -176,20 +180,38 @@ class _Answer:
             self._router.routes.append(self.route)
 
     def _small_first(self, running: Stream) -> Generator[Step]:
-        """The small model's whole answer is looked at: it is kept, or the large one's comes."""
-        held = list(self._inner)
+        """The small model's whole answer is looked at: it is kept, or the large one's comes.
+
+        Of one that fails, what came is kept where the large model does not answer.
+        """
+        held: list[Step] = []
+        failure: LabError | None = None
+        try:
+            for step in self._inner:
+                held.append(step)
+        except LabError as error:
+            failure = error
+            why = f"the small model failed: {_reason(error)}"
+            self.route = replace(self.route, why=why)
         self._note(running)
-        small_s, logprob = time.perf_counter() - self._opened, answer_logprob(held)
-        chance = self._router.plan.chance(self._interval, logprob)
-        self.route = replace(self.route, small_s=small_s, chance=chance)
+        self.route = replace(self.route, small_s=time.perf_counter() - self._opened)
         is_over = self._inner.finish is None or self._stopped.is_set()
-        if not is_over and chance < self._router.plan.threshold:
+        if not is_over and (failure or self._is_unsure(held)):
             own = running.outcome, running.settings
             if (yield from self._escalate(running)):
                 return
             running.outcome, running.settings = own
         now = time.perf_counter() - self._began
         yield from (replace(step, elapsed_s=now) for step in held)
+        if failure:
+            raise failure
+
+    def _is_unsure(self, answer: list[Step]) -> bool:
+        """Whether the small model's answer is too unlikely to be right."""
+        plan = self._router.plan
+        chance = plan.chance(self._interval, answer_logprob(answer))
+        self.route = replace(self.route, chance=chance)
+        return chance < plan.threshold
 
     def _escalate(self, running: Stream) -> Generator[Step, None, bool]:
         """The large model's answer; False where it refuses."""
@@ -225,3 +247,7 @@ class _Answer:
         prices = [each for each in (self._paid_usd, known["price_usd"]) if each is not None]
         self._paid_usd = known["price_usd"] = sum(prices) if prices else None
         running.note(**known)
+
+
+def _reason(error: LabError) -> str:
+    return error.problem.partition("\n")[0]

@@ -1,10 +1,13 @@
 """What `labkit.backends.local.decoding` does in batches, of a served model in parallel requests."""
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 from labkit.backends.local.decoding.text_position import TextPosition
+from labkit.backends.reply import Stream
 from labkit.backends.settings import Settings
 
 from .model import ServedModel
@@ -56,24 +59,25 @@ def option_logprobs(
     model: ServedModel, prompts: Sequence[Ids], options: Sequence[Sequence[Ids]]
 ) -> Generator[tuple[int, dict[int, float]]]:
     """See `labkit.backends.loaded.decoding.option_logprobs`."""
+    stopped = threading.Event()
 
     def judge(number: int) -> dict[int, float]:
         prompt, own = tuple(prompts[number]), [tuple(each) for each in options[number]]
-        begins = {each[:n] for each in own for n in range(len(each))}
-        known = {
-            begin: _logprobs_of(
-                model,
-                (*prompt, *begin),
-                {each[len(begin)] for each in own if each[: len(begin)] == begin != each},
-            )
-            for begin in sorted(begins)
-        }
+        known = {}
+        for begin in sorted({each[:n] for each in own for n in range(len(each))}):
+            if stopped.is_set():
+                return {}
+            asked = {each[len(begin)] for each in own if each[: len(begin)] == begin != each}
+            known[begin] = _logprobs_of(model, (*prompt, *begin), asked)
         return {
             index: sum(known[each[:n]][token] for n, token in enumerate(each))
             for index, each in enumerate(own)
         }
 
-    yield from in_parallel(judge, range(len(prompts)), model.parallel)
+    try:
+        yield from in_parallel(judge, range(len(prompts)), model.parallel)
+    finally:
+        stopped.set()
 
 
 def _logprobs_of(model: ServedModel, text: Ids, tokens: set[int]) -> dict[int, float]:
@@ -96,11 +100,14 @@ def padded_answers(
     seed: int,
 ) -> Generator[tuple[int, list[int]]]:
     """See `labkit.backends.loaded.decoding.padded_answers`."""
+    chosen = Settings(temperature=temperature, max_tokens=max_tokens)
+    streams = [
+        model.stream_ids(ids, replace(chosen, seed=seed + number))
+        for number, ids in enumerate(prompts)
+    ]
 
-    def write(number: int) -> list[int]:
-        settings = {"temperature": temperature, "seed": seed + number, "max_tokens": max_tokens}
+    def write(stream: Stream) -> list[int]:
         text, ids = "", []
-        stream = model.stream_ids(prompts[number], Settings(**settings))
         for step in stream:
             text += step.text
             ids = model.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -109,7 +116,11 @@ def padded_answers(
                 break
         return ids
 
-    yield from in_parallel(write, range(len(prompts)), model.parallel)
+    try:
+        yield from in_parallel(write, streams, model.parallel)
+    finally:  # the server stops too
+        for stream in streams:
+            stream.close()
 
 
 def shared_length(sequences: Sequence[Ids]) -> int:

@@ -19,6 +19,7 @@ from labkit.backends.remote.discovery import is_loopback, server_root
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings, check_rows
+from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.models.machine import release_memory
 
@@ -182,14 +183,20 @@ class ServedModel:
     def stream_ids(self, ids: Sequence[int], settings: Settings) -> Stream:
         """The answer to a prompt of these tokens; what it shares with others is read once."""
         prompt = self.tokenizer.decode(ids)
-        return self._bulk.stream(prompt, raw=True, **_as_arguments(settings))
+        return self._stream_kept(prompt, settings)
+
+    def _stream_kept(self, text: str, settings: Settings) -> Stream:
+        """The answer to a text, under the policy of now; the server keeps what it has read."""
+        keeping = self._keeping
+        keeping.policy = self.policy
+        return keeping.stream(text, raw=True, **_as_arguments(settings))
 
     @cached_property
-    def _bulk(self) -> RemoteModel:
+    def _keeping(self) -> RemoteModel:
         kept = {**self.protocol.parameters.more, "cache_prompt": True}
         more = kept if self.protocol.kind == "llama.cpp" else self.protocol.parameters.more
         protocol = replace(self.protocol, parameters=replace(self.protocol.parameters, more=more))
-        return RemoteModel(protocol, self.remote.transport, policy=self.remote.policy)
+        return RemoteModel(protocol, self.remote.transport)
 
     def stream_rows(
         self,
@@ -207,11 +214,13 @@ class ServedModel:
             raw: as for `labkit.stream`.
             batch_size: most requests at once; None: `parallel`.
         Raises:
-            ValueError: the prompt is out of range, or rows are empty.
+            ValueError: the prompt or batch_size is out of range, or rows are empty.
         """
         check_rows(rows)
-        ids = self.encode(prompt, raw=raw, thinking=rows[0].thinking)
-        streams = tuple(self.stream_ids(ids, replace(row, thinking=None)) for row in rows)
+        check_whole("batch_size", batch_size, or_none=True)
+        text = self.prompt_text(prompt, raw=raw, thinking=rows[0].thinking)
+        self._within_context(self.protocol.encode(text))
+        streams = tuple(self._stream_kept(text, replace(row, thinking=None)) for row in rows)
         return RowsStream(streams, run_rows(streams, batch_size or self.parallel))
 
     def text_of(self, token_id: int) -> str:

@@ -70,16 +70,23 @@ def open_served(
         )
     props = {}
     if kind == "llama.cpp":
-        props = asked.ask(lambda client: client.get(f"{root}/props", cast_to=object))
-    model = _choose(models, props.get("model_path"), str(name), files, root)
-    slots = props.get("total_slots", UNKNOWN_SLOTS)
+        props = asked.ask(lambda client: _properties(client, root))
+    named = [model for model in models if model.get("id")]
+    model = _choose(named, props.get("model_path"), str(name), files, root)
+    found = (props.get("default_generation_settings") or model).get("n_ctx")
+    context = _count(found) or _count(model.get("max_model_len"))
+    if context is None:
+        raise LabError(
+            f"The server at {root} does not say how many tokens it takes.",
+            f"Start a newer one, or load the model in this process: unset {SERVER}.",
+        )
+    slots = _count(props.get("total_slots")) or UNKNOWN_SLOTS
     share = Share(_locks_folder(root), min(slots, max(2, slots // SHARE)))  # two are compared
-    context = (props.get("default_generation_settings") or model).get("n_ctx")
     return ServedModel(
         files,
         made(model["id"], kind, share=share),
-        context=context or model["max_model_len"],
-        vocabulary=(model.get("meta") or {}).get("n_vocab") or files.config.vocab_size,
+        context=context,
+        vocabulary=_count((model.get("meta") or {}).get("n_vocab")) or files.config.vocab_size,
         parallel=share.count,
     )
 
@@ -88,6 +95,16 @@ def _listed(client: Any) -> list[dict[str, Any]]:
     """A server's models; Ollama without any lists ``null``."""
     listing = checked(dict[str, Any], client.get("/models", cast_to=object))
     return checked(list[dict[str, Any]], listing.get("data") or [])
+
+
+def _properties(client: Any, root: str) -> dict[str, Any]:
+    """What a server of llama.cpp says of itself."""
+    return checked(dict[str, Any], client.get(f"{root}/props", cast_to=object))
+
+
+def _count(value: Any) -> int | None:
+    """A number of a server's; None where it does not give one."""
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _locks_folder(root: str) -> Path:
@@ -145,7 +162,7 @@ def _choose(
         known = [Path(str(each)) for each in (model["id"], path) if each]
         if any({name, files.name} & {*each.parts} or each.name == source for each in known):
             return model
-    ids = ", ".join(str(model["id"]) for model in models)
+    ids = ", ".join(str(model["id"]) for model in models) or "no model"
     raise LabError(
         f"The server at {root} has {ids}, and not {name}.",
         f"Load that one, or load {name} in this process: unset {SERVER}.",

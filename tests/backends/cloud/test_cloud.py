@@ -237,8 +237,12 @@ def test_any_other_address(provider, planted):
     for bad in ("http://api.example.com/v1", "https://me:secret@api.example.com"):
         with pytest.raises(ValueError, match=r"address must be such as .*example\.com$"):
             labkit.cloud(bad, "m")
-    with pytest.raises(ValueError, match=r"provider must be one of openai, .* got 'opnai'"):
-        labkit.cloud("opnai")
+    for bad in ("opnai", ["openai"], 7):
+        with pytest.raises(ValueError, match=r"provider must be one of openai, .* got .*o?[p7]"):
+            labkit.cloud(bad)
+    for name, bad in (("model", 5), ("budget", 5), ("budget", "5")):
+        with pytest.raises(ValueError, match=rf"{name} must .* got '?5"):
+            labkit.cloud("openai", key=planted.key, **{name: bad})
 
 
 @given(prompt=st.text(min_size=1, max_size=200), written=st.integers(1, 10_000))

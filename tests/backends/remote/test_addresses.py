@@ -60,6 +60,26 @@ def test_the_path_of_a_single_interface_is_taken_off(given, base_url):
     assert labkit.connect(given, "m", kind="vLLM").base_url == base_url
 
 
+@pytest.mark.parametrize(
+    ("given", "base_url"),
+    [
+        ("https://shop.openai.azure.com/", "https://shop.openai.azure.com/openai/v1"),
+        (
+            "https://openai-class.openai.azure.com",
+            "https://openai-class.openai.azure.com/openai/v1",
+        ),
+        ("https://openai.example.com/openai/v1/", "https://openai.example.com/openai/v1"),
+        ("HTTPS://shop.openai.azure.com", "https://shop.openai.azure.com/openai/v1"),
+    ],
+)
+def test_azures_addresses_lead_to_its_interface(given, base_url, monkeypatch):
+    assert labkit.cloud("azure", "m", key="sk-0123456789", address=given).base_url == base_url
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", given)
+    assert labkit.cloud("azure", "m", key="sk-0123456789").base_url == base_url
+    gateway = "https://gateway.example.com/azure"
+    assert labkit.cloud("azure", "m", key="sk-0123456789", address=gateway).base_url == gateway
+
+
 @pytest.mark.parametrize("path", ["", "/v1", "/v1/messages"])
 def test_anthropics_client_adds_its_own_path(path):
     cloud = labkit.cloud("anthropic", key="sk-ant-0123456789", address=f"https://a.test{path}")

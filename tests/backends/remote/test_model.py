@@ -5,9 +5,11 @@ import contextlib
 import gc
 import re
 import socket
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +17,9 @@ import labkit
 from labkit.backends.generate import make_reply
 from labkit.backends.remote.discovery import Server, is_loopback
 from labkit.backends.remote.http.network import find_proxy, open_network
+from labkit.backends.remote.http.tracer import CountedConnection, Tracer
 from labkit.backends.remote.protocols.parameters import PARAMETERS, request_fields
+from labkit.backends.remote.transport import Exchange
 from labkit.backends.settings import Settings
 
 from ..loopback import CLIENTS, event, get, piece, read_request, until
@@ -409,6 +413,12 @@ def test_an_address_that_is_none(bad):
         labkit.connect(bad)
 
 
+@pytest.mark.parametrize("bad", ["Foo", ["vLLM"], 7])
+def test_a_kind_that_is_none(bad):
+    with pytest.raises(ValueError, match=r"kind must be one of .*got"):
+        labkit.connect("http://127.0.0.1:9", "m", kind=bad)
+
+
 def test_several_models_must_be_named(httpserver):
     httpserver.expect_request("/v1/models").respond_with_json({"data": [{"id": "a"}, {"id": "b"}]})
     with pytest.raises(labkit.LabError, match=r"several models.*\n.*'a', 'b'"):
@@ -459,6 +469,23 @@ def test_the_times_are_of_the_arrivals(scripted):
     reply = labkit.generate(ask(address), "Hi")
     whole = time.perf_counter() - began
     assert reply.ttft_s >= 0.2 and reply.ttft_s + 0.19 <= reply.elapsed_s <= whole
+
+
+def test_hanging_up_leaves_the_encryption_on():
+    """`SSLSocket.shutdown` takes it off first: a thread that sends then would send the key so."""
+    near, far = socket.socketpair()
+    with (
+        far,
+        ssl.create_default_context().wrap_socket(
+            near, server_hostname="a.invalid", do_handshake_on_connect=False
+        ) as encrypted,
+    ):
+        tracer = Tracer("https://a.invalid")
+        tracer.connection = CountedConnection(SimpleNamespace(get_extra_info=lambda _: encrypted))
+        Exchange(lambda: None, tracer, 1.0).stop()
+        with pytest.raises(OSError):  # it has ended; "no SSL wrapper" would be a ValueError
+            encrypted.unwrap()
+        assert far.recv(1) == b""
 
 
 @pytest.mark.parametrize("how", ["close", "interrupt"])

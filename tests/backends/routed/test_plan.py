@@ -87,3 +87,9 @@ def test_one_number_says_where_a_prompt_goes_at_every_threshold(threshold, inter
     chance = plan.chance(tuple(interval), logprob)
     kept = first == SMALL or (first == ASK and HONEST.chance(logprob) >= threshold)
     assert kept == (chance >= threshold)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("-inf"), None])
+def test_a_fit_needs_finite_numbers(bad):
+    with pytest.raises(ValueError, match="logprobs must be finite numbers; got"):
+        fit_calibrator([bad, -1.0, -2.0], [True, False, True])

@@ -178,6 +178,25 @@ def test_a_failure_in_the_middle_is_the_end_and_what_came_is_kept():
     assert (reply.text, reply.finish) == ("large", "failed") and "broke off" in reply.error
 
 
+def test_a_small_model_that_fails_is_as_one_that_is_unsure():
+    small, large, router = pair(small_logprob=0.0)
+    small.words, small.fails = ("sm", "all"), (1, LabError("It broke off.", "Ask again."))
+    assert lab.generate(router, "Hi").text == "large one"
+    assert router.routes[-1].asked == ("small", "large")
+    assert router.routes[-1].why == "the small model failed: It broke off."
+    large.refuses = LabError("Nothing was sent.", "…")
+    reply = lab.generate(router, "Hi")
+    assert (reply.text, reply.finish) == ("sm", "failed") and "broke off" in reply.error
+
+
+def test_a_setting_that_only_the_large_model_refuses_raises_at_once():
+    small, large, router = pair(small_logprob=0.0)
+    large.refuses = ValueError("min_p must be left at 0.0; got 0.05")
+    with pytest.raises(ValueError, match="min_p must be"):
+        router.stream("Hi", min_p=0.05)
+    assert small.asked == large.asked == 0
+
+
 def test_an_interrupt_while_the_small_model_writes_asks_nobody_else():
     small, large, router = pair()
 

@@ -4,14 +4,18 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from math import exp
+from types import SimpleNamespace
 
+import httpx2
 import numpy as np
 import pytest
 
 import labkit
 from labkit.backends.capabilities import ScoringModel, runs_here
+from labkit.backends.guard.policy import Policy
 from labkit.backends.loaded.decoding import (
     expand_tree,
     open_position,
@@ -20,10 +24,15 @@ from labkit.backends.loaded.decoding import (
     search_beams,
 )
 from labkit.backends.remote.model import RemoteModel
+from labkit.backends.remote.transport import Transport
+from labkit.backends.reply import Stream
+from labkit.backends.served import decoding
 from labkit.backends.served.files import find_files
 from labkit.backends.served.model import ServedModel
 from labkit.backends.served.open import open_served
+from labkit.backends.served.token_api import Leading
 from labkit.backends.settings import Settings
+from labkit.backends.steps import Step
 from labkit.errors import LabError
 from labkit.models.loading import get_model
 from labkit.models.tokenizers.open import open_tokenizer
@@ -151,6 +160,12 @@ def test_beams_are_likelier_than_the_likeliest_tokens(served):
     assert totals == sorted(totals, reverse=True)
 
 
+@pytest.mark.parametrize(("beams", "room"), [(0, 3), (1.5, 3), (None, 3), (2, 0), (2, "3")])
+def test_a_search_needs_whole_numbers(served, beams, room):
+    with pytest.raises(ValueError, match=r"(beams|max_tokens) must be a whole number.*got"):
+        search_beams(served, PROMPTS[1], beams, room)
+
+
 @pytest.mark.slow
 def test_options_have_the_sum_of_their_tokens(served):
     prompt = served.encode(PROMPTS[0], raw=True)
@@ -178,6 +193,100 @@ def test_answers_to_many_prompts_end_where_they_are_complete(served):
     assert sorted(found) == list(range(len(PROMPTS)))
     whole = labkit.generate(served, PROMPTS[1], raw=True, temperature=0, max_tokens=8)
     assert whole.text.startswith(decode(found[1])) and len(decode(found[1]).split()) <= 3
+
+
+def new_threads(before):
+    return [each for each in threading.enumerate() if each not in before]
+
+
+def test_leaving_answers_stops_the_server():
+    """The first is complete; the second writes on when nobody wants it; the third waits."""
+    asked, closed, before = [], [], threading.enumerate()
+
+    def stream_ids(ids, settings):
+        stopped = threading.Event()
+
+        def steps(_):
+            asked.append(ids)
+            yield Step(0, "aa" if ids == [1] else "a", None, None, (), None, 0.1)
+            stopped.wait()
+
+        return Stream(settings, steps, stop=lambda: (closed.append(ids), stopped.set()))
+
+    def tokenize(text, **_):
+        return {"input_ids": [0] * len(text)}
+
+    model = SimpleNamespace(stream_ids=stream_ids, tokenizer=tokenize, parallel=2)
+    how = {"max_tokens": 9, "temperature": 0, "seed": 0}
+    found = decoding.padded_answers(
+        model, [[1], [2], [3]], is_complete=lambda ids: len(ids) == 2, **how
+    )
+    assert next(found) == (0, [0, 0])
+    threads = new_threads(before)
+    assert all(each.daemon for each in threads)
+    found.close()
+    assert [2] in closed and [3] in closed
+    for each in threads:
+        each.join(30)
+    assert not any(each.is_alive() for each in threads) and len(asked) <= 3
+
+
+def test_leaving_options_asks_for_no_more():
+    asked, before = [], threading.enumerate()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def leading(text, _):
+        if text[0] == 2:
+            asked.append(text)
+            begun.set()
+            go_on.wait()
+        return Leading(np.arange(9), np.zeros(9), None, None)
+
+    model = SimpleNamespace(leading=leading, parallel=2)
+    found = decoding.option_logprobs(model, [[1], [2]], [[[5, 6]], [[5, 6, 7]]])
+    assert next(found) == (0, {0: 0.0})
+    threads = new_threads(before)
+    assert begun.wait(30)
+    found.close()
+    go_on.set()
+    for each in threads:
+        each.join(30)
+    assert not any(each.is_alive() for each in threads) and len(asked) == 1
+
+
+def test_the_policy_of_now_is_that_of_rows_too(served):
+    """A server that repeats its prompt: nothing of it leaves, and an answer is restored."""
+    sent, prompt = [], "mail to anna.smith@example.org now"
+
+    def answer(request):
+        sent.append(served.tokenizer.decode(json.loads(request.content)["prompt"]))
+        times = {"predicted_n": 1, "predicted_ms": 5, "prompt_n": 3, "prompt_ms": 1}
+        choice = {"text": sent[-1], "finish_reason": "stop"}
+        body = f"data: {json.dumps({'choices': [choice], 'timings': times})}\n\n"
+        headers = {"content-type": "text/event-stream"}
+        return httpx2.Response(200, text=body, headers=headers)
+
+    transport = Transport("http://127.0.0.1:9/v1", network=httpx2.MockTransport(answer))
+    sizes = {"context": served.context, "vocabulary": served.vocabulary, "parallel": 2}
+    model = ServedModel(served.files, RemoteModel(served.protocol, transport), **sizes)
+
+    def rows():
+        return "".join(step.text for _, step in model.stream_rows(prompt, [Settings(seed=1)]))
+
+    assert prompt in rows()
+    ids = model.encode(prompt)
+    model.policy = "block"
+    for ask in (rows, lambda: model.stream_ids(ids, Settings(seed=1))):
+        with pytest.raises(LabError, match="Nothing was sent"):
+            ask()
+    assert len(sent) == 1
+    model.policy = "redact"
+    assert prompt in rows() and "anna" not in sent[-1]
+    assert prompt in labkit.generate(model, prompt).text
+    model.policy = Policy("allow")
+    assert prompt in rows() and prompt in sent[-1]
+    with pytest.raises(ValueError, match="batch_size must be"):
+        model.stream_rows(prompt, [Settings(seed=1)], batch_size=-1)
 
 
 def test_what_needs_weights_says_so_and_what_to_do(served):
@@ -221,6 +330,35 @@ def test_a_server_without_all_scores_is_refused(httpserver):
     httpserver.expect_request("/v1/models").respond_with_json(listing)
     with pytest.raises(LabError, match=r"not of llama\.cpp or vLLM"):
         open_served("smollm2-135m", httpserver.url_for(""))
+
+
+@pytest.mark.parametrize(
+    ("model", "props", "sentence"),
+    [
+        ({}, {}, "has no model, and not smollm2-135m"),
+        ({"id": "smollm2-135m"}, {}, "does not say how many tokens it takes"),
+        ({"id": "smollm2-135m"}, [], "not an event of its interface"),
+        ({"id": "smollm2-135m"}, None, "does not have this interface"),
+    ],
+)
+def test_a_server_that_says_little_of_itself_is_a_sentence(httpserver, model, props, sentence):
+    listing = {"object": "list", "data": [{"owned_by": "llamacpp", **model}]}
+    httpserver.expect_request("/v1/models").respond_with_json(listing)
+    if props is not None:
+        httpserver.expect_request("/props").respond_with_json(props)
+    else:
+        httpserver.expect_request("/props").respond_with_json({"error": "off"}, status=404)
+    with pytest.raises(LabError, match=sentence):
+        open_served("smollm2-135m", httpserver.url_for(""))
+
+
+def test_numbers_that_a_server_does_not_give_are_the_usual_ones(httpserver):
+    listing = {"data": [{"owned_by": "llamacpp", "id": "smollm2-135m", "meta": {"n_vocab": "7"}}]}
+    httpserver.expect_request("/v1/models").respond_with_json(listing)
+    props = {"total_slots": 0, "default_generation_settings": {"n_ctx": 64}}
+    httpserver.expect_request("/props").respond_with_json(props)
+    model = open_served("smollm2-135m", httpserver.url_for(""))
+    assert (model.context, model.vocabulary) == (64, 49_152) and model.parallel >= 1
 
 
 def test_the_light_set_up_runs_llamacpp_in_this_process(smollm2, monkeypatch):

@@ -146,9 +146,8 @@ def _refused(where: str, model: str | None, status: int, message: str, hints: Hi
             "Give the address that it has now, such as one with https.",
         )
     if status == 404:
-        return LabError(
-            f"{where} has no model {model!r}, or not this interface: {message}", hints.unknown
-        )
+        named = f"has no model {model!r}, or not" if model else "does not have"
+        return LabError(f"{where} {named} this interface: {message}", hints.unknown)
     if status >= 500:
         return LabError(f"{where} failed (status {status}): {message}", hints.failed)
     return LabError(

@@ -60,6 +60,15 @@ class CountedConnection(httpcore2.NetworkStream):
     def close(self) -> None:
         self._stream.close()
 
+    def shut_down(self) -> None:
+        """Ends it both ways, below any encryption: nothing that is sent meanwhile goes unencrypted.
+
+        Raises:
+            OSError: it has ended.
+        """
+        # An SSLSocket's own `shutdown` first forgets that it encrypts.
+        socket.SocketType.shutdown(self.get_extra_info("socket"), socket.SHUT_RDWR)
+
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
@@ -73,9 +82,8 @@ def hang_up(keeps: Callable[[str], bool]) -> None:
         connections = list(_open)
     for connection in connections:
         with suppress(OSError):  # it is closed
-            sock = connection.get_extra_info("socket")
-            if not keeps(sock.getpeername()[0]):
-                socket.SocketType.shutdown(sock, socket.SHUT_RDWR)  # below any encryption
+            if not keeps(connection.get_extra_info("socket").getpeername()[0]):
+                connection.shut_down()
 
 
 tracing: ContextVar["Tracer | None"] = ContextVar("tracing", default=None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 
 from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.steps import Alternative, Step
@@ -64,14 +64,16 @@ def steps_of_tokens(
 
 def steps_of_texts(
     texts: list[tuple[str, bool]], listed: list[Step], elapsed_s: float
-) -> list[Step]:
-    """A step for each token that is listed with a piece, or one for the piece."""
+) -> tuple[list[Step], list[Step]]:
+    """A step for each token that is listed with a piece, or one for the piece; and other tokens."""
     steps = []
     for text, thinking in texts:
-        is_whole = "".join(step.text for step in listed) == text
-        each = listed if is_whole else [plain_step(text, elapsed_s)]
+        begins = accumulate(step.text for step in listed)
+        count = max((n for n, begin in enumerate(begins, 1) if begin == text), default=0)
+        each = listed[:count] or [plain_step(text, elapsed_s)]
         steps += [replace(step, thinking=thinking) for step in each]
-    return steps
+        listed = listed[count:]
+    return steps, listed
 
 
 def plain_step(

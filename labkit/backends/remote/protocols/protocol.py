@@ -16,14 +16,7 @@ from labkit.errors import LabError
 
 from .events import Choice, Chunk, Stats, read_chunk
 from .parameters import Parameters
-from .pieces import (
-    SurrogateJoiner,
-    listed_steps,
-    parts,
-    plain_step,
-    steps_of_texts,
-    steps_of_tokens,
-)
+from .pieces import SurrogateJoiner, listed_steps, parts, steps_of_texts, steps_of_tokens
 
 MOST_AT_ONCE = 1000  # tokens that one event may bring
 
@@ -113,6 +106,7 @@ class AnswerReader:
         self._halves = {True: SurrogateJoiner(), False: SurrogateJoiner()}  # of thought, of answer
         # Of a server that leaves a thought in the answer's text.
         self._split = ThoughtSplitter(opened)
+        self._waiting: list[Step] = []  # the tokens whose text is held back by that
         self._apart = False  # another keeps it apart
         self._thinking = False  # what the last text was
         self._thought, self._counted = ThoughtCounter(), False  # here, or by the server
@@ -150,10 +144,10 @@ class AnswerReader:
         """What was held back, as it might have become a tag or a character."""
         half = self._halves[True].push("", last=True)
         thought, text = self._split.push(self._halves[False].push("", last=True), last=True)
-        for rest, thinking in ((half + thought, True), (text, False)):
-            if rest:
-                self._note(chunked=True)
-                yield plain_step(rest, elapsed_s, thinking=thinking)
+        texts = [each for each in ((half + thought, True), (text, False)) if each[0]]
+        if texts:
+            self._note(chunked=True)
+        yield from steps_of_texts(texts, self._waiting, elapsed_s)[0]
 
     def _read(self, event: Any, elapsed_s: float) -> list[Step]:
         try:
@@ -184,7 +178,10 @@ class AnswerReader:
         tokens = self._note_numbers(chunk)
         if tokens is not None:
             return steps_of_tokens(texts, before, listed, tokens, elapsed_s)
-        steps = steps_of_texts(texts, listed, elapsed_s)
+        steps, waiting = steps_of_texts(texts, [*self._waiting, *listed], elapsed_s)
+        held = self._split.held
+        is_held = held and "".join(step.text for step in waiting) == held
+        self._waiting = waiting if is_held else []
         self._thought.add(steps, len(listed))
         if self._thought.seen and not self._counted:
             self._note(thinking_tokens=self._thought.tokens)

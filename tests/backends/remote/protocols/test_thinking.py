@@ -234,3 +234,20 @@ def test_a_template_may_open_the_thought_itself(scripted):
     server = labkit.connect(address, "m", kind="vLLM")
     reply = labkit.generate(server, "Why?<think>\n", raw=True)
     assert (reply.thinking, reply.text) == ("Hm.", "Yes")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "steps"),
+    [
+        (["[", "1", ", ", "2", "]"], [("[", 0), ("1", 0), (", ", 0), ("2", 0), ("]", 0)]),
+        (["<"], [("<", 0)]),
+        (["<", "b>"], [("<", 0), ("b>", 0)]),
+        (["<", "think>", "a", "</", "b>", "</think>", "Yes"],
+         [("a", 1), ("</", 1), ("b>", 1), ("Yes", 0)]),
+    ],
+)  # fmt: skip
+def test_what_was_held_back_as_a_tag_keeps_its_tokens(scripted, tokens, steps):
+    parts = [piece(each, logprobs=listed(each)) for each in tokens]
+    reply, _ = ask(scripted, *parts, delta("stop"), END, kind="vLLM")
+    assert [(step.text, step.thinking) for step in reply.steps] == steps
+    assert {step.logprob for step in reply.steps} == {-0.5}
