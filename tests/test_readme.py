@@ -28,6 +28,16 @@ def test_the_readme_is_read_in_one_sitting():
     assert len(README.read_text().splitlines()) <= 120
 
 
+@pytest.mark.parametrize(
+    ("fetched", "notebooks"),
+    [("tokenizers", ["01", "06"]), ("datasets", ["08", "10", "11"]), ("minilm", ["10"])],
+)
+def test_what_notebooks_need_is_named_to_learners_and_to_teachers(fetched, notebooks):
+    for page in (README, ROOT / "notebooks" / "teaching.md"):
+        (named,) = re.findall(rf"\b{fetched}`([^,`]+(?:, \d\d and \d\d)?)", page.read_text())
+        assert re.findall(r"\b\d\d\b(?! MB)", named) == notebooks, page.name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):

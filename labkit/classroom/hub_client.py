@@ -3,6 +3,7 @@
 import json
 import re
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from .settings import ClassSettings
@@ -19,24 +20,31 @@ def ask_hub(settings: ClassSettings, path: str, method: str = "GET") -> Any:
         OSError: it does not answer, or not so.
     """
     headers = {"Authorization": f"token {settings.token}"}
-    content = _open(urllib.request.Request(settings.hub_api + path, None, headers, method=method))
-    return json.loads(content) if content else None
+    content = _open(settings.hub_api + path, headers, method)
+    try:
+        return json.loads(content) if content else None
+    except ValueError:
+        raise OSError("another program answers at the hub's port") from None
 
 
 def ask_model(settings: ClassSettings, path: str) -> str:
     """What the model server answers.
 
     Raises:
-        OSError: it does not answer.
+        OSError: it does not answer, or that is not an address.
     """
-    return _open(urllib.request.Request(settings.model_address + path))
+    return _open(settings.model_address + path)
 
 
-def _open(request: urllib.request.Request) -> str:
+def _open(address: str, headers: dict[str, str] | None = None, method: str = "GET") -> str:
     """Past any proxy that the environment names: the class is here, or in its network."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as answer:
-        return answer.read().decode()
+    try:
+        request = urllib.request.Request(address, None, headers or {}, method=method)
+        with opener.open(request, timeout=10) as answer:
+            return answer.read().decode()
+    except (HTTPException, ValueError) as error:  # not an address, or not HTTP
+        raise OSError(str(error)) from None
 
 
 def read_load(metrics: str) -> tuple[int | None, int | None]:

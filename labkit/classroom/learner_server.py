@@ -10,6 +10,7 @@ from labkit.install.frugal import LEAN_START
 
 from .learners.fresh_lesson import freshened
 
+LESSONS = "[0-9]*.ipynb"  # beside which the teacher's own notebooks lie
 MIB = 1024**2
 START = f"""{LEAN_START}
 from jupyterhub.singleuser import main
@@ -22,16 +23,16 @@ def main(arguments: list[str]) -> None:
     os.umask(0o077)
     copy_notebooks(ROOT / "notebooks", Path.home() / "notebooks")
     if handout := os.environ.get("LABKIT_CLASS_HANDOUT"):
-        copy_notebooks(Path(handout), Path.home() / "assignments")
+        copy_notebooks(Path(handout), Path.home() / "assignments", "*.ipynb")
     os.environ["LABKIT_BOOK"] = str(Path.home() / "book")
     limit_memory(int(os.environ.get("LABKIT_CLASS_MEMORY_MIB") or 0))
     os.execv(sys.executable, [sys.executable, "-c", START, *arguments])
 
 
-def copy_notebooks(source: Path, target: Path) -> None:
+def copy_notebooks(source: Path, target: Path, pattern: str = LESSONS) -> None:
     """Gives the learner each notebook that they have not; what is there is theirs, and stays."""
     target.mkdir(parents=True, exist_ok=True)
-    for notebook in sorted(source.glob("[0-9]*.ipynb")):
+    for notebook in sorted(source.glob(pattern)):
         own = target / notebook.name
         if not own.exists():
             with replaced(own) as file:

@@ -14,6 +14,7 @@ from labkit.filesystem.write import write_json
 from labkit.formatting import shell_quoted
 from labkit.models.storage.store import home
 
+INNER_PORTS = ("hub_port", "proxy_port", "model_port", "tokenizer_port")
 # A user's name on every system, and a folder's; the wall's files have ``--`` behind it.
 NAME = re.compile(r"(?!.*--)[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?")
 MOST_SLOTS = 64
@@ -31,7 +32,8 @@ class ClassSettings:
         word: what each types beside the name.
         host: the address that it listens on.
         port: the port that learners open.
-        hub_port, proxy_port, model_port: of the loopback, for its parts to find each other.
+        hub_port, proxy_port, model_port: of the loopback, for its parts to find each other; where
+            another program has taken one, the next start chooses anew.
         token: what lets `status` and `stop` ask the hub.
         model: the model that is shared.
         server: the address of a model server that runs elsewhere; "": llama.cpp's, here.
@@ -150,10 +152,15 @@ def new_token() -> str:
     return secrets.token_hex(24)
 
 
-def free_port() -> int:
-    """A port of the loopback that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+def free_port(preferred: int = 0) -> int:
+    """A port of the loopback that is free now: the preferred one, or else any."""
+    try:
+        with socket.create_server(("127.0.0.1", preferred)) as listening:
+            return listening.getsockname()[1]
+    except OSError:
+        if not preferred:
+            raise
+        return free_port()
 
 
 def own_address() -> str:

@@ -76,7 +76,7 @@ def read_status(settings: ClassSettings) -> ClassStatus:
     )
     try:
         running, waiting = read_load(ask_model(settings, "/metrics"))
-    except (OSError, ValueError):
+    except OSError:
         running = waiting = None
     return ClassStatus(learners, settings.students, running, waiting, settings.slots)
 

@@ -97,7 +97,8 @@ class ClassProcess:
         for _ in range(READY_S * 5):
             with contextlib.suppress(OSError):
                 CHECKS[self.name](self._settings)
-                return
+                if self.process.poll() is None:  # or else another program has answered
+                    return
             if self.process.poll() is not None:
                 break
             time.sleep(0.2)
@@ -185,7 +186,7 @@ def _uninterrupted() -> Iterator[None]:
 
 def _stop(settings: ClassSettings, parts: dict[str, ClassProcess]) -> None:
     """The learners' servers first, by the hub; then the hub, its proxy and the model."""
-    with contextlib.suppress(OSError, urllib.error.URLError):
+    with contextlib.suppress(OSError):
         active = partial(ask_hub, settings, "/users?state=active")
         _stop_servers(settings, [user["name"] for user in active()], active)
     for part in reversed(parts.values()):

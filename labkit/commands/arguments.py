@@ -151,7 +151,7 @@ def _add_serve(commands):
     )
     serve.add_argument(
         "--context",
-        type=_whole("the context is a number", 256),
+        type=_whole("the context is a number", 256, 2**31 - 1),
         default=8192,
         metavar="N",
         help="tokens (default: %(default)s)",
@@ -190,7 +190,7 @@ def _add_class(commands):
     start.add_argument("--server", metavar="ADDRESS", help="share this model server, such as vLLM")
     start.add_argument(
         "--memory",
-        type=_whole("the memory in MiB is a number", 256),
+        type=_whole("the memory in MiB is a number", 256, 2**20),
         metavar="MIB",
         help="most of a process, in MiB (default: 1024)",
     )

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from labkit.checks import checked_path
 from labkit.errors import LabError
 from labkit.formatting import CONTROL
 
@@ -67,10 +68,10 @@ def read_each(
     if isinstance(files, str | Path):
         path = Path(files)
         files = sorted(path.glob("*.json")) if os.path.isdir(path) else [path]
-    elif not isinstance(files, Iterable):
+    elif not isinstance(files, Iterable) or isinstance(files, bytes):
         raise ValueError(f"files must be their names, or a folder's; got {files!r}")
     found, left_out = {}, []
-    for path in map(Path, files):
+    for path in [checked_path("files", each) for each in files]:
         try:
             found[path] = read(path)
         except LabError as error:

@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from .cell import note_stop
 
@@ -27,11 +28,16 @@ def delayed_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+        _restore(before)
         if came and isinstance(before, _Came):  # of a block around this one, which is to have it
             before(signal.SIGINT, None)
         elif came:
             _interrupt_soon()
+
+
+def _restore(before: Any) -> None:
+    """The handler that was there; Python cannot set again, nor name, one that it did not set."""
+    signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
 
 
 class _Came(list):
@@ -57,7 +63,7 @@ def noted_interrupts() -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: bool(came)
     finally:
-        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+        _restore(before)
         if came:
             note_stop()
 

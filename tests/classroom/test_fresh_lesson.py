@@ -1,6 +1,9 @@
 """What a teacher has run and answered in a lesson does not reach the learners."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +12,7 @@ from labkit.classroom.learners.fresh_lesson import freshened, unanswered
 from labkit.classroom.marks.assignment import as_text, source_notebook
 from labkit.install.bootstrap import ROOT
 
+FOLDERS = ("notebooks", "assignments")
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 MINE = "17.4  # the teacher's"
 
@@ -35,6 +39,25 @@ def test_a_learner_gets_the_lesson_as_it_was(run_by_the_teacher, tmp_path):
     copy_notebooks(run.parent, tmp_path / "learners")
     assert (tmp_path / "learners" / run.name).read_bytes() == lesson.read_bytes()
     assert freshened(lesson.read_bytes()) == lesson.read_bytes()
+
+
+def test_those_who_come_later_get_each_assignment_and_no_notebook_of_the_teachers(tmp_path):
+    for folder in ("notebooks", "handout"):
+        (tmp_path / folder).mkdir()
+        for name in ("02_sampling", "intro"):
+            (tmp_path / folder / f"{name}.ipynb").write_text("{}")
+    home = tmp_path / "home"
+    env = os.environ | {"HOME": str(home), "LABKIT_CLASS_HANDOUT": str(tmp_path / "handout")}
+    command = f"""
+import os
+from pathlib import Path
+from labkit.classroom import learner_server
+learner_server.ROOT, os.execv = Path({str(tmp_path)!r}), lambda *_: None
+learner_server.main([])
+"""
+    subprocess.run([sys.executable, "-c", command], env=env, check=True, cwd=ROOT)
+    found = {each: sorted(file.stem for file in (home / each).iterdir()) for each in FOLDERS}
+    assert found == {"notebooks": ["02_sampling"], "assignments": ["02_sampling", "intro"]}
 
 
 def test_an_assignment_has_the_keys_answers_alone(run_by_the_teacher):

@@ -1,15 +1,21 @@
 """What a leader does in the wrong order, or types wrong: each says what to do; nothing is run."""
 
 import asyncio
+import contextlib
 import os
 import socket
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import filelock
 import pytest
 from tornado.web import HTTPError
 
+from labkit.classroom import supervisor
 from labkit.classroom.learners import hand_over, system_users
 from labkit.classroom.learners.taken_names import FULL, HUB, WALL, take_name
 from labkit.classroom.learners.taken_names import release as free_name
@@ -54,6 +60,60 @@ def test_a_port_that_the_class_had_may_be_taken(settings):
         write_settings(replace(settings, port=taken.getsockname()[1]))
         with pytest.raises(LabError, match=r"is in use\.\n.*--port N"):
             ask(settings, "start")
+
+
+def test_an_inner_port_that_another_program_has_is_replaced(settings, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port, mine = taken.getsockname()[1], free.getsockname()[1]
+        free.close()
+        kept = replace(settings, hub_port=port, tokenizer_port=0, model_port=mine)
+        write_settings(kept)
+        found = running._settings(parse(["class", "start", "--folder", settings.folder]))
+        assert port not in (found.hub_port, found.tokenizer_port) and found.tokenizer_port
+        assert (found.model_port, found.word) == (mine, kept.word)
+
+        # It answers where a part of the class has ended, which is not taken for that part.
+        def ended(part):
+            part.process = subprocess.Popen([sys.executable, "-c", ""])
+            part.process.wait()
+
+        monkeypatch.setattr(supervisor.ClassProcess, "_start", ended)
+        part = supervisor.ClassProcess("tokenizer_server", replace(kept, tokenizer_port=port))
+        with pytest.raises(LabError, match="The tokenizer server of the class did not start"):
+            part.wait_until_ready()
+
+
+@pytest.fixture(
+    params=[b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\n\r\n<p>\xff", b"HTTP/1.1 200\r\n\r\n<p>"]
+)
+def stranger(request):
+    """The port of a program that answers otherwise than a hub."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer_all, args=(listening, request.param), daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+
+
+def answer_all(listening, content):
+    with contextlib.suppress(OSError):  # until it is closed
+        while True:
+            with listening.accept()[0] as asked:
+                asked.recv(10_000)
+                asked.sendall(content)
+
+
+def test_another_program_at_the_hubs_port_is_no_hub(settings, stranger, capsys):
+    found = replace(settings, hub_port=stranger)
+    write_settings(found)
+    with pytest.raises(LabError, match="The class does not run"):
+        ask(settings, "status")
+    ask(settings, "release", "ada")
+    assert capsys.readouterr().out.startswith("ada was free.")
+    stopped = []
+    part = SimpleNamespace(stop=lambda: stopped.append(True))
+    supervisor._stop(found, {"proxy": part, "hub": part})
+    assert stopped == [True, True]
 
 
 @pytest.mark.parametrize("action", ["collect", "grade"])
@@ -166,6 +226,8 @@ def test_a_learner_whose_home_is_broken_keeps_nothing_from_the_others(settings, 
         (["--word", "short"], "fewer than 6"),
         (["--server", "notaurl"], "No model server answers at notaurl"),
         (["--server", "http://127.0.0.1:9"], "No model server answers"),
+        (["--server", "http://127.0.0.1:PORT"], "No model server answers"),
+        (["--server", "http://[::1"], "No model server answers"),
         (["--names", "empty"], "There is no name in"),
         (["--names", "three", "--students", "2"], "3 names, and 2 seats"),
         (["--certificate", "three", "--certificate-key", "three"], "no certificate and its key"),

@@ -82,11 +82,12 @@ def test_a_port_that_is_none(port, capsys):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("serve coder --context 5", "the context is a number of 256 or more, not '5'"),
-        ("serve coder --context many", "the context is a number of 256 or more, not 'many'"),
+        ("serve coder --context 5", "the context is a number from 256 to 2147483647, not '5'"),
+        ("serve coder --context many", "the context is a number from 256 to 2147483647"),
+        ("serve coder --context 3000000000", "to 2147483647, not '3000000000'"),
         ("class start --students 0", "the number of learners is from 1 to 1000, not '0'"),
         ("class start --students 1001", "from 1 to 1000, not '1001'"),
-        ("class start --memory 4", "the memory in MiB is a number of 256 or more, not '4'"),
+        ("class start --memory 4", "the memory in MiB is a number from 256 to 1048576, not '4'"),
     ],
 )
 def test_a_number_out_of_range(typed, said, capsys):

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from labkit.backends.llamacpp.engine import import_xllamacpp
 from labkit.backends.llamacpp.infill import FAMILIES
-from labkit.backends.llamacpp.server import served_file
+from labkit.backends.llamacpp.server import page_origin, serve_file, served_file
 from labkit.errors import LabError
 from labkit.models.storage import store
 
@@ -103,7 +104,7 @@ def test_no_page_reads_it_and_nobody_sees_what_others_sent(served):
 
 
 def test_a_key_an_origin_and_a_model_without_tokens(tiny_gguf):
-    server = Served(tiny_gguf, "--key", "--origin", "http://127.0.0.1:8888", "--context", "512")
+    server = Served(tiny_gguf, "--key", "--origin", "http://127.0.0.1:8888/", "--context", "512")
     try:
         key = re.search(r'api_key": "(\w{48})"', server.text)[1]
         assert f'apiKey: "{key}"' in server.text and f"API key: {key}" in server.text
@@ -117,6 +118,40 @@ def test_a_key_an_origin_and_a_model_without_tokens(tiny_gguf):
         assert (status, origin) == (200, "http://127.0.0.1:8888")
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("http://127.0.0.1:8888/", "http://127.0.0.1:8888"),
+        ("HTTPS://Lab.Example:443/lab?token=1#x", "https://lab.example"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://ada@lab.example:80", "http://lab.example"),
+        *(
+            (each, None)
+            for each in ("foo", "", "*", "127.0.0.1:8888", "ftp://x", "http://", "null")
+        ),
+        *((each, None) for each in ("http://a b", "http://[::1", "http://x:99999", "http://*")),
+    ],
+)
+def test_an_origin_is_what_browsers_send_or_refused(address, origin, fim_gguf):
+    if origin:
+        assert page_origin(address) == origin
+    else:
+        with pytest.raises(LabError, match="is not the address of a page"):
+            serve_file(fim_gguf, "127.0.0.1", 1, "", address, 512)
+
+
+def test_a_context_beyond_all_memory_is_a_sentence(fim_gguf, monkeypatch):
+    with pytest.raises(ValueError, match="context must be a whole number, 256 to 2,147,483,647"):
+        serve_file(fim_gguf, "127.0.0.1", 1, "", None, 3_000_000_000)
+
+    def no_memory(*_):
+        raise RuntimeError("failed to create context")
+
+    monkeypatch.setattr(import_xllamacpp(), "Server", no_memory)
+    with pytest.raises(LabError, match=r"damaged.*memory does not suffice for 512 tokens"):
+        serve_file(fim_gguf, "127.0.0.1", 1, "", None, 512)
 
 
 def test_a_port_in_use_is_a_sentence(fim_gguf):

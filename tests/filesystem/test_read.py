@@ -156,6 +156,12 @@ def test_a_file_grows_no_larger_than_the_reader_allows(tmp_path):
         parse(bytes(LARGEST + 1), list[int])
 
 
+@pytest.mark.parametrize("files", [[None], [1], b"x", 3, [b"x"]])
+def test_files_are_given_by_their_names(files):
+    with pytest.raises(ValueError, match=r"^files must be .*; got "):
+        labkit.comparison.join_votes(files)
+
+
 def test_a_batch_that_ended_before_its_first_answer_opens(tmp_path):
     for content in ('{"labkit_batch": 1}', '{"labkit_batch": 1}\n'):
         (tmp_path / "a.jsonl").write_text(content)

@@ -33,6 +33,22 @@ def test_an_interrupt_arrives_after_the_block():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("block", [delayed_interrupts, noted_interrupts])
+def test_the_handler_that_was_there_is_there_again(block):
+    mine = signal.getsignal(signal.SIGINT)
+    try:
+        for handler in (signal.SIG_DFL, signal.SIG_IGN, mine):
+            signal.signal(signal.SIGINT, handler)
+            with block():
+                outer = signal.getsignal(signal.SIGINT)
+                with block():
+                    pass
+                assert signal.getsignal(signal.SIGINT) is outer
+            assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, mine)
+
+
 def test_without_an_interrupt_and_in_other_threads_nothing_changes():
     seen = []
     with delayed_interrupts():

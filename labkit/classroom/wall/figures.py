@@ -3,14 +3,14 @@
 import plotly.graph_objects as go
 
 from labkit.formatting import digits, number_of
-from labkit.lab_book.entry import with_unit
+from labkit.lab_book.entry import BookEntry, with_unit
 from labkit.models.catalogue import CATALOGUE
 from labkit.stats import Spread
 from labkit.topics.comparison.votes.figures import votes_figure
 from labkit.ui import theme
 from labkit.ui.html import figure_text
 
-from .results import ClassResults
+from .results import ClassResults, guess_name
 
 LARGE, HEIGHT = 22, 600  # pixels
 BINS = 12
@@ -33,17 +33,18 @@ def _large(figure: go.Figure, height: int = HEIGHT) -> go.Figure:
 
 
 def guesses_figure(results: ClassResults, number: str, *, truth: bool = False):
-    """How often what was guessed, and where the class's own measurements lie.
+    """How often what was guessed, and where the numbers lie that the learners found for it.
 
     Args:
         results: the class.
         number: which one, of `ClassResults.guessed`.
-        truth: whether the measurements are shown.
+        truth: whether what they found is shown.
     """
     guessed = [value for one in results.learners if (value := one.guess(number)) is not None]
-    measured = [each for one in results.learners if (each := one.last(number)) is not None]
-    unit = next((each.unit for each in measured), _unit(results, number))
-    label = next((each.label for each in measured), number.replace("_", " "))
+    found = [each for one in results.learners if (each := one.truth(number)) is not None]
+    unit = next((each.unit for each in found), _unit(results, number))
+    labels = dict.fromkeys(each.label for each in found)
+    label = " and ".join(labels) or number.replace("_", " ")
     figure = theme.figure(
         go.Histogram(x=guessed, nbinsx=BINS, marker={"color": theme.BLUE, "line": theme.OUTLINE}),
         title=figure_text(f"{label}: {number_of(len(guessed), 'learner')} guessed"),
@@ -53,24 +54,25 @@ def guesses_figure(results: ClassResults, number: str, *, truth: bool = False):
         bargap=0.05,
     )
     figure.update_yaxes(dtick=max(1, len(guessed) // 8), rangemode="tozero")
-    if truth and measured:
-        _add_truth(figure, [each.value for each in measured], unit)
+    if truth and found:
+        _add_truth(figure, found, unit)
     return _large(figure)
 
 
 def _unit(results: ClassResults, number: str) -> str:
     guesses = (each for one in results.learners for each in one.guesses)
-    return next((each.unit for each in guesses if number in (each.name, f"any {each.unit}")), "")
+    return next((each.unit for each in guesses if number == guess_name(each)), "")
 
 
-def _add_truth(figure: go.Figure, values: list[float], unit: str) -> None:
-    found = Spread(tuple(values))
+def _add_truth(figure: go.Figure, entries: list[BookEntry], unit: str) -> None:
+    found = Spread(tuple(each.value for each in entries))
     figure.add_vline(x=found.median, line={"color": theme.ORANGE, "width": 5})
     if found.low != found.high:
         figure.add_vrect(
             x0=found.low, x1=found.high, fillcolor=theme.ORANGE, opacity=0.2, layer="below"
         )
-    text = f"measured: {with_unit(found.median, unit)}"
+    origins = " and ".join(sorted({each.origin for each in entries}))
+    text = f"{origins}: {with_unit(found.median, unit)}"
     if found.low != found.high:
         text += f" ({digits(found.low)} to {digits(found.high)})"
     figure.add_annotation(
@@ -90,7 +92,7 @@ def speeds_figure(results: ClassResults, *, names: bool = False):
         (one.name, bandwidth.value, speed.value)
         for one in results.learners
         if (bandwidth := one.last("bandwidth_gb_per_s"))
-        and (speed := one.last("decode_tokens_per_s"))
+        and (speed := one.last("decode_tokens_per_s", MODEL))
     ]
     weight_gb = 4 * CATALOGUE[MODEL].parameters / 1e9
     most = max([bandwidth for _, bandwidth, _ in points] or [100.0])

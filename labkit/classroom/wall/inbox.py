@@ -1,7 +1,8 @@
 """One address on the leader's machine, to which laptops post files for the wall; no hub is needed.
 
 A browser opens it and gets a page with a form; a program posts a file to ``/files/NAME`` with the
-headers `LEARNER` and `WORD`. A page of another origin cannot send these headers.
+headers `LEARNER` and `WORD`, the word percent-encoded. A page of another origin cannot send these
+headers.
 """
 
 import contextlib
@@ -85,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _require_owner(self, learner: str) -> str:
         """The cookie of the browser that has the name; raises LabError for any other."""
-        word, names = self.headers.get(WORD, "").strip().lower(), self._settings.names
+        word, names = unquote(self.headers.get(WORD, "")).strip().lower(), self._settings.names
         if not hmac.compare_digest(word.encode(), self._settings.word.encode()):
             time.sleep(GUESS_S)
             raise LabError("That is not the word.")

@@ -47,7 +47,7 @@ def _require_readable(learner: str, name: str, content: bytes) -> None:
     with tempfile.TemporaryDirectory() as aside:
         with replaced(Path(aside) / name) as file:
             file.write(content)
-        read_learner(learner, [Path(aside) / name], left_out)
+        read_learner(learner, [Path(aside) / name], left_out, {})
     if left_out:
         raise LabError("It is not a lab book, votes or a notebook of this lab.")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.checks import check_number
+from labkit.checks import check_number, checked_path
 from labkit.classroom.settings import class_folder
 from labkit.errors import LabError
 from labkit.formatting import number_of
@@ -17,7 +17,7 @@ from labkit.ui.panel import Panel, labelled, row
 from labkit.ui.table import grid
 
 from . import figures
-from .results import read_class
+from .results import FileResults, read_class
 
 VIEWS = ("guesses", "speed", "votes", "exercises")
 LARGE_HTML = f'<div style="font-size:{figures.LARGE}px;line-height:1.5">'
@@ -34,10 +34,14 @@ def class_panel(
         names: whether learners are named from the start; the panel has a box for it.
         every_s: seconds between two looks at the files.
     Raises:
+        ValueError: an argument is out of range.
         LabError: there is no such folder.
     """
     check_number("every_s", every_s, "above 0", lambda x: x > 0)
-    return ClassPanel(class_folder(folder), names, every_s)
+    if not isinstance(names, bool):
+        raise ValueError(f"names must be True or False; got {names!r}")
+    chosen = None if folder is None else checked_path("folder", folder)
+    return ClassPanel(class_folder(chosen), names, every_s)
 
 
 class ClassPanel(Panel):
@@ -47,14 +51,15 @@ class ClassPanel(Panel):
         results: of the last look at the files.
         view: which of `VIEWS` is shown.
         number: which guess is shown.
-        truth: whether the measurements stand beside it.
+        truth: whether what the learners found stands beside it.
         names: whether learners are named.
         shown: where the figure is.
     """
 
     def __init__(self, folder: Path, names: bool, every_s: float):
         self._folder, self._every_s = folder, every_s
-        self.results = read_class(folder)
+        self._known: dict[Path, FileResults] = {}
+        self.results = read_class(folder, self._known)
         self.view = widgets.ToggleButtons(options=VIEWS, **labelled("Show", "auto"))
         self.number = widgets.Dropdown(**labelled("Guess", "380px"))
         self.truth = widgets.ToggleButton(False, description="Show the truth")
@@ -84,7 +89,7 @@ class ClassPanel(Panel):
     def look(self) -> None:
         """Reads the files again, and draws what has changed."""
         with contextlib.suppress(LabError):  # the folder is being moved: the next look finds it
-            self.results = read_class(self._folder)
+            self.results = read_class(self._folder, self._known)
         self.draw()
 
     def draw(self) -> None:

@@ -2,7 +2,7 @@
 
 A learner is a subfolder (a home of `labkit class`), or the file name's beginning up to a dot or
 ``--`` in a folder into which everybody puts an export: ``ada.json``, ``ada--votes.json``,
-``ada--02_sampling.ipynb``. Prompts and answers are not read.
+``Ada--02_sampling.ipynb``. Prompts and answers are not read.
 """
 
 import json
@@ -17,7 +17,7 @@ from labkit.errors import LabError
 from labkit.exercise import SOLVED, TRIED
 from labkit.filesystem.read import read_file
 from labkit.lab_book.entry import BookEntry
-from labkit.lab_book.store import Guess, read_guess_file
+from labkit.lab_book.store import Guess, Page, read_guess_file
 from labkit.lab_book.store import read_file as read_book
 from labkit.topics.comparison.votes.files import read as read_votes
 from labkit.topics.comparison.votes.votes import Votes, count_votes
@@ -44,16 +44,34 @@ class LearnerResults:
     votes: tuple[Votes, ...] = ()
     exercises: tuple[tuple[str, str, bool], ...] = ()
 
-    def last(self, name: str) -> BookEntry | None:
-        """The newest number of that name."""
-        return next((each for each in reversed(self.entries) if each.name == name), None)
+    def last(self, name: str, model: str | None = None) -> BookEntry | None:
+        """The newest number of that name; with a model, the newest that is about it."""
+        known = (each for each in reversed(self.entries) if each.name == name)
+        return next((each for each in known if model in (None, each.model)), None)
 
     def guess(self, name: str) -> float | None:
-        """What they guessed of it."""
-        of_it = [each for each in self.guesses if name in (each.name, f"any {each.unit}")]
+        """What they guessed of it, a name of `ClassResults.guessed`."""
         beside = [each.guess for each in self.entries if each.name == name]
-        known = [each.value for each in of_it] or [each for each in beside if each is not None]
+        known = [each.value for each in self._guesses_of(name)]
+        known = known or [each for each in beside if each is not None]
         return known[-1] if known else None
+
+    def truth(self, name: str) -> BookEntry | None:
+        """The newest number that their guess of it is about, which it stands beside or answers."""
+        of_it = self._guesses_of(name)
+        answers = [each for each in self.entries if any(one.answers(each) for one in of_it)]
+        named = [each for each in self.entries if each.name == name]
+        beside = [each for each in named or answers if each.guess is not None]
+        known = beside or answers
+        return known[-1] if known else None
+
+    def _guesses_of(self, name: str) -> list[Guess]:
+        return [each for each in self.guesses if name == guess_name(each)]
+
+
+def guess_name(guess: Guess) -> str:
+    """What the wall calls that which was guessed: the number's name, or else its unit."""
+    return guess.name or f"any {guess.unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +89,7 @@ class ClassResults:
     @property
     def guessed(self) -> tuple[str, ...]:
         """The names of all numbers that somebody guessed."""
-        named = {each.name or f"any {each.unit}" for one in self.learners for each in one.guesses}
+        named = {guess_name(each) for one in self.learners for each in one.guesses}
         beside = {
             each.name for one in self.learners for each in one.entries if each.guess is not None
         }
@@ -89,26 +107,53 @@ class ClassResults:
         return count_votes(counted[0].names, *(one for each in counted for one in each.ballots))
 
 
-def read_class(folder: str | Path) -> ClassResults:
+@dataclass(frozen=True, slots=True)
+class FileResults:
+    """What one file holds.
+
+    Attributes:
+        state: of the file when it was read; a file that has another has changed.
+        guesses, pages: of a lab book.
+        votes: of a file of votes.
+        exercises: of a notebook, each with whether it is solved.
+        problem: why it could not be read; "": it could.
+    """
+
+    state: tuple[int, ...]
+    guesses: tuple[Guess, ...] = ()
+    pages: tuple[Page, ...] = ()
+    votes: tuple[Votes, ...] = ()
+    exercises: tuple[tuple[str, bool], ...] = ()
+    problem: str = ""
+
+
+def read_class(folder: str | Path, known: dict[Path, FileResults] | None = None) -> ClassResults:
     """All that lies in a folder now: of a class, or of files that came in.
 
+    Args:
+        folder: which one.
+        known: what an earlier look has found, and this one adds to: only what has changed is read.
     Raises:
         LabError: there is no such folder.
     """
-    folder = Path(folder)
+    folder, known = Path(folder), {} if known is None else known
     if not folder.is_dir():
         raise LabError(
             f"There is no folder {folder}.", "Name the one into which the class puts its files."
         )
     files: dict[str, list[Path]] = {}
-    for path in chain.from_iterable(sorted(each.iterdir()) for each in _of_learners(folder)):
-        if path.is_dir() and not path.name.startswith("."):
-            files.setdefault(path.name, []).extend(_files_of(path))
+    for path in chain.from_iterable(each.iterdir() for each in _of_learners(folder)):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            files.setdefault(path.name.lower(), []).extend(_files_of(path))
         elif path.suffix in (".json", ".ipynb"):
-            files.setdefault(path.stem.partition("--")[0], []).append(path)
+            name = path.name.partition("--")[0].partition(".")[0]
+            files.setdefault(plain_stem(name).lower(), []).append(path)
     left_out: list[str] = []
     return ClassResults(
-        tuple(read_learner(name, paths, left_out) for name, paths in files.items()), tuple(left_out)
+        tuple(read_learner(name, files[name], left_out, known) for name in sorted(files)),
+        tuple(left_out),
     )
 
 
@@ -125,27 +170,52 @@ def _files_of(home: Path) -> Iterator[Path]:
             yield from sorted((home / part).glob(f"*.{suffix}"))
 
 
-def read_learner(name: str, paths: list[Path], left_out: list[str]) -> LearnerResults:
+def read_learner(
+    name: str, paths: list[Path], left_out: list[str], known: dict[Path, FileResults]
+) -> LearnerResults:
     """What one learner's files hold; of each that cannot be read, a sentence in `left_out`."""
-    guesses, entries, votes = [], [], []
+    guesses, pages, votes = [], [], []
     exercises: dict[tuple[str, str], bool] = {}
     for path in paths:
-        try:
-            content = json.loads(read_file(path))
-            if "labkit_book" in content:
-                guesses += read_guess_file(path)
-                entries += [(page.date, each) for page in read_book(path) for each in page.entries]
-            elif "labkit_votes" in content:
-                votes.append(read_votes(path))
-            elif "cells" in content:
-                for exercise, solved in list(_exercises(content)):
-                    key = plain_stem(path.stem.rpartition("--")[2]), exercise
-                    exercises[key] = exercises.get(key, False) or solved
-        except (LabError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            left_out.append(f"{path.name} of {name}: {str(error).partition(chr(10))[0]}")
-    entries = [each for _, each in sorted(entries, key=lambda pair: pair[0])]
+        state = _state(path)
+        if path not in known or known[path].state != state:
+            known[path] = _read(path, state)
+        found = known[path]
+        if found.problem:
+            left_out.append(f"{path.name} of {name}: {found.problem}")
+        guesses += found.guesses
+        pages += found.pages
+        votes += found.votes
+        for exercise, solved in found.exercises:
+            key = plain_stem(path.stem.rpartition("--")[2]), exercise
+            exercises[key] = exercises.get(key, False) or solved
+    pages.sort(key=lambda page: page.date)
+    entries = tuple(each for page in pages for each in page.entries)
     done = tuple((*key, solved) for key, solved in sorted(exercises.items()))
-    return LearnerResults(name, tuple(guesses), tuple(entries), tuple(votes), done)
+    return LearnerResults(name, tuple(guesses), entries, tuple(votes), done)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What differs once a file was changed; empty where it cannot be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def _read(path: Path, state: tuple[int, ...]) -> FileResults:
+    try:
+        content = json.loads(read_file(path))
+        if "labkit_book" in content:
+            return FileResults(state, guesses=read_guess_file(path), pages=read_book(path))
+        if "labkit_votes" in content:
+            return FileResults(state, votes=(read_votes(path),))
+        if "cells" in content:
+            return FileResults(state, exercises=tuple(_exercises(content)))
+    except (LabError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        return FileResults(state, problem=str(error).partition("\n")[0])
+    return FileResults(state)
 
 
 def plain_stem(stem: str) -> str:

@@ -86,7 +86,7 @@ def _require_server(settings: ClassSettings) -> None:
     """Raises LabError unless a model server answers at the address that was given."""
     try:
         ask_model(settings, "/v1/models")
-    except (OSError, ValueError):  # the latter: it is no address
+    except OSError:
         raise LabError(
             f"No model server answers at {settings.server}.",
             "Start it first; its address is such as http://127.0.0.1:8080.",
@@ -94,7 +94,7 @@ def _require_server(settings: ClassSettings) -> None:
 
 
 def _settings(args) -> ClassSettings:
-    """What was typed, upon what the folder's class had: its ports, word and names stay.
+    """What was typed, upon what the folder's class had: its free ports, word and names stay.
 
     The host does not: nothing is open to a network unless it was asked for now.
     """
@@ -104,7 +104,8 @@ def _settings(args) -> ClassSettings:
     typed |= {"host": args.host or HERE, "word": args.word and args.word.strip().lower()}
     typed |= {"memory_mib": args.memory, "port": args.port, "certificate": args.certificate}
     typed["certificate_key"] = args.certificate_key
-    typed["tokenizer_port"] = known.tokenizer_port or class_settings.free_port()
+    for name in class_settings.INNER_PORTS:
+        typed[name] = class_settings.free_port(getattr(known, name))
     if args.names:
         names = typed["names"] = class_settings.checked_names(_lines(args.names))
         if not names:
@@ -120,7 +121,7 @@ def _settings(args) -> ClassSettings:
 
 
 def _new(folder: Path, args) -> ClassSettings:
-    ports = [class_settings.free_port() for _ in range(3)]
+    """A class whose inner ports are still to be chosen."""
     host = args.host or HERE
     port = args.port or free_port(host, first=8000)
     students = args.students or 30
@@ -131,9 +132,9 @@ def _new(folder: Path, args) -> ClassSettings:
         word=class_settings.new_word(),
         host=host,
         port=port,
-        hub_port=ports[0],
-        proxy_port=ports[1],
-        model_port=ports[2],
+        hub_port=0,
+        proxy_port=0,
+        model_port=0,
         token=class_settings.new_token(),
         model="smollm2-135m",
         server="",

@@ -29,19 +29,21 @@ def check_other_word(
         return not_yet("It was stopped before the first token: run it again.")
     surest, drawn = (each.steps[0] for each in replies)
     texts = {each.token_id: each.text for each in drawn.alternatives}
-    word, other = surest.alternatives[0].text, texts.get(drawn.token_id, drawn.text)
-    if drawn.token_id != surest.token_id:
+    other = texts.get(drawn.token_id, drawn.text)
+    # A server that sends no numbers of tokens sends their texts.
+    if (drawn.token_id, drawn.text) != (surest.token_id, surest.text):
         shares = []  # as far as they are known: a server tells the second alone
         if drawn.drawn_logprob is not None:
             chance = math.exp(drawn.drawn_logprob)
-            shares.append(f", drawn with {chance:.1%} at temperature {temperature:g}")
+            shares.append(f", drawn with {chance:.1%} at temperature {float(temperature):g}")
         if drawn.logprob is not None:
             shares.append(f"; at temperature 1 it has {math.exp(drawn.logprob):.1%}")
         return solved(f"It begins with {other!r}{''.join(shares)}.")
-    share = math.exp(surest.logprob)
+    word = surest.alternatives[0].text if surest.alternatives else surest.text
+    known = surest.logprob is not None
+    share = f": the model gives that {math.exp(surest.logprob):.1%}" if known else ""
     return not_yet(
-        f"It still begins with {word!r}: the model gives that {share:.1%}. "
-        "Try other seeds, or a higher temperature."
+        f"It still begins with {word!r}{share}. Try other seeds, or a higher temperature."
     )
 
 
@@ -51,6 +53,7 @@ def check_seconds(reply: Reply, *, tokens: int, seconds: float | None) -> Exerci
         return not_yet("Put your estimate, a number of seconds, in place of None.")
     if reply.decode_tokens_per_s is None:
         return not_yet("That reply is too short to judge by: take one of two tokens or more.")
+    seconds = float(seconds)  # of a fraction, which Python 3.11 cannot format
     expected = reply.ttft_s + (tokens - 1) / reply.decode_tokens_per_s
     formula = f"{reply.ttft_s:.2f} s + {tokens - 1} / {reply.decode_tokens_per_s:.1f} tokens/s"
     if abs(seconds - expected) <= TOLERANCE * expected:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -121,6 +122,19 @@ def test_what_is_not_for_the_wall_is_refused(inbox, browser, learner, name, cont
     except requests.ConnectionError:  # it hangs up on what is too large
         assert why == "at most 8 MB"
     assert sorted(inbox.folder.iterdir()) == before
+
+
+def test_a_word_has_letters_that_no_header_has(tmp_path, browser):
+    inbox = Inbox(tmp_path / "class", "--word", "Łódź-100%")
+    try:
+        for typed, is_word in (("łódź-100%", True), (" ŁÓDŹ-100% ", True), ("lodz-100%", False)):
+            sent = quote(typed, safe="")  # as the page sends it, by encodeURIComponent
+            answer = inbox.post("ada", "x.ipynb", notebook(1), word=sent, session=browser)
+            assert answer.ok == is_word, answer.text
+        page = browser.get(f"{inbox.address}/", timeout=60)
+        assert "encodeURIComponent(field('word').value)" in page.text
+    finally:
+        inbox.close()
 
 
 def test_the_page_has_a_form_and_loads_nothing(inbox, browser):

@@ -10,7 +10,7 @@ from labkit.classroom.wall.panel import VIEWS, class_panel
 from labkit.classroom.wall.results import read_class
 from labkit.errors import LabError
 
-from .thirty import notebook, write_class
+from .thirty import entry, notebook, write_class
 
 
 @pytest.fixture
@@ -75,6 +75,86 @@ def test_a_guess_is_there_before_anything_was_measured(tmp_path):
     results = read_class(tmp_path)
     assert results.guessed == ("any tokens/s",)
     assert list(figures.guesses_figure(results, "any tokens/s").data[0].x) == [20.0]
+
+
+GUESS = {"name": "", "value": 40.0, "unit": "weeks", "date": "2026-11-27T10:00:00+00:00"}
+FOUND = [("gpt-4", 12.8, 40.0), ("gpt-6-sol", 4.4, None), ("gpt-6-sol, shared", 8.78, None)]
+
+
+def write_book(path, entries=(), guesses=()):
+    page = {"notebook": "06_cost", "date": GUESS["date"], "machine": "", "versions": []}
+    book = {"labkit_book": 1, "pages": [page | {"entries": entries}], "guesses": guesses}
+    path.write_text(json.dumps(book))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "kept", "shown"),
+    [
+        ("break_even_weeks", "gpt-4", True, ["computed: 12.8 weeks"]),  # beside the number
+        ("break_even_weeks", "gpt-4", False, ["computed: 12.8 weeks"]),  # made after it
+        ("", "", True, ["computed: 12.8 weeks"]),
+        ("", "gpt-9", False, []),
+    ],
+)
+def test_the_truth_is_the_number_that_was_guessed(tmp_path, name, model, kept, shown):
+    about = {"origin": "computed"}
+    entries = [
+        entry("break_even_weeks", f"of {model}", value, "weeks", guess if kept else None)
+        | about
+        | {"model": model}
+        for model, value, guess in FOUND
+    ]
+    guess = GUESS | {"name": name, "model": model}
+    write_book(tmp_path / "ada.json", entries, [guess])
+    results = read_class(tmp_path)
+    number = name or "any weeks"
+    assert number in results.guessed
+    figure = figures.guesses_figure(results, number, truth=True)
+    assert [each.text for each in figure.layout.annotations] == shown
+    label = "of gpt-4" if shown else number
+    assert figure.layout.title.text == f"{label}: 1 learner guessed"
+
+
+def test_a_guess_by_its_name_is_none_by_its_unit(tmp_path):
+    named = GUESS | {"name": "break_even_weeks", "value": 7.0, "model": ""}
+    write_book(tmp_path / "ada.json", guesses=[GUESS | {"model": ""}, named])
+    (ada,) = read_class(tmp_path).learners
+    assert (ada.guess("any weeks"), ada.guess("break_even_weeks")) == (40.0, 7.0)
+
+
+def test_other_models_are_under_no_roof_of_this_one(tmp_path):
+    entries = [
+        entry("bandwidth_gb_per_s", "memory bandwidth", 30, "GB/s"),
+        *(
+            entry("decode_tokens_per_s", "writing speed", speed, "tokens/s") | {"model": model}
+            for model, speed in (("smollm2-135m", 40), ("gpt-4 (openai)", 200))
+        ),
+    ]
+    write_book(tmp_path / "ada.json", entries)
+    assert list(figures.speeds_figure(read_class(tmp_path)).data[1].y) == [40]
+
+
+def test_a_learner_is_one_however_the_files_are_written(tmp_path):
+    for name in ("Ada--02_sampling.ipynb", "ada (1)--03_speed.ipynb", ".ada.json"):
+        (tmp_path / name).write_text(json.dumps(notebook(1)))
+    write_book(tmp_path / "ada.book.json")
+    write_book(tmp_path / "ada.json")
+    (tmp_path / "ADA").mkdir()
+    assert [each.name for each in read_class(tmp_path).learners] == ["ada"]
+
+
+def test_only_what_has_changed_is_read_again(folder, monkeypatch):
+    read, known = [], {}
+    monkeypatch.setattr(
+        "labkit.classroom.wall.results.read_file",
+        lambda path: read.append(path.name) or path.read_bytes(),
+    )
+    first = read_class(folder, known)
+    assert len(read) == 90
+    assert read_class(folder, known) == first and len(read) == 90
+    (folder / "learner-03.json").write_text("{")
+    for _ in range(2):
+        assert len(read_class(folder, known).left_out) == 1 and read[90:] == ["learner-03.json"]
 
 
 def test_every_machine_is_below_its_roof(folder):
@@ -150,3 +230,10 @@ def test_an_empty_class_says_so(tmp_path):
     assert "0 learners. No guesses yet." in panel.status.value
     with pytest.raises(LabError, match="There is no folder"):
         class_panel(tmp_path / "missing")
+    for given, sentence in (
+        ({"folder": 3}, "folder must be a file's name or a Path; got 3"),
+        ({"folder": []}, r"folder must be .*; got \[\]"),
+        ({"folder": tmp_path, "names": "x"}, "names must be True or False; got 'x'"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            class_panel(**given)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+from fractions import Fraction
 
 import pytest
 
@@ -116,6 +117,10 @@ def test_seconds_any_right_estimate_passes(reply):
         assert exercises.check_seconds(reply, tokens=300, seconds=seconds).right
     assert "too short" in exercises.check_seconds(reply, tokens=300, seconds=1).why
     assert "too long" in exercises.check_seconds(reply, tokens=300, seconds=900).why
+    assert (
+        "0.333333 s is too short"
+        in exercises.check_seconds(reply, tokens=300, seconds=Fraction(1, 3)).why
+    )
     for wrong in (None, "long"):
         assert "in place of None" in exercises.check_seconds(reply, tokens=300, seconds=wrong).why
 
@@ -147,6 +152,22 @@ def test_other_word(smollm2):
     )
     assert any(verdict.right for verdict in itertools.islice(tries, 10))
     assert repr(same).startswith("✗ Not yet.")
+
+
+@pytest.mark.parametrize("token_id", [7, None])
+def test_other_word_of_a_server_that_sends_texts_alone(token_id):
+    def check(*words):
+        left = iter(words)
+
+        class Lean(Scripted):
+            def _play(self, running):
+                yield Step(token_id, next(left), None, None, (), None, 0.1)
+
+        given = {"temperature": Fraction(1, 2), "seed": 0}
+        return exercises.check_other_word(Lean([]), "Why?", **given)
+
+    assert check("The", "The").why.startswith("It still begins with 'The'. Try other seeds")
+    assert check("The", "A").right and "'A'" in check("The", "A").why
 
 
 # -- the panel -----------------------------------------------------------------------------------
@@ -295,6 +316,8 @@ def test_a_static_page_shows_the_answer(panel, monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda *things: displayed.extend(things))
     panel._ipython_display_()
     assert "two three" in displayed[0].data
+    panel.prompt.value = "Another question"  # which was not asked
+    assert "Prompt: Count." in panel.static_form()[0]
     assert displayed[1].data[0].y
 
 
