@@ -54,11 +54,12 @@ def server_parameters(
 
 
 def open_server(xllamacpp: Any, parameters: Any) -> Any:
-    """llama.cpp's server with a model; a LabError if it cannot read the file."""
+    """llama.cpp's server with a model; a LabError if it cannot open the file with its context."""
     try:
         return xllamacpp.Server(parameters)
     except (RuntimeError, ValueError) as error:
         raise LabError(
             f"llama.cpp cannot read {parameters.model.path}: {error}",
-            "The file is damaged, or of an architecture that this llama.cpp does not know.",
+            "The file is damaged, or of an architecture that this llama.cpp does not know. Or the "
+            f"memory does not suffice for {parameters.n_ctx:,} tokens: choose a smaller context.",
         ) from None

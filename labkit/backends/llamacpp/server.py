@@ -84,11 +84,7 @@ def serve_file(
     parameters.endpoint_slots = False  # it shows everyone what others have sent
     # By default llama.cpp answers any page that is open in the browser; now only its own.
     parameters.cors_origins, parameters.cors_origins_explicit = page, True
-    try:
-        server = open_server(xllamacpp, parameters)
-    except LabError as error:
-        more = f"Or the memory does not suffice for {context:,} tokens: choose a smaller --context."
-        raise LabError(error.problem, f"{error.hint} {more}") from None
+    server = open_server(xllamacpp, parameters)
     address = server.listening_address.replace("0.0.0.0", "127.0.0.1")
     tokens = find_fim_tokens(lambda path, body: ask_server(address, key, path, body))
     return ServedFile(address, tokens is not None, server)
