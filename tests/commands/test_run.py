@@ -132,6 +132,22 @@ def test_a_kernel_that_dies_is_one_sentence(tmp_path, capsys):
     assert "cell 1 of 1: import os; os._exit(1)\n    The kernel died" in capsys.readouterr().out
 
 
+def test_what_a_kernel_itself_writes_to_the_terminal_is_not_shown(tmp_path, capfd, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import sys; print('noise', file=sys.stderr)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    cell = new_code_cell("import sitecustomize\nassert sitecustomize.sys")
+    assert run.main(args(write(tmp_path, "lesson.ipynb", cell))) == 0
+    assert not capfd.readouterr().err
+
+
+def test_a_kernel_that_cannot_start_says_why(tmp_path, capfd, monkeypatch):
+    (tmp_path / "ipykernel_launcher.py").write_text("raise ImportError('a broken package')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(LabError, match=r"did not start.*\n(.*\n)*ImportError: a broken package"):
+        run.main(args(write(tmp_path, "lesson.ipynb", new_code_cell("1"))))
+    assert not capfd.readouterr().err
+
+
 def test_a_cell_that_never_ends_is_stopped(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(execute, "CELL_TIMEOUT_S", 1)
     path = write(tmp_path, "slow.ipynb", new_code_cell("import time\ntime.sleep(60)"))

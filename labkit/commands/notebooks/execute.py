@@ -7,10 +7,12 @@ kernel stops its notebook, and is described in one block of text.
 import logging
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
@@ -66,22 +68,38 @@ def execute(path: Path, notebook: NotebookNode) -> NotebookRun:
         LabError: no kernel can be started.
     """
     started = time.monotonic()
+    with tempfile.TemporaryFile() as kernel_log:
+        problem, stopped = _run_cells(path, notebook, kernel_log)
+    return NotebookRun(path, notebook, time.monotonic() - started, problem, stopped)
+
+
+def _run_cells(
+    path: Path, notebook: NotebookNode, kernel_log: IO[bytes]
+) -> tuple[str | None, bool]:
+    """The problem, if there was one, and whether Ctrl-C was it.
+
+    What the kernel itself writes to a terminal goes to ``kernel_log``. It says why a kernel cannot
+    start; later it is noise, as of messages that race with the end of the kernel's threads.
+    """
     client = _client(path, notebook)
-    number, problem, stopped = 0, None, False
+    number = 0
     try:
-        with client.setup_kernel(env=kernel_environment()):
+        with client.setup_kernel(env=kernel_environment(), stderr=kernel_log):
             # A graceful shutdown would wait for the cell to finish; not after a failure.
             client.shutdown_kernel = "immediate"
             for number, cell in _with_progress(path, notebook):
                 client.execute_cell(cell, number - 1)
             client.shutdown_kernel = "graceful"
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        problem = describe_failure(notebook, number, error)
+        return describe_failure(notebook, number, error), False
     except KeyboardInterrupt:
-        problem, stopped = _describe_cell(notebook, number), True
+        return _describe_cell(notebook, number), True
     except RuntimeError as error:
-        raise LabError(f"The notebook's kernel did not start: {error}", _DOCTOR) from error
-    return NotebookRun(path, notebook, time.monotonic() - started, problem, stopped)
+        kernel_log.seek(0)
+        lines = kernel_log.read().decode("utf-8", "replace").splitlines()
+        reason = "\n".join([f"The notebook's kernel did not start: {error}", *_last_lines(lines)])
+        raise LabError(reason, _DOCTOR) from error
+    return None, False
 
 
 def _client(path: Path, notebook: NotebookNode) -> NotebookClient:
@@ -160,5 +178,8 @@ def _traceback(cell: NotebookNode) -> list[str]:
     errors = [output for output in cell.outputs if output.output_type == "error"]
     text = "\n".join(errors[-1].traceback) if errors else ""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
-    plain = plain[1:] if plain and not plain[0].strip("-") else plain  # a line of dashes
-    return plain if len(plain) <= TRACEBACK_LINES else ["…", *plain[-TRACEBACK_LINES:]]
+    return _last_lines(plain[1:] if plain and not plain[0].strip("-") else plain)  # dashes
+
+
+def _last_lines(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= TRACEBACK_LINES else ["…", *lines[-TRACEBACK_LINES:]]
