@@ -42,6 +42,12 @@ class MaskedStep:
     mask_s: float
 
 
+def token_mask(model: LocalModel, constraint: Constraint) -> TokenMask:
+    """Follows one answer of a model under a constraint."""
+    vocabulary = model.model.get_output_embeddings().out_features
+    return TokenMask(model.tokenizer, vocabulary, model.end_ids, constraint)
+
+
 class ConstrainedMode(ModelMode):
     """A model whose answers keep to a constraint.
 
@@ -61,9 +67,7 @@ class ConstrainedMode(ModelMode):
         writer = StepWriter(self.model, running, ids, began)
         sampler = Sampler([running.settings], ALTERNATIVES)
         cache, scores = prefill(model, ids)
-        mask = TokenMask(
-            self.model.tokenizer, scores.shape[-1], self.model.end_ids, self.constraint
-        )
+        mask = token_mask(self.model, self.constraint)
         text, self.masks = torch.tensor([ids], device=model.device), []
         while True:
             started = time.perf_counter()

@@ -12,6 +12,7 @@ from itertools import groupby
 import torch
 from transformers import DynamicCache
 
+from labkit.backends.constraints.token_mask import TokenMask
 from labkit.backends.local.kv_cache import GrowingLayer, growing_cache, select_rows
 from labkit.backends.local.out_of_memory import frees_memory
 from labkit.models.architecture import cache_argument
@@ -34,6 +35,7 @@ def padded_answers(
     is_complete: Callable[[list[int]], bool] = lambda ids: False,
     temperature: float = 0.0,
     seed: int = 0,
+    masks: Sequence[TokenMask | None] = (),
 ) -> Iterator[tuple[int, list[int]]]:
     """The tokens of each answer, end token left out, as they end.
 
@@ -45,6 +47,7 @@ def padded_answers(
         is_complete: whether an answer is long enough as it is, by its tokens so far.
         temperature: 0: each token is the likeliest; else tokens are drawn.
         seed: of the draws.
+        masks: for each prompt, what its answer keeps to; None: to nothing.
     Yields:
         The prompt's number, and the tokens of its answer.
     """
@@ -52,7 +55,7 @@ def padded_answers(
     draws = torch.Generator(model.device).manual_seed(seed)
     for numbers in _batches(model, prompts, max_tokens):
         rows = [prompts[number] for number in numbers]
-        answers = _Rows(model, rows, prefix)
+        answers = _Rows(model, rows, prefix, [masks[n] if masks else None for n in numbers])
         while answers.running:
             answers.advance(temperature, draws)
             ended = {
@@ -93,8 +96,10 @@ def _can_mask(model) -> bool:
 class _Rows:
     """A batch of prompts of different lengths, and what has been written after each."""
 
-    def __init__(self, model, rows: Sequence[Ids], prefix: SharedPrefix):
-        self._model = model
+    def __init__(
+        self, model, rows: Sequence[Ids], prefix: SharedPrefix, masks: Sequence[TokenMask | None]
+    ):
+        self._model, self._masks = model, masks
         self.written: list[list[int]] = [[] for _ in rows]
         self.running = list(range(len(rows)))
         self._cache: DynamicCache = prefix.repeated(len(rows))
@@ -113,13 +118,19 @@ class _Rows:
         """Writes a token of each running row: the likeliest, or one that is drawn."""
         if self.written[self.running[0]]:
             self._next = self._read_last()
+        masks = [self._masks[row] for row in self.running]
+        for mask, scores in zip(masks, self._next, strict=True):
+            if mask:
+                scores[torch.from_numpy(~mask.allowed()).to(scores.device)] = -torch.inf
         if temperature:
             shares = (self._next.float() / temperature).softmax(-1)
             tokens = torch.multinomial(shares, 1, generator=draws)[:, 0].tolist()
         else:
             tokens = self._next.argmax(-1).tolist()
-        for row, token in zip(self.running, tokens, strict=True):
+        for row, mask, token in zip(self.running, masks, tokens, strict=True):
             self.written[row].append(token)
+            if mask:
+                mask.take(token)
 
     def _read_last(self) -> torch.Tensor:
         last = [[self.written[row][-1]] for row in self.running]

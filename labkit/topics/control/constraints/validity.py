@@ -1,12 +1,12 @@
 """Valid is not right: one task answered freely, with a schema, and with room to think first."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.constraints.constraint import Constraint, json_schema
-from labkit.backends.generate import generate
+from labkit.backends.local.decoding.constrained import token_mask
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
@@ -16,8 +16,6 @@ from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import paired_interval, share_interval
-
-from .constrain import constrained, uninterrupted
 
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 FIELDS = {
@@ -125,51 +123,44 @@ def compare_validity(model: LocalModel, *, items: int = 8) -> ValidityTest:
     task = read_data("tasks/fields.json")
     asked = [each for each in task["items"] if each["half"] == "practice"]
     check_whole("items", items, 1, len(asked))
-    plain, notes = _schema(FIELDS), _schema({**NOTES, **FIELDS})
-    hints = {FREE: task["format_hint"], ANSWER: task["format_hint"]}
-    hints[NOTES_FIRST] = _notes_hint(task["format_hint"])
-    found: dict[str, list[FieldsAnswer]] = {form: [] for form in hints}
-    with progress(total=items * len(hints), unit="answer", desc="validity") as bar:
+    hint, plain, notes = task["format_hint"], _schema(FIELDS), _schema({**NOTES, **FIELDS})
+    # What a form is asked for, what the answer keeps to, and what it is judged by.
+    forms: dict[str, tuple[str, Constraint | None, Constraint]] = {
+        FREE: (hint, None, plain),
+        ANSWER: (hint, plain, plain),
+        NOTES_FIRST: (_notes_hint(hint), notes, notes),
+    }
+    rows = [(number, form) for number in range(items) for form in forms]
+    prompts = [_prompt(task, asked[number]["text"], forms[form][0]) for number, form in rows]
+    texts: dict[tuple[int, str], str] = {}
+    with progress(total=len(rows), unit="answer", desc="validity") as bar:
         try:
-            prompts = [_prompt(task, item["text"], hints[FREE]) for item in asked[:items]]
-            free = _written(model, prompts, bar.update)
-            for item, prompt, text in zip(asked, prompts, free, strict=False):
-                noting = _prompt(task, item["text"], hints[NOTES_FIRST])
-                row = {
-                    FREE: _judged(item, text, plain),
-                    ANSWER: _judged(item, _within(model, prompt, plain), plain),
-                    NOTES_FIRST: _judged(item, _within(model, noting, notes), notes),
-                }
-                for form, answer in row.items():
-                    found[form].append(answer)
-                bar.update(2)
+            for row, text in _written(model, prompts, [forms[form][1] for _, form in rows]):
+                texts[rows[row]] = text
+                bar.update()
         except KeyboardInterrupt:
             pass
-    return ValidityTest(model.name, {form: tuple(own) for form, own in found.items()})
+    done = [number for number in range(items) if all((number, form) in texts for form in forms)]
+    judged = {
+        form: tuple(_judged(asked[number], texts[number, form], schema) for number in done)
+        for form, (_, _, schema) in forms.items()
+    }
+    return ValidityTest(model.name, judged)
 
 
 def _written(
-    model: LocalModel, prompts: Sequence[Messages], advance: Callable[[], object]
-) -> list[str]:
-    """The free answers, which are read and written in batches."""
-    texts = {}
+    model: LocalModel, prompts: Sequence[Messages], constraints: Sequence[Constraint | None]
+) -> Iterator[tuple[int, str]]:
+    """Each prompt's number and its answer, as they end."""
     answers = padded_answers(
         model.model,
         [model.encode(each) for each in prompts],
         max_tokens=MAX_TOKENS,
         end_ids=model.end_ids,
-        is_complete=lambda _: False,
+        masks=[each and token_mask(model, each) for each in constraints],
     )
-    for number, ids in answers:
-        texts[number] = model.tokenizer.decode(ids, skip_special_tokens=True).strip()
-        advance()
-    return [texts[number] for number in range(len(prompts))]
-
-
-def _within(model: LocalModel, prompt: Messages, schema: Constraint) -> str:
-    backend = constrained(model, schema)
-    reply = generate(backend, prompt, temperature=0, max_tokens=MAX_TOKENS)
-    return uninterrupted(reply).text.strip()
+    for row, ids in answers:
+        yield row, model.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
 
 def _schema(fields: dict) -> Constraint:

@@ -12,6 +12,9 @@ import torch
 
 import labkit
 from labkit.backends.constraints.token_mask import TokenMask
+from labkit.backends.local.decoding.constrained import token_mask
+from labkit.backends.local.decoding.padded_answers import padded_answers
+from labkit.topics.control.constraints import validity
 
 SCHEMA = {
     "type": "object",
@@ -245,3 +248,39 @@ def test_valid_is_not_right(smollm2):
         assert test.share(form, "right")[1] <= test.share(form, "valid")[1]
     assert [bar.name for bar in labkit.plot(test).data] == ["valid", "right"]
     assert "booking" in labkit.plot(test, kind="answers").html
+
+
+def test_masked_rows_of_a_batch_write_what_each_writes_alone(make_tiny, tmp_path):
+    model = labkit.load(str(make_tiny(tmp_path / "tiny")), dtype="float32")
+    constraint = labkit.control.choices(["yes", "no", "maybe not"])
+    prompts = [[5, 6, 7], [5, 6, 8, 9, 10], [11], [5, 6, 7]]
+    masks = [token_mask(model, constraint) for _ in prompts[1:]]
+    how = {"max_tokens": 12, "end_ids": model.end_ids}
+    together = dict(padded_answers(model.model, prompts, masks=[None, *masks], **how))
+    assert together[0] == dict(padded_answers(model.model, prompts[:1], **how))[0]
+    for number, prompt in enumerate(prompts[1:], start=1):
+        asked = model.tokenizer.decode(prompt)
+        assert model.encode(asked, raw=True) == prompt
+        alone = labkit.generate(
+            labkit.control.constrained(model, constraint),
+            asked,
+            raw=True,
+            temperature=0,
+            max_tokens=12,
+        )
+        assert model.tokenizer.decode(together[number]) == alone.text
+        assert alone.text in ("yes", "no", "maybe not")
+
+
+def test_an_interrupt_keeps_the_items_that_all_forms_have_answered(smollm2, monkeypatch):
+    def ends_early(*_, **__):
+        for row in (3, 5, 0, 4, 1):  # item 1 whole, item 0 without its notes
+            yield row, smollm2.tokenizer('{"name": "Ann Bell", "people": 1}')["input_ids"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(validity, "padded_answers", ends_early)
+    test = labkit.control.compare_validity(smollm2, items=2)
+    assert test.count == 1 and list(test.answers) == ["free", "schema", "schema, notes first"]
+    task = validity.read_data("tasks/fields.json")["items"]
+    [_, second] = [each["text"] for each in task if each["half"] == "practice"][:2]
+    assert {each.text for form in test.answers.values() for each in form} == {second}
