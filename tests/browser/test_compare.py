@@ -15,10 +15,10 @@ WATCH = """async panel => {
   const holders = [...panel.querySelectorAll('[role=region]')].map(e => e.closest('.widget-html'));
   const run = [...panel.querySelectorAll('button')].find(b => b.textContent.includes('Run'));
   const seen = [];
-  while (run.disabled) {
+  do {  // an answer of few words may be whole by now
     seen.push(holders.map(holder => holder.innerText.trim().length));
     await new Promise(after => setTimeout(after, 30));
-  }
+  } while (run.disabled);
   return seen;
 }"""
 
