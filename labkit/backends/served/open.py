@@ -73,8 +73,8 @@ def open_served(
         props = asked.ask(lambda client: _properties(client, root))
     named = [model for model in models if model.get("id")]
     model = _choose(named, props.get("model_path"), str(name), files, root)
-    found = (props.get("default_generation_settings") or model).get("n_ctx")
-    context = _count(found) or _count(model.get("max_model_len"))
+    settings = _part(props, "default_generation_settings") or model
+    context = _count(settings.get("n_ctx")) or _count(model.get("max_model_len"))
     if context is None:
         raise LabError(
             f"The server at {root} does not say how many tokens it takes.",
@@ -86,7 +86,7 @@ def open_served(
         files,
         made(model["id"], kind, share=share),
         context=context,
-        vocabulary=_count((model.get("meta") or {}).get("n_vocab")) or files.config.vocab_size,
+        vocabulary=_count(_part(model, "meta").get("n_vocab")) or files.config.vocab_size,
         parallel=share.count,
     )
 
@@ -100,6 +100,12 @@ def _listed(client: Any) -> list[dict[str, Any]]:
 def _properties(client: Any, root: str) -> dict[str, Any]:
     """What a server of llama.cpp says of itself."""
     return checked(dict[str, Any], client.get(f"{root}/props", cast_to=object))
+
+
+def _part(of: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object within another; empty where it is not one."""
+    value = of.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: Any) -> int | None:

@@ -352,8 +352,9 @@ def test_a_server_that_says_little_of_itself_is_a_sentence(httpserver, model, pr
         open_served("smollm2-135m", httpserver.url_for(""))
 
 
-def test_numbers_that_a_server_does_not_give_are_the_usual_ones(httpserver):
-    listing = {"data": [{"owned_by": "llamacpp", "id": "smollm2-135m", "meta": {"n_vocab": "7"}}]}
+@pytest.mark.parametrize("meta", [{"n_vocab": "7"}, None, [7], "7"])
+def test_numbers_that_a_server_does_not_give_are_the_usual_ones(httpserver, meta):
+    listing = {"data": [{"owned_by": "llamacpp", "id": "smollm2-135m", "meta": meta}]}
     httpserver.expect_request("/v1/models").respond_with_json(listing)
     props = {"total_slots": 0, "default_generation_settings": {"n_ctx": 64}}
     httpserver.expect_request("/props").respond_with_json(props)

@@ -65,15 +65,32 @@ def steps_of_tokens(
 def steps_of_texts(
     texts: list[tuple[str, bool]], listed: list[Step], elapsed_s: float
 ) -> tuple[list[Step], list[Step]]:
-    """A step for each token that is listed with a piece, or one for the piece; and other tokens."""
+    """A step for each token that is listed with a piece, or one for the piece; and other tokens.
+
+    The blanks between a thought and its answer are in the tokens, and not in the texts.
+    """
     steps = []
     for text, thinking in texts:
-        begins = accumulate(step.text for step in listed)
-        count = max((n for n, begin in enumerate(begins, 1) if begin == text), default=0)
-        each = listed[:count] or [plain_step(text, elapsed_s)]
+        begins = list(accumulate(step.text for step in listed))
+        whole = [n for n, begin in enumerate(begins, 1) if begin == text]
+        behind_blanks = [n for n, begin in enumerate(begins, 1) if begin.lstrip() == text]
+        count = max(whole or behind_blanks, default=0)
+        blanks = len(begins[count - 1]) - len(text) if count else 0
+        each = _without_first(listed[:count], blanks) or [plain_step(text, elapsed_s)]
         steps += [replace(step, thinking=thinking) for step in each]
         listed = listed[count:]
     return steps, listed
+
+
+def _without_first(listed: list[Step], characters: int) -> list[Step]:
+    kept = []
+    for step in listed:
+        if 0 < characters >= len(step.text):
+            characters -= len(step.text)
+        else:
+            kept.append(replace(step, text=step.text[characters:]))
+            characters = 0
+    return kept
 
 
 def plain_step(

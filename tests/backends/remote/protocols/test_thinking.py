@@ -123,6 +123,24 @@ def test_a_thought_that_is_listed_is_counted_with_its_tags(scripted):
     assert reply.decode_tokens_per_s == pytest.approx(4 / seconds)  # the end token was not sent
 
 
+@pytest.mark.parametrize(
+    "pieces", [("\n\n", " Yes"), ("\n\n Yes",), ("\n", "\n Yes", ""), ("Yes",)]
+)
+def test_the_first_token_after_a_thought_keeps_its_logprob(scripted, pieces):
+    """Where a server leaves the thought in the text; the blanks before the answer are left out."""
+
+    def token(text, **more):
+        choice = {"index": 0, "delta": {"content": text}, "logprobs": listed(text), **more}
+        return event(choices=[choice])
+
+    end = token(".", finish_reason="stop")
+    tokens = map(token, ("<think>", "Hm", "</think>", *pieces))
+    reply, _ = ask(scripted, *tokens, end, END, kind="vLLM")
+    assert (reply.thinking, reply.text) == ("Hm", "Yes.")
+    answer = [(step.text, step.logprob) for step in reply.steps if not step.thinking]
+    assert answer == [("Yes", -0.5), (".", -0.5)]
+
+
 def test_llama_cpp_counts_every_token(scripted):
     """Its parser swallows the tags; each event says how many tokens there are by then."""
 
