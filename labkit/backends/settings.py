@@ -4,6 +4,7 @@ import difflib
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 
 from labkit.checks import check_number, check_whole, is_number
 
@@ -81,8 +82,12 @@ class Settings(metaclass=_NamedSettings):
         for each in fields(self):
             value = getattr(self, each.name)
             # JSON takes none of numpy's numbers; a 1 stays a 1, as it was typed.
-            if isinstance(each.default, float) and type(value) is not int and is_number(value):
+            if type(value) in (int, bool):
+                continue
+            if isinstance(each.default, float) and is_number(value):
                 object.__setattr__(self, each.name, float(value))
+            elif isinstance(value, Integral):
+                object.__setattr__(self, each.name, int(value))
         # Scores are divided by it: nearer to 0 they would be infinite.
         bound = "0, or at least 0.000001"
         check_number("temperature", self.temperature, bound, lambda x: x == 0 or x >= 1e-6)

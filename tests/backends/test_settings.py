@@ -32,8 +32,13 @@ def test_numpys_numbers_become_pythons_and_a_1_stays_a_1():
     numbers = settings.temperature, settings.top_p, settings.min_p, Settings(temperature=1)
     assert json.dumps(asdict(settings)) and {*map(type, numbers[:3])} == {float}
     assert type(numbers[3].temperature) is int
+    whole = Settings(top_k=np.int64(3), max_tokens=np.uint8(4), seed=np.int32(5))
+    assert {type(each) for each in (whole.top_k, whole.max_tokens, whole.seed)} == {int}
+    assert json.dumps(asdict(whole)) and (whole.top_k, whole.max_tokens, whole.seed) == (3, 4, 5)
     with pytest.raises(ValueError, match="top_p must be"):
         Settings(top_p=np.float32("nan"))
+    with pytest.raises(ValueError, match="top_k must be a whole number, 1 or more, or None; got 0"):
+        Settings(top_k=np.int64(0))
 
 
 @pytest.mark.parametrize("stop", [["a", "b"], np.array(["a", "b"]), iter("ab")])

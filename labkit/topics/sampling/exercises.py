@@ -1,7 +1,6 @@
 """Checks for the exercises of notebook 02: any right answer passes, a wrong one gets the reason."""
 
 import difflib
-import math
 
 from labkit.backends.settings import STAGES
 from labkit.checks import is_number
@@ -10,7 +9,9 @@ from labkit.formatting import number_of
 from labkit.topics.sampling.next_token.prediction import Prediction
 from labkit.topics.sampling.next_token.sampling_chain import run_chain
 
-TOLERANCE = 0.02  # absolute error of a probability, which may be read off a figure
+# The most that a probability may be off, for it may be read off a figure; and of a small one, as a
+# share of it.
+TOLERANCE, SHARE = 0.02, 0.1
 
 
 def check_remaining(
@@ -46,16 +47,20 @@ def check_in_a_row(
     best = float(prediction.probabilities.max())
     right = best**draws
     as_share = (probability, probability / 100)
-    formula = f"{best:.3f} to the power of {draws} is {right:.3f}"
-    if abs(probability - right) <= TOLERANCE:
+    formula = f"{best:.3g} to the power of {draws} is {right:.3g}"
+    if _is_near(probability, right):
         return solved(f"Each draw is a new one: {formula}.")
-    if math.isclose(probability, best, abs_tol=TOLERANCE):
+    if _is_near(probability, best):
         return not_yet(f"{probability:g} is the chance of one draw. All of them must hit.")
-    if any(math.isclose(given, best * draws, abs_tol=TOLERANCE) for given in as_share):
+    if any(_is_near(given, best * draws) for given in as_share):
         return not_yet("Chances of draws that must all hit are multiplied, not added.")
     if 1 < probability <= 100:
         return not_yet(f"{probability:g} is more than certain. Is it per cent? As a share: 0 to 1.")
     return not_yet(f"{probability:g} is off. What is the chance of one draw? And of two?")
+
+
+def _is_near(probability: float, right: float) -> bool:
+    return abs(probability - right) <= min(TOLERANCE, SHARE * right)
 
 
 def check_sure(prediction: Prediction, temperature: float | None) -> ExerciseResult:

@@ -28,9 +28,9 @@ def check_other_word(
     if not all(each.steps for each in replies):
         return not_yet("It was stopped before the first token: run it again.")
     surest, drawn = (each.steps[0] for each in replies)
-    texts = {each.token_id: each.text for each in drawn.alternatives}
-    other = texts.get(drawn.token_id, drawn.text)
     # A server that sends no numbers of tokens sends their texts.
+    texts = {each.token_id: each.text for each in drawn.alternatives if each.token_id is not None}
+    other = texts.get(drawn.token_id, drawn.text)
     if (drawn.token_id, drawn.text) != (surest.token_id, surest.text):
         shares = []  # as far as they are known: a server tells the second alone
         if drawn.drawn_logprob is not None:

@@ -67,7 +67,8 @@ def token_strip(
         characters = max((row[-1].end for row in tokens if row), default=0)
         text += html.note(f"Only the first {characters:,} characters are shown; all are counted.")
     text += "".join(_lines([row.name for row in public], tokens, public[0].text if public else ""))
-    return html.HtmlFigure(f'{STYLE}<div class="lk-strip" role="group">{text}</div>')
+    strip = f'<div class="lk-strip" role="group">{text}</div>'
+    return html.HtmlFigure(f"{STYLE}<div {html.AS_WRITTEN}>{strip}</div>")
 
 
 def text_strip(tokenization: Tokenization) -> html.HtmlFigure:
@@ -88,7 +89,7 @@ def comparison_strip(comparison: TokenizerComparison) -> html.HtmlFigure:
     rows = list(zip(comparison.labels, comparison.rows, strict=True))
     strips = []
     for label, row in rows[:MOST_TEXTS]:
-        head = f"<b>{escape(label)}</b>" if len(rows) > 1 else ""
+        head = f"<b {html.AS_WRITTEN}>{escape(label)}</b>" if len(rows) > 1 else ""
         strips.append(head + token_strip(row, most=MOST_TOKENS // min(len(rows), MOST_TEXTS)).html)
     if len(rows) > MOST_TEXTS:
         strips.append(html.note(f"{len(rows) - MOST_TEXTS:,} more texts are in .rows and .counts."))

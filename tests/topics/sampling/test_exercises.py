@@ -65,6 +65,18 @@ def test_draws_that_must_all_hit_are_multiplied(prediction):
         assert not verdict.right and why in verdict.why
 
 
+def test_a_small_probability_is_not_met_by_chance():
+    """With a leading token of 10 %, three in a row have a tenth of a per cent: 0 is no answer."""
+    scores = np.log(np.array([0.1, *[0.09] * 10])).astype(np.float32)
+    prediction = Prediction("made up", "prompt", (0,), scores, 0.0, str)
+    for right in (0.001, 0.00105):
+        verdict = check_in_a_row(prediction, right, draws=3)
+        assert verdict.right and "0.1 to the power of 3 is 0.001" in verdict.why
+    for wrong, why in ((0, "0 is off"), (0.002, "off"), (0.1, "one draw"), (0.3, "not added")):
+        verdict = check_in_a_row(prediction, wrong, draws=3)
+        assert not verdict.right and why in verdict.why
+
+
 def test_nearly_certain_is_a_narrow_range(prediction):
     shares = {
         t: run_chain(prediction, temperature=t).drawn_from.max()

@@ -11,6 +11,7 @@ import labkit
 from labkit.backends.generate import generate, make_reply
 from labkit.backends.reply import Reply, Step, Stream
 from labkit.backends.settings import Settings
+from labkit.backends.steps import Alternative
 from labkit.models.catalogue import GENERATIVE
 from labkit.topics.start import exercises, figures
 from labkit.ui import theme
@@ -158,10 +159,12 @@ def test_other_word(smollm2):
 def test_other_word_of_a_server_that_sends_texts_alone(token_id):
     def check(*words):
         left = iter(words)
+        known = (None, None) if token_id is None else (8, 9)
+        others = tuple(map(Alternative, known, ("The", "Z"), (-0.1, -3.0)))
 
         class Lean(Scripted):
             def _play(self, running):
-                yield Step(token_id, next(left), None, None, (), None, 0.1)
+                yield Step(token_id, next(left), None, None, others, None, 0.1)
 
         given = {"temperature": Fraction(1, 2), "seed": 0}
         return exercises.check_other_word(Lean([]), "Why?", **given)

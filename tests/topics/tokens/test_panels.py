@@ -173,6 +173,22 @@ def test_a_guess_of_the_next_merge_is_judged_and_makes_it(growing):
     assert game.widget.children[0].layout.display is None
 
 
+def test_of_equally_frequent_pairs_the_one_that_is_joined_is_offered_and_named():
+    training = labkit.tokens.train_bpe("ab cd ef gh ij kl", 262)
+    game, ties = labkit.explore(training).game, training.pair_counts(0, 100)
+    joined = ties[0]
+    assert len({each.count for each in ties}) == 1 and len(ties) > len(game.buttons)
+    assert (joined.left.decode(), joined.right.decode()) == training.merges[0]
+    assert joined in game._pairs
+    other = next(number for number, each in enumerate(game._pairs) if each != joined)
+    game.buttons[other].click()
+    verdict = f"Equally frequent; the trainer took {' + '.join(training.merges[0])}: "
+    assert verdict in game.widget.children[1].value and (game.right, game.guesses) == (1, 1)
+    now = game._pairs.index(game._joined)
+    game.buttons[now].click()
+    assert "Right: " in game.widget.children[1].value and game.right == 2
+
+
 def test_another_corpus_is_trained_on(growing):
     growing.game.buttons[0].click()
     assert growing.game.guesses == 1 and "guessed" in growing.game.widget.children[1].value

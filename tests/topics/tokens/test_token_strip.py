@@ -179,6 +179,12 @@ def test_an_empty_text_and_an_unknown_tokenizer(monkeypatch):
     assert "claude: unknown, its tokenizer is not public" in page
 
 
+def test_dollar_signs_of_texts_and_labels_are_no_formula():
+    page = labkit.plot(labkit.tokens.compare_tokenizers(["costs $5 or $6", "$$"], "gpt2")).html
+    assert page.count('<b class="mathjax_ignore">') == 2 and "<b>1: " not in page
+    assert page.count('<div class="mathjax_ignore"><div class="lk-strip"') == 2
+
+
 def test_a_figure_says_what_it_is_in_a_terminal():
     figure = labkit.plot(labkit.tokenize("Hi"))
     assert figure._repr_html_() == figure.html

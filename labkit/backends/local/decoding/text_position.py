@@ -9,6 +9,7 @@ import numpy as np
 from labkit.backends.local.detokenizer import Detokenizer
 from labkit.backends.local.processors import draw_from_scores, scores_by_stage
 from labkit.backends.settings import Settings
+from labkit.checks import check_whole
 
 
 class TextPosition(ABC):
@@ -45,10 +46,12 @@ class TextPosition(ABC):
         """Removes the last tokens, down to the prompt.
 
         Raises:
-            ValueError: tokens is more than were taken.
+            ValueError: tokens is no whole number, or more than were taken.
         """
+        tokens = int(tokens) if isinstance(tokens, np.integer) else tokens
+        check_whole("tokens", tokens)
         taken = len(self.ids) - len(self.prompt_ids)
-        if not 1 <= tokens <= taken:
+        if tokens > taken:
             raise ValueError(f"tokens must be 1 to {taken}, as many as were taken; got {tokens!r}")
         self.go_to(self.ids[:-tokens])
 

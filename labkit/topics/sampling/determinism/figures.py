@@ -25,7 +25,7 @@ def repeats_table(repeats: Repeats) -> html.HtmlFigure:
         f"border-collapse:collapse;table-layout:auto;color:{theme.TEXT};width:100%;font-size:14px"
     )
     caption = f'<caption style="text-align:left;padding-bottom:6px">{head}</caption>'
-    return html.HtmlFigure(f'<table style="{style}">{caption}{body}</table>')
+    return html.HtmlFigure(f'<table {html.AS_WRITTEN} style="{style}">{caption}{body}</table>')
 
 
 def _group(condition: Condition) -> str:
@@ -59,13 +59,13 @@ def _digit(value: float) -> str:
 
 
 def _leading(difference: FirstDifference) -> str:
+    both = f"one has “{spell(difference.first)}”, another “{spell(difference.other)}”"
+    if difference.gap is None:
+        return both
     leaders = " and ".join(
         f"“{spell(each.text)}” with {exp(each.logprob):.1%}" for each in difference.leading
     )
-    return (
-        f"one has “{spell(difference.first)}”, another “{spell(difference.other)}”; "
-        f"in the lead were {leaders}, {difference.gap:.2f} apart in log-probability"
-    )
+    return f"{both}; in the lead were {leaders}, {difference.gap:.2f} apart in log-probability"
 
 
 def _rows(condition: Condition):

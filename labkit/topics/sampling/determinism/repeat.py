@@ -25,7 +25,7 @@ def repeat(
     times: int = 5,
     temperature: float = 0.7,
     max_tokens: int = 40,
-    seed: int = 0,
+    seed: int | None = 0,
     raw: bool = False,
 ) -> Repeats:
     """Repeats a request with one thing varied at a time.
@@ -39,7 +39,7 @@ def repeat(
         times: number of runs with the same seed, with other seeds, and at temperature 0.
         temperature: temperature of the runs in which the seed matters.
         max_tokens: limit of each answer.
-        seed: first seed.
+        seed: first seed; None: a fresh one.
         raw: whether to continue the text without the chat template.
     Raises:
         ValueError: the prompt or a setting is out of range.
@@ -51,7 +51,8 @@ def repeat(
     if not set(vary) <= set(VARIATIONS):
         raise ValueError(f"vary must be {bound}; got {vary!r}")
     check_whole("times", times, 2, 100)
-    Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
+    seed = Settings(temperature=temperature, max_tokens=max_tokens, seed=seed).seeded().seed
+    check_whole("seed", seed, 0, 2**63 - times)  # the last run's is times - 1 more
     run = partial(generate, model, prompt, raw=raw, max_tokens=max_tokens)
     plan = [*_repeated(run, vary, times, temperature, seed)]
     plan += _varied(model, vary, prompt=prompt, raw=raw, max_tokens=max_tokens, seed=seed)

@@ -36,9 +36,11 @@ class RepeatRun:
     reply: Reply
 
     @property
-    def ids(self) -> tuple[int, ...]:
-        """Token ids of the answer."""
-        return tuple(step.token_id for step in self.reply.steps)
+    def ids(self) -> tuple[int | str, ...]:
+        """Token ids of the answer; the text of a step whose token a server does not report."""
+        return tuple(
+            step.text if step.token_id is None else step.token_id for step in self.reply.steps
+        )
 
     @property
     def complete(self) -> bool:
@@ -54,17 +56,23 @@ class FirstDifference:
         index: number of tokens that both share before it.
         first: text of the next token in the first answer.
         other: text of the next token in the other.
-        leading: two likeliest tokens there, by the first answer's scores.
+        leading: two likeliest tokens there, by the first answer's scores; fewer, or none, where
+            a server does not report them.
     """
 
     index: int
     first: str
     other: str
-    leading: tuple[Alternative, Alternative]
+    leading: tuple[Alternative, ...]
 
     @property
-    def gap(self) -> float:
-        """Difference of the two leading log-probabilities; 0 where both are equally likely."""
+    def gap(self) -> float | None:
+        """Difference of the two leading log-probabilities, 0 where both are equally likely.
+
+        None where fewer than two are known.
+        """
+        if len(self.leading) < 2:
+            return None
         return self.leading[0].logprob - self.leading[1].logprob
 
 
@@ -132,7 +140,8 @@ def _difference(first: RepeatRun, other: RepeatRun) -> FirstDifference | None:
 
 def _shifts(first: RepeatRun, other: RepeatRun) -> Iterator[float]:
     both = zip(first.reply.steps, other.reply.steps[: _shared_tokens(first, other)], strict=False)
-    return (abs(one.logprob - two.logprob) for one, two in both)
+    pairs = ((one.logprob, two.logprob) for one, two in both)
+    return (abs(one - two) for one, two in pairs if one is not None and two is not None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

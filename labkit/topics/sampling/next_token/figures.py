@@ -127,7 +127,7 @@ def stages_table(run: ChainRun, rows: int = 8) -> html.HtmlFigure:
     ]
     caption = "Stage by stage, from scores to what is drawn from"
     return html.HtmlFigure(
-        f'<table style="border-collapse:collapse;font-size:13px;line-height:1.3;'
+        f'<table {html.AS_WRITTEN} style="border-collapse:collapse;font-size:13px;line-height:1.3;'
         f'color:{theme.TEXT}">'
         f'<caption style="text-align:left;font-weight:600;padding:4px 0">{caption}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead>"

@@ -22,13 +22,13 @@ class Repetitiveness:
     """How predictable texts are, and how much they repeat themselves and each other.
 
     Attributes:
-        bits_per_token: mean surprise of a token to the model.
+        bits_per_token: mean surprise of a token to the model; None without log-probabilities.
         repeated_share: share of 4-grams that occurred before in the same text, mean over the texts.
         distinct_2: share of token pairs that are different, over all texts; None without pairs.
         self_similarity: similarity of the texts to each other, 0 to 1; None below two texts.
     """
 
-    bits_per_token: float
+    bits_per_token: float | None
     repeated_share: float
     distinct_2: float | None
     self_similarity: float | None
@@ -38,17 +38,18 @@ def measure_repetitiveness(replies: Sequence[Reply]) -> Repetitiveness:
     """Measures several answers to the same prompt.
 
     Args:
-        replies: answers with a log-probability for every token.
+        replies: answers with log-probabilities; tokens that a server does not report are left
+            out.
     Raises:
         ValueError: replies are empty.
     """
     if not replies:
         raise ValueError("replies must be one or more; got none")
-    known = [[each for each in reply.steps if each.logprob is not None] for reply in replies]
-    ids = [[step.token_id for step in steps] for steps in known]
-    bits = [-step.logprob / log(2) for steps in known for step in steps]
+    ids = [[each.token_id for each in one.steps if each.token_id is not None] for one in replies]
+    logprobs = (each.logprob for one in replies for each in one.steps)
+    bits = [-logprob / log(2) for logprob in logprobs if logprob is not None]
     return Repetitiveness(
-        fmean(bits),
+        fmean(bits) if bits else None,
         fmean(loops(each).repeated_share for each in ids),
         distinct_n(ids, 2),
         self_similarity([reply.text for reply in replies]),
@@ -91,20 +92,20 @@ class BeamSearch:
         beams, samples = self.beam_repetitiveness, self.sample_repetitiveness
         drawn = "no samples"
         if samples:
-            drawn = f"{number_of(len(self.samples), 'sample')} of {samples.bits_per_token:.2f} bits"
-            drawn += f", {_similarity(samples)}"
+            drawn = f"{number_of(len(self.samples), 'sample')} of {_number(samples.bits_per_token)}"
+            drawn += f" bits, {_number(samples.self_similarity)}"
         return (
             f"{self.beams[0].model}: {number_of(len(self.beams), 'beam')} of "
-            f"{beams.bits_per_token:.2f} bits per token, self-similarity {_similarity(beams)}; "
-            f"{drawn} ({'stopped, ' if self.stopped else ''}measured)"
+            f"{_number(beams.bits_per_token)} bits per token, self-similarity "
+            f"{_number(beams.self_similarity)}; {drawn} "
+            f"({'stopped, ' if self.stopped else ''}measured)"
         )
 
     def __repr__(self) -> str:
         return self.summary
 
 
-def _similarity(texts: Repetitiveness) -> str:
-    value = texts.self_similarity
+def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
 
 
@@ -115,7 +116,7 @@ def beam_search(
     beams: int = 4,
     max_tokens: int = 40,
     temperature: float = 1.0,
-    seed: int = 0,
+    seed: int | None = 0,
     raw: bool = False,
 ) -> BeamSearch:
     """Searches for the likeliest texts, and draws as many samples for comparison.
@@ -128,7 +129,7 @@ def beam_search(
         beams: number of texts that the search keeps at every step, 2 to 32.
         max_tokens: limit of each text.
         temperature: temperature of the samples.
-        seed: seed of the first sample; the others follow it.
+        seed: seed of the first sample; the others follow it; None: a fresh one.
         raw: whether to continue the text without the chat template.
     Raises:
         ValueError: the prompt or a setting is out of range.
@@ -136,7 +137,7 @@ def beam_search(
     """
     require_scores(model, "beam_search")
     check_whole("beams", beams, 2, 32)
-    first = Settings(temperature=temperature, max_tokens=max_tokens, seed=seed)
+    first = Settings(temperature=temperature, max_tokens=max_tokens, seed=seed).seeded()
     rows = [replace(first, seed=first.seed + n) for n in range(beams)]
     with progress(total=2 * max_tokens, unit="step", desc="beam search") as bar:
         texts = search_beams(model, prompt, beams, max_tokens, raw=raw, on_step=bar.update)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
-from math import exp, log
+from math import exp
 
 import plotly.graph_objects as go
 
@@ -13,7 +13,7 @@ from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 from labkit.ui.visible_text import spell
 
-from .beam_search import BeamSearch
+from .beam_search import BeamSearch, measure_repetitiveness
 from .trace import Trace
 from .trace_figures import trace_figure
 from .tree import TokenTree
@@ -51,8 +51,8 @@ def _cards(replies: Sequence[Reply]) -> str:
 
 
 def _bits(reply: Reply) -> str:
-    bits = sum(-step.logprob for step in reply.steps) / log(2) / len(reply.steps)
-    return f'<div style="font-size:12px;color:{theme.QUIET}">{bits:.2f} bits per token</div>'
+    bits = _number(measure_repetitiveness([reply]).bits_per_token, "{:.2f}")
+    return f'<div style="font-size:12px;color:{theme.QUIET}">{bits} bits per token</div>'
 
 
 def branches_table(result: Branches, *, current: str | None = None) -> html.HtmlFigure:

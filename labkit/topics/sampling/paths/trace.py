@@ -53,29 +53,34 @@ class Trace:
         return 2**self.bits_per_token
 
     @property
-    def first_choices(self) -> float:
-        """Share of tokens that were the likeliest, 0 to 1."""
+    def first_choices(self) -> float | None:
+        """Share of tokens that were the likeliest, 0 to 1; None without all alternatives."""
+        if not all(token.alternatives for token in self.tokens):
+            return None
         return fmean(token.rank == 1 for token in self.tokens)
 
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
-        """The mean surprise of a token, and the share of the likeliest ones."""
+        """The mean surprise of a token, and the share of the likeliest ones where it is known."""
         more = {"origin": self.reply.origin.partition(":")[0], "model": self.reply.model}
-        share = 100 * self.first_choices
-        return (
-            BookEntry("bits_per_token", "surprise of a token", self.bits_per_token, "bits", **more),
-            BookEntry("first_choices", "likeliest token written", share, "%", **more),
-        )
+        bits, share = self.bits_per_token, self.first_choices
+        surprise = BookEntry("bits_per_token", "surprise of a token", bits, "bits", **more)
+        if share is None:
+            return (surprise,)
+        first = BookEntry("first_choices", "likeliest token written", 100 * share, "%", **more)
+        return surprise, first
 
     @property
     def summary(self) -> str:
         """Mean surprise, and the most surprising token."""
         most = max(self.tokens, key=lambda token: token.surprise_bits)
+        share = self.first_choices
+        likeliest = "" if share is None else f", {share:.0%} of them the likeliest"
         return (
             f"{self.reply.model}: {number_of(len(self.tokens), 'token')} of "
-            f"{self.bits_per_token:.2f} bits (perplexity {self.perplexity:.2f}), "
-            f"{self.first_choices:.0%} of them the likeliest; the most surprising is "
-            f"{most.text!r} with {most.surprise_bits:.1f} bits ({self.reply.origin})"
+            f"{self.bits_per_token:.2f} bits (perplexity {self.perplexity:.2f}){likeliest}; "
+            f"the most surprising is {most.text!r} with {most.surprise_bits:.1f} bits "
+            f"({self.reply.origin})"
         )
 
     def __repr__(self) -> str:
@@ -106,12 +111,24 @@ def token_text(step: Step) -> str:
 
     The step's own text lacks incomplete characters, and text withheld for a stop string.
     """
-    texts = (each.text for each in step.alternatives if each.token_id == step.token_id)
-    return next(texts, step.text)
+    rank = _rank(step)
+    return step.text if rank is None else step.alternatives[rank - 1].text
+
+
+def _rank(step: Step) -> int | None:
+    """Rank of a step's token among its alternatives; None if it is not among them."""
+    ranks = (rank for rank, each in enumerate(step.alternatives, 1) if _is_own(each, step))
+    return next(ranks, None)
+
+
+def _is_own(each: Alternative, step: Step) -> bool:
+    if step.token_id is not None:
+        return each.token_id == step.token_id
+    # A server that sends no numbers of tokens; a step's text may lack the blanks before it.
+    return each.logprob == step.logprob and each.text.endswith(step.text)
 
 
 def _traced(step: Step) -> TracedToken:
-    ids = [each.token_id for each in step.alternatives]
-    rank = ids.index(step.token_id) + 1 if step.token_id in ids else None
     surprise = -step.logprob / log(2) + 0.0  # no minus before a zero
-    return TracedToken(token_text(step), surprise, step.entropy_bits, rank, step.alternatives)
+    text, rank = token_text(step), _rank(step)
+    return TracedToken(text, surprise, step.entropy_bits, rank, step.alternatives)

@@ -89,7 +89,8 @@ def trace_strip(trace: Trace) -> html.HtmlFigure:
     summary = f'<div style="font-size:13px">{escape(trace.summary)}</div>'
     below = note + hint if count > MOST_TOKENS else hint
     inside = f"{summary}{_legend()}<div>{tokens}</div>{below}"
-    return html.HtmlFigure(f'{STYLE}<div class="lk-trace" role="group">{inside}</div>')
+    strip = f'<div class="lk-trace" role="group">{inside}</div>'
+    return html.HtmlFigure(f"{STYLE}<div {html.AS_WRITTEN}>{strip}</div>")
 
 
 def _legend() -> str:
@@ -119,11 +120,13 @@ def _token(token: TracedToken, number: int, count: int) -> str:
 def _details(token: TracedToken, number: int, count: int) -> str:
     """The details of a token: its own numbers, then its alternatives."""
     share = 2**-token.surprise_bits
-    rank = f"the model's choice number {token.rank}" if token.rank else "not among those below"
+    rank = f", the model's choice number {token.rank}" if token.rank else ""
+    if token.alternatives and not token.rank:
+        rank = ", not among those below"
     entropy = token.entropy_bits
     expected = "" if entropy is None else f"; {entropy:.2f} bits were to be expected (entropy)"
     head = (
-        f"token {number} of {count}: <b>{escape(spell(token.text))}</b> had {share:.2%}, {rank}: "
+        f"token {number} of {count}: <b>{escape(spell(token.text))}</b> had {share:.2%}{rank}: "
         f"a surprise of {token.surprise_bits:.2f} bits{expected}"
     )
     rows = (_alternative(each, n == token.rank) for n, each in enumerate(token.alternatives, 1))

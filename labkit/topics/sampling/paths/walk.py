@@ -93,10 +93,11 @@ class Branches:
 
     @property
     def summary(self) -> str:
-        """The likeliest branch, in a line."""
-        best = max(self.branches, key=lambda branch: branch.logprob / max(1, len(branch.tokens)))
+        """The likeliest branch that has a token, in a line."""
+        walked = (branch for branch in self.branches if branch.tokens)
+        best = min(walked, key=lambda branch: branch.bits_per_token, default=None)
         line = f"{len(self.branches)} branch{'es' if len(self.branches) > 1 else ''} walked"
-        if best.tokens:
+        if best:
             line += f", the least surprising {best.name}: {best.bits_per_token:.2f} bits per token"
         return (
             f"{self.model}: {line}; {number_of(self.tokens_read, 'token')} read, "
@@ -210,7 +211,7 @@ class Walk:
         """Goes back by a number of tokens.
 
         Raises:
-            ValueError: tokens is more than were taken.
+            ValueError: tokens is no whole number, or more than were taken.
         """
         self._cursor.back(tokens)
         self._update(self.branch.tokens[:-tokens])

@@ -26,7 +26,8 @@ class SampleRange:
     """The middle and the range of a measure over several samples.
 
     Attributes:
-        low: smallest value; of a share, the lower end of its 95 % confidence interval.
+        low: smallest value; of a share, the lower end of its 95 % confidence interval, which is
+            the share itself at temperature 0, where the seed plays no part.
         middle: median; of a share, the share itself.
         high: largest value; of a share, the upper end.
     """
@@ -60,7 +61,8 @@ class SweepCell:
     def measures(self) -> dict[str, SampleRange | None]:
         """Each of `MEASURES` over the samples; None where it is undefined for all."""
         columns = zip(*(_measure(reply, self.replies) for reply in self.replies), strict=True)
-        return dict(zip(MEASURES, map(_sample_range, columns), strict=True))
+        ranges = (_sample_range(values, drawn=self.temperature > 0) for values in columns)
+        return dict(zip(MEASURES, ranges, strict=True))
 
 
 # Name to title. Each is a number, or True or False, for every single answer.
@@ -89,12 +91,13 @@ def _measure(reply: Reply, siblings: Sequence[Reply]) -> tuple[float | bool | No
     )
 
 
-def _sample_range(values: Sequence[float | bool | None]) -> SampleRange | None:
+def _sample_range(values: Sequence[float | bool | None], *, drawn: bool) -> SampleRange | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
     if isinstance(known[0], bool):
-        low, high = share_interval(share := fmean(known), len(known))
+        share = fmean(known)
+        low, high = share_interval(share, len(known)) if drawn else (share, share)
         return SampleRange(low, share, high)
     return SampleRange(min(known), median(known), max(known))
 
@@ -132,8 +135,8 @@ class Sweep:
     @property
     def book_entries(self) -> tuple[BookEntry, ...]:
         """How alike the answers are at the lowest and at the highest temperature."""
-        ends = (self.cells[0], self.cells[-1]) if self.replies else ()
-        known = [(cell, cell.measures["self_similarity"]) for cell in dict.fromkeys(ends)]
+        ends = self.cells[:1] + self.cells[1:][-1:]
+        known = [(cell, cell.measures["self_similarity"]) for cell in ends]
         return tuple(
             BookEntry(
                 f"self_similarity_{index}",
@@ -200,7 +203,7 @@ def sweep(
     Args:
         model: from ``labkit.load``.
         prompt: as for ``labkit.stream``.
-        temperatures: temperatures, each 0 or more.
+        temperatures: temperatures, each 0 or more; one that is named twice is run once.
         top_ps: values of top_p, each above 0 and at most 1.
         samples: number of answers for each pair.
         max_tokens: limit of each answer.
@@ -221,8 +224,8 @@ def sweep(
             raise ValueError(f"{name} must be given as {name}s=({value!r},); got {name}={value!r}")
     bound = "one or more numbers, as in (0, 1)"
     grid = (
-        checked_several("temperatures", temperatures, Real, bound),
-        checked_several("top_ps", top_ps, Real, bound),
+        dict.fromkeys(checked_several("temperatures", temperatures, Real, bound)),
+        dict.fromkeys(checked_several("top_ps", top_ps, Real, bound)),
         range(samples),
     )
     first = Settings(seed=seed).seeded().seed

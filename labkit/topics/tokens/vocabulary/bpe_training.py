@@ -66,7 +66,8 @@ class BpeTraining:
     def pair_counts(self, merges: int, most: int) -> tuple[PairCount, ...]:
         """The most frequent pairs of the corpus after a number of merges, from the most frequent.
 
-        Pairs do not cross the borders of words, which no merge does.
+        Of equally frequent pairs, the one that is joined next comes first. Pairs do not cross the
+        borders of words, which no merge does.
 
         Raises:
             ValueError: merges or most is out of range.
@@ -82,9 +83,11 @@ class BpeTraining:
         ):
             for pair in pairwise(encoded.ids):
                 counts[pair] += times
+        joined = tuple(map(reader.library.token_to_id, self.merges[merges]))
+        ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0] != joined))
         return tuple(
             PairCount(reader.bytes_of(left), reader.bytes_of(right), count)
-            for (left, right), count in counts.most_common(most)
+            for (left, right), count in ranked[:most]
         )
 
     def merge(self, number: int) -> tuple[str, str, str]:

@@ -24,7 +24,8 @@ class MergeGame:
     Attributes:
         widget: question, buttons and verdict.
         buttons: the pairs.
-        right, guesses: number of right guesses, and of all.
+        right, guesses: number of right guesses, and of all; a pair that is as frequent as the
+            one that is joined is right too.
     """
 
     def __init__(self, advance: Callable[[], None]):
@@ -47,7 +48,7 @@ class MergeGame:
     def show(self, training: BpeTraining, merges: int) -> None:
         """Offers the pairs that the corpus has after a number of merges."""
         found = training.pair_counts(merges, CHOICES)
-        self._most = found[0].count if found else 0
+        self._joined = found[0] if found else None
         # By their text, so that the place of a pair says nothing of its count.
         self._pairs = tuple(sorted(found, key=lambda each: each.left + each.right))
         self._choices.layout.display = None if found else "none"
@@ -60,14 +61,17 @@ class MergeGame:
         if number >= len(self._pairs):
             return
         guessed = self._pairs[number]
-        is_right = guessed.count == self._most
+        is_right = guessed.count == self._joined.count
+        verdict = "Right" if is_right else "No"
+        if is_right and guessed != self._joined:
+            verdict = f"Equally frequent; the trainer took {_spelt(self._joined)}"
         self.guesses += 1
         self.right += is_right
         counts = sorted(self._pairs, key=lambda each: -each.count)
         listed = ", ".join(f"{_spelt(each)} {number_of(each.count, 'time')}" for each in counts)
         score = f"{self.right} of {self.guesses} guessed"
         self._verdict.value = html.note(
-            f"{'Right' if is_right else 'No'}: {listed}. {score}.", "good" if is_right else "plain"
+            f"{verdict}: {listed}. {score}.", "good" if is_right else "plain"
         )
         self._advance()
 

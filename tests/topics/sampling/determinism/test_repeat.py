@@ -85,6 +85,12 @@ def test_only_the_requested_variations_run(tiny):
     assert (only.name, len(only.runs)) == ("batch", 2)
 
 
+def test_without_a_seed_the_runs_have_fresh_ones(tiny):
+    (only,) = repeat(tiny, PROMPT, vary="seed", times=2, max_tokens=2, seed=None).conditions
+    first, second = (run.reply.settings.seed for run in only.runs)
+    assert second == first + 1
+
+
 def test_threads_are_restored_also_after_an_error(tiny):
     before = torch.get_num_threads()
     with pytest.raises(RuntimeError), overrides.threads(1):
@@ -162,6 +168,7 @@ def test_a_stopped_answer_is_no_proof_that_all_are_the_same():
         ({"times": 1}, "times must be a whole number, 2 to 100; got 1"),
         ({"temperature": "hot"}, "temperature must be a number"),
         ({"seed": "x"}, "seed must be a whole number"),
+        ({"seed": 2**63 - 1}, "seed must be a whole number, 0 to .*,803; got 9223372036854775807"),
         ({"prompt": ""}, "prompt must have"),
     ],
 )
@@ -220,6 +227,21 @@ def test_an_answer_that_was_stopped_early_does_not_differ():
     assert result.differences == (None,)
 
 
+def test_tokens_that_a_server_does_not_report_are_compared_by_text():
+    """As of an emoji, whose tokens come with one event, without numbers and scores."""
+
+    def run(label, text):
+        step = Step(None, text, None, None, (), None, 0.1)
+        return RepeatRun(label, Reply("m", "p", Settings(seed=0), (step,), Outcome("stop", 1)))
+
+    same = Condition("nothing", (run("run 1", "😀"), run("run 2", "😀")))
+    assert same.differences == (None,) and same.largest_shift is None
+    other = Condition("seed", (run("seed 0", "😀"), run("seed 1", "😁")))
+    assert other.earliest_difference.gap is None
+    page = repeats_table(Repeats("m", "p", (same, other))).html
+    assert "differ from token 1 on: one has “😀”, another “😁”</div>" in page
+
+
 # -- the table -----------------------------------------------------------------------------------
 
 
@@ -245,3 +267,4 @@ def test_the_table_of_real_runs(repeats):
     html = repeats_table(repeats).html
     assert "all 3" in html
     assert "temperature 0, in two number formats" in html
+    assert html.index("mathjax_ignore") < html.index("the same request"), "dollar signs stay signs"

@@ -142,8 +142,21 @@ def test_repetitiveness_by_hand():
     assert found.distinct_2 == pytest.approx(2 / 10)
     assert found.repeated_share == pytest.approx(1 / 3)  # of (1212), (2121), (1212)
     assert found.self_similarity == 1
+    silent = reply_of("a b", *[None] * 12, logprob=None)
+    unknown = measure_repetitiveness([silent, reply_of("c d", 1, None, 2)])
+    assert (unknown.repeated_share, unknown.distinct_2) == (0, 1), "unknown tokens are no repeats"
+    assert unknown.bits_per_token == pytest.approx(1)
+    search = BeamSearch((silent,), (silent,))
+    assert "unknown bits per token" in search.summary
+    assert "unknown bits per token" in beams_table(search).html
     with pytest.raises(ValueError, match="replies must be one or more; got none"):
         measure_repetitiveness([])
+
+
+def test_without_a_seed_the_samples_have_fresh_ones(tiny):
+    samples = beam_search(tiny, PROMPT, beams=2, max_tokens=2, seed=None, raw=True).samples
+    first, second = (each.settings.seed for each in samples)
+    assert second == first + 1
 
 
 @pytest.mark.parametrize(

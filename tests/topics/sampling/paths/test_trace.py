@@ -54,6 +54,39 @@ def test_a_token_that_no_alternative_names_shows_its_text_and_no_rank():
     assert "not among those below" in trace_figure(trace(reply_of(lone))).text.html
 
 
+def test_a_server_without_token_ids_is_traced_by_texts_and_scores():
+    """The second choice of each, whose text may lack the blanks that its alternative has."""
+    best = Alternative(None, "Good", -0.1)
+    words = (("Hello", "Hello"), ("Yes", " Yes"), ("rare", "Hello"))
+    own = [Alternative(None, text, -3.0) for _, text in words]
+    steps = [
+        Step(None, text, -3.0, None, (best, each), None, 0.1)
+        for (text, _), each in zip(words, own, strict=True)
+    ]
+    result = trace(reply_of(*steps))
+    assert [(each.text, each.rank) for each in result.tokens] == [
+        ("Hello", 2),
+        (" Yes", 2),
+        ("rare", None),
+    ]
+    assert result.first_choices == 0
+    assert trace_figure(result).text.html.count("✓") == 2
+
+
+def test_without_alternatives_the_likeliest_are_unknown(reply):
+    bare = trace(replace(reply, steps=tuple(replace(s, alternatives=()) for s in reply.steps)))
+    assert bare.first_choices is None
+    assert [each.name for each in bare.book_entries] == ["bits_per_token"]
+    assert "likeliest" not in bare.summary and "(perplexity 2.52); the most" in bare.summary
+    page = trace_figure(bare).text.html
+    assert "not among those below" not in page and "had 12.50%: a surprise" in page
+
+
+def test_dollar_signs_are_no_formula():
+    page = trace_figure(trace(reply_of(step(1, "$", -1.0), step(2, "$", -1.0)))).text.html
+    assert page.count("mathjax_ignore") == 1 and page.index("mathjax_ignore") < page.index("$")
+
+
 def test_replies_without_logprobs_or_tokens_are_refused_in_a_sentence(reply):
     silent = replace(reply.steps[1], logprob=None)
     with pytest.raises(ValueError, match="got one from a model, which does not report them all"):

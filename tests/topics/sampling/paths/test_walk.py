@@ -146,6 +146,8 @@ def test_what_is_out_of_range_is_refused_and_changes_nothing(tiny):
         (lambda: cursor.take(VOCABULARY), "0 to 299; got 300"),
         (lambda: cursor.take(-1), "0 to 299"),
         (lambda: cursor.back(), "as many as were taken; got 1"),
+        (lambda: cursor.back(1.0), "tokens must be a whole number, 1 or more; got 1.0"),
+        (lambda: cursor.back(None), "tokens must be a whole number, 1 or more; got None"),
         (lambda: cursor.go_to((1, 2)), "begin with the prompt"),
         (lambda: cursor.go_to((*cursor.ids, *[5] * 200)), "context of 128 tokens"),
     ):
@@ -210,7 +212,12 @@ def test_branches_and_their_shared_tokens(walk):
     assert b.probability == pytest.approx(math.exp(sum(token.logprob for token in b.tokens)))
     assert a.bits_per_token == pytest.approx(-a.logprob / math.log(2) / 3)
     assert walk.result.tokens_read < walk.result.tokens_without_cache
-    assert "2 branches walked" in walk.result.summary
+    best = min((a, b), key=lambda each: each.bits_per_token)
+    least = f"2 branches walked, the least surprising {best.name}: {best.bits_per_token:.2f} bits"
+    assert least in walk.result.summary
+    walk.back(np.int64(2))
+    alone = f"2 branches walked, the least surprising A: {a.bits_per_token:.2f} bits"
+    assert alone in walk.result.summary, "B is empty again"
     walk.switch_to("A")
     assert walk.branch == a
     with pytest.raises(ValueError, match="one of A, B; got 'Z'"):

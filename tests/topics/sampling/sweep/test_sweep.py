@@ -102,6 +102,26 @@ def test_measures_of_texts_worked_out_by_hand():
     assert measures["looped"].middle == 0.5 and measures["stopped"].middle == 1
 
 
+def test_at_temperature_0_a_share_has_no_interval():
+    """Every draw is the same one, whatever the seed: more of them say nothing more."""
+    both = [
+        Sweep("m", "p", tuple(made_up(["a b"] * 6, temperature)), 1.0).cells[0].measures["stopped"]
+        for temperature in (0, 1)
+    ]
+    assert (both[0].low, both[0].high) == (0, 0) < (0, both[1].high)
+
+
+def test_chat_messages_are_swept_summarized_and_drawn(make_thinker, tmp_path):
+    tiny = labkit.load(make_thinker(tmp_path))
+    messages = [{"role": "user", "content": "the cat"}]
+    options = {"samples": 2, "max_tokens": 2}
+    swept = labkit.sweep(tiny, messages, temperatures=(0, 1), **options)
+    assert len(swept.book_entries) == 2 and labkit.plot(swept).data
+    twice = labkit.sweep(tiny, messages, temperatures=(1, 1.0), top_ps=(0.9, 0.9), **options)
+    assert [len(cell.replies) for cell in twice.cells] == [2], "named twice, run once"
+    assert len(twice.book_entries) == 1
+
+
 def test_one_sample_has_no_self_similarity():
     measures = Sweep("m", "p", tuple(made_up(["a b"])), 1.0).cells[0].measures
     assert measures["self_similarity"] is None
