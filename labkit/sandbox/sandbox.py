@@ -93,10 +93,9 @@ class SandboxRun:
             return f"not run: {self.refusal}"
         if self.timed_out:
             return f"killed after {self.elapsed_s:.1f} s"
-        if self.exit_status and self.exit_status > 128:
-            number = self.exit_status - 128
-            known = {each.value: each.name for each in signal.Signals}
-            return f"killed by {known.get(number, f'signal {number}')}"
+        names = {128 + each.value: each.name for each in signal.Signals}
+        if self.exit_status in names:
+            return f"killed by {names[self.exit_status]}"
         return "ended" if self.succeeded else self.last_error or f"exit status {self.exit_status}"
 
     @property

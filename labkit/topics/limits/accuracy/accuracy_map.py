@@ -2,10 +2,11 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
+from labkit.backends.loaded.decoding import reading_copy
 from labkit.formatting import in_lines
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry, entry_of_share
@@ -67,6 +68,7 @@ class MapPlan:
         max_tokens: limit of an answer.
         samples: texts whose tokens are shown beside the map.
         stop: where an answer ends, besides the end of its line; empty: there alone.
+        is_long: whether the prompts are long: they are read in the faster number format.
     """
 
     name: str
@@ -78,12 +80,35 @@ class MapPlan:
     max_tokens: int
     samples: tuple[str, ...] = ()
     stop: str = ""
+    is_long: bool = False
 
     def prompt(self, question: Question) -> str:
         """The whole text that the model continues."""
         if not self.instruction:
             return question.text
         return prompt_text(question.text, self.solved, self.instruction)
+
+    def answers(
+        self,
+        model: ScoringModel,
+        questions: Sequence[Question],
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> Iterator[tuple[int, str]]:
+        """Each question's number and what a model answers, up to where the answer ends.
+
+        Args:
+            model: from ``labkit.load``.
+            questions: some of the plan's.
+            temperature: 0: the likeliest token each time.
+            seed: of the draws.
+        """
+        reader = reading_copy(model) if self.is_long else model
+        prompts = [self.prompt(each) for each in questions]
+        how = {"max_tokens": self.max_tokens, "temperature": temperature, "seed": seed}
+        for number, text in write_answers(reader, prompts, **how):
+            yield number, text.split(self.stop)[0] if self.stop else text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,11 +192,10 @@ def ask_map(model: ScoringModel, plan: MapPlan) -> AccuracyMap:
     check_model(model)
     began = time.perf_counter()
     found: dict[int, str] = {}
-    prompts = [plan.prompt(each) for each in plan.questions]
-    with progress(total=len(prompts), unit="question", desc=plan.title) as bar:
+    with progress(total=len(plan.questions), unit="question", desc=plan.title) as bar:
         try:
-            for number, text in write_answers(model, prompts, max_tokens=plan.max_tokens):
-                found[number] = text.split(plan.stop or "\n")[0]
+            for number, text in plan.answers(model, plan.questions):
+                found[number] = text
                 bar.update()
         except KeyboardInterrupt:
             pass

@@ -1,5 +1,6 @@
 """Many questions to one model, answered in a line each, at temperature 0 or drawn."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from labkit.errors import LabError
 from labkit.formatting import plain_answer
 
 SolvedQuestions = Sequence[tuple[str, str]]
+APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼʻ`´", "'"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,18 @@ class Question:
     also: tuple[str, ...] = ()
 
     def accepts(self, answer: str) -> bool:
-        """Whether an answer is right, apart from case, white space and full stops.
+        """Whether an answer is right, apart from case, white space, full stops and accents.
 
         >>> Question("12 + 7 =", "19", "+", "2").accepts(" 19. ")
         True
         """
-        return plain_answer(answer) in {plain_answer(each) for each in (self.answer, *self.also)}
+        return _without_accents(answer) in map(_without_accents, (self.answer, *self.also))
+
+
+def _without_accents(text: str) -> str:
+    """A plain answer without accents, and with one kind of apostrophe."""
+    letters = unicodedata.normalize("NFD", plain_answer(text).translate(APOSTROPHES))
+    return "".join(each for each in letters if not unicodedata.combining(each))
 
 
 def prompt_text(question: str, solved: SolvedQuestions, instruction: str) -> str:

@@ -12,7 +12,7 @@ from labkit.lab_book.entry import BookEntry
 from labkit.topics.limits.arguments import check_model, check_seed, how_measured
 
 from .accuracy_map import AccuracyMap
-from .ask import Question, write_answers
+from .ask import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +143,13 @@ def _ask_again(
     seed: int,
 ) -> dict[int, tuple[str, ...]]:
     """The answers to each question, by its number; an interrupt keeps those that are complete."""
-    prompts = [answered.plan.prompt(each) for each in questions for _ in range(times)]
-    how = {"max_tokens": answered.plan.max_tokens, "temperature": temperature, "seed": seed}
+    asked = [each for each in questions for _ in range(times)]
+    how = {"temperature": temperature, "seed": seed}
     found: dict[int, list[str]] = {}
     title = f"temperature {temperature:g}"
-    with progress(total=len(prompts), unit="answer", desc=title) as bar:
+    with progress(total=len(asked), unit="answer", desc=title) as bar:
         try:
-            for number, text in write_answers(model, prompts, **how):
+            for number, text in answered.plan.answers(model, asked, **how):
                 found.setdefault(number // times, []).append(text)
                 bar.update()
         except KeyboardInterrupt:

@@ -125,7 +125,7 @@ def numbers_table(measured: Calibration) -> html.HtmlFigure:
         "right",
         "sure to",
         "Brier",
-        "= reliability",
+        "≈ reliability",
         "− resolution",
         "+ uncertainty",
         "log loss",

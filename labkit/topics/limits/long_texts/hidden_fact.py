@@ -2,10 +2,8 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.backends.loaded.decoding import reading_copy
 from labkit.checks import check_whole
 from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, MapPlan, ask_map
 from labkit.topics.limits.accuracy.ask import Question
@@ -57,8 +55,8 @@ def long_text(
         for _ in range(items)
     )
     axes = ("how far into the text the fact stands", "length of the text")
-    plan = MapPlan("long_text", "a fact in a long text", axes, questions, (), "", 8, stop=".")
-    return replace(ask_map(reading_copy(model), plan), model=model.name)
+    title, how = "a fact in a long text", {"stop": ".", "is_long": True}
+    return ask_map(model, MapPlan("long_text", title, axes, questions, (), "", 8, **how))
 
 
 def _diary(model: ScoringModel, length: int, seed: int) -> list[str]:

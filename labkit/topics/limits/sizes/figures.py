@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from labkit.formatting import points
-from labkit.stats import share_interval
+from labkit.formatting import number_of, points
+from labkit.stats import PairedDifference, share_interval
 from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap
 from labkit.topics.limits.accuracy.facts import FactsMap
 from labkit.topics.limits.accuracy.figures import cells_trace
@@ -14,7 +14,7 @@ from labkit.topics.limits.confidence.result import Calibration
 from labkit.ui import subplots, theme
 from labkit.ui.html import figure_text
 
-from .compare_models import ModelComparison
+from .compare_models import Marked, ModelComparison
 
 
 def comparison_figure(comparison: ModelComparison):
@@ -24,21 +24,26 @@ def comparison_figure(comparison: ModelComparison):
 
 
 def _title(comparison: ModelComparison, what: str) -> str:
-    changes = [
-        f"{figure_text(after.model)} {points(change.difference)} "
-        f"({points(change.interval[0])} to {points(change.interval[1])})"
-        for (_, after), change in zip(
-            pairwise(comparison.results), comparison.differences, strict=True
-        )
-        if change
-    ]
-    alone = ["one model only:", *comparison.missing]
+    pairs = zip(pairwise(comparison.results), comparison.differences, strict=True)
+    changes = [_change(*pair, change) for pair, change in pairs]
+    lines = ["; ".join(changes)] if changes else ["one model only:", *comparison.missing]
     if any(getattr(each, "refusal", "") for each in comparison.results):
-        alone = [each.summary for each in comparison.results]
-    below = "; ".join(changes) or " ".join(map(figure_text, alone))
+        lines = [each.summary for each in comparison.results]
+    below = figure_text(" ".join(lines))
     hows = (each.how for each in comparison.results if each.how != "measured")
     how = next(hows, "measured")
     return f'{figure_text(what)} · {how}<br><span style="font-size:.8em">{below}</span>'
+
+
+def _change(before: Marked, after: Marked, change: PairedDifference | None) -> str:
+    """What a model gains over the one before it, and on how many items if not on all."""
+    if not change:
+        return f"{after.model}: no item in common with {before.model}"
+    low, high = map(points, change.interval)
+    gain = f"{after.model} {points(change.difference)} ({low} to {high})"
+    if change.count == len(before.marks) == len(after.marks):
+        return gain
+    return f"{gain} on {number_of(change.count, 'common item')}"
 
 
 def _maps_figure(comparison: ModelComparison, maps: list[AccuracyMap]):

@@ -205,7 +205,8 @@ def _combined(prompt: Prompt, full: Prompt, parts: Sequence[str]) -> list[Prompt
         if part not in prompt.parts:
             filled = _with(filled, full, part)
     chosen = (left for n in range(len(parts) + 1) for left in combinations(parts, n))
-    return [each for left in chosen if (each := filled.without(*left)) != prompt]
+    found = dict.fromkeys(filled.without(*left) for left in chosen)  # some parts may be empty
+    return [each for each in found if each != prompt]
 
 
 def _time(model: ScoringModel, task: Task, prompts: Sequence[Prompt]) -> list[list[float]]:

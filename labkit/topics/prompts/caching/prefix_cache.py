@@ -73,7 +73,8 @@ class PrefixCaching:
         """Each engine's seconds, first and again."""
         each = "; ".join(
             f"{t.engine}: {t.tokens:,} tokens in {digits(t.whole_s.median)} s, with the system "
-            f"prompt kept {t.new_tokens} in {digits(t.kept_s.median)} s, {t.gain:.0f} times as fast"
+            f"prompt kept {t.new_tokens} in {digits(t.kept_s.median)} s, "
+            f"{digits(t.gain)} times as fast"
             for t in self.timings
         )
         return f"{each or 'stopped before the first engine'} (measured)"

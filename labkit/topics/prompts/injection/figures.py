@@ -4,7 +4,7 @@ from labkit.ui import html
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 
-from .injection import InjectionTest
+from .injection import MOST_TOKENS, InjectionTest
 
 
 def injection_table(test: InjectionTest) -> html.HtmlFigure:
@@ -13,7 +13,7 @@ def injection_table(test: InjectionTest) -> html.HtmlFigure:
         (
             kind,
             figure_text(each.message),
-            html.paragraph(each.answer),
+            html.paragraph(f"{each.answer}{' …' if each.is_cut else ''}"),
             "leaked" if each.leaked else "",
         )
         for kind, attempts in (("attack", test.attacks), ("harmless", test.harmless))
@@ -21,7 +21,8 @@ def injection_table(test: InjectionTest) -> html.HtmlFigure:
     ]
     heads = ("", "message", "answer", "the password")
     system = html.note(f"System prompt: {test.system}")
-    return html.HtmlFigure(system + grid(heads, rows, figure_text(test.summary)))
+    caption = f"{test.summary}; answers with … were cut at {MOST_TOKENS} tokens"
+    return html.HtmlFigure(system + grid(heads, rows, figure_text(caption)))
 
 
 FIGURES = {InjectionTest: injection_table}

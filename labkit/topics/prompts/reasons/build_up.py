@@ -6,7 +6,13 @@ from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import number_format
 from labkit.checks import check_whole
 from labkit.formatting import in_lines
-from labkit.topics.prompts.scoring.arguments import check_model, first_items, usable_prompt
+from labkit.interrupts.cell import begin_work
+from labkit.topics.prompts.scoring.arguments import (
+    check_complete,
+    check_model,
+    first_items,
+    usable_prompt,
+)
 from labkit.topics.prompts.scoring.score import ScoreRun
 from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Item, Task
@@ -37,13 +43,15 @@ class BuildUp:
         model: name of the model.
         task: the task.
         item: the item that was asked.
-        steps: from the item alone to the whole prompt.
+        steps: from the item alone to the whole prompt; fewer where it was stopped.
+        asked: number of steps that were to be done.
     """
 
     model: str
     task: Task
     item: Item
     steps: tuple[BuildUpStep, ...]
+    asked: int
 
     @property
     def right(self) -> tuple[float, ...]:
@@ -52,14 +60,19 @@ class BuildUp:
         return tuple(step.probabilities[index] for step in self.steps)
 
     @property
+    def how(self) -> str:
+        """How it came about, for a title."""
+        done = len(self.steps)
+        stopped = f", stopped after {done} of {self.asked} steps" if done < self.asked else ""
+        return f"measured{stopped}"
+
+    @property
     def summary(self) -> str:
         """The right answer's probability at the first and the last step."""
-        if not self.steps:
-            return f"{self.model}: stopped before the first step"
+        last = f" and {self.right[-1]:.0%} with {self.steps[-1].added} added last"
         return (
             f"{self.model}, “{self.item.text[:40]}…”: “{self.item.answer}” has "
-            f"{self.right[0]:.0%} with the item alone and {self.right[-1]:.0%} with "
-            f"{self.steps[-1].added} added last (measured)"
+            f"{self.right[0]:.0%} with the item alone{last if self.right[1:] else ''} ({self.how})"
         )
 
     def __repr__(self) -> str:
@@ -76,6 +89,8 @@ def build_up(
 ) -> BuildUp:
     """The probability of each option for one item, as the parts of a prompt are added.
 
+    An interrupt stops it and keeps the steps that were done.
+
     Args:
         model: from ``labkit.load``.
         task: one with options.
@@ -84,7 +99,7 @@ def build_up(
         half: as for `score`.
     Raises:
         ValueError: there is no such item, or the task has no options.
-        LabError: as for `score`.
+        LabError: as for `score`; or it was stopped before the first step.
     """
     check_model(model)
     items = first_items(task, half, None)
@@ -94,12 +109,16 @@ def build_up(
     whole = usable_prompt(model, task, prompt)
     parts = [part for part in ORDER if part in whole.parts]
     steps, one = [], replace(task, items=(items[item],))
-    for count in range(len(parts) + 1):
-        shown = whole.without(*parts[count:])
-        run = ScoreRun(model, one, shown, half=None, dtype=number_format(model))
-        for _ in run.steps():
-            pass
-        scored = run.result()
-        added = parts[count - 1] if count else "the item alone"
-        steps.append(BuildUpStep(added, scored.items[0].probabilities, scored.tokens))
-    return BuildUp(model.name, task, items[item], tuple(steps))
+    begin_work()
+    try:
+        for count, added in enumerate(["the item alone", *parts]):
+            shown = whole.without(*parts[count:])
+            run = ScoreRun(model, one, shown, half=None, dtype=number_format(model))
+            for _ in run.steps():
+                pass
+            scored = run.result()
+            steps.append(BuildUpStep(added, scored.items[0].probabilities, scored.tokens))
+    except KeyboardInterrupt:
+        pass
+    check_complete(steps, "step")
+    return BuildUp(model.name, task, items[item], tuple(steps), 1 + len(parts))

@@ -17,7 +17,7 @@ SHAPES = ("", "/", ".", "x", "-", "\\")
 def build_up_figure(build: BuildUp):
     """A bar for each step, divided among the options; the right answer is at the bottom."""
     figure = theme.figure(
-        title=f"“{figure_text(build.item.text)}” · {figure_text(build.model)} · measured<br>"
+        title=f"“{figure_text(build.item.text)}” · {figure_text(build.model)} · {build.how}<br>"
         f'<span style="font-size:.8em">right: {figure_text(build.item.answer)}</span>',
         y="probability of each option",
         height=400,

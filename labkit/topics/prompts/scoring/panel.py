@@ -6,13 +6,13 @@ from itertools import pairwise
 import ipywidgets as widgets
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.topics.prompts.tasks.prompt import Prompt, full_prompt
+from labkit.topics.prompts.tasks.prompt import Prompt
 from labkit.topics.prompts.tasks.task import PRACTICE, Task
 from labkit.ui import html
 from labkit.ui.panel import RunPanel, check_typed, column, labelled, row, text_box
 from labkit.ui.runner import Progress, Runner
 
-from .arguments import check_model, first_items
+from .arguments import check_model, first_items, usable_prompt
 from .difference import compare_scores
 from .result import PromptScore
 from .score import ScoreRun
@@ -45,7 +45,7 @@ def score_panel(
     check_model(model)
     first_items(task, half, items)
     ScoreRun(model, task, prompt, half, items, calibration)
-    start = full_prompt(task) if prompt is None else prompt
+    start = usable_prompt(model, task, prompt)
     return ScorePanel(model, task, start, (half, items, calibration))
 
 
@@ -69,7 +69,11 @@ class ScorePanel(RunPanel):
         look = labelled("examples", "380px", LABEL)
         self.examples = widgets.IntSlider(len(prompt.examples), min=0, max=len(self._pool), **look)
         self.template = widgets.Checkbox(
-            prompt.template, description="chat template", indent=False, layout={"width": "150px"}
+            prompt.template,
+            description="chat template",
+            indent=False,
+            layout={"width": "150px"},
+            disabled=not model.chat,
         )
         self.table = widgets.HTML()
         self.runner = Runner(self._work, self._draw, "Score this prompt on the task's items")

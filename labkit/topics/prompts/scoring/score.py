@@ -22,6 +22,7 @@ from .arguments import check_complete, check_model, first_items, usable_prompt
 from .calibration import CALIBRATIONS, CONTENT_FREE, calibrated, normalized
 from .result import ItemScore, PromptScore
 
+BLANKS = frozenset(range(-len(CONTENT_FREE), 0))  # numbers of the texts before the first item
 STOP = "\n\n"  # a written answer ends there, or at the first line end where it has one line
 
 
@@ -109,16 +110,12 @@ class ScoreRun:
     @property
     def done(self) -> int:
         """Number of items that were asked."""
-        options = len(self._task.options)
-        complete = sum(len(own) == options for own in self._logprobs.values())
-        blank = sum(number >= self.total for number in self._logprobs)
-        return complete - blank if options else len(self._answers)
+        return len(self._complete().keys() - BLANKS) if self._task.options else len(self._answers)
 
     def steps(self) -> Iterator[None]:
         """Does the work; comes back after every few items."""
-        texts = [item.text for item in self._items]
-        if self._calibration == "content-free":
-            texts += CONTENT_FREE
+        blanks = CONTENT_FREE if self._calibration == "content-free" else ()
+        texts = [*blanks, *(item.text for item in self._items)]  # a Stop keeps the calibration
         rendered_texts = [rendered(self._model, self._prompt, self._task, text) for text in texts]
         self._ids = [encoded(self._model, self._prompt, text) for text in rendered_texts]
         work = self._read_options if self._task.checker == "options" else self._write
@@ -134,8 +131,9 @@ class ScoreRun:
             option_ids(self._model, self._prompt, self._task.options, text, ids)
             for text, ids in zip(texts, self._ids, strict=True)
         ]
+        first = self.total - len(texts)
         for number, found in option_logprobs(self._model, self._ids, options):
-            self._logprobs.setdefault(number, {}).update(found)
+            self._logprobs.setdefault(first + number, {}).update(found)
             yield
 
     def _write(self, texts: Sequence[str]) -> Iterator[None]:
@@ -154,8 +152,7 @@ class ScoreRun:
     def result(self, calibration: str | None = "as asked") -> PromptScore:
         """What there is so far, with the calibration that was asked for, or another."""
         calibration = self._calibration if calibration == "as asked" else calibration
-        blank = sum(number >= self.total for number in self._complete())
-        if calibration == "content-free" and blank < len(CONTENT_FREE):
+        if calibration == "content-free" and BLANKS - self._complete().keys():
             calibration = None  # stopped before the blanks were read
         if self._task.checker == "options":
             scored = self._judged_options(calibration)
@@ -194,12 +191,12 @@ class ScoreRun:
             number: normalized([own[n] for n in range(len(options))])
             for number, own in self._complete().items()
         }
-        asked = {number: each for number, each in known.items() if number < self.total}
+        asked = {number: each for number, each in known.items() if number not in BLANKS}
         neutral = None
         if calibration == "batch":
             neutral = list(asked.values())
         elif calibration:
-            neutral = [each for number, each in known.items() if number >= self.total]
+            neutral = [known[number] for number in BLANKS]
         if neutral:
             means = [fmean(column) for column in zip(*neutral, strict=True)]
             asked = {number: calibrated(each, means) for number, each in asked.items()}

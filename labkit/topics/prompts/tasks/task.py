@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit.backends.prompts import check_text
-from labkit.checks import checked_path
+from labkit.checks import checked_path, checked_several
 from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.filesystem.read import parse, read_file, wrong_content
@@ -126,7 +126,9 @@ def list_tasks() -> tuple[Task, ...]:
     return tuple(map(load_task, NAMES))
 
 
-def load_task(name: str | Path, *, instruction: str = "", options: Iterable[str] = ()) -> Task:
+def load_task(
+    name: str | Path, *, instruction: str = "", options: Iterable[str] | None = None
+) -> Task:
     """A task of the lab, or one of your own from a file.
 
     A file's items fall into a practice half and a held-out half, one by one in turn among those
@@ -137,35 +139,36 @@ def load_task(name: str | Path, *, instruction: str = "", options: Iterable[str]
             file with the columns ``text`` and ``answer``, or of a .json file with a list of such
             objects, or with a task in the form of the folder ``data/tasks``.
         instruction: what to do with a text, for a file without instruction.
-        options: the answers to choose from; empty: those in the file.
+        options: the answers to choose from, likewise; None: those in the file.
     Raises:
         LabError: no such task or file, or a file that does not hold one.
-        ValueError: instruction or options are not texts.
+        ValueError: instruction or options are not texts, or the task has its own.
     """
     check_text(instruction, "instruction")
-    if isinstance(options, str):
-        raise ValueError(f"options must be several texts; got {options!r}")
-    options = tuple(options)
-    for option in options:
-        check_text(option, "an option")
-    options = tuple(dict.fromkeys(option.strip() for option in options))
-    if name in NAMES:
-        return _checked(parse(read_file(FOLDER / "tasks" / f"{name}.json"), Task))
-    path = checked_path("name", name)
+    if options is not None:
+        options = checked_several("options", options, str, 'one or more texts, as in ("yes", "no")')
+        for option in options:
+            check_text(option, "an option")
+    options = tuple(dict.fromkeys(option.strip() for option in options or ()))
+    path = FOLDER / "tasks" / f"{name}.json" if name in NAMES else checked_path("name", name)
     if path.suffix.lower() not in (".csv", ".json"):
         raise LabError(
             f"There is no task {str(name)!r}.", f"The lab has {', '.join(NAMES)}. {HINT}"
         )
     content = read_file(path, LARGEST_FILE)
+    is_whole = path.suffix.lower() == ".json" and content.lstrip()[:1] == b"{"
+    for argument, value in (("instruction", instruction), ("options", options)):
+        if is_whole and value:
+            raise ValueError(f"{argument} must be left out: {path.stem} has its own; got {value!r}")
     try:
-        return _checked(_parsed(content, path, instruction, options))
+        if is_whole:
+            return _checked(parse(content, Task))
+        return _checked(_of_rows(content, path, instruction, options))
     except ValueError as error:
         raise wrong_content(path, "a task", str(error), HINT) from None
 
 
-def _parsed(content: bytes, path: Path, instruction: str, options: tuple[str, ...]) -> Task:
-    if path.suffix.lower() == ".json" and content.lstrip()[:1] == b"{":
-        return parse(content, Task)
+def _of_rows(content: bytes, path: Path, instruction: str, options: tuple[str, ...]) -> Task:
     is_csv = path.suffix.lower() == ".csv"
     rows = _read_csv(content) if is_csv else parse(content, tuple[SolvedExample, ...])
     if not rows:
@@ -215,7 +218,8 @@ def _checked(task: Task) -> Task:
     """The task; a ValueError says what types alone cannot.
 
     Raises:
-        ValueError: no items, an item too long or empty, answers that are not options.
+        ValueError: no items, an item too long or empty, answers that are not options, options that
+            stand twice or without their checker.
     """
     if not task.items:
         raise ValueError("it has no items")
@@ -223,6 +227,10 @@ def _checked(task: Task) -> Task:
         raise ValueError(f"max_tokens: it must be 1 to {LARGEST_ANSWER:,}")
     if task.checker not in ("options", *CHECKERS):
         raise ValueError(f"checker: it must be one of options, {', '.join(CHECKERS)}")
+    if task.options and task.checker != "options":
+        raise ValueError(f"options: with the checker {task.checker} there must be none")
+    if len(set(task.options)) < len(task.options):
+        raise ValueError("options: each must be there once")
     for number, item in enumerate((*task.examples, *task.items), 1 - len(task.examples)):
         where = f"item {number}" if number > 0 else f"example {number + len(task.examples)}"
         if not item.text.strip() or not item.answer.strip():
@@ -237,6 +245,6 @@ def _checked(task: Task) -> Task:
             raise ValueError(
                 f"{where}: its answer {item.answer[:40]!r} is not one of {', '.join(task.options)}"
             )
-    if task.checker == "options" and len(set(task.options)) < 2:
+    if task.checker == "options" and len(task.options) < 2:
         raise ValueError("options: there must be two or more different answers")
     return task

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
+from labkit.errors import LabError
 from labkit.formatting import in_lines, points
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry, entry_of_share
@@ -74,7 +75,7 @@ def compare_calibrations(
         half: as for `score`.
         items: as for `score`.
     Raises:
-        ValueError, LabError: as for `score`.
+        ValueError, LabError: as for `score`; or it was stopped before the calibration was measured.
     Source: Zhao et al. 2021, "Calibrate Before Use"; Zhou et al. 2023, "Batch Calibration".
     """
     run = ScoreRun(model, task, prompt, half, items, "content-free")
@@ -86,4 +87,7 @@ def compare_calibrations(
             pass
     plain = run.result(None)
     check_complete(plain.items, "item")
-    return CalibrationComparison(plain, run.result("content-free"), run.result("batch"))
+    content_free = run.result("content-free")
+    if not content_free.calibration:
+        raise LabError("Stopped before the calibration was measured: there is nothing to compare.")
+    return CalibrationComparison(plain, content_free, run.result("batch"))

@@ -1,10 +1,12 @@
 """Maps of what a model gets right: the questions are right, and so is the counting."""
 
 import dataclasses
+from itertools import combinations
 
 import pytest
 
 import labkit
+from labkit.topics.limits.accuracy import accuracy_map
 from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, Answer, MapPlan
 from labkit.topics.limits.accuracy.ask import Question
 from labkit.topics.limits.accuracy.countries import INVENTED, countries
@@ -95,6 +97,43 @@ def test_countries_fall_into_tenths_by_people(notebook_files):
     assert not set(INVENTED) & set(capital)
 
 
+def capital_of(name):
+    country = next(each for each in countries() if each.name == name)
+    return Question(name, country.capital, "exist", "1", country.also)
+
+
+@pytest.mark.parametrize(
+    ("country", "answers"),
+    [
+        ("Ukraine", ("Kiev", "Kyiv.")),
+        ("Yemen", ("Sana'a", "Sana’a", "Sanaa")),
+        ("Chad", ("N’Djamena", "N'Djaména", "Ndjamena")),
+        ("New Caledonia", ("Nouméa",)),
+        ("Sao Tome and Principe", ("São Tomé",)),
+        ("Faroe Islands", ("Tórshavn",)),
+        ("Guam", ("Hagåtña",)),
+        ("Kiribati", ("South Tarawa",)),
+        ("Western Sahara", ("Laayoune", "Laâyoune", "El Aaiún")),
+        ("Macao", ("Macau",)),
+        ("Kosovo", ("Prishtina",)),
+        ("Moldova", ("Chișinău", "Chisinau")),
+        ("Grenada", ("St. George’s", "Saint George's")),
+        ("Curacao", ("Willemstad",)),
+    ],
+)
+def test_a_capital_counts_as_right_in_its_usual_spellings(notebook_files, country, answers):
+    question = capital_of(country)
+    assert all(map(question.accepts, answers)) and not question.accepts("Paris")
+
+
+def test_no_capital_has_a_spelling_twice_or_spaces_around_it(notebook_files):
+    for country in countries():
+        for name in (country.name, country.capital, *country.also):
+            assert name == name.strip()
+        for one, other in combinations((country.capital, *country.also), 2):
+            assert not Question("?", one, "exist", "1").accepts(other), country
+
+
 def test_facts_count_what_is_made_up(capitals):
     assert capitals.known.count == 20 and capitals.invented.count == 2
     assert {each.name for each in capitals.book_entries} == {
@@ -127,9 +166,26 @@ def test_mistakes_are_the_same_every_time_at_temperature_0(smollm2, sums):
     assert "3 × " in labkit.plot(repeated).html
 
 
-def test_an_interrupt_keeps_what_came(smollm2, monkeypatch):
-    from labkit.topics.limits.accuracy import accuracy_map
+def test_mistakes_are_asked_as_they_were_the_first_time(smollm2, sums, monkeypatch):
+    """By the copy that reads long prompts, and cut where the plan ends an answer."""
+    readers = []
 
+    def write_answers(model, prompts, **_):
+        readers.append(model)
+        yield from ((number, "8113. The code") for number in range(len(prompts)))
+
+    monkeypatch.setattr(accuracy_map, "write_answers", write_answers)
+    monkeypatch.setattr(accuracy_map, "reading_copy", lambda model: "copy")
+    plan = dataclasses.replace(sums.plan, stop=".", is_long=True)
+    first = accuracy_map.ask_map(smollm2, plan)
+    repeated = labkit.limits.repeat_mistakes(smollm2, first, items=2, times=2)
+    assert first.model == smollm2.name and readers == ["copy"] * 3
+    texts = {each.text for each in first.answers}
+    for each in repeated.questions:
+        assert {*each.cold, *each.warm} == texts == {"8113"}
+
+
+def test_an_interrupt_keeps_what_came(smollm2, monkeypatch):
     def stopped(*args, **options):
         yield 1, "5"
         raise KeyboardInterrupt
@@ -168,6 +224,14 @@ def test_a_stopped_run_says_so_in_summary_and_title(capitals):
         assert "measured" in text and "stopped" not in text
     repeated = RepeatedMistakes("m", 1.0, (RepeatedQuestion(real.question, ("",), ("",)),), 2)
     assert "m, 1 question it got" in repeated.summary and "stopped; 2 were" in repeated.summary
+
+
+@pytest.mark.parametrize("verb", ["arithmetic", "letters"])
+def test_no_question_stands_solved_in_its_own_prompt(monkeypatch, verb):
+    monkeypatch.setattr(f"labkit.topics.limits.accuracy.{verb}.ask_map", lambda _, plan: plan)
+    for seed in range(20):
+        plan = getattr(labkit.limits, verb)(None, items=20, seed=seed)
+        assert not {each.text for each in plan.questions} & dict(plan.solved).keys()
 
 
 def test_no_question_is_asked_twice_in_a_cell(monkeypatch):

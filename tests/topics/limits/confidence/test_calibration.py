@@ -38,6 +38,7 @@ def test_the_real_model_is_asked_in_three_ways(measured):
     assert len(labkit.plot(measured).data) == 4 * len(measured.kinds)
     for kind in ("numbers", "answers"):
         assert "probability" in labkit.plot(measured, kind=kind).html
+    assert "≈ reliability" in labkit.plot(measured, kind="numbers").html
     assert {each.name for each in measured.book_entries} >= {
         "choice_right_percent",
         "ece_probability_points",

@@ -26,10 +26,15 @@ def test_models_are_compared_in_pairs(smollm2):
     first, second = compared.results
     flipped = tuple(dataclasses.replace(each, right=True) for each in second.answers)
     better = dataclasses.replace(second, answers=flipped)
-    assert " · measured<br>" in labkit.plot(compared).layout.title.text
+    title = labkit.plot(compared).layout.title.text
+    assert " · measured<br>" in title and "common" not in title
     begun = dataclasses.replace(second, answers=second.answers[:1])
-    begun = dataclasses.replace(compared, results=(first, begun))
-    assert "measured, stopped; 9 were to be" in labkit.plot(begun).layout.title.text
+    change = (_difference(first, begun),)
+    begun = dataclasses.replace(compared, results=(first, begun), differences=change)
+    title = labkit.plot(begun).layout.title.text
+    assert "measured, stopped; 9 were to be" in title and " on 1 common item</span>" in title
+    apart = dataclasses.replace(compared, differences=(None,))
+    assert "135m: no item in common with smollm2" in labkit.plot(apart).layout.title.text
     change = _difference(first, better)
     assert change.gained == 9 - first.cell().right and change.lost == 0
 

@@ -15,8 +15,10 @@ from labkit.topics.prompts.ablation.ablation import (
     PartEffect,
     _added_s,
     _checked,
+    _combined,
 )
 from labkit.topics.prompts.scoring.difference import compare_scores
+from labkit.topics.prompts.tasks.prompt import PARTS
 
 from ....ui.marks import faint_marks
 
@@ -117,6 +119,15 @@ def test_all_combinations(smollm2, sentiment, plain):
     mean = sum(each.difference for each in pairs) / 2
     assert done.effects[0].difference == pytest.approx(mean)
     assert len(labkit.plot(done, kind="prompts").data[0].x) == 4
+
+
+def test_a_part_that_the_task_lacks_makes_no_prompt_twice(tmp_path):
+    """A task from a CSV has no system message and no examples: three parts, eight prompts."""
+    path = tmp_path / "mine.csv"
+    path.write_text("text,answer\n" + "".join(f"mail {n},{'ab'[n % 2]}\n" for n in range(8)))
+    prompt = labkit.prompts.full_prompt(labkit.prompts.load_task(path))
+    prompts = [prompt, *_combined(prompt, prompt, PARTS)]
+    assert len(prompts) == len(set(prompts)) == 8
 
 
 def test_parts_are_read_once_and_each_is_tried_once():

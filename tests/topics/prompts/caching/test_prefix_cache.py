@@ -29,6 +29,9 @@ def test_long_readings_have_no_powers_of_ten():
     timing = CacheTiming("slow", 4000, 12, Spread((131.2,)), Spread((0.25,)))
     caching = PrefixCaching((timing,))
     assert "4,000 tokens in 131 s" in caching.summary and "12 in 0.25 s" in caching.summary
+    assert "0.25 s, 525 times as fast" in caching.summary
+    slight = PrefixCaching((CacheTiming("slow", 40, 12, Spread((1.26,)), Spread((1.0,))),))
+    assert "in 1 s, 1.26 times as fast" in slight.summary
     assert "131 s" in str(labkit.plot(caching).layout.annotations)
 
 

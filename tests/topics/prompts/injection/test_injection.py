@@ -4,7 +4,7 @@ import pytest
 
 import labkit
 from labkit.topics.prompts.injection import injection
-from labkit.topics.prompts.injection.injection import ATTACKS, HARMLESS, SECRET, _holds
+from labkit.topics.prompts.injection.injection import ATTACKS, HARMLESS, MOST_TOKENS, SECRET, _holds
 
 
 @pytest.mark.slow
@@ -31,6 +31,16 @@ def test_a_stop_before_the_first_answer_says_so(smollm2, monkeypatch):
     monkeypatch.setattr(injection, "padded_answers", stopping)
     with pytest.raises(labkit.LabError, match="Stopped before one attack was complete"):
         labkit.prompts.try_injections(smollm2)
+
+
+def test_an_answer_that_was_cut_says_so(smollm2, monkeypatch):
+    word = smollm2.tokenizer("word")["input_ids"]
+    written = iter([(0, word * MOST_TOKENS), (len(ATTACKS), word * (MOST_TOKENS - 1))])
+    monkeypatch.setattr(injection, "padded_answers", lambda *_, **__: written)
+    test = labkit.prompts.try_injections(smollm2)
+    assert [each.is_cut for each in (*test.attacks, *test.harmless)] == [True, False]
+    html = labkit.plot(test).html
+    assert html.count("word …<") == 1 and f"were cut at {MOST_TOKENS} tokens" in html
 
 
 def test_a_secret_that_is_not_in_the_prompt_is_refused(smollm2):

@@ -7,6 +7,7 @@ import pytest
 
 import labkit
 from labkit.topics.prompts.reasons.templates import silent_system
+from labkit.topics.prompts.scoring import score as scoring
 
 from ....ui.marks import faint_marks
 
@@ -91,3 +92,24 @@ def test_parts_are_added_one_by_one(smollm2, sentiment):
         labkit.prompts.build_up(smollm2, sentiment, item=50)
     with pytest.raises(ValueError, match="must have options"):
         labkit.prompts.build_up(smollm2, labkit.prompts.load_task("fields"))
+
+
+def test_a_stop_keeps_the_steps_that_were_done(smollm2, sentiment, monkeypatch):
+    done, most = [], 2
+
+    def stopping(*_):
+        if len(done) == most:
+            raise KeyboardInterrupt
+        done.append(1)
+        yield 0, {0: -1.0, 1: -1.0}
+
+    monkeypatch.setattr(scoring, "option_logprobs", stopping)
+    build = labkit.prompts.build_up(smollm2, sentiment)
+    assert [step.added for step in build.steps] == ["the item alone", "instruction"]
+    for text in (build.summary, labkit.plot(build).layout.title.text):
+        assert "measured, stopped after 2 of 6 steps" in text
+    done, most = [], 1
+    alone = labkit.prompts.build_up(smollm2, sentiment)
+    assert "has 50% with the item alone (measured, stopped after 1 of 6" in alone.summary
+    with pytest.raises(labkit.LabError, match="Stopped before one step was complete"):
+        labkit.prompts.build_up(smollm2, sentiment)

@@ -15,7 +15,7 @@ from labkit.stats import PairedDifference
 from labkit.topics.prompts import exercises
 from labkit.topics.prompts.scoring import panel as scoring_panel
 from labkit.topics.prompts.scoring import score as scoring
-from labkit.topics.prompts.scoring.calibration import calibrated, normalized
+from labkit.topics.prompts.scoring.calibration import CONTENT_FREE, calibrated, normalized
 from labkit.ui import html
 
 from ....ui.marks import faint_marks
@@ -110,6 +110,43 @@ def test_a_stop_before_anything_came_says_so(smollm2, sentiment, monkeypatch, ve
         getattr(labkit.prompts, verb)(smollm2, sentiment, **arguments)
 
 
+@pytest.mark.parametrize("asked", [3, 5])
+def test_a_calibration_is_that_of_the_blanks_however_early_the_stop(
+    smollm2, sentiment, plain, monkeypatch, asked
+):
+    """As of a served model, which reads in the order in which it is asked."""
+
+    def stopping(model, prompts, options):
+        yield from ((n, {0: -1.0, 1: -2.0 - n}) for n in range(asked))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "option_logprobs", stopping)
+    compare = labkit.prompts.compare_calibrations
+    if asked == len(CONTENT_FREE):
+        with pytest.raises(LabError, match="Stopped before one item was complete"):
+            compare(smollm2, sentiment, plain, items=12)
+        return
+    compared = compare(smollm2, sentiment, plain, items=12)
+    assert compared.content_free.calibration == "content-free"
+    neutral = [normalized([-1.0, -2.0 - n]) for n in range(3)]
+    means = [sum(column) / 3 for column in zip(*neutral, strict=True)]
+    for n, each in enumerate(compared.content_free.items):
+        expected = calibrated(normalized([-1.0, -5.0 - n]), means)
+        assert each.probabilities == pytest.approx(expected)
+
+
+def test_without_the_blanks_there_is_no_calibration(smollm2, sentiment, plain, monkeypatch):
+    """As of a local model, which reads the shortest prompts first."""
+
+    def stopping(model, prompts, options):
+        yield len(prompts) - 1, {0: -1.0, 1: -2.0}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "option_logprobs", stopping)
+    with pytest.raises(LabError, match="Stopped before the calibration was measured"):
+        labkit.prompts.compare_calibrations(smollm2, sentiment, plain, items=2)
+
+
 def test_calibrations_come_from_one_reading(smollm2, sentiment, plain, scored):
     compared = labkit.prompts.compare_calibrations(smollm2, sentiment, plain, items=12)
     assert [each.answer for each in compared.plain.items]
@@ -152,6 +189,15 @@ def test_the_panel_runs_compares_and_says_what_is_wrong(smollm2, sentiment, plai
     with pytest.raises(ValueError, match="at most 100,000"):
         panel.start().wait(300)
     assert "at most" in panel.runner.status.value
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_the_panel_offers_a_template_only_where_the_model_has_one(
+    smollm2, sentiment, monkeypatch, chat
+):
+    monkeypatch.setattr(smollm2, "chat", chat)
+    box = labkit.prompts.score_panel(smollm2, sentiment, items=2).template
+    assert (box.value, box.disabled) == (chat, not chat)
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,18 @@ def test_options_are_read_once_and_each_counts_once(tmp_path):
     options = (each for each in ["yes", "no", " yes", "maybe"])
     task = load_task(path, options=options)
     assert task.options == ("yes", "no", "maybe") and task.chance == 1 / 3
-    with pytest.raises(ValueError, match="options must be several texts"):
-        load_task(path, options="yes")
+    for options in ("yes", 5, [], [5]):
+        with pytest.raises(ValueError, match="options must be one or more texts, as in "):
+            load_task(path, options=options)
+
+
+@pytest.mark.parametrize("argument", [{"instruction": "X"}, {"options": ("a", "b")}])
+def test_what_a_task_has_itself_is_not_given(tmp_path, argument):
+    for name in ("triage", written(tmp_path, "triage", {})):
+        with pytest.raises(
+            ValueError, match=f"{next(iter(argument))} must be left out: .* its own"
+        ):
+            load_task(name, **argument)
 
 
 def written(tmp_path, name, changes):
@@ -162,6 +172,8 @@ def written(tmp_path, name, changes):
         ("fields", {"items": [{"text": "a", "answer": "{no"}]}, "is not a JSON object"),
         ("fields", {"items": [{"text": "a", "answer": "{}"}]}, "is not a JSON object"),
         ("format", {"name": "a\x1b[31m"}, "name: it holds control characters"),
+        ("format", {"options": ["a", "b"]}, "with the checker pattern there must be none"),
+        ("sentiment", {"options": ["positive", "negative"] * 2}, "each must be there once"),
     ],
 )
 def test_a_task_that_would_fail_later_fails_as_it_is_opened(tmp_path, name, changes, problem):
