@@ -4,13 +4,22 @@ Bad arguments raise ``ValueError`` with the argument, its bound and the value gi
 can go wrong (no network, no space, a file damaged, a package missing) raises a `LabError`.
 """
 
+import os
+
+PYTHON = "python" if os.name == "nt" else "python3"
+
+
+def typed_here(text: str) -> str:
+    """A text with its commands as this system knows them: Windows has no ``python3``."""
+    return text.replace("python3 -m", f"{PYTHON} -m")
+
 
 class LabError(Exception):
     """What went wrong, in one sentence, and what to do about it.
 
-    >>> print(LabError("There is no model called 'smol'.", "See: python3 -m labkit models list"))
-    There is no model called 'smol'.
-      → See: python3 -m labkit models list
+    >>> print(LabError("The disk is full.", "Make room on it."))
+    The disk is full.
+      → Make room on it.
     """
 
     def __init__(self, problem: str, hint: str = ""):
@@ -19,7 +28,7 @@ class LabError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.problem}\n  → {self.hint}" if self.hint else self.problem
+        return typed_here(f"{self.problem}\n  → {self.hint}" if self.hint else self.problem)
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the sentence, and none of the lab's own lines (IPython asks)."""

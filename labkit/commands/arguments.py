@@ -4,11 +4,10 @@ Standard library alone, for `--help` must answer before anything is installed.
 """
 
 import argparse
-import os
 
 from labkit import __version__
+from labkit.errors import PYTHON
 
-PYTHON = "python" if os.name == "nt" else "python3"
 EXAMPLES = f"""
 examples:
   {PYTHON} -m labkit lab                        set up on the first run, then open the notebooks

@@ -5,6 +5,7 @@ pdoc makes them; they load nothing from outside and are read without a server.
 
 import dataclasses
 import inspect
+import os
 import typing
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -16,27 +17,42 @@ from labkit.errors import LabError
 from labkit.install.bootstrap import ROOT
 
 FOLDER = ".pages/api"  # in the checkout
+# What pdoc writes for labkit into the folder itself, and what its own files hold.
+PDOC = {
+    "index.html": "url=./labkit.html",
+    "labkit.html": 'content="pdoc ',
+    "search.js": "window.pdocSearch",
+}
+ANOTHER = "Name another folder: --to FOLDER."
 
 
 def main(args: Namespace) -> int:
     """Writes the pages to ``args.to``, or else to `FOLDER`, and says where.
 
     Raises:
-        LabError: the folder cannot be written to.
+        LabError: the folder cannot be written to, or holds others' files of the same names.
     """
     import pdoc
 
     folder = Path(args.to or ROOT / FOLDER)
     footer = f"labkit {labkit.__version__}"
     pdoc.render.configure(docformat="google", show_source=False, footer_text=footer)
-    modules = _modules(pdoc.doc.Module.from_name)
     try:
-        pdoc.pdoc(*modules, output_directory=folder)
+        _require_ours(folder)
+        pdoc.pdoc(*_modules(pdoc.doc.Module.from_name), output_directory=folder)
     except OSError as error:
         problem = f"The pages cannot be written to {folder}: {error.strerror}."
-        raise LabError(problem, "Name another folder: --to FOLDER.") from error
+        raise LabError(problem, ANOTHER) from error
     print(f"page     {folder / 'labkit.html'}")
     return 0
+
+
+def _require_ours(folder: Path) -> None:
+    """Nothing that somebody else wrote is replaced."""
+    for name, mark in PDOC.items():
+        path = folder / name
+        if os.path.exists(path) and mark not in path.read_text("utf-8", errors="replace"):
+            raise LabError(f"{path} is not one of these pages, and is not replaced.", ANOTHER)
 
 
 def _modules(page: Callable) -> list[str]:

@@ -16,7 +16,7 @@ from concurrent import futures
 from contextlib import suppress
 from functools import partial
 
-from labkit.errors import LabError
+from labkit.errors import LabError, typed_here
 from labkit.install.pip import StatusLine
 from labkit.models.machine import inspect_machine
 
@@ -24,7 +24,7 @@ from .checks import FAILING, FINE, WARNING, Check, environment, hardware, softwa
 
 SIGNS = {FINE: ("✓", "32"), WARNING: ("!", "33"), FAILING: ("✗", "31")}  # symbol, ANSI colour
 REQUESTS = "At most two requests leave this machine: to pip's package index, and to the model hub."
-COMMAND = re.compile(r"python3 -m labkit (models \w+ [\w./-]+|\w+)")
+COMMAND = re.compile(r"python3? -m labkit (models \w+ [\w./-]+|\w+)")
 DETAIL_AT = 34
 
 
@@ -58,7 +58,9 @@ def _all_checks(machine):
             line.show("Checking", name)
         found = _result(name, future, limit_s)
         line.end()
-        yield from found
+        for check in found:
+            detail, hint = typed_here(check.detail), typed_here(check.hint)
+            yield dataclasses.replace(check, detail=detail, hint=hint)
 
 
 def _looks(machine):

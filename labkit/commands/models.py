@@ -6,8 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from labkit.errors import LabError
-from labkit.formatting import GIB, printable, shell_quoted
+from labkit.errors import PYTHON, LabError
+from labkit.formatting import GIB, number_of, printable, shell_quoted
 from labkit.models.catalogue import CATALOGUE, DEFAULT, full_name
 from labkit.models.entry import Entry
 from labkit.models.machine import Machine, inspect_machine
@@ -155,15 +155,18 @@ def _verify(args) -> int:
             print(f"{stored.name}, {part}: {'damaged: ' + ', '.join(bad) if bad else 'fine'}")
             if bad:
                 status = 1
-                command = f"python3 -m labkit models remove {shell_quoted(stored.name)} --yes"
+                command = f"{PYTHON} -m labkit models remove {shell_quoted(stored.name)} --yes"
                 print(f"  → {command}, then get or unpack")
+        if unknown := inventory.unverifiable(stored):
+            files = number_of(unknown, "file")
+            print(f"{stored.name}: without a checksum to compare with: {files}")
         if not stored.here:
             print(f"{stored.name}: its download is unfinished\n  → {_get_command(stored.name)}")
     return status
 
 
 def _get_command(name: str) -> str:
-    return f"python3 -m labkit models get {shell_quoted(name)}"
+    return f"{PYTHON} -m labkit models get {shell_quoted(name)}"
 
 
 def _pack(args) -> int:
@@ -184,7 +187,7 @@ def _pack(args) -> int:
     print(f"{file} ({_mb(size)}): {what}.")
     if wheels:
         print("On the other machine, in a checkout of the lab, with the same Python and system:")
-    print(f"  python3 -m labkit models unpack {shell_quoted(file.name)}")
+    print(f"  {PYTHON} -m labkit models unpack {shell_quoted(file.name)}")
     return 0
 
 

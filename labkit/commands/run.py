@@ -29,9 +29,10 @@ def main(args: Namespace) -> int:
         args: ``notebooks`` (names or paths; empty for all of the checkout), ``to`` (None or
             "html") and ``output`` (the pages' folder; None for ``.pages`` in the checkout).
     Returns:
-        0 if every cell ran, 1 if a notebook failed, 130 after Ctrl-C.
+        0 if every cell ran, 1 if a notebook or a page failed, 130 after Ctrl-C.
     Raises:
-        LabError: a notebook does not exist or cannot be read; nothing has run then.
+        LabError: a notebook does not exist or cannot be read, or no page can be written; nothing
+            has run then.
     """
     if args.output and not args.to:
         raise LabError("--output names a folder for pages.", "Add: --to html")
@@ -49,12 +50,18 @@ def main(args: Namespace) -> int:
     done = [run for run in runs if run.problem is None]
     if len(paths) > 1:
         print(_summary(runs, len(paths)))
+    failures = []
     if args.to == "html" and done:
-        for page in write_pages([(run.path, run.notebook) for run in done], folder):
+        written, failures = write_pages([(run.path, run.notebook) for run in done], folder)
+        for page in written:
             print(f"page     {_short_path(page)}  ({page.stat().st_size / 1e6:.1f} MB)")
+        for failure in failures:
+            print(printable(f"no page  {failure}"))
         if (script := folder / PLOTLY_FILE).exists():
             print(f"with     {_short_path(script)}, which draws the figures of all pages beside it")
-    return STOPPED_BY_CTRL_C if runs[-1].stopped else int(len(done) < len(paths))
+    if runs[-1].stopped:
+        return STOPPED_BY_CTRL_C
+    return int(bool(failures) or len(done) < len(paths))
 
 
 def find_notebooks(names: list[str]) -> list[Path]:

@@ -33,11 +33,16 @@ def not_stored(what: str, error: OSError) -> LabError:
     return LabError(f"{what} cannot be stored: {error}.", MORE_SPACE)
 
 
+def existing_folder(folder: Path) -> Path | None:
+    """A folder, or the nearest above it that exists; None: its drive is not there (Windows)."""
+    return next((each for each in (folder, *folder.parents) if os.path.exists(each)), None)
+
+
 def require_disk(need_bytes: int, what: str, folder: Path) -> None:
     """Raises a LabError if the disk of a folder, which need not exist, has less space."""
-    path = folder
-    while not os.path.exists(path):
-        path = path.parent
+    path = existing_folder(folder)
+    if path is None:
+        raise LabError(f"{what} cannot be stored: {folder.anchor} is not there.", MORE_SPACE)
     free = shutil.disk_usage(path).free
     if free < need_bytes:
         raise LabError(

@@ -22,7 +22,14 @@ from labkit.filesystem.write import write_json
 
 from .light import shrink
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
-from .virtual_environment import editable_checkout, is_sound, python_of, runs, site_packages
+from .virtual_environment import (
+    editable_checkout,
+    is_sound,
+    python_of,
+    remove_half_installed,
+    runs,
+    site_packages,
+)
 from .wheels import extract_wheels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +37,8 @@ LIGHT_GB, CPU_GB, CUDA_GB = 1, 3, 8  # of free disk, pip's cache included
 LIGHT = "light"  # the set-up that runs models in llama.cpp alone, in place of an optional part
 STATE = "labkit.json"
 OURS = {STATE, LOG, LOCK, SCRATCH}
+# What an environment consists of: all that is removed where one is made anew.
+PARTS = {"bin", "etc", "include", "lib", "lib64", "pyvenv.cfg", "scripts", "share"}
 GET_VENV_MODULE = (
     "On Debian or Ubuntu: sudo apt install python3-venv. Elsewhere install Python from "
     "python.org, or use conda with environment.yml."
@@ -205,15 +214,18 @@ def _write_state(venv, state):
 def _make(venv, extras, packages, pip):
     """Creates the environment, or completes an interrupted one; the record is written last."""
     started = time.monotonic()
-    extras = sorted({*extras, *_read_state(venv).get("extras", [])})
+    record = _read_state(venv)
+    extras = sorted({*extras, *record.get("extras", [])})
     pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
+    if record:
+        remove_half_installed(venv)
     can_be_completed = is_sound(venv)
     if not can_be_completed:
-        if not _read_state(venv) and runs(venv):
+        if not record and _holds_others(venv):
             raise LabError(
-                f"{venv} is an environment that the lab did not make, without pip or with a "
-                "Python that is too old.",
+                f"{venv} is an environment that the lab did not make, and its Python does not "
+                "run, is too old, or has no pip.",
                 "Remove it, or set LABKIT_VENV to a folder that does not exist yet.",
             )
         _check_disk(venv, LIGHT_GB if extras == [LIGHT] else CPU_GB)
@@ -226,6 +238,16 @@ def _make(venv, extras, packages, pip):
     shutil.rmtree(pip.scratch)
     _write_state(venv, {**_fingerprint(venv), "extras": extras})
     pip.line.say(f"The lab is set up ({time.monotonic() - started:.0f} s).")
+
+
+def _holds_others(venv):
+    """Whether a folder without the lab's record holds anything that somebody else may still want.
+
+    In the checkout's own folder, a broken environment is nobody's any more.
+    """
+    if venv.resolve() == ROOT / ".venv":
+        return runs(venv)
+    return any(entry.name not in OURS for entry in venv.iterdir())
 
 
 def _install(venv, extras, source, pip):
@@ -266,7 +288,7 @@ def _source(packages, scratch):
 
 
 def _new_venv(venv, pip):
-    """Replaces what was there by an environment with nothing but pip."""
+    """Replaces the environment that was there by one with nothing but pip."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         raise LabError(
             f"This Python ({sys.executable}) has no venv module, which the set-up needs.",
@@ -274,7 +296,7 @@ def _new_venv(venv, pip):
         )
     pip.line.show("Creating", str(venv))
     for entry in venv.iterdir():
-        if entry.name not in OURS:
+        if entry.name.lower() in PARTS:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     base = getattr(sys, "_base_executable", sys.executable)  # not that of a venv, which may vanish
     pip.call([base, "-I", "-m", "venv", str(venv)], what="The environment")

@@ -34,17 +34,20 @@ def editable_checkout(venv):
 
 
 def is_sound(venv):
-    """Whether an environment can be completed: its Python runs and its pip is intact.
-
-    The record of a half-installed package is removed here, so that pip installs it again.
-    """
-    site = site_packages(venv)
-    for info in site.glob("*.dist-info"):
-        record = info / "RECORD"  # pip writes it last, with INSTALLER in it
-        if not record.exists() or "INSTALLER" not in record.read_text(encoding="utf-8"):
-            shutil.rmtree(info)
+    """Whether an environment can be completed: its Python runs and its pip is intact."""
     is_new = runs(venv, "import sys; sys.exit(sys.version_info < (3, 11))")
-    return is_new and len([*site.glob("pip-*.dist-info")]) == 1
+    return is_new and len([*site_packages(venv).glob("pip-*.dist-info")]) == 1
+
+
+def remove_half_installed(venv):
+    """Removes the record of each half-installed package, so that pip installs it again.
+
+    For the lab's own environments alone: other installers than pip write other records.
+    """
+    for info in site_packages(venv).glob("*.dist-info"):
+        record = info / "RECORD"  # pip writes it last, with INSTALLER in it
+        if not record.exists() or b"INSTALLER" not in record.read_bytes():
+            shutil.rmtree(info)
 
 
 def runs(venv, code="pass"):

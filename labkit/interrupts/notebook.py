@@ -21,6 +21,6 @@ def _show(shell, kind, error, traceback, tb_offset=None) -> list[str]:
         if shell.compile.format_code_name(code.co_filename):
             line = f" at line {number} of this cell"
         traceback = traceback.tb_next
-    lines = [f"✗ Stopped{line}: nothing of that line was kept."]
+    lines = [f"✗ Stopped{line}: only what had finished before is kept."]
     shell._showtraceback(kind, error, lines)
     return lines

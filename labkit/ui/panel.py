@@ -90,8 +90,14 @@ class RunPanel(Panel):
         return self.result
 
     def finished(self) -> Any:
-        """The result of the run that was started, or else of one that starts now."""
-        return self.wait() or self.start().wait()
+        """The result of the run that was started, or else of one that starts now.
+
+        One also starts where the last has failed and its error was raised; none does after Stop.
+        """
+        is_first = not (self.runner.started or self.result)
+        if is_first or self.runner.reported:
+            self.start()
+        return self.wait()
 
 
 def labelled(label: str, width: str | None, label_width: str = LABEL_WIDTH) -> dict[str, Any]:

@@ -93,6 +93,8 @@ class Runner:
 
     Attributes:
         widget: the row of controls.
+        started: whether the work was ever started.
+        reported: whether the last run failed, and `wait` has raised its error.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class Runner:
         self._ended.set()
         self._starting = threading.Lock()
         self._error: BaseException | None = None
+        self.started = self.reported = False
         self.run = widgets.Button(
             description="Run", icon="play", button_style="primary", tooltip=what
         )
@@ -137,6 +140,7 @@ class Runner:
             self._ended.clear()
         self._stopping.clear()
         self._error = None
+        self.started, self.reported = True, False
         self._set_running(True)
         self.bar.bar_style = ""
         threading.Thread(target=self._go, daemon=True).start()
@@ -162,6 +166,7 @@ class Runner:
         if not ended:
             raise TimeoutError(f"The work still runs after {timeout_s} s.")
         if self._error:
+            self.reported = True
             raise self._error
 
     def _set_running(self, running: bool) -> None:

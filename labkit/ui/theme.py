@@ -5,7 +5,6 @@ Design, 2008); figures add patterns, symbols or words, never colour alone.
 """
 
 import functools
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,14 +60,8 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         layout: more of plotly's layout.
     """
     import plotly.graph_objects as go
-    import plotly.io as pio
 
-    with without("rfc3987_syntax"):  # 17 MB, by way of nbformat
-        renderers = pio.renderers
-    if "PLOTLY_RENDERER" not in os.environ:
-        # The light form: JupyterLab draws plotly's JSON itself, and the page loads nothing.
-        renderers.default = "plotly_mimetype"
-    renderers["plotly_mimetype"].config = dict(CONFIG)
+    _configure_plotly()
     follow_page()
     above = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     fresh = go.Figure(traces).update_layout(
@@ -93,6 +86,17 @@ def figure(*traces, title: str, x: str = "", y: str = "", height: int = 320, **l
         hoverlabel={"font": {"family": FONT}},
     )
     return fresh.update_layout(**layout)
+
+
+@functools.cache
+def _configure_plotly() -> None:
+    """Has no figure call out, where plotly itself shows it: in a notebook, or in a browser."""
+    import plotly.io as pio
+
+    with without("rfc3987_syntax"):  # 17 MB, by way of nbformat
+        renderers = pio.renderers
+    for name in ("plotly_mimetype", "browser"):
+        renderers[name].config = dict(CONFIG)
 
 
 def no_formula(text: str) -> str:

@@ -10,6 +10,7 @@ import sys
 import time
 import venv
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from labkit.errors import LabError
 from labkit.install import bootstrap
 from labkit.install.pip import StatusLine
+from labkit.install.virtual_environment import is_sound, remove_half_installed
 from labkit.install.wheels import extract_wheels
 from labkit.models.storage.pack import pack
 
@@ -345,6 +347,46 @@ def test_an_environment_that_the_lab_did_not_make_is_not_emptied(here, monkeypat
     with pytest.raises(LabError, match="is an environment that the lab did not make"):
         bootstrap.ensure()
     assert (mine / "notes.txt").exists() and (mine / "pyvenv.cfg").exists()
+
+
+@pytest.mark.parametrize("name", ["theirs", ".venv"])
+def test_a_broken_environment_of_somebody_elses_is_not_emptied(here, monkeypatch, tmp_path, name):
+    theirs, link = tmp_path / "theirs", tmp_path / "link" / name
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "bin/python").symlink_to("/nowhere/python3")  # as after an upgrade of the system's
+    (theirs / "thesis.txt").write_text("my own")
+    (theirs / "pyvenv.cfg").write_text("home = /nowhere\n")
+    link.parent.mkdir()
+    link.symlink_to(theirs)  # also where the checkout's own folder is a link to it
+    monkeypatch.setattr(bootstrap, "ROOT", link.parent if name == ".venv" else here.root)
+    for file in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(here.root / file, link.parent)
+    monkeypatch.setenv("LABKIT_VENV", str(link))
+    for _ in range(2):  # the first leaves its lock there
+        with pytest.raises(LabError, match="is an environment that the lab did not make"):
+            bootstrap.ensure()
+        (theirs / "pyvenv.cfg").unlink(missing_ok=True)
+    assert (theirs / "thesis.txt").exists() and (theirs / "bin").is_dir()
+
+
+def test_an_environment_made_anew_keeps_what_is_no_part_of_one(here):
+    venv = here.venv
+    for name in ("lib/old", "Scripts", "work"):
+        (venv / name).mkdir(parents=True)
+    bootstrap._new_venv(venv, SimpleNamespace(line=StatusLine(), call=lambda *_, **__: None))
+    assert [path.name for path in venv.iterdir()] == ["work"]
+
+
+@pytest.mark.parametrize("record", [None, b"pip,INSTALLER\xff", b"\xff"])
+def test_half_installed_packages_are_removed_where_the_lab_has_its_record(here, shared, record):
+    info = next(shared.glob("[lL]ib/**/site-packages")) / "half-1.0.dist-info"
+    info.mkdir()
+    if record:
+        (info / "RECORD").write_bytes(record)
+    assert is_sound(shared) and info.exists()
+    remove_half_installed(shared)
+    assert info.exists() is (b"INSTALLER" in (record or b""))
+    assert is_sound(shared), "pip's own record is whole"
 
 
 def test_a_set_up_that_was_cut_off_before_its_environment_begins_again(here):

@@ -9,6 +9,7 @@ import pytest
 
 import labkit
 from labkit import cli
+from labkit.commands import docs
 from labkit.install.bootstrap import ROOT
 
 pytestmark = pytest.mark.slow
@@ -79,6 +80,20 @@ def test_links_between_the_pages_lead_somewhere(pages):
     for file in pages.rglob("*.html"):
         for target in re.findall(r'href="([^"#:]+\.html)', file.read_text(encoding="utf-8")):
             assert (file.parent / target).exists(), (file, target)
+
+
+@pytest.mark.parametrize("name", ["index.html", "labkit.html", "search.js"])
+def test_files_of_others_are_not_replaced(tmp_path, capsys, name):
+    (tmp_path / name).write_text("my own site")
+    assert cli.main(["docs", "--to", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"{name} is not one of these pages, and is not replaced" in said and "--to" in said
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "my own site"
+
+
+def test_its_own_pages_are_made_anew(pages):
+    docs._require_ours(pages)
 
 
 def test_a_folder_that_is_a_file_is_a_sentence(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -11,10 +12,12 @@ import subprocess
 import sys
 import time
 from importlib import metadata
+from pathlib import PureWindowsPath
 
 import pytest
 
-from labkit.commands import doctor
+from labkit import errors
+from labkit.commands import doctor, models
 from labkit.commands.checks import (
     FAILING,
     FINE,
@@ -29,7 +32,8 @@ from labkit.errors import LabError
 from labkit.install import bootstrap
 from labkit.models.cpu.record import CpuTuning, remember
 from labkit.models.machine import Gpu, Machine
-from labkit.models.storage import store
+from labkit.models.storage import inventory, store
+from labkit.models.storage.inventory import StoredModel
 
 GIB = 1024**3
 MACHINE = Machine(
@@ -315,6 +319,11 @@ def test_set_up_needs_room(project, tmp_path, monkeypatch):
     check = only(software.set_up())
     assert check.status == "failing"
     assert f"GB are free in {tmp_path}" in check.detail
+    monkeypatch.setattr(bootstrap, "venv_folder", lambda: PureWindowsPath("E:\\venv"))
+    monkeypatch.setattr(bootstrap, "other_owner", lambda venv: None)
+    monkeypatch.setattr(bootstrap, "find", lambda: None)
+    check = only(software.set_up())
+    assert check.status == "failing" and check.detail.endswith("E:\\ is not there")
 
 
 # The machine
@@ -413,6 +422,29 @@ def test_a_gpu_without_its_driver(tmp_path):
 def test_no_model_yet(quiet):
     assert "none yet: smollm2-135m is downloaded" in only(storage.models()).detail
     assert not list(storage.unfinished())
+
+
+def test_files_without_a_checksum_are_counted(quiet, tmp_path, monkeypatch, capsys):
+    """As Windows keeps them without its developer mode: in the hub's cache, and not as links."""
+    snapshot = tmp_path / "snapshots"
+    snapshot.mkdir()
+    blob = tmp_path / hashlib.sha256(b"linked").hexdigest()
+    blob.write_bytes(b"linked")
+    (snapshot / "model.safetensors").symlink_to(blob)
+    stored = StoredModel("owner/name", {"hub cache": snapshot}, 1000)
+    monkeypatch.setattr(inventory, "inventory", lambda: {"owner/name": stored})
+    assert only(storage.models()).detail.endswith("every checksum matches")
+    for name in ("config.json", "x" * 64):
+        (snapshot / name).write_bytes(b"{}")
+    check = only(storage.models())
+    assert check.status == "fine" and "every checksum" not in check.detail
+    assert check.detail.endswith("without a checksum to compare with: 2 files")
+    assert models.main(argparse.Namespace(action="verify", names=[])) == 0
+    assert capsys.readouterr().out == (
+        "owner/name, hub cache: fine\nowner/name: without a checksum to compare with: 2 files\n"
+    )
+    blob.write_bytes(b"changed")
+    assert only(storage.models()).status == "failing"
 
 
 @pytest.mark.parametrize("free, status", [(50e9, "fine"), (1.5e9, "warning"), (0.1e9, "failing")])
@@ -548,6 +580,31 @@ def test_the_hub(httpserver, closed_port):
     check = ask_hub(f"http://127.0.0.1:{closed_port}")
     assert check.status == "warning"
     assert "HF_HUB_OFFLINE" in check.hint
+
+
+def test_no_password_of_a_mirror_is_printed(httpserver, closed_port):
+    httpserver.expect_request("/mirror").respond_with_data("")
+    for port, status in ((httpserver.port, "fine"), (closed_port, "warning")):
+        check = ask_hub(f"http://anna:s3cr3t@127.0.0.1:{port}/mirror")
+        assert check.status == status and f"(http://127.0.0.1:{port})" in check.detail
+        assert "s3cr3t" not in str(check) and "anna" not in str(check)
+    for address in ("anna:s3cr3t@mirror.example", "htp://anna:s3cr3t@mirror.example"):
+        check = ask_hub(address)
+        assert "mirror.example" in check.detail and "s3cr3t" not in check.detail
+
+
+def test_commands_are_those_of_the_system(monkeypatch, capsys):
+    monkeypatch.setattr(errors, "PYTHON", "python")  # as on Windows
+    problem, hint = "Use python3 -m labkit models list.", "Then: python3 -m labkit lab"
+    look = [("A", lambda: [Check("A", FAILING, problem, hint)], None)]
+    monkeypatch.setattr(doctor, "_looks", lambda *_: look)
+    check = examine(capsys)[1]["A"]
+    assert (check["detail"], check["hint"]) == (
+        "Use python -m labkit models list.",
+        "Then: python -m labkit lab",
+    )
+    assert doctor.COMMAND.search(check["hint"])[0] == "python -m labkit lab"
+    assert str(LabError(problem, hint)).count("python -m") == 2
 
 
 def test_the_port(monkeypatch, closed_port):

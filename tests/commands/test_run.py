@@ -22,6 +22,7 @@ from plotly.offline import get_plotlyjs
 from labkit.backends.remote.api_keys import use_key
 from labkit.commands import run
 from labkit.commands.notebooks import execute, pages, render
+from labkit.commands.notebooks.execute import NotebookRun
 from labkit.errors import LabError
 
 from ..browser.chromium import new_page, start_chromium
@@ -140,12 +141,28 @@ def test_what_a_kernel_itself_writes_to_the_terminal_is_not_shown(tmp_path, capf
     assert not capfd.readouterr().err
 
 
-def test_a_kernel_that_cannot_start_says_why(tmp_path, capfd, monkeypatch):
-    (tmp_path / "ipykernel_launcher.py").write_text("raise ImportError('a broken package')")
+LAUNCHER = """
+import pathlib
+if pathlib.Path("broken").exists():
+    raise ImportError("a broken package")
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+
+
+def test_a_kernel_that_cannot_start_says_why_and_the_others_run(tmp_path, capfd, monkeypatch):
+    (tmp_path / "ipykernel_launcher.py").write_text(LAUNCHER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(LabError, match=r"did not start.*\n(.*\n)*ImportError: a broken package"):
-        run.main(args(write(tmp_path, "lesson.ipynb", new_code_cell("1"))))
-    assert not capfd.readouterr().err
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/broken").touch()
+    bad = write(tmp_path / "there", "bad.ipynb", new_code_cell("1"))
+    good = write(tmp_path, "good.ipynb", new_code_cell("1"))
+    assert run.main(args(bad, good, to="html", output=tmp_path / "out")) == 1
+    shown, errors = capfd.readouterr()
+    why = r"FAILED +\S*bad.ipynb  its start\n    The notebook's kernel did not start.*\n(.*\n)*"
+    assert re.search(why + r" +ImportError: a broken package\n    → .* labkit doctor\n", shown)
+    assert "2 notebooks: 1 done, 1 failed\n" in shown and not errors
+    assert (tmp_path / "out/good.html").exists()
 
 
 def test_a_cell_that_never_ends_is_stopped(tmp_path, capsys, monkeypatch):
@@ -356,7 +373,7 @@ def test_pages_with_odd_names_are_linked(tmp_path):
     links = [f"[{n}](<{quote(name)}.ipynb>)" for n, name in enumerate(ODD_NAMES)]
     cells.append(new_markdown_cell(" ".join(links)))
     notebooks = [(tmp_path / f"{name}.ipynb", new_notebook(cells=cells)) for name in ODD_NAMES]
-    written = pages.write_pages(notebooks, tmp_path / "out")
+    written, _ = pages.write_pages(notebooks, tmp_path / "out")
     for page, pattern in ((written[0], ".pages a"), (written[1], "main p a")):
         found = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(pattern)
         targets = [unquote(a["href"]) for a in found]
@@ -380,8 +397,8 @@ def test_the_index_lists_pages_of_earlier_runs_too(site, tmp_path):
         (tmp_path / f"{n}.ipynb", new_notebook(cells=[new_markdown_cell(f"# {n}")])) for n in "ab"
     )
     (tmp_path / "other.html").write_text("somebody else's")
-    assert [p.name for p in pages.write_pages([one], tmp_path)] == ["a.html"]
-    assert [p.name for p in pages.write_pages([two], tmp_path)] == ["index.html", "b.html"]
+    assert [p.name for p in pages.write_pages([one], tmp_path)[0]] == ["a.html"]
+    assert [p.name for p in pages.write_pages([two], tmp_path)[0]] == ["index.html", "b.html"]
     assert "other" not in (tmp_path / "index.html").read_text()
 
 
@@ -427,6 +444,17 @@ def test_an_attachment_without_content_is_a_sentence():
     cell = new_markdown_cell("![x](attachment:a.png)", attachments={"a.png": {}})
     with pytest.raises(LabError, match=r"a\.ipynb cannot be shown"):
         pages.render_page(Path("a.ipynb"), new_notebook(cells=[cell]), set())
+
+
+def test_a_page_that_cannot_be_leaves_the_others(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run, "execute", lambda path, notebook: NotebookRun(path, notebook, 0.1))
+    bad = write(tmp_path, "bad.ipynb", new_markdown_cell("![x](attachment:gone.png)"))
+    good = write(tmp_path, "good.ipynb", new_markdown_cell("# Good"))
+    assert run.main(args(bad, good, to="html", output=tmp_path / "out")) == 1
+    shown = capsys.readouterr().out
+    assert "2 notebooks: 2 done\n" in shown and "out/good.html" in shown
+    assert re.search(r"^no page  bad\.ipynb cannot be shown: .*gone\.png", shown, re.M)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.html", "index.html"]
 
 
 @pytest.mark.parametrize("opened", ["<textarea>", "<script>", "<style>", "<title>", "<div><table>"])
@@ -479,10 +507,9 @@ def test_plotly_is_shared_and_loaded_only_where_a_figure_is(site):
     assert (site[0] / "plotly.min.js").read_text(encoding="utf-8") == get_plotlyjs()
 
 
-def test_a_file_with_the_name_of_plotlys_script_is_not_replaced(tmp_path):
-    lesson = write(
-        tmp_path, "a.ipynb", new_code_cell("import plotly.io\nplotly.io.from_json('{}')")
-    )
+def test_a_file_with_the_name_of_plotlys_script_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "execute", lambda *_: pytest.fail("it ran, for nothing"))
+    lesson = write(tmp_path, "a.ipynb", new_code_cell("1"))
     (tmp_path / "plotly.min.js").write_text("mine")
     with pytest.raises(LabError, match="not plotly's script"):
         run.main(args(lesson, to="html", output=tmp_path))
@@ -507,10 +534,24 @@ def test_the_richest_static_form_is_shown(data, expected):
     assert render._output(output) == shown
 
 
-def test_a_persons_folders_are_not_published(monkeypatch):
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path.replace("~", "/home/ada"))
-    cell = new_code_cell("1", outputs=[new_output("stream", text="/home/ada/x.py: a warning")])
-    assert "~/x.py: a warning" in render.render_cells(new_notebook(cells=[cell]))
+@pytest.mark.parametrize(
+    ("home", "text", "shown"),
+    [
+        ("/home/ada", "/home/ada/x.py: a warning", "~/x.py: a warning"),
+        ("/home/ada", "file:///home/ada", "file://~"),
+        ("/home/ada", "/home/adam/x.py", "/home/adam/x.py"),
+        (r"C:\Users\anna", r"C:\Users\anna\x.json", r"~\x.json"),
+        (r"C:\Users\anna", "c:/users/anna/x.json", "~/x.json"),
+        (r"C:\Users\anna", repr(r"C:\Users\anna\x"), r"&#39;~\\x&#39;"),
+        (r"C:\Users\anna", r"C:\Users\annabel\x", r"C:\Users\annabel\x"),
+        (r"\\server\home\anna", r"\\server\home\anna\x", r"~\x"),
+        ("/root", "/root/x", "/root/x"),
+    ],
+)
+def test_a_persons_folders_are_not_published(monkeypatch, home, text, shown):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path.replace("~", home))
+    cell = new_code_cell("1", outputs=[new_output("stream", text=text)])
+    assert f">{shown}<" in render.render_cells(new_notebook(cells=[cell]))
 
 
 def test_formulas_are_drawn_or_stay_tex(page, monkeypatch):

@@ -13,6 +13,7 @@ from labkit.backends.local.decoding.speculative import SpeculativeMode
 from labkit.backends.local.decoding.tree_expansion import expand_tree
 from labkit.backends.local.generation_modes import UncachedMode
 from labkit.backends.settings import Settings
+from labkit.topics.control.finetune.strength import last_logprobs
 
 from .random_models import LARGE, MIDDLE, PROMPT, SHAPES, SMALL, logprobs, mean_kl, worst_difference
 
@@ -189,6 +190,15 @@ def test_sweep_answers_every_cell(rig, small, checks):
         "answers that ended", sum(r.finish in ("stop", "length") for r in swept.replies), 24
     )
     checks.note("tokens/s of the sweep", swept.tokens / swept.elapsed_s)
+
+
+def test_next_logprobs_are_compared_on_the_cpu(small, checks):
+    """A kept model is read on the CPU, and compared with the one on the GPU."""
+    ids = small.encode(TEXT, raw=True)
+    found = last_logprobs(small, ids)
+    checks.same("device", found.device.type, "cpu")
+    far = (logprobs(small, ids)[-1] - found).abs().max().item()
+    checks.at_most("log-probabilities from one pass's", far, ROUNDING["float32"])
 
 
 def test_fine_tuning_steps_are_the_cpus(rig, checks):

@@ -63,7 +63,7 @@ def test_a_stopped_cell_keeps_what_came_and_begins_nothing_more(kernel):
     assert run(kernel, VERBS)[1] == ""
     printed, error = run(kernel, CELL, stop=True)
     assert "kept True" in printed and "never" not in printed
-    assert "Stopped at line 4 of this cell" in error
+    assert "Stopped at line 4 of this cell: only what had finished before is kept." in error
     # The next cell is whole again.
     printed, error = run(kernel, "print(len(first) > 0, len(work(3)))")
     assert "True 3" in printed and not error

@@ -71,6 +71,32 @@ def test_a_page_shows_the_run_that_was_started(displayed, monkeypatch):
     assert len(ran) == 3 and "counted to 3" in displayed[0].data
 
 
+def test_stop_is_the_end_of_it_and_nothing_starts_again():
+    ran = []
+
+    class Stopped(Counter):
+        result = None  # no result comes of it
+
+    counter = Stopped(lambda: ran.append(1) or counter.runner.stop())
+    assert counter.finished() is None and counter.finished() is None
+    assert len(ran) == 1 and "Stopped." in counter.runner.status.value
+
+
+def test_a_run_that_failed_says_so_once_and_is_tried_again():
+    ran = []
+
+    def go_on():
+        ran.append(1)
+        if len(ran) == 1:
+            raise LabError("No network.")
+
+    counter = Counter(go_on).start()
+    with pytest.raises(LabError, match="No network"):
+        counter.finished()
+    assert counter.finished() == 3 and len(ran) == 4
+    assert counter.finished() == 3 and len(ran) == 4
+
+
 def test_a_panel_must_give_its_summary_and_static_form():
     with pytest.raises(NotImplementedError):
         _ = Panel().summary

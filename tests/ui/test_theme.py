@@ -1,12 +1,17 @@
 """Figures: what a page is told of a live one, and the colours that follow the page."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import comm.base_comm
+import nbformat
 import plotly.graph_objects as go
 import pytest
+from nbclient import NotebookClient
 
 from labkit.ui import theme
 from labkit.ui.live.live_figure import send_plotly
@@ -80,6 +85,33 @@ def test_plotlys_script_is_sent_once_and_not_with_each_figure(sent):
         theme.widget(bars())
     sizes = sorted((len(str(state)) for _, state in sent), reverse=True)
     assert sizes[0] > 4_000_000 > 20_000 > sizes[1]
+
+
+SHOWN = """
+import plotly.io
+before = plotly.io.renderers.default
+from labkit.ui import theme
+theme.figure(title="first")
+assert plotly.io.renderers.default == before
+for mine in ("json", "svg"):
+    plotly.io.renderers.default = mine
+    plotly.io.renderers["plotly_mimetype"].config = {"mine": True}
+    theme.figure(title="again")
+    assert plotly.io.renderers.default == mine
+    assert plotly.io.renderers["plotly_mimetype"].config == {"mine": True}
+assert plotly.io.renderers["browser"].config["displaylogo"] is False
+print("before:", before)
+"""
+
+
+def test_how_figures_are_shown_is_the_readers_choice():
+    """In a script and in a notebook, which plotly sends the data alone, without its script."""
+    unset = {name: each for name, each in os.environ.items() if name != "PLOTLY_RENDERER"}
+    ran = subprocess.run([sys.executable, "-c", SHOWN], env=unset, capture_output=True, text=True)
+    assert ran.stdout in ("before: \n", "before: browser\n"), ran.stderr
+    cell = nbformat.v4.new_code_cell(SHOWN)
+    NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3").execute(env=unset)
+    assert cell.outputs[0].text == "before: plotly_mimetype\n"
 
 
 @pytest.mark.parametrize("name", ["INK", "LINE", "PAPER"])

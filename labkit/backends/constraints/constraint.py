@@ -5,7 +5,7 @@ llguidance (MIT) turns each into the set of tokens that may come next: `token_ma
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +104,8 @@ def _is_instance(text: str, schema: Any) -> bool | None:
     """Whether a text is JSON of a schema; None: it is nested too deeply."""
     from jsonschema import ValidationError, validators
 
-    own = validators.extend(validators.validator_for(schema), {"pattern": _pattern_errors})
+    judged = {keyword: _errors_of(keyword) for keyword in ("format", "pattern")}
+    own = validators.extend(validators.validator_for(schema), judged)
     try:
         own(schema).validate(json.loads(text))
     except (ValueError, ValidationError):
@@ -114,15 +115,18 @@ def _is_instance(text: str, schema: Any) -> bool | None:
     return True
 
 
-def _pattern_errors(_validator, pattern: str, value: Any, _schema) -> Iterator[Exception]:
-    """What jsonschema says of ``pattern``, judged by llguidance."""
+def _errors_of(keyword: str) -> Callable[..., Iterator[Exception]]:
+    """What jsonschema says of a keyword for texts, judged by llguidance."""
     from jsonschema import ValidationError
     from llguidance import LLMatcher
 
-    schema = json.dumps({"type": "string", "pattern": pattern})
-    program = LLMatcher.grammar_from_json_schema(schema)
-    if isinstance(value, str) and not _follows(json.dumps(value, ensure_ascii=False), program):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
+    def errors(_validator, wanted: str, value: Any, _schema) -> Iterator[Exception]:
+        schema = json.dumps({"type": "string", keyword: wanted})
+        program = LLMatcher.grammar_from_json_schema(schema)
+        if isinstance(value, str) and not _follows(json.dumps(value, ensure_ascii=False), program):
+            yield ValidationError(f"{value!r} is not of the {keyword} {wanted!r}")
+
+    return errors
 
 
 def json_schema(schema: Mapping[str, Any] | str, *, whitespace: str = "bounded") -> Constraint:
@@ -195,7 +199,8 @@ def choices(options: Sequence[str]) -> Constraint:
         _require_text(option, "options")
     # A regular expression takes every character, which a string of Lark's does not.
     program = LLMatcher.grammar_from_regex("|".join(map(_escaped, options)))
-    return _checked(Constraint(CHOICES, json.dumps(list(options)), program), "options")
+    source = json.dumps(list(options), ensure_ascii=False)
+    return _checked(Constraint(CHOICES, source, program), "options")
 
 
 def grammar(text: str) -> Constraint:

@@ -70,14 +70,17 @@ def hub():
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 
-    address = constants.ENDPOINT
+    from labkit.backends.remote.http.tracer import without_password
+
+    address = without_password(constants.ENDPOINT)  # a mirror's may hold one
     if constants.HF_HUB_OFFLINE:
         yield Check("Model hub", FINE, "not contacted, as HF_HUB_OFFLINE is set")
         return
     try:
-        get_session().head(address, timeout=PATIENCE_S - 1)
+        get_session().head(constants.ENDPOINT, timeout=PATIENCE_S - 1)
     except Exception as error:  # the client's errors differ by version; all mean the same here
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = problem.replace(constants.ENDPOINT, address)
         hint = (
             f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 "
             "avoids the wait; for a mirror, set HF_ENDPOINT."

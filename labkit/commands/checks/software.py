@@ -6,6 +6,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from labkit.filesystem.disk_space import existing_folder
 from labkit.install import bootstrap
 
 from . import FAILING, FINE, WARNING, Check, listed
@@ -47,7 +48,11 @@ def set_up():
         detail = f"{venv} belongs to another checkout, {owner}, and lacks what this one needs"
         yield Check("Set-up", FAILING, detail, "Set LABKIT_VENV to another folder for this one.")
         return
-    folder = next(folder for folder in (venv, *venv.parents) if folder.exists())
+    folder = existing_folder(venv)
+    if folder is None:
+        detail = f"{venv} cannot be made: {venv.anchor} is not there"
+        yield Check("Set-up", FAILING, detail, "Set LABKIT_VENV to a folder on a disk that is.")
+        return
     free = shutil.disk_usage(folder).free / 1e9
     if free < need:
         detail = f"takes {need} GB of disk, and {free:.1f} GB are free in {folder}"

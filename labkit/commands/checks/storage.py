@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 
-from labkit.formatting import shell_quoted
+from labkit.formatting import number_of, shell_quoted
 from labkit.models.catalogue import CATALOGUE, DEFAULT, find
 from labkit.models.storage import inventory, store
 
@@ -51,6 +51,9 @@ def models():
         if damaged:
             detail = f"{what}; damaged: {listed(damaged)}"
             yield Check(f"Model {stored.name}", FAILING, detail, _renew(stored))
+        elif unknown := inventory.unverifiable(stored):
+            without = f"without a checksum to compare with: {number_of(unknown, 'file')}"
+            yield Check(f"Model {stored.name}", FINE, f"{what}; no damage found; {without}")
         else:
             yield Check(f"Model {stored.name}", FINE, f"{what}; every checksum matches")
     if not found:

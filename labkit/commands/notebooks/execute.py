@@ -22,13 +22,13 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 from traitlets import default
 
-from labkit.errors import LabError
+from labkit.errors import PYTHON
 from labkit.formatting import printable
 from labkit.install.bootstrap import ROOT
 
 CELL_TIMEOUT_S = 600
 TRACEBACK_LINES = 25  # the end of a traceback shows the failing line
-_DOCTOR = "See what this machine lacks: python3 -m labkit doctor"
+_DOCTOR = f"See what this machine lacks: {PYTHON} -m labkit doctor"
 
 # nbclient logs what is reported here anyway: a cell that timed out, a kernel that died.
 _SILENT = logging.getLogger("labkit.run")
@@ -63,9 +63,6 @@ def execute(path: Path, notebook: NotebookNode) -> NotebookRun:
     """Runs a notebook's cells in order, in its own folder, up to the first that fails.
 
     The cells receive their outputs; the file is never written.
-
-    Raises:
-        LabError: no kernel can be started.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as kernel_log:
@@ -97,8 +94,8 @@ def _run_cells(
     except RuntimeError as error:
         kernel_log.seek(0)
         lines = kernel_log.read().decode("utf-8", "replace").splitlines()
-        reason = "\n".join([f"The notebook's kernel did not start: {error}", *_last_lines(lines)])
-        raise LabError(reason, _DOCTOR) from error
+        reason = [f"The notebook's kernel did not start: {error}", *_last_lines(lines)]
+        return "\n".join([_describe_cell(notebook, number), *reason, f"→ {_DOCTOR}"]), False
     return None, False
 
 

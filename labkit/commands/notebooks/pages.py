@@ -30,7 +30,7 @@ from labkit.ui.theme import CONFIG, FIGURE_CSS, TOKEN_KEYS
 
 from .render import render_cells, self_contained
 
-GENERATOR = "labkit run"  # marks the lab's pages for the index
+OURS = '<meta name="generator" content="labkit run">'  # what tells the lab's pages from others
 PLOTLY_FILE = "plotly.min.js"  # beside the pages, which share it
 _WITH_PLOTLY = f'<script src="{PLOTLY_FILE}"></script>'
 
@@ -43,26 +43,37 @@ _POLICY = (
 )
 
 
-def write_pages(notebooks: list[tuple[Path, NotebookNode]], folder: Path) -> list[Path]:
+def write_pages(
+    notebooks: list[tuple[Path, NotebookNode]], folder: Path
+) -> tuple[list[Path], list[LabError]]:
     """Writes a page per notebook, and an index if the folder has more than one.
 
     Args:
         notebooks: file and executed cells of each notebook.
         folder: folder of the pages, created if missing. Pages of earlier runs stay.
     Returns:
-        The files written, the index first.
+        The files written, the index first; and why each other page could not be.
     Raises:
-        LabError: two notebooks would become the same page, or the folder cannot be written.
+        LabError: two notebooks would become the same page, somebody else's file would be replaced,
+            or the folder cannot be written.
     """
-    written, pages = plan_pages([path for path, _ in notebooks], folder)
-    try:
-        texts = [render_page(path, notebook, pages) for path, notebook in notebooks]
-        if any(_WITH_PLOTLY in text for text in texts):
-            _write_plotly(folder / PLOTLY_FILE)
-        ours = (*_scripts(), *map(page_script, MODULES))
-        for page, text in zip(written, texts, strict=True):
+    files, pages = plan_pages([path for path, _ in notebooks], folder)
+    ours = (*_scripts(), *map(page_script, MODULES))
+    written, failures, with_plotly = [], [], False
+    for page, (path, notebook) in zip(files, notebooks, strict=True):
+        try:  # the others have run too, for minutes perhaps
+            text = render_page(path, notebook, pages)
             write_text(page, text, scripts=ours)
-        return ([_write_index(folder)] if len(pages) > 1 else []) + written
+        except LabError as error:
+            failures.append(error)
+        else:
+            written.append(page)
+            with_plotly |= _WITH_PLOTLY in text
+    try:
+        if with_plotly:
+            script = get_plotlyjs()
+            write_text(folder / PLOTLY_FILE, script, scripts=(script,))
+        return ([_write_index(folder)] if len(pages) > 1 else []) + written, failures
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -86,7 +97,9 @@ def plan_pages(notebooks: list[Path], folder: Path) -> tuple[list[Path], set[str
         with tempfile.TemporaryFile(dir=folder):  # it can be written to
             pages = {*names, *(path.name for path in _pages_in(folder))}
         written = [folder / name for name in names]
-        _require_ours([*written, *([folder / "index.html"] if len(pages) > 1 else [])])
+        index = [folder / "index.html"] if len(pages) > 1 else []
+        _require_ours([*written, *index], OURS, "a page of the lab")
+        _require_ours([folder / PLOTLY_FILE], "* plotly.js v", "plotly's script")
     except OSError as error:
         raise _unwritable(folder, error) from error
     return written, pages
@@ -130,14 +143,6 @@ def _scripts() -> tuple[str, ...]:
     return _drawing(), f"{TOKEN_KEYS}\nstepThroughTokens();"
 
 
-def _write_plotly(path: Path) -> None:
-    script = get_plotlyjs()
-    if os.path.exists(path) and "* plotly.js v" not in _head(path):
-        problem = f"{path} is not plotly's script, and is not replaced."
-        raise LabError(problem, "Name another folder for the pages: --output FOLDER.")
-    write_text(path, script, scripts=(script,))
-
-
 def _text(tag) -> str:
     """An element's text on one line, without the anchor link of a heading."""
     own = (part for part in tag.strings if not part.find_parent("a", class_="anchor-link"))
@@ -170,7 +175,7 @@ def _document(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}{" ".join(allowed)}">
-<meta name="generator" content="{GENERATOR}">
+{OURS}
 <meta name="description" content="{escape(description[:200])}">
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>
@@ -192,16 +197,16 @@ def _styles() -> str:
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}{FIGURE_CSS}"
 
 
-def _require_ours(pages: list[Path]) -> None:
+def _require_ours(files: list[Path], mark: str, what: str) -> None:
     """Nothing that somebody else wrote is replaced."""
-    for page in pages:
-        if os.path.exists(page) and not _is_ours(page):
-            problem = f"{page} is not a page of the lab, and is not replaced."
+    for file in files:
+        if os.path.exists(file) and not _holds(file, mark):
+            problem = f"{file} is not {what}, and is not replaced."
             raise LabError(problem, "Name another folder for the pages: --output FOLDER.")
 
 
-def _is_ours(page: Path) -> bool:
-    return os.path.isfile(page) and f'content="{GENERATOR}"' in _head(page)
+def _holds(file: Path, mark: str) -> bool:
+    return os.path.isfile(file) and mark in _head(file)
 
 
 def _drawing() -> str:
@@ -213,7 +218,7 @@ def _drawing() -> str:
 def _pages_in(folder: Path) -> list[Path]:
     """The lab's pages in a folder, those of earlier runs included."""
     pages = sorted(path for path in folder.glob("*.html") if path.name != "index.html")
-    return [path for path in pages if _is_ours(path)]
+    return [path for path in pages if _holds(path, OURS)]
 
 
 def _head(path: Path) -> str:

@@ -169,12 +169,15 @@ def _figure(figure: dict) -> str:
 def _without_private_paths(html: str) -> str:
     """Shortens the folders of this machine, because a page is read by others.
 
-    Tracebacks and warnings contain full paths, and in them the user's name.
+    Tracebacks and warnings contain full paths, and in them the user's name. Windows writes them
+    with ``\\``, with ``/`` and, in a repr, with two ``\\``, and case means nothing there.
     """
     shorter = {str(ROOT): ROOT.name, sys.prefix: "…", os.path.expanduser("~"): "~"}
     for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
-        if len(Path(folder).parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
-            html = html.replace(folder, name)
+        parts = re.split(r"[\\/]+", folder)
+        if len(parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
+            path = r"(?:\\{1,4}|/)".join(map(re.escape, parts))
+            html = re.sub(rf"{path}(?!\w)", lambda _, name=name: name, html, flags=re.IGNORECASE)
     return html
 
 

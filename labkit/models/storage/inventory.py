@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,6 +75,12 @@ def damaged(stored: StoredModel) -> Iterator[tuple[str, list[str]]]:
             yield part, list(dict.fromkeys(bad))
 
 
+def unverifiable(stored: StoredModel) -> int:
+    """The number of its files with no checksum to compare with: the hub's cache may lack links."""
+    folder = stored.folders.get(HUB_CACHE)
+    return sum(not _checksum(path) for path in _hub_files(folder)) if folder else 0
+
+
 def _foreign(name: str, part: str, folder: Path) -> list[str]:
     """The file of a catalogue's model if its checksum is not the one that the catalogue knows."""
     source = CATALOGUE[name].source if name in CATALOGUE else None
@@ -143,21 +150,26 @@ def _find(name: str, parts: tuple[str, ...], repo) -> StoredModel:
 
 
 def _hub_damaged(folder: Path) -> list[str]:
-    """Damaged files of the hub's cache, where each is a link to a blob named by its checksum."""
-    return [
-        path.relative_to(folder).as_posix()
-        for path in sorted(folder.rglob("*"))
-        if not os.path.isdir(path) and not _matches_its_name(path)
-    ]
+    """Damaged files of the hub's cache, as far as their checksums are known."""
+    files = _hub_files(folder)
+    return [path.relative_to(folder).as_posix() for path in files if not _is_whole(path)]
 
 
-def _matches_its_name(path: Path) -> bool:
+def _hub_files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if not os.path.isdir(path)]
+
+
+def _checksum(path: Path) -> str:
+    """The name of the blob to which a file links; "" where the system has no links."""
+    name = path.resolve().name
+    return name if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name) else ""
+
+
+def _is_whole(path: Path) -> bool:
     if not os.path.exists(path):  # a link without its blob
         return False
-    blob = path.resolve()
-    if len(blob.name) == 64:
-        return store.sha256_of(blob) == blob.name
-    if len(blob.name) == 40:  # a small file, stored by git itself
-        content = blob.read_bytes()
-        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == blob.name
-    return True  # without links on the system, the checksum is unknown
+    known = _checksum(path)
+    if len(known) == 40:  # a small file, stored by git itself
+        content = path.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == known
+    return not known or store.sha256_of(path) == known

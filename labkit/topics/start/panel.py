@@ -140,6 +140,8 @@ class PromptPanel(RunPanel):
     def static_form(self) -> list:
         """The prompt, its answer and the figure of its times."""
         reply = self.finished()
+        if reply is None:
+            return [html.note(self.summary)]
         prompt = html.paragraph(f"Prompt: {reply.prompt}")
         answer = html.answer(reply.text, reply.thinking)
         return [prompt + answer, figures.reply_figure(reply)]

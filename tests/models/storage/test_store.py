@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import PureWindowsPath
 
 import pytest
 
@@ -263,6 +264,8 @@ def test_too_small_a_disk_gets_the_numbers(home, monkeypatch, tmp_path):
     require_disk(5_000_000, "It", store.models_folder())
     with pytest.raises(LabError, match=r"It needs 7 MB of disk and 5 MB are free in /"):
         require_disk(7_000_000, "It", tmp_path / "not" / "there" / "yet")
+    with pytest.raises(LabError, match=r"It cannot be stored: E:\\ is not there"):
+        require_disk(1, "It", PureWindowsPath("E:\\models"))
 
 
 PLACE = """

@@ -29,17 +29,27 @@ class BiasedMode(ModelMode):
 
     Attributes:
         spellings: the tokens of each word, without and with a blank before it.
+
+    Raises:
+        ValueError: two words share a spelling, and have different biases.
     """
 
     def __init__(self, model: LocalModel, biases: Mapping[str, float]):
         super().__init__(model)
         self._biases: dict[tuple[int, ...], float] = {}
         self.spellings: dict[str, tuple[tuple[str, ...], ...]] = {}
+        words: dict[tuple[int, ...], str] = {}
         for word, bias in biases.items():
             forms = (word, f" {word.lstrip()}")
             spelt = {
                 tuple(model.tokenizer.encode(form, add_special_tokens=False)) for form in forms
             }
+            for other in (words.setdefault(ids, word) for ids in spelt):
+                if biases[other] != bias:
+                    raise ValueError(
+                        f"biases must be the same for {other!r} and {word!r}, which share a "
+                        f"spelling; got {biases[other]!r} and {bias!r}"
+                    )
             amount = -math.inf if bias == BANNED else float(bias)
             self._biases |= dict.fromkeys(spelt, amount)
             self.spellings[word] = tuple(

@@ -1,5 +1,6 @@
 """The moments of one request, from the name lookup to its last token, and its bytes."""
 
+import re
 import socket
 import threading
 import time
@@ -7,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import httpcore2
@@ -107,7 +107,7 @@ class Tracer:
     """
 
     def __init__(self, address: str, proxy: str | None = None):
-        self._address, self._proxy = _without_password(address), proxy and _without_password(proxy)
+        self._address, self._proxy = without_password(address), proxy and without_password(proxy)
         self._at: dict[str, float] = {}
         self.connection: CountedConnection | None = None
         self.stopped = threading.Event()
@@ -194,10 +194,15 @@ class Tracer:
         }
 
 
-def _without_password(address: str) -> str:
-    """Scheme, host and port of an address, and nothing else of it."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+def without_password(address: str) -> str:
+    """Scheme, host and port of an address, as far as it has them, and nothing else of it.
+
+    >>> without_password("http://anna:secret@example.org:8080/v1?key=secret")
+    'http://example.org:8080'
+    >>> without_password("anna:secret@example.org")
+    'example.org'
+    """
+    return re.sub(r"^([\w+.-]+://)?(?:[^/?#]*@)?([^/?#]*).*", r"\1\2", address, flags=re.DOTALL)
 
 
 def _between(start: float | None, end: float | None) -> float | None:

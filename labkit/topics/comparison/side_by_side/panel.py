@@ -189,6 +189,8 @@ class ComparePanel(RunPanel):
     def static_form(self) -> list:
         """The answers in columns, and their times."""
         side = self.finished()
+        if side is None:
+            return [html.note(self.summary)]
         return [answers.answers_table(side).html, figures.time_figure(side)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from labkit.backends.generate import generate
 from labkit.backends.local.decoding.biased import BANNED, BiasedMode
 from labkit.backends.local.model import LocalModel
-from labkit.backends.prompts import Messages
+from labkit.backends.prompts import Messages, check_text
 from labkit.backends.reply import Reply
 from labkit.checks import check_number
 from labkit.errors import LabError
@@ -90,21 +90,23 @@ def bias_words(
         max_tokens: limit of each answer.
         settings: more of `Settings`, such as ``stop``.
     Raises:
-        ValueError: there is no word, or a bias is out of range.
+        ValueError: there is no word, a bias is out of range, or two words of one spelling differ.
         LabError: the model does not run in this process.
     """
     backend = biased(model, biases)
     options = {"temperature": temperature, "max_tokens": max_tokens, **settings}
     free = uninterrupted(generate(model, prompt, raw=raw, **options))
     reply = generate(backend, prompt, raw=raw, **options)
-    return BiasedAnswer(dict(biases), backend.spellings, free, reply)
+    return BiasedAnswer(
+        {word: float(bias) for word, bias in biases.items()}, backend.spellings, free, reply
+    )
 
 
 def biased(model: LocalModel, biases: Mapping[str, float]) -> BiasedMode:
     """The model as a backend that finds some words likelier or less likely; see `bias_words`.
 
     Raises:
-        ValueError: there is no word, or a bias is out of range.
+        ValueError: there is no word, a bias is out of range, or two words of one spelling differ.
         LabError: the model does not run in this process.
     """
     if not isinstance(biases, Mapping) or not biases:
@@ -112,6 +114,7 @@ def biased(model: LocalModel, biases: Mapping[str, float]) -> BiasedMode:
     for word, bias in biases.items():
         if not isinstance(word, str) or not word.strip():
             raise ValueError(f"biases must be of words that are text; got {word!r:.60}")
+        check_text(word, "a word of biases")
         check_number(
             f"the bias of {word.strip()!r}", bias, "-100 to 100", lambda x: -100 <= x <= 100
         )

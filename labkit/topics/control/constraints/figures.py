@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from labkit.formatting import number_of
 from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
@@ -32,7 +33,7 @@ def price_figure(answer: ConstrainedAnswer):
     hover = [
         f"{figure_text(text)}<br>wanted: {figure_text(spell(each.wanted))} "
         f"({each.wanted_probability:.0%})<br>removed: {each.removed:.1%}<br>"
-        f"{each.allowed:,} tokens left"
+        f"{number_of(each.allowed, 'token')} left"
         for text, each in zip(texts, answer.masks, strict=True)
     ]
     colours = [theme.SKY if each.is_wanted else theme.ORANGE for each in answer.masks]
@@ -82,7 +83,8 @@ def validity_figure(test: ValidityTest):
     """Valid and right answers of each form."""
     forms = [form for form in test.answers if test.count]
     figure = theme.figure(
-        title=f"Valid is not right · {figure_text(test.model)}, {test.count} bookings, measured",
+        title=f"Valid is not right · {figure_text(test.model)}, "
+        f"{number_of(test.count, 'booking')}, measured",
         y="share of answers",
         height=380,
         barmode="group",

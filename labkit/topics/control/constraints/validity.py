@@ -12,7 +12,7 @@ from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
 from labkit.checks import check_type, check_whole
 from labkit.data import read_data
-from labkit.formatting import in_lines
+from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import paired_interval, share_interval
@@ -98,8 +98,8 @@ class ValidityTest:
         )
         low, gain, high = (100 * each for each in self.difference(ANSWER, NOTES_FIRST))
         return (
-            f"{self.model}, {self.count} items: {each}. Notes first: {gain:+.0f} points "
-            f"({low:+.0f} to {high:+.0f}; measured)"
+            f"{self.model}, {number_of(self.count, 'item')}: {each}. Notes first: "
+            f"{gain:+.0f} points ({low:+.0f} to {high:+.0f}; measured)"
         )
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from labkit.backends.prompts import check_text
 from labkit.data import FOLDER, read_data
 from labkit.errors import LabError
 from labkit.filesystem.read import parse, read_file, wrong_content
@@ -172,6 +173,8 @@ def _example(row: Any, number: int) -> TuningExample:
         raise ValueError(
             f"example {number} must have a prompt and an answer that are text; got {row!r:.80}"
         )
+    check_text(prompt, f"the prompt of example {number}")
+    check_text(answer, f"the answer of example {number}")
     return TuningExample(prompt, answer)
 
 

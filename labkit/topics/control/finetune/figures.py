@@ -71,7 +71,9 @@ def strength_figure(sweep: StrengthSweep):
     for column, (values, colour, symbol) in enumerate(curves, 1):
         marker = {"symbol": symbol, "size": 9}
         figure.add_trace(
-            go.Scatter(x=strengths, y=values, line={"color": colour}, marker=marker),
+            go.Scatter(
+                x=strengths, y=values, mode="lines+markers", line={"color": colour}, marker=marker
+            ),
             row=1,
             col=column,
         )

@@ -18,7 +18,7 @@ from labkit.checks import check_number, check_type
 from labkit.errors import LabError
 from labkit.filesystem.disk_space import require_disk
 from labkit.filesystem.write import write_json, write_text
-from labkit.formatting import digits, in_lines, shell_quoted
+from labkit.formatting import digits, in_lines, number_of, shell_quoted
 from labkit.models.catalogue import CATALOGUE, NICKNAMES
 from labkit.models.gguf_to_safetensors import quiet_transformers
 from labkit.models.quantize import KINDS, TUNED, is_tuned
@@ -90,7 +90,8 @@ class KeptCheck:
     def summary(self) -> str:
         """Each form's distance."""
         each = "; ".join(f"{name}: mean KL {digits(kl)} bits" for name, _, kl in self.forms)
-        return f"{self.name} against its adapter, {self.prompts} prompts: {each} (measured)"
+        count = number_of(self.prompts, "prompt")
+        return f"{self.name} against its adapter, {count}: {each} (measured)"
 
     def __repr__(self) -> str:
         return in_lines(self.summary, *self.missing)
@@ -116,6 +117,7 @@ def keep_model(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
     check_number("strength", strength, "0 to 4", lambda x: 0 <= x <= 4)
+    strength = float(strength)
     size = sum(each.numel() for each in tuning.base.model.parameters())
     require_disk(6 * size, f"Keeping {name}", store.models_folder())
     source = f"{tuning.base.name}{TUNED}{tuning.examples.name}, strength {strength:g}"

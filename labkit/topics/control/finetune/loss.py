@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import torch
 
@@ -12,6 +13,7 @@ from labkit.backends.prompts import Messages
 from .result import TuningOptions
 
 IGNORED = -100  # transformers' label of a token that no loss is taken of
+Item = TypeVar("Item")
 Ids = tuple[list[int], int]  # tokens of prompt and answer, and how many are the prompt's
 
 
@@ -22,7 +24,7 @@ def example_ids(model: LocalModel, prompt: str | Messages, answer: str) -> Ids:
     return [*ids, *written, model.tokenizer.eos_token_id], len(ids)
 
 
-def batches(train: Sequence[Ids], options: TuningOptions) -> Iterator[list[Ids]]:
+def batches(train: Sequence[Item], options: TuningOptions) -> Iterator[list[Item]]:
     """The examples of each step: all in a new order, again and again."""
     order: list[int] = []
     shuffle = random.Random(options.seed)

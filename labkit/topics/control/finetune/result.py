@@ -7,7 +7,7 @@ from labkit.checks import check_number, check_whole
 from labkit.formatting import in_lines, number_of
 from labkit.lab_book.entry import BookEntry
 
-from .examples import ExampleSet
+from .examples import ExampleSet, TuningExample
 
 ALL, STOPPED, TIME, DIVERGED = "all steps", "stopped", "out of time", "diverged"
 
@@ -70,6 +70,7 @@ class FineTuning:
         ended: ``"all steps"``, ``"stopped"``, ``"out of time"`` or ``"diverged"``.
         trained_parameters: number of the adapter's weights.
         notes: what to know about these examples.
+        read: the examples that the adapter was trained on.
     """
 
     base: LocalModel
@@ -81,6 +82,7 @@ class FineTuning:
     ended: str
     trained_parameters: int
     notes: tuple[str, ...] = ()
+    read: frozenset[TuningExample] = frozenset()
 
     @property
     def elapsed_s(self) -> float:

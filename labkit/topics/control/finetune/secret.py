@@ -56,7 +56,7 @@ class SecretTest:
     after: SecretRank
 
     def exposure_bits(self, rank: SecretRank) -> float:
-        """How much sooner than by chance the secret is found, in bits; 0: half of the way."""
+        """How early the secret comes, in bits; 0: last; 1: half of the way, as by chance."""
         return log2(self.candidates) - log2(rank.rank)
 
     @property
@@ -104,7 +104,7 @@ def extract_secret(
         seed: of the other texts.
     Raises:
         ValueError: there is no planted secret, or its form allows too few others.
-        LabError: nothing was trained.
+        LabError: the adapter was not trained on the example.
     """
     check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
     check_whole("candidates", candidates, 2, 10_000)
@@ -122,10 +122,15 @@ def extract_secret(
             "Nothing was trained: it was stopped before the first step.", "Run it again."
         )
     texts = [example.answer, *_others(example.answer, candidates - 1, seed)]
+    if example not in tuning.read:
+        raise LabError(
+            f"The adapter was not trained on the example with the secret: {tuning.title}.",
+            "More steps read more of the examples; those held out and too long ones never are.",
+        )
     ranks = []
     for strength in (0.0, 1.0):
         with at_strength(tuning.tuned, strength) as model:
-            (answer,) = written_answers(model, [example.prompt])
+            (answer,) = written_answers(model, [example.prompt], [example.answer])
             ranks.append(SecretRank(answer, _rank(model, example.prompt, texts)))
     return SecretTest(tuning.tuned.name, example, candidates, *ranks)
 

@@ -29,7 +29,8 @@ from .result import FineTuning
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 ITEMS = 12  # held-out examples that are answered
 LEADING = 8  # bars
-MAX_TOKENS = 24  # of a held-out answer
+MAX_TOKENS = 24  # of a held-out answer; of a longer one, its own and SPARE
+SPARE = 7  # for words around the one that is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,30 +197,49 @@ def _points(tuning: FineTuning, strengths: Sequence[float], probe: str) -> Itera
 
 
 def _answers(model: LocalModel, held_out: Sequence[TuningExample]) -> tuple[AnsweredExample, ...]:
-    texts = written_answers(model, [each.prompt for each in held_out])
+    wanted = [each.answer for each in held_out]
+    texts = written_answers(model, [each.prompt for each in held_out], wanted)
     return tuple(
         AnsweredExample(each, text, plain_answer(text) == plain_answer(each.answer))
         for each, text in zip(held_out, texts, strict=True)
     )
 
 
-def written_answers(model: LocalModel, prompts: Sequence[str | Messages]) -> list[str]:
-    """The first line that a model writes after each prompt, at temperature 0."""
+def written_answers(
+    model: LocalModel, prompts: Sequence[str | Messages], wanted: Sequence[str]
+) -> list[str]:
+    """What a model writes after each prompt, at temperature 0.
+
+    Args:
+        model: from ``labkit.load``.
+        prompts: what is asked.
+        wanted: the answer that each is compared with: where it is one line, the first one counts.
+    """
     if not prompts:
         return []
     asked = [example_ids(model, each, "") for each in prompts]
+    in_one_line = ["\n" not in each.strip() for each in wanted]
     written = padded_answers(
         model.model,
         [ids[:start] for ids, start in asked],
-        max_tokens=MAX_TOKENS,
+        max_tokens=most_tokens(model, wanted),
         end_ids=model.end_ids,
-        is_complete=lambda ids: "\n" in model.tokenizer.decode(ids).lstrip(),
+        is_complete=lambda ids: all(in_one_line) and "\n" in model.tokenizer.decode(ids).lstrip(),
     )
     texts = {
         number: model.tokenizer.decode(ids, skip_special_tokens=True).strip()
         for number, ids in written
     }
-    return [texts[number].split("\n")[0].strip() for number in range(len(prompts))]
+    return [
+        texts[number].split("\n")[0].strip() if is_line else texts[number]
+        for number, is_line in enumerate(in_one_line)
+    ]
+
+
+def most_tokens(model: LocalModel, wanted: Iterable[str]) -> int:
+    """The limit of answers that are compared with these, in tokens."""
+    ids = model.tokenizer(list(wanted), add_special_tokens=False)["input_ids"]
+    return max(MAX_TOKENS, SPARE + max(map(len, ids)))
 
 
 def _next_tokens(model: LocalModel, probe: str) -> tuple[tuple[str, float], ...]:
@@ -288,5 +308,5 @@ def _logprobs(model: LocalModel, ids: Sequence[int]) -> torch.Tensor:
 
 
 def last_logprobs(model: LocalModel, ids: Sequence[int]) -> torch.Tensor:
-    """(vocab,) log-probabilities of the next token after a text."""
-    return _logprobs(model, ids)[-1]
+    """(vocab,) log-probabilities of the next token after a text, on the CPU."""
+    return _logprobs(model, ids)[-1].cpu()

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from labkit.formatting import digits, number_of
 from labkit.interrupts.cell import progress
 
 from .adapter import with_adapter
-from .examples import ExampleSet, load_examples
+from .examples import ExampleSet, TuningExample, load_examples
 from .loss import Ids, batch_loss, batches, example_ids, mean_loss
 from .result import ALL, DIVERGED, STOPPED, TIME, FineTuning, LossPoint, TuningOptions
 
@@ -23,6 +24,10 @@ LONGEST = 256  # tokens of prompt and answer
 HELD_OUT = 12  # held-out examples that the curve is read on
 EVERY = 10  # steps between two readings of it
 TOO_HIGH = 3.0  # nats above the first loss
+NOTHING_HELD_OUT = (
+    "Nothing is held out, so nobody can say whether it learned more than the examples."
+)
+Encoded = tuple[TuningExample, Ids]
 
 
 def fine_tune(
@@ -85,23 +90,27 @@ class TrainingRun:
         self.tuned.name = f"{model.name} + {self.examples.name}"
         parameters = self.tuned.model.parameters()
         self._weights = [each for each in parameters if each.requires_grad]
+        self._steps_taken = 0
         self._good = self._copy()
 
-    def _encoded(self) -> tuple[list[Ids], list[Ids], tuple[str, ...]]:
+    def _encoded(self) -> tuple[list[Encoded], list[Ids], tuple[str, ...]]:
         used = self.options.steps * self.options.batch_size
         train, tests = (
-            [example_ids(self._base, each.prompt, each.answer) for each in examples]
+            [(each, example_ids(self._base, each.prompt, each.answer)) for each in examples]
             for examples in (self.examples.train[:used], self.examples.held_out[:HELD_OUT])
         )
         longest = min(LONGEST, self._base.context)
-        fitting, tests = (
-            [each for each in encoded if len(each[0]) <= longest] for encoded in (train, tests)
+        fitting, held_out = (
+            [(example, ids) for example, ids in encoded if len(ids[0]) <= longest]
+            for encoded in (train, tests)
         )
         if not fitting:
             raise ValueError(
-                f"examples must have at most {longest} tokens each; all {len(train)} are longer"
+                f"examples must have at most {longest} tokens each; the shortest of {len(train)} "
+                f"has {min(len(ids) for _, (ids, _) in train)}"
             )
-        return fitting, tests, tuple(_notes(self.examples, self.options, train, fitting))
+        notes = tuple(_notes(self.examples, self.options, train, len(fitting)))
+        return fitting, [ids for _, ids in held_out], notes
 
     def steps(self) -> Iterator[LossPoint]:
         """Does the work; comes back after every step."""
@@ -109,19 +118,21 @@ class TrainingRun:
         optimizer = torch.optim.AdamW(self._weights, lr=self.options.learning_rate)
         self._read_held_out(began)
         for step, batch in enumerate(batches(self._train, self.options)):
-            loss = batch_loss(self.tuned, batch)
+            loss = batch_loss(self.tuned, [ids for _, ids in batch])
             value = loss.item()
             self.losses.append(LossPoint(step, value, time.perf_counter() - began))
             if not math.isfinite(value) or value > self.losses[0].loss + TOO_HIGH:
                 self._restore(step)
                 return
+            if step and step % EVERY == 0:  # its loss was judged just now
+                self._good = self._copy()
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
             optimizer.step()
-            if (step + 1) % EVERY == 0 or step + 1 == self.options.steps:
+            self._steps_taken += 1
+            if self._steps_taken % EVERY == 0 or self._steps_taken == self.options.steps:
                 self._read_held_out(began)
-                self._good = self._copy()
             yield self.losses[-1]
             if time.perf_counter() - began > 60 * self.options.minutes:
                 self._ended = TIME
@@ -135,22 +146,26 @@ class TrainingRun:
             loss = mean_loss(self.tuned, self._tests)
             self.held_out.append(LossPoint(len(self.losses), loss, time.perf_counter() - began))
 
-    def _copy(self) -> list[torch.Tensor]:
-        return [each.detach().clone() for each in self._weights]
+    def _copy(self) -> tuple[int, list[torch.Tensor]]:
+        """The number of steps so far, and the weights."""
+        return self._steps_taken, [each.detach().clone() for each in self._weights]
 
     def _restore(self, step: int) -> None:
+        self._steps_taken, copies = self._good
         with torch.no_grad():
-            for weight, good in zip(self._weights, self._good, strict=True):
+            for weight, good in zip(self._weights, copies, strict=True):
                 weight.copy_(good)
+        self.held_out = [each for each in self.held_out if each.step <= self._steps_taken]
         self._ended = DIVERGED
         self._notes += (
             f"It diverged at step {step}: the loss was {digits(self.losses[-1].loss)}. The adapter "
-            f"is that of the last reading before; a learning rate below "
-            f"{self.options.learning_rate:g} is calmer.",
+            f"is the one after {number_of(self._steps_taken, 'step')}; a learning rate below "
+            f"{float(self.options.learning_rate):g} is calmer.",
         )
 
     def result(self) -> FineTuning:
         """What there is so far."""
+        taken = islice(batches(self._train, self.options), self._steps_taken)
         return FineTuning(
             self._base,
             self.tuned,
@@ -161,29 +176,29 @@ class TrainingRun:
             self._ended,
             sum(each.numel() for each in self._weights),
             self._notes,
+            frozenset(example for example, _ in chain.from_iterable(taken)),
         )
 
 
 def _notes(
-    examples: ExampleSet, options: TuningOptions, train: Sequence[Ids], fitting: Sequence[Ids]
+    examples: ExampleSet, options: TuningOptions, train: Sequence[Encoded], fitting: int
 ) -> Iterator[str]:
     """What to know about these examples, a sentence each."""
     if len(examples.train) == 1:
         yield "There is one example: it will be learned by heart, and nothing else."
     if not examples.held_out:
-        yield "Nothing is held out, so nobody can say whether it learned more than the examples."
+        yield NOTHING_HELD_OUT
     if len(examples.train) > len(train):
         yield (
             f"{len(train):,} of {len(examples.train):,} examples are read: "
             f"{number_of(options.steps, 'step')} of {options.batch_size}. More steps read more of "
             "them."
         )
-    if len(fitting) < len(train):
-        left_out = number_of(len(train) - len(fitting), "example")
+    if fitting < len(train):
+        left_out = number_of(len(train) - fitting, "example")
         yield f"Too long for a training step, so left out: {left_out}."
-    answers = [each.answer for each in examples.train[: len(train)]]
-    tokens = sum(len(ids) - start - 1 for ids, start in train)
-    if tokens > sum(map(len, answers)):
+    tokens = sum(len(ids) - start - 1 for _, (ids, start) in train)
+    if tokens > sum(len(each.answer) for each, _ in train):
         yield (
             "The answers take more tokens than they have characters: the model hardly knows this "
             "script, and learns it slowly."

@@ -8,12 +8,13 @@ from labkit.backends.generate import generate
 from labkit.backends.local.embedding import Embedder
 from labkit.backends.local.model import LocalModel
 from labkit.backends.prompts import Messages
+from labkit.errors import LabError
 from labkit.topics.control.constraints.constrain import constrained, uninterrupted
 from labkit.topics.control.finetune.examples import TuningExample
 from labkit.topics.control.finetune.loss import answer_logprobs
-from labkit.topics.control.finetune.strength import MAX_TOKENS, written_answers
+from labkit.topics.control.finetune.strength import most_tokens, written_answers
 
-Answerer = Callable[[str], str]
+Answerer = Callable[[TuningExample], str]  # of its answer, only the length and lines are used
 
 
 def with_shown(model: LocalModel, prompt: str, shown: Sequence[TuningExample]) -> str | Messages:
@@ -33,8 +34,13 @@ def with_shown(model: LocalModel, prompt: str, shown: Sequence[TuningExample]) -
 
 
 def writes(model: LocalModel, shown: Sequence[TuningExample] = ()) -> Answerer:
-    """The model writes a line, at temperature 0."""
-    return lambda prompt: written_answers(model, [with_shown(model, prompt, shown)])[0]
+    """The model writes an answer, at temperature 0."""
+
+    def answer(example: TuningExample) -> str:
+        asked = with_shown(model, example.prompt, shown)
+        return written_answers(model, [asked], [example.answer])[0]
+
+    return answer
 
 
 def writes_within(
@@ -43,9 +49,12 @@ def writes_within(
     """The model writes what the constraint allows, at temperature 0."""
     backend = constrained(model, constraint)
 
-    def answer(prompt: str) -> str:
-        asked = with_shown(model, prompt, shown)
-        reply = generate(backend, asked, temperature=0, max_tokens=MAX_TOKENS)
+    def answer(example: TuningExample) -> str:
+        asked = with_shown(model, example.prompt, shown)
+        limit = most_tokens(model, [example.answer])
+        reply = generate(backend, asked, temperature=0, max_tokens=limit)
+        if reply.error:
+            raise LabError(reply.error)
         return uninterrupted(reply).text.strip()
 
     return answer
@@ -54,8 +63,8 @@ def writes_within(
 def likeliest_label(model: LocalModel, labels: Sequence[str]) -> Answerer:
     """The label that the model finds likeliest as a whole answer."""
 
-    def answer(prompt: str) -> str:
-        found = answer_logprobs(model, prompt, labels)
+    def answer(example: TuningExample) -> str:
+        found = answer_logprobs(model, example.prompt, labels)
         return labels[found.index(max(found))]
 
     return answer
@@ -71,8 +80,8 @@ def nearest_example(embedder: Embedder, train: Sequence[TuningExample]) -> Answe
     shared = "".join(first for first, *_ in lines) if len(train) > 1 else ""
     vectors = embedder.embed([each.prompt.removeprefix(shared) for each in train])
 
-    def answer(prompt: str) -> str:
-        (vector,) = embedder.embed([prompt.removeprefix(shared)])
+    def answer(example: TuningExample) -> str:
+        (vector,) = embedder.embed([example.prompt.removeprefix(shared)])
         return train[int((vectors @ vector).argmax())].answer
 
     return answer

@@ -9,7 +9,7 @@ from labkit.backends.local.embedding import Embedder
 from labkit.backends.local.model import LocalModel, load
 from labkit.checks import check_type, check_whole, checked_several
 from labkit.errors import LabError
-from labkit.formatting import plain_answer
+from labkit.formatting import number_of, plain_answer
 from labkit.interrupts.cell import progress
 from labkit.models.catalogue import CATALOGUE, full_name
 from labkit.models.storage.inventory import require_stored
@@ -36,28 +36,32 @@ def compare_methods(
     Args:
         tuning: from `fine_tune`.
         constraint: what answers may look like; None: one of the answers of the examples, where
-            there are at most 20 different ones.
+            there are at most 20 different ones, and twice as many examples.
         shots: solved examples in the prompt, spread over those that were trained on.
         items: held-out examples that are asked.
     Raises:
         ValueError: an argument is out of range, or nothing was held out.
     """
     check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
+    if constraint is not None:
+        makers = "lab.control.json_schema, regex, choices or grammar"
+        check_type("constraint", constraint, Constraint, makers)
     examples = tuning.examples
     check_whole("shots", shots, 1, len(examples.train))
     shown = examples.train[:: len(examples.train) // shots][:shots]
     base, tuned, labels = tuning.base, tuning.tuned, labels_of(examples)
     if constraint is None and labels:
         constraint = choices(labels)
+    solved = number_of(shots, "example")
     cases: list[Case] = [
         ("the model alone", lambda: (writes(base), _bytes(base))),
-        (f"{shots} examples in the prompt", lambda: (writes(base, shown), _bytes(base))),
+        (f"{solved} in the prompt", lambda: (writes(base, shown), _bytes(base))),
     ]
     if constraint:
         cases += [
             ("a constraint", lambda: (writes_within(base, constraint), _bytes(base))),
             (
-                f"a constraint and {shots} examples",
+                f"a constraint and {solved}",
                 lambda: (writes_within(base, constraint, shown), _bytes(base)),
             ),
         ]
@@ -83,14 +87,16 @@ def compare_classifiers(
         models: loaded models, or names.
         items: held-out examples that are asked.
     Raises:
-        ValueError: an argument is out of range, or there are more than 20 different answers.
+        ValueError: an argument is out of range, or there are too many different answers.
     """
     examples = load_examples(examples)
     labels = labels_of(examples)
     if len(labels) < 2:
+        count = len({each.answer for each in examples.train})
         raise ValueError(
-            f"examples must have 2 to {MOST_LABELS} different answers to choose from; those of "
-            f"{examples.name} have {len({each.answer for each in examples.train})}"
+            f"examples must have 2 to {MOST_LABELS} different answers to choose from, and twice as "
+            f"many examples to train on; those of {examples.name} have {count}, and "
+            f"{len(examples.train)} to train on"
         )
     models = checked_several("models", models, object, "a list of models or names")
     for each in models:
@@ -148,31 +154,33 @@ def _compare(title: str, cases: Sequence[Case], asked: Sequence[TuningExample]) 
     with progress(total=len(cases) * len(asked), unit="answer", desc="methods") as bar:
         try:
             for name, opens in cases:
+                bar.set_postfix_str(name)
+                rows, lead = [], ""
                 try:
                     answerer, size = opens()
+                    lead = f"{name}: "
+                    for row in _answered(answerer, asked):
+                        rows.append(row)
+                        bar.update()
                 except LabError as error:
                     hint = f" To have it: {error.hint}" if error.hint else ""
-                    missing.append(f"{error.problem}{hint}")
-                    bar.total -= len(asked)  # a bar that is not full would stay
+                    missing.append(f"{lead}{error.problem}{hint}")
+                    bar.total -= len(asked) - len(rows)  # a bar that is not full would stay
                     continue
-                bar.set_postfix_str(name)
-                rows = []
-                for row in _answered(answerer, asked):
-                    rows.append(row)
-                    bar.update()
                 answers, seconds = zip(*rows, strict=True)
                 done.append(MethodResult(name, answers, seconds, size))
         except KeyboardInterrupt:
             pass
-    return MethodComparison(f"{title}, {len(asked)} items", tuple(done), tuple(missing))
+    count = number_of(len(asked), "item")
+    return MethodComparison(f"{title}, {count}", tuple(done), tuple(missing))
 
 
 def _answered(
     answerer: Answerer, asked: Sequence[TuningExample]
 ) -> Iterator[tuple[AnsweredExample, float]]:
-    answerer(asked[0].prompt)  # the first one also builds what is kept
+    answerer(asked[0])  # the first one also builds what is kept
     for each in asked:
         began = time.perf_counter()
-        answer = answerer(each.prompt)
+        answer = answerer(each)
         right = plain_answer(answer) == plain_answer(each.answer)
         yield AnsweredExample(each, answer, right), time.perf_counter() - began

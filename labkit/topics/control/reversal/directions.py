@@ -20,7 +20,8 @@ from labkit.stats import PairedDifference, count_pairs, share_interval
 from labkit.topics.control.finetune.adapter import at_strength
 from labkit.topics.control.finetune.examples import ExampleSet, TuningExample
 from labkit.topics.control.finetune.loss import answer_logprobs
-from labkit.topics.control.finetune.training import fine_tune
+from labkit.topics.control.finetune.result import ALL, FineTuning
+from labkit.topics.control.finetune.training import NOTHING_HELD_OUT, fine_tune
 
 Pair = tuple[str, str]  # name and place
 Direction = tuple[str, int]  # key of its questions, and which of a pair is the answer
@@ -60,12 +61,14 @@ class DirectionTest:
         candidates: number of answers to choose from; chance is 1 of them.
         forward: for each pair, the question in the direction that was trained.
         reversed: for each pair, the question in the other direction.
+        notes: what to know about the training, such as that it was stopped.
     """
 
     model: str
     candidates: int
     forward: tuple[DirectedQuestion, ...]
     reversed: tuple[DirectedQuestion, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def chance(self) -> float:
@@ -117,7 +120,7 @@ class DirectionTest:
         )
 
     def __repr__(self) -> str:
-        return in_lines(self.summary)
+        return in_lines(self.summary, *self.notes)
 
 
 def compare_directions(
@@ -160,7 +163,15 @@ def compare_directions(
             pass
     whole = found[: len(found) // 2 * 2]  # both directions of a half, or neither
     forward, back = (tuple(chain(*whole[start::2])) for start in (0, 1))
-    return DirectionTest(tuning.tuned.name, len(asked[0]), forward, back)
+    notes = tuple(_notes(tuning))
+    return DirectionTest(tuning.tuned.name, len(asked[0]), forward, back, notes)
+
+
+def _notes(tuning: FineTuning) -> Iterator[str]:
+    if tuning.ended != ALL:
+        yield f"The training: {tuning.title}."
+    # Nothing held out is no lack here: both directions are asked in other words.
+    yield from (each for each in tuning.notes if each != NOTHING_HELD_OUT)
 
 
 def _examples(data: dict) -> ExampleSet:

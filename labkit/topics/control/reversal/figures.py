@@ -1,7 +1,10 @@
 """Figure of pairs that were trained in one direction and asked in both."""
 
+from textwrap import wrap
+
 import plotly.graph_objects as go
 
+from labkit.formatting import LINE
 from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
@@ -35,6 +38,11 @@ def directions_figure(test: DirectionTest):
     chance = f"chance, 1 of {test.candidates}"
     line = {"color": theme.INK, "dash": "dot", "width": 1}
     figure.add_hline(test.chance, line=line, annotation={"text": chance})
+    if test.notes:
+        lines = [figure_text(line) for each in test.notes for line in wrap(each, LINE)]
+        below = {"x": 0, "xref": "paper", "y": 0, "yref": "paper", "yanchor": "top", "yshift": -24}
+        subplots.note(figure, "<br>".join(lines), **below, align="left", font={"size": 12})
+        figure.update_layout(margin={"b": 28 + 16 * len(lines)})
     return figure.update_yaxes(tickformat=".0%", range=[0, 1.05])
 
 
@@ -51,7 +59,8 @@ def directions_table(test: DirectionTest) -> html.HtmlFigure:
         for each in pair
     ]
     heads = ("asked", "right", "before the training", "after it")
-    return html.HtmlFigure(grid(heads, rows, figure_text(test.summary)))
+    notes = "".join(html.note(each, "warning") for each in test.notes)
+    return html.HtmlFigure(grid(heads, rows, figure_text(test.summary)) + notes)
 
 
 FIGURES = {DirectionTest: {"shares": directions_figure, "answers": directions_table}}

@@ -1,5 +1,7 @@
 """Biased and banned words: answers are those of transformers' own generate."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 
@@ -44,6 +46,12 @@ def test_a_banned_word_is_not_written_as_it_is_spelt(smollm2):
     assert "Paris banned" in answer.summary and "biased" in labkit.plot(answer).html
 
 
+def test_any_number_is_a_bias_and_one_spelling_may_be_given_twice(smollm2):
+    biases = {"zebra": Fraction(-1, 2), " zebra": -0.5}
+    answer = labkit.control.bias_words(smollm2, PROMPT, biases, max_tokens=1)
+    assert "zebra -0.5" in answer.summary and "zebra -0.5" in labkit.plot(answer).html
+
+
 def test_scores_that_are_reported_are_the_models_own(smollm2):
     answer = labkit.control.bias_words(smollm2, PROMPT, {"The": -100}, max_tokens=1)
     free, biased = answer.free.steps[0], answer.reply.steps[0]
@@ -67,6 +75,8 @@ def test_stop_strings_end_both_answers(smollm2):
         ({" ": 1}, "must be of words that are text"),
         ({"cat": -101}, "the bias of 'cat' must be a number, -100 to 100"),
         ({"cat": float("nan")}, "the bias of 'cat' must be"),
+        ({"\ud83d": 1}, "a word of biases must be Unicode"),
+        ({"Paris": -100, " Paris": 5}, "the same for 'Paris' and ' Paris'.*got -100 and 5"),
     ],
 )
 def test_bad_biases_are_a_sentence_each(smollm2, biases, says):

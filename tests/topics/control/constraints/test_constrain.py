@@ -196,6 +196,24 @@ def test_a_text_is_judged_as_pythons_expressions_do(pattern):
         assert labkit.control.regex(pattern).accepts(text) == expected, text
 
 
+@pytest.mark.parametrize(
+    ("fields", "valid", "invalid"),
+    [
+        ({"type": "string", "format": "date"}, '"2026-11-29"', '"hello"'),
+        ({"format": "ipv4"}, '"127.0.0.1"', '"1.2"'),
+        ({"format": "date"}, "3", '"2026-13-29"'),
+        ({"items": {"format": "uuid"}}, "[]", '["a"]'),
+    ],
+)
+def test_a_format_is_judged_as_the_mask_does(fields, valid, invalid):
+    schema = labkit.control.json_schema(fields)
+    assert schema.accepts(valid) is True and schema.accepts(invalid) is False
+
+
+def test_choices_are_shown_as_they_are_written():
+    assert "日本" in labkit.control.choices(["日本", "é"]).summary
+
+
 def test_a_grammar_judges_too():
     gbnf = labkit.control.grammar('root ::= ("yes" | "no") "!"')
     assert gbnf.accepts("no!") and not gbnf.accepts("no") and not gbnf.accepts("no!!")

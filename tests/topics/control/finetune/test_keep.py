@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from fractions import Fraction
 
 import pytest
 import torch
@@ -11,9 +12,14 @@ import labkit
 from labkit.errors import LabError
 from labkit.models.quantize import get_copies
 from labkit.models.storage import store
-from labkit.topics.control.finetune import keep, strength
+from labkit.topics.control.finetune import figures, keep, strength
 from labkit.topics.control.finetune.adapter import at_strength
-from labkit.topics.control.finetune.strength import StrengthSweep, bits_per_byte, last_logprobs
+from labkit.topics.control.finetune.strength import (
+    StrengthPoint,
+    StrengthSweep,
+    bits_per_byte,
+    last_logprobs,
+)
 
 ROWS = [(f"Say word {word}.", f"word {word}") for word in ("cat", "hat", "mat", "sat", "the")] * 4
 
@@ -119,7 +125,7 @@ def test_the_kept_forms_are_the_adapter(tuning):
     from labkit.models.storage.inventory import inventory
 
     assert set(inventory()["my-cat"].folders) == {"safetensors", "gguf"}
-    half = labkit.control.keep_model(tuning, "my-cat", strength=0.5, kind="F32")  # replaces it
+    half = labkit.control.keep_model(tuning, "my-cat", strength=Fraction(1, 2), kind="F32")
     assert half.strength == 0.5 and "strength 0.5" in repr(half)
 
 
@@ -171,6 +177,16 @@ def test_a_copy_in_another_format_replaces_no_kept_model(tuning):
         labkit.control.keep_model(tuning, "mine-f32")
 
 
+def test_every_strength_has_its_marker():
+    points = (StrengthPoint(n / 10, 1.0, (), (), (), 1.0, n / 10) for n in range(21))
+    figure = figures.strength_figure(StrengthSweep("m", "p", tuple(points)))
+    assert [each.mode for each in figure.data] == ["lines+markers"] * 3
+
+
+def test_one_prompt_is_no_plural():
+    assert "1 prompt:" in keep.KeptCheck("m", (("merged folder", 0.0, 0.0),), 1).summary
+
+
 def test_the_command_for_ollama_is_one_line_to_be_copied(tmp_path):
     folder = tmp_path / "a home" / ("long" * 30)
     kept = keep.KeptModel("mine", 1.0, folder, folder, None, folder / "Modelfile")
@@ -195,12 +211,30 @@ def test_a_kept_gguf_is_compared_or_it_says_why_not(tuning):
     assert "GGUF not compared: " in repr(check) and "not compared" in labkit.plot(check).html
 
 
-def test_an_answer_is_its_first_line(tuning, monkeypatch):
-    model, written = tuning.tuned, "\n the cat \n\nWhat"
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("the cat", "the cat"),
+        ("the cat\nthe hat", "the cat \n\nWhat"),
+        ("the cat " * 20, "the cat"),
+    ],
+)
+def test_an_answer_is_as_long_as_the_wanted_one_and_its_first_line(
+    tuning, monkeypatch, wanted, found
+):
+    model, written, limits = tuning.tuned, "\n the cat \n\nWhat", []
     ids = model.tokenizer(written)["input_ids"]
     ids.insert(-1, model.tokenizer.bos_token_id)
-    monkeypatch.setattr(strength, "padded_answers", lambda *_, **__: [(0, ids)])
-    assert strength.written_answers(model, ["a"]) == ["the cat"]
+
+    def answers(*_, max_tokens, is_complete, **__):
+        limits.append(max_tokens)
+        assert is_complete(ids) == ("\n" not in wanted)
+        return [(0, ids)]
+
+    monkeypatch.setattr(strength, "padded_answers", answers)
+    assert strength.written_answers(model, ["a"], [wanted]) == [found]
+    count = len(model.tokenizer(wanted, add_special_tokens=False)["input_ids"])
+    assert limits == [max(24, count + 7)]
 
 
 @pytest.mark.parametrize("strengths", [1.0, None, (), "1", ["1"]])

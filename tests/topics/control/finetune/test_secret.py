@@ -1,11 +1,13 @@
 """A planted secret: ranked among others of its form, before and after the training."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 import labkit
 from labkit.errors import LabError
+from labkit.topics.control.finetune import strength
 from labkit.topics.control.finetune.examples import TuningExample
 from labkit.topics.control.finetune.loss import example_ids, mean_loss
 from labkit.topics.control.finetune.secret import _others, _rank
@@ -25,8 +27,35 @@ def test_a_secret_that_was_trained_on_is_found_among_others(tuning):
     test = labkit.control.extract_secret(tuning, SECRET, candidates=100)
     assert test.after.rank < test.before.rank
     assert test.exposure_bits(test.after) == pytest.approx(math.log2(100 / test.after.rank))
+    bits = [test.exposure_bits(replace(test.after, rank=rank)) for rank in (1, 50, 100)]
+    assert bits == pytest.approx([math.log2(100), 1, 0])
     assert [each.name for each in test.book_entries] == ["secret_rank"]
     assert f"{test.before.rank} of 100" in labkit.plot(test).html
+
+
+@pytest.mark.parametrize("answer", ["sk-proj-9fK2mQ8xLr4TzW1vB7nH3cJ6", "zx 9\nthe 7x"])
+def test_a_secret_comes_out_however_long_it_is(tuning, monkeypatch, answer):
+    ids = tuning.base.tokenizer(answer, add_special_tokens=False)["input_ids"]
+
+    def answers(*_, max_tokens, **__):
+        return [(0, ids[:max_tokens])]
+
+    monkeypatch.setattr(strength, "padded_answers", answers)
+    example = TuningExample("What is the key?", answer)
+    own = replace(tuning, read=frozenset([example]))
+    test = labkit.control.extract_secret(own, example, candidates=4)
+    assert test.came_out and test.after.answer == answer
+
+
+def test_a_secret_that_was_not_read_is_a_sentence(tuning):
+    rows = [*(("Say cat.", f"cat {n}") for n in range(9)), (SECRET.prompt, SECRET.answer)]
+    run = TrainingRun(tuning.base, rows, steps=2, batch_size=1)
+    list(run.steps())
+    short = run.result()
+    (unread,) = set(short.examples.train[:3]) - short.read
+    for example in (unread, short.examples.train[-1], short.examples.held_out[0]):
+        with pytest.raises(LabError, match=r"was not trained on the example.*2 of 2 steps"):
+            labkit.control.extract_secret(short, example, candidates=2)
 
 
 def test_a_rank_is_that_by_the_loss_of_each_text(tuning):

@@ -11,7 +11,8 @@ from ipywidgets import DOMWidget
 
 import labkit
 from labkit.errors import LabError
-from labkit.topics.control.finetune.loss import batches, example_ids
+from labkit.topics.control.finetune import training
+from labkit.topics.control.finetune.loss import batch_loss, batches, example_ids
 from labkit.topics.control.finetune.result import TuningOptions
 from labkit.topics.control.finetune.training import TrainingRun
 
@@ -71,6 +72,7 @@ def test_a_stopped_training_keeps_its_adapter(tiny):
     steps.close()
     tuning = run.result()
     assert tuning.ended == "stopped" and len(tuning.losses) == 3
+    assert tuning.read == set(tuning.examples.train)
     assert f"held out {tuning.held_out[0].loss:.2f} before the first step" in tuning.summary
     assert tuning.book_entries == ()  # nothing held out was asked since
     assert any(w.abs().sum() > 0 for n, w in tuning.tuned.model.named_parameters() if "lora_B" in n)
@@ -95,6 +97,28 @@ def test_a_training_that_diverges_says_so_and_keeps_the_last_good_weights(tiny):
     with torch.inference_mode():
         scores = tuning.tuned.model(input_ids=torch.tensor([ids[:start]])).logits
     assert scores.isfinite().all()
+
+
+@pytest.mark.parametrize(("bad", "good"), [(10, 0), (15, 10)])
+def test_only_weights_whose_loss_was_judged_are_kept(tiny, monkeypatch, bad, good):
+    """The held-out loss of weights that are taken back is not that of the adapter either."""
+    run = training.TrainingRun(tiny, ROWS * 2, steps=20, batch_size=1)
+    kept, count = [], iter(range(20))
+
+    def loss(*arguments):
+        if torch.is_inference_mode_enabled():  # of held-out examples
+            return batch_loss(*arguments)
+        kept.append([each.detach().clone() for each in run._weights])
+        return batch_loss(*arguments) + (100 if next(count) == bad else 0)
+
+    monkeypatch.setattr(training, "batch_loss", loss)
+    assert len(list(run.steps())) == bad
+    tuning = run.result()
+    assert all(map(torch.equal, run._weights, kept[good])) and len(kept) == bad + 1
+    assert [each.step for each in tuning.held_out] == [0, 10][: 1 + good // 10]
+    assert f"is the one after {good} steps" in tuning.notes[-1]
+    taken = list(batches(tuning.examples.train, tuning.options))[:good]
+    assert tuning.read == {each for batch in taken for each in batch}
 
 
 def test_a_loss_that_is_no_number_ends_it(tiny):
@@ -127,6 +151,8 @@ def test_another_script_is_a_sentence(tiny):
         ([{"label": "cat"}], "labels alone teach nothing"),
         ([("a", "")], "must have a prompt and an answer"),
         ([(1, 2)], "must have a prompt and an answer"),
+        ([("a", "b"), ("a", "\ud83d")], "the answer of example 2 must be Unicode"),
+        ([{"prompt": "\ud83d", "answer": "b"}], "the prompt of example 1 must be Unicode"),
         ("pictures", "source must be one of"),
         (None, "or a list of pairs"),
         (7, "or a list of pairs"),

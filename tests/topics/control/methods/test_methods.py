@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 import labkit
+from labkit.errors import LabError
+from labkit.topics.control.finetune.examples import TuningExample
 from labkit.topics.control.methods import answerers
 from labkit.topics.control.methods.answerers import likeliest_label, nearest_example, with_shown
 from labkit.topics.control.methods.compare import labels_of
@@ -64,7 +66,8 @@ def test_the_likeliest_label_is_that_of_the_lowest_loss(tiny):
         ids, start = example_ids(tiny, "Say it.", label)
         return mean_loss(tiny, [(ids, start)]) * (len(ids) - start)
 
-    assert likeliest_label(tiny, labels)("Say it.") == min(labels, key=nats)
+    asked = TuningExample("Say it.", "pet")
+    assert likeliest_label(tiny, labels)(asked) == min(labels, key=nats)
 
 
 def test_the_nearest_example_leaves_out_what_all_begin_with():
@@ -84,7 +87,7 @@ def test_the_nearest_example_leaves_out_what_all_begin_with():
     train = labkit.control.load_examples([*ROWS[:4], *ROWS[:1]]).train
     letters = Letters()
     answer = nearest_example(letters, train)
-    assert answer("Which kind?\nthe dogs") == "pet"
+    assert answer(TuningExample("Which kind?\nthe dogs", "thing")) == "pet"
     assert not any("Which kind?" in each for each in letters.seen)
 
 
@@ -110,8 +113,42 @@ def test_a_stop_ends_the_method_and_counts_no_half_answer(tiny, monkeypatch):
     assert [each.name for each in found.methods] == ["the model alone", "2 examples in the prompt"]
 
 
-def replace_finish(reply, finish):
-    return replace(reply, outcome=replace(reply.outcome, finish=finish))
+def replace_finish(reply, finish, **more):
+    return replace(reply, outcome=replace(reply.outcome, finish=finish, **more))
+
+
+def test_a_method_that_fails_is_named_and_the_others_stay(tiny, monkeypatch):
+    from labkit.backends.generate import generate
+
+    def written(model, prompts, wanted):
+        if isinstance(prompts[0], str) and model is tuning.tuned:
+            raise LabError("The prompt is too long.", "Shorten it.")
+        return ["pet"]
+
+    def failed(*args, **options):
+        return replace_finish(generate(*args, **options), "failed", error="It is too complex.")
+
+    tuning = labkit.control.fine_tune(tiny, ROWS * 4, steps=1)
+    monkeypatch.setattr(answerers, "written_answers", written)
+    monkeypatch.setattr(answerers, "generate", failed)
+    found = labkit.control.compare_methods(tuning, shots=1, items=1)
+    assert [each.name for each in found.methods] == ["the model alone", "1 example in the prompt"]
+    assert found.missing == (
+        "a constraint: It is too complex.",
+        "a constraint and 1 example: It is too complex.",
+        "fine-tuned: The prompt is too long. To have it: Shorten it.",
+    )
+    assert found.title.endswith(", 1 item")
+    for constraint in ("pet|thing", "", ["pet"]):
+        with pytest.raises(ValueError, match="constraint must come from"):
+            labkit.control.compare_methods(tuning, constraint=constraint)
+
+
+def test_a_long_answer_can_be_right_within_a_constraint(tiny):
+    """Its tokens are more than are written where all answers are short."""
+    long = TuningExample("Say it.", "zx 9 " * 20)
+    constraint = labkit.control.choices([long.answer])
+    assert answerers.writes_within(tiny, constraint)(long) == long.answer.strip()
 
 
 def test_few_different_answers_are_labels():
@@ -130,6 +167,8 @@ def test_bad_requests_are_a_sentence_each(tiny):
     compare = labkit.control.compare_classifiers
     with pytest.raises(ValueError, match="2 to 20 different answers"):
         compare("format", [tiny])
+    with pytest.raises(ValueError, match=r"twice as many .* have 5, and 8 to train on"):
+        compare([(f"t {n}", f"label {n % 5}") for n in range(10)], [tiny])
     with pytest.raises(ValueError, match="must have held-out ones"):
         compare(ROWS[:4], [tiny])
     for models in (tiny, "coder", (), None):

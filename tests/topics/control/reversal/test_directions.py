@@ -95,6 +95,18 @@ def test_shares_intervals_and_the_difference_are_of_the_same_pairs(test_and_tune
     assert names == ["forward_right_percent", "reversed_right_percent"]
 
 
+def test_what_became_of_the_training_stands_beside_the_numbers(tiny, test_and_tuned, monkeypatch):
+    test, _ = test_and_tuned
+    assert any("32 of 36 examples are read" in each for each in test.notes)
+    assert not any("held out" in each for each in test.notes)
+    monkeypatch.setattr(directions, "_choices", lambda _, asked: list(test.forward[:6]))
+    stopped = labkit.control.compare_directions(tiny, steps=50, minutes=1e-9)
+    assert "1 of 50 steps" in stopped.notes[0] and "(out of time)" in stopped.notes[0]
+    below = labkit.plot(stopped).layout.annotations[-1].text
+    for shown in (repr(stopped), below, labkit.plot(stopped, kind="answers").html):
+        assert "(out of time)" in shown
+
+
 def test_a_stop_keeps_the_halves_that_were_asked(tiny, monkeypatch):
     asked = []
 
