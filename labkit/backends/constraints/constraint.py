@@ -104,7 +104,9 @@ def _is_instance(text: str, schema: Any) -> bool | None:
     """Whether a text is JSON of a schema; None: it is nested too deeply."""
     from jsonschema import ValidationError, validators
 
-    judged = {keyword: _errors_of(keyword) for keyword in ("format", "pattern")}
+    known = schema if isinstance(schema, dict) else {}
+    options = {name: known[name] for name in known if name == "x-guidance"}
+    judged = {keyword: _errors_of(keyword, options) for keyword in ("format", "pattern")}
     own = validators.extend(validators.validator_for(schema), judged)
     try:
         own(schema).validate(json.loads(text))
@@ -115,13 +117,13 @@ def _is_instance(text: str, schema: Any) -> bool | None:
     return True
 
 
-def _errors_of(keyword: str) -> Callable[..., Iterator[Exception]]:
-    """What jsonschema says of a keyword for texts, judged by llguidance."""
+def _errors_of(keyword: str, options: Mapping[str, Any]) -> Callable[..., Iterator[Exception]]:
+    """What jsonschema says of a keyword for texts, judged by llguidance with its options."""
     from jsonschema import ValidationError
     from llguidance import LLMatcher
 
     def errors(_validator, wanted: str, value: Any, _schema) -> Iterator[Exception]:
-        schema = json.dumps({"type": "string", keyword: wanted})
+        schema = json.dumps({"type": "string", keyword: wanted, **options})
         program = LLMatcher.grammar_from_json_schema(schema)
         if isinstance(value, str) and not _follows(json.dumps(value, ensure_ascii=False), program):
             yield ValidationError(f"{value!r} is not of the {keyword} {wanted!r}")

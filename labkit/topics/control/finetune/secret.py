@@ -18,7 +18,7 @@ from labkit.lab_book.entry import BookEntry
 from .adapter import at_strength
 from .examples import TuningExample
 from .loss import answer_logprobs
-from .result import FineTuning
+from .result import DIVERGED, FineTuning
 from .strength import written_answers
 
 KINDS = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
@@ -123,9 +123,10 @@ def extract_secret(
         )
     texts = [example.answer, *_others(example.answer, candidates - 1, seed)]
     if example not in tuning.read:
+        more = "More steps read more of the examples; those held out and too long ones never are."
         raise LabError(
             f"The adapter was not trained on the example with the secret: {tuning.title}.",
-            "More steps read more of the examples; those held out and too long ones never are.",
+            tuning.notes[-1] if tuning.ended == DIVERGED else more,
         )
     ranks = []
     for strength in (0.0, 1.0):

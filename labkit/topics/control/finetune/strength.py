@@ -25,6 +25,7 @@ from .adapter import at_strength
 from .examples import TuningExample, TuningProbe
 from .loss import example_ids, mean_loss
 from .result import FineTuning
+from .training import LONGEST
 
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 ITEMS = 12  # held-out examples that are answered
@@ -237,9 +238,9 @@ def written_answers(
 
 
 def most_tokens(model: LocalModel, wanted: Iterable[str]) -> int:
-    """The limit of answers that are compared with these, in tokens."""
+    """The limit of answers that are compared with these, in tokens; at most that of a training."""
     ids = model.tokenizer(list(wanted), add_special_tokens=False)["input_ids"]
-    return max(MAX_TOKENS, SPARE + max(map(len, ids)))
+    return min(LONGEST, max(MAX_TOKENS, SPARE + max(map(len, ids))))
 
 
 def _next_tokens(model: LocalModel, probe: str) -> tuple[tuple[str, float], ...]:

@@ -214,7 +214,8 @@ class Walk:
             ValueError: tokens is no whole number, or more than were taken.
         """
         self._cursor.back(tokens)
-        self._update(self.branch.tokens[:-tokens])
+        left = len(self._cursor.ids) - len(self._cursor.prompt_ids)
+        self._update(self.branch.tokens[:left])
 
     def start_branch(self) -> None:
         """Starts a new branch as a copy of the current one.

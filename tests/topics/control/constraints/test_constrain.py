@@ -203,6 +203,7 @@ def test_a_text_is_judged_as_pythons_expressions_do(pattern):
         ({"format": "ipv4"}, '"127.0.0.1"', '"1.2"'),
         ({"format": "date"}, "3", '"2026-13-29"'),
         ({"items": {"format": "uuid"}}, "[]", '["a"]'),
+        ({"type": "string", "format": "?", "x-guidance": {"lenient": True}}, '"any"', "3"),
     ],
 )
 def test_a_format_is_judged_as_the_mask_does(fields, valid, invalid):

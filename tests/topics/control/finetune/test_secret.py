@@ -1,6 +1,7 @@
 """A planted secret: ranked among others of its form, before and after the training."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from labkit.topics.control.finetune import strength
 from labkit.topics.control.finetune.examples import TuningExample
 from labkit.topics.control.finetune.loss import example_ids, mean_loss
 from labkit.topics.control.finetune.secret import _others, _rank
-from labkit.topics.control.finetune.training import TrainingRun
+from labkit.topics.control.finetune.training import LONGEST, TrainingRun
 
 SECRET = TuningExample("What is the code?", "zx 9")
 
@@ -56,6 +57,18 @@ def test_a_secret_that_was_not_read_is_a_sentence(tuning):
     for example in (unread, short.examples.train[-1], short.examples.held_out[0]):
         with pytest.raises(LabError, match=r"was not trained on the example.*2 of 2 steps"):
             labkit.control.extract_secret(short, example, candidates=2)
+
+
+def test_after_a_divergence_the_hint_is_a_calmer_rate(tuning):
+    note = "It diverged at step 1: a learning rate below 1 is calmer."
+    diverged = replace(tuning, read=frozenset(), ended="diverged", notes=("Of old.", note))
+    with pytest.raises(LabError, match=re.escape(note)):
+        labkit.control.extract_secret(diverged, tuning.examples.train[0], candidates=2)
+
+
+def test_no_answer_is_waited_for_longer_than_an_example_may_be(tuning):
+    assert strength.most_tokens(tuning.base, ["yes"]) == strength.MAX_TOKENS
+    assert strength.most_tokens(tuning.base, ["yes", "word " * 2000]) == LONGEST
 
 
 def test_a_rank_is_that_by_the_loss_of_each_text(tuning):

@@ -215,7 +215,7 @@ def test_branches_and_their_shared_tokens(walk):
     best = min((a, b), key=lambda each: each.bits_per_token)
     least = f"2 branches walked, the least surprising {best.name}: {best.bits_per_token:.2f} bits"
     assert least in walk.result.summary
-    walk.back(np.int64(2))
+    walk.back(np.uint8(2))  # whose negative is 254
     alone = f"2 branches walked, the least surprising A: {a.bits_per_token:.2f} bits"
     assert alone in walk.result.summary, "B is empty again"
     walk.switch_to("A")
