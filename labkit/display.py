@@ -2,10 +2,11 @@
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from labkit.lab_book.entry import entries_of
+from labkit.lab_book.entry import BookEntry, entries_of
 from labkit.lab_book.store import with_guesses
 
 # Results of backends are drawn by the topic whose lesson they are; all others by their neighbours.
@@ -13,6 +14,8 @@ _ELSEWHERE = {
     "labkit.backends.reply": "labkit.topics.start",
     "labkit.backends.guard.redaction": "labkit.topics.privacy.scanner",
 }
+# By the name and the value of a guess: the number beside which it stands, and that one's cell.
+_FIRST: dict[tuple[str, float | None], tuple[BookEntry, str | None]] = {}
 
 
 def plot(result: Any, kind: str | None = None, **options: Any) -> Any:
@@ -40,11 +43,32 @@ def plot(result: Any, kind: str | None = None, **options: Any) -> Any:
 
 def _beside_guess(figure: Any, result: Any) -> Any:
     """The figure, with what the learner had guessed of its numbers."""
-    if not (entries := entries_of(result)) or not (found := with_guesses(entries)):
+    if not (entries := entries_of(result)):
+        return figure
+    guessed = (each for each in with_guesses(entries) if each.guess is not None)
+    if not (found := tuple(filter(_is_what_was_asked, guessed))):
         return figure
     from labkit.lab_book.guess_panel import beside
 
     return beside(figure, found)
+
+
+def _is_what_was_asked(entry: BookEntry) -> bool:
+    """Whether a guess is about that number: the first one drawn, or drawn again in its cell."""
+    guess, cell = (entry.name, entry.guess), _cell_id()
+    number, first_cell = _FIRST.get(guess, (entry, cell))
+    if entry != number and (cell is None or cell != first_cell):
+        return False
+    _FIRST[guess] = entry, first_cell
+    return True
+
+
+def _cell_id() -> str | None:
+    """The notebook's id of the cell that runs; None where it sent none."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    message = getattr(shell, "get_parent", dict)() or {}
+    return message.get("metadata", {}).get("cellId")
 
 
 def explore(result: Any, **start: Any) -> Any:

@@ -4,9 +4,12 @@ import json
 import math
 import subprocess
 import sys
+from copy import copy
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,11 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labkit
+from labkit import display
 from labkit.errors import LabError
 from labkit.formatting import digits
 from labkit.lab_book import store
 from labkit.lab_book.entry import BookEntry
 from labkit.lab_book.guess_panel import beside, read_number
+from labkit.topics.privacy.network.connection_log import Attempt, NetworkLog
 from labkit.ui.html import HtmlFigure
 from labkit.ui.panel import RunPanel
 
@@ -218,6 +223,31 @@ def test_a_guess_stands_beside_the_first_number_that_it_is_about():
     later = replace(SPEED, value=14.0)
     card = labkit.summarize("own", {"one": Result(SPEED), "two": Result(later)})
     assert [each.guess for each in card.entries] == [20, None]
+
+
+def test_a_figure_of_a_later_result_shows_no_guess_but_its_own_cell_does(monkeypatch):
+    shell = SimpleNamespace(get_parent=lambda: {"metadata": {"cellId": "one"}})
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr(display, "_FIRST", {})
+    labkit.guess("connections_tried", unit="connections").field.value = "7"
+    local, called, again = (
+        NetworkLog(
+            tuple(Attempt("connection", None, "127.0.0.1", n) for n in range(tried)), 1, 1, ()
+        )
+        for tried in (1, 2, 3)
+    )
+
+    def shows(log):
+        return "you guessed 7" in labkit.plot(log).html
+
+    assert shows(local) and shows(again)  # the cell was run again
+    for message in ({"metadata": {"cellId": "two"}}, {"metadata": {}}, {}, None):
+        shell.get_parent = partial(copy, message)
+        assert shows(again) and not shows(called) and not shows(local)
+    card = labkit.summarize("own", {"called": called})
+    assert card.entries[0].guess == 7
+    labkit.guess("connections_tried", unit="connections").field.value = "8"
+    assert "you guessed 8" in labkit.plot(called).html
 
 
 def test_money_and_a_single_one_are_written_as_people_do():

@@ -49,8 +49,8 @@ class Policy:
 
     Attributes:
         action: ``"block"``, ``"redact"``, ``"ask"`` or ``"allow"``, see `ACTIONS`.
-        kinds: the kinds that count, of `KINDS`; None: all, a person's name only beside something
-            else, because a name alone stands in many a harmless question.
+        kinds: the kinds that count, one or more of `KINDS`; None: all, a person's name only beside
+            something else, because a name alone stands in many a harmless question.
         least_confidence: findings less sure are let through.
         harmless: texts that you looked at and that may leave, such as a name everybody knows.
         ask: for ``"ask"``: gets the findings and returns another action; None: nobody is there
@@ -70,6 +70,8 @@ class Policy:
         if isinstance(self.kinds, Iterable) and not isinstance(self.kinds, str):
             object.__setattr__(self, "kinds", tuple(self.kinds))  # a generator is read once
         check_kinds(self.kinds)
+        if self.kinds == ():
+            raise ValueError("kinds must be one or more, or None for all of them; got ()")
         is_several = isinstance(self.harmless, Iterable) and not isinstance(self.harmless, str)
         harmless = tuple(self.harmless) if is_several else (None,)
         if not all(isinstance(each, str) for each in harmless):
@@ -85,18 +87,19 @@ class Policy:
         kinds = "all kinds" if self.kinds is None else ", ".join(self.kinds)
         return f"<Policy {self.action}: {ACTIONS[self.action]}; {kinds}>"
 
-    def apply(self, prompt: str | Messages) -> ScreenedPrompt:
+    def apply(self, prompt: str | Messages, stop: Sequence[str] = ()) -> ScreenedPrompt:
         """The prompt as it may be sent, and what restores the answer.
 
         Args:
             prompt: a text or chat messages; of these every text is looked at, and every name of a
                 field or a role that is not one of the interface's.
+            stop: strings that leave with it: what one gives away is found in the others too.
         Raises:
             LabError: the policy does not let it out. The sentence names what was found, masked.
             ValueError: `ask` returned no action.
         """
         texts: list[str] = []
-        _map_texts(prompt, lambda text: texts.append(text) or text)
+        _map_texts([prompt, *stop], lambda text: texts.append(text) or text)
         found = self._found(texts)
         every = tuple(finding for each in found for finding in each)
         action = self._decide(every) if every else "allow"
@@ -107,7 +110,12 @@ class Policy:
         changed, found, placeholders = redact_all(texts, found, self.harmless)
         every = tuple(finding for each in found for finding in each)
         take = iter(changed)
-        screened = _map_texts(prompt, lambda _: next(take))
+        screened, *stops = _map_texts([prompt, *stop], lambda _: next(take))
+        if stops != [*stop]:  # where the answer ends cannot be a placeholder
+            raise LabError(
+                "Nothing was sent: a stop string holds what should not leave this machine.",
+                'Choose another, or backend.policy = lab.Policy("allow").',
+            )
         return ScreenedPrompt(screened, every, Restorer(placeholders))
 
     def _found(self, texts: Sequence[str]) -> list[tuple[Finding, ...]]:
@@ -142,12 +150,7 @@ def screen(policy: Policy | None, prompt: str | Messages, stop: Sequence[str]) -
     prompt = str.__str__(prompt) if is_text else [_plain_message(each) for each in prompt]
     if policy is None:
         return ScreenedPrompt(prompt, ())
-    if any(policy.apply(text).restorer for text in stop):
-        raise LabError(
-            "Nothing was sent: a stop string holds what should not leave this machine.",
-            'Choose another, or backend.policy = lab.Policy("allow").',
-        )
-    return policy.apply(prompt)
+    return policy.apply(prompt, stop)
 
 
 def _plain_message(message: Mapping[str, Any]) -> dict[str, str]:

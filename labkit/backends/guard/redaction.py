@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from labkit.backends.prompts import check_text
 from labkit.lab_book.entry import BookEntry
 
 from .findings import KINDS, Finding, with_repeats
@@ -101,7 +102,7 @@ def redact(text: str, findings: Iterable[Finding] | None = None) -> Redacted:
         text: any.
         findings: of this very text, from `labkit.scan`; None: scanned now.
     Raises:
-        ValueError: a finding that is not of this text.
+        ValueError: not a text, or a finding that is not of this text.
 
     >>> found = (Finding(6, 11, "person", "by hand", 1.0, "Maria"),)
     >>> redact("I met Maria.", found)
@@ -109,7 +110,10 @@ def redact(text: str, findings: Iterable[Finding] | None = None) -> Redacted:
     >>> redact("I met Maria.", found).restore("Who is [PERSON_1]?")
     'Who is Maria?'
     """
+    check_text(text)
     findings = scan(text) if findings is None else findings
+    if not isinstance(findings, Iterable):
+        raise ValueError(f"findings must be of this text; got {type(findings).__name__}")
     (changed,), (taken_out,), placeholders = redact_all([text], [findings])
     return Redacted(changed, taken_out, placeholders)
 
@@ -130,6 +134,8 @@ def redact_all(
     given = [tuple(each) for each in findings]
     for text, found in zip(texts, given, strict=True):
         for finding in found:
+            if not isinstance(finding, Finding):  # its text may be a secret
+                raise ValueError(f"findings must come from scan; got {type(finding).__name__}")
             if text[finding.start : finding.end] != finding.text:
                 raise ValueError(f"findings must be of this text; got {finding!r}, which is not")
     taken_out = with_repeats(texts, given, harmless)

@@ -171,7 +171,8 @@ def _find_models(entries: list[dict], wanted: str | Iterable[str] | None) -> lis
         return known
     parts = _texts("models", wanted, "parts of names, such as ('GPT-4o', 'SmolLM2')")
     found = [model for model in known if any(part in model.name for part in parts)]
-    if not found or not all(any(part in model.name for model in found) for part in parts):
+    named = all(part.strip() for part in parts)  # "" is a part of every name
+    if not named or not all(any(part in model.name for model in found) for part in parts):
         names = ", ".join(model.name for model in known)
         raise ValueError(f"models must be parts of these names: {names}; got {parts!r}")
     return found

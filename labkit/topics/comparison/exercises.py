@@ -43,15 +43,21 @@ def check_round_trips(
     return not_yet(f"{trips} is {size}. Which bars are about {1000 * trip_s:g} ms long?")
 
 
-def describe_overtaking(local: Reply, remote: Reply) -> str:
-    """The numbers that exercise 2 needs, a line for each answer; unknown where it was stopped."""
+def describe_overtaking(local: Reply, remote: Reply, name: str = "remote") -> str:
+    """The numbers that exercise 2 needs, a line for each answer; unknown where it was stopped.
+
+    Args:
+        local: the answer of this machine.
+        remote: the other one.
+        name: of the other one's column.
+    """
     speed = local.decode_tokens_per_s
     pace = "an unknown number of" if speed is None else f"{speed:.1f}"
     here, there = (
         "no token" if reply.ttft_s is None else f"first token after {reply.ttft_s:.2f} s"
         for reply in (local, remote)
     )
-    return f"here: {here}, {pace} tokens/s\nsatellite: {there}"
+    return f"here: {here}, {pace} tokens/s\n{name}: {there}"
 
 
 def check_overtaking(

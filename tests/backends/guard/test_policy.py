@@ -4,7 +4,7 @@ import pytest
 
 import labkit
 from labkit.backends.guard.findings import KINDS
-from labkit.backends.guard.policy import Policy
+from labkit.backends.guard.policy import Policy, screen
 from labkit.errors import LabError
 
 KEY = "AKIA" + "Q7ZX" * 4
@@ -90,6 +90,20 @@ def test_what_one_message_gives_away_is_taken_out_of_all():
     assert len(passed.findings) == 2
 
 
+@pytest.mark.parametrize("policy", [Policy("redact"), Policy("ask", ask=lambda _: "redact")])
+@pytest.mark.parametrize("stop", ["Tr0ub4dor&3x", "<Tr0ub4dor&3x>", KEY])
+def test_no_stop_string_holds_what_is_taken_out(policy, stop):
+    prompt = 'db password: "Tr0ub4dor&3x"'
+    with pytest.raises(LabError, match="a stop string holds") as refusal:
+        screen(policy, prompt, ["END", stop])
+    assert stop not in str(refusal.value)
+    assert screen(policy, prompt, ["END", "user"]).prompt == 'db password: "[PASSWORD_1]"'
+    with pytest.raises(LabError, match="Nothing was sent: the prompt"):
+        screen(Policy("block"), "Why?", [KEY])
+    for let_out in (Policy("allow"), Policy("ask", ask=lambda _: "allow"), None):
+        assert screen(let_out, prompt, [stop]).prompt == prompt
+
+
 def test_a_name_alone_passes_but_not_beside_other_findings():
     question = "Who was Ada Lovelace?"
     assert Policy("block").apply(question).prompt == question
@@ -123,6 +137,7 @@ def test_no_part_of_a_harmless_text_is_taken_out():
         ({"harmless": 5}, "harmless must be several texts; got int"),
         ({"harmless": [5]}, "harmless must be several texts; got list"),
         ({"kinds": 5}, "kinds must be several names"),
+        ({"kinds": ()}, r"kinds must be one or more, or None for all of them; got \(\)"),
         ({"action": ["ask"]}, "action must be one of block, redact, ask, allow"),
         ({"ask": "x"}, "ask must be a function of the findings, or None; got 'x'"),
         ({"least_confidence": -1}, "least_confidence must be a number, 0 to 1; got -1"),

@@ -124,6 +124,20 @@ def test_a_finding_of_another_text_is_refused():
         redact("Good morning", [Finding(0, 5, "person", "by hand", 1.0, "Maria")])
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("x", ["hunter22"]), "findings must come from scan; got str"),
+        (("x", [1]), "findings must come from scan; got int"),
+        (("x", 5), "findings must be of this text; got int"),
+        ((5, []), "text must be a text; got int"),
+    ],
+)
+def test_what_is_not_a_finding_or_a_text_is_named(given, sentence):
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        redact(*given)
+
+
 def test_a_finding_says_nothing_in_its_repr():
     secret = "correct-horse-battery-staple"
     finding = Finding(0, len(secret), "password", "by hand", 1.0, secret)

@@ -63,6 +63,12 @@ def test_any_key_stays_a_text_and_a_slash_at_the_end_is_none(key):
     assert (model["apiBase"], model["apiKey"]) == (f"{ADDRESS}/", key)
 
 
+@pytest.mark.parametrize("wrong", [{"address": None}, {"model": None}, {"key": 5}])
+def test_what_is_not_a_text_is_named(wrong):
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be a text; got"):
+        labkit.assistant.editor_settings(**wrong)
+
+
 def test_jupyterlabs_settings_page_has_the_fields(editors, key):
     fields = dict(line.split(": ", 1) for line in editors[2].text.splitlines())
     assert list(fields) == ["Provider", "API key", "Model", "Base URL"]

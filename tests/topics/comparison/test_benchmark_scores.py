@@ -71,6 +71,8 @@ def test_a_choice_of_models_and_benchmarks():
         ({"models": ["GPT-4o", "HAL"]}, "models"),
         ({"models": [3]}, "models"),
         ({"models": iter(())}, "models"),
+        ({"models": ""}, "models"),
+        ({"models": ["GPT-4o", " "]}, "models"),
         ({"benchmarks": [["MMLU"]]}, "benchmarks"),
         ({"benchmarks": 3}, "benchmarks"),
     ],

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+from labkit.backends.prompts import check_text
+
 
 @dataclass(frozen=True, slots=True)
 class Editor:
@@ -69,7 +71,11 @@ def editor_settings(
         model: its name; Continue chooses its prompt by it.
         key: that the server asks for; "": none.
         fills: whether the model was made to fill in the middle.
+    Raises:
+        ValueError: address, model or key is not a text.
     """
+    for name, value in (("address", address), ("model", model), ("key", key)):
+        check_text(value, name)
     address = address.rstrip("/")
     warning = (
         ""

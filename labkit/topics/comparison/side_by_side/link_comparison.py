@@ -50,6 +50,7 @@ def compare_links(
         where another one has that name.
     Raises:
         ValueError: no such link, another kind of model, or a prompt or setting out of range.
+        KeyboardInterrupt: a Stop before the first whole round.
     """
     check_whole("repeats", repeats)
     check_type("model", model, (LlamaCppModel, ServedModel), "lab.load_llamacpp")
@@ -59,11 +60,13 @@ def compare_links(
     for link in _several(links):
         found[free_name(_label(link), found)] = find_link(link)
     settings = {"raw": raw, "temperature": 0, **settings}
-    compare(prompt, {HERE: model}, **{**settings, "max_tokens": 1})  # warm-up
+    (warm_up,) = compare(prompt, {HERE: model}, **{**settings, "max_tokens": 1}).replies
+    if warm_up.finish == "interrupted":
+        raise KeyboardInterrupt
     monitor, rounds = NoiseMonitor(own_work=runs_here(model)), []
-    for _ in range(repeats):
+    for seed in range(repeats):  # each round loses other packets
         try:
-            rounds.append(_round(model, server, prompt, found, settings))
+            rounds.append(_round(model, server, prompt, found, settings, seed))
         except KeyboardInterrupt:  # while it opened its links
             if not rounds:
                 raise
@@ -80,6 +83,7 @@ def _round(
     prompt: str | Messages,
     links: Mapping[str, Link],
     settings: dict,
+    seed: int,
 ) -> SideBySide:
     """Each route once, over connections of its own: one that stands already would look quick."""
     address, key = server.listening
@@ -88,7 +92,7 @@ def _round(
     with ExitStack() as opened:
         with delayed_interrupts():  # threads that nobody could end
             distant = {
-                label: opened.enter_context(StandIn(server, link, seed=0))
+                label: opened.enter_context(StandIn(server, link, seed=seed))
                 for label, link in links.items()
             }
         backends = {HERE if runs_here(model) else SHARED: model, LOOPBACK: served, **distant}

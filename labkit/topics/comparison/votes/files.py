@@ -26,7 +26,8 @@ class _VotesFile:
 
 
 def save_votes(votes: Votes, path: str | Path) -> Path:
-    """Writes votes as JSON: both names, and for every vote which backend was A; no answers.
+    """Writes votes as JSON: both names, and for every vote which backend was A; no answers,
+    but a digest of both.
 
     Args:
         votes: the votes of one person or several.

@@ -1,5 +1,7 @@
 """The pairs of answers that are voted on: in a shuffled order, and on shuffled sides."""
 
+import hashlib
+import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -32,6 +34,12 @@ class Pair:
     def same(self) -> bool:
         """Whether both texts are the same: a tie that needs no vote."""
         return self.text_a.strip() == self.text_b.strip()
+
+    @property
+    def digest(self) -> str:
+        """Tells two pairs of answers apart without their texts."""
+        texts = json.dumps([self.text_a, self.text_b])
+        return hashlib.sha256(texts.encode()).hexdigest()[:12]
 
 
 def make_pairs(

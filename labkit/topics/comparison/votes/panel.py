@@ -18,7 +18,7 @@ from labkit.ui.panel import Panel, button, row
 from . import figures
 from .files import read, save_votes
 from .pairs import Pair, make_pairs, two_names
-from .votes import Ballot, Votes, cast, count_votes, new_ballot
+from .votes import Ballot, Vote, Votes, cast, count_votes, new_ballot
 
 AREA = "lk-vote"
 KEYS = {"a": "A", "b": "B", "t": "tie", "n": "both bad"}
@@ -157,10 +157,9 @@ class VotePanel(Panel):
             return new_ballot(voter)
         ballots = read(self._file).ballots
         ballot = ballots[0] if len(ballots) == 1 else None
-        voted = [(vote.prompt, vote.a, vote.b) for vote in ballot.votes] if ballot else []
-        pairs = self.pairs[: len(voted)]
-        expected = [tuple(map(cleaned, (pair.prompt, pair.a, pair.b))) for pair in pairs]
-        if ballot is None or voted != expected:
+        voted = ballot.votes if ballot else ()
+        are_same = all(map(_is_on, voted, self.pairs)) and len(voted) <= len(self.pairs)
+        if ballot is None or not are_same:
             raise LabError(
                 f"{self._file} holds votes on other answers, or of several voters.",
                 "Name another file; lab.comparison.join_votes counts several together.",
@@ -216,6 +215,12 @@ class VotePanel(Panel):
         if self.pair is None:
             return [self.status.value, figures.votes_figure(self.votes)]
         return ["".join([self.question.value, *(side.value for side in self.answers.values())])]
+
+
+def _is_on(vote: Vote, pair: Pair) -> bool:
+    """Whether a vote of a file is on this pair; an older file does not know the answers."""
+    on = tuple(map(cleaned, (pair.prompt, pair.a, pair.b)))
+    return (vote.prompt, vote.a, vote.b) == on and vote.digest in ("", pair.digest)
 
 
 def _part(name: str, text: str) -> str:

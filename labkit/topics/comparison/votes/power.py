@@ -1,14 +1,17 @@
 """Statistical power of blind votes: their effective number, and how many settle a preference."""
 
+import functools
+import itertools
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from statistics import NormalDist
 
 from labkit.checks import check_number
-from labkit.stats import LEVEL, z_of
+from labkit.stats import ALPHA, LEVEL, z_of
 
 POWER = 0.8
-FEWEST_PROMPTS = math.ceil(z_of(LEVEL) ** 2)  # on fewer, even full agreement settles nothing
+FEWEST_PROMPTS = math.ceil(math.log2(2 / ALPHA))  # fewer can all agree by chance: 2 / 2 ** 5 > 0.05
+MOST_EXACT = 1_000  # votes whose power is added up; that of more is a normal distribution's
 
 
 def effective_sample_size(
@@ -86,28 +89,64 @@ def votes_needed(
 ) -> int:
     """The number of votes that would settle which of two is preferred, at a given true share.
 
-    Settled means that the interval lies entirely on one side of one half. With this number of
-    votes that happens in 80 of 100 such elections (`power`).
+    Settled means that the interval lies entirely on one side of one half, and that the exact test
+    agrees. With this number of votes that happens in 80 of 100 such elections (`power`).
 
     Args:
         share: the true share of the decided votes, 0 to 1 but not one half: no number of votes
             settles a draw.
         undecided: the share of ties and "both bad" among all votes, 0 to below 1.
         power: the probability of settling it, 0 to 1.
-        level: the confidence level of the interval.
+        level: the confidence level of the interval; the test has what is left to 1.
     Returns:
         The number of all votes, undecided ones included.
-    Source: the sample size of a test of one proportion, Fleiss, Levin and Paik 2003, "Statistical
-        Methods for Rates and Proportions", section 2.5, without continuity correction; Wilson's
-        interval excludes one half exactly where that test rejects it.
+    Source: the exact power of the sign test, which rejects nothing that Wilson's interval holds;
+        beyond `MOST_EXACT` the sample size of a test of one proportion, Fleiss, Levin and Paik
+        2003, "Statistical Methods for Rates and Proportions", section 2.5, with continuity
+        correction.
 
     >>> votes_needed(0.6), votes_needed(0.9)
-    (194, 10)
+    (199, 12)
     """
     check_number("share", share, "0 to 1 and not 0.5", lambda x: 0 <= x <= 1 and x != 0.5)
     check_number("power", power, "above 0 and below 1", lambda x: 0 < x < 1)
     check_number("undecided", undecided, "at least 0 and below 1", lambda x: 0 <= x < 1)
-    beta = NormalDist().inv_cdf(power)
-    root = z_of(level) / 2 + beta * math.sqrt(share * (1 - share))
-    decided = max(math.ceil((root / (share - 0.5)) ** 2), math.ceil(z_of(level) ** 2))
-    return math.ceil(decided / (1 - undecided))
+    return math.ceil(_decided_needed(max(share, 1 - share), power, level) / (1 - undecided))
+
+
+@functools.cache
+def _decided_needed(share: float, power: float, level: float) -> int:
+    root = z_of(level) / 2 + NormalDist().inv_cdf(power) * math.sqrt(share * (1 - share))
+    ahead = 2 * share - 1
+    rough = ((root + math.sqrt(root**2 + ahead)) / ahead) ** 2
+    exact = _powers(share, 1 - level) if rough <= MOST_EXACT else ()
+    # A power of nearly 1 may be out of reach of the sum's rounding.
+    reached = itertools.islice(exact, 2 * MOST_EXACT)
+    enough = (n for n, each in enumerate(reached) if each >= power)
+    return next(enough, math.ceil(rough))
+
+
+def _powers(share: float, alpha: float) -> Iterator[float]:
+    """The chance that 0 votes, 1, 2 and so on settle it for the preferred one, by the exact test.
+
+    Args:
+        share: the true share of the preferred one.
+        alpha: the significance level, of both sides together.
+    """
+    least, by_chance, power = 1, 0.0, 0.0  # wins that settle it; the chance of that many or more
+    for votes in itertools.count():
+        yield power
+        by_chance += 0.5 * _chance(least - 1, votes, 0.5)
+        power += share * _chance(least - 1, votes, share)
+        if 2 * by_chance > alpha:  # then one more
+            by_chance -= _chance(least, votes + 1, 0.5)
+            power -= _chance(least, votes + 1, share)
+            least += 1
+
+
+def _chance(wins: int, votes: int, share: float) -> float:
+    """The chance of exactly that many wins in these votes."""
+    if share == 1:
+        return float(wins == votes)
+    log_count = math.lgamma(votes + 1) - math.lgamma(wins + 1) - math.lgamma(votes - wins + 1)
+    return math.exp(log_count + wins * math.log(share) + (votes - wins) * math.log1p(-share))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry, entry_of_share
-from labkit.stats import LEVEL, share_interval
+from labkit.stats import ALPHA, LEVEL, mcnemar_p, share_interval
 
 from .pairs import NEITHER, Pair
 from .power import FEWEST_PROMPTS, clustered_sample_size, effective_sample_size, votes_needed
@@ -25,12 +25,14 @@ class Vote:
         a: the name of the backend behind A.
         b: the name of the backend behind B.
         choice: one of `CHOICES`.
+        digest: of both answers, see `Pair.digest`; "" in older files.
     """
 
     prompt: str
     a: str
     b: str
     choice: str
+    digest: str = ""
 
     @property
     def winner(self) -> str | None:
@@ -124,16 +126,21 @@ class Votes:
 
     @property
     def settled(self) -> bool:
-        """Whether the interval lies entirely on one side of one half."""
-        return bool(self.decided) and not self.interval[0] <= 0.5 <= self.interval[1]
+        """Whether the interval lies entirely on one side of one half, and the exact test agrees.
+
+        On fewer than `FEWEST_PROMPTS` prompts nothing is settled, however many the votes.
+        """
+        if self.prompts < FEWEST_PROMPTS or self.interval[0] <= 0.5 <= self.interval[1]:
+            return False
+        return mcnemar_p(*(self.counts[name] for name in self.names)) <= ALPHA
 
     @property
     def needed(self) -> int | None:
         """The number of votes that would settle it if the true share were the counted one.
 
-        They have as many votes a prompt as these, on four prompts or more: fewer settle nothing.
-        With few votes this is a rough guess, since the counted share is itself uncertain. None if
-        it is one half, or without a decided vote.
+        They have as many votes a prompt as these, on `FEWEST_PROMPTS` or more. With few votes this
+        is a rough guess, since the counted share is itself uncertain. None if it is one half, or
+        without a decided vote.
         """
         if not self.decided or self.share == 0.5:
             return None
@@ -210,7 +217,8 @@ def cast(ballot: Ballot, pair: Pair, choice: str) -> Ballot:
     """
     if choice not in CHOICES:
         raise ValueError(f"choice must be one of {', '.join(CHOICES)}; got {choice!r}")
-    return replace(ballot, votes=(*ballot.votes, Vote(pair.prompt, pair.a, pair.b, choice)))
+    vote = Vote(pair.prompt, pair.a, pair.b, choice, pair.digest)
+    return replace(ballot, votes=(*ballot.votes, vote))
 
 
 def count_votes(names: Iterable[str], *ballots: Ballot, left_out: Iterable[str] = ()) -> Votes:

@@ -142,8 +142,7 @@ def payload(
         ValueError: for a prompt or a setting out of range.
     """
     check_backend("backend", backend)
-    asked = model_of(backend)
-    settings = settings if asked is backend else {**settings, **backend.settings}
+    asked, settings = _behind_variants(backend, settings)
     if isinstance(asked, Router):
         raise ValueError(f"backend must be one model, not a router; got {backend!r}")
     decode = None
@@ -158,6 +157,14 @@ def payload(
     except LabError as error:
         return Payload(backend.name, None, None, (), "", 0, (), None, str(error))
     return _read(backend.name, request, decode)
+
+
+def _behind_variants(backend: Backend, settings: dict[str, Any]) -> tuple[Backend, dict[str, Any]]:
+    """The model that is asked, and its settings: those of the innermost variant count."""
+    asked = model_of(backend)
+    while backend is not asked:
+        settings, backend = {**settings, **backend.settings}, backend.backend
+    return asked, settings
 
 
 def _read(

@@ -1,6 +1,7 @@
 """Who takes part: with no key, with one, beside a server that runs here, with a recording."""
 
 import gc
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ import labkit
 from labkit.backends import recorded
 from labkit.backends.cloud.providers import PROVIDERS
 from labkit.backends.emulated.links import Link
+from labkit.backends.emulated.stand_in import StandIn
 from labkit.backends.remote.discovery import Server
 from labkit.topics.comparison.side_by_side import lineup, link_comparison
 from labkit.topics.comparison.side_by_side.time_split import network_s
@@ -180,6 +182,29 @@ def test_each_route_is_a_column_and_a_stop_between_routes_keeps_the_rounds(local
     for wrong in (3, "nowhere", ["ocean", 3]):
         with pytest.raises(ValueError, match=r"links? must be"):
             labkit.comparison.compare_links(local, "Hi", links=wrong)
+
+
+def test_a_stop_in_the_warm_up_is_a_stop_and_each_round_has_other_dice(local, monkeypatch):
+    seeds = []
+
+    def stand_in(server, link, *, seed):
+        seeds.append(seed)
+        return StandIn(server, link, seed=seed)
+
+    monkeypatch.setattr(link_comparison, "StandIn", stand_in)
+    labkit.comparison.compare_links(local, "Hi", links="none", max_tokens=2)
+    assert seeds == [0, 1, 2]
+    real = link_comparison.compare
+
+    def stopped(*given, **settings):
+        side = real(*given, **settings)
+        outcome = replace(side.replies[0].outcome, finish="interrupted")
+        return replace(side, replies=(replace(side.replies[0], outcome=outcome),))
+
+    monkeypatch.setattr(link_comparison, "compare", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        labkit.comparison.compare_links(local, "Hi", links="none", max_tokens=2)
+    assert len(seeds) == 3
 
 
 def test_another_kind_of_model_is_named(smollm2):

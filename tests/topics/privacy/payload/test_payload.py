@@ -190,6 +190,9 @@ def test_of_a_variant_it_is_what_its_model_would_send():
     payload = labkit.payload(hot, "Hi", temperature=0.1, max_tokens=5)
     sent = json.loads(payload.body)
     assert payload.backend == "hot" and (sent["temperature"], sent["max_tokens"]) == (1.5, 5)
+    outer = labkit.comparison.with_settings(hot, "outer", temperature=0.2, max_tokens=7)
+    sent = json.loads(labkit.payload(outer, "Hi", max_tokens=5).body)
+    assert (sent["temperature"], sent["max_tokens"]) == (1.5, 7)
 
 
 def test_a_local_model_sends_nothing(smollm2):
